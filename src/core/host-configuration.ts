@@ -1,0 +1,34 @@
+/** The host owner's settings: `reeve.yaml`, `schemas/host-configuration.schema.json`, with defaults filled in. */
+export interface HostConfiguration {
+  /** Absolute, symlinks kept. Absent: the command's DIR, else `manifests` in the working directory. */
+  readonly manifests?: string
+  /** Absolute. */
+  readonly stateDirectory: string
+  /** Absolute; where the control socket lives. Default: the state directory. */
+  readonly runtimeDirectory: string
+  /** Milliseconds between full passes when nothing happens. Default 30 s. */
+  readonly resync: number
+  /** Steps under way at once. Default 64. */
+  readonly concurrency: number
+  /** The supervisor of facilities that name none. Default `process`. */
+  readonly defaultSupervisor: string
+  /** Removals in one pass need a word more when they are over `count` and over `fraction` of what is owned. */
+  readonly removalLimit: { readonly count: number; readonly fraction: number }
+  readonly policy: Policy
+  /** Module paths (absolute) or package names of outside providers. */
+  readonly providers: readonly string[]
+  /** `host:port` of /healthz, /readyz and /metrics. Absent: nothing listens. */
+  readonly listen?: { readonly host: string; readonly port: number }
+  /** Written into the marker of what this Reeve owns; two Reeves on one host need two. Default `default`. */
+  readonly owner: string
+}
+
+/** What the repository may ask for. An absent list allows everything; an empty one, nothing. */
+export interface Policy {
+  readonly supervisors?: readonly string[]
+  readonly users?: readonly string[]
+  /** Path prefixes that `command[0]` has to start with. */
+  readonly commands?: readonly string[]
+  /** Path prefixes that `files[].path` and `output.file` have to start with. */
+  readonly files?: readonly string[]
+}

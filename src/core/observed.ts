@@ -1,0 +1,64 @@
+/**
+ * What a supervisor says of a service, in the same normal form for every type. `unknown`, `stopped` and `absent` are
+ * three things: from `unknown` no step ever follows.
+ */
+export type ServiceState = 'running' | 'starting' | 'stopping' | 'stopped' | 'failed' | 'absent' | 'unknown'
+
+/** Reeve's marker, as it stands on a managed definition. It is all that says what may be changed or removed. */
+export interface Ownership {
+  /** Which Reeve: `owner` of the host configuration. Another's is as good as unowned. */
+  readonly owner: string
+  /** The facility that the definition was made for. */
+  readonly facility: string
+  /** Absolute paths of the configuration files that belong to it. */
+  readonly files: readonly string[]
+}
+
+/** What the running process read when it started, or when it was last reloaded. Digests are hexadecimal SHA-256. */
+export interface Loaded {
+  readonly definition: string
+  /** Of the files named in the ownership, as they were on disk then; `absent` where there was none. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+export interface Observed {
+  readonly service: string
+  readonly state: ServiceState
+  /** Whether it starts at boot. `fixed`: the supervisor can't change it (systemd's static units). */
+  readonly enabled: boolean | 'unknown' | 'fixed'
+  /** False: nobody watches over the service now (its supervisor is dead), though it may run. */
+  readonly supervised: boolean
+  /** The service ended by itself, as its restart policy allows, and is not to be started again for that. */
+  readonly completed?: boolean
+  /** Absent: the service carries no marker. */
+  readonly ownership?: Ownership
+  /** Absent: not running, or the supervisor can't tell (then it is taken to be out of date). */
+  readonly loaded?: Loaded
+  readonly pid?: number
+  /** When it came into this state: milliseconds since 1970. */
+  readonly since?: number
+  readonly exit?: { readonly code?: number; readonly signal?: string }
+  /** How often the supervisor has started it again without success since it last ran well. */
+  readonly restarts?: number
+  /** For people: why unknown or failed, what it is waiting for. */
+  readonly message?: string
+}
+
+/** An owned service, as `Provider.list` finds it. */
+export interface OwnedService {
+  readonly service: string
+  readonly ownership: Ownership
+}
+
+/** A file on the host as observed; `content` is undefined where `kind` isn't `file`, or it was too large to read. */
+export interface ObservedFile {
+  readonly kind: 'file' | 'absent' | 'other'
+  readonly content?: Uint8Array
+  /** Of `content`: hexadecimal SHA-256. */
+  readonly digest?: string
+  readonly mode?: number
+  readonly uid?: number
+  readonly gid?: number
+  /** Why it can't be managed: it is a symlink, a directory, unreadable. */
+  readonly problem?: string
+}

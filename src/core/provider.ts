@@ -1,0 +1,205 @@
+import type { Facility, Instance, PortableField } from './facility.ts'
+import type { Observed, OwnedService, Ownership } from './observed.ts'
+import type { Verb } from './step.ts'
+
+/**
+ * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
+ *
+ * Guarantees that a provider gives, and that `reeve/conformance` checks:
+ * - `render` is pure; the same facility gives the same bytes.
+ * - `probe`, `list`, `observe` and `watch` change nothing: the handle that they get has no way to write.
+ * - Every action is idempotent, and may be cut off at any point by SIGKILL: done again, it ends as if undisturbed.
+ * - A definition carries Reeve's marker (`Ownership`), and `list` finds it there, not in a memory of its own.
+ * - Where the supervisor can't be asked, the state is `unknown` with a message, never `stopped` or `absent`.
+ */
+export interface Provider {
+  /** What `spec.type` of a Supervisor and the keys of `spec.config` say: `systemd`, `runit`, … */
+  readonly type: string
+  readonly capabilities: Capabilities
+  /** Is the supervisor there, and does it answer? */
+  probe(instance: Instance, host: ReadHost): Promise<Availability>
+  /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */
+  render(facility: Facility, instance: Instance, ownership: Ownership): Rendered
+  /** All services of this instance that carry a Reeve's marker, whichever Reeve's. */
+  list(instance: Instance, host: ReadHost): Promise<OwnedService[]>
+  /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
+  observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>
+  /**
+   * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
+   * all have been reported. An action that throws or isn't reported counts as failed.
+   */
+  apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
+  /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
+  watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+}
+
+export interface Capabilities {
+  /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
+  readonly process: readonly PortableField[]
+  /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
+  readonly configSchema?: object
+  /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
+  readonly optionsSchema?: object
+  /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */
+  readonly queries?: readonly (readonly string[])[]
+}
+
+export type Availability =
+  | {
+      readonly available: true
+      /** Of the supervisor, where it can be known. */
+      readonly version?: string
+      /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
+      readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
+    }
+  | { readonly available: false; readonly reason: string }
+
+export type Rendered =
+  | { readonly definition: Definition }
+  | { readonly problems: readonly { readonly field: string; readonly message: string }[] }
+
+/** What the supervisor reads to run a service: files, all owned by the user Reeve runs as. */
+export interface Definition {
+  readonly files: readonly DefinitionFile[]
+}
+
+export interface DefinitionFile {
+  readonly path: string
+  readonly content: string
+  readonly mode: number
+}
+
+/** The verbs that a provider carries out; files of the facility are written by the engine. */
+export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file'>
+
+export interface Action {
+  /** The step's. */
+  readonly id: string
+  readonly verb: ServiceVerb
+  readonly service: string
+  /** For `install`. */
+  readonly definition?: Definition
+  /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
+  readonly signal: AbortSignal
+}
+
+export type ActionResult =
+  | { readonly id: string; readonly ok: true }
+  | { readonly id: string; readonly ok: false; readonly error: Error }
+
+export type Report = (result: ActionResult) => void
+
+/** What can be known of a process from /proc. */
+export interface ProcessFacts {
+  readonly pid: number
+  readonly parent: number
+  readonly group: number
+  readonly session: number
+  /** The letter of /proc/PID/stat: `Z` is a zombie, `T` stopped. */
+  readonly state: string
+  /** Field 22 of /proc/PID/stat: clock ticks since boot. With pid and boot id it identifies the process for good. */
+  readonly startTime: string
+}
+
+export interface FileFacts {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other'
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: number
+  readonly inode: number
+  /** Milliseconds since 1970. */
+  readonly modified: number
+}
+
+export interface QueryResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * The host, for those who only look. It has no way to write. Reads are synchronous: what is read here is small and
+ * local (/proc, /run, a definition), and a thousand of them cost milliseconds.
+ */
+export interface ReadHost {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Undefined if there is none. Throws ReeveError on anything else; `limit` in bytes, default 16 MiB. */
+  readFile(path: string, limit?: number): Uint8Array | undefined
+  /** As `readFile`, decoded as UTF-8. */
+  readText(path: string, limit?: number): string | undefined
+  /** Names, sorted; undefined if there is no such directory. */
+  readDirectory(path: string): string[] | undefined
+  /** Of the path itself, not of what a symlink leads to. */
+  facts(path: string): FileFacts | undefined
+  readLink(path: string): string | undefined
+  /** All symlinks resolved; undefined if it doesn't exist. */
+  realPath(path: string): string | undefined
+  process(pid: number): ProcessFacts | undefined
+  /** Of all processes that can be seen. */
+  processes(): number[]
+  /** Changes with every boot, also with that of a container: the kernel's boot id and the start time of pid 1. */
+  bootId(): string
+  /** The effective user id of this process. */
+  userId(): number
+  /** Undefined if there is no such user. */
+  findUser(
+    name: string,
+  ): { readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string } | undefined
+  findGroup(name: string): number | undefined
+  /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
+  query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
+  /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
+  watch(directory: string, hint: (name?: string) => void): Disposable
+}
+
+/** The host, for those who act. Every external effect of Reeve goes through here. */
+export interface WriteHost extends ReadHost {
+  /**
+   * Replaces the file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync.
+   * Follows no symlink at `path`.
+   */
+  writeFile(
+    path: string,
+    content: Uint8Array | string,
+    options: { readonly mode: number; readonly uid?: number; readonly gid?: number },
+  ): void
+  /** With its parents. Does nothing if it exists. */
+  makeDirectory(path: string, options: { readonly mode: number }): void
+  /** Does nothing if there is none. */
+  removeFile(path: string): void
+  /** Only if empty. Does nothing if there is none. */
+  removeDirectory(path: string): void
+  /** Runs to its end. A non-zero exit is a result, not an error. `timeout` in ms. */
+  run(command: readonly string[], options?: RunOptions): Promise<QueryResult>
+  /** Starts a process in a session of its own, that outlives this one; gives its pid. */
+  spawn(command: readonly string[], options: SpawnOptions): SpawnedProcess
+  /** Signals a process, or with a negative number its group; false if there is none. The caller has checked its identity. */
+  kill(pid: number, signal: string): boolean
+  /** Sends one line to a unix socket and gives each line that comes back. Ends when the peer closes. */
+  request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
+}
+
+export interface RunOptions {
+  readonly timeout?: number
+  readonly environment?: Readonly<Record<string, string>>
+  readonly directory?: string
+  readonly signal?: AbortSignal
+  readonly input?: string
+}
+
+export interface SpawnOptions {
+  /** The whole environment: nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly directory?: string
+  /** A file that stdout and stderr are appended to; made with `outputMode`. Absent: /dev/null. */
+  readonly output?: string
+  readonly outputMode?: number
+}
+
+export interface SpawnedProcess {
+  readonly pid: number
+  /** Resolves when it has ended and been reaped. */
+  readonly exited: Promise<void>
+}

@@ -1,0 +1,95 @@
+/** The closed set of things that Reeve does to a host. Each is idempotent. */
+export type Verb =
+  | 'install' // the definition is on disk and the supervisor has taken note of it
+  | 'remove' // the definition is gone, and nothing of it is left in the supervisor
+  | 'enable'
+  | 'disable'
+  | 'start'
+  | 'stop'
+  | 'restart' // a stopped service is started
+  | 'reload' // a stopped service stays stopped
+  | 'write-file'
+  | 'remove-file'
+
+/** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
+export type Reason =
+  | 'new' // declared, and not on the host yet
+  | 'adopted' // on the host, not Reeve's till now, and `adopt: true`
+  | 'definition-changed' // the manifest's definition isn't the one on disk
+  | 'definition-drift' // the definition on disk was edited or deleted, and no manifest changed
+  | 'file-changed'
+  | 'file-drift'
+  | 'file-dropped' // the manifest no longer has this file
+  | 'out-of-date' // the process runs with an older definition or file than the one on disk
+  | 'stopped' // should run
+  | 'failed' // should run
+  | 'running' // should be stopped
+  | 'enablement' // enabled or disabled otherwise than declared
+  | 'unsupervised' // nobody watches over it
+  | 'unhealthy'
+  | 'moved' // another supervisor or service name than before
+  | 'pruned' // its manifest is gone
+  | 'put-back' // a move failed, and the old service runs again
+  | 'requested' // somebody asked for it by hand
+
+/** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
+export interface Step {
+  /** Unique in the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old side of a move `web/stop@runit:web`. */
+  readonly id: string
+  readonly verb: Verb
+  readonly reason: Reason
+  /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
+  readonly needs: readonly string[]
+  /** Absolute, for `write-file` and `remove-file`. */
+  readonly path?: string
+  /** Where it isn't the facility's own: the old side of a move. */
+  readonly target?: { readonly supervisor: string; readonly service: string }
+  /** Unified, secrets redacted. */
+  readonly diff?: string
+}
+
+export type Change = 'add' | 'change' | 'repair' | 'remove' | 'none'
+
+export interface FacilityPlan {
+  readonly name: string
+  readonly supervisor: string
+  readonly service: string
+  readonly change: Change
+  readonly steps: readonly Step[]
+  /** Why nothing is done about it, and what to do. */
+  readonly blocked?: string
+}
+
+export interface PlanSummary {
+  readonly add: number
+  readonly change: number
+  readonly repair: number
+  readonly remove: number
+  readonly unchanged: number
+  readonly blocked: number
+}
+
+/** Pure data, sorted: the same input gives the same bytes. Its JSON is `schemas/plan.schema.json`. */
+export interface Plan {
+  readonly formatVersion: 1
+  /** SHA-256 of the rest, hexadecimal. */
+  readonly digest: string
+  readonly facilities: readonly FacilityPlan[]
+  readonly summary: PlanSummary
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Something wrong with a manifest, for people and programs. */
+export interface Diagnostic {
+  readonly file: string
+  /** From 1; 0 where the whole file is meant. */
+  readonly line: number
+  readonly column: number
+  readonly severity: 'error' | 'warning'
+  /** Closed set, in kebab case: see src/manifest/README.md. */
+  readonly code: string
+  /** What is wrong, and where it can be told, what to do. */
+  readonly message: string
+  /** The source line with a caret below. */
+  readonly excerpt?: string
+}

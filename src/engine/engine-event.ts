@@ -1,0 +1,20 @@
+import type { Step } from '../core/step.ts'
+
+/** What the engine tells of its work while it goes on: for progress, logs, history and metrics. */
+export type EngineEvent =
+  | { readonly type: 'step-started'; readonly facility: string; readonly step: Step }
+  | {
+      readonly type: 'step-finished'
+      readonly facility: string
+      readonly step: Step
+      readonly result: 'done' | 'failed' | 'skipped' | 'aborted'
+      /** Milliseconds. */
+      readonly duration: number
+      readonly error?: Error
+    }
+  /** `until` continues the sentence "waits for …": `db to become ready`. */
+  | { readonly type: 'waiting'; readonly facility: string; readonly until: string }
+  | { readonly type: 'ready'; readonly facility: string }
+  | { readonly type: 'not-ready'; readonly facility: string; readonly message: string }
+
+export type EngineListener = (event: EngineEvent) => void

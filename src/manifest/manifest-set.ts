@@ -1,0 +1,24 @@
+import type { Facility } from '../core/facility.ts'
+import type { Diagnostic } from '../core/step.ts'
+
+/** A `kind: Supervisor` document. */
+export interface SupervisorManifest {
+  readonly name: string
+  readonly type: string
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** What one reading of the manifests directory gives. */
+export interface ManifestSet {
+  /** Of all valid files, sorted by name; with a `ManifestSource` also the last good ones of files that are invalid now. */
+  readonly facilities: readonly Facility[]
+  readonly supervisors: readonly SupervisorManifest[]
+  readonly diagnostics: readonly Diagnostic[]
+  /**
+   * True: the directory was readable, held still while it was read, and every file is valid. Only then may the absence
+   * of a facility mean anything.
+   */
+  readonly complete: boolean
+  /** What the directory resolves to: with git-sync its base name is the commit. */
+  readonly revision: string
+}
