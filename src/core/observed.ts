@@ -12,10 +12,15 @@ export interface Ownership {
   readonly facility: string
   /** Absolute paths of the configuration files that belong to it. */
   readonly files: readonly string[]
+  /** Facilities that it needs: orders removals when the manifest is gone. */
+  readonly dependsOn: readonly string[]
+  /** False: leave the service alone when the manifest goes. */
+  readonly prune: boolean
 }
 
 /** What the running process read when it started, or when it was last reloaded. Digests are hexadecimal SHA-256. */
 export interface Loaded {
+  /** `Definition.digest` of the definition that it was started with. */
   readonly definition: string
   /** Of the files named in the ownership, as they were on disk then; `absent` where there was none. */
   readonly files: Readonly<Record<string, string>>
@@ -54,8 +59,6 @@ export interface OwnedService {
 export interface ObservedFile {
   readonly kind: 'file' | 'absent' | 'other'
   readonly content?: Uint8Array
-  /** Of `content`: hexadecimal SHA-256. */
-  readonly digest?: string
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number

@@ -61,6 +61,11 @@ export type Rendered =
 /** What the supervisor reads to run a service: files, all owned by the user Reeve runs as. */
 export interface Definition {
   readonly files: readonly DefinitionFile[]
+  /**
+   * Hexadecimal SHA-256 of all that a running process depends on: the contents without Reeve's marker, which can change
+   * without a restart being owed. The provider finds it again in the running process's `Loaded.definition`.
+   */
+  readonly digest: string
 }
 
 export interface DefinitionFile {
