@@ -1,0 +1,41 @@
+/** For each name, those that need it: the edges of `needs` turned round. */
+export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
+  const dependents = new Map<string, string[]>()
+  for (const [name, dependencies] of needs) {
+    for (const dependency of dependencies) {
+      const list = dependents.get(dependency)
+      if (list) list.push(name)
+      else dependents.set(dependency, [name])
+    }
+  }
+  return dependents
+}
+
+/** The first cycle found, its first name repeated at the end: `[a, b, a]`; undefined if there is none. */
+export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const settled = new Set<string>()
+  for (const start of needs.keys()) {
+    if (settled.has(start)) continue
+    // Depth first without recursion: ten thousand facilities in a row are legal.
+    const path: { name: string; next: number }[] = [{ name: start, next: 0 }]
+    const onPath = new Set([start])
+    while (path.length > 0) {
+      const top = path[path.length - 1]
+      if (!top) break
+      const dependency = needs.get(top.name)?.[top.next]
+      top.next += 1
+      if (dependency === undefined) {
+        settled.add(top.name)
+        onPath.delete(top.name)
+        path.pop()
+      } else if (onPath.has(dependency)) {
+        const names = path.map(entry => entry.name)
+        return [...names.slice(names.indexOf(dependency)), dependency]
+      } else if (!settled.has(dependency)) {
+        onPath.add(dependency)
+        path.push({ name: dependency, next: 0 })
+      }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,23 @@
+import type { Facility, OnChange } from './facility.ts'
+import type { Definition } from './provider.ts'
+
+/** A facility as this host is to have it: its definition rendered, names of owners looked up. What plans are made of. */
+export interface Target {
+  readonly facility: Facility
+  /** Absent: Reeve writes no definition for it. */
+  readonly definition?: Definition
+  readonly files: readonly TargetFile[]
+  /** Why it can't be had on this host as declared; then nothing is done about it. */
+  readonly problems: readonly string[]
+}
+
+export interface TargetFile {
+  readonly path: string
+  readonly content: Uint8Array
+  /** Of the content: hexadecimal SHA-256. */
+  readonly digest: string
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly onChange: OnChange
+}
