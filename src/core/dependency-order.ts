@@ -39,3 +39,26 @@ export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string
   }
   return undefined
 }
+
+/** Every name after all that it needs, as far as cycles allow; names in `needs` only. */
+export function dependenciesFirst(needs: ReadonlyMap<string, readonly string[]>): string[] {
+  const order: string[] = []
+  const seen = new Set<string>()
+  for (const start of needs.keys()) {
+    if (seen.has(start)) continue
+    seen.add(start)
+    const path: { name: string; next: number }[] = [{ name: start, next: 0 }]
+    for (let top = path.at(-1); top; top = path.at(-1)) {
+      const dependency = needs.get(top.name)?.[top.next]
+      top.next += 1
+      if (dependency === undefined) {
+        order.push(top.name)
+        path.pop()
+      } else if (!seen.has(dependency) && needs.has(dependency)) {
+        seen.add(dependency)
+        path.push({ name: dependency, next: 0 })
+      }
+    }
+  }
+  return order
+}

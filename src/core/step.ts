@@ -72,7 +72,7 @@ export interface PlanSummary {
 /** Pure data, sorted: the same input gives the same bytes. Its JSON is `schemas/plan.schema.json`. */
 export interface Plan {
   readonly formatVersion: 1
-  /** SHA-256 of the rest, hexadecimal. */
+  /** SHA-256 over the rest and all that is declared, hexadecimal: equal digests mean the same work. */
   readonly digest: string
   readonly facilities: readonly FacilityPlan[]
   readonly summary: PlanSummary

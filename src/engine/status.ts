@@ -1,4 +1,8 @@
+import type { Condition } from '../core/conditions.ts'
 import type { ServiceState } from '../core/observed.ts'
+import type { HealthState } from '../core/readiness.ts'
+
+export type { Condition, HealthState }
 
 /** `reeve status -o json` and `GET /status` of the control socket: `schemas/status.schema.json`. */
 export interface Status {
@@ -25,18 +29,4 @@ export interface FacilityStatus {
   readonly since: string | null
   readonly health: HealthState
   readonly conditions: readonly Condition[]
-}
-
-/** `none`: no health check is declared. `unknown`: nobody has looked. */
-export type HealthState = 'healthy' | 'unhealthy' | 'starting' | 'none' | 'unknown'
-
-/** As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself. */
-export interface Condition {
-  readonly type: 'Ready' | 'Reconciling' | 'Stalled'
-  readonly status: 'True' | 'False' | 'Unknown'
-  /** CamelCase, for programs. */
-  readonly reason: string
-  readonly message: string
-  /** ISO 8601. */
-  readonly since: string
 }

@@ -1,0 +1,71 @@
+import { STALLED_AFTER } from './backoff.ts'
+import type { Readiness } from './readiness.ts'
+
+/** As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself. */
+export interface Condition {
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled'
+  readonly status: 'True' | 'False' | 'Unknown'
+  /** CamelCase, for programs. */
+  readonly reason: string
+  /** For people. Holds no counts or times that change while the condition doesn't, so that equal means unchanged. */
+  readonly message: string
+  /** ISO 8601: when `status` last changed. */
+  readonly since: string
+}
+
+export interface ConditionInput {
+  readonly readiness: Readiness
+  readonly blocked?: string
+  readonly suspended: boolean
+  /** What is being done or waited for, in words. */
+  readonly underWay?: string
+  /** Failures in a row of Reeve's own steps, and the last error's message. */
+  readonly failures: number
+  readonly lastError?: string
+}
+
+/** The three conditions of a facility; `since` is kept from `before` where the status is the same. */
+export function conditionsOf(input: ConditionInput, before: readonly Condition[], now: string): Condition[] {
+  const { readiness } = input
+  return [ready(input, readiness), reconciling(input), stalled(input)].map(condition => {
+    const previous = before.find(({ type }) => type === condition.type)
+    return { ...condition, since: previous?.status === condition.status ? previous.since : now }
+  })
+}
+
+type Undated = Omit<Condition, 'since'>
+
+function ready(input: ConditionInput, readiness: Readiness): Undated {
+  if (input.blocked !== undefined) return { type: 'Ready', status: 'False', reason: 'Blocked', message: input.blocked }
+  const status = readiness.ready ? 'True' : readiness.reason === 'Unknown' ? 'Unknown' : 'False'
+  return { type: 'Ready', status, reason: readiness.reason, message: readiness.message }
+}
+
+function reconciling(input: ConditionInput): Undated {
+  if (input.suspended) {
+    return { type: 'Reconciling', status: 'False', reason: 'Suspended', message: 'observed only, till it is resumed' }
+  }
+  if (input.underWay !== undefined) {
+    return { type: 'Reconciling', status: 'True', reason: 'UnderWay', message: input.underWay }
+  }
+  if (input.failures > 0) {
+    return {
+      type: 'Reconciling',
+      status: 'True',
+      reason: 'Retrying',
+      message: input.lastError ?? 'the last try failed',
+    }
+  }
+  return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
+}
+
+function stalled(input: ConditionInput): Undated {
+  if (input.blocked !== undefined) return { type: 'Stalled', status: 'True', reason: 'Blocked', message: input.blocked }
+  if (input.failures >= STALLED_AFTER) {
+    return { type: 'Stalled', status: 'True', reason: 'Failing', message: input.lastError ?? 'it keeps failing' }
+  }
+  if (input.readiness.reason === 'CrashLoop') {
+    return { type: 'Stalled', status: 'True', reason: 'CrashLoop', message: input.readiness.message }
+  }
+  return { type: 'Stalled', status: 'False', reason: 'Progressing', message: 'it can go on' }
+}

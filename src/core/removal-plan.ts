@@ -1,0 +1,46 @@
+import type { PlanContext } from './plan-input.ts'
+import type { FacilityPlan, Reason } from './step.ts'
+import { createStepChain } from './step-chain.ts'
+import { locationKey, type OwnedLocation } from './world.ts'
+
+/** Owned services whose facility isn't declared any more (E9), by facility name. */
+export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> {
+  const declared = new Set(context.targets.map(target => target.facility.name))
+  const orphans = new Map<string, OwnedLocation[]>()
+  for (const [key, location] of context.owned) {
+    const { facility, prune } = location.ownership
+    if (!prune || declared.has(facility) || context.claimed.has(key)) continue
+    const list = orphans.get(facility)
+    if (list) list.push(location)
+    else orphans.set(facility, [location])
+  }
+  return orphans
+}
+
+/** Stops and removes all of a facility. The definition goes last: while it stands, its marker says what is ours. */
+export function planRemoval(
+  name: string,
+  locations: readonly OwnedLocation[],
+  reason: Reason,
+  context: Pick<PlanContext, 'world' | 'declaredFiles'>,
+): FacilityPlan {
+  const [main] = locations
+  const base = { name, supervisor: main?.supervisor ?? '', service: main?.service ?? '' }
+  const chain = createStepChain(name)
+  for (const location of locations) {
+    const elsewhere = location === main ? {} : { target: location }
+    const observed = context.world.services.get(locationKey(location))
+    if (!observed || observed.state === 'unknown') {
+      const why = observed?.message ?? 'the supervisor said nothing of it'
+      return { ...base, change: 'none', steps: [], blocked: `it is to be removed, but its state is unknown: ${why}` }
+    }
+    if (observed.state !== 'stopped' && observed.state !== 'absent' && observed.state !== 'failed') {
+      chain.add('stop', reason, elsewhere)
+    }
+    for (const path of location.ownership.files) {
+      if (!context.declaredFiles.has(path)) chain.add('remove-file', reason, { path, ...elsewhere })
+    }
+    chain.add('remove', reason, elsewhere)
+  }
+  return { ...base, change: 'remove', steps: chain.steps }
+}

@@ -1,0 +1,34 @@
+import type { Reason, Step, Verb } from './step.ts'
+import { type Location, locationKey } from './world.ts'
+
+/** The steps of one facility, each needing the one before: the order that a crash at any point leaves repairable. */
+export interface StepChain {
+  readonly steps: readonly Step[]
+  add(verb: Verb, reason: Reason, detail?: { path?: string; target?: Location; diff?: string }): void
+}
+
+export function createStepChain(facility: string): StepChain {
+  const steps: Step[] = []
+  return {
+    steps,
+    add(verb, reason, { path, target, diff } = {}) {
+      const subject = path === undefined ? '' : `:${path}`
+      const elsewhere = target === undefined ? '' : `@${locationKey(target)}`
+      const previous = steps.at(-1)
+      steps.push({
+        id: `${facility}/${verb}${subject}${elsewhere}`,
+        verb,
+        reason,
+        needs: previous ? [previous.id] : [],
+        ...(path === undefined ? {} : { path }),
+        ...(target === undefined ? {} : { target: { supervisor: target.supervisor, service: target.service } }),
+        ...(diff ? { diff } : {}),
+      })
+    },
+  }
+}
+
+/** The step after which the facility's service runs with what is declared, if the plan has one. */
+export function findStart(steps: readonly Step[]): Step | undefined {
+  return steps.find(step => step.target === undefined && (step.verb === 'start' || step.verb === 'restart'))
+}
