@@ -170,11 +170,15 @@ export interface WriteHost extends ReadHost {
     content: Uint8Array | string,
     options: { readonly mode: number; readonly uid?: number; readonly gid?: number },
   ): void
-  /** With its parents. Does nothing if it exists. */
+  /** Appends in one write, without a sync; makes the file with `mode` if there is none. Follows no symlink at `path`. */
+  appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
+  /** Renames within one file system, over what is there. */
+  moveFile(from: string, to: string): void
+  /** With its parents (0755). Does nothing if it exists. */
   makeDirectory(path: string, options: { readonly mode: number }): void
   /** Does nothing if there is none. */
   removeFile(path: string): void
-  /** Only if empty. Does nothing if there is none. */
+  /** Does nothing if there is none, or if it isn't empty. */
   removeDirectory(path: string): void
   /** Runs to its end. A non-zero exit is a result, not an error. `timeout` in ms. */
   run(command: readonly string[], options?: RunOptions): Promise<QueryResult>
@@ -182,7 +186,7 @@ export interface WriteHost extends ReadHost {
   spawn(command: readonly string[], options: SpawnOptions): SpawnedProcess
   /** Signals a process, or with a negative number its group; false if there is none. The caller has checked its identity. */
   kill(pid: number, signal: string): boolean
-  /** Sends one line to a unix socket and gives each line that comes back. Ends when the peer closes. */
+  /** Sends one line to a unix socket, when first iterated, and gives each line that comes back. Ends when the peer closes. */
   request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
 }
 

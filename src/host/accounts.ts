@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+
+export interface User {
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+  readonly shell: string
+}
+
+export interface Accounts {
+  findUser(name: string): User | undefined
+  findGroup(name: string): number | undefined
+}
+
+/** What `getent` said is believed for this long, in ms: a name asked for a thousand times in a pass costs one process. */
+const answerLifetime = 10_000
+
+/**
+ * Looks users and groups up by name: in /etc/passwd and /etc/group, and for names that aren't there (LDAP, systemd's
+ * dynamic users) by `getent`, where the host has it.
+ */
+export function createAccounts(now: () => number): Accounts {
+  const users = createLookup('passwd', parsePasswdLine, now)
+  const groups = createLookup('group', parseGroupLine, now)
+  return { findUser: users, findGroup: groups }
+}
+
+/** `name:password:uid:gid:comment:home:shell`. Undefined if the line is no such entry. */
+export function parsePasswdLine(line: string): [name: string, user: User] | undefined {
+  const [name, , uid, gid, , home, shell] = line.split(':')
+  if (!name || !isId(uid) || !isId(gid) || home === undefined) return undefined
+  return [name, { uid: Number(uid), gid: Number(gid), home, shell: shell || '/bin/sh' }]
+}
+
+/** `name:password:gid:members`. Undefined if the line is no such entry. */
+export function parseGroupLine(line: string): [name: string, gid: number] | undefined {
+  const [name, , gid] = line.split(':')
+  return name && isId(gid) ? [name, Number(gid)] : undefined
+}
+
+function isId(text: string | undefined): text is string {
+  return text !== undefined && /^\d+$/.test(text)
+}
+
+function createLookup<T>(
+  database: 'passwd' | 'group',
+  parseLine: (line: string) => [string, T] | undefined,
+  now: () => number,
+): (name: string) => T | undefined {
+  const path = `/etc/${database}`
+  let version = ''
+  let entries = new Map<string, T>()
+  const answers = new Map<string, { entry: T | undefined; at: number }>()
+
+  function readEntries(): Map<string, T> {
+    const current = versionOf(path)
+    if (current !== version) {
+      entries = current === '' ? new Map() : parseEntries(readFileSync(path, 'utf8'), parseLine)
+      version = current
+    }
+    return entries
+  }
+
+  return name => {
+    const entry = readEntries().get(name)
+    if (entry !== undefined) return entry
+    const answer = answers.get(name)
+    if (answer && now() - answer.at < answerLifetime) return answer.entry
+    const found = askGetent(database, name, parseLine)
+    answers.set(name, { entry: found, at: now() })
+    return found
+  }
+}
+
+function parseEntries<T>(text: string, parseLine: (line: string) => [string, T] | undefined): Map<string, T> {
+  const entries = new Map<string, T>()
+  for (const line of text.split('\n')) {
+    const entry = parseLine(line)
+    // The first of two entries counts, as it does for the C library.
+    if (entry && !entries.has(entry[0])) entries.set(entry[0], entry[1])
+  }
+  return entries
+}
+
+function versionOf(path: string): string {
+  const facts = statSync(path, { throwIfNoEntry: false })
+  return facts ? `${facts.ino}:${facts.size}:${facts.mtimeMs}` : ''
+}
+
+function askGetent<T>(
+  database: string,
+  name: string,
+  parseLine: (line: string) => [string, T] | undefined,
+): T | undefined {
+  // getent takes a number for an id, and an option for an option: neither is a name.
+  if (name === '' || /^\d+$/.test(name) || name.startsWith('-') || /[:\n\0]/.test(name)) return undefined
+  const answer = spawnSync('getent', [database, name], { encoding: 'utf8', timeout: 5_000 })
+  if (answer.status !== 0) return undefined
+  const entry = parseLine(answer.stdout.split('\n')[0] ?? '')
+  return entry?.[0] === name ? entry[1] : undefined
+}

@@ -1,0 +1,45 @@
+/**
+ * Everything that Reeve can do to a host, and all it tells before and after doing it: a crash harness counts these and
+ * kills the process there (E4).
+ */
+export type EffectKind =
+  | 'write-temporary' // a temporary dotfile with its content, owner and mode, synced
+  | 'rename' // over the target
+  | 'sync-directory'
+  | 'append-file'
+  | 'remove-file' // also of a temporary dotfile that a crash left behind
+  | 'make-directory'
+  | 'remove-directory'
+  | 'run'
+  | 'spawn'
+  | 'kill'
+  | 'request' // the line is sent
+
+export interface Effect {
+  readonly kind: EffectKind
+  /** A path, a command line, a pid. */
+  readonly target: string
+}
+
+/** `after` only comes when it has been done, not when it failed. */
+export type EffectListener = (effect: Effect, phase: 'before' | 'after') => void
+
+/** Does the thing between the two words of it. */
+export type Perform = <T>(kind: EffectKind, target: string, act: () => T) => T
+
+export function createPerform(listener: EffectListener | undefined): Perform {
+  if (!listener) return (_kind, _target, act) => act()
+  return (kind, target, act) => {
+    listener({ kind, target }, 'before')
+    const result = act()
+    // Of a promise, `after` has to wait: then the caller's promise is the one that has told it.
+    if (!(result instanceof Promise)) {
+      listener({ kind, target }, 'after')
+      return result
+    }
+    return result.then(value => {
+      listener({ kind, target }, 'after')
+      return value
+    }) as typeof result
+  }
+}

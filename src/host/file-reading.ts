@@ -1,0 +1,117 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs'
+import type { FileFacts } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { createFailure, errnoOf, isAbsence } from './failure.ts'
+
+const defaultLimit = 16 * 1024 * 1024
+
+/** See `ReadHost.readFile`. */
+export function readFileBytes(path: string, limit: number = defaultLimit): Uint8Array | undefined {
+  let fd: number | undefined
+  try {
+    // Without O_NONBLOCK, a FIFO without a writer would hold up the whole process.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    const facts = fstatSync(fd)
+    if (!facts.isFile()) {
+      throw new ReeveError('failed', `cannot read ${path}: expected a file, found a ${describeKind(facts)}`)
+    }
+    return readAll(fd, path, facts.size, limit)
+  } catch (error) {
+    // ESRCH is /proc's word for a process that has just ended.
+    if (isAbsence(error) || errnoOf(error) === 'ESRCH') return undefined
+    throw createFailure(`read ${path}`, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** Reads to the end, whatever the size says: files in /proc say 0, and others may grow meanwhile. */
+function readAll(fd: number, path: string, size: number, limit: number): Uint8Array {
+  let buffer = Buffer.allocUnsafe(Math.min(size, limit) + 512)
+  let length = 0
+  for (;;) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null)
+    length += count
+    if (length > limit) {
+      throw new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
+    }
+    if (count === 0) return buffer.subarray(0, length)
+    if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
+  }
+}
+
+/** See `ReadHost.readDirectory`. */
+export function readDirectoryNames(path: string): string[] | undefined {
+  try {
+    return readdirSync(path).sort()
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`list ${path}`, error)
+  }
+}
+
+/** See `ReadHost.facts`. */
+export function readFileFacts(path: string): FileFacts | undefined {
+  try {
+    const facts = lstatSync(path, { throwIfNoEntry: false })
+    return facts && toFileFacts(facts)
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`look at ${path}`, error)
+  }
+}
+
+/** Undefined too if it is there and no symlink. */
+export function readLinkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (isAbsence(error) || errnoOf(error) === 'EINVAL') return undefined
+    throw createFailure(`read the link ${path}`, error)
+  }
+}
+
+export function resolveRealPath(path: string): string | undefined {
+  try {
+    return realpathSync.native(path)
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`resolve ${path}`, error)
+  }
+}
+
+function toFileFacts(facts: Stats): FileFacts {
+  return {
+    kind: kindOf(facts),
+    mode: facts.mode & 0o7777,
+    uid: facts.uid,
+    gid: facts.gid,
+    size: facts.size,
+    inode: facts.ino,
+    modified: facts.mtimeMs,
+  }
+}
+
+function kindOf(facts: Stats): FileFacts['kind'] {
+  if (facts.isFile()) return 'file'
+  if (facts.isDirectory()) return 'directory'
+  return facts.isSymbolicLink() ? 'symlink' : 'other'
+}
+
+function describeKind(facts: Stats): string {
+  if (facts.isDirectory()) return 'directory'
+  if (facts.isFIFO()) return 'named pipe'
+  if (facts.isSocket()) return 'socket'
+  return 'device'
+}

@@ -1,0 +1,119 @@
+import { chmodSync, closeSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { type FileOptions, removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
+import { openOutput } from './detached-process.ts'
+import type { Perform } from './effects.ts'
+import { createFailure, errnoOf, isAbsence } from './failure.ts'
+import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
+
+/** The part of `WriteHost` that changes files; see there. */
+export interface FileWriting {
+  writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
+  appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
+  moveFile(from: string, to: string): void
+  makeDirectory(path: string, options: { readonly mode: number }): void
+  removeFile(path: string): void
+  removeDirectory(path: string): void
+}
+
+export function createFileWriting(perform: Perform): FileWriting {
+  const tidy = createTidy(perform)
+  return {
+    writeFile: (path, content, options) =>
+      attempt(`write ${path}`, () => {
+        using directory = openDirectory(dirname(path))
+        tidy(directory)
+        writeFileAtomically(directory, basename(path), content, options, perform)
+      }),
+    appendFile: (path, content, { mode }) =>
+      attempt(`append to ${path}`, () => perform('append-file', path, () => append(path, content, mode))),
+    moveFile: (from, to) => attempt(`move ${from} to ${to}`, () => moveFile(from, to, perform)),
+    makeDirectory: (path, { mode }) => attempt(`make the directory ${path}`, () => makeDirectory(path, mode, perform)),
+    removeFile: path =>
+      attempt(`remove ${path}`, () =>
+        inParent(path, (directory, entry) => {
+          tidy(directory)
+          perform('remove-file', path, () => unlinkSync(entry))
+        }),
+      ),
+    removeDirectory: path => attempt(`remove ${path}`, () => removeDirectory(path, perform)),
+  }
+}
+
+function attempt(task: string, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    throw createFailure(task, error)
+  }
+}
+
+/** Looks for leftovers once in each directory: they come from other processes, this one removes its own. */
+function createTidy(perform: Perform): (directory: OpenedDirectory) => void {
+  const tidied = new Set<string>()
+  return directory => {
+    if (tidied.has(directory.path)) return
+    tidied.add(directory.path)
+    removeLeftovers(directory, perform)
+  }
+}
+
+function append(path: string, content: Uint8Array | string, mode: number): void {
+  const fd = openOutput(path, mode)
+  try {
+    writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function moveFile(from: string, to: string, perform: Perform): void {
+  using source = openDirectory(dirname(from))
+  using target = openDirectory(dirname(to))
+  perform('rename', to, () => renameSync(source.entry(basename(from)), target.entry(basename(to))))
+}
+
+function makeDirectory(path: string, mode: number, perform: Perform): void {
+  const create = (anchored: string, here: string): void => {
+    const isParent = here !== path
+    perform('make-directory', here, () => makeEntry(anchored, isParent ? 0o755 : mode, isParent))
+  }
+  openDirectory(path, { create })[Symbol.dispose]()
+}
+
+function makeEntry(path: string, mode: number, isParent: boolean): void {
+  try {
+    mkdirSync(path, { mode })
+    // The process's umask has taken its part of the mode; for parents that is as wanted.
+    if (!isParent) chmodSync(path, mode)
+  } catch (error) {
+    // Another was quicker.
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function removeDirectory(path: string, perform: Perform): void {
+  try {
+    inParent(path, (_directory, entry) => {
+      removeLeftoversIn(path, perform)
+      perform('remove-directory', path, () => rmdirSync(entry))
+    })
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTEMPTY') throw error
+  }
+}
+
+function removeLeftoversIn(path: string, perform: Perform): void {
+  using directory = openDirectory(path)
+  removeLeftovers(directory, perform)
+}
+
+/** Does nothing if the entry, or its directory, isn't there. */
+function inParent(path: string, act: (directory: OpenedDirectory, entry: string) => void): void {
+  try {
+    using directory = openDirectory(dirname(path))
+    act(directory, directory.entry(basename(path)))
+  } catch (error) {
+    if (!isAbsence(error)) throw error
+  }
+}

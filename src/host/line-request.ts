@@ -1,0 +1,80 @@
+import { createConnection, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Perform } from './effects.ts'
+import { createFailure, errnoOf } from './failure.ts'
+
+/** The kernel's: `sun_path` of 108 bytes with its closing zero. */
+const pathLimit = 107
+
+/** Throws ReeveError if the kernel can't take the path as that of a unix socket. */
+export function checkSocketPath(path: string): void {
+  const length = Buffer.byteLength(path)
+  if (length <= pathLimit) return
+  const found = `${path} has ${length}`
+  throw new ReeveError(
+    'invalid',
+    `expected a socket path of at most ${pathLimit} bytes, found: ${found}; use a shorter directory`,
+  )
+}
+
+/**
+ * Sends one line to a unix socket and gives each line that comes back, until the peer closes. Nothing is sent before the
+ * first one is asked for. Throws ReeveError: `unavailable` if nobody listens, `aborted` by the signal.
+ */
+export async function* requestLines(
+  path: string,
+  line: string,
+  signal: AbortSignal,
+  perform: Perform,
+): AsyncGenerator<string, void, undefined> {
+  checkSocketPath(path)
+  if (signal.aborted) throw createAbortion(path, signal)
+  let failure: unknown
+  const socket = createConnection(path)
+  socket.on('error', error => {
+    failure ??= error
+  })
+  const abort = (): void => {
+    socket.destroy(createAbortion(path, signal))
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await connected(socket)
+    await perform('request', path, () => send(socket, line))
+    yield* createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })
+    if (failure !== undefined) throw failure
+  } catch (error) {
+    throw toRequestError(path, failure ?? error)
+  } finally {
+    signal.removeEventListener('abort', abort)
+    socket.destroy()
+  }
+}
+
+function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('connect', resolve)
+    socket.once('error', reject)
+  })
+}
+
+function send(socket: Socket, line: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(`${line}\n`, error => (error ? reject(error) : resolve()))
+  })
+}
+
+function createAbortion(path: string, signal: AbortSignal): ReeveError {
+  return new ReeveError('aborted', `the request to ${path} was given up`, { cause: signal.reason })
+}
+
+function toRequestError(path: string, error: unknown): ReeveError {
+  const code = errnoOf(error)
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new ReeveError('unavailable', `nobody listens at ${path} (${code}); see that its service runs`, {
+      cause: error,
+    })
+  }
+  return createFailure(`talk to ${path}`, error)
+}

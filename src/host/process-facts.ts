@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { ProcessFacts } from '../core/provider.ts'
+
+/** Undefined if there is no such process, or it may not be seen. */
+export function readProcessFacts(pid: number): ProcessFacts | undefined {
+  // Pid 0 and negative ones mean something else to the kernel, and nothing in /proc.
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
+  try {
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    // ENOENT, or ESRCH when it ended between open and read.
+    return undefined
+  }
+}
+
+/**
+ * Parses /proc/PID/stat; see proc_pid_stat(5). Field 2 is the command name in parentheses, and a process may call itself
+ * `a) R 1 (b` or put a newline there: only the last `)` ends it. Undefined if the text is no such line.
+ */
+export function parseProcessStat(text: string): ProcessFacts | undefined {
+  const nameStart = text.indexOf(' (')
+  const nameEnd = text.lastIndexOf(')')
+  if (nameStart <= 0 || nameEnd < nameStart) return undefined
+  const pid = Number(text.slice(0, nameStart))
+  // From field 3 on.
+  const [state, parent, group, session, ...rest] = text.slice(nameEnd + 2).split(' ')
+  const startTime = rest[22 - 7]
+  if (!Number.isSafeInteger(pid) || !state || !startTime || !/^\d+$/.test(startTime)) return undefined
+  return { pid, parent: Number(parent), group: Number(group), session: Number(session), state, startTime }
+}
+
+/** The pids of all processes that can be seen, ascending. */
+export function listProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+/**
+ * Changes with every boot: the kernel's boot id, and, since a container starts anew without the kernel doing so, the
+ * start time of its pid 1.
+ */
+export function readBootId(): string {
+  const kernel = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  const first = readProcessFacts(1)
+  return first ? `${kernel}:${first.startTime}` : kernel
+}

@@ -1,0 +1,60 @@
+import type { ReadHost } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { createAccounts } from './accounts.ts'
+import { execute } from './execution.ts'
+import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
+import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
+import { watchDirectory } from './watching.ts'
+
+/** How long a query may take, in ms, where the caller doesn't say. */
+const queryTimeout = 10_000
+
+export interface ReadHostOptions {
+  /** The command lines that `query` may run, by prefix; see `Capabilities.queries`. */
+  readonly queries?: readonly (readonly string[])[]
+}
+
+/**
+ * The host as observing code gets it (E2): a plain object that has, also at run time, the methods of `ReadHost` and no
+ * others.
+ */
+export function createReadHost(options: ReadHostOptions = {}): ReadHost {
+  const { queries = [] } = options
+  const accounts = createAccounts(Date.now)
+  let bootId: string | undefined
+
+  return Object.freeze<ReadHost>({
+    now: () => Date.now(),
+    readFile: readFileBytes,
+    readText(path, limit) {
+      const content = readFileBytes(path, limit)
+      return content && new TextDecoder().decode(content)
+    },
+    readDirectory: readDirectoryNames,
+    facts: readFileFacts,
+    readLink: readLinkTarget,
+    realPath: resolveRealPath,
+    process: readProcessFacts,
+    processes: listProcesses,
+    bootId() {
+      bootId ??= readBootId()
+      return bootId
+    },
+    userId: () => process.geteuid?.() ?? 0,
+    findUser: accounts.findUser,
+    findGroup: accounts.findGroup,
+    async query(command, { timeout = queryTimeout } = {}) {
+      if (!queries.some(prefix => startsWith(command, prefix))) {
+        const declared = queries.map(prefix => prefix.join(' ')).join(', ') || 'none'
+        const found = command.slice(0, 3).join(' ')
+        throw new ReeveError('internal', `expected a query that the provider declares (${declared}), found: ${found}`)
+      }
+      return execute(command, { timeout })
+    },
+    watch: watchDirectory,
+  })
+}
+
+function startsWith(command: readonly string[], prefix: readonly string[]): boolean {
+  return prefix.length > 0 && prefix.every((word, index) => command[index] === word)
+}

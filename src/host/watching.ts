@@ -1,0 +1,108 @@
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** How often a watched directory is looked at again for what inotify doesn't tell, in ms. */
+const checkInterval = 2_000
+
+/**
+ * Calls `hint` when something in the directory may have changed, with the name where it is known. The directory may be
+ * missing, be removed and made again, or be replaced: the watch follows the path, not the inode. Where the kernel gives
+ * no watch (ENOSPC, a network file system), it looks every 2 s instead. Never throws, and doesn't keep the process alive.
+ */
+export function watchDirectory(directory: string, hint: (name?: string) => void): Disposable {
+  let watcher: FSWatcher | undefined
+  /** What the watcher is bound to: the directory itself, or the nearest one above it that exists. */
+  let watched = ''
+  let identity = identityOf(directory)
+  let polled: string | undefined
+  let disposed = false
+
+  function arm(): void {
+    watcher?.close()
+    watcher = undefined
+    watched = findExisting(directory)
+    polled = undefined
+    try {
+      watcher = watch(watched, { persistent: false }, (_event, name) => notice(name ?? undefined))
+      // The kernel's queue overflowed, or the directory can't be watched any more.
+      watcher.on('error', startPolling)
+    } catch {
+      startPolling()
+    }
+    // It may have come while the one above it was being armed.
+    if (watched !== directory && findExisting(directory) !== watched) arm()
+  }
+
+  function startPolling(): void {
+    watcher?.close()
+    watcher = undefined
+    polled = signatureOf(directory)
+  }
+
+  function notice(name: string | undefined): void {
+    if (disposed) return
+    // Of a directory that is itself deleted or moved, the kernel tells its own name.
+    if (watched !== directory || name === undefined || name === basename(directory)) check()
+    if (watched === directory) hint(name)
+  }
+
+  /** Binds the watch anew if the path leads elsewhere than it did, and says so. */
+  function check(): void {
+    const current = identityOf(directory)
+    const moved = current !== identity
+    if (moved || (current === undefined && watcher !== undefined && watched !== findExisting(directory))) arm()
+    if (moved) {
+      identity = current
+      hint()
+    }
+  }
+
+  function tick(): void {
+    check()
+    if (watcher !== undefined) return
+    const before = polled
+    polled = signatureOf(directory)
+    if (before !== polled) hint()
+  }
+
+  arm()
+  const timer = setInterval(tick, checkInterval).unref()
+  return {
+    [Symbol.dispose]() {
+      disposed = true
+      clearInterval(timer)
+      watcher?.close()
+    },
+  }
+}
+
+/** The path itself or the nearest one above it that is a directory. */
+function findExisting(path: string): string {
+  if (path === '/' || identityOf(path) !== undefined) return path
+  return findExisting(dirname(path))
+}
+
+/** Device and inode of what the path leads to, if that is a directory. */
+function identityOf(directory: string): string | undefined {
+  try {
+    const facts = statSync(directory, { throwIfNoEntry: false })
+    return facts?.isDirectory() ? `${facts.dev}:${facts.ino}` : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Changes when an entry comes, goes or is written: enough to hint by. */
+function signatureOf(directory: string): string {
+  try {
+    return readdirSync(directory)
+      .sort()
+      .map(name => {
+        const facts = statSync(join(directory, name), { throwIfNoEntry: false })
+        return facts ? `${name}:${facts.ino}:${facts.size}:${facts.mtimeMs}` : name
+      })
+      .join('\n')
+  } catch {
+    return ''
+  }
+}

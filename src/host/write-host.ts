@@ -1,0 +1,26 @@
+import type { WriteHost } from '../core/provider.ts'
+import { spawnDetached } from './detached-process.ts'
+import { createPerform, type EffectListener } from './effects.ts'
+import { execute } from './execution.ts'
+import { createFileWriting } from './file-writing.ts'
+import { requestLines } from './line-request.ts'
+import { createReadHost, type ReadHostOptions } from './read-host.ts'
+import { sendSignal } from './signals.ts'
+
+export interface WriteHostOptions extends ReadHostOptions {
+  /** Told before and after each thing done to the host. */
+  readonly onEffect?: EffectListener
+}
+
+/** The host as acting code gets it: all that Reeve does to the world goes through here. */
+export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
+  const perform = createPerform(options.onEffect)
+  return Object.freeze<WriteHost>({
+    ...createReadHost(options),
+    ...createFileWriting(perform),
+    run: (command, runOptions) => perform('run', command.join(' '), () => execute(command, runOptions)),
+    spawn: (command, spawnOptions) => perform('spawn', command.join(' '), () => spawnDetached(command, spawnOptions)),
+    kill: (pid, signal) => perform('kill', `${pid} ${signal}`, () => sendSignal(pid, signal)),
+    request: (socket, line, signal) => requestLines(socket, line, signal, perform),
+  })
+}
