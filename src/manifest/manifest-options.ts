@@ -1,0 +1,28 @@
+import type { Policy } from '../core/host-configuration.ts'
+import type { ManifestFiles } from './manifest-files.ts'
+
+/** What a provider says of its native configuration: JSON Schemas; see `Capabilities`. */
+export interface NativeSchemas {
+  /** Of `spec.config.<type>`. Absent: the type takes no native configuration. */
+  readonly configSchema?: object | undefined
+  /** Of `spec.<type>` of a Supervisor. Absent: the type takes no options. */
+  readonly optionsSchema?: object | undefined
+}
+
+export interface ManifestOptions {
+  /** As the user gave it: diagnostics name files by it, and its symlinks are resolved anew at every reading. */
+  readonly directory: string
+  /** The known provider types. Each is also the name of its default instance. */
+  readonly types: readonly string[]
+  /** Of facilities that name none. Default `process`. */
+  readonly defaultSupervisor?: string | undefined
+  /** Asked only for types that are used. Undefined: the schemas can't be had, and nothing is checked by them. */
+  readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
+  readonly policy?: Policy | undefined
+  /** Then nothing that others can write is trusted (S1), and a facility that names no user runs as root (S3). Default false. */
+  readonly runsAsRoot?: boolean | undefined
+  /** Trust what others can write (`--insecure-permissions`). Default false. */
+  readonly insecurePermissions?: boolean | undefined
+  /** Default: the local file system. */
+  readonly files?: ManifestFiles | undefined
+}
