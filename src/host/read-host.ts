@@ -41,6 +41,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       return bootId
     },
     userId: () => process.geteuid?.() ?? 0,
+    groupId: () => process.getegid?.() ?? 0,
+    groupId: () => process.getegid?.() ?? 0,
     findUser: accounts.findUser,
     findGroup: accounts.findGroup,
     async query(command, { timeout = queryTimeout } = {}) {

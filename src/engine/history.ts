@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import type { ReadHost, WriteHost } from '../core/provider.ts'
+import type { Reason, Verb } from '../core/step.ts'
+
+/**
+ * What was done, when and why: one JSON object a line in the state directory. Only fields of steps go in, never content
+ * of definitions or files, so that no secret can (S4). Losing it loses nothing else (E18).
+ */
+export interface HistoryEntry {
+  /** ISO 8601; when it ended. */
+  readonly time: string
+  readonly facility: string
+  readonly supervisor: string
+  readonly service: string
+  readonly verb: Verb
+  readonly reason: Reason
+  readonly result: 'done' | 'failed' | 'aborted'
+  /** Milliseconds. */
+  readonly duration: number
+  /** The step's id in its plan. */
+  readonly step: string
+  /** The message of what went wrong. */
+  readonly error?: string
+  /** Who asked for it, where it wasn't a plain pass: `reeve restart web`. */
+  readonly trigger?: string
+}
+
+export interface History {
+  append(entry: HistoryEntry): void
+}
+
+export interface HistoryQuery {
+  readonly facility?: string
+  /** The newest so many. Default: all that there are. */
+  readonly limit?: number
+}
+
+const fileName = 'history.jsonl'
+const olderFileName = 'history.1.jsonl'
+
+/** In bytes. A file that has grown to it is put aside, and the one put aside before is dropped. */
+export const historyLimit: number = 4 * 1024 * 1024
+
+/** For the only writer of this state directory. */
+export function openHistory(stateDirectory: string, host: WriteHost, limit: number = historyLimit): History {
+  const path = join(stateDirectory, fileName)
+  /** False until the file is known to end with a whole line. */
+  let clean = false
+  return {
+    append(entry) {
+      const size = host.facts(path)?.size ?? 0
+      if (size >= limit) host.moveFile(path, join(stateDirectory, olderFileName))
+      // A write cut off by a full disk or a power failure has left a line without its end: don't continue it.
+      const start = clean || size >= limit || endsWhole(path, host) ? '' : '\n'
+      clean = false
+      host.appendFile(path, `${start}${JSON.stringify(entry)}\n`, { mode: 0o600 })
+      clean = true
+    },
+  }
+}
+
+function endsWhole(path: string, host: ReadHost): boolean {
+  const content = host.readFile(path)
+  return content === undefined || content.length === 0 || content.at(-1) === 0x0a
+}
+
+/** The newest last. Lines that are no entries are passed over. Throws ReeveError if a file can't be read. */
+export function readHistory(stateDirectory: string, host: ReadHost, query: HistoryQuery = {}): HistoryEntry[] {
+  const entries: HistoryEntry[] = []
+  for (const name of [olderFileName, fileName]) {
+    for (const line of (host.readText(join(stateDirectory, name)) ?? '').split('\n')) {
+      const entry = parseEntry(line)
+      if (entry && (query.facility === undefined || entry.facility === query.facility)) entries.push(entry)
+    }
+  }
+  return query.limit === undefined ? entries : entries.slice(Math.max(0, entries.length - query.limit))
+}
+
+function parseEntry(line: string): HistoryEntry | undefined {
+  if (line === '') return undefined
+  try {
+    const value: unknown = JSON.parse(line)
+    return isEntry(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Of what this program wrote itself, a look at what readers rely on is enough. */
+function isEntry(value: unknown): value is HistoryEntry {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = ['time', 'facility', 'supervisor', 'service', 'verb', 'reason', 'result', 'step']
+  return fields.every(field => field in value && typeof Reflect.get(value, field) === 'string')
+}

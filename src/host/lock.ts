@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { ReadHost, WriteHost } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { type Clock, createClock } from './clock.ts'
+
+/**
+ * One writer per state directory (E15), by a lock that dies with its holder.
+ *
+ * Whoever wants the lock puts a claim file into its directory, named by the identity of the process, and only then looks
+ * for others. Of two who do that, the one whose claim came second sees the first's; so never do both hold it.
+ *
+ *   claim written, nobody else's is alive   → it holds the lock
+ *   another holds it                        → own claim removed, refused
+ *   others are claiming it too              → the least name waits, the others remove theirs and try again
+ *
+ * A claim counts while its process lives. No process ever gets the same name, so a dead one's may be removed by anybody.
+ * Processes see each other only within one pid namespace: two containers must not share a state directory.
+ */
+export interface Lock extends Disposable {
+  readonly holder: Holder
+  /** Fine when released already. */
+  release(): void
+}
+
+export interface Holder {
+  readonly pid: number
+  /** What it does, as its user would say it: `reeve run`. */
+  readonly command: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+interface Claim extends Holder {
+  readonly name: string
+  readonly held: boolean
+}
+
+/** How long others may be about to take the lock before we give up, in ms. */
+const patience = 5_000
+
+/** Between two looks, in ms; each is stretched by a random factor of 1 to 2, so that two don't keep colliding. */
+const pause = 15
+
+const claimPattern = /^(\d+)-(\d+)-([0-9a-f]{8})\.json$/
+
+/**
+ * Takes the lock, or throws ReeveError `locked` that says who holds it. `directory` is the lock's own, made if missing.
+ * `purpose` is for the others to read.
+ */
+export async function acquireLock(
+  directory: string,
+  purpose: string,
+  host: WriteHost,
+  clock: Clock = createClock(),
+): Promise<Lock> {
+  const name = nameOwnClaim(host)
+  const path = join(directory, name)
+  const holder: Holder = { pid: process.pid, command: purpose, since: new Date(host.now()).toISOString() }
+  const write = (held: boolean): void =>
+    host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644 })
+  const withdraw = (): void => host.removeFile(path)
+
+  // A second one in the same process would have the same name.
+  if (readClaim(directory, name, host)) throw createRefusal(directory, { ...holder, name, held: true })
+  host.makeDirectory(directory, { mode: 0o755 })
+  const listOthers = (): Claim[] => listLiveClaims(directory, host).filter(claim => claim.name !== name)
+  const deadline = clock.now() + patience
+  let claimed = false
+  for (;;) {
+    let others = listOthers()
+    if (others.length === 0 && !claimed) {
+      write(false)
+      claimed = true
+      others = listOthers()
+    }
+    const [first] = others
+    if (first === undefined) break
+    const winner = others.find(claim => claim.held) ?? (clock.now() > deadline ? first : undefined)
+    if (claimed && (winner || others.some(claim => claim.name < name))) {
+      withdraw()
+      claimed = false
+    }
+    if (winner) throw createRefusal(directory, winner)
+    await clock.sleep(pause * (1 + Math.random()))
+  }
+  write(true)
+  removeStaleClaims(directory, host)
+  return { holder, release: withdraw, [Symbol.dispose]: withdraw }
+}
+
+/** Who holds the lock, if anybody does. */
+export function findHolder(directory: string, host: ReadHost): Holder | undefined {
+  const claim = listLiveClaims(directory, host).find(candidate => candidate.held)
+  return claim && { pid: claim.pid, command: claim.command, since: claim.since }
+}
+
+function listLiveClaims(directory: string, host: ReadHost): Claim[] {
+  const claims: Claim[] = []
+  for (const name of host.readDirectory(directory) ?? []) {
+    if (!claimPattern.test(name) || !isAlive(name, host)) continue
+    const claim = readClaim(directory, name, host)
+    if (claim) claims.push(claim)
+  }
+  return claims
+}
+
+/** Safe at any time: see above. */
+function removeStaleClaims(directory: string, host: WriteHost): void {
+  for (const name of host.readDirectory(directory) ?? []) {
+    if (claimPattern.test(name) && !isAlive(name, host)) host.removeFile(join(directory, name))
+  }
+}
+
+/** The identity of a process for good: its pid, when it started, and in which boot. */
+function nameOwnClaim(host: ReadHost): string {
+  const facts = host.process(process.pid)
+  if (!facts) throw new ReeveError('failed', 'cannot take the lock: expected /proc to show this process; mount /proc')
+  return `${facts.pid}-${facts.startTime}-${digestBoot(host)}.json`
+}
+
+function isAlive(name: string, host: ReadHost): boolean {
+  const [, pid, startTime, boot] = claimPattern.exec(name) ?? []
+  if (boot !== digestBoot(host)) return false
+  const facts = host.process(Number(pid))
+  return facts?.startTime === startTime && facts?.state !== 'Z' && facts?.state !== 'X'
+}
+
+function digestBoot(host: ReadHost): string {
+  return createHash('sha256').update(host.bootId()).digest('hex').slice(0, 8)
+}
+
+/** Undefined if it is gone. One that can't be read counts as held: its process is alive. */
+function readClaim(directory: string, name: string, host: ReadHost): Claim | undefined {
+  const text = host.readText(join(directory, name))
+  if (text === undefined) return undefined
+  const pid = Number(claimPattern.exec(name)?.[1])
+  const value = parseObject(text)
+  return {
+    name,
+    pid,
+    command: typeof value.command === 'string' ? value.command : 'an unknown command',
+    since: typeof value.since === 'string' ? value.since : 'an unknown time',
+    held: value.held !== false,
+  }
+}
+
+function parseObject(text: string): { command?: unknown; since?: unknown; held?: unknown } {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+function createRefusal(directory: string, claim: Claim): ReeveError {
+  const who = `process ${claim.pid} (${claim.command}) has been the writer since ${claim.since}`
+  const remedy = 'wait for it to end, stop it, or use another --state-dir'
+  return new ReeveError(
+    'locked',
+    `expected to be the only writer of this state directory, but ${who}; ${remedy} (${directory})`,
+  )
+}

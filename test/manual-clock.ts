@@ -1,0 +1,85 @@
+import type { Clock } from '../src/host/clock.ts'
+
+/** A clock that stands still until it is moved. */
+export interface ManualClock extends Clock {
+  /** Moves on, and fires on the way what is due, in order of time; lets promises run after each. */
+  advance(duration: number): Promise<void>
+  /** How many sleeps and timers are waiting. */
+  readonly pending: number
+  /** Resolves when that many wait: for code under test that gets to its timer by way of real I/O. */
+  untilPending(count: number): Promise<void>
+}
+
+interface Timer {
+  readonly due: number
+  readonly fire: () => void
+}
+
+export function createManualClock(start = 1_700_000_000_000): ManualClock {
+  let now = start
+  const timers = new Set<Timer>()
+  const watchers = new Set<() => void>()
+
+  function add(duration: number, act: () => void): Disposable {
+    const timer: Timer = { due: now + Math.max(0, duration), fire: act }
+    timers.add(timer)
+    for (const watcher of [...watchers]) watcher()
+    return { [Symbol.dispose]: () => timers.delete(timer) }
+  }
+
+  function takeDue(limit: number): Timer | undefined {
+    // A Set keeps its order, and sort is stable: of two due at once, the older fires first.
+    const next = [...timers].sort((a, b) => a.due - b.due)[0]
+    if (!next || next.due > limit) return undefined
+    timers.delete(next)
+    return next
+  }
+
+  return {
+    now: () => now,
+    sleep(duration, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
+        const timer = add(duration, () => {
+          signal?.removeEventListener('abort', abort)
+          resolve()
+        })
+        const abort = (): void => {
+          timer[Symbol.dispose]()
+          reject(signal?.reason)
+        }
+        signal?.addEventListener('abort', abort, { once: true })
+      })
+    },
+    after: add,
+    async advance(duration) {
+      const end = now + duration
+      await settle()
+      for (let timer = takeDue(end); timer; timer = takeDue(end)) {
+        now = timer.due
+        timer.fire()
+        await settle()
+      }
+      now = end
+    },
+    get pending() {
+      return timers.size
+    },
+    untilPending(count) {
+      return new Promise(resolve => {
+        const check = (): void => {
+          if (timers.size < count) return
+          watchers.delete(check)
+          resolve()
+        }
+        watchers.add(check)
+        check()
+      })
+    },
+  }
+}
+
+/** Lets everything run that waits for a promise, but for no timer and no I/O. */
+function settle(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
