@@ -42,7 +42,6 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     },
     userId: () => process.geteuid?.() ?? 0,
     groupId: () => process.getegid?.() ?? 0,
-    groupId: () => process.getegid?.() ?? 0,
     findUser: accounts.findUser,
     findGroup: accounts.findGroup,
     async query(command, { timeout = queryTimeout } = {}) {
