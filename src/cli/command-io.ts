@@ -1,0 +1,66 @@
+/** What a command line has to do with: streams, environment, clock and signals. Tests and harnesses bring their own. */
+export interface CommandIo {
+  readonly stdin: InputStream
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Aborted when nobody reads stdout any more (`reeve status --watch | head`). */
+  readonly stdoutClosed: AbortSignal
+  /** Calls back at every SIGINT and SIGTERM until disposed; without a listener they end the process. */
+  onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable
+  /** Ends the process at once: only for people who can't wait for a clean end. */
+  exit(code: number): void
+}
+
+export interface OutputStream {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+}
+
+export type InputStream = NodeJS.ReadableStream & { readonly isTTY?: boolean }
+
+/** 2 only for changes with `--detailed-exitcode`. */
+export type ExitCode = 0 | 1 | 2
+
+/** The real thing. A reader that goes away (`| head`) is no error. */
+export function processIo(): CommandIo {
+  const closed = new AbortController()
+  ignoreBrokenPipe(process.stdout, () => closed.abort())
+  ignoreBrokenPipe(process.stderr, () => {})
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    now: Date.now,
+    stdoutClosed: closed.signal,
+    onSignal,
+    exit: code => process.exit(code),
+  }
+}
+
+function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable {
+  const interrupted = () => listener('SIGINT')
+  const terminated = () => listener('SIGTERM')
+  process.on('SIGINT', interrupted)
+  process.on('SIGTERM', terminated)
+  return {
+    [Symbol.dispose]() {
+      process.off('SIGINT', interrupted)
+      process.off('SIGTERM', terminated)
+    },
+  }
+}
+
+function ignoreBrokenPipe(stream: NodeJS.WriteStream, onClosed: () => void): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    onClosed()
+  })
+}

@@ -1,0 +1,27 @@
+import { CommanderError } from 'commander'
+import type { CommandIo, ExitCode } from './command-io.ts'
+import { createProgram } from './command-tree.ts'
+import { createContext, type GlobalOptions } from './context.ts'
+import { errorText } from './error-text.ts'
+
+/** Runs one command line (`argv` without node and script) to its end. Doesn't throw. */
+export async function main(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+  // Known before anything is parsed, so that help and usage errors follow it too.
+  const color = !argv.includes('--no-color')
+  const unparsed = createContext(io, {}, color)
+  let exitCode: ExitCode = 0
+  let debug = false
+  const program = createProgram(unparsed, async (globals: GlobalOptions, task) => {
+    debug = globals.logLevel === 'debug'
+    exitCode = await task(createContext(io, globals, color))
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // Commander has written what there is to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
+    unparsed.err.write(errorText(error, { colors: unparsed.err.colors, debug }))
+    return 1
+  }
+}

@@ -1,0 +1,319 @@
+import { createRequire } from 'node:module'
+import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander'
+import { completionShells } from './completion-script.ts'
+import type { CommandContext, GlobalOptions, Task } from './context.ts'
+import { logLevels } from './logger.ts'
+
+/** Runs the task of the command that was asked for. */
+export type Execute = (globals: GlobalOptions, task: Task) => Promise<void>
+
+const groups = { reconcile: 'Reconcile:', look: 'Look:', act: 'Act on one facility:', other: 'Other:' }
+
+const exitCodes = `
+Exit codes:
+  0  done
+  1  failed or invalid; for apply also when a facility did not become ready
+  2  there are changes (only with plan --detailed-exitcode)
+
+stdout holds the answer; stderr holds logs and progress.
+Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reeve run\` does it for ever.
+`
+
+/**
+ * All commands with their flags and help. What they do is in src/commands, one module each, loaded only when the command
+ * is run: the help, a usage error or the version load none of them.
+ */
+export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>, execute: Execute): Command {
+  const program = new Command('reeve')
+    .description('Keeps the services of this host as the manifests declare them.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help, also of a command')
+    .helpCommand(false)
+    .option(
+      '--config <FILE>',
+      'host configuration (default: reeve.yaml, then /etc/reeve/reeve.yaml, where there is one)',
+    )
+    .option('--state-dir <DIR>', 'state directory (default: /var/lib/reeve for root, else XDG_STATE_HOME/reeve)')
+    .addOption(
+      new Option('--log-level <LEVEL>', 'log from this level on: debug, info, warn, error or silent').choices(
+        logLevels,
+      ),
+    )
+    .option('--no-color', 'no colour; NO_COLOR and FORCE_COLOR are heeded too')
+    .option('--insecure-permissions', 'as root, trust manifests and configuration that others can write')
+    .addHelpText('after', exitCodes)
+    .exitOverride()
+    .showHelpAfterError('(reeve --help shows the commands)')
+    .configureHelp({
+      showGlobalOptions: true,
+      formatHelp,
+      commandDescription: command => sentence(command.description()),
+      subcommandTerm: command => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
+      // The descriptions name defaults and choices themselves, in fewer words.
+      optionDescription: option => option.description,
+      argumentDescription: argument => argument.description,
+      styleTitle: text => out.colors.bold(text),
+      visibleGlobalOptions: command => command.parent?.options.filter(option => option.long !== '--version') ?? [],
+    })
+    .configureOutput({
+      writeOut: text => out.write(text),
+      writeErr: text => err.write(text),
+      getOutHelpWidth: () => out.width() ?? 80,
+      getErrHelpWidth: () => err.width() ?? 80,
+      getOutHasColors: () => out.colors.isColorSupported,
+      getErrHasColors: () => err.colors.isColorSupported,
+      outputError: (text, write) => write(text.replace(/^error:/, err.colors.red('reeve:'))),
+    })
+
+  const run = (command: Command, task: Task) => execute(command.optsWithGlobals(), task)
+  addReconciling(program, run)
+  addLooking(program, run)
+  addActing(program, run)
+  addOther(program, run)
+  return program
+}
+
+type Run = (command: Command, task: Task) => Promise<void>
+
+function addReconciling(program: Command, run: Run): void {
+  program.commandsGroup(groups.reconcile)
+  add(program, 'validate', 'parse and check the manifests; needs no supervisor and no root', [
+    ['reeve validate', 'check the default manifests directory'],
+    ['reeve validate ./manifests -o json', 'the diagnostics for programs'],
+  ])
+    .addArgument(directory())
+    .addOption(output())
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/validate.ts')).validate(context, dir, options)),
+    )
+  add(program, 'plan', 'show what apply would do, and why; writes nothing', [
+    ['reeve plan', 'for people'],
+    ['reeve plan --detailed-exitcode', 'exit 2 if there is something to do'],
+    ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
+  ])
+    .addArgument(directory())
+    .addOption(output())
+    .option('--detailed-exitcode', 'exit 0 without changes, 1 after an error, 2 with changes')
+    .option('--out <FILE>', 'save the plan as JSON')
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/plan.ts')).plan(context, dir, options)),
+    )
+  add(program, 'apply', 'make it so: one pass, waiting for health', [
+    ['reeve apply', 'apply the default manifests directory'],
+    ['reeve apply --plan next.json', 'do exactly what was planned, or refuse because the plan is stale'],
+    ['reeve apply --allow-removals 5', 'let it remove up to 5 facilities whose manifests are gone'],
+  ])
+    .addArgument(directory())
+    .addOption(output())
+    .option('--plan <FILE>', 'a plan that reeve plan --out saved; refused if it no longer fits')
+    .addOption(removals())
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/apply.ts')).apply(context, dir, options)),
+    )
+  add(program, 'run', 'the controller: reconcile for ever, as a service or a sidecar', [
+    ['reeve run', 'until Ctrl-C or SIGTERM; the services go on'],
+    ['reeve run /srv/manifests --log-level debug', 'say more'],
+  ])
+    .addArgument(directory())
+    .action((dir, _options, command) =>
+      run(command, async context => (await import('../commands/run.ts')).run(context, dir)),
+    )
+  add(program, 'down', 'stop and remove what Reeve owns', [
+    ['reeve down', 'everything; asks first'],
+    ['reeve down web worker --yes', 'only these, without asking'],
+  ])
+    .argument('[NAME...]', 'facilities (default: all)')
+    .option('--yes', "don't ask; needed where nobody can be asked")
+    .addOption(manifests())
+    .addOption(output())
+    .action((names, options, command) =>
+      run(command, async context => (await import('../commands/down.ts')).down(context, names, options)),
+    )
+}
+
+function addLooking(program: Command, run: Run): void {
+  program.commandsGroup(groups.look)
+  add(program, 'status', 'every facility: supervisor, state, enabled, health, pid, uptime, conditions', [
+    ['reeve status', 'a table'],
+    ['reeve status web', 'all there is to know of one'],
+    ['reeve status --watch', 'keep it up to date until Ctrl-C'],
+    ['reeve status -o json | jq .facilities[].state', 'for programs'],
+  ])
+    .argument('[NAME]', 'a facility (default: all)')
+    .option('-w, --watch', 'go on showing it whenever it changes')
+    .addOption(manifests())
+    .addOption(output())
+    .action((name, options, command) =>
+      run(command, async context => (await import('../commands/status.ts')).status(context, name, options)),
+    )
+  add(program, 'history', 'what was done, when and why', [
+    ['reeve history', 'of all facilities'],
+    ['reeve history web -o json', 'of one, as JSON'],
+  ])
+    .argument('[NAME]', 'a facility (default: all)')
+    .addOption(new Option('-n, --limit <N>', 'the last so many entries').argParser(wholeNumber))
+    .addOption(manifests())
+    .addOption(output())
+    .action((name, options, command) =>
+      run(command, async context => (await import('../commands/history.ts')).history(context, name, options)),
+    )
+  add(program, 'supervisors', 'providers and their instances: available or why not, version', [
+    ['reeve supervisors', 'what this host has'],
+  ])
+    .addOption(manifests())
+    .addOption(output())
+    .action((options, command) =>
+      run(command, async context => (await import('../commands/supervisors.ts')).supervisors(context, options)),
+    )
+  add(program, 'explain', "the schema's words for a field", [
+    ['reeve explain', 'the kinds of manifests'],
+    ['reeve explain spec.process.restart', 'a field of a facility'],
+    ['reeve explain supervisor.spec', 'a field of another kind'],
+  ])
+    .argument('[FIELD.PATH]', 'e.g. spec.health')
+    .addOption(output())
+    .action((path, options, command) =>
+      run(command, async context => (await import('../commands/explain.ts')).explain(context, path, options)),
+    )
+}
+
+const verbs = [
+  { name: 'start', description: 'start it; fine if it runs', suspend: false },
+  { name: 'stop', description: 'stop it; fine if it is stopped', suspend: true },
+  { name: 'restart', description: 'restart it; starts it if it is stopped', suspend: false },
+  { name: 'reload', description: 'have it read its configuration again', suspend: false },
+  { name: 'enable', description: 'start it at boot', suspend: false },
+  { name: 'disable', description: "don't start it at boot", suspend: true },
+] as const
+
+function addActing(program: Command, run: Run): void {
+  program.commandsGroup(groups.act)
+  for (const { name: verb, description } of verbs) {
+    add(program, verb, description, verbExamples(verb))
+      .argument('<NAME>', 'the facility')
+      .option('--if-stopped', 'only if it is stopped')
+      .option('--if-changed', 'only if its configuration changed since it was read')
+      .option('--suspend', "also suspend it, so that the controller doesn't undo this")
+      .addOption(manifests())
+      .addOption(output())
+      .action((name, options, command) =>
+        run(command, async context => (await import('../commands/act.ts')).act(context, verb, name, options)),
+      )
+  }
+  add(program, 'suspend', 'stop reconciling one facility: it is observed and left alone', [
+    ['reeve suspend web', 'until reeve resume web'],
+  ])
+    .argument('<NAME>', 'the facility')
+    .addOption(manifests())
+    .addOption(output())
+    .action((name, options, command) =>
+      run(command, async context => (await import('../commands/suspend.ts')).suspend(context, name, options)),
+    )
+  add(program, 'resume', 'go on reconciling one facility', [['reeve resume web', 'what has changed is put right']])
+    .argument('<NAME>', 'the facility')
+    .addOption(manifests())
+    .addOption(output())
+    .action((name, options, command) =>
+      run(command, async context => (await import('../commands/suspend.ts')).resume(context, name, options)),
+    )
+}
+
+function verbExamples(verb: string): [string, string][] {
+  const example: [string, string] = [`reeve ${verb} web`, 'now, through its supervisor']
+  if (verb === 'stop') return [example, ['reeve stop web --suspend', 'and keep the controller from starting it again']]
+  if (verb === 'restart')
+    return [example, ['reeve restart web --if-changed', 'only if it runs with an old configuration']]
+  if (verb === 'start') return [example, ['reeve start web --if-stopped', 'leave it alone unless it is stopped']]
+  return [example]
+}
+
+function addOther(program: Command, run: Run): void {
+  program.commandsGroup(groups.other)
+  add(program, 'completion', 'print the completion script of a shell', [
+    ['source <(reeve completion bash)', 'for this shell, or in ~/.bashrc'],
+    ['source <(reeve completion zsh)', 'likewise, or in ~/.zshrc'],
+    ['reeve completion fish > ~/.config/fish/completions/reeve.fish', 'for every fish'],
+  ])
+    .addArgument(new Argument('<SHELL>', 'bash, zsh or fish').choices(completionShells))
+    .action((shell, _options, command) =>
+      run(command, async context => (await import('../commands/completion.ts')).completion(context, shell)),
+    )
+  // What the completion scripts call: the words typed so far, the last one unfinished.
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption()
+    .action((words, _options, command) =>
+      run(command, async context => (await import('../commands/completion.ts')).complete(context, program, words)),
+    )
+  program
+    .command('help')
+    .description('print the help of a command')
+    .argument('[COMMAND]')
+    .action(name => printHelp(program, name))
+}
+
+/** As commander has it, but the commands before the flags. */
+function formatHelp(command: Command, help: Help): string {
+  const text = Help.prototype.formatHelp(command, help)
+  if (command.parent) return text
+  const sections = text.trimEnd().split('\n\n')
+  const isFlags = (section: string) => section.includes('--version')
+  return `${[...sections.filter(section => !isFlags(section)), ...sections.filter(isFlags)].join('\n\n')}\n`
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`
+}
+
+function argumentTerm(argument: Argument): string {
+  const name = argument.variadic ? `${argument.name()}...` : argument.name()
+  return argument.required ? `<${name}>` : `[${name}]`
+}
+
+function printHelp(program: Command, name: string | undefined): void {
+  const command = name === undefined ? program : program.commands.find(candidate => candidate.name() === name)
+  if (command) command.help()
+  // Parsed as a command, the name gets commander's own message and suggestion.
+  program.parse([name ?? ''], { from: 'user' })
+}
+
+type Examples = readonly (readonly [command: string, what: string])[]
+
+function add(program: Command, name: string, description: string, examples: Examples): Command {
+  const width = Math.max(...examples.map(([command]) => command.length))
+  const lines = examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`)
+  return program
+    .command(name)
+    .description(description)
+    .showHelpAfterError(`(reeve ${name} --help shows its flags)`)
+    .addHelpText('after', `\nExamples:\n${lines.join('')}`)
+}
+
+function directory(): Argument {
+  return new Argument('[DIR]', "manifests directory (default: the host configuration's, else manifests)")
+}
+
+function manifests(): Option {
+  return new Option('--manifests <DIR>', "manifests directory (default: the host configuration's, else manifests)")
+}
+
+function output(): Option {
+  return new Option('-o, --output <FORMAT>', 'how the answer is printed: text (default) or json')
+    .choices(['text', 'json'])
+    .default('text')
+}
+
+function removals(): Option {
+  return new Option('--allow-removals <N>', 'go on though up to n facilities would be removed').argParser(wholeNumber)
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number, such as 5.')
+  return Number(text)
+}
+
+function readVersion(): string {
+  const { version }: { version: string } = createRequire(import.meta.url)('#package')
+  return version
+}

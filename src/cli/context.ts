@@ -1,0 +1,62 @@
+import type { Log } from '../core/log.ts'
+import type { Session } from '../engine/index.ts'
+import type { CommandIo, ExitCode } from './command-io.ts'
+import { createLog, type LogLevel } from './logger.ts'
+import { createScreen, type Screen } from './screen.ts'
+
+/** The flags that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string
+  readonly stateDir?: string
+  readonly logLevel?: LogLevel
+  readonly insecurePermissions?: boolean
+}
+
+/** What a command gets to work with. */
+export interface CommandContext {
+  readonly io: CommandIo
+  /** stdout: the answer. */
+  readonly out: Screen
+  /** stderr: all else. */
+  readonly err: Screen
+  readonly globals: GlobalOptions
+}
+
+/** What a command does; gives the exit code. */
+export type Task = (context: CommandContext) => Promise<ExitCode>
+
+export function createContext(io: CommandIo, globals: GlobalOptions, color: boolean): CommandContext {
+  const wish = { color, env: io.env }
+  return { io, globals, out: createScreen(io.stdout, wish), err: createScreen(io.stderr, wish) }
+}
+
+/** The log of a command that logs from `level` on unless `--log-level` says otherwise. */
+export function openLog(context: CommandContext, level: LogLevel, screen: Screen = context.err): Log {
+  return createLog(context.globals.logLevel ?? level, screen)
+}
+
+/** `directory`: the command's DIR or `--manifests`. */
+export async function openCommandSession(
+  context: CommandContext,
+  directory: string | undefined,
+  log: Log = openLog(context, 'warn'),
+): Promise<Session> {
+  const { openSession } = await import('../engine/index.ts')
+  const { globals, io } = context
+  return openSession({
+    ...(globals.config !== undefined && { config: globals.config }),
+    ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
+    ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
+    ...(directory !== undefined && { directory }),
+    env: io.env,
+    cwd: io.cwd,
+    log,
+  })
+}
+
+export type OutputFormat = 'text' | 'json'
+
+/** Indented JSON and a newline: the same value gives the same bytes. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}

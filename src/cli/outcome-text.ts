@@ -1,0 +1,42 @@
+import type { ApplyOutcome } from '../engine/index.ts'
+import { hasChanges, summaryText } from './plan-text.ts'
+import { type Colors, count, oneLine } from './screen.ts'
+
+export interface OutcomeProblem {
+  readonly facility: string
+  readonly kind: 'failed' | 'not ready' | 'blocked'
+  readonly message: string
+}
+
+/** Why the host isn't as declared after a pass. */
+export function outcomeProblems(outcome: ApplyOutcome): OutcomeProblem[] {
+  const blocked = outcome.plan.facilities.filter(facility => facility.blocked !== undefined)
+  return [
+    ...outcome.failed.map(({ facility, message }) => ({ facility, kind: 'failed' as const, message })),
+    ...outcome.notReady.map(({ facility, message }) => ({ facility, kind: 'not ready' as const, message })),
+    ...blocked.map(({ name, blocked }) => ({ facility: name, kind: 'blocked' as const, message: blocked ?? '' })),
+  ]
+}
+
+/** The last words of `apply` and `down`, each line ended. `command`: what to run again. */
+export function outcomeText(
+  outcome: ApplyOutcome,
+  options: { readonly command: string; readonly interrupted: boolean; readonly colors: Colors },
+): string {
+  const { colors, command } = options
+  const problems = outcomeProblems(outcome)
+  if (problems.length === 0 && !options.interrupted) return `${colors.bold(doneText(outcome))}\n`
+  const lines = problems.map(({ facility, kind, message }) => {
+    return `${colors.red(kind)} ${colors.bold(facility)}: ${oneLine(message)}`
+  })
+  const steps = count(outcome.stepsDone, 'step')
+  const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'
+  lines.push(colors.bold(`${what}: ${steps} done. Running ${command} again goes on from here.`))
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function doneText({ plan: { summary } }: ApplyOutcome): string {
+  if (!hasChanges(summary)) return summaryText(summary)
+  const { add, change, repair, remove, unchanged } = summary
+  return `Done: ${add} added, ${change} changed, ${repair} repaired, ${remove} removed, ${unchanged} unchanged.`
+}

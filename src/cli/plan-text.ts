@@ -1,0 +1,78 @@
+import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
+import { reasonText, stepText } from './reason-text.ts'
+import { type Colors, count, oneLine, printable } from './screen.ts'
+
+const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
+/** Longer steps (with a path) don't push the reasons of the others to the right. */
+const STEP_WIDTH = 40
+
+/** The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. */
+export function planText(plan: Plan, colors: Colors): string {
+  const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
+  const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
+  const blocks: string[] = []
+  if (blocked.length > 0) blocks.push(blockedText(blocked, colors))
+  for (const facility of changing) blocks.push(facilityText(facility, colors))
+  blocks.push(`${colors.bold(summaryText(plan.summary))}\n`)
+  return blocks.join('\n')
+}
+
+/** `Plan: 1 to add, …` or `No changes. …`. */
+export function summaryText(summary: PlanSummary): string {
+  const { add, change, repair, remove, unchanged } = summary
+  if (hasChanges(summary)) {
+    return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged.`
+  }
+  return `No changes. ${count(unchanged, 'facility is', 'facilities are')} as declared.`
+}
+
+/** The one word on whether a plan does something: text, JSON readers and `--detailed-exitcode` must not disagree. */
+export function hasChanges(summary: PlanSummary): boolean {
+  return summary.add + summary.change + summary.repair + summary.remove > 0
+}
+
+function blockedText(facilities: readonly FacilityPlan[], colors: Colors): string {
+  const lines = [colors.yellow(`${count(facilities.length, 'facility is', 'facilities are')} blocked:`)]
+  for (const facility of facilities) {
+    lines.push(`  ${colors.bold(facility.name)} ${colors.dim(placeText(facility))}`)
+    lines.push(`      ${oneLine(facility.blocked ?? '')}`)
+  }
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function facilityText(facility: FacilityPlan, colors: Colors): string {
+  const { change } = facility
+  if (change === 'none') return ''
+  const paint = signColor(change, colors)
+  const lines = [`${paint(`${signs[change]} ${colors.bold(facility.name)}`)} ${colors.dim(placeText(facility))}`]
+  const width = Math.min(STEP_WIDTH, Math.max(...facility.steps.map(step => stepText(step).length)))
+  for (const step of facility.steps) {
+    lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
+    lines.push(...diffLines(step, colors))
+  }
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function placeText(facility: FacilityPlan): string {
+  const service = facility.service === facility.name ? '' : `, service ${facility.service}`
+  return `(${facility.supervisor}${service})`
+}
+
+function diffLines(step: Step, colors: Colors): string[] {
+  if (step.diff === undefined) return []
+  const lines = step.diff.replace(/\n$/, '').split('\n')
+  return lines.map(line => `      ${diffColor(line, colors)(printable(line))}`)
+}
+
+function diffColor(line: string, colors: Colors): (text: string) => string {
+  if (line.startsWith('---') || line.startsWith('+++')) return colors.dim
+  if (line.startsWith('+')) return colors.green
+  if (line.startsWith('-')) return colors.red
+  return line.startsWith('@@') ? colors.cyan : String
+}
+
+function signColor(change: Exclude<Change, 'none'>, colors: Colors): (text: string) => string {
+  if (change === 'add') return colors.green
+  if (change === 'remove') return colors.red
+  return change === 'repair' ? colors.magenta : colors.yellow
+}

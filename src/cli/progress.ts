@@ -1,0 +1,128 @@
+import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
+import { ageText, durationText } from './duration-text.ts'
+import { stepDoneText, stepText, stepUnderWayText } from './reason-text.ts'
+import { oneLine, type Screen, truncate } from './screen.ts'
+
+/** Tells on stderr what the engine does. */
+export interface Progress {
+  readonly listener: EngineListener
+  /** What else is written on the same stream (logs) goes through here, so that it doesn't mix with the live part. */
+  readonly screen: Screen
+  /** Clears the live part. */
+  end(): void
+}
+
+/** What goes on: `text` is `starting` or `waits for db to become ready`. `since` in ms. */
+interface UnderWay {
+  readonly facility: string
+  readonly text: string
+  readonly since: number
+}
+
+/**
+ * On a terminal, a line for all that has ended, and below them, redrawn in place, what is under way and what waits for
+ * what, and since when. Elsewhere plain lines only.
+ */
+export function startProgress(screen: Screen, now: () => number): Progress {
+  const underWay = new Map<string, UnderWay>()
+  let drawn = 0
+
+  function clear(): string {
+    if (drawn === 0) return ''
+    const text = `\x1b[${drawn}A\x1b[0J`
+    drawn = 0
+    return text
+  }
+
+  function draw(): string {
+    if (!screen.live) return ''
+    const lines = liveLines([...underWay.values()], screen, now())
+    drawn = lines.length
+    return lines.map(line => `${line}\n`).join('')
+  }
+
+  function write(text: string): void {
+    screen.write(clear() + text + draw())
+  }
+
+  function listener(event: EngineEvent): void {
+    follow(underWay, event, now())
+    const line = eventLine(event, screen)
+    if (line !== undefined || screen.live) write(line === undefined ? '' : `${line}\n`)
+  }
+
+  const timer = screen.live ? setInterval(() => underWay.size > 0 && write(''), 1000) : undefined
+  timer?.unref()
+  return {
+    listener,
+    screen: { ...screen, write },
+    end() {
+      clearInterval(timer)
+      underWay.clear()
+      if (drawn > 0) screen.write(clear())
+    },
+  }
+}
+
+function follow(underWay: Map<string, UnderWay>, event: EngineEvent, now: number): void {
+  const { facility } = event
+  const waiting = `${facility}?`
+  if (event.type === 'step-started') {
+    underWay.delete(waiting)
+    underWay.set(event.step.id, { facility, text: stepUnderWayText(event.step), since: now })
+    return
+  }
+  if (event.type === 'step-finished') {
+    underWay.delete(event.step.id)
+    return
+  }
+  if (event.type === 'waiting') {
+    const text = `waits for ${event.until}`
+    // Said again, it hasn't begun again.
+    if (underWay.get(waiting)?.text !== text) underWay.set(waiting, { facility, text, since: now })
+    return
+  }
+  underWay.delete(waiting)
+}
+
+/** The line that stays, if the event is worth one here. */
+function eventLine(event: EngineEvent, screen: Screen): string | undefined {
+  const { colors } = screen
+  const name = colors.bold(event.facility)
+  switch (event.type) {
+    case 'step-started':
+      return undefined
+    case 'step-finished':
+      return `${name}: ${finishedText(event, screen)}`
+    case 'waiting':
+      // On a terminal the live part says it.
+      return screen.live ? undefined : `${name}: waits for ${oneLine(event.until)}`
+    case 'ready':
+      return `${name}: ${colors.green('ready')}`
+    case 'not-ready':
+      return `${name}: ${colors.red(`not ready: ${oneLine(event.message)}`)}`
+  }
+}
+
+function finishedText(event: EngineEvent & { type: 'step-finished' }, { colors }: Screen): string {
+  const { step } = event
+  const took = colors.dim(`(${durationText(event.duration)})`)
+  if (event.result === 'done') return `${stepDoneText(step)} ${took}`
+  if (event.result === 'skipped') return colors.yellow(`did not ${stepText(step)}: a step before it failed`)
+  if (event.result === 'aborted') return colors.yellow(`gave up ${stepUnderWayText(step)}`)
+  const message = event.error === undefined ? '' : `: ${oneLine(event.error.message)}`
+  return `${colors.red(`could not ${stepText(step)}${message}`)} ${took}`
+}
+
+function liveLines(underWay: readonly UnderWay[], screen: Screen, now: number): string[] {
+  const width = (screen.width() ?? 80) - 1
+  const room = Math.max(1, Math.min(12, (screen.height() ?? 24) - 2))
+  const shown = underWay.length > room ? underWay.slice(0, room - 1) : underWay
+  const lines = shown.map(({ facility, text, since }) => {
+    const age = ` ${ageText(now - since)}`
+    return screen.colors.dim(truncate(`  ${facility} ${oneLine(text)}`, width - age.length) + age)
+  })
+  const more = underWay.length - shown.length
+  if (more > 0) lines.push(screen.colors.dim(`  and ${more} more`))
+  return lines
+}

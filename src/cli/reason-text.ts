@@ -1,0 +1,76 @@
+import type { Reason, Step, Verb } from '../core/step.ts'
+
+const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
+  new: 'not on this host yet',
+  adopted: 'on this host already, and the manifest says `adopt: true`',
+  'definition-changed': 'its definition changed in the manifest',
+  'definition-drift': 'its definition on the host was edited or deleted',
+  'file-changed': 'the file changed in the manifest',
+  'file-drift': 'the file on the host was edited or deleted',
+  'file-dropped': 'the manifest no longer has the file',
+  'out-of-date': 'the process runs with an older definition or file',
+  stopped: 'it is stopped and should run',
+  failed: 'it has failed and should run',
+  running: 'it runs and should be stopped',
+  unsupervised: 'nobody watches over it',
+  unhealthy: 'its health check fails',
+  moved: 'it moved to another supervisor or service name',
+  pruned: 'its manifest is gone',
+  'put-back': 'the move failed, and the old service runs again',
+  requested: 'asked for by hand',
+}
+
+/** Why the step is in the plan, in words. */
+export function reasonText(step: Pick<Step, 'reason' | 'verb'>): string {
+  if (step.reason !== 'enablement') return words[step.reason]
+  return step.verb === 'disable' ? 'it starts at boot and should not' : 'it does not start at boot and should'
+}
+
+const doing: Readonly<Record<Verb, string>> = {
+  install: 'installing',
+  remove: 'removing',
+  enable: 'enabling',
+  disable: 'disabling',
+  start: 'starting',
+  stop: 'stopping',
+  restart: 'restarting',
+  reload: 'reloading',
+  'write-file': 'writing',
+  'remove-file': 'removing',
+}
+
+const done: Readonly<Record<Verb, string>> = {
+  install: 'installed',
+  remove: 'removed',
+  enable: 'enabled',
+  disable: 'disabled',
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  reload: 'reloaded',
+  'write-file': 'wrote',
+  'remove-file': 'removed',
+}
+
+/** What the step is: `install`, `write /etc/web.toml`, `stop runit:web`. */
+export function stepText(step: Step): string {
+  if (step.verb === 'write-file') return withObject('write', step)
+  if (step.verb === 'remove-file') return withObject('remove', step)
+  return withObject(step.verb, step)
+}
+
+/** While it goes on: `starting`, `writing /etc/web.toml`. */
+export function stepUnderWayText(step: Step): string {
+  return withObject(doing[step.verb], step)
+}
+
+/** When it is done: `started`, `wrote /etc/web.toml`. */
+export function stepDoneText(step: Step): string {
+  return withObject(done[step.verb], step)
+}
+
+function withObject(verb: string, step: Step): string {
+  const target = step.target && `${step.target.supervisor}:${step.target.service}`
+  const object = step.path ?? target
+  return object === undefined ? verb : `${verb} ${object}`
+}

@@ -1,0 +1,115 @@
+import type { Condition, FacilityStatus, Status } from '../engine/status.ts'
+import { ageText } from './duration-text.ts'
+import { type Colors, oneLine, type Screen } from './screen.ts'
+import { type Column, tableText } from './table.ts'
+
+type TableScreen = Pick<Screen, 'colors' | 'width'>
+
+/** `reeve status`: a line for each facility, and before it what the controller says of the whole. `now` in ms. */
+export function statusText(status: Status, screen: TableScreen, now: number): string {
+  const problems = (status.controller?.problems ?? []).map(problem => {
+    return `${screen.colors.yellow('!')} ${oneLine(problem)}\n`
+  })
+  const table =
+    status.facilities.length === 0
+      ? 'No facilities.\n'
+      : tableText(status.facilities, statusColumns(screen, now), screen)
+  return problems.join('') + table
+}
+
+/** `reeve status NAME`: all there is to know of one. */
+export function facilityStatusText(facility: FacilityStatus, colors: Colors, now: number): string {
+  const service = facility.service === facility.name ? '' : ` (service ${facility.service})`
+  const since = facility.since === null ? '' : ` since ${facility.since} (${ageText(now - Date.parse(facility.since))})`
+  const lines = [
+    colors.bold(facility.name),
+    `  supervisor  ${facility.supervisor}${service}`,
+    `  state       ${stateColor(facility, colors)(facility.state)}${since}`,
+    `  enabled     ${enabledText(facility)}`,
+    `  health      ${healthColor(facility, colors)(facility.health)}`,
+    `  pid         ${facility.pid ?? '-'}`,
+  ]
+  for (const condition of facility.conditions) {
+    const age = ageText(now - Date.parse(condition.since))
+    const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`
+    lines.push(`  ${condition.type.padEnd(10)}  ${condition.status}, ${condition.reason}${message} (${age})`)
+  }
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function statusColumns({ colors }: TableScreen, now: number): readonly Column<FacilityStatus>[] {
+  return [
+    { title: 'NAME', value: facility => facility.name },
+    { title: 'SUPERVISOR', value: facility => facility.supervisor, drop: 2 },
+    {
+      title: 'STATE',
+      value: facility => facility.state,
+      style: (text, facility) => stateColor(facility, colors)(text),
+    },
+    { title: 'ENABLED', value: enabledText, drop: 3 },
+    {
+      title: 'HEALTH',
+      value: facility => (facility.health === 'none' ? '-' : facility.health),
+      style: (text, facility) => healthColor(facility, colors)(text),
+      drop: 5,
+    },
+    { title: 'PID', value: facility => String(facility.pid ?? '-'), drop: 1 },
+    { title: 'UPTIME', value: facility => uptimeText(facility, now), drop: 4 },
+    {
+      title: 'CONDITION',
+      value: conditionText,
+      style: (text, facility) => conditionColor(facility, colors)(text),
+      flexible: true,
+    },
+  ]
+}
+
+function uptimeText(facility: FacilityStatus, now: number): string {
+  if (facility.state !== 'running' || facility.since === null) return '-'
+  return ageText(now - Date.parse(facility.since))
+}
+
+function enabledText(facility: FacilityStatus): string {
+  if (facility.enabled === null) return '-'
+  return facility.enabled ? 'yes' : 'no'
+}
+
+/** The one condition that tells most: what stalls it, else what goes on, else whether it is ready. */
+function conditionText(facility: FacilityStatus): string {
+  const stalled = trueCondition(facility, 'Stalled')
+  if (stalled) return withMessage('Stalled', stalled)
+  const reconciling = trueCondition(facility, 'Reconciling')
+  if (reconciling) return withMessage('Reconciling', reconciling)
+  const ready = facility.conditions.find(condition => condition.type === 'Ready')
+  if (ready === undefined) return '-'
+  if (ready.status === 'True') return 'Ready'
+  return withMessage(ready.status === 'False' ? 'Not ready' : 'Unknown', ready)
+}
+
+function trueCondition(facility: FacilityStatus, type: Condition['type']): Condition | undefined {
+  return facility.conditions.find(condition => condition.type === type && condition.status === 'True')
+}
+
+function withMessage(word: string, condition: Condition): string {
+  const rest = condition.message === '' ? condition.reason : condition.message
+  return rest === '' ? word : `${word}: ${rest}`
+}
+
+function conditionColor(facility: FacilityStatus, colors: Colors): (text: string) => string {
+  if (trueCondition(facility, 'Stalled')) return colors.red
+  if (trueCondition(facility, 'Reconciling')) return colors.yellow
+  const ready = facility.conditions.find(condition => condition.type === 'Ready')
+  return ready?.status === 'True' ? colors.green : colors.yellow
+}
+
+function stateColor(facility: FacilityStatus, colors: Colors): (text: string) => string {
+  if (facility.state === 'running') return colors.green
+  if (facility.state === 'failed') return colors.red
+  return facility.state === 'stopped' || facility.state === 'absent' ? String : colors.yellow
+}
+
+function healthColor(facility: FacilityStatus, colors: Colors): (text: string) => string {
+  if (facility.health === 'healthy') return colors.green
+  if (facility.health === 'unhealthy') return colors.red
+  return facility.health === 'starting' ? colors.yellow : String
+}

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { ExitCode } from '../cli/command-io.ts'
+import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { reportDiagnostics } from '../cli/diagnostic-report.ts'
+import { listenForInterruption } from '../cli/interruption.ts'
+import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
+import { startProgress } from '../cli/progress.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import type { Plan } from '../core/step.ts'
+
+export interface ApplyOptions {
+  readonly output: OutputFormat
+  readonly plan?: string
+  readonly allowRemovals?: number
+}
+
+/** Fails if anything is not as declared at the end: a step failed, a facility isn't ready or is blocked. */
+export async function apply(
+  context: CommandContext,
+  directory: string | undefined,
+  options: ApplyOptions,
+): Promise<ExitCode> {
+  const { io, out, err } = context
+  const saved = options.plan === undefined ? undefined : await readPlan(resolve(io.cwd, options.plan))
+  const progress = startProgress(err, io.now)
+  using interruption = listenForInterruption(io, () =>
+    progress.screen.write('Interrupted, ending what is under way.\n'),
+  )
+  const session = await openCommandSession(context, directory, openLog(context, 'warn', progress.screen))
+  const { applyOnce } = await import('../engine/index.ts')
+  const outcome = await applyOnce(session, {
+    ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
+    ...(saved !== undefined && { saved }),
+    signal: interruption.signal,
+    listener: progress.listener,
+  }).finally(progress.end)
+  const invalid = await reportDiagnostics(outcome.plan.diagnostics, err)
+  const problems = outcomeProblems(outcome)
+  const interrupted = interruption.signal.aborted
+  if (options.output === 'json') out.write(jsonText(outcome))
+  const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
+  const ok = problems.length === 0 && !interrupted && !invalid
+  if (!ok) err.write(text)
+  else if (options.output === 'text') out.write(text)
+  return ok ? 0 : 1
+}
+
+async function readPlan(path: string): Promise<Plan> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new ReeveError('not-found', `the saved plan could not be read: ${messageOf(error)}`, { cause: error })
+  })
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isPlan(value)) return value
+  } catch {
+    // Said below.
+  }
+  throw new ReeveError('invalid', `${path} is not a plan of format version 1; save one with reeve plan --out FILE`)
+}
+
+/** Enough to tell a plan from something else. Whether it is whole and still fits, its digest says. */
+function isPlan(value: unknown): value is Plan {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'formatVersion' in value &&
+    value.formatVersion === 1 &&
+    'digest' in value &&
+    typeof value.digest === 'string' &&
+    'facilities' in value &&
+    Array.isArray(value.facilities)
+  )
+}

@@ -1,0 +1,14 @@
+import type { ExitCode } from '../cli/command-io.ts'
+import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
+import { listenForInterruption } from '../cli/interruption.ts'
+
+/** The controller, until SIGINT or SIGTERM. The services go on without it. */
+export async function run(context: CommandContext, directory: string | undefined): Promise<ExitCode> {
+  const { io } = context
+  const log = openLog(context, 'info')
+  using interruption = listenForInterruption(io, signal => log.info({ signal }, 'stopping; the services go on'))
+  const session = await openCommandSession(context, directory, log)
+  const { runController } = await import('../engine/index.ts')
+  await runController(session, { signal: interruption.signal, log })
+  return 0
+}

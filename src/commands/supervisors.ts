@@ -1,0 +1,35 @@
+import type { ExitCode } from '../cli/command-io.ts'
+import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import type { Screen } from '../cli/screen.ts'
+import { type Column, tableText } from '../cli/table.ts'
+import type { SupervisorReport } from '../engine/index.ts'
+
+export interface SupervisorsOptions {
+  readonly output: OutputFormat
+  readonly manifests?: string
+}
+
+/** Which supervisors there are, and which of them answer. */
+export async function supervisors(context: CommandContext, options: SupervisorsOptions): Promise<ExitCode> {
+  const session = await openCommandSession(context, options.manifests)
+  const { listSupervisors } = await import('../engine/index.ts')
+  const reports = await listSupervisors(session)
+  const { out } = context
+  out.write(options.output === 'json' ? jsonText({ supervisors: reports }) : tableText(reports, columns(out), out))
+  return 0
+}
+
+function columns({ colors }: Screen): readonly Column<SupervisorReport>[] {
+  return [
+    { title: 'NAME', value: report => report.name },
+    { title: 'TYPE', value: report => report.type, drop: 1 },
+    {
+      title: 'AVAILABLE',
+      value: report => (report.available ? 'yes' : 'no'),
+      style: (text, report) => (report.available ? colors.green(text) : colors.yellow(text)),
+    },
+    { title: 'VERSION', value: report => report.version ?? '-', drop: 2 },
+    { title: 'FACILITIES', value: report => String(report.facilities), drop: 3 },
+    { title: 'REASON', value: report => report.reason ?? '-', flexible: true },
+  ]
+}

@@ -1,0 +1,28 @@
+import type { ExitCode } from '../cli/command-io.ts'
+import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import type { Control } from '../engine/control.ts'
+
+export interface SuspendOptions {
+  readonly output: OutputFormat
+  readonly manifests?: string
+}
+
+export async function suspend(context: CommandContext, name: string, options: SuspendOptions): Promise<ExitCode> {
+  return tell(context, options, control => control.suspend(name))
+}
+
+export async function resume(context: CommandContext, name: string, options: SuspendOptions): Promise<ExitCode> {
+  return tell(context, options, control => control.resume(name))
+}
+
+async function tell(
+  context: CommandContext,
+  options: SuspendOptions,
+  ask: (control: Control) => ReturnType<Control['suspend']>,
+): Promise<ExitCode> {
+  const session = await openCommandSession(context, options.manifests)
+  const { openControl } = await import('../engine/index.ts')
+  const outcome = await ask(await openControl(session))
+  context.out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
+  return 0
+}
