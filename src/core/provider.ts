@@ -148,6 +148,8 @@ export interface ReadHost {
   bootId(): string
   /** The effective user id of this process. */
   userId(): number
+  /** The effective group id of this process. */
+  groupId(): number
   /** Undefined if there is no such user. */
   findUser(
     name: string,

@@ -1,12 +1,14 @@
 import type { Step } from '../core/step.ts'
+import type { Location } from '../core/world.ts'
 
 /** What the engine tells of its work while it goes on: for progress, logs, history and metrics. */
 export type EngineEvent =
-  | { readonly type: 'step-started'; readonly facility: string; readonly step: Step }
+  | { readonly type: 'step-started'; readonly facility: string; readonly step: Step; readonly at: Location }
   | {
       readonly type: 'step-finished'
       readonly facility: string
       readonly step: Step
+      readonly at: Location
       readonly result: 'done' | 'failed' | 'skipped' | 'aborted'
       /** Milliseconds. */
       readonly duration: number

@@ -1,0 +1,20 @@
+import type { PortableField, Process } from './facility.ts'
+
+/** The fields of `spec.process` that the facility makes use of; a default that changes nothing isn't a use. */
+export function usedFields(process: Process): PortableField[] {
+  const used: PortableField[] = ['command']
+  if (process.workingDirectory !== undefined) used.push('workingDirectory')
+  if (process.user !== undefined) used.push('user')
+  if (process.group !== undefined) used.push('group')
+  if (process.umask !== undefined) used.push('umask')
+  const values = Object.values(process.environment)
+  if (values.some(value => typeof value === 'string')) used.push('environment')
+  if (values.some(value => typeof value !== 'string')) used.push('environment.fromFile')
+  if (process.environmentFiles.length > 0) used.push('environmentFiles')
+  if (Object.keys(process.limits).length > 0) used.push('limits')
+  if (process.restart.policy !== 'always') used.push('restart.policy')
+  if (process.stop.signal !== 'TERM') used.push('stop.signal')
+  if (process.reload) used.push('signal' in process.reload ? 'reload.signal' : 'reload.command')
+  if (process.output) used.push('output.file')
+  return used
+}

@@ -1,0 +1,180 @@
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { findRemovalProblem } from '../core/removal-guard.ts'
+import type { FacilityPlan, Plan } from '../core/step.ts'
+import type { World } from '../core/world.ts'
+import { acquireLock } from '../host/lock.ts'
+import { type Acting, openActing } from './acting.ts'
+import type { EngineListener } from './engine-event.ts'
+import type { LaneResult } from './executor.ts'
+import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
+import { nextRecord } from './record-keeping.ts'
+import { lockDirectory, type Session } from './session.ts'
+import { writeRecord } from './state-files.ts'
+
+export interface ApplyOptions {
+  /** So many removals are meant. */
+  readonly allowRemovals?: number
+  /** A plan made before: it is carried out only if it is still the one that fits. */
+  readonly saved?: Plan
+  readonly signal: AbortSignal
+  readonly listener: EngineListener
+}
+
+export interface ApplyOutcome {
+  readonly plan: Plan
+  readonly failed: readonly { readonly facility: string; readonly message: string }[]
+  readonly notReady: readonly { readonly facility: string; readonly message: string }[]
+  readonly stepsDone: number
+}
+
+/** A look at what `apply` would do. Writes nothing. Invalid manifests are in the plan's diagnostics. */
+export async function makeCurrentPlan(session: Session): Promise<Plan> {
+  return (await makeOutlook(session)).plan
+}
+
+export async function makeDownPlan(session: Session, names: readonly string[]): Promise<Plan> {
+  return (await makeRemovalOutlook(session, names)).plan
+}
+
+/**
+ * One pass to convergence, waiting for health. Does what the plan says, step for step (E17). Fails with ReeveError
+ * before the first step: `locked`, `invalid`, `refused` (too many removals), `stale-plan`.
+ */
+export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
+  using _lock = await acquireLock(
+    lockDirectory(session.configuration),
+    'reeve apply',
+    session.openWriteHost(),
+    session.clock,
+  )
+  const outlook = await makeOutlook(session)
+  const { plan } = outlook
+  // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
+  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0 }
+  if (options.saved && options.saved.digest !== plan.digest) {
+    throw new ReeveError(
+      'stale-plan',
+      'the saved plan no longer fits: the manifests or the host have changed since it was made. Make a new one with reeve plan --out FILE',
+    )
+  }
+  const owned = countOwned(outlook.survey.world, session.configuration.owner)
+  const problem = findRemovalProblem(plan, owned, session.configuration.removalLimit, options.allowRemovals)
+  if (problem !== undefined) throw new ReeveError('refused', problem)
+  const outcome = await carryOut(session, outlook, 'apply', options)
+  // What a pass without steps saw is what is; after steps it takes another look.
+  const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
+  writeRecord(
+    session.configuration.stateDirectory,
+    nextRecord(after, session.configuration.owner),
+    after.record,
+    session.openWriteHost(),
+  )
+  return outcome
+}
+
+/** Stops and removes the named facilities, or all that is owned. */
+export async function takeDown(
+  session: Session,
+  names: readonly string[],
+  options: Pick<ApplyOptions, 'signal' | 'listener'>,
+): Promise<ApplyOutcome> {
+  using _lock = await acquireLock(
+    lockDirectory(session.configuration),
+    'reeve down',
+    session.openWriteHost(),
+    session.clock,
+  )
+  const outlook = await makeRemovalOutlook(session, names)
+  const missing = names.filter(name => !outlook.plan.facilities.some(facility => facility.name === name))
+  if (missing.length > 0) {
+    throw new ReeveError(
+      'not-found',
+      `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
+    )
+  }
+  const outcome = await carryOut(session, outlook, 'down', options)
+  const after = await makeRemovalOutlook(session, [])
+  writeRecord(
+    session.configuration.stateDirectory,
+    nextRecord(after, session.configuration.owner),
+    after.record,
+    session.openWriteHost(),
+  )
+  return outcome
+}
+
+async function carryOut(
+  session: Session,
+  outlook: Outlook,
+  trigger: string,
+  options: Pick<ApplyOptions, 'signal' | 'listener'>,
+): Promise<ApplyOutcome> {
+  const { plan, survey, instances } = outlook
+  const results: LaneResult[] = []
+  let stepsDone = 0
+  using acting = openActing(session, {
+    instances: () => instances,
+    trigger,
+    bounded: true,
+    listener(event) {
+      if (event.type === 'step-finished' && event.result === 'done') stepsDone += 1
+      options.listener(event)
+    },
+    settled: result => results.push(result),
+  })
+  const onAbort = (): void => acting.executor.abortAll()
+  options.signal.addEventListener('abort', onAbort, { once: true })
+  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
+  acting.tracker.track(survey.targets.map(target => target.facility))
+  acting.executor.submit(
+    plan.facilities.map(facility => {
+      const target = facility.change === 'remove' ? undefined : targets.get(facility.name)
+      return { plan: facility, ...(target ? { target } : {}) }
+    }),
+  )
+  if (options.signal.aborted) onAbort()
+  await acting.executor.idle()
+  options.signal.removeEventListener('abort', onAbort)
+  const failed = results
+    .filter(result => result.result !== 'done')
+    .map(({ plan: { name }, error }) => ({ facility: name, message: error ? messageOf(error) : 'given up' }))
+  const failedNames = new Set(failed.map(({ facility }) => facility))
+  const expected = plan.facilities.filter(
+    facility => isExpected(facility) && !failedNames.has(facility.name) && targets.has(facility.name),
+  )
+  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
+  return { plan, failed, notReady, stepsDone }
+}
+
+function isExpected(facility: FacilityPlan): boolean {
+  return facility.change !== 'remove' && facility.blocked === undefined
+}
+
+async function awaitReadiness(
+  expected: readonly FacilityPlan[],
+  { tracker }: Acting,
+  { listener, signal }: Pick<ApplyOptions, 'signal' | 'listener'>,
+): Promise<ApplyOutcome['notReady']> {
+  const notReady: { facility: string; message: string }[] = []
+  await Promise.all(
+    expected.map(async ({ name }) => {
+      try {
+        if (!tracker.readiness(name).ready)
+          listener({ type: 'waiting', facility: name, until: `${name} to become ready` })
+        await tracker.whenReady(name, signal, true)
+        listener({ type: 'ready', facility: name })
+      } catch (error) {
+        const message = messageOf(error)
+        notReady.push({ facility: name, message })
+        listener({ type: 'not-ready', facility: name, message })
+      }
+    }),
+  )
+  return notReady.sort((left, right) => (left.facility < right.facility ? -1 : 1))
+}
+
+export function countOwned(world: World, owner: string): number {
+  return new Set(
+    world.owned.filter(({ ownership }) => ownership.owner === owner).map(({ ownership }) => ownership.facility),
+  ).size
+}

@@ -1,0 +1,264 @@
+import pLimit from 'p-limit'
+import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import type { FacilityPlan, Step, Verb } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
+import { type Location, locationKey } from '../core/world.ts'
+import { createBatcher, type Perform } from './batcher.ts'
+import type { EngineListener } from './engine-event.ts'
+
+/**
+ * Carries out plans: one lane per facility, its steps one after another, all lanes side by side. A lane that waits (a
+ * slow stop, a dependency's health) holds up nothing but itself and those that need it (E5). What becomes due at the
+ * same moment goes to a provider in one batch.
+ */
+export interface Executor {
+  /** Starts a lane for each plan that has steps. A facility that is busy is left out: look again when it is free. */
+  submit(work: readonly Work[]): void
+  isBusy(facility: string): boolean
+  /** What the lane is doing or waiting for, in words; undefined if it isn't busy. */
+  activity(facility: string): string | undefined
+  /** Stops waiting for it (E6). What a provider has begun is reported as it comes. */
+  abort(facility: string): void
+  abortAll(): void
+  /** Resolves when no lane is left. */
+  idle(): Promise<void>
+}
+
+export interface Work {
+  readonly plan: FacilityPlan
+  /** Absent for removals. */
+  readonly target?: Target
+}
+
+export interface LaneResult {
+  readonly plan: FacilityPlan
+  readonly target?: Target
+  readonly result: 'done' | 'failed' | 'aborted'
+  readonly error?: Error
+}
+
+export interface ExecutorOptions {
+  /** Hands a batch to the supervisor's provider. */
+  perform: Perform
+  writeFile(file: Target['files'][number]): void
+  removeFile(path: string): void
+  /** Resolves when the facility is ready; rejects if it won't be, or on abort. */
+  whenReady(facility: string, signal: AbortSignal): Promise<void>
+  now(): number
+  /** How many starts, stops, restarts and reloads may be under way at once. */
+  concurrency: number
+  listener: EngineListener
+  settled(result: LaneResult): void
+}
+
+/** Verbs that wait for processes. The others are quick, and cheaper the more of them go in one batch. */
+const WAITING_VERBS: ReadonlySet<Verb> = new Set(['start', 'stop', 'restart', 'reload'])
+
+type Outcome = 'done' | 'failed' | 'skipped' | 'aborted'
+
+interface Lane {
+  readonly work: Work
+  readonly abort: AbortController
+  activity: string
+  readonly outcomes: Map<string, (outcome: Outcome) => void>
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const lanes = new Map<string, Lane>()
+  const outcomes = new Map<string, Promise<Outcome>>()
+  const batcher = createBatcher(options.perform)
+  const limit = pLimit(options.concurrency)
+  const idleWaiters: (() => void)[] = []
+
+  function submit(work: readonly Work[]): void {
+    const opened: Lane[] = []
+    for (const item of work) {
+      if (item.plan.steps.length === 0 || lanes.has(item.plan.name)) continue
+      const lane: Lane = { work: item, abort: new AbortController(), activity: 'about to begin', outcomes: new Map() }
+      for (const step of item.plan.steps) {
+        outcomes.set(step.id, new Promise(resolve => lane.outcomes.set(step.id, resolve)))
+      }
+      lanes.set(item.plan.name, lane)
+      opened.push(lane)
+    }
+    for (const lane of opened) void runLane(lane).then(result => close(lane, result))
+  }
+
+  function close(lane: Lane, result: LaneResult): void {
+    for (const step of lane.work.plan.steps) outcomes.delete(step.id)
+    lanes.delete(lane.work.plan.name)
+    options.settled(result)
+    if (lanes.size > 0) return
+    for (const resolve of idleWaiters.splice(0)) resolve()
+  }
+
+  async function runLane(lane: Lane): Promise<LaneResult> {
+    const { plan, target } = lane.work
+    const base = { plan, ...(target ? { target } : {}) }
+    let failure: { error: Error; outcome: Outcome } | undefined
+    for (const step of plan.steps) {
+      const began = options.now()
+      if (failure) {
+        conclude(lane, step, 'skipped', began)
+        continue
+      }
+      try {
+        await runStep(lane, step)
+        conclude(lane, step, 'done', began)
+      } catch (cause) {
+        const error = cause instanceof Error ? cause : new Error(String(cause))
+        const outcome = lane.abort.signal.aborted ? 'aborted' : 'failed'
+        failure = { error, outcome }
+        conclude(lane, step, outcome, began, error)
+      }
+    }
+    if (!failure) return { ...base, result: 'done' }
+    if (failure.outcome === 'aborted') return { ...base, result: 'aborted', error: failure.error }
+    const error = await putBack(lane, failure.error)
+    return { ...base, result: 'failed', error }
+  }
+
+  function conclude(lane: Lane, step: Step, result: Outcome, began: number, error?: Error): void {
+    lane.outcomes.get(step.id)?.(result)
+    const duration = options.now() - began
+    options.listener({
+      type: 'step-finished',
+      facility: lane.work.plan.name,
+      step,
+      at: step.target ?? lane.work.plan,
+      result,
+      duration,
+      ...(error ? { error } : {}),
+    })
+  }
+
+  async function runStep(lane: Lane, step: Step): Promise<void> {
+    const { signal } = lane.abort
+    await awaitNeeds(lane, step)
+    if (isStart(step)) await awaitDependencies(lane)
+    if (step.verb === 'remove' && step.target && lane.work.target) {
+      // The old side of a move goes only when the new one is up.
+      await waitReady(lane, lane.work.plan.name)
+    }
+    signal.throwIfAborted()
+    lane.activity = `${step.verb} ${step.path ?? ''}`.trim()
+    const act = (): Promise<void> => {
+      signal.throwIfAborted()
+      options.listener({ type: 'step-started', facility: lane.work.plan.name, step, at: step.target ?? lane.work.plan })
+      return perform(lane, step)
+    }
+    await (WAITING_VERBS.has(step.verb) ? limit(act) : act())
+  }
+
+  async function awaitNeeds(lane: Lane, step: Step): Promise<void> {
+    for (const id of step.needs) {
+      const pending = outcomes.get(id)
+      if (!pending || lane.outcomes.has(id)) continue
+      wait(lane, `${id} to be done`)
+      const outcome = await abortable(pending, lane.abort.signal)
+      if (outcome !== 'done') {
+        throw new ReeveError(
+          'failed',
+          `${step.id} needs ${id}, which was ${outcome === 'failed' ? 'tried and failed' : outcome}`,
+        )
+      }
+    }
+  }
+
+  async function awaitDependencies(lane: Lane): Promise<void> {
+    for (const name of lane.work.target?.facility.dependsOn ?? []) await waitReady(lane, name)
+  }
+
+  async function waitReady(lane: Lane, name: string): Promise<void> {
+    wait(lane, `${name} to become ready`)
+    try {
+      await options.whenReady(name, lane.abort.signal)
+    } catch (cause) {
+      if (lane.abort.signal.aborted) throw cause
+      throw new ReeveError('failed', `${name} did not become ready: ${messageOf(cause)}`, { cause })
+    }
+  }
+
+  function wait(lane: Lane, until: string): void {
+    lane.activity = `waits for ${until}`
+    options.listener({ type: 'waiting', facility: lane.work.plan.name, until })
+  }
+
+  async function perform(lane: Lane, step: Step): Promise<void> {
+    if (step.verb === 'write-file') {
+      const file = lane.work.target?.files.find(candidate => candidate.path === step.path)
+      if (!file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)
+      return options.writeFile(file)
+    }
+    if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
+    const location: Location = step.target ?? lane.work.plan
+    const result = await act(lane, location, step.id, step.verb)
+    if (!result.ok) throw result.error
+  }
+
+  function act(lane: Lane, location: Location, id: string, verb: ServiceVerb): Promise<ActionResult> {
+    const definition = verb === 'install' ? lane.work.target?.definition : undefined
+    const { signal } = lane.abort
+    const action: Action = { id, verb, service: location.service, signal, ...(definition ? { definition } : {}) }
+    return batcher.perform(location.supervisor, action)
+  }
+
+  /** E14: the new service of a move didn't come up, so the old one runs again. Gives the error to report. */
+  async function putBack(lane: Lane, error: Error): Promise<Error> {
+    const { plan } = lane.work
+    const stop = plan.steps.find(step => step.verb === 'stop' && step.target !== undefined && step.reason === 'moved')
+    if (!stop?.target || (await outcomes.get(stop.id)) !== 'done') return error
+    const old = locationKey(stop.target)
+    const undo: (Step & { readonly verb: ServiceVerb })[] = [
+      { id: `${plan.name}/stop`, verb: 'stop', reason: 'put-back', needs: [] },
+      { id: `${plan.name}/start@${old}`, verb: 'start', reason: 'put-back', needs: [], target: stop.target },
+    ]
+    for (const step of undo) {
+      const began = options.now()
+      options.listener({ type: 'step-started', facility: plan.name, step, at: step.target ?? plan })
+      const result = await act(lane, step.target ?? plan, step.id, step.verb)
+      conclude(lane, step, result.ok ? 'done' : 'failed', began, result.ok ? undefined : result.error)
+      if (!result.ok) {
+        return new ReeveError(
+          'failed',
+          `${error.message}; and the old service could not be put back: ${result.error.message}`,
+          { cause: error },
+        )
+      }
+    }
+    return new ReeveError('failed', `the move failed, and ${old} runs again: ${error.message}`, { cause: error })
+  }
+
+  return {
+    submit,
+    isBusy: facility => lanes.has(facility),
+    activity: facility => lanes.get(facility)?.activity,
+    abort: facility => lanes.get(facility)?.abort.abort(overtaken()),
+    abortAll() {
+      for (const lane of lanes.values()) lane.abort.abort(overtaken())
+    },
+    idle() {
+      if (lanes.size === 0) return Promise.resolve()
+      return new Promise(resolve => idleWaiters.push(resolve))
+    },
+  }
+}
+
+function isStart(step: Step): boolean {
+  return step.target === undefined && (step.verb === 'start' || step.verb === 'restart')
+}
+
+function overtaken(): ReeveError {
+  return new ReeveError('aborted', 'given up: overtaken by a newer manifest, or Reeve is ending')
+}
+
+/** Settles as the promise does, or rejects with the signal's reason. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

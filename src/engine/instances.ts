@@ -1,0 +1,60 @@
+import type { Instance } from '../core/facility.ts'
+import type { Provider, ReadHost } from '../core/provider.ts'
+import type { SupervisorManifest } from '../manifest/manifest-set.ts'
+import { sha256 } from './targets.ts'
+
+/** An instance with the provider that knows its type, and a handle that can only look. */
+export interface BoundInstance {
+  readonly instance: Instance
+  readonly provider: Provider
+  readonly readHost: ReadHost
+}
+
+/** What has to be known of an instance to find it again when its manifest is gone. */
+export interface InstanceRecord {
+  readonly type: string
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export interface InstanceOptions {
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly declared: readonly SupervisorManifest[]
+  /** Instances under which something was owned. Without them, what a dropped Supervisor manifest left could never be removed. */
+  readonly recorded: ReadonlyMap<string, InstanceRecord>
+  readonly stateDirectory: string
+  readonly owner: string
+  createReadHost(provider: Provider): ReadHost
+}
+
+/** Every instance on this host, by name: the default one of each provider, those declared, and those remembered. */
+export function bindInstances(options: InstanceOptions): Map<string, BoundInstance> {
+  const bound = new Map<string, BoundInstance>()
+  const hosts = new Map<string, ReadHost>()
+
+  function bind(name: string, { type, options: own }: InstanceRecord): void {
+    const provider = options.providers.get(type)
+    if (!provider) return
+    const readHost = hosts.get(type) ?? options.createReadHost(provider)
+    hosts.set(type, readHost)
+    const { stateDirectory, owner } = options
+    bound.set(name, { instance: { name, type, options: own, stateDirectory, owner }, provider, readHost })
+  }
+
+  for (const type of options.providers.keys()) bind(type, { type, options: {} })
+  for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
+  for (const [name, record] of options.recorded) {
+    const current = bound.get(name)
+    if (!current) bind(name, record)
+    else if (!isSame(current.instance, record)) bind(formerName(name, record), record)
+  }
+  return bound
+}
+
+/** The same name now means another place; what stands at the old one is known by a name that no manifest can claim. */
+export function formerName(name: string, record: InstanceRecord): string {
+  return `${name}~${sha256(JSON.stringify([record.type, record.options])).slice(0, 8)}`
+}
+
+function isSame(instance: Instance, record: InstanceRecord): boolean {
+  return instance.type === record.type && JSON.stringify(instance.options) === JSON.stringify(record.options)
+}

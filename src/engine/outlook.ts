@@ -1,0 +1,73 @@
+import type { Facility } from '../core/facility.ts'
+import { makePlan, makeRemovalPlan } from '../core/planning.ts'
+import type { Plan } from '../core/step.ts'
+import type { ManifestSet } from '../manifest/manifest-set.ts'
+import { loadManifests } from '../manifest/manifest-source.ts'
+import { type BoundInstance, bindInstances } from './instances.ts'
+import type { Session } from './session.ts'
+import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
+import { type Survey, surveyHost } from './survey.ts'
+import { sha256 } from './targets.ts'
+
+/** One look at everything: what is declared, what is on the host, and what leads from one to the other. */
+export interface Outlook {
+  readonly set: ManifestSet
+  readonly record: StateRecord
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  readonly survey: Survey
+  readonly plan: Plan
+}
+
+/** Reads and looks, and writes nothing: there is no handle here that could (E2). */
+export async function makeOutlook(
+  session: Session,
+  set: ManifestSet = loadManifests(session.manifests),
+): Promise<Outlook> {
+  const { configuration, readHost } = session
+  const record = readRecord(configuration.stateDirectory, readHost)
+  const instances = bindAll(session, set, record)
+  const suspended = readSuspended(configuration.stateDirectory, readHost)
+  const facilities = markSuspended(set.facilities, suspended)
+  const survey = await surveyHost({ instances, facilities, owner: configuration.owner, host: readHost, full: true })
+  const plan = makePlan(
+    {
+      targets: survey.targets,
+      world: survey.world,
+      owner: configuration.owner,
+      applied: record.applied,
+      prune: set.complete,
+      diagnostics: set.diagnostics,
+    },
+    sha256,
+  )
+  return { set, record, instances, survey, plan }
+}
+
+/** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
+export async function makeRemovalOutlook(session: Session, names: readonly string[]): Promise<Outlook> {
+  const { configuration, readHost } = session
+  const set = loadManifests(session.manifests)
+  const record = readRecord(configuration.stateDirectory, readHost)
+  const instances = bindAll(session, set, record)
+  const { owner } = configuration
+  const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, full: true })
+  const chosen = names.length > 0 ? names : undefined
+  return { set, record, instances, survey, plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256) }
+}
+
+export function bindAll(session: Session, set: ManifestSet, record: StateRecord): Map<string, BoundInstance> {
+  return bindInstances({
+    providers: session.providers,
+    declared: set.supervisors,
+    recorded: record.instances,
+    stateDirectory: session.configuration.stateDirectory,
+    owner: session.configuration.owner,
+    createReadHost: session.readHostFor,
+  })
+}
+
+export function markSuspended(facilities: readonly Facility[], suspended: ReadonlySet<string>): Facility[] {
+  return facilities.map(facility =>
+    suspended.has(facility.name) && !facility.suspend ? { ...facility, suspend: true } : facility,
+  )
+}

@@ -1,0 +1,59 @@
+import { pathToFileURL } from 'node:url'
+import { builtinProviders } from '../../providers/registry.ts'
+import type { Provider } from '../core/provider.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+
+/**
+ * Our own providers and those that the host configuration names, by type. An outside provider is a module whose
+ * default export is a Provider, or a function that gives one. It can't take the type of one of ours.
+ */
+export async function loadProviders(outside: readonly string[]): Promise<Map<string, Provider>> {
+  const providers = new Map<string, Provider>()
+  for (const [type, load] of Object.entries(builtinProviders)) providers.set(type, await load())
+  for (const module of outside) {
+    const provider = await loadOutside(module)
+    if (providers.has(provider.type)) {
+      throw new ReeveError(
+        'invalid',
+        `provider ${module} has the type ${provider.type}, which another provider has already`,
+      )
+    }
+    providers.set(provider.type, provider)
+  }
+  return providers
+}
+
+async function loadOutside(module: string): Promise<Provider> {
+  const exported = await importDefault(module)
+  const provider: unknown = typeof exported === 'function' ? exported() : exported
+  if (isProvider(provider)) return provider
+  throw new ReeveError(
+    'invalid',
+    `provider ${module}: expected its default export to be a Provider, or a function that gives one, with type, ` +
+      'capabilities, probe, render, list, observe and apply; found something else',
+  )
+}
+
+async function importDefault(module: string): Promise<unknown> {
+  try {
+    const loaded: unknown = await import(module.startsWith('/') ? pathToFileURL(module).href : module)
+    return typeof loaded === 'object' && loaded !== null && 'default' in loaded ? loaded.default : undefined
+  } catch (cause) {
+    throw new ReeveError(
+      'invalid',
+      `provider ${module} of the host configuration could not be loaded: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
+
+function isProvider(value: unknown): value is Provider {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = new Map(Object.entries(value))
+  const methods = ['probe', 'render', 'list', 'observe', 'apply']
+  return (
+    typeof fields.get('type') === 'string' &&
+    typeof fields.get('capabilities') === 'object' &&
+    methods.every(method => typeof fields.get(method) === 'function')
+  )
+}

@@ -1,0 +1,108 @@
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import type { Instance } from '../core/facility.ts'
+import type { HostConfiguration } from '../core/host-configuration.ts'
+import type { Log } from '../core/log.ts'
+import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
+import { type Clock, createClock } from '../host/clock.ts'
+import { createReadHost } from '../host/read-host.ts'
+import { createWriteHost } from '../host/write-host.ts'
+import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
+import type { ManifestOptions } from '../manifest/manifest-options.ts'
+import { findProviderProblem } from '../manifest/permissions.ts'
+import { loadProviders } from './provider-loading.ts'
+
+export interface SessionOptions {
+  /** `--config FILE`. */
+  readonly config?: string
+  /** `--state-dir DIR`. */
+  readonly stateDir?: string
+  /** The DIR argument, or `--manifests DIR`. */
+  readonly directory?: string
+  readonly insecurePermissions?: boolean
+  readonly log?: Log
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  /** For harnesses: time and the host as somebody else makes them. */
+  readonly clock?: Clock
+  readonly createWriteHost?: (options: { queries: Queries }) => WriteHost
+  readonly createReadHost?: (options: { queries: Queries }) => ReadHost
+}
+
+type Queries = readonly (readonly string[])[]
+
+/** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing. */
+export interface Session {
+  readonly configuration: HostConfiguration
+  /** Of the manifests, absolute, symlinks kept. */
+  readonly directory: string
+  readonly manifests: ManifestOptions
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly clock: Clock
+  readonly log: Log
+  readonly readHost: ReadHost
+  readHostFor(provider: Provider): ReadHost
+  /** Only for those who hold the lock. */
+  openWriteHost(provider?: Provider): WriteHost
+}
+
+/** Fails with ReeveError `invalid` or `insecure` if the host configuration or an outside provider can't be used. */
+export async function openSession(options: SessionOptions = {}): Promise<Session> {
+  const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
+  const userId = process.geteuid?.() ?? 0
+  const configuration = loadHostConfiguration({
+    ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
+    ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
+    env,
+    userId,
+    insecurePermissions,
+  })
+  for (const module of configuration.providers) {
+    const problem = insecurePermissions ? undefined : findProviderProblem(module, userId)
+    if (problem) throw problem
+  }
+  const providers = await loadProviders(configuration.providers)
+  const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const queriesOf = (provider?: Provider): Queries => provider?.capabilities.queries ?? []
+  const makeReadHost = options.createReadHost ?? createReadHost
+  const makeWriteHost = options.createWriteHost ?? createWriteHost
+  return {
+    configuration,
+    directory,
+    manifests: {
+      directory: displayPath(directory, cwd),
+      types: [...providers.keys()],
+      defaultSupervisor: configuration.defaultSupervisor,
+      schemaOf: type => providers.get(type)?.capabilities,
+      policy: configuration.policy,
+      runsAsRoot: userId === 0,
+      insecurePermissions,
+    },
+    providers,
+    clock: options.clock ?? createClock(),
+    log: options.log ?? silentLog,
+    readHost: makeReadHost({ queries: [] }),
+    readHostFor: provider => makeReadHost({ queries: queriesOf(provider) }),
+    openWriteHost: provider => makeWriteHost({ queries: queriesOf(provider) }),
+  }
+}
+
+export function controlSocketPath(configuration: HostConfiguration): string {
+  return join(configuration.runtimeDirectory, 'control.sock')
+}
+
+export function lockDirectory(configuration: HostConfiguration): string {
+  return join(configuration.stateDirectory, 'lock')
+}
+
+/** The default instance of a provider, for those who ask for it by its type. */
+export function defaultInstance(type: string, configuration: HostConfiguration): Instance {
+  return { name: type, type, options: {}, stateDirectory: configuration.stateDirectory, owner: configuration.owner }
+}
+
+/** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */
+function displayPath(directory: string, cwd: string): string {
+  const short = relative(process.cwd(), directory)
+  return cwd === process.cwd() && short !== '' && !short.startsWith('..') && !isAbsolute(short) ? short : directory
+}
+
+const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import type { Applied } from '../core/plan-input.ts'
+import type { ReadHost, WriteHost } from '../core/provider.ts'
+import type { InstanceRecord } from './instances.ts'
+
+/**
+ * What Reeve remembers in its state directory. All of it can be lost without harm to any service (E18): it tells drift
+ * from change, finds supervisors whose manifest is gone, and keeps what a person said with `reeve suspend`.
+ */
+export interface StateRecord {
+  readonly applied: ReadonlyMap<string, Applied>
+  /** Supervisors under which something is owned. */
+  readonly instances: ReadonlyMap<string, InstanceRecord>
+}
+
+export const emptyRecord: StateRecord = { applied: new Map(), instances: new Map() }
+
+const recordFile = 'record.json'
+const suspendedFile = 'suspended.json'
+
+export function readRecord(directory: string, host: ReadHost): StateRecord {
+  const value = readJson(join(directory, recordFile), host)
+  if (!isObject(value)) return emptyRecord
+  const applied = new Map<string, Applied>()
+  for (const [name, entry] of Object.entries(isObject(value.applied) ? value.applied : {})) {
+    if (!isObject(entry)) continue
+    const { digest, supervisor, service } = entry
+    if (typeof digest !== 'string' || typeof supervisor !== 'string' || typeof service !== 'string') continue
+    applied.set(name, { digest, supervisor, service })
+  }
+  const instances = new Map<string, InstanceRecord>()
+  for (const [name, entry] of Object.entries(isObject(value.instances) ? value.instances : {})) {
+    if (isObject(entry) && typeof entry.type === 'string' && isObject(entry.options)) {
+      instances.set(name, { type: entry.type, options: entry.options })
+    }
+  }
+  return { applied, instances }
+}
+
+/** Writes only what differs from `before`: a pass that changes nothing touches no file. */
+export function writeRecord(directory: string, record: StateRecord, before: StateRecord, host: WriteHost): void {
+  const text = recordText(record)
+  if (text !== recordText(before)) host.writeFile(join(directory, recordFile), text, { mode: 0o600 })
+}
+
+/** The facilities that a person suspended, by name. */
+export function readSuspended(directory: string, host: ReadHost): Set<string> {
+  const value = readJson(join(directory, suspendedFile), host)
+  return new Set(Array.isArray(value) ? value.filter(name => typeof name === 'string') : [])
+}
+
+export function writeSuspended(directory: string, names: ReadonlySet<string>, host: WriteHost): void {
+  host.writeFile(join(directory, suspendedFile), `${JSON.stringify([...names].sort(), undefined, 2)}\n`, {
+    mode: 0o600,
+  })
+}
+
+function recordText(record: StateRecord): string {
+  const applied = Object.fromEntries([...record.applied].sort(byName))
+  const instances = Object.fromEntries([...record.instances].sort(byName))
+  return `${JSON.stringify({ applied, instances }, undefined, 1)}\n`
+}
+
+function byName([left]: [string, unknown], [right]: [string, unknown]): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** Undefined where there is none, or it is damaged: a record is a help, never a need. */
+function readJson(path: string, host: ReadHost): unknown {
+  const text = host.readText(path)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,114 @@
+import type { Facility } from '../core/facility.ts'
+import type { Observed, ObservedFile } from '../core/observed.ts'
+import type { Availability, ReadHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import type { Target } from '../core/target.ts'
+import { locationKey, type OwnedLocation, ownedLocation, type World } from '../core/world.ts'
+import { findTargetProblem } from '../host/target-path.ts'
+import type { BoundInstance } from './instances.ts'
+import { makeTarget } from './targets.ts'
+
+/** Looks at the host, through handles that can't write. */
+export interface Survey {
+  readonly world: World
+  readonly targets: readonly Target[]
+  readonly availability: ReadonlyMap<string, Availability>
+}
+
+export interface SurveyOptions {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  readonly facilities: readonly Facility[]
+  readonly owner: string
+  readonly host: ReadHost
+  /**
+   * True: looks also for all that is owned, under every supervisor. False: at these facilities only, for a quick look
+   * between two full passes.
+   */
+  readonly full: boolean
+}
+
+export async function surveyHost(options: SurveyOptions): Promise<Survey> {
+  const { facilities, instances, host } = options
+  const services = new Map<string, Observed>()
+  const unavailable = new Map<string, string>()
+  const availability = new Map<string, Availability>()
+  const owned: OwnedLocation[] = []
+  const named = new Map<string, Set<string>>()
+  for (const { supervisor, service } of facilities) {
+    const names = named.get(supervisor)
+    if (names) names.add(service)
+    else named.set(supervisor, new Set([service]))
+  }
+
+  async function surveyInstance(name: string, bound: BoundInstance): Promise<void> {
+    const { instance, provider, readHost } = bound
+    try {
+      const found = await provider.probe(instance, readHost)
+      availability.set(name, found)
+      if (!found.available) {
+        unavailable.set(name, found.reason)
+        return
+      }
+      const names = new Set(named.get(name))
+      for (const entry of options.full ? await provider.list(instance, readHost) : []) {
+        owned.push(ownedLocation(name, entry))
+        names.add(entry.service)
+      }
+      if (names.size === 0) return
+      for (const [service, observed] of await provider.observe([...names], instance, readHost)) {
+        services.set(locationKey({ supervisor: name, service }), observed)
+      }
+    } catch (error) {
+      // One supervisor that can't be read must not blind Reeve to the others; it counts as unavailable, with the reason.
+      unavailable.set(name, messageOf(error))
+      availability.set(name, { available: false, reason: messageOf(error) })
+    }
+  }
+
+  const asked = [...instances].filter(([name]) => options.full || named.has(name))
+  await Promise.all(asked.map(([name, bound]) => surveyInstance(name, bound)))
+  if (!options.full)
+    for (const [key, { ownership, service }] of services) {
+      if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
+    }
+  const targets = facilities.map(facility => {
+    const bound = instances.get(facility.supervisor)
+    const found = availability.get(facility.supervisor)
+    const lacks = found?.available ? found.lacks : undefined
+    return makeTarget(facility, {
+      instance: bound?.instance,
+      provider: bound?.provider,
+      host,
+      owner: options.owner,
+      ...(lacks ? { lacks } : {}),
+    })
+  })
+  return { world: { services, owned, unavailable, files: readFiles(targets, host) }, targets, availability }
+}
+
+function readFiles(targets: readonly Target[], host: ReadHost): Map<string, ObservedFile> {
+  const files = new Map<string, ObservedFile>()
+  for (const target of targets) {
+    for (const { path } of target.definition?.files ?? []) files.set(path, observeFile(path, host))
+    for (const { path } of target.files) {
+      const problem = findTargetProblem(path, host)
+      files.set(path, { ...observeFile(path, host), ...(problem === undefined ? {} : { problem }) })
+    }
+  }
+  return files
+}
+
+function observeFile(path: string, host: ReadHost): ObservedFile {
+  try {
+    const facts = host.facts(path)
+    if (!facts) return { kind: 'absent' }
+    const { mode, uid, gid } = facts
+    if (facts.kind !== 'file')
+      return { kind: 'other', mode, uid, gid, problem: `${path} is a ${facts.kind}, not a file` }
+    const content = host.readFile(path)
+    if (!content) return { kind: 'absent' } // gone between the two looks
+    return { kind: 'file', mode, uid, gid, content }
+  } catch (error) {
+    return { kind: 'other', problem: messageOf(error) }
+  }
+}

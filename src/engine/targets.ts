@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
+import type { Ownership } from '../core/observed.ts'
+import { usedFields } from '../core/portable-fields.ts'
+import type { Definition, Provider, ReadHost } from '../core/provider.ts'
+import type { Target, TargetFile } from '../core/target.ts'
+
+export interface TargetOptions {
+  readonly instance: Instance | undefined
+  readonly provider: Provider | undefined
+  readonly host: ReadHost
+  readonly owner: string
+  /** Portable fields that the instance can't honour on this host, with the reason. */
+  readonly lacks?: Readonly<Partial<Record<string, string>>>
+}
+
+/** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
+export function makeTarget(facility: Facility, options: TargetOptions): Target {
+  const problems: string[] = []
+  const definition = renderDefinition(facility, options, problems)
+  const files = facility.files.map(file => resolveFile(file, options.host, problems))
+  return { facility, files, problems, ...(definition ? { definition } : {}) }
+}
+
+function renderDefinition(facility: Facility, options: TargetOptions, problems: string[]): Definition | undefined {
+  const { instance, provider } = options
+  if (!instance || !provider) {
+    problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
+    return undefined
+  }
+  if (!hasDefinition(facility) && facility.files.length === 0) return undefined
+  if (facility.process) {
+    const honoured = new Set(provider.capabilities.process)
+    for (const field of usedFields(facility.process)) {
+      const why = honoured.has(field) ? options.lacks?.[field] : `provider ${provider.type} has no such thing`
+      if (why === undefined) continue
+      problems.push(
+        `supervisor ${facility.supervisor} can't honour spec.process.${field} of facility ${facility.name}: ${why}`,
+      )
+    }
+  }
+  if (problems.length > 0) return undefined
+  const ownership: Ownership = {
+    owner: options.owner,
+    facility: facility.name,
+    files: facility.files.map(file => file.path).sort(),
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+  }
+  const rendered = provider.render(facility, instance, ownership)
+  if ('definition' in rendered) return rendered.definition
+  for (const { field, message } of rendered.problems) {
+    problems.push(
+      `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
+    )
+  }
+  return undefined
+}
+
+function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): TargetFile {
+  const { path, content, mode, onChange } = file
+  const user = file.owner === undefined ? undefined : host.findUser(file.owner)
+  if (file.owner !== undefined && !user) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
+  const group = file.group === undefined ? undefined : host.findGroup(file.group)
+  if (file.group !== undefined && group === undefined) {
+    problems.push(`the group of ${path}, ${file.group}, does not exist`)
+  }
+  const uid = user?.uid ?? host.userId()
+  const gid = group ?? user?.gid ?? host.groupId()
+  return { path, content, mode, onChange, uid, gid, digest: sha256(content) }
+}
+
+export function sha256(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex')
+}
