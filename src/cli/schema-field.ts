@@ -78,23 +78,25 @@ function findInSpec(kind: SchemaKind, path: readonly string[]): SchemaField | un
 }
 
 function failNotFound(kinds: readonly SchemaKind[], path: readonly string[]): never {
-  for (const { kind, schema } of kinds) {
-    for (let depth = path.length - 1; depth >= 0; depth--) {
-      const parent = findIn({ kind, schema }, path.slice(0, depth)) ?? findIn({ kind, schema }, ['spec'])
-      const names = parent?.fields.map(field => field.path.at(-1) ?? '') ?? []
-      const name = path[depth] ?? ''
-      if (names.length === 0) continue
-      const likely = closest(name, names)
-      if (distance(name, likely) > Math.max(2, name.length / 3)) continue
-      const suggestion = [...(parent?.path ?? []), likely, ...path.slice(depth + 1)].join('.')
-      throw new ReeveError('not-found', `there is no field ${path.join('.')}; did you mean ${suggestion}?`)
+  const missing = `there is no field ${path.join('.')}`
+  const suggestion = kinds.map(kind => suggestPath(kind, path)).find(candidate => candidate !== undefined)
+  if (suggestion !== undefined) throw new ReeveError('not-found', `${missing}; did you mean ${suggestion}?`)
+  throw new ReeveError('not-found', `${missing}; reeve explain shows what there is`)
+}
+
+/** The path with the first name that doesn't exist put right, if one is near enough. */
+function suggestPath(kind: SchemaKind, path: readonly string[]): string | undefined {
+  for (const start of [[], ['spec']]) {
+    const depth = path.findIndex((_, index) => findIn(kind, [...start, ...path.slice(0, index + 1)]) === undefined)
+    const parent = findIn(kind, [...start, ...path.slice(0, depth)])
+    const names = parent?.fields.map(field => field.path.at(-1) ?? '') ?? []
+    const wrong = path[depth] ?? ''
+    const likely = names.length === 0 ? undefined : closest(wrong, names)
+    if (parent && likely !== undefined && distance(wrong, likely) <= Math.max(1, wrong.length / 3)) {
+      return [...parent.path, likely, ...path.slice(depth + 1)].join('.')
     }
   }
-  const names = kinds.map(({ kind }) => kind).join(', ')
-  throw new ReeveError(
-    'not-found',
-    `there is no field ${path.join('.')} in ${names}; reeve explain shows what there is`,
-  )
+  return undefined
 }
 
 function describe(
@@ -133,8 +135,9 @@ function childrenOf(root: SchemaNode, node: SchemaNode): Map<string, SchemaNode>
 }
 
 function mapValue(root: SchemaNode, node: SchemaNode): SchemaNode | undefined {
-  const { additionalProperties } = resolve(root, node)
-  return typeof additionalProperties === 'object' ? additionalProperties : undefined
+  const { additionalProperties, description } = resolve(root, node)
+  if (typeof additionalProperties !== 'object') return undefined
+  return { ...(description !== undefined && { description }), ...additionalProperties }
 }
 
 function requiredOf(root: SchemaNode, node: SchemaNode): readonly string[] {
