@@ -1,0 +1,117 @@
+import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http'
+import { basename, dirname } from 'node:path'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Control, ControlOutcome } from '../engine/control.ts'
+import type { Status } from '../engine/status.ts'
+import { createFailure, errnoOf } from '../host/failure.ts'
+import { openDirectory } from '../host/opened-directory.ts'
+import { decodeError, responseLimit } from './control-protocol.ts'
+
+/** How long a controller may take to say that it is there, in ms. */
+const pingTimeout = 5_000
+
+interface Question {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+  /** In ms. Absent: as long as it takes. */
+  readonly timeout?: number
+}
+
+/**
+ * The controller that answers at this socket, as a Control; undefined if none does. Throws ReeveError: `failed` if the
+ * socket may not be used, `unavailable` if whoever listens gives no answer.
+ */
+export async function connectControl(socketPath: string): Promise<Control | undefined> {
+  try {
+    await ask(socketPath, { method: 'GET', path: '/ping', timeout: pingTimeout })
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED') return undefined
+    throw error
+  }
+  const post = async (path: string, body: unknown): Promise<ControlOutcome> =>
+    toOutcome(await ask(socketPath, { method: 'POST', path, body }))
+  return {
+    async status(name) {
+      const search = name === undefined ? '' : `?${new URLSearchParams({ name })}`
+      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}` }))
+    },
+    act: (verb, name, options = {}) => post('/act', { verb, name, options }),
+    suspend: name => post('/suspend', { name }),
+    resume: name => post('/resume', { name }),
+  }
+}
+
+async function ask(socketPath: string, question: Question): Promise<unknown> {
+  using directory = openDirectory(dirname(socketPath))
+  const { method, path, body, timeout } = question
+  const request = openRequest({
+    // Through the descriptor also where the path is longer than the kernel lets a socket's be.
+    socketPath: directory.entry(basename(socketPath)),
+    method,
+    path,
+    agent: false,
+    headers: { 'content-type': 'application/json' },
+    ...(timeout === undefined ? {} : { timeout }),
+  })
+  try {
+    const response = await exchange(request, body)
+    const answer = JSON.parse(await readText(response))
+    if (response.statusCode === 200) return answer
+    throw decodeError(answer)
+  } catch (error) {
+    throw toClientError(socketPath, error)
+  }
+}
+
+function exchange(request: ClientRequest, body: unknown): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve)
+    request.on('error', reject)
+    request.once('timeout', () =>
+      request.destroy(new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped')),
+    )
+    request.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of response) {
+    const bytes = Buffer.from(chunk)
+    length += bytes.length
+    if (length > responseLimit) throw new ReeveError('failed', `expected an answer of at most ${responseLimit} bytes`)
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function toClientError(socketPath: string, error: unknown): ReeveError {
+  const code = errnoOf(error)
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    const message = 'the controller ended before it answered; see `reeve status` for what it did'
+    return new ReeveError('unavailable', message, { cause: error })
+  }
+  return createFailure(`ask the controller at ${socketPath}`, error)
+}
+
+/** What comes from the socket comes from a Reeve of this user or root: its shape is looked at, not checked in full. */
+function toStatus(value: unknown): Status {
+  if (isStatus(value)) return value
+  throw new ReeveError('failed', 'expected a status, found something else; is the controller of the same version?')
+}
+
+function isStatus(value: unknown): value is Status {
+  return typeof value === 'object' && value !== null && 'facilities' in value && Array.isArray(value.facilities)
+}
+
+function toOutcome(value: unknown): ControlOutcome {
+  if (isOutcome(value)) return value
+  throw new ReeveError('failed', 'expected an outcome, found something else; is the controller of the same version?')
+}
+
+function isOutcome(value: unknown): value is ControlOutcome {
+  return typeof value === 'object' && value !== null && 'changed' in value && 'message' in value
+}

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
+import type { ControlOptions, ControlVerb } from '../engine/control.ts'
+
+/**
+ * What goes over the control socket: HTTP with JSON bodies.
+ *
+ *   GET  /ping                                  → Greeting
+ *   GET  /status[?name=NAME]                    → Status
+ *   POST /act      {verb, name, options?}       → ControlOutcome
+ *   POST /suspend  {name}                       → ControlOutcome
+ *   POST /resume   {name}                       → ControlOutcome
+ *
+ * Anything but 200 carries an ErrorBody.
+ */
+export interface Greeting {
+  readonly pid: number
+}
+
+export interface ActRequest {
+  readonly verb: ControlVerb
+  readonly name: string
+  readonly options: ControlOptions
+}
+
+export interface ErrorBody {
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly position?: SourcePosition }
+}
+
+/** In bytes. */
+export const requestLimit: number = 64 * 1024
+export const responseLimit: number = 64 * 1024 * 1024
+
+/** A directory of its own, since it has to be 0700 (S5) and the runtime directory need not. */
+export function controlSocketPath(runtimeDirectory: string): string {
+  return join(runtimeDirectory, 'control', 'control.sock')
+}
+
+const verbs: readonly string[] = ['start', 'stop', 'restart', 'reload', 'enable', 'disable'] satisfies ControlVerb[]
+
+/** Throws ReeveError `usage`. */
+export function parseActRequest(body: unknown): ActRequest {
+  const { verb, options = {} } = parseObject(body)
+  if (!isVerb(verb))
+    throw new ReeveError('usage', `expected a verb (${verbs.join(', ')}), found ${JSON.stringify(verb)}`)
+  return { verb, name: parseName(body), options: parseOptions(options) }
+}
+
+/** Throws ReeveError `usage`. */
+export function parseName(body: unknown): string {
+  const { name } = parseObject(body)
+  if (typeof name === 'string') return name
+  throw new ReeveError('usage', `expected the name of a facility, found ${JSON.stringify(name)}`)
+}
+
+function parseOptions(value: unknown): ControlOptions {
+  const { ifStopped, ifChanged, suspend } = parseObject(value)
+  return { ifStopped: ifStopped === true, ifChanged: ifChanged === true, suspend: suspend === true }
+}
+
+function parseObject(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null) return { ...value }
+  throw new ReeveError('usage', `expected a JSON object, found ${JSON.stringify(value)}`)
+}
+
+function isVerb(value: unknown): value is ControlVerb {
+  return typeof value === 'string' && verbs.includes(value)
+}
+
+/** All codes, so that one that came over the socket can be told from rubbish. */
+const httpStatus: Readonly<Record<ErrorCode, number>> = {
+  usage: 400,
+  invalid: 422,
+  insecure: 403,
+  locked: 409,
+  refused: 409,
+  'stale-plan': 409,
+  'not-found': 404,
+  unavailable: 503,
+  failed: 500,
+  'not-ready': 504,
+  aborted: 503,
+  internal: 500,
+}
+
+export function encodeError(error: unknown): { readonly status: number; readonly body: ErrorBody } {
+  if (!(error instanceof ReeveError)) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { status: httpStatus.internal, body: { error: { code: 'internal', message } } }
+  }
+  const { code, message, position } = error
+  return { status: httpStatus[code], body: { error: { code, message, ...(position && { position }) } } }
+}
+
+/** The ReeveError that was encoded. */
+export function decodeError(body: unknown): ReeveError {
+  const { error } = parseObject(body)
+  const { code, message, position } = parseObject(error)
+  const found = position === undefined ? {} : { position: parsePosition(position) }
+  return new ReeveError(isErrorCode(code) ? code : 'internal', String(message), found)
+}
+
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(httpStatus, value)
+}
+
+function parsePosition(value: unknown): SourcePosition {
+  const { file, line, column } = parseObject(value)
+  return { file: String(file), line: Number(line), column: Number(column) }
+}

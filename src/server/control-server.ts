@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, fstatSync, lstatSync, mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createConnection } from 'node:net'
+import { basename, dirname } from 'node:path'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Control } from '../engine/control.ts'
+import { createFailure } from '../host/failure.ts'
+import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
+import { encodeError, type Greeting, parseActRequest, parseName, requestLimit } from './control-protocol.ts'
+import { closeServer, listen, type RunningServer } from './http-listening.ts'
+
+/** Of sockets that are not in their place yet; a crash may leave one behind. */
+const temporaryPrefix = '.control-'
+
+/**
+ * Answers on a unix socket for a controller. The socket is 0600 in a directory that nobody else can enter (S5), made if
+ * missing; it appears under its name only when it is ready. A stale one is replaced. Throws ReeveError: `locked` if
+ * another answers there, `insecure` if others could get into the directory.
+ */
+export async function serveControl(control: Control, socketPath: string): Promise<RunningServer> {
+  const name = basename(socketPath)
+  const directory = openPrivateDirectory(dirname(socketPath))
+  const server = createServer((request, response) => void respond(control, request, response))
+  // A client that doesn't finish its request is dropped; an answer may take as long as a service takes to become ready.
+  server.requestTimeout = 10_000
+  try {
+    await removeStale(directory, name, socketPath)
+    // Through the descriptor also where the path is longer than the kernel lets a socket's be.
+    const temporary = directory.entry(`${temporaryPrefix}${randomBytes(6).toString('hex')}`)
+    await listen(server, { path: temporary })
+    chmodSync(temporary, 0o600)
+    renameSync(temporary, directory.entry(name))
+    const inode = lstatSync(directory.entry(name)).ino
+    const close = async (): Promise<void> => {
+      removeIfOurs(directory.entry(name), inode)
+      await closeServer(server)
+      directory[Symbol.dispose]()
+    }
+    return { close, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await closeServer(server)
+    directory[Symbol.dispose]()
+    throw createFailure(`listen at ${socketPath}`, error)
+  }
+}
+
+/** Made if missing. Only its owner may enter it, which is this user. */
+function openPrivateDirectory(path: string): OpenedDirectory {
+  const directory = openDirectory(path, {
+    create: (anchored, here) => mkdirSync(anchored, { mode: here === path ? 0o700 : 0o755 }),
+  })
+  const facts = fstatSync(directory.fd)
+  if (facts.uid === process.geteuid?.() && (facts.mode & 0o077) === 0) return directory
+  directory[Symbol.dispose]()
+  const found = `mode 0${(facts.mode & 0o7777).toString(8)} and owner ${facts.uid}`
+  const message = `expected ${path}, where the control socket goes, to be a directory of this user with mode 0700, found ${found}`
+  throw new ReeveError('insecure', `${message}; correct that, or choose another runtimeDirectory`)
+}
+
+/** Removes sockets that nobody listens at any more. The caller is the only writer, by the lock. */
+async function removeStale(directory: OpenedDirectory, name: string, socketPath: string): Promise<void> {
+  for (const entry of readdirSync(directory.entry('.'))) {
+    if (entry !== name && !entry.startsWith(temporaryPrefix)) continue
+    if (await isAnswered(directory.entry(entry))) {
+      throw new ReeveError('locked', `another controller answers at ${socketPath}; stop it, or use another --state-dir`)
+    }
+    unlinkSync(directory.entry(entry))
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection(path)
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+function removeIfOurs(path: string, inode: number): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path)
+}
+
+async function respond(control: Control, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    send(response, 200, await answer(control, request))
+  } catch (error) {
+    const { status, body } = encodeError(error)
+    send(response, status, body)
+  }
+}
+
+async function answer(control: Control, request: IncomingMessage): Promise<unknown> {
+  const url = new URL(request.url ?? '/', 'http://control')
+  switch (`${request.method} ${url.pathname}`) {
+    case 'GET /ping':
+      return { pid: process.pid } satisfies Greeting
+    case 'GET /status':
+      return control.status(url.searchParams.get('name') ?? undefined)
+    case 'POST /act': {
+      const { verb, name, options } = parseActRequest(await readBody(request))
+      return control.act(verb, name, options)
+    }
+    case 'POST /suspend':
+      return control.suspend(parseName(await readBody(request)))
+    case 'POST /resume':
+      return control.resume(parseName(await readBody(request)))
+    default:
+      throw new ReeveError('not-found', `the control socket has no ${request.method} ${url.pathname}`)
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    const bytes = Buffer.from(chunk)
+    length += bytes.length
+    if (length > requestLimit) throw new ReeveError('usage', `expected a request of at most ${requestLimit} bytes`)
+    chunks.push(bytes)
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString())
+  } catch (error) {
+    throw new ReeveError('usage', 'expected a request in JSON', { cause: error })
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
+  response.end(JSON.stringify(body))
+}

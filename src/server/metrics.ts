@@ -1,0 +1,105 @@
+import type { Verb } from '../core/step.ts'
+import type { EngineListener } from '../engine/engine-event.ts'
+import type { FacilityStatus } from '../engine/status.ts'
+
+/** What the controller counts, for Prometheus. */
+export interface Metrics {
+  /** Counts steps as they finish. */
+  readonly listener: EngineListener
+  /** `duration` in milliseconds, `at` in milliseconds since 1970. */
+  recordPass(result: 'done' | 'failed' | 'aborted', duration: number, at: number): void
+  /** So many facilities had drifted, and are as declared again. */
+  recordDriftCorrected(count: number): void
+  /** As they are now: replaces what was said before. */
+  setFacilities(facilities: readonly FacilityStatus[]): void
+  setManifestErrors(count: number): void
+  /** In the text format of Prometheus. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/** Seconds: from a quiet pass to one that waits for slow starts. */
+const durationBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300]
+
+/** Counts from zero, in a registry of its own. */
+export async function createMetrics(): Promise<Metrics> {
+  const { Counter, Gauge, Histogram, Registry } = await import('prom-client')
+  const registry = new Registry()
+  const registers = [registry]
+  const passes = new Counter({
+    name: 'reeve_passes_total',
+    help: 'Passes, by result.',
+    labelNames: ['result'],
+    registers,
+  })
+  const passDuration = new Histogram({
+    name: 'reeve_pass_duration_seconds',
+    help: 'How long passes took.',
+    buckets: durationBuckets,
+    registers,
+  })
+  const lastSuccess = new Gauge({
+    name: 'reeve_last_successful_pass_timestamp_seconds',
+    help: 'When the last pass without a failure ended.',
+    registers,
+  })
+  const steps = new Counter<'verb' | 'result'>({
+    name: 'reeve_steps_total',
+    help: 'Steps, by verb and result.',
+    labelNames: ['verb', 'result'],
+    registers,
+  })
+  const facilities = new Gauge({
+    name: 'reeve_facilities',
+    help: 'Facilities for which the condition holds; NotReady: those for which Ready does not.',
+    labelNames: ['condition'],
+    registers,
+  })
+  const drift = new Counter({
+    name: 'reeve_drift_corrected_total',
+    help: 'Facilities brought back to what is declared, though no manifest had changed.',
+    registers,
+  })
+  const manifestErrors = new Gauge({
+    name: 'reeve_manifest_errors',
+    help: 'Errors in the manifests, as last read.',
+    registers,
+  })
+  // A rate needs the zero before the first event.
+  for (const result of ['done', 'failed', 'aborted']) passes.inc({ result }, 0)
+
+  const countStep = (verb: Verb, result: string): void => steps.inc({ verb, result })
+  return {
+    listener: event => {
+      if (event.type === 'step-finished') countStep(event.step.verb, event.result)
+    },
+    recordPass(result, duration, at) {
+      passes.inc({ result })
+      passDuration.observe(duration / 1000)
+      if (result === 'done') lastSuccess.set(at / 1000)
+    },
+    recordDriftCorrected: count => drift.inc(count),
+    setFacilities(all) {
+      for (const [condition, count] of countConditions(all)) facilities.set({ condition }, count)
+    },
+    setManifestErrors: count => manifestErrors.set(count),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+function countConditions(facilities: readonly FacilityStatus[]): Map<string, number> {
+  const counts = new Map([
+    ['Ready', 0],
+    ['NotReady', 0],
+    ['Reconciling', 0],
+    ['Stalled', 0],
+  ])
+  const add = (condition: string): void => void counts.set(condition, (counts.get(condition) ?? 0) + 1)
+  for (const { conditions } of facilities) {
+    const holding = conditions.filter(condition => condition.status === 'True').map(condition => condition.type)
+    for (const condition of holding) add(condition)
+    if (!holding.includes('Ready')) add('NotReady')
+  }
+  return counts
+}

@@ -1,0 +1,86 @@
+import type { WriteHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
+
+/** Whoever started the controller as a service, where that is systemd or one that speaks as it does (sd_notify). */
+export interface ServiceManager {
+  /** The first pass is done. */
+  tellReady(status: string): Promise<void>
+  /** One line for `systemctl status`. */
+  tellStatus(status: string): Promise<void>
+  tellStopping(): Promise<void>
+  /** Says that the controller lives, at half of the interval asked for, as long as `isAlive` does. */
+  startWatchdog(isAlive: () => boolean): Disposable
+}
+
+export interface ServiceManagerOptions {
+  /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are looked at. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly host: WriteHost
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+  /** Of the controller. */
+  readonly pid: number
+}
+
+/** How long one notice may take, in ms. */
+const noticeTimeout = 5_000
+
+/**
+ * Speaks through the program `systemd-notify`, since Node has no datagram unix sockets. Without NOTIFY_SOCKET it does
+ * nothing; where the program is missing or fails, it warns once and goes on. Never rejects.
+ */
+export function createServiceManager(options: ServiceManagerOptions): ServiceManager {
+  const { environment, host, clock, warn, pid } = options
+  const socket = environment.NOTIFY_SOCKET
+  let warned = false
+
+  async function notify(...words: string[]): Promise<void> {
+    if (!socket) return
+    try {
+      const command = ['systemd-notify', `--pid=${pid}`, ...words]
+      const { exitCode, stderr } = await host.run(command, {
+        environment: { NOTIFY_SOCKET: socket },
+        timeout: noticeTimeout,
+      })
+      if (exitCode !== 0) complain(stderr.trim() || `systemd-notify gave ${exitCode}`)
+    } catch (error) {
+      complain(messageOf(error))
+    }
+  }
+
+  function complain(message: string): void {
+    if (warned) return
+    warned = true
+    warn(`the service manager can't be told of this controller's state: ${message}`)
+  }
+
+  return {
+    tellReady: status => notify('--ready', `--status=${toLine(status)}`),
+    tellStatus: status => notify(`--status=${toLine(status)}`),
+    tellStopping: () => notify('STOPPING=1'),
+    startWatchdog(isAlive) {
+      const interval = findWatchdogInterval(environment, pid)
+      if (!socket || interval === undefined) return { [Symbol.dispose]() {} }
+      let timer: Disposable
+      const beat = (): void => {
+        if (isAlive()) void notify('WATCHDOG=1')
+        timer = clock.after(interval / 2, beat)
+      }
+      beat()
+      return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+    },
+  }
+}
+
+/** In ms. Undefined if no watchdog is asked for, or it is meant for another process. */
+function findWatchdogInterval(environment: ServiceManagerOptions['environment'], pid: number): number | undefined {
+  const { WATCHDOG_USEC: interval, WATCHDOG_PID: meant } = environment
+  if (interval === undefined || !/^[1-9]\d*$/.test(interval)) return undefined
+  if (meant !== undefined && meant !== String(pid)) return undefined
+  return Number(interval) / 1000
+}
+
+function toLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ')
+}
