@@ -1,3 +1,4 @@
+import type { Facility } from './facility.ts'
 import type { Diagnostic } from './step.ts'
 import type { Target } from './target.ts'
 import type { Location, OwnedLocation, World } from './world.ts'
@@ -5,8 +6,8 @@ import type { Location, OwnedLocation, World } from './world.ts'
 /** All that a plan is made from. The same input gives the same plan, byte for byte, in whatever order it comes. */
 export interface PlanInput {
   readonly targets: readonly Target[]
-  /** Declared, but not to be touched in this pass: under way, or known only by a file that is invalid now. */
-  readonly untouched?: readonly Location[]
+  /** Declared, but not looked at in this pass: under way, or outside the scope of a quick look. */
+  readonly untouched?: readonly Facility[]
   readonly world: World
   /** Whose marker counts as ours. */
   readonly owner: string
@@ -28,6 +29,8 @@ export interface Applied extends Location {
 /** The input, looked up as planning needs it. */
 export interface PlanContext extends PlanInput {
   readonly owned: ReadonlyMap<string, OwnedLocation>
+  /** Names of all declared facilities. */
+  readonly declared: ReadonlySet<string>
   /** Locations that a declared facility claims, by key. */
   readonly claimed: ReadonlySet<string>
   /** Paths of configuration files that some facility declares. */

@@ -49,13 +49,15 @@ export function makeContext(input: PlanInput): PlanContext {
     owned.set(locationKey(location), location)
     for (const path of location.ownership.files) ownedFiles.add(path)
   }
-  const claimed = new Set<string>((input.untouched ?? []).map(locationKey))
+  const declared = new Set<string>()
+  const claimed = new Set<string>()
   const declaredFiles = new Set<string>()
-  for (const { facility } of input.targets) {
+  for (const facility of [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]) {
+    declared.add(facility.name)
     claimed.add(locationKey(facility))
     for (const file of facility.files) declaredFiles.add(file.path)
   }
-  return { ...input, owned, ownedFiles, claimed, declaredFiles }
+  return { ...input, owned, ownedFiles, declared, claimed, declaredFiles }
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its marker. */

@@ -5,11 +5,10 @@ import { locationKey, type OwnedLocation } from './world.ts'
 
 /** Owned services whose facility isn't declared any more (E9), by facility name. */
 export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> {
-  const declared = new Set(context.targets.map(target => target.facility.name))
   const orphans = new Map<string, OwnedLocation[]>()
   for (const [key, location] of context.owned) {
     const { facility, prune } = location.ownership
-    if (!prune || declared.has(facility) || context.claimed.has(key)) continue
+    if (!prune || context.declared.has(facility) || context.claimed.has(key)) continue
     const list = orphans.get(facility)
     if (list) list.push(location)
     else orphans.set(facility, [location])

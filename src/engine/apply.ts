@@ -65,7 +65,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
   writeRecord(
     session.configuration.stateDirectory,
-    nextRecord(after, session.configuration.owner),
+    nextRecord({ ...after, owner: session.configuration.owner }),
     after.record,
     session.openWriteHost(),
   )
@@ -96,7 +96,7 @@ export async function takeDown(
   const after = await makeRemovalOutlook(session, [])
   writeRecord(
     session.configuration.stateDirectory,
-    nextRecord(after, session.configuration.owner),
+    nextRecord({ ...after, owner: session.configuration.owner }),
     after.record,
     session.openWriteHost(),
   )
@@ -139,15 +139,12 @@ async function carryOut(
     .filter(result => result.result !== 'done')
     .map(({ plan: { name }, error }) => ({ facility: name, message: error ? messageOf(error) : 'given up' }))
   const failedNames = new Set(failed.map(({ facility }) => facility))
-  const expected = plan.facilities.filter(
-    facility => isExpected(facility) && !failedNames.has(facility.name) && targets.has(facility.name),
-  )
+  const expected = plan.facilities.filter(facility => {
+    const isSuspended = targets.get(facility.name)?.facility.suspend ?? true
+    return !isSuspended && facility.blocked === undefined && !failedNames.has(facility.name)
+  })
   const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
   return { plan, failed, notReady, stepsDone }
-}
-
-function isExpected(facility: FacilityPlan): boolean {
-  return facility.change !== 'remove' && facility.blocked === undefined
 }
 
 async function awaitReadiness(

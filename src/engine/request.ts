@@ -1,0 +1,96 @@
+import type { Facility } from '../core/facility.ts'
+import type { Observed } from '../core/observed.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { FacilityPlan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
+import type { ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
+
+/** One action that a person asks for, made into a plan of one step; or the reason why there is nothing to do. */
+export type Request = { readonly plan: FacilityPlan } | { readonly outcome: ControlOutcome }
+
+export function makeRequest(
+  verb: ControlVerb,
+  at: { readonly name: string; readonly supervisor: string; readonly service: string },
+  observed: Observed | undefined,
+  target: Target | undefined,
+  options: ControlOptions,
+): Request {
+  if (!observed || observed.state === 'unknown' || observed.state === 'absent') {
+    const why =
+      observed?.message ??
+      (observed?.state === 'absent'
+        ? 'it is not installed; apply the manifests first'
+        : 'the supervisor does not answer')
+    throw new ReeveError(
+      'failed',
+      `${verb} ${at.name}: expected service ${at.service} under supervisor ${at.supervisor}, found its state ${observed?.state ?? 'unknown'}: ${why}`,
+    )
+  }
+  if (options.ifStopped && observed.state !== 'stopped' && observed.state !== 'failed') {
+    return nothing(`${at.name} is ${observed.state}, not stopped: nothing done`)
+  }
+  if (options.ifChanged && !isOutOfDate(observed, target)) {
+    return nothing(`${at.name} runs with its present configuration: nothing done`)
+  }
+  if (verb === 'start' && observed.state === 'running' && observed.supervised)
+    return nothing(`${at.name} is running already`)
+  if (verb === 'stop' && observed.state === 'stopped') return nothing(`${at.name} is stopped already`)
+  if (verb === 'enable' && observed.enabled === true) return nothing(`${at.name} is enabled already`)
+  if (verb === 'disable' && observed.enabled === false) return nothing(`${at.name} is disabled already`)
+  if (verb === 'reload' && observed.state !== 'running') {
+    throw new ReeveError(
+      'failed',
+      `reload ${at.name}: expected it to be running, found it ${observed.state}; start it instead`,
+    )
+  }
+  const isWithoutReload = verb === 'reload' && target?.facility.process !== undefined && !target.facility.process.reload
+  const step = {
+    id: `${at.name}/${verb}`,
+    verb: isWithoutReload ? 'restart' : verb,
+    reason: 'requested',
+    needs: [],
+  } as const
+  const { name, supervisor, service } = at
+  return { plan: { name, supervisor, service, change: 'change', steps: [step] } }
+}
+
+/** A running controller would undo it at its next pass: said before it is done, with the two ways out. */
+export function findUndoing(verb: ControlVerb, facility: Facility): string | undefined {
+  if (facility.suspend) return undefined
+  const declared = {
+    start: facility.state === 'stopped' ? 'state: stopped' : undefined,
+    stop: facility.state === 'running' ? 'state: running' : undefined,
+    enable: facility.enabled === false ? 'enabled: false' : undefined,
+    disable: facility.enabled === true ? 'enabled: true' : undefined,
+    restart: facility.state === 'stopped' ? 'state: stopped' : undefined,
+    reload: undefined,
+  }[verb]
+  if (declared === undefined) return undefined
+  return (
+    `the controller would undo it at its next pass, as facility ${facility.name} is declared ${declared}. ` +
+    `Either add --suspend (do it, and leave the facility alone until reeve resume ${facility.name}), or change the manifest`
+  )
+}
+
+const PAST: Readonly<Record<ControlVerb, string>> = {
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  reload: 'reloaded',
+  enable: 'enabled',
+  disable: 'disabled',
+}
+
+export function describeDone(verb: ControlVerb, name: string): ControlOutcome {
+  return { changed: true, message: `${name} ${PAST[verb]}` }
+}
+
+function nothing(message: string): { outcome: ControlOutcome } {
+  return { outcome: { changed: false, message } }
+}
+
+/** The flag of the ancestor's "only if changed": the process has not loaded what is on disk for it now. */
+function isOutOfDate(observed: Observed, target: Target | undefined): boolean {
+  if (!target?.definition || observed.loaded?.definition !== target.definition.digest) return true
+  return target.files.some(file => observed.loaded?.files[file.path] !== file.digest)
+}

@@ -1,0 +1,55 @@
+import { type Condition, conditionsOf } from '../core/conditions.ts'
+import type { Observed } from '../core/observed.ts'
+import type { HealthState, Readiness } from '../core/readiness.ts'
+import type { World } from '../core/world.ts'
+import type { FacilityStatus } from './status.ts'
+
+export interface StatusFacts {
+  readonly name: string
+  readonly supervisor: string
+  readonly service: string
+  readonly observed: Observed | undefined
+  readonly health: HealthState
+  readonly readiness: Readiness
+  readonly blocked?: string
+  readonly suspended: boolean
+  readonly underWay?: string
+  readonly failures: number
+  readonly lastError?: string
+}
+
+export function makeFacilityStatus(facts: StatusFacts, before: readonly Condition[], now: number): FacilityStatus {
+  const { name, supervisor, service, observed, health } = facts
+  const running = observed?.state === 'running'
+  return {
+    name,
+    supervisor,
+    service,
+    state: observed?.state ?? 'unknown',
+    enabled: typeof observed?.enabled === 'boolean' ? observed.enabled : null,
+    pid: observed?.pid ?? null,
+    since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
+    health: running || health === 'none' ? health : 'unknown',
+    conditions: conditionsOf(facts, before, new Date(now).toISOString()),
+  }
+}
+
+/** What Reeve owns though no manifest declares it: kept by `prune: false`, or while manifests are missing or invalid. */
+export function findUndeclared(world: World, owner: string, declared: ReadonlySet<string>): StatusFacts[] {
+  const found: StatusFacts[] = []
+  for (const { supervisor, service, ownership } of world.owned) {
+    if (ownership.owner !== owner || declared.has(ownership.facility)) continue
+    const observed = world.services.get(`${supervisor}/${service}`)
+    found.push({
+      name: ownership.facility,
+      supervisor,
+      service,
+      observed,
+      health: 'none',
+      readiness: { ready: false, reason: 'Undeclared', message: 'no manifest declares it' },
+      suspended: false,
+      failures: 0,
+    })
+  }
+  return found
+}
