@@ -69,7 +69,7 @@ function visibleOptions(program: Command, command: Command): readonly Option[] {
 /** The option that the word under the cursor is the value of. */
 function pendingOption(options: readonly Option[], before: readonly string[]): Option | undefined {
   const last = before.at(-1)
-  return options.find(option => takesValue(option) && (option.long === last || option.short === last))
+  return last === undefined ? undefined : options.find(option => isValueFlag(option, last))
 }
 
 function operands(words: readonly string[], options: readonly Option[]): string[] {
@@ -81,7 +81,7 @@ function operands(words: readonly string[], options: readonly Option[]): string[
       continue
     }
     if (word.startsWith('-')) {
-      isValue = options.some(option => takesValue(option) && (option.long === word || option.short === word))
+      isValue = options.some(option => isValueFlag(option, word))
       continue
     }
     result.push(word)
@@ -89,8 +89,8 @@ function operands(words: readonly string[], options: readonly Option[]): string[
   return result
 }
 
-function takesValue(option: Option): boolean {
-  return option.required || option.optional
+function isValueFlag(option: Option, word: string): boolean {
+  return (option.required || option.optional) && (word === option.long || word === option.short)
 }
 
 function nextArgument(command: Command, index: number): Argument | undefined {

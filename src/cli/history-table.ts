@@ -22,11 +22,12 @@ function historyColumns({ colors }: Pick<Screen, 'colors'>): readonly Column<His
       style: (text, entry) => (entry.result === 'done' ? colors.green(text) : colors.red(text)),
     },
     { title: 'TOOK', value: entry => durationText(entry.duration), drop: 1 },
+    { title: 'BY', value: entry => entry.trigger ?? '-', drop: 3 },
     { title: 'WHY', value: whyText, flexible: true },
   ]
 }
 
 function whyText(entry: HistoryEntry): string {
-  const why = entry.trigger ?? reasonText(entry)
+  const why = reasonText(entry)
   return entry.error === undefined ? why : `${entry.error} (${why})`
 }

@@ -25,6 +25,8 @@ interface UnderWay {
  */
 export function startProgress(screen: Screen, now: () => number): Progress {
   const underWay = new Map<string, UnderWay>()
+  /** Facilities that something was done about, or that were waited for: of the others it isn't news that they are ready. */
+  const busy = new Set<string>()
   let drawn = 0
 
   function clear(): string {
@@ -47,6 +49,8 @@ export function startProgress(screen: Screen, now: () => number): Progress {
 
   function listener(event: EngineEvent): void {
     follow(underWay, event, now())
+    if (event.type === 'ready' && !busy.has(event.facility)) return
+    busy.add(event.facility)
     const line = eventLine(event, screen)
     if (line !== undefined || screen.live) write(line === undefined ? '' : `${line}\n`)
   }
@@ -77,7 +81,7 @@ function follow(underWay: Map<string, UnderWay>, event: EngineEvent, now: number
     return
   }
   if (event.type === 'waiting') {
-    const text = `waits for ${event.until}`
+    const text = waitingText(event)
     // Said again, it hasn't begun again.
     if (underWay.get(waiting)?.text !== text) underWay.set(waiting, { facility, text, since: now })
     return
@@ -96,12 +100,16 @@ function eventLine(event: EngineEvent, screen: Screen): string | undefined {
       return `${name}: ${finishedText(event, screen)}`
     case 'waiting':
       // On a terminal the live part says it.
-      return screen.live ? undefined : `${name}: waits for ${oneLine(event.until)}`
+      return screen.live ? undefined : `${name}: ${oneLine(waitingText(event))}`
     case 'ready':
       return `${name}: ${colors.green('ready')}`
     case 'not-ready':
       return `${name}: ${colors.red(`not ready: ${oneLine(event.message)}`)}`
   }
+}
+
+function waitingText({ facility, until }: EngineEvent & { type: 'waiting' }): string {
+  return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
 }
 
 function finishedText(event: EngineEvent & { type: 'step-finished' }, { colors }: Screen): string {

@@ -47,7 +47,8 @@ export function findField(kinds: readonly SchemaKind[], text: string): SchemaFie
   const named = kinds.find(({ kind }) => [kind, kind.replace('Configuration', '')].includes(capitalised(first)))
   if (named) return findIn(named, rest) ?? failNotFound([named], rest)
   const path = [first, ...rest]
-  const fields = kinds.map(kind => findIn(kind, path) ?? findInSpec(kind, path))
+  // A map takes any name, so that no name would be wrong: only those of the first kind count.
+  const fields = kinds.map((kind, index) => findIn(kind, path, index === 0) ?? findInSpec(kind, path))
   const field = fields.find(candidate => candidate !== undefined)
   if (field) return field
   return failNotFound(kinds, path)
@@ -58,11 +59,11 @@ export function rootField({ kind, schema }: SchemaKind): SchemaField {
   return describe(kind, schema, [], schema, true)
 }
 
-function findIn({ kind, schema }: SchemaKind, path: readonly string[]): SchemaField | undefined {
+function findIn({ kind, schema }: SchemaKind, path: readonly string[], maps: boolean = true): SchemaField | undefined {
   let node = schema
   let required = true
   for (const name of path) {
-    const next = childrenOf(schema, node).get(name) ?? mapValue(schema, node)
+    const next = childrenOf(schema, node).get(name) ?? (maps ? mapValue(schema, node) : undefined)
     if (!next) return undefined
     required = requiredOf(schema, node).includes(name)
     node = next
@@ -72,7 +73,6 @@ function findIn({ kind, schema }: SchemaKind, path: readonly string[]): SchemaFi
 
 function findInSpec(kind: SchemaKind, path: readonly string[]): SchemaField | undefined {
   const spec = findIn(kind, ['spec'])
-  // A map takes any name, which would then never be a mistake.
   const known = spec?.fields.some(field => field.path.at(-1) === path[0])
   return known ? findIn(kind, ['spec', ...path]) : undefined
 }

@@ -23,16 +23,16 @@ export function facilityStatusText(facility: FacilityStatus, colors: Colors, now
   const since = facility.since === null ? '' : ` since ${facility.since} (${ageText(now - Date.parse(facility.since))})`
   const lines = [
     colors.bold(facility.name),
-    `  supervisor  ${facility.supervisor}${service}`,
-    `  state       ${stateColor(facility, colors)(facility.state)}${since}`,
-    `  enabled     ${enabledText(facility)}`,
-    `  health      ${healthColor(facility, colors)(facility.health)}`,
-    `  pid         ${facility.pid ?? '-'}`,
+    `  supervisor   ${facility.supervisor}${service}`,
+    `  state        ${stateColor(facility, colors)(facility.state)}${since}`,
+    `  enabled      ${enabledText(facility)}`,
+    `  health       ${healthColor(facility, colors)(facility.health)}`,
+    `  pid          ${facility.pid ?? '-'}`,
   ]
   for (const condition of facility.conditions) {
     const age = ageText(now - Date.parse(condition.since))
     const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`
-    lines.push(`  ${condition.type.padEnd(10)}  ${condition.status}, ${condition.reason}${message} (${age})`)
+    lines.push(`  ${condition.type.padEnd(11)}  ${condition.status}, ${condition.reason}${message} (${age})`)
   }
   return lines.map(line => `${line}\n`).join('')
 }
@@ -40,20 +40,20 @@ export function facilityStatusText(facility: FacilityStatus, colors: Colors, now
 function statusColumns({ colors }: TableScreen, now: number): readonly Column<FacilityStatus>[] {
   return [
     { title: 'NAME', value: facility => facility.name },
-    { title: 'SUPERVISOR', value: facility => facility.supervisor, drop: 2 },
+    { title: 'SUPERVISOR', value: facility => facility.supervisor, drop: 1 },
     {
       title: 'STATE',
       value: facility => facility.state,
       style: (text, facility) => stateColor(facility, colors)(text),
     },
-    { title: 'ENABLED', value: enabledText, drop: 3 },
+    { title: 'ENABLED', value: enabledText, drop: 2 },
     {
       title: 'HEALTH',
       value: facility => (facility.health === 'none' ? '-' : facility.health),
       style: (text, facility) => healthColor(facility, colors)(text),
       drop: 5,
     },
-    { title: 'PID', value: facility => String(facility.pid ?? '-'), drop: 1 },
+    { title: 'PID', value: facility => String(facility.pid ?? '-'), drop: 3 },
     { title: 'UPTIME', value: facility => uptimeText(facility, now), drop: 4 },
     {
       title: 'CONDITION',

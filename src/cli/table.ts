@@ -13,7 +13,7 @@ export interface Column<Row> {
 
 const GAP = '  '
 /** Below this a flexible column says too little: rather drop another column. */
-const FLEXIBLE_WIDTH = 16
+const FLEXIBLE_WIDTH = 24
 
 /** A table with a title line, each line ended. On a terminal it fits the width; elsewhere nothing is left out or cut. */
 export function tableText<Row>(

@@ -35,12 +35,14 @@ export async function apply(
     signal: interruption.signal,
     listener: progress.listener,
   }).finally(progress.end)
-  const invalid = await reportDiagnostics(outcome.plan.diagnostics, err)
-  const problems = outcomeProblems(outcome)
-  const interrupted = interruption.signal.aborted
   if (options.output === 'json') out.write(jsonText(outcome))
+  if (await reportDiagnostics(outcome.plan.diagnostics, err)) {
+    err.write('Nothing was changed.\n')
+    return 1
+  }
+  const interrupted = interruption.signal.aborted
+  const ok = outcomeProblems(outcome).length === 0 && !interrupted
   const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
-  const ok = problems.length === 0 && !interrupted && !invalid
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1

@@ -21,6 +21,10 @@ export async function down(context: CommandContext, names: readonly string[], op
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
   const { planDown, takeDown } = await import('../engine/index.ts')
   const plan = await planDown(session, names)
+  const missing = names.filter(name => !plan.facilities.some(facility => facility.name === name))
+  if (missing.length > 0) {
+    throw new ReeveError('not-found', `Reeve owns no facility ${missing.join(', ')} on this host; see reeve status`)
+  }
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
     out.write(
       options.output === 'json' ? jsonText({ plan, failed: [], notReady: [], stepsDone: 0 }) : 'Nothing to remove.\n',

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { createLog } from '../../src/cli/logger.ts'
+import { plainColors, type Screen } from '../../src/cli/screen.ts'
+
+test('a pipe gets a JSON object a line, at once, with facility and step as fields', () => {
+  const { screen, written } = record(undefined)
+  createLog('info', screen).info({ facility: 'web', step: 'web/start' }, 'started')
+  expect(JSON.parse(written())).toEqual({
+    level: 'info',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    facility: 'web',
+    step: 'web/start',
+    msg: 'started',
+  })
+  expect(written()).toMatch(/^[^\n]*\n$/)
+})
+
+test('a terminal gets a readable line', () => {
+  const { screen, written } = record(80)
+  createLog('info', screen).warn({ facility: 'web' }, 'it waits')
+  expect(written()).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: it waits \{"facility":"web"\}\n$/)
+})
+
+test('an error keeps its message, and its stack for those who debug', () => {
+  const { screen, written } = record(undefined)
+  createLog('info', screen).error({ error: new TypeError('boom') }, 'the pass failed')
+  expect(JSON.parse(written())).toMatchObject({ error: { type: 'TypeError', message: 'boom' } })
+})
+
+test.each([
+  ['debug', ['debug', 'info', 'warn', 'error']],
+  ['warn', ['warn', 'error']],
+  ['silent', []],
+] as const)('from level %s on', (level, expected) => {
+  const { screen, written } = record(undefined)
+  const log = createLog(level, screen)
+  log.debug({}, 'm')
+  log.info({}, 'm')
+  log.warn({}, 'm')
+  log.error({}, 'm')
+  const lines = written().split('\n').filter(Boolean)
+  expect(lines.map(line => JSON.parse(line).level)).toEqual(expected)
+})
+
+function record(width: number | undefined): { screen: Screen; written: () => string } {
+  let text = ''
+  const screen: Screen = {
+    colors: plainColors,
+    live: false,
+    width: () => width,
+    height: () => undefined,
+    write: part => {
+      text += part
+    },
+  }
+  return { screen, written: () => text }
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest'
+import { hasChanges, planText, summaryText } from '../../src/cli/plan-text.ts'
+import { reasonText } from '../../src/cli/reason-text.ts'
+import { plainColors } from '../../src/cli/screen.ts'
+import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
+
+const unchanged: FacilityPlan = { name: 'idle', supervisor: 'process', service: 'idle', change: 'none', steps: [] }
+
+const plan = planOf([
+  {
+    name: 'db',
+    supervisor: 'process',
+    service: 'postgres',
+    change: 'none',
+    steps: [],
+    blocked: 'service postgres exists and is not managed by Reeve:\ndeclare adopt: true, or another serviceName',
+  },
+  facility('cron', 'remove', [step('cron/stop', 'stop', 'pruned'), step('cron/remove', 'remove', 'pruned')]),
+  facility('log', 'repair', [step('log/start', 'start', 'failed')]),
+  facility('web', 'add', [
+    step('web/install', 'install', 'new'),
+    { ...step('web/write-file:/etc/web.toml', 'write-file', 'new'), path: '/etc/web.toml' },
+    step('web/enable', 'enable', 'enablement'),
+    step('web/start', 'start', 'new'),
+  ]),
+  facility('worker', 'change', [
+    {
+      ...step('worker/install', 'install', 'definition-changed'),
+      diff: '--- on this host\n+++ declared\n@@ -1,2 +1,2 @@\n "command"\n-"old \u001b[31m"\n+"new"\n',
+    },
+    {
+      ...step('worker/stop@runit:worker', 'stop', 'moved'),
+      target: { supervisor: 'runit', service: 'worker' },
+    },
+  ]),
+  unchanged,
+])
+
+describe('plan text', () => {
+  test('blocked facilities come first, then a block for each that changes, then the sum', () => {
+    expect(planText(plan, plainColors)).toMatchInlineSnapshot(`
+      "1 facility is blocked:
+        db (process, service postgres)
+            service postgres exists and is not managed by Reeve: declare adopt: true, or another serviceName
+
+      - cron (process)
+          stop    its manifest is gone
+          remove  its manifest is gone
+
+      ! log (process)
+          start  it has failed and should run
+
+      + web (process)
+          install              not on this host yet
+          write /etc/web.toml  not on this host yet
+          enable               it does not start at boot and should
+          start                not on this host yet
+
+      ~ worker (process)
+          install            its definition changed in the manifest
+            --- on this host
+            +++ declared
+            @@ -1,2 +1,2 @@
+             "command"
+            -"old \\x1b[31m"
+            +"new"
+          stop runit:worker  it moved to another supervisor or service name
+
+      Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged.
+      "
+    `)
+  })
+
+  test('control characters of file contents never reach the terminal', () => {
+    expect(planText(plan, plainColors)).not.toContain('\u001b')
+  })
+
+  test('a plan without changes says so, with the count', () => {
+    expect(planText(planOf([unchanged]), plainColors)).toBe('No changes. 1 facility is as declared.\n')
+    expect(planText(planOf([]), plainColors)).toBe('No changes. 0 facilities are as declared.\n')
+  })
+
+  test.each([
+    ['add', 'Plan: 1 to add, 0 to change, 0 to repair, 0 to remove, 0 unchanged.'],
+    ['change', 'Plan: 0 to add, 1 to change, 0 to repair, 0 to remove, 0 unchanged.'],
+    ['repair', 'Plan: 0 to add, 0 to change, 1 to repair, 0 to remove, 0 unchanged.'],
+    ['remove', 'Plan: 0 to add, 0 to change, 0 to repair, 1 to remove, 0 unchanged.'],
+  ] as const)('PITFALLS 17: the last line of a plan that has one to %s agrees with the exit code', (change, line) => {
+    const summary = planOf([facility('web', change, [])]).summary
+    expect(summaryText(summary)).toBe(line)
+    expect(hasChanges(summary)).toBe(true)
+  })
+
+  test('PITFALLS 17: a plan that only has blocked facilities has no changes', () => {
+    const summary = planOf([{ ...unchanged, blocked: 'for a reason' }]).summary
+    expect(hasChanges(summary)).toBe(false)
+    expect(summaryText(summary)).toMatch(/^No changes\./)
+  })
+})
+
+test('enablement is put into words by its direction', () => {
+  expect(reasonText({ verb: 'enable', reason: 'enablement' })).toBe('it does not start at boot and should')
+  expect(reasonText({ verb: 'disable', reason: 'enablement' })).toBe('it starts at boot and should not')
+})
+
+function step(id: string, verb: Step['verb'], reason: Step['reason']): Step {
+  return { id, verb, reason, needs: [] }
+}
+
+function facility(name: string, change: FacilityPlan['change'], steps: readonly Step[]): FacilityPlan {
+  return { name, supervisor: 'process', service: name, change, steps }
+}
+
+function planOf(facilities: readonly FacilityPlan[]): Plan {
+  const summary: Record<keyof PlanSummary, number> = {
+    add: 0,
+    change: 0,
+    repair: 0,
+    remove: 0,
+    unchanged: 0,
+    blocked: 0,
+  }
+  for (const { change, blocked } of facilities) {
+    summary[blocked !== undefined ? 'blocked' : change === 'none' ? 'unchanged' : change] += 1
+  }
+  return { formatVersion: 1, digest: '0'.repeat(64), facilities, summary, diagnostics: [] }
+}

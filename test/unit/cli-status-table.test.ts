@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import { plainColors } from '../../src/cli/screen.ts'
+import { facilityStatusText, statusText } from '../../src/cli/status-table.ts'
+import type { Condition, FacilityStatus, Status } from '../../src/engine/status.ts'
+
+const now = Date.parse('2026-01-02T12:00:00.000Z')
+
+const status: Status = {
+  facilities: [
+    facility('maintenance', { state: 'stopped', enabled: false, pid: null, health: 'none' }),
+    facility('web', { health: 'healthy', pid: 4242 }),
+    facility('worker', {
+      service: 'queue-worker',
+      state: 'starting',
+      pid: 4250,
+      since: '2026-01-02T11:59:52.000Z',
+      conditions: [
+        condition('Ready', 'False', 'Waiting', 'it waits for web to become ready'),
+        condition('Reconciling', 'True', 'Waiting', 'it waits for web to become ready\nfor the second time'),
+      ],
+    }),
+    facility('zeta', {
+      state: 'failed',
+      enabled: null,
+      conditions: [condition('Stalled', 'True', 'Failed', 'exited with 1 five times')],
+    }),
+  ],
+}
+
+describe('status table', () => {
+  test('a pipe gets every column in full', () => {
+    expect(table(undefined)).toMatchInlineSnapshot(`
+      "NAME         SUPERVISOR  STATE     ENABLED  HEALTH   PID   UPTIME  CONDITION
+      maintenance  process     stopped   no       -        -     -       Ready
+      web          process     running   yes      healthy  4242  3h5m    Ready
+      worker       process     starting  yes      unknown  4250  -       Reconciling: it waits for web to become ready for the second time
+      zeta         process     failed    -        unknown  -     -       Stalled: exited with 1 five times
+      "
+    `)
+  })
+
+  test('80 columns', () => {
+    expect(table(80)).toMatchInlineSnapshot(`
+      "NAME         STATE     ENABLED  HEALTH   PID   UPTIME  CONDITION
+      maintenance  stopped   no       -        -     -       Ready
+      web          running   yes      healthy  4242  3h5m    Ready
+      worker       starting  yes      unknown  4250  -       Reconciling: it waits fo…
+      zeta         failed    -        unknown  -     -       Stalled: exited with 1 f…
+      "
+    `)
+  })
+
+  test('60 columns', () => {
+    expect(table(60)).toMatchInlineSnapshot(`
+      "NAME         STATE     HEALTH   CONDITION
+      maintenance  stopped   -        Ready
+      web          running   healthy  Ready
+      worker       starting  unknown  Reconciling: it waits for w…
+      zeta         failed    unknown  Stalled: exited with 1 five…
+      "
+    `)
+  })
+
+  test.each([100, 80, 60, 50])('no line is longer than %i columns, and name and state are always there', width => {
+    const lines = table(width).trimEnd().split('\n')
+    expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(width)
+    expect(lines[0]).toMatch(/^NAME .*STATE/)
+  })
+
+  test('what the controller says of the whole comes first', () => {
+    const controller = { pid: 1, since: '2026-01-02T00:00:00.000Z', lastPass: null, problems: ['web.yaml: is invalid'] }
+    const screen = { colors: plainColors, width: () => undefined }
+    expect(statusText({ facilities: [], controller }, screen, now)).toBe('! web.yaml: is invalid\nNo facilities.\n')
+  })
+
+  test('of one facility everything is told', () => {
+    const [, , worker] = status.facilities
+    expect(worker && facilityStatusText(worker, plainColors, now)).toMatchInlineSnapshot(`
+      "worker
+        supervisor   process (service queue-worker)
+        state        starting since 2026-01-02T11:59:52.000Z (8s)
+        enabled      yes
+        health       unknown
+        pid          4250
+        Ready        False, Waiting: it waits for web to become ready (1m)
+        Reconciling  True, Waiting: it waits for web to become ready for the second time (1m)
+      "
+    `)
+  })
+})
+
+function table(width: number | undefined): string {
+  return statusText(status, { colors: plainColors, width: () => width }, now)
+}
+
+function facility(name: string, fields: Partial<FacilityStatus>): FacilityStatus {
+  return {
+    name,
+    supervisor: 'process',
+    service: name,
+    state: 'running',
+    enabled: true,
+    pid: null,
+    since: '2026-01-02T08:55:00.000Z',
+    health: 'unknown',
+    conditions: [condition('Ready', 'True', 'AsDeclared', '')],
+    ...fields,
+  }
+}
+
+function condition(type: Condition['type'], status: Condition['status'], reason: string, message: string): Condition {
+  return { type, status, reason, message, since: '2026-01-02T11:59:00.000Z' }
+}
