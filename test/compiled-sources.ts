@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface CompiledSources extends Disposable {
+  /** Where a source file, named from the root of the repository, is as JavaScript. */
+  path(source: string): string
+}
+
+const root = join(import.meta.dirname, '..')
+
+/**
+ * Compiles source files, and what they import, to where plain Node can run them: for tests whose subject has to be
+ * several processes, or to be killed. Not `dist/`, which may be older than the sources.
+ */
+export function compileSources(sources: readonly string[]): CompiledSources {
+  // Under node_modules, so that imports of packages are resolved as they are for the sources.
+  const base = join(root, 'node_modules', '.cache', 'reeve-test')
+  mkdirSync(base, { recursive: true })
+  const directory = mkdtempSync(join(base, 'compiled-'))
+  const project = join(directory, 'tsconfig.json')
+  const compilerOptions = { rootDir: root, outDir: directory, declaration: false, types: ['node'] }
+  const files = sources.map(source => join(root, source))
+  writeFileSync(project, JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }))
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+  execFileSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
+    stdio: 'pipe',
+    encoding: 'utf8',
+  })
+  return {
+    path: source => join(directory, source.replace(/\.ts$/, '.js')),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
