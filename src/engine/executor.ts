@@ -21,6 +21,8 @@ export interface Executor {
   /** Stops waiting for it (E6). What a provider has begun is reported as it comes. */
   abort(facility: string): void
   abortAll(): void
+  /** Resolves when the facility's present lane has ended, with what it failed by; at once if it has none. */
+  settled(facility: string): Promise<Error | undefined>
   /** Resolves when no lane is left. */
   idle(): Promise<void>
 }
@@ -62,6 +64,8 @@ interface Lane {
   readonly abort: AbortController
   activity: string
   readonly outcomes: Map<string, (outcome: Outcome) => void>
+  /** Those who wait for its end. */
+  readonly waiters: ((error: Error | undefined) => void)[]
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -75,7 +79,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const opened: Lane[] = []
     for (const item of work) {
       if (item.plan.steps.length === 0 || lanes.has(item.plan.name)) continue
-      const lane: Lane = { work: item, abort: new AbortController(), activity: 'about to begin', outcomes: new Map() }
+      const abort = new AbortController()
+      const lane: Lane = { work: item, abort, activity: 'about to begin', outcomes: new Map(), waiters: [] }
       for (const step of item.plan.steps) {
         outcomes.set(step.id, new Promise(resolve => lane.outcomes.set(step.id, resolve)))
       }
@@ -89,6 +94,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     for (const step of lane.work.plan.steps) outcomes.delete(step.id)
     lanes.delete(lane.work.plan.name)
     options.settled(result)
+    for (const resolve of lane.waiters) resolve(result.error)
     if (lanes.size > 0) return
     for (const resolve of idleWaiters.splice(0)) resolve()
   }
@@ -234,9 +240,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
     submit,
     isBusy: facility => lanes.has(facility),
     activity: facility => lanes.get(facility)?.activity,
-    abort: facility => lanes.get(facility)?.abort.abort(overtaken()),
+    abort(facility) {
+      lanes.get(facility)?.abort.abort(overtaken())
+    },
     abortAll() {
       for (const lane of lanes.values()) lane.abort.abort(overtaken())
+    },
+    settled(facility) {
+      const lane = lanes.get(facility)
+      return lane ? new Promise(resolve => lane.waiters.push(resolve)) : Promise.resolve(undefined)
     },
     idle() {
       if (lanes.size === 0) return Promise.resolve()
