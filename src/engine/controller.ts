@@ -45,8 +45,8 @@ export async function runController(session: Session, options: ControllerOptions
   })
   let lastActivity = clock.now()
   let isReady = false
-  await using cleanUp = new AsyncDisposableStack()
-  cleanUp.use(await serveControl(reconciliation.control, controlSocketPath(configuration)))
+  const control = await serveControl(reconciliation.control, controlSocketPath(configuration))
+  const closing: (() => void | Promise<void>)[] = [() => control.close()]
   if (metrics && configuration.listen) {
     const { serveMetrics } = await import('../server/metrics-server.ts')
     const { listen, resync } = configuration
@@ -58,7 +58,7 @@ export async function runController(session: Session, options: ControllerOptions
       lastActivity: () => lastActivity,
       isReady: () => isReady,
     })
-    cleanUp.use(server)
+    closing.push(() => server.close())
     log.info({ host: listen.host, port: server.port }, 'answering /healthz, /readyz and /metrics')
   }
   const manager = createServiceManager({
@@ -68,16 +68,16 @@ export async function runController(session: Session, options: ControllerOptions
     warn: message => log.warn({}, message),
     pid: process.pid,
   })
-  cleanUp.use(manager.startWatchdog(() => clock.now() - lastActivity < configuration.resync * 3))
+  const watchdog = manager.startWatchdog(() => clock.now() - lastActivity < configuration.resync * 3)
+  closing.push(() => watchdog[Symbol.dispose]())
   const manifests = await watchManifests(session.directory, { host: readHost, clock, log }, () => wake.manifests())
-  cleanUp.defer(() => manifests.close())
-  const supervisors = cleanUp.use(
-    createSupervisorWatch((supervisor, service) => {
-      const facility = service === undefined ? undefined : reconciliation.facilityAt(supervisor, service)
-      if (facility === undefined) wake.full()
-      else wake.facility(facility)
-    }),
-  )
+  closing.push(() => manifests.close())
+  const supervisors = createSupervisorWatch((supervisor, service) => {
+    const facility = service === undefined ? undefined : reconciliation.facilityAt(supervisor, service)
+    if (facility === undefined) wake.full()
+    else wake.facility(facility)
+  })
+  closing.push(() => supervisors[Symbol.dispose]())
 
   async function passOnce(due: Due): Promise<void> {
     const began = clock.now()
@@ -118,7 +118,7 @@ export async function runController(session: Session, options: ControllerOptions
   }
   resync?.[Symbol.dispose]()
   await manager.tellStopping()
-  await Promise.race([reconciliation.end(), clock.sleep(LONGEST_END)])
+  await Promise.race([Promise.all([reconciliation.end(), ...closing.map(close => close())]), clock.sleep(LONGEST_END)])
   log.info({}, 'the controller has ended; the services go on')
 }
 
@@ -135,7 +135,7 @@ function describe({ plan }: PassResult): string {
 
 function logEvent(event: EngineEvent, log: Log): void {
   const { facility } = event
-  if (event.type === 'waiting') return log.info({ facility }, `waits for ${event.until}`)
+  if (event.type === 'waiting') log.info({ facility }, `waits for ${event.until}`)
   if (event.type !== 'step-finished' || event.result === 'skipped') return
   const { step, at, duration, error, result } = event
   const fields = { facility, step: step.id, verb: step.verb, reason: step.reason, supervisor: at.supervisor, duration }

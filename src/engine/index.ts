@@ -16,7 +16,7 @@ export { type ControllerOptions, runController } from './controller.ts'
 export type { EngineEvent, EngineListener } from './engine-event.ts'
 export { openSession, type Session, type SessionOptions } from './session.ts'
 export type { FacilityStatus, Status } from './status.ts'
-export { listSupervisors, type SupervisorInfo } from './supervisor-list.ts'
+export { listSupervisors, type SupervisorReport } from './supervisor-list.ts'
 export { validate } from './validation.ts'
 
 /** The controller of this state directory, if one runs; else what it would do is done here. */

@@ -3,7 +3,7 @@ import { bindAll } from './outlook.ts'
 import type { Session } from './session.ts'
 import { readRecord } from './state-files.ts'
 
-export interface SupervisorInfo {
+export interface SupervisorReport {
   readonly name: string
   readonly type: string
   readonly available: boolean
@@ -15,11 +15,11 @@ export interface SupervisorInfo {
 }
 
 /** Every supervisor that Reeve knows of on this host, asked whether it answers. */
-export async function listSupervisors(session: Session): Promise<SupervisorInfo[]> {
+export async function listSupervisors(session: Session): Promise<SupervisorReport[]> {
   const set = loadManifests(session.manifests)
   const instances = bindAll(session, set, readRecord(session.configuration.stateDirectory, session.readHost))
   const found = await Promise.all(
-    [...instances].map(async ([name, { instance, provider, readHost }]): Promise<SupervisorInfo> => {
+    [...instances].map(async ([name, { instance, provider, readHost }]): Promise<SupervisorReport> => {
       const facilities = set.facilities.filter(({ supervisor }) => supervisor === name).length
       const answer = await provider.probe(instance, readHost)
       const base = { name, type: instance.type, facilities }
