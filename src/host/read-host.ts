@@ -52,7 +52,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       }
       return execute(command, { timeout })
     },
-    watch: watchDirectory,
+    watch: (directory, hint) => watchDirectory(directory, hint),
   })
 }
 

@@ -4,12 +4,23 @@ import { basename, dirname, join } from 'node:path'
 /** How often a watched directory is looked at again for what inotify doesn't tell, in ms. */
 const checkInterval = 2_000
 
+/** `watch` of node:fs. */
+export type OpenWatcher = (
+  path: string,
+  options: { readonly persistent: boolean },
+  listener: (event: string, name: string | null) => void,
+) => FSWatcher
+
 /**
  * Calls `hint` when something in the directory may have changed, with the name where it is known. The directory may be
  * missing, be removed and made again, or be replaced: the watch follows the path, not the inode. Where the kernel gives
  * no watch (ENOSPC, a network file system), it looks every 2 s instead. Never throws, and doesn't keep the process alive.
  */
-export function watchDirectory(directory: string, hint: (name?: string) => void): Disposable {
+export function watchDirectory(
+  directory: string,
+  hint: (name?: string) => void,
+  openWatcher: OpenWatcher = watch,
+): Disposable {
   let watcher: FSWatcher | undefined
   /** What the watcher is bound to: the directory itself, or the nearest one above it that exists. */
   let watched = ''
@@ -23,7 +34,7 @@ export function watchDirectory(directory: string, hint: (name?: string) => void)
     watched = findExisting(directory)
     polled = undefined
     try {
-      watcher = watch(watched, { persistent: false }, (_event, name) => notice(name ?? undefined))
+      watcher = openWatcher(watched, { persistent: false }, (_event, name) => notice(name ?? undefined))
       // The kernel's queue overflowed, or the directory can't be watched any more.
       watcher.on('error', startPolling)
     } catch {
