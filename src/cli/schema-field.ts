@@ -1,5 +1,5 @@
-import { closest, distance } from 'fastest-levenshtein'
 import { ReeveError } from '../core/reeve-error.ts'
+import { suggest } from '../manifest/field-suggestion.ts'
 
 /** As much of JSON Schema as the schemas of manifests use. */
 export interface SchemaNode {
@@ -90,11 +90,8 @@ function suggestPath(kind: SchemaKind, path: readonly string[]): string | undefi
     const depth = path.findIndex((_, index) => findIn(kind, [...start, ...path.slice(0, index + 1)]) === undefined)
     const parent = findIn(kind, [...start, ...path.slice(0, depth)])
     const names = parent?.fields.map(field => field.path.at(-1) ?? '') ?? []
-    const wrong = path[depth] ?? ''
-    const likely = names.length === 0 ? undefined : closest(wrong, names)
-    if (parent && likely !== undefined && distance(wrong, likely) <= Math.max(1, wrong.length / 3)) {
-      return [...parent.path, likely, ...path.slice(depth + 1)].join('.')
-    }
+    const likely = suggest(path[depth] ?? '', names)
+    if (parent && likely !== undefined) return [...parent.path, likely, ...path.slice(depth + 1)].join('.')
   }
   return undefined
 }
