@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -19,14 +19,13 @@ export function compileSources(sources: readonly string[]): CompiledSources {
   mkdirSync(base, { recursive: true })
   const directory = mkdtempSync(join(base, 'compiled-'))
   const project = join(directory, 'tsconfig.json')
-  const compilerOptions = { rootDir: root, outDir: directory, declaration: false, types: ['node'] }
+  const compilerOptions = { rootDir: root, outDir: directory, declaration: true, types: ['node'] }
   const files = sources.map(source => join(root, source))
   writeFileSync(project, JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }))
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-  execFileSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
-    stdio: 'pipe',
-    encoding: 'utf8',
-  })
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const result = spawnSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' })
+  if (result.status !== 0) throw new Error(`the sources of a test don't compile:\n${result.stdout}${result.stderr}`)
   return {
     path: source => join(directory, source.replace(/\.ts$/, '.js')),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),

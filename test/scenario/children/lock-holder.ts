@@ -1,0 +1,8 @@
+import { acquireLock } from '../../../src/host/lock.ts'
+import { createWriteHost } from '../../../src/host/write-host.ts'
+
+/** Takes the lock, says so, and keeps it until it is killed. */
+const [directory = ''] = process.argv.slice(2)
+await acquireLock(directory, 'reeve run', createWriteHost())
+process.stdout.write('held\n')
+setInterval(() => {}, 60_000)
