@@ -2,7 +2,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import type { Screen } from '../cli/screen.ts'
 import { type Column, tableText } from '../cli/table.ts'
-import type { SupervisorInfo } from '../engine/index.ts'
+import type { SupervisorReport } from '../engine/index.ts'
 
 export interface SupervisorsOptions {
   readonly output: OutputFormat
@@ -19,7 +19,7 @@ export async function supervisors(context: CommandContext, options: SupervisorsO
   return 0
 }
 
-function columns({ colors }: Screen): readonly Column<SupervisorInfo>[] {
+function columns({ colors }: Screen): readonly Column<SupervisorReport>[] {
   return [
     { title: 'NAME', value: report => report.name },
     { title: 'TYPE', value: report => report.type, drop: 1 },

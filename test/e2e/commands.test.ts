@@ -1,0 +1,270 @@
+import { readFileSync, statSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { isAlive, openHousehold, sleeper, until } from './household.ts'
+
+// Every command as a user gives it, on the built program: what it prints, where, and with which exit code.
+
+const broken = `apiVersion: reeve/v1
+kind: Facility
+metadata: { name: web }
+spec:
+  procces: { command: [sleep, "1000"] }
+`
+
+describe('validate', () => {
+  test('says how many facilities are valid', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    const { exitCode, stdout, stderr } = await home.reeve(['validate'])
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toMatch(/^2 facilities in .*manifests: valid\.\n$/)
+  })
+
+  test('fails, with file, line, column, excerpt and the likely key on stderr', async () => {
+    await using home = openHousehold({ 'web.yaml': broken })
+    const { exitCode, stdout, stderr } = await home.reeve(['validate'])
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toContain('manifests/web.yaml:5:3')
+    expect(stderr).toContain('procces: { command')
+    expect(stderr).toMatch(/did you mean "?process/)
+    expect(stderr).toMatch(/1 error\n$/)
+  })
+
+  test('-o json has the same for programs', async () => {
+    await using home = openHousehold({ 'web.yaml': broken })
+    const { exitCode, stdout } = await home.reeve(['validate', '-o', 'json'])
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ valid: false, diagnostics: [{ line: 5, column: 3, severity: 'error' }] })
+  })
+
+  test('E9: a missing directory is an error, not an empty set', async () => {
+    await using home = openHousehold()
+    const { exitCode, stderr } = await home.reeve(['validate', 'nowhere'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('nowhere')
+  })
+})
+
+describe('plan', () => {
+  test('PITFALLS 17: text, JSON, saved file and exit code agree, before and after apply', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const text = await home.reeve(['plan', '--detailed-exitcode', '--out', 'next.json'])
+    expect(text.exitCode).toBe(2)
+    expect(text.stdout).toMatch(/^\+ web \(process\)\n/)
+    expect(text.stdout).toMatch(/\nPlan: 1 to add, 0 to change, 0 to repair, 0 to remove, 0 unchanged\.\n$/)
+    const json = await home.reeve(['plan', '--detailed-exitcode', '-o', 'json'])
+    expect(json.exitCode).toBe(2)
+    expect(JSON.parse(json.stdout).summary).toMatchObject({ add: 1, unchanged: 0 })
+    expect(readFileSync(home.path('next.json'), 'utf8')).toBe(json.stdout)
+    expect(statSync(home.path('next.json')).mode & 0o777).toBe(0o600)
+    expect((await home.reeve(['plan'])).exitCode).toBe(0)
+
+    expect((await home.reeve(['apply'])).exitCode).toBe(0)
+    const after = await home.reeve(['plan', '--detailed-exitcode'])
+    expect(after).toMatchObject({ exitCode: 0, stdout: 'No changes. 1 facility is as declared.\n', stderr: '' })
+  })
+
+  test('an invalid file fails it, also with --detailed-exitcode', async () => {
+    await using home = openHousehold({ 'web.yaml': broken })
+    const { exitCode, stderr } = await home.reeve(['plan', '--detailed-exitcode', '--out', 'next.json'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('web.yaml:5:3')
+    expect(() => statSync(home.path('next.json'))).toThrow()
+  })
+})
+
+describe('apply', () => {
+  test('tells each step on stderr and the sum on stdout; again, there is nothing to do', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const first = await home.reeve(['apply'])
+    expect(first).toMatchObject({
+      exitCode: 0,
+      stdout: 'Done: 1 added, 0 changed, 0 repaired, 0 removed, 0 unchanged.\n',
+    })
+    expect(first.stderr).toMatch(/^web: started \(.*\)$/m)
+    const pid = (await home.status('web'))?.pid
+    const second = await home.reeve(['apply'])
+    expect(second).toMatchObject({ exitCode: 0, stdout: 'No changes. 1 facility is as declared.\n', stderr: '' })
+    expect((await home.status('web'))?.pid).toBe(pid)
+  })
+
+  test('E10: an invalid file fails it, and nothing is changed', async () => {
+    await using home = openHousehold({
+      'web.yaml': sleeper('web'),
+      'broken.yaml': broken.replace('name: web', 'name: b'),
+    })
+    const { exitCode, stderr } = await home.reeve(['apply'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/broken\.yaml:5:3(.|\n)*Nothing was changed\.\n$/)
+    expect(await home.status('web')).toMatchObject({ state: 'absent' })
+  })
+
+  test('a service that does not come up fails it, and is named', async () => {
+    const bad = sleeper('bad').replace('[sleep, "1000"]', '[/nonexistent/program]')
+    await using home = openHousehold({ 'bad.yaml': bad, 'web.yaml': sleeper('web') })
+    const { exitCode, stdout, stderr } = await home.reeve(['apply'])
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toMatch(/^(failed|not ready) bad: /m)
+    expect(await home.status('web')).toMatchObject({ state: 'running' })
+  })
+
+  test('a saved plan is carried out, and refused when it no longer fits', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    await home.reeve(['plan', '--out', 'next.json'])
+    expect((await home.reeve(['apply', '--plan', 'next.json'])).exitCode).toBe(0)
+    const stale = await home.reeve(['apply', '--plan', 'next.json'])
+    expect(stale.exitCode).toBe(1)
+    expect(stale.stderr).toMatch(/^reeve: .*no longer fits/)
+    const none = await home.reeve(['apply', '--plan', 'reeve.yaml'])
+    expect(none.stderr).toMatch(/^reeve: .*is not a plan/)
+  })
+
+  test('E9: more removals than the limit need --allow-removals, and the error names it', async () => {
+    const names = ['a', 'b', 'c', 'd']
+    await using home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+    expect((await home.reeve(['apply'])).exitCode).toBe(0)
+    for (const name of names.slice(1)) home.remove(`manifests/${name}.yaml`)
+    const refused = await home.reeve(['apply'])
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain('--allow-removals 3')
+    expect((await home.reeve(['apply', '--allow-removals', '3'])).stdout).toContain('3 removed')
+  })
+
+  test('SIGINT ends it early with exit code 1, and running it again goes on', async () => {
+    const slow = sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n')
+    await using home = openHousehold({ 'slow.yaml': slow })
+    const running = home.start(['apply'])
+    await until(() => running.stderr().includes('slow: waits'), 'it waits')
+    running.child.kill('SIGINT')
+    const { exitCode, stderr } = await running.ended
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/Interrupted: \d+ steps? done\. Running reeve apply again goes on from here\.\n$/)
+    expect(await home.status('slow')).toMatchObject({ state: 'running' })
+    home.write('manifests/slow.yaml', sleeper('slow'))
+    expect((await home.reeve(['apply'])).exitCode).toBe(0)
+  })
+})
+
+describe('status, history and supervisors', () => {
+  test('a table, one facility, and JSON', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    await home.reeve(['apply'])
+    const table = await home.reeve(['status'])
+    expect(table.stdout).toMatch(/^NAME +SUPERVISOR +STATE +ENABLED +HEALTH +PID +UPTIME +CONDITION\n/)
+    expect(table.stdout).toMatch(/^web +process +running +yes +- +\d+ +\d+s +Ready$/m)
+    const one = await home.reeve(['status', 'web'])
+    expect(one.stdout).toMatch(/^web\n {2}supervisor {3}process\n {2}state {8}running since /)
+    const { facilities } = JSON.parse((await home.reeve(['status', 'web', '-o', 'json'])).stdout)
+    expect(facilities).toHaveLength(1)
+    expect(isAlive(facilities[0].pid)).toBe(true)
+    const unknown = await home.reeve(['status', 'wbe'])
+    expect(unknown).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(unknown.stderr).toMatch(/^reeve: there is no facility wbe/)
+  })
+
+  test('status --watch elsewhere than on a terminal writes a line of JSON for every change', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const running = home.start(['status', '--watch', '-o', 'json'])
+    await until(() => running.stdout().includes('\n'), 'it has looked once')
+    await home.reeve(['apply'])
+    await until(() => running.stdout().includes('"running"'), 'it has seen the change')
+    running.child.kill('SIGINT')
+    const { exitCode, stdout } = await running.ended
+    expect(exitCode).toBe(0)
+    const states = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line).facilities[0].state)
+    expect(states.at(0)).toBe('absent')
+    expect(states.at(-1)).toBe('running')
+  })
+
+  test('history says what was done and why', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    expect((await home.reeve(['history'])).stdout).toBe('Nothing has been done yet.\n')
+    await home.reeve(['apply'])
+    const all = await home.reeve(['history'])
+    expect(all.stdout).toMatch(/^\d{4}-.*Z +web +process +start +done .* apply +not on this host yet$/m)
+    const { entries } = JSON.parse((await home.reeve(['history', 'db', '-o', 'json'])).stdout)
+    expect(new Set(entries.map((entry: { facility: string }) => entry.facility))).toEqual(new Set(['db']))
+    expect((await home.reeve(['history', '-n', '1'])).stdout.trimEnd().split('\n')).toHaveLength(2)
+  })
+
+  test('supervisors are listed', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    expect((await home.reeve(['supervisors'])).stdout).toMatch(/^process +process +yes .* 1 /m)
+    const { supervisors } = JSON.parse((await home.reeve(['supervisors', '-o', 'json'])).stdout)
+    expect(supervisors).toContainEqual(expect.objectContaining({ name: 'process', available: true, facilities: 1 }))
+  })
+})
+
+describe('verbs', () => {
+  test('stop, start, restart, disable and enable do what they say, and twice is once', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    await home.reeve(['apply'])
+    const before = await home.status('web')
+    expect(await home.reeve(['start', 'web'])).toMatchObject({ exitCode: 0, stdout: 'web is running already\n' })
+    expect(await home.reeve(['restart', 'web', '--if-stopped'])).toMatchObject({ exitCode: 0 })
+    expect(await home.reeve(['restart', 'web', '--if-changed'])).toMatchObject({ exitCode: 0 })
+    expect((await home.status('web'))?.pid).toBe(before?.pid)
+    expect(await home.reeve(['restart', 'web'])).toMatchObject({ exitCode: 0, stdout: 'web restarted\n' })
+    expect((await home.status('web'))?.pid).not.toBe(before?.pid)
+    expect(await home.reeve(['stop', 'web'])).toMatchObject({ exitCode: 0, stdout: 'web stopped\n' })
+    expect(await home.reeve(['stop', 'web'])).toMatchObject({ exitCode: 0, stdout: 'web is stopped already\n' })
+    expect(await home.status('web')).toMatchObject({ state: 'stopped', pid: null })
+    expect(await home.reeve(['disable', 'web'])).toMatchObject({ exitCode: 0 })
+    expect(await home.status('web')).toMatchObject({ enabled: false })
+    expect(await home.reeve(['enable', 'web'])).toMatchObject({ exitCode: 0 })
+    expect(await home.reeve(['start', 'web', '-o', 'json'])).toMatchObject({ exitCode: 0 })
+    expect(await home.status('web')).toMatchObject({ state: 'running', enabled: true })
+  })
+
+  test('a name that nobody declares is an error', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const { exitCode, stderr } = await home.reeve(['start', 'wbe'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^reeve: there is no facility wbe/)
+  })
+
+  test('a suspended facility is left alone until it is resumed', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    await home.reeve(['apply'])
+    expect((await home.reeve(['suspend', 'web'])).exitCode).toBe(0)
+    await home.reeve(['stop', 'web'])
+    await home.reeve(['apply'])
+    expect(await home.status('web')).toMatchObject({ state: 'stopped' })
+    expect((await home.reeve(['resume', 'web'])).exitCode).toBe(0)
+    await home.reeve(['apply'])
+    expect(await home.status('web')).toMatchObject({ state: 'running' })
+  })
+})
+
+describe('down', () => {
+  test('off a terminal it shows what would go, and needs --yes', async () => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    await home.reeve(['apply'])
+    const pid = (await home.status('web'))?.pid ?? 0
+    const refused = await home.reeve(['down'])
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/- web(.|\n)*reeve down --yes/)
+    expect(isAlive(pid)).toBe(true)
+
+    expect((await home.reeve(['down', 'web', '--yes'])).stdout).toContain('1 removed')
+    expect(isAlive(pid)).toBe(false)
+    expect(await home.status('db')).toMatchObject({ state: 'running' })
+    expect((await home.reeve(['down', 'wbe', '--yes'])).stderr).toContain('Reeve owns no facility wbe')
+    expect((await home.reeve(['down', '--yes'])).exitCode).toBe(0)
+    expect(await home.reeve(['down', '--yes'])).toMatchObject({ exitCode: 0, stdout: 'Nothing to remove.\n' })
+  })
+})
+
+test('E15: while another writer holds the state directory, apply fails and says who it is', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const controller = home.start(['run'])
+  await until(async () => (await home.status('web'))?.state === 'running', 'the controller has started web')
+  const { exitCode, stderr } = await home.reeve(['apply'])
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/^reeve: .*reeve run/)
+  expect(stderr).toContain(String(controller.child.pid))
+  controller.child.kill('SIGTERM')
+  expect((await controller.ended).exitCode).toBe(0)
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { isAlive, openHousehold, sleeper, until } from './household.ts'
+
+// A user's day with `reeve run`: what comes up, what follows an edit, what is repaired, and how it ends.
+
+test('it starts, follows edits, repairs, refuses what it would undo, and leaves the services running', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const controller = home.start(['run'])
+  const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
+
+  process.kill(first, 'SIGKILL')
+  const second = await until(async () => {
+    const pid = (await home.status('web'))?.pid
+    return pid !== first && pid
+  }, 'web runs again')
+
+  home.write('manifests/worker.yaml', sleeper('worker', '  dependsOn: [web]\n'))
+  const worker = await until(async () => (await home.status('worker'))?.pid, 'worker runs')
+
+  const refused = await home.reeve(['stop', 'worker'])
+  expect(refused.exitCode).toBe(1)
+  expect(refused.stderr).toMatch(/^reeve: .*--suspend.*change the manifest/)
+  expect(isAlive(worker)).toBe(true)
+  expect((await home.reeve(['stop', 'worker', '--suspend'])).exitCode).toBe(0)
+  expect(await home.status('worker')).toMatchObject({ state: 'stopped' })
+  expect((await home.reeve(['resume', 'worker'])).exitCode).toBe(0)
+  await until(async () => (await home.status('worker'))?.state === 'running', 'worker runs again')
+
+  home.remove('manifests/worker.yaml')
+  await until(async () => (await home.status('worker')) === undefined, 'worker is gone')
+
+  home.write('manifests/web.yaml', 'spec: [')
+  await until(async () => (await home.reeve(['status'])).stdout.includes('web.yaml'), 'status names the invalid file')
+  expect(isAlive(second)).toBe(true)
+
+  controller.child.kill('SIGTERM')
+  const { exitCode, stdout, stderr } = await controller.ended
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' })
+  expect(isAlive(second)).toBe(true)
+  for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg')
+  home.write('manifests/web.yaml', sleeper('web'))
+})
+
+test('E16: a second signal ends it at once', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const controller = home.start(['run'])
+  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  controller.child.kill('SIGINT')
+  controller.child.kill('SIGINT')
+  const begun = Date.now()
+  const { exitCode, signal } = await controller.ended
+  expect(signal).toBeNull()
+  expect([0, 1]).toContain(exitCode)
+  expect(Date.now() - begun).toBeLessThan(5000)
+})

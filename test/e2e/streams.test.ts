@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { openHousehold, reevePath, sleeper } from './household.ts'
+
+// What scripts and shells rely on: pipes, colours, completion, and that nothing is loaded which isn't used.
+
+const reeve = `'${process.execPath}' '${reevePath}'`
+
+test('a reader that goes away is no error', async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `service-${index}`)
+  await using home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+  const script = `set -o pipefail; ${reeve} plan --config reeve.yaml -o json | head -n 1`
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script], { cwd: home.directory, encoding: 'utf8' })
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '{\n', stderr: '' })
+})
+
+describe('colour', () => {
+  test.each([
+    ['off in a pipe', {}, false],
+    ['on with FORCE_COLOR', { FORCE_COLOR: '1' }, true],
+    ['off with NO_COLOR, whatever else', { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+  ])('%s', async (_name, env, wanted) => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const { stdout } = await home.reeve(['plan'], { env })
+    expect(stdout.includes('\x1b[')).toBe(wanted)
+  })
+})
+
+describe('bash completion', () => {
+  test.each([
+    ['reeve va', ['validate']],
+    ['reeve plan --det', ['--detailed-exitcode']],
+    ['reeve restart w', ['web', 'worker']],
+    ['reeve apply man', ['manifests']],
+    ['reeve apply --plan ree', ['reeve.yaml']],
+  ])('%s', async (line, expected) => {
+    await using home = openHousehold({
+      'web.yaml': sleeper('web'),
+      'worker.yaml': sleeper('worker'),
+      'db.yaml': sleeper('db'),
+    })
+    const words = line.split(' ')
+    // As bash calls it; the word that it completes is the last one.
+    const script = `
+      reeve() { ${reeve} "$@"; }
+      source <(reeve completion bash)
+      compopt() { :; }
+      COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}
+      _reeve
+      printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout } = spawnSync('bash', ['-c', script], { cwd: home.directory, encoding: 'utf8' })
+    expect(stdout.trimEnd().split('\n')).toEqual(expected)
+  })
+})
+
+describe('nothing is loaded that is not used', () => {
+  const heavy = /node_modules\/(ajv|yaml|execa|chokidar|pino|pino-pretty|prom-client)\//
+
+  test.each([
+    [['--version'], []],
+    [['plan', '--help'], []],
+    [['plam'], []],
+    [['explain', 'spec'], []],
+    [['validate'], ['yaml']],
+    [['plan'], ['yaml']],
+    [['status'], ['yaml']],
+  ])('by reeve %j', async (args, expected) => {
+    await using home = openHousehold({ 'web.yaml': sleeper('web') })
+    const hook = `
+      import { writeSync } from 'node:fs'
+      export async function load(url, context, next) { writeSync(2, 'loads ' + url + '\\n'); return next(url, context) }`
+    const register = `
+      import { register } from 'node:module'
+      register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))`
+    const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(register)}`
+    const { stderr } = await home.reeve(args, { env: { NODE_OPTIONS } })
+    expect(stderr).toContain('loads file:')
+    const loaded = stderr
+      .split('\n')
+      .filter(line => line.startsWith('loads '))
+      .map(line => heavy.exec(line)?.[1])
+    expect([...new Set(loaded)].filter(Boolean)).toEqual(expected)
+  })
+})

@@ -1,0 +1,71 @@
+import { stripVTControlCharacters } from 'node:util'
+import { expect, test } from 'vitest'
+import { isAlive, openHousehold, sleeper, until } from './household.ts'
+
+// What a person sees: the same program in a pseudo-terminal of 80 columns.
+
+test('apply shows what is under way and what waits for what, and since when', async () => {
+  await using home = openHousehold({
+    'db.yaml': sleeper('db', '  health: { exec: { command: [test, -e, /proc/self/cwd/ready] }, interval: 100ms }\n'),
+    'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
+  })
+  const running = home.startInTerminal(['apply'])
+  await until(() => / {2}web waits for db to become ready 1s/.test(running.stdout()), 'web waits for a second')
+  home.write('ready', '')
+  const { exitCode, stdout } = await running.ended
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('\x1b[')
+  expect(stdout).toMatch(/Done: 2 added/)
+})
+
+test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-color', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const plan = async (args: readonly string[], env: Record<string, string>) => {
+    return (await home.startInTerminal(['plan', ...args], { env }).ended).stdout
+  }
+  expect(await plan([], {})).toContain('\x1b[32m')
+  expect(await plan([], { NO_COLOR: '1' })).not.toContain('\x1b[')
+  expect(await plan([], { TERM: 'dumb' })).not.toContain('\x1b[')
+  expect(await plan(['--no-color'], {})).not.toContain('\x1b[')
+})
+
+test('down asks, and takes only yes for an answer', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  await home.reeve(['apply'])
+  const pid = (await home.status('web'))?.pid ?? 0
+  const no = home.startInTerminal(['down'])
+  await until(() => no.stdout().includes('[y/N]'), 'it asks')
+  no.child.stdin?.write('\r')
+  expect(await no.ended).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('Nothing was changed.') })
+  expect(isAlive(pid)).toBe(true)
+  const yes = home.startInTerminal(['down'])
+  await until(() => yes.stdout().includes('Stop and remove 1 facility? [y/N]'), 'it asks again')
+  yes.child.stdin?.write('y\r')
+  expect(await yes.ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('1 removed') })
+  expect(isAlive(pid)).toBe(false)
+})
+
+test('E16: run logs readable lines, and Ctrl-C ends it while the services go on', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const controller = home.startInTerminal(['run'])
+  const pid = await until(async () => (await home.status('web'))?.pid, 'web runs')
+  controller.child.stdin?.write('\x03')
+  const { exitCode, stdout } = await controller.ended
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/\[\d\d:\d\d:\d\d\].*INFO/)
+  expect(stdout).toContain('the services go on')
+  expect(isAlive(pid)).toBe(true)
+})
+
+test('status --watch redraws until Ctrl-C, in the width of the terminal', async () => {
+  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
+  await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
+  await home.reeve(['apply'])
+  await until(() => watching.stdout().includes('running'), 'it shows that web runs')
+  watching.child.stdin?.write('\x03')
+  const { exitCode, stdout } = await watching.ended
+  expect(exitCode).toBe(0)
+  const lines = stripVTControlCharacters(stdout).split(/\r?\n/)
+  expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
+})
