@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly cwd?: string
   /** For harnesses: time and the host as somebody else makes them. */
   readonly clock?: Clock
+  /** Besides those that come with Reeve. */
+  readonly extraProviders?: readonly Provider[]
   readonly createWriteHost?: (options: { queries: Queries }) => WriteHost
   readonly createReadHost?: (options: { queries: Queries }) => ReadHost
 }
@@ -61,6 +63,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     if (problem) throw problem
   }
   const providers = await loadProviders(configuration.providers)
+  for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
   const queriesOf = (provider?: Provider): Queries => provider?.capabilities.queries ?? []
   const makeReadHost = options.createReadHost ?? createReadHost

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { ConformanceHarness } from './harness.ts'
+import { eventually, isAlive, type Lab, LONG_RUN, withLab } from './lab.ts'
+
+type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
+
+const service = { process: { command: LONG_RUN } }
+
+/** The contract of Reeve's ancestor: start, stop, restart, enable, disable, and the limits that can be put on them. */
+export const contractCases: Readonly<Record<string, Body>> = {
+  async 'start starts a stopped service'(lab) {
+    lab.declare({ web: { ...service, state: 'stopped' } })
+    await lab.converge()
+    const outcome = await lab.control.act('start', 'web')
+    assert.equal(outcome.changed, true)
+    const observed = await lab.observe('web')
+    assert.equal(observed.state, 'running')
+    assert.ok(observed.pid !== undefined && isAlive(observed.pid))
+  },
+
+  async 'start of a running service changes nothing'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const before = await lab.observe('web')
+    const outcome = await lab.control.act('start', 'web')
+    assert.equal(outcome.changed, false)
+    assert.equal((await lab.observe('web')).pid, before.pid)
+  },
+
+  async 'restart changes the process'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const before = await lab.observe('web')
+    await lab.control.act('restart', 'web')
+    const after = await lab.observe('web')
+    assert.equal(after.state, 'running')
+    assert.notEqual(after.pid, before.pid)
+    assert.ok(before.pid !== undefined && !isAlive(before.pid), 'the old process is gone')
+  },
+
+  async 'restart of a stopped service starts it'(lab) {
+    lab.declare({ web: { ...service, state: 'stopped' } })
+    await lab.converge()
+    await lab.control.act('restart', 'web')
+    assert.equal((await lab.observe('web')).state, 'running')
+  },
+
+  async 'stop stops, and it stays stopped'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    await lab.control.act('stop', 'web')
+    assert.equal((await lab.observe('web')).state, 'stopped')
+    assert.ok(pid !== undefined && !isAlive(pid), 'its process is gone')
+  },
+
+  async 'stop of a stopped service changes nothing'(lab) {
+    lab.declare({ web: { ...service, state: 'stopped' } })
+    await lab.converge()
+    const outcome = await lab.control.act('stop', 'web')
+    assert.equal(outcome.changed, false)
+    assert.equal((await lab.observe('web')).state, 'stopped')
+  },
+
+  async 'an enabled service starts at boot, a disabled one does not'(lab) {
+    lab.declare({ on: { ...service, enabled: true }, off: { ...service, enabled: false } })
+    await lab.converge()
+    assert.equal((await lab.observe('on')).enabled, true)
+    assert.equal((await lab.observe('off')).enabled, false)
+    await lab.supervisor.boot()
+    await eventually('the enabled service to run', async () => (await lab.observe('on')).state === 'running')
+    assert.equal((await lab.observe('off')).state, 'stopped')
+  },
+
+  async 'enable and disable take effect, and change nothing the second time'(lab) {
+    lab.declare({ web: { ...service, enabled: 'unmanaged' } })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    for (const [verb, enabled] of [
+      ['enable', true],
+      ['disable', false],
+      ['enable', true],
+    ] as const) {
+      assert.equal((await lab.control.act(verb, 'web')).changed, true, `${verb} the first time`)
+      assert.equal((await lab.observe('web')).enabled, enabled)
+      assert.equal((await lab.control.act(verb, 'web')).changed, false, `${verb} the second time`)
+    }
+    assert.equal((await lab.observe('web')).pid, pid, 'the running service was not touched')
+  },
+
+  async '--if-stopped acts on a stopped service only'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    const running = await lab.control.act('restart', 'web', { ifStopped: true })
+    assert.equal(running.changed, false)
+    assert.equal((await lab.observe('web')).pid, pid)
+    await lab.control.act('stop', 'web')
+    const stopped = await lab.control.act('restart', 'web', { ifStopped: true })
+    assert.equal(stopped.changed, true)
+    assert.equal((await lab.observe('web')).state, 'running')
+  },
+
+  async '--if-changed acts on a service whose configuration changed only'(lab) {
+    const path = join(lab.directory, 'web.conf')
+    const file = { path, content: 'one\n', onChange: 'none' }
+    lab.declare({ web: { ...service, files: [file] } })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, false)
+    assert.equal((await lab.observe('web')).pid, pid)
+    lab.declare({ web: { ...service, files: [{ ...file, content: 'two\n' }] } })
+    await lab.converge()
+    assert.equal((await lab.observe('web')).pid, pid, 'onChange: none leaves it running')
+    assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, true)
+    assert.notEqual((await lab.observe('web')).pid, pid)
+    assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, false, 'the flag is cleared')
+  },
+
+  async 'two instances of one supervisor live side by side'(lab, harness) {
+    await withLab(harness, async other => {
+      lab.declare({ web: service })
+      other.declare({ web: service })
+      await lab.converge()
+      await other.converge()
+      const [one, two] = [await lab.observe('web'), await other.observe('web')]
+      assert.notEqual(one.pid, two.pid)
+      await other.control.act('stop', 'web')
+      assert.equal((await lab.observe('web')).pid, one.pid)
+      assert.equal((await other.observe('web')).state, 'stopped')
+    })
+  },
+
+  async 'an unavailable supervisor is unknown with a reason, and nothing is done about it'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    await lab.supervisor.makeUnavailable()
+    try {
+      const plan = await lab.plan()
+      const [web] = plan.facilities
+      assert.deepEqual(web?.steps, [])
+      assert.match(web?.blocked ?? '', /unavailable|unknown/)
+      assert.ok((web?.blocked ?? '').length > 'supervisor lab is unavailable: '.length, 'it says why')
+      const { facilities } = await lab.control.status()
+      assert.equal(facilities[0]?.state, 'unknown')
+      lab.declare({})
+      assert.deepEqual(
+        (await lab.plan()).facilities.filter(facility => facility.steps.length > 0),
+        [],
+        'it is not pruned',
+      )
+    } finally {
+      await lab.supervisor.makeAvailable()
+    }
+    lab.declare({ web: service })
+    await eventually('it to be as before', async () => (await lab.observe('web')).pid === pid)
+  },
+
+  async 'a service that exists and is not owned is left alone'(lab) {
+    lab.declare({ web: service })
+    const [path] = await lab.definitionPaths('web')
+    assert.ok(path)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, 'somebody else wrote this\n')
+    const plan = await lab.plan()
+    assert.deepEqual(plan.facilities[0]?.steps, [])
+    assert.match(plan.facilities[0]?.blocked ?? '', /adopt: true/)
+    await lab.apply()
+    assert.equal(readFileSync(path, 'utf8'), 'somebody else wrote this\n')
+  },
+}

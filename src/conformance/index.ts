@@ -1,0 +1,25 @@
+import { contractCases } from './contract-cases.ts'
+import type { ConformanceCase, ConformanceHarness } from './harness.ts'
+import { withLab } from './lab.ts'
+import { portableCases, stateCases } from './state-cases.ts'
+
+export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from './harness.ts'
+
+const TIMEOUT = 120_000
+
+/**
+ * The suite that every provider passes, ours and outside ones, against the real supervisor. It belongs to no test
+ * runner: `for (const { name, run, timeout } of conformanceCases(harness)) test(name, run, timeout)`.
+ */
+export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
+  const cases: ConformanceCase[] = []
+  for (const [name, body] of Object.entries({ ...contractCases, ...stateCases })) {
+    cases.push({ name, timeout: TIMEOUT, run: () => withLab(harness, lab => body(lab, harness)) })
+  }
+  const honoured = new Set(harness.provider.capabilities.process)
+  for (const [name, { needs, body }] of Object.entries(portableCases)) {
+    if (!needs.every(field => honoured.has(field))) continue
+    cases.push({ name, timeout: TIMEOUT, run: () => withLab(harness, lab => body(lab, harness)) })
+  }
+  return cases
+}

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Observed } from '../core/observed.ts'
+import type { Plan } from '../core/step.ts'
+import { type ApplyOutcome, applyOnce, makeCurrentPlan } from '../engine/apply.ts'
+import type { Control } from '../engine/control.ts'
+import { createDirectControl } from '../engine/direct-control.ts'
+import { makeOutlook } from '../engine/outlook.ts'
+import { openSession, type Session } from '../engine/session.ts'
+import { readProcessFacts } from '../host/process-facts.ts'
+import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
+
+/** One test case's host: a manifests directory, a state directory, and a supervisor `lab` of its own. */
+export interface Lab {
+  readonly directory: string
+  readonly supervisor: ConformanceSupervisor
+  readonly session: Session
+  readonly control: Control
+  /** Replaces the manifests by these facilities' specs, by name. Those that name no supervisor get `lab`. */
+  declare(facilities: Readonly<Record<string, FacilitySpec>>): void
+  plan(): Promise<Plan>
+  apply(options?: { allowRemovals?: number }): Promise<ApplyOutcome>
+  /** `apply` where every step has to succeed and every facility to get ready. */
+  converge(options?: { allowRemovals?: number }): Promise<ApplyOutcome>
+  observe(name: string): Promise<Observed>
+  /** Of the facility's definition files, whether or not they exist. */
+  definitionPaths(name: string): Promise<string[]>
+}
+
+export type FacilitySpec = Readonly<Record<string, unknown>> & { readonly process?: Readonly<Record<string, unknown>> }
+
+/** Runs till it is stopped; ends at once at TERM. */
+export const LONG_RUN: readonly string[] = ['/bin/sleep', '1000000']
+
+export async function withLab(harness: ConformanceHarness, body: (lab: Lab) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'reeve-conformance-'))
+  const supervisorDirectory = join(directory, 'supervisor')
+  mkdirSync(supervisorDirectory)
+  const supervisor = await harness.setUp(supervisorDirectory)
+  const lab = await openLab(harness, supervisor, directory)
+  try {
+    await body(lab)
+  } finally {
+    lab.declare({})
+    await supervisor.tearDown()
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function openLab(
+  harness: ConformanceHarness,
+  supervisor: ConformanceSupervisor,
+  directory: string,
+): Promise<Lab> {
+  const manifests = join(directory, 'manifests')
+  mkdirSync(manifests)
+  const { type } = harness.provider
+  const session = await openSession({
+    directory: manifests,
+    stateDir: join(directory, 'state'),
+    config: writeConfiguration(directory),
+    insecurePermissions: true,
+    extraProviders: [harness.provider],
+  })
+  const controller = new AbortController()
+
+  function declare(facilities: Readonly<Record<string, FacilitySpec>>): void {
+    const documents: unknown[] = [
+      {
+        apiVersion: 'reeve/v1',
+        kind: 'Supervisor',
+        metadata: { name: 'lab' },
+        spec: { type, [type]: supervisor.options },
+      },
+    ]
+    for (const [name, spec] of Object.entries(facilities)) {
+      documents.push({
+        apiVersion: 'reeve/v1',
+        kind: 'Facility',
+        metadata: { name },
+        spec: { supervisor: 'lab', ...spec },
+      })
+    }
+    writeFileSync(join(manifests, 'all.yaml'), documents.map(document => JSON.stringify(document)).join('\n---\n'))
+  }
+
+  async function apply(options: { allowRemovals?: number } = {}): Promise<ApplyOutcome> {
+    const outcome = await applyOnce(session, {
+      allowRemovals: 1_000,
+      ...options,
+      signal: controller.signal,
+      listener() {},
+    })
+    assert.deepEqual(outcome.plan.diagnostics, [], 'the manifests of the case are valid')
+    return outcome
+  }
+
+  declare({})
+  return {
+    directory,
+    supervisor,
+    session,
+    control: createDirectControl(session),
+    declare,
+    plan: () => makeCurrentPlan(session),
+    apply,
+    async converge(options) {
+      const outcome = await apply(options)
+      const blocked = outcome.plan.facilities.filter(facility => facility.blocked !== undefined)
+      assert.deepEqual(
+        { blocked, failed: outcome.failed, notReady: outcome.notReady },
+        { blocked: [], failed: [], notReady: [] },
+      )
+      return outcome
+    },
+    async observe(name) {
+      const { survey } = await makeOutlook(session)
+      const facility = survey.targets.find(target => target.facility.name === name)?.facility
+      const service = facility?.service ?? name
+      const observed = survey.world.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
+      return observed ?? { service, state: 'absent', enabled: false, supervised: false }
+    },
+    async definitionPaths(name) {
+      const { survey } = await makeOutlook(session)
+      const target = survey.targets.find(({ facility }) => facility.name === name)
+      return (target?.definition?.files ?? []).map(file => file.path)
+    },
+  }
+}
+
+/** A host configuration of its own, so that the machine's doesn't leak into the case. */
+function writeConfiguration(directory: string): string {
+  const file = join(directory, 'reeve.yaml')
+  writeFileSync(file, 'apiVersion: reeve/v1\nkind: HostConfiguration\n')
+  return file
+}
+
+/** Waits for a condition; fails with `what` when it doesn't come true. */
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  timeout = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + timeout
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`waited ${timeout} ms in vain for: ${what}`)
+    await sleep(20)
+  }
+}
+
+/** Everything below the directories that a write would change: inodes, sizes, modes, and times of content and of inode. */
+export function snapshot(directories: readonly string[]): Map<string, string> {
+  const seen = new Map<string, string>()
+  const visit = (path: string): void => {
+    const facts = lstatSync(path, { bigint: true })
+    seen.set(path, `${facts.ino} ${facts.size} ${facts.mode} ${facts.mtimeNs} ${facts.ctimeNs}`)
+    if (facts.isDirectory()) for (const name of readdirSync(path)) visit(join(path, name))
+  }
+  for (const directory of directories) visit(directory)
+  return seen
+}
+
+/** A zombie has ended. */
+export function isAlive(pid: number): boolean {
+  const state = readProcessFacts(pid)?.state
+  return state !== undefined && state !== 'Z' && state !== 'X'
+}

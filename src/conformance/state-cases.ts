@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { PortableField } from '../core/facility.ts'
+import type { ServiceVerb } from '../core/provider.ts'
+import { makeOutlook } from '../engine/outlook.ts'
+import type { ConformanceHarness } from './harness.ts'
+import { eventually, isAlive, type Lab, LONG_RUN, snapshot } from './lab.ts'
+
+type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
+
+const service = { process: { command: LONG_RUN } }
+
+/** What Reeve builds on: observe after act says what was asked for, and doing a thing twice is doing it once. */
+export const stateCases: Readonly<Record<string, Body>> = {
+  async 'install, observe, and a second plan is empty'(lab) {
+    lab.declare({ web: service, idle: { ...service, state: 'stopped', enabled: false } })
+    const planned = await lab.plan()
+    assert.deepEqual(planned.summary, { add: 2, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 })
+    await lab.converge()
+    const web = await lab.observe('web')
+    assert.deepEqual([web.state, web.enabled, web.supervised], ['running', true, true])
+    assert.equal(web.ownership?.facility, 'web')
+    const idle = await lab.observe('idle')
+    assert.deepEqual([idle.state, idle.enabled], ['stopped', false])
+    const second = await lab.plan()
+    assert.deepEqual(
+      second.facilities.flatMap(facility => facility.steps),
+      [],
+    )
+    const again = await lab.converge()
+    assert.equal(again.stepsDone, 0)
+    assert.equal((await lab.observe('web')).pid, web.pid, 'the second apply restarted nothing')
+  },
+
+  async 'each action done twice is the same as done once'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { instances, survey } = await makeOutlook(lab.session)
+    const bound = instances.get('lab')
+    const definition = survey.targets[0]?.definition
+    assert.ok(bound && definition)
+    const host = lab.session.openWriteHost(bound.provider)
+    const twice: ServiceVerb[] = ['install', 'enable', 'disable', 'start', 'stop', 'start', 'stop', 'remove']
+    for (const verb of twice) {
+      const seen: string[] = []
+      for (const id of [`first ${verb}`, `second ${verb}`]) {
+        const action = { id, verb, service: 'web', definition, signal: AbortSignal.timeout(30_000) }
+        await bound.provider.apply([action], bound.instance, host, result => {
+          assert.ok(result.ok, `${id}: ${result.ok ? '' : result.error.message}`)
+          assert.equal(result.id, id)
+        })
+        const { state, enabled, pid } = await lab.observe('web')
+        seen.push(JSON.stringify({ state, enabled, pid }))
+      }
+      assert.equal(seen[1], seen[0], `${verb} the second time changed something`)
+    }
+  },
+
+  async 'a definition edited behind our back is found and repaired'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const [path] = await lab.definitionPaths('web')
+    assert.ok(path)
+    const content = readFileSync(path, 'utf8')
+    const edited = lab.supervisor.meddle(content)
+    assert.notEqual(edited, content)
+    writeFileSync(path, edited)
+    const plan = await lab.plan()
+    assert.equal(plan.facilities[0]?.change, 'repair')
+    assert.equal(plan.facilities[0]?.steps[0]?.reason, 'definition-drift')
+    await lab.converge()
+    assert.equal(readFileSync(path, 'utf8'), content)
+    assert.equal((await lab.plan()).summary.unchanged, 1)
+  },
+
+  async 'a definition deleted behind our back is found and repaired'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    for (const path of await lab.definitionPaths('web')) unlinkSync(path)
+    const plan = await lab.plan()
+    assert.equal(plan.facilities[0]?.blocked, undefined)
+    assert.equal(plan.facilities[0]?.change, 'repair')
+    await lab.converge()
+    for (const path of await lab.definitionPaths('web')) assert.ok(existsSync(path))
+    assert.equal((await lab.observe('web')).state, 'running')
+    assert.equal((await lab.plan()).summary.unchanged, 1)
+  },
+
+  async 'a service killed behind our back is found, and runs again'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    assert.ok(pid)
+    process.kill(pid, 'SIGKILL')
+    await eventually('another process to run', async () => {
+      const now = await lab.observe('web')
+      if (now.state === 'stopped' || now.state === 'failed') await lab.apply()
+      return now.state === 'running' && now.pid !== pid
+    })
+    assert.equal(isAlive(pid), false)
+  },
+
+  async 'a service stopped behind our back is found and started'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    await lab.control.act('stop', 'web')
+    const plan = await lab.plan()
+    assert.deepEqual(
+      plan.facilities[0]?.steps.map(step => [step.verb, step.reason]),
+      [['start', 'stopped']],
+    )
+    await lab.converge()
+    assert.equal((await lab.observe('web')).state, 'running')
+  },
+
+  async 'a changed definition restarts the service once'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const before = await lab.observe('web')
+    lab.declare({ web: { process: { command: ['/bin/sleep', '1000001'] } } })
+    const plan = await lab.plan()
+    assert.equal(plan.facilities[0]?.change, 'change')
+    assert.deepEqual(
+      plan.facilities[0]?.steps.map(step => step.verb),
+      ['install', 'restart'],
+    )
+    await lab.converge()
+    const after = await lab.observe('web')
+    assert.notEqual(after.pid, before.pid)
+    await lab.converge()
+    assert.equal((await lab.observe('web')).pid, after.pid)
+  },
+
+  async 'remove leaves nothing behind'(lab) {
+    const path = join(lab.directory, 'web.conf')
+    lab.declare({ web: { ...service, files: [{ path, content: 'one\n' }] } })
+    await lab.converge()
+    const definitions = await lab.definitionPaths('web')
+    const { pid } = await lab.observe('web')
+    lab.declare({})
+    await lab.converge()
+    assert.ok(pid && !isAlive(pid), 'its process is gone')
+    for (const left of [...definitions, path]) assert.equal(existsSync(left), false, `${left} is gone`)
+    lab.declare({ web: service })
+    const observed = await lab.observe('web')
+    assert.deepEqual([observed.state, observed.enabled], ['absent', false])
+    assert.equal((await lab.plan()).summary.add, 1)
+  },
+
+  async 'looking writes nothing'(lab) {
+    lab.declare({ web: service, idle: { ...service, state: 'stopped' } })
+    await lab.converge()
+    const watched = [...lab.supervisor.watched, lab.session.configuration.stateDirectory]
+    await eventually('the supervisor to be at rest', async () => {
+      const first = JSON.stringify([...snapshot(watched)])
+      await new Promise(resolve => setTimeout(resolve, 300))
+      return first === JSON.stringify([...snapshot(watched)])
+    })
+    const before = snapshot(watched)
+    lab.declare({ web: { process: { command: ['/bin/sleep', '1000002'] } }, fresh: service })
+    assert.ok((await lab.plan()).summary.change > 0)
+    await lab.control.status()
+    assert.deepEqual(snapshot(watched), before)
+  },
+
+  async 'two hundred services at once'(lab) {
+    const facilities: Record<string, typeof service> = {}
+    for (let i = 0; i < 200; i += 1) facilities[`s${i}`] = service
+    lab.declare(facilities)
+    await lab.converge()
+    const { facilities: found } = await lab.control.status()
+    assert.equal(found.filter(facility => facility.state === 'running').length, 200)
+    assert.equal(new Set(found.map(facility => facility.pid)).size, 200)
+    assert.equal((await lab.plan()).summary.unchanged, 200)
+    lab.declare({})
+    await lab.converge({ allowRemovals: 200 })
+    const pids = found.flatMap(facility => facility.pid ?? [])
+    assert.deepEqual(pids.filter(isAlive), [])
+  },
+}
+
+/** Portable fields, each only where the provider says that it honours it. */
+export const portableCases: Readonly<
+  Record<string, { readonly needs: readonly PortableField[]; readonly body: Body }>
+> = {
+  'command, environment, workingDirectory and umask reach the process': {
+    needs: ['command', 'environment', 'workingDirectory', 'umask'],
+    async body(lab) {
+      const out = join(lab.directory, 'seen')
+      const script = `{ pwd; umask; printf '%s\\n' "$GREETING" "$1"; } > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`
+      const odd = `it's "odd" $HOME \`id\` \\ * é`
+      lab.declare({
+        web: {
+          process: {
+            command: ['/bin/sh', '-c', script, 'sh', odd],
+            workingDirectory: lab.directory,
+            umask: '0027',
+            environment: { GREETING: `hello $USER 'and' "all" %i` },
+          },
+        },
+      })
+      await lab.converge()
+      await eventually('the service to write what it sees', () => existsSync(out))
+      const [directory, umask, greeting, argument] = readFileSync(out, 'utf8').split('\n')
+      assert.equal(directory, lab.directory)
+      assert.match(umask ?? '', /^0?0?027$/)
+      assert.equal(greeting, `hello $USER 'and' "all" %i`)
+      assert.equal(argument, odd)
+    },
+  },
+
+  'a secret reaches the process and no definition': {
+    needs: ['environment.fromFile'],
+    async body(lab) {
+      const secret = join(lab.directory, 'token')
+      const out = join(lab.directory, 'seen')
+      writeFileSync(secret, 'xyzzy-secret\n', { mode: 0o600 })
+      const script = `printf '%s' "$TOKEN" > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`
+      lab.declare({
+        web: { process: { command: ['/bin/sh', '-c', script], environment: { TOKEN: { fromFile: secret } } } },
+      })
+      await lab.converge()
+      await eventually('the service to write what it sees', () => existsSync(out))
+      assert.equal(readFileSync(out, 'utf8'), 'xyzzy-secret')
+      for (const path of await lab.definitionPaths('web')) {
+        assert.equal(readFileSync(path, 'utf8').includes('xyzzy'), false, `${path} holds the secret`)
+      }
+    },
+  },
+
+  'a service that ignores its stop signal is killed with its whole group': {
+    needs: ['stop.timeout'],
+    async body(lab) {
+      const out = join(lab.directory, 'child')
+      const script = `trap '' TERM; sh -c 'trap "" TERM; echo $$ > ${out}; while :; do sleep 1; done' & while :; do sleep 1; done`
+      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { timeout: '500ms' } } } })
+      await lab.converge()
+      await eventually('the child to run', () => existsSync(out) && readFileSync(out, 'utf8').endsWith('\n'))
+      const child = Number(readFileSync(out, 'utf8'))
+      await lab.control.act('stop', 'web')
+      assert.equal((await lab.observe('web')).state, 'stopped')
+      await eventually('its child to be gone', () => !isAlive(child))
+    },
+  },
+
+  'a reload reaches the process, which goes on': {
+    needs: ['reload.signal'],
+    async body(lab) {
+      const out = join(lab.directory, 'reloaded')
+      const ready = join(lab.directory, 'ready')
+      const script = `trap 'echo again >> ${out}' HUP; : > ${ready}; while :; do sleep 0.05; done`
+      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], reload: { signal: 'HUP' } } } })
+      await lab.converge()
+      await eventually('the trap to be set', () => existsSync(ready))
+      const { pid } = await lab.observe('web')
+      await lab.control.act('reload', 'web')
+      await eventually('the reload to be seen', () => existsSync(out))
+      assert.equal((await lab.observe('web')).pid, pid)
+    },
+  },
+
+  'a service that keeps failing is not called running, and its exit code can be seen': {
+    needs: ['command'],
+    async body(lab) {
+      lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] } } })
+      const outcome = await lab.apply()
+      assert.deepEqual(
+        [...outcome.failed, ...outcome.notReady].map(({ facility }) => facility),
+        ['web'],
+      )
+      const { facilities } = await lab.control.status('web')
+      assert.equal(facilities[0]?.conditions.find(({ type }) => type === 'Ready')?.status, 'False')
+    },
+  },
+}
