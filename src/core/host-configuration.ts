@@ -31,4 +31,6 @@ export interface Policy {
   readonly commands?: readonly string[]
   /** Path prefixes that `files[].path` and `output.file` have to start with. */
   readonly files?: readonly string[]
+  /** Types whose native configuration (`spec.config`) is allowed. Absent: all, but none if `users` or `commands` is given. */
+  readonly config?: readonly string[]
 }

@@ -1,6 +1,16 @@
-import { ReeveError } from '../core/reeve-error.ts'
+import { resolve } from 'node:path'
+import type { Facility } from '../core/facility.ts'
+import type { Diagnostic } from '../core/step.ts'
+import { type Contribution, crossCheck } from './cross-check.ts'
+import { findCycles } from './dependency-cycle.ts'
+import { createFacilityResolver } from './facility-resolver.ts'
+import type { ParsedManifest } from './manifest-file.ts'
+import { localFiles } from './manifest-files.ts'
 import type { ManifestOptions } from './manifest-options.ts'
-import type { ManifestSet } from './manifest-set.ts'
+import { createManifestReader, type DirectoryReading } from './manifest-reader.ts'
+import type { ManifestSet, SupervisorManifest } from './manifest-set.ts'
+import { isInside } from './manifest-snapshot.ts'
+import { compareText, diagnoseFile, sortDiagnostics } from './problem.ts'
 
 /**
  * Reads a directory of manifests again and again. A file that is invalid now counts with its last good facilities
@@ -11,11 +21,125 @@ export interface ManifestSource {
   read(): ManifestSet
 }
 
-export function createManifestSource(_options: ManifestOptions): ManifestSource {
-  throw new ReeveError('internal', 'the loader is not written yet')
+const maximumFacilities = 10_000
+
+export function createManifestSource(options: ManifestOptions): ManifestSource {
+  const readDirectory = createManifestReader({
+    directory: options.directory,
+    files: options.files ?? localFiles,
+    ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),
+  })
+  const resolver = createFacilityResolver(options)
+  /** What each file declared when it was last valid. */
+  const good = new Map<string, Contribution>()
+
+  return {
+    read() {
+      const reading = readDirectory()
+      const diagnostics = [...reading.diagnostics]
+      if (!reading.isStable && reading.diagnostics.length === 0) {
+        const message = 'it changed every time while it was read: nothing is removed; it is read again at the next pass'
+        diagnostics.push(diagnoseFile(options.directory, 'directory-changing', message))
+      }
+      forgetDeleted(good, reading)
+
+      const invalidNames = new Set(reading.manifests.flatMap(manifest => manifest.invalidNames))
+      let manifests = reading.manifests.filter(manifest => manifest.diagnostics.length === 0)
+      diagnostics.push(...reading.manifests.flatMap(manifest => manifest.diagnostics))
+      // What one file claims can invalidate another, which then counts with its last good state, and so on: every
+      // round takes at least one file out.
+      for (;;) {
+        const fallbacks = fallbacksFor(manifests, good)
+        const outcome = crossCheck({ manifests, fallbacks, invalidNames, resolver, maximumFacilities })
+        if (outcome.diagnostics.size === 0) {
+          for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
+          const isValid = !diagnostics.some(diagnostic => diagnostic.severity === 'error')
+          return {
+            ...merge([...outcome.contributions.values()], fallbacks),
+            diagnostics: sortDiagnostics(distinct(diagnostics)),
+            complete: isValid && reading.isStable,
+            revision: reading.root,
+          }
+        }
+        for (const found of outcome.diagnostics.values()) diagnostics.push(...found)
+        const taken = manifests.filter(manifest => outcome.diagnostics.has(manifest.file))
+        for (const { value } of taken.flatMap(manifest => manifest.facilities)) invalidNames.add(value.name)
+        manifests = manifests.filter(manifest => !outcome.diagnostics.has(manifest.file))
+      }
+    },
+  }
 }
 
 /** One reading: only the facilities of valid files. */
 export function loadManifests(options: ManifestOptions): ManifestSet {
   return createManifestSource(options).read()
+}
+
+/** A file is deleted only if its absence was seen for certain. */
+function forgetDeleted(good: Map<string, Contribution>, reading: DirectoryReading): void {
+  if (!reading.isStable) return
+  const present = new Set(reading.manifests.map(manifest => manifest.file))
+  for (const file of good.keys()) {
+    if (present.has(file)) continue
+    if (!reading.unknown.some(path => isInside(resolve(file), path))) good.delete(file)
+  }
+}
+
+function fallbacksFor(manifests: readonly ParsedManifest[], good: ReadonlyMap<string, Contribution>): Contribution[] {
+  const valid = new Set(manifests.map(manifest => manifest.file))
+  return [...good].filter(([file]) => !valid.has(file)).map(([, contribution]) => contribution)
+}
+
+/** What is valid now wins over what was valid once, where the two claim the same. */
+function merge(
+  current: readonly Contribution[],
+  fallbacks: readonly Contribution[],
+): { facilities: Facility[]; supervisors: SupervisorManifest[] } {
+  const claimed = new Set<string>()
+  const facilities: Facility[] = []
+  for (const facility of current.flatMap(contribution => contribution.facilities)) {
+    for (const claim of claimsOf(facility)) claimed.add(claim)
+    facilities.push(facility)
+  }
+  const kept: Facility[] = []
+  for (const facility of fallbacks.flatMap(contribution => contribution.facilities)) {
+    const claims = claimsOf(facility)
+    if (claims.some(claim => claimed.has(claim))) continue
+    for (const claim of claims) claimed.add(claim)
+    kept.push(facility)
+  }
+  facilities.push(...withoutCycles(kept, facilities))
+
+  const supervisors = new Map<string, SupervisorManifest>()
+  for (const contribution of [...current, ...fallbacks]) {
+    for (const supervisor of contribution.supervisors) {
+      if (!supervisors.has(supervisor.name)) supervisors.set(supervisor.name, supervisor)
+    }
+  }
+  return {
+    facilities: facilities.sort((a, b) => compareText(a.name, b.name)),
+    supervisors: [...supervisors.values()].sort((a, b) => compareText(a.name, b.name)),
+  }
+}
+
+function claimsOf(facility: Facility): string[] {
+  const { name, supervisor, service, files } = facility
+  return [`name ${name}`, `service ${supervisor} ${service}`, ...files.map(file => `path ${file.path}`)]
+}
+
+/** States that were good at different times can depend on each other in a circle. */
+function withoutCycles(kept: readonly Facility[], current: readonly Facility[]): Facility[] {
+  let remaining = [...kept]
+  for (;;) {
+    const graph = new Map([...current, ...remaining].map(facility => [facility.name, facility.dependsOn]))
+    const onCycle = new Set(findCycles(graph).flat())
+    const next = remaining.filter(facility => !onCycle.has(facility.name))
+    if (next.length === remaining.length) return remaining
+    remaining = next
+  }
+}
+
+function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Map(diagnostics.map(diagnostic => [JSON.stringify(diagnostic), diagnostic]))
+  return [...seen.values()]
 }

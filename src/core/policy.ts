@@ -1,0 +1,125 @@
+import type { Facility } from './facility.ts'
+import type { Policy } from './host-configuration.ts'
+
+/** Something that a facility asks for and the host's owner doesn't allow. */
+export interface PolicyProblem {
+  readonly code: 'policy-supervisor' | 'policy-user' | 'policy-command' | 'policy-file' | 'policy-config'
+  readonly message: string
+  /** Where in the manifest it stands. */
+  readonly path: readonly (string | number)[]
+}
+
+export interface PolicyContext {
+  /** The type of the facility's supervisor. */
+  readonly type: string
+  /** True: a process whose facility names no user runs as root. */
+  readonly runsAsRoot: boolean
+}
+
+/** What of a facility the host's policy (S3) forbids. */
+export function checkPolicy(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
+  return [
+    ...checkSupervisor(facility, policy),
+    ...checkUser(facility, policy, context),
+    ...checkConfig(facility, policy, context),
+    ...checkCommands(facility, policy),
+    ...checkFiles(facility, policy),
+  ]
+}
+
+function checkSupervisor(facility: Facility, policy: Policy): PolicyProblem[] {
+  const { supervisors } = policy
+  if (supervisors === undefined || supervisors.includes(facility.supervisor)) return []
+  const message = refusal(facility, `use the supervisor ${facility.supervisor}`, 'supervisors', supervisors)
+  return [{ code: 'policy-supervisor', message, path: ['spec', 'supervisor'] }]
+}
+
+function checkUser(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
+  const { users } = policy
+  if (users === undefined || facility.process === undefined) return []
+  const { user } = facility.process
+  if (user !== undefined) {
+    if (users.includes(user)) return []
+    const message = refusal(facility, `run as ${user}`, 'users', users)
+    return [{ code: 'policy-user', message, path: ['spec', 'process', 'user'] }]
+  }
+  if (!context.runsAsRoot || users.includes('root')) return []
+  const message = `${refusal(facility, 'run as root', 'users', users)}; name a user in spec.process.user`
+  return [{ code: 'policy-user', message, path: ['spec', 'process'] }]
+}
+
+/** Native configuration can name any user and any command, so it would be a way around the lists of these. */
+function checkConfig(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
+  if (facility.config === undefined) return []
+  const isRestricted = policy.users !== undefined || policy.commands !== undefined
+  const allowed = policy.config ?? (isRestricted ? [] : undefined)
+  if (allowed === undefined || allowed.includes(context.type)) return []
+  const message = refusal(facility, `have native configuration for ${context.type}`, 'config', allowed)
+  return [{ code: 'policy-config', message, path: ['spec', 'config', context.type] }]
+}
+
+function checkCommands(facility: Facility, policy: Policy): PolicyProblem[] {
+  const { commands } = policy
+  if (commands === undefined) return []
+  const problems: PolicyProblem[] = []
+  for (const { command, path } of commandsOf(facility)) {
+    const program = command[0] ?? ''
+    if (startsWithAny(program, commands)) continue
+    const hint = program.startsWith('/') ? '' : '; give the program by its absolute path'
+    const message = `${refusal(facility, `run ${program}`, 'commands', commands)}${hint}`
+    problems.push({ code: 'policy-command', message, path: [...path, 0] })
+  }
+  return problems
+}
+
+function commandsOf(facility: Facility): { command: readonly string[]; path: readonly string[] }[] {
+  const { process, health } = facility
+  const commands: { command: readonly string[]; path: readonly string[] }[] = []
+  if (process !== undefined) commands.push({ command: process.command, path: ['spec', 'process', 'command'] })
+  if (process?.reload !== undefined && 'command' in process.reload) {
+    commands.push({ command: process.reload.command, path: ['spec', 'process', 'reload', 'command'] })
+  }
+  if (health?.check.type === 'exec') {
+    commands.push({ command: health.check.command, path: ['spec', 'health', 'exec', 'command'] })
+  }
+  return commands
+}
+
+function checkFiles(facility: Facility, policy: Policy): PolicyProblem[] {
+  const { files } = policy
+  if (files === undefined) return []
+  const problems: PolicyProblem[] = []
+  for (const [index, file] of facility.files.entries()) {
+    if (startsWithAny(file.path, files)) continue
+    const message = refusal(facility, `write ${file.path}`, 'files', files)
+    problems.push({ code: 'policy-file', message, path: ['spec', 'files', index, 'path'] })
+  }
+  const output = facility.process?.output?.file
+  if (output !== undefined && !startsWithAny(output, files)) {
+    const message = refusal(facility, `write ${output}`, 'files', files)
+    problems.push({ code: 'policy-file', message, path: ['spec', 'process', 'output', 'file'] })
+  }
+  return problems
+}
+
+function refusal(facility: Facility, what: string, list: string, allowed: readonly string[]): string {
+  const said = allowed.length === 0 ? 'it is empty' : `it has ${allowed.join(', ')}`
+  return `facility ${facility.name} may not ${what}: not allowed by policy.${list} of the host configuration (${said})`
+}
+
+/** Whole path components count: /usr/bin is a prefix of /usr/bin/node, and not of /usr/bin-evil. */
+function startsWithAny(path: string, prefixes: readonly string[]): boolean {
+  if (!path.startsWith('/')) return false
+  const parts = partsOf(path)
+  return prefixes.some(prefix => partsOf(prefix).every((part, index) => parts[index] === part))
+}
+
+/** The components of an absolute path, without `.`, `..` and empty ones. */
+function partsOf(path: string): string[] {
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts
+}

@@ -1,0 +1,204 @@
+import type { Facility } from '../core/facility.ts'
+import type { Diagnostic } from '../core/step.ts'
+import { findCycles } from './dependency-cycle.ts'
+import type { FacilityDraft } from './facility-draft.ts'
+import type { FacilityResolver } from './facility-resolver.ts'
+import { suggestionFor } from './field-suggestion.ts'
+import type { Declared, ParsedManifest } from './manifest-file.ts'
+import type { SupervisorManifest } from './manifest-set.ts'
+import type { FieldPath, FieldProblem } from './problem.ts'
+
+/** What a file contributes to the set. */
+export interface Contribution {
+  readonly facilities: readonly Facility[]
+  readonly supervisors: readonly SupervisorManifest[]
+}
+
+export interface CrossCheckInput {
+  /** Files that are valid by themselves, sorted. */
+  readonly manifests: readonly ParsedManifest[]
+  /** What stands in for files that are invalid now. */
+  readonly fallbacks: readonly Contribution[]
+  /** Facilities that are declared, but not validly. */
+  readonly invalidNames: ReadonlySet<string>
+  readonly resolver: FacilityResolver
+  readonly maximumFacilities: number
+}
+
+export interface CrossCheckOutcome {
+  /** Of each file without a problem. */
+  readonly contributions: ReadonlyMap<string, Contribution>
+  /** Of each file with one. */
+  readonly diagnostics: ReadonlyMap<string, readonly Diagnostic[]>
+}
+
+/** A declaration, and the file it stands in. */
+interface Place<T> {
+  readonly manifest: ParsedManifest
+  readonly declared: Declared<T>
+}
+
+/** What can be told only by looking at all files together (DESIGN.md section 2). */
+export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
+  const { manifests, fallbacks, resolver } = input
+  const diagnostics = new Map<string, Diagnostic[]>()
+  const report = ({ manifest, declared }: Place<unknown>, problem: FieldProblem): void => {
+    const all = diagnostics.get(manifest.file) ?? []
+    all.push(manifest.diagnose(declared, problem))
+    diagnostics.set(manifest.file, all)
+  }
+
+  const supervisors = manifests.flatMap(manifest =>
+    manifest.supervisors.map((declared): Place<SupervisorManifest> => ({ manifest, declared })),
+  )
+  checkSupervisors(supervisors, resolver, report)
+  const known = new Map(fallbacks.flatMap(({ supervisors }) => supervisors.map(({ name, type }) => [name, type])))
+  for (const { declared } of supervisors) known.set(declared.value.name, declared.value.type)
+
+  const drafts = manifests.flatMap(manifest =>
+    manifest.facilities.map((declared): Place<FacilityDraft> => ({ manifest, declared })),
+  )
+  const resolved = new Map<Declared<FacilityDraft>, Facility>()
+  const places: (Place<FacilityDraft> & { readonly facility: Facility })[] = []
+  for (const place of drafts) {
+    const { facility, problems } = resolver.resolve(place.declared.value, known)
+    for (const problem of problems) report(place, problem)
+    if (facility === undefined) continue
+    resolved.set(place.declared, facility)
+    places.push({ ...place, facility })
+  }
+  checkDuplicates(places, report)
+  checkDependencies(places, input, report)
+  for (const place of places.slice(input.maximumFacilities)) {
+    const message = `this is one more than the ${input.maximumFacilities} facilities that a host can have`
+    report(place, { code: 'too-many-facilities', message, path: ['metadata', 'name'] })
+  }
+
+  const contributions = new Map<string, Contribution>()
+  for (const manifest of manifests) {
+    if (diagnostics.has(manifest.file)) continue
+    const facilities = manifest.facilities.flatMap(declared => resolved.get(declared) ?? [])
+    contributions.set(manifest.file, { facilities, supervisors: manifest.supervisors.map(({ value }) => value) })
+  }
+  return { contributions, diagnostics }
+}
+
+type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
+
+function checkSupervisors(
+  places: readonly Place<SupervisorManifest>[],
+  resolver: FacilityResolver,
+  report: ReportProblem,
+): void {
+  const seen = new Map<string, Place<SupervisorManifest>>()
+  for (const place of places) {
+    const { name } = place.declared.value
+    for (const problem of resolver.checkSupervisor(place.declared.value)) report(place, problem)
+    reportTwice(seen, name, place, `supervisor "${name}"`, 'duplicate-supervisor', ['metadata', 'name'], report)
+  }
+}
+
+function checkDuplicates(
+  places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
+  report: ReportProblem,
+): void {
+  const names = new Map<string, Place<FacilityDraft>>()
+  const services = new Map<string, Place<FacilityDraft>>()
+  const paths = new Map<string, Place<FacilityDraft> & { readonly path: FieldPath }>()
+  for (const place of places) {
+    const { name, service, supervisor, files } = place.facility
+    const isNew = reportTwice(
+      names,
+      name,
+      place,
+      `facility "${name}"`,
+      'duplicate-facility',
+      ['metadata', 'name'],
+      report,
+    )
+    if (isNew) {
+      const what = `service "${service}" of supervisor ${supervisor}`
+      const path = ['spec', 'serviceName']
+      reportTwice(services, `${supervisor}\n${service}`, place, what, 'duplicate-service', path, report)
+    }
+    for (const [index, file] of files.entries()) {
+      const path = ['spec', 'files', index, 'path']
+      const what = `path "${file.path}"`
+      reportTwice(paths, file.path, { ...place, path }, what, 'duplicate-path', path, report)
+    }
+  }
+}
+
+/** Reports a second claim of `key` at both places. True: it is the first. */
+function reportTwice<P extends Place<unknown> & { readonly path?: FieldPath }>(
+  seen: Map<string, P>,
+  key: string,
+  place: P,
+  what: string,
+  code: string,
+  path: FieldPath,
+  report: ReportProblem,
+): boolean {
+  const first = seen.get(key)
+  if (first === undefined) {
+    seen.set(key, place)
+    return true
+  }
+  const firstPath = first.path ?? path
+  const problem = { code, path, message: '' }
+  const there = first.manifest.diagnose(first.declared, { ...problem, path: firstPath })
+  const here = place.manifest.diagnose(place.declared, problem)
+  const say = (other: Diagnostic): string =>
+    `the ${what} is also claimed at ${other.file}:${other.line}:${other.column}`
+  report(place, { ...problem, message: say(there) })
+  report(first, { ...problem, path: firstPath, message: say(here) })
+  return false
+}
+
+function checkDependencies(
+  places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
+  input: CrossCheckInput,
+  report: ReportProblem,
+): void {
+  const graph = new Map<string, readonly string[]>()
+  for (const { facilities } of input.fallbacks) for (const { name, dependsOn } of facilities) graph.set(name, dependsOn)
+  const byName = new Map<string, Place<FacilityDraft> & { readonly facility: Facility }>()
+  for (const place of places) {
+    graph.set(place.facility.name, place.facility.dependsOn)
+    byName.set(place.facility.name, place)
+  }
+  for (const place of places) {
+    const { name, dependsOn } = place.facility
+    for (const [index, dependency] of dependsOn.entries()) {
+      const path = ['spec', 'dependsOn', index]
+      if (dependency === name) {
+        report(place, { code: 'dependency-cycle', message: `${name} depends on itself`, path })
+      } else if (!graph.has(dependency)) {
+        report(place, { code: 'unknown-dependency', message: unknownDependency(name, dependency, graph, input), path })
+      }
+    }
+  }
+  for (const cycle of findCycles(graph)) {
+    if (cycle.length < 2) continue
+    const shown = [...cycle, cycle[0]].join(' → ')
+    for (const [index, name] of cycle.entries()) {
+      const place = byName.get(name)
+      if (place === undefined) continue
+      const next = cycle[(index + 1) % cycle.length] ?? ''
+      const path = ['spec', 'dependsOn', place.facility.dependsOn.indexOf(next)]
+      report(place, { code: 'dependency-cycle', message: `facilities depend on each other: ${shown}`, path })
+    }
+  }
+}
+
+function unknownDependency(
+  name: string,
+  dependency: string,
+  graph: ReadonlyMap<string, unknown>,
+  input: CrossCheckInput,
+): string {
+  const start = `${name} depends on the facility "${dependency}"`
+  if (input.invalidNames.has(dependency)) return `${start}, whose manifest is invalid`
+  const hint = suggestionFor(dependency, [...graph.keys()])
+  return `${start}, which no manifest declares${hint}`
+}

@@ -1,0 +1,87 @@
+import type { Facility } from '../core/facility.ts'
+import { checkPolicy } from '../core/policy.ts'
+import { digestOf } from './digest.ts'
+import type { FacilityDraft } from './facility-draft.ts'
+import { listOf, suggestionFor } from './field-suggestion.ts'
+import type { ManifestOptions } from './manifest-options.ts'
+import type { SupervisorManifest } from './manifest-set.ts'
+import { createNativeCheck } from './native-check.ts'
+import type { FieldProblem } from './problem.ts'
+
+/** Fills in what a facility's document alone can't say: its supervisor's type, and what depends on that. */
+export interface FacilityResolver {
+  /** `supervisors` gives the type of each declared one. Without a facility there is at least one problem. */
+  resolve(draft: FacilityDraft, supervisors: ReadonlyMap<string, string>): ResolvedFacility
+  checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
+}
+
+export interface ResolvedFacility {
+  readonly facility?: Facility
+  readonly problems: readonly FieldProblem[]
+}
+
+export function createFacilityResolver(options: ManifestOptions): FacilityResolver {
+  const { types, policy } = options
+  const runsAsRoot = options.runsAsRoot === true
+  const native = createNativeCheck(options.schemaOf)
+  // A digest per facility and pass would be a good part of a pass with nothing to do.
+  const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: ResolvedFacility }>()
+
+  function resolveAs(type: string, supervisor: string, draft: FacilityDraft): ResolvedFacility {
+    const others = Object.keys(draft.config).filter(key => key !== type)
+    const hasConfig = Object.hasOwn(draft.config, type)
+    if (draft.process === undefined && !hasConfig && others.length > 0) {
+      const message = `supervisor ${type} requested for facility ${draft.name}, which has neither spec.process nor spec.config.${type}`
+      return { problems: [{ code: 'no-definition', message, path: ['spec', 'config'], atKey: true }] }
+    }
+    const facility = finish(draft, supervisor, hasConfig ? draft.config[type] : undefined)
+    const path = ['spec', 'config', type]
+    const problems: FieldProblem[] = hasConfig ? native.check(type, 'configSchema', draft.config[type], path) : []
+    if (policy !== undefined) problems.push(...checkPolicy(facility, policy, { type, runsAsRoot }))
+    return { facility, problems }
+  }
+
+  return {
+    resolve(draft, supervisors) {
+      const supervisor = draft.supervisor ?? options.defaultSupervisor ?? 'process'
+      const type = supervisors.get(supervisor) ?? (types.includes(supervisor) ? supervisor : undefined)
+      if (type === undefined) {
+        const message = unknownSupervisor(supervisor, [...supervisors.keys(), ...types])
+        return { problems: [{ code: 'unknown-supervisor', message, path: ['spec', 'supervisor'] }] }
+      }
+      const before = known.get(draft)
+      if (before?.type === type) return before.resolved
+      const resolved = resolveAs(type, supervisor, draft)
+      known.set(draft, { type, resolved })
+      return resolved
+    },
+    checkSupervisor({ name, type, options: given }) {
+      if (!types.includes(type)) {
+        const message = `there is no provider for supervisors of type "${type}"${suggestionFor(type, types) || knownOf(types)}`
+        return [{ code: 'unknown-supervisor-type', message, path: ['spec', 'type'] }]
+      }
+      const problems: FieldProblem[] = []
+      if (types.includes(name) && name !== type) {
+        const message = `a supervisor of type ${type} must not have the name of the type ${name}`
+        problems.push({ code: 'misleading-name', message, path: ['metadata', 'name'] })
+      }
+      problems.push(...native.check(type, 'optionsSchema', given, ['spec', type]))
+      return problems
+    },
+  }
+}
+
+function finish(draft: FacilityDraft, supervisor: string, config: unknown): Facility {
+  const { config: _, position, ...rest } = draft
+  const content = { ...rest, supervisor, ...(config !== undefined && { config }) }
+  return { ...content, position, digest: digestOf(content) }
+}
+
+function unknownSupervisor(name: string, known: readonly string[]): string {
+  const start = `there is no supervisor "${name}": it is neither declared by a manifest nor a provider's type`
+  return start + (suggestionFor(name, known) || knownOf(known))
+}
+
+function knownOf(names: readonly string[]): string {
+  return names.length === 0 || names.length > 20 ? '' : `; known are ${listOf([...new Set(names)].sort(), 'and')}`
+}

@@ -1,0 +1,192 @@
+import { facility as isFacilityManifest, supervisor as isSupervisorManifest } from '#schemas/compiled/validators.js'
+import type { Diagnostic } from '../core/step.ts'
+import { type DraftContext, draftFacility, type FacilityDraft } from './facility-draft.ts'
+import { suggestionFor } from './field-suggestion.ts'
+import type { SupervisorManifest } from './manifest-set.ts'
+import { diagnoseFile, diagnoseText, type FieldProblem } from './problem.ts'
+import { explainSchemaErrors, type SchemaError } from './schema-check.ts'
+import { describeValue, readSchema, type SchemaName } from './schema-node.ts'
+import { createSourceText, type SourceText } from './source-text.ts'
+import { parseYaml, type YamlDocument } from './yaml-document.ts'
+
+/** What one file declares. */
+export interface ParsedManifest {
+  readonly file: string
+  readonly facilities: readonly Declared<FacilityDraft>[]
+  readonly supervisors: readonly Declared<SupervisorManifest>[]
+  /** Names of facilities that it declares but that have problems of their own. */
+  readonly invalidNames: readonly string[]
+  /** Empty: the file is valid as far as it can be told from the file alone. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** Says where in the file a problem is that was found later. */
+  diagnose(declared: Declared<unknown>, problem: FieldProblem): Diagnostic
+}
+
+export interface Declared<T> {
+  readonly value: T
+  /** The index of its document among those of the file that hold anything. */
+  readonly document: number
+}
+
+/** As `DraftContext`, for all documents of a file. */
+export type FileContext = Omit<DraftContext, 'position'>
+
+/** Reads the documents of one file: `file` is the name that diagnostics give. Never throws. */
+export function parseManifest(file: string, content: Uint8Array, context: FileContext): ParsedManifest {
+  const decoded = decodeText(file, content)
+  if ('code' in decoded) return invalidManifest(decoded)
+  const source = createSourceText(decoded.text)
+  if (source.text.trim() === '') return invalidManifest(emptyFile(file))
+  const parsed = parseYaml(source.text)
+  const diagnostics = parsed.problems.map(problem => diagnoseText(file, source, problem))
+  const facilities: Declared<FacilityDraft>[] = []
+  const supervisors: Declared<SupervisorManifest>[] = []
+  const invalidNames: string[] = []
+
+  for (const [document, yaml] of parsed.documents.entries()) {
+    const problems: FieldProblem[] = []
+    const { value } = yaml
+    const kind = kindOf(value, problems)
+    if (kind === 'Facility' && check('facility', isFacilityManifest, value, problems)) {
+      const { offset } = yaml.locate(['metadata', 'name'])
+      const position = { file, ...source.positionAt(offset) }
+      const drafted = draftFacility(value, { ...context, position })
+      problems.push(...drafted.problems)
+      if (problems.length === 0) facilities.push({ value: drafted.draft, document })
+    }
+    if (kind === 'Supervisor' && check('supervisor', isSupervisorManifest, value, problems)) {
+      const { type, ...options } = value.spec
+      problems.push(...foreignOptions(type, options))
+      if (problems.length === 0) {
+        supervisors.push({ value: { name: value.metadata.name, type, options: options[type] ?? {} }, document })
+      }
+    }
+    if (problems.length > 0) invalidNames.push(...nameOf(value))
+    for (const problem of problems) diagnostics.push(diagnoseField(file, source, yaml, problem))
+  }
+
+  // Problems that show only beside other files are rare; keeping all documents for them would cost much memory.
+  let again: readonly YamlDocument[] | undefined
+  return {
+    file,
+    facilities,
+    supervisors,
+    invalidNames,
+    diagnostics,
+    diagnose(declared, problem) {
+      again ??= parseYaml(source.text).documents
+      const yaml = again[declared.document]
+      return yaml === undefined
+        ? diagnoseFile(file, problem.code, problem.message)
+        : diagnoseField(file, source, yaml, problem)
+    },
+  }
+}
+
+/** A file of which nothing can be used. */
+export function invalidManifest(diagnostic: Diagnostic): ParsedManifest {
+  return {
+    file: diagnostic.file,
+    facilities: [],
+    supervisors: [],
+    invalidNames: [],
+    diagnostics: [diagnostic],
+    diagnose: (_, problem) => diagnoseFile(diagnostic.file, problem.code, problem.message),
+  }
+}
+
+/** The text of a file; a byte order mark is dropped. */
+export function decodeText(file: string, content: Uint8Array): { readonly text: string } | Diagnostic {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) }
+  } catch {
+    const lenient = new TextDecoder('utf-8').decode(content)
+    const source = createSourceText(lenient)
+    const message = 'the file is not UTF-8 text'
+    return diagnoseText(file, source, { code: 'not-utf8', message, offset: lenient.indexOf('\ufffd') })
+  }
+}
+
+export function diagnoseField(file: string, source: SourceText, yaml: YamlDocument, problem: FieldProblem): Diagnostic {
+  const { offset, source: written } = yaml.locate(problem.path, problem.atKey)
+  const quoted = problem.message.endsWith(': put it in quotes') && written !== undefined ? `: "${written}"` : ''
+  return diagnoseText(file, source, { ...problem, message: problem.message + quoted, offset })
+}
+
+/** Nothing at all is what a file holds between being opened for writing and being written. */
+function emptyFile(file: string): Diagnostic {
+  return diagnoseFile(file, 'empty-file', 'the file is empty: remove it, or write a manifest (or a # comment) into it')
+}
+
+const documentKinds = ['Facility', 'Supervisor']
+
+function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
+  const hint = 'a file that is not a manifest may stay here if its name starts with _'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const message = `a manifest is a map of apiVersion, kind, metadata and spec, found ${describeValue(value)}; ${hint}`
+    problems.push({ code: 'wrong-type', message, path: [] })
+    return undefined
+  }
+  const kind: unknown = Reflect.get(value, 'kind')
+  const version: unknown = Reflect.get(value, 'apiVersion')
+  if (kind === undefined) {
+    const misspelt = Object.keys(value).find(key => key.toLowerCase() === 'kind')
+    const also = misspelt === undefined ? `; ${hint}` : `; did you mean "kind" by "${misspelt}"?`
+    problems.push({
+      code: 'unknown-kind',
+      message: `the document has no kind: expected Facility or Supervisor${also}`,
+      path: [],
+    })
+    return undefined
+  }
+  if (kind === 'HostConfiguration') {
+    const message = 'a HostConfiguration belongs in a file of its own outside the manifests, named by --config'
+    problems.push({ code: 'unknown-kind', message, path: ['kind'] })
+    return undefined
+  }
+  if (typeof kind !== 'string' || !documentKinds.includes(kind)) {
+    const meant = typeof kind === 'string' ? suggestionFor(kind, documentKinds) : ''
+    const message = `kind must be Facility or Supervisor, found ${describeValue(kind)}${meant === '' ? `; ${hint}` : meant}`
+    problems.push({ code: 'unknown-kind', message, path: ['kind'] })
+    return undefined
+  }
+  if (version !== undefined && version !== 'reeve/v1') {
+    const message = `apiVersion must be reeve/v1, found ${describeValue(version)}`
+    problems.push({ code: 'unknown-api-version', message, path: ['apiVersion'] })
+    return undefined
+  }
+  return kind
+}
+
+/** Runs a compiled validator, and says what it found. */
+export function check<T>(
+  schema: SchemaName,
+  validate: { (data: unknown): data is T; errors?: SchemaError[] | null },
+  value: unknown,
+  problems: FieldProblem[],
+): value is T {
+  if (validate(value)) return true
+  problems.push(...explainSchemaErrors(validate.errors ?? [], value, readSchema(schema)))
+  return false
+}
+
+/** A Supervisor has options under the key of its own type only. */
+function foreignOptions(type: string, options: object): FieldProblem[] {
+  return Object.keys(options)
+    .filter(key => key !== type)
+    .map(key => {
+      const meant = suggestionFor(key, [type]) || `: options of a supervisor of type ${type} stand under spec.${type}`
+      return {
+        code: 'unknown-field',
+        message: `unknown field "${key}" in spec${meant}`,
+        path: ['spec', key],
+        atKey: true,
+      }
+    })
+}
+
+function nameOf(value: unknown): string[] {
+  const metadata: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'metadata') : undefined
+  const name: unknown = typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'name') : undefined
+  return typeof name === 'string' ? [name] : []
+}

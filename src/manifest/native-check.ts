@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module'
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
+import { messageOf } from '../core/reeve-error.ts'
+import type { NativeSchemas } from './manifest-options.ts'
+import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
+import { explainSchemaErrors } from './schema-check.ts'
+
+/** Checks values by the schemas that providers bring. Ajv is loaded when the first is needed, and each compiled once. */
+export interface NativeCheck {
+  /** `path` is where the value stands; `which` schema of the type it has to fit. */
+  check(type: string, which: keyof NativeSchemas, value: unknown, path: FieldPath): FieldProblem[]
+}
+
+export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | undefined) | undefined): NativeCheck {
+  const validators = new WeakMap<object, ValidateFunction>()
+  let ajv: Ajv2020 | undefined
+
+  function compile(schema: object): ValidateFunction {
+    const known = validators.get(schema)
+    if (known !== undefined) return known
+    ajv ??= loadAjv()
+    const validate = ajv.compile(schema)
+    validators.set(schema, validate)
+    return validate
+  }
+
+  return {
+    check(type, which, value, path) {
+      const schemas = schemaOf?.(type)
+      if (schemas === undefined) return []
+      const schema = schemas[which]
+      if (schema === undefined) {
+        if (which === 'optionsSchema' && Object.keys(Object(value)).length === 0) return []
+        const message = `${formatPath(path)}: the provider ${type} takes ${words[which]}`
+        return [{ code: 'unsupported-config', message, path, atKey: true }]
+      }
+      try {
+        const validate = compile(schema)
+        if (validate(value)) return []
+        return explainSchemaErrors(validate.errors ?? [], value, schema, path)
+      } catch (error) {
+        const message = `${formatPath(path)} cannot be checked: the provider ${type} brings a schema that is not valid: ${messageOf(error)}`
+        return [{ code: 'provider-schema', message, path, atKey: true }]
+      }
+    },
+  }
+}
+
+const words: Readonly<Record<keyof NativeSchemas, string>> = {
+  configSchema: 'no native configuration',
+  optionsSchema: 'no options',
+}
+
+function loadAjv(): Ajv2020 {
+  const module: typeof import('ajv/dist/2020.js') = createRequire(import.meta.url)('ajv/dist/2020.js')
+  return new module.Ajv2020({
+    allErrors: true,
+    strict: false,
+    logger: false,
+    validateFormats: false,
+    addUsedSchema: false, // two providers may use one $id
+  })
+}

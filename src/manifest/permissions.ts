@@ -1,0 +1,107 @@
+import type { ManifestFiles, PathFacts } from './manifest-files.ts'
+
+/** A component of a path that others can change. */
+export interface InsecurePath {
+  readonly component: string
+  /** Who can change it, and what to do. */
+  readonly message: string
+}
+
+/** What is asked of the file system; `undefined` stands for what isn't there. */
+export interface PathLookup {
+  facts(path: string): Pick<PathFacts, 'kind' | 'mode' | 'uid'> | undefined
+  readLink(path: string): string | undefined
+}
+
+/** What has been found out about directories already, by resolved path. */
+export type CheckedPaths = Map<string, InsecurePath | undefined>
+
+const maximumLinks = 40
+
+/**
+ * Looks along an absolute path, through all its symlinks, for a component that somebody other than root or `userId`
+ * could change (S1). Undefined: there is none, as far as the path exists.
+ *
+ * A sticky directory (such as /tmp) is passed if what follows belongs to root or to us: others can't replace that.
+ */
+export function findInsecurePath(
+  path: string,
+  lookup: PathLookup,
+  userId: number,
+  checked: CheckedPaths = new Map(),
+): InsecurePath | undefined {
+  const rest = partsOf(path).reverse()
+  let resolved = ''
+  let links = 0
+  for (let part: string | undefined = ''; part !== undefined; part = rest.pop()) {
+    if (part === '..') {
+      resolved = resolved.replace(/\/[^/]*$/, '')
+      continue
+    }
+    const component = part === '' ? '/' : `${resolved}/${part}`
+    const isLast = rest.length === 0
+    const key = isLast ? component : `${component}/`
+    if (checked.has(key)) {
+      const known = checked.get(key)
+      if (known !== undefined) return known
+      if (part !== '') resolved = component
+      continue
+    }
+    const facts = lookup.facts(component)
+    if (facts === undefined) return undefined
+    const problem = findProblem(component, facts, userId, isLast)
+    const target = facts.kind === 'symlink' && problem === undefined ? lookup.readLink(component) : undefined
+    if (target === undefined) checked.set(key, problem)
+    if (problem !== undefined) return problem
+    if (target === undefined) {
+      if (part !== '') resolved = component
+      continue
+    }
+    links++
+    if (links > maximumLinks) return undefined
+    rest.push(...partsOf(target).reverse())
+    if (target.startsWith('/')) resolved = ''
+  }
+  return undefined
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter(part => part !== '' && part !== '.')
+}
+
+function findProblem(
+  component: string,
+  facts: Pick<PathFacts, 'kind' | 'mode' | 'uid'>,
+  userId: number,
+  isLast: boolean,
+): InsecurePath | undefined {
+  const mode = facts.mode.toString(8).padStart(4, '0')
+  const advice = '--insecure-permissions trusts it all the same'
+  if (facts.uid !== 0 && facts.uid !== userId) {
+    const owner = userId === 0 ? 'root' : `root or user ${userId}`
+    const message = `${component} belongs to user ${facts.uid} (mode ${mode}), who could change what is run as ${owner}: chown ${userId} ${component}; ${advice}`
+    return { component, message }
+  }
+  // The mode of a symlink means nothing.
+  if (facts.kind === 'symlink' || (facts.mode & 0o022) === 0) return undefined
+  const isSticky = facts.kind === 'directory' && (facts.mode & 0o1000) !== 0
+  if (isSticky && !isLast) return undefined
+  const who = (facts.mode & 0o002) !== 0 ? 'everybody' : 'its group'
+  const message = `${component} can be written by ${who} (owner ${facts.uid}, mode ${mode}): chmod go-w ${component}; ${advice}`
+  return { component, message }
+}
+
+export function lookupIn(files: Pick<ManifestFiles, 'facts' | 'readLink'>): PathLookup {
+  return {
+    facts: path => ifThere(() => files.facts(path)),
+    readLink: path => ifThere(() => files.readLink(path)),
+  }
+}
+
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,75 @@
+import type { Diagnostic } from '../core/step.ts'
+import type { SourceText } from './source-text.ts'
+
+/** Keys and indices that lead to a value in a document. */
+export type FieldPath = readonly (string | number)[]
+
+/** Something wrong with a value in a document. */
+export interface FieldProblem {
+  readonly code: string
+  readonly message: string
+  readonly path: FieldPath
+  /** Point at the key rather than at its value. */
+  readonly atKey?: boolean
+  readonly severity?: Diagnostic['severity']
+}
+
+/** Something wrong at an offset in a text. */
+export interface TextProblem {
+  readonly code: string
+  readonly message: string
+  readonly offset: number
+  readonly severity?: Diagnostic['severity']
+}
+
+/** `spec.files[0].path`; the empty path is `the document`. */
+export function formatPath(path: FieldPath): string {
+  let text = ''
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`
+    else text += text === '' ? printable(part) : `.${printable(part)}`
+  }
+  return text === '' ? 'the document' : text
+}
+
+export function diagnoseText(file: string, source: SourceText, problem: TextProblem): Diagnostic {
+  const { line, column } = source.positionAt(problem.offset)
+  return {
+    file,
+    line,
+    column,
+    severity: problem.severity ?? 'error',
+    code: problem.code,
+    message: printable(problem.message),
+    excerpt: source.excerpt(line, column),
+  }
+}
+
+/** A problem of a file or directory as a whole. */
+export function diagnoseFile(file: string, code: string, message: string): Diagnostic {
+  return { file, line: 0, column: 0, severity: 'error', code, message: printable(message) }
+}
+
+export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.toSorted(
+    (a, b) =>
+      compareText(a.file, b.file) ||
+      a.line - b.line ||
+      a.column - b.column ||
+      compareText(a.code, b.code) ||
+      compareText(a.message, b.message),
+  )
+}
+
+/** By code units: the same on every machine. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** Manifests are not to be trusted with the terminal: control characters and the like become visible. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, character =>
+    character === '\t' ? ' ' : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -1,0 +1,232 @@
+import { listOf, suggest } from './field-suggestion.ts'
+import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
+import { describeValue, expectation, pointerParts, type SchemaNode, schemaAt } from './schema-node.ts'
+
+/** An error as ajv gives it. */
+export interface SchemaError {
+  readonly instancePath: string
+  readonly schemaPath: string
+  readonly keyword: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly message?: string
+}
+
+interface Placed extends SchemaError {
+  readonly path: FieldPath
+  readonly value: unknown
+}
+
+/** As many as anyone reads. */
+const maximumProblems = 100
+
+/**
+ * Says what a validator found in words of the manifest: one problem per mistake, without those that only follow from
+ * another. `prefix` is where in the document the validated value stands.
+ */
+export function explainSchemaErrors(
+  errors: readonly SchemaError[],
+  value: unknown,
+  schema: SchemaNode,
+  prefix: FieldPath = [],
+): FieldProblem[] {
+  const placed = errors.map(error => place(error, value))
+  const problems: FieldProblem[] = []
+  const said = new Set<string>()
+  for (const error of withoutConsequences(placed, schema)) {
+    const problem = explain(error, schema, prefix)
+    const key = JSON.stringify([problem.path, problem.code, problem.atKey === true ? problem.message : ''])
+    if (said.has(key)) continue
+    said.add(key)
+    problems.push({ ...problem, path: [...prefix, ...problem.path] })
+    if (problems.length === maximumProblems) break
+  }
+  return problems
+}
+
+function place(error: SchemaError, root: unknown): Placed {
+  const path: (string | number)[] = []
+  let value = root
+  for (const part of pointerParts(error.instancePath)) {
+    path.push(Array.isArray(value) ? Number(part) : part)
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, part) : undefined
+  }
+  return { ...error, path, value }
+}
+
+/** Drops what a reader would not call a mistake of its own. */
+function withoutConsequences(errors: readonly Placed[], schema: SchemaNode): Placed[] {
+  const unions = errors.filter(error => error.keyword === 'anyOf' || error.keyword === 'oneOf')
+  const dropped = new Set<Placed>()
+  for (const union of unions) {
+    const inside = errors.filter(error => error.schemaPath.startsWith(`${union.schemaPath}/`))
+    const isChoiceOfKeys = choiceOfKeys(union, schema).length > 0
+    for (const error of isChoiceOfKeys ? inside : branchesNotMeant(union, inside)) dropped.add(error)
+  }
+  const misspelt = meantByUnknownFields(errors, schema)
+  return errors.filter(error => {
+    if (dropped.has(error)) return false
+    // The name is explained by the error of `propertyNames`.
+    if (error.schemaPath.includes('/propertyNames/')) return false
+    const wanted = missingFields(error, schema)
+    return !wanted.some(field => misspelt.has(`${error.instancePath}\n${field}`))
+  })
+}
+
+/** Of a union, either the union itself remains or the errors of the one branch that fits but for details. */
+function branchesNotMeant(union: Placed, inside: readonly Placed[]): Placed[] {
+  const branches = new Map<string, Placed[]>()
+  for (const error of inside) {
+    const branch = error.schemaPath.slice(union.schemaPath.length + 1).split('/', 1)[0] ?? ''
+    branches.set(branch, [...(branches.get(branch) ?? []), error])
+  }
+  const misfits = ['type', 'const', 'enum']
+  const fitting = [...branches.values()].filter(
+    branch => !branch.some(error => error.instancePath === union.instancePath && misfits.includes(error.keyword)),
+  )
+  const [meant] = fitting
+  if (meant === undefined || fitting.length > 1) return [...inside]
+  return [union, ...inside.filter(error => !meant.includes(error))]
+}
+
+function missingFields(error: Placed, schema: SchemaNode): string[] {
+  if (error.keyword === 'required') return [String(error.params.missingProperty)]
+  return error.keyword === 'oneOf' ? choiceOfKeys(error, schema) : []
+}
+
+/** `path\nfield` for each field that some unknown field is likely a misspelling of. */
+function meantByUnknownFields(errors: readonly Placed[], schema: SchemaNode): Set<string> {
+  const meant = new Set<string>()
+  for (const error of errors) {
+    if (error.keyword !== 'additionalProperties') continue
+    const suggestion = suggest(String(error.params.additionalProperty), knownFields(error, schema))
+    if (suggestion !== undefined) meant.add(`${error.instancePath}\n${suggestion}`)
+  }
+  return meant
+}
+
+/** The schema that holds the keyword that failed. */
+function parentOf(error: SchemaError, schema: SchemaNode): SchemaNode {
+  const parent = schemaAt(schema, error.schemaPath.replace(/\/[^/]*$/, ''))
+  return typeof parent === 'object' && parent !== null ? parent : {}
+}
+
+function knownFields(error: SchemaError, schema: SchemaNode): string[] {
+  return Object.keys(parentOf(error, schema).properties ?? {})
+}
+
+/** The keys of "exactly one of these", if that is what this oneOf says. */
+function choiceOfKeys(error: SchemaError, schema: SchemaNode): string[] {
+  return (parentOf(error, schema).oneOf ?? []).flatMap(branch => branch.required ?? [])
+}
+
+function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldProblem {
+  const { path, value, params } = error
+  const parent = parentOf(error, schema)
+  const name = formatPath([...prefix, ...path])
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const field = String(params.additionalProperty)
+      return {
+        code: 'unknown-field',
+        message: unknownField(field, name, parent, schema),
+        path: [...path, field],
+        atKey: true,
+      }
+    }
+    case 'required':
+      return { code: 'missing-field', message: missingField(String(params.missingProperty), name, parent), path }
+    case 'propertyNames': {
+      const field = String(params.propertyName)
+      const wanted = expectation(parent.propertyNames ?? {})
+      return {
+        code: 'invalid-name',
+        message: `"${field}" in ${name} is not ${wanted}`,
+        path: [...path, field],
+        atKey: true,
+      }
+    }
+    case 'type':
+      return { code: 'wrong-type', message: wrongType(name, value, parent), path }
+    case 'oneOf':
+    case 'anyOf': {
+      const keys = choiceOfKeys(error, schema)
+      if (keys.length > 0) return { code: 'one-of', message: oneOfKeys(name, keys, value), path }
+      return { code: 'wrong-type', message: wrongType(name, value, parent), path }
+    }
+    case 'enum':
+    case 'const':
+    case 'pattern':
+      return { code: 'invalid-value', message: wrongValue(name, value, parent), path }
+    case 'minItems':
+      return { code: 'invalid-value', message: `${name} must not be an empty list`, path }
+    case 'uniqueItems':
+      return { code: 'invalid-value', message: repeatedItem(name, value, params), path: [...path, Number(params.i)] }
+    case 'maxProperties':
+      return { code: 'invalid-value', message: `${name} has more than ${params.limit} fields`, path }
+    case 'minimum':
+    case 'maximum': {
+      const side = error.keyword === 'minimum' ? 'at least' : 'at most'
+      return { code: 'invalid-value', message: `${name} must be ${side} ${params.limit}, found ${value}`, path }
+    }
+    case 'maxLength':
+    case 'maxItems':
+      return { code: 'invalid-value', message: `${name} is longer than ${params.limit}`, path }
+    default:
+      return { code: 'invalid-value', message: `${name} ${error.message ?? 'is not valid'}`, path }
+  }
+}
+
+function unknownField(field: string, name: string, parent: SchemaNode, schema: SchemaNode): string {
+  const known = Object.keys(parent.properties ?? {})
+  const start = `unknown field "${field}" in ${name}`
+  const suggestion = suggest(field, known)
+  if (suggestion !== undefined) return `${start}; did you mean "${suggestion}"?`
+  const elsewhere = findField(field, schema)
+  if (elsewhere !== undefined) return `${start}; "${field}" belongs in ${elsewhere}`
+  return known.length === 0 || known.length > 20 ? start : `${start}; known are ${listOf(known, 'and')}`
+}
+
+/** Where else the schema has a field of this name: people forget a level. Undefined if that is nowhere, or in many places. */
+function findField(field: string, schema: SchemaNode): string | undefined {
+  const found: string[] = []
+  const visit = (node: SchemaNode, path: string): void => {
+    for (const [key, child] of Object.entries(node.properties ?? {})) {
+      if (key === field) found.push(path === '' ? 'the document' : path)
+      visit(child, path === '' ? key : `${path}.${key}`)
+    }
+  }
+  visit(schema, '')
+  const [shallowest] = found.toSorted((a, b) => a.split('.').length - b.split('.').length)
+  return shallowest
+}
+
+function missingField(field: string, name: string, parent: SchemaNode): string {
+  const [sentence] = (parent.properties?.[field]?.description ?? '').split(/(?<=\.)\s/, 1)
+  return `${name} needs the field "${field}"${sentence ? `: ${sentence}` : ''}`
+}
+
+function wrongType(name: string, value: unknown, wanted: SchemaNode): string {
+  const start = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
+  const isText = wanted.type === 'string' || (wanted.anyOf ?? []).some(branch => branch.type === 'string')
+  if (isText && (typeof value === 'number' || typeof value === 'boolean')) return `${start}: put it in quotes`
+  if (wanted.type === 'array' && typeof value === 'string') return `${start}: write a list, as in [a, b]`
+  return start
+}
+
+function wrongValue(name: string, value: unknown, wanted: SchemaNode): string {
+  const start = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
+  if (typeof value !== 'string' || wanted.enum === undefined) return start
+  const suggestion = suggest(value, wanted.enum.map(String))
+  return suggestion === undefined ? start : `${start}; did you mean "${suggestion}"?`
+}
+
+function oneOfKeys(name: string, keys: readonly string[], value: unknown): string {
+  const found = typeof value === 'object' && value !== null ? keys.filter(key => Reflect.has(value, key)) : []
+  const given = found.length === 0 ? 'found none' : `found ${listOf(found, 'and')}`
+  return `${name} needs exactly one of ${listOf(keys, 'and')}, ${given}`
+}
+
+function repeatedItem(name: string, value: unknown, params: Readonly<Record<string, unknown>>): string {
+  const item: unknown = Array.isArray(value) ? value[Number(params.i)] : undefined
+  return `${name} lists ${describeValue(item)} twice`
+}
