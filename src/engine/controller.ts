@@ -3,13 +3,13 @@ import { messageOf } from '../core/reeve-error.ts'
 import { acquireLock } from '../host/lock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
-import { createServiceManager } from '../server/service-manager.ts'
+import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
-import { watchManifests } from './manifest-watch.ts'
-import { createReconciliation, type PassResult } from './reconciliation.ts'
+import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
+import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, lockDirectory, type Session } from './session.ts'
-import { createSupervisorWatch } from './supervisor-watch.ts'
-import { createWakeUp, type Due } from './wake-up.ts'
+import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
+import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
 
 export interface ControllerOptions {
   /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
@@ -28,39 +28,56 @@ const LONGEST_END = 4_000
  * port can't be had; once it runs, no failure ends it.
  */
 export async function runController(session: Session, options: ControllerOptions): Promise<void> {
-  const { configuration, clock, readHost } = session
+  const { configuration, clock } = session
   const { log, signal } = options
   using _lock = await acquireLock(lockDirectory(configuration), 'reeve run', session.openWriteHost(), clock)
-  const metrics = await loadMetrics(session)
+  const closing: (() => unknown)[] = []
+  try {
+    const controller = await openController(session, options, closing)
+    log.info({ manifests: session.directory, pid: process.pid, resync: configuration.resync }, 'reconciling')
+    await loop(controller, session, signal)
+    await controller.manager.tellStopping()
+  } finally {
+    const ended = Promise.all(closing.map(close => close()))
+    await Promise.race([ended, clock.sleep(LONGEST_END)])
+  }
+  log.info({}, 'the controller has ended; the services go on')
+}
+
+interface Controller {
+  readonly reconciliation: Reconciliation
+  readonly wake: WakeUp
+  readonly metrics: Metrics | undefined
+  readonly manager: ServiceManager
+  readonly manifests: ManifestWatch
+  readonly supervisors: SupervisorWatch
+  readonly log: Log
+  lastActivity: number
+  isReady: boolean
+}
+
+async function openController(
+  session: Session,
+  { log, listener, allowRemovals = 0 }: ControllerOptions,
+  closing: (() => unknown)[],
+): Promise<Controller> {
+  const { configuration, clock, readHost } = session
+  const { listen, resync } = configuration
+  const metrics = listen ? await (await import('../server/metrics.ts')).createMetrics() : undefined
   const wake = createWakeUp(clock)
   const reconciliation = createReconciliation(session, {
     wake,
-    allowRemovals: options.allowRemovals ?? 0,
+    allowRemovals,
     drifted: () => metrics?.recordDriftCorrected(1),
     listener(event) {
       logEvent(event, log)
       metrics?.listener(event)
-      options.listener?.(event)
+      listener?.(event)
     },
   })
-  let lastActivity = clock.now()
-  let isReady = false
+  closing.push(() => reconciliation.end())
   const control = await serveControl(reconciliation.control, controlSocketPath(configuration))
-  const closing: (() => void | Promise<void>)[] = [() => control.close()]
-  if (metrics && configuration.listen) {
-    const { serveMetrics } = await import('../server/metrics-server.ts')
-    const { listen, resync } = configuration
-    const server = await serveMetrics({
-      listen,
-      metrics,
-      resync,
-      now: () => clock.now(),
-      lastActivity: () => lastActivity,
-      isReady: () => isReady,
-    })
-    closing.push(() => server.close())
-    log.info({ host: listen.host, port: server.port }, 'answering /healthz, /readyz and /metrics')
-  }
+  closing.push(() => control.close())
   const manager = createServiceManager({
     environment: process.env,
     host: session.openWriteHost(),
@@ -68,8 +85,6 @@ export async function runController(session: Session, options: ControllerOptions
     warn: message => log.warn({}, message),
     pid: process.pid,
   })
-  const watchdog = manager.startWatchdog(() => clock.now() - lastActivity < configuration.resync * 3)
-  closing.push(() => watchdog[Symbol.dispose]())
   const manifests = await watchManifests(session.directory, { host: readHost, clock, log }, () => wake.manifests())
   closing.push(() => manifests.close())
   const supervisors = createSupervisorWatch((supervisor, service) => {
@@ -78,54 +93,81 @@ export async function runController(session: Session, options: ControllerOptions
     else wake.facility(facility)
   })
   closing.push(() => supervisors[Symbol.dispose]())
-
-  async function passOnce(due: Due): Promise<void> {
-    const began = clock.now()
-    lastActivity = began
-    try {
-      const result = await reconciliation.pass(due)
-      manifests.follow()
-      supervisors.follow(reconciliation.instances())
-      const { facilities } = reconciliation.status()
-      metrics?.setFacilities(facilities)
-      metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
-      metrics?.recordPass('done', clock.now() - began, clock.now())
-      if (!isReady && result.full) {
-        isReady = true
-        await manager.tellReady(describe(result))
-      }
-    } catch (error) {
-      metrics?.recordPass('failed', clock.now() - began, clock.now())
-      log.error(
-        { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-        'the pass failed; it will be made again',
-      )
-    }
-    lastActivity = clock.now()
+  const controller: Controller = {
+    reconciliation,
+    wake,
+    metrics,
+    manager,
+    manifests,
+    supervisors,
+    log,
+    lastActivity: clock.now(),
+    isReady: false,
   }
+  const watchdog = manager.startWatchdog(() => clock.now() - controller.lastActivity < resync * 3)
+  closing.push(() => watchdog[Symbol.dispose]())
+  if (metrics && listen) {
+    const { serveMetrics } = await import('../server/metrics-server.ts')
+    const server = await serveMetrics({
+      listen,
+      metrics,
+      resync,
+      now: () => clock.now(),
+      lastActivity: () => controller.lastActivity,
+      isReady: () => controller.isReady,
+    })
+    closing.push(() => server.close())
+    log.info({ host: listen.host, port: server.port }, 'answering /healthz, /readyz and /metrics')
+  }
+  return controller
+}
 
-  log.info({ manifests: session.directory, pid: process.pid, resync: configuration.resync }, 'reconciling')
-  wake.manifests()
+async function loop(controller: Controller, session: Session, signal: AbortSignal): Promise<void> {
+  const { clock, configuration } = session
+  controller.wake.manifests()
   let resync: Disposable | undefined
   while (!signal.aborted) {
     // The guarantee behind all hints: at the latest after this, everything is read and looked at again.
     resync ??= clock.after(configuration.resync, () => {
       resync = undefined
-      wake.manifests()
+      controller.wake.manifests()
     })
-    const due = await wake.next(signal).catch(() => undefined)
-    if (due) await passOnce(due)
+    const due = await nextDue(controller.wake, signal)
+    if (due) await makePass(controller, session, due)
   }
   resync?.[Symbol.dispose]()
-  await manager.tellStopping()
-  await Promise.race([Promise.all([reconciliation.end(), ...closing.map(close => close())]), clock.sleep(LONGEST_END)])
-  log.info({}, 'the controller has ended; the services go on')
 }
 
-async function loadMetrics(session: Session): Promise<Metrics | undefined> {
-  if (!session.configuration.listen) return undefined
-  const { createMetrics } = await import('../server/metrics.ts')
-  return createMetrics()
+async function nextDue(wake: WakeUp, signal: AbortSignal): Promise<Due | undefined> {
+  try {
+    return await wake.next(signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  }
+}
+
+async function makePass(controller: Controller, { clock }: Session, due: Due): Promise<void> {
+  const { reconciliation, metrics, log } = controller
+  const began = clock.now()
+  controller.lastActivity = began
+  try {
+    const result = await reconciliation.pass(due)
+    controller.manifests.follow()
+    controller.supervisors.follow(reconciliation.instances())
+    metrics?.setFacilities(reconciliation.status().facilities)
+    metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
+    metrics?.recordPass('done', clock.now() - began, clock.now())
+    if (!controller.isReady && result.full) {
+      controller.isReady = true
+      await controller.manager.tellReady(describe(result))
+    }
+  } catch (error) {
+    metrics?.recordPass('failed', clock.now() - began, clock.now())
+    const stack = error instanceof Error ? error.stack : undefined
+    log.error({ error: messageOf(error), stack }, 'the pass failed; it will be made again at the next resync or event')
+  }
+  controller.lastActivity = clock.now()
 }
 
 function describe({ plan }: PassResult): string {
