@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
 import { acquireLock } from '../host/lock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
@@ -38,10 +39,20 @@ export async function runController(session: Session, options: ControllerOptions
     await loop(controller, session, signal)
     await controller.manager.tellStopping()
   } finally {
-    const ended = Promise.all(closing.map(close => close()))
-    await Promise.race([ended, clock.sleep(LONGEST_END)])
+    await closeAll(closing, clock)
   }
   log.info({}, 'the controller has ended; the services go on')
+}
+
+/** All side by side, and not for ever: what doesn't end in time is left behind with the process. */
+function closeAll(closing: readonly (() => unknown)[], clock: Clock): Promise<void> {
+  return new Promise(resolve => {
+    const limit = clock.after(LONGEST_END, resolve)
+    void Promise.allSettled(closing.map(async close => close())).then(() => {
+      limit[Symbol.dispose]()
+      resolve()
+    })
+  })
 }
 
 interface Controller {
