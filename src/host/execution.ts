@@ -56,10 +56,10 @@ export function createStartFailure(
   cause: unknown,
 ): ReeveError {
   const task = `run ${describe(command)}`
-  if (errnoOf(cause) !== 'ENOENT') return createFailure(task, cause)
   if (directory !== undefined && !existsSync(directory)) {
     return new ReeveError('failed', `cannot ${task}: there is no working directory ${directory}; create it`, { cause })
   }
+  if (errnoOf(cause) !== 'ENOENT') return createFailure(task, cause)
   const missing = `there is no program ${command[0]}, or what its first line asks for; install it, or correct the path`
   return new ReeveError('unavailable', `cannot ${task}: ${missing}`, { cause })
 }

@@ -52,20 +52,23 @@ export function watchDirectory(
 
   function notice(name: string | undefined): void {
     if (disposed) return
-    // Of a directory that is itself deleted or moved, the kernel tells its own name.
-    if (watched !== directory || name === undefined || name === basename(directory)) check()
-    if (watched === directory) hint(name)
+    // Of a directory that is itself deleted, moved or changed, the kernel tells its own name. What was made in its place
+    // may have got the same inode.
+    if (watched !== directory) check()
+    else if (name === undefined || name === basename(directory)) follow()
+    else hint(name)
   }
 
-  /** Binds the watch anew if the path leads elsewhere than it did, and says so. */
+  /** Binds the watch to what the path leads to now. What happened meanwhile is unknown. */
+  function follow(): void {
+    identity = identityOf(directory)
+    arm()
+    hint()
+  }
+
   function check(): void {
-    const current = identityOf(directory)
-    const moved = current !== identity
-    if (moved || (current === undefined && watcher !== undefined && watched !== findExisting(directory))) arm()
-    if (moved) {
-      identity = current
-      hint()
-    }
+    if (identityOf(directory) !== identity) follow()
+    else if (watcher !== undefined && watched !== findExisting(directory)) arm()
   }
 
   function tick(): void {
@@ -93,11 +96,11 @@ function findExisting(path: string): string {
   return findExisting(dirname(path))
 }
 
-/** Device and inode of what the path leads to, if that is a directory. */
+/** Of what the path leads to, if that is a directory; the time of birth, since inodes are used again. */
 function identityOf(directory: string): string | undefined {
   try {
     const facts = statSync(directory, { throwIfNoEntry: false })
-    return facts?.isDirectory() ? `${facts.dev}:${facts.ino}` : undefined
+    return facts?.isDirectory() ? `${facts.dev}:${facts.ino}:${facts.birthtimeMs}` : undefined
   } catch {
     return undefined
   }
