@@ -109,8 +109,10 @@ export function decodeText(file: string, content: Uint8Array): { readonly text: 
 
 export function diagnoseField(file: string, source: SourceText, yaml: YamlDocument, problem: FieldProblem): Diagnostic {
   const { offset, source: written } = yaml.locate(problem.path, problem.atKey)
-  const quoted = problem.message.endsWith(': put it in quotes') && written !== undefined ? `: "${written}"` : ''
-  return diagnoseText(file, source, { ...problem, message: problem.message + quoted, offset })
+  const { ifQuoted } = problem
+  const isText = written !== undefined && ifQuoted !== undefined && new RegExp(ifQuoted).test(written)
+  const hint = isText ? `: put it in quotes, "${written}"` : ''
+  return diagnoseText(file, source, { ...problem, message: problem.message + hint, offset })
 }
 
 /** Nothing at all is what a file holds between being opened for writing and being written. */

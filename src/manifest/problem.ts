@@ -11,6 +11,8 @@ export interface FieldProblem {
   readonly path: FieldPath
   /** Point at the key rather than at its value. */
   readonly atKey?: boolean
+  /** The value would do as text, if what is written matches this regular expression. */
+  readonly ifQuoted?: string
   readonly severity?: Diagnostic['severity']
 }
 

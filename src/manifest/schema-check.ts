@@ -146,12 +146,12 @@ function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldPro
       }
     }
     case 'type':
-      return { code: 'wrong-type', message: wrongType(name, value, parent), path }
+      return wrongType(name, value, parent, path)
     case 'oneOf':
     case 'anyOf': {
       const keys = choiceOfKeys(error, schema)
       if (keys.length > 0) return { code: 'one-of', message: oneOfKeys(name, keys, value), path }
-      return { code: 'wrong-type', message: wrongType(name, value, parent), path }
+      return wrongType(name, value, parent, path)
     }
     case 'enum':
     case 'const':
@@ -205,12 +205,14 @@ function missingField(field: string, name: string, parent: SchemaNode): string {
   return `${name} needs the field "${field}"${sentence ? `: ${sentence}` : ''}`
 }
 
-function wrongType(name: string, value: unknown, wanted: SchemaNode): string {
-  const start = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
-  const isText = wanted.type === 'string' || (wanted.anyOf ?? []).some(branch => branch.type === 'string')
-  if (isText && (typeof value === 'number' || typeof value === 'boolean')) return `${start}: put it in quotes`
-  if (wanted.type === 'array' && typeof value === 'string') return `${start}: write a list, as in [a, b]`
-  return start
+function wrongType(name: string, value: unknown, wanted: SchemaNode, path: FieldPath): FieldProblem {
+  const message = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
+  const text = [wanted, ...(wanted.anyOf ?? [])].find(branch => branch.type === 'string')
+  if (text !== undefined && (typeof value === 'number' || typeof value === 'boolean')) {
+    return { code: 'wrong-type', message, path, ifQuoted: text.pattern ?? '' }
+  }
+  const hint = wanted.type === 'array' && typeof value === 'string' ? ': write a list, as in [a, b]' : ''
+  return { code: 'wrong-type', message: message + hint, path }
 }
 
 function wrongValue(name: string, value: unknown, wanted: SchemaNode): string {

@@ -10,6 +10,7 @@ export interface SchemaNode {
   readonly propertyNames?: SchemaNode
   readonly items?: SchemaNode
   readonly required?: readonly string[]
+  readonly pattern?: string
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly default?: unknown

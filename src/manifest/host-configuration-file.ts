@@ -1,0 +1,175 @@
+import { dirname, join, resolve } from 'node:path'
+import type { HostConfigurationFile } from '#schemas/compiled/types.js'
+import { hostConfiguration as isHostConfigurationFile } from '#schemas/compiled/validators.js'
+import type { HostConfiguration, Policy } from '../core/host-configuration.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import type { Diagnostic } from '../core/step.ts'
+import { formatDiagnostics } from './diagnostic-text.ts'
+import { check, decodeText, diagnoseField } from './manifest-file.ts'
+import { localFiles, type ManifestFiles } from './manifest-files.ts'
+import { hasCode } from './manifest-snapshot.ts'
+import { findInsecurePath, lookupIn } from './permissions.ts'
+import { diagnoseFile, diagnoseText, type FieldProblem, sortDiagnostics } from './problem.ts'
+import { longestDuration, parseDuration } from './quantity.ts'
+import { describeValue } from './schema-node.ts'
+import { createSourceText } from './source-text.ts'
+import { parseYaml } from './yaml-document.ts'
+
+export interface HostConfigurationOptions {
+  /** `--config`; must exist. Absent: /etc/reeve/reeve.yaml for root, else $XDG_CONFIG_HOME/reeve/reeve.yaml, if there is one. */
+  readonly file?: string | undefined
+  /** HOME, XDG_CONFIG_HOME and XDG_STATE_HOME are used. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The effective user id. */
+  readonly userId: number
+  /** `--state-dir`: wins over the file. */
+  readonly stateDir?: string | undefined
+  /** Default false. */
+  readonly insecurePermissions?: boolean | undefined
+  /** Default: the local file system. */
+  readonly files?: ManifestFiles | undefined
+}
+
+const maximumSize = 1024 * 1024
+
+/**
+ * The host's configuration, defaults filled in. Throws ReeveError `not-found` for a named file that isn't there,
+ * `invalid` with all diagnostics in its message, and `insecure` as root for a file that others can write.
+ */
+export function loadHostConfiguration(options: HostConfigurationOptions): HostConfiguration {
+  const file = options.file ?? defaultFile(options)
+  const files = options.files ?? localFiles
+  const content = readIfThere(file, files, options)
+  const parsed: Partial<HostConfigurationFile> = content === undefined ? {} : parse(file, content)
+  return complete(parsed, file, options)
+}
+
+function defaultFile({ env, userId }: HostConfigurationOptions): string {
+  return userId === 0 ? '/etc/reeve/reeve.yaml' : join(xdgHome(env, 'XDG_CONFIG_HOME', '.config'), 'reeve/reeve.yaml')
+}
+
+function defaultStateDirectory({ env, userId }: HostConfigurationOptions): string {
+  return userId === 0 ? '/var/lib/reeve' : join(xdgHome(env, 'XDG_STATE_HOME', '.local/state'), 'reeve')
+}
+
+/** The XDG rules: a relative path in the variable is to be ignored. */
+function xdgHome(env: HostConfigurationOptions['env'], variable: string, fallback: string): string {
+  const home = env[variable]
+  return home?.startsWith('/') ? home : join(env.HOME ?? '/', fallback)
+}
+
+function readIfThere(file: string, files: ManifestFiles, options: HostConfigurationOptions): Uint8Array | undefined {
+  let realPath: string
+  try {
+    realPath = files.realPath(file)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw new ReeveError('invalid', `${file} cannot be read: ${messageOf(error)}`)
+    if (options.file === undefined) return undefined
+    throw new ReeveError('not-found', `there is no file ${file}: --config names the host configuration`)
+  }
+  if (options.userId === 0 && options.insecurePermissions !== true) {
+    const insecure = findInsecurePath(resolve(file), lookupIn(files), options.userId)
+    if (insecure !== undefined)
+      throw new ReeveError('insecure', `the host configuration is not safe: ${insecure.message}`)
+  }
+  let content: Uint8Array | undefined
+  try {
+    content = files.readFile(realPath, maximumSize).content
+  } catch (error) {
+    throw new ReeveError('invalid', `${file} cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+  if (content === undefined) throw new ReeveError('invalid', `${file} is larger than 1 MiB`)
+  return content
+}
+
+function parse(file: string, content: Uint8Array): HostConfigurationFile {
+  const decoded = decodeText(file, content)
+  if ('code' in decoded) throw invalid([decoded])
+  const source = createSourceText(decoded.text)
+  const { documents, problems } = parseYaml(decoded.text)
+  if (problems.length > 0) throw invalid(problems.map(problem => diagnoseText(file, source, problem)))
+  const [document, second] = documents
+  if (document === undefined || second !== undefined) {
+    const message = 'expected one document of apiVersion: reeve/v1 and kind: HostConfiguration'
+    throw invalid([diagnoseFile(file, 'unknown-kind', message)])
+  }
+  const { value } = document
+  const found: FieldProblem[] = []
+  if (checkMap(value, found) && check('host-configuration', isHostConfigurationFile, value, found)) {
+    found.push(...checkValues(value))
+    if (found.length === 0) return value
+  }
+  throw invalid(found.map(problem => diagnoseField(file, source, document, problem)))
+}
+
+function checkMap(value: unknown, problems: FieldProblem[]): boolean {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return true
+  problems.push({ code: 'wrong-type', message: `expected a map of settings, found ${describeValue(value)}`, path: [] })
+  return false
+}
+
+function checkValues(value: HostConfigurationFile): FieldProblem[] {
+  const problems: FieldProblem[] = []
+  const resync = parseDuration(value.resync ?? '30s')
+  if (resync < 1000 || resync > longestDuration) {
+    const message = `resync must be at least 1s and at most ${longestDuration / 3_600_000}h, found ${value.resync}`
+    problems.push({ code: 'invalid-value', message, path: ['resync'] })
+  }
+  if (value.listen !== undefined && parseAddress(value.listen).port > 65535) {
+    problems.push({ code: 'invalid-value', message: 'listen must name a port up to 65535', path: ['listen'] })
+  }
+  return problems
+}
+
+function complete(
+  parsed: Partial<HostConfigurationFile>,
+  file: string,
+  options: HostConfigurationOptions,
+): HostConfiguration {
+  const base = dirname(resolve(file))
+  const given = options.stateDir === undefined ? undefined : resolve(options.stateDir)
+  const stateDirectory = given ?? resolve(base, parsed.stateDirectory ?? defaultStateDirectory(options))
+  const runtimeDirectory =
+    parsed.runtimeDirectory === undefined || given !== undefined
+      ? stateDirectory
+      : resolve(base, parsed.runtimeDirectory)
+  return {
+    ...(parsed.manifests !== undefined && { manifests: resolve(base, parsed.manifests) }),
+    stateDirectory,
+    runtimeDirectory,
+    resync: parseDuration(parsed.resync ?? '30s'),
+    concurrency: parsed.concurrency ?? 64,
+    defaultSupervisor: parsed.defaultSupervisor ?? 'process',
+    removalLimit: { count: parsed.removalLimit?.count ?? 2, fraction: parsed.removalLimit?.fraction ?? 0.5 },
+    policy: completePolicy(parsed.policy ?? {}),
+    providers: (parsed.providers ?? []).map(name => (/^\.{0,2}\//.test(name) ? resolve(base, name) : name)),
+    ...(parsed.listen !== undefined && { listen: parseAddress(parsed.listen) }),
+    owner: parsed.owner ?? 'default',
+  }
+}
+
+function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): Policy {
+  const { supervisors, users, commands, files, config } = policy
+  return {
+    ...(supervisors !== undefined && { supervisors }),
+    ...(users !== undefined && { users }),
+    ...(commands !== undefined && { commands }),
+    ...(files !== undefined && { files }),
+    ...(config !== undefined && { config }),
+  }
+}
+
+/** `HOST:PORT`, `[ADDRESS]:PORT`, `:PORT` or `PORT`, as the schema has checked it. Without a host: loopback (S5). */
+function parseAddress(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':')
+  const host = at === -1 ? '' : text.slice(0, at).replace(/^\[(.*)\]$/, '$1')
+  return { host: host === '' ? '127.0.0.1' : host, port: Number(text.slice(at + 1)) }
+}
+
+function invalid(diagnostics: readonly Diagnostic[]): ReeveError {
+  const [first] = diagnostics
+  const message = `the host configuration is not valid\n${formatDiagnostics(sortDiagnostics(diagnostics))}`
+  if (first === undefined || first.line === 0) return new ReeveError('invalid', message)
+  const { file, line, column } = first
+  return new ReeveError('invalid', message, { position: { file, line, column } })
+}
