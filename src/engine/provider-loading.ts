@@ -1,17 +1,25 @@
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtinProviders } from '../../providers/registry.ts'
-import type { Provider } from '../core/provider.ts'
+import type { Provider, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { findInsecurePath } from '../manifest/permissions.ts'
 
 /**
  * Our own providers and those that the host configuration names, by type. An outside provider is a module whose
- * default export is a Provider, or a function that gives one. It can't take the type of one of ours.
+ * default export is a Provider, or a function that gives one. It can't take the type of one of ours. With
+ * `checkPermissions`, one that others can write is refused (S1).
  */
-export async function loadProviders(outside: readonly string[]): Promise<Map<string, Provider>> {
+export async function loadProviders(
+  outside: readonly string[],
+  host: ReadHost,
+  checkPermissions: boolean,
+): Promise<Map<string, Provider>> {
   const providers = new Map<string, Provider>()
   for (const [type, load] of Object.entries(builtinProviders)) providers.set(type, await load())
   for (const module of outside) {
-    const provider = await loadOutside(module)
+    const url = resolveModule(module)
+    if (checkPermissions) refuseInsecure(module, url, host)
+    const provider = await loadOutside(module, url)
     if (providers.has(provider.type)) {
       throw new ReeveError(
         'invalid',
@@ -23,8 +31,22 @@ export async function loadProviders(outside: readonly string[]): Promise<Map<str
   return providers
 }
 
-async function loadOutside(module: string): Promise<Provider> {
-  const exported = await importDefault(module)
+function resolveModule(module: string): string {
+  try {
+    return module.startsWith('/') ? pathToFileURL(module).href : import.meta.resolve(module)
+  } catch (cause) {
+    throw notLoaded(module, cause)
+  }
+}
+
+function refuseInsecure(module: string, url: string, host: ReadHost): void {
+  if (!url.startsWith('file:')) return // one of Node's own
+  const insecure = findInsecurePath(fileURLToPath(url), host, host.userId())
+  if (insecure) throw new ReeveError('insecure', `provider ${module} of the host configuration: ${insecure.message}`)
+}
+
+async function loadOutside(module: string, url: string): Promise<Provider> {
+  const exported = await importDefault(module, url)
   const provider: unknown = typeof exported === 'function' ? exported() : exported
   if (isProvider(provider)) return provider
   throw new ReeveError(
@@ -34,17 +56,18 @@ async function loadOutside(module: string): Promise<Provider> {
   )
 }
 
-async function importDefault(module: string): Promise<unknown> {
+async function importDefault(module: string, url: string): Promise<unknown> {
   try {
-    const loaded: unknown = await import(module.startsWith('/') ? pathToFileURL(module).href : module)
+    const loaded: unknown = await import(url)
     return typeof loaded === 'object' && loaded !== null && 'default' in loaded ? loaded.default : undefined
   } catch (cause) {
-    throw new ReeveError(
-      'invalid',
-      `provider ${module} of the host configuration could not be loaded: ${messageOf(cause)}`,
-      { cause },
-    )
+    throw notLoaded(module, cause)
   }
+}
+
+function notLoaded(module: string, cause: unknown): ReeveError {
+  const message = `provider ${module} of the host configuration could not be loaded: ${messageOf(cause)}`
+  return new ReeveError('invalid', message, { cause })
 }
 
 function isProvider(value: unknown): value is Provider {

@@ -8,7 +8,6 @@ import { createReadHost } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
-import { findProviderProblem } from '../manifest/permissions.ts'
 import { loadProviders } from './provider-loading.ts'
 
 export interface SessionOptions {
@@ -58,16 +57,13 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     userId,
     insecurePermissions,
   })
-  for (const module of configuration.providers) {
-    const problem = insecurePermissions ? undefined : findProviderProblem(module, userId)
-    if (problem) throw problem
-  }
-  const providers = await loadProviders(configuration.providers)
+  const makeReadHost = options.createReadHost ?? createReadHost
+  const makeWriteHost = options.createWriteHost ?? createWriteHost
+  const readHost = makeReadHost({ queries: [] })
+  const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
   const queriesOf = (provider?: Provider): Queries => provider?.capabilities.queries ?? []
-  const makeReadHost = options.createReadHost ?? createReadHost
-  const makeWriteHost = options.createWriteHost ?? createWriteHost
   return {
     configuration,
     directory,
@@ -83,7 +79,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     providers,
     clock: options.clock ?? createClock(),
     log: options.log ?? silentLog,
-    readHost: makeReadHost({ queries: [] }),
+    readHost,
     readHostFor: provider => makeReadHost({ queries: queriesOf(provider) }),
     openWriteHost: provider => makeWriteHost({ queries: queriesOf(provider) }),
   }
