@@ -1,0 +1,124 @@
+import { runPath } from './layout.ts'
+import { goodRun } from './life-cycle.ts'
+import { claimRun } from './run-claim.ts'
+import { concludeRun } from './run-end.ts'
+import { type RunFacts, readCommandLine, readRun, readTicks } from './run-facts.ts'
+import { beginRun } from './run-start.ts'
+import { type Context, lookAgain, type Service, setRecord, wakeIn } from './service.ts'
+import { isPreparing } from './shim-script.ts'
+import { beginStop, pursueStop } from './stop.ts'
+
+/** A service goes through a few phases at one look; more would be a loop without an end. */
+const mostSteps = 12
+
+/** How long a program may look like the tools that start it before it is taken for one of them by name, in ms. */
+const preparationTime = 2_000
+
+/** How often a service is looked at whose shim is gone, so that nobody writes down when it ends, in ms. */
+const unguardedInterval = 1_000
+
+/** Does what is due now for a service, by the table in life-cycle.ts. May be called at any time and any number of times. */
+export function advance(service: Service, context: Context): void {
+  service.timer?.[Symbol.dispose]()
+  service.timer = undefined
+  for (let count = 0; count < mostSteps; count += 1) {
+    if (!step(service, context)) return
+  }
+  wakeIn(service, 100, context)
+}
+
+/** True if it has come into another phase, and may have more to do. */
+function step(service: Service, context: Context): boolean {
+  const { record } = service
+  switch (record.phase) {
+    case 'down':
+      return record.want === 'up' && beginRun(service, context)
+    case 'backoff':
+      return record.want === 'down' ? settleDown(service, context) : waitOrBegin(service, context)
+    case 'finished':
+    case 'failed':
+      return record.want === 'down' && settleDown(service, context)
+    case 'starting':
+    case 'up':
+    case 'stopping':
+      return followRun(service, context)
+  }
+}
+
+function settleDown(service: Service, context: Context): boolean {
+  const { nextStart: _nextStart, ...record } = service.record
+  setRecord(service, { ...record, phase: 'down', since: context.host.now(), restarts: 0 }, context)
+  return true
+}
+
+function waitOrBegin(service: Service, context: Context): boolean {
+  const { nextStart = 0, startedAt = 0 } = service.record
+  const now = context.host.now()
+  // A clock that was set back must not make it wait for hours.
+  if (now >= nextStart || now < startedAt) return beginRun(service, context)
+  wakeIn(service, nextStart - now, context)
+  return false
+}
+
+function followRun(service: Service, context: Context): boolean {
+  const { host, layout } = context
+  const facts = readRun(host, layout, service.name, service.record.run)
+  switch (facts.state) {
+    case 'ended':
+      return concludeRun(service, facts, context)
+    case 'unclaimed':
+      return followUnclaimed(service, context)
+    case 'between':
+      lookAgain(service, 500, context)
+      return false
+    case 'alive':
+      service.seenAlive = readTicks(host)
+      return followProcess(service, facts, context)
+  }
+}
+
+/** The shim is on its way; or there never will be one, if the supervisor that was to start it was killed. */
+function followUnclaimed(service: Service, context: Context): boolean {
+  const { run } = service.record
+  if (service.spawned !== run) {
+    claimRun(service, context)
+    return false
+  }
+  if (service.shimEnded === run)
+    return concludeRun(service, { state: 'ended', main: undefined, exit: undefined }, context)
+  wakeIn(service, 1_000, context)
+  return false
+}
+
+function followProcess(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
+  const { record } = service
+  if (record.phase === 'stopping') return pursueStop(service, facts, context)
+  if (record.asked || record.want === 'down') return beginStop(service, context)
+  if (record.phase === 'starting') return becomeUp(service, facts, context)
+  const runningFor = context.host.now() - (record.startedAt ?? 0)
+  if (record.restarts > 0 && runningFor >= goodRun) setRecord(service, { ...record, restarts: 0 }, context)
+  if (service.record.restarts > 0) wakeIn(service, goodRun - runningFor, context)
+  if (!facts.guarded) wakeIn(service, unguardedInterval, context)
+  return false
+}
+
+function becomeUp(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
+  const { host, layout, log } = context
+  const { record } = service
+  const now = host.now()
+  const commandLine = readCommandLine(host, facts.main.pid)
+  const script = runPath(layout, service.name, record.run, 'sh')
+  const command = service.definition.kind === 'valid' ? service.definition.process.command : []
+  if (
+    commandLine &&
+    isPreparing(commandLine, script, service.chain, command, context.tools) &&
+    (commandLine[1] === script || now - (record.startedAt ?? 0) < preparationTime)
+  ) {
+    lookAgain(service, 50, context)
+    return false
+  }
+  service.attempt = 'executed'
+  setRecord(service, { ...record, phase: 'up', since: now, ...facts.main }, context)
+  log.info({ service: service.name, run: record.run, pid: facts.main.pid }, 'runs')
+  return true
+}

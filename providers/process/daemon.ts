@@ -1,0 +1,63 @@
+import type { Log } from '../../src/core/log.ts'
+import type { WriteHost } from '../../src/core/provider.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { createClock } from '../../src/host/clock.ts'
+import { acquireLock } from '../../src/host/lock.ts'
+import { findDirectoryProblem } from './directory-check.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import { handleAction } from './request-handling.ts'
+import { listen, type Server } from './server.ts'
+import { createSupervision } from './supervision.ts'
+import { findTools } from './tools.ts'
+
+/** How long the supervisor stays at first without anything to supervise, in ms: what it was started for is on its way. */
+const patience = 2_000
+
+/**
+ * Supervises the services of a directory until there are no definitions any more, or `signal` is aborted. The services
+ * outlive it in either case. Throws ReeveError: `locked` if another supervisor works there.
+ */
+export async function runDaemon(directory: string, host: WriteHost, log: Log, signal: AbortSignal): Promise<void> {
+  const layout = layoutOf(directory)
+  const clock = createClock()
+  makeDirectories(layout, host)
+  using _lock = await acquireLock(layout.lock, 'reeve supervisor', host, clock)
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  const startedAt = host.now()
+  let server: Server | undefined
+
+  function endIfIdle(): void {
+    if (host.now() - startedAt < patience || server?.clients() !== 0 || !supervision.isIdle()) return
+    log.info({}, 'ends: there is nothing to supervise')
+    end()
+  }
+
+  using supervision = createSupervision(
+    { host, layout, log, clock, tools: findTools(host), node: process.execPath, random: Math.random },
+    endIfIdle,
+  )
+  host.removeFile(layout.socket)
+  server = await listen(layout.socket, action => handleAction(action, supervision), endIfIdle)
+  using _server = server
+  using _timer = clock.after(patience, endIfIdle)
+  log.info({ pid: process.pid }, 'supervises')
+  await aborted(AbortSignal.any([signal, ending.signal]))
+  host.removeFile(layout.socket)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function makeDirectories(layout: Layout, host: WriteHost): void {
+  host.makeDirectory(layout.directory, { mode: 0o700 })
+  const problem = findDirectoryProblem(host, layout)
+  if (problem !== undefined) throw new ReeveError('insecure', problem)
+  for (const path of [layout.definitions, layout.enabled, layout.state, layout.runs, layout.logs]) {
+    host.makeDirectory(path, { mode: 0o700 })
+  }
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import type { Facility, Instance, Process } from '../../src/core/facility.ts'
+import type { Ownership } from '../../src/core/observed.ts'
+import type { Rendered } from '../../src/core/provider.ts'
+import { definitionPath, directoryOf, layoutOf } from './layout.ts'
+import { mergeForm, presentProcess } from './process-form.ts'
+import { type Problem, readProcess } from './process-reading.ts'
+import { isStrings, isTable, parseTable, type Table } from './table.ts'
+
+/** What stands in definitions/NAME.json. */
+export type ServiceDefinition =
+  | { readonly kind: 'absent' }
+  /** Somebody edited it; `problem` says what is wrong with it. */
+  | { readonly kind: 'invalid'; readonly problem: string; readonly ownership: Ownership | undefined }
+  | {
+      readonly kind: 'valid'
+      readonly process: Process
+      /** Of all but the marker; see `Definition.digest`. */
+      readonly digest: string
+      readonly ownership: Ownership | undefined
+    }
+
+export function renderDefinition(facility: Facility, instance: Instance, ownership: Ownership): Rendered {
+  const { config } = facility
+  if (config !== undefined && !isTable(config)) {
+    return { problems: [{ field: 'config.process', message: 'expected a part of spec.process' }] }
+  }
+  const base = facility.process === undefined ? {} : presentProcess(facility.process)
+  const read = readProcess(mergeForm(base, config ?? {}))
+  if ('problems' in read) return { problems: read.problems.map(problem => locate(problem, config ?? {})) }
+  const form = presentProcess(read.process)
+  const content = `${JSON.stringify({ reeve: ownership, process: form }, undefined, 2)}\n`
+  const path = definitionPath(layoutOf(directoryOf(instance)), facility.service)
+  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form) } }
+}
+
+/** Says `config.process.…` of what was written there. */
+function locate(problem: Problem, config: Table): Problem {
+  const [, key] = problem.field.split('.')
+  return key !== undefined && key in config ? { ...problem, field: `config.${problem.field}` } : problem
+}
+
+export function parseDefinition(text: string | undefined): ServiceDefinition {
+  if (text === undefined) return { kind: 'absent' }
+  const table = parseTable(text)
+  const ownership = readOwnership(table?.reeve)
+  if (!table || !isTable(table.process)) {
+    return { kind: 'invalid', problem: 'expected JSON with a map "process"', ownership }
+  }
+  const read = readProcess(table.process)
+  if ('process' in read) {
+    return { kind: 'valid', process: read.process, digest: digestOf(presentProcess(read.process)), ownership }
+  }
+  const problem = read.problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
+  return { kind: 'invalid', problem, ownership }
+}
+
+/** The marker, or undefined if there is none that can be read. */
+export function readOwnership(value: unknown): Ownership | undefined {
+  if (!isTable(value)) return undefined
+  const { owner, facility, files, dependsOn = [], prune = true } = value
+  if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
+  if (!isStrings(files) || !isStrings(dependsOn)) return undefined
+  return { owner, facility, files, dependsOn, prune }
+}
+
+function digestOf(form: Table): string {
+  return createHash('sha256').update(JSON.stringify(form)).digest('hex')
+}

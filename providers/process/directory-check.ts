@@ -1,0 +1,27 @@
+import type { ReadHost } from '../../src/core/provider.ts'
+import { messageOf } from '../../src/core/reeve-error.ts'
+import type { Layout } from './layout.ts'
+
+/** The kernel's, for the path of a unix socket, in bytes. */
+const socketPathLimit = 107
+
+/** Why the instance's directory can't be used; undefined if it can be, or isn't there yet. */
+export function findDirectoryProblem(host: ReadHost, { directory, socket }: Layout): string | undefined {
+  if (Buffer.byteLength(socket) > socketPathLimit) {
+    return `expected a path of at most ${socketPathLimit} bytes for the socket, found ${socket}: choose a shorter directory`
+  }
+  try {
+    const real = host.realPath(directory)
+    const facts = real === undefined ? undefined : host.facts(real)
+    if (!facts) return undefined
+    if (facts.kind !== 'directory') return `expected a directory, found something else: ${directory}; move it away`
+    if (facts.uid !== host.userId()) {
+      return `${directory} belongs to user ${facts.uid}, and this is user ${host.userId()}; act as that user, or choose another directory`
+    }
+    if ((facts.mode & 0o022) !== 0) return `others can write to ${directory}; take that right away (chmod 700)`
+    host.readDirectory(directory)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}

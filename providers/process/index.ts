@@ -1,0 +1,115 @@
+import { fileURLToPath } from 'node:url'
+import type { Provider, ReadHost } from '../../src/core/provider.ts'
+import { createClock } from '../../src/host/clock.ts'
+import { applyActions } from './application.ts'
+import { configSchema, optionsSchema } from './configuration-schema.ts'
+import { renderDefinition } from './definition.ts'
+import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
+import { listOwned, observeServices } from './observation.ts'
+import { findProblem, findSupervisor } from './supervisor-process.ts'
+import { findLacks, findTools } from './tools.ts'
+
+/** How often it is seen whether the supervisor lives, in ms: a SIGKILL makes no event. */
+const livenessInterval = 500
+
+/** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
+const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-warnings']
+
+export interface ProcessProviderOptions {
+  /** The command line of the supervisor; its directory follows. Default: this Node with the built supervisor. */
+  readonly command?: readonly string[]
+}
+
+/** Reeve's own supervisor. See README.md beside this file. */
+export const processProvider: Provider = createProcessProvider()
+
+export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
+  const command = options.command ?? defaultCommand()
+  const clock = createClock()
+  return {
+    type: 'process',
+    capabilities: {
+      process: [
+        'command',
+        'workingDirectory',
+        'user',
+        'group',
+        'umask',
+        'environment',
+        'environment.fromFile',
+        'environmentFiles',
+        'limits',
+        'restart.policy',
+        'restart.delay',
+        'stop.signal',
+        'stop.timeout',
+        'reload.signal',
+        'reload.command',
+        'output.file',
+      ],
+      configSchema,
+      optionsSchema,
+    },
+    async probe(instance, host) {
+      const reason = findProblem(host, layoutOf(directoryOf(instance)))
+      if (reason !== undefined) return { available: false, reason }
+      const tools = findTools(host)
+      if (tools.setsid === undefined) {
+        return { available: false, reason: 'there is no setsid on this host; install the package util-linux' }
+      }
+      return { available: true, lacks: findLacks(host, tools) }
+    },
+    render: renderDefinition,
+    async list(instance, host) {
+      return listOwned(layoutOf(directoryOf(instance)), host)
+    },
+    async observe(services, instance, host) {
+      return observeServices(services, layoutOf(directoryOf(instance)), host)
+    },
+    apply(actions, instance, host, report) {
+      return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
+    },
+    watch(instance, host, hint) {
+      return watchInstance(layoutOf(directoryOf(instance)), host, hint)
+    },
+  }
+}
+
+function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {
+  const hintFile = (file?: string): void => {
+    const service = file === undefined ? undefined : serviceOfJson(file)
+    if (file === undefined || service !== undefined) hint(service)
+  }
+  const watches = [
+    host.watch(layout.definitions, hintFile),
+    host.watch(layout.state, hintFile),
+    host.watch(layout.enabled, hint),
+  ]
+  let last = describeSupervisor(layout, host)
+  const timer = setInterval(() => {
+    const current = describeSupervisor(layout, host)
+    if (current !== last) hint()
+    last = current
+  }, livenessInterval).unref()
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      for (const watch of watches) watch[Symbol.dispose]()
+    },
+  }
+}
+
+function describeSupervisor(layout: Layout, host: ReadHost): string {
+  try {
+    return JSON.stringify(findSupervisor(host, layout))
+  } catch {
+    return 'unreadable'
+  }
+}
+
+/** Run from source (tests), it is the build's that is started: Node itself doesn't read TypeScript. */
+function defaultCommand(): readonly string[] {
+  const isSource = import.meta.url.endsWith('.ts')
+  const url = new URL(isSource ? '../../dist/providers/process/supervisor.js' : './supervisor.js', import.meta.url)
+  return [process.execPath, ...nodeOptions, fileURLToPath(url)]
+}

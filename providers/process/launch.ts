@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import type { Process } from '../../src/core/facility.ts'
+import type { Loaded } from '../../src/core/observed.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import type { ServiceDefinition } from './definition.ts'
+import { buildEnvironment } from './environment.ts'
+import { chainOf, type Identity, preparationOf, type Tools } from './shim-script.ts'
+
+/** All that the start of a service needs, read anew for each. */
+export interface Launch {
+  /** The command line that becomes the service. */
+  readonly chain: readonly string[]
+  /** The same up to the service's own command, and without the new session. */
+  readonly preparation: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly identity: Identity | undefined
+}
+
+/** Throws ReeveError that says what is missing. `node`: the path of the program that runs Reeve. */
+export function prepareLaunch(process: Process, host: ReadHost, tools: Tools, node: string): Launch {
+  if (tools.setsid === undefined) {
+    throw new ReeveError('unavailable', 'there is no setsid on this host; install the package util-linux')
+  }
+  const identity = findIdentity(process, host)
+  if (identity && tools.setpriv === undefined) {
+    throw new ReeveError('unavailable', 'there is no setpriv, which changes the user; install the package util-linux')
+  }
+  if (Object.keys(process.limits).length > 0 && tools.prlimit === undefined) {
+    throw new ReeveError('unavailable', 'there is no prlimit, which sets limits; install the package util-linux')
+  }
+  const { variables, late } = buildEnvironment(process, host, node)
+  if (late.length > 0 && (tools.env === undefined || process.command[0]?.includes('='))) {
+    const names = late.map(([name]) => name).join(', ')
+    throw new ReeveError('unavailable', `${names} can't be set: that needs env, and a program without = in its name`)
+  }
+  return {
+    chain: chainOf(process, identity, late, tools),
+    preparation: preparationOf(process, identity, late, tools),
+    environment: variables,
+    identity,
+  }
+}
+
+/** Undefined: as the supervisor itself. */
+function findIdentity(process: Process, host: ReadHost): Identity | undefined {
+  if (process.user === undefined && process.group === undefined) return undefined
+  const user = process.user === undefined ? undefined : host.findUser(process.user)
+  if (process.user !== undefined && !user)
+    throw new ReeveError('failed', `there is no user ${process.user} on this host`)
+  const group = process.group === undefined ? user?.gid : host.findGroup(process.group)
+  if (group === undefined) throw new ReeveError('failed', `there is no group ${process.group} on this host`)
+  if (host.userId() === 0) return { ...(user && { uid: user.uid }), gid: group, groups: user !== undefined }
+  if ((user?.uid ?? host.userId()) === host.userId() && group === host.groupId()) return undefined
+  const wanted = [process.user, process.group].filter(name => name !== undefined).join(':')
+  throw new ReeveError('failed', `can't run it as ${wanted}: the supervisor doesn't run as root`)
+}
+
+/** What a service reads when it starts now; see `Observed.loaded`. Taken before the start, so that it errs to the old side. */
+export function readLoaded(definition: ServiceDefinition & { readonly kind: 'valid' }, host: ReadHost): Loaded {
+  const files: Record<string, string> = {}
+  for (const path of definition.ownership?.files ?? []) files[path] = digestFile(path, host)
+  return { definition: definition.digest, files }
+}
+
+function digestFile(path: string, host: ReadHost): string {
+  try {
+    const content = host.readFile(path)
+    return content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')
+  } catch (error) {
+    return `unreadable: ${messageOf(error)}`
+  }
+}

@@ -1,0 +1,150 @@
+import type { Observed, OwnedService, Ownership } from '../../src/core/observed.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import type { ServiceDefinition } from './definition.ts'
+import { readDefinition } from './definition-file.ts'
+import { enabledPath, type Layout, recordPath, serviceOfJson } from './layout.ts'
+import { exitOf, settle } from './life-cycle.ts'
+import { isAlive, readRun } from './run-facts.ts'
+import { restartPolicyOf } from './run-start.ts'
+import { listServices } from './service-loading.ts'
+import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from './service-record.ts'
+import { findProblem, findSupervisor } from './supervisor-process.ts'
+
+/** Looks only at files and /proc: the supervisor isn't asked, and needn't live. */
+export function observeServices(services: readonly string[], layout: Layout, host: ReadHost): Map<string, Observed> {
+  const problem = findProblem(host, layout)
+  if (problem !== undefined) return new Map(services.map(service => [service, createUnknown(service, problem)]))
+  const isSupervised = findSupervisor(host, layout).state === 'alive'
+  const observed = new Map<string, Observed>()
+  let runs: ReadonlyMap<string, readonly number[]> | undefined
+  for (const service of services) {
+    const definition = readDefinition(host, layout, service)
+    let record = parseRecord(host.readText(recordPath(layout, service)))
+    if (!record) {
+      runs ??= listServices({ host, layout })
+      record = recoverRecord(runs.get(service) ?? [], host)
+    }
+    observed.set(service, observeService({ service, definition, record, isSupervised }, layout, host))
+  }
+  return observed
+}
+
+interface Found {
+  readonly service: string
+  readonly definition: ServiceDefinition
+  readonly record: ServiceRecord | undefined
+  readonly isSupervised: boolean
+}
+
+function observeService(found: Found, layout: Layout, host: ReadHost): Observed {
+  const { service, definition, record, isSupervised } = found
+  const enabled = host.facts(enabledPath(layout, service)) !== undefined
+  if (definition.kind === 'absent' && !record) {
+    return { service, state: 'absent', enabled, supervised: isSupervised }
+  }
+  // A deleted definition takes its marker along; what was started with it still says whose it is.
+  const ownership = definition.kind === 'absent' ? record?.reeve : definition.ownership
+  const base = { service, enabled, supervised: isSupervised, ...(ownership && { ownership }) }
+  if (!record) return withProblem({ ...base, state: 'stopped' }, definition)
+  return withProblem({ ...base, ...judge(found, record, layout, host) }, definition)
+}
+
+type Judged = Pick<Observed, 'state'> & Partial<Observed>
+
+function judge(
+  { service, definition, isSupervised }: Found,
+  record: ServiceRecord,
+  layout: Layout,
+  host: ReadHost,
+): Judged {
+  const current = record.boot === host.bootId()
+  if (!current) return describe({ ...record, phase: 'down' })
+  if (isSupervised && (record.phase !== 'up' || isMainAlive(record, host))) return describe(record)
+  if (!hasRun(record)) return describe(record.phase === 'backoff' ? { ...record, phase: 'down' } : record)
+  const run = readRun(host, layout, service, record.run)
+  if (run.state === 'alive') {
+    const phase = isSupervised ? record.phase : 'up'
+    return describe({ ...record, ...run.main, phase })
+  }
+  if (run.state === 'between' || isSupervised) {
+    return {
+      ...describe({ ...record, phase: 'starting' }),
+      message: 'its process has ended; the supervisor is about to act',
+    }
+  }
+  // Nobody has settled it yet: say what the next supervisor will find.
+  const exit = run.state === 'ended' ? exitOf(record.run, run.exit?.status, host.now()) : record.exit
+  const settled = settle({ ...record, ...(exit && { exit }) }, restartPolicyOf(definition), host.now(), 0)
+  return describe(settled.phase === 'backoff' ? { ...settled, phase: 'down' } : settled)
+}
+
+function isMainAlive({ pid, startTime }: ServiceRecord, host: ReadHost): boolean {
+  return pid !== undefined && startTime !== undefined && isAlive(host, { pid, startTime })
+}
+
+const states: Readonly<Record<Phase, Observed['state']>> = {
+  down: 'stopped',
+  starting: 'starting',
+  up: 'running',
+  stopping: 'stopping',
+  backoff: 'starting',
+  finished: 'stopped',
+  failed: 'failed',
+}
+
+/** `loaded` stays when it has ended by itself: it then tells whether it would do the same again. */
+function describe(record: ServiceRecord): Judged {
+  const { phase, since, pid, exit, loaded, restarts, message } = record
+  return {
+    state: states[phase],
+    since,
+    restarts,
+    ...(phase === 'finished' && { completed: true }),
+    ...(pid !== undefined && (phase === 'up' || phase === 'stopping') && { pid }),
+    ...(loaded && phase !== 'down' && { loaded }),
+    ...(exit && {
+      exit: { ...(exit.code !== undefined && { code: exit.code }), ...(exit.signal && { signal: exit.signal }) },
+    }),
+    ...(message !== undefined && {
+      message: phase === 'backoff' ? `waits before it is started again: ${message}` : message,
+    }),
+  }
+}
+
+function withProblem(observed: Observed, definition: ServiceDefinition): Observed {
+  if (definition.kind !== 'invalid' || observed.message !== undefined) return observed
+  return { ...observed, message: `its definition can't be read: ${definition.problem}` }
+}
+
+/** The record was lost: a run that lives is found by its files. */
+function recoverRecord(runs: readonly number[], host: ReadHost): ServiceRecord | undefined {
+  const run = Math.max(0, ...runs)
+  return run === 0 ? undefined : { ...createRecord('up', host.bootId(), host.now()), phase: 'starting', run }
+}
+
+function createUnknown(service: string, message: string): Observed {
+  return { service, state: 'unknown', enabled: 'unknown', supervised: false, message }
+}
+
+/** What carries a marker: on its definition, or where that is deleted, on the record of what was started with it. */
+export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
+  const services = new Set<string>()
+  for (const directory of [layout.definitions, layout.state]) {
+    for (const file of host.readDirectory(directory) ?? []) {
+      const service = serviceOfJson(file)
+      if (service !== undefined) services.add(service)
+    }
+  }
+  const owned: OwnedService[] = []
+  for (const service of [...services].sort()) {
+    const ownership = findOwnership(service, layout, host)
+    if (ownership) owned.push({ service, ownership })
+  }
+  return owned
+}
+
+function findOwnership(service: string, layout: Layout, host: ReadHost): Ownership | undefined {
+  const definition = readDefinition(host, layout, service)
+  if (definition.kind !== 'absent') return definition.ownership
+  return parseRecord(host.readText(recordPath(layout, service)))?.reeve
+}

@@ -1,0 +1,47 @@
+import type { Loaded } from '../../src/core/observed.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { ServiceDefinition } from './definition.ts'
+import { prepareLaunch, readLoaded } from './launch.ts'
+import { isAlive } from './run-facts.ts'
+import { type Context, type Service, setRecord } from './service.ts'
+
+/** How long a reload command may take, in ms. */
+const commandTimeout = 60_000
+
+/** Has the running process read its configuration again. Throws ReeveError. */
+export async function reloadProcess(
+  service: Service,
+  definition: ServiceDefinition & { readonly kind: 'valid' },
+  context: Context,
+): Promise<void> {
+  const { host, log } = context
+  const { run, pid, startTime } = service.record
+  const { reload } = definition.process
+  if (!reload || pid === undefined || startTime === undefined) return
+  // Before it reads: what is said to be loaded must never be newer than what is.
+  const loaded: Loaded = readLoaded(definition, host)
+  if ('command' in reload) await runCommand(reload.command, pid, definition, context)
+  else if (!isAlive(host, { pid, startTime }) || !host.kill(pid, reload.signal)) return
+  if (service.record.run === run) setRecord(service, { ...service.record, loaded }, context)
+  log.info({ service: service.name, pid }, 'is reloaded')
+}
+
+/** As the service's user, in its directory, with its environment and umask; MAINPID is the pid of the service. */
+async function runCommand(
+  command: readonly string[],
+  pid: number,
+  { process }: ServiceDefinition & { readonly kind: 'valid' },
+  { host, tools, node }: Context,
+): Promise<void> {
+  const { preparation, environment } = prepareLaunch(process, host, tools, node)
+  const umask = (process.umask ?? 0o022).toString(8)
+  const shell = ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh']
+  const result = await host.run([...shell, ...preparation, ...command], {
+    environment: { ...environment, MAINPID: String(pid) },
+    directory: process.workingDirectory ?? '/',
+    timeout: commandTimeout,
+  })
+  if (result.exitCode === 0) return
+  const said = result.stderr.trim().split('\n').at(-1)
+  throw new ReeveError('failed', `its reload command ended with exit code ${result.exitCode}${said ? `: ${said}` : ''}`)
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import { definitionPath, enabledPath, recordPath, runOfFile } from './layout.ts'
+import { removeRunFiles } from './run-files.ts'
+import type { Context } from './service.ts'
+
+/** Removes all of a stopped service. The definition goes last: while anything is left, the marker says whose it is. */
+export function removeServiceFiles(service: string, { host, layout }: Pick<Context, 'host' | 'layout'>): void {
+  host.removeFile(enabledPath(layout, service))
+  const runs = new Set<number>()
+  for (const file of host.readDirectory(layout.runs) ?? []) {
+    const found = runOfFile(file)
+    if (found?.service === service) runs.add(found.run)
+  }
+  for (const run of runs) removeRunFiles(service, run, { host, layout })
+  for (const file of host.readDirectory(layout.logs) ?? []) {
+    if (isLogOf(service, file)) host.removeFile(join(layout.logs, file))
+  }
+  host.removeFile(recordPath(layout, service))
+  host.removeFile(definitionPath(layout, service))
+}
+
+/** `NAME.log`, `NAME.log.1`, and what a rotation leaves if it is cut off. */
+function isLogOf(service: string, file: string): boolean {
+  const log = `${service}.log`
+  return file === log || (file.startsWith(`${log}.`) && /^(?:\d+|rotating)$/.test(file.slice(log.length + 1)))
+}

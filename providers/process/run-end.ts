@@ -1,0 +1,83 @@
+import { describeExit, exitOf, settle } from './life-cycle.ts'
+import { findLeftMembers } from './process-group.ts'
+import type { RunFacts } from './run-facts.ts'
+import { removeRunFiles } from './run-files.ts'
+import { failStart, restartPolicyOf } from './run-start.ts'
+import { type Context, lookAgain, type Service, setRecord } from './service.ts'
+import { signalGroup, stopTimeoutOf } from './stop.ts'
+
+type Ended = RunFacts & { readonly state: 'ended' }
+
+/** The statuses with which the shim, or a tool after it, says that there was nothing to execute. */
+const notExecuted: readonly (number | undefined)[] = [126, 127]
+
+/** The process of a run is gone: writes down how, clears away what it left behind, and settles. */
+export function concludeRun(service: Service, facts: Ended, context: Context): boolean {
+  if (!facts.main && !facts.exit) return concludeUnstarted(service, context)
+  rememberExit(service, facts, context)
+  if (!clearGroup(service, facts, context)) return false
+  const { record } = service
+  const { host, log } = context
+  const unexecuted = service.attempt === 'under way' && notExecuted.includes(facts.exit?.status)
+  if (unexecuted && !record.asked && record.want === 'up') {
+    failStart(service, record, describeUnexecuted(service, context), context)
+    return true
+  }
+  if (service.attempt === 'under way') service.attempt = 'executed'
+  setRecord(service, settle(record, restartPolicyOf(service.definition), host.now(), context.random()), context)
+  removeRunFiles(service.name, record.run, context)
+  const { phase } = service.record
+  log.info({ service: service.name, run: record.run }, `ended with ${describeExit(record.exit)}; now ${phase}`)
+  return true
+}
+
+/**
+ * Nothing ever ran. If the shim was ours, that is a failure (a full disk, say); else it is what a supervisor that was
+ * killed has left, and nothing is held against the service.
+ */
+function concludeUnstarted(service: Service, context: Context): boolean {
+  const { record } = service
+  if (service.spawned === record.run && !record.asked) {
+    failStart(service, record, 'its shim ended before it had started it; see that the disk is not full', context)
+    return true
+  }
+  const settled = settle({ ...record, asked: true }, restartPolicyOf(service.definition), context.host.now(), 0)
+  setRecord(service, settled, context)
+  removeRunFiles(service.name, record.run, context)
+  return true
+}
+
+function rememberExit(service: Service, facts: Ended, context: Context): void {
+  const { record } = service
+  if (record.exit?.run === record.run) return
+  const exit = exitOf(record.run, facts.exit?.status, context.host.now())
+  setRecord(service, { ...record, exit }, context)
+}
+
+/**
+ * True if no member of its process group is left. After a stop they have had the stop signal, and the rest of the timeout;
+ * after an end of its own accord they are leftovers, and get KILL at once, so that the next run starts alone.
+ */
+function clearGroup(service: Service, { main, exit }: Ended, context: Context): boolean {
+  const { host } = context
+  if (!main || exit?.left === false) return true
+  const members = findLeftMembers(host, main, exit?.ticks ?? service.seenAlive)
+  if (members.length === 0) return true
+  const { record } = service
+  const isAsked = record.asked === true || record.want === 'down'
+  if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() }, context)
+  service.killAt ??= host.now() + (isAsked ? stopTimeoutOf(service) : 0)
+  if (!isAsked || host.now() >= service.killAt) host.kill(-main.pid, 'KILL')
+  else if (!service.isSignalled) signalGroup(service, main.pid, context)
+  lookAgain(service, 200, context)
+  return false
+}
+
+function describeUnexecuted(service: Service, { host }: Context): string {
+  const process = service.definition.kind === 'valid' ? service.definition.process : undefined
+  const [program = ''] = process?.command ?? []
+  const directory = process?.workingDirectory
+  if (directory !== undefined && host.facts(directory) === undefined) return `there is no directory ${directory}`
+  if (program.startsWith('/') && host.facts(program) === undefined) return `there is no program ${program}`
+  return `${program} can't be executed; its output says why`
+}

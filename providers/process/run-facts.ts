@@ -1,0 +1,89 @@
+import type { ReadHost } from '../../src/core/provider.ts'
+import { type Layout, runPath } from './layout.ts'
+
+/** What identifies a process within a boot. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly startTime: string
+}
+
+/** What the files of a run and /proc say of it. Holds within the boot of the run only. */
+export type RunFacts =
+  /** No shim has taken it on yet. */
+  | { readonly state: 'unclaimed' }
+  /** Its shim lives, but the service's process doesn't: not yet, or not any more and that isn't written down yet. */
+  | { readonly state: 'between' }
+  /** `guarded`: its shim lives, and will write down how it ends. */
+  | { readonly state: 'alive'; readonly main: ProcessIdentity; readonly guarded: boolean }
+  | { readonly state: 'ended'; readonly main: ProcessIdentity | undefined; readonly exit: ExitFacts | undefined }
+
+/** What the shim wrote down. */
+export interface ExitFacts {
+  readonly status: number
+  /** Clock ticks since boot, as the start times in /proc. */
+  readonly ticks: number
+  /** Whether members of its process group were left. */
+  readonly left: boolean
+}
+
+/** Per second, in /proc: the same on every architecture that Node runs on. */
+const ticksPerSecond = 100
+
+export function readRun(host: ReadHost, layout: Layout, service: string, run: number): RunFacts {
+  const before = readExitFacts(host, layout, service, run)
+  const main = parseIdentity(host.readText(runPath(layout, service, run, 'pid')))
+  if (before) return { state: 'ended', main, exit: before }
+  const claim = host.readText(runPath(layout, service, run, 'shim'))
+  if (claim === undefined) return { state: 'unclaimed' }
+  const shim = parseIdentity(claim)
+  const shimLives = shim !== undefined && isAlive(host, shim)
+  if (main && isAlive(host, main)) return { state: 'alive', main, guarded: shimLives }
+  // A shim that is still writing its first line, or the half of one that is still to become the service.
+  if (!main && !shimLives && findShim(host, layout, service, run) !== undefined) return { state: 'between' }
+  if (shimLives) return { state: 'between' }
+  // The shim may have written it, and ended, while we looked.
+  return { state: 'ended', main, exit: readExitFacts(host, layout, service, run) }
+}
+
+export function isAlive(host: ReadHost, { pid, startTime }: ProcessIdentity): boolean {
+  const facts = host.process(pid)
+  return facts?.startTime === startTime && facts.state !== 'Z' && facts.state !== 'X'
+}
+
+/** The process whose command line is the script of the run. */
+export function findShim(host: ReadHost, layout: Layout, service: string, run: number): number | undefined {
+  const script = runPath(layout, service, run, 'sh')
+  return host.processes().find(pid => readCommandLine(host, pid)?.[1] === script)
+}
+
+/** Undefined if there is no such process, or it is none of ours to read. A zombie's is empty. */
+export function readCommandLine(host: ReadHost, pid: number): readonly string[] | undefined {
+  try {
+    return host.readText(`/proc/${pid}/cmdline`)?.replace(/\0$/, '').split('\0')
+  } catch {
+    return undefined
+  }
+}
+
+/** The time since boot, in clock ticks. */
+export function readTicks(host: ReadHost): number {
+  const [uptime = '0'] = host.readText('/proc/uptime')?.split(' ') ?? []
+  return Math.floor(Number(uptime) * ticksPerSecond)
+}
+
+/** Of a line of /proc/PID/stat whose newline is there: else it isn't written to the end yet. */
+export function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
+  if (!text?.endsWith('\n')) return undefined
+  const pid = Number.parseInt(text, 10)
+  // Field 22, counted from after the name, which may hold anything.
+  const startTime = text.slice(text.lastIndexOf(')') + 2).split(' ')[22 - 3]
+  return pid > 1 && startTime !== undefined && /^\d+$/.test(startTime) ? { pid, startTime } : undefined
+}
+
+function readExitFacts(host: ReadHost, layout: Layout, service: string, run: number): ExitFacts | undefined {
+  const [, status, uptime, left] =
+    /^(\d+) (\d+(?:\.\d+)?) (left|none)\n$/.exec(host.readText(runPath(layout, service, run, 'exit')) ?? '') ?? []
+  if (status === undefined || uptime === undefined) return undefined
+  // The next tick: a member born in the same one counts as born before.
+  return { status: Number(status), ticks: Math.floor(Number(uptime) * ticksPerSecond) + 1, left: left === 'left' }
+}

@@ -1,0 +1,10 @@
+import { runPath } from './layout.ts'
+import type { Context } from './service.ts'
+
+/**
+ * Removes what is left of a run. The script goes first: a late shim that finds the claim gone then finds that too, and
+ * starts nothing.
+ */
+export function removeRunFiles(service: string, run: number, { host, layout }: Pick<Context, 'host' | 'layout'>): void {
+  for (const part of ['sh', 'pid', 'exit', 'shim'] as const) host.removeFile(runPath(layout, service, run, part))
+}

@@ -1,0 +1,105 @@
+import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import type { ServiceDefinition } from './definition.ts'
+import { readDefinition } from './definition-file.ts'
+import { type Launch, prepareLaunch, readLoaded } from './launch.ts'
+import { runPath } from './layout.ts'
+import { settleFailedStart } from './life-cycle.ts'
+import { prepareOutput } from './output-file.ts'
+import { removeRunFiles } from './run-files.ts'
+import { type Context, type Service, saveRecord, setRecord } from './service.ts'
+import type { ServiceRecord } from './service-record.ts'
+import { renderShim } from './shim-script.ts'
+
+type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }
+
+/**
+ * Starts a new run: its script, then the record of it, then its shim. Of a supervisor killed in between, the next one
+ * finds a script that no record tells of (and removes it), or a run that no shim has claimed (and claims it itself).
+ */
+export function beginRun(service: Service, context: Context): boolean {
+  const { host, layout, log } = context
+  const definition = readDefinition(host, layout, service.name)
+  service.definition = definition
+  service.attempts += 1
+  service.attempt = 'under way'
+  service.killAt = undefined
+  service.isSignalled = false
+  const record = createStartRecord(service.record, definition, context)
+  try {
+    if (definition.kind !== 'valid') throw new ReeveError('failed', describeLack(definition))
+    // Before all else is read, so that what it has loaded is never newer than what is said of it.
+    const started: ServiceRecord = { ...record, loaded: readLoaded(definition, host) }
+    startShim(service, started, definition, context)
+    log.info({ service: service.name, run: record.run }, 'starts')
+  } catch (error) {
+    failStart(service, record, messageOf(error), context)
+  }
+  return true
+}
+
+/** Settles an attempt of which no process has come or will come. */
+export function failStart(service: Service, record: ServiceRecord, problem: string, context: Context): void {
+  const policy = restartPolicyOf(service.definition)
+  service.attempt = 'failed'
+  removeRunFiles(service.name, record.run, context)
+  setRecord(service, settleFailedStart(record, policy, problem, context.host.now(), context.random()), context)
+  context.log.error({ service: service.name, run: record.run }, `could not be started: ${problem}`)
+}
+
+export function restartPolicyOf(definition: ServiceDefinition): {
+  policy: 'always' | 'on-failure' | 'never'
+  delay: number
+} {
+  return definition.kind === 'valid' ? definition.process.restart : { policy: 'always', delay: 1_000 }
+}
+
+function createStartRecord(before: ServiceRecord, definition: ServiceDefinition, { host }: Context): ServiceRecord {
+  const now = host.now()
+  const { want, restarts, boot, exit, loaded, reeve, stop } = before
+  const ownership = definition.kind === 'valid' ? definition.ownership : reeve
+  const stopping = definition.kind === 'valid' ? definition.process.stop : stop
+  return {
+    want,
+    phase: 'starting',
+    since: now,
+    boot,
+    run: before.run + 1,
+    startedAt: now,
+    restarts,
+    ...(exit && { exit }),
+    ...(loaded && { loaded }),
+    ...(ownership && { reeve: ownership }),
+    ...(stopping && { stop: stopping }),
+  }
+}
+
+function startShim(service: Service, record: ServiceRecord, definition: ValidDefinition, context: Context): void {
+  const { host, layout } = context
+  const { process } = definition
+  const launch: Launch = prepareLaunch(process, host, context.tools, context.node)
+  const output = prepareOutput(service.name, process, launch.identity, context)
+  const script = runPath(layout, service.name, record.run, 'sh')
+  const plan = { service: service.name, run: record.run, bootId: record.boot, process, chain: launch.chain }
+  host.removeFile(script)
+  host.appendFile(script, renderShim(layout, plan), { mode: 0o600 })
+  saveRecord(service, record, context)
+  service.looks = 0
+  service.chain = launch.chain
+  const shim = host.spawn(['/bin/sh', script], {
+    environment: launch.environment,
+    directory: '/',
+    output,
+    outputMode: 0o640,
+  })
+  service.spawned = record.run
+  void shim.exited.then(() => {
+    service.shimEnded = Math.max(service.shimEnded, record.run)
+    context.wake(service.name)
+  })
+}
+
+function describeLack(definition: ServiceDefinition): string {
+  return definition.kind === 'invalid'
+    ? `its definition can't be read: ${definition.problem}`
+    : 'its definition is gone; install it again'
+}

@@ -1,0 +1,56 @@
+import { createServer, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { messageOf } from '../../src/core/reeve-error.ts'
+import { checkSocketPath } from '../../src/host/line-request.ts'
+import { parseRequest, type RequestedAction, type Response } from './request.ts'
+
+export interface Server extends Disposable {
+  /** How many clients are connected. */
+  clients(): number
+}
+
+/** Listens at the path; nobody else does, since we hold the lock. `handle` throws what goes back as an error. */
+export function listen(
+  path: string,
+  handle: (action: RequestedAction) => Promise<void>,
+  onHangUp: () => void,
+): Promise<Server> {
+  checkSocketPath(path)
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      sockets.delete(socket)
+      onHangUp()
+    })
+    createInterface({ input: socket }).once('line', line => void answer(socket, line, handle))
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () =>
+      resolve({
+        clients: () => sockets.size,
+        [Symbol.dispose]() {
+          server.close()
+          for (const socket of sockets) socket.destroy()
+        },
+      }),
+    )
+  })
+}
+
+async function answer(socket: Socket, line: string, handle: (action: RequestedAction) => Promise<void>): Promise<void> {
+  const respond = (response: Response): boolean => socket.writable && socket.write(`${JSON.stringify(response)}\n`)
+  const request = parseRequest(line)
+  const work = (request?.actions ?? []).map(async action => {
+    try {
+      await handle(action)
+      respond({ id: action.id })
+    } catch (error) {
+      respond({ id: action.id, error: messageOf(error) })
+    }
+  })
+  await Promise.all(work)
+  socket.end()
+}

@@ -1,0 +1,91 @@
+import type { ReadHost } from '../../src/core/provider.ts'
+import { readDefinition } from './definition-file.ts'
+import { enabledPath, type Layout, recordPath, runOfFile, runPath, serviceOfJson } from './layout.ts'
+import { readRun } from './run-facts.ts'
+import { removeRunFiles } from './run-files.ts'
+import { type Context, createService, type Service, setRecord } from './service.ts'
+import { createRecord, hasRun, parseRecord, type ServiceRecord } from './service-record.ts'
+
+/** All that has a definition, a record or a run, by name, with the numbers of its runs. */
+export function listServices({
+  host,
+  layout,
+}: {
+  readonly host: ReadHost
+  readonly layout: Layout
+}): Map<string, number[]> {
+  const services = new Map<string, number[]>()
+  for (const directory of [layout.definitions, layout.state]) {
+    for (const file of host.readDirectory(directory) ?? []) {
+      const service = serviceOfJson(file)
+      if (service !== undefined) services.set(service, [])
+    }
+  }
+  for (const file of host.readDirectory(layout.runs) ?? []) {
+    const found = runOfFile(file)
+    if (!found) continue
+    const runs = services.get(found.service) ?? []
+    if (!runs.includes(found.run)) runs.push(found.run)
+    services.set(found.service, runs)
+  }
+  return services
+}
+
+/**
+ * Takes a service over from the supervisor before, or from the boot before. Undefined if there is nothing but dead files of
+ * it, which are removed. `runs`: those of which there are files.
+ */
+export function adoptService(name: string, runs: readonly number[], context: Context): Service | undefined {
+  const { host, layout, log } = context
+  const definition = readDefinition(host, layout, name)
+  const saved = parseRecord(host.readText(recordPath(layout, name)))
+  const record = saved ? continueRecord(saved, name, context) : recoverRecord(name, runs, context)
+  for (const run of runs) {
+    if (run !== record.run || !hasRun(record)) removeRunFiles(name, run, context)
+  }
+  if (definition.kind === 'absent' && !saved && !hasRun(record)) return undefined
+  const service = createService(name, record, definition)
+  if (record !== saved) setRecord(service, record, context)
+  if (hasRun(record)) log.info({ service: name, run: record.run }, `is taken over, ${record.phase}`)
+  return service
+}
+
+/** A service that was installed while we run: it isn't started for that. */
+export function admitService(name: string, context: Context): Service | undefined {
+  const { host, layout } = context
+  const definition = readDefinition(host, layout, name)
+  if (definition.kind === 'absent') return undefined
+  const service = createService(name, createRecord('down', host.bootId(), host.now()), definition)
+  setRecord(service, service.record, context)
+  return service
+}
+
+/** What another boot wanted is over: what is enabled starts. */
+function continueRecord(saved: ServiceRecord, name: string, { host, layout }: Context): ServiceRecord {
+  const boot = host.bootId()
+  if (saved.boot === boot) return saved
+  const want = host.facts(enabledPath(layout, name)) ? 'up' : 'down'
+  const { run, exit, reeve, stop } = saved
+  return {
+    ...createRecord(want, boot, host.now()),
+    run,
+    ...(exit && { exit }),
+    ...(reeve && { reeve }),
+    ...(stop && { stop }),
+  }
+}
+
+/** Its record is lost. A run of this boot that lives is proof that it is wanted up; else `enabled` says what is wanted. */
+function recoverRecord(name: string, runs: readonly number[], { host, layout }: Context): ServiceRecord {
+  const boot = host.bootId()
+  const now = host.now()
+  const run = Math.max(0, ...runs)
+  const script = run === 0 ? undefined : host.readText(runPath(layout, name, run, 'sh'))
+  if (script?.includes(`\n# boot ${boot}\n`)) {
+    const { state } = readRun(host, layout, name, run)
+    if (state === 'alive' || state === 'between') {
+      return { ...createRecord('up', boot, now), phase: 'starting', run, startedAt: now }
+    }
+  }
+  return { ...createRecord(host.facts(enabledPath(layout, name)) ? 'up' : 'down', boot, now), run }
+}

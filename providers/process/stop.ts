@@ -1,0 +1,55 @@
+import type { RunFacts } from './run-facts.ts'
+import { type Context, lookAgain, type Service, setRecord, wakeIn } from './service.ts'
+
+/** The end of this run has been asked for. */
+export function beginStop(service: Service, context: Context): boolean {
+  const { record } = service
+  const { host, log } = context
+  service.killAt = undefined
+  service.isSignalled = false
+  // Written down before the signal: else a supervisor that is killed after it would be followed by one that takes the end
+  // for a failure.
+  setRecord(service, { ...record, phase: 'stopping', since: host.now(), asked: true }, context)
+  log.info({ service: service.name, run: record.run }, 'is being stopped')
+  return true
+}
+
+/** The process lives, and is to end: the stop signal once, KILL after the timeout, both to its whole group. */
+export function pursueStop(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
+  const { host, log } = context
+  const { pid } = facts.main
+  const now = host.now()
+  service.killAt ??= now + stopTimeoutOf(service)
+  // Until it has a session of its own, its group is the shim's.
+  const isLeader = host.process(pid)?.group === pid
+  if (now >= service.killAt) {
+    if (service.looks === 0) log.warn({ service: service.name, pid }, 'did not end in time, and gets KILL')
+    host.kill(isLeader ? -pid : pid, 'KILL')
+    lookAgain(service, 1_000, context)
+    return false
+  }
+  if (!isLeader) {
+    lookAgain(service, 50, context)
+    return false
+  }
+  if (!service.isSignalled) signalGroup(service, pid, context)
+  service.looks = 0
+  wakeIn(service, Math.min(service.killAt - now, facts.guarded ? Number.POSITIVE_INFINITY : 200), context)
+  return false
+}
+
+/** CONT, so that what is stopped (SIGSTOP) can follow. */
+export function signalGroup(service: Service, pid: number, { host }: Context): void {
+  service.isSignalled = true
+  host.kill(-pid, stopSignalOf(service))
+  host.kill(-pid, 'CONT')
+}
+
+/** Milliseconds. As declared now; of a service whose definition is gone, as declared when it was started. */
+export function stopTimeoutOf({ definition, record }: Service): number {
+  return (definition.kind === 'valid' ? definition.process.stop : record.stop)?.timeout ?? 10_000
+}
+
+function stopSignalOf({ definition, record }: Service): string {
+  return (definition.kind === 'valid' ? definition.process.stop : record.stop)?.signal ?? 'TERM'
+}

@@ -1,0 +1,40 @@
+import { basename } from 'node:path'
+import type { PortableField } from '../../src/core/facility.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import type { Tools } from './shim-script.ts'
+
+const directories = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/run/current-system/sw/bin']
+
+/** The programs of util-linux and coreutils that a service is started with, where the host has them. */
+export function findTools(host: ReadHost): Tools {
+  const setsid = findTool(host, 'setsid')
+  const prlimit = findTool(host, 'prlimit')
+  const setpriv = findTool(host, 'setpriv')
+  const env = findTool(host, 'env')
+  return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }), ...(env && { env }) }
+}
+
+function findTool(host: ReadHost, name: string): string | undefined {
+  for (const directory of directories) {
+    const path = `${directory}/${name}`
+    const real = host.realPath(path)
+    // Busybox has small ones of the same name that can't change users or limits.
+    const isSmall = real !== undefined && basename(real) === 'busybox' && (name === 'setpriv' || name === 'prlimit')
+    if (real !== undefined && !isSmall) return path
+  }
+  return undefined
+}
+
+/** What of a service's declaration an instance can't honour on this host, and why. */
+export function findLacks(host: ReadHost, tools: Tools): Partial<Record<PortableField, string>> {
+  const lacks: Partial<Record<PortableField, string>> = {}
+  const install = 'install the package util-linux (on Alpine: util-linux-misc)'
+  if (tools.prlimit === undefined) lacks.limits = `there is no prlimit; ${install}`
+  if (tools.setpriv === undefined) {
+    lacks.user = lacks.group = `there is no setpriv; ${install}`
+  }
+  if (host.userId() !== 0) {
+    lacks.user = lacks.group = 'the supervisor does not run as root, and so can change neither user nor group'
+  }
+  return lacks
+}
