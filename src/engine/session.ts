@@ -85,8 +85,9 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   }
 }
 
+/** In a directory of its own: that has to be 0700 (S5), and the runtime directory need not be. */
 export function controlSocketPath(configuration: HostConfiguration): string {
-  return join(configuration.runtimeDirectory, 'control.sock')
+  return join(configuration.runtimeDirectory, 'control', 'control.sock')
 }
 
 export function lockDirectory(configuration: HostConfiguration): string {

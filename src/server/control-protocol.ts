@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
 import type { ControlOptions, ControlVerb } from '../engine/control.ts'
 
@@ -30,11 +29,6 @@ export interface ErrorBody {
 /** In bytes. */
 export const requestLimit: number = 64 * 1024
 export const responseLimit: number = 64 * 1024 * 1024
-
-/** A directory of its own, since it has to be 0700 (S5) and the runtime directory need not. */
-export function controlSocketPath(runtimeDirectory: string): string {
-  return join(runtimeDirectory, 'control', 'control.sock')
-}
 
 const verbs: readonly string[] = ['start', 'stop', 'restart', 'reload', 'enable', 'disable'] satisfies ControlVerb[]
 
