@@ -2,14 +2,14 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import type { World } from '../core/world.ts'
-import { acquireLock } from '../host/lock.ts'
 import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import { nextRecord } from './record-keeping.ts'
-import { lockDirectory, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
+import { takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
   /** So many removals are meant. */
@@ -41,12 +41,7 @@ export async function makeDownPlan(session: Session, names: readonly string[]): 
  * before the first step: `locked`, `invalid`, `refused` (too many removals), `stale-plan`.
  */
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
-  using _lock = await acquireLock(
-    lockDirectory(session.configuration),
-    'reeve apply',
-    session.openWriteHost(),
-    session.clock,
-  )
+  using _lock = await takeWriterLock(session, 'reeve apply')
   const outlook = await makeOutlook(session)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
@@ -78,12 +73,7 @@ export async function takeDown(
   names: readonly string[],
   options: Pick<ApplyOptions, 'signal' | 'listener'>,
 ): Promise<ApplyOutcome> {
-  using _lock = await acquireLock(
-    lockDirectory(session.configuration),
-    'reeve down',
-    session.openWriteHost(),
-    session.clock,
-  )
+  using _lock = await takeWriterLock(session, 'reeve down')
   const outlook = await makeRemovalOutlook(session, names)
   const missing = names.filter(name => !outlook.plan.facilities.some(facility => facility.name === name))
   if (missing.length > 0) {

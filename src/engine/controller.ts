@@ -1,16 +1,16 @@
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
-import { acquireLock } from '../host/lock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
-import { controlSocketPath, lockDirectory, type Session } from './session.ts'
+import { controlSocketPath, type Session } from './session.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
+import { takeWriterLock } from './writer-lock.ts'
 
 export interface ControllerOptions {
   /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
@@ -31,7 +31,7 @@ const LONGEST_END = 4_000
 export async function runController(session: Session, options: ControllerOptions): Promise<void> {
   const { configuration, clock } = session
   const { log, signal } = options
-  using _lock = await acquireLock(lockDirectory(configuration), 'reeve run', session.openWriteHost(), clock)
+  using _lock = await takeWriterLock(session, 'reeve run')
   const closing: (() => unknown)[] = []
   try {
     const controller = await openController(session, options, closing)

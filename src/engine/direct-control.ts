@@ -1,16 +1,16 @@
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { locationKey } from '../core/world.ts'
-import { acquireLock } from '../host/lock.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import { probeHealth } from './health-probe.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
 import { describeDone, makeRequest } from './request.ts'
-import { lockDirectory, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { readSuspended, writeSuspended } from './state-files.ts'
 import type { Status } from './status.ts'
 import { findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
+import { takeWriterLock } from './writer-lock.ts'
 
 /** What people ask when no controller runs: looked at, or done here under the writer's lock. */
 export function createDirectControl(session: Session): Control {
@@ -69,12 +69,7 @@ async function act(
   name: string,
   options: ControlOptions,
 ): Promise<ControlOutcome> {
-  using _lock = await acquireLock(
-    lockDirectory(session.configuration),
-    `reeve ${verb} ${name}`,
-    session.openWriteHost(),
-    session.clock,
-  )
+  using _lock = await takeWriterLock(session, `reeve ${verb} ${name}`)
   const outlook = await makeOutlook(session)
   const target = outlook.survey.targets.find(({ facility }) => facility.name === name)
   const owned = outlook.survey.world.owned.find(
@@ -104,12 +99,7 @@ async function act(
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {
-  using _lock = await acquireLock(
-    lockDirectory(session.configuration),
-    'reeve suspend',
-    session.openWriteHost(),
-    session.clock,
-  )
+  using _lock = await takeWriterLock(session, 'reeve suspend')
   const outlook = await makeOutlook(session)
   const isKnown = outlook.survey.targets.some(({ facility }) => facility.name === name)
   if (suspended && !isKnown) throw notFound(name, session)

@@ -1,5 +1,4 @@
 import { isAbsolute, join, relative, resolve } from 'node:path'
-import type { Instance } from '../core/facility.ts'
 import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
@@ -86,17 +85,9 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
 }
 
 /** In a directory of its own: that has to be 0700 (S5), and the runtime directory need not be. */
+/** In a directory of its own, which only its user can enter (S5), whatever the mode of the runtime directory is. */
 export function controlSocketPath(configuration: HostConfiguration): string {
   return join(configuration.runtimeDirectory, 'control', 'control.sock')
-}
-
-export function lockDirectory(configuration: HostConfiguration): string {
-  return join(configuration.stateDirectory, 'lock')
-}
-
-/** The default instance of a provider, for those who ask for it by its type. */
-export function defaultInstance(type: string, configuration: HostConfiguration): Instance {
-  return { name: type, type, options: {}, stateDirectory: configuration.stateDirectory, owner: configuration.owner }
 }
 
 /** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */

@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import { acquireLock, type Lock } from '../host/lock.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Makes this process the writer of the state directory, until the lock is disposed of or the process dies (E15). Makes
+ * the directory if it is missing, for its user alone. Fails with ReeveError `locked`, which says who holds it.
+ */
+export async function takeWriterLock(session: Session, purpose: string): Promise<Lock> {
+  const { stateDirectory } = session.configuration
+  const host = session.openWriteHost()
+  host.makeDirectory(stateDirectory, { mode: 0o700 })
+  return acquireLock(join(stateDirectory, 'lock'), purpose, host, session.clock)
+}
