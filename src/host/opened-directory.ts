@@ -28,11 +28,16 @@ export function openDirectory(path: string, options: OpenOptions = {}): OpenedDi
   const wanted = normalize(path).replace(/(.)\/+$/, '$1')
   if (!isAbsolute(wanted)) throw new ReeveError('internal', `expected an absolute path, found ${path}`)
   const fd = openDirectly(wanted) ?? walk(wanted, options)
+  let open = true
   return {
     fd,
     path: wanted,
     entry: name => `/proc/self/fd/${fd}/${name}`,
-    [Symbol.dispose]: () => closeSync(fd),
+    [Symbol.dispose]() {
+      // Closed twice, the number may by then be another's.
+      if (open) closeSync(fd)
+      open = false
+    },
   }
 }
 

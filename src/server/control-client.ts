@@ -90,6 +90,10 @@ async function readText(response: IncomingMessage): Promise<string> {
 
 function toClientError(socketPath: string, error: unknown): ReeveError {
   const code = errnoOf(error)
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    const message = `no controller answers at ${socketPath}; start one with \`reeve run\`, or ask again without one`
+    return new ReeveError('unavailable', message, { cause: error })
+  }
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     const message = 'the controller ended before it answered; see `reeve status` for what it did'
     return new ReeveError('unavailable', message, { cause: error })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, fstatSync, lstatSync, mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createConnection } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -32,10 +32,10 @@ export async function serveControl(control: Control, socketPath: string): Promis
     chmodSync(temporary, 0o600)
     renameSync(temporary, directory.entry(name))
     const inode = lstatSync(directory.entry(name)).ino
-    const close = async (): Promise<void> => {
-      removeIfOurs(directory.entry(name), inode)
-      await closeServer(server)
-      directory[Symbol.dispose]()
+    let closing: Promise<void> | undefined
+    const close = (): Promise<void> => {
+      closing ??= endServing(server, directory, name, inode)
+      return closing
     }
     return { close, [Symbol.asyncDispose]: close }
   } catch (error) {
@@ -76,6 +76,12 @@ function isAnswered(path: string): Promise<boolean> {
     socket.once('error', () => resolve(false))
     socket.once('connect', () => socket.destroy())
   })
+}
+
+async function endServing(server: Server, directory: OpenedDirectory, name: string, inode: number): Promise<void> {
+  removeIfOurs(directory.entry(name), inode)
+  await closeServer(server)
+  directory[Symbol.dispose]()
 }
 
 function removeIfOurs(path: string, inode: number): void {

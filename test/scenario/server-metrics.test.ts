@@ -1,0 +1,123 @@
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Step } from '../../src/core/step.ts'
+import type { Condition, FacilityStatus } from '../../src/engine/status.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import { type MetricsServerOptions, serveMetrics } from '../../src/server/metrics-server.ts'
+
+const resync = 30_000
+
+async function serve(options: Partial<MetricsServerOptions> = {}): Promise<string> {
+  const server = await serveMetrics({
+    listen: { host: '127.0.0.1', port: 0 },
+    metrics: await createMetrics(),
+    resync,
+    now: () => 1_000_000,
+    lastActivity: () => 1_000_000,
+    isReady: () => true,
+    ...options,
+  })
+  onTestFinished(() => server.close())
+  return `http://127.0.0.1:${server.port}`
+}
+
+async function get(url: string, method = 'GET'): Promise<[number, string]> {
+  const response = await fetch(url, { method })
+  return [response.status, await response.text()]
+}
+
+test('/healthz is 200 until no pass has come for three resync intervals', async () => {
+  let now = 1_000_000
+  const url = `${await serve({ now: () => now })}/healthz`
+  expect(await get(url)).toEqual([200, 'ok\n'])
+  now += 3 * resync
+  expect(await get(url)).toEqual([200, 'ok\n'])
+  now += 1_000
+  expect(await get(url)).toEqual([503, 'no pass for 91 s; one is due every 30 s\n'])
+})
+
+test('/readyz is 200 after the first complete pass', async () => {
+  let ready = false
+  const url = `${await serve({ isReady: () => ready })}/readyz`
+  expect(await get(url)).toEqual([503, 'the first pass has not ended yet\n'])
+  ready = true
+  expect(await get(url)).toEqual([200, 'ready\n'])
+  expect(await get(url, 'HEAD')).toEqual([200, ''])
+})
+
+test('it only answers what it has, and takes no orders', async () => {
+  const url = await serve()
+  expect((await get(`${url}/`))[0]).toBe(404)
+  expect((await get(`${url}/act`, 'POST'))[0]).toBe(405)
+})
+
+test('a port that another program has is an error that names it', async () => {
+  const other = createServer()
+  await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void other.close())
+  const address = other.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  await expect(serve({ listen: { host: '127.0.0.1', port } })).rejects.toThrow(
+    `cannot listen at 127.0.0.1:${port}: another program does; change \`listen\` in reeve.yaml`,
+  )
+})
+
+function makeFacility(...conditions: [Condition['type'], Condition['status']][]): FacilityStatus {
+  return {
+    name: 'web',
+    supervisor: 'process',
+    service: 'web',
+    state: 'running',
+    enabled: true,
+    pid: null,
+    since: null,
+    health: 'none',
+    conditions: conditions.map(([type, status]) => ({ type, status, reason: 'X', message: '', since: '' })),
+  }
+}
+
+const step: Step = { id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }
+
+test('/metrics tells what was recorded', async () => {
+  const metrics = await createMetrics()
+  const url = `${await serve({ metrics })}/metrics`
+  metrics.recordPass('done', 250, 1_700_000_000_500)
+  metrics.recordPass('failed', 40_000, 1_700_000_099_000)
+  metrics.recordDriftCorrected(2)
+  metrics.setManifestErrors(3)
+  metrics.setFacilities([makeFacility(['Ready', 'True']), makeFacility(['Ready', 'True']), makeFacility()])
+  metrics.setFacilities([
+    makeFacility(['Ready', 'True']),
+    makeFacility(['Ready', 'False'], ['Reconciling', 'True'], ['Stalled', 'Unknown']),
+  ])
+  const at = { supervisor: 'process', service: 'web' }
+  metrics.listener({ type: 'step-started', facility: 'web', step, at })
+  metrics.listener({ type: 'step-finished', facility: 'web', step, at, result: 'done', duration: 5 })
+
+  const [status, text] = await get(url)
+  expect(status).toBe(200)
+  expect(text.split('\n').filter(line => line !== '' && !/^#|_bucket/.test(line))).toMatchInlineSnapshot(`
+    [
+      "reeve_passes_total{result="done"} 1",
+      "reeve_passes_total{result="failed"} 1",
+      "reeve_passes_total{result="aborted"} 0",
+      "reeve_pass_duration_seconds_sum 40.25",
+      "reeve_pass_duration_seconds_count 2",
+      "reeve_last_successful_pass_timestamp_seconds 1700000000.5",
+      "reeve_steps_total{verb="start",result="done"} 1",
+      "reeve_facilities{condition="Ready"} 1",
+      "reeve_facilities{condition="NotReady"} 1",
+      "reeve_facilities{condition="Reconciling"} 1",
+      "reeve_facilities{condition="Stalled"} 0",
+      "reeve_drift_corrected_total 2",
+      "reeve_manifest_errors 3",
+    ]
+  `)
+  expect(text).toContain('reeve_pass_duration_seconds_bucket{le="0.3"} 1')
+})
+
+test('two sets of metrics know nothing of each other', async () => {
+  const [one, two] = [await createMetrics(), await createMetrics()]
+  one.setManifestErrors(7)
+  expect(await two.text()).toContain('reeve_manifest_errors 0')
+})
