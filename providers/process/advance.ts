@@ -3,8 +3,9 @@ import { goodRun } from './life-cycle.ts'
 import { claimRun } from './run-claim.ts'
 import { concludeRun } from './run-end.ts'
 import { type RunFacts, readCommandLine, readRun, readTicks } from './run-facts.ts'
+import { removeRunFiles } from './run-files.ts'
 import { beginRun } from './run-start.ts'
-import { type Context, lookAgain, type Service, setRecord, wakeIn } from './service.ts'
+import { type Context, lookAgain, type Service, setRecord, trySaveRecord, wakeIn } from './service.ts'
 import { isPreparing } from './shim-script.ts'
 import { beginStop, pursueStop } from './stop.ts'
 
@@ -21,10 +22,11 @@ const unguardedInterval = 1_000
 export function advance(service: Service, context: Context): void {
   service.timer?.[Symbol.dispose]()
   service.timer = undefined
-  for (let count = 0; count < mostSteps; count += 1) {
-    if (!step(service, context)) return
-  }
-  wakeIn(service, 100, context)
+  let count = 0
+  while (count < mostSteps && step(service, context)) count += 1
+  if (count === mostSteps) wakeIn(service, 100, context)
+  trySaveRecord(service, context)
+  if (service.isSaved) for (const run of service.finished.splice(0)) removeRunFiles(service.name, run, context)
 }
 
 /** True if it has come into another phase, and may have more to do. */
@@ -47,7 +49,7 @@ function step(service: Service, context: Context): boolean {
 
 function settleDown(service: Service, context: Context): boolean {
   const { nextStart: _nextStart, ...record } = service.record
-  setRecord(service, { ...record, phase: 'down', since: context.host.now(), restarts: 0 }, context)
+  setRecord(service, { ...record, phase: 'down', since: context.host.now(), restarts: 0 })
   return true
 }
 
@@ -96,7 +98,7 @@ function followProcess(service: Service, facts: RunFacts & { readonly state: 'al
   if (record.asked || record.want === 'down') return beginStop(service, context)
   if (record.phase === 'starting') return becomeUp(service, facts, context)
   const runningFor = context.host.now() - (record.startedAt ?? 0)
-  if (record.restarts > 0 && runningFor >= goodRun) setRecord(service, { ...record, restarts: 0 }, context)
+  if (record.restarts > 0 && runningFor >= goodRun) setRecord(service, { ...record, restarts: 0 })
   if (service.record.restarts > 0) wakeIn(service, goodRun - runningFor, context)
   if (!facts.guarded) wakeIn(service, unguardedInterval, context)
   return false
@@ -118,7 +120,7 @@ function becomeUp(service: Service, facts: RunFacts & { readonly state: 'alive' 
     return false
   }
   service.attempt = 'executed'
-  setRecord(service, { ...record, phase: 'up', since: now, ...facts.main }, context)
+  setRecord(service, { ...record, phase: 'up', since: now, ...facts.main })
   log.info({ service: service.name, run: record.run, pid: facts.main.pid }, 'runs')
   return true
 }

@@ -32,11 +32,7 @@ export async function applyActions(
     if (open.size === 0) giveUp.abort()
   }
 
-  for (const { id, verb, service, signal } of actions) {
-    const abort = (): void => finish({ id, ok: false, error: createAbortion(verb, service, signal) })
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  }
+  const stopListening = listenForAborts(actions, finish)
   try {
     installDefinitions(open, application, finish)
     if (open.size === 0) return
@@ -45,7 +41,24 @@ export async function applyActions(
     await requestActions(open, application, finish, giveUp.signal)
   } catch (error) {
     for (const id of [...open.keys()]) finish({ id, ok: false, error: toError(error) })
+  } finally {
+    stopListening.abort()
   }
+}
+
+/** Actions often share a signal: it gets one listener for them all. */
+function listenForAborts(actions: readonly Action[], finish: Report): AbortController {
+  const listening = new AbortController()
+  for (const signal of new Set(actions.map(action => action.signal))) {
+    const abort = (): void => {
+      for (const { id, verb, service } of actions.filter(action => action.signal === signal)) {
+        finish({ id, ok: false, error: createAbortion(verb, service, signal) })
+      }
+    }
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true, signal: listening.signal })
+  }
+  return listening
 }
 
 function installDefinitions(open: ReadonlyMap<string, Action>, { layout, host }: Application, finish: Report): void {

@@ -3,7 +3,7 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { ServiceDefinition } from './definition.ts'
 import { prepareLaunch, readLoaded } from './launch.ts'
 import { isAlive } from './run-facts.ts'
-import { type Context, type Service, setRecord } from './service.ts'
+import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
 
 /** How long a reload command may take, in ms. */
 const commandTimeout = 60_000
@@ -22,7 +22,8 @@ export async function reloadProcess(
   const loaded: Loaded = readLoaded(definition, host)
   if ('command' in reload) await runCommand(reload.command, pid, definition, context)
   else if (!isAlive(host, { pid, startTime }) || !host.kill(pid, reload.signal)) return
-  if (service.record.run === run) setRecord(service, { ...service.record, loaded }, context)
+  if (service.record.run === run) setRecord(service, { ...service.record, loaded })
+  trySaveRecord(service, context)
   log.info({ service: service.name, pid }, 'is reloaded')
 }
 

@@ -38,9 +38,8 @@ async function start(service: Service, supervision: Supervision): Promise<void> 
   const attempts = service.attempts
   // By hand, there is no waiting, and what has ended begins anew.
   const begins = record.phase === 'backoff' || record.phase === 'finished' || record.phase === 'failed'
-  if (begins)
-    setRecord(service, { ...record, want: 'up', phase: 'down', since: context.host.now(), restarts: 0 }, context)
-  else if (record.want !== 'up') setRecord(service, { ...service.record, want: 'up' }, context)
+  if (begins) setRecord(service, { ...record, want: 'up', phase: 'down', since: context.host.now(), restarts: 0 })
+  else if (record.want !== 'up') setRecord(service, { ...service.record, want: 'up' })
   await supervision.reach(service, () => judgeStart(service, attempts))
 }
 
@@ -58,7 +57,7 @@ function judgeStart(service: Service, attemptsBefore: number): Verdict {
 async function restart(service: Service, after: number | undefined, supervision: Supervision): Promise<void> {
   const { record } = service
   if (hasRun(record) && record.run <= (after ?? record.run)) {
-    setRecord(service, { ...record, want: 'up', asked: true }, supervision.context)
+    setRecord(service, { ...record, want: 'up', asked: true })
   }
   await start(service, supervision)
 }
@@ -66,7 +65,7 @@ async function restart(service: Service, after: number | undefined, supervision:
 async function stop(service: Service, supervision: Supervision): Promise<void> {
   const { record } = service
   const asked = hasRun(record) ? { asked: true } : {}
-  if (record.want !== 'down') setRecord(service, { ...record, want: 'down', ...asked }, supervision.context)
+  if (record.want !== 'down') setRecord(service, { ...record, want: 'down', ...asked })
   await supervision.reach(service, () => judgeStop(service, supervision))
 }
 

@@ -1,9 +1,8 @@
 import { describeExit, exitOf, settle } from './life-cycle.ts'
 import { findLeftMembers } from './process-group.ts'
 import type { RunFacts } from './run-facts.ts'
-import { removeRunFiles } from './run-files.ts'
 import { failStart, restartPolicyOf } from './run-start.ts'
-import { type Context, lookAgain, type Service, setRecord } from './service.ts'
+import { type Context, lookAgain, type Service, setRecord, trySaveRecord } from './service.ts'
 import { signalGroup, stopTimeoutOf } from './stop.ts'
 
 type Ended = RunFacts & { readonly state: 'ended' }
@@ -24,8 +23,8 @@ export function concludeRun(service: Service, facts: Ended, context: Context): b
     return true
   }
   if (service.attempt === 'under way') service.attempt = 'executed'
-  setRecord(service, settle(record, restartPolicyOf(service.definition), host.now(), context.random()), context)
-  removeRunFiles(service.name, record.run, context)
+  setRecord(service, settle(record, restartPolicyOf(service.definition), host.now(), context.random()))
+  service.finished.push(record.run)
   const { phase } = service.record
   log.info({ service: service.name, run: record.run }, `ended with ${describeExit(record.exit)}; now ${phase}`)
   return true
@@ -42,8 +41,8 @@ function concludeUnstarted(service: Service, context: Context): boolean {
     return true
   }
   const settled = settle({ ...record, asked: true }, restartPolicyOf(service.definition), context.host.now(), 0)
-  setRecord(service, settled, context)
-  removeRunFiles(service.name, record.run, context)
+  setRecord(service, settled)
+  service.finished.push(record.run)
   return true
 }
 
@@ -51,7 +50,7 @@ function rememberExit(service: Service, facts: Ended, context: Context): void {
   const { record } = service
   if (record.exit?.run === record.run) return
   const exit = exitOf(record.run, facts.exit?.status, context.host.now())
-  setRecord(service, { ...record, exit }, context)
+  setRecord(service, { ...record, exit })
 }
 
 /**
@@ -65,8 +64,10 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
   if (members.length === 0) return true
   const { record } = service
   const isAsked = record.asked === true || record.want === 'down'
-  if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() }, context)
+  if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() })
   service.killAt ??= host.now() + (isAsked ? stopTimeoutOf(service) : 0)
+  // The next supervisor has to know that it ended by itself, or was asked to.
+  trySaveRecord(service, context)
   if (!isAsked || host.now() >= service.killAt) host.kill(-main.pid, 'KILL')
   else if (!service.isSignalled) signalGroup(service, main.pid, context)
   lookAgain(service, 200, context)

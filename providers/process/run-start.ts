@@ -5,7 +5,6 @@ import { type Launch, prepareLaunch, readLoaded } from './launch.ts'
 import { runPath } from './layout.ts'
 import { settleFailedStart } from './life-cycle.ts'
 import { prepareOutput } from './output-file.ts'
-import { removeRunFiles } from './run-files.ts'
 import { type Context, type Service, saveRecord, setRecord } from './service.ts'
 import type { ServiceRecord } from './service-record.ts'
 import { renderShim } from './shim-script.ts'
@@ -41,8 +40,8 @@ export function beginRun(service: Service, context: Context): boolean {
 export function failStart(service: Service, record: ServiceRecord, problem: string, context: Context): void {
   const policy = restartPolicyOf(service.definition)
   service.attempt = 'failed'
-  removeRunFiles(service.name, record.run, context)
-  setRecord(service, settleFailedStart(record, policy, problem, context.host.now(), context.random()), context)
+  service.finished.push(record.run)
+  setRecord(service, settleFailedStart(record, policy, problem, context.host.now(), context.random()))
   context.log.error({ service: service.name, run: record.run }, `could not be started: ${problem}`)
 }
 
@@ -82,8 +81,8 @@ function startShim(service: Service, record: ServiceRecord, definition: ValidDef
   const plan = { service: service.name, run: record.run, bootId: record.boot, process, chain: launch.chain }
   host.removeFile(script)
   host.appendFile(script, renderShim(layout, plan), { mode: 0o600 })
-  saveRecord(service, record, context)
-  service.looks = 0
+  setRecord(service, record)
+  saveRecord(service, context)
   service.chain = launch.chain
   const shim = host.spawn(['/bin/sh', script], {
     environment: launch.environment,

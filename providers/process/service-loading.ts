@@ -3,7 +3,7 @@ import { readDefinition } from './definition-file.ts'
 import { enabledPath, type Layout, recordPath, runOfFile, runPath, serviceOfJson } from './layout.ts'
 import { readRun } from './run-facts.ts'
 import { removeRunFiles } from './run-files.ts'
-import { type Context, createService, type Service, setRecord } from './service.ts'
+import { type Context, createService, type Service, trySaveRecord } from './service.ts'
 import { createRecord, hasRun, parseRecord, type ServiceRecord } from './service-record.ts'
 
 /** All that has a definition, a record or a run, by name, with the numbers of its runs. */
@@ -45,7 +45,7 @@ export function adoptService(name: string, runs: readonly number[], context: Con
   }
   if (definition.kind === 'absent' && !saved && !hasRun(record)) return undefined
   const service = createService(name, record, definition)
-  if (record !== saved) setRecord(service, record, context)
+  service.isSaved = record === saved
   if (hasRun(record)) log.info({ service: name, run: record.run }, `is taken over, ${record.phase}`)
   return service
 }
@@ -56,7 +56,7 @@ export function admitService(name: string, context: Context): Service | undefine
   const definition = readDefinition(host, layout, name)
   if (definition.kind === 'absent') return undefined
   const service = createService(name, createRecord('down', host.bootId(), host.now()), definition)
-  setRecord(service, service.record, context)
+  trySaveRecord(service, context)
   return service
 }
 

@@ -26,8 +26,10 @@ export interface Context {
 export interface Service {
   readonly name: string
   record: ServiceRecord
-  /** False: the record couldn't be saved, and is to be tried again. */
+  /** Whether the record on disk is this one. */
   isSaved: boolean
+  /** Runs that are over: their files go once the record that says so is saved. */
+  finished: number[]
   definition: ServiceDefinition
   /** Counts the starts tried by this supervisor, and what came of the last one. */
   attempts: number
@@ -53,7 +55,8 @@ export function createService(name: string, record: ServiceRecord, definition: S
   return {
     name,
     record,
-    isSaved: true,
+    isSaved: false,
+    finished: [],
     definition,
     attempts: 0,
     attempt: 'executed',
@@ -69,32 +72,35 @@ export function createService(name: string, record: ServiceRecord, definition: S
   }
 }
 
+/** Changes the record in memory. It is saved at the end of the look at the latest, and before an effect that relies on it. */
+export function setRecord(service: Service, record: ServiceRecord): void {
+  if (record.phase !== service.record.phase) service.looks = 0
+  service.record = record
+  service.isSaved = false
+}
+
 /**
  * Saves the record without a sync: it has to survive the supervisor, and the kernel keeps it for that. When the machine
  * crashes, the runs that it tells of are gone as well, and the next boot asks `enabled`, which is synced.
  * Throws ReeveError.
  */
-export function saveRecord(service: Service, record: ServiceRecord, { host, layout }: Context): void {
-  const path = recordPath(layout, service.name)
+export function saveRecord(service: Service, { host, layout }: Context): void {
+  if (service.isSaved) return
   const temporary = `${layout.state}/.${service.name}.tmp`
-  host.removeFile(temporary)
-  host.appendFile(temporary, formatRecord(record), { mode: 0o600 })
-  host.moveFile(temporary, path)
-  service.record = record
+  // There is one only if a supervisor was killed right there.
+  if (host.facts(temporary)) host.removeFile(temporary)
+  host.appendFile(temporary, formatRecord(service.record), { mode: 0o600 })
+  host.moveFile(temporary, recordPath(layout, service.name))
   service.isSaved = true
 }
 
-/** As `saveRecord`, for what has happened or has to happen in any case: a full disk must not keep a service from stopping. */
-export function setRecord(service: Service, record: ServiceRecord, context: Context): void {
-  const { phase } = service.record
+/** As `saveRecord`, for what has to go on in any case: a full disk must not keep a service from being stopped. */
+export function trySaveRecord(service: Service, context: Context): void {
   try {
-    saveRecord(service, record, context)
+    saveRecord(service, context)
   } catch (error) {
-    service.record = record
-    service.isSaved = false
     context.log.error({ service: service.name }, `its state could not be saved: ${messageOf(error)}`)
   }
-  if (record.phase !== phase) service.looks = 0
 }
 
 /** Has the service looked at again in so many milliseconds, or earlier if something happens. */

@@ -1,5 +1,5 @@
 import type { RunFacts } from './run-facts.ts'
-import { type Context, lookAgain, type Service, setRecord, wakeIn } from './service.ts'
+import { type Context, lookAgain, type Service, setRecord, trySaveRecord, wakeIn } from './service.ts'
 
 /** The end of this run has been asked for. */
 export function beginStop(service: Service, context: Context): boolean {
@@ -7,9 +7,7 @@ export function beginStop(service: Service, context: Context): boolean {
   const { host, log } = context
   service.killAt = undefined
   service.isSignalled = false
-  // Written down before the signal: else a supervisor that is killed after it would be followed by one that takes the end
-  // for a failure.
-  setRecord(service, { ...record, phase: 'stopping', since: host.now(), asked: true }, context)
+  setRecord(service, { ...record, phase: 'stopping', since: host.now(), asked: true })
   log.info({ service: service.name, run: record.run }, 'is being stopped')
   return true
 }
@@ -20,6 +18,8 @@ export function pursueStop(service: Service, facts: RunFacts & { readonly state:
   const { pid } = facts.main
   const now = host.now()
   service.killAt ??= now + stopTimeoutOf(service)
+  // Before the signal: else a supervisor that is killed after it would be followed by one that takes the end for a failure.
+  trySaveRecord(service, context)
   // Until it has a session of its own, its group is the shim's.
   const isLeader = host.process(pid)?.group === pid
   if (now >= service.killAt) {

@@ -5,7 +5,7 @@ import { runOfFile, serviceOfJson } from './layout.ts'
 import { isTooLarge, outputOf } from './output-file.ts'
 import { createRotation } from './rotation.ts'
 import { isAlive } from './run-facts.ts'
-import { type Context, type Service, setRecord, wakeIn } from './service.ts'
+import { type Context, type Service, wakeIn } from './service.ts'
 import { admitService, adoptService, listServices } from './service-loading.ts'
 import { hasRun } from './service-record.ts'
 
@@ -118,7 +118,7 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
   function sweep(): void {
     for (const service of services.values()) {
       const { record } = service
-      if (!service.isSaved) setRecord(service, record, context)
+      if (!service.isSaved) wake(service.name)
       if (!hasRun(record)) continue
       const { pid, startTime } = record
       if (pid === undefined || startTime === undefined || !isAlive(host, { pid, startTime })) wake(service.name)
