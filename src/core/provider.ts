@@ -211,6 +211,6 @@ export interface SpawnOptions {
 
 export interface SpawnedProcess {
   readonly pid: number
-  /** Resolves when it has ended and been reaped. */
+  /** Resolves when it has ended and been reaped. Waiting for it doesn't keep this process alive. */
   readonly exited: Promise<void>
 }

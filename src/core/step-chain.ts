@@ -28,7 +28,14 @@ export function createStepChain(facility: string): StepChain {
   }
 }
 
+/** Whether the service comes up by this step. One that runs and only lacks its supervisor is up already. */
+export function bringsUp(step: Step): boolean {
+  return (
+    step.target === undefined && step.reason !== 'unsupervised' && (step.verb === 'start' || step.verb === 'restart')
+  )
+}
+
 /** The step after which the facility's service runs with what is declared, if the plan has one. */
 export function findStart(steps: readonly Step[]): Step | undefined {
-  return steps.find(step => step.target === undefined && (step.verb === 'start' || step.verb === 'restart'))
+  return steps.find(bringsUp)
 }

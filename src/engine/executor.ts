@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { FacilityPlan, Step, Verb } from '../core/step.ts'
+import { bringsUp } from '../core/step-chain.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { createBatcher, type Perform } from './batcher.ts'
@@ -142,7 +143,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function runStep(lane: Lane, step: Step): Promise<void> {
     const { signal } = lane.abort
     await awaitNeeds(lane, step)
-    if (isStart(step)) await awaitDependencies(lane)
+    if (bringsUp(step)) await awaitDependencies(lane)
     if (step.verb === 'remove' && step.target && lane.work.target) {
       // The old side of a move goes only when the new one is up.
       await waitReady(lane, lane.work.plan.name)
@@ -255,10 +256,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return new Promise(resolve => idleWaiters.push(resolve))
     },
   }
-}
-
-function isStart(step: Step): boolean {
-  return step.target === undefined && (step.verb === 'start' || step.verb === 'restart')
 }
 
 function overtaken(): ReeveError {

@@ -39,7 +39,7 @@ const fileName = 'history.jsonl'
 const olderFileName = 'history.1.jsonl'
 
 /** In bytes. A file that has grown to it is put aside, and the one put aside before is dropped. */
-export const historyLimit: number = 4 * 1024 * 1024
+const historyLimit = 4 * 1024 * 1024
 
 /** For the only writer of this state directory. */
 export function openHistory(stateDirectory: string, host: WriteHost, limit: number = historyLimit): History {

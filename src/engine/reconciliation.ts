@@ -68,7 +68,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const suspended = readSuspended(stateDirectory, readHost)
   const retries = createRetryBook(clock, name => wake.facility(name))
   const removals = createRemovalWatch(clock, () => wake.full())
-  /** Digests of what the lanes under way were made for; `''` for removals. */
+  /** Digests of what the lanes under way were made for; `''` for removals, none for what somebody asked for by hand. */
   const underWay = new Map<string, string>()
   const conditions = new Map<string, readonly Condition[]>()
   let record: StateRecord = readRecord(stateDirectory, readHost)
@@ -276,7 +276,6 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const target = survey.targets[0]
     const request = makeRequest(verb, facility, survey.world.services.get(locationKey(facility)), target, wish)
     if ('outcome' in request) return request.outcome
-    underWay.set(name, facility.digest)
     executor.submit([{ plan: request.plan }])
     const error = await executor.settled(name)
     if (error) throw error

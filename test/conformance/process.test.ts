@@ -1,0 +1,7 @@
+import { describe, test } from 'vitest'
+import { conformanceCases } from '../../src/conformance/index.ts'
+import { processHarness } from '../process-lab.ts'
+
+describe('conformance: process', () => {
+  for (const { name, run, timeout } of conformanceCases(processHarness)) test(name, { timeout }, run)
+})
