@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Perform } from './effects.ts'
+import { errnoOf } from './failure.ts'
 import type { OpenedDirectory } from './opened-directory.ts'
 import { readProcessFacts } from './process-facts.ts'
 
@@ -82,6 +83,9 @@ function syncDirectory(directory: OpenedDirectory): void {
   const fd = openSync(directory.entry('.'), constants.O_RDONLY | constants.O_DIRECTORY)
   try {
     fsyncSync(fd)
+  } catch (error) {
+    // Some network file systems can't sync a directory, and need not.
+    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
   } finally {
     closeSync(fd)
   }

@@ -2,7 +2,7 @@
  * Everything that Reeve can do to a host, and all it tells before and after doing it: a crash harness counts these and
  * kills the process there (E4).
  */
-export type EffectKind =
+type EffectKind =
   | 'write-temporary' // a temporary dotfile with its content, owner and mode, synced
   | 'rename' // over the target
   | 'sync-directory'

@@ -7,7 +7,7 @@ import { createFailure, errnoOf } from './failure.ts'
 /** How long a program that has ended may leave its output open to a child of its own, in ms. */
 const outputGrace = 200
 
-/** Kept of a program's output, in bytes; what is over is cut off. */
+/** Of a program's output, in bytes; one that says more is ended. */
 const outputLimit = 64 * 1024 * 1024
 
 /**

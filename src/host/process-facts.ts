@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { ProcessFacts } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { readDirectoryNames, readFileBytes } from './file-reading.ts'
 
 /** Undefined if there is no such process, or it may not be seen. */
 export function readProcessFacts(pid: number): ProcessFacts | undefined {
@@ -31,18 +33,23 @@ export function parseProcessStat(text: string): ProcessFacts | undefined {
 
 /** The pids of all processes that can be seen, ascending. */
 export function listProcesses(): number[] {
-  return readdirSync('/proc')
+  return (readDirectoryNames('/proc') ?? [])
     .filter(name => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
 }
 
+const bootIdPath = '/proc/sys/kernel/random/boot_id'
+
 /**
  * Changes with every boot: the kernel's boot id, and, since a container starts anew without the kernel doing so, the
- * start time of its pid 1.
+ * start time of its pid 1. Throws ReeveError.
  */
 export function readBootId(): string {
-  const kernel = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  const content = readFileBytes(bootIdPath)
+  if (!content)
+    throw new ReeveError('failed', `expected the kernel's boot id in ${bootIdPath}, found none; mount /proc`)
+  const kernel = new TextDecoder().decode(content).trim()
   const first = readProcessFacts(1)
   return first ? `${kernel}:${first.startTime}` : kernel
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type CompiledSources, compileSources } from '../compiled-sources.ts'
 
-const child = 'test/scenario/children/crashing-writer.ts'
+const child = new URL('./children/crashing-writer.ts', import.meta.url)
 let compiled: CompiledSources
 let root = ''
 beforeAll(() => {

@@ -9,8 +9,8 @@ import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { type CompiledSources, compileSources } from '../compiled-sources.ts'
 
-const contender = 'test/scenario/children/lock-contender.ts'
-const holder = 'test/scenario/children/lock-holder.ts'
+const contender = new URL('./children/lock-contender.ts', import.meta.url)
+const holder = new URL('./children/lock-holder.ts', import.meta.url)
 const host = createWriteHost()
 
 let compiled: CompiledSources

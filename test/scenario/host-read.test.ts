@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 
@@ -126,4 +126,20 @@ test('a process that calls itself like a line of /proc/PID/stat is seen as what 
 test('the boot id stays the same while the host is up', () => {
   expect(host.bootId()).toMatch(/^[0-9a-f-]{36}(:\d+)?$/)
   expect(createReadHost().bootId()).toBe(host.bootId())
+})
+
+test('a user that only the name service knows is found by getent, which is asked once', () => {
+  const log = join(directory, 'log')
+  const program = join(directory, 'getent')
+  const script = `echo "$@" >> ${log}; [ "$1" = passwd ] && echo "$2:x:7001:7002::/home/$2:/bin/zsh" || echo "$2:x:7003:"`
+  writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  vi.stubEnv('PATH', `${directory}:${process.env.PATH}`)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const fresh = createReadHost()
+  for (let times = 0; times < 3; times += 1) {
+    expect(fresh.findUser('ldap-user')).toEqual({ uid: 7001, gid: 7002, home: '/home/ldap-user', shell: '/bin/zsh' })
+    expect(fresh.findGroup('ldap-group')).toBe(7003)
+    expect(fresh.findUser('root')?.uid).toBe(0)
+  }
+  expect(host.readText(log)).toBe('passwd ldap-user\ngroup ldap-group\n')
 })
