@@ -11,7 +11,10 @@ import { basename, join } from 'node:path'
 export default function pidfileProvider() {
   return {
     type: 'pidfile',
-    capabilities: { process: ['command', 'environment', 'workingDirectory'] },
+    capabilities: {
+      process: ['command', 'environment', 'workingDirectory'],
+      optionsSchema: { type: 'object', properties: { directory: { type: 'string' } }, required: ['directory'] },
+    },
 
     async probe(instance) {
       return typeof instance.options.directory === 'string'
