@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -59,7 +59,7 @@ test('an outside provider of the host configuration runs a facility from start t
   const second = await applyOnce(session, { signal, listener() {} })
   expect(second.plan.summary).toMatchObject({ unchanged: 1 })
 
-  writeFileSync(manifest, '')
+  unlinkSync(manifest)
   const last = await applyOnce(session, { signal, listener() {} })
   expect(last.plan.summary).toMatchObject({ remove: 1 })
   expect(isAlive(pid)).toBe(false)
