@@ -168,7 +168,7 @@ function addLooking(program: Command, run: Run): void {
   add(program, 'explain', "the schema's words for a field", [
     ['reeve explain', 'the kinds of manifests'],
     ['reeve explain spec.process.restart', 'a field of a facility'],
-    ['reeve explain supervisor.spec', 'a field of another kind'],
+    ['reeve explain Supervisor.spec', 'a field of another kind'],
   ])
     .argument('[FIELD.PATH]', 'e.g. spec.health')
     .addOption(output())

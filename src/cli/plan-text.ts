@@ -48,7 +48,8 @@ function facilityText(facility: FacilityPlan, colors: Colors): string {
   const width = Math.min(STEP_WIDTH, Math.max(...facility.steps.map(step => stepText(step).length)))
   for (const step of facility.steps) {
     lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
-    lines.push(...diffLines(step, colors))
+    // Of what is new all lines would be new: the manifest says it in fewer.
+    if (change !== 'add') lines.push(...diffLines(step, colors))
   }
   return lines.map(line => `${line}\n`).join('')
 }

@@ -70,7 +70,7 @@ describe('usage errors exit with 1 and say on stderr what was meant', () => {
     [['apply', '--allow-removals', 'many'], 'Expected a whole number'],
     [['start'], "missing required argument 'NAME'"],
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
-    [['explain', 'spec.proces'], 'did you mean spec.process?'],
+    [['explain', 'spec.proces'], 'did you mean "process"?'],
     [['status', '--log-level', 'loud'], 'Allowed choices are debug'],
   ])('reeve %j', async (argv, message) => {
     const { exitCode, stdout, stderr } = await runCommandLine(argv)

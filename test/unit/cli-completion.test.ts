@@ -12,7 +12,7 @@ test.each([
   ['values of a global flag', ['--log-level', 'd'], ['debug']],
   ['values of an argument', ['completion', 'f'], ['fish']],
   ['fields of manifests', ['explain', 'spec.heal'], ['spec.health']],
-  ['fields of other kinds', ['explain', 'host.list'], ['host.listen']],
+  ['fields of other kinds', ['explain', 'HostConfiguration.list'], ['HostConfiguration.listen']],
   ['directories', ['apply', ''], [':directories']],
   ['directories of a flag', ['status', '--manifests', ''], [':directories']],
   ['files', ['apply', '--plan', ''], [':files']],
