@@ -2,7 +2,7 @@ import type { Facility } from '../core/facility.ts'
 import { checkPolicy } from '../core/policy.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
-import { listOf, suggestionFor } from './field-suggestion.ts'
+import { suggestionFor } from './field-suggestion.ts'
 import type { ManifestOptions } from './manifest-options.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import { createNativeCheck } from './native-check.ts'
@@ -83,5 +83,5 @@ function unknownSupervisor(name: string, known: readonly string[]): string {
 }
 
 function knownOf(names: readonly string[]): string {
-  return names.length === 0 || names.length > 20 ? '' : `; known are ${listOf([...new Set(names)].sort(), 'and')}`
+  return names.length === 0 || names.length > 20 ? '' : `; known: ${[...new Set(names)].sort().join(', ')}`
 }

@@ -6,6 +6,9 @@ export function suggest(found: string, known: readonly string[]): string | undef
   const simplified = simplify(found)
   const same = known.find(candidate => simplify(candidate) === simplified)
   if (same !== undefined) return same
+  // Letters in the wrong order are two edits apart, too far for short words.
+  const swapped = known.find(candidate => letters(candidate) === letters(found))
+  if (swapped !== undefined) return swapped
   const nearest = closest(found, [...known])
   const allowed = Math.max(1, Math.floor(Math.max(found.length, nearest.length) / 3))
   return distance(found, nearest) <= allowed ? nearest : undefined
@@ -20,6 +23,10 @@ export function suggestionFor(found: string, known: readonly string[]): string {
 /** `depends_on`, `depends-on` and `dependson` are all meant to be `dependsOn`. */
 function simplify(key: string): string {
   return key.toLowerCase().replaceAll(/[-_ ]/g, '')
+}
+
+function letters(key: string): string {
+  return [...key].sort().join('')
 }
 
 /** `a`, `a or b`, `a, b or c`. */

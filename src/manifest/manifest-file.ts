@@ -56,9 +56,10 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     }
     if (kind === 'Supervisor' && check('supervisor', isSupervisorManifest, value, problems)) {
       const { type, ...options } = value.spec
-      problems.push(...foreignOptions(type, options))
-      if (problems.length === 0) {
-        supervisors.push({ value: { name: value.metadata.name, type, options: options[type] ?? {} }, document })
+      problems.push(...checkOptions(type, options))
+      const own = options[type] ?? {}
+      if (problems.length === 0 && isMap(own)) {
+        supervisors.push({ value: { name: value.metadata.name, type, options: own }, document })
       }
     }
     if (problems.length > 0) invalidNames.push(...nameOf(value))
@@ -124,13 +125,12 @@ const documentKinds = ['Facility', 'Supervisor']
 
 function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
   const hint = 'a file that is not a manifest may stay here if its name starts with _'
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isMap(value)) {
     const message = `a manifest is a map of apiVersion, kind, metadata and spec, found ${describeValue(value)}; ${hint}`
     problems.push({ code: 'wrong-type', message, path: [] })
     return undefined
   }
-  const kind: unknown = Reflect.get(value, 'kind')
-  const version: unknown = Reflect.get(value, 'apiVersion')
+  const { kind, apiVersion } = value
   if (kind === undefined) {
     const misspelt = Object.keys(value).find(key => key.toLowerCase() === 'kind')
     const also = misspelt === undefined ? `; ${hint}` : `; did you mean "kind" by "${misspelt}"?`
@@ -152,8 +152,8 @@ function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
     problems.push({ code: 'unknown-kind', message, path: ['kind'] })
     return undefined
   }
-  if (version !== undefined && version !== 'reeve/v1') {
-    const message = `apiVersion must be reeve/v1, found ${describeValue(version)}`
+  if (apiVersion !== undefined && apiVersion !== 'reeve/v1') {
+    const message = `apiVersion must be reeve/v1, found ${describeValue(apiVersion)}`
     problems.push({ code: 'unknown-api-version', message, path: ['apiVersion'] })
     return undefined
   }
@@ -172,23 +172,27 @@ export function check<T>(
   return false
 }
 
-/** A Supervisor has options under the key of its own type only. */
-function foreignOptions(type: string, options: object): FieldProblem[] {
-  return Object.keys(options)
-    .filter(key => key !== type)
-    .map(key => {
-      const meant = suggestionFor(key, [type]) || `: options of a supervisor of type ${type} stand under spec.${type}`
-      return {
-        code: 'unknown-field',
-        message: `unknown field "${key}" in spec${meant}`,
-        path: ['spec', key],
-        atKey: true,
-      }
-    })
+/** A Supervisor has options under the key of its own type only, and they are a map. */
+function checkOptions(type: string, options: Readonly<Record<string, unknown>>): FieldProblem[] {
+  return Object.entries(options).flatMap(([key, value]): FieldProblem[] => {
+    if (key === type) {
+      if (isMap(value)) return []
+      const message = `spec.${key} must be a map, found ${describeValue(value)}`
+      return [{ code: 'wrong-type', message, path: ['spec', key] }]
+    }
+    const meant =
+      suggestionFor(key, [type, 'type']) || `; options of a supervisor of type ${type} stand under spec.${type}`
+    return [
+      { code: 'unknown-field', message: `unknown field "${key}" in spec${meant}`, path: ['spec', key], atKey: true },
+    ]
+  })
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function nameOf(value: unknown): string[] {
-  const metadata: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'metadata') : undefined
-  const name: unknown = typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'name') : undefined
+  const name = isMap(value) && isMap(value.metadata) ? value.metadata.name : undefined
   return typeof name === 'string' ? [name] : []
 }

@@ -1,9 +1,8 @@
 import { dirname, join, resolve } from 'node:path'
-import { messageOf } from '../core/reeve-error.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { type FileContext, type ParsedManifest, parseManifest } from './manifest-file.ts'
 import type { ManifestFiles } from './manifest-files.ts'
-import { isInside, isMissing, type ListedFile, openSnapshot, type Snapshot } from './manifest-snapshot.ts'
+import { isInside, isMissing, type ListedFile, openSnapshot, reasonOf, type Snapshot } from './manifest-snapshot.ts'
 import { type CheckedPaths, findInsecurePath, type InsecurePath, lookupIn } from './permissions.ts'
 import { diagnoseFile } from './problem.ts'
 
@@ -125,7 +124,7 @@ function readContent(
       refuse({ code: 'file-too-large', message: 'a manifest file holds at most 1 MiB: split it' })
     return content
   } catch (error) {
-    refuse({ code: 'file-unreadable', message: `it cannot be read: ${messageOf(error)}` })
+    refuse({ code: 'file-unreadable', message: `it cannot be read: ${reasonOf(error)}` })
     return undefined
   }
 }
@@ -177,7 +176,7 @@ function createSourceReader(
       const { content } = snapshot.readFile(realPath, maximumSize)
       return content ?? { code: 'source-too-large', message: 'a source file holds at most 1 MiB' }
     } catch (error) {
-      return { code: 'source-unreadable', message: `the source ${path} cannot be read: ${messageOf(error)}` }
+      return { code: 'source-unreadable', message: `the source ${path} cannot be read: ${reasonOf(error)}` }
     }
   }
 }

@@ -56,7 +56,7 @@ export function openSnapshot(directory: string, files: ManifestFiles): Snapshot 
   } catch (error) {
     return hasCode(error, 'ENOENT')
       ? { code: 'directory-missing', message: 'there is no such directory; nothing is removed because of that' }
-      : { code: 'directory-unreadable', message: `it cannot be read: ${messageOf(error)}` }
+      : { code: 'directory-unreadable', message: `it cannot be read: ${reasonOf(error)}` }
   }
   const listing = list(root, files)
   const signatures = new Map<string, string>()
@@ -118,7 +118,7 @@ function list(root: string, files: ManifestFiles): Listing {
       problems.push({
         path: visit.path,
         code: 'directory-unreadable',
-        message: `it cannot be read: ${messageOf(error)}`,
+        message: `it cannot be read: ${reasonOf(error)}`,
       })
       continue
     }
@@ -163,7 +163,7 @@ function follow(
       kind = files.facts(realPath).kind
     } catch (error) {
       if (!isNamed) return undefined
-      return { path, code: 'file-unreadable', message: `the link leads nowhere: ${messageOf(error)}` }
+      return { path, code: 'file-unreadable', message: `the link leads nowhere: ${reasonOf(error)}` }
     }
     const isWanted = kind === 'directory' || isNamed
     if (isWanted && !isInside(realPath, root)) {
@@ -186,4 +186,11 @@ function isManifestName(name: string): boolean {
 
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && Reflect.get(error, 'code') === code
+}
+
+/** Why the file system refused, without the path, which the diagnostic has anyway. */
+export function reasonOf(error: unknown): string {
+  if (hasCode(error, 'ENOENT')) return 'there is no such file'
+  if (hasCode(error, 'EACCES')) return 'permission denied'
+  return hasCode(error, 'ELOOP') ? 'links that lead in a circle' : messageOf(error)
 }

@@ -21,6 +21,8 @@ export interface TextProblem {
   readonly code: string
   readonly message: string
   readonly offset: number
+  /** Where the same thing stands first: its line and column are put after the message. */
+  readonly first?: number
   readonly severity?: Diagnostic['severity']
 }
 
@@ -36,13 +38,15 @@ export function formatPath(path: FieldPath): string {
 
 export function diagnoseText(file: string, source: SourceText, problem: TextProblem): Diagnostic {
   const { line, column } = source.positionAt(problem.offset)
+  const first = problem.first === undefined ? undefined : source.positionAt(problem.first)
+  const place = first === undefined ? '' : ` (first at ${first.line}:${first.column})`
   return {
     file,
     line,
     column,
     severity: problem.severity ?? 'error',
     code: problem.code,
-    message: printable(problem.message),
+    message: printable(problem.message + place),
     excerpt: source.excerpt(line, column),
   }
 }

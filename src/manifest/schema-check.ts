@@ -169,8 +169,9 @@ function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldPro
       return { code: 'invalid-value', message: `${name} must be ${side} ${params.limit}, found ${value}`, path }
     }
     case 'maxLength':
+      return { code: 'invalid-value', message: `${name} is longer than ${params.limit} characters`, path }
     case 'maxItems':
-      return { code: 'invalid-value', message: `${name} is longer than ${params.limit}`, path }
+      return { code: 'invalid-value', message: `${name} has more than ${params.limit} items`, path }
     default:
       return { code: 'invalid-value', message: `${name} ${error.message ?? 'is not valid'}`, path }
   }
@@ -183,7 +184,7 @@ function unknownField(field: string, name: string, parent: SchemaNode, schema: S
   if (suggestion !== undefined) return `${start}; did you mean "${suggestion}"?`
   const elsewhere = findField(field, schema)
   if (elsewhere !== undefined) return `${start}; "${field}" belongs in ${elsewhere}`
-  return known.length === 0 || known.length > 20 ? start : `${start}; known are ${listOf(known, 'and')}`
+  return known.length === 0 || known.length > 20 ? start : `${start}; known: ${known.join(', ')}`
 }
 
 /** Where else the schema has a field of this name: people forget a level. Undefined if that is nowhere, or in many places. */

@@ -1,4 +1,14 @@
-import { type Alias, isAlias, isMap, isPair, isScalar, isSeq, type ParsedNode, parseAllDocuments } from 'yaml'
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  type ParsedNode,
+  parseAllDocuments,
+  type YAMLParseError,
+} from 'yaml'
 import type { FieldPath, TextProblem } from './problem.ts'
 import { exceedsDepth } from './yaml-depth.ts'
 
@@ -51,6 +61,7 @@ export function parseYaml(text: string): ParsedText {
     version: '1.2',
     schema: 'core',
     merge: false,
+    resolveKnownTags: false,
     stringKeys: true,
     prettyErrors: false,
     logLevel: 'silent',
@@ -58,7 +69,7 @@ export function parseYaml(text: string): ParsedText {
   })) {
     const [error] = parsed.errors
     if (error !== undefined) {
-      problems.push({ code: 'yaml-syntax', message: lowerFirst(error.message), offset: error.pos[0] })
+      problems.push(explainSyntaxError(text, error))
       continue
     }
     if (parsed.directives.yaml.explicit === true && parsed.directives.yaml.version !== '1.2') {
@@ -73,12 +84,24 @@ export function parseYaml(text: string): ParsedText {
     }
     const { contents } = parsed
     if (contents === null || (isScalar(contents) && contents.value === null)) continue
-    const reader = createPlainReader()
+    const reader = createPlainReader(contents)
     const value = reader.read(contents)
     if (reader.problems.length > 0) problems.push(...reader.problems)
     else documents.push({ value, locate: (path, atKey) => locate(contents, path, atKey === true, reader.targets) })
   }
   return { documents, problems }
+}
+
+/** Says what is often behind an error, where that can be told. */
+function explainSyntaxError(text: string, error: YAMLParseError): TextProblem {
+  const conflict = /^(<{7}|={7}|>{7})(?= |$)/m.exec(text)
+  if (conflict !== null) {
+    return { code: 'yaml-syntax', message: 'a merge conflict is left in the file', offset: conflict.index }
+  }
+  const offset = error.pos[0]
+  if (error.code !== 'NON_STRING_KEY') return { code: 'yaml-syntax', message: lowerFirst(error.message), offset }
+  const hint = text.includes('{{') ? ': is this a template that has not been rendered?' : ''
+  return { code: 'unsupported-yaml', message: `a key has to be text${hint}`, offset }
 }
 
 interface PlainReader {
@@ -96,7 +119,7 @@ interface Anchored {
 }
 
 /** Turns nodes into plain data. The parser's own way looks through all anchors for each alias. */
-function createPlainReader(): PlainReader {
+function createPlainReader(root: ParsedNode): PlainReader {
   const problems: TextProblem[] = []
   const targets = new Map<Alias.Parsed, ParsedNode>()
   const anchors = new Map<string, Anchored>()
@@ -135,7 +158,7 @@ function createPlainReader(): PlainReader {
 
   function readMap(node: Extract<ParsedNode, { flow?: boolean; items: { key: unknown }[] }>): unknown {
     const map: Record<string, unknown> = {}
-    const seen = new Set<string>()
+    const seen = new Map<string, number>()
     for (const { key, value } of node.items) {
       if (!isScalar(key)) {
         report('unsupported-yaml', 'a key has to be text', key)
@@ -143,12 +166,18 @@ function createPlainReader(): PlainReader {
       }
       const name = String(key.value)
       weight += name.length
-      if (seen.has(name)) report('duplicate-key', `the key "${name}" stands here a second time`, key)
-      else if (name === '<<')
+      const first = seen.get(name)
+      if (first !== undefined) {
+        const isDocument = node === root && name === 'apiVersion'
+        const hint = isDocument ? '; a line of --- goes between two documents' : ''
+        const message = `the key "${name}" stands here a second time${hint}`
+        problems.push({ code: 'duplicate-key', message, offset: key.range[0], first })
+        if (isDocument) break
+      } else if (name === '<<')
         report('unsupported-yaml', 'merge keys are not part of YAML 1.2: write the fields out', key)
       else if (name === '__proto__') report('unsupported-yaml', '__proto__ cannot be a key', key)
       else map[name] = read(value)
-      seen.add(name)
+      seen.set(name, key.range[0])
     }
     return map
   }
