@@ -1,3 +1,5 @@
+import { type Clock, createClock } from '../host/clock.ts'
+
 /** What a command line has to do with: streams, environment, clock and signals. Tests and harnesses bring their own. */
 export interface CommandIo {
   readonly stdin: InputStream
@@ -5,8 +7,7 @@ export interface CommandIo {
   readonly stderr: OutputStream
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Milliseconds since 1970. */
-  now(): number
+  readonly clock: Clock
   /** Aborted when nobody reads stdout any more (`reeve status --watch | head`). */
   readonly stdoutClosed: AbortSignal
   /** Calls back at every SIGINT and SIGTERM until disposed; without a listener they end the process. */
@@ -38,7 +39,7 @@ export function processIo(): CommandIo {
     stderr: process.stderr,
     env: process.env,
     cwd: process.cwd(),
-    now: Date.now,
+    clock: createClock(),
     stdoutClosed: closed.signal,
     onSignal,
     exit: code => process.exit(code),

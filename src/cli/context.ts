@@ -50,6 +50,7 @@ export async function openCommandSession(
     ...(directory !== undefined && { directory }),
     env: io.env,
     cwd: io.cwd,
+    clock: io.clock,
     log,
   })
 }

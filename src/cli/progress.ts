@@ -1,4 +1,5 @@
 import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
+import type { Clock } from '../host/clock.ts'
 import { ageText, durationText } from './duration-text.ts'
 import { stepDoneText, stepText, stepUnderWayText } from './reason-text.ts'
 import { oneLine, type Screen, truncate } from './screen.ts'
@@ -17,17 +18,23 @@ interface UnderWay {
   readonly facility: string
   readonly text: string
   readonly since: number
+  /** Where nothing is redrawn: there is a line for it already. */
+  told: boolean
 }
+
+/** Shorter waits than this, in ms, aren't worth a plain line; and so often the live part is redrawn. */
+const TICK = 1000
 
 /**
  * On a terminal, a line for all that has ended, and below them, redrawn in place, what is under way and what waits for
  * what, and since when. Elsewhere plain lines only.
  */
-export function startProgress(screen: Screen, now: () => number): Progress {
+export function startProgress(screen: Screen, clock: Pick<Clock, 'now' | 'after'>): Progress {
   const underWay = new Map<string, UnderWay>()
   /** Facilities that something was done about, or that were waited for: of the others it isn't news that they are ready. */
   const busy = new Set<string>()
   let drawn = 0
+  let timer: Disposable | undefined
 
   function clear(): string {
     if (drawn === 0) return ''
@@ -38,7 +45,7 @@ export function startProgress(screen: Screen, now: () => number): Progress {
 
   function draw(): string {
     if (!screen.live) return ''
-    const lines = liveLines([...underWay.values()], screen, now())
+    const lines = liveLines([...underWay.values()], screen, clock.now())
     drawn = lines.length
     return lines.map(line => `${line}\n`).join('')
   }
@@ -47,21 +54,40 @@ export function startProgress(screen: Screen, now: () => number): Progress {
     screen.write(clear() + text + draw())
   }
 
+  function tellLong(): void {
+    for (const each of underWay.values()) {
+      if (each.told || clock.now() - each.since < TICK) continue
+      each.told = true
+      busy.add(each.facility)
+      screen.write(`${screen.colors.bold(each.facility)}: ${oneLine(each.text)}\n`)
+    }
+  }
+
+  /** Runs only while something is under way. */
+  function keepTicking(): void {
+    if (timer || underWay.size === 0) return
+    timer = clock.after(TICK, () => {
+      timer = undefined
+      if (screen.live) write('')
+      else tellLong()
+      keepTicking()
+    })
+  }
+
   function listener(event: EngineEvent): void {
-    follow(underWay, event, now())
+    follow(underWay, event, clock.now())
+    keepTicking()
     if (event.type === 'ready' && !busy.has(event.facility)) return
-    busy.add(event.facility)
+    if (event.type !== 'waiting') busy.add(event.facility)
     const line = eventLine(event, screen)
     if (line !== undefined || screen.live) write(line === undefined ? '' : `${line}\n`)
   }
 
-  const timer = screen.live ? setInterval(() => underWay.size > 0 && write(''), 1000) : undefined
-  timer?.unref()
   return {
     listener,
     screen: { ...screen, write },
     end() {
-      clearInterval(timer)
+      timer?.[Symbol.dispose]()
       underWay.clear()
       if (drawn > 0) screen.write(clear())
     },
@@ -73,7 +99,7 @@ function follow(underWay: Map<string, UnderWay>, event: EngineEvent, now: number
   const waiting = `${facility}?`
   if (event.type === 'step-started') {
     underWay.delete(waiting)
-    underWay.set(event.step.id, { facility, text: stepUnderWayText(event.step), since: now })
+    underWay.set(event.step.id, { facility, text: stepUnderWayText(event.step), since: now, told: false })
     return
   }
   if (event.type === 'step-finished') {
@@ -83,7 +109,7 @@ function follow(underWay: Map<string, UnderWay>, event: EngineEvent, now: number
   if (event.type === 'waiting') {
     const text = waitingText(event)
     // Said again, it hasn't begun again.
-    if (underWay.get(waiting)?.text !== text) underWay.set(waiting, { facility, text, since: now })
+    if (underWay.get(waiting)?.text !== text) underWay.set(waiting, { facility, text, since: now, told: false })
     return
   }
   underWay.delete(waiting)
@@ -95,12 +121,10 @@ function eventLine(event: EngineEvent, screen: Screen): string | undefined {
   const name = colors.bold(event.facility)
   switch (event.type) {
     case 'step-started':
+    case 'waiting':
       return undefined
     case 'step-finished':
       return `${name}: ${finishedText(event, screen)}`
-    case 'waiting':
-      // On a terminal the live part says it.
-      return screen.live ? undefined : `${name}: ${oneLine(waitingText(event))}`
     case 'ready':
       return `${name}: ${colors.green('ready')}`
     case 'not-ready':

@@ -23,7 +23,7 @@ export async function apply(
 ): Promise<ExitCode> {
   const { io, out, err } = context
   const saved = options.plan === undefined ? undefined : await readPlan(resolve(io.cwd, options.plan))
-  const progress = startProgress(err, io.now)
+  const progress = startProgress(err, io.clock)
   using interruption = listenForInterruption(io, () =>
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )

@@ -17,7 +17,7 @@ export interface DownOptions {
 /** Shows what it is going to stop and remove, and asks; where nobody can be asked, only with `--yes`. */
 export async function down(context: CommandContext, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const { io, out, err } = context
-  const progress = startProgress(err, io.now)
+  const progress = startProgress(err, io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
   const { planDown, takeDown } = await import('../engine/index.ts')
   const plan = await planDown(session, names)

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { facilityStatusText, statusText } from '../cli/status-table.ts'
@@ -33,7 +32,9 @@ export async function status(
 
 function screenText({ io, out }: CommandContext, answer: Status, name: string | undefined): string {
   const [only] = answer.facilities
-  return name !== undefined && only ? facilityStatusText(only, out.colors, io.now()) : statusText(answer, out, io.now())
+  return name !== undefined && only
+    ? facilityStatusText(only, out.colors, io.clock.now())
+    : statusText(answer, out, io.clock.now())
 }
 
 /** Redraws on a terminal; elsewhere writes anew (JSON: a line) whenever something has changed but the ages. */
@@ -59,6 +60,6 @@ async function watch(
       out.write(`${last === '' ? '' : '\n'}${screenText(context, answer, name)}`)
     }
     last = now
-    await setTimeout(WATCH_INTERVAL, undefined, { signal }).catch(() => {})
+    await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})
   }
 }

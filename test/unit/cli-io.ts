@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { CommandIo } from '../../src/cli/command-io.ts'
 import { main } from '../../src/cli/command-line.ts'
+import { createManualClock } from '../manual-clock.ts'
 
 export interface Outcome {
   readonly exitCode: number
@@ -26,7 +27,7 @@ export async function runCommandLine(
     stderr: stream('stderr'),
     env: options.env ?? {},
     cwd: process.cwd(),
-    now: () => 0,
+    clock: createManualClock(),
     stdoutClosed: new AbortController().signal,
     onSignal: () => ({ [Symbol.dispose]() {} }),
     exit: code => {
