@@ -1,5 +1,6 @@
 import { createColors } from 'picocolors'
 import type { Diagnostic } from '../core/step.ts'
+import { printable } from './problem.ts'
 
 export interface DiagnosticTextOptions {
   /** Default false. */
@@ -9,7 +10,8 @@ export interface DiagnosticTextOptions {
 /** `file:line:column  error  code  message`, and below it the source line with a caret. No newline at the end. */
 export function formatDiagnostic(diagnostic: Diagnostic, options: DiagnosticTextOptions = {}): string {
   const colors = createColors(options.color === true)
-  const { file, line, column, severity, code, message, excerpt } = diagnostic
+  const { line, column, severity, code, message, excerpt } = diagnostic
+  const file = printable(diagnostic.file)
   const emphasize = severity === 'error' ? colors.red : colors.yellow
   const place = line === 0 ? file : `${file}:${line}:${column}`
   const head = `${colors.bold(place)}  ${emphasize(severity)}  ${colors.dim(code)}  ${message}`
