@@ -40,9 +40,10 @@ function openPino(level: LogLevel, screen: Screen): Log {
   const { prettyFactory }: typeof import('pino-pretty') = require('pino-pretty')
   const format = prettyFactory({
     colorize: screen.colors.isColorSupported,
-    singleLine: true,
+    // People read the message, which says it all; the fields are for programs.
+    hideObject: true,
+    ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss',
-    errorLikeObjectKeys: ['error'],
   })
   return pino(options, { write: line => screen.write(format(line)) })
 }

@@ -1,5 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
+import { createEventLog } from '../cli/event-log.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 
 /** The controller, until SIGINT or SIGTERM. The services go on without it. */
@@ -9,6 +10,6 @@ export async function run(context: CommandContext, directory: string | undefined
   using interruption = listenForInterruption(io, signal => log.info({ signal }, 'stopping; the services go on'))
   const session = await openCommandSession(context, directory, log)
   const { runController } = await import('../engine/index.ts')
-  await runController(session, { signal: interruption.signal, log })
+  await runController(session, { signal: interruption.signal, log, listener: createEventLog(log) })
   return 0
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
-import type { EngineEvent, EngineListener } from './engine-event.ts'
+import type { EngineListener } from './engine-event.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, type Session } from './session.ts'
@@ -35,7 +35,10 @@ export async function runController(session: Session, options: ControllerOptions
   const closing: (() => unknown)[] = []
   try {
     const controller = await openController(session, options, closing)
-    log.info({ manifests: session.directory, pid: process.pid, resync: configuration.resync }, 'reconciling')
+    log.info(
+      { manifests: session.directory, pid: process.pid, resync: configuration.resync },
+      `reconciling ${session.directory}`,
+    )
     await loop(controller, session, signal)
     await controller.manager.tellStopping()
   } finally {
@@ -81,7 +84,6 @@ async function openController(
     allowRemovals,
     drifted: () => metrics?.recordDriftCorrected(1),
     listener(event) {
-      logEvent(event, log)
       metrics?.listener(event)
       listener?.(event)
     },
@@ -128,7 +130,10 @@ async function openController(
       isReady: () => controller.isReady,
     })
     closing.push(() => server.close())
-    log.info({ host: listen.host, port: server.port }, 'answering /healthz, /readyz and /metrics')
+    log.info(
+      { host: listen.host, port: server.port },
+      `answering http://${listen.host}:${server.port}/healthz, /readyz and /metrics`,
+    )
   }
   return controller
 }
@@ -176,7 +181,10 @@ async function makePass(controller: Controller, { clock }: Session, due: Due): P
   } catch (error) {
     metrics?.recordPass('failed', clock.now() - began, clock.now())
     const stack = error instanceof Error ? error.stack : undefined
-    log.error({ error: messageOf(error), stack }, 'the pass failed; it will be made again at the next resync or event')
+    log.error(
+      { error: messageOf(error), stack },
+      `the pass failed: ${messageOf(error)}; it will be made again at the next resync or event`,
+    )
   }
   controller.lastActivity = clock.now()
 }
@@ -184,15 +192,4 @@ async function makePass(controller: Controller, { clock }: Session, due: Due): P
 function describe({ plan }: PassResult): string {
   const { summary, facilities } = plan
   return `${facilities.length} facilities, ${summary.blocked} blocked`
-}
-
-function logEvent(event: EngineEvent, log: Log): void {
-  const { facility } = event
-  if (event.type === 'waiting') log.info({ facility }, `waits for ${event.until}`)
-  if (event.type !== 'step-finished' || event.result === 'skipped') return
-  const { step, at, duration, error, result } = event
-  const fields = { facility, step: step.id, verb: step.verb, reason: step.reason, supervisor: at.supervisor, duration }
-  if (result === 'done') log.info(fields, `${step.verb} done`)
-  else if (result === 'aborted') log.info(fields, `${step.verb} given up: overtaken`)
-  else log.error({ ...fields, error: error ? messageOf(error) : undefined }, `${step.verb} failed`)
 }

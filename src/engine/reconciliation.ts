@@ -96,7 +96,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     underWay.delete(plan.name)
     if (result === 'failed') {
       retries.failed(plan.name, digest, error?.message ?? 'it failed')
-      log.warn({ facility: plan.name, error: error?.message }, 'not as declared yet; it will be tried again')
+      log.warn(
+        { facility: plan.name, error: error?.message },
+        `${plan.name}: not as declared yet; it will be tried again`,
+      )
     } else if (result === 'done' && plan.steps.some(step => step.reason === 'failed' || step.reason === 'unhealthy')) {
       const how = tracker.readiness(plan.name).message
       retries.failed(plan.name, digest, `it was started again, as it was ${how}`)
@@ -118,7 +121,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const message of said) if (!before.has(message)) log.error({}, message)
     if (set && !set.complete && next.complete) log.info({}, 'all manifests are valid again')
     if (set?.revision !== next.revision)
-      log.info({ revision: next.revision, facilities: next.facilities.length }, 'manifests read')
+      log.info(
+        { revision: next.revision, facilities: next.facilities.length },
+        `manifests read: ${next.facilities.length} facilities`,
+      )
     set = next
     return next
   }

@@ -1,0 +1,40 @@
+import type { Log } from '../core/log.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
+import { reasonText, stepDoneText, stepText } from './reason-text.ts'
+
+/** What the controller does, as log lines: everything in the fields for programs, and in the message for people. */
+export function createEventLog(log: Log): EngineListener {
+  return event => {
+    if (event.type === 'waiting') {
+      log.info({ facility: event.facility }, `${event.facility}: waits for ${event.until}`)
+    } else if (event.type === 'step-finished') {
+      logStep(event, log)
+    }
+  }
+}
+
+function logStep(
+  { facility, step, at, duration, error, result }: EngineEvent & { type: 'step-finished' },
+  log: Log,
+): void {
+  const { supervisor, service } = at
+  const fields = {
+    facility,
+    step: step.id,
+    verb: step.verb,
+    reason: step.reason,
+    supervisor,
+    service,
+    result,
+    duration,
+  }
+  const why = reasonText(step)
+  if (result === 'done') log.info(fields, `${facility}: ${stepDoneText(step)}: ${why}`)
+  else if (result === 'aborted')
+    log.info(fields, `${facility}: did not wait for ${stepText(step)}: overtaken by a newer manifest, or ending`)
+  else if (result === 'failed') {
+    const message = error ? messageOf(error) : 'no reason given'
+    log.error({ ...fields, error: message }, `${facility}: could not ${stepText(step)}: ${message}`)
+  }
+}
