@@ -115,8 +115,9 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve run /srv/manifests --log-level debug', 'say more'],
   ])
     .addArgument(directory())
-    .action((dir, _options, command) =>
-      run(command, async context => (await import('../commands/run.ts')).run(context, dir)),
+    .addOption(removals())
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/run.ts')).run(context, dir, options)),
     )
   add(program, 'down', 'stop and remove what Reeve owns', [
     ['reeve down', 'everything; asks first'],

@@ -1,5 +1,5 @@
 import type { Log } from '../core/log.ts'
-import type { Session } from '../engine/index.ts'
+import type { Session } from '../engine/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { createLog, type LogLevel } from './logger.ts'
 import { createScreen, type Screen } from './screen.ts'
@@ -41,7 +41,8 @@ export async function openCommandSession(
   directory: string | undefined,
   log: Log = openLog(context, 'warn'),
 ): Promise<Session> {
-  const { openSession } = await import('../engine/index.ts')
+  // The commands load of the engine what they use: all of it takes longer than most commands do.
+  const { openSession } = await import('../engine/session.ts')
   const { globals, io } = context
   return openSession({
     ...(globals.config !== undefined && { config: globals.config }),

@@ -1,4 +1,4 @@
-import type { ApplyOutcome } from '../engine/index.ts'
+import type { ApplyOutcome } from '../engine/apply.ts'
 import { hasChanges, summaryText } from './plan-text.ts'
 import { type Colors, count, oneLine } from './screen.ts'
 

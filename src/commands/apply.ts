@@ -28,7 +28,7 @@ export async function apply(
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )
   const session = await openCommandSession(context, directory, openLog(context, 'warn', progress.screen))
-  const { applyOnce } = await import('../engine/index.ts')
+  const { applyOnce } = await import('../engine/apply.ts')
   const outcome = await applyOnce(session, {
     ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
     ...(saved !== undefined && { saved }),

@@ -25,7 +25,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
     const globals = { ...context.globals, ...flagValues(words) }
     const log = createLog('silent', context.err)
     const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
-    const { validate } = await import('../engine/index.ts')
+    const { validate } = await import('../engine/validation.ts')
     const { facilities } = await validate(session)
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))
   }

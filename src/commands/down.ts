@@ -19,8 +19,8 @@ export async function down(context: CommandContext, names: readonly string[], op
   const { io, out, err } = context
   const progress = startProgress(err, io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
-  const { planDown, takeDown } = await import('../engine/index.ts')
-  const plan = await planDown(session, names)
+  const { makeDownPlan, takeDown } = await import('../engine/apply.ts')
+  const plan = await makeDownPlan(session, names)
   const missing = names.filter(name => !plan.facilities.some(facility => facility.name === name))
   if (missing.length > 0) {
     throw new ReeveError('not-found', `Reeve owns no facility ${missing.join(', ')} on this host; see reeve status`)

@@ -20,8 +20,8 @@ export async function plan(
   options: PlanOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
-  const { makePlan } = await import('../engine/index.ts')
-  const plan = await makePlan(session)
+  const { makeOutlook } = await import('../engine/outlook.ts')
+  const { plan } = await makeOutlook(session)
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.write(jsonText(plan))
   else if (!invalid) context.out.write(planText(plan, context.out.colors))

@@ -3,13 +3,26 @@ import { type CommandContext, openCommandSession, openLog } from '../cli/context
 import { createEventLog } from '../cli/event-log.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 
+export interface RunOptions {
+  readonly allowRemovals?: number
+}
+
 /** The controller, until SIGINT or SIGTERM. The services go on without it. */
-export async function run(context: CommandContext, directory: string | undefined): Promise<ExitCode> {
+export async function run(
+  context: CommandContext,
+  directory: string | undefined,
+  options: RunOptions,
+): Promise<ExitCode> {
   const { io } = context
   const log = openLog(context, 'info')
   using interruption = listenForInterruption(io, signal => log.info({ signal }, 'stopping; the services go on'))
   const session = await openCommandSession(context, directory, log)
-  const { runController } = await import('../engine/index.ts')
-  await runController(session, { signal: interruption.signal, log, listener: createEventLog(log) })
+  const { runController } = await import('../engine/controller.ts')
+  await runController(session, {
+    ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
+    signal: interruption.signal,
+    log,
+    listener: createEventLog(log),
+  })
   return 0
 }

@@ -14,7 +14,7 @@ export async function validate(
   options: ValidateOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
-  const { validate } = await import('../engine/index.ts')
+  const { validate } = await import('../engine/validation.ts')
   const { facilities, supervisors, diagnostics, complete } = await validate(session)
   const valid = complete && diagnostics.every(({ severity }) => severity !== 'error')
   if (options.output === 'json') {
