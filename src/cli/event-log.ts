@@ -30,7 +30,7 @@ function logStep(
     duration,
   }
   const why = reasonText(step)
-  if (result === 'done') log.info(fields, `${facility}: ${stepDoneText(step)}: ${why}`)
+  if (result === 'done') log.info(fields, `${facility}: ${stepDoneText(step)} (${why})`)
   else if (result === 'aborted')
     log.info(fields, `${facility}: did not wait for ${stepText(step)}: overtaken by a newer manifest, or ending`)
   else if (result === 'failed') {

@@ -8,6 +8,7 @@ import type { EngineListener } from './engine-event.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, type Session } from './session.ts'
+import type { FacilityStatus } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
 import { takeWriterLock } from './writer-lock.ts'
@@ -68,6 +69,8 @@ interface Controller {
   readonly log: Log
   lastActivity: number
   isReady: boolean
+  /** The log has said so since the last time that one wasn't. */
+  allAsDeclared: boolean
 }
 
 async function openController(
@@ -116,6 +119,7 @@ async function openController(
     log,
     lastActivity: clock.now(),
     isReady: false,
+    allAsDeclared: false,
   }
   const watchdog = manager.startWatchdog(() => clock.now() - controller.lastActivity < resync * 3)
   closing.push(() => watchdog[Symbol.dispose]())
@@ -171,7 +175,9 @@ async function makePass(controller: Controller, { clock }: Session, due: Due): P
     const result = await reconciliation.pass(due)
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
-    metrics?.setFacilities(reconciliation.status().facilities)
+    const { facilities } = reconciliation.status()
+    metrics?.setFacilities(facilities)
+    announce(controller, facilities)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
     metrics?.recordPass('done', clock.now() - began, clock.now())
     if (!controller.isReady && result.full) {
@@ -187,6 +193,17 @@ async function makePass(controller: Controller, { clock }: Session, due: Due): P
     )
   }
   controller.lastActivity = clock.now()
+}
+
+/** Once when everything has come to rest as declared: the line that people wait for. */
+function announce(controller: Controller, facilities: readonly FacilityStatus[]): void {
+  const all = facilities.every(({ conditions }) =>
+    conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
+  )
+  if (all && !controller.allAsDeclared) {
+    controller.log.info({ facilities: facilities.length }, `all ${facilities.length} facilities are as declared`)
+  }
+  controller.allAsDeclared = all
 }
 
 function describe({ plan }: PassResult): string {

@@ -111,8 +111,13 @@ export function createTracker(options: TrackerOptions): Tracker {
     entry.probes = 0
     entry.began = clock.now()
     entry.healthMessage = undefined
-    if (!entry.facility.health) entry.health = 'none'
-    else if (entry.observed?.state !== 'running') entry.health = 'unknown'
+    if (!entry.facility.health) {
+      entry.health = 'none'
+      // Without a check, it is ready when it has been up for a while: nobody else would say so.
+      if (entry.observed?.state === 'running') {
+        entry.timer = clock.after(SETTLING_TIME + 1, () => options.changed(entry.facility.name))
+      }
+    } else if (entry.observed?.state !== 'running') entry.health = 'unknown'
     else {
       entry.health = 'starting'
       scheduleProbe(entry, FIRST_PROBE)
