@@ -160,7 +160,8 @@ function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): P
 }
 
 /** `HOST:PORT`, `[ADDRESS]:PORT`, `:PORT` or `PORT`, as the schema has checked it. Without a host: loopback (S5). */
-function parseAddress(text: string): { host: string; port: number } {
+function parseAddress(address: string | number): { host: string; port: number } {
+  const text = String(address)
   const at = text.lastIndexOf(':')
   const host = at === -1 ? '' : text.slice(0, at).replace(/^\[(.*)\]$/, '$1')
   return { host: host === '' ? '127.0.0.1' : host, port: Number(text.slice(at + 1)) }

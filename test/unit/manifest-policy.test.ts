@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import type { Policy } from '../../src/core/host-configuration.ts'
+import { loadManifests } from '../../src/manifest/manifest-source.ts'
+import { facilityText, makeDirectory } from '../manifest-directory.ts'
+
+const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
+
+describe('S3: the host’s policy decides what manifests may ask for', () => {
+  test.each<[string, Policy, string, string[]]>([
+    ['no policy', {}, run('anything'), []],
+    ['a supervisor that is allowed', { supervisors: ['process'] }, run('/a'), []],
+    ['a supervisor that is not', { supervisors: ['runit'] }, run('/a'), ['policy-supervisor']],
+    ['an empty list of supervisors', { supervisors: [] }, '', ['policy-supervisor']],
+    ['a user that is allowed', { users: ['web'] }, run('/a', ', user: web'), []],
+    ['a user that is not', { users: ['web'] }, run('/a', ', user: root'), ['policy-user']],
+    ['root by its number', { users: ['root'] }, run('/a', ', user: "0"'), ['policy-user']],
+    ['root by saying nothing', { users: ['web'] }, run('/a'), ['policy-user']],
+    ['root by saying nothing, where it is allowed', { users: ['root'] }, run('/a'), []],
+    ['no process, so no user', { users: [] }, 'state: running', []],
+    ['a command below a prefix', { commands: ['/usr/bin'] }, run('/usr/bin/node'), []],
+    ['a command that is a prefix', { commands: ['/usr/bin/node'] }, run('/usr/bin/node, a.js'), []],
+    ['a prefix with a slash at its end', { commands: ['/usr/bin/'] }, run('/usr/bin/node'), []],
+    ['everything', { commands: ['/'] }, run('/usr/bin/node'), []],
+    [
+      'a command whose directory only begins so',
+      { commands: ['/usr/bin'] },
+      run('/usr/bin-evil/node'),
+      ['policy-command'],
+    ],
+    ['a command that climbs out', { commands: ['/usr/bin'] }, run('/usr/bin/../../tmp/x'), ['policy-command']],
+    ['a command that climbs in', { commands: ['/usr/bin'] }, run('/tmp/../usr/./bin//node'), []],
+    ['a command found by PATH', { commands: ['/usr/bin'] }, run('node'), ['policy-command']],
+    ['a relative command', { commands: ['/usr/bin'] }, run('usr/bin/node'), ['policy-command']],
+    ['no commands at all', { commands: [] }, run('/usr/bin/node'), ['policy-command']],
+    [
+      'the command of a reload',
+      { commands: ['/usr/bin'] },
+      run('/usr/bin/a', ', reload: { command: [/bin/sh] }'),
+      ['policy-command'],
+    ],
+    [
+      'the command of a check',
+      { commands: ['/usr/bin'] },
+      'health: { exec: { command: [/bin/sh] } }',
+      ['policy-command'],
+    ],
+    ['a file below a prefix', { files: ['/etc/web'] }, 'files: [{ path: /etc/web/a, content: a }]', []],
+    [
+      'a file elsewhere',
+      { files: ['/etc/web'] },
+      'files: [{ path: /etc/web/a, content: a }, { path: /etc/webs, content: a }]',
+      ['policy-file'],
+    ],
+    ['output below a prefix', { files: ['/var/log'] }, run('/a', ', output: { file: /var/log/a }'), []],
+    ['output elsewhere', { files: ['/var/log'] }, run('/a', ', output: { file: /etc/passwd }'), ['policy-file']],
+    ['native configuration, with nothing restricted', { files: [] }, 'config: { process: {} }', []],
+    ['native configuration as a way around users', { users: ['web'] }, 'config: { process: {} }', ['policy-config']],
+    [
+      'native configuration as a way around commands',
+      { commands: ['/'] },
+      'config: { process: {} }',
+      ['policy-config'],
+    ],
+    ['native configuration that is allowed', { users: ['web'], config: ['process'] }, 'config: { process: {} }', []],
+    ['native configuration of a type that is not', { config: ['runit'] }, 'config: { process: {} }', ['policy-config']],
+    [
+      'all at once',
+      { supervisors: [], users: [], commands: [], files: [] },
+      run('/a', ', output: { file: /a }'),
+      ['policy-supervisor', 'policy-user', 'policy-command', 'policy-file'],
+    ],
+  ])('%s', (_, policy, spec, expected) => {
+    const set = load(spec, policy)
+    expect(set.diagnostics.map(({ code }) => code).toSorted()).toEqual(expected.toSorted())
+    expect(set.facilities).toHaveLength(expected.length === 0 ? 1 : 0)
+  })
+
+  test('who does not run as root gives nobody root by saying nothing', () => {
+    expect(load(run('/a'), { users: ['web'] }, false).diagnostics).toEqual([])
+  })
+
+  test('the diagnostic says where, what, and by which list', () => {
+    const [diagnostic] = load(run('node'), { commands: ['/usr/bin', '/opt'] }).diagnostics
+    expect(diagnostic).toMatchObject({ line: 4, column: 30, severity: 'error' })
+    expect(diagnostic?.message).toBe(
+      'facility web may not run node: not allowed by policy.commands of the host configuration (it has /usr/bin, /opt); give the program by its absolute path',
+    )
+  })
+})
+
+function load(spec: string, policy: Policy, runsAsRoot = true) {
+  const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
+  return loadManifests({ directory, types: ['process'], policy, runsAsRoot, insecurePermissions: true })
+}
