@@ -108,7 +108,7 @@ function typeOf(node: SchemaNode): string {
   if (node.type === 'array') return node.items === undefined ? 'list' : `list of ${typeOf(node.items)}`
   if (node.type === 'object') {
     const value = node.properties === undefined ? entrySchema(node) : undefined
-    return value?.type === undefined ? 'map' : `map of ${typeOf(value)}`
+    return value?.type === undefined && value?.anyOf === undefined ? 'map' : `map of ${typeOf(value)}`
   }
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' | ')
   return [node.type ?? 'anything']

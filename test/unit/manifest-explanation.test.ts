@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { explainField } from '../../src/manifest/explanation.ts'
+
+describe('explaining a field', () => {
+  test('a map: what it is for, and its fields with their first sentence', () => {
+    expect(explainField('spec.process.restart')).toEqual({
+      path: 'Facility.spec.process.restart',
+      type: 'map',
+      required: false,
+      description: 'What the supervisor does when the process ends by itself.',
+      children: [
+        {
+          name: 'policy',
+          type: 'always | on-failure | never',
+          required: false,
+          description: 'always; on-failure: only after a non-zero exit status or a signal; or never.',
+        },
+        { name: 'delay', type: 'text', required: false, description: expect.stringContaining('How long to wait') },
+      ],
+    })
+  })
+
+  test.each([
+    [
+      'spec.state',
+      { type: 'running | stopped | unmanaged', default: 'running', enum: ['running', 'stopped', 'unmanaged'] },
+    ],
+    ['spec.enabled', { type: 'true | false | unmanaged', default: 'true' }],
+    ['spec.process.command', { type: 'list of text', required: true }],
+    ['spec.process.environment', { type: 'map of text | map' }],
+    [
+      'spec.process.environment.PORT',
+      { type: 'text | map', children: [expect.objectContaining({ name: 'fromFile' })] },
+    ],
+    ['spec.process.environment.TOKEN.fromFile', { type: 'text', required: true }],
+    ['spec.files[].path', { type: 'text', required: true }],
+    ['spec.files.0.path', undefined],
+    [
+      'spec.files',
+      { type: 'list of map', children: expect.arrayContaining([expect.objectContaining({ name: 'onChange' })]) },
+    ],
+    ['spec.config.systemd', { description: expect.stringContaining('provider') }],
+    ['metadata.name', { required: true, path: 'Facility.metadata.name' }],
+    ['kind', { type: 'Facility', enum: ['Facility'] }],
+    ['Supervisor.spec.type', { path: 'Supervisor.spec.type', required: true }],
+    ['hostconfiguration.resync', { path: 'HostConfiguration.resync', default: '30s' }],
+    ['HostConfiguration.policy.commands', { type: 'list of text' }],
+    ['', { path: 'Facility', type: 'map' }],
+  ])('%s', (path, expected) => {
+    if (expected === undefined) expect(() => explainField(path)).toThrow(ReeveError)
+    else expect(explainField(path)).toMatchObject(expected)
+  })
+
+  test.each([
+    ['spec.proces.command', 'Facility.spec has no field "proces"; did you mean "process"?'],
+    ['spec.process.restart.max', 'Facility.spec.process.restart has no field "max": it has policy and delay'],
+    ['spec.state.x', 'Facility.spec.state has no field "x": it has no fields'],
+  ])('%s: not found', (path, message) => {
+    expect(() => explainField(path)).toThrow(expect.objectContaining({ code: 'not-found', message }))
+  })
+})
