@@ -91,10 +91,11 @@ async function requestActions(
   signal: AbortSignal,
 ): Promise<void> {
   const { layout, host } = application
-  // Read once: when the request is made again, what has been restarted meanwhile isn't restarted again.
+  // Read once: when the request is made again, what has been started meanwhile isn't started again.
   const runs = new Map<string, number>()
   for (const { service, verb } of open.values()) {
-    if (verb === 'restart') runs.set(service, parseRecord(host.readText(recordPath(layout, service)))?.run ?? 0)
+    if (verb === 'start' || verb === 'restart')
+      runs.set(service, parseRecord(host.readText(recordPath(layout, service)))?.run ?? 0)
   }
   for (let count = 1; open.size > 0; count += 1) {
     if (count > 1) await ensure(application, signal)

@@ -15,7 +15,7 @@ export async function handleAction(action: RequestedAction, supervision: Supervi
   const service = supervision.find(action.service)
   switch (action.verb) {
     case 'start':
-      return start(expectService(service, action), supervision)
+      return start(expectService(service, action), action.after, supervision)
     case 'restart':
       return restart(expectService(service, action), action.after, supervision)
     case 'stop':
@@ -32,15 +32,23 @@ function expectService(service: Service | undefined, action: RequestedAction): S
   throw new ReeveError('not-found', `no service ${action.service} is installed; install it before a ${action.verb}`)
 }
 
-async function start(service: Service, supervision: Supervision): Promise<void> {
+async function start(service: Service, after: number | undefined, supervision: Supervision): Promise<void> {
   const { context } = supervision
   const { nextStart: _nextStart, ...record } = service.record
-  const attempts = service.attempts
+  // A start that is under way already is the one that is judged.
+  const attempts = hasRun(record) && !record.asked ? service.attempts - 1 : service.attempts
+  const isAtRest = record.phase === 'backoff' || record.phase === 'finished' || record.phase === 'failed'
+  if (isAtRest && after !== undefined && record.run > after) return judgeEarlierStart(service)
   // By hand, there is no waiting, and what has ended begins anew.
-  const begins = record.phase === 'backoff' || record.phase === 'finished' || record.phase === 'failed'
-  if (begins) setRecord(service, { ...record, want: 'up', phase: 'down', since: context.host.now(), restarts: 0 })
+  if (isAtRest) setRecord(service, { ...record, want: 'up', phase: 'down', since: context.host.now(), restarts: 0 })
   else if (record.want !== 'up') setRecord(service, { ...service.record, want: 'up' })
   await supervision.reach(service, () => judgeStart(service, attempts))
+}
+
+/** It was started for this very request, by a supervisor that was killed before it could say so; and has ended. */
+function judgeEarlierStart({ record }: Service): void {
+  if (record.exit?.run === record.run) return
+  throw new ReeveError('failed', record.message ?? 'it could not be started')
 }
 
 function judgeStart(service: Service, attemptsBefore: number): Verdict {
@@ -59,7 +67,7 @@ async function restart(service: Service, after: number | undefined, supervision:
   if (hasRun(record) && record.run <= (after ?? record.run)) {
     setRecord(service, { ...record, want: 'up', asked: true })
   }
-  await start(service, supervision)
+  await start(service, after, supervision)
 }
 
 async function stop(service: Service, supervision: Supervision): Promise<void> {

@@ -12,7 +12,7 @@ export interface RequestedAction {
   readonly id: string
   readonly verb: RequestVerb
   readonly service: string
-  /** For `restart`: satisfied by any run with a number greater than this, so that asking twice restarts once. */
+  /** The newest run when it was asked first: a later one satisfies `start` and `restart`, however often it is asked again. */
   readonly after?: number
 }
 

@@ -46,6 +46,7 @@ export function adoptService(name: string, runs: readonly number[], context: Con
   if (definition.kind === 'absent' && !saved && !hasRun(record)) return undefined
   const service = createService(name, record, definition)
   service.isSaved = record === saved
+  if (record.phase === 'starting') service.attempt = 'under way'
   if (hasRun(record)) log.info({ service: name, run: record.run }, `is taken over, ${record.phase}`)
   return service
 }

@@ -33,7 +33,7 @@ interface Waiter {
 
 /** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
 const sweepInterval = 1_000
-const sweepShare = 10
+const sweepShare = 50
 
 /** How often outputs are checked for their size, in ms. */
 const rotationInterval = 10_000

@@ -1,5 +1,5 @@
 import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
-import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Clock } from '../../src/host/clock.ts'
 import { findHolder } from '../../src/host/lock.ts'
 import { findDirectoryProblem } from './directory-check.ts'
@@ -52,12 +52,10 @@ export async function ensureSupervisor(
     if (host.now() > deadline) {
       throw new ReeveError('unavailable', `the supervisor of ${layout.directory} doesn't answer; see ${layout.log}`)
     }
-    if (findSupervisor(host, layout).state !== 'dead') isStarting = true
-    else if (!isStarting) {
+    if (!isStarting && findSupervisor(host, layout).state === 'dead') {
       isStarting = true
-      const child = startSupervisor(command, layout, host)
-      // It may have given way to another, or have failed: then it is tried once more.
-      void child.then(() => {
+      // It may give way to another, or be killed: then it is tried once more.
+      void startSupervisor(command, layout, host).then(() => {
         isStarting = false
       })
     }
@@ -79,7 +77,6 @@ async function answers(layout: Layout, host: WriteHost, signal: AbortSignal): Pr
     return true
   } catch (error) {
     if (signal.aborted) throw error
-    if (error instanceof ReeveError && error.code === 'unavailable') return false
-    throw new ReeveError('unavailable', messageOf(error), { cause: error })
+    return false // nobody listens, or it ended while it was asked
   }
 }

@@ -1,0 +1,120 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
+
+const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
+
+/** What is done in one run of the supervisor; each checks the world after each step. */
+const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void>>> = {
+  'start, restart, stop, start, remove': async made => {
+    await made.install('web', {
+      command: ['/bin/sh', '-c', 'echo run >>runs; exec sleep 1000'],
+      workingDirectory: made.scratch,
+    })
+    await made.act('start', 'web')
+    await expectRuns(made, 'web', 1)
+    await made.act('restart', 'web')
+    await expectRuns(made, 'web', 2)
+    await made.act('stop', 'web')
+    expect(livingCopies(made)).toBe(0)
+    expect((await made.see('web', 'stopped')).exit).toEqual({ signal: 'TERM' })
+    await made.act('start', 'web')
+    await expectRuns(made, 'web', 3)
+    await made.act('remove', 'web')
+    expect(livingCopies(made)).toBe(0)
+    for (const directory of ['definitions', 'enabled', 'state', 'runs', 'logs'] as const) {
+      expect(readdirSync(made.layout[directory])).toEqual([])
+    }
+  },
+  'a run that ends by itself, and is not to be run again': async made => {
+    await made.install('job', {
+      command: ['/bin/sh', '-c', 'echo run >>runs; exit 7'],
+      workingDirectory: made.scratch,
+      restart: { policy: 'never', delay: 100 },
+    })
+    await made.act('start', 'job')
+    const observed = await until('its end is known', async () => {
+      // As the engine does when it finds a service that nobody watches over.
+      if (made.supervisor() === undefined) await made.act('enable', 'job')
+      const found = await made.observe('job')
+      return found.state === 'failed' && found.supervised ? found : undefined
+    })
+    expect(observed.exit).toEqual({ code: 7 })
+    expect(made.read('runs')).toBe('run\n')
+  },
+}
+
+for (const [name, scenario] of Object.entries(scenarios)) {
+  test(`E4: the supervisor gets SIGKILL at every effect: ${name}`, { timeout: 300_000 }, async () => {
+    const moments = await countMoments(scenario)
+    expect(moments).toBeGreaterThan(20)
+    const failures: string[] = []
+    const open = Array.from({ length: moments }, (_, index) => index + 1)
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        for (let moment = open.shift(); moment !== undefined; moment = open.shift()) {
+          const failure = await crashAt(moment, scenario)
+          if (failure) failures.push(failure)
+        }
+      }),
+    )
+    expect(failures).toEqual([])
+  })
+}
+
+async function countMoments(scenario: (made: ProcessInstance) => Promise<void>): Promise<number> {
+  const plan = planPath(0)
+  writeFileSync(plan, '0')
+  await using made = createInstance({ command: [process.execPath, daemon, plan] })
+  await scenario(made)
+  const count = Number(readFileSync(`${plan}.count`, 'utf8'))
+  for (const file of [plan, `${plan}.count`]) rmSync(file)
+  return count
+}
+
+/** Undefined if all went well. */
+async function crashAt(
+  moment: number,
+  scenario: (made: ProcessInstance) => Promise<void>,
+): Promise<string | undefined> {
+  const plan = planPath(moment)
+  writeFileSync(plan, String(moment))
+  await using made = createInstance({ command: [process.execPath, daemon, plan] })
+  try {
+    await scenario(made)
+    return undefined
+  } catch (error) {
+    const at = existsSync(`${plan}.killed`) ? readFileSync(`${plan}.killed`, 'utf8') : 'nowhere'
+    const said = existsSync(made.layout.log) ? readFileSync(made.layout.log, 'utf8') : ''
+    return `killed at ${moment} (${at}): ${error instanceof Error ? error.message : String(error)}\n${said}`
+  } finally {
+    for (const file of [plan, `${plan}.killed`]) rmSync(file, { force: true })
+  }
+}
+
+function planPath(moment: number): string {
+  return join(tmpdir(), `reeve-plan-${process.pid}-${moment}`)
+}
+
+async function expectRuns(made: ProcessInstance, service: string, count: number): Promise<void> {
+  await until('the program runs', () => (made.read('runs').length >= 4 * count && livingCopies(made) > 0) || undefined)
+  const observed = await made.see(service, 'running')
+  expect(made.read('runs')).toBe('run\n'.repeat(count))
+  expect(livingCopies(made)).toBe(1)
+  expect(observed.pid).toBeDefined()
+}
+
+function livingCopies(made: ProcessInstance): number {
+  return findProcesses('1000').filter(pid => readlinkQuietly(`/proc/${pid}/cwd`) === made.scratch).length
+}
+
+function readlinkQuietly(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}

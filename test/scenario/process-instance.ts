@@ -1,0 +1,230 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createProcessProvider } from '../../providers/process/index.ts'
+import { directoryOf, type Layout, layoutOf } from '../../providers/process/layout.ts'
+import type { Facility, Instance, Process } from '../../src/core/facility.ts'
+import type { Observed, Ownership } from '../../src/core/observed.ts'
+import type { ActionResult, Provider, ServiceVerb, WriteHost } from '../../src/core/provider.ts'
+import { findHolder } from '../../src/host/lock.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
+
+/** An instance of the built-in supervisor in a directory of its own, for one test. */
+export interface ProcessInstance extends AsyncDisposable {
+  readonly instance: Instance
+  readonly provider: Provider
+  readonly host: WriteHost
+  readonly layout: Layout
+  /** A directory for what the services write. */
+  readonly scratch: string
+  /** Installs, or throws what `render` has against it. */
+  install(
+    service: string,
+    process: Partial<Process> & Pick<Process, 'command'>,
+    options?: InstallOptions,
+  ): Promise<void>
+  /** Throws the error of the first that fails. */
+  act(verb: ServiceVerb, ...services: readonly string[]): Promise<void>
+  attempt(verb: ServiceVerb, service: string, signal?: AbortSignal): Promise<ActionResult>
+  observe(service: string): Promise<Observed>
+  /** Waits until what is observed is as asked for. */
+  see(service: string, ...states: readonly Observed['state'][]): Promise<Observed>
+  /** The pid of the supervisor, if it lives. */
+  supervisor(): number | undefined
+  /** SIGKILL to the supervisor; resolves when it is gone. */
+  killSupervisor(): Promise<void>
+  read(file: string): string
+}
+
+export interface InstallOptions {
+  readonly files?: readonly string[]
+  readonly config?: unknown
+}
+
+export const plainProcess: Omit<Process, 'command'> = {
+  environment: {},
+  environmentFiles: [],
+  limits: {},
+  restart: { policy: 'always', delay: 1_000 },
+  stop: { signal: 'TERM', timeout: 10_000 },
+}
+
+export function createFacility(service: string, process: Process | undefined, config?: unknown): Facility {
+  return {
+    name: service,
+    labels: {},
+    supervisor: 'process',
+    service,
+    state: 'running',
+    enabled: true,
+    ...(process && { process }),
+    ...(config !== undefined && { config }),
+    files: [],
+    onChange: 'restart',
+    dependsOn: [],
+    adopt: false,
+    prune: true,
+    suspend: false,
+    position: { file: 'test.yaml', line: 1, column: 1 },
+    digest: '',
+  }
+}
+
+/** `command` replaces the command line of the supervisor. */
+export function createInstance(
+  options: { command?: readonly string[]; name?: string; state?: string } = {},
+): ProcessInstance {
+  const root = mkdtempSync(join(tmpdir(), 'reeve-'))
+  const instance: Instance = {
+    name: options.name ?? 'process',
+    type: 'process',
+    options: {},
+    stateDirectory: options.state ?? root,
+    owner: 'default',
+  }
+  const provider = createProcessProvider(options.command ? { command: options.command } : {})
+  const host = createWriteHost()
+  const layout = layoutOf(directoryOf(instance))
+
+  async function attempt(
+    verb: ServiceVerb,
+    service: string,
+    signal = AbortSignal.timeout(25_000),
+  ): Promise<ActionResult> {
+    const results: ActionResult[] = []
+    await provider.apply([{ id: verb, verb, service, signal }], instance, host, result => results.push(result))
+    const [result] = results
+    if (!result || results.length > 1) throw new Error(`expected one result, got ${results.length}`)
+    return result
+  }
+
+  async function observe(service: string): Promise<Observed> {
+    const observed = (await provider.observe([service], instance, host)).get(service)
+    if (!observed) throw new Error(`nothing was said of ${service}`)
+    return observed
+  }
+
+  const supervisor = (): number | undefined => findHolder(layout.lock, host)?.pid
+
+  return {
+    instance,
+    provider,
+    host,
+    layout,
+    scratch: root,
+    async install(service, process, { files = [], config } = {}) {
+      const ownership: Ownership = { owner: 'default', facility: service, files, dependsOn: [], prune: true }
+      const rendered = provider.render(
+        createFacility(service, { ...plainProcess, ...process }, config),
+        instance,
+        ownership,
+      )
+      if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
+      const { definition } = rendered
+      const signal = new AbortController().signal
+      await provider.apply(
+        [{ id: 'install', verb: 'install', service, definition, signal }],
+        instance,
+        host,
+        result => {
+          if (!result.ok) throw result.error
+        },
+      )
+    },
+    async act(verb, ...services) {
+      const signal = AbortSignal.timeout(25_000)
+      const failures: Error[] = []
+      const actions = services.map(service => ({ id: `${service}/${verb}`, verb, service, signal }))
+      let count = 0
+      await provider.apply(actions, instance, host, result => {
+        count += 1
+        if (!result.ok) failures.push(result.error)
+      })
+      if (failures[0]) throw failures[0]
+      if (count !== services.length) throw new Error(`expected ${services.length} results, got ${count}`)
+    },
+    attempt,
+    observe,
+    see(service, ...states) {
+      return until(`${service} is ${states.join(' or ')}`, async () => {
+        const observed = await observe(service)
+        return states.includes(observed.state) ? observed : undefined
+      })
+    },
+    supervisor,
+    async killSupervisor() {
+      const pid = supervisor()
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      await until('the supervisor is gone', () => (supervisor() === undefined ? true : undefined))
+    },
+    read: file => readFileSync(join(root, file), 'utf8'),
+    async [Symbol.asyncDispose]() {
+      const pid = supervisor()
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      for (const victim of findProcessesIn(layout)) killQuietly(victim)
+      rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+      if (options.state) rmSync(layout.directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** Polls until there is a value; throws with the description after the timeout. */
+export async function until<T>(
+  description: string,
+  find: () => T | undefined | Promise<T | undefined>,
+  timeout = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + timeout
+  for (;;) {
+    const found = await find()
+    if (found !== undefined && found !== false) return found
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${description}`)
+    await new Promise(resolve => setTimeout(resolve, 15))
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
+
+/** Pids of live processes of whose command line a word is just this. */
+export function findProcesses(word: string): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+    .filter(pid => isRunning(pid) && readQuietly(`/proc/${pid}/cmdline`).split('\0').includes(word))
+}
+
+/** The shims of a directory, and the services that they wait for. */
+function findProcessesIn(layout: Layout): number[] {
+  const found: number[] = []
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const words = readQuietly(`/proc/${name}/cmdline`).split('\0')
+    if (!words[1]?.startsWith(layout.runs)) continue
+    const children = readQuietly(`/proc/${name}/task/${name}/children`).trim().split(' ').filter(Boolean)
+    found.push(Number(name), ...children.flatMap(pid => [-Number(pid), Number(pid)]))
+  }
+  return found
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
