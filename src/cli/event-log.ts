@@ -1,13 +1,13 @@
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
-import { reasonText, stepDoneText, stepText } from './reason-text.ts'
+import { reasonText, stepDoneText, stepText, waitingText } from './reason-text.ts'
 
 /** What the controller does, as log lines: everything in the fields for programs, and in the message for people. */
 export function createEventLog(log: Log): EngineListener {
   return event => {
     if (event.type === 'waiting') {
-      log.info({ facility: event.facility }, `${event.facility}: waits for ${event.until}`)
+      log.info({ facility: event.facility }, `${event.facility}: ${waitingText(event)}`)
     } else if (event.type === 'step-finished') {
       logStep(event, log)
     }

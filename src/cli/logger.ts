@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Log } from '../core/log.ts'
-import type { Screen } from './screen.ts'
+import { printable, type Screen } from './screen.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -42,8 +42,14 @@ function openPino(level: LogLevel, screen: Screen): Log {
     colorize: screen.colors.isColorSupported,
     // People read the message, which says it all; the fields are for programs.
     hideObject: true,
-    ignore: 'pid,hostname',
+    messageFormat: readableMessage,
     translateTime: 'SYS:HH:MM:ss',
   })
   return pino(options, { write: line => screen.write(format(line)) })
+}
+
+function readableMessage(fields: Fields, messageKey: string): string {
+  const message = String(fields[messageKey])
+  const { error } = fields
+  return printable(typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message)
 }

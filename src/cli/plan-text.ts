@@ -1,17 +1,17 @@
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import { reasonText, stepText } from './reason-text.ts'
-import { type Colors, count, oneLine, printable } from './screen.ts'
+import { type Colors, count, oneLine, printable, type Screen, wrap } from './screen.ts'
 
 const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
 /** Longer steps (with a path) don't push the reasons of the others to the right. */
 const STEP_WIDTH = 40
 
 /** The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. */
-export function planText(plan: Plan, colors: Colors): string {
+export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 'width'>): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
   const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
   const blocks: string[] = []
-  if (blocked.length > 0) blocks.push(blockedText(blocked, colors))
+  if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, colors))
   blocks.push(`${colors.bold(summaryText(plan.summary))}\n`)
   return blocks.join('\n')
@@ -31,11 +31,11 @@ export function hasChanges(summary: PlanSummary): boolean {
   return summary.add + summary.change + summary.repair + summary.remove > 0
 }
 
-function blockedText(facilities: readonly FacilityPlan[], colors: Colors): string {
+function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width: number | undefined): string {
   const lines = [colors.yellow(`${count(facilities.length, 'facility is', 'facilities are')} blocked:`)]
   for (const facility of facilities) {
     lines.push(`  ${colors.bold(facility.name)} ${colors.dim(placeText(facility))}`)
-    lines.push(`      ${oneLine(facility.blocked ?? '')}`)
+    lines.push(...wrap(oneLine(facility.blocked ?? ''), width ?? Number.POSITIVE_INFINITY, 6))
   }
   return lines.map(line => `${line}\n`).join('')
 }

@@ -1,7 +1,7 @@
 import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
 import type { Clock } from '../host/clock.ts'
 import { ageText, durationText } from './duration-text.ts'
-import { stepDoneText, stepText, stepUnderWayText } from './reason-text.ts'
+import { stepDoneText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
 import { oneLine, type Screen, truncate } from './screen.ts'
 
 /** Tells on stderr what the engine does. */
@@ -130,10 +130,6 @@ function eventLine(event: EngineEvent, screen: Screen): string | undefined {
     case 'not-ready':
       return `${name}: ${colors.red(`not ready: ${oneLine(event.message)}`)}`
   }
-}
-
-function waitingText({ facility, until }: EngineEvent & { type: 'waiting' }): string {
-  return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
 }
 
 function finishedText(event: EngineEvent & { type: 'step-finished' }, { colors }: Screen): string {

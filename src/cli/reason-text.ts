@@ -69,6 +69,11 @@ export function stepDoneText(step: Step): string {
   return withObject(done[step.verb], step)
 }
 
+/** What it waits for: `waits for db to become ready`; of itself, `waits to become ready`. */
+export function waitingText({ facility, until }: { readonly facility: string; readonly until: string }): string {
+  return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
+}
+
 function withObject(verb: string, step: Step): string {
   const target = step.target && `${step.target.supervisor}:${step.target.service}`
   const object = step.path ?? target

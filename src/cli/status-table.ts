@@ -1,7 +1,10 @@
 import type { Condition, FacilityStatus, Status } from '../engine/status.ts'
 import { ageText } from './duration-text.ts'
-import { type Colors, oneLine, type Screen } from './screen.ts'
+import { type Colors, oneLine, type Screen, wrap } from './screen.ts'
 import { type Column, tableText } from './table.ts'
+
+/** Of what stands before the values of one facility, in columns. */
+const LABEL_WIDTH = 15
 
 type TableScreen = Pick<Screen, 'colors' | 'width'>
 
@@ -18,7 +21,8 @@ export function statusText(status: Status, screen: TableScreen, now: number): st
 }
 
 /** `reeve status NAME`: all there is to know of one. */
-export function facilityStatusText(facility: FacilityStatus, colors: Colors, now: number): string {
+export function facilityStatusText(facility: FacilityStatus, screen: TableScreen, now: number): string {
+  const { colors } = screen
   const service = facility.service === facility.name ? '' : ` (service ${facility.service})`
   const since = facility.since === null ? '' : ` since ${facility.since} (${ageText(now - Date.parse(facility.since))})`
   const lines = [
@@ -32,7 +36,9 @@ export function facilityStatusText(facility: FacilityStatus, colors: Colors, now
   for (const condition of facility.conditions) {
     const age = ageText(now - Date.parse(condition.since))
     const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`
-    lines.push(`  ${condition.type.padEnd(11)}  ${condition.status}, ${condition.reason}${message} (${age})`)
+    const text = `${condition.status}, ${condition.reason}${message} (${age})`
+    const [first = '', ...rest] = wrap(text, screen.width() ?? Number.POSITIVE_INFINITY, LABEL_WIDTH)
+    lines.push(`  ${condition.type.padEnd(LABEL_WIDTH - 2)}${first.trimStart()}`, ...rest)
   }
   return lines.map(line => `${line}\n`).join('')
 }

@@ -31,7 +31,7 @@ export async function down(context: CommandContext, names: readonly string[], op
     )
     return 0
   }
-  err.write(planText(plan, err.colors))
+  err.write(planText(plan, err))
   if (!options.yes) {
     if (!io.stdin.isTTY || !io.stderr.isTTY) {
       throw new ReeveError(

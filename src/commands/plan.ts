@@ -24,7 +24,7 @@ export async function plan(
   const { plan } = await makeOutlook(session)
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.write(jsonText(plan))
-  else if (!invalid) context.out.write(planText(plan, context.out.colors))
+  else if (!invalid) context.out.write(planText(plan, context.out))
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
   if (options.out !== undefined) await savePlan(plan, resolve(context.io.cwd, options.out))

@@ -33,7 +33,7 @@ export async function status(
 function screenText({ io, out }: CommandContext, answer: Status, name: string | undefined): string {
   const [only] = answer.facilities
   return name !== undefined && only
-    ? facilityStatusText(only, out.colors, io.clock.now())
+    ? facilityStatusText(only, out, io.clock.now())
     : statusText(answer, out, io.clock.now())
 }
 

@@ -15,10 +15,17 @@ test('a pipe gets a JSON object a line, at once, with facility and step as field
   expect(written()).toMatch(/^[^\n]*\n$/)
 })
 
-test('a terminal gets a readable line', () => {
+test('a terminal gets a readable line: the message, and the error if that is not in it', () => {
   const { screen, written } = record(80)
-  createLog('info', screen).warn({ facility: 'web' }, 'it waits')
-  expect(written()).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: it waits \{"facility":"web"\}\n$/)
+  const log = createLog('info', screen)
+  log.warn({ facility: 'web' }, 'web: waits')
+  log.warn({ facility: 'web', error: 'no\u001b[31m space' }, 'the history could not be written')
+  log.error({ error: 'no space' }, 'web: could not start: no space')
+  expect(written().replaceAll(/\d\d:\d\d:\d\d/g, 'TIME')).toBe(
+    '[TIME] WARN: web: waits\n' +
+      '[TIME] WARN: the history could not be written: no\\x1b[31m space\n' +
+      '[TIME] ERROR: web: could not start: no space\n',
+  )
 })
 
 test('an error keeps its message, and its stack for those who debug', () => {

@@ -4,6 +4,8 @@ import { reasonText } from '../../src/cli/reason-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
 import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
 
+const screen = { colors: plainColors, width: () => undefined }
+
 const unchanged: FacilityPlan = { name: 'idle', supervisor: 'process', service: 'idle', change: 'none', steps: [] }
 
 const plan = planOf([
@@ -38,7 +40,7 @@ const plan = planOf([
 
 describe('plan text', () => {
   test('blocked facilities come first, then a block for each that changes, then the sum', () => {
-    expect(planText(plan, plainColors)).toMatchInlineSnapshot(`
+    expect(planText(plan, screen)).toMatchInlineSnapshot(`
       "1 facility is blocked:
         db (process, service postgres)
             service postgres exists and is not managed by Reeve: declare adopt: true, or another serviceName
@@ -72,12 +74,12 @@ describe('plan text', () => {
   })
 
   test('control characters of file contents never reach the terminal', () => {
-    expect(planText(plan, plainColors)).not.toContain('\u001b')
+    expect(planText(plan, screen)).not.toContain('\u001b')
   })
 
   test('a plan without changes says so, with the count', () => {
-    expect(planText(planOf([unchanged]), plainColors)).toBe('No changes. 1 facility is as declared.\n')
-    expect(planText(planOf([]), plainColors)).toBe('No changes. 0 facilities are as declared.\n')
+    expect(planText(planOf([unchanged]), screen)).toBe('No changes. 1 facility is as declared.\n')
+    expect(planText(planOf([]), screen)).toBe('No changes. 0 facilities are as declared.\n')
   })
 
   test.each([

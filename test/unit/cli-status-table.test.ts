@@ -75,15 +75,17 @@ describe('status table', () => {
 
   test('of one facility everything is told', () => {
     const [, , worker] = status.facilities
-    expect(worker && facilityStatusText(worker, plainColors, now)).toMatchInlineSnapshot(`
+    expect(worker && facilityStatusText(worker, { colors: plainColors, width: () => 60 }, now)).toMatchInlineSnapshot(`
       "worker
         supervisor   process (service queue-worker)
         state        starting since 2026-01-02T11:59:52.000Z (8s)
         enabled      yes
         health       unknown
         pid          4250
-        Ready        False, Waiting: it waits for web to become ready (1m)
-        Reconciling  True, Waiting: it waits for web to become ready for the second time (1m)
+        Ready        False, Waiting: it waits for web to become
+                     ready (1m)
+        Reconciling  True, Waiting: it waits for web to become
+                     ready for the second time (1m)
       "
     `)
   })
