@@ -28,8 +28,9 @@ export interface CrossCheckInput {
 export interface CrossCheckOutcome {
   /** Of each file without a problem. */
   readonly contributions: ReadonlyMap<string, Contribution>
-  /** Of each file with one. */
+  /** Errors, of each file with one. */
   readonly diagnostics: ReadonlyMap<string, readonly Diagnostic[]>
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** A declaration, and the file it stands in. */
@@ -42,7 +43,12 @@ interface Place<T> {
 export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
   const diagnostics = new Map<string, Diagnostic[]>()
+  const warnings: Diagnostic[] = []
   const report = ({ manifest, declared }: Place<unknown>, problem: FieldProblem): void => {
+    if (problem.severity === 'warning') {
+      warnings.push(manifest.diagnose(declared, problem))
+      return
+    }
     const all = diagnostics.get(manifest.file) ?? []
     all.push(manifest.diagnose(declared, problem))
     diagnostics.set(manifest.file, all)
@@ -80,7 +86,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
     const facilities = manifest.facilities.flatMap(declared => resolved.get(declared) ?? [])
     contributions.set(manifest.file, { facilities, supervisors: manifest.supervisors.map(({ value }) => value) })
   }
-  return { contributions, diagnostics }
+  return { contributions, diagnostics, warnings }
 }
 
 type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
@@ -106,7 +112,7 @@ function checkDuplicates(
   const services = new Map<string, Place<FacilityDraft>>()
   const paths = new Map<string, Place<FacilityDraft> & { readonly path: FieldPath }>()
   for (const place of places) {
-    const { name, service, supervisor, files } = place.facility
+    const { name, service, supervisor } = place.facility
     const isNew = reportTwice(
       names,
       name,
@@ -121,12 +127,21 @@ function checkDuplicates(
       const path = ['spec', 'serviceName']
       reportTwice(services, `${supervisor}\n${service}`, place, what, 'duplicate-service', path, report)
     }
-    for (const [index, file] of files.entries()) {
-      const path = ['spec', 'files', index, 'path']
-      const what = `path "${file.path}"`
-      reportTwice(paths, file.path, { ...place, path }, what, 'duplicate-path', path, report)
+    for (const { target, path } of writtenPaths(place.facility)) {
+      reportTwice(paths, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
     }
   }
+}
+
+/** What a facility writes: its files, and its output, which is rotated besides. */
+export function writtenPaths(facility: Facility): { readonly target: string; readonly path: FieldPath }[] {
+  const written: { target: string; path: FieldPath }[] = facility.files.map((file, index) => ({
+    target: file.path,
+    path: ['spec', 'files', index, 'path'],
+  }))
+  const output = facility.process?.output
+  if (output !== undefined) written.push({ target: output.file, path: ['spec', 'process', 'output', 'file'] })
+  return written
 }
 
 /** Reports a second claim of `key` at both places. True: it is the first. */

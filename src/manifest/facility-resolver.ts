@@ -37,6 +37,13 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
     const facility = finish(draft, supervisor, hasConfig ? draft.config[type] : undefined)
     const path = ['spec', 'config', type]
     const problems: FieldProblem[] = hasConfig ? native.check(type, 'configSchema', draft.config[type], path) : []
+    for (const other of others) {
+      const hint = types.includes(other) ? '' : suggestionFor(other, types)
+      if (hint === '') continue // it may well be meant for another host
+      const message = `spec.config.${other} is for no known type of supervisor${hint}`
+      const at = ['spec', 'config', other]
+      problems.push({ code: 'unknown-config-type', message, path: at, atKey: true, severity: 'warning' })
+    }
     if (policy !== undefined) problems.push(...checkPolicy(facility, policy, { type, runsAsRoot }))
     return { facility, problems }
   }

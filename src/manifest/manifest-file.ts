@@ -31,6 +31,9 @@ export interface Declared<T> {
 /** As `DraftContext`, for all documents of a file. */
 export type FileContext = Omit<DraftContext, 'position'>
 
+/** Of one file; as many as anyone reads. */
+const maximumDiagnostics = 100
+
 /** Reads the documents of one file: `file` is the name that diagnostics give. Never throws. */
 export function parseManifest(file: string, content: Uint8Array, context: FileContext): ParsedManifest {
   const decoded = decodeText(file, content)
@@ -64,6 +67,10 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     }
     if (problems.length > 0) invalidNames.push(...nameOf(value))
     for (const problem of problems) diagnostics.push(diagnoseField(file, source, yaml, problem))
+  }
+  if (diagnostics.length > maximumDiagnostics) {
+    const more = diagnostics.splice(maximumDiagnostics).length
+    diagnostics.push(diagnoseFile(file, 'more-problems', `${more} more problems are not shown`))
   }
 
   // Problems that show only beside other files are rare; keeping all documents for them would cost much memory.

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Facility } from '../core/facility.ts'
 import type { Diagnostic } from '../core/step.ts'
-import { type Contribution, crossCheck } from './cross-check.ts'
+import { type Contribution, crossCheck, writtenPaths } from './cross-check.ts'
 import { findCycles } from './dependency-cycle.ts'
 import { createFacilityResolver } from './facility-resolver.ts'
 import type { ParsedManifest } from './manifest-file.ts'
@@ -53,6 +53,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
         const outcome = crossCheck({ manifests, fallbacks, invalidNames, resolver, maximumFacilities })
         if (outcome.diagnostics.size === 0) {
           for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
+          diagnostics.push(...outcome.warnings)
           const isValid = !diagnostics.some(diagnostic => diagnostic.severity === 'error')
           return {
             ...merge([...outcome.contributions.values()], fallbacks),
@@ -123,8 +124,9 @@ function merge(
 }
 
 function claimsOf(facility: Facility): string[] {
-  const { name, supervisor, service, files } = facility
-  return [`name ${name}`, `service ${supervisor} ${service}`, ...files.map(file => `path ${file.path}`)]
+  const { name, supervisor, service } = facility
+  const paths = writtenPaths(facility).map(({ target }) => `path ${target}`)
+  return [`name ${name}`, `service ${supervisor} ${service}`, ...paths]
 }
 
 /** States that were good at different times can depend on each other in a circle. */

@@ -62,6 +62,7 @@ describe('what cannot stand in a text file of this repository', () => {
     const started = performance.now()
     expect(loadOne('web.yaml', keys).diagnostics).toHaveLength(1)
     expect(loadOne('web.yaml', facility + keys).diagnostics).toHaveLength(100)
+    expect(loadOne('web.yaml', 'a:\n'.repeat(60_000)).diagnostics).toHaveLength(101)
     expect(loadOne('web.yaml', aliases).diagnostics).toHaveLength(2)
     // Each against each would be minutes.
     expect(performance.now() - started).toBeLessThan(20_000)

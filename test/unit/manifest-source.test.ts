@@ -245,6 +245,31 @@ describe('a source parses once per content', () => {
   })
 })
 
+test('a warning is said, and makes nothing invalid', () => {
+  const spec = 'process: { command: [/bin/true] }, config: { runnit: { a: 1 }, elsewhere: { a: 1 } }'
+  const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
+  const set = loadManifests({ directory, types })
+  expect(set).toMatchObject({
+    complete: true,
+    facilities: [{ name: 'web' }],
+    diagnostics: [{ severity: 'warning', code: 'unknown-config-type', line: 4, column: 54 }],
+  })
+  expect(set.diagnostics[0]?.message).toContain('did you mean "runit"?')
+})
+
+test('two facilities cannot write one output, nor one what is the file of another', () => {
+  const output = 'process: { command: [/bin/true], output: { file: /var/log/a } }'
+  const directory = makeDirectory({
+    'a.yaml': facilityText('a', output),
+    'b.yaml': facilityText('b', output),
+    'c.yaml': facilityText('c', 'files: [{ path: /var/log/a, content: x }]'),
+  })
+  const { diagnostics } = loadManifests({ directory, types })
+  expect(new Set(diagnostics.map(({ code, file }) => `${code} ${file.slice(-6)}`))).toEqual(
+    new Set(['duplicate-path a.yaml', 'duplicate-path b.yaml', 'duplicate-path c.yaml']),
+  )
+})
+
 describe('what cannot be read', () => {
   test('S6: a source larger than 1 MiB', () => {
     const directory = makeDirectory({
