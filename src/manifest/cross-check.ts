@@ -1,6 +1,7 @@
 import type { Facility } from '../core/facility.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { findCycles } from './dependency-cycle.ts'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { FacilityDraft } from './facility-draft.ts'
 import type { FacilityResolver } from './facility-resolver.ts'
 import { suggestionFor } from './field-suggestion.ts'
@@ -150,7 +151,7 @@ function reportTwice<P extends Place<unknown> & { readonly path?: FieldPath }>(
   key: string,
   place: P,
   what: string,
-  code: string,
+  code: DiagnosticCode,
   path: FieldPath,
   report: ReportProblem,
 ): boolean {

@@ -1,6 +1,7 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import type { Facility, Health, ManagedFile, Process, SecretReference } from '../core/facility.ts'
 import type { SourcePosition } from '../core/reeve-error.ts'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import type { FieldPath, FieldProblem } from './problem.ts'
 import { longestDuration, parseDuration, parseOctal, parseSignal, parseSize, signalNames } from './quantity.ts'
@@ -18,7 +19,7 @@ export interface DraftContext {
   /** Makes a path of the manifest absolute: relative ones are relative to the manifest file's directory. */
   resolvePath(path: string): string
   /** The content of a `source` file, or why it can't be had. */
-  readSource(path: string): Uint8Array | { readonly code: string; readonly message: string }
+  readSource(path: string): Uint8Array | { readonly code: DiagnosticCode; readonly message: string }
 }
 
 /** Brings a valid document into normal form: defaults filled in, units converted, sources read. */

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import type { Diagnostic } from '../core/step.ts'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import { type FileContext, type ParsedManifest, parseManifest } from './manifest-file.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import { isInside, isMissing, type ListedFile, openSnapshot, reasonOf, type Snapshot } from './manifest-snapshot.ts'
@@ -55,7 +56,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
     const diagnostics: Diagnostic[] = []
     const unknown: string[] = []
     const reported = new Set<string>()
-    const refuse = (name: string, code: string, message: string): void => {
+    const refuse = (name: string, code: DiagnosticCode, message: string): void => {
       unknown.push(resolve(name))
       if (code === 'insecure-path' && reported.has(message)) return
       reported.add(message)
@@ -99,7 +100,12 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
 }
 
 /** A missing directory isn't stable either: between two swaps of a link there may be none for a moment. */
-function unreadable(directory: string, code: string, message: string, root = resolve(directory)): DirectoryReading {
+function unreadable(
+  directory: string,
+  code: DiagnosticCode,
+  message: string,
+  root = resolve(directory),
+): DirectoryReading {
   const diagnostics = [diagnoseFile(directory, code, message)]
   return { root, manifests: [], diagnostics, unknown: [resolve(directory)], isStable: code === 'insecure-path' }
 }
@@ -116,7 +122,7 @@ function createInsecurityCheck({ files, trustedUser }: ManifestReaderOptions): I
 function readContent(
   snapshot: Snapshot,
   listed: ListedFile,
-  refuse: (reason: { code: string; message: string }) => void,
+  refuse: (reason: { code: DiagnosticCode; message: string }) => void,
 ): Uint8Array | undefined {
   try {
     const { content } = snapshot.readFile(listed.realPath, maximumSize)
@@ -164,7 +170,10 @@ function createSourceReader(
   findInsecure: InsecurityCheck,
 ): FileContext['readSource'] {
   const base = join(snapshot.root, dirname(listed.path))
-  const outside = { code: 'source-outside', message: 'the source must be inside the manifests directory' }
+  const outside: SourceReading = {
+    code: 'source-outside',
+    message: 'the source must be inside the manifests directory',
+  }
   return path => {
     const wanted = resolve(base, path)
     if (!isInside(wanted, snapshot.root)) return outside

@@ -1,5 +1,6 @@
 import { join, sep } from 'node:path'
 import { messageOf } from '../core/reeve-error.ts'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { DirectoryEntry, FileReading, ManifestFiles } from './manifest-files.ts'
 import { compareText } from './problem.ts'
 
@@ -31,12 +32,12 @@ export interface ListedFile {
 /** An entry that can't be read; of a directory, all that is below it is missing. */
 export interface ListingProblem {
   readonly path: string
-  readonly code: string
+  readonly code: DiagnosticCode
   readonly message: string
 }
 
 export interface MissingRoot {
-  readonly code: string
+  readonly code: DiagnosticCode
   readonly message: string
 }
 

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../core/step.ts'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { SourceText } from './source-text.ts'
 
 /** Keys and indices that lead to a value in a document. */
@@ -6,7 +7,7 @@ export type FieldPath = readonly (string | number)[]
 
 /** Something wrong with a value in a document. */
 export interface FieldProblem {
-  readonly code: string
+  readonly code: DiagnosticCode
   readonly message: string
   readonly path: FieldPath
   /** Point at the key rather than at its value. */
@@ -18,7 +19,7 @@ export interface FieldProblem {
 
 /** Something wrong at an offset in a text. */
 export interface TextProblem {
-  readonly code: string
+  readonly code: DiagnosticCode
   readonly message: string
   readonly offset: number
   /** Where the same thing stands first: its line and column are put after the message. */
@@ -52,7 +53,7 @@ export function diagnoseText(file: string, source: SourceText, problem: TextProb
 }
 
 /** A problem of a file or directory as a whole. */
-export function diagnoseFile(file: string, code: string, message: string): Diagnostic {
+export function diagnoseFile(file: string, code: DiagnosticCode, message: string): Diagnostic {
   return { file, line: 0, column: 0, severity: 'error', code, message: printable(message) }
 }
 

@@ -9,6 +9,7 @@ import {
   parseAllDocuments,
   type YAMLParseError,
 } from 'yaml'
+import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { FieldPath, TextProblem } from './problem.ts'
 import { exceedsDepth } from './yaml-depth.ts'
 
@@ -126,7 +127,7 @@ function createPlainReader(root: ParsedNode): PlainReader {
   let weight = 0
   let expanded = 0
 
-  function report(code: string, message: string, node: ParsedNode): undefined {
+  function report(code: DiagnosticCode, message: string, node: ParsedNode): undefined {
     problems.push({ code, message, offset: node.range[0] })
   }
 

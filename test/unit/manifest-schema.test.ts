@@ -4,6 +4,7 @@ import type { FacilityManifest, PlanFile, StatusReport } from '#schemas/compiled
 import { plan as isPlanFile } from '#schemas/compiled/validators.js'
 import type { Change, Diagnostic, FacilityPlan, Plan, PlanSummary, Reason, Step, Verb } from '../../src/core/step.ts'
 import type { FacilityStatus, Status } from '../../src/engine/status.ts'
+import { diagnosticCodes } from '../../src/manifest/diagnostic-code.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
 import { readSchema, type SchemaName, type SchemaNode } from '../../src/manifest/schema-node.ts'
 import { makeDirectory } from '../manifest-directory.ts'
@@ -36,6 +37,13 @@ describe.each(schemas)('the schema %s', name => {
 test('the validators bring nothing along: no ajv at run time', () => {
   const code = readFileSync(new URL('../../schemas/compiled/validators.js', import.meta.url), 'utf8')
   expect(code).not.toMatch(/\brequire\(|^import /m)
+})
+
+test('the table in the README names every diagnostic code, and no others', () => {
+  const readme = readFileSync(new URL('../../src/manifest/README.md', import.meta.url), 'utf8')
+  const table = readme.slice(readme.indexOf('## Codes of diagnostics')).split('\n').slice(4)
+  const named = table.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, code]) => code))
+  expect(named.toSorted()).toEqual([...diagnosticCodes])
 })
 
 test('the example of the specification is valid', () => {
