@@ -73,7 +73,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
     const manifests: ParsedManifest[] = []
     for (const listed of snapshot.files) {
       const file = join(directory, listed.path)
-      const insecure = findInsecure(listed.realPath)
+      const insecure = findInsecure(dirname(listed.realPath)) ?? findInsecure(listed.realPath)
       if (insecure !== undefined) {
         refuse(file, 'insecure-path', insecure.message)
         continue
@@ -110,6 +110,7 @@ function unreadable(
   return { root, manifests: [], diagnostics, unknown: [resolve(directory)], isStable: code === 'insecure-path' }
 }
 
+/** Asked of a directory by itself, a sticky one is insecure too: others can add to it. */
 type InsecurityCheck = (path: string) => InsecurePath | undefined
 
 function createInsecurityCheck({ files, trustedUser }: ManifestReaderOptions): InsecurityCheck {
@@ -180,7 +181,7 @@ function createSourceReader(
     try {
       const realPath = files.realPath(wanted)
       if (!isInside(realPath, snapshot.root)) return outside
-      const insecure = findInsecure(realPath)
+      const insecure = findInsecure(dirname(realPath)) ?? findInsecure(realPath)
       if (insecure !== undefined) return { code: 'insecure-path', message: insecure.message }
       const { content } = snapshot.readFile(realPath, maximumSize)
       return content ?? { code: 'source-too-large', message: 'a source file holds at most 1 MiB' }
