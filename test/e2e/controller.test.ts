@@ -4,7 +4,7 @@ import { isAlive, openHousehold, sleeper, until } from './household.ts'
 // A user's day with `reeve run`: what comes up, what follows an edit, what is repaired, and how it ends.
 
 test('it starts, follows edits, repairs, refuses what it would undo, and leaves the services running', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
 
@@ -42,7 +42,7 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
 })
 
 test('E16: a second signal ends it at once', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
   controller.child.kill('SIGINT')

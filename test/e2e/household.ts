@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 
 /** The built program, as a user runs it. */
 export const reevePath: string = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
@@ -28,11 +29,13 @@ export interface Running {
   readonly ended: Promise<Outcome>
 }
 
-/** A directory with manifests and state of its own, and what Reeve runs from it. Disposing takes everything down. */
-export interface Household extends AsyncDisposable {
+/** A directory with manifests and state of its own, and what Reeve runs from it. */
+export interface Household {
   readonly directory: string
   /** Runs `reeve` to its end, in `directory`. */
   reeve(args: readonly string[], options?: RunOptions): Promise<Outcome>
+  /** Runs `reeve` to its end, fails with all that it said unless that went well, and gives what is on stdout. */
+  succeed(args: readonly string[], options?: RunOptions): Promise<string>
   start(args: readonly string[], options?: RunOptions): Running
   /** In a pseudo-terminal of 80 columns and 24 lines. */
   startInTerminal(args: readonly string[], options?: RunOptions): Running
@@ -51,11 +54,12 @@ export interface FacilityStatus {
   readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[]
 }
 
+/** For one test: when it has ended, everything is taken down. */
 export function openHousehold(manifests: Readonly<Record<string, string>> = {}): Household {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-e2e-'))
   const path = (...names: string[]) => join(directory, ...names)
   const running = new Set<ChildProcess>()
-  mkdirSync(path('manifests'))
+  mkdirSync(path('manifests'), { mode: 0o755 })
 
   function begin(command: string, args: readonly string[], options: RunOptions = {}): Running {
     const child = spawn(command, args, { cwd: directory, env: surroundings(directory, options.env) })
@@ -85,6 +89,11 @@ export function openHousehold(manifests: Readonly<Record<string, string>> = {}):
     path,
     reeve: (args, options) =>
       begin(process.execPath, [reevePath, ...args, ...settings], { input: '', ...options }).ended,
+    async succeed(args, options) {
+      const { exitCode, stdout, stderr } = await household.reeve(args, options)
+      if (exitCode !== 0) throw new Error(`reeve ${args.join(' ')} gave ${exitCode}:\n${stdout}${stderr}`)
+      return stdout
+    },
     start: (args, options) => begin(process.execPath, [reevePath, ...args, ...settings], options),
     startInTerminal(args, options) {
       const command = [process.execPath, reevePath, ...args, ...settings].map(word => `'${word}'`).join(' ')
@@ -93,20 +102,23 @@ export function openHousehold(manifests: Readonly<Record<string, string>> = {}):
         env: { TERM: 'xterm-256color', ...options?.env },
       })
     },
-    write: (name, text) => writeFileSync(path(name), text),
+    // Whatever the umask of the tester: what others can write is refused.
+    write: (name, text) => writeFileSync(path(name), text, { mode: 0o644 }),
     remove: name => rmSync(path(name)),
     async status(name) {
       const { stdout } = await household.reeve(['status', '-o', 'json'])
       const { facilities }: { facilities: FacilityStatus[] } = JSON.parse(stdout)
       return facilities.find(facility => facility.name === name)
     },
-    async [Symbol.asyncDispose]() {
-      for (const child of running) child.kill('SIGKILL')
-      const { exitCode, stderr } = await household.reeve(['down', '--yes'])
-      if (exitCode !== 0) throw new Error(`reeve down failed in ${directory}: ${stderr}`)
-      rmSync(directory, { recursive: true, force: true })
-    },
   }
+
+  // Also after a test that ran out of time: nothing may be left running.
+  onTestFinished(async () => {
+    for (const child of running) child.kill('SIGKILL')
+    const { exitCode, stderr } = await household.reeve(['down', '--yes'])
+    if (exitCode !== 0) throw new Error(`reeve down failed in ${directory}: ${stderr}`)
+    rmSync(directory, { recursive: true, force: true })
+  })
   household.write('reeve.yaml', hostConfiguration)
   for (const [name, text] of Object.entries(manifests)) household.write(`manifests/${name}`, text)
   return household

@@ -5,7 +5,7 @@ import { isAlive, openHousehold, sleeper, until } from './household.ts'
 // What a person sees: the same program in a pseudo-terminal of 80 columns.
 
 test('apply shows what is under way and what waits for what, and since when', async () => {
-  await using home = openHousehold({
+  const home = openHousehold({
     'db.yaml': sleeper('db', '  health: { exec: { command: [test, -e, /proc/self/cwd/ready] }, interval: 100ms }\n'),
     'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
   })
@@ -19,7 +19,7 @@ test('apply shows what is under way and what waits for what, and since when', as
 })
 
 test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-color', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   const plan = async (args: readonly string[], env: Record<string, string>) => {
     return (await home.startInTerminal(['plan', ...args], { env }).ended).stdout
   }
@@ -30,7 +30,7 @@ test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-c
 })
 
 test('down asks, and takes only yes for an answer', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   await home.reeve(['apply'])
   const pid = (await home.status('web'))?.pid ?? 0
   const no = home.startInTerminal(['down'])
@@ -46,7 +46,7 @@ test('down asks, and takes only yes for an answer', async () => {
 })
 
 test('E16: run logs readable lines, and Ctrl-C ends it while the services go on', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
   const pid = await until(async () => (await home.status('web'))?.pid, 'web runs')
   controller.child.stdin?.write('\x03')
@@ -58,7 +58,7 @@ test('E16: run logs readable lines, and Ctrl-C ends it while the services go on'
 })
 
 test('status --watch redraws until Ctrl-C, in the width of the terminal', async () => {
-  await using home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
   await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
   await home.reeve(['apply'])
