@@ -54,17 +54,14 @@ export function openActing(session: Session, options: ActingOptions): Acting {
 
   async function observe(facilities: readonly Facility[]): Promise<Map<string, Observed>> {
     const found = new Map<string, Observed>()
-    for (const [supervisor, group] of groupBySupervisor(facilities)) {
-      const { provider, instance, readHost } = find(supervisor)
-      const observed = await provider.observe(
-        group.map(facility => facility.service),
-        instance,
-        readHost,
-      )
-      for (const { name, service } of group) {
-        const one = observed.get(service)
-        if (one) found.set(name, one)
-      }
+    const [first] = facilities
+    if (!first) return found
+    const { provider, instance, readHost } = find(first.supervisor)
+    const services = facilities.map(facility => facility.service)
+    const observed = await provider.observe(services, instance, readHost)
+    for (const { name, service } of facilities) {
+      const one = observed.get(service)
+      if (one) found.set(name, one)
     }
     return found
   }
@@ -87,7 +84,8 @@ export function openActing(session: Session, options: ActingOptions): Acting {
         result,
         duration,
         step: id,
-        trigger: options.trigger,
+        // Of all that a controller does, only this was asked for by hand.
+        trigger: reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger,
         ...cause,
       })
     } catch (problem) {
@@ -110,7 +108,11 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       host.writeFile(file.path, file.content, { mode: file.mode, uid: file.uid, gid: file.gid })
     },
     removeFile: path => host.removeFile(path),
-    whenReady: (facility, signal) => tracker.whenReady(facility, signal, options.bounded),
+    whenReady: (facility, signal, as) =>
+      tracker.whenReady(facility, signal, {
+        bounded: options.bounded || as === 'moved',
+        serving: as === 'dependency',
+      }),
     now: () => clock.now(),
     concurrency: configuration.concurrency,
     listener(event) {
@@ -126,14 +128,4 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     host,
     [Symbol.dispose]: () => tracker[Symbol.dispose](),
   }
-}
-
-function groupBySupervisor(facilities: readonly Facility[]): Map<string, Facility[]> {
-  const groups = new Map<string, Facility[]>()
-  for (const facility of facilities) {
-    const group = groups.get(facility.supervisor)
-    if (group) group.push(facility)
-    else groups.set(facility.supervisor, [facility])
-  }
-  return groups
 }

@@ -114,7 +114,7 @@ async function carryOut(
     },
     settled: result => results.push(result),
   })
-  const onAbort = (): void => acting.executor.abortAll()
+  const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
   const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
@@ -150,7 +150,7 @@ async function awaitReadiness(
       try {
         if (!tracker.readiness(name).ready)
           listener({ type: 'waiting', facility: name, until: `${name} to become ready` })
-        await tracker.whenReady(name, signal, true)
+        await tracker.whenReady(name, signal, { bounded: true })
         listener({ type: 'ready', facility: name })
       } catch (error) {
         const message = messageOf(error)

@@ -4,6 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
+import { abortable } from './abortable.ts'
 import type { EngineListener } from './engine-event.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
@@ -107,7 +108,7 @@ async function openController(
     const facility = service === undefined ? undefined : reconciliation.facilityAt(supervisor, service)
     if (facility === undefined) wake.full()
     else wake.facility(facility)
-  })
+  }, log)
   closing.push(() => supervisors[Symbol.dispose]())
   const controller: Controller = {
     reconciliation,
@@ -152,27 +153,30 @@ async function loop(controller: Controller, session: Session, signal: AbortSigna
       resync = undefined
       controller.wake.manifests()
     })
-    const due = await nextDue(controller.wake, signal)
-    if (due) await makePass(controller, session, due)
+    const due = await unlessAborted(controller.wake.next(signal), signal)
+    // A supervisor that hangs must not hold up the end (E16).
+    if (due) await unlessAborted(makePass(controller, session, due, signal), signal)
   }
   resync?.[Symbol.dispose]()
 }
 
-async function nextDue(wake: WakeUp, signal: AbortSignal): Promise<Due | undefined> {
+/** Undefined when the signal came first. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   try {
-    return await wake.next(signal)
+    return await abortable(promise, signal)
   } catch (error) {
     if (signal.aborted) return undefined
     throw error
   }
 }
 
-async function makePass(controller: Controller, { clock }: Session, due: Due): Promise<void> {
+async function makePass(controller: Controller, { clock }: Session, due: Due, signal: AbortSignal): Promise<void> {
   const { reconciliation, metrics, log } = controller
   const began = clock.now()
   controller.lastActivity = began
   try {
     const result = await reconciliation.pass(due)
+    if (signal.aborted) return
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
     const { facilities } = reconciliation.status()

@@ -5,8 +5,10 @@ import type { FacilityPlan, Step, Verb } from '../core/step.ts'
 import { bringsUp } from '../core/step-chain.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey } from '../core/world.ts'
+import { abortable } from './abortable.ts'
 import { createBatcher, type Perform } from './batcher.ts'
 import type { EngineListener } from './engine-event.ts'
+import { planPutBack } from './put-back.ts'
 
 /**
  * Carries out plans: one lane per facility, its steps one after another, all lanes side by side. A lane that waits (a
@@ -14,14 +16,18 @@ import type { EngineListener } from './engine-event.ts'
  * same moment goes to a provider in one batch.
  */
 export interface Executor {
-  /** Starts a lane for each plan that has steps. A facility that is busy is left out: look again when it is free. */
-  submit(work: readonly Work[]): void
+  /**
+   * Starts a lane for each plan that has steps, and gives the names of their facilities. One that is busy is left out:
+   * look again when it is free.
+   */
+  submit(work: readonly Work[]): ReadonlySet<string>
   isBusy(facility: string): boolean
   /** What the lane is doing or waiting for, in words; undefined if it isn't busy. */
   activity(facility: string): string | undefined
   /** Stops waiting for it (E6). What a provider has begun is reported as it comes. */
   abort(facility: string): void
-  abortAll(): void
+  /** Aborts all lanes, and starts none from now on. */
+  end(): void
   /** Resolves when the facility's present lane has ended, with what it failed by; at once if it has none. */
   settled(facility: string): Promise<Error | undefined>
   /** Resolves when no lane is left. */
@@ -46,8 +52,11 @@ export interface ExecutorOptions {
   perform: Perform
   writeFile(file: Target['files'][number]): void
   removeFile(path: string): void
-  /** Resolves when the facility is ready; rejects if it won't be, or on abort. */
-  whenReady(facility: string, signal: AbortSignal): Promise<void>
+  /**
+   * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
+   * the new service has to get ready in its startup timeout.
+   */
+  whenReady(facility: string, signal: AbortSignal, as: 'dependency' | 'moved'): Promise<void>
   now(): number
   /** How many starts, stops, restarts and reloads may be under way at once. */
   concurrency: number
@@ -75,11 +84,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const batcher = createBatcher(options.perform)
   const limit = pLimit(options.concurrency)
   const idleWaiters: (() => void)[] = []
+  let ended = false
 
-  function submit(work: readonly Work[]): void {
+  function submit(work: readonly Work[]): ReadonlySet<string> {
     const opened: Lane[] = []
     for (const item of work) {
-      if (item.plan.steps.length === 0 || lanes.has(item.plan.name)) continue
+      if (ended || item.plan.steps.length === 0 || lanes.has(item.plan.name)) continue
       const abort = new AbortController()
       const lane: Lane = { work: item, abort, activity: 'about to begin', outcomes: new Map(), waiters: [] }
       for (const step of item.plan.steps) {
@@ -89,21 +99,23 @@ export function createExecutor(options: ExecutorOptions): Executor {
       opened.push(lane)
     }
     for (const lane of opened) void runLane(lane).then(result => close(lane, result))
+    return new Set(opened.map(lane => lane.work.plan.name))
   }
 
   function close(lane: Lane, result: LaneResult): void {
-    for (const step of lane.work.plan.steps) outcomes.delete(step.id)
     lanes.delete(lane.work.plan.name)
     options.settled(result)
     for (const resolve of lane.waiters) resolve(result.error)
     if (lanes.size > 0) return
+    // Not sooner: a lane may come late to a step that needs one of a lane that has ended.
+    outcomes.clear()
     for (const resolve of idleWaiters.splice(0)) resolve()
   }
 
   async function runLane(lane: Lane): Promise<LaneResult> {
     const { plan, target } = lane.work
     const base = { plan, ...(target ? { target } : {}) }
-    let failure: { error: Error; outcome: Outcome } | undefined
+    let failure: { step: Step; error: Error; outcome: Outcome } | undefined
     for (const step of plan.steps) {
       const began = options.now()
       if (failure) {
@@ -116,13 +128,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       } catch (cause) {
         const error = cause instanceof Error ? cause : new Error(String(cause))
         const outcome = lane.abort.signal.aborted ? 'aborted' : 'failed'
-        failure = { error, outcome }
+        failure = { step, error, outcome }
         conclude(lane, step, outcome, began, error)
       }
     }
     if (!failure) return { ...base, result: 'done' }
     if (failure.outcome === 'aborted') return { ...base, result: 'aborted', error: failure.error }
-    const error = await putBack(lane, failure.error)
+    const error = await putBack(lane, failure.step, failure.error)
     return { ...base, result: 'failed', error }
   }
 
@@ -146,7 +158,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (bringsUp(step)) await awaitDependencies(lane)
     if (step.verb === 'remove' && step.target && lane.work.target) {
       // The old side of a move goes only when the new one is up.
-      await waitReady(lane, lane.work.plan.name)
+      await waitReady(lane, lane.work.plan.name, 'moved')
     }
     signal.throwIfAborted()
     lane.activity = `${step.verb} ${step.path ?? ''}`.trim()
@@ -155,7 +167,22 @@ export function createExecutor(options: ExecutorOptions): Executor {
       options.listener({ type: 'step-started', facility: lane.work.plan.name, step, at: step.target ?? lane.work.plan })
       return perform(lane, step)
     }
-    await (WAITING_VERBS.has(step.verb) ? limit(act) : act())
+    await (WAITING_VERBS.has(step.verb) ? inTurn(act, signal) : act())
+  }
+
+  /** Waits for a free place, unless the signal comes first. What has begun ends by itself. */
+  async function inTurn(act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    let hasBegun = false
+    const turn = limit(() => {
+      hasBegun = true
+      return act()
+    })
+    try {
+      await abortable(turn, signal)
+    } catch (error) {
+      if (!hasBegun) throw error
+      await turn
+    }
   }
 
   async function awaitNeeds(lane: Lane, step: Step): Promise<void> {
@@ -174,13 +201,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function awaitDependencies(lane: Lane): Promise<void> {
-    for (const name of lane.work.target?.facility.dependsOn ?? []) await waitReady(lane, name)
+    for (const name of lane.work.target?.facility.dependsOn ?? []) await waitReady(lane, name, 'dependency')
   }
 
-  async function waitReady(lane: Lane, name: string): Promise<void> {
+  async function waitReady(lane: Lane, name: string, as: 'dependency' | 'moved'): Promise<void> {
     wait(lane, `${name} to become ready`)
     try {
-      await options.whenReady(name, lane.abort.signal)
+      await options.whenReady(name, lane.abort.signal, as)
     } catch (cause) {
       if (lane.abort.signal.aborted) throw cause
       throw new ReeveError('failed', `${name} did not become ready: ${messageOf(cause)}`, { cause })
@@ -211,30 +238,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return batcher.perform(location.supervisor, action)
   }
 
-  /** E14: the new service of a move didn't come up, so the old one runs again. Gives the error to report. */
-  async function putBack(lane: Lane, error: Error): Promise<Error> {
-    const { plan } = lane.work
-    const stop = plan.steps.find(step => step.verb === 'stop' && step.target !== undefined && step.reason === 'moved')
-    if (!stop?.target || (await outcomes.get(stop.id)) !== 'done') return error
-    const old = locationKey(stop.target)
-    const undo: (Step & { readonly verb: ServiceVerb })[] = [
-      { id: `${plan.name}/stop`, verb: 'stop', reason: 'put-back', needs: [] },
-      { id: `${plan.name}/start@${old}`, verb: 'start', reason: 'put-back', needs: [], target: stop.target },
-    ]
-    for (const step of undo) {
+  /** Gives the error to report. */
+  async function putBack(lane: Lane, failed: Step, error: Error): Promise<Error> {
+    const { plan, target } = lane.work
+    const undo = planPutBack(plan, target, failed)
+    if (!undo) return error
+    for (const step of undo.steps) {
       const began = options.now()
-      options.listener({ type: 'step-started', facility: plan.name, step, at: step.target ?? plan })
-      const result = await act(lane, step.target ?? plan, step.id, step.verb)
+      const at = step.target ?? plan
+      lane.activity = `puts the old service back: ${step.verb}`
+      options.listener({ type: 'step-started', facility: plan.name, step, at })
+      const result = await act(lane, at, step.id, step.verb)
       conclude(lane, step, result.ok ? 'done' : 'failed', began, result.ok ? undefined : result.error)
-      if (!result.ok) {
-        return new ReeveError(
-          'failed',
-          `${error.message}; and the old service could not be put back: ${result.error.message}`,
-          { cause: error },
-        )
-      }
+      if (result.ok) continue
+      const message = `${error.message}; and the old service could not be put back: ${result.error.message}`
+      return new ReeveError('failed', message, { cause: error })
     }
-    return new ReeveError('failed', `the move failed, and ${old} runs again: ${error.message}`, { cause: error })
+    const message = `the move failed, and ${locationKey(undo.old)} runs again: ${error.message}`
+    return new ReeveError('failed', message, { cause: error })
   }
 
   return {
@@ -244,7 +265,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     abort(facility) {
       lanes.get(facility)?.abort.abort(overtaken())
     },
-    abortAll() {
+    end() {
+      ended = true
       for (const lane of lanes.values()) lane.abort.abort(overtaken())
     },
     settled(facility) {
@@ -260,14 +282,4 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
 function overtaken(): ReeveError {
   return new ReeveError('aborted', 'given up: overtaken by a newer manifest, or Reeve is ending')
-}
-
-/** Settles as the promise does, or rejects with the signal's reason. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -55,6 +55,10 @@ export function formerName(name: string, record: InstanceRecord): string {
   return `${name}~${sha256(JSON.stringify([record.type, record.options])).slice(0, 8)}`
 }
 
-function isSame(instance: Instance, record: InstanceRecord): boolean {
+export function recordOf({ type, options }: Instance): InstanceRecord {
+  return { type, options }
+}
+
+export function isSame(instance: Instance, record: InstanceRecord): boolean {
   return instance.type === record.type && JSON.stringify(instance.options) === JSON.stringify(record.options)
 }

@@ -1,23 +1,24 @@
-import { dirname } from 'node:path'
 import type { FSWatcher } from 'chokidar'
 import type { Log } from '../core/log.ts'
 import type { ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
+import { findTurns } from './path-turns.ts'
 
 /** So long after the last event (ms) a write counts as finished; so long after the first it is read all the same. */
 const QUIET = 40
 const AT_MOST = 400
 
 export interface ManifestWatch {
-  /** To be called after each reading: if the link leads elsewhere now, the watch moves along. */
+  /** To be called after each reading: where the path leads elsewhere now, the watch moves along. */
   follow(): void
   close(): Promise<void>
 }
 
 /**
- * Hints that manifests may have changed. A watch is bound to what a symlink led to when it was set, can lose events,
- * and can run out (ENOSPC): so it is renewed when the target changes, and the controller's rescan is the guarantee.
+ * Hints that manifests may have changed. A watch is bound to the inode that the path led to when it was set, can lose
+ * events, and can run out (ENOSPC): so it is renewed when the path leads elsewhere, and the controller's rescan is the
+ * guarantee.
  */
 export async function watchManifests(
   directory: string,
@@ -26,12 +27,17 @@ export async function watchManifests(
 ): Promise<ManifestWatch> {
   const { watch } = await import('chokidar')
   let watcher: FSWatcher | undefined
+  let turns: Disposable[] = []
   let target: string | undefined
+  /** Something happened to the path itself: it may lead to another inode, of the same name, and even number. */
+  let isStale = false
   let quiet: Disposable | undefined
   let firstEvent: number | undefined
-  let failed = false
+  let hasFailed = false
+  let isClosed = false
 
   function onEvent(): void {
+    if (isClosed) return
     const now = clock.now()
     firstEvent ??= now
     quiet?.[Symbol.dispose]()
@@ -41,41 +47,63 @@ export async function watchManifests(
     })
   }
 
+  function onTurn(name: string | undefined, expected: string): void {
+    if (name !== undefined && name !== expected) return
+    isStale = true
+    onEvent()
+  }
+
   function onError(error: unknown): void {
-    if (!failed)
+    if (!hasFailed && !isClosed) {
       log.warn({ error: messageOf(error) }, 'manifests can not be watched; they are read at every resync instead')
-    failed = true
+    }
+    hasFailed = true
   }
 
   function arm(): void {
-    target = host.realPath(directory)
-    // The directory's own name is watched through its parent: there a swapped symlink or a new directory shows.
-    const own = host.watch(dirname(directory), name => {
-      if (name !== undefined && !directory.endsWith(`/${name}`)) return
-      onEvent()
-    })
-    parent?.[Symbol.dispose]()
-    parent = own
+    disarm()
+    isStale = false
+    const path = findTurns(directory, host)
+    turns = path.turns.map(turn => host.watch(turn.directory, name => onTurn(name, turn.name)))
+    target = path.target
     if (target === undefined) return
-    watcher = watch(target, { ignoreInitial: true, followSymlinks: true, ignorePermissionErrors: true })
+    // Links inside are not followed: what may be read of what they lead to lies inside as well.
+    watcher = watch(target, {
+      followSymlinks: false,
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      ignored: isGit,
+    })
     watcher.on('all', onEvent)
+    // What came before it saw everything has made no event.
+    watcher.on('ready', onEvent)
     watcher.on('error', onError)
   }
 
-  let parent: Disposable | undefined
+  function disarm(): void {
+    for (const turn of turns) turn[Symbol.dispose]()
+    void watcher?.close()
+    watcher = undefined
+  }
+
   arm()
   return {
     follow() {
-      if (host.realPath(directory) === target) return
-      void watcher?.close()
-      watcher = undefined
+      if (isClosed || (!isStale && findTurns(directory, host).target === target)) return
       arm()
       onEvent() // what changed between the reading and the new watch would be missed
     },
     async close() {
+      isClosed = true
       quiet?.[Symbol.dispose]()
-      parent?.[Symbol.dispose]()
-      await watcher?.close()
+      const closing = watcher?.close()
+      disarm()
+      await closing
     },
   }
+}
+
+/** A checkout's own files: many, always changing, and never read. */
+function isGit(path: string): boolean {
+  return path.endsWith('/.git') || path.includes('/.git/')
 }

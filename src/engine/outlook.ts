@@ -23,12 +23,19 @@ export async function makeOutlook(
   session: Session,
   set: ManifestSet = loadManifests(session.manifests),
 ): Promise<Outlook> {
-  const { configuration, readHost } = session
+  const { clock, configuration, readHost } = session
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const suspended = readSuspended(configuration.stateDirectory, readHost)
   const facilities = markSuspended(set.facilities, suspended)
-  const survey = await surveyHost({ instances, facilities, owner: configuration.owner, host: readHost, full: true })
+  const survey = await surveyHost({
+    instances,
+    facilities,
+    owner: configuration.owner,
+    host: readHost,
+    clock,
+    full: true,
+  })
   const plan = makePlan(
     {
       targets: survey.targets,
@@ -45,12 +52,12 @@ export async function makeOutlook(
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
 export async function makeRemovalOutlook(session: Session, names: readonly string[]): Promise<Outlook> {
-  const { configuration, readHost } = session
+  const { clock, configuration, readHost } = session
   const set = loadManifests(session.manifests)
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const { owner } = configuration
-  const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, full: true })
+  const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
   return { set, record, instances, survey, plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256) }
 }

@@ -1,27 +1,29 @@
 import type { Condition } from '../core/conditions.ts'
 import type { Facility } from '../core/facility.ts'
 import { makePlan } from '../core/planning.ts'
-import { ReeveError } from '../core/reeve-error.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
-import { locationKey } from '../core/world.ts'
+import { type Location, locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
-import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
+import type { Control, ControlOutcome } from './control.ts'
+import { createControllerControl } from './controller-control.ts'
 import { changeMark, notFound } from './direct-control.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import type { BoundInstance } from './instances.ts'
 import { bindAll, markSuspended } from './outlook.ts'
-import { amendRecord, nextRecord } from './record-keeping.ts'
+import { amendRecord, announceInstances, nextRecord } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
-import { describeDone, findUndoing, makeRequest } from './request.ts'
 import { createRetryBook } from './retry-book.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord, writeRecord, writeSuspended } from './state-files.ts'
 import type { FacilityStatus, Status } from './status.ts'
 import { findUndeclared, makeFacilityStatus } from './status-report.ts'
+import { withoutOvertaking } from './submission.ts'
 import { type Survey, surveyHost } from './survey.ts'
+import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { sha256 } from './targets.ts'
 import type { Due, WakeUp } from './wake-up.ts'
 
@@ -56,9 +58,6 @@ export interface ReconciliationOptions {
   drifted(): void
 }
 
-/** A restart of one that failed by itself counts as a try; it is forgotten when it has run so long, in milliseconds. */
-const RUNS_WELL_AFTER = 10_000
-
 export function createReconciliation(session: Session, options: ReconciliationOptions): Reconciliation {
   const { clock, configuration, log, readHost } = session
   const { owner, stateDirectory } = configuration
@@ -66,20 +65,31 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const source = createManifestSource(session.manifests)
   const started = new Date(clock.now()).toISOString()
   const suspended = readSuspended(stateDirectory, readHost)
-  const retries = createRetryBook(clock, name => wake.facility(name))
-  const removals = createRemovalWatch(clock, () => wake.full())
+  const retries = createRetryBook(clock, name => (facilities.has(name) ? wake.facility(name) : wake.manifests()))
+  // By then the manifests have to be read again: it is their newest state that says what is gone.
+  const removals = createRemovalWatch(clock, () => wake.manifests())
   /** Digests of what the lanes under way were made for; `''` for removals, none for what somebody asked for by hand. */
   const underWay = new Map<string, string>()
   const conditions = new Map<string, readonly Condition[]>()
   let record: StateRecord = readRecord(stateDirectory, readHost)
+  /** What of it is on disk. */
+  let written = record
   let set: ManifestSet | undefined
   let facilities: ReadonlyMap<string, Facility> = new Map()
   let byLocation: ReadonlyMap<string, string> = new Map()
   let instances: ReadonlyMap<string, BoundInstance> = new Map()
   let plans = new Map<string, FacilityPlan>()
-  let lastFull: Survey | undefined
+  /** The last full look, with what quick ones have seen since. */
+  let seen: Survey | undefined
   let lastPass: string | null = null
   let guardProblem: string | undefined
+  /** Some plans wait for others' lanes: see `withoutOvertaking`. */
+  let hasDeferred = false
+  let ended = false
+  let begin = (): void => {}
+  const begun = new Promise<void>(resolve => {
+    begin = resolve
+  })
 
   const acting = openActing(session, {
     instances: () => instances,
@@ -92,23 +102,19 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const { executor, tracker } = acting
 
   function onSettled({ plan, target, result, error }: LaneResult): void {
-    const digest = underWay.get(plan.name) ?? ''
-    underWay.delete(plan.name)
-    if (result === 'failed') {
-      retries.failed(plan.name, digest, error?.message ?? 'it failed')
-      log.warn(
-        { facility: plan.name, error: error?.message },
-        `${plan.name}: not as declared yet; it will be tried again`,
-      )
-    } else if (result === 'done' && plan.steps.some(step => step.reason === 'failed' || step.reason === 'unhealthy')) {
-      const how = tracker.readiness(plan.name).message
-      retries.failed(plan.name, digest, `it was started again, as it was ${how}`)
-    } else if (result === 'done') {
-      retries.succeeded(plan.name)
+    const { name } = plan
+    const digest = underWay.get(name)
+    underWay.delete(name)
+    if (result === 'failed' && digest !== undefined) {
+      retries.failed(name, digest, error?.message ?? 'it failed')
+      log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
+    } else if (result === 'done' && digest !== undefined) {
+      retries.done(name, digest, plan.steps)
       if (plan.change === 'repair') options.drifted()
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
-    if (target && !plan.steps.some(step => step.target)) wake.facility(plan.name)
+    if (hasDeferred) wake.manifests()
+    else if (target && !plan.steps.some(step => step.target)) wake.facility(name)
     else wake.full()
   }
 
@@ -135,72 +141,103 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
     instances = bindAll(session, current, record)
     tracker.track(marked)
+    for (const name of conditions.keys()) if (!facilities.has(name)) conditions.delete(name)
     // E6: what is under way for an older manifest is overtaken.
     for (const [name, digest] of underWay) {
       const now = facilities.get(name)
-      if (!now || now.suspend || now.digest !== digest) {
-        if (now || digest !== '') executor.abort(name)
-      }
+      const isOvertaken = now ? now.suspend || now.digest !== digest : digest !== ''
+      if (isOvertaken) executor.abort(name)
     }
   }
 
   async function pass(due: Due): Promise<PassResult> {
+    try {
+      return await makePass(due)
+    } finally {
+      begin()
+    }
+  }
+
+  async function makePass(due: Due): Promise<PassResult> {
+    const hasRead = due.manifests || !set
     const current = due.manifests || !set ? readManifests() : set
-    const full = due.full || due.manifests || !lastFull
+    const full = due.full || hasRead || !seen
     declare(current)
-    const free: Facility[] = []
-    const untouched: Facility[] = []
-    for (const facility of facilities.values()) {
-      const isDue = full || due.facilities.has(facility.name)
-      if (isDue && !executor.isBusy(facility.name)) free.push(facility)
-      else untouched.push(facility)
-    }
-    const survey = await surveyHost({ instances, facilities: free, owner, host: readHost, full })
-    // While the survey was under way, a request by hand may have set something going.
-    const targets = survey.targets.filter(target => !executor.isBusy(target.facility.name))
-    for (const { facility } of targets) {
-      const observed = survey.world.services.get(locationKey(facility))
-      if (observed) tracker.update(facility.name, observed)
-      forgetTries(facility.name)
-    }
+    const scope = full ? new Set(facilities.keys()) : widenScope(due.facilities, facilities, plans)
+    const all = [...facilities.values()]
+    const free = all.filter(({ name }) => scope.has(name) && !executor.isBusy(name))
+    const survey = await look(free, full)
+    // While it was looked around, a request by hand may have set something going.
+    const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
+    const looked = new Set(targets.map(({ facility }) => facility.name))
+    const untouched = all.filter(({ name }) => !looked.has(name))
     const plan = makePlan(
       {
         targets,
-        untouched: [
-          ...untouched,
-          ...survey.targets.filter(target => !targets.includes(target)).map(target => target.facility),
-        ],
+        untouched,
         world: survey.world,
         owner,
         applied: record.applied,
-        unhealthy: tracker.unhealthy(),
-        prune: full && current.complete,
+        unhealthy: note(targets, survey),
+        // Only a manifest that is missing now, in a look at everything, is gone.
+        prune: hasRead && current.complete,
         diagnostics: current.diagnostics,
       },
       sha256,
     )
-    submit(plan, targets, survey, full)
+    const result = { plan, set: current, full }
+    if (ended) return result
+    for (const facility of plan.facilities) plans.set(facility.name, facility)
+    for (const { facility } of targets) noteProgress(facility.name)
+    submit(plan, targets, survey, hasRead)
     remember(plan, survey, full, untouched)
     lastPass = new Date(clock.now()).toISOString()
-    return { plan, set: current, full }
+    return result
   }
 
-  function submit(plan: Plan, targets: Survey['targets'], survey: Survey, full: boolean): void {
-    const admitted = full ? admit(plan, survey) : plan.facilities
-    const byName = new Map(targets.map(target => [target.facility.name, target]))
-    const work = []
-    for (const facility of admitted) {
-      const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
-      const digest = target?.facility.digest ?? ''
-      if (facility.steps.length === 0 || executor.isBusy(facility.name) || retries.isHeld(facility.name, digest))
-        continue
-      underWay.set(facility.name, digest)
-      work.push({ plan: facility, ...(target ? { target } : {}) })
+  /** At everything, or at these facilities only, with all else as it was seen last. */
+  async function look(free: readonly Facility[], full: boolean, also: readonly Location[] = []): Promise<Survey> {
+    const base = { instances, facilities: free, owner, host: readHost, clock }
+    if (full || !seen) return surveyHost({ ...base, full: true, also })
+    const places = findOtherPlaces(free, seen.world, record.applied)
+    return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))
+  }
+
+  /** Gives those whose health check fails. */
+  function note(targets: Survey['targets'], { world }: Survey): Set<string> {
+    for (const { facility } of targets) {
+      const observed = world.services.get(locationKey(facility))
+      if (observed) tracker.update(facility.name, observed)
     }
-    executor.submit(work)
+    return tracker.unhealthy()
   }
 
-  /** Only a look at everything can tell that something is missing. */
+  function noteProgress(name: string): void {
+    const plan = plans.get(name)
+    const hasNothingToDo = plan !== undefined && plan.steps.length === 0 && plan.blocked === undefined
+    retries.seen(name, hasNothingToDo && tracker.readiness(name).ready)
+  }
+
+  function submit(plan: Plan, targets: Survey['targets'], survey: Survey, hasRead: boolean): void {
+    const byName = new Map(targets.map(target => [target.facility.name, target]))
+    const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
+    const admitted = hasRead ? admit(plan, survey) : plan.facilities
+    const ready = admitted.filter(
+      ({ name, steps }) => steps.length > 0 && !executor.isBusy(name) && !retries.isHeld(name, digestOf(name)),
+    )
+    const { begin: work, deferred } = withoutOvertaking(ready, plan.facilities)
+    hasDeferred = deferred.length > 0
+    if (work.length === 0) return
+    save(announceInstances(record, work, instances))
+    const begun = executor.submit(
+      work.map(facility => {
+        const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
+        return { plan: facility, ...(target ? { target } : {}) }
+      }),
+    )
+    for (const name of begun) underWay.set(name, digestOf(name))
+  }
+
   function admit(plan: Plan, survey: Survey): readonly FacilityPlan[] {
     const settings = { ...configuration, allowRemovals: options.allowRemovals }
     const { facilities: admitted, problem } = admitRemovals(plan, survey.world, removals, settings)
@@ -210,27 +247,30 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function remember(plan: Plan, survey: Survey, full: boolean, untouched: readonly Facility[]): void {
-    for (const facility of plan.facilities) plans.set(facility.name, facility)
-    const before = record
+    seen = survey
     if (full) {
-      lastFull = survey
       plans = new Map([...plans].filter(([name]) => facilities.has(name)))
-      record = nextRecord({ record, instances, survey, plan, owner, untouched })
+      retries.keep(new Set([...facilities.keys(), ...survey.world.owned.map(({ ownership }) => ownership.facility)]))
+      save(nextRecord({ record, instances, survey, plan, owner, untouched }))
     } else {
-      record = amendRecord(record, survey, plan)
+      save(amendRecord(record, survey, plan))
     }
-    writeRecord(stateDirectory, record, before, acting.host)
   }
 
-  function forgetTries(name: string): void {
-    const { ready } = tracker.readiness(name)
-    const since = tracker.observed(name)?.since
-    if (ready && (since === undefined || clock.now() - since >= RUNS_WELL_AFTER)) retries.succeeded(name)
+  /** A full disk must not keep services from being repaired: what couldn't be written is tried again at the next pass. */
+  function save(next: StateRecord): void {
+    record = next
+    try {
+      writeRecord(stateDirectory, record, written, acting.host)
+      written = record
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'what was applied could not be written down')
+    }
   }
 
   function statusOf(facility: Facility): FacilityStatus {
     const { name } = facility
-    const { count, message } = retries.failures(name)
+    const { count, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
     const blocked = plans.get(name)?.blocked
     const status = makeFacilityStatus(
@@ -256,36 +296,16 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function status(): Status {
     const declared = [...facilities.values()].map(statusOf)
-    const rest = lastFull ? findUndeclared(lastFull.world, owner, new Set(facilities.keys())) : []
+    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys())) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(({ file, line, message }) => `${file}:${line}: ${message}`)
     if (guardProblem !== undefined) problems.push(guardProblem)
-    for (const [name, reason] of lastFull?.world.unavailable ?? [])
+    for (const [name, reason] of seen?.world.unavailable ?? [])
       problems.push(`supervisor ${name} is unavailable: ${reason}`)
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
       controller: { pid: process.pid, since: started, lastPass, problems },
     }
-  }
-
-  async function act(verb: ControlVerb, name: string, wish: ControlOptions): Promise<ControlOutcome> {
-    const facility = facilities.get(name)
-    if (!facility) throw notFound(name, session)
-    const undoing = wish.suspend ? undefined : findUndoing(verb, facility)
-    if (undoing !== undefined) throw new ReeveError('refused', `${verb} ${name}: ${undoing}`)
-    if (wish.suspend) setSuspended(name, true)
-    if (executor.isBusy(name)) {
-      executor.abort(name)
-      await executor.settled(name)
-    }
-    const survey = await surveyHost({ instances, facilities: [facility], owner, host: readHost, full: false })
-    const target = survey.targets[0]
-    const request = makeRequest(verb, facility, survey.world.services.get(locationKey(facility)), target, wish)
-    if ('outcome' in request) return request.outcome
-    executor.submit([{ plan: request.plan }])
-    const error = await executor.settled(name)
-    if (error) throw error
-    return describeDone(verb, name)
   }
 
   function setSuspended(name: string, value: boolean): ControlOutcome {
@@ -296,18 +316,17 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     return outcome
   }
 
-  const control: Control = {
-    async status(name) {
-      const all = status()
-      if (name === undefined) return all
-      const chosen = all.facilities.filter(facility => facility.name === name)
-      if (chosen.length === 0) throw notFound(name, session)
-      return { ...all, facilities: chosen }
-    },
-    act: (verb, name, wish) => act(verb, name, wish ?? {}),
-    suspend: async name => setSuspended(name, true),
-    resume: async name => setSuspended(name, false),
-  }
+  const control = createControllerControl({
+    executor,
+    begun: () => begun,
+    status,
+    facility: name => facilities.get(name),
+    ownedAt: name =>
+      seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name),
+    look: (free, also) => look(free, false, also),
+    setSuspended,
+    notFound: name => notFound(name, session),
+  })
 
   return {
     pass,
@@ -316,7 +335,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     async end() {
-      executor.abortAll()
+      ended = true
+      begin()
+      executor.end()
       await executor.idle()
       acting[Symbol.dispose]()
       retries[Symbol.dispose]()

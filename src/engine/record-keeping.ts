@@ -1,7 +1,7 @@
 import type { Facility } from '../core/facility.ts'
 import type { Applied } from '../core/plan-input.ts'
-import type { Plan } from '../core/step.ts'
-import type { BoundInstance, InstanceRecord } from './instances.ts'
+import type { FacilityPlan, Plan } from '../core/step.ts'
+import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
 import type { StateRecord } from './state-files.ts'
 import type { Survey } from './survey.ts'
 
@@ -31,12 +31,35 @@ export function nextRecord(input: RecordInput): StateRecord {
     ([name, { supervisor }]) => known.has(name) || survey.world.unavailable.has(supervisor),
   )
   const holding = new Set(ours.map(({ supervisor }) => supervisor))
+  const working = [...(input.untouched ?? []), ...input.plan.facilities.filter(({ steps }) => steps.length > 0)]
+  const mayHold = new Set([...working.map(({ supervisor }) => supervisor), ...survey.world.unavailable.keys()])
+  const recorded = [...record.instances.values()]
   const instances = new Map<string, InstanceRecord>()
   for (const [name, { instance }] of input.instances) {
-    const isUnreadable = survey.world.unavailable.has(name) && record.instances.has(name)
-    if (holding.has(name) || isUnreadable) instances.set(name, { type: instance.type, options: instance.options })
+    const isKept = mayHold.has(name) && recorded.some(one => isSame(instance, one))
+    if (holding.has(name) || isKept) instances.set(name, recordOf(instance))
   }
   return { applied: addApplied(new Map(kept), survey, input.plan), instances }
+}
+
+/**
+ * The record before the first step of a plan: an instance under which something is about to be ours has to be found
+ * again though Reeve dies at once, and its manifest is gone when it is back (E4).
+ */
+export function announceInstances(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  instances: ReadonlyMap<string, BoundInstance>,
+): StateRecord {
+  const announced = new Map(record.instances)
+  for (const { supervisor } of plans.filter(({ steps }) => steps.length > 0)) {
+    const instance = instances.get(supervisor)?.instance
+    const before = announced.get(supervisor)
+    if (!instance || (before && isSame(instance, before))) continue
+    if (before) announced.set(formerName(supervisor, before), before)
+    announced.set(supervisor, recordOf(instance))
+  }
+  return { ...record, instances: announced }
 }
 
 /** The record after a look at some facilities only: nothing is forgotten. */

@@ -1,27 +1,37 @@
 import { backoffDelay } from '../core/backoff.ts'
+import type { Step } from '../core/step.ts'
 import type { Clock } from '../host/clock.ts'
 
 /**
  * Who failed how often, and when to try again (E11). Per facility; a new manifest begins anew, and a failure never ends
- * the trying.
+ * the trying. What has to be done over and over counts as failing too, though each time it succeeds.
  */
 export interface RetryBook {
-  /** A try failed, or was one of a kind that must not be repeated at once. */
+  /** `digest` is the facility's; `''` where it is to be removed. */
   failed(facility: string, digest: string, message: string): void
-  succeeded(facility: string): void
+  /** The steps were carried out. */
+  done(facility: string, digest: string, steps: readonly Step[]): void
+  /** Seen to be as declared, or not. */
+  seen(facility: string, asDeclared: boolean): void
   /** True if its time hasn't come yet. A digest other than the one that failed is always welcome. */
   isHeld(facility: string, digest: string): boolean
-  failures(facility: string): { readonly count: number; readonly message: string | undefined }
+  failures(facility: string, digest: string): { readonly count: number; readonly message: string | undefined }
+  /** Facilities other than these are forgotten. */
+  keep(facilities: ReadonlySet<string>): void
   [Symbol.dispose](): void
 }
 
 interface Entry {
-  digest: string
-  count: number
-  message: string
-  notBefore: number
+  readonly digest: string
+  readonly count: number
+  readonly message: string
+  readonly notBefore: number
   timer: Disposable
+  asDeclaredSince: number | undefined
 }
+
+/** As declared for so long (ms), the failures before don't count any more. */
+const LASTS_AFTER = 10_000
 
 export function createRetryBook(
   clock: Clock,
@@ -29,26 +39,61 @@ export function createRetryBook(
   random: () => number = Math.random,
 ): RetryBook {
   const entries = new Map<string, Entry>()
+  const lastDone = new Map<string, { readonly work: string; readonly at: number }>()
+
+  function failed(facility: string, digest: string, message: string): void {
+    const before = entries.get(facility)
+    before?.timer[Symbol.dispose]()
+    const count = before?.digest === digest ? before.count + 1 : 1
+    const delay = backoffDelay(count, random())
+    const timer = clock.after(delay, () => due(facility))
+    entries.set(facility, { digest, count, message, notBefore: clock.now() + delay, timer, asDeclaredSince: undefined })
+  }
+
+  function forget(facility: string): void {
+    entries.get(facility)?.timer[Symbol.dispose]()
+    entries.delete(facility)
+  }
+
   return {
-    failed(facility, digest, message) {
-      const before = entries.get(facility)
-      before?.timer[Symbol.dispose]()
-      const count = before?.digest === digest ? before.count + 1 : 1
-      const delay = backoffDelay(count, random())
-      const timer = clock.after(delay, () => due(facility))
-      entries.set(facility, { digest, count, message, notBefore: clock.now() + delay, timer })
+    failed,
+    done(facility, digest, steps) {
+      const work = `${digest} ${steps.map(step => step.id).join(' ')}`
+      const before = lastDone.get(facility)
+      lastDone.set(facility, { work, at: clock.now() })
+      const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
+      const isAgain = before?.work === work && (entries.has(facility) || clock.now() - before.at < LASTS_AFTER)
+      if (cause) failed(facility, digest, `it was ${cause.reason}, and has been started again`)
+      else if (isAgain) failed(facility, digest, `it did not last: ${steps.map(step => step.verb).join(', ')}`)
+      else forget(facility)
     },
-    succeeded(facility) {
-      entries.get(facility)?.timer[Symbol.dispose]()
-      entries.delete(facility)
+    seen(facility, asDeclared) {
+      const entry = entries.get(facility)
+      if (!entry) return
+      if (!asDeclared) {
+        entry.asDeclaredSince = undefined
+        return
+      }
+      if (entry.asDeclaredSince === undefined) {
+        entry.asDeclaredSince = clock.now()
+        entry.timer[Symbol.dispose]()
+        entry.timer = clock.after(LASTS_AFTER, () => due(facility))
+      }
+      if (clock.now() - entry.asDeclaredSince >= LASTS_AFTER) forget(facility)
     },
     isHeld(facility, digest) {
       const entry = entries.get(facility)
       return entry !== undefined && entry.digest === digest && clock.now() < entry.notBefore
     },
-    failures(facility) {
+    failures(facility, digest) {
       const entry = entries.get(facility)
-      return { count: entry?.count ?? 0, message: entry?.message }
+      return entry?.digest === digest
+        ? { count: entry.count, message: entry.message }
+        : { count: 0, message: undefined }
+    },
+    keep(facilities) {
+      for (const name of entries.keys()) if (!facilities.has(name)) forget(name)
+      for (const name of lastDone.keys()) if (!facilities.has(name)) lastDone.delete(name)
     },
     [Symbol.dispose]() {
       for (const entry of entries.values()) entry.timer[Symbol.dispose]()

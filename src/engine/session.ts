@@ -84,7 +84,6 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   }
 }
 
-/** In a directory of its own: that has to be 0700 (S5), and the runtime directory need not be. */
 /** In a directory of its own, which only its user can enter (S5), whatever the mode of the runtime directory is. */
 export function controlSocketPath(configuration: HostConfiguration): string {
   return join(configuration.runtimeDirectory, 'control', 'control.sock')

@@ -1,3 +1,5 @@
+import type { Log } from '../core/log.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { BoundInstance } from './instances.ts'
 
 export interface SupervisorWatch {
@@ -9,12 +11,24 @@ export interface SupervisorWatch {
 /** The supervisors' own events, where they have any. Without a service, the hint is about the whole supervisor. */
 export function createSupervisorWatch(
   hint: (supervisor: string, service: string | undefined) => void,
+  log: Log,
 ): SupervisorWatch {
-  const watched = new Map<string, { readonly key: string; readonly watch: Disposable }>()
+  const watched = new Map<string, { readonly key: string; readonly watch: Disposable | undefined }>()
 
   function drop(name: string): void {
-    watched.get(name)?.watch[Symbol.dispose]()
+    watched.get(name)?.watch?.[Symbol.dispose]()
     watched.delete(name)
+  }
+
+  /** Without its events, the regular looks still find everything. */
+  function tryWatch(supervisor: string, watch: () => Disposable | undefined): Disposable | undefined {
+    try {
+      return watch()
+    } catch (error) {
+      const message = `supervisor ${supervisor} can not be watched; it is looked at at every resync instead`
+      log.warn({ supervisor, error: messageOf(error) }, message)
+      return undefined
+    }
   }
 
   return {
@@ -23,7 +37,8 @@ export function createSupervisorWatch(
         const key = JSON.stringify(instance)
         if (!provider.watch || watched.get(name)?.key === key) continue
         drop(name)
-        watched.set(name, { key, watch: provider.watch(instance, readHost, service => hint(name, service)) })
+        const report = (service?: string): void => hint(name, service)
+        watched.set(name, { key, watch: tryWatch(name, () => provider.watch?.(instance, readHost, report)) })
       }
       for (const name of [...watched.keys()]) if (!instances.has(name)) drop(name)
     },

@@ -1,9 +1,10 @@
 import type { Facility } from '../core/facility.ts'
 import type { Observed, ObservedFile } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
-import { messageOf } from '../core/reeve-error.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
-import { locationKey, type OwnedLocation, ownedLocation, type World } from '../core/world.ts'
+import { type Location, locationKey, type OwnedLocation, ownedLocation, type World } from '../core/world.ts'
+import type { Clock } from '../host/clock.ts'
 import { findTargetProblem } from '../host/target-path.ts'
 import type { BoundInstance } from './instances.ts'
 import { makeTarget } from './targets.ts'
@@ -25,7 +26,13 @@ export interface SurveyOptions {
    * between two full passes.
    */
   readonly full: boolean
+  /** Services to look at besides those of the facilities. */
+  readonly also?: readonly Location[]
+  readonly clock: Clock
 }
+
+/** How long a supervisor may take to tell of all its services, in milliseconds. */
+const SURVEY_LIMIT = 20_000
 
 export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const { facilities, instances, host } = options
@@ -34,43 +41,48 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const availability = new Map<string, Availability>()
   const owned: OwnedLocation[] = []
   const named = new Map<string, Set<string>>()
-  for (const { supervisor, service } of facilities) {
+  for (const { supervisor, service } of [...facilities, ...(options.also ?? [])]) {
     const names = named.get(supervisor)
     if (names) names.add(service)
     else named.set(supervisor, new Set([service]))
   }
 
-  async function surveyInstance(name: string, bound: BoundInstance): Promise<void> {
-    const { instance, provider, readHost } = bound
+  async function surveyInstance(name: string, { instance, provider, readHost }: BoundInstance): Promise<void> {
+    const found = await provider.probe(instance, readHost)
+    if (!found.available) {
+      markUnavailable(name, found.reason)
+      return
+    }
+    const listed = options.full ? await provider.list(instance, readHost) : []
+    const names = new Set([...(named.get(name) ?? []), ...listed.map(({ service }) => service)])
+    const observed = names.size > 0 ? await provider.observe([...names], instance, readHost) : []
+    if (unavailable.has(name)) return // it came too late
+    availability.set(name, found)
+    for (const [service, one] of observed) services.set(locationKey({ supervisor: name, service }), one)
+    owned.push(...listed.map(entry => ownedLocation(name, entry)))
+  }
+
+  function markUnavailable(name: string, reason: string): void {
+    unavailable.set(name, reason)
+    availability.set(name, { available: false, reason })
+  }
+
+  /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
+  async function trySurveyInstance(name: string, bound: BoundInstance): Promise<void> {
     try {
-      const found = await provider.probe(instance, readHost)
-      availability.set(name, found)
-      if (!found.available) {
-        unavailable.set(name, found.reason)
-        return
-      }
-      const names = new Set(named.get(name))
-      for (const entry of options.full ? await provider.list(instance, readHost) : []) {
-        owned.push(ownedLocation(name, entry))
-        names.add(entry.service)
-      }
-      if (names.size === 0) return
-      for (const [service, observed] of await provider.observe([...names], instance, readHost)) {
-        services.set(locationKey({ supervisor: name, service }), observed)
-      }
+      await within(SURVEY_LIMIT, surveyInstance(name, bound), options.clock)
     } catch (error) {
-      // One supervisor that can't be read must not blind Reeve to the others; it counts as unavailable, with the reason.
-      unavailable.set(name, messageOf(error))
-      availability.set(name, { available: false, reason: messageOf(error) })
+      markUnavailable(name, messageOf(error))
     }
   }
 
   const asked = [...instances].filter(([name]) => options.full || named.has(name))
-  await Promise.all(asked.map(([name, bound]) => surveyInstance(name, bound)))
-  if (!options.full)
+  await Promise.all(asked.map(([name, bound]) => trySurveyInstance(name, bound)))
+  if (!options.full) {
     for (const [key, { ownership, service }] of services) {
       if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
+  }
   const targets = facilities.map(facility => {
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
@@ -84,6 +96,15 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     })
   })
   return { world: { services, owned, unavailable, files: readFiles(targets, host) }, targets, availability }
+}
+
+function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(limit, () =>
+      reject(new ReeveError('unavailable', `it has not answered within ${limit / 1_000} s`)),
+    )
+    promise.then(resolve, reject).finally(() => timer[Symbol.dispose]())
+  })
 }
 
 function readFiles(targets: readonly Target[], host: ReadHost): Map<string, ObservedFile> {

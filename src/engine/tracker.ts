@@ -1,9 +1,9 @@
 import type { Facility, Health } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
-import { type HealthState, type Readiness, readinessOf, SETTLING_TIME, STARTUP_TIMEOUT } from '../core/readiness.ts'
-import { ReeveError } from '../core/reeve-error.ts'
+import { type HealthState, type Readiness, readinessOf, SETTLING_TIME } from '../core/readiness.ts'
 import type { Clock } from '../host/clock.ts'
 import type { ProbeResult } from './health-probe.ts'
+import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
 
 /**
  * Knows of each facility how it is: the state last observed, and its health.
@@ -20,16 +20,14 @@ export interface Tracker {
   health(facility: string): HealthState
   readiness(facility: string): Readiness
   unhealthy(): Set<string>
-  /**
-   * Resolves when the facility is ready. Rejects with ReeveError `not-ready` when its startup timeout is over (if
-   * `bounded`) or it can't come up, and with the signal's reason on abort.
-   */
-  whenReady(facility: string, signal: AbortSignal, bounded: boolean): Promise<void>
+  /** See `ReadinessWaits.until`. */
+  whenReady(facility: string, signal: AbortSignal, options: WaitOptions): Promise<void>
   [Symbol.dispose](): void
 }
 
 export interface TrackerOptions {
   readonly clock: Clock
+  /** Looks at facilities of one supervisor; the answer is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
   probe(health: Health, signal: AbortSignal): Promise<ProbeResult>
   /** The health or readiness of a facility may have changed. */
@@ -50,26 +48,20 @@ interface Track {
   stop: AbortController
 }
 
-interface Waiter {
-  readonly facility: string
-  readonly deadline: number
-  /** True once the facility was observed after the wait began: what was seen before may be of an older process. */
-  isFresh: boolean
-  resolve(): void
-  reject(error: unknown): void
-}
-
-/** How often those that somebody waits for are looked at, in milliseconds. */
-const WAITING_INTERVAL = 50
-
 /** The first probes of a new process come quickly, then ever slower till its own interval is reached. */
 const FIRST_PROBE = 25
 
 export function createTracker(options: TrackerOptions): Tracker {
   const { clock } = options
   const tracks = new Map<string, Track>()
-  const waiters = new Set<Waiter>()
-  let polling = false
+  const waits = createReadinessWaits({
+    clock,
+    facility: name => tracks.get(name)?.facility,
+    observed: name => tracks.get(name)?.observed,
+    readiness,
+    observe: options.observe,
+    update,
+  })
   let disposed = false
 
   function track(facilities: readonly Facility[]): void {
@@ -89,11 +81,12 @@ export function createTracker(options: TrackerOptions): Tracker {
         beginHealth(entry)
       }
     }
+    waits.facilitiesChanged()
   }
 
   function update(name: string, observed: Observed): void {
     const entry = tracks.get(name)
-    if (!entry) return
+    if (!entry || disposed) return
     const before = entry.observed
     entry.observed = observed
     const sameProcess =
@@ -103,7 +96,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       beginHealth(entry)
       options.changed(name)
     }
-    settleWaiters(name)
+    waits.settle(name)
   }
 
   function beginHealth(entry: Track): void {
@@ -139,7 +132,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     const before = entry.health
     judge(entry, health, result)
     if (entry.health !== before) options.changed(entry.facility.name)
-    settleWaiters(entry.facility.name)
+    waits.settle(entry.facility.name)
     const isStarting = entry.health === 'starting'
     scheduleProbe(entry, isStarting ? Math.min(health.interval, FIRST_PROBE * 2 ** entry.probes) : health.interval)
   }
@@ -168,64 +161,6 @@ export function createTracker(options: TrackerOptions): Tracker {
     return { ...found, message: `${found.message}: ${entry.healthMessage}` }
   }
 
-  function whenReady(name: string, signal: AbortSignal, bounded: boolean): Promise<void> {
-    signal.throwIfAborted()
-    const timeout = tracks.get(name)?.facility.health?.startupTimeout ?? STARTUP_TIMEOUT
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => waiter.reject(signal.reason)
-      const done = (): void => {
-        waiters.delete(waiter)
-        signal.removeEventListener('abort', onAbort)
-      }
-      const waiter: Waiter = {
-        facility: name,
-        deadline: bounded ? clock.now() + Math.max(timeout, SETTLING_TIME * 2) : Number.POSITIVE_INFINITY,
-        isFresh: false,
-        resolve() {
-          done()
-          resolve()
-        },
-        reject(error) {
-          done()
-          reject(error)
-        },
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      waiters.add(waiter)
-      if (!polling) void pollWaiters()
-    })
-  }
-
-  function settleWaiters(name: string): void {
-    for (const waiter of waiters) {
-      if (waiter.facility !== name || !waiter.isFresh) continue
-      const found = readiness(name)
-      if (found.ready) waiter.resolve()
-      else if (clock.now() >= waiter.deadline) waiter.reject(new ReeveError('not-ready', found.message))
-    }
-  }
-
-  /** Looks at those that somebody waits for, until nobody waits. */
-  async function pollWaiters(): Promise<void> {
-    polling = true
-    while (waiters.size > 0 && !disposed) {
-      const asked = [...waiters]
-      const names = new Set(asked.map(waiter => waiter.facility))
-      const facilities = [...names].flatMap(name => tracks.get(name)?.facility ?? [])
-      try {
-        const found = await options.observe(facilities)
-        for (const waiter of asked) waiter.isFresh = true
-        for (const [name, observed] of found) update(name, observed)
-      } catch (error) {
-        for (const waiter of [...waiters]) waiter.reject(error)
-        break
-      }
-      for (const name of names) settleWaiters(name)
-      if (waiters.size > 0) await clock.sleep(WAITING_INTERVAL, NEVER)
-    }
-    polling = false
-  }
-
   return {
     track,
     update,
@@ -234,16 +169,14 @@ export function createTracker(options: TrackerOptions): Tracker {
     readiness,
     unhealthy: () =>
       new Set([...tracks.values()].filter(entry => entry.health === 'unhealthy').map(entry => entry.facility.name)),
-    whenReady,
+    whenReady: waits.until,
     [Symbol.dispose]() {
       disposed = true
       for (const entry of tracks.values()) stopProbing(entry)
-      for (const waiter of [...waiters]) waiter.reject(new ReeveError('aborted', 'Reeve is ending'))
+      waits[Symbol.dispose]()
     },
   }
 }
-
-const NEVER = new AbortController().signal
 
 function makeTrack(facility: Facility, now: number): Track {
   return {

@@ -1,0 +1,77 @@
+import type { Facility } from '../core/facility.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Location } from '../core/world.ts'
+import { locationKey } from '../core/world.ts'
+import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
+import type { Executor } from './executor.ts'
+import { describeDone, findUndoing, makeRequest } from './request.ts'
+import type { Status } from './status.ts'
+import type { Survey } from './survey.ts'
+
+export interface ControllerControlOptions {
+  readonly executor: Executor
+  /** Resolves when the first pass has been made: before it there is nothing to tell of. */
+  begun(): Promise<void>
+  status(): Status
+  facility(name: string): Facility | undefined
+  /** Where a facility that no manifest declares is owned. */
+  ownedAt(name: string): Location | undefined
+  /** Looks at these only. */
+  look(facilities: readonly Facility[], also: readonly Location[]): Promise<Survey>
+  setSuspended(name: string, value: boolean): ControlOutcome
+  notFound(name: string): ReeveError
+}
+
+/** How often an action by hand gives way to what a pass has begun at the same moment. */
+const MOST_TRIES = 5
+
+/** What people ask of a running controller. */
+export function createControllerControl(options: ControllerControlOptions): Control {
+  const { executor } = options
+
+  async function act(verb: ControlVerb, name: string, wish: ControlOptions): Promise<ControlOutcome> {
+    await options.begun()
+    const facility = options.facility(name)
+    const at = facility ?? options.ownedAt(name)
+    if (!at) throw options.notFound(name)
+    const undoing = facility && !wish.suspend ? findUndoing(verb, facility) : undefined
+    if (undoing !== undefined) throw new ReeveError('refused', `${verb} ${name}: ${undoing}`)
+    if (wish.suspend && facility) options.setSuspended(name, true)
+    for (let count = 0; count < MOST_TRIES; count += 1) {
+      if (executor.isBusy(name)) {
+        executor.abort(name)
+        await executor.settled(name)
+      }
+      const survey = await options.look(facility ? [facility] : [], facility ? [] : [at])
+      const observed = survey.world.services.get(locationKey(at))
+      const request = makeRequest(verb, { ...at, name }, observed, survey.targets[0], wish)
+      if ('outcome' in request) return request.outcome
+      // While that was looked up, a pass may have set something going.
+      if (!executor.submit([{ plan: request.plan }]).has(name)) continue
+      const error = await executor.settled(name)
+      if (error) throw error
+      return describeDone(verb, name)
+    }
+    throw new ReeveError('failed', `${verb} ${name}: something else is always being done about it; try again`)
+  }
+
+  return {
+    async status(name) {
+      await options.begun()
+      const all = options.status()
+      if (name === undefined) return all
+      const chosen = all.facilities.filter(facility => facility.name === name)
+      if (chosen.length === 0) throw options.notFound(name)
+      return { ...all, facilities: chosen }
+    },
+    act: (verb, name, wish) => act(verb, name, wish ?? {}),
+    async suspend(name) {
+      await options.begun()
+      return options.setSuspended(name, true)
+    },
+    async resume(name) {
+      await options.begun()
+      return options.setSuspended(name, false)
+    },
+  }
+}
