@@ -54,11 +54,10 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
         if (outcome.diagnostics.size === 0) {
           for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
           diagnostics.push(...outcome.warnings)
-          const isValid = !diagnostics.some(diagnostic => diagnostic.severity === 'error')
           return {
             ...merge([...outcome.contributions.values()], fallbacks),
             diagnostics: sortDiagnostics(distinct(diagnostics)),
-            complete: isValid && reading.isStable,
+            complete: !diagnostics.some(diagnostic => diagnostic.severity === 'error'),
             revision: reading.root,
           }
         }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { crossCheck } from '../../src/manifest/cross-check.ts'
@@ -186,6 +186,28 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     const set = createManifestSource({ directory, types, files }).read()
     expect(set.complete).toBe(true)
     expect(set.facilities.map(({ process }) => process?.command[1])).toEqual(['22', '22'])
+  })
+
+  test('a link that is swapped while its target is read: the new target is read', () => {
+    const base = makeDirectory({ 'one/a.yaml': facilityText('a', sleep(1)), 'two/a.yaml': facilityText('a', sleep(2)) })
+    const directory = join(base, 'current')
+    symlinkSync('one', directory)
+    let isPending = true
+    const files: ManifestFiles = {
+      ...localFiles,
+      readFile(path, limit) {
+        const reading = localFiles.readFile(path, limit)
+        if (isPending) {
+          isPending = false
+          rmSync(directory)
+          symlinkSync('two', directory)
+        }
+        return reading
+      },
+    }
+    const set = createManifestSource({ directory, types, files }).read()
+    expect(set).toMatchObject({ complete: true, revision: join(base, 'two') })
+    expect(find(set, 'a').process?.command).toEqual(['/bin/sleep', '2'])
   })
 
   test('more facilities than a host can have are an error of the file that goes too far', () => {
