@@ -20,6 +20,8 @@ function historyColumns({ colors }: Pick<Screen, 'colors'>): readonly Column<His
       title: 'RESULT',
       value: entry => entry.result,
       style: (text, entry) => (entry.result === 'done' ? colors.green(text) : colors.red(text)),
+      // What failed says so in the last column too.
+      drop: 4,
     },
     { title: 'TOOK', value: entry => durationText(entry.duration), drop: 1 },
     { title: 'BY', value: entry => entry.trigger ?? '-', drop: 3 },

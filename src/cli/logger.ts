@@ -42,6 +42,7 @@ function openPino(level: LogLevel, screen: Screen): Log {
     colorize: screen.colors.isColorSupported,
     // People read the message, which says it all; the fields are for programs.
     hideObject: true,
+    ignore: 'pid,hostname',
     messageFormat: readableMessage,
     translateTime: 'SYS:HH:MM:ss',
   })

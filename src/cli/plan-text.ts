@@ -4,7 +4,7 @@ import { type Colors, count, oneLine, printable, type Screen, wrap } from './scr
 
 const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
 /** Longer steps (with a path) don't push the reasons of the others to the right. */
-const STEP_WIDTH = 40
+const STEP_WIDTH = 24
 
 /** The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. */
 export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 'width'>): string {
@@ -45,7 +45,8 @@ function facilityText(facility: FacilityPlan, colors: Colors): string {
   if (change === 'none') return ''
   const paint = signColor(change, colors)
   const lines = [`${paint(`${signs[change]} ${colors.bold(facility.name)}`)} ${colors.dim(placeText(facility))}`]
-  const width = Math.min(STEP_WIDTH, Math.max(...facility.steps.map(step => stepText(step).length)))
+  const lengths = facility.steps.map(step => stepText(step).length)
+  const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {
     lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
     // Of what is new all lines would be new: the manifest says it in fewer.
