@@ -1,4 +1,6 @@
-const decoder = new TextDecoder('utf-8', { fatal: true })
+/** A byte order mark is part of the text: without it, files that differ would look the same. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
 
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   if (left.length !== right.length) return false
@@ -6,6 +8,10 @@ export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
     if (left[i] !== right[i]) return false
   }
   return true
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text)
 }
 
 /** Undefined if it isn't UTF-8 text. */

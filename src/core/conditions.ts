@@ -56,6 +56,9 @@ function reconciling(input: ConditionInput): Undated {
       message: input.lastError ?? 'the last try failed',
     }
   }
+  if (input.blocked !== undefined) {
+    return { type: 'Reconciling', status: 'False', reason: 'Blocked', message: 'nothing is done while it is blocked' }
+  }
   return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
 }
 

@@ -62,3 +62,15 @@ export function dependenciesFirst(needs: ReadonlyMap<string, readonly string[]>)
   }
   return order
 }
+
+/** The same edges but for those that close a cycle, so that nothing that waits along them waits for ever. */
+export function withoutCycles(needs: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
+  const rank = new Map(dependenciesFirst(needs).map((name, index) => [name, index]))
+  const result = new Map<string, string[]>()
+  for (const [name, dependencies] of needs) {
+    const own = rank.get(name) ?? 0
+    const kept = dependencies.filter(dependency => (rank.get(dependency) ?? -1) < own)
+    result.set(name, kept)
+  }
+  return result
+}

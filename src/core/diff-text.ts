@@ -1,56 +1,79 @@
-import { createTwoFilesPatch } from 'diff'
-import { textOf } from './bytes.ts'
-
-/** Names that people give to secrets, as a key of an assignment in any of the usual syntaxes. */
-const SECRET_ASSIGNMENT =
-  /^([ +-]?\s*["']?(?:[\w.-]*[_.-])?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|private[_-]?key|access[_-]?key|credentials?|auth)(?:[_.-]\w+)?["']?\s*[=:]\s*)(?![{[]\s*$)(\S.*)$/i
+import { structuredPatch } from 'diff'
+import { bytesEqual, textOf } from './bytes.ts'
+import { REDACTED, redactLines } from './secret-redaction.ts'
 
 export interface DiffSide {
   /** Undefined: there is no file. */
-  readonly content: Uint8Array | undefined
-  readonly mode: number | undefined
+  readonly content?: Uint8Array | undefined
+  readonly mode?: number | undefined
+  readonly uid?: number | undefined
+  readonly gid?: number | undefined
 }
+
+/** More lines than this that differ are counted, not shown: nobody reads them, and finding them takes long. */
+const MOST_EDITS = 1_000
 
 /**
- * A unified diff with three lines of context, for people. What looks like a secret is redacted: assignments to names
- * like `password`, and all of a file that not everybody may read (S4).
+ * A unified diff with three lines of context, for people; before it, what differs in mode and owner. What looks like a
+ * secret is redacted, and all of a file that not everybody may read (S4). Empty only if nothing differs.
  */
 export function diffText(path: string, before: DiffSide, after: DiffSide): string {
-  const mode = modeLine(before, after)
+  const facts = modeLine(before, after) + ownerLine(before, after)
+  if (isSame(before, after)) return facts
   if (isPrivate(before) || isPrivate(after)) {
-    return `${mode}content differs; not shown, as not everybody may read ${path}\n`
+    return `${facts}content differs; not shown, as not everybody may read ${path}\n`
   }
-  return mode + contentDiff(path, before, after)
+  return facts + contentDiff(path, before, after)
 }
 
-/** As `diffText`, for a definition: its mode is the provider's business, and its secrets are references. */
+/** As `diffText`, for a definition: it is shown whatever its mode, as its secrets are references. */
 export function definitionDiff(path: string, before: DiffSide, after: DiffSide): string {
-  return contentDiff(path, before, after)
-}
-
-export function redactSecrets(text: string): string {
-  return text
-    .split('\n')
-    .map(line => line.replace(SECRET_ASSIGNMENT, '$1(redacted)'))
-    .join('\n')
+  return modeLine(before, after) + (isSame(before, after) ? '' : contentDiff(path, before, after))
 }
 
 function contentDiff(path: string, before: DiffSide, after: DiffSide): string {
   const old = before.content === undefined ? '' : textOf(before.content)
   const now = after.content === undefined ? '' : textOf(after.content)
   if (old === undefined || now === undefined) return `binary content of ${path} differs\n`
-  if (old === now) return ''
-  const patch = createTwoFilesPatch(
-    before.content === undefined ? '/dev/null' : path,
-    after.content === undefined ? '/dev/null' : path,
-    redactSecrets(old),
-    redactSecrets(now),
-    undefined,
-    undefined,
-    { context: 3 },
-  )
-  const body = patch.slice(patch.indexOf('---'))
-  return body.includes('@@') ? body : `${body}a redacted value differs\n`
+  const names = `--- ${before.content ? path : '/dev/null'}\n+++ ${after.content ? path : '/dev/null'}\n`
+  if (old === now) return `${names}(empty)\n` // one of them isn't there
+  const patch = structuredPatch(path, path, old, now, undefined, undefined, { context: 3, maxEditLength: MOST_EDITS })
+  if (!patch) return `${names}${countLines(old)} lines → ${countLines(now)} lines, too many that differ to be shown\n`
+  const [oldLines, newLines] = [redactLines(old.split('\n')), redactLines(now.split('\n'))]
+  let text = names
+  for (const hunk of patch.hunks) {
+    text += `@@ -${rangeOf(hunk.oldStart, hunk.oldLines)} +${rangeOf(hunk.newStart, hunk.newLines)} @@\n`
+    let oldIndex = hunk.oldStart - 1
+    let newIndex = hunk.newStart - 1
+    for (const line of hunk.lines) {
+      const sign = line[0]
+      if (sign === '-') text += `-${oldLines[oldIndex++] ?? ''}\n`
+      else if (sign === '+') text += `+${newLines[newIndex++] ?? ''}\n`
+      else if (sign === ' ') text += ` ${stricter(oldLines[oldIndex++] ?? '', newLines[newIndex++] ?? '')}\n`
+      else text += `${line}\n` // no newline at the end
+    }
+  }
+  return text
+}
+
+/** A line that both have may belong to a secret in one of them only. */
+function stricter(old: string, now: string): string {
+  return old.includes(REDACTED) ? old : now
+}
+
+/** As diff(1) has it: of an empty range the line before it, of one line no count. */
+function rangeOf(start: number, count: number): string {
+  if (count === 0) return `${start - 1},0`
+  return count === 1 ? `${start}` : `${start},${count}`
+}
+
+function countLines(text: string): number {
+  return text.split('\n').length - (text.endsWith('\n') || text === '' ? 1 : 0)
+}
+
+function isSame(before: DiffSide, after: DiffSide): boolean {
+  if (before.content === undefined || after.content === undefined) return before.content === after.content
+  return bytesEqual(before.content, after.content)
 }
 
 function modeLine(before: DiffSide, after: DiffSide): string {
@@ -58,8 +81,14 @@ function modeLine(before: DiffSide, after: DiffSide): string {
   return `mode ${octal(before.mode)} → ${octal(after.mode)}\n`
 }
 
-function isPrivate(side: DiffSide): boolean {
-  return side.mode !== undefined && (side.mode & 0o004) === 0
+function ownerLine(before: DiffSide, after: DiffSide): string {
+  if (before.uid === undefined || after.uid === undefined) return ''
+  if (before.uid === after.uid && before.gid === after.gid) return ''
+  return `owner ${before.uid}:${before.gid} → ${after.uid}:${after.gid}\n`
+}
+
+function isPrivate({ mode }: DiffSide): boolean {
+  return mode !== undefined && (mode & 0o004) === 0
 }
 
 function octal(mode: number): string {

@@ -18,7 +18,10 @@ export interface Ownership {
   readonly prune: boolean
 }
 
-/** What the running process read when it started, or when it was last reloaded. Digests are hexadecimal SHA-256. */
+/**
+ * What the running process read when it started, or when it was last reloaded; of one that ended by itself, what it had
+ * read, where the supervisor remembers. Digests are hexadecimal SHA-256.
+ */
 export interface Loaded {
   /** `Definition.digest` of the definition that it was started with. */
   readonly definition: string
@@ -37,7 +40,7 @@ export interface Observed {
   readonly completed?: boolean
   /** Absent: the service carries no marker. */
   readonly ownership?: Ownership
-  /** Absent: not running, or the supervisor can't tell (then it is taken to be out of date). */
+  /** Absent: no process, or the supervisor can't tell (then a running one is taken to be out of date). */
   readonly loaded?: Loaded
   readonly pid?: number
   /** When it came into this state: milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import type { Facility } from './facility.ts'
 import type { Diagnostic } from './step.ts'
 import type { Target } from './target.ts'
-import type { Location, OwnedLocation, World } from './world.ts'
+import { type Location, locationKey, type OwnedLocation, type World } from './world.ts'
 
 /** All that a plan is made from. The same input gives the same plan, byte for byte, in whatever order it comes. */
 export interface PlanInput {
@@ -28,13 +28,44 @@ export interface Applied extends Location {
 
 /** The input, looked up as planning needs it. */
 export interface PlanContext extends PlanInput {
+  /** What carries a marker of ours: by `locationKey`, and by facility. */
   readonly owned: ReadonlyMap<string, OwnedLocation>
+  readonly ownedBy: ReadonlyMap<string, readonly OwnedLocation[]>
   /** Names of all declared facilities. */
   readonly declared: ReadonlySet<string>
   /** Locations that a declared facility claims, by key. */
   readonly claimed: ReadonlySet<string>
-  /** Paths of configuration files that some facility declares. */
-  readonly declaredFiles: ReadonlySet<string>
+  /** Configuration files that are declared, by path, with the facility that declares them. */
+  readonly declaredFiles: ReadonlyMap<string, string>
   /** Paths of configuration files that a marker of ours names. */
   readonly ownedFiles: ReadonlySet<string>
+}
+
+export function makeContext(input: PlanInput): PlanContext {
+  const owned = new Map<string, OwnedLocation>()
+  const ownedBy = new Map<string, OwnedLocation[]>()
+  const ownedFiles = new Set<string>()
+  for (const location of [...input.world.owned].sort((a, b) => compareText(locationKey(a), locationKey(b)))) {
+    const { owner, facility, files } = location.ownership
+    if (owner !== input.owner) continue
+    owned.set(locationKey(location), location)
+    const list = ownedBy.get(facility)
+    if (list) list.push(location)
+    else ownedBy.set(facility, [location])
+    for (const path of files) ownedFiles.add(path)
+  }
+  const declared = new Set<string>()
+  const claimed = new Set<string>()
+  const declaredFiles = new Map<string, string>()
+  for (const facility of [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]) {
+    declared.add(facility.name)
+    claimed.add(locationKey(facility))
+    for (const file of facility.files) declaredFiles.set(file.path, facility.name)
+  }
+  return { ...input, owned, ownedBy, ownedFiles, declared, claimed, declaredFiles }
+}
+
+/** By code unit: the same on every machine, whatever its locale. */
+export function compareText(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
 }

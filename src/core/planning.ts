@@ -1,26 +1,28 @@
-import { dependenciesFirst } from './dependency-order.ts'
+import { blockDependents } from './blocking.ts'
 import { planFacility } from './facility-plan.ts'
-import type { PlanContext, PlanInput } from './plan-input.ts'
+import { findForsakenFiles, linkHandovers } from './file-handover.ts'
+import { compareText, makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
-import type { FacilityPlan, Plan, PlanSummary } from './step.ts'
-import { findStart } from './step-chain.ts'
+import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
 import { linkFacilities } from './step-order.ts'
-import type { Target } from './target.ts'
-import { locationKey, type OwnedLocation, type World } from './world.ts'
+import type { OwnedLocation } from './world.ts'
 
 /** Hexadecimal SHA-256 of a text. Given from outside: the core does no I/O and imports no platform. */
 export type Hash = (text: string) => string
 
 /** The plan that leads from `world` to `targets`. Synchronous, pure, total: it has an answer to every input. */
 export function makePlan(input: PlanInput, hash: Hash): Plan {
-  const context = makeContext(input)
-  const plans = input.targets.map(target => planFacility(target, context))
+  const targets = [...input.targets].sort((a, b) => compareText(a.facility.name, b.facility.name))
+  const context = makeContext({ ...input, targets })
+  const first = planTargets(context)
+  const forsaken = findForsakenFiles(first, context)
+  const settled = forsaken.size === 0 ? context : withoutFiles(context, forsaken)
+  const plans = settled === context ? first : planTargets(settled)
   if (input.prune) {
-    for (const [name, locations] of findOrphans(context)) {
-      plans.push(planRemoval(name, locations, 'pruned', context))
-    }
+    for (const [name, locations] of findOrphans(settled)) plans.push(planRemoval(name, locations, 'pruned', settled))
   }
-  return sealPlan(linkFacilities(blockDependents(plans, input), collectNeeds(input)), input, hash)
+  const linked = linkFacilities(plans, collectNeeds(settled))
+  return sealPlan(linkHandovers(linked, settled), settled, hash)
 }
 
 /** The plan that removes the named facilities, or all that is owned: `reeve down`. */
@@ -29,85 +31,45 @@ export function makeRemovalPlan(
   input: Pick<PlanInput, 'world' | 'owner'>,
   hash: Hash,
 ): Plan {
-  const everything: PlanInput = { targets: [], applied: new Map(), prune: true, ...input }
-  const context = makeContext(everything)
-  const byFacility = new Map<string, OwnedLocation[]>()
-  for (const location of context.owned.values()) {
-    const { facility } = location.ownership
-    if (names && !names.includes(facility)) continue
-    byFacility.set(facility, [...(byFacility.get(facility) ?? []), location])
+  const context = makeContext({ targets: [], applied: new Map(), prune: true, ...input })
+  const chosen = names && new Set(names)
+  const plans: FacilityPlan[] = []
+  for (const [name, locations] of context.ownedBy) {
+    if (chosen && !chosen.has(name)) continue
+    plans.push(planRemoval(name, locations, 'requested', context))
   }
-  const plans = [...byFacility].map(([name, locations]) => planRemoval(name, locations, 'requested', context))
-  return sealPlan(linkFacilities(plans, collectNeeds(everything)), everything, hash)
+  return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
 }
 
-export function makeContext(input: PlanInput): PlanContext {
-  const owned = new Map<string, OwnedLocation>()
-  const ownedFiles = new Set<string>()
-  for (const location of [...input.world.owned].sort((a, b) => compare(locationKey(a), locationKey(b)))) {
-    if (location.ownership.owner !== input.owner) continue
-    owned.set(locationKey(location), location)
-    for (const path of location.ownership.files) ownedFiles.add(path)
-  }
-  const declared = new Set<string>()
-  const claimed = new Set<string>()
-  const declaredFiles = new Set<string>()
-  for (const facility of [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]) {
-    declared.add(facility.name)
-    claimed.add(locationKey(facility))
-    for (const file of facility.files) declaredFiles.add(file.path)
-  }
-  return { ...input, owned, ownedFiles, declared, claimed, declaredFiles }
+function planTargets(context: PlanContext): FacilityPlan[] {
+  return blockDependents(
+    context.targets.map(target => planFacility(target, context)),
+    context,
+  )
 }
 
-/** `dependsOn` by facility: from the manifests, and for what is to go from its marker. */
-function collectNeeds(input: PlanInput): Map<string, readonly string[]> {
+function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
+  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([path]) => !paths.has(path))) }
+}
+
+/** `dependsOn` by facility, sorted: from the manifests, and for what is to go from its markers. */
+function collectNeeds({ ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
   const needs = new Map<string, readonly string[]>()
-  for (const { ownership } of input.world.owned) {
-    if (ownership.owner === input.owner) needs.set(ownership.facility, ownership.dependsOn)
-  }
-  for (const { facility } of input.targets) needs.set(facility.name, facility.dependsOn)
-  return needs
+  for (const [name, locations] of ownedBy) needs.set(name, uniteNeeds(locations))
+  for (const { facility } of targets) needs.set(facility.name, facility.dependsOn)
+  return new Map([...needs].sort(([a], [b]) => compareText(a, b)))
 }
 
-/** A facility that would be started after one that can't be started in this plan waits, and says for whom. */
-function blockDependents(plans: readonly FacilityPlan[], input: PlanInput): FacilityPlan[] {
-  const targets = new Map(input.targets.map(target => [target.facility.name, target]))
-  const result = new Map(plans.map(plan => [plan.name, plan]))
-  const order = dependenciesFirst(new Map(input.targets.map(({ facility }) => [facility.name, facility.dependsOn])))
-  for (const name of order) {
-    const plan = result.get(name)
-    if (!plan || plan.blocked !== undefined || !findStart(plan.steps)) continue
-    for (const dependency of targets.get(name)?.facility.dependsOn ?? []) {
-      const why = whyNotStarted(targets.get(dependency), result.get(dependency), input.world)
-      if (why === undefined) continue
-      result.set(name, { ...plan, change: 'none', steps: [], blocked: `it depends on ${dependency}, which ${why}` })
-      break
-    }
-  }
-  return [...result.values()]
-}
-
-/** Undefined also if the dependency isn't in this pass: the executor waits for it. */
-function whyNotStarted(target: Target | undefined, plan: FacilityPlan | undefined, world: World): string | undefined {
-  if (!target || !plan || isRunning(target, world)) return undefined
-  if (plan.blocked !== undefined) return `is blocked: ${plan.blocked}`
-  if (findStart(plan.steps)) return undefined
-  if (target.facility.state === 'stopped') return 'is declared stopped'
-  if (target.facility.suspend) return 'is suspended and not running'
-  return undefined
-}
-
-function isRunning(target: Target, world: World): boolean {
-  return world.services.get(locationKey(target.facility))?.state === 'running'
+function uniteNeeds(locations: readonly OwnedLocation[]): string[] {
+  return [...new Set(locations.flatMap(({ ownership }) => ownership.dependsOn))].sort(compareText)
 }
 
 function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash): Plan {
-  const facilities = [...plans].sort((a, b) => compare(a.name, b.name))
-  const diagnostics = [...(input.diagnostics ?? [])]
+  const facilities = [...plans].sort((a, b) => compareText(a.name, b.name))
+  const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
   const unsealed = { formatVersion: 1 as const, facilities, summary: summarise(facilities), diagnostics }
   // Diffs are redacted, so what is declared goes into the digest by its own.
-  const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`).sort()
+  const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`)
   return { ...unsealed, digest: hash(JSON.stringify([unsealed, declared])) }
 }
 
@@ -121,7 +83,12 @@ function summarise(facilities: readonly FacilityPlan[]): PlanSummary {
   return summary
 }
 
-/** By code unit: the same on every machine, whatever its locale. */
-function compare(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0
+function compareDiagnostics(left: Diagnostic, right: Diagnostic): number {
+  return (
+    compareText(left.file, right.file) ||
+    left.line - right.line ||
+    left.column - right.column ||
+    compareText(left.code, right.code) ||
+    compareText(left.message, right.message)
+  )
 }

@@ -1,5 +1,9 @@
 import type { PortableField, Process } from './facility.ts'
 
+/** What `spec.process` says where the manifest says nothing, in milliseconds. */
+const DEFAULT_RESTART_DELAY = 1_000
+const DEFAULT_STOP_TIMEOUT = 10_000
+
 /** The fields of `spec.process` that the facility makes use of; a default that changes nothing isn't a use. */
 export function usedFields(process: Process): PortableField[] {
   const used: PortableField[] = ['command']
@@ -13,7 +17,9 @@ export function usedFields(process: Process): PortableField[] {
   if (process.environmentFiles.length > 0) used.push('environmentFiles')
   if (Object.keys(process.limits).length > 0) used.push('limits')
   if (process.restart.policy !== 'always') used.push('restart.policy')
+  if (process.restart.delay !== DEFAULT_RESTART_DELAY) used.push('restart.delay')
   if (process.stop.signal !== 'TERM') used.push('stop.signal')
+  if (process.stop.timeout !== DEFAULT_STOP_TIMEOUT) used.push('stop.timeout')
   if (process.reload) used.push('signal' in process.reload ? 'reload.signal' : 'reload.command')
   if (process.output) used.push('output.file')
   return used

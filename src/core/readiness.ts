@@ -37,7 +37,8 @@ export function readinessOf(
   if (observed.completed) return yes('Completed', 'it has done its work and ended, as its restart policy allows')
   if (observed.state !== 'running') return no(stateReason(observed), describe(observed))
   if (health === 'none') {
-    const settled = observed.since === undefined || now - observed.since >= SETTLING_TIME
+    // Far ahead of now: the clock was set back meanwhile.
+    const settled = observed.since === undefined || Math.abs(now - observed.since) >= SETTLING_TIME
     return settled ? yes('Running', 'running') : no('Starting', 'started just now')
   }
   if (health === 'healthy') return yes('Healthy', 'running, and its health check passes')

@@ -1,41 +1,49 @@
-import { dependentsOf } from './dependency-order.ts'
+import { dependentsOf, withoutCycles } from './dependency-order.ts'
 import type { FacilityPlan, Step } from './step.ts'
 import { findStart } from './step-chain.ts'
 
 /**
- * Adds the needs between facilities (E13): a start waits for the starts of what it depends on; a stop or removal, for
- * the stops of what depends on it. `needs` has the `dependsOn` of each facility, of removed ones from their marker.
+ * Adds the needs between facilities (E13): a start waits for the starts of what it depends on; a stop, for the stops of
+ * what depends on it, and a removal for their removals. `needs` has the `dependsOn` of each facility, of removed ones
+ * from their markers; markers of several revisions may contradict each other, and then not all of it is heeded.
  */
 export function linkFacilities(
   plans: readonly FacilityPlan[],
   needs: ReadonlyMap<string, readonly string[]>,
 ): FacilityPlan[] {
   const byName = new Map(plans.map(plan => [plan.name, plan]))
-  const dependents = dependentsOf(needs)
+  const dependencies = withoutCycles(needs)
+  const dependents = dependentsOf(dependencies)
   return plans.map(plan => {
-    if (plan.steps.length === 0) return plan
     const start = findStart(plan.steps)
-    const extra = new Map<Step, string[]>()
-    if (start) extra.set(start, idsOf(needs.get(plan.name), byName, findStart))
-    for (const step of plan.steps) {
-      if (step.verb === 'stop') extra.set(step, idsOf(dependents.get(plan.name), byName, findLastStop))
-    }
-    const firstRemoval = plan.steps.find(step => step.verb === 'remove')
-    if (firstRemoval && plan.change === 'remove' && !plan.steps.some(step => step.verb === 'stop')) {
-      extra.set(firstRemoval, idsOf(dependents.get(plan.name), byName, findLastStop))
-    }
-    return {
-      ...plan,
-      steps: plan.steps.map(step => {
-        const more = extra.get(step)
-        return more && more.length > 0 ? { ...step, needs: [...new Set([...step.needs, ...more])].sort() } : step
-      }),
-    }
+    return addNeeds(plan, step => {
+      if (step === start) return idsOf(dependencies.get(plan.name), byName, findStart)
+      if (step.verb === 'stop') return idsOf(dependents.get(plan.name), byName, findLastStop)
+      if (step.verb === 'remove' && plan.change === 'remove') {
+        return idsOf(dependents.get(plan.name), byName, findLastRemoval)
+      }
+      return []
+    })
   })
+}
+
+/** The plan with more needs for its steps; sorted, each once. */
+export function addNeeds(plan: FacilityPlan, moreFor: (step: Step) => readonly string[]): FacilityPlan {
+  if (plan.steps.length === 0) return plan
+  const steps = plan.steps.map(step => {
+    const more = moreFor(step)
+    return more.length > 0 ? { ...step, needs: [...new Set([...step.needs, ...more])].sort() } : step
+  })
+  return { ...plan, steps }
 }
 
 function findLastStop(steps: readonly Step[]): Step | undefined {
   return steps.findLast(step => step.verb === 'stop')
+}
+
+/** Its own, not that of the old side of a move. */
+function findLastRemoval(steps: readonly Step[]): Step | undefined {
+  return steps.findLast(step => step.verb === 'remove' && step.reason !== 'moved')
 }
 
 function idsOf(

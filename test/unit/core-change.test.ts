@@ -164,14 +164,19 @@ describe('what a running process owes', () => {
   })
 
   test('only the file changed: its own onChange counts, not that of the definition', () => {
-    const plan = planOne(madeFrom(withContent('new', 'reload', { reload: true }), withContent('old', 'reload', { reload: true })))
+    const plan = planOne(
+      madeFrom(withContent('new', 'reload', { reload: true }), withContent('old', 'reload', { reload: true })),
+    )
     expect(acts(plan)).toEqual(['write-file file-changed', 'reload file-changed'])
   })
 
   test('a service whose state is not managed is restarted for a change, and not started', () => {
     const unmanaged = { ...web, state: 'unmanaged' } as const
     const newer = { ...changed, state: 'unmanaged' } as const
-    expect(acts(planOne(madeFrom(newer, unmanaged)))).toEqual(['install definition-changed', 'restart definition-changed'])
+    expect(acts(planOne(madeFrom(newer, unmanaged)))).toEqual([
+      'install definition-changed',
+      'restart definition-changed',
+    ])
     expect(acts(planOne(madeFrom(newer, unmanaged, { state: 'stopped' })))).toEqual(['install definition-changed'])
   })
 
@@ -192,7 +197,7 @@ describe('files', () => {
     expect(plan.steps[0]?.diff).toMatchInlineSnapshot(`
       "--- /etc/web.toml
       +++ /etc/web.toml
-      @@ -1,1 +1,1 @@
+      @@ -1 +1 @@
       -old
       +new
       "
@@ -266,7 +271,7 @@ describe('files', () => {
 
   test('a path that holds something else than a file blocks, with the reason', () => {
     const row = withFile(asDeclared(withContent('a')), path, { kind: 'other', problem: '/etc/web.toml is a symlink' })
-    expect(planOne(row).blocked).toBe('file /etc/web.toml can\'t be managed: /etc/web.toml is a symlink')
+    expect(planOne(row).blocked).toBe("file /etc/web.toml can't be managed: /etc/web.toml is a symlink")
     const own = asDeclared(web)
     const broken = withFile(own, definitionPathOf(own), { kind: 'other', problem: 'it is a directory' })
     expect(planOne(broken).blocked).toBe("its definition can't be written: it is a directory")

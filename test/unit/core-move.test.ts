@@ -22,7 +22,10 @@ function moved(newer: Declaration, older: Declaration, found: Partial<Observed> 
   const old = ownedAt(older, found)
   const row = notThere(newer)
   const { applied } = madeFrom(newer, older)
-  return [{ ...row, ...(applied ? { applied } : {}) }, { owned: [old.location], services: { [old.key]: old.observed } }]
+  return [
+    { ...row, ...(applied ? { applied } : {}) },
+    { owned: [old.location], services: { [old.key]: old.observed } },
+  ]
 }
 
 describe('E14: moves', () => {
@@ -37,7 +40,7 @@ describe('E14: moves', () => {
       'web/start',
       'web/remove@alpha/web',
     ])
-    expect(acts(plan)).toEqual(['install definition-changed', 'enable enablement', 'stop moved', 'start moved', 'remove moved'])
+    expect(acts(plan)).toEqual(['install new', 'enable enablement', 'stop moved', 'start moved', 'remove moved'])
     expect(plan.steps[2]?.target).toEqual({ supervisor: 'alpha', service: 'web' })
     expect(plan.steps.slice(1).map(step => step.needs)).toEqual(plan.steps.slice(0, -1).map(step => [step.id]))
   })
@@ -71,7 +74,11 @@ describe('E14: moves', () => {
   test('E4: a job that did its work at its new place before the cut does not do it again', () => {
     const job: Declaration = { name: 'job', command: JOB, restart: 'never' }
     const [, old] = moved({ ...job, supervisor: 'beta' }, job, { state: 'stopped', completed: true })
-    const done = madeFrom({ ...job, supervisor: 'beta' }, { ...job, supervisor: 'beta' }, { state: 'stopped', completed: true })
+    const done = madeFrom(
+      { ...job, supervisor: 'beta' },
+      { ...job, supervisor: 'beta' },
+      { state: 'stopped', completed: true },
+    )
     expect(acts(planOne(done, old))).toEqual(['remove moved'])
     const fresh = { ...done, observed: { ...(done.observed as Observed), completed: false } }
     expect(acts(planOne(fresh, old)), 'a job that moves does its work at the new place').toEqual([

@@ -52,10 +52,7 @@ describe('E13: starts', () => {
 
 describe('E13: stops and removals, reversed', () => {
   test('a stop needs the stops of what depends on it', () => {
-    const plan = planCases([
-      madeFrom({ ...web, state: 'stopped' }, web),
-      madeFrom({ ...db, state: 'stopped' }, db),
-    ])
+    const plan = planCases([madeFrom({ ...web, state: 'stopped' }, web), madeFrom({ ...db, state: 'stopped' }, db)])
     expect(needsOf(plan, 'db/stop')).toEqual(['web/stop'])
     expect(needsOf(plan, 'web/stop')).toEqual([])
   })
@@ -102,7 +99,7 @@ describe('E13: stops and removals, reversed', () => {
 
 describe('what cannot be started blocks what depends on it', () => {
   test('blocked, and the reason is handed on', () => {
-    const plan = planCases([notThere(web), unowned(db)])
+    const plan = planCases([notThere(web), unowned(db, { state: 'stopped' })])
     expect(facilityIn(plan, 'web')).toMatchObject({ change: 'none', steps: [] })
     expect(facilityIn(plan, 'web').blocked).toBe(
       `it depends on db, which is blocked: ${facilityIn(plan, 'db').blocked}`,
@@ -114,7 +111,7 @@ describe('what cannot be started blocks what depends on it', () => {
       notThere({ name: 'front', dependsOn: ['web'] }),
       notThere({ name: 'edge', dependsOn: ['front'] }),
       notThere(web),
-      unowned(db),
+      unowned(db, { state: 'failed' }),
     ])
     const cause = facilityIn(plan, 'db').blocked
     expect(facilityIn(plan, 'front').blocked).toBe(`it depends on web, which waits for db, which is blocked: ${cause}`)

@@ -215,7 +215,9 @@ describe('E9: the guard', () => {
 
   test('names the flag and the facilities', () => {
     const facilities = ['a', 'b', 'c'].map(removal)
-    expect(findRemovalProblem({ facilities }, 3, limit)).toMatchInlineSnapshot(`"3 of the 3 owned facilities would be removed, which is over the limit (more than 2 and more than 50 %): a, b, c. If that is meant, allow it with --allow-removals 3; else look for what is missing in the manifests."`)
+    expect(findRemovalProblem({ facilities }, 3, limit)).toMatchInlineSnapshot(
+      `"3 of the 3 owned facilities would be removed, which is over the limit (more than 2 and more than 50 %): a, b, c. If that is meant, allow it with --allow-removals 3; else look for what is missing in the manifests."`,
+    )
   })
 
   test('a host may have other limits', () => {

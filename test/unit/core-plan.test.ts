@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { usedFields } from '../../src/core/portable-fields.ts'
 import type { Process } from '../../src/core/facility.ts'
+import { usedFields } from '../../src/core/portable-fields.ts'
 import type { Diagnostic } from '../../src/core/step.ts'
 import { makeFacility } from '../simulation/declaration.ts'
 import {

@@ -81,12 +81,12 @@ describe('conditions', () => {
       { ...calm, readiness: { ...failing, reason: 'Failed' }, failures: STALLED_AFTER - 1, lastError: 'no' },
       ['False Failed', 'True Retrying', 'False Progressing'],
     ],
+    ['E8: blocked', { ...calm, blocked: 'declare adopt: true' }, ['False Blocked', 'False Blocked', 'True Blocked']],
     [
-      'E8: blocked',
-      { ...calm, blocked: 'declare adopt: true' },
-      ['False Blocked', 'False Blocked', 'True Blocked'],
+      'suspended',
+      { ...calm, suspended: true, underWay: 'x' },
+      ['True Running', 'False Suspended', 'False Progressing'],
     ],
-    ['suspended', { ...calm, suspended: true, underWay: 'x' }, ['True Running', 'False Suspended', 'False Progressing']],
     [
       'E7: unknown',
       { ...calm, readiness: { ready: false, reason: 'Unknown', message: 'no answer' } },

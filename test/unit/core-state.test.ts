@@ -8,7 +8,15 @@ const states: readonly ServiceState[] = ['running', 'starting', 'stopping', 'sto
 
 /** What leads from each observed state (in the order above) to each declared one, where all else is as declared. */
 const table: Readonly<Record<Facility['state'], readonly string[][]>> = {
-  running: [[], [], ['start stopped'], ['start stopped'], ['start failed'], ['install definition-drift', 'start stopped'], []],
+  running: [
+    [],
+    [],
+    ['start stopped'],
+    ['start stopped'],
+    ['start failed'],
+    ['install definition-drift', 'start stopped'],
+    [],
+  ],
   stopped: [['stop running'], ['stop running'], ['stop running'], [], [], ['install definition-drift'], []],
   unmanaged: [[], [], [], [], [], ['install definition-drift'], []],
 }
@@ -88,6 +96,11 @@ describe('state', () => {
     const { loaded: _loaded, ...observed } = asDeclared(job).observed as Observed
     const row = { ...asDeclared(job), observed: { ...observed, state: 'stopped', completed: true } as const }
     expect(acts(planOne(row))).toEqual([])
+    const changed = madeFrom({ ...job, command: [...JOB, 'again'] }, job)
+    expect(acts(planOne({ ...changed, observed: row.observed })), 'but for what is being changed now').toEqual([
+      'install definition-changed',
+      'start stopped',
+    ])
   })
 
   test('E12: a completed job whose command has changed does its work again', () => {
@@ -184,7 +197,9 @@ describe('enablement', () => {
 
   test('one that can be neither enabled nor disabled: said, not tried for ever', () => {
     for (const enabled of [true, false] as const) {
-      const plan = planOne(unowned({ name: 'ssh', command: null, enabled }, { enabled: 'fixed', message: 'it is static' }))
+      const plan = planOne(
+        unowned({ name: 'ssh', command: null, enabled }, { enabled: 'fixed', message: 'it is static' }),
+      )
       expect(plan.steps).toEqual([])
       expect(plan.blocked).toBe(
         'service ssh can be neither enabled nor disabled (it is static): declare enabled: unmanaged',

@@ -1,0 +1,45 @@
+import { dependenciesFirst } from './dependency-order.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { FacilityPlan } from './step.ts'
+import { findStart } from './step-chain.ts'
+import type { Target } from './target.ts'
+import { locationKey, type World } from './world.ts'
+
+/** A facility that would be started after one that can't be started in this plan waits, and says for whom. */
+export function blockDependents(plans: readonly FacilityPlan[], { targets, world }: PlanContext): FacilityPlan[] {
+  const byName = new Map(targets.map(target => [target.facility.name, target]))
+  const result = new Map(plans.map(plan => [plan.name, plan]))
+  /** Of those that are blocked here, the one at the root of it: named once, however long the chain. */
+  const causes = new Map<string, string>()
+  for (const name of dependenciesFirst(new Map(targets.map(({ facility }) => [facility.name, facility.dependsOn])))) {
+    const plan = result.get(name)
+    if (!plan || plan.blocked !== undefined || !findStart(plan.steps)) continue
+    for (const dependency of byName.get(name)?.facility.dependsOn ?? []) {
+      const why = whyNotStarted(byName.get(dependency), result.get(dependency), world)
+      if (why === undefined) continue
+      const cause = causes.get(dependency) ?? `${dependency}, which ${why}`
+      const through = causes.has(dependency) ? `${dependency}, which waits for ${cause}` : cause
+      causes.set(name, cause)
+      result.set(name, { ...plan, change: 'none', steps: [], blocked: `it depends on ${through}` })
+      break
+    }
+  }
+  return [...result.values()]
+}
+
+/** Undefined also if the dependency isn't in this pass: the executor waits for it. */
+function whyNotStarted(target: Target | undefined, plan: FacilityPlan | undefined, world: World): string | undefined {
+  if (!target || !plan) return undefined
+  const { facility } = target
+  // Whether it has been stopped yet or not: else a crash would decide what runs in the end (E4).
+  if (facility.state === 'stopped') return 'is declared stopped'
+  if (isServing(target, world)) return undefined
+  if (plan.blocked !== undefined) return `is blocked: ${plan.blocked}`
+  if (facility.suspend && facility.state === 'running') return 'is suspended and not running'
+  return undefined
+}
+
+function isServing({ facility }: Target, world: World): boolean {
+  const observed = world.services.get(locationKey(facility))
+  return observed?.state === 'running' || observed?.completed === true
+}

@@ -1,0 +1,48 @@
+import { bytesEqual, bytesOf } from './bytes.ts'
+import type { ObservedFile } from './observed.ts'
+import type { Target, TargetFile } from './target.ts'
+import type { World } from './world.ts'
+
+/** What on disk differs from what is declared. Content, mode and owner count; times don't (E12). */
+
+export function definitionDiffers({ definition }: Target, world: World): boolean {
+  return (definition?.files ?? []).some(({ path, content, mode }) => {
+    const found = world.files.get(path)
+    return found?.mode !== mode || !holds(found, content)
+  })
+}
+
+/** True if there is a definition in its place, whoever wrote it. */
+export function definitionExists({ definition }: Target, world: World): boolean {
+  return (definition?.files ?? []).some(({ path }) => isThere(world.files.get(path)))
+}
+
+/** True if there is one in its place that Reeve would write otherwise. */
+export function otherDefinitionExists({ definition }: Target, world: World): boolean {
+  return (definition?.files ?? []).some(({ path, content }) => {
+    const found = world.files.get(path)
+    return isThere(found) && !holds(found, content)
+  })
+}
+
+export function filesDiffer(target: Target, world: World): boolean {
+  return target.files.some(file => fileDiffers(file, world.files.get(file.path)))
+}
+
+export function fileDiffers(file: TargetFile, found: ObservedFile | undefined): boolean {
+  if (!found?.content) return true
+  return (
+    found.mode !== file.mode ||
+    found.uid !== file.uid ||
+    found.gid !== file.gid ||
+    !bytesEqual(found.content, file.content)
+  )
+}
+
+function isThere(found: ObservedFile | undefined): boolean {
+  return found !== undefined && found.kind !== 'absent'
+}
+
+function holds(found: ObservedFile | undefined, text: string): boolean {
+  return found?.content !== undefined && bytesEqual(found.content, bytesOf(text))
+}

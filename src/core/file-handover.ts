@@ -1,0 +1,59 @@
+import { withoutCycles } from './dependency-order.ts'
+import { compareText, type PlanContext } from './plan-input.ts'
+import type { FacilityPlan, Step } from './step.ts'
+import { addNeeds } from './step-order.ts'
+import { locationKey } from './world.ts'
+
+/**
+ * A configuration file that goes over from one facility to another stays in its place all the while. So that a crash
+ * never leaves it without a marker that names it (it would count as a stranger's, E8), the giver's marker lets go of it
+ * only when the taker's has it.
+ */
+
+/** Declared files that their facility can't take over in this plan: whoever has them now drops them, as any other. */
+export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanContext): Set<string> {
+  const forsaken = new Set<string>()
+  const byName = new Map(plans.map(plan => [plan.name, plan]))
+  for (const { facility } of context.targets) {
+    if (byName.get(facility.name)?.blocked === undefined && !facility.suspend) continue
+    const own = ownedFilesOf(facility.name, context)
+    for (const { path } of facility.files) if (!own.has(path)) forsaken.add(path)
+  }
+  return forsaken
+}
+
+export function linkHandovers(plans: readonly FacilityPlan[], context: PlanContext): FacilityPlan[] {
+  const takers = new Map<string, string[]>()
+  for (const plan of plans) {
+    const names = takersFrom(plan, context)
+    if (names.length > 0) takers.set(plan.name, names)
+  }
+  if (takers.size === 0) return [...plans]
+  const installs = new Map(plans.map(plan => [plan.name, plan.steps.find(isInstall)?.id]))
+  for (const names of [...takers.values()]) for (const name of names) if (!takers.has(name)) takers.set(name, [])
+  // Two that swap files can't both wait: there the first in the alphabet doesn't.
+  const order = withoutCycles(new Map([...takers].sort(([a], [b]) => compareText(a, b))))
+  return plans.map(plan => {
+    const ids = (order.get(plan.name) ?? []).flatMap(name => installs.get(name) ?? [])
+    return addNeeds(plan, step => (isInstall(step) || step.verb === 'remove' ? ids : []))
+  })
+}
+
+/** Those that take over files which the markers of this facility, or of its place, name now. */
+function takersFrom(plan: FacilityPlan, context: PlanContext): string[] {
+  const names = new Set<string>()
+  const here = context.owned.get(locationKey(plan))
+  for (const path of [...ownedFilesOf(plan.name, context), ...(here?.ownership.files ?? [])]) {
+    const taker = context.declaredFiles.get(path)
+    if (taker !== undefined && taker !== plan.name) names.add(taker)
+  }
+  return [...names].sort(compareText)
+}
+
+function ownedFilesOf(facility: string, context: PlanContext): Set<string> {
+  return new Set((context.ownedBy.get(facility) ?? []).flatMap(({ ownership }) => ownership.files))
+}
+
+function isInstall(step: Step): boolean {
+  return step.verb === 'install'
+}

@@ -1,0 +1,95 @@
+import { definitionDiffers, otherDefinitionExists } from './comparison.ts'
+import { hasDefinition } from './facility.ts'
+import type { Observed } from './observed.ts'
+import { findOldLocations, isOurFile, isOurs } from './ownership.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { Target } from './target.ts'
+import { locationKey } from './world.ts'
+
+/** Why nothing can be done about a facility, and what to do; undefined if nothing is in the way. */
+export function findObstacle(target: Target, observed: Observed | undefined, context: PlanContext): string | undefined {
+  const { facility } = target
+  if (target.problems.length > 0) return target.problems.join('; ')
+  const reason = context.world.unavailable.get(facility.supervisor)
+  if (reason !== undefined) return `supervisor ${facility.supervisor} is unavailable: ${reason}`
+  if (!observed) return `supervisor ${facility.supervisor} said nothing of service ${facility.service}`
+  if (observed.state === 'unknown') {
+    return `the state of service ${facility.service} is unknown: ${observed.message ?? 'the supervisor does not say why'}`
+  }
+  return (
+    findOldPlaceObstacle(target, context) ??
+    findLack(target, observed) ??
+    findFixedEnablement(target, observed, context) ??
+    findStranger(target, observed, context) ??
+    findFileObstacle(target, observed, context)
+  )
+}
+
+/** E7: the old service of a move has to be known, or it might run beside the new one. */
+function findOldPlaceObstacle(target: Target, context: PlanContext): string | undefined {
+  const { facility } = target
+  const before = context.applied.get(facility.name)
+  const reason = before && context.world.unavailable.get(before.supervisor)
+  if (reason !== undefined && before?.supervisor !== facility.supervisor) {
+    return (
+      `it was under supervisor ${before?.supervisor}, which is unavailable (${reason}), so it can't be stopped there first: ` +
+      'bring that supervisor back, or, if it is gone for good, give the facility another name'
+    )
+  }
+  for (const { location, observed } of findOldLocations(target, context)) {
+    if (observed && observed.state !== 'unknown') continue
+    const why = observed ? (observed.message ?? 'the supervisor does not say why') : 'the supervisor said nothing of it'
+    return `the state of its old service ${locationKey(location)} is unknown: ${why}`
+  }
+  return undefined
+}
+
+function findLack({ facility, definition }: Target, observed: Observed): string | undefined {
+  if (hasDefinition(facility) || definition || observed.state !== 'absent') return undefined
+  return (
+    `supervisor ${facility.supervisor} has no service ${facility.service}, and the manifest doesn't say how to run one: ` +
+    'install the package that brings it, or declare spec.process'
+  )
+}
+
+/** A definition that is about to be mended may be what fixed it. */
+function findFixedEnablement(target: Target, observed: Observed, { world }: PlanContext): string | undefined {
+  const { facility } = target
+  if (observed.enabled !== 'fixed' || facility.enabled === 'unmanaged' || definitionDiffers(target, world)) {
+    return undefined
+  }
+  return (
+    `service ${facility.service} can be neither enabled nor disabled (${observed.message ?? 'its definition allows neither'}): ` +
+    'declare enabled: unmanaged'
+  )
+}
+
+/** E8: something of that name that isn't ours. */
+function findStranger(target: Target, observed: Observed, context: PlanContext): string | undefined {
+  const { facility } = target
+  if (!target.definition || facility.adopt || isOurs(target, observed, context)) return undefined
+  if (observed.state === 'absent' && !otherDefinitionExists(target, context.world)) return undefined
+  const holder =
+    observed.ownership === undefined
+      ? 'not managed by Reeve'
+      : `managed by another Reeve (owner ${observed.ownership.owner})`
+  return (
+    `supervisor ${facility.supervisor} has a service ${facility.service} that is ${holder}: ` +
+    'declare adopt: true to take it over, or another serviceName'
+  )
+}
+
+function findFileObstacle(target: Target, observed: Observed, context: PlanContext): string | undefined {
+  for (const { path } of target.definition?.files ?? []) {
+    const problem = context.world.files.get(path)?.problem
+    if (problem !== undefined) return `its definition can't be written: ${problem}`
+  }
+  for (const { path } of target.files) {
+    const found = context.world.files.get(path)
+    if (found?.problem !== undefined) return `file ${path} can't be managed: ${found.problem}`
+    if (!found || found.kind === 'absent' || target.facility.adopt) continue
+    if (isOurFile(path, target, observed, context)) continue
+    return `file ${path} exists and is not managed by Reeve: declare adopt: true to take it over, or another path`
+  }
+  return undefined
+}

@@ -1,0 +1,40 @@
+import type { OnChange } from './facility.ts'
+import type { Observed } from './observed.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { Target } from './target.ts'
+
+/**
+ * What the process owes to what is declared: the strongest of what each difference asks for. Read from what it has
+ * loaded, so that it survives a crash between a write and the restart (E4). `isChanging`: something that it reads is
+ * being written in this plan.
+ */
+export function findOwed(
+  target: Target,
+  observed: Observed,
+  isChanging: boolean,
+  { declaredFiles }: PlanContext,
+): 'restart' | 'reload' | undefined {
+  const { facility, definition } = target
+  if (!definition) return undefined
+  const { loaded } = observed
+  // Where no process is, none is out of date: its next start reads what is there then.
+  if (!loaded && !hasProcess(observed) && !isChanging) return undefined
+  const due: OnChange[] = []
+  if (loaded?.definition !== definition.digest) due.push(facility.onChange)
+  for (const file of target.files) {
+    if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
+  }
+  const declared = new Set(target.files.map(file => file.path))
+  for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
+    // Dropped from the manifest; what another facility declares is still there.
+    if (digest !== 'absent' && !declared.has(path) && !declaredFiles.has(path)) due.push(facility.onChange)
+  }
+  if (due.includes('restart')) return 'restart'
+  if (!due.includes('reload')) return undefined
+  return facility.process !== undefined && facility.process.reload === undefined ? 'restart' : 'reload'
+}
+
+/** A service that is being started may be one that its supervisor waits to start again, after a failure. */
+function hasProcess({ state, pid }: Observed): boolean {
+  return state === 'running' || state === 'stopping' || (state === 'starting' && pid !== undefined)
+}

@@ -1,0 +1,48 @@
+import { definitionExists } from './comparison.ts'
+import type { Observed } from './observed.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { Target } from './target.ts'
+import { locationKey, type OwnedLocation } from './world.ts'
+
+/** True if the service in the facility's place is ours to change (E8). */
+export function isOurs(target: Target, observed: Observed, context: PlanContext): boolean {
+  if (observed.ownership) return observed.ownership.owner === context.owner
+  return isOursByRecord(target, context)
+}
+
+/** True if the configuration file is ours to overwrite: a marker of ours names it. */
+export function isOurFile(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
+  if (context.ownedFiles.has(path)) return true
+  if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.includes(path)
+  // The record has no paths; but it was of this very manifest, which has.
+  const isUnchanged = context.applied.get(target.facility.name)?.digest === target.facility.digest
+  return isUnchanged && isOursByRecord(target, context)
+}
+
+/** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */
+function isOursByRecord(target: Target, context: PlanContext): boolean {
+  const { facility } = target
+  const before = context.applied.get(facility.name)
+  return (
+    before?.supervisor === facility.supervisor &&
+    before.service === facility.service &&
+    !definitionExists(target, context.world)
+  )
+}
+
+export interface OldLocation {
+  readonly location: OwnedLocation
+  readonly observed: Observed | undefined
+}
+
+/** Where the facility's marker stands besides the place it is declared for (E14). */
+export function findOldLocations({ facility }: Target, context: PlanContext): OldLocation[] {
+  const here = locationKey(facility)
+  const found: OldLocation[] = []
+  for (const location of context.ownedBy.get(facility.name) ?? []) {
+    const key = locationKey(location)
+    if (key === here || context.claimed.has(key)) continue
+    found.push({ location, observed: context.world.services.get(key) })
+  }
+  return found
+}

@@ -1,0 +1,148 @@
+/**
+ * Takes out of a text what looks like a secret, line by line, so that diffs of configuration files can be shown (S4).
+ * It goes by the names that people give to secrets, in the syntaxes that configuration has (YAML, JSON, TOML, ini, env
+ * files, shell, units, command lines), and rather takes too much: from the value to the end of the line, and of the
+ * block where the value is one. A file that holds secrets under other names has to be private (`mode: "0600"`).
+ */
+
+export const REDACTED = '(redacted)'
+
+/** The lines of a text, as many as it has, without what looks like a secret. */
+export function redactLines(lines: readonly string[]): string[] {
+  let inside: Inside = { kind: 'nothing' }
+  let isSecretSection = false
+  return lines.map(line => {
+    if (isInside(inside, line)) {
+      if (isLast(inside, line)) inside = { kind: 'nothing' }
+      return redactWhole(line)
+    }
+    inside = { kind: 'nothing' }
+    if (PRIVATE_KEY_BEGIN.test(line)) {
+      if (!PRIVATE_KEY_END.test(line)) inside = { kind: 'key' }
+      return redactWhole(line)
+    }
+    const section = /^\[+\s*([A-Za-z][\w .:-]*)\]+\s*$/.exec(line)?.[1]
+    if (section !== undefined) isSecretSection = isSecretName(section)
+    const start = findSecret(line) ?? (isSecretSection ? findAnyValue(line) : undefined)
+    if (start === undefined) return redactCredentials(line)
+    const value = line.slice(start).trim()
+    inside = value === '' && /-[\w.-]+["']?,?\s*$/.test(line) ? { kind: 'next' } : afterValue(value, indentOf(line))
+    return isHarmless(value) ? line : line.slice(0, start) + REDACTED
+  })
+}
+
+export function redactSecrets(text: string): string {
+  return redactLines(text.split('\n')).join('\n')
+}
+
+/** What the lines after this one belong to. */
+type Inside =
+  | { readonly kind: 'nothing' }
+  /** The block under a key: all that is indented deeper. */
+  | { readonly kind: 'block'; readonly indent: number }
+  | { readonly kind: 'quote'; readonly end: string }
+  /** The value of an option that stands on a line of its own, as in a list of arguments. */
+  | { readonly kind: 'next' }
+  | { readonly kind: 'key' }
+
+const PRIVATE_KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY/
+const PRIVATE_KEY_END = /-----END [A-Z ]*PRIVATE KEY/
+
+function isInside(inside: Inside, line: string): boolean {
+  if (inside.kind !== 'block') return inside.kind !== 'nothing'
+  return line.trim() === '' || indentOf(line) > inside.indent
+}
+
+function isLast(inside: Inside, line: string): boolean {
+  if (inside.kind === 'quote') return line.includes(inside.end)
+  if (inside.kind === 'key') return PRIVATE_KEY_END.test(line)
+  return inside.kind === 'next' && !line.endsWith('\\')
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length
+}
+
+/** Keeps where it stood. A reference to a file says nothing: it stays. */
+function redactWhole(line: string): string {
+  const text = line.trim()
+  if (text === '' || /^[\]})"'`,]+$/.test(text)) return line
+  const reference = /^["']?([\w.-]+)["']?\s*[:=]/.exec(text)?.[1]
+  if (reference !== undefined && isPlaceName(reference)) return line
+  return line.slice(0, indentOf(line)) + REDACTED
+}
+
+/*
+ * A name, perhaps quoted, and what assigns; an option of a command line; an element of XML; a directive and its value.
+ * No pattern may begin in the middle of a name: on a line of a million letters that would take for ever.
+ */
+const ASSIGNMENT = /(?<![\w.-])[.-]*(\w[\w.-]*)["']?\]?\s*(?::=|=>|[:=]|\?=|\+=)\s*/g
+const OPTION = /(?<![\w-])--?([A-Za-z][\w.-]*)["']?(?:,\s*|\s+|$)/g
+const ELEMENT = /<([\w:.-]+)(?:\s[^<>]*)?>(?=[^<])/g
+const DIRECTIVE = /^\s*(?:-\s+)?([A-Za-z_][\w.-]*)\s+(?=[^\s:=])/g
+
+/** Where the first secret of the line begins; its length where it begins on the next. */
+function findSecret(line: string): number | undefined {
+  let first: number | undefined
+  for (const pattern of [ASSIGNMENT, OPTION, ELEMENT, DIRECTIVE]) {
+    for (const match of line.matchAll(pattern)) {
+      if (!isSecretName(match[1] ?? '')) continue
+      first = Math.min(first ?? line.length, match.index + match[0].length)
+      break
+    }
+  }
+  return first
+}
+
+/** In a section that is named after secrets every value is one. */
+function findAnyValue(line: string): number | undefined {
+  return /^\s*["']?[\w.-]+["']?\s*[:=]\s*/.exec(line)?.[0].length
+}
+
+function afterValue(value: string, indent: number): Inside {
+  const quote = /^(?:"""|'''|["'`])/.exec(value)?.[0]
+  if (quote !== undefined && !value.slice(quote.length).includes(quote)) return { kind: 'quote', end: quote }
+  if (value.endsWith('\\')) return { kind: 'next' }
+  if (value === '' || OPENING.test(value) || /^[{[(][^}\])]*$/.test(value)) return { kind: 'block', indent }
+  return { kind: 'nothing' }
+}
+
+/** Opens a block, and says nothing itself. */
+const OPENING = /^(?:[|>][-+\d]*|[{[(])$/
+const SWITCH = /^["']?(?:true|false|yes|no|on|off|null|none|~|\{\}|\[\])?["']?[,;]?$/i
+
+function isHarmless(value: string): boolean {
+  return OPENING.test(value) || SWITCH.test(value)
+}
+
+/** `user:password@` of a URL, and what follows the word Bearer or Basic. */
+function redactCredentials(line: string): string {
+  return line
+    .replace(/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']*):[^\s/@"']+@/gi, `$1:${REDACTED}@`)
+    .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/g, `$1 ${REDACTED}`)
+}
+
+const SECRET_WORD =
+  /(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|accesskey|privatekey)s?$|^(?:pass|pwd|auth|authorization|cookie)$|^(?:requirepass|masterauth|sshpass|pgpassword)$/
+const SECRET_PAIR = /(?:api|access|private|secret|signing|encryption|master|shared|license|account|session)key/
+const PLACE_WORDS = new Set(['file', 'path', 'dir', 'directory'])
+
+/** `DB_PASSWORD`, `clientSecret`, `api-key`, `auth.token`; not `password_file`, which says where it is. */
+function isSecretName(name: string): boolean {
+  const words = wordsOf(name)
+  if (words.length === 0 || isPlaceName(name)) return false
+  return words.some(word => SECRET_WORD.test(word)) || SECRET_PAIR.test(words.join(''))
+}
+
+function isPlaceName(name: string): boolean {
+  return PLACE_WORDS.has(wordsOf(name).at(-1) ?? '')
+}
+
+function wordsOf(name: string): string[] {
+  return name
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z\d]+/)
+    .filter(word => word !== '')
+}

@@ -1,0 +1,85 @@
+import type { Applied } from '../../src/core/plan-input.ts'
+import { makePlan } from '../../src/core/planning.ts'
+import type { Plan } from '../../src/core/step.ts'
+import type { Target } from '../../src/core/target.ts'
+import { nextRecord } from '../../src/engine/record-keeping.ts'
+import { OWNER, sha256 } from './declaration.ts'
+import { type ExecutionOptions, execute } from './execution.ts'
+import { type SimulatedHost, surveyHost } from './simulated-host.ts'
+
+/** Reeve and its host at rest between two passes. */
+export interface Situation {
+  readonly host: SimulatedHost
+  readonly applied: ReadonlyMap<string, Applied>
+}
+
+export interface PassOptions extends ExecutionOptions {
+  /** False: the set of manifests is incomplete. */
+  readonly prune?: boolean
+}
+
+export interface Pass extends Situation {
+  readonly plan: Plan
+  readonly done: readonly string[]
+  readonly deadlocked: readonly string[]
+}
+
+export function planFor(situation: Situation, targets: readonly Target[], prune = true): Plan {
+  const { host, applied } = situation
+  return makePlan({ targets, world: surveyHost(host, targets), owner: OWNER, applied, prune }, sha256)
+}
+
+/** One pass as `apply` makes it: plan, carry out, look again, and note down what is as declared. */
+export function pass(situation: Situation, targets: readonly Target[], options: PassOptions = {}): Pass {
+  const plan = planFor(situation, targets, options.prune)
+  const { host, done, deadlocked } = execute(plan, targets, situation.host, options)
+  const isCutOff = options.limit !== undefined
+  const applied = isCutOff ? situation.applied : noteApplied({ host, applied: situation.applied }, targets)
+  return { host, applied, plan, done, deadlocked }
+}
+
+/** The engine's own record keeping. */
+function noteApplied(situation: Situation, targets: readonly Target[]): ReadonlyMap<string, Applied> {
+  const record = { applied: situation.applied, instances: new Map() }
+  const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
+  return nextRecord({ record, instances: new Map(), survey, plan: planFor(situation, targets), owner: OWNER }).applied
+}
+
+export interface Convergence extends Situation {
+  /** How many passes did something. */
+  readonly passes: number
+  readonly plans: readonly Plan[]
+}
+
+/** Passes until one does nothing; at most `most`. */
+export function converge(
+  situation: Situation,
+  targets: readonly Target[],
+  options: PassOptions = {},
+  most = 10,
+): Convergence {
+  const plans: Plan[] = []
+  let current: Situation = situation
+  for (let passes = 0; passes < most; passes += 1) {
+    const result = pass(current, targets, options)
+    plans.push(result.plan)
+    current = result
+    if (result.done.length === 0) return { ...current, passes, plans }
+  }
+  return { ...current, passes: most, plans }
+}
+
+export function stepsOf(plan: Plan): string[] {
+  return plan.facilities.flatMap(facility => facility.steps.map(step => step.id))
+}
+
+/** The end state in a form that compares: no pids, sorted. */
+export function describeHost(host: SimulatedHost): unknown {
+  const services = [...host.services].map(([key, { pid: _pid, ...service }]) => [key, service])
+  const files = [...host.files].map(([path, { content, ...facts }]) => [path, new TextDecoder().decode(content), facts])
+  return { services: services.sort(byFirst), files: files.sort(byFirst) }
+}
+
+function byFirst(left: readonly unknown[], right: readonly unknown[]): number {
+  return String(left[0]) < String(right[0]) ? -1 : 1
+}

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import type { Facility, Health, OnChange } from '../../src/core/facility.ts'
+import type { Ownership } from '../../src/core/observed.ts'
+import type { Definition } from '../../src/core/provider.ts'
+import type { Target, TargetFile } from '../../src/core/target.ts'
+
+/** Whose Reeve the tests play. */
+export const OWNER = 'default'
+
+/** What a manifest says, as short as a test wants it. */
+export interface Declaration {
+  readonly name: string
+  readonly supervisor?: string
+  readonly service?: string
+  readonly state?: Facility['state']
+  readonly enabled?: Facility['enabled']
+  /** Absent: `DAEMON`; null: a service that exists already. */
+  readonly command?: readonly string[] | null
+  readonly restart?: 'always' | 'on-failure' | 'never'
+  /** True: it has a reload signal. */
+  readonly reload?: boolean
+  /** True: it is declared by native configuration alone. */
+  readonly native?: boolean
+  readonly files?: readonly DeclaredFile[]
+  readonly onChange?: OnChange
+  readonly dependsOn?: readonly string[]
+  readonly health?: Health
+  readonly adopt?: boolean
+  readonly prune?: boolean
+  readonly suspend?: boolean
+  readonly problems?: readonly string[]
+}
+
+export interface DeclaredFile {
+  readonly path: string
+  readonly content: string
+  readonly mode?: number
+  readonly uid?: number
+  readonly onChange?: OnChange
+}
+
+/** The programs of the simulated world: one runs, one does its work and ends, one fails at once. */
+export const DAEMON: readonly string[] = ['/bin/daemon']
+export const JOB: readonly string[] = ['/bin/job']
+export const BROKEN: readonly string[] = ['/bin/broken']
+
+export function makeFacility(declaration: Declaration): Facility {
+  const { name, command = DAEMON, native = false, restart = 'always', reload = false, health } = declaration
+  const process = {
+    command: command ?? [],
+    environment: {},
+    environmentFiles: [],
+    limits: {},
+    restart: { policy: restart, delay: 1_000 },
+    stop: { signal: 'TERM', timeout: 10_000 },
+    ...(reload ? { reload: { signal: 'HUP' } } : {}),
+  }
+  return {
+    name,
+    labels: {},
+    supervisor: declaration.supervisor ?? 'alpha',
+    service: declaration.service ?? name,
+    state: declaration.state ?? 'running',
+    enabled: declaration.enabled ?? true,
+    ...(command === null || native ? {} : { process }),
+    ...(native ? { config: { command } } : {}),
+    files: (declaration.files ?? []).map(({ path, content, mode = 0o644, onChange = 'restart' }) => ({
+      path,
+      content: bytesOf(content),
+      mode,
+      onChange,
+    })),
+    onChange: declaration.onChange ?? 'restart',
+    dependsOn: declaration.dependsOn ?? [],
+    ...(health ? { health } : {}),
+    adopt: declaration.adopt ?? false,
+    prune: declaration.prune ?? true,
+    suspend: declaration.suspend ?? false,
+    position: { file: `${name}.yaml`, line: 1, column: 1 },
+    digest: sha256(JSON.stringify(declaration)),
+  }
+}
+
+export function makeTarget(declaration: Declaration): Target {
+  const facility = makeFacility(declaration)
+  const { command = DAEMON, problems = [] } = declaration
+  const files = (declaration.files ?? []).map(
+    ({ path, content, mode = 0o644, uid = 0, onChange = 'restart' }): TargetFile => ({
+      path,
+      content: bytesOf(content),
+      digest: sha256(content),
+      mode,
+      uid,
+      gid: 0,
+      onChange,
+    }),
+  )
+  const definition = command === null || problems.length > 0 ? undefined : renderDefinition(facility, command)
+  return { facility, files, problems, ...(definition ? { definition } : {}) }
+}
+
+export function markerOf(facility: Facility): Ownership {
+  return {
+    owner: OWNER,
+    facility: facility.name,
+    files: facility.files.map(file => file.path).sort(),
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+  }
+}
+
+/** What stands in the definition of a simulated service. */
+export interface SimulatedDefinition {
+  readonly reeve?: Ownership
+  readonly process: { readonly command: readonly string[]; readonly restart: string; readonly reload: boolean }
+}
+
+function renderDefinition(facility: Facility, command: readonly string[]): Definition {
+  const restart = facility.process?.restart.policy ?? 'always'
+  const process = { command, restart, reload: facility.process?.reload !== undefined }
+  const path = definitionPath(facility.supervisor, facility.service)
+  const content = definitionText({ reeve: markerOf(facility), process })
+  return { files: [{ path, content, mode: 0o644 }], digest: definitionDigest({ process }) }
+}
+
+export function definitionPath(supervisor: string, service: string): string {
+  return `/definitions/${supervisor}/${service}.json`
+}
+
+export function definitionText(definition: SimulatedDefinition): string {
+  return `${JSON.stringify(definition, undefined, 2)}\n`
+}
+
+/** Of all but the marker. */
+export function definitionDigest(definition: Pick<SimulatedDefinition, 'process'>): string {
+  return sha256(JSON.stringify(definition.process))
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex')
+}

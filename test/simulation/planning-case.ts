@@ -1,0 +1,165 @@
+import type { Observed, ObservedFile } from '../../src/core/observed.ts'
+import type { Applied, PlanInput } from '../../src/core/plan-input.ts'
+import { makePlan } from '../../src/core/planning.ts'
+import type { FacilityPlan, Plan } from '../../src/core/step.ts'
+import type { Target } from '../../src/core/target.ts'
+import { locationKey, type OwnedLocation } from '../../src/core/world.ts'
+import { bytesOf, type Declaration, makeTarget, markerOf, OWNER, sha256 } from './declaration.ts'
+
+/** A facility with what is found of it on the host: one row of a table test. */
+export interface PlanningCase {
+  readonly target: Target
+  readonly observed: Observed | undefined
+  readonly files: ReadonlyMap<string, ObservedFile>
+  readonly applied?: Applied
+}
+
+/** Installed, started and noted down as declared, but for what `found` says. */
+export function asDeclared(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
+  return madeFrom(declaration, declaration, found)
+}
+
+/** The host is as an older manifest of it had it. */
+export function madeFrom(declaration: Declaration, older: Declaration, found: Partial<Observed> = {}): PlanningCase {
+  const target = makeTarget(declaration)
+  const before = makeTarget(older)
+  return {
+    target,
+    observed: { ...observeAsDeclared(before), ...found },
+    files: filesAsDeclared(before),
+    applied: {
+      digest: before.facility.digest,
+      supervisor: before.facility.supervisor,
+      service: before.facility.service,
+    },
+  }
+}
+
+/** Nothing of it is there yet. */
+export function notThere(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
+  const target = makeTarget(declaration)
+  const { service } = target.facility
+  const files = new Map<string, ObservedFile>()
+  for (const path of filesAsDeclared(target).keys()) files.set(path, { kind: 'absent' })
+  return { target, observed: { service, state: 'absent', enabled: false, supervised: true, ...found }, files }
+}
+
+/** Something of that name is there, and carries no marker of ours. */
+export function unowned(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
+  return notThere(declaration, { state: 'running', enabled: true, pid: 7, ...found })
+}
+
+export function withoutRecord(row: PlanningCase): PlanningCase {
+  const { applied: _applied, ...rest } = row
+  return rest
+}
+
+export function withFile(row: PlanningCase, path: string, found: ObservedFile | string): PlanningCase {
+  const file: ObservedFile =
+    typeof found === 'string' ? { kind: 'file', content: bytesOf(found), mode: 0o644, uid: 0, gid: 0 } : found
+  return { ...row, files: new Map(row.files).set(path, file) }
+}
+
+export function definitionPathOf(row: PlanningCase): string {
+  return row.target.definition?.files[0]?.path ?? ''
+}
+
+/** The plan for these facilities together; `more` overrides or adds. */
+export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {}): Plan {
+  const services = new Map<string, Observed>()
+  const owned: OwnedLocation[] = [...(more.owned ?? [])]
+  const files = new Map<string, ObservedFile>()
+  const applied = new Map<string, Applied>()
+  for (const { target, observed, files: found, applied: before } of rows) {
+    const { supervisor, service, name } = target.facility
+    if (observed) services.set(locationKey(target.facility), observed)
+    if (observed?.ownership) owned.push({ supervisor, service, ownership: observed.ownership })
+    for (const [path, file] of found) files.set(path, file)
+    if (before) applied.set(name, before)
+  }
+  for (const [key, observed] of Object.entries(more.services ?? {})) services.set(key, observed)
+  const { owned: _owned, services: _services, unavailable, ...input } = more
+  return makePlan(
+    {
+      targets: rows.map(row => row.target),
+      world: { services, owned, unavailable: new Map(Object.entries(unavailable ?? {})), files },
+      owner: OWNER,
+      applied,
+      prune: true,
+      ...input,
+    },
+    sha256,
+  )
+}
+
+export interface PlanOptions extends Partial<Omit<PlanInput, 'world' | 'targets'>> {
+  readonly owned?: readonly OwnedLocation[]
+  /** By `locationKey`. */
+  readonly services?: Readonly<Record<string, Observed>>
+  readonly unavailable?: Readonly<Record<string, string>>
+}
+
+export function planOne(row: PlanningCase, more: PlanOptions = {}): FacilityPlan {
+  return facilityIn(planCases([row], more), row.target.facility.name)
+}
+
+export function facilityIn(plan: Plan, name: string): FacilityPlan {
+  const found = plan.facilities.find(facility => facility.name === name)
+  if (!found) throw new Error(`the plan has no facility ${name}`)
+  return found
+}
+
+/** `start new`, `write-file file-changed`: what is done, and why. */
+export function acts(plan: FacilityPlan): string[] {
+  return plan.steps.map(step => `${step.verb} ${step.reason}`)
+}
+
+/** An owned service, as declared, at a place of its own. */
+export function ownedAt(
+  declaration: Declaration,
+  found: Partial<Observed> = {},
+): {
+  readonly location: OwnedLocation
+  readonly key: string
+  readonly observed: Observed
+} {
+  const target = makeTarget(declaration)
+  const { supervisor, service } = target.facility
+  const ownership = found.ownership ?? markerOf(target.facility)
+  return {
+    location: { supervisor, service, ownership },
+    key: locationKey({ supervisor, service }),
+    observed: { ...observeAsDeclared(target), ...found },
+  }
+}
+
+function observeAsDeclared(target: Target): Observed {
+  const { facility, definition, files } = target
+  const running = facility.state !== 'stopped'
+  return {
+    service: facility.service,
+    state: running ? 'running' : 'stopped',
+    enabled: facility.enabled === 'unmanaged' ? false : facility.enabled,
+    supervised: true,
+    ...(definition ? { ownership: markerOf(facility) } : {}),
+    ...(running && definition
+      ? {
+          loaded: {
+            definition: definition.digest,
+            files: Object.fromEntries(files.map(file => [file.path, file.digest])),
+          },
+        }
+      : {}),
+    ...(running ? { pid: 100 } : {}),
+  }
+}
+
+function filesAsDeclared(target: Target): Map<string, ObservedFile> {
+  const files = new Map<string, ObservedFile>()
+  for (const { path, content, mode } of target.definition?.files ?? []) {
+    files.set(path, { kind: 'file', content: bytesOf(content), mode, uid: 0, gid: 0 })
+  }
+  for (const { path, content, mode, uid, gid } of target.files)
+    files.set(path, { kind: 'file', content, mode, uid, gid })
+  return files
+}

@@ -1,0 +1,143 @@
+import type { Loaded, Observed, ObservedFile, Ownership, ServiceState } from '../../src/core/observed.ts'
+import type { Target } from '../../src/core/target.ts'
+import { locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
+import { definitionDigest, definitionPath, type SimulatedDefinition, sha256 } from './declaration.ts'
+
+/** A host with supervisors, as plain data: what a survey would find, and what steps change. */
+export interface SimulatedHost {
+  /** By `locationKey`: what the supervisors know besides the definitions on disk. */
+  readonly services: ReadonlyMap<string, SimulatedService>
+  readonly files: ReadonlyMap<string, SimulatedFile>
+  /** Supervisors that don't answer. */
+  readonly unavailable: ReadonlyMap<string, string>
+  /** Services of which nothing can be known, by `locationKey`. */
+  readonly unknown: ReadonlySet<string>
+}
+
+export interface SimulatedService {
+  readonly supervisor: string
+  readonly service: string
+  readonly state: Exclude<ServiceState, 'absent' | 'unknown'>
+  readonly enabled: boolean
+  readonly supervised: boolean
+  readonly completed?: boolean
+  readonly loaded?: Loaded
+  readonly pid?: number
+  readonly restarts?: number
+  /** Installed by a package: it has a definition of its own, somewhere else. */
+  readonly packaged?: boolean
+}
+
+export interface SimulatedFile {
+  readonly content: Uint8Array
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export const emptyHost: SimulatedHost = {
+  services: new Map(),
+  files: new Map(),
+  unavailable: new Map(),
+  unknown: new Set(),
+}
+
+export function withService(host: SimulatedHost, service: SimulatedService): SimulatedHost {
+  return { ...host, services: new Map(host.services).set(locationKey(service), service) }
+}
+
+export function withoutService(host: SimulatedHost, key: string): SimulatedHost {
+  return { ...host, services: new Map([...host.services].filter(([other]) => other !== key)) }
+}
+
+export function withFile(host: SimulatedHost, path: string, file: SimulatedFile): SimulatedHost {
+  return { ...host, files: new Map(host.files).set(path, file) }
+}
+
+export function withoutFile(host: SimulatedHost, path: string): SimulatedHost {
+  return { ...host, files: new Map([...host.files].filter(([other]) => other !== path)) }
+}
+
+export function readDefinition(
+  host: SimulatedHost,
+  supervisor: string,
+  service: string,
+): SimulatedDefinition | undefined {
+  const file = host.files.get(definitionPath(supervisor, service))
+  if (!file) return undefined
+  try {
+    return JSON.parse(new TextDecoder().decode(file.content)) as SimulatedDefinition
+  } catch {
+    return { process: { command: [], restart: 'always', reload: false } } // somebody wrote rubbish
+  }
+}
+
+/** What a process that starts now reads. */
+export function readLoaded(host: SimulatedHost, supervisor: string, service: string): Loaded {
+  const definition = readDefinition(host, supervisor, service)
+  const files: Record<string, string> = {}
+  for (const path of definition?.reeve?.files ?? []) {
+    const file = host.files.get(path)
+    files[path] = file ? sha256(file.content) : 'absent'
+  }
+  return { definition: definition ? definitionDigest(definition) : 'none', files }
+}
+
+/** As the engine's survey: the services of the targets, all that carries a marker, and the files of the targets. */
+export function surveyHost(host: SimulatedHost, targets: readonly Target[]): World {
+  const owned = listOwned(host)
+  const asked = [...targets.map(target => target.facility), ...owned]
+  const services = new Map<string, Observed>()
+  for (const { supervisor, service } of asked) {
+    if (!host.unavailable.has(supervisor)) {
+      services.set(locationKey({ supervisor, service }), observe(host, supervisor, service))
+    }
+  }
+  const files = new Map<string, ObservedFile>()
+  for (const target of targets) {
+    for (const { path } of [...(target.definition?.files ?? []), ...target.files]) {
+      const file = host.files.get(path)
+      files.set(path, file ? { kind: 'file', ...file } : { kind: 'absent' })
+    }
+  }
+  return { services, owned, unavailable: host.unavailable, files }
+}
+
+function listOwned(host: SimulatedHost): OwnedLocation[] {
+  const owned: OwnedLocation[] = []
+  for (const path of host.files.keys()) {
+    const [, supervisor, service] = /^\/definitions\/([^/]+)\/([^/]+)\.json$/.exec(path) ?? []
+    if (supervisor === undefined || service === undefined || host.unavailable.has(supervisor)) continue
+    const ownership = readDefinition(host, supervisor, service)?.reeve
+    if (ownership) owned.push({ supervisor, service, ownership })
+  }
+  return owned
+}
+
+function observe(host: SimulatedHost, supervisor: string, service: string): Observed {
+  const key = locationKey({ supervisor, service })
+  if (host.unknown.has(key)) {
+    return { service, state: 'unknown', enabled: 'unknown', supervised: false, message: 'it gives no answer' }
+  }
+  const found = host.services.get(key)
+  const definition = readDefinition(host, supervisor, service)
+  const ownership: Ownership | undefined = definition?.reeve
+  const owned = ownership ? { ownership } : {}
+  if (!found) return { service, state: 'absent', enabled: false, supervised: true, ...owned }
+  const isUp = found.state === 'running' || found.state === 'starting' || found.state === 'stopping'
+  // Its definition was deleted: while its process lives the supervisor still knows of it.
+  if (!definition && !isUp && !found.packaged)
+    return { service, state: 'absent', enabled: found.enabled, supervised: true }
+  const { state, enabled, supervised, completed, loaded, pid, restarts } = found
+  return {
+    service,
+    state,
+    enabled,
+    supervised,
+    ...owned,
+    ...(completed ? { completed } : {}),
+    ...(loaded ? { loaded } : {}),
+    ...(pid === undefined ? {} : { pid }),
+    ...(restarts === undefined ? {} : { restarts }),
+  }
+}

@@ -1,0 +1,146 @@
+import type { Step } from '../../src/core/step.ts'
+import type { Target } from '../../src/core/target.ts'
+import { type Location, locationKey } from '../../src/core/world.ts'
+import { OWNER } from './declaration.ts'
+import {
+  readDefinition,
+  readLoaded,
+  type SimulatedHost,
+  type SimulatedService,
+  withFile,
+  withoutFile,
+  withoutService,
+  withService,
+} from './simulated-host.ts'
+
+/** A step that must never have been planned: it acts on what is not ours, or on what nobody knows. */
+export class Trespass extends Error {}
+
+/** The host after one step. `target` is absent for removals. Throws `Trespass`. */
+export function performStep(
+  host: SimulatedHost,
+  step: Step,
+  plan: Location,
+  target: Target | undefined,
+): SimulatedHost {
+  const at: Location = step.target ?? { supervisor: plan.supervisor, service: plan.service }
+  refuseTrespass(host, step, at, target)
+  switch (step.verb) {
+    case 'install':
+      return install(host, at, target)
+    case 'remove':
+      return { ...withoutFile(withoutService(host, locationKey(at)), pathOf(at)) }
+    case 'enable':
+    case 'disable':
+      return withService(host, { ...serviceAt(host, at), enabled: step.verb === 'enable' })
+    case 'start':
+      return start(host, serviceAt(host, at))
+    case 'stop':
+      return stop(host, serviceAt(host, at))
+    case 'restart': {
+      const stopped = stop(host, serviceAt(host, at))
+      return start(stopped, serviceAt(stopped, at))
+    }
+    case 'reload':
+      return reload(host, serviceAt(host, at))
+    case 'write-file':
+      return writeFile(host, step, target)
+    case 'remove-file':
+      return withoutFile(host, step.path ?? '')
+  }
+}
+
+function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: Target | undefined): void {
+  const key = locationKey(at)
+  if (host.unavailable.has(at.supervisor)) throw new Trespass(`${step.id}: its supervisor is unavailable`)
+  if (host.unknown.has(key)) throw new Trespass(`${step.id}: its state is unknown`)
+  const service = host.services.get(key)
+  const owner = readDefinition(host, at.supervisor, at.service)?.reeve?.owner
+  const isOurs = owner === OWNER
+  const mayAct = isOurs || target?.facility.adopt || (target && !target.definition)
+  // Where there is no definition any more, the record of what was done spoke for us, and planning has looked at it.
+  const isTaken = service?.packaged === true || host.files.has(pathOf(at))
+  if (step.verb === 'install' && isTaken && !mayAct) {
+    throw new Trespass(`${step.id}: a service of that name isn't ours`)
+  }
+  if (step.verb === 'remove' && !isOurs) throw new Trespass(`${step.id}: it isn't ours`)
+  if (step.verb === 'remove' && service && isUp(service)) throw new Trespass(`${step.id}: it still runs`)
+  if (step.verb === 'remove-file' && !markersNaming(host, step.path ?? '')) {
+    throw new Trespass(`${step.id}: no marker of ours names it`)
+  }
+  const isServiceVerb = ['start', 'stop', 'restart', 'reload', 'enable', 'disable'].includes(step.verb)
+  if (isServiceVerb && !mayAct) throw new Trespass(`${step.id}: it isn't ours`)
+}
+
+function markersNaming(host: SimulatedHost, path: string): boolean {
+  for (const definition of host.files.keys()) {
+    const [, supervisor, service] = /^\/definitions\/([^/]+)\/([^/]+)\.json$/.exec(definition) ?? []
+    const marker = readDefinition(host, supervisor ?? '', service ?? '')?.reeve
+    if (marker?.owner === OWNER && marker.files.includes(path)) return true
+  }
+  return false
+}
+
+function install(host: SimulatedHost, at: Location, target: Target | undefined): SimulatedHost {
+  let result = host
+  for (const { path, content, mode } of target?.definition?.files ?? []) {
+    result = withFile(result, path, { content: new TextEncoder().encode(content), mode, uid: 0, gid: 0 })
+  }
+  return withService(result, { ...serviceAt(host, at), packaged: false })
+}
+
+function writeFile(host: SimulatedHost, step: Step, target: Target | undefined): SimulatedHost {
+  const file = target?.files.find(({ path }) => path === step.path)
+  if (!file) throw new Trespass(`${step.id}: the facility has no such file`)
+  const { content, mode, uid, gid } = file
+  return withFile(host, file.path, { content, mode, uid, gid })
+}
+
+function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
+  return (
+    host.services.get(locationKey(at)) ?? {
+      supervisor: at.supervisor,
+      service: at.service,
+      state: 'stopped',
+      enabled: false,
+      supervised: true,
+    }
+  )
+}
+
+/** The next pid doesn't matter: what the end states are compared by has none. */
+function start(host: SimulatedHost, before: SimulatedService): SimulatedHost {
+  const { supervisor, service, enabled, packaged } = before
+  const isUpAlready = before.state === 'running' || before.state === 'starting'
+  if (isUpAlready) return withService(host, { ...before, supervised: true })
+  const base = { supervisor, service, enabled, supervised: true, ...(packaged ? { packaged } : {}) }
+  const loaded = readLoaded(host, supervisor, service)
+  const definition = readDefinition(host, supervisor, service)
+  const [program] = definition?.process.command ?? []
+  const restart = definition?.process.restart
+  if (packaged || program === '/bin/daemon') return withService(host, { ...base, state: 'running', loaded, pid: 100 })
+  if (program === '/bin/job' && restart !== 'always') {
+    return withService(host, { ...base, state: 'stopped', completed: true, loaded })
+  }
+  if (restart === 'never') return withService(host, { ...base, state: 'failed', loaded })
+  return withService(host, { ...base, state: 'starting', restarts: 3, loaded }) // it keeps failing
+}
+
+function stop(host: SimulatedHost, before: SimulatedService): SimulatedHost {
+  const { supervisor, service, enabled, supervised, packaged } = before
+  const kept = { supervisor, service, enabled, supervised, ...(packaged ? { packaged } : {}) }
+  return withService(host, { ...kept, state: 'stopped' })
+}
+
+function reload(host: SimulatedHost, before: SimulatedService): SimulatedHost {
+  if (before.state !== 'running') return host
+  return withService(host, { ...before, loaded: readLoaded(host, before.supervisor, before.service) })
+}
+
+function isUp(service: SimulatedService): boolean {
+  return service.state === 'running' || service.state === 'starting' || service.state === 'stopping'
+}
+
+function pathOf({ supervisor, service }: Location): string {
+  return `/definitions/${supervisor}/${service}.json`
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { redactSecrets } from '../../src/core/secret-redaction.ts'
+
+/** Every secret of these examples contains this. */
+const hidden = 'hunter2'
+
+describe('S4: what looks like a secret is redacted', () => {
+  const shown: [syntax: string, text: string, expected: string][] = [
+    ['yaml', 'password: hunter2', 'password: (redacted)'],
+    ['yaml, quoted', "db_password: 'hunter2'  # local", 'db_password: (redacted)'],
+    ['yaml, in a list', '  - token: hunter2', '  - token: (redacted)'],
+    ['yaml, flow', 'db: {user: app, password: hunter2}', 'db: {user: app, password: (redacted)'],
+    [
+      'yaml, block',
+      'key: 1\nsecret: |\n  hunter2\n\n  hunter2\nport: 1',
+      'key: 1\nsecret: |\n  (redacted)\n\n  (redacted)\nport: 1',
+    ],
+    ['yaml, folded', 'secret: >-\n  hunter2\nport: 1', 'secret: >-\n  (redacted)\nport: 1'],
+    ['yaml, map', 'credentials:\n  db: hunter2\nport: 1', 'credentials:\n  (redacted)\nport: 1'],
+    ['json', '  "password": "hunter2",', '  "password": (redacted)'],
+    ['json, on one line', '{"user": "a", "password": "hunter2"}', '{"user": "a", "password": (redacted)'],
+    ['json, no spaces', '{"apiKey":"hunter2"}', '{"apiKey":(redacted)'],
+    [
+      'json, list',
+      '"tokens": [\n  "hunter2",\n  "hunter2"\n],\n"port": 1',
+      '"tokens": [\n  (redacted)\n  (redacted)\n],\n"port": 1',
+    ],
+    ['json, arguments', '"--token",\n"hunter2",\n"--port"', '"--token",\n(redacted)\n"--port"'],
+    ['toml', 'secret_key = "hunter2"', 'secret_key = (redacted)'],
+    [
+      'toml, several lines',
+      'secret = """\nhunter2\nhunter2"""\nport = 1',
+      'secret = (redacted)\n(redacted)\n(redacted)\nport = 1',
+    ],
+    ['ini', 'Passwd=hunter2', 'Passwd=(redacted)'],
+    [
+      'ini, section',
+      '[web]\nname = x\n[secrets]\nname = hunter2\n[port]\nname = 1',
+      '[web]\nname = x\n[secrets]\nname = (redacted)\n[port]\nname = 1',
+    ],
+    ['ini, directive', 'requirepass hunter2', 'requirepass (redacted)'],
+    ['env file', 'DB_PASSWORD=hunter2', 'DB_PASSWORD=(redacted)'],
+    ['env file, prefix and suffix', 'SECRET_KEY_BASE=hunter2', 'SECRET_KEY_BASE=(redacted)'],
+    ['env file, several lines', 'TOKEN="hunter2\nhunter2"\nPORT=1', 'TOKEN=(redacted)\n(redacted)\nPORT=1'],
+    ['shell', 'export API_TOKEN=hunter2', 'export API_TOKEN=(redacted)'],
+    ['shell, continued', 'PASSWORD=hun\\\nter-hunter2\nPORT=1', 'PASSWORD=(redacted)\n(redacted)\nPORT=1'],
+    ['shell, option', 'exec app --db-password hunter2', 'exec app --db-password (redacted)'],
+    ['shell, option with =', 'exec app --password=hunter2 --port 1', 'exec app --password=(redacted)'],
+    ['unit', 'Environment="PORT=1" "DB_PASSWORD=hunter2"', 'Environment="PORT=1" "DB_PASSWORD=(redacted)'],
+    ['properties', 'spring.datasource.password=hunter2', 'spring.datasource.password=(redacted)'],
+    ['camel case', 'clientSecret: hunter2', 'clientSecret: (redacted)'],
+    ['camel case, run together', 'dbAPIKey: hunter2', 'dbAPIKey: (redacted)'],
+    ['php', "$config['password'] = 'hunter2';", "$config['password'] = (redacted)"],
+    ['ruby', ':password => "hunter2"', ':password => (redacted)'],
+    ['xml', '<password>hunter2</password>', '<password>(redacted)'],
+    ['xml attribute', '<db user="a" password="hunter2"/>', '<db user="a" password=(redacted)'],
+    ['header', 'header = "Authorization: Bearer hunter2"', 'header = "Authorization: (redacted)'],
+    ['header, its name elsewhere', 'value: Bearer hunter2hunter2', 'value: Bearer (redacted)'],
+    ['url', 'database = postgres://app:hunter2@db:5432/app', 'database = postgres://app:(redacted)@db:5432/app'],
+    ['url without a user', 'redis://:hunter2@cache/0', 'redis://:(redacted)@cache/0'],
+    ['commented out', '# password = hunter2', '# password = (redacted)'],
+    [
+      'private key',
+      'a\n-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\nb',
+      'a\n(redacted)\n(redacted)\n(redacted)\nb',
+    ],
+  ]
+  for (const [syntax, text, expected] of shown) {
+    test(syntax, () => {
+      expect(redactSecrets(text)).toBe(expected)
+      expect(redactSecrets(text)).not.toContain(hidden)
+    })
+  }
+
+  const kept = [
+    'port: 8080',
+    'compass: north',
+    'author: somebody',
+    'passenger_count = 4',
+    'key = value',
+    'password_file: /etc/web/password',
+    'TOKEN_PATH=/run/token',
+    '"TOKEN": {\n  "fromFile": "/etc/web/token"\n}',
+    'PasswordAuthentication no',
+    'auth: true',
+    'https://example.org:8080/path',
+    'mail: a@example.org',
+    '',
+  ]
+  for (const text of kept) {
+    test(`shown as it is: ${JSON.stringify(text)}`, () => expect(redactSecrets(text)).toBe(text))
+  }
+
+  test('as many lines as before, whatever the text', () => {
+    for (const [, text] of shown) expect(redactSecrets(text).split('\n')).toHaveLength(text.split('\n').length)
+  })
+
+  test('S6: a hostile line costs no more than its length', () => {
+    const size = 200_000
+    const lines = ['a', '-', '<a ', '--a', ' ', '=', 'a:', 'a://', '"', 'a b ', 'Bearer '].map(part =>
+      part.repeat(size / part.length),
+    )
+    const started = performance.now()
+    for (const line of lines) redactSecrets(line)
+    expect(performance.now() - started, 'milliseconds; quadratic work takes minutes').toBeLessThan(5_000)
+  })
+})
