@@ -1,3 +1,4 @@
+import type { SessionOptions } from '../engine/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 
 /** What a command line has to do with: streams, environment, clock and signals. Tests and harnesses bring their own. */
@@ -8,6 +9,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly clock: Clock
+  /** For harnesses: the host as they make it, e.g. one that ends the process between two effects. */
+  readonly hosts?: Pick<SessionOptions, 'createReadHost' | 'createWriteHost'>
   /** Aborted when nobody reads stdout any more (`reeve status --watch | head`). */
   readonly stdoutClosed: AbortSignal
   /** Calls back at every SIGINT and SIGTERM until disposed; without a listener they end the process. */

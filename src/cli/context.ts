@@ -52,6 +52,7 @@ export async function openCommandSession(
     env: io.env,
     cwd: io.cwd,
     clock: io.clock,
+    ...io.hosts,
     log,
   })
 }

@@ -1,5 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { facilityStatusText, statusText } from '../cli/status-table.ts'
 import type { Control } from '../engine/control.ts'
 import type { Status } from '../engine/status.ts'
@@ -26,6 +27,11 @@ export async function status(
     return 0
   }
   const answer = await control.status(name)
+  if (answer.controller === undefined) {
+    // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
+    const { validate } = await import('../engine/validation.ts')
+    await reportDiagnostics(validate(session).diagnostics, context.err)
+  }
   context.out.write(options.output === 'json' ? jsonText(answer) : screenText(context, answer, name))
   return 0
 }

@@ -161,6 +161,15 @@ describe('status, history and supervisors', () => {
     expect(unknown.stderr).toMatch(/^reeve: there is no facility wbe/)
   })
 
+  test('without a controller, what is wrong with the manifests is on stderr', async () => {
+    const home = openHousehold({ 'web.yaml': sleeper('web'), 'broken.yaml': broken.replace('name: web', 'name: b') })
+    const { exitCode, stdout, stderr } = await home.reeve(['status'])
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^web /m)
+    expect(stderr).toContain('broken.yaml:5:3')
+    expect((await home.reeve(['status', '--manifests', 'nowhere'])).stderr).toContain('nowhere')
+  })
+
   test('status --watch elsewhere than on a terminal writes a line of JSON for every change', async () => {
     const home = openHousehold({ 'web.yaml': sleeper('web') })
     const running = home.start(['status', '--watch', '-o', 'json'])
