@@ -32,7 +32,7 @@ export async function applyActions(
     if (open.size === 0) giveUp.abort()
   }
 
-  const stopListening = listenForAborts(actions, finish)
+  using _aborts = listenForAborts(actions, finish)
   try {
     installDefinitions(open, application, finish)
     if (open.size === 0) return
@@ -41,14 +41,12 @@ export async function applyActions(
     await requestActions(open, application, finish, giveUp.signal)
   } catch (error) {
     for (const id of [...open.keys()]) finish({ id, ok: false, error: toError(error) })
-  } finally {
-    stopListening.abort()
   }
 }
 
 /** Actions often share a signal: it gets one listener for them all. */
-function listenForAborts(actions: readonly Action[], finish: Report): AbortController {
-  const listening = new AbortController()
+function listenForAborts(actions: readonly Action[], finish: Report): Disposable {
+  const removals: (() => void)[] = []
   for (const signal of new Set(actions.map(action => action.signal))) {
     const abort = (): void => {
       for (const { id, verb, service } of actions.filter(action => action.signal === signal)) {
@@ -56,9 +54,14 @@ function listenForAborts(actions: readonly Action[], finish: Report): AbortContr
       }
     }
     if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true, signal: listening.signal })
+    else signal.addEventListener('abort', abort, { once: true })
+    removals.push(() => signal.removeEventListener('abort', abort))
   }
-  return listening
+  return {
+    [Symbol.dispose]() {
+      for (const remove of removals) remove()
+    },
+  }
 }
 
 function installDefinitions(open: ReadonlyMap<string, Action>, { layout, host }: Application, finish: Report): void {
