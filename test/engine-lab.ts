@@ -145,7 +145,10 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
       .finally(() => {
         isOver = true
       })
-    await eventually('the controller to run', () => isOver || existsSync(controlSocketPath(session.configuration)))
+    await eventually(
+      'the controller to run',
+      () => isOver || log.some(({ message }) => message.startsWith('reconciling')),
+    )
     if (failure) throw failure
     const control = await connectControl(controlSocketPath(session.configuration))
     if (!control) throw new Error('the controller does not answer')

@@ -18,6 +18,8 @@ export interface ControllerControlOptions {
   ownedAt(name: string): Location | undefined
   /** Looks at these only. */
   look(facilities: readonly Facility[], also: readonly Location[]): Promise<Survey>
+  /** Looks at it, so that its status is the present one. */
+  refresh(facility: Facility): Promise<void>
   setSuspended(name: string, value: boolean): ControlOutcome
   notFound(name: string): ReeveError
 }
@@ -49,6 +51,7 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       // While that was looked up, a pass may have set something going.
       if (!executor.submit([{ plan: request.plan }]).has(name)) continue
       const error = await executor.settled(name)
+      if (facility) await options.refresh(facility)
       if (error) throw error
       return describeDone(verb, name)
     }

@@ -83,6 +83,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let seen: Survey | undefined
   let lastPass: string | null = null
   let guardProblem: string | undefined
+  const hanging = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
   let ended = false
@@ -197,7 +198,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   /** At everything, or at these facilities only, with all else as it was seen last. */
   async function look(free: readonly Facility[], full: boolean, also: readonly Location[] = []): Promise<Survey> {
-    const base = { instances, facilities: free, owner, host: readHost, clock }
+    const base = { instances, facilities: free, owner, host: readHost, clock, hanging }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
     return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))
@@ -324,6 +325,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     ownedAt: name =>
       seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name),
     look: (free, also) => look(free, false, also),
+    async refresh(facility) {
+      const survey = await look([facility], false)
+      note(survey.targets, survey)
+    },
     setSuspended,
     notFound: name => notFound(name, session),
   })

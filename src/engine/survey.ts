@@ -29,10 +29,12 @@ export interface SurveyOptions {
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
+  /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
+  readonly hanging?: Set<string>
 }
 
 /** How long a supervisor may take to tell of all its services, in milliseconds. */
-const SURVEY_LIMIT = 20_000
+const SURVEY_LIMIT = 10_000
 
 export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const { facilities, instances, host } = options
@@ -69,9 +71,16 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
 
   /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
   async function trySurveyInstance(name: string, bound: BoundInstance): Promise<void> {
+    if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
+    let isOver = false
+    const survey = surveyInstance(name, bound).finally(() => {
+      isOver = true
+      options.hanging?.delete(name)
+    })
     try {
-      await within(SURVEY_LIMIT, surveyInstance(name, bound), options.clock)
+      await within(SURVEY_LIMIT, survey, options.clock)
     } catch (error) {
+      if (!isOver) options.hanging?.add(name)
       markUnavailable(name, messageOf(error))
     }
   }

@@ -31,7 +31,7 @@ function slowHealth(lab: EngineLab, name: string): Spec {
   return { exec: { command: ['/bin/sh', '-c', script] }, interval: '1s', startupTimeout: '20s' }
 }
 
-test('E13: a start comes after the dependency is ready; stops and removals come the other way round', async () => {
+test.concurrent('E13: a start comes after the dependency is ready; stops and removals come the other way round', async () => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   lab.declare('web', { process: diary('web', log, { stopping: 0.2 }), dependsOn: ['app'] })
@@ -59,7 +59,7 @@ test('E13: a start comes after the dependency is ready; stops and removals come 
   expect(readDiary(lab)).toEqual(['stop web', 'stop app', 'stop db'])
 })
 
-test('E13: a dependency that has to be restarted is ready again before its dependents are', async () => {
+test.concurrent('E13: a dependency that has to be restarted is ready again before its dependents are', async () => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   lab.declare('web', { process: diary('web', log), dependsOn: ['db'] })
@@ -72,7 +72,7 @@ test('E13: a dependency that has to be restarted is ready again before its depen
   expect(readDiary(lab)).toEqual(['stop db', 'start db', 'healthy db', 'stop web', 'start web'])
 })
 
-test('E13: a removal does not overtake the stop of a dependent that failed', async () => {
+test.concurrent('E13: a removal does not overtake the stop of a dependent that failed', async () => {
   await using lab = createEngineLab()
   // Its stop can't succeed in time: apply is interrupted.
   lab.declare('web', {
@@ -97,7 +97,7 @@ test('E13: a removal does not overtake the stop of a dependent that failed', asy
   expect((await lab.observe('db')).state).toBe('running')
 })
 
-test('E5: a slow stop and a slow health check delay only those that depend on them', async () => {
+test.concurrent('E5: a slow stop and a slow health check delay only those that depend on them', async () => {
   await using lab = createEngineLab()
   lab.declare('slow', { process: diary('slow', lab.path('diary'), { stopping: 2 }) })
   await lab.apply()
@@ -114,7 +114,7 @@ test('E5: a slow stop and a slow health check delay only those that depend on th
   expect(ready.indexOf('other')).toBeLessThan(ready.indexOf('slow'))
 })
 
-test('E14: a facility that moves to another supervisor is stopped there before it is started here', async () => {
+test.concurrent('E14: a facility that moves to another supervisor is stopped there before it is started here', async () => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   const log = lab.path('diary')
@@ -132,7 +132,7 @@ test('E14: a facility that moves to another supervisor is stopped there before i
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test('E14: another serviceName is a move within its supervisor', async () => {
+test.concurrent('E14: another serviceName is a move within its supervisor', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -147,7 +147,7 @@ test('E14: another serviceName is a move within its supervisor', async () => {
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test('E14: where its new service does not come up, the old one is put back and runs, alone at the next boot too', async () => {
+test.concurrent('E14: where its new service does not come up, the old one is put back and runs, alone at the next boot too', async () => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -170,7 +170,7 @@ test('E14: where its new service does not come up, the old one is put back and r
   expect(existsSync(`${other}/definitions/web.json`)).toBe(false)
 })
 
-test('E14: the controller puts the old service back as well, and says so', async () => {
+test.concurrent('E14: the controller puts the old service back as well, and says so', async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -190,7 +190,7 @@ test('E14: the controller puts the old service back as well, and says so', async
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test('E14, E4: a move that was cut off after its stop, and whose new service fails, is put back too', async () => {
+test.concurrent('E14, E4: a move that was cut off after its stop, and whose new service fails, is put back too', async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -209,7 +209,7 @@ test('E14, E4: a move that was cut off after its stop, and whose new service fai
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test('E13: what depends on a facility that is declared stopped is blocked, whatever runs at the moment', async () => {
+test.concurrent('E13: what depends on a facility that is declared stopped is blocked, whatever runs at the moment', async () => {
   await using lab = createEngineLab()
   lab.declare('db', { process: longRun() })
   await lab.apply()

@@ -1,0 +1,358 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { eventually, isAlive } from '../../src/conformance/lab.ts'
+import {
+  conditionOf,
+  createEngineLab,
+  diary,
+  type EngineLab,
+  longRun,
+  type RunningController,
+  reasonOf,
+  type Spec,
+} from '../engine-lab.ts'
+import { createMeddledProvider } from '../meddled-provider.ts'
+import { findSupervisorPid } from '../process-lab.ts'
+
+const quick = 'resync: 1s'
+const slow = 'resync: 1h'
+
+/** Healthy as soon as, and as long as, there is a file of that name. */
+function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
+  return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '1s', timeout: '1s', ...more }
+}
+
+async function passesAtRest(controller: RunningController, count: () => number): Promise<number> {
+  await eventually('it to come to rest', async () => {
+    const before = count()
+    await new Promise(resolve => setTimeout(resolve, 700))
+    return count() === before
+  })
+  const before = count()
+  await new Promise(resolve => setTimeout(resolve, 1_500))
+  expect((await controller.control.status()).facilities.length).toBeGreaterThan(0)
+  return count() - before
+}
+
+test.concurrent('E1: where nothing changes, the controller does nothing, however many times it was woken', async () => {
+  const meddled = createMeddledProvider()
+  await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
+  lab.declare('web', { process: longRun(), health: healthyWith(lab, 'reeve.yaml') })
+  lab.declare('db', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  await controller.ready('db')
+  expect(await passesAtRest(controller, () => meddled.probes)).toBe(0)
+  const steps = controller.steps()
+  // Somebody touches a manifest without end: passes, but no steps.
+  for (let i = 0; i < 20; i += 1) {
+    lab.write('note.txt', String(i))
+    lab.declare('db', { process: longRun() })
+  }
+  expect(await passesAtRest(controller, () => meddled.probes)).toBe(0)
+  expect(controller.steps()).toEqual(steps)
+})
+
+test.concurrent.for(['lost', 'doubled'] as const)(
+  'E1: with all hints of the supervisor %s, drift is repaired',
+  async hints => {
+    const meddled = createMeddledProvider()
+    meddled.hints = hints
+    await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
+    lab.declare('web', { process: longRun() })
+    const controller = await lab.run()
+    await controller.ready('web')
+    const definition = `${lab.supervisorDirectory}/definitions/web.json`
+    const text = readFileSync(definition, 'utf8')
+    writeFileSync(definition, text.replace('1000000', '1000099'))
+    await eventually('the definition to be put right', () => readFileSync(definition, 'utf8') === text)
+    rmSync(`${lab.supervisorDirectory}/enabled/web`)
+    await eventually('it to be enabled again', () => controller.steps().filter(id => id === 'web/enable').length === 2)
+    const now = await controller.ready('web')
+    expect([now.state, now.enabled]).toEqual(['running', true])
+    expect(controller.steps().filter(id => id === 'web/restart')).toEqual([])
+  },
+)
+
+test.concurrent('E1: with its hints, drift is repaired long before the next resync', async () => {
+  await using lab = createEngineLab({ configuration: slow })
+  lab.declare('web', { process: longRun(), files: [{ path: lab.path('web.conf'), content: 'one\n' }] })
+  const controller = await lab.run()
+  await controller.ready('web')
+  const definition = `${lab.supervisorDirectory}/definitions/web.json`
+  const text = readFileSync(definition, 'utf8')
+  rmSync(definition)
+  await eventually('the definition to come back', () => {
+    try {
+      return readFileSync(definition, 'utf8') === text
+    } catch {
+      return false
+    }
+  })
+  await controller.ready('web')
+  expect(controller.steps().slice(-1)).toEqual(['web/install'])
+})
+
+test.concurrent('E6, PITFALLS 11: a revision whose health never comes does not hold up its fix, nor those who wait for it', async () => {
+  await using lab = createEngineLab({ configuration: slow })
+  lab.declare('db', { process: longRun(1), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
+  lab.declare('web', { process: longRun(), dependsOn: ['db'] })
+  lab.declare('other', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('other')
+  await eventually('web to wait for db', async () => {
+    const web = await controller.status('web')
+    return reasonOf(web, 'Reconciling') === 'UnderWay'
+  })
+  expect(conditionOf(await controller.status('db'), 'Ready')).toBe('False')
+  lab.declare('db', { process: longRun(2), health: healthyWith(lab, 'reeve.yaml') })
+  await controller.ready('db')
+  await controller.ready('web')
+  expect(controller.steps().filter(id => id.startsWith('db/'))).toEqual([
+    'db/install',
+    'db/enable',
+    'db/start',
+    'db/install',
+    'db/restart',
+  ])
+})
+
+test.concurrent('E6: what waits for a slow stop is overtaken by a newer manifest', async () => {
+  await using lab = createEngineLab({ configuration: slow })
+  const log = lab.path('diary')
+  const stubborn = (mark: string): Spec => ({ ...diary('web', log, { stopping: 4, mark }), stop: { timeout: '1m' } })
+  lab.declare('web', { process: stubborn('one') })
+  const controller = await lab.run()
+  await controller.ready('web')
+  lab.declare('web', { process: stubborn('two') })
+  await eventually('the restart to be under way', () =>
+    controller.events.some(event => event.type === 'step-started' && event.step.id === 'web/restart'),
+  )
+  lab.declare('web', { process: stubborn('three') })
+  await eventually('it to be given up', () =>
+    controller.events.some(event => event.type === 'step-finished' && event.result === 'aborted'),
+  )
+  expect(lab.lines('diary').filter(line => line.startsWith('stop'))).toEqual([])
+  await controller.ready('web')
+  const definition = readFileSync(`${lab.supervisorDirectory}/definitions/web.json`, 'utf8')
+  expect(definition).toContain(': three')
+  const words = lab.lines('diary').map(line => line.split(' ')[0])
+  expect(words.filter(word => word === 'stop')).toHaveLength(words.filter(word => word === 'start').length - 1)
+})
+
+test.concurrent('E11: a step that fails is tried again ever later, the facility becomes Stalled, and a new manifest begins anew', async () => {
+  const meddled = createMeddledProvider()
+  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
+  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'a\n', onChange: 'reload' }] })
+  lab.declare('db', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  await controller.ready('db')
+  const tries: number[] = []
+  meddled.before = ({ id }) => {
+    if (id !== 'web/restart') return
+    tries.push(Date.now())
+    throw new Error('no luck')
+  }
+  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
+  await eventually('the third failure', () => tries.length >= 3)
+  const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
+  expect(gaps[0]).toBeGreaterThanOrEqual(790)
+  expect(gaps[1]).toBeGreaterThanOrEqual(1_590)
+  await eventually('it to be Stalled', async () => conditionOf(await controller.status('web'), 'Stalled') === 'True')
+  const status = await controller.status('web')
+  expect(status?.conditions.find(({ type }) => type === 'Stalled')?.message).toContain('no luck')
+  expect(conditionOf(await controller.status('db'), 'Ready')).toBe('True')
+
+  meddled.before = () => {}
+  lab.declare('web', { process: longRun(3), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
+  const began = Date.now()
+  await controller.ready('web')
+  expect(Date.now() - began).toBeLessThan(3_000)
+  expect(conditionOf(await controller.status('web'), 'Stalled')).toBe('False')
+})
+
+test.concurrent('E11: a service in a crash loop is not Ready, and Reeve does not fight its supervisor over it', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', {
+    process: { command: ['/bin/sh', '-c', `echo x >> ${lab.path('runs')}; exit 3`], restart: { delay: '200ms' } },
+  })
+  const controller = await lab.run()
+  await eventually(
+    'it to be in a crash loop',
+    async () => reasonOf(await controller.status('web'), 'Stalled') === 'CrashLoop',
+  )
+  expect(conditionOf(await controller.status('web'), 'Ready')).toBe('False')
+  await eventually('it to have been started some times', () => lab.lines('runs').length >= 4)
+  expect(controller.steps().filter(id => id !== 'web/start')).toEqual(['web/install', 'web/enable'])
+  expect(controller.steps().filter(id => id === 'web/start')).toHaveLength(1)
+  lab.declare('web', { process: longRun() })
+  await controller.ready('web')
+})
+
+test.concurrent('E11: what has to be done over and over is not done without a pause', async () => {
+  const meddled = createMeddledProvider()
+  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
+  lab.declare('web', { process: longRun() })
+  // Its supervisor says that it has started it, and then that it is stopped.
+  meddled.bend = observed =>
+    observed.service === 'web' && observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
+  const controller = await lab.run()
+  const starts = (): number => controller.steps().filter(id => id === 'web/start').length
+  await eventually(
+    'it to be Stalled',
+    async () => conditionOf(await controller.status('web'), 'Stalled') === 'True',
+    30_000,
+  )
+  expect(starts()).toBeLessThanOrEqual(5)
+})
+
+test.concurrent('E11: a failing health check restarts the service where that is declared, and is only told of elsewhere', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  for (const name of ['a', 'b']) writeFileSync(lab.path(name), '')
+  const health = (file: string, onFailure: string) => healthyWith(lab, file, { failureThreshold: 2, onFailure })
+  lab.declare('a', { process: longRun(), health: health('a', 'restart') })
+  lab.declare('b', { process: longRun(), health: health('b', 'report') })
+  const controller = await lab.run()
+  const a = await controller.ready('a')
+  const b = await controller.ready('b')
+  for (const name of ['a', 'b']) rmSync(lab.path(name))
+  await eventually('both to be unhealthy', async () => (await controller.status('b'))?.health === 'unhealthy')
+  await eventually('a to be restarted', () => controller.steps().includes('a/restart'))
+  expect(isAlive(a.pid ?? 0)).toBe(false)
+  expect((await controller.status('b'))?.pid).toBe(b.pid)
+  writeFileSync(lab.path('a'), '')
+  await eventually('a to be ready', async () => conditionOf(await controller.status('a'), 'Ready') === 'True')
+})
+
+test.concurrent('E15: while a controller runs, nobody else writes, and they are told who does', async () => {
+  await using lab = createEngineLab({ configuration: slow })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  const said = new RegExp(`process ${process.pid} \\(reeve `)
+  await expect(lab.apply()).rejects.toThrow(said)
+  await expect(lab.run()).rejects.toThrow(said)
+  await controller.stop()
+  expect((await lab.apply()).stepsDone).toBe(0)
+})
+
+test.concurrent('E16: the controller ends within 5 s with a slow step and a supervisor that hangs, and touches no service', async () => {
+  const meddled = createMeddledProvider()
+  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
+  lab.declare('web', { process: longRun() })
+  const stubborn = { ...diary('slow', lab.path('diary'), { stopping: 20 }), stop: { timeout: '1m' } }
+  lab.declare('slow', { process: stubborn })
+  const controller = await lab.run()
+  const { pid } = await controller.ready('web')
+  const slowOne = await controller.ready('slow')
+  lab.declare('slow', { process: stubborn, state: 'stopped' })
+  await eventually('the stop to be under way', () =>
+    controller.events.some(event => event.type === 'step-started' && event.step.verb === 'stop'),
+  )
+  let isHanging = false
+  meddled.look = () => {
+    isHanging = true
+    return new Promise(() => {})
+  }
+  await eventually('a pass to hang', () => isHanging)
+  const began = Date.now()
+  await controller.stop()
+  expect(Date.now() - began).toBeLessThan(5_000)
+  meddled.look = () => {}
+  expect(isAlive(pid ?? 0)).toBe(true)
+  expect(isAlive(slowOne.pid ?? 0)).toBe(true)
+  const next = await lab.run()
+  expect((await next.ready('web')).pid).toBe(pid)
+})
+
+test.concurrent('E5: a supervisor that hangs holds up only its own facilities', { timeout: 90_000 }, async () => {
+  const meddled = createMeddledProvider()
+  const hanging = { ...meddled.provider, type: 'hanging', probe: () => new Promise<never>(() => {}) }
+  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider, hanging] })
+  lab.write(
+    'hanging.yaml',
+    JSON.stringify({
+      apiVersion: 'reeve/v1',
+      kind: 'Supervisor',
+      metadata: { name: 'stuck' },
+      spec: { type: 'hanging' },
+    }),
+  )
+  lab.declare('web', { process: longRun() })
+  lab.declare('lost', { supervisor: 'stuck', process: longRun() })
+  const controller = await lab.run()
+  await eventually(
+    'web to be ready all the same',
+    async () => conditionOf(await controller.status('web'), 'Ready') === 'True',
+    30_000,
+  )
+  // It is not waited for a second time.
+  lab.declare('web', { process: longRun(1) })
+  await eventually('web to be changed', () => controller.steps().includes('web/restart'), 5_000)
+  expect(conditionOf(await controller.status('lost'), 'Ready')).not.toBe('True')
+  expect(reasonOf(await controller.status('lost'), 'Stalled')).toBe('Blocked')
+})
+
+test.concurrent('a verb that the controller would undo is refused; with suspend it is done, and that outlives the controller', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  const first = await lab.run()
+  const { pid } = await first.ready('web')
+  await expect(first.control.act('stop', 'web')).rejects.toThrow(
+    /declared state: running.*--suspend.*change the manifest/s,
+  )
+  await expect(first.control.act('disable', 'web')).rejects.toMatchObject({ code: 'refused' })
+  expect(isAlive(pid ?? 0)).toBe(true)
+  await first.control.act('restart', 'web')
+  const again = await first.ready('web')
+  expect(again.pid).not.toBe(pid)
+  expect(lab.history().at(-1)).toMatchObject({ step: 'web/restart', reason: 'requested', trigger: 'reeve restart' })
+
+  await first.control.act('stop', 'web', { suspend: true })
+  lab.declare('web', { process: longRun(1) })
+  lab.declare('db', { process: longRun() })
+  await first.ready('db')
+  expect(reasonOf(await first.status('web'), 'Reconciling')).toBe('Suspended')
+  await first.stop()
+  const second = await lab.run()
+  await second.ready('db')
+  const web = await second.status('web')
+  expect([web?.state, reasonOf(web, 'Reconciling')]).toEqual(['stopped', 'Suspended'])
+  expect((await lab.open()).configuration.resync).toBe(1_000)
+  await second.control.resume('web')
+  await second.ready('web')
+  expect(second.steps()).toEqual(['web/install', 'web/start'])
+  await second.stop()
+  const third = await lab.run()
+  expect(reasonOf(await third.ready('web'), 'Reconciling')).toBe('AsDeclared')
+})
+
+test.concurrent('a verb by hand takes the place of what a pass is doing at the same moment', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('db', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
+  lab.declare('web', { process: longRun(), dependsOn: ['db'] })
+  const controller = await lab.run()
+  await eventually('web to wait', async () => reasonOf(await controller.status('web'), 'Reconciling') === 'UnderWay')
+  const outcome = await controller.control.act('start', 'web')
+  expect(outcome.message).toBe('web started')
+  expect((await controller.status('web'))?.state).toBe('running')
+})
+
+test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and the services are untouched', async () => {
+  await using lab = createEngineLab({ configuration: slow })
+  lab.declare('web', { process: longRun() })
+  lab.declare('db', { process: longRun() })
+  const controller = await lab.run()
+  const { pid } = await controller.ready('web')
+  const db = await controller.ready('db')
+  const supervisor = findSupervisorPid(lab.supervisorDirectory) ?? 0
+  process.kill(supervisor, 'SIGKILL')
+  await eventually('another one to supervise', () => {
+    const now = findSupervisorPid(lab.supervisorDirectory)
+    return now !== undefined && now !== supervisor
+  })
+  expect((await controller.ready('web')).pid).toBe(pid)
+  expect((await controller.ready('db')).pid).toBe(db.pid)
+  expect(controller.steps().filter(id => id.endsWith('restart'))).toEqual([])
+})
