@@ -58,6 +58,11 @@ export function recordPath(layout: Layout, service: string): string {
   return join(layout.state, `${service}.json`)
 }
 
+/** Where a record is written before it is moved into place. */
+export function temporaryRecordPath(layout: Layout, service: string): string {
+  return join(layout.state, `.${service}.tmp`)
+}
+
 export function ownLogPath(layout: Layout, service: string): string {
   return join(layout.logs, `${service}.log`)
 }

@@ -20,8 +20,8 @@ export function outputOf(layout: Layout, service: string, process: Process): Out
 }
 
 /**
- * Makes the file that a service's output is appended to, if it isn't there: 0640, and a declared one belongs to the
- * service's user, so that it can be read and rotated with that user's rights. Throws ReeveError. Gives its path.
+ * Makes the file that a service's output is appended to, if it isn't there: 0640, and the service's user's, so that the
+ * service can open it again (/dev/stderr), and it can be rotated with that user's rights. Throws ReeveError. Gives its path.
  */
 export function prepareOutput(
   service: string,
@@ -39,7 +39,7 @@ export function prepareOutput(
     throw new ReeveError('failed', `there is no directory ${dirname(file)} for the output; create it`)
   }
   const { uid, gid } = identity ?? {}
-  if (process.output && uid !== undefined) {
+  if (uid !== undefined) {
     host.writeFile(file, '', { mode: 0o640, uid, ...(gid !== undefined && { gid }) })
   }
   return file

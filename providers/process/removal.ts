@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { definitionPath, enabledPath, recordPath, runOfFile } from './layout.ts'
+import { definitionPath, enabledPath, recordPath, runOfFile, temporaryRecordPath } from './layout.ts'
 import { removeRunFiles } from './run-files.ts'
 import type { Context } from './service.ts'
 
@@ -15,6 +15,7 @@ export function removeServiceFiles(service: string, { host, layout }: Pick<Conte
   for (const file of host.readDirectory(layout.logs) ?? []) {
     if (isLogOf(service, file)) host.removeFile(join(layout.logs, file))
   }
+  host.removeFile(temporaryRecordPath(layout, service))
   host.removeFile(recordPath(layout, service))
   host.removeFile(definitionPath(layout, service))
 }

@@ -3,7 +3,7 @@ import type { WriteHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Clock } from '../../src/host/clock.ts'
 import type { ServiceDefinition } from './definition.ts'
-import { type Layout, recordPath } from './layout.ts'
+import { type Layout, recordPath, temporaryRecordPath } from './layout.ts'
 import { formatRecord, type ServiceRecord } from './service-record.ts'
 import type { Tools } from './shim-script.ts'
 
@@ -86,7 +86,7 @@ export function setRecord(service: Service, record: ServiceRecord): void {
  */
 export function saveRecord(service: Service, { host, layout }: Context): void {
   if (service.isSaved) return
-  const temporary = `${layout.state}/.${service.name}.tmp`
+  const temporary = temporaryRecordPath(layout, service.name)
   // There is one only if a supervisor was killed right there.
   if (host.facts(temporary)) host.removeFile(temporary)
   host.appendFile(temporary, formatRecord(service.record), { mode: 0o600 })

@@ -17,7 +17,8 @@ export function pursueStop(service: Service, facts: RunFacts & { readonly state:
   const { host, log } = context
   const { pid } = facts.main
   const now = host.now()
-  service.killAt ??= now + stopTimeoutOf(service)
+  // A clock that was set back must not make it wait for hours.
+  service.killAt = Math.min(service.killAt ?? Number.POSITIVE_INFINITY, now + stopTimeoutOf(service))
   // Before the signal: else a supervisor that is killed after it would be followed by one that takes the end for a failure.
   trySaveRecord(service, context)
   // Until it has a session of its own, its group is the shim's.

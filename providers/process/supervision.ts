@@ -38,6 +38,9 @@ const sweepShare = 50
 /** How often outputs are checked for their size, in ms. */
 const rotationInterval = 10_000
 
+/** The size at which the supervisor's own log is rotated, in bytes. */
+const ownLogSize = 10 * 1024 * 1024
+
 /** `onQuiet` is called after each round of looks. */
 export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => void): Supervision {
   const services = new Map<string, Service>()
@@ -132,6 +135,8 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
       const output = outputOf(layout, name, definition.process)
       if (isTooLarge(host, output)) rotation.rotate(output, name)
     }
+    const own = { file: layout.log, maxSize: ownLogSize, keep: 2 }
+    if (isTooLarge(host, own)) rotation.rotate(own, 'supervisor')
     repeat(rotationInterval, rotate)
   }
 

@@ -8,6 +8,9 @@ import type { Layout } from './layout.ts'
 /** How long a supervisor may take to answer after it was started, in ms. */
 const startTimeout = 15_000
 
+/** A supervisor that can't work here ends at once: it isn't tried for longer than this. */
+const mostStarts = 5
+
 /**
  * Who supervises a directory now. `frozen`: its process is stopped (SIGSTOP, a debugger) and does nothing, though it
  * keeps everybody else out.
@@ -47,13 +50,15 @@ export async function ensureSupervisor(
   host.makeDirectory(layout.directory, { mode: 0o700 })
   const deadline = host.now() + startTimeout
   let isStarting = false
+  let starts = 0
   for (let pause = 10; ; pause = Math.min(pause * 1.5, 200)) {
     if (await answers(layout, host, signal)) return
-    if (host.now() > deadline) {
+    if (host.now() > deadline || (starts >= mostStarts && !isStarting)) {
       throw new ReeveError('unavailable', `the supervisor of ${layout.directory} doesn't answer; see ${layout.log}`)
     }
     if (!isStarting && findSupervisor(host, layout).state === 'dead') {
       isStarting = true
+      starts += 1
       // It may give way to another, or be killed: then it is tried once more.
       void startSupervisor(command, layout, host).then(() => {
         isStarting = false
