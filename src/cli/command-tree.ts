@@ -31,7 +31,7 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
     .helpCommand(false)
     .option(
       '--config <FILE>',
-      'host configuration (default: reeve.yaml, then /etc/reeve/reeve.yaml, where there is one)',
+      'host configuration (default: /etc/reeve/reeve.yaml for root, else XDG_CONFIG_HOME/reeve/reeve.yaml, where there is one)',
     )
     .option('--state-dir <DIR>', 'state directory (default: /var/lib/reeve for root, else XDG_STATE_HOME/reeve)')
     .addOption(

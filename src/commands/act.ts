@@ -18,7 +18,7 @@ export async function act(
   options: ActOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { openControl } = await import('../engine/index.ts')
+  const { openControl } = await import('../engine/control-access.ts')
   const control = await openControl(session)
   const outcome = await control.act(verb, name, {
     ...(options.ifStopped !== undefined && { ifStopped: options.ifStopped }),

@@ -20,7 +20,7 @@ export async function status(
   options: StatusOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { openControl } = await import('../engine/index.ts')
+  const { openControl } = await import('../engine/control-access.ts')
   const control = await openControl(session)
   if (options.watch) {
     await watch(context, control, name, options)

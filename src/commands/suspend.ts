@@ -21,7 +21,7 @@ async function tell(
   ask: (control: Control) => ReturnType<Control['suspend']>,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { openControl } = await import('../engine/index.ts')
+  const { openControl } = await import('../engine/control-access.ts')
   const outcome = await ask(await openControl(session))
   context.out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
   return 0

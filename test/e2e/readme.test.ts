@@ -47,7 +47,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await endController()
-  run('npx reeve down --yes')
+  run('node dist/src/cli/main.js down --yes')
   rmSync(home, { recursive: true, force: true })
 })
 
