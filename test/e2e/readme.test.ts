@@ -41,7 +41,12 @@ beforeAll(() => {
       verbatimSymlinks: true,
     })
   }
-  symlinkSync(join(repository, 'node_modules'), join(checkout, 'node_modules'))
+  // A directory of its own, as the setup notes there what it has built.
+  const modules = join(checkout, 'node_modules')
+  mkdirSync(modules)
+  for (const name of readdirSync(join(repository, 'node_modules'))) {
+    if (!name.startsWith('.reeve')) symlinkSync(join(repository, 'node_modules', name), join(modules, name))
+  }
   if (process.geteuid?.() === 0) own(home)
 })
 
