@@ -97,7 +97,8 @@ function missing(shown: readonly string[], output: string): string[] {
 
 function run(command: string): { status: number | null; output: string } {
   const [program = '', ...args] = asUser(['/bin/bash', '-c', command])
-  const { status, stdout, stderr } = spawnSync(program, args, { cwd: checkout, env: environment(), encoding: 'utf8' })
+  const options = { cwd: checkout, env: environment(), encoding: 'utf8', timeout: 120_000 } as const
+  const { status, stdout, stderr } = spawnSync(program, args, options)
   return { status, output: stdout + stderr }
 }
 
@@ -124,16 +125,19 @@ function asUser(command: readonly string[]): readonly string[] {
   return ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--', ...command]
 }
 
-function environment(): Record<string, string> {
+/** As it is here (proxies, registries), but for what says who and where one is. */
+function environment(): NodeJS.ProcessEnv {
   const prefix = join(home, 'global')
+  const { XDG_STATE_HOME: _state, XDG_CONFIG_HOME: _config, NODE_OPTIONS: _options, ...rest } = process.env
   return {
+    ...rest,
     HOME: home,
     PATH: `${prefix}/bin:${dirname(process.execPath)}:${process.env.PATH ?? ''}`,
     npm_config_prefix: prefix,
+    npm_config_cache: join(home, '.npm'),
     npm_config_update_notifier: 'false',
     npm_config_audit: 'false',
     npm_config_fund: 'false',
-    ...(process.env.npm_config_registry ? { npm_config_registry: process.env.npm_config_registry } : {}),
     TERM: 'xterm',
     COLUMNS: '200',
     NO_COLOR: '1',
