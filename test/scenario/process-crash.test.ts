@@ -1,8 +1,14 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { parseDefinition } from '../../providers/process/definition.ts'
+import { definitionPath, recordPath, runPath } from '../../providers/process/layout.ts'
+import { createRecord, formatRecord, type ServiceRecord } from '../../providers/process/service-record.ts'
+import { chainOf, renderShim } from '../../providers/process/shim-script.ts'
+import { findTools } from '../../providers/process/tools.ts'
 import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
 
 const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
@@ -64,6 +70,46 @@ for (const [name, scenario] of Object.entries(scenarios)) {
     expect(failures).toEqual([])
   })
 }
+
+test('E4: a shim that comes after the next supervisor has claimed its run starts nothing', async () => {
+  await using made = createInstance()
+  const { layout, host, scratch } = made
+  await made.install('web', {
+    command: ['/bin/sh', '-c', 'echo run >>runs; exec sleep 1000'],
+    workingDirectory: scratch,
+  })
+  // What a supervisor leaves that is killed around the spawn of a shim.
+  await made.act('enable', 'web')
+  await made.killSupervisor()
+  const definition = parseDefinition(host.readText(definitionPath(layout, 'web')))
+  if (definition.kind !== 'valid') throw new Error('expected a valid definition')
+  const { process } = definition
+  const plan = {
+    service: 'web',
+    run: 1,
+    bootId: host.bootId(),
+    process,
+    chain: chainOf(process, undefined, [], findTools(host)),
+  }
+  const script = renderShim(layout, plan)
+  writeFileSync(runPath(layout, 'web', 1, 'sh'), script)
+  const record: ServiceRecord = { ...createRecord('up', host.bootId(), Date.now()), phase: 'starting', run: 1 }
+  writeFileSync(recordPath(layout, 'web'), formatRecord(record))
+  // The shim has read its script already: that it is removed does not stop it.
+  const late = join(scratch, 'late.sh')
+  writeFileSync(late, script)
+
+  await made.act('start', 'web')
+  await expectRuns(made, 'web', 1)
+  expect(spawnSync('/bin/sh', [late], { timeout: 5_000, killSignal: 'SIGKILL' }).status).toBe(0)
+  await expectRuns(made, 'web', 1)
+
+  // And while the claim stands, the script too.
+  writeFileSync(runPath(layout, 'web', 2, 'sh'), script.replaceAll('web~1.', 'web~2.'))
+  writeFileSync(late, script.replaceAll('web~1.', 'web~2.'))
+  expect(spawnSync('/bin/sh', [late], { timeout: 5_000, killSignal: 'SIGKILL' }).status).toBe(0)
+  await expectRuns(made, 'web', 1)
+})
 
 async function countMoments(scenario: (made: ProcessInstance) => Promise<void>): Promise<number> {
   const plan = planPath(0)
