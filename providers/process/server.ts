@@ -9,11 +9,14 @@ export interface Server extends Disposable {
   clients(): number
 }
 
-/** Listens at the path; nobody else does, since we hold the lock. `handle` throws what goes back as an error. */
+/**
+ * Listens at the path; nobody else does, since we hold the lock. `handle` throws what goes back as an error. `onQuiet` is
+ * called when a client has hung up, and when what it asked for is done, which may be later.
+ */
 export function listen(
   path: string,
   handle: (action: RequestedAction) => Promise<void>,
-  onHangUp: () => void,
+  onQuiet: () => void,
 ): Promise<Server> {
   checkSocketPath(path)
   const sockets = new Set<Socket>()
@@ -22,9 +25,12 @@ export function listen(
     socket.on('error', () => {})
     socket.once('close', () => {
       sockets.delete(socket)
-      onHangUp()
+      onQuiet()
     })
-    createInterface({ input: socket }).once('line', line => void answer(socket, line, handle))
+    const lines = createInterface({ input: socket })
+    // It tells the socket's errors once more: a client that dies must not take the supervisor along.
+    lines.on('error', () => {})
+    lines.once('line', line => void answer(socket, line, handle).then(onQuiet))
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)

@@ -1,0 +1,41 @@
+// One `reeve apply`, which kills itself at one of its effects:
+// `node apply-child.mjs CONFIG MANIFESTS STATE MOMENT all|distinct`. There are two moments for each effect, before it and
+// after it, counted from 1; at 0 it lives. `distinct`: what is left behind after one effect is what there is before the
+// next, so only those are counted after which somebody else goes on. Tells on stdout how many there were, and at which
+// effect it died.
+import { writeSync } from 'node:fs'
+
+const root = new URL('../../dist/src/', import.meta.url)
+const { openSession } = await import(new URL('engine/session.js', root))
+const { applyOnce } = await import(new URL('engine/apply.js', root))
+const { createWriteHost } = await import(new URL('host/write-host.js', root))
+
+const [config, directory, stateDir, moment, which] = process.argv.slice(2)
+const setsGoing = new Set(['run', 'spawn', 'kill', 'request'])
+let count = 0
+
+function onEffect(effect, phase) {
+  if (which === 'distinct' && phase === 'after' && !setsGoing.has(effect.kind)) return
+  count += 1
+  if (count !== Number(moment)) return
+  writeSync(1, `${phase} ${effect.kind} ${effect.target}\n`)
+  process.kill(process.pid, 'SIGKILL')
+}
+
+const session = await openSession({
+  config,
+  directory,
+  stateDir,
+  insecurePermissions: true,
+  createWriteHost: options => createWriteHost({ ...options, onEffect }),
+})
+const { failed, notReady } = await applyOnce(session, {
+  allowRemovals: 1_000,
+  signal: new AbortController().signal,
+  listener() {},
+})
+writeSync(1, `${count}\n`)
+if (failed.length > 0 || notReady.length > 0) {
+  writeSync(2, JSON.stringify({ failed, notReady }))
+  process.exitCode = 1
+}

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect, isDeepStrictEqual } from 'node:util'
+import type { ConformanceHarness } from '../../src/conformance/index.ts'
+import { type CrashHost, createCrashHost, type Look, type Moments, type Place, type Revision } from './crash-host.ts'
+
+/** A host that looks the same after so long (ms) is at rest; it may take so long (ms) to come to it. */
+const REST = 3_000
+const PATIENCE = 10_000
+
+/** From one revision to the next; the steps between are what is cut off. */
+export interface CrashScenario {
+  readonly name: string
+  before(place: Place): Revision
+  after(place: Place): Revision
+}
+
+export interface CrashReport {
+  /** How often an apply was killed and made again. */
+  readonly points: number
+  /** One line for each that ended otherwise than undisturbed. */
+  readonly failures: readonly string[]
+}
+
+export interface CrashOptions {
+  /** So many hosts at once: a crash is mostly waiting. */
+  readonly hosts?: number
+  readonly moments?: Moments
+}
+
+/**
+ * E4: kills `apply` before and after each of its effects, applies again, and compares the end with the undisturbed one.
+ * For any provider: it takes its conformance harness, and nothing else.
+ */
+export async function crashEverywhere(
+  harness: ConformanceHarness,
+  scenario: CrashScenario,
+  { hosts = 4, moments: which = 'all' }: CrashOptions = {},
+): Promise<CrashReport> {
+  const { moments, end } = await goUndisturbed(harness, scenario, which)
+  const failures: string[] = []
+  let points = 0
+  const open = Array.from({ length: moments }, (_, index) => index + 1)
+
+  async function work(): Promise<void> {
+    let host: CrashHost | undefined
+    for (let moment = open.shift(); moment !== undefined; moment = open.shift()) {
+      host ??= await createCrashHost(harness)
+      const failure = await crashAt(host, scenario, { moment, which, end })
+      points += 1
+      if (failure === undefined) continue
+      failures.push(`moment ${moment} of ${moments}: ${failure}`)
+      // What went wrong must not be found again at the next moment.
+      await host[Symbol.asyncDispose]()
+      host = undefined
+    }
+    await host?.[Symbol.asyncDispose]()
+  }
+
+  await Promise.all(Array.from({ length: hosts }, work))
+  return { points, failures }
+}
+
+async function goUndisturbed(
+  harness: ConformanceHarness,
+  scenario: CrashScenario,
+  which: Moments,
+): Promise<{ moments: number; end: Look }> {
+  await using host = await createCrashHost(harness)
+  host.declare(scenario.before(host.place))
+  await host.apply()
+  host.declare(scenario.after(host.place))
+  const outcome = await host.applyAndDie(0, which)
+  if (!('moments' in outcome)) throw new Error('it died though nobody asked for it')
+  return { moments: outcome.moments, end: await lookAtRest(host) }
+}
+
+async function lookAtRest(host: CrashHost): Promise<Look> {
+  for (let before = await host.look(); ; ) {
+    await sleep(REST)
+    const now = await host.look()
+    if (isDeepStrictEqual(now, before)) return now
+    before = now
+  }
+}
+
+async function crashAt(
+  host: CrashHost,
+  scenario: CrashScenario,
+  { moment, which, end }: { readonly moment: number; readonly which: Moments; readonly end: Look },
+): Promise<string | undefined> {
+  let at = 'not reached'
+  try {
+    host.declare(scenario.before(host.place))
+    await host.apply()
+    host.declare(scenario.after(host.place))
+    const outcome = await host.applyAndDie(moment, which)
+    if ('died' in outcome) at = outcome.died
+    await host.apply()
+    let found = await host.look()
+    // A supervisor clears up behind a service, and may end after its last one, in its own time.
+    for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && !isDeepStrictEqual(found, end); ) {
+      await sleep(50)
+      found = await host.look()
+    }
+    return findDifference(found, end, at)
+  } catch (error) {
+    return `${at}: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+function findDifference(found: Look, end: Look, at: string): string | undefined {
+  for (const key of ['plan', 'services', 'processes', 'owned', 'files', 'remembered', 'paths'] as const) {
+    if (isDeepStrictEqual(found[key], end[key])) continue
+    return `${at}: ${key} differ: expected ${show(end[key])}, found ${show(found[key])}`
+  }
+  return undefined
+}
+
+function show(value: unknown): string {
+  return inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY })
+}

@@ -1,0 +1,223 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
+import { applyOnce } from '../../src/engine/apply.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
+import { openSession } from '../../src/engine/session.ts'
+import { readRecord } from '../../src/engine/state-files.ts'
+
+const child = fileURLToPath(new URL('apply-child.mjs', import.meta.url))
+
+/** The facilities of a revision, by name: their specs. */
+export type Revision = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+/** `distinct`: those that leave different things behind; see apply-child.mjs. */
+export type Moments = 'all' | 'distinct'
+
+/** Where a scenario's things are on one host. */
+export interface Place {
+  /** Of a configuration file. */
+  path(name: string): string
+  /** A command that runs for ever and survives HUP; each variant's processes can be told from all others. */
+  command(variant: number): readonly string[]
+}
+
+/** A host of its own, with two supervisors, `lab` and `other`. */
+export interface CrashHost extends AsyncDisposable {
+  readonly place: Place
+  declare(revision: Revision): void
+  /** Applies, undisturbed; throws if anything fails. */
+  apply(): Promise<void>
+  /** Applies in a process that dies at the moment: gives the effect it died at, or the number of moments if it lived. */
+  applyAndDie(moment: number, which: Moments): Promise<{ readonly died: string } | { readonly moments: number }>
+  /** All that a user could see of what the manifests led to. Equal looks mean equal ends. */
+  look(): Promise<Look>
+}
+
+export interface Look {
+  readonly services: readonly unknown[]
+  readonly owned: readonly unknown[]
+  /** Contents of managed files and definitions. */
+  readonly files: Readonly<Record<string, string>>
+  /** How many processes there are of each variant that runs. */
+  readonly processes: Readonly<Record<string, number>>
+  /** All paths of the host; what changes from run to run is left out of their names. */
+  readonly paths: readonly string[]
+  /** Facilities and supervisors that the state directory tells of. */
+  readonly remembered: readonly string[]
+  /** What a further apply would do. */
+  readonly plan: readonly string[]
+}
+
+export async function createCrashHost(harness: ConformanceHarness): Promise<CrashHost> {
+  const directory = mkdtempSync(join(tmpdir(), 'reeve-crash-'))
+  const manifests = join(directory, 'manifests')
+  const config = join(directory, 'reeve.yaml')
+  const stateDir = join(directory, 'state')
+  mkdirSync(manifests)
+  mkdirSync(join(directory, 'files'))
+  writeFileSync(config, 'apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: lab\n')
+  const { type } = harness.provider
+  const supervisors: ConformanceSupervisor[] = []
+  const documents: unknown[] = []
+  for (const name of ['lab', 'other']) {
+    const own = join(directory, `supervisor-${name}`)
+    mkdirSync(own)
+    const supervisor = await harness.setUp(own)
+    supervisors.push(supervisor)
+    documents.push({
+      apiVersion: 'reeve/v1',
+      kind: 'Supervisor',
+      metadata: { name },
+      spec: { type, [type]: supervisor.options },
+    })
+  }
+  const session = await openSession({
+    config,
+    directory: manifests,
+    stateDir,
+    insecurePermissions: true,
+    extraProviders: [harness.provider],
+  })
+  const prefix = `variant ${directory} `
+
+  function declare(revision: Revision): void {
+    const all = [...documents]
+    for (const [name, spec] of Object.entries(revision)) {
+      all.push({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })
+    }
+    writeFileSync(join(manifests, 'all.yaml'), all.map(document => JSON.stringify(document)).join('\n---\n'))
+  }
+
+  declare({})
+  return {
+    place: {
+      path: name => join(directory, 'files', name),
+      command: variant => [
+        '/bin/sh',
+        '-c',
+        'trap : HUP; sleep 1000000 & while kill -0 $!; do wait $!; done',
+        `${prefix}${variant}`,
+      ],
+    },
+    declare,
+    async apply() {
+      const { failed, notReady, plan } = await applyOnce(session, {
+        allowRemovals: 1_000,
+        signal: new AbortController().signal,
+        listener() {},
+      })
+      const blocked = plan.facilities.flatMap(facility => facility.blocked ?? [])
+      const problems = [...plan.diagnostics, ...blocked, ...failed, ...notReady]
+      if (problems.length > 0) throw new Error(`an undisturbed apply failed: ${JSON.stringify(problems)}`)
+    },
+    applyAndDie: (moment, which) => runChild([config, manifests, stateDir, String(moment), which]),
+    async look() {
+      const { survey, plan } = await makeOutlook(session)
+      const contents = [...survey.world.files].map(([path, file]) => [
+        relative(directory, path),
+        file.content ? `${file.mode?.toString(8)} ${new TextDecoder().decode(file.content)}` : file.kind,
+      ])
+      const { applied, instances } = readRecord(stateDir, session.readHost)
+      const look: Look = {
+        services: survey.targets.map(({ facility, definition, files }) => {
+          const observed = survey.world.services.get(`${facility.supervisor}/${facility.service}`)
+          const isLoaded =
+            observed?.loaded !== undefined &&
+            observed.loaded.definition === definition?.digest &&
+            files.every(file => observed.loaded?.files[file.path] === file.digest)
+          const { state, enabled, supervised } = observed ?? {}
+          const isApplied = applied.get(facility.name)?.digest === facility.digest
+          return {
+            name: facility.name,
+            supervisor: facility.supervisor,
+            state,
+            enabled,
+            supervised,
+            isLoaded,
+            isApplied,
+          }
+        }),
+        owned: survey.world.owned,
+        files: Object.fromEntries(contents),
+        processes: countProcesses(prefix),
+        paths: listPaths(directory),
+        remembered: [...applied.keys(), ...instances.keys()].sort(),
+        plan: plan.facilities.flatMap(({ steps }) => steps.map(({ id }) => id)),
+      }
+      // Each host has a directory of its own.
+      return JSON.parse(JSON.stringify(look).replaceAll(directory, 'HOST'))
+    },
+    async [Symbol.asyncDispose]() {
+      for (const supervisor of supervisors) await supervisor.tearDown()
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+function runChild(args: readonly string[]): ReturnType<CrashHost['applyAndDie']> {
+  return new Promise((resolve, reject) => {
+    const running = spawn(process.execPath, [child, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    running.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    running.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    running.on('error', reject)
+    running.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve({ died: stdout.trim() })
+      else if (code === 0) resolve({ moments: Number(stdout) })
+      else reject(new Error(`the child failed by itself (${code ?? signal}): ${stderr}`))
+    })
+  })
+}
+
+/** Of those that aren't another's child: a shell that is about to run a program looks like its parent. */
+function countProcesses(prefix: string): Record<string, number> {
+  const found = new Map<string, { readonly variant: string; readonly parent: string }>()
+  for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+    const variant = readQuietly(`/proc/${pid}/cmdline`).split('\0').at(-2)
+    if (!variant?.startsWith(prefix)) continue
+    const stat = readQuietly(`/proc/${pid}/stat`)
+    const [state, parent = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (state !== undefined && state !== 'Z' && state !== 'X') {
+      found.set(pid, { variant: variant.slice(prefix.length), parent })
+    }
+  }
+  const counts: Record<string, number> = {}
+  for (const { variant, parent } of found.values()) {
+    if (!found.has(parent)) counts[variant] = (counts[variant] ?? 0) + 1
+  }
+  return counts
+}
+
+function listPaths(directory: string): string[] {
+  const found: string[] = []
+  const visit = (path: string): void => {
+    for (const name of readdirSync(path)) {
+      const below = join(path, name)
+      found.push(
+        relative(directory, below)
+          .replace(/\d+-\d+-[0-9a-f]{8}\.json/, 'CLAIM')
+          .replace(/\d+/g, 'N'),
+      )
+      if (statSync(below, { throwIfNoEntry: false })?.isDirectory()) visit(below)
+    }
+  }
+  visit(directory)
+  return found.sort()
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,67 @@
+import type { CrashScenario } from './crash-everywhere.ts'
+import type { Place, Revision } from './crash-host.ts'
+
+const stop = { timeout: '5s' }
+
+function process(place: Place, variant: number): object {
+  return { command: place.command(variant), stop, reload: { signal: 'HUP' } }
+}
+
+function twoFacilities(place: Place): Revision {
+  const files = [{ path: place.path('db.conf'), content: 'one\n' }]
+  return {
+    db: { process: process(place, 1), files },
+    web: { process: process(place, 2), dependsOn: ['db'] },
+  }
+}
+
+/** What every provider has to come through. */
+export const crashScenarios: readonly CrashScenario[] = [
+  {
+    name: 'a first installation of two facilities, one with a file, the other depending on it',
+    before: () => ({}),
+    after: twoFacilities,
+  },
+  {
+    name: 'a changed definition, which restarts',
+    before: twoFacilities,
+    after: place => ({
+      ...twoFacilities(place),
+      web: { process: process(place, 3), dependsOn: ['db'], enabled: false },
+    }),
+  },
+  {
+    name: 'a changed file, which reloads, a new one and a dropped one',
+    before: place => ({
+      web: {
+        process: process(place, 1),
+        files: [
+          { path: place.path('web.conf'), content: 'one\n', onChange: 'reload' },
+          { path: place.path('old.conf'), content: 'old\n', onChange: 'reload' },
+        ],
+      },
+    }),
+    after: place => ({
+      web: {
+        process: process(place, 1),
+        files: [
+          { path: place.path('web.conf'), content: 'two\n', onChange: 'reload' },
+          { path: place.path('new.conf'), content: 'new\n', onChange: 'reload' },
+        ],
+      },
+    }),
+  },
+  {
+    name: 'a removal of two facilities, one depending on the other',
+    before: twoFacilities,
+    after: () => ({}),
+  },
+  {
+    name: 'a move to another supervisor',
+    before: twoFacilities,
+    after: place => {
+      const { db, web } = twoFacilities(place)
+      return { db: { ...db, supervisor: 'other' }, web: { ...web } }
+    },
+  },
+]
