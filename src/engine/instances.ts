@@ -1,6 +1,8 @@
 import type { Instance } from '../core/facility.ts'
 import type { Provider, ReadHost } from '../core/provider.ts'
-import type { SupervisorManifest } from '../manifest/manifest-set.ts'
+import type { ManifestSet, SupervisorManifest } from '../manifest/manifest-set.ts'
+import type { Session } from './session.ts'
+import type { StateRecord } from './state-files.ts'
 import { sha256 } from './targets.ts'
 
 /** An instance with the provider that knows its type, and a handle that can only look. */
@@ -61,4 +63,16 @@ export function recordOf({ type, options }: Instance): InstanceRecord {
 
 export function isSame(instance: Instance, record: InstanceRecord): boolean {
   return instance.type === record.type && JSON.stringify(instance.options) === JSON.stringify(record.options)
+}
+
+/** As the session, the manifests and the record have them. */
+export function bindAll(session: Session, set: ManifestSet, record: StateRecord): Map<string, BoundInstance> {
+  return bindInstances({
+    providers: session.providers,
+    declared: set.supervisors,
+    recorded: record.instances,
+    stateDirectory: session.configuration.stateDirectory,
+    owner: session.configuration.owner,
+    createReadHost: session.readHostFor,
+  })
 }

@@ -64,24 +64,33 @@ export async function watchManifests(
     disarm()
     isStale = false
     const path = findTurns(directory, host)
-    turns = path.turns.map(turn => host.watch(turn.directory, name => onTurn(name, turn.name)))
     target = path.target
-    if (target === undefined) return
+    try {
+      turns = path.turns.map(turn => host.watch(turn.directory, name => onTurn(name, turn.name)))
+      if (target !== undefined) watcher = watchTree(target)
+    } catch (error) {
+      onError(error)
+    }
+  }
+
+  function watchTree(root: string): FSWatcher {
     // Links inside are not followed: what may be read of what they lead to lies inside as well.
-    watcher = watch(target, {
+    const tree = watch(root, {
       followSymlinks: false,
       ignoreInitial: true,
       ignorePermissionErrors: true,
       ignored: isGit,
     })
-    watcher.on('all', onEvent)
+    tree.on('all', onEvent)
     // What came before it saw everything has made no event.
-    watcher.on('ready', onEvent)
-    watcher.on('error', onError)
+    tree.on('ready', onEvent)
+    tree.on('error', onError)
+    return tree
   }
 
   function disarm(): void {
     for (const turn of turns) turn[Symbol.dispose]()
+    turns = []
     void watcher?.close()
     watcher = undefined
   }

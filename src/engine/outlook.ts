@@ -3,7 +3,7 @@ import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
-import { type BoundInstance, bindInstances } from './instances.ts'
+import { type BoundInstance, bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
 import { type Survey, surveyHost } from './survey.ts'
@@ -60,17 +60,6 @@ export async function makeRemovalOutlook(session: Session, names: readonly strin
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
   return { set, record, instances, survey, plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256) }
-}
-
-export function bindAll(session: Session, set: ManifestSet, record: StateRecord): Map<string, BoundInstance> {
-  return bindInstances({
-    providers: session.providers,
-    declared: set.supervisors,
-    recorded: record.instances,
-    stateDirectory: session.configuration.stateDirectory,
-    owner: session.configuration.owner,
-    createReadHost: session.readHostFor,
-  })
 }
 
 export function markSuspended(facilities: readonly Facility[], suspended: ReadonlySet<string>): Facility[] {

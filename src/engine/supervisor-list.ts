@@ -1,5 +1,5 @@
 import { loadManifests } from '../manifest/manifest-source.ts'
-import { bindAll } from './outlook.ts'
+import { bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { readRecord } from './state-files.ts'
 

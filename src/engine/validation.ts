@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../core/step.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
-import { bindAll } from './outlook.ts'
+import { bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { emptyRecord } from './state-files.ts'
 import { makeTarget } from './targets.ts'
