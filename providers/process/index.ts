@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
-import { applyActions } from './application.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
 import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
@@ -66,7 +65,8 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
     async observe(services, instance, host) {
       return observeServices(services, layoutOf(directoryOf(instance)), host)
     },
-    apply(actions, instance, host, report) {
+    async apply(actions, instance, host, report) {
+      const { applyActions } = await import('./application.ts') // not needed by those who only look
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },
     watch(instance, host, hint) {
