@@ -64,9 +64,9 @@ describe('what cannot stand in a text file of this repository', () => {
     expect(loadOne('web.yaml', facility + keys).diagnostics).toHaveLength(100)
     expect(loadOne('web.yaml', 'a:\n'.repeat(60_000)).diagnostics).toHaveLength(101)
     expect(loadOne('web.yaml', aliases).diagnostics).toHaveLength(2)
-    // Each against each would be minutes.
-    expect(performance.now() - started).toBeLessThan(20_000)
-  })
+    // Each against each would be many minutes.
+    expect(performance.now() - started).toBeLessThan(60_000)
+  }, 120_000)
 })
 
 describe('what is fine', () => {
