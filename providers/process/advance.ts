@@ -12,7 +12,7 @@ import { beginStop, pursueStop } from './stop.ts'
 /** A service goes through a few phases at one look; more would be a loop without an end. */
 const mostSteps = 12
 
-/** How long a program may look like the tools that start it before it is taken for one of them by name, in ms. */
+/** After this long a process is the service's program even if it looks like one of the tools that prepare it, in ms. */
 const preparationTime = 2_000
 
 /** How often a service is looked at whose shim is gone, so that nobody writes down when it ends, in ms. */
@@ -105,22 +105,26 @@ function followProcess(service: Service, facts: RunFacts & { readonly state: 'al
 }
 
 function becomeUp(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
-  const { host, layout, log } = context
+  const { host, log } = context
   const { record } = service
-  const now = host.now()
-  const commandLine = readCommandLine(host, facts.main.pid)
-  const script = runPath(layout, service.name, record.run, 'sh')
-  const command = service.definition.kind === 'valid' ? service.definition.process.command : []
-  if (
-    commandLine &&
-    isPreparing(commandLine, script, service.chain, command, context.tools) &&
-    (commandLine[1] === script || now - (record.startedAt ?? 0) < preparationTime)
-  ) {
+  if (!isExecuted(service, facts.main.pid, context)) {
     lookAgain(service, 50, context)
     return false
   }
   service.attempt = 'executed'
-  setRecord(service, { ...record, phase: 'up', since: now, ...facts.main })
+  setRecord(service, { ...record, phase: 'up', since: host.now(), ...facts.main })
   log.info({ service: service.name, run: record.run, pid: facts.main.pid }, 'runs')
   return true
+}
+
+/** Whether the process is the service's program by now, and not the shell or one of the tools before it. */
+function isExecuted({ name, record, definition, chain }: Service, pid: number, context: Context): boolean {
+  const { host, layout, tools } = context
+  const commandLine = readCommandLine(host, pid)
+  if (commandLine?.[1] === runPath(layout, name, record.run, 'sh')) return false
+  if (host.now() - (record.startedAt ?? 0) >= preparationTime) return true
+  // A process that is just ending has none, and says nothing of what it was.
+  if (!commandLine || commandLine.join('') === '') return false
+  const command = definition.kind === 'valid' ? definition.process.command : []
+  return !isPreparing(commandLine, chain, command, tools)
 }

@@ -110,17 +110,15 @@ function identityOptions({ uid, gid, groups }: Identity): string[] {
 }
 
 /**
- * Whether a command line is that of a run which has not become the service yet: the shell, or a tool that still has the
- * rest of the chain before it. `chain` is undefined for a run that another supervisor started.
+ * Whether a command line is that of a run which has not become the service yet: of a tool that still has the rest of the
+ * chain before it. `chain` is undefined for a run that another supervisor started.
  */
 export function isPreparing(
   commandLine: readonly string[],
-  script: string,
   chain: readonly string[] | undefined,
   command: readonly string[],
   tools: Tools,
 ): boolean {
-  if (commandLine[1] === script) return true
   if (!chain) return Object.values(tools).includes(commandLine[0])
   if (commandLine.length <= command.length || commandLine.length > chain.length) return false
   const offset = chain.length - commandLine.length

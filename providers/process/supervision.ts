@@ -2,12 +2,10 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { advance } from './advance.ts'
 import { readDefinition } from './definition-file.ts'
 import { runOfFile, serviceOfJson } from './layout.ts'
-import { isTooLarge, outputOf } from './output-file.ts'
-import { createRotation } from './rotation.ts'
-import { isAlive } from './run-facts.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
 import { admitService, adoptService, listServices } from './service-loading.ts'
 import { hasRun } from './service-record.ts'
+import { attempt, keepUp } from './upkeep.ts'
 
 /** Undefined: not yet. An error: it never will be. */
 export type Verdict = 'reached' | Error | undefined
@@ -31,28 +29,16 @@ interface Waiter {
   reject(error: Error): void
 }
 
-/** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
-const sweepInterval = 1_000
-const sweepShare = 50
-
-/** How often outputs are checked for their size, in ms. */
-const rotationInterval = 10_000
-
-/** The size at which the supervisor's own log is rotated, in bytes. */
-const ownLogSize = 10 * 1024 * 1024
-
 /** `onQuiet` is called after each round of looks. */
 export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => void): Supervision {
   const services = new Map<string, Service>()
   const waiters = new Map<string, Set<Waiter>>()
   const woken = new Set<string>()
-  const timers = new Set<Disposable>()
   let scheduled = false
   let disposed = false
 
   const context: Context = { ...base, wake }
-  const { host, layout, log, clock } = context
-  const rotation = createRotation(context)
+  const { host, layout, log } = context
 
   function wake(name: string): void {
     if (disposed) return
@@ -118,45 +104,19 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
     if (found) wake(found.service)
   }
 
-  function sweep(): void {
-    for (const service of services.values()) {
-      const { record } = service
-      if (!service.isSaved) wake(service.name)
-      if (!hasRun(record)) continue
-      const { pid, startTime } = record
-      if (pid === undefined || startTime === undefined || !isAlive(host, { pid, startTime })) wake(service.name)
-    }
-    repeat(Math.max(sweepInterval, services.size * sweepShare), sweep)
-  }
-
-  function rotate(): void {
-    for (const { name, definition } of services.values()) {
-      if (definition.kind !== 'valid') continue
-      const output = outputOf(layout, name, definition.process)
-      if (isTooLarge(host, output)) rotation.rotate(output, name)
-    }
-    const own = { file: layout.log, maxSize: ownLogSize, keep: 2 }
-    if (isTooLarge(host, own)) rotation.rotate(own, 'supervisor')
-    repeat(rotationInterval, rotate)
-  }
-
-  function repeat(interval: number, act: () => void): void {
-    const timer = clock.after(interval, () => {
-      timers.delete(timer)
-      if (!disposed) act()
-    })
-    timers.add(timer)
-  }
-
-  const watches = [host.watch(layout.runs, noticeRun), host.watch(layout.definitions, noticeDefinition)]
+  const watches = [
+    host.watch(layout.runs, file => attempt(log, () => noticeRun(file))),
+    host.watch(layout.definitions, file => attempt(log, () => noticeDefinition(file))),
+  ]
   for (const [name, runs] of listServices(context)) {
-    const service = adoptService(name, runs, context)
-    if (!service) continue
-    services.set(name, service)
-    wake(name)
+    attempt(log, () => {
+      const service = adoptService(name, runs, context)
+      if (!service) return
+      services.set(name, service)
+      wake(name)
+    })
   }
-  sweep()
-  rotate()
+  const upkeep = keepUp(services, context)
 
   return {
     context,
@@ -179,7 +139,7 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
     [Symbol.dispose]() {
       disposed = true
       for (const watch of watches) watch[Symbol.dispose]()
-      for (const timer of timers) timer[Symbol.dispose]()
+      upkeep[Symbol.dispose]()
       for (const service of services.values()) service.timer?.[Symbol.dispose]()
     },
   }

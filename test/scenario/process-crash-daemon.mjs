@@ -1,6 +1,7 @@
 // The built-in supervisor, which kills itself at one of its effects: `node process-crash-daemon.mjs PLAN DIRECTORY`.
 // PLAN is a file with the number of the moment (two for each effect, before and after it). While it is there, moments
 // are counted; it goes when the moment has come, so that the next supervisor lives. `0` counts only, into PLAN.count.
+// A PLAN of `deaf` is a supervisor that gets no events from the kernel.
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 
 const root = new URL('../../dist/', import.meta.url)
@@ -25,7 +26,9 @@ const log = { debug() {}, info() {}, warn() {}, error: (fields, message) => cons
 process.umask(0o077)
 const never = new AbortController().signal
 try {
-  await runDaemon(directory, createWriteHost({ onEffect }), log, never)
+  const host = createWriteHost({ onEffect })
+  const watch = () => ({ [Symbol.dispose]() {} })
+  await runDaemon(directory, plan === 'deaf' ? { ...host, watch } : host, log, never)
 } catch (error) {
   console.error(error)
   process.exitCode = 1

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseTable } from '../../providers/process/table.ts'
 import type { Observed } from '../../src/core/observed.ts'
@@ -121,6 +122,23 @@ describe('E16: services outlive their supervisor', () => {
     await made.act('start', 'web')
     expect(await made.see('web', 'running')).toMatchObject({ pid, supervised: true })
   })
+})
+
+test('PITFALLS 6: a supervisor that gets no events from the kernel does the same, only later', async () => {
+  const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
+  await using made = createInstance({ command: [process.execPath, daemon, 'deaf'] })
+  await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
+  await made.act('start', 'web')
+  const { pid = 0 } = await made.observe('web')
+  process.kill(pid, 'SIGKILL')
+  const again = await until('it runs anew', async () => {
+    const observed = await made.observe('web')
+    return observed.state === 'running' && observed.pid !== pid ? observed : undefined
+  })
+  expect(again.exit).toEqual({ signal: 'KILL' })
+  await made.act('restart', 'web')
+  await made.act('stop', 'web')
+  expect((await made.observe('web')).state).toBe('stopped')
 })
 
 test('E15: of many that want a supervisor at once, all get the same one', async () => {
