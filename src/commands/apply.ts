@@ -7,7 +7,7 @@ import { listenForInterruption } from '../cli/interruption.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { Plan } from '../core/step.ts'
+import type { SavedPlan } from '../core/step.ts'
 
 export interface ApplyOptions {
   readonly output: OutputFormat
@@ -27,7 +27,11 @@ export async function apply(
   using interruption = listenForInterruption(io, () =>
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )
-  const session = await openCommandSession(context, directory, openLog(context, 'warn', progress.screen))
+  const session = await openCommandSession(
+    context,
+    directory ?? saved?.manifests,
+    openLog(context, 'warn', progress.screen),
+  )
   const { applyOnce } = await import('../engine/apply.ts')
   const outcome = await applyOnce(session, {
     ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
@@ -48,7 +52,7 @@ export async function apply(
   return ok ? 0 : 1
 }
 
-async function readPlan(path: string): Promise<Plan> {
+async function readPlan(path: string): Promise<SavedPlan> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new ReeveError('not-found', `the saved plan could not be read: ${messageOf(error)}`, { cause: error })
   })
@@ -62,7 +66,7 @@ async function readPlan(path: string): Promise<Plan> {
 }
 
 /** Enough to tell a plan from something else. Whether it is whole and still fits, its digest says. */
-function isPlan(value: unknown): value is Plan {
+function isPlan(value: unknown): value is SavedPlan {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -71,6 +75,7 @@ function isPlan(value: unknown): value is Plan {
     'digest' in value &&
     typeof value.digest === 'string' &&
     'facilities' in value &&
-    Array.isArray(value.facilities)
+    Array.isArray(value.facilities) &&
+    (!('manifests' in value) || typeof value.manifests === 'string')
   )
 }

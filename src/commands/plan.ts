@@ -5,7 +5,7 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { hasChanges, planText } from '../cli/plan-text.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { Plan } from '../core/step.ts'
+import type { SavedPlan } from '../core/step.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
@@ -27,12 +27,13 @@ export async function plan(
   else if (!invalid) context.out.write(planText(plan, context.out))
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
-  if (options.out !== undefined) await savePlan(plan, resolve(context.io.cwd, options.out))
+  if (options.out !== undefined)
+    await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
   return options.detailedExitcode && hasChanges(plan.summary) ? 2 : 0
 }
 
 /** Readable by its owner only: diffs show what is in configuration files. */
-async function savePlan(plan: Plan, path: string): Promise<void> {
+async function savePlan(plan: SavedPlan, path: string): Promise<void> {
   try {
     await writeFile(path, jsonText(plan), { mode: 0o600 })
   } catch (error) {

@@ -79,6 +79,11 @@ export interface Plan {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+/** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */
+export interface SavedPlan extends Plan {
+  readonly manifests?: string
+}
+
 /** Something wrong with a manifest, for people and programs. */
 export interface Diagnostic {
   readonly file: string

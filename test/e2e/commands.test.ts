@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { isAlive, openHousehold, sleeper, until } from './household.ts'
 
@@ -54,7 +54,8 @@ describe('plan', () => {
     const json = await home.reeve(['plan', '--detailed-exitcode', '-o', 'json'])
     expect(json.exitCode).toBe(2)
     expect(JSON.parse(json.stdout).summary).toMatchObject({ add: 1, unchanged: 0 })
-    expect(readFileSync(home.path('next.json'), 'utf8')).toBe(json.stdout)
+    const saved: unknown = JSON.parse(readFileSync(home.path('next.json'), 'utf8'))
+    expect(saved).toEqual({ ...JSON.parse(json.stdout), manifests: home.path('manifests') })
     expect(statSync(home.path('next.json')).mode & 0o777).toBe(0o600)
     expect((await home.reeve(['plan'])).exitCode).toBe(0)
 
@@ -108,8 +109,10 @@ describe('apply', () => {
   })
 
   test('a saved plan is carried out, and refused when it no longer fits', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
-    await home.reeve(['plan', '--out', 'next.json'])
+    const home = openHousehold()
+    mkdirSync(home.path('elsewhere'))
+    home.write('elsewhere/web.yaml', sleeper('web'))
+    await home.reeve(['plan', 'elsewhere', '--out', 'next.json'])
     expect((await home.reeve(['apply', '--plan', 'next.json'])).exitCode).toBe(0)
     const stale = await home.reeve(['apply', '--plan', 'next.json'])
     expect(stale.exitCode).toBe(1)
