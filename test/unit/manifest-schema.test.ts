@@ -2,7 +2,17 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import type { FacilityManifest, PlanFile, StatusReport } from '#schemas/compiled/types.js'
 import { plan as isPlanFile } from '#schemas/compiled/validators.js'
-import type { Change, Diagnostic, FacilityPlan, Plan, PlanSummary, Reason, Step, Verb } from '../../src/core/step.ts'
+import type {
+  Change,
+  Diagnostic,
+  FacilityPlan,
+  Plan,
+  PlanSummary,
+  Reason,
+  SavedPlan,
+  Step,
+  Verb,
+} from '../../src/core/step.ts'
 import type { FacilityStatus, Status } from '../../src/engine/status.ts'
 import { diagnosticCodes } from '../../src/manifest/diagnostic-code.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
@@ -83,10 +93,10 @@ test('the schemas say what the code says', () => {
   expectTypeOf<PlannedFacility['change']>().toEqualTypeOf<Change>()
   expectTypeOf<keyof PlannedStep>().toEqualTypeOf<keyof Step>()
   expectTypeOf<keyof PlannedFacility>().toEqualTypeOf<keyof FacilityPlan>()
-  expectTypeOf<keyof PlanFile>().toEqualTypeOf<keyof Plan>()
+  expectTypeOf<keyof PlanFile>().toEqualTypeOf<keyof SavedPlan>()
   expectTypeOf<keyof PlanFile['summary']>().toEqualTypeOf<keyof PlanSummary>()
   expectTypeOf<keyof PlanFile['diagnostics'][number]>().toEqualTypeOf<keyof Diagnostic>()
-  expectTypeOf<PlanFile>().toExtend<Plan>()
+  expectTypeOf<PlanFile>().toExtend<SavedPlan>()
 
   type Reported = StatusReport['facilities'][number]
   expectTypeOf<keyof StatusReport>().toEqualTypeOf<keyof Status>()
