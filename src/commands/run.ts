@@ -7,6 +7,9 @@ export interface RunOptions {
   readonly allowRemovals?: number
 }
 
+/** How long what was left behind may go on, in milliseconds. */
+const LEFT_BEHIND = 200
+
 /** The controller, until SIGINT or SIGTERM. The services go on without it. */
 export async function run(
   context: CommandContext,
@@ -24,5 +27,7 @@ export async function run(
     log,
     listener: createEventLog(log),
   })
+  // A supervisor or a health check that hangs has been left behind: it must not hold the process any longer (E16).
+  setTimeout(() => io.exit(0), LEFT_BEHIND).unref()
   return 0
 }
