@@ -4,10 +4,10 @@ import type { ServiceDefinition } from './definition.ts'
 import { readDefinition } from './definition-file.ts'
 import { enabledPath, type Layout, recordPath, serviceOfJson } from './layout.ts'
 import { exitOf, settle } from './life-cycle.ts'
-import { isAlive, readRun } from './run-facts.ts'
-import { restartPolicyOf } from './run-start.ts'
-import { listServices } from './service-loading.ts'
 import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from './service-record.ts'
+import { isAlive, readRun } from './supervisor/run-facts.ts'
+import { restartPolicyOf } from './supervisor/run-start.ts'
+import { listServices } from './supervisor/service-loading.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
 
 /** Looks only at files and /proc: the supervisor isn't asked, and needn't live. */

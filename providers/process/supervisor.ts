@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import type { Log } from '../../src/core/log.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { runDaemon } from './daemon.ts'
+import { runDaemon } from './supervisor/daemon.ts'
 
 /** `node supervisor.js DIRECTORY`: the built-in supervisor as a process. The provider starts it when there is need. */
 const [directory] = process.argv.slice(2)

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { PortableField } from '../../src/core/facility.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
-import type { Tools } from './shim-script.ts'
+import type { Tools } from './supervisor/shim-script.ts'
 
 const directories = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/run/current-system/sw/bin']
 

@@ -1,10 +1,10 @@
 import type { Log } from '../../src/core/log.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
-import { isTooLarge, outputOf } from './output-file.ts'
-import { createRotation } from './rotation.ts'
-import { isAlive } from './run-facts.ts'
-import type { Context, Service } from './service.ts'
 import { hasRun } from './service-record.ts'
+import { isTooLarge, outputOf } from './supervisor/output-file.ts'
+import { createRotation } from './supervisor/rotation.ts'
+import { isAlive } from './supervisor/run-facts.ts'
+import type { Context, Service } from './supervisor/service.ts'
 
 /** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
 const sweepInterval = 1_000

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 
 const root = new URL('../../dist/', import.meta.url)
-const { runDaemon } = await import(new URL('providers/process/daemon.js', root))
+const { runDaemon } = await import(new URL('providers/process/supervisor/daemon.js', root))
 const { createWriteHost } = await import(new URL('src/host/write-host.js', root))
 
 const [plan, directory] = process.argv.slice(2)

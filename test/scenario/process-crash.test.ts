@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { parseDefinition } from '../../providers/process/definition.ts'
 import { definitionPath, recordPath, runPath } from '../../providers/process/layout.ts'
 import { createRecord, formatRecord, type ServiceRecord } from '../../providers/process/service-record.ts'
-import { chainOf, renderShim } from '../../providers/process/shim-script.ts'
+import { chainOf, renderShim } from '../../providers/process/supervisor/shim-script.ts'
 import { findTools } from '../../providers/process/tools.ts'
 import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { buildEnvironment, parseEnvironmentFile } from '../../providers/process/environment.ts'
 import { isPlainVariable } from '../../providers/process/environment-names.ts'
+import { buildEnvironment, parseEnvironmentFile } from '../../providers/process/supervisor/environment.ts'
 import type { Process } from '../../src/core/facility.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { createReadHost } from '../../src/host/read-host.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findLeftMembers } from '../../providers/process/process-group.ts'
+import { findLeftMembers } from '../../providers/process/supervisor/process-group.ts'
 import type { ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 

@@ -1,5 +1,5 @@
-import type { Process } from '../../src/core/facility.ts'
-import { type Layout, runPath } from './layout.ts'
+import type { Process } from '../../../src/core/facility.ts'
+import { type Layout, runPath } from '../layout.ts'
 import { quoteWord, quoteWords } from './shell-quoting.ts'
 
 /**

@@ -1,10 +1,10 @@
-import type { Log } from '../../src/core/log.ts'
-import type { WriteHost } from '../../src/core/provider.ts'
-import { messageOf } from '../../src/core/reeve-error.ts'
-import type { Clock } from '../../src/host/clock.ts'
-import type { ServiceDefinition } from './definition.ts'
-import { type Layout, recordPath, temporaryRecordPath } from './layout.ts'
-import { formatRecord, type ServiceRecord } from './service-record.ts'
+import type { Log } from '../../../src/core/log.ts'
+import type { WriteHost } from '../../../src/core/provider.ts'
+import { messageOf } from '../../../src/core/reeve-error.ts'
+import type { Clock } from '../../../src/host/clock.ts'
+import type { ServiceDefinition } from '../definition.ts'
+import { type Layout, recordPath, temporaryRecordPath } from '../layout.ts'
+import { formatRecord, type ServiceRecord } from '../service-record.ts'
 import type { Tools } from './shim-script.ts'
 
 /** What everything in the supervisor works with. */

@@ -1,4 +1,4 @@
-import { describeExit, exitOf, settle } from './life-cycle.ts'
+import { describeExit, exitOf, settle } from '../life-cycle.ts'
 import { findLeftMembers } from './process-group.ts'
 import type { RunFacts } from './run-facts.ts'
 import { failStart, restartPolicyOf } from './run-start.ts'

@@ -1,10 +1,10 @@
-import { ReeveError } from '../../src/core/reeve-error.ts'
-import { readDefinition } from './definition-file.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { readDefinition } from '../definition-file.ts'
+import type { RequestedAction } from '../request.ts'
+import { hasRun } from '../service-record.ts'
 import { reloadProcess } from './reload.ts'
 import { removeServiceFiles } from './removal.ts'
-import type { RequestedAction } from './request.ts'
 import { type Service, setRecord } from './service.ts'
-import { hasRun } from './service-record.ts'
 import type { Supervision, Verdict } from './supervision.ts'
 
 /** How long after KILL a process may take to vanish before that is an error, in ms. It is waiting for a device then. */

@@ -1,11 +1,11 @@
-import { messageOf } from '../../src/core/reeve-error.ts'
+import { messageOf } from '../../../src/core/reeve-error.ts'
+import { readDefinition } from '../definition-file.ts'
+import { runOfFile, serviceOfJson } from '../layout.ts'
+import { hasRun } from '../service-record.ts'
+import { attempt, keepUp } from '../upkeep.ts'
 import { advance } from './advance.ts'
-import { readDefinition } from './definition-file.ts'
-import { runOfFile, serviceOfJson } from './layout.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
 import { admitService, adoptService, listServices } from './service-loading.ts'
-import { hasRun } from './service-record.ts'
-import { attempt, keepUp } from './upkeep.ts'
 
 /** Undefined: not yet. An error: it never will be. */
 export type Verdict = 'reached' | Error | undefined

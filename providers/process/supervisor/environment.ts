@@ -1,7 +1,7 @@
-import type { Process } from '../../src/core/facility.ts'
-import type { ReadHost } from '../../src/core/provider.ts'
-import { ReeveError } from '../../src/core/reeve-error.ts'
-import { isPlainVariable, isVariableName } from './environment-names.ts'
+import type { Process } from '../../../src/core/facility.ts'
+import type { ReadHost } from '../../../src/core/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { isPlainVariable, isVariableName } from '../environment-names.ts'
 
 /** In bytes, of a secret or an environment file. */
 const fileLimit = 1024 * 1024

@@ -1,12 +1,12 @@
-import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
-import type { ServiceDefinition } from './definition.ts'
-import { readDefinition } from './definition-file.ts'
+import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import type { ServiceDefinition } from '../definition.ts'
+import { readDefinition } from '../definition-file.ts'
+import { runPath } from '../layout.ts'
+import { settleFailedStart } from '../life-cycle.ts'
+import type { ServiceRecord } from '../service-record.ts'
 import { type Launch, prepareLaunch, readLoaded } from './launch.ts'
-import { runPath } from './layout.ts'
-import { settleFailedStart } from './life-cycle.ts'
 import { prepareOutput } from './output-file.ts'
 import { type Context, type Service, saveRecord, setRecord } from './service.ts'
-import type { ServiceRecord } from './service-record.ts'
 import { renderShim } from './shim-script.ts'
 
 type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }

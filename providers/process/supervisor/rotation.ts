@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { messageOf } from '../../src/core/reeve-error.ts'
+import { messageOf } from '../../../src/core/reeve-error.ts'
 import type { Output } from './output-file.ts'
 import type { Context } from './service.ts'
 

@@ -1,14 +1,14 @@
-import type { Log } from '../../src/core/log.ts'
-import type { WriteHost } from '../../src/core/provider.ts'
-import { ReeveError } from '../../src/core/reeve-error.ts'
-import { createClock } from '../../src/host/clock.ts'
-import { acquireLock } from '../../src/host/lock.ts'
-import { findDirectoryProblem } from './directory-check.ts'
-import { type Layout, layoutOf } from './layout.ts'
+import type { Log } from '../../../src/core/log.ts'
+import type { WriteHost } from '../../../src/core/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { createClock } from '../../../src/host/clock.ts'
+import { acquireLock } from '../../../src/host/lock.ts'
+import { findDirectoryProblem } from '../directory-check.ts'
+import { type Layout, layoutOf } from '../layout.ts'
+import { findTools } from '../tools.ts'
 import { handleAction } from './request-handling.ts'
 import { listen, type Server } from './server.ts'
 import { createSupervision } from './supervision.ts'
-import { findTools } from './tools.ts'
 
 /** How long the supervisor stays at first without anything to supervise, in ms: what it was started for is on its way. */
 const patience = 2_000

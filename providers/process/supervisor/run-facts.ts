@@ -1,5 +1,5 @@
-import type { ReadHost } from '../../src/core/provider.ts'
-import { type Layout, runPath } from './layout.ts'
+import type { ReadHost } from '../../../src/core/provider.ts'
+import { type Layout, runPath } from '../layout.ts'
 
 /** What identifies a process within a boot. */
 export interface ProcessIdentity {

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
-import type { Process } from '../../src/core/facility.ts'
-import type { ReadHost } from '../../src/core/provider.ts'
-import { ReeveError } from '../../src/core/reeve-error.ts'
-import { type Layout, ownLogPath } from './layout.ts'
+import type { Process } from '../../../src/core/facility.ts'
+import type { ReadHost } from '../../../src/core/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { type Layout, ownLogPath } from '../layout.ts'
 import type { Context } from './service.ts'
 import type { Identity } from './shim-script.ts'
 

@@ -1,5 +1,5 @@
-import { runPath } from './layout.ts'
-import { goodRun } from './life-cycle.ts'
+import { runPath } from '../layout.ts'
+import { goodRun } from '../life-cycle.ts'
 import { claimRun } from './run-claim.ts'
 import { concludeRun } from './run-end.ts'
 import { type RunFacts, readCommandLine, readRun, readTicks } from './run-facts.ts'

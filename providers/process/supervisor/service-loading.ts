@@ -1,10 +1,10 @@
-import type { ReadHost } from '../../src/core/provider.ts'
-import { readDefinition } from './definition-file.ts'
-import { enabledPath, type Layout, recordPath, runOfFile, runPath, serviceOfJson } from './layout.ts'
+import type { ReadHost } from '../../../src/core/provider.ts'
+import { readDefinition } from '../definition-file.ts'
+import { enabledPath, type Layout, recordPath, runOfFile, runPath, serviceOfJson } from '../layout.ts'
+import { createRecord, hasRun, parseRecord, type ServiceRecord } from '../service-record.ts'
 import { readRun } from './run-facts.ts'
 import { removeRunFiles } from './run-files.ts'
 import { type Context, createService, type Service, trySaveRecord } from './service.ts'
-import { createRecord, hasRun, parseRecord, type ServiceRecord } from './service-record.ts'
 
 /** All that has a definition, a record or a run, by name, with the numbers of its runs. */
 export function listServices({
