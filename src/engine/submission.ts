@@ -1,20 +1,22 @@
 import type { FacilityPlan, Step } from '../core/step.ts'
+import { bringsUp } from '../core/step-chain.ts'
 
 /**
- * Of the plans that could begin now, those that may. One that stops a service waits till those that use it have stopped
- * (E13): while such a one has to wait itself (for its next try, or for its removal to be certain), the other must not
- * begin, for the executor only knows of what is under way.
+ * Of the plans that could begin now, those that may. A step waits for those that it needs of other facilities (E13);
+ * while such a facility has to wait itself (for its next try, or for its removal to be certain), the plan must not
+ * begin, for the executor only knows of what is under way. It may where it needs a start only: then it waits for the
+ * facility to become ready, whoever starts it.
  */
 export function withoutOvertaking(
   ready: readonly FacilityPlan[],
   all: readonly FacilityPlan[],
 ): { readonly begin: readonly FacilityPlan[]; readonly deferred: readonly FacilityPlan[] } {
-  const stops = new Map<string, string>()
-  for (const plan of all) for (const step of plan.steps) if (step.verb === 'stop') stops.set(step.id, plan.name)
+  const holders = new Map<string, string>()
+  for (const plan of all) for (const step of plan.steps) if (!bringsUp(step)) holders.set(step.id, plan.name)
   const starting = new Set(ready.map(plan => plan.name))
   const mustWait = (step: Step): boolean =>
     step.needs.some(id => {
-      const holder = stops.get(id)
+      const holder = holders.get(id)
       return holder !== undefined && !starting.has(holder)
     })
   for (let size = -1; size !== starting.size; ) {

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest'
+import type { Reason, Step } from '../../src/core/step.ts'
+import { createRetryBook } from '../../src/engine/retry-book.ts'
+import { createManualClock } from '../manual-clock.ts'
+
+function step(reason: Reason = 'stopped'): Step {
+  return { id: 'web/start', verb: 'start', reason, needs: [] }
+}
+
+function createBench() {
+  const clock = createManualClock()
+  const due: string[] = []
+  const book = createRetryBook(
+    clock,
+    name => due.push(name),
+    () => 0,
+  )
+  return { clock, due, book }
+}
+
+test('E11: each failure in a row doubles the wait, and its end is told', async () => {
+  const { clock, due, book } = createBench()
+  for (const [count, wait] of [1_000, 2_000, 4_000, 8_000].entries()) {
+    book.failed('web', 'one', 'no luck')
+    expect(book.failures('web', 'one')).toEqual({ count: count + 1, message: 'no luck' })
+    await clock.advance(wait - 1)
+    expect(book.isHeld('web', 'one')).toBe(true)
+    await clock.advance(1)
+    expect(book.isHeld('web', 'one')).toBe(false)
+    expect(due).toHaveLength(count + 1)
+  }
+})
+
+test('E11, PITFALLS 10: the wait never grows over five minutes, and the tries never end', async () => {
+  const { clock, due, book } = createBench()
+  for (let count = 0; count < 30; count += 1) {
+    book.failed('web', 'one', 'no luck')
+    await clock.advance(300_000)
+    expect(book.isHeld('web', 'one')).toBe(false)
+  }
+  expect(due).toHaveLength(30)
+})
+
+test('E11: a new manifest is tried at once, and begins anew', () => {
+  const { book } = createBench()
+  for (let count = 0; count < 5; count += 1) book.failed('web', 'one', 'no luck')
+  expect(book.isHeld('web', 'two')).toBe(false)
+  expect(book.failures('web', 'two').count).toBe(0)
+  book.failed('web', 'two', 'no luck')
+  expect(book.failures('web', 'two').count).toBe(1)
+})
+
+test('E11, PITFALLS 10: success ends it', () => {
+  const { book } = createBench()
+  book.failed('web', 'one', 'no luck')
+  book.done('web', 'one', [step()])
+  expect(book.isHeld('web', 'one')).toBe(false)
+  expect(book.failures('web', 'one').count).toBe(0)
+})
+
+test('E11: a service that had failed, or was unhealthy, and was started for that counts as failing till it lasts', async () => {
+  for (const reason of ['failed', 'unhealthy'] as const) {
+    const { clock, book } = createBench()
+    book.done('web', 'one', [step(reason)])
+    book.done('web', 'one', [step(reason)])
+    expect(book.failures('web', 'one').count).toBe(2)
+    book.seen('web', true)
+    await clock.advance(9_999)
+    book.seen('web', true)
+    expect(book.failures('web', 'one').count).toBe(2)
+    await clock.advance(1)
+    book.seen('web', true)
+    expect(book.failures('web', 'one').count).toBe(0)
+  }
+})
+
+test('E11: it has to be as declared all that time', async () => {
+  const { clock, book } = createBench()
+  book.failed('web', 'one', 'no luck')
+  book.seen('web', true)
+  await clock.advance(9_000)
+  book.seen('web', false)
+  await clock.advance(2_000)
+  book.seen('web', true)
+  expect(book.failures('web', 'one').count).toBe(1)
+})
+
+test('E11: whoever has to be looked at for that is told of', async () => {
+  const { clock, due, book } = createBench()
+  book.failed('web', 'one', 'no luck')
+  book.seen('web', true)
+  await clock.advance(10_000)
+  expect(due).toEqual(['web'])
+})
+
+test('PITFALLS 12: the same work over and over counts as failing, though each time it is done', async () => {
+  const { clock, book } = createBench()
+  book.done('web', 'one', [step()])
+  expect(book.failures('web', 'one').count).toBe(0)
+  await clock.advance(9_000)
+  book.done('web', 'one', [step()])
+  expect(book.failures('web', 'one')).toEqual({ count: 1, message: 'it did not last: start' })
+  expect(book.isHeld('web', 'one')).toBe(true)
+  await clock.advance(60_000)
+  book.done('web', 'one', [step()])
+  expect(book.failures('web', 'one').count).toBe(2)
+})
+
+test('the same work once in a while, or other work, is no failure', async () => {
+  const { clock, book } = createBench()
+  book.done('web', 'one', [step()])
+  await clock.advance(10_000)
+  book.done('web', 'one', [step()])
+  book.done('web', 'two', [step()])
+  book.done('web', 'two', [{ ...step(), id: 'web/enable', verb: 'enable' }])
+  expect(book.failures('web', 'two').count).toBe(0)
+})
+
+test('what is gone is forgotten, with its timer', () => {
+  const { clock, book } = createBench()
+  book.failed('web', 'one', 'no luck')
+  book.failed('db', 'one', 'no luck')
+  book.keep(new Set(['db']))
+  expect(book.failures('web', 'one').count).toBe(0)
+  expect(book.isHeld('db', 'one')).toBe(true)
+  expect(clock.pending).toBe(1)
+  book[Symbol.dispose]()
+  expect(clock.pending).toBe(0)
+})
