@@ -7,7 +7,7 @@ import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
-import { nextRecord } from './record-keeping.ts'
+import { announceInstances, nextRecord } from './record-keeping.ts'
 import type { Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
 import { takeWriterLock } from './writer-lock.ts'
@@ -56,15 +56,14 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const owned = countOwned(outlook.survey.world, session.configuration.owner)
   const problem = findRemovalProblem(plan, owned, session.configuration.removalLimit, options.allowRemovals)
   if (problem !== undefined) throw new ReeveError('refused', problem)
+  const { stateDirectory } = session.configuration
+  const announced = announceInstances(outlook.record, plan.facilities, outlook.instances)
+  writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
   const outcome = await carryOut(session, outlook, 'apply', options)
   // What a pass without steps saw is what is; after steps it takes another look.
   const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
-  writeRecord(
-    session.configuration.stateDirectory,
-    nextRecord({ ...after, owner: session.configuration.owner }),
-    after.record,
-    session.openWriteHost(),
-  )
+  const next = nextRecord({ ...after, owner: session.configuration.owner })
+  writeRecord(stateDirectory, next, after.record, session.openWriteHost())
   return outcome
 }
 

@@ -10,7 +10,9 @@ import {
 } from 'node:fs'
 import { expect, test } from 'vitest'
 import { eventually, isAlive, snapshot } from '../../src/conformance/lab.ts'
+import type { EngineListener } from '../../src/engine/engine-event.ts'
 import { REMOVAL_SETTLING } from '../../src/engine/removal-watch.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 import {
   conditionOf,
   createEngineLab,
@@ -303,4 +305,47 @@ test.concurrent('E10: a controller that starts with an invalid file leaves alone
   expect([web?.state, conditionOf(web, 'Ready')]).toEqual(['running', 'False'])
   expect(existsSync(`${lab.supervisorDirectory}/definitions/web.json`)).toBe(true)
   expect(controller.steps()).toEqual([])
+})
+
+test.concurrent('E4, E9: what was installed just before a crash is pruned, though its Supervisor manifest goes too', async () => {
+  await using lab = createEngineLab()
+  lab.declare('web', { process: longRun() })
+  let isOver = false
+  const session = await lab.open({
+    createWriteHost: options =>
+      createWriteHost({
+        ...options,
+        onEffect(effect) {
+          // As if it had died there: what the state directory is told at the end never comes to it.
+          if (isOver && effect.target.includes('record.json')) throw new Error('dead')
+        },
+      }),
+  })
+  const listener: EngineListener = event => {
+    if (event.type === 'step-finished' && event.step.verb === 'start') isOver = true
+  }
+  await expect(lab.apply({ session, listener })).rejects.toThrow('dead')
+  const { pid } = await lab.observe('web')
+  expect(isAlive(pid ?? 0)).toBe(true)
+  lab.withdraw('web')
+  lab.withdraw('supervisor-lab')
+  lab.declareSupervisor('other')
+  const outcome = await lab.apply()
+  expect(stepsOf(outcome.plan)).toEqual(['web/stop', 'web/remove'])
+  expect(isAlive(pid ?? 0)).toBe(false)
+})
+
+test.concurrent('E14: a Supervisor that moves takes its services along, and leaves nothing at the old place', async () => {
+  await using lab = createEngineLab()
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  const { pid } = await lab.observe('web')
+  const directory = lab.declareSupervisor('lab', lab.path('supervisor-2'))
+  const outcome = await lab.apply()
+  expect(outcome.failed).toEqual([])
+  expect(isAlive(pid ?? 0)).toBe(false)
+  expect(existsSync(`${lab.supervisorDirectory}/definitions/web.json`)).toBe(false)
+  expect(existsSync(`${directory}/definitions/web.json`)).toBe(true)
+  expect((await lab.observe('web')).state).toBe('running')
+  expect(stepsOf(await lab.plan())).toEqual([])
 })
