@@ -1,5 +1,6 @@
 import { dependenciesFirst } from './dependency-order.ts'
 import type { PlanContext } from './plan-input.ts'
+import { readinessOf } from './readiness.ts'
 import type { FacilityPlan } from './step.ts'
 import { findStart } from './step-chain.ts'
 import type { Target } from './target.ts'
@@ -35,7 +36,12 @@ function whyNotStarted(target: Target | undefined, plan: FacilityPlan | undefine
   if (facility.state === 'stopped') return 'is declared stopped'
   if (isServing(target, world)) return undefined
   if (plan.blocked !== undefined) return `is blocked: ${plan.blocked}`
-  if (facility.suspend && facility.state === 'running') return 'is suspended and not running'
+  const observed = world.services.get(locationKey(facility))
+  if (facility.suspend && !readinessOf(facility, observed, 'none', Number.POSITIVE_INFINITY).ready) {
+    return 'is suspended and not ready'
+  }
+  if (observed?.state === 'failed' && facility.state === 'running' && !findStart(plan.steps))
+    return 'has failed for good: its restart policy is never'
   return undefined
 }
 

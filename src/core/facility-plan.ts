@@ -118,7 +118,7 @@ function planEnablement({ target, observed, change, chain }: Course): void {
   const reason: Reason = change === 'add' ? 'new' : 'enablement'
   if (enabled !== observed.enabled) {
     chain.add(enabled ? 'enable' : 'disable', reason)
-  } else if (enabled && state === 'unmanaged' && !observed.supervised && observed.state !== 'absent') {
+  } else if (enabled && state === 'unmanaged' && !observed.supervised) {
     chain.add('enable', 'unsupervised') // else nothing would start it at boot
   }
 }
@@ -132,10 +132,12 @@ function planState(course: Course): void {
   }
   const owed = findOwed(target, observed, findWrite(chain) !== undefined, context)
   if (isUp(observed) && observed.state !== 'stopping') {
-    if (owed) chain.add(owed, owedReason(change, chain))
-    else if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
-    else if (context.unhealthy?.has(facility.name) && facility.health?.onFailure === 'restart') {
-      chain.add('restart', 'unhealthy')
+    const isIll = context.unhealthy?.has(facility.name) && facility.health?.onFailure === 'restart'
+    if (owed === 'restart') chain.add('restart', owedReason(change, chain))
+    else if (isIll) chain.add('restart', 'unhealthy')
+    else {
+      if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
+      if (owed === 'reload') chain.add('reload', owedReason(change, chain))
     }
     return
   }

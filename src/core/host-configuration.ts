@@ -27,6 +27,10 @@ export interface HostConfiguration {
 export interface Policy {
   readonly supervisors?: readonly string[]
   readonly users?: readonly string[]
+  /** Groups that facilities may name. Absent while `users` is given: those of the same names only. */
+  readonly groups?: readonly string[]
+  /** Path prefixes that `fromFile` and `environmentFiles` have to start with. */
+  readonly reads?: readonly string[]
   /** Path prefixes that `command[0]` has to start with. */
   readonly commands?: readonly string[]
   /** Path prefixes that `files[].path` and `output.file` have to start with. */

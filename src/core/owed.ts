@@ -17,7 +17,8 @@ export function findOwed(
   const { facility, definition } = target
   if (!definition) return undefined
   const { loaded } = observed
-  // Where no process is, none is out of date: its next start reads what is there then.
+  // Where no process is, none is out of date: its next start reads what is there then. A job that ended for good has no
+  // next start; under a supervisor that forgets what it had read, a change runs it again only in the plan that writes it.
   if (!loaded && !hasProcess(observed) && !isChanging) return undefined
   const due: OnChange[] = []
   if (loaded?.definition !== definition.digest) due.push(facility.onChange)
@@ -31,6 +32,7 @@ export function findOwed(
   }
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined
+  if (!hasProcess(observed)) return 'restart' // there is nobody to tell
   return facility.process !== undefined && facility.process.reload === undefined ? 'restart' : 'reload'
 }
 

@@ -3,7 +3,14 @@ import type { Policy } from './host-configuration.ts'
 
 /** Something that a facility asks for and the host's owner doesn't allow. */
 export interface PolicyProblem {
-  readonly code: 'policy-supervisor' | 'policy-user' | 'policy-command' | 'policy-file' | 'policy-config'
+  readonly code:
+    | 'policy-supervisor'
+    | 'policy-user'
+    | 'policy-group'
+    | 'policy-command'
+    | 'policy-file'
+    | 'policy-read'
+    | 'policy-config'
   readonly message: string
   /** Where in the manifest it stands. */
   readonly path: readonly (string | number)[]
@@ -21,9 +28,11 @@ export function checkPolicy(facility: Facility, policy: Policy, context: PolicyC
   return [
     ...checkSupervisor(facility, policy),
     ...checkUser(facility, policy, context),
+    ...checkGroup(facility, policy),
     ...checkConfig(facility, policy, context),
     ...checkCommands(facility, policy),
     ...checkFiles(facility, policy),
+    ...checkReads(facility, policy),
   ]
 }
 
@@ -36,7 +45,13 @@ function checkSupervisor(facility: Facility, policy: Policy): PolicyProblem[] {
 
 function checkUser(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
   const { users } = policy
-  if (users === undefined || facility.process === undefined) return []
+  if (users === undefined) return []
+  if (facility.process === undefined) {
+    // A health command runs as the service's user, and here as Reeve's.
+    if (facility.health?.check.type !== 'exec' || !context.runsAsRoot || users.includes('root')) return []
+    const message = refusal(facility, 'run its health check as root', 'users', users)
+    return [{ code: 'policy-user', message, path: ['spec', 'health', 'exec'] }]
+  }
   const { user } = facility.process
   if (user !== undefined) {
     if (users.includes(user)) return []
@@ -46,6 +61,34 @@ function checkUser(facility: Facility, policy: Policy, context: PolicyContext): 
   if (!context.runsAsRoot || users.includes('root')) return []
   const message = `${refusal(facility, 'run as root', 'users', users)}; name a user in spec.process.user`
   return [{ code: 'policy-user', message, path: ['spec', 'process'] }]
+}
+
+/** A group can give as much as a user. Where only users are listed, each of them may have the group of its own name. */
+function checkGroup(facility: Facility, policy: Policy): PolicyProblem[] {
+  const group = facility.process?.group
+  const allowed = policy.groups ?? policy.users
+  if (group === undefined || allowed === undefined || allowed.includes(group)) return []
+  const message = refusal(facility, `run with the group ${group}`, 'groups', policy.groups ?? [])
+  return [{ code: 'policy-group', message, path: ['spec', 'process', 'group'] }]
+}
+
+/** Secrets and environment files are read with Reeve's rights, and end up in the service's hands. */
+function checkReads(facility: Facility, policy: Policy): PolicyProblem[] {
+  const { reads } = policy
+  const { process } = facility
+  if (reads === undefined || process === undefined) return []
+  const problems: PolicyProblem[] = []
+  for (const [name, value] of Object.entries(process.environment)) {
+    if (typeof value === 'string' || startsWithAny(value.fromFile, reads)) continue
+    const message = refusal(facility, `read ${value.fromFile}`, 'reads', reads)
+    problems.push({ code: 'policy-read', message, path: ['spec', 'process', 'environment', name, 'fromFile'] })
+  }
+  for (const [index, file] of process.environmentFiles.entries()) {
+    if (startsWithAny(file, reads)) continue
+    const message = refusal(facility, `read ${file}`, 'reads', reads)
+    problems.push({ code: 'policy-read', message, path: ['spec', 'process', 'environmentFiles', index] })
+  }
+  return problems
 }
 
 /** Native configuration can name any user and any command, so it would be a way around the lists of these. */

@@ -1,5 +1,6 @@
 import { readinessOf } from '../../src/core/readiness.ts'
-import type { FacilityPlan, Plan, Step } from '../../src/core/step.ts'
+import type { FacilityPlan, Plan } from '../../src/core/step.ts'
+import { bringsUp } from '../../src/core/step-chain.ts'
 import type { Target } from '../../src/core/target.ts'
 import { locationKey } from '../../src/core/world.ts'
 import { type SimulatedHost, surveyHost } from './simulated-host.ts'
@@ -46,15 +47,18 @@ export function execute(
   let current = host
   while (done.length < limit) {
     failLanes(lanes, failed, pending)
-    const open = lanes.filter(lane => {
+    const free = lanes.filter(lane => {
       const step = lane.plan.steps[lane.next]
       return step && !failed.has(step.id) && step.needs.every(id => !pending.has(id) && !failed.has(id))
     })
+    const open = free.filter(lane => mayGoOn(lane, targets, current))
     const lane = open[choose(open.length)]
     const step = lane?.plan.steps[lane.next]
-    if (!lane || !step) break
-    if (!mayGoOn(step, lane, targets, current)) {
-      failed.add(step.id)
+    if (!lane || !step) {
+      // Nothing goes on any more, so that what is still waited for won't come.
+      const given = free.flatMap(waiting => waiting.plan.steps[waiting.next]?.id ?? [])
+      if (given.length === 0) break
+      for (const id of given) failed.add(id)
       continue
     }
     current = performStep(current, step, lane.plan, lane.target)
@@ -79,11 +83,11 @@ function failLanes(lanes: readonly Lane[], failed: Set<string>, pending: Set<str
   for (const id of failed) pending.delete(id)
 }
 
-function mayGoOn(step: Step, lane: Lane, targets: readonly Target[], host: SimulatedHost): boolean {
-  const { target } = lane
-  if (!target) return true
+function mayGoOn({ plan, target, next }: Lane, targets: readonly Target[], host: SimulatedHost): boolean {
+  const step = plan.steps[next]
+  if (!target || !step) return true
   if (step.target) return step.verb === 'stop' || isReady(target, host)
-  if (step.verb !== 'start' && step.verb !== 'restart') return true
+  if (!bringsUp(step)) return true
   return target.facility.dependsOn.every(name => {
     const dependency = targets.find(({ facility }) => facility.name === name)
     return dependency !== undefined && isReady(dependency, host)

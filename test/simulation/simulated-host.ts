@@ -127,7 +127,7 @@ function observe(host: SimulatedHost, supervisor: string, service: string): Obse
   const isUp = found.state === 'running' || found.state === 'starting' || found.state === 'stopping'
   // Its definition was deleted: while its process lives the supervisor still knows of it.
   if (!definition && !isUp && !found.packaged)
-    return { service, state: 'absent', enabled: found.enabled, supervised: true }
+    return { service, state: 'absent', enabled: found.enabled, supervised: found.supervised }
   const { state, enabled, supervised, completed, loaded, pid, restarts } = found
   return {
     service,

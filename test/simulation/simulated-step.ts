@@ -32,7 +32,8 @@ export function performStep(
       return { ...withoutFile(withoutService(host, locationKey(at)), pathOf(at)) }
     case 'enable':
     case 'disable':
-      return withService(host, { ...serviceAt(host, at), enabled: step.verb === 'enable' })
+      // It sees to it that somebody is there to start the service at boot.
+      return withService(host, { ...serviceAt(host, at), enabled: step.verb === 'enable', supervised: true })
     case 'start':
       return start(host, serviceAt(host, at))
     case 'stop':
@@ -86,7 +87,8 @@ function install(host: SimulatedHost, at: Location, target: Target | undefined):
   for (const { path, content, mode } of target?.definition?.files ?? []) {
     result = withFile(result, path, { content: new TextEncoder().encode(content), mode, uid: 0, gid: 0 })
   }
-  return withService(result, { ...serviceAt(host, at), packaged: false })
+  const { packaged: _packaged, ...service } = serviceAt(host, at)
+  return withService(result, service)
 }
 
 function writeFile(host: SimulatedHost, step: Step, target: Target | undefined): SimulatedHost {

@@ -180,6 +180,27 @@ describe('what a running process owes', () => {
     expect(acts(planOne(madeFrom(newer, unmanaged, { state: 'stopped' })))).toEqual(['install definition-changed'])
   })
 
+  test('a reload neither watches over a service nor heals it: those are seen to as well', () => {
+    const older = withContent('old', 'reload', { reload: true, onChange: 'reload' })
+    const newer = withContent('new', 'reload', { reload: true, onChange: 'reload' })
+    expect(acts(planOne(madeFrom(newer, older, { supervised: false })))).toEqual([
+      'write-file file-changed',
+      'start unsupervised',
+      'reload file-changed',
+    ])
+    const check = { type: 'tcp', host: '127.0.0.1', port: 1 } as const
+    const health = {
+      check,
+      interval: 1,
+      timeout: 1,
+      failureThreshold: 1,
+      startupTimeout: 1,
+      onFailure: 'restart',
+    } as const
+    const ill = planOne(madeFrom({ ...newer, health }, { ...older, health }), { unhealthy: new Set(['web']) })
+    expect(acts(ill)).toEqual(['write-file file-changed', 'restart unhealthy'])
+  })
+
   test('what is owed goes before what is unsupervised or unhealthy: one restart mends all', () => {
     const row = madeFrom(changed, web, { supervised: false })
     expect(acts(planOne(row, { unhealthy: new Set(['web']) }))).toEqual([

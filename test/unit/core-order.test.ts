@@ -138,11 +138,27 @@ describe('what cannot be started blocks what depends on it', () => {
   test('suspended: only if it does not run', () => {
     const suspended = { ...db, suspend: true }
     const down = planCases([notThere(web), asDeclared(suspended, { state: 'stopped' })])
-    expect(facilityIn(down, 'web').blocked).toBe('it depends on db, which is suspended and not running')
+    expect(facilityIn(down, 'web').blocked).toBe('it depends on db, which is suspended and not ready')
     expect(facilityIn(planCases([notThere(web), asDeclared(suspended)]), 'web').blocked).toBeUndefined()
     const job = { ...suspended, command: JOB, restart: 'never' } as const
     const done = planCases([notThere(web), asDeclared(job, { state: 'stopped', completed: true })])
     expect(facilityIn(done, 'web').blocked, 'it has done its work').toBeUndefined()
+    const hidden = planCases([notThere(web), { ...asDeclared(suspended), observed: undefined }])
+    expect(facilityIn(hidden, 'web').blocked).toBe('it depends on db, which is suspended and not ready')
+  })
+
+  test('failed, and its policy says that this is final', () => {
+    const never = { ...db, restart: 'never' } as const
+    const plan = planCases([notThere(web), asDeclared(never, { state: 'failed' })])
+    expect(facilityIn(plan, 'web').blocked).toBe(
+      'it depends on db, which has failed for good: its restart policy is never',
+    )
+    const retried = planCases([notThere(web), asDeclared(db, { state: 'failed' })])
+    expect(facilityIn(retried, 'web').blocked).toBeUndefined()
+    const unmanaged = { ...never, state: 'unmanaged' } as const
+    expect(
+      facilityIn(planCases([notThere(web), asDeclared(unmanaged, { state: 'failed' })]), 'web').blocked,
+    ).toBeUndefined()
   })
 
   test('one whose state is not managed is as it is', () => {

@@ -146,6 +146,14 @@ describe('state', () => {
     ])
     const silent = madeFrom({ name: 'web', command: ['/bin/fixed'], onChange: 'none' }, { name: 'web' })
     expect(acts(planOne({ ...silent, observed: waiting }))).toEqual(['install definition-changed'])
+    // Nobody is there to be told of a reload: told so again and again, it would never end.
+    const reloads = { name: 'web', reload: true, onChange: 'reload' } as const
+    const stale = madeFrom({ ...reloads, command: ['/bin/fixed'] }, reloads).observed?.loaded
+    const row = asDeclared({ ...reloads, command: ['/bin/fixed'] })
+    const known = { ...waiting, ...(row.observed?.ownership ? { ownership: row.observed.ownership } : {}) }
+    expect(acts(planOne({ ...row, observed: { ...known, ...(stale ? { loaded: stale } : {}) } }))).toEqual([
+      'restart out-of-date',
+    ])
   })
 
   test('suspended: observed and reported, and nothing is done', () => {

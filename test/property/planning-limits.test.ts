@@ -1,0 +1,170 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Facility } from '../../src/core/facility.ts'
+import type { Observed, ObservedFile, Ownership } from '../../src/core/observed.ts'
+import type { PlanInput } from '../../src/core/plan-input.ts'
+import { makePlan, makeRemovalPlan } from '../../src/core/planning.ts'
+import type { OwnedLocation } from '../../src/core/world.ts'
+import { makeTarget, markerOf, OWNER, sha256 } from '../simulation/declaration.ts'
+import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
+
+const name = fc.constantFrom('a', 'b', 'c', 'd')
+const supervisor = fc.constantFrom('alpha', 'beta')
+const path = fc.constantFrom('/etc/a', '/etc/b', '/definitions/alpha/a.json')
+
+const ownership: fc.Arbitrary<Ownership> = fc.record({
+  owner: fc.constantFrom(OWNER, 'edge'),
+  facility: name,
+  files: fc.array(path, { maxLength: 2 }),
+  dependsOn: fc.array(name, { maxLength: 2 }),
+  prune: fc.boolean(),
+})
+
+const observed: fc.Arbitrary<Observed> = fc.record(
+  {
+    service: name,
+    state: fc.constantFrom('running', 'starting', 'stopping', 'stopped', 'failed', 'absent', 'unknown'),
+    enabled: fc.constantFrom<Observed['enabled'][]>(true, false, 'unknown', 'fixed'),
+    supervised: fc.boolean(),
+    completed: fc.boolean(),
+    ownership,
+    loaded: fc.constant({ definition: 'x', files: { '/etc/a': 'absent', '/etc/b': 'y' } }),
+    pid: fc.nat(),
+    message: fc.string(),
+  },
+  { requiredKeys: ['service', 'state', 'enabled', 'supervised'] },
+)
+
+const file: fc.Arbitrary<ObservedFile> = fc.record(
+  {
+    kind: fc.constantFrom('file', 'absent', 'other'),
+    content: fc.uint8Array({ maxLength: 8 }),
+    mode: fc.nat({ max: 0o7777 }),
+    uid: fc.nat(),
+    gid: fc.nat(),
+    problem: fc.string(),
+  },
+  { requiredKeys: ['kind'] },
+)
+
+/** Cycles, duplicates, names of nothing: what no valid manifest and no sound survey would give. */
+const target = fc
+  .record({
+    name,
+    supervisor,
+    service: name,
+    state: fc.constantFrom('running', 'stopped', 'unmanaged'),
+    enabled: fc.constantFrom<Facility['enabled'][]>(true, false, 'unmanaged'),
+    command: fc.constantFrom(null, ['/bin/daemon']),
+    restart: fc.constantFrom('always', 'never'),
+    files: fc.array(fc.record({ path, content: fc.string() }), { maxLength: 2 }),
+    dependsOn: fc.array(fc.constantFrom('a', 'b', 'c', 'nobody'), { maxLength: 3 }),
+    adopt: fc.boolean(),
+    suspend: fc.boolean(),
+    problems: fc.array(fc.string(), { maxLength: 1 }),
+  } as const)
+  .map(declaration => makeTarget(declaration))
+
+const input: fc.Arbitrary<PlanInput> = fc.record({
+  targets: fc.array(target, { maxLength: 5 }),
+  untouched: fc.array(target, { maxLength: 1 }).map(list => list.map(({ facility }) => facility)),
+  world: fc.record({
+    services: fc.dictionary(fc.constantFrom('alpha/a', 'alpha/b', 'beta/a', 'beta/c'), observed).map(toMap),
+    owned: fc.array(fc.record({ supervisor, service: name, ownership }), { maxLength: 4 }),
+    unavailable: fc.dictionary(supervisor, fc.string(), { maxKeys: 1 }).map(toMap),
+    files: fc.dictionary(path, file).map(toMap),
+  }),
+  owner: fc.constant(OWNER),
+  applied: fc.dictionary(name, fc.record({ digest: fc.string(), supervisor, service: name })).map(toMap),
+  unhealthy: fc.array(name).map(list => new Set(list)),
+  prune: fc.boolean(),
+})
+
+function toMap<T>(entries: Readonly<Record<string, T>>): Map<string, T> {
+  return new Map(Object.entries(entries))
+}
+
+describe('planning has an answer to every input', () => {
+  test('rubbish in, a plan out, and never a step for what is unknown or unavailable', () => {
+    fc.assert(
+      fc.property(input, given => {
+        const plan = makePlan(given, sha256)
+        const removal = makeRemovalPlan(undefined, given, sha256)
+        for (const { supervisor, service, steps } of [...plan.facilities, ...removal.facilities]) {
+          for (const { target: at = { supervisor, service } } of steps) {
+            const found = given.world.services.get(`${at.supervisor}/${at.service}`)
+            expect(found === undefined || found.state === 'unknown').toBe(false)
+          }
+        }
+      }),
+      { seed: 20_240_607, numRuns: 1_000 },
+    )
+  })
+})
+
+describe('10,000 facilities on one host', () => {
+  type Rows = (count: number) => PlanningCase[]
+  const chain = (row: (declaration: { name: string; dependsOn: string[] }) => PlanningCase): Rows => {
+    return count =>
+      Array.from({ length: count }, (_, index) =>
+        row({ name: `f${index}`, dependsOn: index + 1 < count ? [`f${index + 1}`] : [] }),
+      )
+  }
+  const shapes: [name: string, Rows][] = [
+    ['nothing to do', chain(asDeclared)],
+    ['all new', chain(notThere)],
+    ['all waiting for one that is blocked', count => [...chain(notThere)(count).slice(0, -1), stranger(count)]],
+    ['all stopped', chain(declaration => asDeclared(declaration, { state: 'stopped' }))],
+  ]
+
+  function stranger(count: number): PlanningCase {
+    return unowned({ name: `f${count - 1}` }, { state: 'stopped' })
+  }
+
+  for (const [shape, rows] of shapes) {
+    test(`${shape}, each depending on the next: planned, and ten times as many take about ten times the work`, () => {
+      const [small, large] = [workOf(rows(1_000)), workOf(rows(10_000))]
+      expect(large.looks / small.looks).toBeLessThan(15)
+      expect(large.text / small.text).toBeLessThan(15)
+    })
+  }
+
+  test('all removed at once, each needed by the one before', () => {
+    const removal = (count: number) => {
+      const rows = chain(asDeclared)(count)
+      const owned = rows.map(({ target: { facility } }): OwnedLocation => {
+        return { supervisor: 'alpha', service: facility.service, ownership: markerOf(facility) }
+      })
+      const services = Object.fromEntries(
+        rows.map(row => [`alpha/${row.target.facility.name}`, row.observed as Observed]),
+      )
+      return planCases([], { owned, services })
+    }
+    const [small, large] = [removal(1_000), removal(10_000)]
+    expect(large.summary.remove).toBe(10_000)
+    expect(JSON.stringify(large).length / JSON.stringify(small).length).toBeLessThan(15)
+  })
+})
+
+/**
+ * How much there is to look at in making a plan (reads of what facilities and markers say), and how long the plan gets.
+ * Counted, not timed: the same on every machine.
+ */
+function workOf(rows: readonly PlanningCase[]): { readonly looks: number; readonly text: number } {
+  let looks = 0
+  const counted = <T extends object>(value: T): T =>
+    new Proxy(value, {
+      get(of, key, receiver) {
+        looks += 1
+        return Reflect.get(of, key, receiver)
+      },
+    })
+  const plan = planCases(
+    rows.map(row => ({
+      ...row,
+      target: { ...row.target, facility: counted(row.target.facility) },
+      ...(row.observed?.ownership ? { observed: { ...row.observed, ownership: counted(row.observed.ownership) } } : {}),
+    })),
+  )
+  return { looks, text: JSON.stringify(plan).length }
+}

@@ -1,0 +1,208 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { makePlan } from '../../src/core/planning.ts'
+import type { Plan } from '../../src/core/step.ts'
+import type { Target } from '../../src/core/target.ts'
+import { converge, describeHost, type Pass, pass, planFor, type Situation, stepsOf } from '../simulation/convergence.ts'
+import { makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
+import { type Story, stories } from '../simulation/generation.ts'
+import { meddle } from '../simulation/meddling.ts'
+import { emptyHost, surveyHost } from '../simulation/simulated-host.ts'
+
+/** The same stories in every run. */
+const runs = { seed: 20_240_607, numRuns: 150 }
+
+/** No story needs more passes than this till one does nothing, wherever it was cut off. */
+const MOST_PASSES = 3
+
+interface Scene {
+  readonly before: Situation
+  readonly targets: readonly Target[]
+}
+
+/** The older revision applied among strangers, and meddled with; the newer one is to come. */
+function stage({ older, newer, strangers, meddling }: Story): Scene {
+  const start: Situation = { host: meddle(emptyHost, strangers), applied: new Map() }
+  const applied = converge(start, older.map(makeTarget))
+  return { before: { ...applied, host: meddle(applied.host, meddling) }, targets: newer.map(makeTarget) }
+}
+
+function chooser(choices: readonly number[]): (count: number) => number {
+  let index = 0
+  return count => (choices[index++ % choices.length] ?? 0) % Math.max(count, 1)
+}
+
+function check(property: (story: Story, scene: Scene) => void): void {
+  fc.assert(
+    fc.property(stories, story => property(story, stage(story))),
+    runs,
+  )
+}
+
+function undisturbed({ before, targets }: Scene, story: Story): Pass {
+  return pass(before, targets, { choose: chooser(story.choices) })
+}
+
+describe('plans, over many stories', () => {
+  test('E3: the plan after a plan was carried out is empty', () => {
+    check((story, scene) => {
+      const after = undisturbed(scene, story)
+      expect(stepsOf(planFor(after, scene.targets))).toEqual([])
+    })
+  })
+
+  test('E4: cut off after any step, fresh plans lead to the same end, in bounded many passes', () => {
+    const count = fc.nat({ max: 30 })
+    fc.assert(
+      fc.property(stories, count, fc.infiniteStream(fc.nat({ max: 20 })), (story, limit, other) => {
+        const scene = stage(story)
+        const choices = [...other.take(8)]
+        const end = undisturbed(scene, story)
+        const cut = pass(scene.before, scene.targets, { limit, choose: chooser(choices) })
+        const resumed = converge(cut, scene.targets, { choose: chooser(choices) })
+        expect(describeHost(resumed.host)).toEqual(describeHost(end.host))
+        expect(resumed.passes).toBeLessThanOrEqual(MOST_PASSES)
+      }),
+      runs,
+    )
+  })
+
+  test('E17: all that is planned is done, and nothing waits for ever', () => {
+    check((story, scene) => {
+      const { plan, done, deadlocked } = undisturbed(scene, story)
+      expect(deadlocked).toEqual([])
+      expect([...done].sort()).toEqual(stepsOf(plan).sort())
+    })
+  })
+
+  test('E1: the plan does not depend on the order of its input', () => {
+    fc.assert(
+      fc.property(stories, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
+        const { before, targets } = stage(story)
+        const world = surveyHost(before.host, targets)
+        const input = { targets, world, owner: OWNER, applied: before.applied, prune: true }
+        const shuffled = {
+          ...input,
+          targets: shuffle(targets, keys),
+          applied: new Map(shuffle([...before.applied], keys)),
+          world: {
+            services: new Map(shuffle([...world.services], keys)),
+            owned: shuffle(world.owned, keys),
+            unavailable: new Map(shuffle([...world.unavailable], keys)),
+            files: new Map(shuffle([...world.files], keys)),
+          },
+        }
+        expect(JSON.stringify(makePlan(shuffled, sha256))).toBe(JSON.stringify(makePlan(input, sha256)))
+      }),
+      runs,
+    )
+  })
+
+  test('E13: every need is a step of the plan, ids are unique, and no step needs itself in the end', () => {
+    check((_story, scene) => expectSoundNeeds(planFor(scene.before, scene.targets)))
+  })
+
+  test('E7, E8: no step for what is unknown, unavailable, suspended or blocked', () => {
+    check((_story, { before, targets }) => {
+      const plan = planFor(before, targets)
+      const suspended = new Set(targets.filter(target => target.facility.suspend).map(target => target.facility.name))
+      for (const { name, supervisor, service, steps, blocked, change } of plan.facilities) {
+        if (blocked !== undefined || suspended.has(name)) expect([steps, change]).toEqual([[], 'none'])
+        if (steps.length === 0) expect(change).toBe('none')
+        for (const step of steps) {
+          const at = step.target ?? { supervisor, service }
+          expect(before.host.unknown.has(`${at.supervisor}/${at.service}`)).toBe(false)
+          expect(before.host.unavailable.has(at.supervisor)).toBe(false)
+        }
+      }
+    })
+  })
+
+  test('E8: carrying a plan out never touches what is not ours', () => {
+    // `performStep` throws Trespass; here it is seen that strangers are as they were, whatever was planned.
+    check((story, scene) => {
+      const mayTake = scene.targets.some(target => target.facility.adopt || !target.definition)
+      const { host } = undisturbed(scene, story)
+      for (const [key, service] of scene.before.host.services) {
+        if (!service.packaged || mayTake) continue
+        expect(host.services.get(key)).toEqual(service)
+      }
+      for (const [path, file] of scene.before.host.files) {
+        const isTheirs = new TextDecoder().decode(file.content).includes('"owner": "edge"')
+        if (isTheirs && !mayTake) expect(host.files.get(path)).toEqual(file)
+      }
+    })
+  })
+
+  test('E9: from an incomplete set nothing is pruned', () => {
+    check((_story, { before, targets }) => {
+      const plan = planFor(before, targets, false)
+      const declared = new Set(targets.map(target => target.facility.name))
+      expect(plan.facilities.filter(({ name }) => !declared.has(name))).toEqual([])
+      expect(plan.facilities.flatMap(({ steps }) => steps).filter(({ reason }) => reason === 'pruned')).toEqual([])
+      expect(plan.summary.remove).toBe(0)
+    })
+  })
+
+  test('E12: what has not changed, and was not meddled with, is left alone', () => {
+    check((story, _scene) => {
+      const { before, targets } = stage({ ...story, meddling: [] })
+      const settled = planFor(before, story.older.map(makeTarget))
+      const asBefore = new Set(story.older.map(declaration => JSON.stringify(declaration)))
+      const plan = planFor(before, targets)
+      for (const declaration of story.newer) {
+        const was = settled.facilities.find(({ name }) => name === declaration.name)
+        if (!asBefore.has(JSON.stringify(declaration)) || was?.blocked !== undefined) continue
+        expect(plan.facilities.find(({ name }) => name === declaration.name)?.steps).toEqual([])
+      }
+    })
+  })
+
+  test('E18: without the record of what was brought about nothing is done to what is as declared', () => {
+    check((story, scene) => {
+      const { host } = undisturbed(scene, story)
+      expect(stepsOf(planFor({ host, applied: new Map() }, scene.targets))).toEqual([])
+    })
+  })
+
+  test('the summary adds up, and the facilities are sorted', () => {
+    check((_story, { before, targets }) => {
+      const { summary, facilities } = planFor(before, targets)
+      const { add, change, repair, remove, unchanged, blocked } = summary
+      expect(add + change + repair + remove + unchanged + blocked).toBe(facilities.length)
+      expect(facilities.filter(facility => facility.blocked !== undefined)).toHaveLength(blocked)
+      expect(facilities.filter(({ steps }) => steps.length > 0)).toHaveLength(add + change + repair + remove)
+      expect(facilities.map(({ name }) => name)).toEqual(facilities.map(({ name }) => name).sort())
+    })
+  })
+
+  test('a plan is what its schema says, reasons and all', async () => {
+    const { Ajv2020 } = await import('ajv/dist/2020.js')
+    const { default: schema } = await import('../../schemas/plan.schema.json', { with: { type: 'json' } })
+    const validate = new Ajv2020({ strict: false }).compile(schema)
+    check((_story, { before, targets }) => {
+      validate(JSON.parse(JSON.stringify(planFor(before, targets))))
+      expect(validate.errors ?? []).toEqual([])
+    })
+  })
+})
+
+function expectSoundNeeds(plan: Plan): void {
+  const steps = new Map(plan.facilities.flatMap(facility => facility.steps).map(step => [step.id, step.needs]))
+  expect(steps.size).toBe(plan.facilities.flatMap(facility => facility.steps).length)
+  const done = new Set<string>()
+  for (let before = -1; before !== done.size; ) {
+    before = done.size
+    for (const [id, needs] of steps) if (needs.every(need => done.has(need))) done.add(id)
+  }
+  expect([...steps.keys()].filter(id => !done.has(id))).toEqual([])
+}
+
+function shuffle<T>(list: readonly T[], keys: readonly number[]): T[] {
+  const rest = [...list]
+  const result: T[] = []
+  for (let index = 0; rest.length > 0; index += 1) {
+    result.push(...rest.splice((keys[index % keys.length] ?? 0) % rest.length, 1))
+  }
+  return result
+}

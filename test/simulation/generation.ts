@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { BROKEN, DAEMON, type Declaration, type DeclaredFile, JOB } from './declaration.ts'
+import { type Meddling, meddlings } from './meddling.ts'
+
+/** What may come about on one host: one revision applied, then people meddle, then another revision. */
+export interface Story {
+  readonly older: readonly Declaration[]
+  readonly newer: readonly Declaration[]
+  /** Before Reeve's first pass. */
+  readonly strangers: readonly Meddling[]
+  /** Between the two revisions. */
+  readonly meddling: readonly Meddling[]
+  /** Which of the lanes that may go on does, each time. */
+  readonly choices: readonly number[]
+}
+
+const names = ['a', 'b', 'c', 'd', 'e'] as const
+
+/** What a facility would like; `tidy` makes of many what manifests may say together. */
+interface Wish {
+  readonly isDeclared: boolean
+  readonly wantsShared: boolean
+  readonly dependencies: readonly number[]
+  readonly declaration: Omit<Declaration, 'name' | 'dependsOn'>
+}
+
+const onChange = fc.constantFrom('restart', 'reload', 'none' as const)
+
+const file = (name: string, index: number): fc.Arbitrary<DeclaredFile> =>
+  fc.record({
+    path: fc.constant(`/etc/${name}/${index}`),
+    content: fc.constantFrom('one\n', 'two\n'),
+    mode: fc.constantFrom(0o644, 0o600),
+    onChange,
+  })
+
+const wish = (name: string): fc.Arbitrary<Wish> =>
+  fc.record({
+    isDeclared: often(),
+    wantsShared: seldom(),
+    dependencies: fc.array(fc.nat({ max: names.length - 1 }), { maxLength: 2 }),
+    declaration: fc.record({
+      supervisor: mostly('alpha', 'beta'),
+      service: mostly(name, 's1', 'packaged'),
+      state: mostly('running', 'stopped', 'unmanaged'),
+      enabled: mostly<boolean | 'unmanaged'>(true, false, 'unmanaged'),
+      command: mostly<readonly string[] | null>(DAEMON, [...DAEMON, '2'], JOB, BROKEN, null),
+      restart: mostly('always', 'on-failure', 'never'),
+      reload: fc.boolean(),
+      native: seldom(),
+      files: fc.tuple(fc.option(file(name, 1)), fc.option(file(name, 2))).map(list => list.filter(one => one !== null)),
+      onChange,
+      adopt: seldom(),
+      prune: often(),
+      suspend: seldom(),
+    }),
+  })
+
+export const stories: fc.Arbitrary<Story> = fc
+  .record({
+    older: fc.tuple(...names.map(wish)),
+    newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 1 }))),
+    strangers: fc.array(meddlings, { maxLength: 3 }),
+    meddling: fc.array(meddlings, { maxLength: 4 }),
+    choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
+  })
+  .map(({ older, newer, ...rest }) => ({
+    ...rest,
+    older: tidy(older),
+    // Most facilities stay as they are.
+    newer: tidy(older.map((before, index) => newer[index] ?? before)),
+  }))
+
+/** No place and no path is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
+function tidy(wishes: readonly Wish[]): Declaration[] {
+  const claimed = new Set<string>()
+  let isSharedTaken = false
+  const result: Declaration[] = []
+  for (const [index, { isDeclared, wantsShared, dependencies, declaration }] of wishes.entries()) {
+    const name = names[index]
+    if (!isDeclared || name === undefined) continue
+    const { supervisor = 'alpha', command, files = [], native = false, ...rest } = declaration
+    const isTaken = declaration.service === undefined || claimed.has(`${supervisor}/${declaration.service}`)
+    const service = isTaken ? name : (declaration.service ?? name)
+    claimed.add(`${supervisor}/${service}`)
+    const shared: DeclaredFile[] = wantsShared && !isSharedTaken ? [{ path: '/etc/shared', content: `${name}\n` }] : []
+    isSharedTaken ||= shared.length > 0
+    result.push({
+      ...rest,
+      name,
+      supervisor,
+      service,
+      native: native && command !== null,
+      ...(command === undefined ? {} : { command }),
+      // Without a definition there is no marker that could name files.
+      files: command === null ? [] : [...files, ...shared],
+      dependsOn: result.filter((other, at) => dependencies.includes(at) && comesUp(other)).map(other => other.name),
+    })
+  }
+  return result
+}
+
+function comesUp({ command, restart, native }: Declaration): boolean {
+  const [program] = command ?? ['/bin/daemon']
+  return program === '/bin/daemon' || (program === '/bin/job' && restart !== 'always' && !native)
+}
+
+/** The first value three times out of four. */
+function mostly<T>(first: T, ...others: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof({ arbitrary: fc.constant(first), weight: 3 }, { arbitrary: fc.constantFrom(...others), weight: 1 })
+}
+
+function often(): fc.Arbitrary<boolean> {
+  return mostly<boolean>(true, true, true, false)
+}
+
+function seldom(): fc.Arbitrary<boolean> {
+  return mostly<boolean>(false, false, true)
+}
