@@ -52,6 +52,11 @@ export interface Observed {
   readonly message?: string
 }
 
+/** What is known of a service whose supervisor can't be asked. */
+export function unknownService(service: string, message: string): Observed {
+  return { service, state: 'unknown', enabled: 'unknown', supervised: false, message }
+}
+
 /** An owned service, as `Provider.list` finds it. */
 export interface OwnedService {
   readonly service: string

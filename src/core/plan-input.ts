@@ -17,6 +17,8 @@ export interface PlanInput {
   readonly unhealthy?: ReadonlySet<string>
   /** False: the manifests are incomplete, so that the absence of a facility means nothing (E9). */
   readonly prune: boolean
+  /** Facilities that a person suspended: nothing of theirs is removed, though no manifest declares them any more. */
+  readonly suspended?: ReadonlySet<string>
   readonly diagnostics?: readonly Diagnostic[]
 }
 

@@ -9,6 +9,7 @@ export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> 
   for (const [key, location] of context.owned) {
     const { facility, prune } = location.ownership
     if (!prune || context.declared.has(facility) || context.claimed.has(key)) continue
+    if (context.suspended?.has(facility)) continue
     const list = orphans.get(facility)
     if (list) list.push(location)
     else orphans.set(facility, [location])

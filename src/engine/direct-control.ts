@@ -44,7 +44,7 @@ async function reportStatus(session: Session, name: string | undefined): Promise
     }),
   )
   const declared = new Set(survey.targets.map(target => target.facility.name))
-  const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared)]
+  const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
   const facilities = all.map(one => makeFacilityStatus(one, [], now)).sort((a, b) => (a.name < b.name ? -1 : 1))
   if (name === undefined) return { facilities }
   const chosen = facilities.filter(facility => facility.name === name)
@@ -59,7 +59,7 @@ async function askHealth(
 ) {
   if (!facility.health) return 'none'
   if (!running) return 'unknown'
-  const result = await probeHealth(facility.health, session.openWriteHost(), new AbortController().signal)
+  const result = await probeHealth(facility, session.openWriteHost(), new AbortController().signal)
   return result.healthy ? 'healthy' : 'unhealthy'
 }
 

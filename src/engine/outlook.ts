@@ -14,6 +14,8 @@ export interface Outlook {
   readonly set: ManifestSet
   readonly record: StateRecord
   readonly instances: ReadonlyMap<string, BoundInstance>
+  /** Facilities that a person suspended. */
+  readonly suspended: ReadonlySet<string>
   readonly survey: Survey
   readonly plan: Plan
 }
@@ -43,11 +45,12 @@ export async function makeOutlook(
       owner: configuration.owner,
       applied: record.applied,
       prune: set.complete,
+      suspended,
       diagnostics: set.diagnostics,
     },
     sha256,
   )
-  return { set, record, instances, survey, plan }
+  return { set, record, instances, suspended, survey, plan }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
@@ -59,7 +62,15 @@ export async function makeRemovalOutlook(session: Session, names: readonly strin
   const { owner } = configuration
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
-  return { set, record, instances, survey, plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256) }
+  const suspended = readSuspended(configuration.stateDirectory, readHost)
+  return {
+    set,
+    record,
+    instances,
+    suspended,
+    survey,
+    plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256),
+  }
 }
 
 export function markSuspended(facilities: readonly Facility[], suspended: ReadonlySet<string>): Facility[] {

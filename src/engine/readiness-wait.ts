@@ -1,5 +1,5 @@
 import type { Facility } from '../core/facility.ts'
-import type { Observed } from '../core/observed.ts'
+import { type Observed, unknownService } from '../core/observed.ts'
 import { type Readiness, SETTLING_TIME, STARTUP_TIMEOUT } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
@@ -143,7 +143,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     try {
       for (const [name, observed] of await options.observe(facilities)) options.update(name, observed)
     } catch (error) {
-      for (const { name, service } of facilities) options.update(name, unknown(service, messageOf(error)))
+      for (const { name, service } of facilities) options.update(name, unknownService(service, messageOf(error)))
     }
   }
 
@@ -160,8 +160,4 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
 
 function notReady({ message }: { readonly message: string }): ReeveError {
   return new ReeveError('not-ready', message)
-}
-
-function unknown(service: string, message: string): Observed {
-  return { service, state: 'unknown', enabled: 'unknown', supervised: false, message }
 }

@@ -1,5 +1,7 @@
+import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
 import type { Condition } from '../core/conditions.ts'
 import type { Facility } from '../core/facility.ts'
+import { unknownService } from '../core/observed.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
@@ -107,7 +109,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const digest = underWay.get(name)
     underWay.delete(name)
     if (result === 'failed' && digest !== undefined) {
-      retries.failed(name, digest, error?.message ?? 'it failed')
+      const isMove = plan.steps.some(step => step.reason === 'moved')
+      retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
@@ -182,6 +185,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         unhealthy: note(targets, survey),
         // Only a manifest that is missing now, in a look at everything, is gone.
         prune: hasRead && current.complete,
+        suspended,
         diagnostics: current.diagnostics,
       },
       sha256,
@@ -207,8 +211,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   /** Gives those whose health check fails. */
   function note(targets: Survey['targets'], { world }: Survey): Set<string> {
     for (const { facility } of targets) {
+      const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
       if (observed) tracker.update(facility.name, observed)
+      else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason))
     }
     return tracker.unhealthy()
   }
@@ -297,7 +303,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function status(): Status {
     const declared = [...facilities.values()].map(statusOf)
-    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys())) : []
+    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys()), suspended) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(({ file, line, message }) => `${file}:${line}: ${message}`)
     if (guardProblem !== undefined) problems.push(guardProblem)

@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.ts'
+import { type BackoffRule, backoffDelay, RETRY } from '../core/backoff.ts'
 import type { Step } from '../core/step.ts'
 import type { Clock } from '../host/clock.ts'
 
@@ -8,7 +8,7 @@ import type { Clock } from '../host/clock.ts'
  */
 export interface RetryBook {
   /** `digest` is the facility's; `''` where it is to be removed. */
-  failed(facility: string, digest: string, message: string): void
+  failed(facility: string, digest: string, message: string, rule?: BackoffRule): void
   /** The steps were carried out. */
   done(facility: string, digest: string, steps: readonly Step[]): void
   /** Seen to be as declared, or not. */
@@ -41,11 +41,11 @@ export function createRetryBook(
   const entries = new Map<string, Entry>()
   const lastDone = new Map<string, { readonly work: string; readonly at: number }>()
 
-  function failed(facility: string, digest: string, message: string): void {
+  function failed(facility: string, digest: string, message: string, rule: BackoffRule = RETRY): void {
     const before = entries.get(facility)
     before?.timer[Symbol.dispose]()
     const count = before?.digest === digest ? before.count + 1 : 1
-    const delay = backoffDelay(count, random())
+    const delay = backoffDelay(count, random(), rule)
     const timer = clock.after(delay, () => due(facility))
     entries.set(facility, { digest, count, message, notBefore: clock.now() + delay, timer, asDeclaredSince: undefined })
   }

@@ -34,8 +34,16 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
   }
 }
 
-/** What Reeve owns though no manifest declares it: kept by `prune: false`, or while manifests are missing or invalid. */
-export function findUndeclared(world: World, owner: string, declared: ReadonlySet<string>): StatusFacts[] {
+/**
+ * What Reeve owns though no manifest declares it: kept by `prune: false`, while manifests are missing or invalid, or as a
+ * person suspended it.
+ */
+export function findUndeclared(
+  world: World,
+  owner: string,
+  declared: ReadonlySet<string>,
+  suspended: ReadonlySet<string>,
+): StatusFacts[] {
   const found: StatusFacts[] = []
   for (const { supervisor, service, ownership } of world.owned) {
     if (ownership.owner !== owner || declared.has(ownership.facility)) continue
@@ -47,7 +55,7 @@ export function findUndeclared(world: World, owner: string, declared: ReadonlySe
       observed,
       health: 'none',
       readiness: { ready: false, reason: 'Undeclared', message: 'no manifest declares it' },
-      suspended: false,
+      suspended: suspended.has(ownership.facility),
       failures: 0,
     })
   }

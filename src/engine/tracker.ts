@@ -29,7 +29,7 @@ export interface TrackerOptions {
   readonly clock: Clock
   /** Looks at facilities of one supervisor; the answer is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
-  probe(health: Health, signal: AbortSignal): Promise<ProbeResult>
+  probe(facility: Facility, signal: AbortSignal): Promise<ProbeResult>
   /** The health or readiness of a facility may have changed. */
   changed(facility: string): void
 }
@@ -126,7 +126,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     const { health } = entry.facility
     if (!health) return
     const { stop } = entry
-    const result = await options.probe(health, stop.signal)
+    const result = await options.probe(entry.facility, stop.signal)
     if (stop.signal.aborted) return
     entry.probes += 1
     const before = entry.health

@@ -10,6 +10,7 @@ import {
   type RunningController,
   reasonOf,
   type Spec,
+  stepsOf,
 } from '../engine-lab.ts'
 import { createMeddledProvider } from '../meddled-provider.ts'
 import { findSupervisorPid } from '../process-lab.ts'
@@ -356,4 +357,71 @@ test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and
   expect((await controller.ready('web')).pid).toBe(pid)
   expect((await controller.ready('db')).pid).toBe(db.pid)
   expect(controller.steps().filter(id => id.endsWith('restart'))).toEqual([])
+})
+
+test.concurrent('PITFALLS 14: what did not come up is not told as a success', async () => {
+  await using lab = createEngineLab()
+  lab.declare('missing', { process: { command: ['/no/such/program'] } })
+  lab.declare('short', { process: { command: ['/bin/false'] } })
+  lab.declare('sick', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '1s' }) })
+  lab.declare('after', { process: longRun(), dependsOn: ['sick'] })
+  lab.declare('web', { process: longRun() })
+  const { failed, notReady } = await lab.apply()
+  const names = [...failed, ...notReady].map(({ facility }) => facility).sort()
+  expect(names).toEqual(['after', 'missing', 'short', 'sick'])
+  expect(failed.find(({ facility }) => facility === 'after')?.message).toContain('sick did not become ready')
+})
+
+test.concurrent('PITFALLS 15: an error that lasts is logged once, and so is its end', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  lab.write('web.yaml', 'half: [written')
+  const passes = async (): Promise<string> => (await controller.control.status()).controller?.lastPass ?? ''
+  for (let i = 0; i < 4; i += 1) {
+    const before = await passes()
+    await eventually('another pass', async () => (await passes()) !== before)
+  }
+  expect(controller.log.filter(({ level }) => level === 'error')).toHaveLength(1)
+  lab.declare('web', { process: longRun() })
+  await eventually('the end to be told', () =>
+    controller.log.some(({ message }) => message === 'all manifests are valid again'),
+  )
+  expect(controller.log.filter(({ level }) => level === 'error')).toHaveLength(1)
+})
+
+test.concurrent('E7: the controller says unknown of what it can not ask, does nothing, and goes on where it was', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  const { pid } = await controller.ready('web')
+  const supervisor = findSupervisorPid(lab.supervisorDirectory) ?? 0
+  process.kill(supervisor, 'SIGSTOP')
+  await eventually('its state to be unknown', async () => (await controller.status('web'))?.state === 'unknown')
+  const status = await controller.status('web')
+  expect([status?.pid, reasonOf(status, 'Stalled')]).toEqual([null, 'Blocked'])
+  const { controller: said } = await controller.control.status()
+  expect(said?.problems.join()).toContain(`kill -CONT ${supervisor}`)
+  process.kill(supervisor, 'SIGCONT')
+  expect((await controller.ready('web')).pid).toBe(pid)
+  expect(controller.steps()).toEqual(['web/install', 'web/enable', 'web/start'])
+})
+
+test.concurrent('what a person suspended is not pruned either, till it is resumed', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  const { pid } = await controller.ready('web')
+  await controller.control.suspend('web')
+  lab.withdraw('web')
+  await eventually(
+    'it to be undeclared',
+    async () => reasonOf(await controller.status('web'), 'Ready') === 'Undeclared',
+  )
+  expect(stepsOf(await lab.plan())).toEqual([])
+  expect(reasonOf(await controller.status('web'), 'Reconciling')).toBe('Suspended')
+  await controller.control.resume('web')
+  await eventually('it to be removed', () => !isAlive(pid ?? 0))
+  expect(controller.steps().slice(-2)).toEqual(['web/stop', 'web/remove'])
 })
