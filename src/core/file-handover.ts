@@ -31,7 +31,7 @@ export function linkHandovers(plans: readonly FacilityPlan[], context: PlanConte
   if (takers.size === 0) return [...plans]
   const installs = new Map(plans.map(plan => [plan.name, plan.steps.find(isInstall)?.id]))
   for (const names of [...takers.values()]) for (const name of names) if (!takers.has(name)) takers.set(name, [])
-  // Two that swap files can't both wait: there the first in the alphabet doesn't.
+  // Two that swap files can't both wait: there one doesn't.
   const order = withoutCycles(new Map([...takers].sort(([a], [b]) => compareText(a, b))))
   return plans.map(plan => {
     const ids = (order.get(plan.name) ?? []).flatMap(name => installs.get(name) ?? [])
