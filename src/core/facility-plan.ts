@@ -101,12 +101,13 @@ function installReason({ target, observed, change, context }: Course): Reason {
   return observed.state === 'absent' && !otherDefinitionExists(target, context.world) ? 'new' : 'adopted'
 }
 
-function planFiles({ target, observed, change, context, chain }: Course): void {
+function planFiles({ target, change, context, chain }: Course): void {
   for (const file of target.files) {
     const found = context.world.files.get(file.path)
     if (!fileDiffers(file, found)) continue
-    const isKnown = observed.ownership?.files.includes(file.path) ?? false
-    const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : 'new'
+    const isKnown = context.ownedFiles.has(file.path)
+    const foreign: Reason = found !== undefined && found.kind !== 'absent' ? 'adopted' : 'new'
+    const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)
     chain.add('write-file', reason, { path: file.path, diff })
   }

@@ -27,6 +27,8 @@ export const diagnosticCodes = [
   'policy-command',
   'policy-config',
   'policy-file',
+  'policy-group',
+  'policy-read',
   'policy-supervisor',
   'policy-user',
   'provider-schema',

@@ -149,11 +149,13 @@ function complete(
 }
 
 function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): Policy {
-  const { supervisors, users, commands, files, config } = policy
+  const { supervisors, users, groups, commands, files, reads, config } = policy
   return {
     ...(supervisors !== undefined && { supervisors }),
     ...(users !== undefined && { users }),
+    ...(groups !== undefined && { groups }),
     ...(commands !== undefined && { commands }),
+    ...(reads !== undefined && { reads }),
     ...(files !== undefined && { files }),
     ...(config !== undefined && { config }),
   }

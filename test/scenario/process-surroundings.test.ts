@@ -27,6 +27,11 @@ describe('what a service runs in', () => {
     expect(await runOnce(made, 'pwd; umask')).toBe('/\n0022\n')
   })
 
+  test('its output holds what it writes and nothing else, also if it is killed', async () => {
+    await using made = createInstance()
+    expect(await runOnce(made, 'echo to stdout; echo to stderr >&2; kill -TERM $$')).toBe('to stdout\nto stderr\n')
+  })
+
   test('S4: its variables and secrets, which stand in no command line and no definition', async () => {
     await using made = createInstance()
     writeFileSync(`${made.scratch}/token`, 'hunter2\n')

@@ -66,7 +66,7 @@ describe('E8: what Reeve does not own it does not change', () => {
 
   test('adopt: true takes the file over', () => {
     const plan = planOne(withFile(notThere({ ...withAFile, adopt: true }), path, 'theirs'))
-    expect(acts(plan)).toEqual(['install new', 'write-file new', 'enable new', 'start new'])
+    expect(acts(plan)).toEqual(['install new', 'write-file adopted', 'enable new', 'start new'])
   })
 
   test("a file that another Reeve's marker names is not ours", () => {

@@ -47,11 +47,13 @@ export function renderShim(layout: Layout, plan: ShimPlan): string {
   return `# Run ${plan.run} of ${plan.service}, by Reeve's built-in supervisor.
 # boot ${plan.bootId}
 trap : HUP INT QUIT TERM
+exec 3>&2 2>/dev/null
 set -C
 read -r __reeve </proc/self/stat
 { printf '%s\\n' "$__reeve"; } 2>/dev/null >${path('shim')} || exit 0
 [ -e ${path('sh')} ] || exit 0
 (
+  exec 2>&3 3>&-
   read -r __reeve </proc/self/stat
   printf '%s\\n' "$__reeve" >${path('pid')} || exit 126
   umask ${umask}
