@@ -2,7 +2,7 @@ import type { Observed, OwnedService, Ownership } from '../../src/core/observed.
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { ServiceDefinition } from './definition.ts'
 import { readDefinition } from './definition-file.ts'
-import { enabledPath, type Layout, recordPath, serviceOfJson } from './layout.ts'
+import { enabledPath, type Layout, ownLogPath, recordPath, serviceOfJson } from './layout.ts'
 import { exitOf, settle } from './life-cycle.ts'
 import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from './service-record.ts'
 import { isAlive, readRun } from './supervisor/run-facts.ts'
@@ -44,7 +44,9 @@ function observeService(found: Found, layout: Layout, host: ReadHost): Observed 
   }
   // A deleted definition takes its marker along; what was started with it still says whose it is.
   const ownership = definition.kind === 'absent' ? record?.reeve : definition.ownership
-  const base = { service, enabled, supervised: isSupervised, ...(ownership && { ownership }) }
+  const declared = definition.kind === 'valid' ? definition.process.output?.file : undefined
+  const output = declared ?? ownLogPath(layout, service)
+  const base = { service, enabled, supervised: isSupervised, output, ...(ownership && { ownership }) }
   if (!record) return withProblem({ ...base, state: 'stopped' }, definition)
   return withProblem({ ...base, ...judge(found, record, layout, host) }, definition)
 }

@@ -33,6 +33,7 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
     `  health       ${healthColor(facility, colors)(facility.health)}`,
     `  pid          ${facility.pid ?? '-'}`,
   ]
+  if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const condition of facility.conditions) {
     const age = ageText(now - Date.parse(condition.since))
     const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`

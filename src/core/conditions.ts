@@ -19,6 +19,8 @@ export interface ConditionInput {
   readonly suspended: boolean
   /** What is being done or waited for, in words. */
   readonly underWay?: string
+  /** What there is to do, where nobody is doing it. */
+  readonly pending?: string
   /** Failures in a row of Reeve's own steps, and the last error's message. */
   readonly failures: number
   readonly lastError?: string
@@ -58,6 +60,9 @@ function reconciling(input: ConditionInput): Undated {
   }
   if (input.blocked !== undefined) {
     return { type: 'Reconciling', status: 'False', reason: 'Blocked', message: 'nothing is done while it is blocked' }
+  }
+  if (input.pending !== undefined) {
+    return { type: 'Reconciling', status: 'False', reason: 'OutOfSync', message: input.pending }
   }
   return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
 }

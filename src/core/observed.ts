@@ -48,6 +48,8 @@ export interface Observed {
   readonly exit?: { readonly code?: number; readonly signal?: string }
   /** How often the supervisor has started it again without success since it last ran well. */
   readonly restarts?: number
+  /** Where what it writes can be read: a path, or a command. */
+  readonly output?: string
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
 }

@@ -53,7 +53,7 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       const error = await executor.settled(name)
       if (facility) await options.refresh(facility)
       if (error) throw error
-      return describeDone(verb, name)
+      return describeDone(verb, request.plan)
     }
     throw new ReeveError('failed', `${verb} ${name}: something else is always being done about it; try again`)
   }

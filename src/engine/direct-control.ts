@@ -31,7 +31,8 @@ async function reportStatus(session: Session, name: string | undefined): Promise
     survey.targets.map(async ({ facility }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
       const found = await askHealth(session, facility, observed?.state === 'running')
-      const blocked = plans.get(facility.name)?.blocked
+      const { blocked, steps = [] } = plans.get(facility.name) ?? {}
+      const verbs = steps.map(step => step.verb).join(', ')
       return {
         ...facility,
         observed,
@@ -40,6 +41,7 @@ async function reportStatus(session: Session, name: string | undefined): Promise
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
+        ...(verbs === '' ? {} : { pending: `to do, by reeve apply or a controller: ${verbs}` }),
       }
     }),
   )
@@ -95,7 +97,7 @@ async function act(
   acting.executor.submit([{ plan: request.plan }])
   await acting.executor.idle()
   if (failure) throw failure
-  return describeDone(verb, name)
+  return describeDone(verb, request.plan)
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {

@@ -81,7 +81,11 @@ const PAST: Readonly<Record<ControlVerb, string>> = {
   disable: 'disabled',
 }
 
-export function describeDone(verb: ControlVerb, name: string): ControlOutcome {
+export function describeDone(verb: ControlVerb, plan: FacilityPlan): ControlOutcome {
+  const { name } = plan
+  if (verb === 'reload' && plan.steps.some(step => step.verb === 'restart')) {
+    return { changed: true, message: `${name} restarted, as it declares no reload` }
+  }
   return { changed: true, message: `${name} ${PAST[verb]}` }
 }
 

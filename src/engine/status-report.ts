@@ -14,6 +14,8 @@ export interface StatusFacts {
   readonly blocked?: string
   readonly suspended: boolean
   readonly underWay?: string
+  /** What there is to do, where nobody is doing it. */
+  readonly pending?: string
   readonly failures: number
   readonly lastError?: string
 }
@@ -30,6 +32,7 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     pid: observed?.pid ?? null,
     since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
     health: running || health === 'none' ? health : 'unknown',
+    ...(observed?.output === undefined ? {} : { output: observed.output }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
   }
 }

@@ -28,5 +28,7 @@ export interface FacilityStatus {
   /** ISO 8601; since when in this state. */
   readonly since: string | null
   readonly health: HealthState
+  /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
+  readonly output?: string
   readonly conditions: readonly Condition[]
 }
