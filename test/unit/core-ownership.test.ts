@@ -107,6 +107,11 @@ describe('E9: prune', () => {
     expect(planCases([], { owned: [kept.location], services: { [kept.key]: kept.observed } }).facilities).toEqual([])
   })
 
+  test('suspended by a person: it is left alone, though no manifest declares it any more', () => {
+    expect(planCases([], { ...present, suspended: new Set(['old']) }).facilities).toEqual([])
+    expect(planCases([], { ...present, suspended: new Set(['web']) }).summary.remove).toBe(1)
+  })
+
   test("another Reeve's is left alone", () => {
     const ownership = { ...gone.location.ownership, owner: 'edge' }
     const theirs = { owned: [{ ...gone.location, ownership }], services: present.services ?? {} }
