@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'system',
           include: ['test/{conformance,scenario,e2e}/**/*.test.ts'],
+          globalSetup: ['test/requirements.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
