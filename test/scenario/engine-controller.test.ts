@@ -330,7 +330,7 @@ test.concurrent('a verb that the controller would undo is refused; with suspend 
   expect(reasonOf(await third.ready('web'), 'Reconciling')).toBe('AsDeclared')
 })
 
-test.concurrent('a verb by hand takes the place of what a pass is doing at the same moment', async () => {
+test.concurrent('a verb by hand takes the place of what waits', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('db', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
   lab.declare('web', { process: longRun(), dependsOn: ['db'] })
@@ -339,6 +339,40 @@ test.concurrent('a verb by hand takes the place of what a pass is doing at the s
   const outcome = await controller.control.act('start', 'web')
   expect(outcome.message).toBe('web started')
   expect((await controller.status('web'))?.state).toBe('running')
+})
+
+test.concurrent('a verb by hand is carried out though a pass was quicker', async () => {
+  const meddled = createMeddledProvider()
+  await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  // Its look at the service takes so long that meanwhile a pass has begun something.
+  let goOn = (): void => {}
+  meddled.look = () => {
+    meddled.look = () => {}
+    return new Promise(resolve => {
+      goOn = resolve
+    })
+  }
+  const asked = controller.control.act('restart', 'web')
+  await new Promise(resolve => setTimeout(resolve, 100))
+  let isHeld = true
+  meddled.before = async ({ id }) => {
+    while (isHeld && id === 'web/install') await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  lab.declare('web', { process: longRun(1) })
+  const begun = (id: string): boolean =>
+    controller.events.some(event => event.type === 'step-started' && event.step.id === id)
+  await eventually('the pass to have begun', () => begun('web/install'))
+  goOn()
+  await new Promise(resolve => setTimeout(resolve, 100))
+  isHeld = false
+  await asked
+  const requested = lab.history().filter(({ reason, result }) => reason === 'requested' && result === 'done')
+  expect(requested.map(({ step }) => step)).toEqual(['web/restart'])
+  await controller.ready('web')
+  expect(stepsOf(await lab.plan())).toEqual([])
 })
 
 test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and the services are untouched', async () => {
@@ -422,6 +456,7 @@ test.concurrent('what a person suspended is not pruned either, till it is resume
   expect(stepsOf(await lab.plan())).toEqual([])
   expect(reasonOf(await controller.status('web'), 'Reconciling')).toBe('Suspended')
   await controller.control.resume('web')
-  await eventually('it to be removed', () => !isAlive(pid ?? 0))
+  await eventually('it to be removed', () => controller.steps().includes('web/remove'))
+  expect(isAlive(pid ?? 0)).toBe(false)
   expect(controller.steps().slice(-2)).toEqual(['web/stop', 'web/remove'])
 })
