@@ -14,7 +14,11 @@ const { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSy
 const [verb] = process.argv.slice(2)
 const until = 'hold-' + verb
 appendFileSync('npm.log', verb + '\\n')
-while (existsSync(until)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+const parent = process.ppid
+while (existsSync(until)) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+  if (process.ppid !== parent) process.exit(1) // whoever asked for it was killed: not two at once afterwards
+}
 if (existsSync('fail')) { console.log('error TS2304'); process.exit(2) }
 if (verb === 'install') {
   rmSync('node_modules', { recursive: true, force: true })
