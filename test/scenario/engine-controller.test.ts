@@ -23,12 +23,16 @@ function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
   return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '1s', timeout: '1s', ...more }
 }
 
-async function passesAtRest(controller: RunningController, count: () => number): Promise<number> {
+async function untilAtRest(count: () => number): Promise<void> {
   await eventually('it to come to rest', async () => {
     const before = count()
     await new Promise(resolve => setTimeout(resolve, 700))
     return count() === before
   })
+}
+
+async function passesAtRest(controller: RunningController, count: () => number): Promise<number> {
+  await untilAtRest(count)
   const before = count()
   await new Promise(resolve => setTimeout(resolve, 1_500))
   expect((await controller.control.status()).facilities.length).toBeGreaterThan(0)
@@ -335,7 +339,9 @@ test.concurrent('a verb by hand takes the place of what waits', async () => {
   lab.declare('db', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
   lab.declare('web', { process: longRun(), dependsOn: ['db'] })
   const controller = await lab.run()
-  await eventually('web to wait', async () => reasonOf(await controller.status('web'), 'Reconciling') === 'UnderWay')
+  const reconciling = async (): Promise<string | undefined> =>
+    (await controller.status('web'))?.conditions.find(({ type }) => type === 'Reconciling')?.message
+  await eventually('web to wait', async () => (await reconciling()) === 'waits for db to become ready')
   const outcome = await controller.control.act('start', 'web')
   expect(outcome.message).toBe('web started')
   expect((await controller.status('web'))?.state).toBe('running')
@@ -347,6 +353,7 @@ test.concurrent('a verb by hand is carried out though a pass was quicker', async
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
   await controller.ready('web')
+  await untilAtRest(() => meddled.probes)
   // Its look at the service takes so long that meanwhile a pass has begun something.
   let goOn = (): void => {}
   meddled.look = () => {
@@ -362,9 +369,9 @@ test.concurrent('a verb by hand is carried out though a pass was quicker', async
     while (isHeld && id === 'web/install') await new Promise(resolve => setTimeout(resolve, 10))
   }
   lab.declare('web', { process: longRun(1) })
-  const begun = (id: string): boolean =>
-    controller.events.some(event => event.type === 'step-started' && event.step.id === id)
-  await eventually('the pass to have begun', () => begun('web/install'))
+  const begun = (): number =>
+    controller.events.filter(event => event.type === 'step-started' && event.step.id === 'web/install').length
+  await eventually('the pass to have begun', () => begun() === 2)
   goOn()
   await new Promise(resolve => setTimeout(resolve, 100))
   isHeld = false

@@ -91,6 +91,9 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
   rmSync(directory, { recursive: true })
   publish(lab, directory, 2)
   await untilRestarts(controller, 1)
+  // The watch is on the new one.
+  publish(lab, directory, 12)
+  expect(await untilRestarts(controller, 2)).toBeLessThan(SOON)
   // Slowly, and with its parent.
   rmSync(lab.path('sub'), { recursive: true })
   await eventually('it to be missed', async () => {
@@ -98,15 +101,16 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
     return said?.problems.some(problem => problem.includes('there is no such directory')) ?? false
   })
   publish(lab, directory, 3)
-  await untilRestarts(controller, 2)
-  // The watch is on the new one.
-  publish(lab, directory, 4)
-  expect(await untilRestarts(controller, 3)).toBeLessThan(SOON)
+  await untilRestarts(controller, 3)
+  publish(lab, directory, 13)
+  expect(await untilRestarts(controller, 4)).toBeLessThan(SOON)
   // Another put in its place by a rename.
   publish(lab, lab.path('sub', 'next'), 5)
   renameSync(directory, lab.path('sub', 'last'))
   renameSync(lab.path('sub', 'next'), directory)
-  await untilRestarts(controller, 4)
+  await untilRestarts(controller, 5)
+  publish(lab, directory, 15)
+  expect(await untilRestarts(controller, 6)).toBeLessThan(SOON)
 })
 
 test.concurrent('PITFALLS 1, 7: fifty edits one after another end at the last, and files that are no manifests are nothing', async () => {
