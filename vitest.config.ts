@@ -9,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'system',
           include: ['test/{conformance,scenario,e2e}/**/*.test.ts'],
           globalSetup: ['test/requirements.ts'],
+          expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
