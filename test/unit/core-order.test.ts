@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dependenciesFirst, dependentsOf, findCycle } from '../../src/core/dependency-order.ts'
+import { dependenciesFirst, dependentsOf, findCycle, withoutCycles } from '../../src/core/dependency-order.ts'
 import { makeRemovalPlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
 import { JOB, makeFacility, OWNER, sha256 } from '../simulation/declaration.ts'
@@ -197,6 +197,14 @@ describe('dependency order', () => {
     expect(dependenciesFirst(graph({ a: ['gone'] }))).toEqual(['a'])
     expect(dependenciesFirst(graph({ a: ['b'], b: ['a'] })).sort()).toEqual(['a', 'b'])
     expect(dependenciesFirst(graph({ a: ['b', 'c'], b: ['c'], c: [], d: ['a'] }))).toEqual(['c', 'b', 'a', 'd'])
+  })
+
+  test('without cycles: the edges that are left wait for nothing in a circle, itself included', () => {
+    expect([...withoutCycles(graph({ a: ['a', 'b'], b: ['c'], c: ['a', 'gone'] }))]).toEqual([
+      ['a', ['b']],
+      ['b', ['c']],
+      ['c', []],
+    ])
   })
 
   test('dependents are the edges turned round', () => {
