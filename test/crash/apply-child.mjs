@@ -37,5 +37,5 @@ const { failed, notReady } = await applyOnce(session, {
 writeSync(1, `${count}\n`)
 if (failed.length > 0 || notReady.length > 0) {
   writeSync(2, JSON.stringify({ failed, notReady }))
-  process.exitCode = 1
+  process.exitCode = 2
 }

@@ -29,8 +29,8 @@ export interface Place {
 export interface CrashHost extends AsyncDisposable {
   readonly place: Place
   declare(revision: Revision): void
-  /** Applies, undisturbed; throws if anything fails. */
-  apply(): Promise<void>
+  /** Applies, undisturbed; throws if anything fails, or with `fails`, if nothing does. */
+  apply(fails?: boolean): Promise<void>
   /** Applies in a process that dies at the moment: gives the effect it died at, or the number of moments if it lived. */
   applyAndDie(moment: number, which: Moments): Promise<{ readonly died: string } | { readonly moments: number }>
   /** All that a user could see of what the manifests led to. Equal looks mean equal ends. */
@@ -104,7 +104,7 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
       ],
     },
     declare,
-    async apply() {
+    async apply(fails = false) {
       const { failed, notReady, plan } = await applyOnce(session, {
         allowRemovals: 1_000,
         signal: new AbortController().signal,
@@ -112,7 +112,8 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
       })
       const blocked = plan.facilities.flatMap(facility => facility.blocked ?? [])
       const problems = [...plan.diagnostics, ...blocked, ...failed, ...notReady]
-      if (problems.length > 0) throw new Error(`an undisturbed apply failed: ${JSON.stringify(problems)}`)
+      if (fails && problems.length === 0) throw new Error('an apply that has to fail did not')
+      if (!fails && problems.length > 0) throw new Error(`an undisturbed apply failed: ${JSON.stringify(problems)}`)
     },
     applyAndDie: (moment, which) => runChild([config, manifests, stateDir, String(moment), which]),
     async look() {
@@ -172,7 +173,7 @@ function runChild(args: readonly string[]): ReturnType<CrashHost['applyAndDie']>
     running.on('error', reject)
     running.on('close', (code, signal) => {
       if (signal === 'SIGKILL') resolve({ died: stdout.trim() })
-      else if (code === 0) resolve({ moments: Number(stdout) })
+      else if (code === 0 || code === 2) resolve({ moments: Number(stdout) })
       else reject(new Error(`the child failed by itself (${code ?? signal}): ${stderr}`))
     })
   })

@@ -64,4 +64,12 @@ export const crashScenarios: readonly CrashScenario[] = [
       return { db: { ...db, supervisor: 'other' }, web: { ...web } }
     },
   },
+  {
+    name: 'a move that fails and is put back',
+    before: place => ({ web: { process: process(place, 1) } }),
+    after: () => ({
+      web: { supervisor: 'other', process: { command: ['/bin/false'], restart: { policy: 'never' } } },
+    }),
+    fails: true,
+  },
 ]
