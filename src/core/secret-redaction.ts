@@ -83,6 +83,7 @@ const DIRECTIVE = /^\s*(?:-\s+)?([A-Za-z_][\w.-]*)\s+(?=[^\s:=])/g
 
 /** Where the first secret of the line begins; its length where it begins on the next. */
 function findSecret(line: string): number | undefined {
+  if (!HINT.test(line)) return undefined
   let first: number | undefined
   for (const pattern of [ASSIGNMENT, OPTION, ELEMENT, DIRECTIVE]) {
     for (const match of line.matchAll(pattern)) {
@@ -125,6 +126,8 @@ function redactCredentials(line: string): string {
 const SECRET_WORD =
   /(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|accesskey|privatekey)s?$|^(?:pass|pwd|auth|authorization|cookie)$|^(?:requirepass|masterauth|sshpass|pgpassword)$/
 const SECRET_PAIR = /(?:api|access|private|secret|signing|encryption|master|shared|license|account|session)key/
+/** Part of every name that the two above take for a secret's: most lines hold none, and are done with at once. */
+const HINT = /pass|pwd|secret|token|credential|key|auth|cookie/i
 const PLACE_WORDS = new Set(['file', 'path', 'dir', 'directory'])
 
 /** `DB_PASSWORD`, `clientSecret`, `api-key`, `auth.token`; not `password_file`, which says where it is. */

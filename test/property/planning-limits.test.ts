@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Facility } from '../../src/core/facility.ts'
 import type { Observed, ObservedFile, Ownership } from '../../src/core/observed.ts'
 import type { PlanInput } from '../../src/core/plan-input.ts'
@@ -7,6 +7,9 @@ import { makePlan, makeRemovalPlan } from '../../src/core/planning.ts'
 import type { OwnedLocation } from '../../src/core/world.ts'
 import { makeTarget, markerOf, OWNER, sha256 } from '../simulation/declaration.ts'
 import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
+
+/** Each takes a second at most; but the machine may be busy. */
+vi.setConfig({ testTimeout: 60_000 })
 
 const name = fc.constantFrom('a', 'b', 'c', 'd')
 const supervisor = fc.constantFrom('alpha', 'beta')

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { makePlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
@@ -8,6 +8,9 @@ import { makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
 import { type Story, stories } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
 import { emptyHost, surveyHost } from '../simulation/simulated-host.ts'
+
+/** Each takes a second at most; but the machine may be busy. */
+vi.setConfig({ testTimeout: 60_000 })
 
 /** The same stories in every run. */
 const runs = { seed: 20_240_607, numRuns: 150 }

@@ -102,6 +102,6 @@ describe('S4: what looks like a secret is redacted', () => {
     )
     const started = performance.now()
     for (const line of lines) redactSecrets(line)
-    expect(performance.now() - started, 'milliseconds; quadratic work takes minutes').toBeLessThan(5_000)
-  })
+    expect(performance.now() - started, 'milliseconds; quadratic work takes minutes').toBeLessThan(30_000)
+  }, 120_000)
 })
