@@ -16,18 +16,18 @@ export interface Contribution {
 }
 
 export interface CrossCheckInput {
-  /** Files that are valid by themselves, sorted. */
+  /** Sorted by file. Of those with problems of their own, only the documents that have none are compared. */
   readonly manifests: readonly ParsedManifest[]
   /** What stands in for files that are invalid now. */
   readonly fallbacks: readonly Contribution[]
-  /** Facilities that are declared, but not validly. */
+  /** Facilities that files declare which were taken out. */
   readonly invalidNames: ReadonlySet<string>
   readonly resolver: FacilityResolver
   readonly maximumFacilities: number
 }
 
 export interface CrossCheckOutcome {
-  /** Of each file without a problem. */
+  /** Of each file without an error that shows here. */
   readonly contributions: ReadonlyMap<string, Contribution>
   /** Errors, of each file with one. */
   readonly diagnostics: ReadonlyMap<string, readonly Diagnostic[]>
@@ -74,7 +74,8 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
     resolved.set(place.declared, facility)
     places.push({ ...place, facility })
   }
-  checkDuplicates(places, report)
+  const doubled = checkNames(manifests, report)
+  checkClaims(places, doubled, report)
   checkDependencies(places, input, report)
   for (const place of places.slice(input.maximumFacilities)) {
     const message = `this is one more than the ${input.maximumFacilities} facilities that a host can have`
@@ -105,25 +106,36 @@ function checkSupervisors(
   }
 }
 
-function checkDuplicates(
+/** Of all facilities, also of those whose documents are invalid. Gives the ones whose name another has before them. */
+function checkNames(manifests: readonly ParsedManifest[], report: ReportProblem): ReadonlySet<Declared<unknown>> {
+  const doubled = new Set<Declared<unknown>>()
+  const seen = new Map<string, Place<unknown>>()
+  for (const manifest of manifests) {
+    const names = [
+      ...manifest.facilities.map(declared => ({ declared, name: declared.value.name })),
+      ...manifest.invalid.map(declared => ({ declared, name: declared.value })),
+    ]
+    for (const { declared, name } of names.sort((a, b) => a.declared.document - b.declared.document)) {
+      const place = { manifest, declared }
+      const path = ['metadata', 'name']
+      const isNew = reportTwice(seen, name, place, `facility "${name}"`, 'duplicate-facility', path, report)
+      if (!isNew) doubled.add(declared)
+    }
+  }
+  return doubled
+}
+
+/** What two facilities of different names claim. */
+function checkClaims(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
+  doubled: ReadonlySet<Declared<unknown>>,
   report: ReportProblem,
 ): void {
-  const names = new Map<string, Place<FacilityDraft>>()
   const services = new Map<string, Place<FacilityDraft>>()
   const paths = new Map<string, Place<FacilityDraft> & { readonly path: FieldPath }>()
   for (const place of places) {
-    const { name, service, supervisor } = place.facility
-    const isNew = reportTwice(
-      names,
-      name,
-      place,
-      `facility "${name}"`,
-      'duplicate-facility',
-      ['metadata', 'name'],
-      report,
-    )
-    if (isNew) {
+    const { service, supervisor } = place.facility
+    if (!doubled.has(place.declared)) {
       const what = `service "${service}" of supervisor ${supervisor}`
       const path = ['spec', 'serviceName']
       reportTwice(services, `${supervisor}\n${service}`, place, what, 'duplicate-service', path, report)
@@ -189,7 +201,7 @@ function checkDependencies(
       const path = ['spec', 'dependsOn', index]
       if (dependency === name) {
         report(place, { code: 'dependency-cycle', message: `${name} depends on itself`, path })
-      } else if (!graph.has(dependency)) {
+      } else if (!graph.has(dependency) && !isToldAlready(place.manifest, dependency, input)) {
         report(place, { code: 'unknown-dependency', message: unknownDependency(name, dependency, graph, input), path })
       }
     }
@@ -205,6 +217,11 @@ function checkDependencies(
       report(place, { code: 'dependency-cycle', message: `facilities depend on each other: ${shown}`, path })
     }
   }
+}
+
+/** In a file that is invalid anyhow: what is wrong with the dependency is all there is to mend. */
+function isToldAlready(manifest: ParsedManifest, dependency: string, { invalidNames }: CrossCheckInput): boolean {
+  return manifest.diagnostics.length > 0 && invalidNames.has(dependency)
 }
 
 function unknownDependency(

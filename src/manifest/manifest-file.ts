@@ -14,8 +14,8 @@ export interface ParsedManifest {
   readonly file: string
   readonly facilities: readonly Declared<FacilityDraft>[]
   readonly supervisors: readonly Declared<SupervisorManifest>[]
-  /** Names of facilities that it declares but that have problems of their own. */
-  readonly invalidNames: readonly string[]
+  /** Names of facilities that it declares but whose documents have problems of their own. */
+  readonly invalid: readonly Declared<string>[]
   /** Empty: the file is valid as far as it can be told from the file alone. */
   readonly diagnostics: readonly Diagnostic[]
   /** Says where in the file a problem is that was found later. */
@@ -44,7 +44,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
   const diagnostics = parsed.problems.map(problem => diagnoseText(file, source, problem))
   const facilities: Declared<FacilityDraft>[] = []
   const supervisors: Declared<SupervisorManifest>[] = []
-  const invalidNames: string[] = []
+  const invalid: Declared<string>[] = []
 
   for (const [document, yaml] of parsed.documents.entries()) {
     const problems: FieldProblem[] = []
@@ -65,7 +65,9 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
         supervisors.push({ value: { name: value.metadata.name, type, options: own }, document })
       }
     }
-    if (problems.length > 0) invalidNames.push(...nameOf(value))
+    if (problems.length > 0 && kind === 'Facility') {
+      invalid.push(...nameOf(value).map(name => ({ value: name, document })))
+    }
     for (const problem of problems) diagnostics.push(diagnoseField(file, source, yaml, problem))
   }
   if (diagnostics.length > maximumDiagnostics) {
@@ -79,7 +81,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     file,
     facilities,
     supervisors,
-    invalidNames,
+    invalid,
     diagnostics,
     diagnose(declared, problem) {
       again ??= parseYaml(source.text).documents
@@ -97,7 +99,7 @@ export function invalidManifest(diagnostic: Diagnostic): ParsedManifest {
     file: diagnostic.file,
     facilities: [],
     supervisors: [],
-    invalidNames: [],
+    invalid: [],
     diagnostics: [diagnostic],
     diagnose: (_, problem) => diagnoseFile(diagnostic.file, problem.code, problem.message),
   }

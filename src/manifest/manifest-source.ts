@@ -43,15 +43,17 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
       }
       forgetDeleted(good, reading)
 
-      const invalidNames = new Set(reading.manifests.flatMap(manifest => manifest.invalidNames))
-      let manifests = reading.manifests.filter(manifest => manifest.diagnostics.length === 0)
       diagnostics.push(...reading.manifests.flatMap(manifest => manifest.diagnostics))
+      const invalidNames = new Set(reading.manifests.flatMap(manifest => manifest.invalid.map(({ value }) => value)))
+      // The first round looks at files with problems of their own too, so that everything wrong with them is said at once.
       // What one file claims can invalidate another, which then counts with its last good state, and so on: every
-      // round takes at least one file out.
+      // further round takes at least one file out.
+      let manifests = reading.manifests
+      let valid = manifests.filter(manifest => manifest.diagnostics.length === 0)
       for (;;) {
-        const fallbacks = fallbacksFor(manifests, good)
+        const fallbacks = fallbacksFor(valid, good)
         const outcome = crossCheck({ manifests, fallbacks, invalidNames, resolver, maximumFacilities })
-        if (outcome.diagnostics.size === 0) {
+        if (outcome.diagnostics.size === 0 && valid.length === manifests.length) {
           for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
           diagnostics.push(...outcome.warnings)
           return {
@@ -62,9 +64,11 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
           }
         }
         for (const found of outcome.diagnostics.values()) diagnostics.push(...found)
-        const taken = manifests.filter(manifest => outcome.diagnostics.has(manifest.file))
+        valid = valid.filter(manifest => !outcome.diagnostics.has(manifest.file))
+        const remaining = new Set(valid)
+        const taken = manifests.filter(manifest => !remaining.has(manifest))
         for (const { value } of taken.flatMap(manifest => manifest.facilities)) invalidNames.add(value.name)
-        manifests = manifests.filter(manifest => !outcome.diagnostics.has(manifest.file))
+        manifests = valid
       }
     },
   }

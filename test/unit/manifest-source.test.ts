@@ -85,6 +85,22 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(find(set, 'web').process?.command).toEqual(['/bin/sleep', '2'])
   })
 
+  test('a file that claims what an invalid one still declares is not taken before that is mended', () => {
+    const both = [facilityText('web', sleep(1)), facilityText('other')].join('---\n')
+    const { directory, source } = makeSource({ 'a.yaml': both, 'b.yaml': facilityText('db') })
+    source.read()
+    const broken = [facilityText('web', sleep(1)), facilityText('other', 'state: of')].join('---\n')
+    writeFiles(directory, { 'a.yaml': broken, 'b.yaml': facilityText('web', sleep(2)) })
+    const after = source.read()
+    expect(after.diagnostics.map(({ code }) => code)).toEqual([
+      'duplicate-facility',
+      'invalid-value',
+      'duplicate-facility',
+    ])
+    expect(names(after)).toEqual(['db', 'other', 'web'])
+    expect(find(after, 'web').process?.command).toEqual(['/bin/sleep', '1'])
+  })
+
   test('last good facilities never depend on each other in a circle', () => {
     const { directory, source } = makeSource({
       'a.yaml': facilityText('a', 'dependsOn: [b]'),
