@@ -9,13 +9,14 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
           // There is no module-level state to be kept apart, and a process per file would double the time.
           isolate: false,
+          globalSetup: ['test/report.ts'],
         },
       },
       {
         test: {
           name: 'system',
           include: ['test/{conformance,scenario,e2e}/**/*.test.ts'],
-          globalSetup: ['test/requirements.ts'],
+          globalSetup: ['test/report.ts', 'test/requirements.ts'],
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,

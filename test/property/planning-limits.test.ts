@@ -7,9 +7,12 @@ import { makePlan, makeRemovalPlan } from '../../src/core/planning.ts'
 import type { OwnedLocation } from '../../src/core/world.ts'
 import { makeTarget, markerOf, OWNER, sha256 } from '../simulation/declaration.ts'
 import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
+import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
+
+const report = openPropertyReport('property-planning-limits', 'Properties of planning, over rubbish')
 
 const name = fc.constantFrom('a', 'b', 'c', 'd')
 const supervisor = fc.constantFrom('alpha', 'beta')
@@ -89,7 +92,8 @@ function toMap<T>(entries: Readonly<Record<string, T>>): Map<string, T> {
 
 describe('planning has an answer to every input', () => {
   test('rubbish in, a plan out, and never a step for what is unknown or unavailable', () => {
-    fc.assert(
+    assertReported(
+      report,
       fc.property(input, given => {
         const plan = makePlan(given, sha256)
         const removal = makeRemovalPlan(undefined, given, sha256)

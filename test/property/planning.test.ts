@@ -8,12 +8,15 @@ import { makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
 import { type Story, stories } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
 import { emptyHost, surveyHost } from '../simulation/simulated-host.ts'
+import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
 /** The same stories in every run. */
 const runs = { seed: 20_240_607, numRuns: 150 }
+
+const report = openPropertyReport('property-planning', 'Properties of planning, over stories of a simulated host')
 
 /** No story needs more passes than this till one does nothing, wherever it was cut off. */
 const MOST_PASSES = 3
@@ -36,7 +39,8 @@ function chooser(choices: readonly number[]): (count: number) => number {
 }
 
 function check(property: (story: Story, scene: Scene) => void): void {
-  fc.assert(
+  assertReported(
+    report,
     fc.property(stories, story => property(story, stage(story))),
     runs,
   )
@@ -56,7 +60,8 @@ describe('plans, over many stories', () => {
 
   test('E4: cut off after any step, fresh plans lead to the same end, in bounded many passes', () => {
     const count = fc.nat({ max: 30 })
-    fc.assert(
+    assertReported(
+      report,
       fc.property(stories, count, fc.infiniteStream(fc.nat({ max: 20 })), (story, limit, other) => {
         const scene = stage(story)
         const choices = [...other.take(8)]
@@ -79,7 +84,8 @@ describe('plans, over many stories', () => {
   })
 
   test('E1: the plan does not depend on the order of its input', () => {
-    fc.assert(
+    assertReported(
+      report,
       fc.property(stories, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
         const { before, targets } = stage(story)
         const world = surveyHost(before.host, targets)

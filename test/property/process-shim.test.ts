@@ -11,9 +11,12 @@ import { chainOf, renderShim } from '../../providers/process/supervisor/shim-scr
 import { findTools } from '../../providers/process/tools.ts'
 import type { Process } from '../../src/core/facility.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import { assertReported, openPropertyReport } from './reported-property.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'reeve-'))
 afterAll(() => rmSync(directory, { recursive: true }))
+
+const report = openPropertyReport('property-process-shim', 'Properties of the shim, with the real shells')
 
 const shells = ['/bin/sh', '/bin/dash', '/bin/bash', '/bin/busybox'].filter(existsSync)
 
@@ -29,7 +32,8 @@ for (const shell of shells) {
   const program = shell.endsWith('busybox') ? [shell, 'sh'] : [shell]
 
   test(`S2: quoted words come out of ${shell} as they went in`, () => {
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.array(word, { minLength: 1, maxLength: 20 }), words => {
         const [command = '', ...args] = program
         const script = `printf '%s\\0' ${quoteWords(words)}`
@@ -47,7 +51,8 @@ for (const shell of shells) {
 
     test('S2: runs exactly the command, in exactly the environment', () => {
       let run = 0
-      fc.assert(
+      assertReported(
+        report,
         fc.property(
           fc.array(word, { maxLength: 8 }),
           fc.dictionary(fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/), word, { maxKeys: 8 }),

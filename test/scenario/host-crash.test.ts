@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type CompiledSources, compileSources } from '../compiled-sources.ts'
+import { openReport } from '../report.ts'
 
 const child = new URL('./children/crashing-writer.ts', import.meta.url)
 let compiled: CompiledSources
@@ -16,6 +17,8 @@ afterAll(() => {
   compiled[Symbol.dispose]()
   rmSync(root, { recursive: true })
 })
+
+const report = openReport('crash-host', 'SIGKILL at the effects of writing files', ['SCENARIO', 'POINTS'])
 
 function prepare(name: string): string {
   const directory = join(root, name)
@@ -60,4 +63,5 @@ test('E4, S7: killed before and after every effect of writing, and run again, th
     write(directory)
     expect(snapshot(directory), `moment ${moment}`).toEqual(expected)
   }
+  report.add('two directories made, one file removed, two written', count)
 })

@@ -9,6 +9,7 @@ import { definitionPath, recordPath, runPath } from '../../providers/process/lay
 import { createRecord, formatRecord, type ServiceRecord } from '../../providers/process/service-record.ts'
 import { chainOf, renderShim } from '../../providers/process/supervisor/shim-script.ts'
 import { findTools } from '../../providers/process/tools.ts'
+import { openReport } from '../report.ts'
 import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
 
 const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
@@ -53,6 +54,12 @@ const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void
   },
 }
 
+const report = openReport('crash-supervisor', 'SIGKILL of the built-in supervisor at its effects', [
+  'SCENARIO',
+  'POINTS',
+  'FAILED',
+])
+
 for (const [name, scenario] of Object.entries(scenarios)) {
   test(`E4: the supervisor gets SIGKILL at every effect: ${name}`, { timeout: 300_000 }, async () => {
     const moments = await countMoments(scenario)
@@ -67,6 +74,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
         }
       }),
     )
+    report.add(name, moments, failures.length)
     expect(failures).toEqual([])
   })
 }

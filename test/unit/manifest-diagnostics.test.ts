@@ -7,6 +7,7 @@ import type { Diagnostic } from '../../src/core/step.ts'
 import { formatDiagnostics } from '../../src/manifest/diagnostic-text.ts'
 import { localFiles } from '../../src/manifest/manifest-files.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
+import { openReport } from '../report.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/manifests', import.meta.url))
 const types = ['process', 'runit', 'systemd']
@@ -24,6 +25,12 @@ describe('each mistaken or hostile manifest gets the diagnostics it must', () =>
   })
 
   test('there are at least 60 of them', () => {
+    const report = openReport('fixtures-manifests', 'Mistaken and hostile manifests, and what they are answered', [
+      'FIXTURES',
+      'DIAGNOSTICS',
+      'CODES',
+    ])
+    report.add(entries.length, expected.length, new Set(expected.map(line => line.split(' ')[1])).size)
     expect(entries.length).toBeGreaterThan(60)
   })
 

@@ -6,6 +6,12 @@ import { loadManifests } from '../../src/manifest/manifest-source.ts'
 import { exceedsDepth } from '../../src/manifest/yaml-depth.ts'
 import { parseYaml } from '../../src/manifest/yaml-document.ts'
 import { facilityText, makeDirectory, writeFiles } from '../manifest-directory.ts'
+import { assertReported, openPropertyReport } from '../property/reported-property.ts'
+
+const report = openPropertyReport(
+  'fuzz-manifests',
+  'Fuzz: whatever a manifest holds gives diagnostics, and nothing is thrown',
+)
 
 /** The same seeds every time, so that a failure can be looked at again. */
 const seed = 20_240_229
@@ -41,7 +47,8 @@ const tokens = [
 
 describe('S6: whatever a file holds, reading it gives diagnostics and never throws', () => {
   test('arbitrary bytes', () => {
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.uint8Array({ maxLength: 300 }), bytes => checkOutcome(parse(bytes))),
       { seed, numRuns: 1000 },
     )
@@ -49,7 +56,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
 
   test('arbitrary text out of what YAML is made of', () => {
     const word = fc.oneof(fc.constantFrom(...tokens), fc.constantFrom('a', 'kind', '1', 'null', 'true'), fc.string())
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.array(word, { maxLength: 60 }), words => checkOutcome(parse(words.join('')))),
       { seed, numRuns: 1000 },
     )
@@ -61,7 +69,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
       cut: fc.nat(20),
       put: fc.oneof(fc.constantFrom(...tokens), fc.string({ maxLength: 5 })),
     })
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), edits => {
         let text = valid
         for (const { at, cut, put } of edits) text = text.slice(0, at) + put + text.slice(at + cut)
@@ -78,7 +87,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
   test('a valid manifest with any value in place of any other', () => {
     const [document] = parseYaml(valid).documents
     const paths = [...leaves(document?.value, [])]
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
         const changed = structuredClone(document?.value)
         put(changed, path, value)
@@ -93,7 +103,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
 
   test('through the whole loader, with a second file beside it', () => {
     const directory = makeDirectory({ 'b.yaml': facilityText('db') })
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.nat(valid.length), fc.string({ maxLength: 8 }), (at, text) => {
         writeFiles(directory, { 'a.yaml': valid.slice(0, at) + text + valid.slice(at + text.length) })
         const set = loadManifests({ directory, types: ['process'] })
@@ -107,7 +118,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
 
 describe('plain data comes through as it is', () => {
   test('JSON means the same to us and to JSON.parse', () => {
-    fc.assert(
+    assertReported(
+      report,
       fc.property(fc.jsonValue({ maxDepth: 5 }), value => {
         const text = JSON.stringify(value)
         const { documents, problems } = parseYaml(text)
