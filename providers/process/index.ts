@@ -50,13 +50,16 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       optionsSchema,
     },
     async probe(instance, host) {
-      const reason = findProblem(host, layoutOf(directoryOf(instance)))
+      const layout = layoutOf(directoryOf(instance))
+      const reason = findProblem(host, layout)
       if (reason !== undefined) return { available: false, reason }
       const tools = findTools(host)
       if (tools.setsid === undefined) {
         return { available: false, reason: 'there is no setsid on this host; install the package util-linux' }
       }
-      return { available: true, lacks: findLacks(host, tools) }
+      // Without a supervisor there is no version: the first service that is to run brings one.
+      const version = findSupervisor(host, layout).state === 'dead' ? undefined : host.readText(layout.version)?.trim()
+      return { available: true, ...(version !== undefined && { version }), lacks: findLacks(host, tools) }
     },
     render: renderDefinition,
     async list(instance, host) {

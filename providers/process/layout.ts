@@ -22,6 +22,8 @@ export interface Layout {
   readonly socket: string
   /** What the supervisor has to say. */
   readonly log: string
+  /** Of the Reeve that the supervisor is of: it goes on when Reeve is upgraded. */
+  readonly version: string
 }
 
 /** By default `process` in the state directory, or `process-NAME` for an instance of another name. */
@@ -43,6 +45,7 @@ export function layoutOf(directory: string): Layout {
     lock: join(directory, 'lock'),
     socket: join(directory, 'supervisor.sock'),
     log: join(directory, 'supervisor.log'),
+    version: join(directory, 'version'),
   }
 }
 

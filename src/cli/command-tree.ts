@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
-import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
+import { readPackageVersion } from '../host/package-version.ts'
 import { completionShells } from './completion-script.ts'
 import type { CommandContext, GlobalOptions, Task } from './context.ts'
 import { logLevels } from './logger.ts'
@@ -26,7 +26,8 @@ Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reev
 export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>, execute: Execute): Command {
   const program = new Command('reeve')
     .description('Keeps the services of this host as the manifests declare them.')
-    .version(readVersion(), '-V, --version', 'print the version')
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => printVersion(out))
     .helpOption('-h, --help', 'print help, also of a command')
     .helpCommand(false)
     .option(
@@ -309,12 +310,13 @@ function removals(): Option {
   return new Option('--allow-removals <N>', 'go on though up to n facilities would be removed').argParser(wholeNumber)
 }
 
+/** Read only when it is asked for: finding package.json costs some ms. */
+function printVersion(out: CommandContext['out']): never {
+  out.write(`${readPackageVersion()}\n`)
+  throw new CommanderError(0, 'commander.version', '')
+}
+
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number, such as 5.')
   return Number(text)
-}
-
-function readVersion(): string {
-  const { version }: { version: string } = createRequire(import.meta.url)('#package')
-  return version
 }

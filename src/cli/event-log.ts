@@ -32,7 +32,7 @@ function logStep(
   const why = reasonText(step)
   if (result === 'done') log.info(fields, `${facility}: ${stepDoneText(step)} (${why})`)
   else if (result === 'aborted')
-    log.info(fields, `${facility}: did not wait for ${stepText(step)}: overtaken by a newer manifest, or ending`)
+    log.info(fields, `${facility}: did not wait for ${stepText(step)}: ${error ? messageOf(error) : 'given up'}`)
   else if (result === 'failed') {
     const message = error ? messageOf(error) : 'no reason given'
     log.error({ ...fields, error: message }, `${facility}: could not ${stepText(step)}: ${message}`)

@@ -49,7 +49,6 @@ function facilityText(facility: FacilityPlan, colors: Colors): string {
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {
     lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
-    // Of what is new all lines would be new: the manifest says it in fewer.
     // Of what is new there is nothing to compare; but what is taken over is lost, and has to be seen.
     if (change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }

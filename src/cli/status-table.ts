@@ -34,6 +34,9 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
     `  pid          ${facility.pid ?? '-'}`,
   ]
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
+  for (const { supervisor, service, state, pid } of facility.elsewhere ?? []) {
+    lines.push(`  elsewhere    ${supervisor}/${service}: ${state}${pid === null ? '' : `, pid ${pid}`}`)
+  }
   for (const condition of facility.conditions) {
     const age = ageText(now - Date.parse(condition.since))
     const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`

@@ -1,6 +1,8 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { historyText } from '../cli/history-table.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Session } from '../engine/session.ts'
 
 export interface HistoryOptions {
   readonly output: OutputFormat
@@ -21,6 +23,17 @@ export async function history(
     ...(name !== undefined && { facility: name }),
     ...(options.limit !== undefined && { limit: options.limit }),
   })
+  if (name !== undefined && entries.length === 0) await expectDeclared(session, name)
   context.out.write(options.output === 'json' ? jsonText({ entries }) : historyText(entries, context.out))
   return 0
+}
+
+/** Throws ReeveError `not-found`: a name that nobody ever used is a typing mistake, not an empty history. */
+async function expectDeclared(session: Session, name: string): Promise<void> {
+  const { loadManifests } = await import('../manifest/manifest-source.ts')
+  if (loadManifests(session.manifests).facilities.some(facility => facility.name === name)) return
+  throw new ReeveError(
+    'not-found',
+    `there is no facility ${name} in ${session.directory}, and nothing was ever done to one`,
+  )
 }

@@ -10,7 +10,7 @@ import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
 import type { Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
-import { takeWriterLock } from './writer-lock.ts'
+import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
   /** So many removals are meant. */
@@ -33,7 +33,9 @@ export async function makeCurrentPlan(session: Session): Promise<Plan> {
   return (await makeOutlook(session)).plan
 }
 
+/** What `takeDown` would do. Throws ReeveError `locked` where it couldn't, as somebody else is the writer. */
 export async function makeDownPlan(session: Session, names: readonly string[]): Promise<Plan> {
+  expectWriterLockFree(session)
   return (await makeRemovalOutlook(session, names)).plan
 }
 

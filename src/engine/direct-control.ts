@@ -9,7 +9,7 @@ import { describeDone, makeRequest } from './request.ts'
 import type { Session } from './session.ts'
 import { readSuspended, writeSuspended } from './state-files.ts'
 import type { Status } from './status.ts'
-import { findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
+import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 import { takeWriterLock } from './writer-lock.ts'
 
 /** What people ask when no controller runs: looked at, or done here under the writer's lock. */
@@ -27,6 +27,7 @@ async function reportStatus(session: Session, name: string | undefined): Promise
   const { survey, plan } = outlook
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
   const now = session.clock.now()
+  const elsewhere = createElsewhere(survey.world, session.configuration.owner)
   const facts = await Promise.all(
     survey.targets.map(async ({ facility }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
@@ -36,6 +37,7 @@ async function reportStatus(session: Session, name: string | undefined): Promise
       return {
         ...facility,
         observed,
+        elsewhere: elsewhere(facility),
         health: found,
         readiness: readinessOf(facility, observed, found, now),
         suspended: facility.suspend,

@@ -263,11 +263,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     isBusy: facility => lanes.has(facility),
     activity: facility => lanes.get(facility)?.activity,
     abort(facility) {
-      lanes.get(facility)?.abort.abort(overtaken())
+      lanes.get(facility)?.abort.abort(givenUp('something newer is to be done about it'))
     },
     end() {
       ended = true
-      for (const lane of lanes.values()) lane.abort.abort(overtaken())
+      for (const lane of lanes.values()) lane.abort.abort(givenUp('Reeve is ending'))
     },
     settled(facility) {
       const lane = lanes.get(facility)
@@ -280,6 +280,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 }
 
-function overtaken(): ReeveError {
-  return new ReeveError('aborted', 'given up: overtaken by a newer manifest, or Reeve is ending')
+function givenUp(why: string): ReeveError {
+  return new ReeveError('aborted', `given up: ${why}`)
 }

@@ -6,6 +6,7 @@ import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { type Location, locationKey } from '../core/world.ts'
+import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
@@ -21,8 +22,8 @@ import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord, writeRecord, writeSuspended } from './state-files.ts'
-import type { FacilityStatus, Status } from './status.ts'
-import { findUndeclared, makeFacilityStatus } from './status-report.ts'
+import type { FacilityStatus, OtherPlace, Status } from './status.ts'
+import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
 import { withoutOvertaking } from './submission.ts'
 import { type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
@@ -124,11 +125,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function readManifests(): ManifestSet {
     const next = source.read()
-    const said = next.diagnostics.map(({ file, line, code, message }) => `${file}:${line}: ${message} (${code})`)
-    const before = new Set(
-      set?.diagnostics.map(({ file, line, code, message }) => `${file}:${line}: ${message} (${code})`),
-    )
-    for (const message of said) if (!before.has(message)) log.error({}, message)
+    const before = new Set(set?.diagnostics.map(diagnosticLine))
+    for (const message of next.diagnostics.map(diagnosticLine)) if (!before.has(message)) log.error({}, message)
     if (set && !set.complete && next.complete) log.info({}, 'all manifests are valid again')
     if (set?.revision !== next.revision)
       log.info(
@@ -275,7 +273,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
-  function statusOf(facility: Facility): FacilityStatus {
+  function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
     const { name } = facility
     const { count, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
@@ -286,6 +284,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         supervisor: facility.supervisor,
         service: facility.service,
         observed: tracker.observed(name),
+        elsewhere,
         health: tracker.health(name),
         readiness: tracker.readiness(name),
         suspended: facility.suspend,
@@ -302,10 +301,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function status(): Status {
-    const declared = [...facilities.values()].map(statusOf)
+    const elsewhere = seen ? createElsewhere(seen.world, owner) : () => []
+    const declared = [...facilities.values()].map(facility => statusOf(facility, elsewhere(facility)))
     const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys()), suspended) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
-    const problems = (set?.diagnostics ?? []).map(({ file, line, message }) => `${file}:${line}: ${message}`)
+    const problems = (set?.diagnostics ?? []).map(diagnosticLine)
     if (guardProblem !== undefined) problems.push(guardProblem)
     for (const [name, reason] of seen?.world.unavailable ?? [])
       problems.push(`supervisor ${name} is unavailable: ${reason}`)

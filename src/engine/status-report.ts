@@ -1,14 +1,15 @@
 import { type Condition, conditionsOf } from '../core/conditions.ts'
 import type { Observed } from '../core/observed.ts'
 import type { HealthState, Readiness } from '../core/readiness.ts'
-import type { World } from '../core/world.ts'
-import type { FacilityStatus } from './status.ts'
+import { type Location, locationKey, type World } from '../core/world.ts'
+import type { FacilityStatus, OtherPlace } from './status.ts'
 
 export interface StatusFacts {
   readonly name: string
   readonly supervisor: string
   readonly service: string
   readonly observed: Observed | undefined
+  readonly elsewhere?: readonly OtherPlace[]
   readonly health: HealthState
   readonly readiness: Readiness
   readonly blocked?: string
@@ -21,7 +22,7 @@ export interface StatusFacts {
 }
 
 export function makeFacilityStatus(facts: StatusFacts, before: readonly Condition[], now: number): FacilityStatus {
-  const { name, supervisor, service, observed, health } = facts
+  const { name, supervisor, service, observed, elsewhere = [], health } = facts
   const running = observed?.state === 'running'
   return {
     name,
@@ -34,7 +35,28 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     health: running || health === 'none' ? health : 'unknown',
     ...(observed?.output === undefined ? {} : { output: observed.output }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
+    ...(elsewhere.length === 0 ? {} : { elsewhere }),
   }
+}
+
+/** Says of a declared facility where it is owned besides the place where it is declared. */
+export function createElsewhere(
+  world: World,
+  owner: string,
+): (facility: Location & { readonly name: string }) => OtherPlace[] {
+  const owned = new Map<string, Location[]>()
+  for (const location of world.owned) {
+    if (location.ownership.owner !== owner) continue
+    const { facility } = location.ownership
+    owned.set(facility, [...(owned.get(facility) ?? []), location])
+  }
+  return facility =>
+    (owned.get(facility.name) ?? [])
+      .filter(location => locationKey(location) !== locationKey(facility))
+      .map(location => {
+        const { state = 'unknown', pid = null } = world.services.get(locationKey(location)) ?? {}
+        return { supervisor: location.supervisor, service: location.service, state, pid }
+      })
 }
 
 /**

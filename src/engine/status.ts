@@ -31,4 +31,13 @@ export interface FacilityStatus {
   /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
   readonly output?: string
   readonly conditions: readonly Condition[]
+  /** Where it is still found besides: it is being moved from there, or that failed. Absent: nowhere. */
+  readonly elsewhere?: readonly OtherPlace[]
+}
+
+export interface OtherPlace {
+  readonly supervisor: string
+  readonly service: string
+  readonly state: ServiceState
+  readonly pid: number | null
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { acquireLock, type Lock } from '../host/lock.ts'
+import { acquireLock, expectFree, type Lock } from '../host/lock.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -10,5 +10,14 @@ export async function takeWriterLock(session: Session, purpose: string): Promise
   const { stateDirectory } = session.configuration
   const host = session.openWriteHost()
   host.makeDirectory(stateDirectory, { mode: 0o700 })
-  return acquireLock(join(stateDirectory, 'lock'), purpose, host, session.clock)
+  return acquireLock(directoryOf(session), purpose, host, session.clock)
+}
+
+/** Throws ReeveError `locked` if somebody is the writer now: before a person is asked for what would be refused then. */
+export function expectWriterLockFree(session: Session): void {
+  expectFree(directoryOf(session), session.readHost)
+}
+
+function directoryOf(session: Session): string {
+  return join(session.configuration.stateDirectory, 'lock')
 }

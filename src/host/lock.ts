@@ -89,6 +89,12 @@ export async function acquireLock(
   return { holder, release: withdraw, [Symbol.dispose]: withdraw }
 }
 
+/** Throws ReeveError `locked` if somebody holds the lock now. Takes nothing: it may be taken a moment later. */
+export function expectFree(directory: string, host: ReadHost): void {
+  const holder = listLiveClaims(directory, host).find(claim => claim.held)
+  if (holder) throw createRefusal(directory, holder)
+}
+
 /** Who holds the lock, if anybody does. */
 export function findHolder(directory: string, host: ReadHost): Holder | undefined {
   const claim = listLiveClaims(directory, host).find(candidate => candidate.held)

@@ -11,9 +11,8 @@ export interface DiagnosticTextOptions {
 export function formatDiagnostic(diagnostic: Diagnostic, options: DiagnosticTextOptions = {}): string {
   const colors = createColors(options.color === true)
   const { line, column, severity, code, message, excerpt } = diagnostic
-  const file = printable(diagnostic.file)
   const emphasize = severity === 'error' ? colors.red : colors.yellow
-  const place = line === 0 ? file : `${file}:${line}:${column}`
+  const place = placeOf(printable(diagnostic.file), line, column)
   const head = `${colors.bold(place)}  ${emphasize(severity)}  ${colors.dim(code)}  ${message}`
   if (excerpt === undefined) return head
   const [source = '', caret = ''] = excerpt.split('\n')
@@ -24,6 +23,16 @@ export function formatDiagnostic(diagnostic: Diagnostic, options: DiagnosticText
     `  ${colors.dim(number)} ${bar} ${source}`,
     `  ${' '.repeat(number.length)} ${bar} ${emphasize(caret)}`,
   ].join('\n')
+}
+
+/** On one line, as in logs: `file:line:column: message (code)`. */
+export function diagnosticLine({ file, line, column, code, message }: Diagnostic): string {
+  return `${placeOf(printable(file), line, column)}: ${message} (${code})`
+}
+
+/** Line 0 stands for the file or directory as a whole. */
+function placeOf(file: string, line: number, column: number): string {
+  return line === 0 ? file : `${file}:${line}:${column}`
 }
 
 /** All of them, an empty line between; the empty text if there are none. */

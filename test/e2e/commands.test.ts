@@ -199,13 +199,19 @@ describe('status, history and supervisors', () => {
     const { entries } = JSON.parse((await home.reeve(['history', 'db', '-o', 'json'])).stdout)
     expect(new Set(entries.map((entry: { facility: string }) => entry.facility))).toEqual(new Set(['db']))
     expect((await home.reeve(['history', '-n', '1'])).stdout.trimEnd().split('\n')).toHaveLength(2)
+    const misspelt = await home.reeve(['history', 'wbe'])
+    expect(misspelt).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(misspelt.stderr).toContain('there is no facility wbe')
   })
 
   test('supervisors are listed', async () => {
     const home = openHousehold({ 'web.yaml': sleeper('web') })
-    expect((await home.reeve(['supervisors'])).stdout).toMatch(/^process +process +yes .* 1 /m)
+    expect((await home.reeve(['supervisors'])).stdout).toMatch(/^process +process +yes +- +1 /m)
     const { supervisors } = JSON.parse((await home.reeve(['supervisors', '-o', 'json'])).stdout)
     expect(supervisors).toContainEqual(expect.objectContaining({ name: 'process', available: true, facilities: 1 }))
+    await home.succeed(['apply'])
+    const version = (await home.reeve(['--version'])).stdout.trim()
+    expect((await home.reeve(['supervisors'])).stdout).toMatch(new RegExp(`^process +process +yes +${version} `, 'm'))
   })
 })
 

@@ -17,6 +17,10 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
   home.write('manifests/worker.yaml', sleeper('worker', '  dependsOn: [web]\n'))
   const worker = await until(async () => (await home.status('worker'))?.pid, 'worker runs')
 
+  const down = await home.reeve(['down', '--yes'])
+  expect(down).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(down.stderr).toMatch(/^reeve: .*the only writer.*\(reeve run\)/)
+
   const refused = await home.reeve(['stop', 'worker'])
   expect(refused.exitCode).toBe(1)
   expect(refused.stderr).toMatch(/^reeve: .*--suspend.*change the manifest/)

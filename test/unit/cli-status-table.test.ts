@@ -11,6 +11,7 @@ const status: Status = {
     facility('web', { health: 'healthy', pid: 4242 }),
     facility('worker', {
       service: 'queue-worker',
+      elsewhere: [{ supervisor: 'old-runit', service: 'worker', state: 'running', pid: 17 }],
       state: 'starting',
       pid: 4250,
       since: '2026-01-02T11:59:52.000Z',
@@ -82,6 +83,7 @@ describe('status table', () => {
         enabled      yes
         health       unknown
         pid          4250
+        elsewhere    old-runit/worker: running, pid 17
         Ready        False, Waiting: it waits for web to become
                      ready (1m)
         Reconciling  True, Waiting: it waits for web to become

@@ -3,6 +3,7 @@ import type { WriteHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { createClock } from '../../../src/host/clock.ts'
 import { acquireLock } from '../../../src/host/lock.ts'
+import { readPackageVersion } from '../../../src/host/package-version.ts'
 import { findDirectoryProblem } from '../directory-check.ts'
 import { type Layout, layoutOf } from '../layout.ts'
 import { findTools } from '../tools.ts'
@@ -37,6 +38,7 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
     { host, layout, log, clock, tools: findTools(host), node: process.execPath, random: Math.random },
     endIfIdle,
   )
+  host.writeFile(layout.version, `${readPackageVersion()}\n`, { mode: 0o600 })
   host.removeFile(layout.socket)
   server = await listen(layout.socket, action => handleAction(action, supervision), endIfIdle)
   using _server = server
