@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
+import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { applyOnce } from '../../src/engine/apply.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
-import { openSession } from '../../src/engine/session.ts'
 import { readRecord } from '../../src/engine/state-files.ts'
+import { createHarnessHost } from '../harness-host.ts'
 
 const child = fileURLToPath(new URL('apply-child.mjs', import.meta.url))
 
@@ -53,39 +52,12 @@ export interface Look {
 }
 
 export async function createCrashHost(harness: ConformanceHarness): Promise<CrashHost> {
-  const directory = mkdtempSync(join(tmpdir(), 'reeve-crash-'))
-  const manifests = join(directory, 'manifests')
-  const config = join(directory, 'reeve.yaml')
-  const stateDir = join(directory, 'state')
-  mkdirSync(manifests)
-  mkdirSync(join(directory, 'files'))
-  writeFileSync(config, 'apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: lab\n')
-  const { type } = harness.provider
-  const supervisors: ConformanceSupervisor[] = []
-  const documents: unknown[] = []
-  for (const name of ['lab', 'other']) {
-    const own = join(directory, `supervisor-${name}`)
-    mkdirSync(own)
-    const supervisor = await harness.setUp(own)
-    supervisors.push(supervisor)
-    documents.push({
-      apiVersion: 'reeve/v1',
-      kind: 'Supervisor',
-      metadata: { name },
-      spec: { type, [type]: supervisor.options },
-    })
-  }
-  const session = await openSession({
-    config,
-    directory: manifests,
-    stateDir,
-    insecurePermissions: true,
-    extraProviders: [harness.provider],
-  })
+  const host = await createHarnessHost(harness)
+  const { directory, manifests, config, stateDir, session, supervisors } = host
   const prefix = `variant ${directory} `
 
   function declare(revision: Revision): void {
-    const all = [...documents]
+    const all = [...supervisors]
     for (const [name, spec] of Object.entries(revision)) {
       all.push({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })
     }
@@ -152,10 +124,7 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
       // Each host has a directory of its own.
       return JSON.parse(JSON.stringify(look).replaceAll(directory, 'HOST'))
     },
-    async [Symbol.asyncDispose]() {
-      for (const supervisor of supervisors) await supervisor.tearDown()
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-    },
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }
 }
 

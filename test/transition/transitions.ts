@@ -1,0 +1,154 @@
+/** One field of a facility: as it was, as it is then, and as it can't be. */
+export interface Transition {
+  /** As `listFields` names it. */
+  readonly field: string
+  readonly old: Fragment
+  /** Absent: no other value is valid, or not for this user. */
+  readonly next?: Fragment
+  readonly invalid: Fragment
+  /** With the next value the service stays as it was: on an empty host there would be none. */
+  readonly leavesAsIs: boolean
+}
+
+/** Parts of a manifest, to be laid over a plain one. */
+export type Fragment = Readonly<Record<string, unknown>>
+
+/** What the values refer to. */
+export interface Surroundings {
+  /** Of the provider, and its own `spec.config`: valid, and not. */
+  readonly type: string
+  readonly config: { readonly valid: unknown; readonly invalid: unknown }
+  /** A file or directory that is there for services to use: `one`, `two`. */
+  path(name: string): string
+  /** Where something answers to HTTP, on two ports. */
+  readonly ports: readonly [number, number]
+  /** Below the manifests: `one`, `two`. */
+  source(name: string): string
+  readonly isRoot: boolean
+}
+
+/** `undefined`: the field isn't there. */
+type Values = readonly [old: unknown, next: unknown, invalid: unknown]
+
+const limits: Readonly<Record<string, number>> = {
+  as: 4_000_000_000,
+  core: 1_000_000,
+  cpu: 3_600,
+  data: 4_000_000_000,
+  fsize: 1_000_000_000,
+  locks: 100,
+  memlock: 65_536,
+  msgqueue: 65_536,
+  nice: 0,
+  nofile: 256,
+  nproc: 5_000,
+  rss: 4_000_000_000,
+  rtprio: 0,
+  rttime: 1_000_000,
+  sigpending: 500,
+  stack: 4_000_000,
+}
+
+/** Of all fields of a facility; a new field wants a line here. */
+export function listTransitions({ type, config, path, ports, source, isRoot }: Surroundings): Transition[] {
+  const vary = (field: string, [old, next, invalid]: Values, around: Fragment = {}): Transition => ({
+    field,
+    old: merge(around, nest(field, old, type)),
+    ...(next === undefined ? {} : { next: merge(around, nest(field, next, type)) }),
+    invalid: merge(around, nest(field, invalid, type)),
+    leavesAsIs: false,
+  })
+  const leave = (transition: Transition): Transition => ({ ...transition, leavesAsIs: true })
+  // Each facility writes a file of its own.
+  const file = (name: string, more: Fragment = { content: 'one\n' }): Fragment => ({
+    spec: { files: [{ path: path(name), ...more }] },
+  })
+  const healthy = { spec: { health: { exec: { command: ['/bin/true'] } } } }
+  const output = (name: string): Fragment => ({ spec: { process: { output: { file: path(name) } } } })
+  const http = (port: number): string => `http://127.0.0.1:${port}/`
+  const user = isRoot ? 'nobody' : undefined
+
+  return [
+    vary('apiVersion', ['reeve/v1', undefined, 'reeve/v0']),
+    vary('kind', ['Facility', undefined, 'Factory']),
+    vary('metadata.name', ['former', 'latter', '../name']),
+    vary('metadata.labels.*', [undefined, 'front', 7]),
+    vary('spec.supervisor', [undefined, 'other', 'nowhere']),
+    vary('spec.serviceName', [undefined, 'another', '-']),
+    vary('spec.state', [undefined, 'stopped', 'up']),
+    leave(vary('spec.state', [undefined, 'unmanaged', true])),
+    vary('spec.enabled', [undefined, false, 'yes']),
+    leave(vary('spec.enabled', [undefined, 'unmanaged', 1])),
+    vary('spec.onChange', [undefined, 'none', 'stop']),
+    vary('spec.dependsOn', [undefined, ['anchor'], ['nobody']]),
+    vary('spec.adopt', [undefined, true, 'true']),
+    vary('spec.prune', [undefined, false, 0]),
+    leave(vary('spec.suspend', [undefined, true, 'false'])),
+    vary('spec.config.*', [undefined, config.valid, config.invalid]),
+
+    vary('spec.process.command', [undefined, ['/bin/sleep', '1000007'], []]),
+    vary('spec.process.workingDirectory', [undefined, path('one'), 7]),
+    vary('spec.process.user', [undefined, user, 'a b']),
+    vary('spec.process.group', [undefined, isRoot ? 'nogroup' : undefined, 'a b']),
+    vary('spec.process.umask', ['0022', '0077', '9']),
+    vary('spec.process.environment.*', ['one', 'two', 2]),
+    vary('spec.process.environment.*.fromFile', [path('one.env'), path('two.env'), '']),
+    vary('spec.process.environmentFiles', [[path('one.env')], [path('two.env')], 'one.env']),
+    ...Object.entries(limits).map(([name, value]) => vary(`spec.process.limits.${name}`, [undefined, value, -1])),
+    vary('spec.process.restart.policy', [undefined, 'on-failure', 'unless-stopped']),
+    vary('spec.process.restart.delay', [undefined, '2s', '2']),
+    vary('spec.process.stop.signal', [undefined, 'INT', 'STOPPED']),
+    vary('spec.process.stop.timeout', [undefined, '3s', '-1s']),
+    vary('spec.process.reload.signal', ['HUP', 'USR1', 'ANYTHING']),
+    vary('spec.process.reload.command', [['/bin/true'], ['/bin/true', 'two'], []]),
+    vary('spec.process.output.file', [path('one.log'), path('two.log'), 'one.log']),
+    vary('spec.process.output.maxSize', [undefined, '1MiB', '1M'], output('size.log')),
+    vary('spec.process.output.keep', [undefined, 1, -1], output('keep.log')),
+
+    vary('spec.files.*.path', [path('one.conf'), path('two.conf'), 'one.conf'], { spec: { files: [{ content: '' }] } }),
+    vary('spec.files.*.content', ['one\n', 'two\n', 2], file('content.conf', {})),
+    vary('spec.files.*.source', [source('one'), source('two'), '../one'], file('source.conf', {})),
+    vary('spec.files.*.owner', [undefined, user, 'a b'], file('owner.conf')),
+    vary('spec.files.*.group', [undefined, isRoot ? 'nogroup' : undefined, 'a b'], file('group.conf')),
+    vary('spec.files.*.mode', [undefined, '0600', '600x'], file('mode.conf')),
+    vary('spec.files.*.onChange', [undefined, 'reload', 'stop'], file('change.conf')),
+
+    vary('spec.health.http.url', [http(ports[0]), http(ports[1]), 'ftp://127.0.0.1/']),
+    vary('spec.health.tcp.host', [undefined, 'localhost', 'a b'], { spec: { health: { tcp: { port: ports[0] } } } }),
+    vary('spec.health.tcp.port', [ports[0], ports[1], 0]),
+    vary('spec.health.exec.command', [['/bin/true'], ['/bin/true', 'two'], []]),
+    vary('spec.health.interval', [undefined, '5s', '1ms'], healthy),
+    vary('spec.health.timeout', [undefined, '1s', 1], healthy),
+    vary('spec.health.failureThreshold', [undefined, 5, 0], healthy),
+    vary('spec.health.startupTimeout', [undefined, '30s', 'soon'], healthy),
+    vary('spec.health.onFailure', [undefined, 'restart', 'ignore'], healthy),
+  ]
+}
+
+/** `spec.files.*.path` and a value, as a manifest has it; of `undefined` nothing. */
+function nest(field: string, value: unknown, type: string): Fragment {
+  const nested = field.split('.').reduceRight<unknown>((inner, key, index, keys) => {
+    if (key !== '*') return { [key]: inner }
+    const table = keys[index - 1]
+    return table === 'files' ? [inner] : { [table === 'config' ? type : 'ANY']: inner }
+  }, value)
+  return value !== undefined && isTable(nested) ? nested : {}
+}
+
+/** Tables are laid over one another, and so are the items of lists; of anything else the second counts. */
+export function merge(under: Fragment, over: Fragment): Fragment {
+  const result: Record<string, unknown> = { ...under }
+  for (const [key, value] of Object.entries(over)) result[key] = mergeValues(result[key], value)
+  return result
+}
+
+function mergeValues(under: unknown, over: unknown): unknown {
+  if (Array.isArray(under) && Array.isArray(over) && over.every(isTable)) {
+    return under.map((item, index) => mergeValues(item, over[index] ?? {}))
+  }
+  return isTable(under) && isTable(over) ? merge(under, over) : over
+}
+
+function isTable(value: unknown): value is Fragment {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
