@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { systemdPool } from './test/systemd-lab/pool.ts'
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -22,6 +23,19 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'systemd',
+          include: ['test/systemd/**/*.test.ts'],
+          globalSetup: ['test/requirements.ts', 'test/systemd-lab/setup.ts'],
+          pool: systemdPool,
+          expect: { poll: { timeout: 20_000 } },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

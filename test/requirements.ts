@@ -1,4 +1,5 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process'
+import { findBootProblem } from './systemd-lab/machine.ts'
 
 /** What some tests need of the machine. */
 interface Requirement {
@@ -7,6 +8,7 @@ interface Requirement {
   /** The Debian package that brings it. */
   readonly debian?: string
   readonly without: string
+  why?(): string | undefined
 }
 
 const requirements: readonly Requirement[] = [
@@ -22,6 +24,18 @@ const requirements: readonly Requirement[] = [
     debian: 'systemd',
     without: 'the test of sd_notify over a real socket',
   },
+  {
+    what: 'debootstrap',
+    isMet: () => has('debootstrap'),
+    debian: 'debootstrap',
+    without: 'all tests on a real systemd',
+  },
+  {
+    what: 'rights to boot a systemd in namespaces of its own',
+    isMet: () => findBootProblem() === undefined,
+    why: findBootProblem,
+    without: 'all tests on a real systemd',
+  },
 ]
 
 /**
@@ -32,7 +46,10 @@ export function setup(): void {
   const packages = requirements.flatMap(({ isMet, debian }) => (isMet() || debian === undefined ? [] : debian))
   if (packages.length > 0 && process.geteuid?.() === 0 && has('apt-get')) install(packages)
   const missing = requirements.filter(({ isMet }) => !isMet())
-  for (const { what, without } of missing) console.warn(`not here: ${what}. Skipped without it: ${without}`)
+  for (const { what, without, why } of missing) {
+    const reason = why === undefined ? '' : ` (${why()})`
+    console.warn(`not here: ${what}${reason}. Skipped without it: ${without}`)
+  }
   if (missing.length > 0 && process.env.CI === 'true') {
     throw new Error(`CI=true skips no test, and this machine lacks: ${missing.map(({ what }) => what).join(', ')}`)
   }

@@ -1,0 +1,48 @@
+#!/bin/sh
+# boot.sh CGROUP IMAGE WORK READ-ONLY-PATH...
+# Boots the systemd of IMAGE as pid 1 of namespaces of its own. Nothing is written to IMAGE: what the machine writes is in
+# memory, and goes with it. The paths of the host are seen at the same places, read-only. The machine dies with whoever
+# runs this: WORK is mounted over in its own mount namespace only.
+set -eu
+
+if [ "$1" != inside ]; then
+  echo $$ > "$1/cgroup.procs"
+  shift
+  exec setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --propagation private \
+    /bin/sh "$0" inside "$@"
+fi
+image=$2 work=$3
+shift 3
+
+mount -t tmpfs machine "$work"
+mkdir "$work/upper" "$work/work" "$work/root"
+root=$work/root
+mount -t overlay -o "lowerdir=$image,upperdir=$work/upper,workdir=$work/work" machine "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+for directory in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs "$root/$directory"; done
+chmod 1777 "$root/tmp"
+for device in null zero full random urandom tty; do
+  : > "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+for path in "$@"; do
+  if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root${path%/*}" && : > "$root$path"; fi
+  mount --bind "$path" "$root$path"
+  mount -o remount,bind,ro "$root$path"
+done
+# At boot, systemd-tmpfiles empties /tmp, where some of these paths may lie.
+ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf"
+echo machine > "$root/etc/hostname"
+hostname machine
+
+cd "$root"
+mkdir .host
+pivot_root . .host
+umount -l /.host
+exec env -i container=lab /lib/systemd/systemd --system

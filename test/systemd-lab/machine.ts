@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { imagePath } from './image.ts'
+
+/** A real systemd, booted as pid 1 of its own namespaces. */
+export interface Machine {
+  /** Of its pid 1, as this side sees it. */
+  readonly pid: number
+  /** Its root directory, as this side sees it. */
+  readonly root: string
+  /** The command line that runs a command line in there. */
+  enter(command: readonly string[]): readonly [string, ...string[]]
+  /** Runs it, and gives what it says; throws if it fails. */
+  run(...command: string[]): string
+  stop(): Promise<void>
+}
+
+const project = join(import.meta.dirname, '../..')
+
+/** Why no machine can be booted here; undefined if one can. */
+export function findBootProblem(): string | undefined {
+  if (process.geteuid?.() !== 0) return 'it takes root'
+  if (findCgroupMount() === undefined) return 'there is no cgroup2 file system'
+  const args = ['--fork', '--pid', '--mount', '--uts', '--ipc', '--cgroup', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']
+  const { status, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
+  return status === 0 ? undefined : `namespaces can't be made (${(stderr ?? 'no unshare').trim()})`
+}
+
+/** Resolves when systemd says that it has booted. The machine ends with this process at the latest. */
+export async function startMachine(): Promise<Machine> {
+  const work = mkdtempSync(join(tmpdir(), 'reeve-machine-'))
+  const cgroup = join(findCgroupMount() ?? '', `reeve-machine-${process.pid}-${work.slice(-6)}`)
+  mkdirSync(cgroup)
+  // Node, the project, and what its node_modules may be a link to.
+  const shared = new Set([process.execPath, project, join(project, 'node_modules')].map(path => realpathSync(path)))
+  const args = [join(import.meta.dirname, 'boot.sh'), cgroup, imagePath(), work, ...shared]
+  const child = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4_000)
+    })
+  }
+  const ended = new Promise<void>(resolve => child.once('close', () => resolve()))
+
+  async function stop(): Promise<void> {
+    child.kill('SIGKILL')
+    await ended
+    await removeCgroup(cgroup)
+    rmSync(work, { recursive: true })
+  }
+
+  try {
+    const pid = await findInit(child)
+    const enter = (command: readonly string[]): readonly [string, ...string[]] => [
+      'nsenter',
+      ...['--target', String(pid), '--mount', '--pid', '--ipc', '--uts', '--cgroup', '--', ...command],
+    ]
+    const run = (...command: string[]): string => {
+      const [program, ...rest] = enter(command)
+      const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8' })
+      if (status !== 0) throw new Error(`${command.join(' ')} gave ${status}: ${stdout}${stderr}`)
+      return stdout
+    }
+    await until(child, () => existsSync(`/proc/${pid}/root/run/systemd/private`))
+    run('systemctl', 'is-system-running', '--wait')
+    return { pid, root: `/proc/${pid}/root`, enter, run, stop }
+  } catch (error) {
+    await stop()
+    throw new Error(`the machine did not boot: ${said}`, { cause: error })
+  }
+}
+
+/** The child of unshare, when it has become systemd. */
+async function findInit(child: ChildProcess): Promise<number> {
+  let pid = Number.NaN
+  await until(child, () => {
+    pid = Number(readQuietly(`/proc/${child.pid}/task/${child.pid}/children`).trim().split(' ')[0] || Number.NaN)
+    return readQuietly(`/proc/${pid}/comm`) === 'systemd\n'
+  })
+  return pid
+}
+
+async function until(child: ChildProcess, condition: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !condition(); await sleep(10)) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended')
+    if (Date.now() > deadline) throw new Error('it took more than 30 s')
+  }
+}
+
+/** When all its processes are gone. The kernel wants the directories removed from the inside out. */
+async function removeCgroup(path: string): Promise<void> {
+  while (!readQuietly(join(path, 'cgroup.events')).includes('populated 0')) await sleep(10)
+  const { stdout } = spawnSync('find', [path, '-depth', '-type', 'd'], { encoding: 'utf8' })
+  for (const directory of stdout.split('\n').filter(Boolean)) rmdirSync(directory)
+}
+
+function findCgroupMount(): string | undefined {
+  for (const line of readQuietly('/proc/self/mounts').split('\n')) {
+    const [, path, type] = line.split(' ')
+    if (type === 'cgroup2') return path
+  }
+  return undefined
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
