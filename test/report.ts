@@ -12,6 +12,8 @@ export type Cell = string | number
 export interface Report<Row extends readonly Cell[]> {
   /** Adds a row, and writes the file: what a failing run has come to is worth reading too. */
   add(...row: Row): void
+  /** Of the file. */
+  readonly path: string
 }
 
 /**
@@ -24,7 +26,9 @@ export function openReport<const Titles extends readonly string[]>(
   columns: Titles,
 ): Report<{ readonly [Index in keyof Titles]: Cell }> {
   const rows: (readonly Cell[])[] = []
+  const path = join(directory, `${name}.txt`)
   return {
+    path,
     add(...row) {
       rows.push(row)
       const cells = columns.map((column, index) => ({
@@ -33,7 +37,7 @@ export function openReport<const Titles extends readonly string[]>(
       }))
       mkdirSync(directory, { recursive: true })
       const table = tableText(rows, cells, { colors: plainColors, width: () => undefined })
-      writeFileSync(join(directory, `${name}.txt`), `${title}\n\n${table}`)
+      writeFileSync(path, `${title}\n\n${table}`)
     },
   }
 }

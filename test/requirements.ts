@@ -55,7 +55,7 @@ export function setup(): void {
   }
 }
 
-function install(packages: readonly string[]): void {
+export function install(packages: readonly string[]): void {
   console.warn(`installing ${packages.join(', ')} with apt-get`)
   const options: SpawnSyncOptions = {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -65,6 +65,6 @@ function install(packages: readonly string[]): void {
   spawnSync('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], options)
 }
 
-function has(program: string): boolean {
+export function has(program: string): boolean {
   return spawnSync('/bin/sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0
 }

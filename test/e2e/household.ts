@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -41,6 +41,8 @@ export interface Household {
   startInTerminal(args: readonly string[], options?: RunOptions): Running
   path(...names: string[]): string
   write(name: string, text: string): void
+  /** Replaces what is there, at once. */
+  rename(from: string, to: string): void
   remove(name: string): void
   status(name: string): Promise<FacilityStatus | undefined>
 }
@@ -104,6 +106,7 @@ export function openHousehold(manifests: Readonly<Record<string, string>> = {}):
     },
     // Whatever the umask of the tester: what others can write is refused.
     write: (name, text) => writeFileSync(path(name), text, { mode: 0o644 }),
+    rename: (from, to) => renameSync(path(from), path(to)),
     remove: name => rmSync(path(name)),
     async status(name) {
       const { stdout } = await household.reeve(['status', '-o', 'json'])

@@ -1,0 +1,47 @@
+import { mkdirSync, readFileSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Household } from '../e2e/household.ts'
+
+/** Services that tell themselves when they run: nobody has to be asked, and looking costs nothing. */
+export interface Announcements {
+  /** The command line of a service that announces its process, and sleeps. */
+  command(service: string): readonly string[]
+  /** Of its process that announced itself last. */
+  pid(service: string): number
+  /** When (ms, `performance.now`) another process than `before` is seen to have announced itself. */
+  next(service: string, before: number): Promise<number>
+}
+
+/** So long (ms) a service may take to come back. */
+const PATIENCE = 60_000
+
+/** For one test; the services write into the household. */
+export function openAnnouncements(household: Household): Announcements {
+  const directory = household.path('announcements')
+  mkdirSync(directory)
+  const waiting = new Map<string, () => void>()
+  const watcher = watch(directory, (_event, name) => waiting.get(name ?? '')?.())
+  onTestFinished(() => watcher.close())
+
+  function pid(service: string): number {
+    return Number(readFileSync(join(directory, service), 'utf8'))
+  }
+
+  return {
+    command: service => ['/bin/sh', '-c', 'echo $$ >"$0"; exec sleep 86400', join(directory, service)],
+    pid,
+    next(service, before) {
+      return new Promise((resolve, reject) => {
+        const limit = setTimeout(() => reject(new Error(`${service} did not come back in ${PATIENCE} ms`)), PATIENCE)
+        waiting.set(service, () => {
+          const found = pid(service)
+          if (found === 0 || found === before) return // it is just being written
+          clearTimeout(limit)
+          waiting.delete(service)
+          resolve(performance.now())
+        })
+      })
+    },
+  }
+}

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
+import { type Cell, openReport } from '../report.ts'
+
+export interface BenchReport<Row extends readonly Cell[]> {
+  add(...row: Row): void
+  /** Once all rows are there: to stdout, as it is in the file. */
+  print(): void
+}
+
+/** As `openReport`, with what the machine is and does: figures mean little without. */
+export function openBenchReport<const Titles extends readonly string[]>(
+  name: string,
+  title: string,
+  columns: Titles,
+): BenchReport<{ readonly [Index in keyof Titles]: Cell }> {
+  const [load = Number.NaN] = loadavg()
+  const machine = `Node ${process.version}, ${availableParallelism()} cores, load ${load.toFixed(1)}`
+  const report = openReport(`bench-${name}`, `${title}\n${machine}`, columns)
+  return {
+    add: report.add,
+    print: () => console.log(`\n${readFileSync(report.path, 'utf8')}`),
+  }
+}

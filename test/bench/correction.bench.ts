@@ -1,0 +1,92 @@
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'vitest'
+import { type Household, openHousehold, until } from '../e2e/household.ts'
+import { type Announcements, openAnnouncements } from './announcements.ts'
+import { openBenchReport } from './bench-report.ts'
+import { declareCrowd, manifest, plainConfiguration } from './crowd.ts'
+import { formatTime, spreadOf } from './spread.ts'
+
+const COUNT = 100
+const SAMPLES = 100
+
+/** Between two disturbances, in ms. Uneven, so that they don't keep step with what happens at regular times. */
+const LEAST_PAUSE = 100
+const PAUSE_SPREAD = 200
+
+interface Stage {
+  readonly household: Household
+  readonly announcements: Announcements
+}
+
+interface Disturbance {
+  readonly what: string
+  readonly aim: string
+  /** Does it to a service, and gives when (ms) that was. */
+  disturb(stage: Stage, service: string, round: number): Promise<number>
+}
+
+const disturbances: readonly Disturbance[] = [
+  { what: 'service killed (SIGKILL) → runs again, by its supervisor', aim: 'p50 100 ms', disturb: kill },
+  { what: 'service stopped behind the back → runs again', aim: 'p50 100 ms', disturb: stopBehindTheBack },
+  { what: 'manifest edited → service replaced', aim: 'p50 250 ms', disturb: edit },
+]
+
+test('drift and edits with a running controller', async () => {
+  const household = openHousehold()
+  household.write('reeve.yaml', plainConfiguration)
+  const announcements = openAnnouncements(household)
+  const stage = { household, announcements }
+  const names = declareCrowd(household, COUNT, name => declaration(stage, name, 0))
+  const controller = household.start(['run'])
+  await until(() => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 'all are as declared')
+
+  const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
+  for (let round = 1; round <= SAMPLES; round += 1) {
+    for (const [order, disturbance] of disturbances.entries()) {
+      // Ever another service: what has to be done over and over is done more slowly (E11).
+      const service = names[(round + order * 33) % names.length] ?? ''
+      await sleep(LEAST_PAUSE + Math.random() * PAUSE_SPREAD)
+      const before = announcements.pid(service)
+      const again = announcements.next(service, before)
+      const began = await disturbance.disturb(stage, service, round)
+      samples.get(disturbance)?.push((await again) - began)
+    }
+  }
+  const title = `A running controller with ${COUNT} facilities: until the new process has announced itself`
+  const report = openBenchReport('correction', title, ['what happens', 'runs', 'best', 'p50', 'p99', 'aim'])
+  for (const [{ what, aim }, found] of samples) {
+    const { count, best, p50, p99 } = spreadOf(found)
+    report.add(what, count, formatTime(best), formatTime(p50), formatTime(p99), aim)
+  }
+  report.print()
+})
+
+function declaration({ announcements }: Pick<Stage, 'announcements'>, name: string, revision: number): string {
+  const command = JSON.stringify(announcements.command(name))
+  return manifest(name, `  process:\n    command: ${command}\n    environment: { REVISION: "${revision}" }`)
+}
+
+async function kill({ announcements }: Stage, service: string): Promise<number> {
+  const began = performance.now()
+  process.kill(announcements.pid(service), 'SIGKILL')
+  return began
+}
+
+/** As somebody would who talks to the supervisor without Reeve. */
+async function stopBehindTheBack({ household }: Stage, service: string): Promise<number> {
+  const began = performance.now()
+  const socket = connect(household.path('state', 'process', 'supervisor.sock'))
+  socket.end(`${JSON.stringify({ actions: [{ id: 'stop', verb: 'stop', service }] })}\n`)
+  await new Promise((resolve, reject) => socket.once('close', resolve).once('error', reject).resume())
+  return began
+}
+
+async function edit({ household, announcements }: Stage, service: string, revision: number): Promise<number> {
+  const text = declaration({ announcements }, service, revision)
+  // As an editor and git do it: beside, then in place.
+  household.write(`manifests/.${service}`, text)
+  const began = performance.now()
+  household.rename(`manifests/.${service}`, `manifests/${service}.yaml`)
+  return began
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import type { Household } from '../e2e/household.ts'
+import { findProcesses } from './process-use.ts'
+
+/** What a row calls a facility by, and how it is declared. */
+export type Make = (name: string, index: number) => string
+
+/** Writes so many manifests, one a file, as people do. Gives the names. */
+export function declareCrowd(household: Household, count: number, make: Make): string[] {
+  const names = Array.from({ length: count }, (_, index) => `s${String(index).padStart(5, '0')}`)
+  for (const [index, name] of names.entries()) household.write(`manifests/${name}.yaml`, make(name, index))
+  return names
+}
+
+export function runningSleeper(name: string): string {
+  return manifest(name, '  process: { command: [sleep, "86400"] }')
+}
+
+/** Installed, and not running: it costs a definition, and no process. */
+export function stoppedSleeper(name: string): string {
+  return manifest(name, '  state: stopped\n  enabled: false\n  process: { command: [sleep, "86400"] }')
+}
+
+export function manifest(name: string, spec: string): string {
+  return `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n${spec}\n`
+}
+
+/** The host configuration of a household, as it is where nobody sets anything: it is looked around every 30 s. */
+export const plainConfiguration = `apiVersion: reeve/v1
+kind: HostConfiguration
+stateDirectory: state
+`
+
+/** The built-in supervisor's own processes: the daemon, and a shim for each service. */
+export function findSupervision(household: Household): { readonly daemon: number; readonly shims: number[] } {
+  const directory = household.path('state', 'process')
+  const [daemon, ...more] = findProcesses(words => words.at(-1) === directory && isNode(words))
+  if (daemon === undefined || more.length > 0) throw new Error(`expected one supervisor of ${directory}`)
+  const shims = findProcesses(([shell, script]) => shell === '/bin/sh' && isIn(script, join(directory, 'runs')))
+  return { daemon, shims }
+}
+
+function isNode(words: readonly string[]): boolean {
+  return words[0] === process.execPath
+}
+
+function isIn(path: string | undefined, directory: string): boolean {
+  return path?.startsWith(`${directory}/`) ?? false
+}

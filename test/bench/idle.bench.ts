@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'vitest'
+import { type Household, openHousehold, until } from '../e2e/household.ts'
+import { openBenchReport } from './bench-report.ts'
+import { declareCrowd, findSupervision, plainConfiguration, runningSleeper } from './crowd.ts'
+import { readMemory, readProcessorTime } from './process-use.ts'
+import { formatMemory } from './spread.ts'
+
+const counts = [100, 1_000]
+
+/** What follows a start (readiness, the records of it) has come to rest after so long, in ms. */
+const REST = 15_000
+
+/** Two resyncs long, in ms: the share of them is what it is for ever. */
+const WINDOW = 60_000
+
+test('idle', async () => {
+  const report = openBenchReport(
+    'idle',
+    `Nothing happens for ${WINDOW / 1_000} s. Aims: controller under 1 % of a core and 120 MB at 1,000; built-in supervisor under 60 MB at 100`,
+    ['facilities', 'what', 'processes', 'of a core', 'PSS', 'RSS'],
+  )
+  const crowds: { readonly count: number; readonly parts: readonly Part[] }[] = []
+  for (const count of counts) crowds.push({ count, parts: await settle(count) })
+  await sleep(REST)
+  const parts = crowds.flatMap(crowd => crowd.parts)
+  const before = parts.map(usedBy)
+  const began = performance.now()
+  await sleep(WINDOW)
+  const duration = performance.now() - began
+  const shares = new Map(parts.map((part, index) => [part, (usedBy(part) - (before[index] ?? 0)) / duration]))
+  for (const { count, parts } of crowds) {
+    for (const part of parts) {
+      const { proportional, resident } = readMemory(part.pids)
+      const share = `${((shares.get(part) ?? Number.NaN) * 100).toFixed(2)} %`
+      report.add(count, part.what, part.pids.length, share, formatMemory(proportional), formatMemory(resident))
+    }
+  }
+  report.print()
+})
+
+interface Part {
+  readonly what: string
+  readonly pids: readonly number[]
+}
+
+async function settle(count: number): Promise<Part[]> {
+  const household = openHousehold()
+  household.write('reeve.yaml', plainConfiguration)
+  declareCrowd(household, count, runningSleeper)
+  const controller = await startController(household, count)
+  const { daemon, shims } = findSupervision(household)
+  return [
+    { what: 'controller (reeve run)', pids: [controller] },
+    { what: 'built-in supervisor: daemon', pids: [daemon] },
+    { what: 'built-in supervisor: shims', pids: shims },
+    { what: 'built-in supervisor: all', pids: [daemon, ...shims] },
+  ]
+}
+
+async function startController(household: Household, count: number): Promise<number> {
+  const { child, stderr } = household.start(['run'])
+  await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
+  if (child.pid === undefined) throw new Error('expected a controller that runs')
+  return child.pid
+}
+
+function usedBy({ pids }: Part): number {
+  return pids.reduce((sum, pid) => sum + readProcessorTime(pid), 0)
+}
