@@ -2,6 +2,8 @@ import type { Clock } from '../src/host/clock.ts'
 
 /** A clock that stands still until it is moved. */
 export interface ManualClock extends Clock {
+  /** Moves the wall clock only, to or fro, as NTP or a person does. */
+  step(duration: number): void
   /** Moves on, and fires on the way what is due, in order of time; lets promises run after each. */
   advance(duration: number): Promise<void>
   /** How many sleeps and timers are waiting. */
@@ -17,6 +19,8 @@ interface Timer {
 
 export function createManualClock(start = 1_700_000_000_000): ManualClock {
   let now = start
+  /** Of the wall clock. */
+  let ahead = 0
   const timers = new Set<Timer>()
   const watchers = new Set<() => void>()
 
@@ -36,7 +40,11 @@ export function createManualClock(start = 1_700_000_000_000): ManualClock {
   }
 
   return {
-    now: () => now,
+    now: () => now + ahead,
+    elapsed: () => now,
+    step(duration) {
+      ahead += duration
+    },
     sleep(duration, signal) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)

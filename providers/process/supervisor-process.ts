@@ -48,12 +48,12 @@ export async function ensureSupervisor(
   const problem = findProblem(host, layout)
   if (problem !== undefined) throw new ReeveError('unavailable', problem)
   host.makeDirectory(layout.directory, { mode: 0o700 })
-  const deadline = host.now() + startTimeout
+  const deadline = clock.elapsed() + startTimeout
   let isStarting = false
   let starts = 0
   for (let pause = 10; ; pause = Math.min(pause * 1.5, 200)) {
     if (await answers(layout, host, signal)) return
-    if (host.now() > deadline || (starts >= mostStarts && !isStarting)) {
+    if (clock.elapsed() > deadline || (starts >= mostStarts && !isStarting)) {
       throw new ReeveError('unavailable', `the supervisor of ${layout.directory} doesn't answer; see ${layout.log}`)
     }
     if (!isStarting && findSupervisor(host, layout).state === 'dead') {

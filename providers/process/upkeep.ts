@@ -21,13 +21,11 @@ export function keepUp(services: ReadonlyMap<string, Service>, context: Context)
   const { host, layout, log, clock } = context
   const rotation = createRotation(context)
   const timers = new Map<() => void, Disposable>()
-  let lastSweep = 0
+  let lastSweep = Number.NEGATIVE_INFINITY
 
   function sweep(): void {
-    const since = host.now() - lastSweep
-    // A negative one is that of a clock that was set back.
-    if (since >= 0 && since < services.size * sweepShare) return
-    lastSweep = host.now()
+    if (clock.elapsed() - lastSweep < services.size * sweepShare) return
+    lastSweep = clock.elapsed()
     for (const service of services.values()) if (needsLook(service)) context.wake(service.name)
   }
 

@@ -29,7 +29,7 @@ const TICK = 1000
  * On a terminal, a line for all that has ended, and below them, redrawn in place, what is under way and what waits for
  * what, and since when. Elsewhere plain lines only.
  */
-export function startProgress(screen: Screen, clock: Pick<Clock, 'now' | 'after'>): Progress {
+export function startProgress(screen: Screen, clock: Pick<Clock, 'elapsed' | 'after'>): Progress {
   const underWay = new Map<string, UnderWay>()
   /** Facilities that something was done about, or that were waited for: of the others it isn't news that they are ready. */
   const busy = new Set<string>()
@@ -45,7 +45,7 @@ export function startProgress(screen: Screen, clock: Pick<Clock, 'now' | 'after'
 
   function draw(): string {
     if (!screen.live) return ''
-    const lines = liveLines([...underWay.values()], screen, clock.now())
+    const lines = liveLines([...underWay.values()], screen, clock.elapsed())
     drawn = lines.length
     return lines.map(line => `${line}\n`).join('')
   }
@@ -56,7 +56,7 @@ export function startProgress(screen: Screen, clock: Pick<Clock, 'now' | 'after'
 
   function tellLong(): void {
     for (const each of underWay.values()) {
-      if (each.told || clock.now() - each.since < TICK) continue
+      if (each.told || clock.elapsed() - each.since < TICK) continue
       each.told = true
       busy.add(each.facility)
       screen.write(`${screen.colors.bold(each.facility)}: ${oneLine(each.text)}\n`)
@@ -75,7 +75,7 @@ export function startProgress(screen: Screen, clock: Pick<Clock, 'now' | 'after'
   }
 
   function listener(event: EngineEvent): void {
-    follow(underWay, event, clock.now())
+    follow(underWay, event, clock.elapsed())
     keepTicking()
     if (event.type === 'ready' && !busy.has(event.facility)) return
     if (event.type !== 'waiting') busy.add(event.facility)

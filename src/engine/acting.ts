@@ -113,7 +113,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
         bounded: options.bounded || as === 'moved',
         serving: as === 'dependency',
       }),
-    now: () => clock.now(),
+    now: () => Math.round(clock.elapsed()),
     concurrency: configuration.concurrency,
     listener(event) {
       recordEvent(event)

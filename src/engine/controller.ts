@@ -118,11 +118,11 @@ async function openController(
     manifests,
     supervisors,
     log,
-    lastActivity: clock.now(),
+    lastActivity: clock.elapsed(),
     isReady: false,
     allAsDeclared: false,
   }
-  const watchdog = manager.startWatchdog(() => clock.now() - controller.lastActivity < resync * 3)
+  const watchdog = manager.startWatchdog(() => clock.elapsed() - controller.lastActivity < resync * 3)
   closing.push(() => watchdog[Symbol.dispose]())
   if (metrics && listen) {
     const { serveMetrics } = await import('../server/metrics-server.ts')
@@ -130,7 +130,7 @@ async function openController(
       listen,
       metrics,
       resync,
-      now: () => clock.now(),
+      now: () => clock.elapsed(),
       lastActivity: () => controller.lastActivity,
       isReady: () => controller.isReady,
     })
@@ -172,7 +172,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 
 async function makePass(controller: Controller, { clock }: Session, due: Due, signal: AbortSignal): Promise<void> {
   const { reconciliation, metrics, log } = controller
-  const began = clock.now()
+  const began = clock.elapsed()
   controller.lastActivity = began
   try {
     const result = await reconciliation.pass(due)
@@ -183,20 +183,20 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     metrics?.setFacilities(facilities)
     announce(controller, facilities)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
-    metrics?.recordPass('done', clock.now() - began, clock.now())
+    metrics?.recordPass('done', clock.elapsed() - began, clock.now())
     if (!controller.isReady && result.full) {
       controller.isReady = true
       await controller.manager.tellReady(describe(result))
     }
   } catch (error) {
-    metrics?.recordPass('failed', clock.now() - began, clock.now())
+    metrics?.recordPass('failed', clock.elapsed() - began, clock.now())
     const stack = error instanceof Error ? error.stack : undefined
     log.error(
       { error: messageOf(error), stack },
       `the pass failed: ${messageOf(error)}; it will be made again at the next resync or event`,
     )
   }
-  controller.lastActivity = clock.now()
+  controller.lastActivity = clock.elapsed()
 }
 
 /** Once when everything has come to rest as declared: the line that people wait for. */

@@ -38,7 +38,7 @@ export async function watchManifests(
 
   function onEvent(): void {
     if (isClosed) return
-    const now = clock.now()
+    const now = clock.elapsed()
     firstEvent ??= now
     quiet?.[Symbol.dispose]()
     quiet = clock.after(Math.min(QUIET, Math.max(0, firstEvent + AT_MOST - now)), () => {

@@ -118,8 +118,8 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       waiter.failedSince = undefined
       return false
     }
-    waiter.failedSince ??= clock.now()
-    return clock.now() - waiter.failedSince >= FAILED_FOR_GOOD
+    waiter.failedSince ??= clock.elapsed()
+    return clock.elapsed() - waiter.failedSince >= FAILED_FOR_GOOD
   }
 
   /** Looks at what is waited for under one supervisor, until nothing is. */

@@ -22,13 +22,13 @@ export function createRemovalWatch(clock: Clock, due: () => void): RemovalWatch 
   const missingSince = new Map<string, number>()
   let timer: Disposable | undefined
   return {
-    isSettled: facility => clock.now() - (missingSince.get(facility) ?? clock.now()) >= REMOVAL_SETTLING,
+    isSettled: facility => clock.elapsed() - (missingSince.get(facility) ?? clock.elapsed()) >= REMOVAL_SETTLING,
     note(missing) {
       for (const name of missingSince.keys()) if (!missing.has(name)) missingSince.delete(name)
       let isNew = false
       for (const name of missing) {
         if (missingSince.has(name)) continue
-        missingSince.set(name, clock.now())
+        missingSince.set(name, clock.elapsed())
         isNew = true
       }
       if (!isNew) return

@@ -47,7 +47,14 @@ export function createRetryBook(
     const count = before?.digest === digest ? before.count + 1 : 1
     const delay = backoffDelay(count, random(), rule)
     const timer = clock.after(delay, () => due(facility))
-    entries.set(facility, { digest, count, message, notBefore: clock.now() + delay, timer, asDeclaredSince: undefined })
+    entries.set(facility, {
+      digest,
+      count,
+      message,
+      notBefore: clock.elapsed() + delay,
+      timer,
+      asDeclaredSince: undefined,
+    })
   }
 
   function forget(facility: string): void {
@@ -60,9 +67,9 @@ export function createRetryBook(
     done(facility, digest, steps) {
       const work = `${digest} ${steps.map(step => step.id).join(' ')}`
       const before = lastDone.get(facility)
-      lastDone.set(facility, { work, at: clock.now() })
+      lastDone.set(facility, { work, at: clock.elapsed() })
       const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
-      const isAgain = before?.work === work && (entries.has(facility) || clock.now() - before.at < LASTS_AFTER)
+      const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
       if (cause) failed(facility, digest, `it was ${cause.reason}, and has been started again`)
       else if (isAgain) failed(facility, digest, `it did not last: ${steps.map(step => step.verb).join(', ')}`)
       else forget(facility)
@@ -75,15 +82,15 @@ export function createRetryBook(
         return
       }
       if (entry.asDeclaredSince === undefined) {
-        entry.asDeclaredSince = clock.now()
+        entry.asDeclaredSince = clock.elapsed()
         entry.timer[Symbol.dispose]()
         entry.timer = clock.after(LASTS_AFTER, () => due(facility))
       }
-      if (clock.now() - entry.asDeclaredSince >= LASTS_AFTER) forget(facility)
+      if (clock.elapsed() - entry.asDeclaredSince >= LASTS_AFTER) forget(facility)
     },
     isHeld(facility, digest) {
       const entry = entries.get(facility)
-      return entry !== undefined && entry.digest === digest && clock.now() < entry.notBefore
+      return entry !== undefined && entry.digest === digest && clock.elapsed() < entry.notBefore
     },
     failures(facility, digest) {
       const entry = entries.get(facility)

@@ -74,7 +74,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     for (const facility of facilities) {
       const entry = tracks.get(facility.name)
       if (!entry) {
-        tracks.set(facility.name, makeTrack(facility, clock.now()))
+        tracks.set(facility.name, makeTrack(facility, clock.elapsed()))
       } else if (entry.facility.digest !== facility.digest) {
         entry.facility = facility
         stopProbing(entry)
@@ -102,7 +102,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   function beginHealth(entry: Track): void {
     entry.failures = 0
     entry.probes = 0
-    entry.began = clock.now()
+    entry.began = clock.elapsed()
     entry.healthMessage = undefined
     if (!entry.facility.health) {
       entry.health = 'none'
@@ -147,7 +147,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     entry.healthMessage = result.message
     entry.failures += 1
     if (entry.health === 'starting') {
-      if (clock.now() - entry.began >= health.startupTimeout) entry.health = 'unhealthy'
+      if (clock.elapsed() - entry.began >= health.startupTimeout) entry.health = 'unhealthy'
     } else if (entry.failures >= health.failureThreshold) {
       entry.health = 'unhealthy'
     }

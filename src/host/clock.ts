@@ -1,7 +1,9 @@
 /** Time, as everything that waits gets it: tests put one in whose hands they move. All in milliseconds. */
 export interface Clock {
-  /** Since 1970. */
+  /** Since 1970, by the wall clock, which people and NTP step to and fro: to be shown, or compared with what is written down. */
   now(): number
+  /** Since some moment of this process, and never stepped: to tell how long something has taken. */
+  elapsed(): number
   /** Rejects with the signal's reason when it is aborted first. */
   sleep(duration: number, signal?: AbortSignal): Promise<void>
   /** Calls `act` once, unless disposed of before. Keeps the process alive till then. */
@@ -14,26 +16,33 @@ const longestTimer = 2 ** 31 - 1
 export function createClock(): Clock {
   return {
     now: () => Date.now(),
+    elapsed: () => performance.now(),
     sleep(duration, signal) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)
         const abort = (): void => {
-          clearTimeout(timer)
+          timer[Symbol.dispose]()
           reject(signal?.reason)
         }
-        const timer = setTimeout(
-          () => {
-            signal?.removeEventListener('abort', abort)
-            resolve()
-          },
-          Math.min(duration, longestTimer),
-        )
+        const timer = after(duration, () => {
+          signal?.removeEventListener('abort', abort)
+          resolve()
+        })
         signal?.addEventListener('abort', abort, { once: true })
       })
     },
-    after(duration, act) {
-      const timer = setTimeout(act, Math.min(duration, longestTimer))
-      return { [Symbol.dispose]: () => clearTimeout(timer) }
-    },
+    after,
   }
+}
+
+/** Not early by a part of a millisecond, as Node's timers can be: what was due then would find that it isn't yet. */
+function after(duration: number, act: () => void): Disposable {
+  const due = performance.now() + duration
+  let timer: NodeJS.Timeout | undefined
+  const arm = (): void => {
+    const left = Math.min(Math.max(due - performance.now(), 0), longestTimer)
+    timer = setTimeout(() => (performance.now() < due ? arm() : act()), Math.ceil(left))
+  }
+  arm()
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }

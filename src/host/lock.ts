@@ -65,7 +65,7 @@ export async function acquireLock(
   if (readClaim(directory, name, host)) throw createRefusal(directory, { ...holder, name, held: true })
   host.makeDirectory(directory, { mode: 0o755 })
   const listOthers = (): Claim[] => listLiveClaims(directory, host).filter(claim => claim.name !== name)
-  const deadline = clock.now() + patience
+  const deadline = clock.elapsed() + patience
   let claimed = false
   for (;;) {
     let others = listOthers()
@@ -76,7 +76,7 @@ export async function acquireLock(
     }
     const [first] = others
     if (first === undefined) break
-    const winner = others.find(claim => claim.held) ?? (clock.now() > deadline ? first : undefined)
+    const winner = others.find(claim => claim.held) ?? (clock.elapsed() > deadline ? first : undefined)
     if (claimed && (winner || others.some(claim => claim.name < name))) {
       withdraw()
       claimed = false

@@ -31,6 +31,16 @@ test('E11: each failure in a row doubles the wait, and its end is told', async (
   }
 })
 
+test('E11: a wall clock that is set back or forth neither prolongs a wait nor ends it', async () => {
+  const { clock, book } = createBench()
+  book.failed('web', 'one', 'no luck')
+  clock.step(3_600_000)
+  expect(book.isHeld('web', 'one')).toBe(true)
+  clock.step(-7_200_000)
+  await clock.advance(1_000)
+  expect(book.isHeld('web', 'one')).toBe(false)
+})
+
 test('E11, PITFALLS 10: the wait never grows over five minutes, and the tries never end', async () => {
   const { clock, due, book } = createBench()
   for (let count = 0; count < 30; count += 1) {

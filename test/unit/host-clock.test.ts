@@ -22,6 +22,15 @@ test('a timer that is disposed of does not fire', async () => {
   expect(fired).toEqual(['kept'])
 })
 
+test('no timer comes early, not even by a part of a millisecond', async () => {
+  const clock = createClock()
+  for (let count = 0; count < 50; count += 1) {
+    const began = clock.elapsed()
+    await clock.sleep(2)
+    expect(clock.elapsed() - began).toBeGreaterThanOrEqual(2)
+  }
+})
+
 test('the manual clock fires in order of time, also what is set on the way', async () => {
   const clock = createManualClock(0)
   const fired: string[] = []

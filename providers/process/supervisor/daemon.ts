@@ -25,11 +25,11 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
   using _lock = await acquireLock(layout.lock, 'reeve supervisor', host, clock)
   const ending = new AbortController()
   const end = (): void => ending.abort()
-  const startedAt = host.now()
+  const startedAt = clock.elapsed()
   let server: Server | undefined
 
   function endIfIdle(): void {
-    if (host.now() - startedAt < patience || server?.clients() !== 0 || !supervision.isIdle()) return
+    if (clock.elapsed() - startedAt < patience || server?.clients() !== 0 || !supervision.isIdle()) return
     log.info({}, 'ends: there is nothing to supervise')
     end()
   }

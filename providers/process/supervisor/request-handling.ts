@@ -81,7 +81,7 @@ function judgeStop(service: Service, { context }: Supervision): Verdict {
   const { record } = service
   if (record.want === 'up') return new ReeveError('aborted', `${service.name} was started again before it had stopped`)
   if (record.phase === 'down') return 'reached'
-  if (service.killAt === undefined || context.host.now() < service.killAt + killPatience) return undefined
+  if (service.killAt === undefined || context.clock.elapsed() < service.killAt + killPatience) return undefined
   return new ReeveError(
     'failed',
     `${service.name} does not end even after KILL; see what its process waits for (ps, wchan)`,

@@ -58,17 +58,17 @@ function rememberExit(service: Service, facts: Ended, context: Context): void {
  * after an end of its own accord they are leftovers, and get KILL at once, so that the next run starts alone.
  */
 function clearGroup(service: Service, { main, exit }: Ended, context: Context): boolean {
-  const { host } = context
+  const { host, clock } = context
   if (!main || exit?.left === false) return true
   const members = findLeftMembers(host, main, exit?.ticks ?? service.seenAlive)
   if (members.length === 0) return true
   const { record } = service
   const isAsked = record.asked === true || record.want === 'down'
   if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() })
-  service.killAt ??= host.now() + (isAsked ? stopTimeoutOf(service) : 0)
+  service.killAt ??= clock.elapsed() + (isAsked ? stopTimeoutOf(service) : 0)
   // The next supervisor has to know that it ended by itself, or was asked to.
   trySaveRecord(service, context)
-  if (!isAsked || host.now() >= service.killAt) host.kill(-main.pid, 'KILL')
+  if (!isAsked || clock.elapsed() >= service.killAt) host.kill(-main.pid, 'KILL')
   else if (!service.isSignalled) signalGroup(service, main.pid, context)
   lookAgain(service, 200, context)
   return false

@@ -43,7 +43,7 @@ export interface Service {
   claimed: number
   /** When the main process was last seen alive, in clock ticks since boot. */
   seenAlive: number
-  /** When KILL is due, once it is being stopped, in ms since 1970; and whether the stop signal has been sent. */
+  /** When KILL is due, once it is being stopped, in ms of `Clock.elapsed`; and whether the stop signal has been sent. */
   killAt: number | undefined
   isSignalled: boolean
   /** Looks in a row that found nothing new: the next waits longer. */

@@ -14,10 +14,10 @@ export function beginStop(service: Service, context: Context): boolean {
 
 /** The process lives, and is to end: the stop signal once, KILL after the timeout, both to its whole group. */
 export function pursueStop(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
-  const { host, log } = context
+  const { host, log, clock } = context
   const { pid } = facts.main
-  const now = host.now()
-  // A clock that was set back must not make it wait for hours.
+  const now = clock.elapsed()
+  // A shorter timeout that is declared meanwhile counts.
   service.killAt = Math.min(service.killAt ?? Number.POSITIVE_INFINITY, now + stopTimeoutOf(service))
   // Before the signal: else a supervisor that is killed after it would be followed by one that takes the end for a failure.
   trySaveRecord(service, context)
