@@ -73,8 +73,9 @@ test.concurrent.for(['lost', 'doubled'] as const)(
     await eventually('the definition to be put right', () => readFileSync(definition, 'utf8') === text)
     rmSync(`${lab.supervisorDirectory}/enabled/web`)
     await eventually('it to be enabled again', () => controller.steps().filter(id => id === 'web/enable').length === 2)
-    const now = await controller.ready('web')
-    expect([now.state, now.enabled]).toEqual(['running', true])
+    // What is said of it is what the look after the step has seen.
+    await eventually('it to be said', async () => (await controller.status('web'))?.enabled === true)
+    expect((await controller.ready('web')).state).toBe('running')
     expect(controller.steps().filter(id => id === 'web/restart')).toEqual([])
   },
 )
