@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import standaloneModule from 'ajv/dist/standalone/index.js'
-import { compile } from 'json-schema-to-typescript'
+import { compile as compileTypes } from 'json-schema-to-typescript'
 
 const standaloneCode = standaloneModule.default
 const here = new URL('./', import.meta.url)
@@ -38,50 +38,35 @@ function camelCase(name) {
   return name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())
 }
 
-function compileValidators(schemas) {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: true,
-    strictRequired: false,
-    allowUnionTypes: true,
-    code: { esm: true, source: true },
-  })
-  const exported = {}
-  for (const [name, schema] of schemas) {
-    // The generated code carries its schema along; nothing there reads the words.
-    ajv.addSchema(withoutKeywords(schema, ['title', 'description', 'default']))
-    exported[camelCase(name)] = schema.$id
-  }
-  const code = standaloneCode(ajv, exported).replaceAll(
-    'require("ajv/dist/runtime/ucs2length").default',
-    '(text => [...text].length)',
-  )
+/** What only says yes or no: small, as it is loaded by every command. */
+function compileValidator(name, schema) {
+  const ajv = new Ajv2020({ ...strictness, messages: false, inlineRefs: false, code: { esm: true, source: true } })
+  return compile(ajv, schema, { [camelCase(name)]: schema.$id })
+}
+
+/** What finds every error: large, and loaded only when there is one. CommonJS, so that it can be loaded at once. */
+function compileErrorFinder(schema) {
+  const ajv = new Ajv2020({ ...strictness, allErrors: true, code: { source: true } })
+  return compile(ajv, schema)
+}
+
+/** Gives the code of a module; of `exported`, or of a CommonJS module that is the validator itself. */
+function compile(ajv, schema, exported) {
+  // The generated code carries its schema along; nothing there reads the words.
+  ajv.addSchema(withoutKeywords(schema, ['title', 'description', 'default']))
+  const code = standaloneCode(ajv, exported ?? ajv.getSchema(schema.$id))
+    .replaceAll('require("ajv/dist/runtime/ucs2length").default', '(text => [...text].length)')
+    // Of `uniqueItems`, which is asked of lists of text only.
+    .replaceAll('require("ajv/dist/runtime/equal").default', 'Object.is')
   if (/\brequire\(|^import /m.test(code)) {
     throw new Error('the validators would import a helper of ajv at run time: express the schema without it')
   }
   return `${code}\n`
 }
 
-function declareValidators(schemas) {
-  const lines = [
-    `import type { ${[...schemas.values()].map(schema => schema.title).join(', ')} } from './types.js'`,
-    '',
-    'export interface ValidationError {',
-    '  readonly instancePath: string',
-    '  readonly schemaPath: string',
-    '  readonly keyword: string',
-    '  readonly params: Readonly<Record<string, unknown>>',
-    '  readonly message?: string',
-    '}',
-    '',
-    'export interface Validator<T> {',
-    '  (data: unknown): data is T',
-    '  errors?: ValidationError[] | null',
-    '}',
-    '',
-    ...[...schemas].map(([name, schema]) => `export declare const ${camelCase(name)}: Validator<${schema.title}>`),
-  ]
-  return `${lines.join('\n')}\n`
+function declareValidator(name, { title }) {
+  const type = `import type { ${title} } from './types.js'`
+  return `${type}\n\nexport declare function ${camelCase(name)}(data: unknown): data is ${title}\n`
 }
 
 async function declareTypes(schemas) {
@@ -90,7 +75,7 @@ async function declareTypes(schemas) {
     // `oneOf` says "exactly one of these keys", of which TypeScript would make a union of no use, and the titles of
     // fields are prose, of which it would make type names.
     const plain = { ...withoutKeywords(schema, ['title', 'oneOf']), title: schema.title }
-    parts.push(await compile(plain, schema.title, { bannerComment: '', format: false, unknownAny: true }))
+    parts.push(await compileTypes(plain, schema.title, { bannerComment: '', format: false, unknownAny: true }))
   }
   return `/* eslint-disable */\n${parts.join('\n')}`
 }
@@ -103,14 +88,22 @@ async function write(name, content) {
   await rename(temporary, path)
 }
 
+const strictness = { strict: true, strictRequired: false, allowUnionTypes: true }
+/** As they are written, and with every $ref resolved. */
+const sources = new Map()
 const schemas = new Map()
 for (const file of (await readdir(here)).sort()) {
   if (!file.endsWith(suffix)) continue
   const schema = JSON.parse(await readFile(new URL(file, here), 'utf8'))
-  schemas.set(file.slice(0, -suffix.length), resolveReferences(schema, schema))
+  const name = file.slice(0, -suffix.length)
+  sources.set(name, schema)
+  schemas.set(name, resolveReferences(schema, schema))
 }
 await mkdir(target, { recursive: true })
-await write('validators.js', compileValidators(schemas))
-await write('validators.d.ts', declareValidators(schemas))
 await write('types.d.ts', await declareTypes(schemas))
-for (const [name, schema] of schemas) await write(`${name}${suffix}`, `${JSON.stringify(schema, null, 1)}\n`)
+for (const [name, schema] of schemas) {
+  await write(`${name}.js`, compileValidator(name, sources.get(name)))
+  await write(`${name}.errors.cjs`, compileErrorFinder(schema))
+  await write(`${name}.d.ts`, declareValidator(name, schema))
+  await write(`${name}${suffix}`, `${JSON.stringify(schema, null, 1)}\n`)
+}

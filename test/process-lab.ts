@@ -70,7 +70,7 @@ async function boot(directory: string): Promise<void> {
 
 export function startSupervisor(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const program = join(import.meta.dirname, '../dist/providers/process/supervisor.js')
+  const program = join(import.meta.dirname, '../dist/supervisor.js')
   spawn(process.execPath, [program, directory], { detached: true, stdio: 'ignore' }).unref()
 }
 

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
@@ -23,7 +23,6 @@ export interface ProcessProviderOptions {
 export const processProvider: Provider = createProcessProvider()
 
 export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
-  const command = options.command ?? defaultCommand()
   const clock = createClock()
   return {
     type: 'process',
@@ -70,6 +69,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
+      const command = options.command ?? defaultCommand()
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },
     watch(instance, host, hint) {
@@ -110,9 +110,7 @@ function describeSupervisor(layout: Layout, host: ReadHost): string {
   }
 }
 
-/** Run from source (tests), it is the build's that is started: Node itself doesn't read TypeScript. */
+/** Also from source, as in tests, it is the built one that is started: Node itself doesn't read TypeScript. */
 function defaultCommand(): readonly string[] {
-  const isSource = import.meta.url.endsWith('.ts')
-  const url = new URL(isSource ? '../../dist/providers/process/supervisor.js' : './supervisor.js', import.meta.url)
-  return [process.execPath, ...nodeOptions, fileURLToPath(url)]
+  return [process.execPath, ...nodeOptions, createRequire(import.meta.url).resolve('#supervisor')]
 }

@@ -37,7 +37,10 @@ export function processIo(): CommandIo {
   ignoreBrokenPipe(process.stdout, () => closed.abort())
   ignoreBrokenPipe(process.stderr, () => {})
   return {
-    stdin: process.stdin,
+    // Opened by being looked at, for the one command that asks.
+    get stdin() {
+      return process.stdin
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,

@@ -22,6 +22,11 @@ export type ErrorCode =
 
 /** Reeve's one error type. The message says what was expected, what was found, and what to do. */
 export class ReeveError extends Error {
+  /** By name: an outside provider may have a copy of this class of its own. */
+  static override [Symbol.hasInstance](value: unknown): value is ReeveError {
+    return value instanceof Error && value.name === 'ReeveError'
+  }
+
   override readonly name = 'ReeveError'
   readonly code: ErrorCode
   readonly position: SourcePosition | undefined

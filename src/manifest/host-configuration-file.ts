@@ -1,16 +1,17 @@
 import { dirname, join, resolve } from 'node:path'
+import { hostConfiguration as isHostConfigurationFile } from '#schemas/compiled/host-configuration.js'
 import type { HostConfigurationFile } from '#schemas/compiled/types.js'
-import { hostConfiguration as isHostConfigurationFile } from '#schemas/compiled/validators.js'
 import type { HostConfiguration, Policy } from '../core/host-configuration.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { formatDiagnostics } from './diagnostic-text.ts'
-import { check, decodeText, diagnoseField } from './manifest-file.ts'
+import { decodeText, diagnoseField } from './manifest-file.ts'
 import { localFiles, type ManifestFiles } from './manifest-files.ts'
 import { hasCode } from './manifest-snapshot.ts'
 import { findInsecurePath, lookupIn } from './permissions.ts'
 import { diagnoseFile, diagnoseText, type FieldProblem, sortDiagnostics } from './problem.ts'
 import { longestDuration, parseDuration } from './quantity.ts'
+import { checkSchema } from './schema-check.ts'
 import { describeValue } from './schema-node.ts'
 import { createSourceText } from './source-text.ts'
 import { parseYaml } from './yaml-document.ts'
@@ -95,7 +96,7 @@ function parse(file: string, content: Uint8Array): HostConfigurationFile {
   }
   const { value } = document
   const found: FieldProblem[] = []
-  if (checkMap(value, found) && check('host-configuration', isHostConfigurationFile, value, found)) {
+  if (checkMap(value, found) && checkSchema('host-configuration', isHostConfigurationFile, value, found)) {
     found.push(...checkValues(value))
     if (found.length === 0) return value
   }

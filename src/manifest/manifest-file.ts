@@ -1,11 +1,12 @@
-import { facility as isFacilityManifest, supervisor as isSupervisorManifest } from '#schemas/compiled/validators.js'
+import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
+import { supervisor as isSupervisorManifest } from '#schemas/compiled/supervisor.js'
 import type { Diagnostic } from '../core/step.ts'
 import { type DraftContext, draftFacility, type FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import { diagnoseFile, diagnoseText, type FieldProblem } from './problem.ts'
-import { explainSchemaErrors, type SchemaError } from './schema-check.ts'
-import { describeValue, readSchema, type SchemaName } from './schema-node.ts'
+import { checkSchema } from './schema-check.ts'
+import { describeValue } from './schema-node.ts'
 import { createSourceText, type SourceText } from './source-text.ts'
 import { parseYaml, type YamlDocument } from './yaml-document.ts'
 
@@ -50,14 +51,14 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     const problems: FieldProblem[] = []
     const { value } = yaml
     const kind = kindOf(value, problems)
-    if (kind === 'Facility' && check('facility', isFacilityManifest, value, problems)) {
+    if (kind === 'Facility' && checkSchema('facility', isFacilityManifest, value, problems)) {
       const { offset } = yaml.locate(['metadata', 'name'])
       const position = { file, ...source.positionAt(offset) }
       const drafted = draftFacility(value, { ...context, position })
       problems.push(...drafted.problems)
       if (problems.length === 0) facilities.push({ value: drafted.draft, document })
     }
-    if (kind === 'Supervisor' && check('supervisor', isSupervisorManifest, value, problems)) {
+    if (kind === 'Supervisor' && checkSchema('supervisor', isSupervisorManifest, value, problems)) {
       const { type, ...options } = value.spec
       problems.push(...checkOptions(type, options))
       const own = options[type] ?? {}
@@ -167,18 +168,6 @@ function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
     return undefined
   }
   return kind
-}
-
-/** Runs a compiled validator, and says what it found. */
-export function check<T>(
-  schema: SchemaName,
-  validate: { (data: unknown): data is T; errors?: SchemaError[] | null },
-  value: unknown,
-  problems: FieldProblem[],
-): value is T {
-  if (validate(value)) return true
-  problems.push(...explainSchemaErrors(validate.errors ?? [], value, readSchema(schema)))
-  return false
 }
 
 /** A Supervisor has options under the key of its own type only, and they are a map. */

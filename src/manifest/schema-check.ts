@@ -1,6 +1,16 @@
+import { createRequire } from 'node:module'
+import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
 import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
-import { describeValue, expectation, pointerParts, type SchemaNode, schemaAt } from './schema-node.ts'
+import {
+  describeValue,
+  expectation,
+  pointerParts,
+  readSchema,
+  type SchemaName,
+  type SchemaNode,
+  schemaAt,
+} from './schema-node.ts'
 
 /** An error as ajv gives it. */
 export interface SchemaError {
@@ -9,6 +19,25 @@ export interface SchemaError {
   readonly keyword: string
   readonly params: Readonly<Record<string, unknown>>
   readonly message?: string
+}
+
+interface ErrorFinder {
+  (value: unknown): boolean
+  readonly errors?: readonly SchemaError[] | null
+}
+
+/** Runs a compiled validator; where it says no, another one, which is loaded only then, finds out all that is wrong. */
+export function checkSchema<T>(
+  name: SchemaName,
+  isValid: (value: unknown) => value is T,
+  value: unknown,
+  problems: FieldProblem[],
+): value is T {
+  if (isValid(value)) return true
+  const find: ErrorFinder = createRequire(import.meta.url)(`#schemas/compiled/${name}.errors.cjs`)
+  if (find(value)) throw new ReeveError('internal', `the two validators of the ${name} schema disagree`)
+  problems.push(...explainSchemaErrors(find.errors ?? [], value, readSchema(name)))
+  return false
 }
 
 interface Placed extends SchemaError {

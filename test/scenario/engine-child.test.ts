@@ -6,7 +6,7 @@ import { eventually, isAlive } from '../../src/conformance/lab.ts'
 import { createEngineLab, diary, type EngineLab, longRun } from '../engine-lab.ts'
 import { findSupervisorPid } from '../process-lab.ts'
 
-const reeve = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+const reeve = fileURLToPath(new URL('../../dist/reeve.js', import.meta.url))
 
 function argumentsOf(lab: EngineLab, command: string): string[] {
   const flags = ['--config', lab.path('reeve.yaml'), '--state-dir', lab.stateDirectory, '--insecure-permissions']
@@ -37,7 +37,7 @@ function findOffence(line: string, own: ReadonlySet<string>): string | undefined
   if (name === 'kill') return /^\d+, 0\)/.test(rest) ? undefined : line
   if (name === 'tkill' || name === 'tgkill') return own.has(/^(\d+)/.exec(rest)?.[1] ?? '') ? undefined : line
   // Its first one is how it was started.
-  if (name === 'execve') return rest.includes('main.js') ? undefined : line
+  if (name === 'execve') return rest.includes('dist/reeve.js') ? undefined : line
   return line
 }
 

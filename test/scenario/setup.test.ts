@@ -25,8 +25,8 @@ if (verb === 'install') {
   mkdirSync('node_modules')
   writeFileSync('node_modules/.package-lock.json', readFileSync('package-lock.json'))
 } else {
-  for (const directory of ['dist/src/cli', 'schemas/compiled']) mkdirSync(directory, { recursive: true })
-  for (const file of ['dist/src/cli/main.js', 'schemas/compiled/validators.js', 'schemas/compiled/types.d.ts']) writeFileSync(file, '')
+  for (const directory of ['dist', 'schemas/compiled']) mkdirSync(directory, { recursive: true })
+  for (const file of ['dist/reeve.js', 'dist/supervisor.js', 'schemas/compiled/facility.js', 'schemas/compiled/types.d.ts']) writeFileSync(file, '')
 }
 appendFileSync('npm.log', verb + ' done\\n')
 `
@@ -42,7 +42,7 @@ describe('npm start, test and check set up what they need first', () => {
     expect(commands()).toEqual(['install', 'install done', 'run', 'run done'])
     expect(await run()).toEqual({ code: 0, output: '' })
     expect(commands()).toHaveLength(4)
-    expect(existsSync(join(directory, 'dist/src/cli/main.js'))).toBe(true)
+    expect(existsSync(join(directory, 'dist/reeve.js'))).toBe(true)
   })
 
   test.each<[string, (directory: string) => void, string[]]>([

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { facility as isFacilityManifest } from '#schemas/compiled/validators.js'
+import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
 import { type ParsedManifest, parseManifest } from '../../src/manifest/manifest-file.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
 import { exceedsDepth } from '../../src/manifest/yaml-depth.ts'

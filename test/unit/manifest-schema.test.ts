@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, expectTypeOf, test } from 'vitest'
+import { plan as isPlanFile } from '#schemas/compiled/plan.js'
 import type { FacilityManifest, PlanFile, StatusReport } from '#schemas/compiled/types.js'
-import { plan as isPlanFile } from '#schemas/compiled/validators.js'
 import type {
   Change,
   Diagnostic,
@@ -44,10 +44,15 @@ describe.each(schemas)('the schema %s', name => {
   })
 })
 
-test('the validators bring nothing along: no ajv at run time', () => {
-  const code = readFileSync(new URL('../../schemas/compiled/validators.js', import.meta.url), 'utf8')
-  expect(code).not.toMatch(/\brequire\(|^import /m)
-})
+test.each(['facility', 'host-configuration', 'plan', 'status', 'supervisor'])(
+  'the validators of a %s bring nothing along: no ajv at run time',
+  name => {
+    for (const file of [`${name}.js`, `${name}.errors.cjs`]) {
+      const code = readFileSync(new URL(`../../schemas/compiled/${file}`, import.meta.url), 'utf8')
+      expect(code).not.toMatch(/\brequire\(|^import /m)
+    }
+  },
+)
 
 test('the table in the README names every diagnostic code, and no others', () => {
   const readme = readFileSync(new URL('../../src/manifest/README.md', import.meta.url), 'utf8')
