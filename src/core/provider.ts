@@ -42,6 +42,8 @@ export interface Capabilities {
   readonly optionsSchema?: object
   /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */
   readonly queries?: readonly (readonly string[])[]
+  /** The D-Bus methods that `Bus.query` may call: `org.freedesktop.systemd1.Manager.ListUnits`. They must not write. */
+  readonly busQueries?: readonly string[]
 }
 
 export type Availability =
@@ -157,6 +159,8 @@ export interface ReadHost {
   findGroup(name: string): number | undefined
   /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
+  /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
+  openBus(address: BusAddress): Promise<Bus>
   /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
@@ -190,6 +194,50 @@ export interface WriteHost extends ReadHost {
   kill(pid: number, signal: string): boolean
   /** Sends one line to a unix socket, when first iterated, and gives each line that comes back. Ends when the peer closes. */
   request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
+  openBus(address: BusAddress): Promise<WriteBus>
+}
+
+export interface BusAddress {
+  /** Path of a unix socket. */
+  readonly socket: string
+  /** True: a service itself listens there, and no bus daemon. */
+  readonly isPeer: boolean
+}
+
+export interface BusCall {
+  readonly destination: string
+  readonly path: string
+  readonly interface: string
+  readonly member: string
+  /** D-Bus types of `body`; absent: there is none. */
+  readonly signature?: string
+  readonly body?: readonly unknown[]
+}
+
+export interface BusSignal {
+  readonly path: string
+  readonly interface: string
+  readonly member: string
+  readonly body: readonly unknown[]
+}
+
+/** A D-Bus connection, for those who only look. Values come as JavaScript has them, variants as what is in them. */
+export interface Bus extends Disposable {
+  /**
+   * Makes one of the provider's declared `busQueries`, and gives what it returns. Throws ReeveError: `internal` for any
+   * other, `unavailable` if no answer comes, `failed` if it is an error.
+   */
+  query(call: BusCall): Promise<readonly unknown[]>
+  /** Calls `listener` for signals that match the rule (and maybe for others); from a peer, for all. */
+  listen(rule: string, listener: (signal: BusSignal) => void): Promise<void>
+  /** Resolves when the connection is over, from whichever side. */
+  readonly ended: Promise<void>
+}
+
+/** A D-Bus connection, for those who act. */
+export interface WriteBus extends Bus {
+  /** Makes any call, and waits for its answer. */
+  call(call: BusCall): Promise<readonly unknown[]>
 }
 
 export interface RunOptions {

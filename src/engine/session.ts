@@ -3,7 +3,7 @@ import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
 import { type Clock, createClock } from '../host/clock.ts'
-import { createReadHost } from '../host/read-host.ts'
+import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
@@ -24,11 +24,9 @@ export interface SessionOptions {
   readonly clock?: Clock
   /** Besides those that come with Reeve. */
   readonly extraProviders?: readonly Provider[]
-  readonly createWriteHost?: (options: { queries: Queries }) => WriteHost
-  readonly createReadHost?: (options: { queries: Queries }) => ReadHost
+  readonly createWriteHost?: (options: ReadHostOptions) => WriteHost
+  readonly createReadHost?: (options: ReadHostOptions) => ReadHost
 }
-
-type Queries = readonly (readonly string[])[]
 
 /** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing. */
 export interface Session {
@@ -62,7 +60,10 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
-  const queriesOf = (provider?: Provider): Queries => provider?.capabilities.queries ?? []
+  const accessOf = (provider?: Provider): ReadHostOptions => {
+    const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
+    return { queries, busQueries }
+  }
   return {
     configuration,
     directory,
@@ -79,8 +80,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     clock: options.clock ?? createClock(),
     log: options.log ?? silentLog,
     readHost,
-    readHostFor: provider => makeReadHost({ queries: queriesOf(provider) }),
-    openWriteHost: provider => makeWriteHost({ queries: queriesOf(provider) }),
+    readHostFor: provider => makeReadHost(accessOf(provider)),
+    openWriteHost: provider => makeWriteHost(accessOf(provider)),
   }
 }
 

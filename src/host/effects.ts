@@ -14,6 +14,7 @@ type EffectKind =
   | 'spawn'
   | 'kill'
   | 'request' // the line is sent
+  | 'bus-call' // a D-Bus method call that isn't a declared query
 
 export interface Effect {
   readonly kind: EffectKind

@@ -1,6 +1,7 @@
-import type { ReadHost } from '../core/provider.ts'
+import type { Bus, ReadHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createAccounts } from './accounts.ts'
+import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
@@ -12,6 +13,8 @@ const queryTimeout = 10_000
 export interface ReadHostOptions {
   /** The command lines that `query` may run, by prefix; see `Capabilities.queries`. */
   readonly queries?: readonly (readonly string[])[]
+  /** The D-Bus methods that `Bus.query` may call; see `Capabilities.busQueries`. */
+  readonly busQueries?: readonly string[]
 }
 
 /**
@@ -19,7 +22,7 @@ export interface ReadHostOptions {
  * others.
  */
 export function createReadHost(options: ReadHostOptions = {}): ReadHost {
-  const { queries = [] } = options
+  const { queries = [], busQueries = [] } = options
   const accounts = createAccounts(Date.now)
   let bootId: string | undefined
 
@@ -51,6 +54,13 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
         throw new ReeveError('internal', `expected a query that the provider declares (${declared}), found: ${found}`)
       }
       return execute(command, { timeout })
+    },
+    async openBus(address) {
+      const { openBus } = await import('./bus.ts') // not needed by most
+      const bus = await openBus(address, busQueries, createPerform(undefined))
+      // At run time too, there is no way to write.
+      const { query, listen, ended } = bus
+      return Object.freeze<Bus>({ query, listen, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
     },
     watch: (directory, hint) => watchDirectory(directory, hint),
   })

@@ -21,6 +21,10 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
     run: (command, runOptions) => perform('run', command.join(' '), () => execute(command, runOptions)),
     spawn: (command, spawnOptions) => perform('spawn', command.join(' '), () => spawnDetached(command, spawnOptions)),
     kill: (pid, signal) => perform('kill', `${pid} ${signal}`, () => sendSignal(pid, signal)),
+    async openBus(address) {
+      const { openBus } = await import('./bus.ts')
+      return openBus(address, options.busQueries ?? [], perform)
+    },
     request: (socket, line, signal) => requestLines(socket, line, signal, perform),
   })
 }

@@ -11,7 +11,7 @@ const { applyOnce } = await import(new URL('engine/apply.js', root))
 const { createWriteHost } = await import(new URL('host/write-host.js', root))
 
 const [config, directory, stateDir, moment, which] = process.argv.slice(2)
-const setsGoing = new Set(['run', 'spawn', 'kill', 'request'])
+const setsGoing = new Set(['run', 'spawn', 'kill', 'request', 'bus-call'])
 let count = 0
 
 function onEffect(effect, phase) {

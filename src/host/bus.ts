@@ -1,0 +1,220 @@
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
+import pLimit from 'p-limit'
+import type { BusAddress, BusCall, BusSignal, WriteBus } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Perform } from './effects.ts'
+import { createFailure, errnoOf } from './failure.ts'
+import { checkSocketPath } from './line-request.ts'
+
+/** How long the other side may take to let us in, and to answer a query, in ms. */
+const admissionTimeout = 3_000
+const queryTimeout = 8_000
+
+/** Calls under way on one connection. A bus refuses more than its limit of pending replies (128 for ordinary users). */
+const mostPending = 64
+
+const busName = {
+  destination: 'org.freedesktop.DBus',
+  path: '/org/freedesktop/DBus',
+  interface: 'org.freedesktop.DBus',
+}
+
+const ping = { destination: '', path: '/', interface: 'org.freedesktop.DBus.Peer', member: 'Ping' }
+const knockInterval = 10
+
+const noReplyExpected = 1
+const messageTypes = { call: 1, return: 2, error: 3, signal: 4 } as const
+
+declare module '@homebridge/dbus-native' {
+  // What its own types leave out: the protocol alone, over a socket of ours.
+  export function createConnection(options: { stream: Socket; authMethods: string[] }): Wire
+}
+
+interface Wire {
+  on(event: 'message', listener: (message: Message) => void): void
+  on(event: 'error', listener: (error: unknown) => void): void
+  on(event: 'connect', listener: () => void): void
+  message(message: Message): void
+}
+
+interface Message {
+  readonly type: number
+  readonly serial: number
+  readonly flags?: number
+  readonly destination?: string
+  readonly path?: string
+  readonly interface?: string
+  readonly member?: string
+  readonly signature?: string
+  readonly body?: readonly unknown[]
+  readonly errorName?: string
+  readonly replySerial?: number
+}
+
+/**
+ * Speaks D-Bus over a unix socket, with a bus or with a peer. Of calls, `query` makes only those that are declared.
+ * Doesn't keep the process alive but for answers that are waited for.
+ *
+ * Throws ReeveError: `unavailable` if nobody listens there, or lets us in.
+ */
+export async function openBus(
+  { socket, isPeer }: BusAddress,
+  queries: readonly string[],
+  perform: Perform,
+): Promise<WriteBus> {
+  checkSocketPath(socket)
+  const stream = createConnection(socket)
+  const pending = new Map<number, (reply: Message | Error) => void>()
+  const listeners = new Set<(signal: BusSignal) => void>()
+  const limit = pLimit(mostPending)
+  let serial = 0
+  let failure: unknown
+  const ended = new Promise<void>(resolve => stream.once('close', () => resolve()))
+  stream.on('error', error => {
+    failure ??= error
+  })
+  stream.once('close', () => {
+    const problem = toBusError(socket, failure)
+    for (const settle of pending.values()) settle(problem)
+  })
+
+  const wire = await admit(stream, socket)
+  wire.on('message', message => {
+    if (message.type === messageTypes.signal) {
+      const { path = '', interface: from = '', member = '', body = [] } = message
+      for (const listener of listeners) listener({ path, interface: from, member, body: unwrap(body) })
+    } else if (message.replySerial !== undefined) pending.get(message.replySerial)?.(message)
+  })
+
+  function send(call: BusCall, timeout?: number): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      if (stream.destroyed) return reject(toBusError(socket, failure))
+      serial += 1
+      const own = serial
+      const { body = [], signature = '', ...address } = call
+      const settle = (reply: Message | Error): void => {
+        pending.delete(own)
+        clearTimeout(timer)
+        if (pending.size === 0) stream.unref()
+        if (reply instanceof Error) reject(reply)
+        else if (reply.type === messageTypes.error) reject(createCallError(call, reply))
+        else resolve(unwrap(reply.body ?? []))
+      }
+      const timer = setTimeout(
+        () => settle(new ReeveError('unavailable', `${socket} did not answer ${call.member} within ${timeout} ms`)),
+        timeout ?? 2 ** 31 - 1,
+      ).unref()
+      pending.set(own, settle)
+      stream.ref()
+      // An empty body must not be sent at all.
+      const content = signature === '' ? {} : { signature, body }
+      wire.message({ type: messageTypes.call, serial: own, ...address, ...content })
+    })
+  }
+
+  /**
+   * sd-bus leaves what it happens to read together with the end of the handshake lying there till more comes (seen with
+   * systemd 252): so more comes, till the first answer.
+   */
+  async function knock(): Promise<void> {
+    const more = (): void => {
+      serial += 1
+      wire.message({ type: messageTypes.call, flags: noReplyExpected, serial, ...ping })
+    }
+    const timer = setInterval(more, knockInterval)
+    try {
+      await send(ping, admissionTimeout)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  await (isPeer ? knock() : send({ ...busName, member: 'Hello' }, admissionTimeout))
+  return {
+    query(call) {
+      const name = `${call.interface}.${call.member}`
+      if (!queries.includes(name)) {
+        const declared = queries.join(', ') || 'none'
+        throw new ReeveError(
+          'internal',
+          `expected a bus query that the provider declares (${declared}), found: ${name}`,
+        )
+      }
+      return limit(() => send(call, queryTimeout))
+    },
+    call: call => limit(() => perform('bus-call', `${call.path} ${call.member}`, () => send(call))),
+    async listen(rule, listener) {
+      listeners.add(listener)
+      if (!isPeer) await send({ ...busName, member: 'AddMatch', signature: 's', body: [rule] }, queryTimeout)
+    },
+    ended,
+    [Symbol.dispose]: () => {
+      stream.destroy()
+    },
+  }
+}
+
+/** Connects, and says who we are. */
+async function admit(stream: Socket, socket: string): Promise<Wire> {
+  const timer = setTimeout(
+    () => stream.destroy(new Error(`it let nobody in for ${admissionTimeout} ms`)),
+    admissionTimeout,
+  )
+  try {
+    await once(stream, 'connect')
+    const { createConnection: speak } = await import('@homebridge/dbus-native')
+    const wire = speak({ stream, authMethods: ['EXTERNAL'] })
+    await new Promise<void>((resolve, reject) => {
+      wire.on('connect', resolve)
+      wire.on('error', reject)
+      stream.once('close', () => reject(new Error('it closed the connection')))
+    })
+    return wire
+  } catch (error) {
+    stream.destroy()
+    throw toBusError(socket, error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The D-Bus name of the error that a call was answered with, e.g. `org.freedesktop.systemd1.NoSuchUnit`. */
+export function busErrorName(error: unknown): string | undefined {
+  if (!(error instanceof ReeveError) || !(error.cause instanceof Error)) return undefined
+  return error.cause.name.includes('.') ? error.cause.name : undefined
+}
+
+function createCallError(call: BusCall, { errorName, body }: Message): ReeveError {
+  const cause = new Error(typeof body?.[0] === 'string' ? body[0] : 'no reason given')
+  cause.name = errorName ?? 'org.freedesktop.DBus.Error.Failed'
+  return new ReeveError('failed', `${call.member} was refused: ${cause.message} (${cause.name})`, { cause })
+}
+
+function toBusError(socket: string, cause: unknown): ReeveError {
+  const code = errnoOf(cause)
+  if (cause === undefined || code === 'ECONNREFUSED' || code === 'ENOENT' || code === undefined) {
+    const why = cause === undefined ? 'the connection has ended' : createFailure('connect', cause).message
+    return new ReeveError('unavailable', `nobody answers at ${socket}: ${why}`, { cause })
+  }
+  return createFailure(`talk to ${socket}`, cause)
+}
+
+/** Puts the value in the place of a variant, which the library gives as `[signature, [value]]`. */
+function unwrap(values: readonly unknown[]): readonly unknown[] {
+  return values.map(unwrapOne)
+}
+
+function unwrapOne(value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  const [signature, content] = value
+  if (value.length === 2 && isSignature(signature) && Array.isArray(content)) return unwrapOne(content[0])
+  return value.map(unwrapOne)
+}
+
+/** The library's tree of a signature; no value on a bus is a map of this form. */
+function isSignature(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 1) return false
+  const [node]: unknown[] = value
+  return typeof node === 'object' && node !== null && 'type' in node && 'child' in node
+}
