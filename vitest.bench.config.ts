@@ -9,6 +9,8 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 30 * 60_000,
     hookTimeout: 5 * 60_000,
     disableConsoleIntercept: true,
+    // Not /tmp: where much was removed just now, ext4 takes a millisecond to make a file, and memory would take none.
+    env: { TMPDIR: '/var/tmp' },
   },
 })
 

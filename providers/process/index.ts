@@ -4,12 +4,10 @@ import { createClock } from '../../src/host/clock.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
 import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
+import { watchLiveness } from './liveness.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
 import { findLacks, findTools } from './tools.ts'
-
-/** How often it is seen whether the supervisor lives, in ms: a SIGKILL makes no event. */
-const livenessInterval = 500
 
 /** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
 const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-warnings']
@@ -88,25 +86,12 @@ function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) 
     host.watch(layout.state, hintFile),
     host.watch(layout.enabled, hint),
   ]
-  let last = describeSupervisor(layout, host)
-  const timer = setInterval(() => {
-    const current = describeSupervisor(layout, host)
-    if (current !== last) hint()
-    last = current
-  }, livenessInterval).unref()
+  const liveness = watchLiveness(layout, host, hint)
   return {
     [Symbol.dispose]() {
-      clearInterval(timer)
+      liveness[Symbol.dispose]()
       for (const watch of watches) watch[Symbol.dispose]()
     },
-  }
-}
-
-function describeSupervisor(layout: Layout, host: ReadHost): string {
-  try {
-    return JSON.stringify(findSupervisor(host, layout))
-  } catch {
-    return 'unreadable'
   }
 }
 

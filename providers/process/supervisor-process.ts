@@ -1,4 +1,4 @@
-import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
+import type { ProcessFacts, ReadHost, WriteHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Clock } from '../../src/host/clock.ts'
 import { findHolder } from '../../src/host/lock.ts'
@@ -7,6 +7,9 @@ import type { Layout } from './layout.ts'
 
 /** How long a supervisor may take to answer after it was started, in ms. */
 const startTimeout = 15_000
+
+/** How often one that is coming up is tried, in ms. */
+const startInterval = 10
 
 /** A supervisor that can't work here ends at once: it isn't tried for longer than this. */
 const mostStarts = 5
@@ -23,9 +26,11 @@ export type SupervisorState =
 export function findSupervisor(host: ReadHost, layout: Layout): SupervisorState {
   const holder = findHolder(layout.lock, host)
   if (!holder) return { state: 'dead' }
-  const facts = host.process(holder.pid)
-  const isFrozen = facts?.state === 'T' || facts?.state === 't'
-  return { state: isFrozen ? 'frozen' : 'alive', pid: holder.pid }
+  return { state: isFrozen(host.process(holder.pid)) ? 'frozen' : 'alive', pid: holder.pid }
+}
+
+export function isFrozen(facts: ProcessFacts | undefined): boolean {
+  return facts?.state === 'T' || facts?.state === 't'
 }
 
 /** Why nothing can be said of the services of an instance; undefined if something can. */
@@ -64,7 +69,8 @@ export async function ensureSupervisor(
         isStarting = false
       })
     }
-    await clock.sleep(pause, signal)
+    // Everybody waits for one that comes up, and till its socket is there, trying is one stat(2).
+    await clock.sleep(isStarting ? startInterval : pause, signal)
   }
 }
 

@@ -1,5 +1,6 @@
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { beat } from './common-beat.ts'
 
 /** How often a watched directory is looked at again for what inotify doesn't tell, in ms. */
 const checkInterval = 2_000
@@ -80,11 +81,11 @@ export function watchDirectory(
   }
 
   arm()
-  const timer = setInterval(tick, checkInterval).unref()
+  const ticks = beat(checkInterval, tick)
   return {
     [Symbol.dispose]() {
       disposed = true
-      clearInterval(timer)
+      ticks[Symbol.dispose]()
       watcher?.close()
     },
   }

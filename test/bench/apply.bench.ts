@@ -11,6 +11,9 @@ import { supervisordContender } from './supervisord-contender.ts'
 const RUNS = 5
 const COUNT = 100
 
+/** Before each, in ms: ext4 gives out inodes again only 5 s after their files went, and is slow in looking for others. */
+const REST = 6_000
+
 /** How often it is looked whether all processes run (ms): looking costs all contenders alike. */
 const LOOK = 10
 
@@ -66,6 +69,7 @@ async function compete(contender: Contender, samples: Samples, round: number): P
   // Its own sleepers are told by how long they sleep.
   const seconds = String(80_000 + process.pid + round)
   const field = await contender.open(COUNT, seconds)
+  await sleep(REST)
   try {
     const began = performance.now()
     const running = timeUntilAllRun(seconds, began)

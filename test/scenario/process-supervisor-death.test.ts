@@ -154,6 +154,22 @@ test('E15: of many that want a supervisor at once, all get the same one', async 
   expect(lives[0]).toMatch(new RegExp(`^${pid}-`))
 })
 
+test('its end, and its being stopped, are hinted at, though the kernel tells nobody', async () => {
+  await using made = createInstance()
+  await made.install('web', { command: ['sleep', '1000'] })
+  await made.act('start', 'web')
+  let hints = 0
+  using _watch = made.provider.watch?.(made.instance, made.host, service => {
+    if (service === undefined) hints += 1
+  })
+  const signals: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGKILL']
+  for (const signal of signals) {
+    const before = hints
+    process.kill(made.supervisor() ?? 0, signal)
+    await until(`${signal} is hinted at`, () => hints > before || undefined)
+  }
+})
+
 describe('E7: what can not be known is unknown, with the reason', () => {
   test('the supervisor is stopped (SIGSTOP)', async () => {
     await using made = createInstance()
