@@ -126,9 +126,13 @@ export function changeMark(
   if (marks.has(name) === suspended) {
     return { changed: false, message: `${name} is ${suspended ? 'suspended already' : 'not suspended'}` }
   }
+  const next = new Set(marks)
+  if (suspended) next.add(name)
+  else next.delete(name)
+  // What could not be written down (a full disk) is refused, and so must not hold.
+  write(next)
   if (suspended) marks.add(name)
   else marks.delete(name)
-  write(marks)
   return {
     changed: true,
     message: suspended ? `${name} is suspended until reeve resume ${name}` : `${name} is reconciled again`,
