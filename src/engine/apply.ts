@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
@@ -102,7 +101,6 @@ async function carryOut(
   options: Pick<ApplyOptions, 'signal' | 'listener'>,
 ): Promise<ApplyOutcome> {
   const { plan, survey, instances } = outlook
-  setMaxListeners(0, options.signal) // one per facility that is waited for
   const results: LaneResult[] = []
   let stepsDone = 0
   using acting = openActing(session, {

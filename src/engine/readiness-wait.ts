@@ -3,6 +3,7 @@ import { type Observed, unknownService } from '../core/observed.ts'
 import { type Readiness, SETTLING_TIME, STARTUP_TIMEOUT } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
+import { createAbortSharing } from './abort-sharing.ts'
 
 /** Those who wait for facilities to become ready. While anybody waits, what is waited for is looked at again and again. */
 export interface ReadinessWaits {
@@ -51,7 +52,9 @@ const FAILED_FOR_GOOD = 1_000
 
 export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessWaits {
   const { clock } = options
-  const waiters = new Set<Waiter>()
+  /** By facility: with thousands, nobody may go through all of them for each. */
+  const waiters = new Map<string, Set<Waiter>>()
+  const aborts = createAbortSharing()
   /** Supervisors whose services are being looked at: each by itself, so that a slow one delays no others (E5). */
   const polled = new Set<string>()
   let disposed = false
@@ -60,11 +63,10 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
       const timeout = options.facility(name)?.health?.startupTimeout ?? STARTUP_TIMEOUT
-      const onAbort = (): void => waiter.reject(signal.reason)
       const end = (): void => {
-        waiters.delete(waiter)
+        remove(waiter)
         deadline?.[Symbol.dispose]()
-        signal.removeEventListener('abort', onAbort)
+        abort[Symbol.dispose]()
       }
       const waiter: Waiter = {
         facility: name,
@@ -83,22 +85,37 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       const deadline = wait.bounded
         ? clock.after(Math.max(timeout, SETTLING_TIME * 2), () => waiter.reject(notReady(options.readiness(name))))
         : undefined
-      signal.addEventListener('abort', onAbort, { once: true })
-      waiters.add(waiter)
-      facilitiesChanged()
+      const abort = aborts.listen(signal, () => waiter.reject(signal.reason))
+      const others = waiters.get(name)
+      if (others) others.add(waiter)
+      else waiters.set(name, new Set([waiter]))
+      seeTo(waiter)
     })
   }
 
+  function remove(waiter: Waiter): void {
+    const others = waiters.get(waiter.facility)
+    others?.delete(waiter)
+    if (others?.size === 0) waiters.delete(waiter.facility)
+  }
+
+  function all(): Waiter[] {
+    return [...waiters.values()].flatMap(group => [...group])
+  }
+
   function facilitiesChanged(): void {
-    for (const waiter of [...waiters]) {
-      const facility = options.facility(waiter.facility)
-      if (!facility) waiter.reject(notReady({ message: `there is no facility ${waiter.facility} any more` }))
-      else if (!polled.has(facility.supervisor)) void poll(facility.supervisor)
-    }
+    for (const waiter of all()) seeTo(waiter)
+  }
+
+  /** That what it waits for is looked at. */
+  function seeTo(waiter: Waiter): void {
+    const facility = options.facility(waiter.facility)
+    if (!facility) waiter.reject(notReady({ message: `there is no facility ${waiter.facility} any more` }))
+    else if (!polled.has(facility.supervisor)) void poll(facility.supervisor)
   }
 
   function settle(name: string): void {
-    for (const waiter of [...waiters]) if (waiter.facility === name && waiter.isFresh) judge(waiter)
+    for (const waiter of [...(waiters.get(name) ?? [])]) if (waiter.isFresh) judge(waiter)
   }
 
   function judge(waiter: Waiter): void {
@@ -126,12 +143,12 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   async function poll(supervisor: string): Promise<void> {
     polled.add(supervisor)
     while (!disposed) {
-      const asked = [...waiters].filter(waiter => options.facility(waiter.facility)?.supervisor === supervisor)
+      const asked = all().filter(waiter => options.facility(waiter.facility)?.supervisor === supervisor)
       if (asked.length === 0) break
       await look(new Set(asked.map(waiter => waiter.facility)))
       for (const waiter of asked) {
         waiter.isFresh = true
-        if (waiters.has(waiter)) judge(waiter)
+        if (waiters.get(waiter.facility)?.has(waiter)) judge(waiter)
       }
       await clock.sleep(WAITING_INTERVAL)
     }
@@ -153,7 +170,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     facilitiesChanged,
     [Symbol.dispose]() {
       disposed = true
-      for (const waiter of [...waiters]) waiter.reject(new ReeveError('aborted', 'Reeve is ending'))
+      for (const waiter of all()) waiter.reject(new ReeveError('aborted', 'Reeve is ending'))
     },
   }
 }

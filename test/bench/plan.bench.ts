@@ -6,6 +6,7 @@ import { alternate, formatMemory, formatTime } from './spread.ts'
 import { findPeakMemory, reeve, timeRun } from './timed-run.ts'
 
 const RUNS = 7
+const APPLY_RUNS = 3
 
 /** Ten thousand are stopped ones only: as many running would measure the machine's memory. */
 const crowds = [
@@ -27,6 +28,7 @@ test('plan with nothing to do', async () => {
     'aim',
     'for each, p50',
     'peak memory',
+    'apply again, p50',
   ])
   const households = new Map<(typeof crowds)[number], Household>()
   for (const crowd of crowds) households.set(crowd, await settle(crowd.count, crowd.make))
@@ -34,12 +36,20 @@ test('plan with nothing to do', async () => {
     RUNS,
     [...households].map(([{ count, state }, household]) => ({
       name: `${count} ${state}`,
-      measure: () => timePlan(household, count),
+      measure: () => timeNothing(household, 'plan', count),
+    })),
+  )
+  const again = await alternate(
+    APPLY_RUNS,
+    [...households].map(([{ count, state }, household]) => ({
+      name: `${count} ${state}`,
+      measure: () => timeNothing(household, 'apply', count),
     })),
   )
   for (const [{ count, state, aim }, household] of households) {
     const spread = found.get(`${count} ${state}`)
-    if (!spread) throw new Error('expected samples')
+    const applied = again.get(`${count} ${state}`)
+    if (!spread || !applied) throw new Error('expected samples')
     const peak = await findPeakMemory(reeve(household, 'plan'))
     const { best, p50, p99 } = spread
     report.add(
@@ -52,6 +62,7 @@ test('plan with nothing to do', async () => {
       aim,
       formatTime(p50 / count),
       formatMemory(peak),
+      formatTime(applied.p50),
     )
   }
   report.print()
@@ -65,8 +76,8 @@ async function settle(count: number, make: (name: string) => string): Promise<Ho
   return household
 }
 
-async function timePlan(household: Household, count: number): Promise<number> {
-  const { duration, output } = await timeRun(reeve(household, 'plan'))
-  if (!output.startsWith(`No changes. ${count} facilities`)) throw new Error(`expected nothing to do:\n${output}`)
+async function timeNothing(household: Household, command: 'plan' | 'apply', count: number): Promise<number> {
+  const { duration, output } = await timeRun(reeve(household, command))
+  if (!output.includes(`No changes. ${count} facilities`)) throw new Error(`expected nothing to do:\n${output}`)
   return duration
 }
