@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import type { Household } from '../e2e/household.ts'
 import { findProcesses } from './process-use.ts'
 
-/** What a row calls a facility by, and how it is declared. */
-export type Make = (name: string, index: number) => string
+/** The manifest of one of them. */
+export type Make = (name: string) => string
 
 /** Writes so many manifests, one a file, as people do. Gives the names. */
 export function declareCrowd(household: Household, count: number, make: Make): string[] {
   const names = Array.from({ length: count }, (_, index) => `s${String(index).padStart(5, '0')}`)
-  for (const [index, name] of names.entries()) household.write(`manifests/${name}.yaml`, make(name, index))
+  for (const name of names) household.write(`manifests/${name}.yaml`, make(name))
   return names
 }
 
