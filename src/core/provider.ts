@@ -16,6 +16,11 @@ export interface Provider {
   /** What `spec.type` of a Supervisor and the keys of `spec.config` say: `systemd`, `runit`, … */
   readonly type: string
   readonly capabilities: Capabilities
+  /**
+   * Which supervisor the options mean. Two instances of one place are one supervisor under two names: then only the
+   * declared one is looked at, not the default one. Absent: each name means another.
+   */
+  place?(instance: Instance): string
   /** Is the supervisor there, and does it answer? */
   probe(instance: Instance, host: ReadHost): Promise<Availability>
   /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */
@@ -230,6 +235,8 @@ export interface Bus extends Disposable {
   query(call: BusCall): Promise<readonly unknown[]>
   /** Calls `listener` for signals that match the rule (and maybe for others); from a peer, for all. */
   listen(rule: string, listener: (signal: BusSignal) => void): Promise<void>
+  /** From now on it doesn't keep the process alive. */
+  unref(): void
   /** Resolves when the connection is over, from whichever side. */
   readonly ended: Promise<void>
 }

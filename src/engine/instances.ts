@@ -42,14 +42,25 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
     bound.set(name, { instance: { name, type, options: own, stateDirectory, owner }, provider, readHost })
   }
 
-  for (const type of options.providers.keys()) bind(type, { type, options: {} })
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
+  const taken = new Set([...bound.values()].map(placeOf))
+  for (const type of options.providers.keys()) {
+    if (bound.has(type)) continue
+    bind(type, { type, options: {} })
+    const place = placeOf(bound.get(type))
+    if (place !== undefined && taken.has(place)) bound.delete(type)
+  }
   for (const [name, record] of options.recorded) {
     const current = bound.get(name)
     if (!current) bind(name, record)
     else if (!isSame(current.instance, record)) bind(formerName(name, record), record)
   }
   return bound
+}
+
+function placeOf(bound: BoundInstance | undefined): string | undefined {
+  const place = bound?.provider.place?.(bound.instance)
+  return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
 /** The same name now means another place; what stands at the old one is known by a name that no manifest can claim. */

@@ -54,7 +54,6 @@ interface Message {
 
 /**
  * Speaks D-Bus over a unix socket, with a bus or with a peer. Of calls, `query` makes only those that are declared.
- * Doesn't keep the process alive but for answers that are waited for.
  *
  * Throws ReeveError: `unavailable` if nobody listens there, or lets us in.
  */
@@ -96,7 +95,6 @@ export async function openBus(
       const settle = (reply: Message | Error): void => {
         pending.delete(own)
         clearTimeout(timer)
-        if (pending.size === 0) stream.unref()
         if (reply instanceof Error) reject(reply)
         else if (reply.type === messageTypes.error) reject(createCallError(call, reply))
         else resolve(unwrap(reply.body ?? []))
@@ -106,7 +104,6 @@ export async function openBus(
         timeout ?? 2 ** 31 - 1,
       ).unref()
       pending.set(own, settle)
-      stream.ref()
       // An empty body must not be sent at all.
       const content = signature === '' ? {} : { signature, body }
       wire.message({ type: messageTypes.call, serial: own, ...address, ...content })
@@ -149,6 +146,9 @@ export async function openBus(
       if (!isPeer) await send({ ...busName, member: 'AddMatch', signature: 's', body: [rule] }, queryTimeout)
     },
     ended,
+    unref: () => {
+      stream.unref()
+    },
     [Symbol.dispose]: () => {
       stream.destroy()
     },
@@ -179,12 +179,6 @@ async function admit(stream: Socket, socket: string): Promise<Wire> {
   }
 }
 
-/** The D-Bus name of the error that a call was answered with, e.g. `org.freedesktop.systemd1.NoSuchUnit`. */
-export function busErrorName(error: unknown): string | undefined {
-  if (!(error instanceof ReeveError) || !(error.cause instanceof Error)) return undefined
-  return error.cause.name.includes('.') ? error.cause.name : undefined
-}
-
 function createCallError(call: BusCall, { errorName, body }: Message): ReeveError {
   const cause = new Error(typeof body?.[0] === 'string' ? body[0] : 'no reason given')
   cause.name = errorName ?? 'org.freedesktop.DBus.Error.Failed'
@@ -193,11 +187,12 @@ function createCallError(call: BusCall, { errorName, body }: Message): ReeveErro
 
 function toBusError(socket: string, cause: unknown): ReeveError {
   const code = errnoOf(cause)
-  if (cause === undefined || code === 'ECONNREFUSED' || code === 'ENOENT' || code === undefined) {
-    const why = cause === undefined ? 'the connection has ended' : createFailure('connect', cause).message
-    return new ReeveError('unavailable', `nobody answers at ${socket}: ${why}`, { cause })
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new ReeveError('unavailable', `nobody listens at ${socket} (${code})`, { cause })
   }
-  return createFailure(`talk to ${socket}`, cause)
+  if (code !== undefined) return createFailure(`talk to ${socket}`, cause)
+  const why = cause instanceof Error ? cause.message : 'the connection has ended'
+  return new ReeveError('unavailable', `nobody answers at ${socket}: ${why}`, { cause })
 }
 
 /** Puts the value in the place of a variant, which the library gives as `[signature, [value]]`. */

@@ -59,8 +59,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const { openBus } = await import('./bus.ts') // not needed by most
       const bus = await openBus(address, busQueries, createPerform(undefined))
       // At run time too, there is no way to write.
-      const { query, listen, ended } = bus
-      return Object.freeze<Bus>({ query, listen, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
+      const { query, listen, unref, ended } = bus
+      return Object.freeze<Bus>({ query, listen, unref, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
     },
     watch: (directory, hint) => watchDirectory(directory, hint),
   })

@@ -121,8 +121,9 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
         remembered: [...applied.keys(), ...instances.keys()].sort(),
         plan: plan.facilities.flatMap(({ steps }) => steps.map(({ id }) => id)),
       }
-      // Each host has a directory of its own.
-      return JSON.parse(JSON.stringify(look).replaceAll(directory, 'HOST'))
+      // Each host has a directory of its own, and so have digests of what names it.
+      const text = JSON.stringify(look).replaceAll(directory, 'HOST')
+      return JSON.parse(text.replace(/\b[0-9a-f]{64}\b/g, 'DIGEST'))
     },
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { BusSignal } from '../../src/core/provider.ts'
-import { busErrorName } from '../../src/host/bus.ts'
+import { busErrorName } from '../../src/host/bus-error.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
@@ -87,7 +87,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
     // A new systemd takes the place of the old one, and closes its connections.
     spawnSync('systemctl', ['daemon-reexec'])
     await bus.ended
-    await expect(bus.query(listByNames)).rejects.toThrow(/nobody answers at .*private/)
+    await expect(bus.query(listByNames)).rejects.toThrow(/private/)
   })
 
   test('where nobody listens it is unavailable', async () => {

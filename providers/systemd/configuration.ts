@@ -1,0 +1,106 @@
+import type { Sections } from './unit-file.ts'
+
+const value = { type: ['string', 'number', 'boolean'] }
+const values = { anyOf: [value, { type: 'array', items: value }, { type: 'null' }] }
+const keys = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: values }
+const sections = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: keys }
+
+/** JSON Schema of `spec.config.systemd`. */
+export const configSchema: object = {
+  type: 'object',
+  description: 'What is different under systemd, or the unit itself.',
+  additionalProperties: false,
+  properties: {
+    unit: {
+      ...sections,
+      description:
+        'Sections and keys laid over the unit that is rendered from spec.process: a value or a list of them takes the place of those that are there, null takes a key away.',
+    },
+    text: { type: 'string', minLength: 1, description: 'The whole unit, instead of one rendered from spec.process.' },
+    dropIns: {
+      type: 'object',
+      description:
+        'Drop-ins by name, as sections and keys or as text. Without spec.process, unit and text they are for a unit that exists already, which stays as it is.',
+      propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$' },
+      additionalProperties: { anyOf: [{ type: 'string', minLength: 1 }, sections] },
+    },
+    socket: {
+      ...keys,
+      description: 'Keys of [Socket]: a unit NAME.socket, which is enabled and started in place of the service.',
+    },
+    timer: {
+      ...keys,
+      description: 'Keys of [Timer]: a unit NAME.timer, which is enabled and started in place of the service.',
+    },
+  },
+}
+
+/** JSON Schema of `spec.systemd` of a Supervisor. */
+export const optionsSchema: object = {
+  type: 'object',
+  description: 'Options of an instance of systemd.',
+  additionalProperties: false,
+  properties: {
+    scope: {
+      enum: ['system', 'user'],
+      description: "system: the host's manager. user: that of the user Reeve runs as. Default: system.",
+    },
+    unitDirectory: {
+      type: 'string',
+      pattern: '^/',
+      description: 'Where units are written. Default: /etc/systemd/system, or ~/.config/systemd/user.',
+    },
+    runtimeDirectory: {
+      type: 'string',
+      pattern: '^/',
+      description: "Where the manager's sockets are. Default: /run, or /run/user/UID.",
+    },
+  },
+}
+
+export interface Configuration {
+  readonly unit?: Sections
+  readonly text?: string
+  readonly dropIns: Readonly<Record<string, Sections | string>>
+  readonly socket?: Readonly<Record<string, readonly string[]>>
+  readonly timer?: Readonly<Record<string, readonly string[]>>
+}
+
+/** `spec.config.systemd`, which has passed `configSchema`. */
+export function readConfiguration(config: unknown): Configuration {
+  const { unit, text, dropIns, socket, timer } = tableOf(config)
+  const read = Object.entries(tableOf(dropIns)).map(([name, content]): [string, Sections | string] => [
+    name,
+    typeof content === 'string' ? content : readTable(content),
+  ])
+  return {
+    ...(unit !== undefined && { unit: readTable(unit) }),
+    ...(typeof text === 'string' && { text }),
+    dropIns: Object.fromEntries(read),
+    ...(socket !== undefined && { socket: readKeys(socket) }),
+    ...(timer !== undefined && { timer: readKeys(timer) }),
+  }
+}
+
+function readTable(table: unknown): Sections {
+  return Object.fromEntries(Object.entries(tableOf(table)).map(([section, keys]) => [section, readKeys(keys)]))
+}
+
+function readKeys(keys: unknown): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(tableOf(keys)).map(([key, found]) => [key, readValues(found)]))
+}
+
+function readValues(found: unknown): readonly string[] {
+  if (found === null) return []
+  return (Array.isArray(found) ? found : [found]).map(item =>
+    typeof item === 'boolean' ? yesOrNo(item) : String(item),
+  )
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? 'yes' : 'no'
+}
+
+function tableOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}

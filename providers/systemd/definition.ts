@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Facility, Instance } from '../../src/core/facility.ts'
+import type { Ownership } from '../../src/core/observed.ts'
+import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
+import { type Configuration, readConfiguration } from './configuration.ts'
+import { bootTargetOf, unitDirectoryOf } from './layout.ts'
+import { markerSections } from './marker.ts'
+import { type Problem, processSections } from './process-sections.ts'
+import { definitionVariable, recordKeys } from './records.ts'
+import { mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
+import { hasSuffix, unitOf } from './unit-name.ts'
+
+const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
+
+/** Units of one facility: its own, what starts it, drop-ins. */
+export function renderDefinition(facility: Facility, instance: Instance, ownership: Ownership): Rendered {
+  const config = readConfiguration(facility.config)
+  const unit = unitOf(facility.service)
+  const problems = findProblems(facility, config)
+  const files: DefinitionFile[] = []
+  const add = (name: string, text: string): void => {
+    files.push({
+      path: join(unitDirectoryOf(instance), name),
+      content: `${notice(facility.name)}\n${text}`,
+      mode: 0o644,
+    })
+  }
+  const own = renderUnit(facility, config, instance, problems)
+  if (problems.length > 0) return { problems }
+  const triggers = renderTriggers(facility, config)
+  const digest = sha256(JSON.stringify([own, triggers, config.dropIns]))
+  if (own !== undefined) {
+    const reload = readSections(own).Service?.ExecReload ?? []
+    const service = { Environment: [`${definitionVariable}=${digest}`], ...recordKeys(unit, ownership.files, reload) }
+    add(unit, [own, writeSections({ Service: service, ...markerSections(ownership) })].join('\n'))
+  }
+  for (const [name, text] of Object.entries(triggers)) {
+    add(`${facility.service}.${name}`, [text, writeSections(markerSections(ownership))].join('\n'))
+  }
+  for (const [name, content] of Object.entries(config.dropIns)) {
+    const text = typeof content === 'string' ? `${content.trimEnd()}\n` : writeSections(content)
+    add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(markerSections(ownership))].join('\n'))
+  }
+  return { definition: { files, digest } }
+}
+
+function findProblems({ process, service }: Facility, { unit, text, socket, timer }: Configuration): Problem[] {
+  const problems: Problem[] = []
+  const complain = (field: string, message: string): number => problems.push({ field, message })
+  const isWhole = process !== undefined || unit !== undefined || text !== undefined
+  if (isWhole && hasSuffix(service)) complain('serviceName', 'it gets its suffix by itself: leave it out')
+  if (isWhole && /^[^@]*@/.test(service)) complain('serviceName', 'an instance has its definition from its template')
+  if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it can not be had together with unit')
+  if (!isWhole && (socket ?? timer) !== undefined) complain('config.systemd', 'a socket or timer needs a service')
+  if (unit !== undefined && process === undefined && unit.Service?.ExecStart === undefined) {
+    complain('config.systemd.unit', 'without spec.process, the whole unit is expected, with an ExecStart')
+  }
+  return problems
+}
+
+/** Undefined if the unit itself is somebody else's. */
+function renderUnit(
+  { name, process }: Facility,
+  config: Configuration,
+  instance: Instance,
+  problems: Problem[],
+): string | undefined {
+  if (config.text !== undefined) return `${config.text.trimEnd()}\n`
+  if (process === undefined && config.unit === undefined) return undefined
+  const isTriggered = config.socket !== undefined || config.timer !== undefined
+  const install: Sections = isTriggered ? {} : { Install: { WantedBy: [bootTargetOf(instance)] } }
+  const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name)
+  problems.push(...rendered.problems)
+  return writeSections(mergeSections(mergeSections(rendered.sections, install), config.unit ?? {}))
+}
+
+function renderTriggers({ name }: Facility, config: Configuration): Readonly<Record<string, string>> {
+  const triggers: Record<string, string> = {}
+  for (const kind of ['socket', 'timer'] as const) {
+    const keys = config[kind]
+    if (keys === undefined) continue
+    triggers[kind] = writeSections({
+      Unit: { Description: [`${name} (${kind})`] },
+      [kind === 'socket' ? 'Socket' : 'Timer']: keys,
+      Install: { WantedBy: [triggerTargets[kind]] },
+    })
+  }
+  return triggers
+}
+
+function notice(facility: string): string {
+  return `# Written by Reeve for facility ${facility}: what is changed here is put back. Change the manifest instead.`
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

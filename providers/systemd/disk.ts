@@ -1,0 +1,117 @@
+import { basename, join } from 'node:path'
+import type { ReadHost } from '../../src/core/provider.ts'
+import { readSections, type Sections } from './unit-file.ts'
+import { templateOf } from './unit-name.ts'
+
+/** Units as they stand on the disk: what systemd would load. Directories are read once for each look. */
+export interface Disk {
+  /** The file that is in force, or why there is none that can be. */
+  find(unit: string): UnitFile
+  /** Whether it starts at boot, by the links that its `[Install]` asks for. */
+  enablement(unit: string): Enablement
+}
+
+export type UnitFile =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'masked' }
+  /** `unit`: of another name, if a link leads there. */
+  | { readonly kind: 'found'; readonly path: string; readonly unit: string; readonly text: string }
+
+export interface Enablement {
+  readonly enabled: boolean | 'fixed'
+  /** Why it is fixed, in systemd's words and ours. */
+  readonly message?: string
+}
+
+const linkKinds = { WantedBy: 'wants', RequiredBy: 'requires', UpheldBy: 'upholds' } as const
+
+/** `directories`: the manager's search path, first come first served. */
+export function readDisk(host: ReadHost, directories: readonly string[]): Disk {
+  const listings = new Map<string, ReadonlySet<string>>()
+  const files = new Map<string, UnitFile>()
+
+  function list(directory: string): ReadonlySet<string> {
+    const known = listings.get(directory)
+    if (known) return known
+    const names = new Set(host.readDirectory(directory))
+    listings.set(directory, names)
+    return names
+  }
+
+  function findPath(unit: string): string | undefined {
+    for (const name of [unit, templateOf(unit)]) {
+      if (name === undefined) continue
+      const directory = directories.find(candidate => list(candidate).has(name))
+      if (directory !== undefined) return join(directory, name)
+    }
+    return undefined
+  }
+
+  function find(unit: string): UnitFile {
+    const known = files.get(unit)
+    if (known) return known
+    const found = look(unit)
+    files.set(unit, found)
+    return found
+  }
+
+  function look(unit: string): UnitFile {
+    const path = findPath(unit)
+    if (path === undefined) return { kind: 'absent' }
+    const real = host.realPath(path)
+    if (real === undefined) return { kind: 'absent' } // a link to nothing
+    if (real === '/dev/null') return { kind: 'masked' }
+    const text = host.readText(real)
+    if (text === undefined) return { kind: 'absent' }
+    if (text === '') return { kind: 'masked' }
+    // An alias is a link to a unit of another name; one that is linked into the search path keeps its own.
+    const target = basename(real)
+    const isAlias = target !== basename(path) && findPath(target) !== undefined && templateOf(unit) !== target
+    return { kind: 'found', path, unit: isAlias ? target : unit, text }
+  }
+
+  function enablement(unit: string): Enablement {
+    const file = find(unit)
+    if (file.kind === 'masked') return { enabled: 'fixed', message: 'it is masked: systemctl unmask it' }
+    if (file.kind === 'absent') return { enabled: false }
+    if (/\/(?:generator(?:\.early|\.late)?|transient)\//.test(file.path)) {
+      return { enabled: 'fixed', message: `systemd made it by itself (${file.path})` }
+    }
+    const install = readSections(file.text).Install ?? {}
+    const links = expectedLinks(install, file.unit)
+    if (links.length === 0) {
+      const message =
+        install.Also === undefined
+          ? 'it is static: its unit has no [Install] section that says what would start it'
+          : `it is indirect: its unit names ${install.Also.join(' ')} to be enabled`
+      return { enabled: 'fixed', message }
+    }
+    return { enabled: links.every(link => directories.some(directory => isLink(directory, link))) }
+  }
+
+  /** Those below /run are gone at the next boot, and those in /usr are the package's. */
+  function isLink(directory: string, { folder, name }: Link): boolean {
+    if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
+    return list(join(directory, folder)).has(name)
+  }
+
+  return { find, enablement }
+}
+
+interface Link {
+  readonly folder: string
+  readonly name: string
+}
+
+function expectedLinks(install: Sections[string], unit: string): Link[] {
+  const links: Link[] = []
+  for (const [key, kind] of Object.entries(linkKinds)) {
+    for (const target of words(install[key])) links.push({ folder: `${target}.${kind}`, name: unit })
+  }
+  for (const alias of words(install.Alias)) links.push({ folder: '', name: alias })
+  return links
+}
+
+function words(values: readonly string[] = []): string[] {
+  return values.flatMap(value => value.split(/\s+/)).filter(Boolean)
+}

@@ -1,0 +1,45 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import type { Instance } from '../../src/core/facility.ts'
+import type { BusAddress, ReadHost } from '../../src/core/provider.ts'
+
+/** Where an instance of systemd keeps its things: the system's, or a user's own manager. */
+export interface Layout {
+  /** Where Reeve writes units. */
+  readonly unitDirectory: string
+  /** UNIT/loaded in here says what a process has read; see records.ts. Gone with the boot. */
+  readonly recordDirectory: string
+  /** By which the manager is asked, best first. */
+  readonly addresses: readonly BusAddress[]
+  readonly isUser: boolean
+}
+
+export function layoutOf(instance: Instance, host: ReadHost): Layout {
+  const isUser = instance.options.scope === 'user'
+  const runtime = pathOr(instance.options.runtimeDirectory, isUser ? `/run/user/${host.userId()}` : '/run')
+  return {
+    unitDirectory: unitDirectoryOf(instance),
+    recordDirectory: join(runtime, recordDirectoryName),
+    addresses: [
+      { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false },
+      { socket: join(runtime, 'systemd/private'), isPeer: true },
+    ],
+    isUser,
+  }
+}
+
+export const recordDirectoryName = 'reeve-loaded'
+
+export function unitDirectoryOf({ options }: Instance): string {
+  const usual = options.scope === 'user' ? join(homedir(), '.config/systemd/user') : '/etc/systemd/system'
+  return pathOr(options.unitDirectory, usual)
+}
+
+/** What starts the units that are enabled. */
+export function bootTargetOf({ options }: Instance): string {
+  return options.scope === 'user' ? 'default.target' : 'multi-user.target'
+}
+
+function pathOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' && isAbsolute(value) ? value : otherwise
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import type { Loaded } from '../../src/core/observed.ts'
+import type { Bus, ReadHost } from '../../src/core/provider.ts'
+import type { UnitFile } from './disk.ts'
+import type { Layout } from './layout.ts'
+import { type LoadedUnit, readNumber, readProperty } from './manager.ts'
+import { readMarker } from './marker.ts'
+import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from './records.ts'
+
+/**
+ * What the running process has read: by the record, if it is of this very start, else by its environment. Programs that
+ * write their title over their environment, and units without a process, tell neither: then what is on the disk counts
+ * as read if it is older than the start.
+ */
+export async function findLoaded(
+  unit: LoadedUnit,
+  pid: number,
+  file: UnitFile,
+  { bus, host, layout }: { readonly bus: Bus; readonly host: ReadHost; readonly layout: Layout },
+): Promise<Loaded | undefined> {
+  if (file.kind !== 'found') return undefined
+  const declared = readMarker(file.text)?.files ?? []
+  const environment = pid > 0 ? readEnvironment(host, pid) : undefined
+  const record = parseRecord(host.readText(`${layout.recordDirectory}/${unit.name}/loaded`))
+  const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
+  if (record?.invocation === invocation && record !== undefined) {
+    return { definition: record.definition, files: await settleUnknown(record, unit, bus, host) }
+  }
+  if (environment?.has('INVOCATION_ID')) {
+    const definition = environment.get(definitionVariable)
+    return definition === undefined ? undefined : { definition, files: {} }
+  }
+  const onDisk = definitionOf(file.text)
+  if (onDisk === undefined || !(await isOlder(file.path, unit, bus, host))) return undefined
+  const files: Record<string, string> = {}
+  for (const path of declared) if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
+  return { definition: onDisk, files }
+}
+
+/** Of a socket or timer, which has no process to tell; what it starts reads the rest when it is started. */
+export async function findLoadedTrigger(
+  trigger: LoadedUnit,
+  file: UnitFile,
+  service: UnitFile,
+  { bus, host }: { readonly bus: Bus; readonly host: ReadHost },
+): Promise<Loaded | undefined> {
+  if (file.kind !== 'found' || service.kind !== 'found') return undefined
+  const definition = definitionOf(service.text)
+  if (definition === undefined || !(await isOlder(file.path, trigger, bus, host))) return undefined
+  const files = readMarker(service.text)?.files ?? []
+  return { definition, files: Object.fromEntries(files.map(path => [path, digestOf(path, host)])) }
+}
+
+/** The digest that stands in a unit's text. */
+export function definitionOf(text: string): string | undefined {
+  return new RegExp(`^Environment=${definitionVariable}=([0-9a-f]{64})$`, 'm').exec(text)?.[1]
+}
+
+/** What the service's own user couldn't read. */
+async function settleUnknown(
+  { files }: LoadRecord,
+  unit: LoadedUnit,
+  bus: Bus,
+  host: ReadHost,
+): Promise<Readonly<Record<string, string>>> {
+  const settled: Record<string, string> = {}
+  for (const [path, digest] of Object.entries(files)) {
+    if (digest !== unknownDigest) settled[path] = digest
+    else if (await isOlder(path, unit, bus, host)) settled[path] = digestOf(path, host)
+  }
+  return settled
+}
+
+/** True if the file was there as it is when the unit was started. A time in the future tells nothing, and counts as old. */
+async function isOlder(path: string, { path: object }: LoadedUnit, bus: Bus, host: ReadHost): Promise<boolean> {
+  const modified = host.facts(path)?.modified
+  if (modified === undefined || modified > host.now()) return true
+  return modified < (await readNumber(bus, object, 'Unit', 'InactiveExitTimestamp')) / 1_000
+}
+
+function digestOf(path: string, host: ReadHost): string {
+  const content = host.readFile(path)
+  return content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')
+}
+
+/** Undefined if it can't be read, or is no environment any more. */
+function readEnvironment(host: ReadHost, pid: number): ReadonlyMap<string, string> | undefined {
+  try {
+    const text = host.readText(`/proc/${pid}/environ`)
+    const lines = text?.split('\0').map(line => /^([^=]+)=(.*)$/s.exec(line) ?? [])
+    return lines && new Map(lines.map(([, name = '', value = '']) => [name, value]))
+  } catch {
+    return undefined // another user's, or one that lets nobody look
+  }
+}
+
+async function readInvocation(bus: Bus, { path }: LoadedUnit): Promise<string> {
+  const id = await readProperty(bus, path, 'Unit', 'InvocationID')
+  return id instanceof Uint8Array ? Buffer.from(id).toString('hex') : ''
+}

@@ -1,0 +1,110 @@
+import type { Bus, BusCall, ReadHost } from '../../src/core/provider.ts'
+import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import { busErrorName } from '../../src/host/bus-error.ts'
+import type { Layout } from './layout.ts'
+
+/** The words of systemd's D-Bus interface (org.freedesktop.systemd1(5)) that Reeve uses. */
+
+const destination = 'org.freedesktop.systemd1'
+const managerPath = '/org/freedesktop/systemd1'
+export const managerInterface = 'org.freedesktop.systemd1.Manager'
+export const propertiesInterface = 'org.freedesktop.DBus.Properties'
+
+/** None of these changes anything but for whom signals are sent. Units are listed, not named: naming one loads it. */
+export const busQueries: readonly string[] = [
+  `${managerInterface}.ListUnits`,
+  `${managerInterface}.Subscribe`,
+  `${propertiesInterface}.Get`,
+]
+
+/** A unit that the manager has loaded. */
+export interface LoadedUnit {
+  readonly name: string
+  /** `loaded`, `not-found`, `masked`, `bad-setting`, `error`. */
+  readonly load: string
+  /** `active`, `reloading`, `inactive`, `failed`, `activating`, `deactivating`. */
+  readonly active: string
+  /** Depends on the type of unit: `running`, `exited`, `auto-restart`, `dead` … */
+  readonly sub: string
+  readonly path: string
+}
+
+/** Opens the best of the instance's addresses where systemd answers. Throws ReeveError `unavailable`. */
+export async function openManager<T extends Bus>(
+  host: { openBus(address: Layout['addresses'][number]): Promise<T> },
+  layout: Layout,
+): Promise<T> {
+  const problems: string[] = []
+  for (const address of layout.addresses) {
+    let bus: T | undefined
+    try {
+      bus = await host.openBus(address)
+      // A bus may be there without systemd, or before it has come back to it.
+      if (!address.isPeer) await readVersion(bus)
+      return bus
+    } catch (error) {
+      bus?.[Symbol.dispose]()
+      problems.push(messageOf(error))
+    }
+  }
+  throw new ReeveError('unavailable', `systemd can not be asked: ${problems.join('; ')}`)
+}
+
+export function managerCall(member: string, signature = '', ...body: readonly unknown[]): BusCall {
+  const base = { destination, path: managerPath, interface: managerInterface, member }
+  return signature === '' ? base : { ...base, signature, body }
+}
+
+/** Has signals sent to this connection. */
+export async function subscribe(bus: Bus): Promise<void> {
+  try {
+    await bus.query(managerCall('Subscribe'))
+  } catch (error) {
+    if (busErrorName(error) !== 'org.freedesktop.systemd1.AlreadySubscribed') throw error
+  }
+}
+
+export async function listUnits(bus: Bus): Promise<Map<string, LoadedUnit>> {
+  const [units] = await bus.query(managerCall('ListUnits'))
+  const found = new Map<string, LoadedUnit>()
+  for (const unit of Array.isArray(units) ? units : []) {
+    const [name, , load, active, sub, , path]: unknown[] = unit
+    const loaded = {
+      name: String(name),
+      load: String(load),
+      active: String(active),
+      sub: String(sub),
+      path: String(path),
+    }
+    found.set(loaded.name, loaded)
+  }
+  return found
+}
+
+/** A property of the manager itself, or of a unit. `kind`: `Manager`, `Unit`, `Service`. */
+export async function readProperty(bus: Bus, path: string | undefined, kind: string, name: string): Promise<unknown> {
+  const body = [`org.freedesktop.systemd1.${kind}`, name]
+  const call = { destination, path: path ?? managerPath, interface: propertiesInterface, member: 'Get' }
+  const [value] = await bus.query({ ...call, signature: 'ss', body })
+  return value
+}
+
+export async function readNumber(bus: Bus, path: string, kind: string, name: string): Promise<number> {
+  const value = await readProperty(bus, path, kind, name)
+  return typeof value === 'number' ? value : 0
+}
+
+export async function readTexts(bus: Bus, path: string | undefined, kind: string, name: string): Promise<string[]> {
+  const value = await readProperty(bus, path, kind, name)
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** Its version. Throws ReeveError `unavailable`. */
+export async function probeManager(host: ReadHost, layout: Layout): Promise<string> {
+  using bus = await openManager(host, layout)
+  return await readVersion(bus) // not later: the connection ends here
+}
+
+async function readVersion(bus: Bus): Promise<string> {
+  return String(await readProperty(bus, undefined, 'Manager', 'Version'))
+}

@@ -1,0 +1,33 @@
+import type { Ownership } from '../../src/core/observed.ts'
+import { readSections, type Sections } from './unit-file.ts'
+
+/** A section that systemd passes over, as its name begins with `X-`. */
+const section = 'X-Reeve'
+
+export function markerSections(ownership: Ownership): Sections {
+  return { [section]: { Marker: [JSON.stringify(ownership)] } }
+}
+
+/** The marker in a unit file or drop-in, or undefined if there is none that can be read. */
+export function readMarker(text: string): Ownership | undefined {
+  if (!text.includes(`[${section}]`)) return undefined
+  const [marker] = readSections(text)[section]?.Marker ?? []
+  if (marker === undefined) return undefined
+  try {
+    return toOwnership(JSON.parse(marker))
+  } catch {
+    return undefined // somebody edited it
+  }
+}
+
+function toOwnership(value: unknown): Ownership | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { owner, facility, files, dependsOn, prune }: Partial<Record<keyof Ownership, unknown>> = value
+  if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
+  if (!isTexts(files) || !isTexts(dependsOn)) return undefined
+  return { owner, facility, files, dependsOn, prune }
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string')
+}

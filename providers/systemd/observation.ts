@@ -1,0 +1,173 @@
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
+import type { Bus, ReadHost } from '../../src/core/provider.ts'
+import { messageOf } from '../../src/core/reeve-error.ts'
+import { type Disk, readDisk, type UnitFile } from './disk.ts'
+import type { Layout } from './layout.ts'
+import { findLoaded, findLoadedTrigger } from './loaded.ts'
+import { type LoadedUnit, listUnits, openManager, readNumber, readProperty, readTexts } from './manager.ts'
+import { readMarker } from './marker.ts'
+import { triggersOf } from './trigger.ts'
+import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
+
+interface Look {
+  readonly bus: Bus
+  readonly host: ReadHost
+  readonly layout: Layout
+  readonly disk: Disk
+  readonly units: ReadonlyMap<string, LoadedUnit>
+}
+
+/**
+ * One listing for all; enablement and definitions from the disk; properties only of what runs or has failed. Nothing is
+ * asked of a unit that isn't loaded: it would be loaded for it, and that is told as a change.
+ */
+export async function observeServices(
+  services: readonly string[],
+  layout: Layout,
+  host: ReadHost,
+): Promise<Map<string, Observed>> {
+  try {
+    using bus = await openManager(host, layout)
+    const [units, directories] = await Promise.all([listUnits(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
+    const look: Look = { bus, host, layout, disk: readDisk(host, directories), units }
+    const observed = await Promise.all(services.map(service => observeService(service, look)))
+    return new Map(observed.map(one => [one.service, one]))
+  } catch (error) {
+    return new Map(services.map(service => [service, unknownService(service, messageOf(error))]))
+  }
+}
+
+async function observeService(service: string, look: Look): Promise<Observed> {
+  const { disk, units } = look
+  const unit = unitOf(service)
+  const file = disk.find(unit)
+  const own = units.get(file.kind === 'found' ? file.unit : unit)
+  const loaded = own?.load === 'not-found' && own.active === 'inactive' ? undefined : own
+  // What is started and enabled is the socket or timer, if Reeve wrote one for it.
+  const [trigger] = triggersOf(service, file, disk)
+  const { enabled, message } = disk.enablement(trigger ?? unit)
+  const ownership = findOwnership(unit, file, look)
+  const base = { service, enabled, supervised: true, output: `journalctl -u ${unit}`, ...(ownership && { ownership }) }
+  if (!loaded && trigger === undefined) {
+    const state = file.kind === 'absent' ? 'absent' : 'stopped'
+    return { ...base, state, ...(message !== undefined && { message }) }
+  }
+  const judged = loaded ? await judge(loaded, file, look) : ({ state: 'stopped' } as const)
+  const why = judged.message ?? message
+  const whole = { ...base, ...judged, ...(why !== undefined && { message: why }) }
+  if (trigger === undefined) return whole
+  const { loaded: read, ...rest } = whole
+  const start = units.get(trigger)
+  const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), file, look))
+  const both = judged.pid === undefined ? triggerRead : triggerRead && read
+  return { ...rest, state: states[start?.active ?? 'inactive'] ?? 'unknown', ...(both && { loaded: both }) }
+}
+
+/** Its unit file's marker, else that of a drop-in of ours. */
+function findOwnership(unit: string, file: UnitFile, { host, layout }: Look): Observed['ownership'] {
+  const marker = file.kind === 'found' ? readMarker(file.text) : undefined
+  return marker ?? readDropIns(unit, layout, host)[0]
+}
+
+function readDropIns(unit: string, { unitDirectory }: Layout, host: ReadHost): OwnedService['ownership'][] {
+  const directory = join(unitDirectory, `${unit}.d`)
+  return (host.readDirectory(directory) ?? []).flatMap(
+    name => readMarker(host.readText(join(directory, name)) ?? '') ?? [],
+  )
+}
+
+type Judged = Pick<Observed, 'state'> & Partial<Observed>
+
+const states: Readonly<Record<string, ServiceState>> = {
+  active: 'running',
+  reloading: 'running',
+  refreshing: 'running',
+  activating: 'starting',
+  deactivating: 'stopping',
+  inactive: 'stopped',
+  failed: 'failed',
+}
+
+async function judge(unit: LoadedUnit, file: UnitFile, look: Look): Promise<Judged> {
+  const { bus } = look
+  const { active, sub, path, name } = unit
+  const state = states[active]
+  if (state === undefined) return { state: 'unknown', message: `systemd calls it ${active}` }
+  const problem = unit.load === 'loaded' ? undefined : `systemd calls its unit ${unit.load}`
+  const base: Judged = { state, ...(problem !== undefined && { message: problem }) }
+  if (!name.endsWith('.service')) return base
+  const since = (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
+  if (state === 'failed') return { ...base, since, ...(await describeFailure(unit, bus)) }
+  if (state === 'stopped') return { ...base, since, ...(await describeEnd(unit, bus)) }
+  if (sub === 'auto-restart') return { ...base, since, ...(await describeWaiting(unit, bus)) }
+  const pid = await readNumber(bus, path, 'Service', 'MainPID')
+  const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
+  const loaded = await findLoaded(unit, pid, file, look)
+  return {
+    ...base,
+    since,
+    // A process that has done its work, and stays to be seen.
+    ...(isOver && { state: 'stopped', completed: true }),
+    ...(pid > 0 && { pid }),
+    ...(loaded && { loaded }),
+  }
+}
+
+/** A stop that took too long ends as a failure, and is a stop all the same. */
+async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
+  const [result, exit, restarts] = await Promise.all([
+    readProperty(bus, path, 'Service', 'Result'),
+    readExit(path, bus),
+    readNumber(bus, path, 'Service', 'NRestarts'),
+  ])
+  if (result === 'timeout') return { state: 'stopped', ...exit }
+  return { ...exit, restarts, message: `systemd says: ${String(result)}` }
+}
+
+async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
+  const type = await readProperty(bus, path, 'Service', 'Type')
+  const ended = await readNumber(bus, path, 'Service', 'ExecMainExitTimestamp')
+  return { ...(type === 'oneshot' && ended > 0 && { completed: true }), ...(ended > 0 && (await readExit(path, bus))) }
+}
+
+async function describeWaiting({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
+  const restarts = await readNumber(bus, path, 'Service', 'NRestarts')
+  return { ...(await readExit(path, bus)), restarts, message: 'it has ended, and systemd waits to start it again' }
+}
+
+/** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */
+async function readExit(path: string, bus: Bus): Promise<Pick<Observed, 'exit'>> {
+  const [code, status] = await Promise.all([
+    readNumber(bus, path, 'Service', 'ExecMainCode'),
+    readNumber(bus, path, 'Service', 'ExecMainStatus'),
+  ])
+  if (code === 1) return { exit: { code: status } }
+  return code === 0 ? {} : { exit: { signal: signalName(status) } }
+}
+
+function signalName(number: number): string {
+  const [name] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
+  return name?.replace(/^SIG/, '') ?? String(number)
+}
+
+/** Units and drop-ins in Reeve's directory that carry a marker. */
+export function listOwned({ unitDirectory }: Layout, host: ReadHost): OwnedService[] {
+  const owned = new Map<string, OwnedService>()
+  const note = (unit: string, text: string | undefined): void => {
+    const ownership = text === undefined ? undefined : readMarker(text)
+    const [service = unit] = servicesOf(unit)
+    if (ownership && !owned.has(service)) owned.set(service, { service, ownership })
+  }
+  for (const name of host.readDirectory(unitDirectory) ?? []) {
+    const path = join(unitDirectory, name)
+    if (hasSuffix(name)) {
+      if (host.facts(path)?.kind === 'file') note(name, host.readText(path))
+    } else if (name.endsWith('.d') && hasSuffix(name.slice(0, -'.d'.length))) {
+      for (const dropIn of host.readDirectory(path) ?? [])
+        note(name.slice(0, -'.d'.length), host.readText(join(path, dropIn)))
+    }
+  }
+  return [...owned.values()].sort((a, b) => (a.service < b.service ? -1 : 1))
+}

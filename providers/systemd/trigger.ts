@@ -1,0 +1,15 @@
+import type { Disk, UnitFile } from './disk.ts'
+import { readMarker } from './marker.ts'
+import { servicesOf } from './unit-name.ts'
+
+/** The units that Reeve wrote beside a service to start it: they are enabled, started and stopped in its place. */
+export function triggersOf(service: string, file: UnitFile, disk: Disk): string[] {
+  if (file.kind !== 'found') return []
+  const marker = readMarker(file.text)
+  if (!marker) return []
+  const [base = service] = servicesOf(service)
+  return [`${base}.socket`, `${base}.timer`].filter(unit => {
+    const trigger = disk.find(unit)
+    return trigger.kind === 'found' && readMarker(trigger.text)?.facility === marker.facility
+  })
+}

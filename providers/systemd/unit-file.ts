@@ -1,0 +1,52 @@
+/** A unit file as systemd reads it: a key may come several times, and an empty value forgets those before it. */
+export type Sections = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+
+/** Sections and keys in the order given. Values are written as they are. */
+export function writeSections(sections: Sections): string {
+  const blocks: string[] = []
+  for (const [section, keys] of Object.entries(sections)) {
+    const lines = Object.entries(keys).flatMap(([key, values]) => values.map(value => `${key}=${value}`))
+    if (lines.length > 0) blocks.push([`[${section}]`, ...lines, ''].join('\n'))
+  }
+  return blocks.join('\n')
+}
+
+/** Reads what `writeSections` gives, and what people and packages write: comments, continued lines. */
+export function readSections(text: string): Sections {
+  const sections: Record<string, Record<string, string[]>> = {}
+  let current: Record<string, string[]> = {}
+  for (const line of joinContinued(text)) {
+    const [, title] = /^\[(.+)\]$/.exec(line) ?? []
+    if (title !== undefined) {
+      current = sections[title] ?? {}
+      sections[title] = current
+      continue
+    }
+    const [, key, value = ''] = /^([^=[]+?)\s*=\s*(.*)$/.exec(line) ?? []
+    if (key === undefined) continue
+    current[key] = value === '' ? [] : [...(current[key] ?? []), value]
+  }
+  return sections
+}
+
+/** Lines without comments and blank ones; one that ends in a backslash goes on in the next that is no comment. */
+function joinContinued(text: string): string[] {
+  const lines: string[] = []
+  let open: string | undefined
+  for (const raw of text.split('\n')) {
+    const line = raw.trim()
+    if (line.startsWith('#') || line.startsWith(';')) continue
+    const whole: string = open === undefined ? line : `${open} ${line}`
+    open = undefined
+    if (whole.endsWith('\\')) open = whole.slice(0, -1).trimEnd()
+    else if (whole !== '') lines.push(whole)
+  }
+  return open === undefined ? lines : [...lines, open]
+}
+
+/** Lays sections over others: a key replaces all values of its name, an empty list takes it away. */
+export function mergeSections(base: Sections, over: Sections): Sections {
+  const merged: Record<string, Readonly<Record<string, readonly string[]>>> = { ...base }
+  for (const [section, keys] of Object.entries(over)) merged[section] = { ...merged[section], ...keys }
+  return merged
+}

@@ -1,0 +1,41 @@
+const suffixes = [
+  'service',
+  'socket',
+  'timer',
+  'target',
+  'path',
+  'mount',
+  'automount',
+  'swap',
+  'slice',
+  'scope',
+  'device',
+]
+const suffixPattern = new RegExp(`\\.(?:${suffixes.join('|')})$`)
+
+/** The unit that a service's name means: `nginx` is `nginx.service`, `fstrim.timer` is itself. */
+export function unitOf(service: string): string {
+  return suffixPattern.test(service) ? service : `${service}.service`
+}
+
+export function hasSuffix(service: string): boolean {
+  return suffixPattern.test(service)
+}
+
+/** The services that a unit may be known by here: `web.timer` starts service `web`. */
+export function servicesOf(unit: string): readonly string[] {
+  const base = unit.replace(suffixPattern, '')
+  return base === unit ? [unit] : [base, unit]
+}
+
+/** `foo@bar.service` is made from `foo@.service`. Undefined if it is no instance. */
+export function templateOf(unit: string): string | undefined {
+  const [, prefix, suffix] = /^([^@]+@)[^.].*(\.[a-z]+)$/.exec(unit) ?? []
+  return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
+}
+
+/** The unit of a D-Bus object: all but letters and digits is `_` and two hexadecimal digits there. */
+export function unitOfPath(path: string): string | undefined {
+  const [, label] = /^\/org\/freedesktop\/systemd1\/unit\/(\w+)$/.exec(path) ?? []
+  return label?.replace(/_([0-9a-f]{2})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+}

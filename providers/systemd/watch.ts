@@ -1,0 +1,94 @@
+import type { Bus, BusSignal, ReadHost } from '../../src/core/provider.ts'
+import type { Layout } from './layout.ts'
+import { managerInterface, openManager, propertiesInterface, subscribe } from './manager.ts'
+import { hasSuffix, servicesOf, unitOfPath } from './unit-name.ts'
+
+/** How long after the end of a connection, or a try in vain, another one is made, in ms; doubled each time. */
+const firstDelay = 100
+const longestDelay = 5_000
+
+const rules = [
+  `type='signal',interface='${managerInterface}'`,
+  `type='signal',interface='${propertiesInterface}',path_namespace='/org/freedesktop/systemd1/unit'`,
+  "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.systemd1'",
+]
+
+/**
+ * systemd's own signals, and changes of the directory of units. Between the two words of a reload nothing of what is said
+ * is meant; UnitNew and UnitRemoved are passed over, since they tell of units that somebody looked at.
+ */
+export function watchManager(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {
+  let bus: Bus | undefined
+  let timer: NodeJS.Timeout | undefined
+  let isReloading = false
+  let disposed = false
+
+  function hintUnit(unit: string | undefined): void {
+    if (unit !== undefined) for (const service of servicesOf(unit)) hint(service)
+  }
+
+  function hear(member: string, path: string, body: readonly unknown[]): void {
+    if (member === 'Reloading') {
+      isReloading = body[0] === true
+      if (!isReloading) hint()
+    } else if (member === 'NameOwnerChanged') {
+      // It has executed itself anew, and knows nobody.
+      if (body[2] !== '') resubscribe()
+    } else if (isReloading) return
+    else if (member === 'PropertiesChanged') hintUnit(unitOfPath(path))
+    else if (member === 'JobRemoved') hintUnit(typeof body[2] === 'string' ? body[2] : undefined)
+    else if (member === 'UnitFilesChanged') hint()
+  }
+
+  async function connect(delay: number): Promise<void> {
+    try {
+      const opened = await openManager(host, layout)
+      bus = opened
+      opened.unref()
+      if (disposed) return opened[Symbol.dispose]()
+      isReloading = false
+      const listener = ({ member, path, body }: BusSignal): void => {
+        if (opened === bus) hear(member, path, body)
+      }
+      for (const rule of rules) await opened.listen(rule, listener)
+      await subscribe(opened)
+      void opened.ended.then(() => later(firstDelay))
+      hint()
+    } catch {
+      // The regular looks find everything meanwhile, and say what is wrong.
+      later(Math.min(delay * 2, longestDelay))
+    }
+  }
+
+  /** The end of the connection has another one made. */
+  function resubscribe(): void {
+    const current = bus
+    if (current)
+      subscribe(current).then(
+        () => hint(),
+        () => current[Symbol.dispose](),
+      )
+  }
+
+  function later(delay: number): void {
+    if (disposed) return
+    clearTimeout(timer)
+    timer = setTimeout(() => void connect(delay), delay).unref()
+    hint()
+  }
+
+  const files = host.watch(layout.unitDirectory, name => {
+    if (name === undefined) hint()
+    else if (hasSuffix(name)) hintUnit(name)
+    else if (/\.(?:d|wants|requires)$/.test(name)) hint()
+  })
+  void connect(firstDelay)
+  return {
+    [Symbol.dispose]() {
+      disposed = true
+      clearTimeout(timer)
+      files[Symbol.dispose]()
+      bus?.[Symbol.dispose]()
+    },
+  }
+}

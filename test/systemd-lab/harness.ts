@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemdProvider } from '../../providers/systemd/index.ts'
+import { readMarker } from '../../providers/systemd/marker.ts'
+import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
+import { eventually, isAlive } from '../../src/conformance/lab.ts'
+
+/** The system's manager of this machine. There is one: who asks for another meanwhile gets a user's. */
+export const systemHarness: ConformanceHarness = {
+  provider: systemdProvider,
+  async setUp(directory) {
+    if (isTaken()) return setUpUser(directory)
+    mkdirSync(claim)
+    const before = new Set(readdirSync(systemUnits))
+    return {
+      options: {},
+      watched: [systemUnits],
+      meddle,
+      boot: bootSystem,
+      async makeUnavailable() {
+        for (const socket of systemSockets) renameSync(socket, `${socket}.away`)
+      },
+      async makeAvailable() {
+        for (const socket of systemSockets) renameSync(`${socket}.away`, socket)
+      },
+      async tearDown() {
+        const owned = ownedUnits(systemUnits)
+        if (owned.length > 0) systemctl('disable', '--now', '--quiet', ...owned)
+        for (const name of readdirSync(systemUnits)) {
+          if (!before.has(name)) rmSync(join(systemUnits, name), { recursive: true })
+        }
+        systemctl('daemon-reload')
+        systemctl('reset-failed')
+        rmSync(claim, { recursive: true })
+      },
+    }
+  },
+}
+
+/** A user manager of one's own for each: it speaks by its private socket, without a bus. */
+export const userHarness: ConformanceHarness = { provider: systemdProvider, setUp: setUpUser }
+
+const claim = '/run/reeve-test-system'
+const systemUnits = '/etc/systemd/system'
+const systemSockets = ['/run/dbus/system_bus_socket', '/run/systemd/private']
+
+function isTaken(): boolean {
+  return existsSync(claim)
+}
+
+/** To a person's taste: still a unit, with the marker. */
+function meddle(definition: string): string {
+  return definition.replace('Restart=always', 'Restart=on-failure')
+}
+
+/** As after a boot, nothing runs but what is enabled; everything is read anew. */
+async function bootSystem(): Promise<void> {
+  const owned = ownedUnits(systemUnits)
+  if (owned.length > 0) systemctl('stop', ...owned)
+  systemctl('daemon-reload')
+  systemctl('start', 'multi-user.target')
+}
+
+async function setUpUser(directory: string): Promise<ConformanceSupervisor> {
+  const runtimeDirectory = join(directory, 'run')
+  const unitDirectory = join(directory, 'config/systemd/user')
+  mkdirSync(unitDirectory, { recursive: true })
+  let manager = await startUserManager(directory)
+
+  async function stop(): Promise<void> {
+    manager.kill('SIGKILL')
+    const scope = cgroupOf(directory)
+    await eventually('the manager to be gone', () => manager.exitCode !== null || manager.signalCode !== null)
+    for (const pid of membersOf(scope)) process.kill(pid, 'SIGKILL')
+    await eventually('its services to be gone', () => !membersOf(scope).some(isAlive))
+    unmountBelow(runtimeDirectory)
+  }
+
+  return {
+    options: { scope: 'user', unitDirectory, runtimeDirectory },
+    watched: [unitDirectory],
+    meddle,
+    async boot() {
+      await stop()
+      rmSync(runtimeDirectory, { recursive: true })
+      manager = await startUserManager(directory)
+    },
+    async makeUnavailable() {
+      manager.kill('SIGSTOP')
+    },
+    async makeAvailable() {
+      manager.kill('SIGCONT')
+    },
+    tearDown: stop,
+  }
+}
+
+async function startUserManager(directory: string): Promise<ChildProcess> {
+  const runtime = join(directory, 'run')
+  mkdirSync(runtime, { mode: 0o700 })
+  const cgroup = cgroupOf(directory)
+  if (!existsSync(cgroup)) mkdirSync(cgroup)
+  const child = spawn('/bin/sh', ['-c', 'echo $$ > "$0/cgroup.procs" && exec /lib/systemd/systemd --user', cgroup], {
+    env: {
+      XDG_RUNTIME_DIR: runtime,
+      XDG_CONFIG_HOME: join(directory, 'config'),
+      HOME: directory,
+      PATH: '/usr/bin:/bin',
+    },
+    stdio: 'ignore',
+  })
+  await eventually('the user manager to answer', () => existsSync(join(runtime, 'systemd/private')))
+  return child
+}
+
+/** Credentials of services are file systems of their own, and stay when the manager is killed. */
+function unmountBelow(directory: string): void {
+  for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
+    const [, path = ''] = line.split(' ')
+    if (path.startsWith(`${directory}/`)) spawnSync('umount', [path])
+  }
+}
+
+function cgroupOf(directory: string): string {
+  return join('/sys/fs/cgroup', directory.replaceAll('/', '-').slice(1))
+}
+
+function membersOf(cgroup: string): number[] {
+  const pids = readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) pids.push(...membersOf(join(cgroup, entry.name)))
+  }
+  return pids
+}
+
+function ownedUnits(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(entry => entry.isFile() && readMarker(readFileSync(join(directory, entry.name), 'utf8')) !== undefined)
+    .map(({ name }) => name)
+}
+
+function systemctl(...args: string[]): void {
+  const { status, stderr } = spawnSync('systemctl', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`systemctl ${args.join(' ')}: ${stderr}`)
+}
