@@ -1,7 +1,7 @@
 #!/bin/sh
-# boot.sh CGROUP IMAGE WORK READ-ONLY-PATH...
+# boot.sh CGROUP IMAGE WORK SHARED-PATH READ-ONLY-PATH...
 # Boots the systemd of IMAGE as pid 1 of namespaces of its own. Nothing is written to IMAGE: what the machine writes is in
-# memory, and goes with it. The paths of the host are seen at the same places, read-only. The machine dies with whoever
+# memory, and goes with it, but for SHARED-PATH. These paths of the host are seen at the same places. The machine dies with whoever
 # runs this: WORK is mounted over in its own mount namespace only.
 set -eu
 
@@ -11,8 +11,8 @@ if [ "$1" != inside ]; then
   exec setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --propagation private \
     /bin/sh "$0" inside "$@"
 fi
-image=$2 work=$3
-shift 3
+image=$2 work=$3 shared=$4
+shift 4
 
 mount -t tmpfs machine "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
@@ -36,6 +36,7 @@ for path in "$@"; do
   mount --bind "$path" "$root$path"
   mount -o remount,bind,ro "$root$path"
 done
+mount --bind "$shared" "$root$shared"
 # At boot, systemd-tmpfiles empties /tmp, where some of these paths may lie.
 ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf"
 echo machine > "$root/etc/hostname"
@@ -45,4 +46,6 @@ cd "$root"
 mkdir .host
 pivot_root . .host
 umount -l /.host
+# systemd does so itself, but not where it thinks that it is in a container. Services' own mounts come from here.
+mount --make-rshared /
 exec env -i container=lab /lib/systemd/systemd --system

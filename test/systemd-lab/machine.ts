@@ -34,9 +34,12 @@ export async function startMachine(): Promise<Machine> {
   const work = mkdtempSync(join(tmpdir(), 'reeve-machine-'))
   const cgroup = join(findCgroupMount() ?? '', `reeve-machine-${process.pid}-${work.slice(-6)}`)
   mkdirSync(cgroup)
+  // Where harnesses leave their tables.
+  const report = join(project, 'test/report')
+  mkdirSync(report, { recursive: true })
   // Node, the project, and what its node_modules may be a link to.
   const shared = new Set([process.execPath, project, join(project, 'node_modules')].map(path => realpathSync(path)))
-  const args = [join(import.meta.dirname, 'boot.sh'), cgroup, imagePath(), work, ...shared]
+  const args = [join(import.meta.dirname, 'boot.sh'), cgroup, imagePath(), work, report, ...shared]
   const child = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {

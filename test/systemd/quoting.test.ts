@@ -12,13 +12,33 @@ const dump = `cat /proc/self/environ >"$0.environment"; printf '%s\\0' "$@" >"$0
 
 /** Any text but for NUL and, where `isValue`, what systemd takes in no variable. */
 function text(isValue: boolean): fc.Arbitrary<string> {
-  const odd = fc.constantFrom('%', '$', '\\', '"', "'", ';', '#', ' ', '\t', '\n', '`', '{', '*', '${HOME}', '%i', '%%', '\\x41')
+  const odd = fc.constantFrom(
+    '%',
+    '$',
+    '\\',
+    '"',
+    "'",
+    ';',
+    '#',
+    ' ',
+    '\t',
+    '\n',
+    '`',
+    '{',
+    '*',
+    '$HOME',
+    '%i',
+    '%%',
+    '\\x41',
+  )
   const unit = fc.oneof({ weight: 3, arbitrary: odd }, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 3 }))
-  return fc
-    .array(unit, { maxLength: 12 })
-    .map(parts => parts.join(''))
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out
-    .map(whole => whole.replace(isValue ? /[\x00-\x08\x0b-\x1f\x7f]/g : /\x00/g, ''))
+  return (
+    fc
+      .array(unit, { maxLength: 12 })
+      .map(parts => parts.join(''))
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out
+      .map(whole => whole.replace(isValue ? /[\x00-\x08\x0b-\x1f\x7f]/g : /\x00/g, ''))
+  )
 }
 
 test.skipIf(process.env.REEVE_MACHINE === undefined)(
@@ -53,7 +73,11 @@ test.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(readFileSync(`${out}/${index}.arguments`, 'utf8').split('\0').slice(0, -1)).toEqual(words)
       const environment = readFileSync(`${out}/${index}.environment`, 'utf8').split('\0')
       const seen = environment.filter(line => line.startsWith('X')).sort()
-      expect(seen).toEqual(Object.entries(variables).map(([name, value]) => `${name}=${value}`).sort())
+      expect(seen).toEqual(
+        Object.entries(variables)
+          .map(([name, value]) => `${name}=${value}`)
+          .sort(),
+      )
     })
   },
 )
