@@ -14,9 +14,8 @@ export function isOurs(target: Target, observed: Observed, context: PlanContext)
 export function isOurFile(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
   if (context.ownedFiles.has(path)) return true
   if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.includes(path)
-  // The record has no paths; but it was of this very manifest, which has.
-  const isUnchanged = context.applied.get(target.facility.name)?.digest === target.facility.digest
-  return isUnchanged && isOursByRecord(target, context)
+  const before = context.applied.get(target.facility.name)
+  return before !== undefined && before.files.includes(path) && isOursByRecord(target, context)
 }
 
 /** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */

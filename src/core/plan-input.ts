@@ -26,6 +26,8 @@ export interface PlanInput {
 export interface Applied extends Location {
   /** `Facility.digest`. */
   readonly digest: string
+  /** Paths of its configuration files. */
+  readonly files: readonly string[]
 }
 
 /** The input, looked up as planning needs it. */

@@ -73,7 +73,8 @@ function addApplied(applied: Map<string, Applied>, survey: Survey, plan: Plan): 
     const found = plans.get(facility.name)
     if (!found || found.steps.length > 0 || found.blocked !== undefined || facility.suspend) continue
     const { digest, supervisor, service } = facility
-    applied.set(facility.name, { digest, supervisor, service })
+    const files = facility.files.map(({ path }) => path)
+    applied.set(facility.name, { digest, supervisor, service, files })
   }
   return applied
 }

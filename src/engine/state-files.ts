@@ -24,9 +24,10 @@ export function readRecord(directory: string, host: ReadHost): StateRecord {
   const applied = new Map<string, Applied>()
   for (const [name, entry] of Object.entries(isObject(value.applied) ? value.applied : {})) {
     if (!isObject(entry)) continue
-    const { digest, supervisor, service } = entry
+    const { digest, supervisor, service, files } = entry
     if (typeof digest !== 'string' || typeof supervisor !== 'string' || typeof service !== 'string') continue
-    applied.set(name, { digest, supervisor, service })
+    const paths = Array.isArray(files) ? files.filter(path => typeof path === 'string') : []
+    applied.set(name, { digest, supervisor, service, files: paths })
   }
   const instances = new Map<string, InstanceRecord>()
   for (const [name, entry] of Object.entries(isObject(value.instances) ? value.instances : {})) {

@@ -81,7 +81,9 @@ const input: fc.Arbitrary<PlanInput> = fc.record({
     files: fc.dictionary(path, file).map(toMap),
   }),
   owner: fc.constant(OWNER),
-  applied: fc.dictionary(name, fc.record({ digest: fc.string(), supervisor, service: name })).map(toMap),
+  applied: fc
+    .dictionary(name, fc.record({ digest: fc.string(), supervisor, service: name, files: fc.array(path) }))
+    .map(toMap),
   unhealthy: fc.array(name).map(list => new Set(list)),
   prune: fc.boolean(),
 })

@@ -31,6 +31,7 @@ export function madeFrom(declaration: Declaration, older: Declaration, found: Pa
       digest: before.facility.digest,
       supervisor: before.facility.supervisor,
       service: before.facility.service,
+      files: before.facility.files.map(file => file.path),
     },
   }
 }

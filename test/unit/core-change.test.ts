@@ -80,7 +80,9 @@ describe('definition', () => {
     expect(plan.blocked).toBeUndefined()
     expect(acts(plan)).toEqual(['install definition-drift', 'write-file file-drift'])
     const older = { ...deleted, applied: { ...deleted.applied, digest: 'older' } } as PlanningCase
-    expect(planOne(older).blocked, 'nobody knows whether this file was ours').toContain('adopt: true')
+    expect(planOne(older).blocked, 'though its manifest was edited meanwhile').toBeUndefined()
+    const other = { ...deleted, applied: { ...deleted.applied, files: ['/etc/other'] } } as PlanningCase
+    expect(planOne(other).blocked, 'this file was not ours').toContain('adopt: true')
   })
 
   test('only its mode differs: installed, and the diff says what', () => {

@@ -125,11 +125,13 @@ test('PITFALLS 9: only what needs nothing more counts as applied', () => {
   const targets = [web, db, off, stuck]
   const plan = planOf(installing('web', 'lab'), done, { ...done, name: 'off' }, blocked)
   const record = next({}, {}, { survey: { world: worldOf({}), targets, availability: new Map() }, plan })
-  expect([...record.applied]).toEqual([['db', { digest: db.facility.digest, supervisor: 'lab', service: 'db' }]])
+  expect([...record.applied]).toEqual([
+    ['db', { digest: db.facility.digest, supervisor: 'lab', service: 'db', files: [] }],
+  ])
 })
 
 test('what is neither declared nor owned any more is forgotten, but not while its supervisor can not be read', () => {
-  const entry = { digest: 'x', supervisor: 'lab', service: 'web' }
+  const entry = { digest: 'x', supervisor: 'lab', service: 'web', files: [] }
   const applied = new Map([['web', entry]])
   expect([...next({ applied }, {}).applied.keys()]).toEqual([])
   expect([...next({ applied }, { owned: [owned('lab', 'web')] }).applied.keys()]).toEqual(['web'])

@@ -54,10 +54,10 @@ test('E1: and those that are blocked because of it, however long the chain', () 
 
 test('E14: a facility may be where its marker stands, and where it was last applied', () => {
   const world = survey({ owned: [owned('beta', 'web'), owned('alpha', 'web'), owned('beta', 'db')] }, []).world
-  const applied = new Map([['web', { supervisor: 'gamma', service: 'web', digest: '' }]])
+  const applied = new Map([['web', { supervisor: 'gamma', service: 'web', digest: '', files: [] }]])
   expect(findOtherPlaces([makeFacility({ name: 'web' })], world, applied)).toEqual([
     owned('beta', 'web'),
-    { supervisor: 'gamma', service: 'web', digest: '' },
+    { supervisor: 'gamma', service: 'web', digest: '', files: [] },
   ])
 })
 
