@@ -12,6 +12,9 @@ export interface ManualClock extends Clock {
   untilPending(count: number): Promise<void>
 }
 
+/** What waits for a turn may wait for another one then. */
+const TURNS = 4
+
 interface Timer {
   readonly due: number
   readonly fire: () => void
@@ -87,7 +90,7 @@ export function createManualClock(start = 1_700_000_000_000): ManualClock {
   }
 }
 
-/** Lets everything run that waits for a promise, but for no timer and no I/O. */
-function settle(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
+/** Lets everything run that waits for a promise or the next turn of the event loop, but for no timer and no I/O. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise(resolve => setImmediate(resolve))
 }

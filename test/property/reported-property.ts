@@ -15,12 +15,19 @@ export function assertReported<Values>(
   property: fc.IProperty<Values>,
   parameters: fc.Parameters<Values>,
 ): void {
-  fc.assert(property, {
-    ...parameters,
-    reporter(details) {
-      const name = (expect.getState().currentTestName ?? '').replaceAll(' > ', ': ')
-      report.add(name, details.numRuns, String(details.seed))
-      if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance })
-    },
-  })
+  fc.assert(property, { ...parameters, reporter: details => tell(report, details) })
+}
+
+export async function assertReportedAsync<Values>(
+  report: PropertyReport,
+  property: fc.IAsyncProperty<Values>,
+  parameters: fc.Parameters<Values>,
+): Promise<void> {
+  await fc.assert(property, { ...parameters, reporter: details => tell(report, details) })
+}
+
+function tell<Values>(report: PropertyReport, details: fc.RunDetails<Values>): void {
+  const name = (expect.getState().currentTestName ?? '').replaceAll(' > ', ': ')
+  report.add(name, details.numRuns, String(details.seed))
+  if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance })
 }

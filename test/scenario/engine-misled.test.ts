@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { assertReportedAsync, openPropertyReport } from '../property/reported-property.ts'
+import { openReport } from '../report.ts'
+import {
+  command,
+  declareAll,
+  endFaults,
+  settleStrangers,
+  stories,
+  take,
+  type Wanted,
+} from '../simulation/engine-story.ts'
+import { createEngineWorld, type EngineWorld } from '../simulation/engine-world.ts'
+
+/** A move that was put back is tried again after ten minutes, and the second time after twenty: all in ms. */
+const PATIENCE = 4 * 3_600_000
+const LOOK_EVERY = 30_000
+
+/** Bounded stability: after the last fault no more passes than these lead to anything. */
+const MOST_WORKING = 12
+
+const report = openPropertyReport('engine-misled', 'The controller over a supervisor that fails, answers late and lies')
+const bounds = openReport('engine-misled-bounds', 'After the last fault', ['FIGURE', 'VALUE'])
+
+test('whatever happens, nothing is stopped or removed wrongly, and when it is over all becomes as declared', {
+  timeout: 300_000,
+}, async () => {
+  let most = 0
+  let turns = 0
+  await assertReportedAsync(
+    report,
+    fc.asyncProperty(stories, async story => {
+      await using world = await createEngineWorld()
+      const wanted: Wanted = {
+        edited: 4,
+        file: 'first\n',
+        moving: { isPresent: true, supervisor: 'alpha', state: 'running', mark: 5 },
+      }
+      settleStrangers(world)
+      declareAll(world, wanted)
+      await world.clock.advance(1_000)
+      for (const turn of story) await take(turn, world, wanted)
+      turns += story.length
+
+      endFaults(world)
+      const before = world.passes.working
+      let waited = 0
+      do {
+        // What was set going by what was seen before comes to its end too.
+        await world.clock.advance(LOOK_EVERY)
+        waited += LOOK_EVERY
+      } while (waited < PATIENCE && !(await isAsPlanned(world)))
+      most = Math.max(most, world.passes.working - before)
+      expectSafe(world)
+      await expectAsDeclared(world, wanted)
+      expect(world.passes.working - before).toBeLessThanOrEqual(MOST_WORKING)
+
+      // And then none does anything.
+      const [acts, passes] = [world.acts.length, world.passes.all]
+      await world.clock.advance(5 * LOOK_EVERY)
+      expect(world.acts.slice(acts)).toEqual([])
+      expect(world.passes.all).toBeGreaterThan(passes)
+    }),
+    { seed: 20_261_122, numRuns: 150 },
+  )
+  bounds.add('things that came about', turns)
+  bounds.add('most passes that led to anything', most)
+})
+
+async function isAsPlanned(world: EngineWorld): Promise<boolean> {
+  const { facilities } = await world.plan()
+  return facilities.every(({ steps }) => steps.length === 0)
+}
+
+/** Never a wrong stop or removal on the way. */
+function expectSafe(world: EngineWorld): void {
+  const alpha = world.directory('alpha')
+  const of = (service: string): string[] =>
+    world.acts.filter(({ key }) => key === `${alpha}/${service}`).map(({ verb }) => verb)
+  const wrong = (service: string, verbs: readonly string[]): string[] =>
+    of(service).filter(verb => verbs.includes(verb))
+  expect(wrong('steady', ['stop', 'restart', 'reload', 'remove', 'disable']), 'steady').toEqual([])
+  expect(wrong('edited', ['stop', 'remove', 'disable']), 'edited').toEqual([])
+  expect(wrong('waiting', ['stop', 'remove', 'disable']), 'waiting').toEqual([])
+  expect([...of('taken'), ...of('stranger')], 'what is not owned').toEqual([])
+}
+
+async function expectAsDeclared(world: EngineWorld, { edited, file, moving }: Wanted): Promise<void> {
+  const plan = await world.plan()
+  const open = plan.facilities.filter(
+    ({ name, steps, blocked }) => steps.length > 0 || (blocked !== undefined) !== (name === 'taken'),
+  )
+  expect(open).toEqual([])
+  const running = [
+    ['alpha/steady', 1],
+    ['alpha/edited', edited],
+    ['alpha/waiting', 2],
+    ...(moving.isPresent && moving.state === 'running' ? [[`${moving.supervisor}/moving`, moving.mark]] : []),
+  ].map(([place, mark]) => `${place} ${command(Number(mark)).join(' ')}`)
+  const found = [...world.supervisor.services].flatMap(([key, run]) => {
+    if (!run.process) return []
+    const contents: { command: readonly string[] } = JSON.parse(readFileSync(`${key}.json`, 'utf8'))
+    return `${key.replace(/^.*supervisor-/, '')} ${contents.command.join(' ')}`
+  })
+  expect(found.sort()).toEqual(running.sort())
+  expect(readFileSync(world.path('waiting'), 'utf8')).toBe(file)
+}
