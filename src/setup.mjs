@@ -24,11 +24,10 @@ function bringUpToDate() {
   writeFileSync(stamp, before)
 }
 
-/** Not by time alone: `npm install` writes the lock file after what it has installed. */
+/** Not by time, which tells nothing of what was installed then: another branch, another lock file. */
 function needsInstall() {
-  const [have, want] = [modified(installed), modified(locked)]
-  if (have === undefined) return true
-  if (want === undefined || have >= want) return false
+  if (modified(installed) === undefined) return true
+  if (modified(locked) === undefined) return false
   const present = JSON.parse(readFileSync(installed, 'utf8')).packages
   return Object.entries(JSON.parse(readFileSync(locked, 'utf8')).packages).some(
     ([path, wanted]) => path !== '' && !wanted.optional && present[path]?.version !== wanted.version,

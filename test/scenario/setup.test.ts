@@ -60,6 +60,14 @@ describe('npm start, test and check set up what they need first', () => {
       directory => writeFiles(directory, { 'package-lock.json': lock('2.0.0') }),
       ['install', 'run'],
     ],
+    [
+      'other dependencies, that are older than what was installed',
+      directory => {
+        writeFiles(directory, { 'package-lock.json': lock('2.0.0') })
+        utimesSync(join(directory, 'package-lock.json'), 1, 1)
+      },
+      ['install', 'run'],
+    ],
     ['a lock file that is only newer', directory => writeFiles(directory, { 'package-lock.json': lock('1.0.0') }), []],
     ['a manifest', directory => writeFiles(directory, { 'manifests/a.yaml': '' }), []],
   ])('%s', async (_, change, expected) => {
