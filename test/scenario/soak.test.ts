@@ -1,0 +1,45 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { openReport } from '../report.ts'
+import { soak } from '../soak/soak.ts'
+import { createSoakHost } from '../soak/soak-host.ts'
+
+/** `npm run soak -- MINUTES [SEED]` sets these; `npm test` takes what is here. */
+const seconds = Number(process.env.REEVE_SOAK_SECONDS ?? 60)
+const seed = Number(process.env.REEVE_SOAK_SEED ?? Date.now() % 1_000_000)
+const facilities = 100
+
+/** Of what is resident, in bytes: a garbage collector gives back late. */
+const MOST_GROWTH = 48 * 1024 * 1024
+const MOST_DESCRIPTORS = 8
+
+test('a controller under noise of all kinds', { timeout: (seconds * 4 + 300) * 1_000, retry: 0 }, async () => {
+  console.log(`soak: ${seconds} s of noise, seed ${seed}`)
+  const host = await createSoakHost()
+  // Also when it runs out of time.
+  onTestFinished(() => host[Symbol.asyncDispose]())
+  const outcome = await soak(host, { seconds, seed, facilities })
+  const title = `Soak: ${facilities} facilities, ${seconds} s of noise, seed ${seed}`
+  const noise = openReport('soak-noise', title, ['NOISE', 'TIMES'])
+  for (const [name, times] of outcome.noises) noise.add(name, times)
+  for (const name of outcome.leftOut) noise.add(name, 'left out: needs root')
+  noise.add('wall clock of the supervisor stepped', 'left out: it is started with an environment of its own')
+
+  const figures = openReport('soak-end', `${title}: what it came to`, ['FIGURE', 'VALUE'])
+  figures.add('differences from the manifests', outcome.problems.length)
+  figures.add('as declared after, ms: start, kills, warm-up, end', outcome.convergence.join(', '))
+  figures.add('ends of the controller of its own accord', outcome.endings)
+  figures.add('entries of history', outcome.history)
+  for (const [name, [before, after]] of Object.entries(outcome.usage)) {
+    const grown = (after?.memory ?? 0) - (before?.memory ?? 0)
+    figures.add(`memory of the ${name}, KiB, before and after`, `${kib(before?.memory)}, ${kib(after?.memory)}`)
+    figures.add(`descriptors of the ${name}, before and after`, `${before?.descriptors}, ${after?.descriptors}`)
+    expect.soft(grown, `memory of the ${name}`).toBeLessThan(MOST_GROWTH)
+    expect.soft(after?.descriptors).toBeLessThanOrEqual((before?.descriptors ?? 0) + MOST_DESCRIPTORS)
+  }
+  expect(outcome.problems).toEqual([])
+  expect(outcome.history).toBeGreaterThan(facilities)
+})
+
+function kib(bytes: number | undefined): string {
+  return Math.round((bytes ?? Number.NaN) / 1024).toLocaleString('en')
+}

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** A process of a service. */
+export interface Found {
+  readonly name: string
+  readonly pid: number
+  /** The argument of its program. */
+  readonly mark: number
+}
+
+/** All processes of services that carry the marker, whoever their parent is. */
+export function takeCensus(marker: string): Found[] {
+  const found: Found[] = []
+  for (const pid of listProcesses()) {
+    const [program, argument] = readQuietly(pid, 'cmdline').split('\0')
+    if (program !== '/bin/sleep') continue
+    const environment = readQuietly(pid, 'environ').split('\0')
+    if (!environment.includes(`REEVE_SOAK=${marker}`)) continue
+    const name = environment.find(entry => entry.startsWith('REEVE_SOAK_NAME='))?.replace(/^.*=/, '')
+    if (name !== undefined) found.push({ name, pid, mark: Number(argument) })
+  }
+  return found
+}
+
+/** Names of services that run more than once, for sure: those seen twice are looked at again. */
+export function findDoubled(marker: string): string[] {
+  const again = (of: readonly Found[]): Found[] => {
+    const counts = new Map<string, number>()
+    for (const { name } of of) counts.set(name, (counts.get(name) ?? 0) + 1)
+    return of.filter(({ name }) => (counts.get(name) ?? 0) > 1)
+  }
+  const suspects = again(takeCensus(marker))
+  // While /proc was read, one may have ended and its successor begun.
+  const living = suspects.filter(({ pid, mark }) => readQuietly(pid, 'cmdline') === `/bin/sleep\0${mark}\0`)
+  return again(living).map(({ name, pid, mark }) => `${name} (process ${pid}, mark ${mark})`)
+}
+
+/** How many processes have this text in an argument. */
+export function countWith(text: string): number {
+  return listProcesses().filter(pid => readQuietly(pid, 'cmdline').includes(text)).length
+}
+
+export interface Usage {
+  /** Resident, in bytes. */
+  readonly memory: number
+  readonly descriptors: number
+}
+
+export function readUsage(pid: number): Usage {
+  const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  return { memory: kilobytes * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length }
+}
+
+function listProcesses(): number[] {
+  return readdirSync('/proc').flatMap(name => (/^\d+$/.test(name) ? Number(name) : []))
+}
+
+/** Empty if it has ended. */
+function readQuietly(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+  } catch {
+    return ''
+  }
+}

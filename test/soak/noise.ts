@@ -1,0 +1,163 @@
+import { chmodSync, existsSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { processProvider } from '../../providers/process/index.ts'
+import { definitionPath, layoutOf } from '../../providers/process/layout.ts'
+import { isAlive } from '../../src/conformance/lab.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
+import { takeCensus } from './census.ts'
+import { type Declarations, type Declared, isNeeded } from './declarations.ts'
+import type { SoakHost } from './soak-host.ts'
+
+/** Gives what ends it, where it isn't over at once; nothing at all if there was nothing to do it to. */
+export type Noise = (stage: Stage) => Promise<Made> | Made
+export type Made = Undo | 'done' | 'nothing'
+export type Undo = () => Promise<unknown> | unknown
+
+export interface Stage {
+  readonly host: SoakHost
+  readonly declarations: Declarations
+  /** A number from 0 to below `count`, of the seed's sequence. */
+  choose(count: number): number
+}
+
+/** In ms: of steps of the wall clock, to and fro. */
+const CLOCK_STEP = 3_600_000
+
+/** What people, machines and chance do to a host, by name. */
+export const noises: Readonly<Record<string, Noise>> = {
+  'manifest edited'(stage) {
+    const declared = pickFrom(stage)
+    if (!declared) return 'nothing'
+    declared.mark = stage.declarations.nextMark()
+    stage.declarations.write(declared)
+    return 'done'
+  },
+  'file edited in the manifest'(stage) {
+    const declared = pickFrom(stage, ({ file }) => file !== undefined)
+    if (!declared?.file) return 'nothing'
+    declared.file.content = `edited ${stage.declarations.nextMark()}\n`
+    stage.declarations.write(declared)
+    return 'done'
+  },
+  'declared stopped or running': stage => toggle(stage, 'isRunning'),
+  'declared enabled or disabled': stage => toggle(stage, 'isEnabled'),
+  'manifest gone for a while': stage => toggle(stage, 'isPresent'),
+  'manifest invalid for a while'(stage) {
+    const declared = pickFrom(stage)
+    if (!declared) return 'nothing'
+    const text = stage.declarations.textOf(declared)
+    stage.declarations.overwrite(declared, text.slice(0, stage.choose(text.length)))
+    return () => (declared.isPresent ? stage.declarations.write(declared) : undefined)
+  },
+  'service killed'(stage) {
+    const found = takeCensus(stage.host.marker)
+    const victim = found[stage.choose(found.length)]
+    return victim ? signal(victim.pid, 'SIGKILL') : 'nothing'
+  },
+  async 'service stopped behind its back'(stage) {
+    const declared = pickFrom(stage)
+    if (!declared) return 'nothing'
+    const { supervisorDirectory } = stage.host
+    const instance = {
+      name: 'process',
+      type: 'process',
+      options: { directory: supervisorDirectory },
+      stateDirectory: '',
+      owner: '',
+    }
+    const action = { id: 'stop', verb: 'stop', service: declared.name, signal: AbortSignal.timeout(5_000) } as const
+    // Whether it works is none of a meddler's business: the supervisor may just have been killed.
+    await processProvider.apply([action], instance, createWriteHost({ queries: [] }), () => {})
+    return 'done'
+  },
+  'managed file overwritten, deleted or opened up'(stage) {
+    const declared = pickFrom(stage, ({ file }) => file !== undefined && existsSync(file.path))
+    if (!declared?.file) return 'nothing'
+    const { path } = declared.file
+    const deeds = [() => writeFileSync(path, 'meddled\n'), () => unlinkSync(path), () => chmodSync(path, 0o666)]
+    deeds[stage.choose(deeds.length)]?.()
+    return 'done'
+  },
+  'definition edited or deleted'(stage) {
+    const pathOf = ({ name }: Declared): string => definitionPath(layoutOf(stage.host.supervisorDirectory), name)
+    const declared = pickFrom(stage, one => existsSync(pathOf(one)))
+    if (!declared) return 'nothing'
+    const path = pathOf(declared)
+    if (stage.choose(2) === 0) unlinkSync(path)
+    else overwriteIfRoom(path, readFileSync(path, 'utf8').replace('"always"', '"never"'))
+    return 'done'
+  },
+  async 'suspended for a while'(stage) {
+    const declared = pickFrom(stage)
+    if (!declared) return 'nothing'
+    await stage.host.control().then(control => control.suspend(declared.name))
+    return async () => (await stage.host.control()).resume(declared.name)
+  },
+  'wall clock stepped'(stage) {
+    stage.host.stepClock((stage.choose(3) - 1) * CLOCK_STEP)
+    return 'done'
+  },
+  'supervisor hangs for a while'(stage) {
+    const pid = stage.host.supervisorPid()
+    if (pid === undefined) return 'nothing'
+    signal(pid, 'SIGSTOP')
+    return () => signal(pid, 'SIGCONT')
+  },
+}
+
+/** Only where the state directory has a file system of its own. */
+export const diskNoises: Readonly<Record<string, Noise>> = {
+  'disk full for a while'({ host }) {
+    const filler = join(host.state, 'filler')
+    const block = new Uint8Array(65_536)
+    for (let left = 1_000; left > 0 && overwriteIfRoom(filler, block, 'a'); left -= 1);
+    return () => rmSync(filler, { force: true })
+  },
+}
+
+/** What takes a process away whose memory would tell of leaks. */
+export const killNoises: Readonly<Record<string, Noise>> = {
+  async 'controller killed'({ host }): Promise<Made> {
+    await host.killController()
+    host.startController()
+    return 'done'
+  },
+  'supervisor killed'({ host }) {
+    const pid = host.supervisorPid()
+    return pid === undefined ? 'nothing' : signal(pid, 'SIGKILL')
+  },
+}
+
+function pickFrom(stage: Stage, suits: (declared: Declared) => boolean = () => true): Declared | undefined {
+  const list = stage.declarations.all.filter(declared => declared.isPresent && suits(declared))
+  return list[stage.choose(list.length)]
+}
+
+function toggle(stage: Stage, field: 'isRunning' | 'isEnabled' | 'isPresent'): Undo | 'nothing' {
+  const { declarations } = stage
+  const declared = pickFrom(stage, one => one[field] && (field === 'isEnabled' || !isNeeded(one, declarations.all)))
+  if (!declared) return 'nothing'
+  const put = (value: boolean): void => {
+    declared[field] = value
+    declarations.write(declared)
+  }
+  put(false)
+  return () => put(true)
+}
+
+function signal(pid: number, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): 'done' | 'nothing' {
+  if (!isAlive(pid)) return 'nothing'
+  process.kill(pid, name)
+  return 'done'
+}
+
+/** False if the disk was full. */
+function overwriteIfRoom(path: string, content: string | Uint8Array, flag: 'w' | 'a' = 'w'): boolean {
+  try {
+    writeFileSync(path, content, { flag })
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false
+    throw error
+  }
+}

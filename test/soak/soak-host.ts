@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { processProvider } from '../../providers/process/index.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { Control } from '../../src/engine/control.ts'
+import { controlSocketPath, openSession, type Session } from '../../src/engine/session.ts'
+import { connectControl } from '../../src/server/control-client.ts'
+import { reevePath } from '../e2e/household.ts'
+import { findSupervisorPid, powerOff } from '../process-lab.ts'
+
+/** The host of a soak: manifests, a state directory on a small file system of its own, and the built controller. */
+export interface SoakHost extends AsyncDisposable {
+  readonly directory: string
+  readonly manifests: string
+  readonly files: string
+  readonly state: string
+  /** Of the built-in supervisor. */
+  readonly supervisorDirectory: string
+  readonly marker: string
+  /** False: the state directory is on the machine's own disk, which nobody may fill. */
+  readonly hasOwnDisk: boolean
+  readonly session: Session
+  startController(): void
+  /** How often it has ended by itself, and was started again. */
+  endings(): number
+  controllerPid(): number
+  /** SIGKILL; resolves when it is gone. */
+  killController(): Promise<void>
+  supervisorPid(): number | undefined
+  /** Throws ReeveError `unavailable` if the controller doesn't answer now. */
+  control(): Promise<Control>
+  /** The controller's wall clock goes so far ahead of the machine's, in ms. */
+  stepClock(ahead: number): void
+  log(): string
+}
+
+/** In ms. */
+const RESTART_DELAY = 200
+
+/** Of the file system that gets filled. Enough for what a hundred services leave there. */
+const DISK_SIZE = '24m'
+
+export async function createSoakHost(): Promise<SoakHost> {
+  const directory = mkdtempSync(join(tmpdir(), 'reeve-soak-'))
+  const path = (...names: string[]): string => join(directory, ...names)
+  const [manifests, files, state, clock] = [path('manifests'), path('files'), path('state'), path('clock')]
+  for (const made of [manifests, files, state]) mkdirSync(made)
+  writeFileSync(clock, '0')
+  writeFileSync(
+    path('reeve.yaml'),
+    'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nresync: 2s\n',
+  )
+  const hasOwnDisk = mountDisk(state)
+  const session = await openSession({
+    config: path('reeve.yaml'),
+    cwd: directory,
+    directory: manifests,
+    insecurePermissions: true,
+    extraProviders: [processProvider],
+  })
+  const supervisorDirectory = path('state', 'process')
+  let controller: ChildProcess | undefined
+  let isOver = false
+  let endings = 0
+
+  function controllerPid(): number {
+    if (controller?.pid === undefined) throw new Error('there is no controller')
+    return controller.pid
+  }
+
+  /** And again when it ends, as a service manager does. */
+  function startController(): void {
+    const log = openSync(path('controller.log'), 'a')
+    const clockModule = join(import.meta.dirname, 'stepped-clock.mjs')
+    const args = ['--import', clockModule, reevePath, 'run', 'manifests', '--config', 'reeve.yaml']
+    const child = spawn(process.execPath, args, {
+      cwd: directory,
+      env: { PATH: process.env.PATH ?? '', HOME: directory, REEVE_SOAK_CLOCK: clock },
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    controller = child
+    child.once('exit', (_code, signal) => {
+      if (isOver || signal === 'SIGKILL') return
+      endings += 1
+      setTimeout(() => isOver || startController(), RESTART_DELAY)
+    })
+  }
+
+  async function killController(): Promise<void> {
+    const child = controller
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  return {
+    directory,
+    manifests,
+    files,
+    state,
+    supervisorDirectory,
+    marker: basename(directory),
+    hasOwnDisk,
+    session,
+    startController,
+    endings: () => endings,
+    controllerPid,
+    killController,
+    supervisorPid: () => findSupervisorPid(supervisorDirectory),
+    async control() {
+      const found = await connectControl(controlSocketPath(session.configuration))
+      if (!found) throw new ReeveError('unavailable', 'the controller does not answer')
+      return found
+    },
+    stepClock(ahead) {
+      writeFileSync(`${clock}.tmp`, String(ahead))
+      renameSync(`${clock}.tmp`, clock)
+    },
+    log: () => readFileSync(path('controller.log'), 'utf8'),
+    async [Symbol.asyncDispose]() {
+      isOver = true
+      await killController()
+      await powerOff(supervisorDirectory)
+      if (hasOwnDisk) spawnSync('umount', ['--lazy', state])
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** As root only; with CI=true it has to go well. */
+function mountDisk(directory: string): boolean {
+  if (process.geteuid?.() !== 0) return false
+  const options = ['-t', 'tmpfs', '-o', `size=${DISK_SIZE},mode=0755`, 'reeve-soak', directory]
+  const { status, stderr } = spawnSync('mount', options, { encoding: 'utf8' })
+  if (status === 0) return true
+  if (process.env.CI === 'true') throw new Error(`no file system of its own for the state directory: ${stderr}`)
+  console.warn(`not here: the right to mount. Left out without it: the full disk (${stderr.trim()})`)
+  return false
+}

@@ -1,0 +1,195 @@
+import { spawnSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { eventually } from '../../src/conformance/lab.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { reevePath } from '../e2e/household.ts'
+import { findDoubled, readUsage, type Usage } from './census.ts'
+import { createDeclarations } from './declarations.ts'
+import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './noise.ts'
+import type { SoakHost } from './soak-host.ts'
+import { findDifferences } from './world-check.ts'
+
+export interface SoakOptions {
+  /** How long there is noise. */
+  readonly seconds: number
+  readonly seed: number
+  readonly facilities: number
+}
+
+export interface SoakOutcome {
+  /** How often each was done. */
+  readonly noises: ReadonlyMap<string, number>
+  readonly leftOut: readonly string[]
+  /** What was wrong: nothing, one hopes. */
+  readonly problems: readonly string[]
+  /** From the end of the noise until the world was as declared, in ms, after each of the two stretches. */
+  readonly convergence: readonly number[]
+  /** Before and after the stretch in which neither was killed. */
+  readonly usage: { readonly controller: readonly Usage[]; readonly supervisor: readonly Usage[] }
+  /** How often the controller could not go on, and was started again by its service manager. */
+  readonly endings: number
+  /** Entries that can be read. */
+  readonly history: number
+}
+
+/** Between two noises, in ms. */
+const LONGEST_PAUSE = 120
+/** How many noises later what isn't over at once is. */
+const LONGEST_NOISE = 30
+
+/**
+ * The controller with many facilities under noise of all kinds, twice: first it and the supervisor are killed too, then
+ * not, so that what they take of the machine can be compared. After each the noise ends, and the world has to become as
+ * declared.
+ */
+export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOptions): Promise<SoakOutcome> {
+  const declarations = createDeclarations(facilities, host)
+  for (const declared of declarations.all) declarations.write(declared)
+  const stage: Stage = { host, declarations, choose: chooserOf(seed) }
+  const counts = new Map<string, number>()
+  const problems = new Set<string>()
+  const convergence: number[] = []
+  const controller: Usage[] = []
+  const supervisor: Usage[] = []
+
+  // What failed over and over is waited for longer: twice as long each time, and five minutes at most.
+  const patience = Math.min(300, 2 * seconds) * 1_000 + 30_000
+  async function comeToRest(): Promise<void> {
+    const began = Date.now()
+    let differences: readonly string[] = []
+    const isAsDeclared = async (): Promise<boolean> => {
+      differences = await findDifferences(host, declarations).catch(tellRefusal)
+      return differences.length === 0
+    }
+    await eventually('the world to be as declared', isAsDeclared, patience).catch(async () => {
+      for (const difference of differences) problems.add(`${difference}\n${await explain(host, difference)}`)
+    })
+    convergence.push(Date.now() - began)
+  }
+  function measure(): void {
+    controller.push(readUsage(host.controllerPid()))
+    supervisor.push(readUsage(host.supervisorPid() ?? Number.NaN))
+  }
+  const stretch = async (kinds: Readonly<Record<string, Noise>>, share: number): Promise<void> => {
+    // What is wrong already is worth more than what comes of it.
+    if (problems.size > 0) return
+    const doubled = await makeNoise(stage, kinds, seconds * share * 1_000, counts)
+    for (const one of doubled) problems.add(`doubled for a while: ${one}`)
+    await comeToRest()
+  }
+
+  host.startController()
+  await comeToRest()
+  const gentle = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
+  await stretch({ ...gentle, ...killNoises }, 0.5)
+  // The first of what is done after a start takes memory that stays.
+  await stretch(gentle, 0.2)
+  measure()
+  await stretch(gentle, 0.3)
+  measure()
+  const history = countHistory(host)
+  const leftOut = host.hasOwnDisk ? [] : Object.keys(diskNoises)
+  return {
+    noises: counts,
+    leftOut,
+    problems: [...problems],
+    convergence,
+    usage: { controller, supervisor },
+    endings: host.endings(),
+    history,
+  }
+}
+
+/** Gives the services that ran twice at once. */
+async function makeNoise(
+  stage: Stage,
+  kinds: Readonly<Record<string, Noise>>,
+  duration: number,
+  counts: Map<string, number>,
+): Promise<Set<string>> {
+  const doubled = new Set<string>()
+  const entries = Object.entries(kinds)
+  const undoing: Undoing[] = []
+  const deadline = Date.now() + duration
+  for (let turn = 0; Date.now() < deadline; turn += 1) {
+    const [name, noise] = entries[stage.choose(entries.length)] ?? []
+    const result = noise ? await perform(noise, stage) : 'nothing'
+    if (result !== 'nothing') counts.set(name ?? '', (counts.get(name ?? '') ?? 0) + 1)
+    if (typeof result === 'function') undoing.push({ at: turn + 1 + stage.choose(LONGEST_NOISE), undo: result })
+    await undo(undoing, turn)
+    for (const one of findDoubled(stage.host.marker)) doubled.add(one)
+    await sleep(stage.choose(LONGEST_PAUSE))
+  }
+  // A disk that is full keeps a facility from being resumed, till there is room again.
+  await eventually('all noise to be over', async () => (await undo(undoing, Number.POSITIVE_INFINITY)) === 0, 60_000)
+  return doubled
+}
+
+interface Undoing {
+  readonly at: number
+  readonly undo: Undo
+}
+
+/** Ends what is due; what can't be ended yet is tried again at the next turn. Gives how many are left. */
+async function undo(undoing: Undoing[], turn: number): Promise<number> {
+  const [due, later] = [undoing.filter(({ at }) => at <= turn), undoing.filter(({ at }) => at > turn)]
+  undoing.splice(0, undoing.length, ...later)
+  for (const one of due) {
+    try {
+      await one.undo()
+    } catch (error) {
+      if (!(error instanceof ReeveError)) throw error
+      undoing.push(one)
+    }
+  }
+  return undoing.length
+}
+
+async function perform(noise: Noise, stage: Stage): Promise<Made> {
+  try {
+    return await noise(stage)
+  } catch (error) {
+    // What it was to be done to has gone in the same moment.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'nothing'
+    // The controller may refuse, or not be there: on a full disk nothing can be suspended, and it can't begin.
+    if (error instanceof ReeveError) return 'nothing'
+    throw error
+  }
+}
+
+function chooserOf(seed: number): Stage['choose'] {
+  const [stream] = fc.sample(fc.infiniteStream(fc.nat()), { seed, numRuns: 1 })
+  return count => (stream?.next().value ?? 0) % Math.max(count, 1)
+}
+
+/** As a person reads it. Throws if it can't be read. */
+function countHistory({ directory }: SoakHost): number {
+  const args = [reevePath, 'history', '-o', 'json', '--config', 'reeve.yaml']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: directory,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  if (status !== 0) throw new Error(`the history can't be read: ${stderr}`)
+  const { entries }: { entries: readonly unknown[] } = JSON.parse(stdout)
+  return entries.length
+}
+
+/** A controller that has only just been started doesn't answer. */
+function tellRefusal(error: unknown): readonly string[] {
+  if (error instanceof ReeveError) return [`controller: ${error.message}`]
+  throw error
+}
+
+/** What the controller says of the facility, and has said last. */
+async function explain(host: SoakHost, difference: string): Promise<string> {
+  const [name = ''] = difference.split(':')
+  const status = await host
+    .control()
+    .then(control => control.status(name))
+    .catch(tellRefusal)
+  const lines = host.log().trimEnd().split('\n')
+  const own = lines.filter(line => line.includes(name))
+  return [JSON.stringify(status), ...(own.length > 0 ? own : lines).slice(-12)].join('\n')
+}
