@@ -3,6 +3,7 @@ import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
+import { createDefinitionReader } from './definition-file.ts'
 import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
 import { watchLiveness } from './liveness.ts'
 import { listOwned, observeServices } from './observation.ts'
@@ -22,6 +23,7 @@ export const processProvider: Provider = createProcessProvider()
 
 export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
   const clock = createClock()
+  const readDefinition = createDefinitionReader()
   return {
     type: 'process',
     capabilities: {
@@ -60,10 +62,10 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
     },
     render: renderDefinition,
     async list(instance, host) {
-      return listOwned(layoutOf(directoryOf(instance)), host)
+      return listOwned(layoutOf(directoryOf(instance)), host, readDefinition)
     },
     async observe(services, instance, host) {
-      return observeServices(services, layoutOf(directoryOf(instance)), host)
+      return observeServices(services, layoutOf(directoryOf(instance)), host, readDefinition)
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

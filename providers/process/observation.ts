@@ -1,7 +1,7 @@
 import type { Observed, OwnedService, Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { ServiceDefinition } from './definition.ts'
-import { readDefinition } from './definition-file.ts'
+import type { ReadDefinition } from './definition-file.ts'
 import { enabledPath, type Layout, ownLogPath, recordPath, serviceOfJson } from './layout.ts'
 import { exitOf, settle } from './life-cycle.ts'
 import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from './service-record.ts'
@@ -11,7 +11,12 @@ import { listServices } from './supervisor/service-loading.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
 
 /** Looks only at files and /proc: the supervisor isn't asked, and needn't live. */
-export function observeServices(services: readonly string[], layout: Layout, host: ReadHost): Map<string, Observed> {
+export function observeServices(
+  services: readonly string[],
+  layout: Layout,
+  host: ReadHost,
+  readDefinition: ReadDefinition,
+): Map<string, Observed> {
   const problem = findProblem(host, layout)
   if (problem !== undefined) return new Map(services.map(service => [service, createUnknown(service, problem)]))
   const isSupervised = findSupervisor(host, layout).state === 'alive'
@@ -129,7 +134,7 @@ function createUnknown(service: string, message: string): Observed {
 }
 
 /** What carries a marker: on its definition, or where that is deleted, on the record of what was started with it. */
-export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
+export function listOwned(layout: Layout, host: ReadHost, readDefinition: ReadDefinition): OwnedService[] {
   const services = new Set<string>()
   for (const directory of [layout.definitions, layout.state]) {
     for (const file of host.readDirectory(directory) ?? []) {
@@ -139,13 +144,18 @@ export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
   }
   const owned: OwnedService[] = []
   for (const service of [...services].sort()) {
-    const ownership = findOwnership(service, layout, host)
+    const ownership = findOwnership(service, layout, host, readDefinition)
     if (ownership) owned.push({ service, ownership })
   }
   return owned
 }
 
-function findOwnership(service: string, layout: Layout, host: ReadHost): Ownership | undefined {
+function findOwnership(
+  service: string,
+  layout: Layout,
+  host: ReadHost,
+  readDefinition: ReadDefinition,
+): Ownership | undefined {
   const definition = readDefinition(host, layout, service)
   if (definition.kind !== 'absent') return definition.ownership
   return parseRecord(host.readText(recordPath(layout, service)))?.reeve
