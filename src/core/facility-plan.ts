@@ -40,7 +40,7 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   planFiles(course)
   planEnablement(course)
   for (const { location, observed: before } of old) {
-    if (isUp(before)) chain.add('stop', 'moved', { target: location })
+    if (isUp(before) && !location.ownership.isAddition) chain.add('stop', 'moved', { target: location })
   }
   planState(course)
   for (const { location } of old) {
@@ -98,7 +98,8 @@ function planDefinition(course: Course): void {
 function installReason({ target, observed, change, context }: Course): Reason {
   if (change === 'repair') return 'definition-drift'
   if (isOurs(target, observed, context)) return 'definition-changed'
-  return observed.state === 'absent' && !otherDefinitionExists(target, context.world) ? 'new' : 'adopted'
+  const isAdopted = observed.state !== 'absent' && !target.definition?.isAddition
+  return isAdopted || otherDefinitionExists(target, context.world) ? 'adopted' : 'new'
 }
 
 function planFiles({ target, change, context, chain }: Course): void {

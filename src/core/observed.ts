@@ -16,6 +16,8 @@ export interface Ownership {
   readonly dependsOn: readonly string[]
   /** False: leave the service alone when the manifest goes. */
   readonly prune: boolean
+  /** True: the definition that carries it is an addition to a service that isn't ours; see `Definition.isAddition`. */
+  readonly isAddition?: boolean
 }
 
 /**

@@ -45,7 +45,8 @@ function findOldPlaceObstacle(target: Target, context: PlanContext): string | un
 }
 
 function findLack({ facility, definition }: Target, observed: Observed): string | undefined {
-  if (hasDefinition(facility) || definition || observed.state !== 'absent') return undefined
+  const runsOne = definition ? !definition.isAddition : hasDefinition(facility)
+  if (runsOne || observed.state !== 'absent') return undefined
   return (
     `supervisor ${facility.supervisor} has no service ${facility.service}, and the manifest doesn't say how to run one: ` +
     'install the package that brings it, or declare spec.process'
@@ -68,7 +69,8 @@ function findFixedEnablement(target: Target, observed: Observed, { world }: Plan
 function findStranger(target: Target, observed: Observed, context: PlanContext): string | undefined {
   const { facility } = target
   if (!target.definition || facility.adopt || isOurs(target, observed, context)) return undefined
-  if (observed.state === 'absent' && !otherDefinitionExists(target, context.world)) return undefined
+  const isOthers = target.definition.isAddition ? observed.ownership !== undefined : observed.state !== 'absent'
+  if (!isOthers && !otherDefinitionExists(target, context.world)) return undefined
   const holder =
     observed.ownership === undefined
       ? 'not managed by Reeve'

@@ -73,6 +73,11 @@ export interface Definition {
    * without a restart being owed. The provider finds it again in the running process's `Loaded.definition`.
    */
   readonly digest: string
+  /**
+   * True: it only adds to a service that somebody else defines, a package mostly. That needs no adoption, and when it goes
+   * the service stays. The marker says so too.
+   */
+  readonly isAddition?: boolean
 }
 
 export interface DefinitionFile {

@@ -34,7 +34,8 @@ export function planRemoval(
       const why = observed?.message ?? 'the supervisor said nothing of it'
       return { ...base, change: 'none', steps: [], blocked: `it is to be removed, but its state is unknown: ${why}` }
     }
-    if (observed.state !== 'stopped' && observed.state !== 'absent' && observed.state !== 'failed') {
+    const isDown = observed.state === 'stopped' || observed.state === 'absent' || observed.state === 'failed'
+    if (!isDown && !location.ownership.isAddition) {
       chain.add('stop', reason, elsewhere)
     }
     for (const path of location.ownership.files) {

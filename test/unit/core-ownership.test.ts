@@ -11,6 +11,7 @@ import {
   madeFrom,
   notThere,
   ownedAt,
+  type PlanningCase,
   type PlanOptions,
   planCases,
   planOne,
@@ -191,6 +192,43 @@ describe('down', () => {
     const named = makeRemovalPlan(['two', 'three'], { world: worldOf(all), owner: OWNER }, sha256)
     expect(named.facilities.map(({ name }) => name)).toEqual(['two'])
     expect(makeRemovalPlan([], { world: worldOf(all), owner: OWNER }, sha256).facilities).toEqual([])
+  })
+})
+
+describe('E8: a definition that only adds to a service of somebody else', () => {
+  const added = (row: PlanningCase): PlanningCase => {
+    const { definition } = row.target
+    return definition ? { ...row, target: { ...row.target, definition: { ...definition, isAddition: true } } } : row
+  }
+  const ownership = { ...markerOf(makeFacility(web)), isAddition: true }
+
+  test('needs no adoption', () => {
+    const plan = planOne(added(unowned(web, { enabled: false })))
+    expect(acts(plan)).toEqual(['install new', 'enable new', 'restart new'])
+  })
+
+  test('does not overwrite what stands in its place, nor what another Reeve added', () => {
+    const row = added(unowned(web))
+    expect(planOne(withFile(row, definitionPathOf(row), 'theirs')).blocked).toContain('adopt: true')
+    const theirs = { ...ownership, owner: 'edge' }
+    expect(planOne(added(unowned(web, { ownership: theirs }))).blocked).toContain('owner edge')
+  })
+
+  test('has to have something to add to', () => {
+    expect(planOne(added(notThere(web))).blocked).toContain('install the package that brings it')
+  })
+
+  test('goes without stopping the service', () => {
+    const gone = ownedAt(web, { ownership, state: 'running' })
+    const plan = planCases([], { owned: [gone.location], services: { [gone.key]: gone.observed } })
+    expect(plan.facilities.map(acts)).toEqual([['remove pruned']])
+  })
+
+  test('moves without stopping the service that it leaves', () => {
+    const old = ownedAt({ ...web, service: 'old' }, { ownership, state: 'running' })
+    const row = added(unowned(web))
+    const plan = planCases([row], { owned: [old.location], services: { [old.key]: old.observed } })
+    expect(acts(facilityIn(plan, 'web')).some(act => act.startsWith('stop'))).toBe(false)
   })
 })
 
