@@ -29,26 +29,40 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   const own = renderUnit(facility, config, instance, problems)
   if (problems.length > 0) return { problems }
   const triggers = renderTriggers(facility, config)
-  const digest = sha256(JSON.stringify([own, triggers, config.dropIns]))
-  if (own !== undefined) {
-    const reload = readSections(own).Service?.ExecReload ?? []
-    const service = { Environment: [`${definitionVariable}=${digest}`], ...recordKeys(unit, ownership.files, reload) }
-    add(unit, [own, writeSections({ Service: service, ...markerSections(ownership) })].join('\n'))
-  }
+  // For files of a service that somebody else defines, there has to be something that a marker can stand on.
+  const added = own === undefined && Object.keys(config.dropIns).length === 0 ? { reeve: '' } : config.dropIns
+  const dropIns = Object.entries(added).map(([name, content]) => [name, textOf(content)] as const)
+  const digest = sha256(JSON.stringify([own, triggers, dropIns]))
+  const isAddition = own === undefined
+  const marker = markerSections(isAddition ? { ...ownership, isAddition } : ownership)
+  // Of another's unit it isn't known here how it is reloaded; see job-running.ts.
+  const reload = own === undefined ? [] : (readSections(own).Service?.ExecReload ?? [])
+  const service = { Environment: [`${definitionVariable}=${digest}`], ...recordKeys(unit, ownership.files, reload) }
+  if (own !== undefined) add(unit, [own, writeSections({ Service: service, ...marker })].join('\n'))
   for (const [name, text] of Object.entries(triggers)) {
-    add(`${facility.service}.${name}`, [text, writeSections(markerSections(ownership))].join('\n'))
+    add(`${facility.service}.${name}`, [text, writeSections(marker)].join('\n'))
   }
-  for (const [name, content] of Object.entries(config.dropIns)) {
-    const text = typeof content === 'string' ? `${content.trimEnd()}\n` : writeSections(content)
-    add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(markerSections(ownership))].join('\n'))
-  }
-  return { definition: { files, digest } }
+  dropIns.forEach(([name, text], index) => {
+    const sections = isAddition && index === 0 && unit.endsWith('.service') ? { Service: service, ...marker } : marker
+    add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(sections)].join('\n'))
+  })
+  return { definition: { files, digest, ...(isAddition && { isAddition }) } }
 }
 
-function findProblems({ process, service }: Facility, { unit, text, socket, timer }: Configuration): Problem[] {
+function textOf(content: Sections | string): string {
+  return typeof content === 'string' ? `${content.trimEnd()}\n` : writeSections(content)
+}
+
+function findProblems(
+  { process, service, files }: Facility,
+  { unit, text, dropIns, socket, timer }: Configuration,
+): Problem[] {
   const problems: Problem[] = []
   const complain = (field: string, message: string): number => problems.push({ field, message })
   const isWhole = process !== undefined || unit !== undefined || text !== undefined
+  if (!isWhole && files.length === 0 && Object.keys(dropIns).length === 0) {
+    complain('config.systemd', 'expected a unit, a text or drop-ins')
+  }
   if (isWhole && hasSuffix(service)) complain('serviceName', 'it gets its suffix by itself: leave it out')
   if (isWhole && /^[^@]*@/.test(service)) complain('serviceName', 'an instance has its definition from its template')
   if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it can not be had together with unit')

@@ -4,8 +4,8 @@ import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { UnitFile } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { type LoadedUnit, readNumber, readProperty } from './manager.ts'
-import { readMarker } from './marker.ts'
 import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from './records.ts'
+import type { Written } from './written.ts'
 
 /**
  * What the running process has read: by the record, if it is of this very start, else by its environment. Programs that
@@ -15,11 +15,10 @@ import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from 
 export async function findLoaded(
   unit: LoadedUnit,
   pid: number,
-  file: UnitFile,
+  written: Written | undefined,
   { bus, host, layout }: { readonly bus: Bus; readonly host: ReadHost; readonly layout: Layout },
 ): Promise<Loaded | undefined> {
-  if (file.kind !== 'found') return undefined
-  const declared = readMarker(file.text)?.files ?? []
+  if (!written) return undefined
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
   const record = parseRecord(host.readText(`${layout.recordDirectory}/${unit.name}/loaded`))
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
@@ -30,30 +29,25 @@ export async function findLoaded(
     const definition = environment.get(definitionVariable)
     return definition === undefined ? undefined : { definition, files: {} }
   }
-  const onDisk = definitionOf(file.text)
-  if (onDisk === undefined || !(await isOlder(file.path, unit, bus, host))) return undefined
+  if (written.definition === undefined || !(await isOlder(written.path, unit, bus, host))) return undefined
   const files: Record<string, string> = {}
-  for (const path of declared) if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
-  return { definition: onDisk, files }
+  for (const path of written.ownership.files) {
+    if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
+  }
+  return { definition: written.definition, files }
 }
 
 /** Of a socket or timer, which has no process to tell; what it starts reads the rest when it is started. */
 export async function findLoadedTrigger(
   trigger: LoadedUnit,
   file: UnitFile,
-  service: UnitFile,
+  written: Written | undefined,
   { bus, host }: { readonly bus: Bus; readonly host: ReadHost },
 ): Promise<Loaded | undefined> {
-  if (file.kind !== 'found' || service.kind !== 'found') return undefined
-  const definition = definitionOf(service.text)
-  if (definition === undefined || !(await isOlder(file.path, trigger, bus, host))) return undefined
-  const files = readMarker(service.text)?.files ?? []
-  return { definition, files: Object.fromEntries(files.map(path => [path, digestOf(path, host)])) }
-}
-
-/** The digest that stands in a unit's text. */
-export function definitionOf(text: string): string | undefined {
-  return new RegExp(`^Environment=${definitionVariable}=([0-9a-f]{64})$`, 'm').exec(text)?.[1]
+  if (file.kind !== 'found' || written?.definition === undefined) return undefined
+  if (!(await isOlder(file.path, trigger, bus, host))) return undefined
+  const files = written.ownership.files.map(path => [path, digestOf(path, host)])
+  return { definition: written.definition, files: Object.fromEntries(files) }
 }
 
 /** What the service's own user couldn't read. */
@@ -78,7 +72,7 @@ async function isOlder(path: string, { path: object }: LoadedUnit, bus: Bus, hos
   return modified < (await readNumber(bus, object, 'Unit', 'InactiveExitTimestamp')) / 1_000
 }
 
-function digestOf(path: string, host: ReadHost): string {
+export function digestOf(path: string, host: ReadHost): string {
   const content = host.readFile(path)
   return content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')
 }
@@ -94,7 +88,7 @@ function readEnvironment(host: ReadHost, pid: number): ReadonlyMap<string, strin
   }
 }
 
-async function readInvocation(bus: Bus, { path }: LoadedUnit): Promise<string> {
+export async function readInvocation(bus: Bus, { path }: LoadedUnit): Promise<string> {
   const id = await readProperty(bus, path, 'Unit', 'InvocationID')
   return id instanceof Uint8Array ? Buffer.from(id).toString('hex') : ''
 }

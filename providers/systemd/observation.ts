@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
-import { type Disk, readDisk, type UnitFile } from './disk.ts'
+import { type Disk, readDisk } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { type LoadedUnit, listUnits, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { triggersOf } from './trigger.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
+import { findWritten, type Written } from './written.ts'
 
 interface Look {
   readonly bus: Bus
@@ -48,34 +49,22 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   // What is started and enabled is the socket or timer, if Reeve wrote one for it.
   const [trigger] = triggersOf(service, file, disk)
   const { enabled, message } = disk.enablement(trigger ?? unit)
-  const ownership = findOwnership(unit, file, look)
+  const written = findWritten(unit, file, look.layout, look.host)
+  const ownership = written?.ownership
   const base = { service, enabled, supervised: true, output: `journalctl -u ${unit}`, ...(ownership && { ownership }) }
   if (!loaded && trigger === undefined) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'
     return { ...base, state, ...(message !== undefined && { message }) }
   }
-  const judged = loaded ? await judge(loaded, file, look) : ({ state: 'stopped' } as const)
+  const judged = loaded ? await judge(loaded, written, look) : ({ state: 'stopped' } as const)
   const why = judged.message ?? message
   const whole = { ...base, ...judged, ...(why !== undefined && { message: why }) }
   if (trigger === undefined) return whole
   const { loaded: read, ...rest } = whole
   const start = units.get(trigger)
-  const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), file, look))
+  const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), written, look))
   const both = judged.pid === undefined ? triggerRead : triggerRead && read
   return { ...rest, state: states[start?.active ?? 'inactive'] ?? 'unknown', ...(both && { loaded: both }) }
-}
-
-/** Its unit file's marker, else that of a drop-in of ours. */
-function findOwnership(unit: string, file: UnitFile, { host, layout }: Look): Observed['ownership'] {
-  const marker = file.kind === 'found' ? readMarker(file.text) : undefined
-  return marker ?? readDropIns(unit, layout, host)[0]
-}
-
-function readDropIns(unit: string, { unitDirectory }: Layout, host: ReadHost): OwnedService['ownership'][] {
-  const directory = join(unitDirectory, `${unit}.d`)
-  return (host.readDirectory(directory) ?? []).flatMap(
-    name => readMarker(host.readText(join(directory, name)) ?? '') ?? [],
-  )
 }
 
 type Judged = Pick<Observed, 'state'> & Partial<Observed>
@@ -90,7 +79,7 @@ const states: Readonly<Record<string, ServiceState>> = {
   failed: 'failed',
 }
 
-async function judge(unit: LoadedUnit, file: UnitFile, look: Look): Promise<Judged> {
+async function judge(unit: LoadedUnit, written: Written | undefined, look: Look): Promise<Judged> {
   const { bus } = look
   const { active, sub, path, name } = unit
   const state = states[active]
@@ -104,7 +93,7 @@ async function judge(unit: LoadedUnit, file: UnitFile, look: Look): Promise<Judg
   if (sub === 'auto-restart') return { ...base, since, ...(await describeWaiting(unit, bus)) }
   const pid = await readNumber(bus, path, 'Service', 'MainPID')
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
-  const loaded = await findLoaded(unit, pid, file, look)
+  const loaded = await findLoaded(unit, pid, written, look)
   return {
     ...base,
     since,

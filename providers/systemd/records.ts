@@ -55,13 +55,18 @@ export function recordKeys(
   }
 }
 
+export function writeRecord({ invocation, definition, files }: LoadRecord): string {
+  const lines = Object.entries(files).map(([path, digest]) => `${digest} ${path}`)
+  return [`${invocation} ${definition}`, ...lines, ''].join('\n')
+}
+
 export function parseRecord(text: string | undefined): LoadRecord | undefined {
   const [first = '', ...lines] = (text ?? '').split('\n')
   const [, invocation, definition] = /^([0-9a-f]{32}) ([0-9a-f]{64})$/.exec(first) ?? []
   if (invocation === undefined || definition === undefined) return undefined
   const files: Record<string, string> = {}
   for (const line of lines) {
-    const [, digest, path] = /^([0-9a-f]{64}|unknown) (\/.*)$/.exec(line) ?? []
+    const [, digest, path] = /^([0-9a-f]{64}|absent|unknown) (\/.*)$/.exec(line) ?? []
     if (digest !== undefined && path !== undefined) files[path] = digest
   }
   return { invocation, definition, files }

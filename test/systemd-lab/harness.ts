@@ -25,11 +25,11 @@ export const systemHarness: ConformanceHarness = {
         for (const socket of systemSockets) renameSync(`${socket}.away`, socket)
       },
       async tearDown() {
-        const owned = ownedUnits(systemUnits)
-        if (owned.length > 0) systemctl('disable', '--now', '--quiet', ...owned)
-        for (const name of readdirSync(systemUnits)) {
-          if (!before.has(name)) rmSync(join(systemUnits, name), { recursive: true })
-        }
+        const names = readdirSync(systemUnits).filter(name => !before.has(name))
+        const units = names.filter(name => /\.(?:service|socket|timer)$/.test(name))
+        if (units.length > 0) systemctl('stop', '--', ...units.map(name => name.replace('@.', '@*.')))
+        for (const name of names) rmSync(join(systemUnits, name), { recursive: true })
+        removeLinks(systemUnits)
         systemctl('daemon-reload')
         systemctl('reset-failed')
         rmSync(claim, { recursive: true })
@@ -132,6 +132,16 @@ function membersOf(cgroup: string): number[] {
     if (entry.isDirectory()) pids.push(...membersOf(join(cgroup, entry.name)))
   }
   return pids
+}
+
+/** Those of targets to units that are no more. */
+function removeLinks(directory: string): void {
+  for (const folder of readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory())) {
+    for (const name of readdirSync(join(directory, folder.name))) {
+      const link = join(directory, folder.name, name)
+      if (!existsSync(link)) rmSync(link)
+    }
+  }
 }
 
 function ownedUnits(directory: string): string[] {

@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import type { Action } from '../../src/core/provider.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { busErrorName } from '../../src/host/bus-error.ts'
+import { type JobContext, together } from './batch.ts'
+import { describeJobFailure } from './failure-report.ts'
+import { digestOf, readInvocation } from './loaded.ts'
+import { managerCall, readProperty, readTexts } from './manager.ts'
+import { definitionVariable, writeRecord } from './records.ts'
+import { triggersOf } from './trigger.ts'
+import { unitOf } from './unit-name.ts'
+import { findWritten } from './written.ts'
+
+const methods = { start: 'StartUnit', stop: 'StopUnit', restart: 'RestartUnit', reload: 'ReloadUnit' } as const
+
+type JobVerb = keyof typeof methods
+
+/** Starts, stops, restarts and reloads, side by side. */
+export async function runJobs(actions: readonly Action[], context: JobContext): Promise<void> {
+  if (actions.length === 0) return
+  const stale = await Promise.all(actions.map(action => isStale(action, context)))
+  if (stale.includes(true)) await context.bus.call(managerCall('Reload'))
+  await Promise.all(actions.map(action => together([action], context.report, () => runJob(action, context))))
+}
+
+/** True if systemd would run another definition than the one on the disk: a crash came between writing and reloading. */
+async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
+  const unit = unitOf(service)
+  const loaded = units.get(unit)
+  if (verb === 'stop' || !loaded) return false
+  const written = findWritten(unit, disk.find(unit), layout, host)
+  if (written?.definition === undefined)
+    return (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
+  const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
+  return !environment.includes(`${definitionVariable}=${written.definition}`)
+}
+
+async function runJob({ verb, service, signal }: Action, context: JobContext): Promise<void> {
+  if (!isJobVerb(verb)) return
+  const { bus, disk } = context
+  const unit = unitOf(service)
+  const triggers = triggersOf(service, disk.find(unit), disk)
+  if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
+  await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
+  if (verb === 'reload') return reload(unit, signal, context)
+  if (triggers.length === 0) return follow(methodFor(verb, unit, context), unit, signal, context)
+  if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
+  for (const trigger of triggers) await follow('StartUnit', trigger, signal, context)
+}
+
+/** What has ended for good is still active to systemd, which would start nothing. */
+function methodFor(verb: 'start' | 'restart', unit: string, { units }: JobContext): string {
+  const found = units.get(unit)
+  return found?.active === 'active' && found.sub === 'exited' ? 'RestartUnit' : methods[verb]
+}
+
+/** One after the other: a socket would start its service again. */
+export async function stopUnits(names: readonly string[], signal: AbortSignal, context: JobContext): Promise<void> {
+  for (const unit of names) {
+    try {
+      await follow('StopUnit', unit, signal, context)
+    } catch (error) {
+      passOverUnloaded(error)
+    }
+    // A stop that took too long leaves a failure; that it has stopped is what was asked for.
+    await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
+  }
+}
+
+/** What its own unit can't write down, as it is somebody else's, is written down here: what the process has read anew. */
+async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const { bus, disk, units, layout, host } = context
+  const written = findWritten(unit, disk.find(unit), layout, host)
+  const files = written?.ownership.files.map((path): [string, string] => [path, digestOf(path, host)]) ?? []
+  await follow('ReloadUnit', unit, signal, context)
+  const loaded = units.get(unit)
+  if (!written?.ownership.isAddition || written.definition === undefined || !loaded) return
+  const invocation = await readInvocation(bus, loaded)
+  const directory = join(layout.recordDirectory, unit)
+  host.makeDirectory(directory, { mode: 0o755 })
+  const record = writeRecord({ invocation, definition: written.definition, files: Object.fromEntries(files) })
+  host.writeFile(join(directory, 'loaded'), record, { mode: 0o644 })
+}
+
+function isJobVerb(verb: Action['verb']): verb is JobVerb {
+  return verb in methods
+}
+
+async function follow(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const result = await context.jobs.run(managerCall(method, 'ss', unit, 'replace'), signal)
+  if (result === 'done' || result === 'skipped') return
+  // A stop that took too long is "failed" or "timeout", and has stopped it.
+  if (method === 'StopUnit' && (await hasStopped(unit, context))) return
+  throw new ReeveError('failed', await describeJobFailure(unit, result, context))
+}
+
+async function hasStopped(unit: string, { bus, units }: JobContext): Promise<boolean> {
+  const found = units.get(unit)
+  if (!found) return true
+  const state = await readProperty(bus, found.path, 'Unit', 'ActiveState')
+  return state === 'failed' || state === 'inactive'
+}
+
+/** What isn't loaded has no failure to forget, and nothing to be stopped. */
+function passOverUnloaded(error: unknown): void {
+  if (busErrorName(error) !== 'org.freedesktop.systemd1.NoSuchUnit') throw error
+}

@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { processProvider } from '../../providers/process/index.ts'
+import { systemdProvider } from '../../providers/systemd/index.ts'
+import { createEngineLab, type EngineLab, type EngineLabOptions, type Spec } from '../engine-lab.ts'
+import { systemHarness } from './harness.ts'
+
+/** One test's host on this machine's own systemd: what it leaves there goes with it. */
+export interface SystemdLab extends EngineLab {
+  /** Declares a facility of systemd. */
+  declareUnit(name: string, spec: Spec): void
+  /** Writes a unit as somebody else would: a package, or by default an administrator. */
+  place(unit: string, text: string, directory?: string): void
+}
+
+export async function createSystemdLab(options: EngineLabOptions = {}): Promise<SystemdLab> {
+  const lab = createEngineLab({ providers: [processProvider, systemdProvider], ...options })
+  const supervisor = await systemHarness.setUp(lab.path('systemd'))
+  const { [Symbol.asyncDispose]: dispose, ...rest } = lab
+  return {
+    ...rest,
+    declareUnit: (name, spec) => lab.declare(name, { supervisor: 'systemd', ...spec }),
+    place(unit, text, directory = '/etc/systemd/system') {
+      writeFileSync(join(directory, unit), text)
+      systemctl('daemon-reload')
+    },
+    async [Symbol.asyncDispose]() {
+      await dispose.call(lab)
+      await supervisor.tearDown()
+    },
+  }
+}
+
+/** Gives what it says, whatever its exit code. */
+export function systemctl(...args: string[]): string {
+  return spawnSync('systemctl', args, { encoding: 'utf8' }).stdout.trim()
+}
+
+/** A property of a unit, as systemctl shows it. */
+export function property(unit: string, name: string): string {
+  return systemctl('show', '--value', '--property', name, unit)
+}

@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/lab.ts'
+import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+
+const packages = '/lib/systemd/system'
+const script = `trap 'cat /etc/shop.conf >> /tmp/read' HUP; cat /etc/shop.conf >> /tmp/read; while :; do sleep 0.05; done`
+const unit = `[Unit]
+Description=A shop
+[Service]
+ExecStart=/bin/sh -c "${script}"
+ExecReload=/bin/kill -HUP $MAINPID
+[Install]
+WantedBy=multi-user.target
+`
+
+/** A unit that somebody's package brings. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () => {
+  beforeAll(() => {
+    writeFileSync('/etc/shop.conf', '')
+    writeFileSync(`${packages}/shop.service`, unit)
+    systemctl('daemon-reload')
+  })
+  afterAll(() => rmSync(`${packages}/shop.service`))
+
+  const dropIn = '/etc/systemd/system/shop.service.d/limits.conf'
+  const withLimit = (limit: string) => ({
+    config: { systemd: { dropIns: { limits: { Service: { MemoryMax: limit } } } } },
+  })
+
+  test('gets a drop-in, state and enablement without adoption, and is released as it is', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('shop', withLimit('512M'))
+    const plan = await lab.plan()
+    expect(stepsOf(plan)).toEqual(['shop/install', 'shop/enable', 'shop/start'])
+    expect(planOf(plan, 'shop')?.steps[0]?.reason).toBe('new')
+    await lab.apply()
+    expect(property('shop', 'MemoryMax')).toBe(String(512 * 2 ** 20))
+    expect(systemctl('is-enabled', 'shop')).toBe('enabled')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    const pid = property('shop', 'MainPID')
+
+    lab.declareUnit('shop', withLimit('256M'))
+    expect(stepsOf(await lab.plan())).toEqual(['shop/install', 'shop/restart'])
+    await lab.apply()
+    expect(property('shop', 'MainPID')).not.toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.withdraw('shop')
+    expect(stepsOf(await lab.plan())).toEqual(['shop/remove'])
+    await lab.apply()
+    expect(existsSync(dropIn)).toBe(false)
+    expect(readFileSync(`${packages}/shop.service`, 'utf8')).toBe(unit)
+    expect([property('shop', 'ActiveState'), property('shop', 'MemoryMax')]).toEqual(['active', 'infinity'])
+    systemctl('disable', '--now', 'shop')
+  })
+
+  test('a drop-in that is edited or deleted behind our back is put back', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('shop', withLimit('512M'))
+    await lab.apply()
+    const written = readFileSync(dropIn, 'utf8')
+    for (const meddle of [() => writeFileSync(dropIn, written.replace('512M', '1G')), () => rmSync(dropIn)]) {
+      meddle()
+      const plan = await lab.plan()
+      expect(planOf(plan, 'shop')).toMatchObject({ change: 'repair' })
+      await lab.apply()
+      expect(readFileSync(dropIn, 'utf8')).toBe(written)
+      expect(stepsOf(await lab.plan())).toEqual([])
+    }
+    systemctl('disable', '--now', 'shop')
+  })
+
+  test('a drop-in of that name which is not ours blocks', async () => {
+    await using lab = await createSystemdLab()
+    mkdirSync('/etc/systemd/system/shop.service.d')
+    writeFileSync(dropIn, '[Service]\nMemoryMax=1G\n')
+    lab.declareUnit('shop', withLimit('512M'))
+    expect(planOf(await lab.plan(), 'shop')?.blocked).toMatch(/adopt: true/)
+  })
+
+  test('its configuration files are kept, and a changed one is reloaded once', async () => {
+    await using lab = await createSystemdLab()
+    const files = (content: string) => [{ path: '/etc/shop.conf', content, onChange: 'reload' }]
+    rmSync('/etc/shop.conf')
+    rmSync('/tmp/read', { force: true })
+    lab.declareUnit('shop', { files: files('one\n') })
+    await lab.apply()
+    await eventually('it to read', () => existsSync('/tmp/read') && readFileSync('/tmp/read', 'utf8') === 'one\n')
+    const pid = property('shop', 'MainPID')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    lab.declareUnit('shop', { files: files('two\n') })
+    expect(stepsOf(await lab.plan())).toEqual(['shop/write-file:/etc/shop.conf', 'shop/reload'])
+    await lab.apply()
+    await eventually('it to read again', () => readFileSync('/tmp/read', 'utf8') === 'one\ntwo\n')
+    expect(property('shop', 'MainPID')).toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+    systemctl('disable', '--now', 'shop')
+    writeFileSync('/etc/shop.conf', '')
+  })
+
+  test('adopted whole, it is ours; released, the package is back', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('shop', { process: longRun() })
+    expect(planOf(await lab.plan(), 'shop')?.blocked).toMatch(/adopt: true/)
+    systemctl('start', 'shop')
+    lab.declareUnit('shop', { process: longRun(), adopt: true })
+    await lab.apply()
+    expect(property('shop', 'FragmentPath')).toBe('/etc/systemd/system/shop.service')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    lab.withdraw('shop')
+    await lab.apply()
+    expect([property('shop', 'FragmentPath'), property('shop', 'ActiveState')]).toEqual([
+      `${packages}/shop.service`,
+      'inactive',
+    ])
+  })
+
+  test('one that is not there can not be added to', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('nothing', withLimit('512M'))
+    expect(planOf(await lab.plan(), 'nothing')?.blocked).toMatch(/install the package/)
+  })
+})

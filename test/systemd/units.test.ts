@@ -1,0 +1,165 @@
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+
+const run = `ExecStart=${LONG_RUN.join(' ')}`
+
+/** SUPERVISORS.md, systemd: what kinds of units there are, and how each can be. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', () => {
+  const fixed = [
+    { kind: 'static', text: `[Service]\n${run}\n`, message: /static/ },
+    { kind: 'indirect', text: `[Service]\n${run}\n[Install]\nAlso=dbus.socket\n`, message: /indirect/ },
+  ]
+  for (const { kind, text, message } of fixed) {
+    test(`a ${kind} unit asked to be enabled is blocked, and the message says so`, async () => {
+      await using lab = await createSystemdLab()
+      lab.place('odd.service', text)
+      lab.declareUnit('odd', {})
+      const blocked = planOf(await lab.plan(), 'odd')?.blocked
+      expect(blocked).toMatch(message)
+      expect(blocked).toContain('enabled: unmanaged')
+      lab.declareUnit('odd', { enabled: 'unmanaged' })
+      await lab.apply()
+      expect(property('odd', 'ActiveState')).toBe('active')
+      expect(stepsOf(await lab.plan())).toEqual([])
+    })
+  }
+
+  test('a masked unit is blocked, and nobody unmasks it', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('odd.service', `[Service]\n${run}\n`, '/usr/lib/systemd/system')
+    systemctl('mask', 'odd')
+    lab.declareUnit('odd', {})
+    expect(planOf(await lab.plan(), 'odd')?.blocked).toMatch(/masked/)
+    lab.declareUnit('odd', { enabled: 'unmanaged' })
+    const { failed } = await lab.apply()
+    expect(failed[0]?.message).toMatch(/masked/)
+    rmSync('/usr/lib/systemd/system/odd.service')
+  })
+
+  test('an empty unit file counts as masked', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('odd.service', '')
+    lab.declareUnit('odd', {})
+    expect(planOf(await lab.plan(), 'odd')?.blocked).toMatch(/masked/)
+  })
+
+  test('an alias stands for its unit', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('real.service', `[Service]\n${run}\n[Install]\nWantedBy=multi-user.target\n`)
+    symlinkSync('/etc/systemd/system/real.service', '/etc/systemd/system/nick.service')
+    systemctl('daemon-reload')
+    lab.declareUnit('nick', {})
+    await lab.apply()
+    expect([property('real', 'ActiveState'), systemctl('is-enabled', 'real')]).toEqual(['active', 'enabled'])
+    expect(await lab.observe('nick')).toMatchObject({ state: 'running', enabled: true })
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('an instance is enabled and disabled without its siblings', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('many@.service', `[Service]\n${run}\n[Install]\nWantedBy=multi-user.target\n`)
+    lab.declareUnit('many@one', {})
+    lab.declareUnit('many@two', {})
+    await lab.apply()
+    expect([systemctl('is-enabled', 'many@one'), systemctl('is-active', 'many@two')]).toEqual(['enabled', 'active'])
+    lab.declareUnit('many@one', { enabled: false, state: 'stopped' })
+    await lab.apply()
+    expect(systemctl('is-enabled', 'many@one')).toBe('disabled')
+    expect([systemctl('is-enabled', 'many@two'), systemctl('is-active', 'many@two')]).toEqual(['enabled', 'active'])
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('enabled till the next boot is not enabled', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('odd.service', `[Service]\n${run}\n[Install]\nWantedBy=multi-user.target\n`)
+    systemctl('enable', '--runtime', 'odd')
+    lab.declareUnit('odd', {})
+    await lab.apply()
+    expect(systemctl('is-enabled', 'odd')).toBe('enabled')
+    systemctl('disable', '--runtime', 'odd')
+  })
+
+  test('a changed [Install] section is enabled anew', async () => {
+    await using lab = await createSystemdLab()
+    const wanted = (target: string) => ({ systemd: { unit: { Install: { WantedBy: target } } } })
+    lab.declareUnit('web', { process: longRun(), config: wanted('multi-user.target') })
+    await lab.apply()
+    lab.declareUnit('web', { process: longRun(), config: wanted('timers.target') })
+    await lab.apply()
+    expect(existsSync('/etc/systemd/system/timers.target.wants/web.service')).toBe(true)
+    expect(existsSync('/etc/systemd/system/multi-user.target.wants/web.service')).toBe(false)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('a oneshot that remains is running, and is stopped by its own command', async () => {
+    await using lab = await createSystemdLab()
+    const text = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/touch /tmp/stopped\n'
+    lab.declareUnit('rules', { enabled: 'unmanaged', config: { systemd: { text } } })
+    await lab.apply()
+    expect(await lab.observe('rules')).toMatchObject({ state: 'running' })
+    expect(stepsOf(await lab.plan())).toEqual([])
+    lab.declareUnit('rules', { enabled: 'unmanaged', state: 'stopped', config: { systemd: { text } } })
+    await lab.apply()
+    expect(existsSync('/tmp/stopped')).toBe(true)
+  })
+
+  test('a job that has done its work is not run again, though it is not enabled', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', 'echo done >> /tmp/job']
+    lab.declareUnit('job', { enabled: false, process: { command, restart: { policy: 'never' } } })
+    await lab.apply()
+    await eventually('the job to be over', async () => (await lab.observe('job')).completed === true)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('a program that is not there is a failed start, with the last lines of the journal', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
+    const { failed } = await lab.apply()
+    expect(failed[0]?.message).toMatch(/"failed"; its journal ends with:.*\/nowhere\/web/s)
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
+  })
+
+  test('one that is waited for to be started again is not fought', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: { command: ['/bin/sh', '-c', 'exit 7'], restart: { delay: '1h' } } })
+    await lab.apply()
+    const observed = await lab.observe('web')
+    expect(observed).toMatchObject({ state: 'starting', exit: { code: 7 }, message: expect.stringContaining('waits') })
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('a start after the limit of starts begins anew', async () => {
+    await using lab = await createSystemdLab()
+    const config = { systemd: { unit: { Unit: { StartLimitIntervalSec: 1000, StartLimitBurst: 1 } } } }
+    const command = ['/bin/sh', '-c', 'test -e /tmp/may-run && exec sleep 1000000']
+    lab.declareUnit('web', { process: { command, restart: { policy: 'never' } }, config })
+    await lab.apply()
+    systemctl('start', 'web')
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed' })
+    writeFileSync('/tmp/may-run', '')
+    const control = await lab.open()
+    expect(control).toBeDefined()
+    lab.declareUnit('web', { process: { command, restart: { policy: 'never' }, environment: { A: 'b' } }, config })
+    await lab.apply()
+    expect(property('web', 'ActiveState')).toBe('active')
+  })
+
+  test('a stop that takes too long has stopped it', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', `trap '' TERM; : > /tmp/deaf; while :; do sleep 0.1; done`]
+    lab.declareUnit('web', { process: { command, stop: { timeout: '500ms' } } })
+    await lab.apply()
+    await eventually('it to be deaf', () => existsSync('/tmp/deaf'))
+    lab.declareUnit('web', { process: { command, stop: { timeout: '500ms' } }, state: 'stopped' })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(await lab.observe('web')).toMatchObject({ state: 'stopped' })
+    systemctl('start', 'web')
+    await eventually('it to be deaf again', () => property('web', 'SubState') === 'running')
+    systemctl('stop', 'web')
+    expect(await lab.observe('web')).toMatchObject({ state: 'stopped' })
+  })
+})
