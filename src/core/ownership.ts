@@ -15,7 +15,7 @@ export function isOurFile(path: string, target: Target, observed: Observed, cont
   if (context.ownedFiles.has(path)) return true
   if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.includes(path)
   const before = context.applied.get(target.facility.name)
-  return before !== undefined && before.files.includes(path) && isOursByRecord(target, context)
+  return before?.files.includes(path) === true && isOursByRecord(target, context)
 }
 
 /** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */

@@ -95,14 +95,13 @@ export async function createEngineWorld(): Promise<EngineWorld> {
 
   /** As the controller's own loop. */
   async function reconcile(signal: AbortSignal): Promise<void> {
-    wake.manifests()
     let noted = 0
-    let resync: Disposable | undefined
+    const resync = (): void => {
+      wake.manifests()
+      clock.after(RESYNC, resync)
+    }
+    resync()
     while (!signal.aborted) {
-      resync ??= clock.after(RESYNC, () => {
-        resync = undefined
-        wake.manifests()
-      })
       const due = await wake.next(signal)
       if (acts.length > noted) passes.working += 1
       noted = acts.length

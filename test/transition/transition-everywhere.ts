@@ -21,7 +21,9 @@ export async function transitionEverywhere(
 ): Promise<TransitionReport> {
   await using servers = await openServers()
   const settings = { config, ports: servers.ports }
-  const [old, next] = await Promise.all([lookFresh(harness, settings, 'old'), lookFresh(harness, settings, 'next')])
+  // One after the other: were one to fail beside the other, the test would end while that one's host still runs.
+  const old = await lookFresh(harness, settings, 'old')
+  const next = await lookFresh(harness, settings, 'next')
   await using host = await createTransitionHost(harness, settings)
   const { transitions } = host
   const failures: string[] = []
