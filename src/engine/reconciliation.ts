@@ -300,6 +300,12 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     return status
   }
 
+  /** A supervisor that this host doesn't have, and nobody asks for, is no problem. */
+  function namesOfWanted(): Set<string> {
+    const used = [...facilities.values()].map(facility => facility.supervisor)
+    return new Set([...used, ...(set?.supervisors ?? []).map(({ name }) => name), ...record.instances.keys()])
+  }
+
   function status(): Status {
     const elsewhere = seen ? createElsewhere(seen.world, owner) : () => []
     const declared = [...facilities.values()].map(facility => statusOf(facility, elsewhere(facility)))
@@ -307,8 +313,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(diagnosticLine)
     if (guardProblem !== undefined) problems.push(guardProblem)
+    const wanted = namesOfWanted()
     for (const [name, reason] of seen?.world.unavailable ?? [])
-      problems.push(`supervisor ${name} is unavailable: ${reason}`)
+      if (wanted.has(name)) problems.push(`supervisor ${name} is unavailable: ${reason}`)
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
       controller: { pid: process.pid, since: started, lastPass, problems },

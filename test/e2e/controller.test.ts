@@ -7,6 +7,9 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
   const home = openHousehold({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
+  // Of supervisors that this host may lack, nobody asks for any.
+  const answer = await home.reeve(['status', '-o', 'json'])
+  expect(JSON.parse(answer.stdout).controller.problems).toEqual([])
 
   process.kill(first, 'SIGKILL')
   const second = await until(async () => {

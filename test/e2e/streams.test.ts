@@ -54,7 +54,7 @@ describe('bash completion', () => {
 })
 
 describe('nothing is loaded that is not used', () => {
-  const heavy = /node_modules\/(ajv|execa|chokidar|pino|pino-pretty|prom-client)\/|dist\/chunks\/(yaml)-/
+  const heavy = /node_modules\/(@homebridge|ajv|execa|chokidar|pino|pino-pretty|prom-client)\/|dist\/chunks\/(yaml)-/
 
   test.each([
     [['--version'], []],

@@ -14,7 +14,7 @@ import { assertReported, openPropertyReport } from './reported-property.ts'
 vi.setConfig({ testTimeout: 60_000 })
 
 /** The same stories in every run. */
-const runs = { seed: 20_240_607, numRuns: 150 }
+const runs = { seed: 20_240_607, numRuns: Number(process.env.REEVE_PROPERTY_RUNS ?? 150) }
 
 const report = openPropertyReport('property-planning', 'Properties of planning, over stories of a simulated host')
 
