@@ -3,5 +3,6 @@ import type { Provider } from '../src/core/provider.ts'
 /** The providers that come with Reeve, each loaded only when asked for. The one place that knows them by name. */
 export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>> = {
   process: async () => (await import('./process/index.ts')).processProvider,
+  runit: async () => (await import('./runit/index.ts')).runitProvider,
   systemd: async () => (await import('./systemd/index.ts')).systemdProvider,
 }

@@ -25,6 +25,12 @@ const requirements: readonly Requirement[] = [
     without: 'the test of sd_notify over a real socket',
   },
   {
+    what: 'runit',
+    isMet: () => has('runsvdir'),
+    debian: 'runit',
+    without: 'all tests on a real runit',
+  },
+  {
     what: 'debootstrap',
     isMet: () => has('debootstrap'),
     debian: 'debootstrap',

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import type { Facility, Instance, Process } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { Rendered } from '../../src/core/provider.ts'
+import { readOwnership } from '../posix/marker.ts'
+import { isTable, parseTable, type Table } from '../posix/table.ts'
 import { definitionPath, directoryOf, layoutOf } from './layout.ts'
 import { mergeForm, presentProcess } from './process-form.ts'
 import { type Problem, readProcess } from './process-reading.ts'
-import { isStrings, isTable, parseTable, type Table } from './table.ts'
 
 /** What stands in definitions/NAME.json. */
 export type ServiceDefinition =
@@ -53,15 +54,6 @@ export function parseDefinition(text: string | undefined): ServiceDefinition {
   }
   const problem = read.problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
   return { kind: 'invalid', problem, ownership }
-}
-
-/** The marker, or undefined if there is none that can be read. */
-export function readOwnership(value: unknown): Ownership | undefined {
-  if (!isTable(value)) return undefined
-  const { owner, facility, files, dependsOn = [], prune = true } = value
-  if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
-  if (!isStrings(files) || !isStrings(dependsOn)) return undefined
-  return { owner, facility, files, dependsOn, prune }
 }
 
 function digestOf(form: Table): string {

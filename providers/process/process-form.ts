@@ -1,5 +1,5 @@
 import type { Process, SecretReference } from '../../src/core/facility.ts'
-import { isTable, type Table } from './table.ts'
+import { isTable, type Table } from '../posix/table.ts'
 
 /**
  * `Process` as a manifest has it (durations with a unit, octal modes in quotes): what stands in a definition, so that a

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
-import { isPlainVariable } from './environment-names.ts'
-import { isStrings, isTable, type Table } from './table.ts'
+import { isPlainVariable } from '../posix/environment-names.ts'
+import { isStrings, isTable, type Table } from '../posix/table.ts'
 
 export interface Problem {
   /** As a path in the manifest: `process.umask`. */

@@ -1,4 +1,4 @@
-import { isTable, parseTable } from './table.ts'
+import { isTable, parseTable } from '../posix/table.ts'
 
 /**
  * What goes over supervisor.sock: one line of JSON with the actions; for each, as it ends, one line of JSON comes back.

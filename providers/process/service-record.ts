@@ -1,6 +1,6 @@
 import type { Loaded, Ownership } from '../../src/core/observed.ts'
-import { readOwnership } from './definition.ts'
-import { isTable, parseTable } from './table.ts'
+import { readOwnership } from '../posix/marker.ts'
+import { isTable, parseTable } from '../posix/table.ts'
 
 /** See the table in life-cycle.ts. */
 export type Phase = 'down' | 'starting' | 'up' | 'stopping' | 'backoff' | 'finished' | 'failed'

@@ -1,9 +1,7 @@
-import { basename } from 'node:path'
 import type { PortableField } from '../../src/core/facility.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { findTool } from '../posix/tools.ts'
 import type { Tools } from './supervisor/shim-script.ts'
-
-const directories = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/run/current-system/sw/bin']
 
 /** The programs of util-linux and coreutils that a service is started with, where the host has them. */
 export function findTools(host: ReadHost): Tools {
@@ -12,17 +10,6 @@ export function findTools(host: ReadHost): Tools {
   const setpriv = findTool(host, 'setpriv')
   const env = findTool(host, 'env')
   return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }), ...(env && { env }) }
-}
-
-function findTool(host: ReadHost, name: string): string | undefined {
-  for (const directory of directories) {
-    const path = `${directory}/${name}`
-    const real = host.realPath(path)
-    // Busybox has small ones of the same name that can't change users or limits.
-    const isSmall = real !== undefined && basename(real) === 'busybox' && (name === 'setpriv' || name === 'prlimit')
-    if (real !== undefined && !isSmall) return path
-  }
-  return undefined
 }
 
 /** What of a service's declaration an instance can't honour on this host, and why. */

@@ -153,6 +153,8 @@ export interface ReadHost {
   readLink(path: string): string | undefined
   /** All symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined
+  /** True if somebody has the named pipe open for reading; false too if there is none. Supervisors show so that they live. */
+  isRead(pipe: string): boolean
   process(pid: number): ProcessFacts | undefined
   /** Of all processes that can be seen. */
   processes(): number[]
@@ -192,6 +194,10 @@ export interface WriteHost extends ReadHost {
   moveFile(from: string, to: string): void
   /** With its parents (0755). Does nothing if it exists. */
   makeDirectory(path: string, options: { readonly mode: number }): void
+  /** Makes a symlink. Does nothing if it is there and leads there; throws ReeveError if something else is. */
+  makeLink(path: string, target: string): void
+  /** Writes to a named pipe, in one write; false if nobody has it open for reading. Never waits. */
+  writePipe(path: string, text: string): boolean
   /** Does nothing if there is none. */
   removeFile(path: string): void
   /** Does nothing if there is none, or if it isn't empty. */

@@ -8,6 +8,8 @@ type EffectKind =
   | 'sync-directory'
   | 'append-file'
   | 'remove-file' // also of a temporary dotfile that a crash left behind
+  | 'make-link'
+  | 'write-pipe'
   | 'make-directory'
   | 'remove-directory'
   | 'run'

@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type FileOptions, removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
 import { openOutput } from './detached-process.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
+import { readLinkTarget } from './file-reading.ts'
 import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
 
 /** The part of `WriteHost` that changes files; see there. */
@@ -11,6 +12,7 @@ export interface FileWriting {
   writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
   appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
   moveFile(from: string, to: string): void
+  makeLink(path: string, target: string): void
   makeDirectory(path: string, options: { readonly mode: number }): void
   removeFile(path: string): void
   removeDirectory(path: string): void
@@ -28,6 +30,7 @@ export function createFileWriting(perform: Perform): FileWriting {
     appendFile: (path, content, { mode }) =>
       attempt(`append to ${path}`, () => perform('append-file', path, () => append(path, content, mode))),
     moveFile: (from, to) => attempt(`move ${from} to ${to}`, () => moveFile(from, to, perform)),
+    makeLink: (path, target) => attempt(`make the symlink ${path}`, () => makeLink(path, target, perform)),
     makeDirectory: (path, { mode }) => attempt(`make the directory ${path}`, () => makeDirectory(path, mode, perform)),
     removeFile: path =>
       attempt(`remove ${path}`, () =>
@@ -71,6 +74,13 @@ function moveFile(from: string, to: string, perform: Perform): void {
   using source = openDirectory(dirname(from))
   using target = openDirectory(dirname(to))
   perform('rename', to, () => renameSync(source.entry(basename(from)), target.entry(basename(to))))
+}
+
+function makeLink(path: string, target: string, perform: Perform): void {
+  using directory = openDirectory(dirname(path))
+  const entry = directory.entry(basename(path))
+  if (readLinkTarget(entry) === target) return
+  perform('make-link', path, () => symlinkSync(target, entry))
 }
 
 function makeDirectory(path: string, mode: number, perform: Perform): void {

@@ -4,6 +4,7 @@ import { createAccounts } from './accounts.ts'
 import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
+import { isPipeRead } from './named-pipe.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
 import { watchDirectory } from './watching.ts'
 
@@ -37,6 +38,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     facts: readFileFacts,
     readLink: readLinkTarget,
     realPath: resolveRealPath,
+    isRead: isPipeRead,
     process: readProcessFacts,
     processes: listProcesses,
     bootId() {

@@ -4,6 +4,7 @@ import { createPerform, type EffectListener } from './effects.ts'
 import { execute } from './execution.ts'
 import { createFileWriting } from './file-writing.ts'
 import { requestLines } from './line-request.ts'
+import { writePipe } from './named-pipe.ts'
 import { createReadHost, type ReadHostOptions } from './read-host.ts'
 import { sendSignal } from './signals.ts'
 
@@ -25,6 +26,7 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
       const { openBus } = await import('./bus.ts')
       return openBus(address, options.busQueries ?? [], perform)
     },
+    writePipe: (path, text) => perform('write-pipe', `${path} ${text}`, () => writePipe(path, text)),
     request: (socket, line, signal) => requestLines(socket, line, signal, perform),
   })
 }

@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
+  constants,
   lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -264,4 +268,32 @@ test('appending adds to the end, and takes no pipe for a file', () => {
   expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
   expect(modeOf(path)).toBe(0o640)
   expect(() => host.appendFile('/dev/null', 'x', { mode: 0o600 })).toThrow(/expected a regular file/)
+})
+
+test('a link is made once, and never over something else', () => {
+  const link = join(directory, 'link')
+  const effects: string[] = []
+  const counted = createWriteHost({ onEffect: ({ kind }, phase) => void (phase === 'after' && effects.push(kind)) })
+  counted.makeLink(link, '/target')
+  counted.makeLink(link, '/target')
+  expect([readlinkSync(link), effects]).toEqual(['/target', ['make-link']])
+  expect(() => counted.makeLink(link, '/other')).toThrow(/EEXIST/)
+})
+
+test('a word goes into a pipe that somebody reads, and nowhere else', () => {
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  expect([host.isRead(pipe), host.writePipe(pipe, 'u')]).toEqual([false, false])
+  expect(host.isRead(join(directory, 'none'))).toBe(false)
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    expect([host.isRead(pipe), host.writePipe(pipe, 'du')]).toEqual([true, true])
+    expect(readSync(reader, Buffer.alloc(9))).toBe(2)
+  } finally {
+    closeSync(reader)
+  }
+  const file = join(directory, 'file')
+  writeFileSync(file, 'text')
+  expect(() => host.writePipe(file, 'u')).toThrow(/named pipe/)
+  expect(readFileSync(file, 'utf8')).toBe('text')
 })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { parseTable } from '../../providers/process/table.ts'
+import { parseTable } from '../../providers/posix/table.ts'
 import type { Observed } from '../../src/core/observed.ts'
 import { createInstance, isRunning, type ProcessInstance, until } from './process-instance.ts'
 

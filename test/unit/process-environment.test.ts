@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isPlainVariable } from '../../providers/process/environment-names.ts'
+import { isPlainVariable } from '../../providers/posix/environment-names.ts'
 import { buildEnvironment, parseEnvironmentFile } from '../../providers/process/supervisor/environment.ts'
 import type { Process } from '../../src/core/facility.ts'
 import type { ReadHost } from '../../src/core/provider.ts'

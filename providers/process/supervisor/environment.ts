@@ -1,7 +1,7 @@
 import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { isPlainVariable, isVariableName } from '../environment-names.ts'
+import { isPlainVariable, isVariableName } from '../../posix/environment-names.ts'
 
 /** In bytes, of a secret or an environment file. */
 const fileLimit = 1024 * 1024
@@ -11,7 +11,7 @@ const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export interface ServiceEnvironment {
   /** Stand in the environment of the shim, where no other user sees them. */
   readonly variables: Readonly<Record<string, string>>
-  /** Are handed over on the command line of env(1); see environment-names.ts. */
+  /** Are handed over on the command line of env(1); see posix/environment-names.ts. */
   readonly late: readonly (readonly [name: string, value: string])[]
 }
 

@@ -1,6 +1,6 @@
 import type { Process } from '../../../src/core/facility.ts'
+import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
 import { type Layout, runPath } from '../layout.ts'
-import { quoteWord, quoteWords } from './shell-quoting.ts'
 
 /**
  * The shim stands between the supervisor and a service, so that the service outlives the supervisor and its exit status

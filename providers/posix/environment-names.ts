@@ -1,0 +1,35 @@
+/**
+ * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the
+ * dynamic loader would run a service's code in the tools that still run as root. They are handed over by env(1) as the last
+ * thing before the service, on its command line, and so can't be secrets.
+ */
+const steeringNames = [
+  ...[
+    'LD_*',
+    'GLIBC_TUNABLES',
+    'GCONV_PATH',
+    'LOCPATH',
+    'NLSPATH',
+    'MALLOC_*',
+    'BASH*',
+    'SHELLOPTS',
+    'POSIXLY_CORRECT',
+  ],
+  ...['IFS', 'OPTIND', 'OPTARG', 'OPTERR', 'PPID', 'PWD', 'OLDPWD', 'PS[0-9]', 'LINENO', '_', 'UID', 'EUID', 'SHLVL'],
+  ...['RANDOM', 'SRANDOM', 'SECONDS', 'EPOCH*', 'GROUPS', 'DIRSTACK', 'FUNCNAME', 'PIPESTATUS', 'HISTCMD', 'COMP_*'],
+  ...['MAPFILE', 'CDPATH', 'FUNCNEST', '__reeve*'],
+]
+
+/** The same for a script that finds its own tools by PATH, as the patterns of a shell's `case`. */
+export const steeringPatterns: string = ['PATH', ...steeringNames].join(' | ')
+
+const steering = new RegExp(`^(?:${steeringNames.join('|').replaceAll('*', '.*')})$`)
+
+/** True if the variable can simply stand in the environment of the shim. */
+export function isPlainVariable(name: string): boolean {
+  return isVariableName(name) && !steering.test(name)
+}
+
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+}

@@ -1,0 +1,11 @@
+import type { Ownership } from '../../src/core/observed.ts'
+import { isStrings, isTable } from './table.ts'
+
+/** The marker, or undefined if there is none that can be read. */
+export function readOwnership(value: unknown): Ownership | undefined {
+  if (!isTable(value)) return undefined
+  const { owner, facility, files, dependsOn = [], prune = true } = value
+  if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
+  if (!isStrings(files) || !isStrings(dependsOn)) return undefined
+  return { owner, facility, files, dependsOn, prune }
+}

@@ -1,0 +1,24 @@
+import { basename } from 'node:path'
+import type { ReadHost } from '../../src/core/provider.ts'
+
+const directories = [
+  '/usr/bin',
+  '/bin',
+  '/usr/sbin',
+  '/sbin',
+  '/usr/local/bin',
+  '/run/current-system/sw/bin',
+  '/command',
+]
+
+/** The path of a program, or undefined if the host has none. */
+export function findTool(host: ReadHost, name: string): string | undefined {
+  for (const directory of directories) {
+    const path = `${directory}/${name}`
+    const real = host.realPath(path)
+    // Busybox has small ones of the same name that can't change users or limits.
+    const isSmall = real !== undefined && basename(real) === 'busybox' && (name === 'setpriv' || name === 'prlimit')
+    if (real !== undefined && !isSmall) return path
+  }
+  return undefined
+}

@@ -1,0 +1,99 @@
+import type { Process } from '../../src/core/facility.ts'
+import type { Provider } from '../../src/core/provider.ts'
+import { quoteWord } from '../posix/shell-quoting.ts'
+import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { scriptSchemas } from '../scan-directory/native-text.ts'
+import { createScanProvider } from '../scan-directory/provider.ts'
+import { signalNumber } from '../scan-directory/shell-functions.ts'
+import { parseRunitStatus } from './status.ts'
+
+const scripts: FamilyScripts = {
+  session: ['chpst', '-P'],
+  /** chpst takes one text for user and groups, and sets no group that isn't named. */
+  selectUser({ user, group }) {
+    if (user === undefined && group === undefined) return ''
+    const name = user === undefined ? '"$(id -un)"' : quoteWord(user)
+    const first = group === undefined ? `"$(id -gn -- ${name})"` : quoteWord(group)
+    const others = user === undefined ? '' : `$(id -Gn -- ${name} | tr ' ' ':')`
+    return `__reeve_user=-u\\ ${name}:${first}${others === '' ? '' : `:"${others}"`}`
+  },
+  stayDown: 'printf d 1<>supervise/control',
+  isWantedDown: `read -r __reeve_rest <supervise/stat && case $__reeve_rest in *'want down'* | *'want exit'*) true ;; *) false ;; esac`,
+  runLogger: ({ maxSize, keep }) => `printf 's%s\\nn%s\\n' ${maxSize} ${keep} >config\nexec svlogd . 2>&1`,
+  findOutputProblem({ keep }) {
+    return keep === 0 ? 'svlogd keeps at least one old file: declare keep: 1' : undefined
+  },
+  moreFiles: process => renderControl(process),
+}
+
+/** What runsv runs before it sends a signal by itself, and in its place. */
+function renderControl({ reload }: Process): Record<string, { content: string; mode: number }> {
+  const files: Record<string, { content: string; mode: number }> = {
+    'control/t': {
+      content: `#!/bin/sh
+# Made by Reeve. The stop signal to the whole process group, and KILL after the timeout.
+read -r __reeve_pid <supervise/pid && read -r __reeve_claimed __reeve_rest <reeve/claim || exit 1
+[ "$__reeve_pid" = "$__reeve_claimed" ] || exit 1
+exec ./reeve/stop
+`,
+      mode: 0o755,
+    },
+  }
+  if (reload && 'signal' in reload && reload.signal !== 'HUP') {
+    const content = `#!/bin/sh
+# Made by Reeve. The reload signal.
+read -r __reeve_pid <supervise/pid && kill -s ${signalNumber(reload.signal)} "$__reeve_pid"
+`
+    files['control/h'] = { content, mode: 0o755 }
+  }
+  return files
+}
+
+const family: Family = {
+  type: 'runit',
+  scanner: 'runsvdir',
+  supervisor: 'runsv',
+  scanInterval: 5_000,
+  serviceDirectory: '/etc/service',
+  definitionDirectory: '/etc/sv',
+  livenessPipe: 'ok',
+  tools: ['chpst', 'svlogd', 'sha256sum'],
+  debianPackage: 'runit',
+  process: [
+    'command',
+    'workingDirectory',
+    'user',
+    'group',
+    'umask',
+    'environment',
+    'environment.fromFile',
+    'environmentFiles',
+    'limits',
+    'restart.policy',
+    'restart.delay',
+    'stop.signal',
+    'stop.timeout',
+    'reload.signal',
+    'reload.command',
+    'output.file',
+  ],
+  configSchema: {
+    type: 'object',
+    description: 'Scripts of a runit service, as native text.',
+    additionalProperties: false,
+    properties: {
+      ...scriptSchemas,
+      control: {
+        type: 'object',
+        description: 'Scripts that runsv runs in place of sending a signal, by the letter of the command.',
+        propertyNames: { pattern: '^[a-z0-9]$' },
+        additionalProperties: { type: 'string', minLength: 1 },
+      },
+    },
+  },
+  parseStatus: parseRunitStatus,
+  scripts,
+}
+
+/** runit: runsvdir and runsv. See README.md beside this file. */
+export const runitProvider: Provider = createScanProvider(family)

@@ -1,0 +1,76 @@
+import type { Action, ActionResult, Report } from '../../src/core/provider.ts'
+import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import { installDefinition, linkService } from './installation.ts'
+import { placeOf } from './layout.ts'
+import { removeDefinition } from './removal.ts'
+import type { Application, Task } from './task.ts'
+import { disableService, enableService, reloadService, restartService, startService, stopService } from './verbs.ts'
+
+type Verb = Exclude<Action['verb'], 'install'>
+
+const verbs: Readonly<Record<Verb, (task: Task) => Promise<void>>> = {
+  enable: enableService,
+  disable: disableService,
+  start: startService,
+  stop: stopService,
+  restart: restartService,
+  reload: reloadService,
+  remove: removeDefinition,
+}
+
+/** Carries the actions out side by side. What is installed is told to the scanner at once, for all of them. */
+export async function applyActions(
+  actions: readonly Action[],
+  application: Application,
+  report: Report,
+): Promise<void> {
+  const installs = actions.filter(({ verb }) => verb === 'install')
+  const others = actions.filter(({ verb }) => verb !== 'install')
+  await Promise.all([
+    installAll(installs, application, report),
+    ...others.map(async action => report(await perform(action, application))),
+  ])
+}
+
+async function installAll(actions: readonly Action[], application: Application, report: Report): Promise<void> {
+  const results: ActionResult[] = []
+  for (const { id, service, definition } of actions) {
+    const place = placeOf(application.layout, service)
+    results.push(
+      await attempt(id, async () => {
+        if (!definition) throw new ReeveError('internal', 'expected a definition to install')
+        installDefinition(definition, place, application.host)
+        linkService(place, application)
+      }),
+    )
+  }
+  const announced = await attempt('', async () => {
+    if (actions.length > 0) await application.family.announce?.(application.layout.services, application.host)
+  })
+  for (const result of results) report(announced.ok || !result.ok ? result : { ...announced, id: result.id })
+}
+
+async function perform({ id, verb, service, signal }: Action, application: Application): Promise<ActionResult> {
+  return attempt(id, async () => {
+    if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
+    if (signal.aborted) throw toAbortion(verb, service, signal)
+    try {
+      await verbs[verb]({ ...application, place: placeOf(application.layout, service), signal })
+    } catch (error) {
+      throw signal.aborted ? toAbortion(verb, service, signal) : error
+    }
+  })
+}
+
+function toAbortion(verb: string, service: string, signal: AbortSignal): ReeveError {
+  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause: signal.reason })
+}
+
+async function attempt(id: string, act: () => Promise<void>): Promise<ActionResult> {
+  try {
+    await act()
+    return { id, ok: true }
+  } catch (error) {
+    return { id, ok: false, error: error instanceof Error ? error : new Error(messageOf(error)) }
+  }
+}

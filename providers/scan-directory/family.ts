@@ -1,0 +1,62 @@
+import type { PortableField, Process } from '../../src/core/facility.ts'
+import type { WriteHost } from '../../src/core/provider.ts'
+
+/**
+ * What is different between the supervisors that scan a directory of services. All else is the same, and in this folder:
+ * a scanner starts a small supervisor for each service that is linked into its directory; that one tells of the service in
+ * `supervise/status`, and obeys single letters written to `supervise/control`.
+ */
+export interface Family {
+  readonly type: string
+  /** The name of the program that scans. */
+  readonly scanner: string
+  /** The name of the program that it starts for each service. */
+  readonly supervisor: string
+  /** How often the scanner looks for new services by itself, in ms; absent: it has to be told. */
+  readonly scanInterval?: number
+  /** The directories of the distribution's own instance. */
+  readonly serviceDirectory: string
+  readonly definitionDirectory: string
+  /** The pipe in `supervise/` that is read as long as the supervisor of the service lives. */
+  readonly livenessPipe: string
+  /** Programs that every service needs, and the package that brings them. */
+  readonly tools: readonly string[]
+  readonly debianPackage: string
+  readonly process: readonly PortableField[]
+  /** JSON Schema of `spec.config.<type>`. */
+  readonly configSchema: object
+  /** Undefined if these bytes are no status: e.g. cut off. */
+  parseStatus(content: Uint8Array): SupervisionStatus | undefined
+  /** Has the scanner look at its directory now; absent: it does so by itself. */
+  readonly announce?: (serviceDirectory: string, host: WriteHost) => Promise<void>
+  readonly scripts: FamilyScripts
+}
+
+/** The parts of a definition that are rendered differently. */
+export interface FamilyScripts {
+  /** The words of the command line that give the service a process group of its own, and its user. */
+  readonly session: readonly string[]
+  /** Shell text that leaves the words which change the user in "$@"; see prepare-script.ts. */
+  selectUser(process: Process): string
+  /** Shell text that runs in `finish` when the service is not to be started again. */
+  readonly stayDown: string
+  /** Shell text: true if the end of the service was asked for. */
+  readonly isWantedDown: string
+  /** The line that becomes the logger, in its directory of logs. */
+  runLogger(output: NonNullable<Process['output']>): string
+  /** What of the output can't be had; undefined if all can. */
+  findOutputProblem(output: NonNullable<Process['output']>): string | undefined
+  /** Further files of a definition, by their paths in it. */
+  moreFiles(process: Process): Readonly<Record<string, { readonly content: string; readonly mode: number }>>
+}
+
+/** What a status file says. */
+export interface SupervisionStatus {
+  readonly state: 'down' | 'up' | 'finish'
+  /** Of the service, or while it finishes, of its finish script. */
+  readonly pid?: number
+  readonly want?: 'up' | 'down'
+  readonly isPaused: boolean
+  /** Milliseconds since 1970. */
+  readonly since: number
+}

@@ -1,0 +1,25 @@
+import type { Family } from './family.ts'
+
+/** JSON Schema of `spec.<type>` of a Supervisor. */
+export function createOptionsSchema({ type, scanner, serviceDirectory, definitionDirectory }: Family): object {
+  return {
+    type: 'object',
+    description: `Options of an instance of ${type}: a ${scanner} that somebody else runs. Default: the distribution's own.`,
+    additionalProperties: false,
+    required: ['serviceDirectory', 'definitionDirectory'],
+    properties: {
+      serviceDirectory: {
+        type: 'string',
+        pattern: '^/',
+        description: `The directory that ${scanner} scans, where Reeve makes links. Absolute. Default: ${serviceDirectory}.`,
+      },
+      definitionDirectory: {
+        type: 'string',
+        pattern: '^/',
+        description:
+          'Where Reeve keeps a directory for each service, with its run script; not the scanned one. Absolute. ' +
+          `Default: ${definitionDirectory}.`,
+      },
+    },
+  }
+}

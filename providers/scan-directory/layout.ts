@@ -1,0 +1,65 @@
+import { isAbsolute, join, normalize } from 'node:path'
+import type { Instance } from '../../src/core/facility.ts'
+import type { Family } from './family.ts'
+
+/** Where an instance has its services. */
+export interface Layout {
+  /** What the scanner looks at: links to definitions. */
+  readonly services: string
+  /** A directory for each definition. */
+  readonly definitions: string
+}
+
+/** Where the things of one service are. */
+export interface Place {
+  readonly service: string
+  /** Its definition. */
+  readonly directory: string
+  /** The link to it in the scanner's directory. */
+  readonly link: string
+  /** Reeve's marker, in the definition. */
+  readonly marker: string
+  /** The marker while the definition is being removed: it is all that is left at last. */
+  readonly lastMarker: string
+  /** The service isn't started when its supervisor starts. */
+  readonly down: string
+  /** What the scripts and Reeve write down of runs. */
+  readonly records: string
+  /** What the supervisor of the service keeps. */
+  readonly supervise: string
+  /** The same of its log's. */
+  readonly logSupervise: string
+}
+
+export function layoutOf(instance: Instance, family: Family): Layout {
+  const { serviceDirectory, definitionDirectory } = instance.options
+  return {
+    services: pathOf(serviceDirectory, family.serviceDirectory),
+    definitions: pathOf(definitionDirectory, family.definitionDirectory),
+  }
+}
+
+export function placeOf(layout: Layout, service: string): Place {
+  const directory = join(layout.definitions, service)
+  return {
+    service,
+    directory,
+    link: join(layout.services, service),
+    marker: join(directory, 'reeve.json'),
+    lastMarker: join(layout.definitions, `.${service}.reeve.json`),
+    down: join(directory, 'down'),
+    records: join(directory, 'reeve'),
+    supervise: join(directory, 'supervise'),
+    logSupervise: join(directory, 'log/supervise'),
+  }
+}
+
+/** The service whose last marker a file of that name in the directory of definitions is. */
+export function serviceOfLastMarker(name: string): string | undefined {
+  return /^\.(.+)\.reeve\.json$/.exec(name)?.[1]
+}
+
+function pathOf(option: unknown, otherwise: string): string {
+  if (typeof option !== 'string' || !isAbsolute(option)) return otherwise
+  return normalize(option).replace(/(.)\/+$/, '$1')
+}

@@ -1,0 +1,135 @@
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { type Observed, type Ownership, unknownService } from '../../src/core/observed.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import { messageOf } from '../../src/core/reeve-error.ts'
+import type { Family } from './family.ts'
+import { type Layout, type Place, placeOf } from './layout.ts'
+import { readMarker } from './marker.ts'
+import { type Ending, readClaim, readEnding, readLoaded, readProblem } from './records.ts'
+import { readSupervision, type Supervision } from './supervision.ts'
+
+/** How long a run script may take till it has left its claim, in ms. */
+const claimTime = 5_000
+
+/** Looks only at files, pipes and /proc: nobody is asked. */
+export function observeServices(
+  family: Family,
+  services: readonly string[],
+  layout: Layout,
+  host: ReadHost,
+): Map<string, Observed> {
+  return new Map(services.map(service => [service, observeService(family, layout, service, host)]))
+}
+
+function observeService(family: Family, layout: Layout, service: string, host: ReadHost): Observed {
+  try {
+    const ours = placeOf(layout, service)
+    const linked = host.realPath(ours.link)
+    const isForeign = linked !== undefined && linked !== host.realPath(ours.directory)
+    // What the scanner runs under that name, wherever it is, is the service of that name.
+    const place = isForeign ? placeAt(ours, linked) : ours
+    const ownership = isForeign ? undefined : readMarker(place, host)
+    const supervision = readSupervision(family, place, host)
+    const enabled = linked !== undefined && host.facts(place.down) === undefined
+    const exists = host.facts(join(place.directory, 'run')) !== undefined || host.facts(place.marker) !== undefined
+    if (!exists && !ownership && supervision.state === 'dead' && !supervision.orphan) {
+      return { service, state: 'absent', enabled, supervised: false }
+    }
+    const found = { family, place, ownership, supervision, isLinked: linked !== undefined, host }
+    return { service, enabled, ...(ownership && { ownership }), ...judge(found) }
+  } catch (error) {
+    return unknownService(service, messageOf(error))
+  }
+}
+
+function placeAt(place: Place, directory: string): Place {
+  const { service, link, lastMarker } = place
+  return {
+    service,
+    link,
+    lastMarker,
+    directory,
+    marker: join(directory, 'reeve.json'),
+    down: join(directory, 'down'),
+    records: join(directory, 'reeve'),
+    supervise: join(directory, 'supervise'),
+    logSupervise: join(directory, 'log/supervise'),
+  }
+}
+
+interface Found {
+  readonly family: Family
+  readonly place: Place
+  readonly ownership: Ownership | undefined
+  readonly supervision: Supervision
+  readonly isLinked: boolean
+  readonly host: ReadHost
+}
+
+type Judged = Pick<Observed, 'state' | 'supervised'> & Partial<Observed>
+
+function judge(found: Found): Judged {
+  const { family, place, supervision, isLinked, host, ownership } = found
+  const { orphan } = supervision
+  if (orphan) {
+    const loaded = readLoaded(place, ownership, host)
+    const message =
+      `its ${family.supervisor} was killed, and left process ${orphan.pid} behind; ` +
+      'it is stopped before another copy is started'
+    return { state: 'running', supervised: false, pid: orphan.pid, message, ...(loaded && { loaded }) }
+  }
+  if (supervision.state === 'alive') return judgeStatus(found, supervision)
+  const message = isLinked ? `no ${family.supervisor} has come for it yet` : undefined
+  return { state: 'stopped', supervised: false, ...(message !== undefined && { message }) }
+}
+
+function judgeStatus(
+  { family, place, ownership, host }: Found,
+  { status, launched }: Supervision & { readonly state: 'alive' },
+): Judged {
+  const ending = readEnding(place, host)
+  const base = { supervised: true, since: status.since, ...(ending && { exit: exitOf(ending) }) }
+  const { pid } = status
+  if (status.state === 'up' && pid !== undefined) {
+    if (status.want === 'down') return { ...base, state: 'stopping', pid }
+    // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
+    const isOurs = readClaim(place, host)?.pid === pid
+    const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
+    if (!launched && (isOurs || isYoung)) return { ...base, state: 'starting' }
+    if (!launched) return { ...base, state: 'running', pid }
+    const loaded = readLoaded(place, ownership, host)
+    const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
+    // The supervisor's stamp is that of the run script, which takes its time.
+    const since = host.facts(join(place.records, 'launched'))?.modified ?? status.since
+    return { ...base, state: 'running', since, pid, ...(loaded && { loaded }), ...paused }
+  }
+  const failures = ending?.wasAsked === false ? ending.failures : 0
+  if (status.state === 'finish' && status.want === 'down' && ending?.wasAsked !== false) {
+    return { ...base, state: 'stopping', message: 'its finish script runs' }
+  }
+  if (status.want !== 'down') {
+    const why = readProblem(place, host) ?? (ending && describeEnding(ending))
+    const waits = `waits for ${family.supervisor} to start it again`
+    return { ...base, state: 'starting', restarts: failures, message: why === undefined ? waits : `${waits}: ${why}` }
+  }
+  if (!ending || ending.wasAsked) return { ...base, state: 'stopped' }
+  const loaded = readLoaded(place, ownership, host)
+  const ended = { ...base, ...(loaded && { loaded }) }
+  if (ending.code === 0) return { ...ended, state: 'stopped', completed: true }
+  return { ...ended, state: 'failed', message: readProblem(place, host) ?? describeEnding(ending) }
+}
+
+const signalNames = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name.slice('SIG'.length)]),
+)
+
+function exitOf({ code, signal }: Ending): NonNullable<Observed['exit']> {
+  if (code !== undefined) return { code }
+  return { signal: signalNames.get(signal ?? 0) ?? String(signal) }
+}
+
+function describeEnding(ending: Ending): string {
+  const { code, signal } = exitOf(ending)
+  return `it ended by itself with ${signal === undefined ? `exit code ${code}` : `signal ${signal}`}`
+}

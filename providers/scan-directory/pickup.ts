@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { linkService } from './installation.ts'
+import { readSupervision } from './supervision.ts'
+import type { Task } from './task.ts'
+import { waitUntil } from './waiting.ts'
+
+/** How much longer than its interval a scanner may take, in ms: a busy host has more to do. */
+const patience = 20_000
+
+export function isSupervised({ family, place, host }: Task): boolean {
+  return readSupervision(family, place, host).state === 'alive'
+}
+
+/** Waits until the scanner has started a supervisor for the service; links it first if it isn't. */
+export async function ensureSupervised(task: Task): Promise<void> {
+  const { family, layout, place, host } = task
+  if (isSupervised(task)) return
+  if (linkService(place, task)) await family.announce?.(layout.services, host)
+  const isThere = await waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit: limitOf(task) })
+  if (isThere) return
+  throw new ReeveError(
+    'failed',
+    `${family.scanner} has started no ${family.supervisor} for ${place.link} within ${limitOf(task) / 1_000} s; ` +
+      'see what it says, and whether it still runs',
+  )
+}
+
+/** Ends the supervisor of the service, which stops the service and its log first. */
+export async function endSupervisor(task: Task): Promise<void> {
+  const { family, place, host } = task
+  const isGone = (): boolean =>
+    !host.isRead(join(place.supervise, family.livenessPipe)) &&
+    !host.isRead(join(place.logSupervise, family.livenessPipe))
+  if (isGone()) return
+  host.writePipe(join(place.supervise, 'control'), 'dx')
+  host.writePipe(join(place.logSupervise, 'control'), 'dx')
+  const directories = [place.supervise, place.logSupervise]
+  if (await waitUntil(isGone, directories, { ...task, limit: Number.MAX_SAFE_INTEGER })) return
+}
+
+function limitOf({ family }: Task): number {
+  return (family.scanInterval ?? 0) + patience
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Loaded, Ownership } from '../../src/core/observed.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import type { Place } from './layout.ts'
+
+/** A process, known for good within one boot. */
+export interface Identity {
+  readonly pid: number
+  readonly startTime: string
+}
+
+/** How a run ended, as the finish script wrote it down; see scripts.ts. */
+export interface Ending {
+  readonly code?: number
+  /** The number of the signal. */
+  readonly signal?: number
+  /** False: it ended by itself. */
+  readonly wasAsked: boolean
+  readonly failures: number
+}
+
+export function readClaim(place: Place, host: ReadHost): Identity | undefined {
+  return parseIdentity(host.readText(join(place.records, 'claim')))
+}
+
+/** Of the last run that came as far as the service itself. */
+export function readLaunched(place: Place, host: ReadHost): Identity | undefined {
+  return parseIdentity(host.readText(join(place.records, 'launched')))
+}
+
+function parseIdentity(text: string | undefined): Identity | undefined {
+  const [, pid, startTime] = /^(\d+) (\d+)(?: \d+)?\n$/.exec(text ?? '') ?? []
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime }
+}
+
+export function isRunning({ pid, startTime }: Identity, host: ReadHost): boolean {
+  const found = host.process(pid)
+  return found?.startTime === startTime && found.state !== 'Z' && found.state !== 'X'
+}
+
+/** Of this boot; undefined if none is written down. */
+export function readEnding(place: Place, host: ReadHost): Ending | undefined {
+  const text = host.readText(join(place.records, 'ended'))
+  const [, code, status, why, failures, boot] = /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)\n$/.exec(text ?? '') ?? []
+  if (code === undefined || boot !== host.bootId()) return undefined
+  // The low seven bits; the eighth says that there is a core.
+  const signal = Number(status) & 0x7f
+  return {
+    ...(code === '-1' ? { signal } : { code: Number(code) }),
+    wasAsked: why === 'asked',
+    failures: Number(failures),
+  }
+}
+
+export function readProblem(place: Place, host: ReadHost): string | undefined {
+  return host.readText(join(place.records, 'problem'))?.trim() || undefined
+}
+
+/** What the last run read; undefined if it isn't written down. */
+export function readLoaded(place: Place, ownership: Ownership | undefined, host: ReadHost): Loaded | undefined {
+  const text = host.readText(join(place.records, 'loaded'))
+  if (text === undefined) return undefined
+  const lines = parseSums(text)
+  const parts = lines.filter(({ path }) => !path.startsWith('/'))
+  const files: Record<string, string> = {}
+  for (const path of ownership?.files ?? []) files[path] = 'absent'
+  for (const { path, sum } of lines) if (path.startsWith('/')) files[path] = sum
+  return { definition: digestSums(parts), files }
+}
+
+interface Sum {
+  readonly path: string
+  readonly sum: string
+}
+
+/** The digest of a definition: of what `sha256sum` says of its files, so that a shell can take it. */
+export function digestSums(sums: readonly Sum[]): string {
+  return sha256(formatSums(sums))
+}
+
+export function formatSums(sums: readonly Sum[]): string {
+  return sums
+    .map(({ path, sum }) => `${path.includes('\\') ? '\\' : ''}${sum}  ${path.replaceAll('\\', '\\\\')}\n`)
+    .join('')
+}
+
+/** sha256sum marks a line with a backslash where it has doubled those of the path. */
+function parseSums(text: string): Sum[] {
+  return text.split('\n').flatMap(line => {
+    const [, mark, sum, path] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? []
+    if (sum === undefined || path === undefined) return []
+    return { sum, path: mark === '' ? path : path.replaceAll('\\\\', '\\') }
+  })
+}
+
+export function sha256(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex')
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import type { WriteHost } from '../../src/core/provider.ts'
+import { endSupervisor } from './pickup.ts'
+import type { Task } from './task.ts'
+import { stopService } from './verbs.ts'
+
+/** Whose contents are Reeve's, or the supervisor's, and go with the definition. The innermost come first. */
+const directories = ['log/supervise', 'log', 'supervise', 'control', 'reeve', 'event', 'log/event']
+
+/**
+ * Takes a service away: from the scanner first, or it would start it again, then its supervisor, then its files. The marker
+ * goes last, from beside the directory, so that what a crash leaves is found again whenever that comes.
+ */
+export async function removeDefinition(task: Task): Promise<void> {
+  const { family, layout, place, host } = task
+  const isLinked = host.facts(place.link)?.kind === 'symlink'
+  const leadsHere = isLinked && host.realPath(place.link) === host.realPath(place.directory)
+  if (leadsHere) host.removeFile(place.link)
+  await stopService(task)
+  await endSupervisor(task)
+  if (leadsHere) await family.announce?.(layout.services, host)
+  for (const name of directories) removeContents(join(place.directory, name), host)
+  removeContents(place.directory, host, new Set([place.marker]))
+  if (host.facts(place.marker)) host.moveFile(place.marker, place.lastMarker)
+  host.removeDirectory(place.directory)
+  if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
+}
+
+function removeContents(directory: string, host: WriteHost, except: ReadonlySet<string> = new Set()): void {
+  const names = host.readDirectory(directory)
+  if (!names) return
+  for (const name of names) {
+    const path = join(directory, name)
+    if (!except.has(path) && host.facts(path)?.kind !== 'directory') host.removeFile(path)
+  }
+  if (except.size === 0) host.removeDirectory(directory)
+}

@@ -1,0 +1,103 @@
+import { basename, isAbsolute, join } from 'node:path'
+import type { Availability, ReadHost } from '../../src/core/provider.ts'
+import { messageOf } from '../../src/core/reeve-error.ts'
+import { findTool } from '../posix/tools.ts'
+import type { Family } from './family.ts'
+import type { Layout } from './layout.ts'
+
+export interface Scanner {
+  readonly pid: number
+  /** Stopped by a signal: it does nothing till it is continued. */
+  readonly isPaused: boolean
+  readonly userId: number
+}
+
+/** The process that scans the instance's directory; undefined if there is none. */
+export function findScanner(family: Family, layout: Layout, host: ReadHost): Scanner | undefined {
+  const directory = host.realPath(layout.services)
+  if (directory === undefined) return undefined
+  for (const pid of host.processes()) {
+    const words = readCommandLine(pid, host)
+    if (basename(words[0] ?? '') !== family.scanner) continue
+    const scanned = scannedDirectory(words)
+    const path = isAbsolute(scanned) ? scanned : join(`/proc/${pid}/cwd`, scanned)
+    const facts = host.process(pid)
+    if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) continue
+    return { pid, isPaused: facts.state === 'T', userId: host.facts(`/proc/${pid}`)?.uid ?? 0 }
+  }
+  return undefined
+}
+
+function readCommandLine(pid: number, host: ReadHost): string[] {
+  try {
+    return (host.readText(`/proc/${pid}/cmdline`) ?? '').split('\0')
+  } catch {
+    return [] // another user's, on a host that hides them
+  }
+}
+
+function resolve(path: string, host: ReadHost): string | undefined {
+  try {
+    return host.realPath(path)
+  } catch {
+    return undefined // another user's
+  }
+}
+
+/** Its first argument that is no option, or where it is started without one, where it is. */
+function scannedDirectory([, ...words]: readonly string[]): string {
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? ''
+    if (/^-[tcdCX]$/.test(word))
+      index += 1 // of s6-svscan, with a value of its own
+    else if (word !== '' && !word.startsWith('-')) return word
+  }
+  return '.'
+}
+
+export function probeInstance(family: Family, layout: Layout, host: ReadHost): Availability {
+  const unavailable = (reason: string): Availability => ({ available: false, reason })
+  const missing = family.tools.filter(tool => findTool(host, tool) === undefined)
+  if (missing.length > 0) {
+    return unavailable(`there is no ${missing.join(', no ')} on this host; install the package ${family.debianPackage}`)
+  }
+  try {
+    const services = host.realPath(layout.services)
+    if (services === undefined) {
+      return unavailable(`there is no directory ${layout.services}; start ${family.scanner} on it, or name another`)
+    }
+    if (services === host.realPath(layout.definitions)) {
+      return unavailable(
+        `serviceDirectory and definitionDirectory are both ${services}, so half-written services would be started; choose another definitionDirectory`,
+      )
+    }
+    const scanner = findScanner(family, layout, host)
+    if (!scanner) return unavailable(`no ${family.scanner} scans ${layout.services}; start one`)
+    if (scanner.isPaused)
+      return unavailable(`${family.scanner} (pid ${scanner.pid}) is stopped; continue it with kill -CONT`)
+    const own = host.userId()
+    if (own !== 0 && own !== scanner.userId) {
+      return unavailable(
+        `${family.scanner} is run by user ${scanner.userId}, and this is user ${own}; act as that user`,
+      )
+    }
+    return { available: true, lacks: findLacks(family, scanner, host) }
+  } catch (error) {
+    return unavailable(messageOf(error))
+  }
+}
+
+function findLacks(
+  family: Family,
+  scanner: Scanner,
+  host: ReadHost,
+): NonNullable<(Availability & { available: true })['lacks']> {
+  const isRoot = scanner.userId === 0
+  const noRoot = `${family.scanner} does not run as root, and so can change neither user nor group`
+  return {
+    ...(!isRoot && { user: noRoot, group: noRoot }),
+    ...(findTool(host, 'prlimit') === undefined && {
+      limits: 'there is no prlimit; install the package util-linux (on Alpine: util-linux-misc)',
+    }),
+  }
+}

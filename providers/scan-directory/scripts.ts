@@ -1,0 +1,171 @@
+import type { Process } from '../../src/core/facility.ts'
+import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
+import type { FamilyScripts } from './family.ts'
+import { renderExecution, renderPreparation, standardPath } from './prepare-script.ts'
+import { shellFunctions, signalNumber } from './shell-functions.ts'
+
+/**
+ * The scripts of a definition. What they write down, in `reeve/` of the definition, for `records.ts` to read:
+ *
+ *   claim      PID START CLOCK of the process that becomes the service, first of all: an orphan is known by it
+ *   loaded     what sha256sum says of the definition's files and of the facility's, before anything of them is read
+ *   launched   PID START, last of all: then the service itself is executed
+ *   ended      CODE SIGNAL asked|alone FAILURES BOOT of the last end
+ *   problem    why the script could not come as far as the service
+ *
+ * START is field 22 of the process's stat, CLOCK hundredths of a second since boot.
+ */
+export interface ScriptInput {
+  readonly facility: string
+  readonly process: Process
+  readonly scripts: FamilyScripts
+  /** Native text to run in place of the command; see definition.ts. */
+  readonly isNative: boolean
+  /** The files of the definition that a process depends on, by their paths in it. */
+  readonly parts: readonly string[]
+  /** The definition's own `reeve` directory. */
+  readonly records: string
+}
+
+export const header = (facility: string): string =>
+  `#!/bin/sh\n# Made by Reeve for facility ${facility}: what is changed here is changed back.\n`
+
+/** How often, in seconds, the scripts look whether a process has ended that isn't their child. */
+const nap = '0.05'
+
+export function renderRun({ facility, process, scripts, isNative, parts, records }: ScriptInput): string {
+  const start = isNative
+    ? `exec ${scripts.session.join(' ')} ./reeve/native-run`
+    : renderExecution(process, process.command, scripts.session)
+  const preparation = isNative ? '' : `${renderPreparation(process, scripts)}\n`
+  return `${header(facility)}# A clean environment: nothing is inherited.
+[ "$1" = clean ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} /bin/sh ./run clean
+${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
+${shellFunctions}# Never a second copy beside one that its supervisor has left behind.
+if { read -r __reeve_pid __reeve_then __reeve_rest <reeve/claim; } 2>/dev/null && [ "$__reeve_pid" != $$ ]; then
+  __reeve_is_orphan() { __reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ]; }
+  if __reeve_is_orphan; then
+    ./reeve/stop
+    while __reeve_is_orphan; do sleep ${nap}; done
+  fi
+fi
+__reeve_start_of $$
+__reeve_clock
+printf '%s %s %s\\n' $$ "$__reeve_start" "$__reeve_now" >reeve/claim
+: >reeve/problem
+set --
+while IFS= read -r __reeve_line; do set -- "$@" "$__reeve_line"; done <reeve/files
+sha256sum -- ${quoteWords(parts)} "$@" >reeve/loaded 2>/dev/null
+${preparation}printf '%s %s\\n' $$ "$__reeve_start" >"$__reeve_records/launched"
+${start}
+`
+}
+
+/** Signals the process group of the claim; what is left of it after the timeout gets KILL. */
+export function renderStop({ facility, process }: ScriptInput): string {
+  const { signal, timeout } = process.stop
+  return `${header(facility)}__reeve_records=reeve
+${shellFunctions}read -r __reeve_pid __reeve_then __reeve_rest <reeve/claim || exit 1
+__reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ] || exit 1
+kill -s ${signalNumber(signal)} -- "-$__reeve_pid" 2>/dev/null || kill -s ${signalNumber(signal)} "$__reeve_pid" || exit 1
+kill -s CONT -- "-$__reeve_pid" 2>/dev/null
+{
+  __reeve_clock
+  __reeve_end=$((__reeve_now + ${Math.ceil(timeout / 10)}))
+  while __reeve_group_lives "$__reeve_pid"; do
+    __reeve_clock
+    if [ $__reeve_now -ge $__reeve_end ]; then
+      kill -s KILL -- "-$__reeve_pid"
+      break
+    fi
+    sleep ${nap}
+  done
+} </dev/null >/dev/null 2>&1 &
+exit 0
+`
+}
+
+/** Tidies up behind a run, writes down how it ended, and sees to what the restart policy says. */
+export function renderFinish({ facility, process, scripts }: ScriptInput, hasNative: boolean): string {
+  const { policy, delay } = process.restart
+  const onEnd = {
+    always: '__reeve_again=yes',
+    'on-failure': '[ "$1" = 0 ] && __reeve_again=no || __reeve_again=yes',
+    never: '__reeve_again=no',
+  }[policy]
+  return `${header(facility)}__reeve_records=reeve
+${shellFunctions}__reeve_clock
+__reeve_pid= __reeve_then= __reeve_began=$__reeve_now __reeve_failures=0
+{ read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null
+{ read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
+if ${scripts.isWantedDown}; then
+  __reeve_why=asked __reeve_again=no __reeve_failures=0
+else
+  __reeve_why=alone
+  ${onEnd}
+  [ $((__reeve_now - __reeve_began)) -lt 1000 ] || __reeve_failures=0
+  __reeve_failures=$((__reeve_failures + 1))
+fi
+__reeve_start_of 1
+read -r __reeve_boot </proc/sys/kernel/random/boot_id
+printf '%s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot:$__reeve_start" >reeve/ended
+# What is left of its process group: has the rest of the timeout if its end was asked for, else ends at once.
+__reeve_end=$__reeve_now
+[ $__reeve_why = alone ] || __reeve_end=$((__reeve_now + ${Math.ceil(process.stop.timeout / 10)}))
+# While members live, no other group can get its number.
+if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then
+  while __reeve_group_lives "$__reeve_pid"; do
+    __reeve_clock
+    [ $__reeve_now -lt $__reeve_end ] || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
+    sleep ${nap}
+  done
+  : >reeve/claim
+fi
+${hasNative ? './reeve/native-finish "$@"\n' : ''}if [ $__reeve_again = no ]; then
+  [ $__reeve_why = asked ] || ${scripts.stayDown}
+  exit 0
+fi
+__reeve_clock
+__reeve_left=$((__reeve_began + ${Math.ceil(delay / 10)} - __reeve_now))
+[ $__reeve_left -le 0 ] || exec sleep "$((__reeve_left / 100)).$((__reeve_left % 100 / 10))$((__reeve_left % 10))"
+`
+}
+
+/** Runs the reload command as the service itself is run; MAINPID is the pid of the service. */
+export function renderReload({ facility, process, scripts, records }: ScriptInput, command: readonly string[]): string {
+  return `${header(facility)}[ "$2" = clean ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} MAINPID="$1" /bin/sh ./reeve/reload "$1" clean
+__reeve_records=${quoteWord(records)}
+__reeve_fail() {
+  printf '%s\\n' "$1" >&2
+  exit 111
+}
+${renderPreparation(process, scripts)}
+${renderExecution(process, command, [])}
+`
+}
+
+/**
+ * Runs the logger on `FILE.d`, and links FILE to what is written now. In directories of other users it does so with no more
+ * than their rights: else they could have root write elsewhere.
+ */
+export function renderLog({ facility, scripts }: ScriptInput, output: NonNullable<Process['output']>): string {
+  const at = output.file.lastIndexOf('/')
+  const directory = quoteWord(output.file.slice(0, at) || '/')
+  const name = output.file.slice(at + 1)
+  return `${header(facility)}umask 0027
+cd -P -- ${directory} || exit 111
+if [ "$1" != again ] && [ "$(id -u)" = 0 ]; then
+  __reeve_owner=$(stat -c %u:%g .)
+  case $__reeve_owner in
+    0:*) ;;
+    *) exec setpriv --reuid="\${__reeve_owner%:*}" --regid="\${__reeve_owner#*:}" --clear-groups -- /bin/sh "$OLDPWD/run" again ;;
+  esac
+fi
+[ -L ${quoteWord(`${name}.d`)} ] && exit 111
+[ -d ${quoteWord(`${name}.d`)} ] || mkdir -- ${quoteWord(`${name}.d`)} || exit 111
+[ -e ${quoteWord(name)} ] && [ ! -L ${quoteWord(name)} ] && mv -- ${quoteWord(name)} ${quoteWord(`${name}.d/before`)}
+[ -L ${quoteWord(name)} ] || ln -s -- ${quoteWord(`${name}.d/current`)} ${quoteWord(name)}
+cd -P -- ${quoteWord(`${name}.d`)} && [ -O . ] || exit 111
+${scripts.runLogger(output)}
+`
+}

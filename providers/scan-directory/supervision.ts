@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { ReadHost } from '../../src/core/provider.ts'
+import type { Family, SupervisionStatus } from './family.ts'
+import type { Place } from './layout.ts'
+import { type Identity, isRunning, readClaim, readLaunched } from './records.ts'
+
+/**
+ * What is found of a service whose supervisor is …
+ *
+ *   alive    its status holds
+ *   dead     and the status is stale. `orphan`: what it has started, and left behind when it was killed
+ */
+export type Supervision =
+  | {
+      readonly state: 'alive'
+      readonly status: SupervisionStatus
+      /** The service itself, once it is executed, and not only prepared. */
+      readonly launched: Identity | undefined
+      readonly orphan: Identity | undefined
+    }
+  | { readonly state: 'dead'; readonly orphan: Identity | undefined }
+
+export function readSupervision(family: Family, place: Place, host: ReadHost): Supervision {
+  const status = host.isRead(join(place.supervise, family.livenessPipe)) ? readStatus(family, place, host) : undefined
+  const claim = readClaim(place, host)
+  const living = claim && isRunning(claim, host) ? claim : undefined
+  if (!status) return { state: 'dead', orphan: living }
+  const pid = status.state === 'up' ? status.pid : undefined
+  const launched = readLaunched(place, host)
+  return {
+    state: 'alive',
+    status,
+    launched: launched && launched.pid === pid && living?.startTime === launched.startTime ? launched : undefined,
+    orphan: living && living.pid !== pid && status.state !== 'finish' ? living : undefined,
+  }
+}
+
+/** Of a file that is replaced by renaming there is always a whole one; others may be caught while they are written. */
+function readStatus(family: Family, place: Place, host: ReadHost): SupervisionStatus | undefined {
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    const content = host.readFile(join(place.supervise, 'status'))
+    const status = content && family.parseStatus(content)
+    if (status) return status
+  }
+  return undefined
+}
+
+/** True if the supervisor of the log lives. */
+export function isLogSupervised(family: Family, place: Place, host: ReadHost): boolean {
+  return host.isRead(join(place.logSupervise, family.livenessPipe))
+}

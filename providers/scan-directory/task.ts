@@ -1,0 +1,17 @@
+import type { WriteHost } from '../../src/core/provider.ts'
+import type { Clock } from '../../src/host/clock.ts'
+import type { Family } from './family.ts'
+import type { Layout, Place } from './layout.ts'
+
+export interface Application {
+  readonly family: Family
+  readonly layout: Layout
+  readonly host: WriteHost
+  readonly clock: Clock
+}
+
+/** One action under way. */
+export interface Task extends Application {
+  readonly place: Place
+  readonly signal: AbortSignal
+}

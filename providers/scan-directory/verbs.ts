@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
+import { formatSums, readLaunched, readProblem, sha256 } from './records.ts'
+import { isLogSupervised, readSupervision } from './supervision.ts'
+import type { Task } from './task.ts'
+import { waitUntil } from './waiting.ts'
+
+/** How long a reload command may take, in ms. */
+const commandTimeout = 60_000
+
+/** How long a run script may prepare the service, an orphan's stop timeout left out, in ms. */
+const startLimit = 60_000
+
+/** Links it disabled, and enables it only once it is supervised: the supervisor would start it as it comes. */
+export async function enableService(task: Task): Promise<void> {
+  const { place, host } = task
+  await ensureSupervised(task)
+  if (host.facts(place.down)) host.removeFile(place.down)
+}
+
+export async function disableService({ place, host }: Task): Promise<void> {
+  if (!host.facts(place.down)) host.writeFile(place.down, '', { mode: 0o644 })
+}
+
+export async function startService(task: Task): Promise<void> {
+  const { family, place, host } = task
+  await ensureSupervised(task)
+  await matchLog(task)
+  const before = readLaunched(place, host)?.startTime
+  const endings = host.readText(join(place.records, 'ended'))
+  skipDelay(task)
+  command(task, 'u')
+  const hasLaunched = (): boolean => readLaunched(place, host)?.startTime !== before
+  const isDone = await waitFor(task, startLimit, () => {
+    const found = readSupervision(family, place, host)
+    if (found.state === 'dead' || found.orphan) return false
+    if (found.status.state === 'up' && (found.launched !== undefined || !isOurs(task))) return true
+    // It may have ended since, or not have come as far as the service.
+    return hasLaunched() || host.readText(join(place.records, 'ended')) !== endings
+  })
+  const problem = hasLaunched() ? undefined : readProblem(place, host)
+  if (problem !== undefined) throw new ReeveError('failed', problem)
+  if (!isDone) {
+    const script = join(place.directory, 'run')
+    throw new ReeveError(
+      'failed',
+      `${script} has not come as far as the service within ${startLimit / 1_000} s; run it by hand`,
+    )
+  }
+}
+
+export async function stopService(task: Task): Promise<void> {
+  const { family, place, host } = task
+  // What waits for the scanner would be started as it comes.
+  if (host.facts(place.link) && !isSupervised(task)) await ensureSupervised(task)
+  if (isSupervised(task)) {
+    skipDelay(task)
+    command(task, 'd')
+  }
+  const { orphan } = readSupervision(family, place, host)
+  if (orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
+  await waitFor(task, Number.MAX_SAFE_INTEGER, () => {
+    const found = readSupervision(family, place, host)
+    return !found.orphan && (found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down'))
+  })
+}
+
+export async function restartService(task: Task): Promise<void> {
+  await ensureSupervised(task)
+  await stopService(task)
+  await startService(task)
+}
+
+/** By the same letter as people do it by hand; the script of that letter sends what is declared. */
+export async function reloadService(task: Task): Promise<void> {
+  const { family, place, host } = task
+  const found = readSupervision(family, place, host)
+  const pid = found.state === 'alive' ? (found.launched?.pid ?? found.status.pid) : undefined
+  if (found.state === 'dead' || pid === undefined) return
+  // Before it reads: what is said to be loaded must never be newer than what is.
+  const loaded = readSums(task)
+  if (host.facts(join(place.records, 'reload'))) {
+    const { exitCode, stderr } = await host.run([join(place.records, 'reload'), String(pid)], {
+      directory: place.directory,
+      timeout: commandTimeout,
+      signal: task.signal,
+    })
+    const said = stderr.trim().split('\n').at(-1)
+    if (exitCode !== 0) {
+      throw new ReeveError('failed', `its reload command ended with exit code ${exitCode}${said ? `: ${said}` : ''}`)
+    }
+  } else command(task, 'h')
+  host.writeFile(join(place.records, 'loaded'), loaded, { mode: 0o644 })
+}
+
+/** As the run script writes them down. */
+function readSums({ place, host }: Task): string {
+  const listed = (host.readText(join(place.records, 'files')) ?? '').split('\n').filter(path => path !== '')
+  const parts = /^sha256sum -- (.*) "\$@" >/m.exec(host.readText(join(place.directory, 'run')) ?? '')?.[1] ?? ''
+  const paths = [...parts.split(' ').map(word => word.replace(/^'(.*)'$/, '$1')), ...listed]
+  return formatSums(
+    paths.flatMap(path => {
+      const content = host.readFile(path.startsWith('/') ? path : join(place.directory, path))
+      return content ? { path, sum: sha256(content) } : []
+    }),
+  )
+}
+
+/** A log that has come, or is no more, is taken note of only by a new supervisor. */
+async function matchLog(task: Task): Promise<void> {
+  const { family, place, host } = task
+  const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
+  if (hasLog === isLogSupervised(family, place, host)) return
+  await endSupervisor(task)
+  await ensureSupervised(task)
+}
+
+/** The wait before another start is a process of its own, the finish script at its end. */
+function skipDelay({ family, place, host }: Task): void {
+  const found = readSupervision(family, place, host)
+  if (found.state === 'dead' || found.status.state !== 'finish' || found.status.pid === undefined) return
+  if (host.readText(`/proc/${found.status.pid}/cmdline`)?.startsWith('sleep\0')) host.kill(found.status.pid, 'TERM')
+}
+
+function command({ place, host, family }: Task, letter: string): void {
+  if (host.writePipe(join(place.supervise, 'control'), letter)) return
+  throw new ReeveError('failed', `the ${family.supervisor} of ${place.service} is gone; it is looked at again`)
+}
+
+function isOurs({ place, host }: Task): boolean {
+  return host.facts(place.records) !== undefined
+}
+
+function waitFor(task: Task, limit: number, condition: () => boolean): Promise<boolean> {
+  const { place } = task
+  return waitUntil(condition, [place.supervise, place.records], { ...task, limit })
+}

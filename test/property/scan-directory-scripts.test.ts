@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, expect, test } from 'vitest'
+import { isPlainVariable } from '../../providers/posix/environment-names.ts'
+import { renderRun } from '../../providers/scan-directory/scripts.ts'
+import type { Process } from '../../src/core/facility.ts'
+import { assertReported, openPropertyReport } from './reported-property.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'reeve-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const report = openPropertyReport('property-scan-directory', 'Properties of run scripts, with the real shells')
+
+const shells = ['/bin/sh', '/bin/bash'].filter(existsSync)
+
+const word = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }).map(text => text.replaceAll('\0', '')),
+  fc.array(fc.constantFrom(...'\'"\\$`!*?~#&;|<>(){}[]=%^ \n\t\r-aé😀'), { maxLength: 12 }).map(all => all.join('')),
+)
+const name = fc.oneof(
+  fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/),
+  fc.constantFrom('PATH', 'IFS', 'LD_LIBRARY_PATH', 'PS4', 'OPTIND', '__reeve_line', 'HOME', 'a.b'),
+)
+/** A value as a line of an environment file can have it: what is around it is trimmed. */
+const line = word.filter(text => !/[\r\n]/.test(text) && text.trim() === text && !/^(["']).*\1$/s.test(text))
+
+for (const shell of shells) {
+  test(`S2: a run script under ${shell} runs exactly the command, in exactly the environment`, () => {
+    assertReported(
+      report,
+      fc.property(
+        fc.array(word, { maxLength: 8 }),
+        fc.dictionary(name, word, { maxKeys: 6 }),
+        fc.dictionary(
+          name.filter(text => isPlainVariable(text) && text !== 'PATH'),
+          // Of the line end at its end, a return is a part.
+          word.filter(text => !text.endsWith('\r')),
+          { maxKeys: 3 },
+        ),
+        fc.dictionary(
+          name.filter(text => text !== 'a.b'),
+          line,
+          { maxKeys: 4 },
+        ),
+        (args, declared, secrets, listed) => {
+          const environment: Record<string, string | { fromFile: string }> = { ...declared }
+          for (const [key, value] of Object.entries(secrets)) {
+            const path = join(directory, `secret-${key}`)
+            writeFileSync(path, `${value}\n`)
+            environment[key] = { fromFile: path }
+          }
+          const file = join(directory, 'listed')
+          writeFileSync(
+            file,
+            Object.entries(listed)
+              .map(pair => `${pair.join('=')}\n`)
+              .join(''),
+          )
+          const process: Process = {
+            // Not a shell, which would change the environment on the way.
+            command: ['/bin/cat', '/proc/self/environ'],
+            workingDirectory: directory,
+            environment,
+            environmentFiles: [file],
+            limits: {},
+            restart: { policy: 'always', delay: 1_000 },
+            stop: { signal: 'TERM', timeout: 0 },
+          }
+          const found = new Map(
+            run(shell, process)
+              .split('\0')
+              .filter(Boolean)
+              .map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const),
+          )
+          const expected = { ...listed, ...declared, ...secrets }
+          for (const [key, value] of Object.entries(expected)) expect([key, found.get(key)]).toEqual([key, value])
+          const shellsOwn = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_']
+          expect([...found.keys()].filter(key => !(key in expected) && !shellsOwn.includes(key))).toEqual([])
+
+          const printed = run(shell, { ...process, command: ['/usr/bin/printf', '%s\\0', ...args] })
+          expect(printed).toBe(args.length === 0 ? '\0' : args.map(text => `${text}\0`).join(''))
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+}
+
+/** Runs the script as the supervisor of a service would, and gives what it prints. */
+function run(shell: string, process: Process): string {
+  const service = join(directory, 'service')
+  mkdirSync(join(service, 'reeve'), { recursive: true })
+  writeFileSync(join(service, 'reeve/files'), '')
+  const scripts = {
+    session: [],
+    selectUser: () => '',
+    stayDown: 'true',
+    isWantedDown: 'false',
+    runLogger: () => '',
+    findOutputProblem: () => undefined,
+    moreFiles: () => ({}),
+  }
+  const text = renderRun({
+    facility: 'web',
+    process,
+    scripts,
+    isNative: false,
+    parts: ['run'],
+    records: join(service, 'reeve'),
+  })
+  writeFileSync(join(service, 'run'), text.replaceAll('/bin/sh ./run', `${shell} ./run`))
+  const result = spawnSync(shell, ['./run'], { cwd: service, encoding: 'utf8', env: { LEAKED: 'no' } })
+  expect(result.stderr).toBe('')
+  return result.stdout
+}

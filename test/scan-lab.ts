@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { runitProvider } from '../providers/runit/index.ts'
+import type { ConformanceHarness, ConformanceSupervisor } from '../src/conformance/index.ts'
+import { eventually, isAlive } from '../src/conformance/lab.ts'
+import type { ProcessFacts, Provider } from '../src/core/provider.ts'
+import { createReadHost } from '../src/host/read-host.ts'
+
+interface ScanFamily {
+  readonly provider: Provider
+  /** The scanner's command line but for the directory. */
+  readonly command: readonly string[]
+}
+
+export const runitHarness: ConformanceHarness = createHarness({ provider: runitProvider, command: ['runsvdir', '-P'] })
+
+function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
+  return {
+    provider,
+    async setUp(root: string): Promise<ConformanceSupervisor> {
+      const services = join(root, 'service')
+      const definitions = join(root, 'sv')
+      mkdirSync(services)
+      mkdirSync(definitions)
+      let scanner = await start(command, services)
+      return {
+        options: { serviceDirectory: services, definitionDirectory: definitions },
+        watched: [services, definitions],
+        meddle: text => text.replace('sha256sum', 'true sha256sum'),
+        async boot() {
+          await powerOff(scanner, definitions)
+          for (const service of readdirSync(definitions)) {
+            // As on a host where it is in memory, and no status outlives the boot.
+            for (const path of ['supervise', 'log/supervise']) {
+              rmSync(join(definitions, service, path), { recursive: true, force: true })
+            }
+          }
+          scanner = await start(command, services)
+        },
+        async makeUnavailable() {
+          scanner.kill('SIGSTOP')
+        },
+        async makeAvailable() {
+          scanner.kill('SIGCONT')
+        },
+        tearDown: () => powerOff(scanner, definitions),
+      }
+    },
+  }
+}
+
+async function start([program = '', ...options]: readonly string[], services: string): Promise<ChildProcess> {
+  const scanner = spawn(program, [...options, services], { stdio: 'ignore', detached: true })
+  await eventually('the scanner to run', () => scanner.pid !== undefined && isAlive(scanner.pid))
+  return scanner
+}
+
+/** Kills everything at once: the scanner, and all that works among the definitions or was started from there. */
+async function powerOff(scanner: ChildProcess, definitions: string): Promise<void> {
+  scanner.kill('SIGKILL')
+  await eventually('all processes to be gone', () => {
+    const found = findProcesses(definitions)
+    for (const { pid, group } of found) killQuietly(pid === group ? -pid : pid)
+    return found.length === 0
+  })
+}
+
+/** Those that work in a definition, those that a claim tells of, and what they have started. */
+function findProcesses(definitions: string): ProcessFacts[] {
+  const host = createReadHost()
+  const all = host.processes().flatMap(pid => host.process(pid) ?? [])
+  const claims = new Set(readdirSync(definitions).map(name => readQuietly(join(definitions, name, 'reeve/claim'))))
+  const roots = all.filter(
+    ({ pid, startTime }) =>
+      readLinkQuietly(`/proc/${pid}/cwd`).startsWith(definitions) ||
+      [...claims].some(claim => claim.startsWith(`${pid} ${startTime} `)),
+  )
+  const found = new Set(roots.map(({ pid }) => pid))
+  for (let before = 0; before !== found.size; ) {
+    before = found.size
+    for (const { pid, parent, group } of all)
+      if (found.has(parent) || (group !== pid && found.has(group))) found.add(pid)
+  }
+  return all.filter(({ pid }) => found.has(pid) && isAlive(pid))
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
+function readLinkQuietly(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

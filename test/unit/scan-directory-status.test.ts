@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { parseRunitStatus } from '../../providers/runit/status.ts'
+
+/** As runsv 2.1.2 wrote it. */
+function runitStatus({ pid = 0, paused = 0, want = 'u', state = 0 }): Uint8Array {
+  const content = Buffer.alloc(20)
+  content.writeBigUInt64BE(0x400000000000000an + 1_700_000_000n, 0)
+  content.writeUInt32BE(250_000_000, 8)
+  content.writeUInt32LE(pid, 12)
+  content.writeUInt8(paused, 16)
+  content.write(want, 17, 'latin1')
+  content.writeUInt8(state, 19)
+  return content
+}
+
+const since = 1_700_000_000_250
+
+test.for([
+  [{}, { state: 'down', want: 'up', isPaused: false, since }],
+  [{ want: 'd' }, { state: 'down', want: 'down', isPaused: false, since }],
+  [
+    { pid: 70_000, state: 1 },
+    { state: 'up', pid: 70_000, want: 'up', isPaused: false, since },
+  ],
+  [
+    { pid: 7, state: 1, paused: 1 },
+    { state: 'up', pid: 7, want: 'up', isPaused: true, since },
+  ],
+  [
+    { pid: 7, state: 2, want: 'd' },
+    { state: 'finish', pid: 7, want: 'down', isPaused: false, since },
+  ],
+] as const)('a status of runsv: %j', ([given, expected]) => {
+  expect(parseRunitStatus(runitStatus(given))).toEqual(expected)
+})
+
+test('a short read, another length or an unknown state is no status', () => {
+  const whole = runitStatus({})
+  for (const content of [new Uint8Array(), whole.subarray(0, 19), Buffer.concat([whole, whole])]) {
+    expect(parseRunitStatus(content)).toBeUndefined()
+  }
+  expect(parseRunitStatus(runitStatus({ state: 9 }))).toBeUndefined()
+})
