@@ -9,6 +9,7 @@ import type { Layout } from './layout.ts'
 import { enableUnits, findLink, linkAll } from './linking.ts'
 import { listUnits, managerCall, openManager } from './manager.ts'
 import { removeAll } from './removal.ts'
+import { verifyUnits } from './verification.ts'
 
 /**
  * Carries out a batch: all that is written, one daemon-reload for it, links, then jobs side by side, each followed to its
@@ -36,9 +37,9 @@ export async function applyActions(
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
   const { host, bus, report } = application
-  const before = await openDisk(application)
+  const [before, taken] = [await openDisk(application), await verifyUnits(actions, application)]
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
-  const written = actions.filter(action =>
+  const written = taken.filter(action =>
     attempt(action, report, () => {
       if (!action.definition) throw new ReeveError('internal', 'expected a definition to install')
       for (const { path, content, mode } of action.definition.files) {

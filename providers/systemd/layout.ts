@@ -9,6 +9,8 @@ export interface Layout {
   readonly unitDirectory: string
   /** UNIT/loaded in here says what a process has read; see records.ts. Gone with the boot. */
   readonly recordDirectory: string
+  /** Where units are for a moment to be verified. */
+  readonly checkDirectory: string
   /** By which the manager is asked, best first. */
   readonly addresses: readonly BusAddress[]
   readonly isUser: boolean
@@ -20,6 +22,7 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   return {
     unitDirectory: unitDirectoryOf(instance),
     recordDirectory: join(runtime, recordDirectoryName),
+    checkDirectory: join(runtime, 'reeve-check'),
     addresses: [
       { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false },
       { socket: join(runtime, 'systemd/private'), isPeer: true },

@@ -60,7 +60,8 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const why = judged.message ?? message
   const whole = { ...base, ...judged, ...(why !== undefined && { message: why }) }
   if (trigger === undefined) return whole
-  const { loaded: read, ...rest } = whole
+  // Whether the service itself has ended means nothing here.
+  const { loaded: read, completed: _completed, ...rest } = whole
   const start = units.get(trigger)
   const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), written, look))
   const both = judged.pid === undefined ? triggerRead : triggerRead && read

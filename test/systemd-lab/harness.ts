@@ -26,8 +26,9 @@ export const systemHarness: ConformanceHarness = {
       },
       async tearDown() {
         const names = readdirSync(systemUnits).filter(name => !before.has(name))
-        const units = names.filter(name => /\.(?:service|socket|timer)$/.test(name))
-        if (units.length > 0) systemctl('stop', '--', ...units.map(name => name.replace('@.', '@*.')))
+        // As patterns, which mean what runs, and none that was never a unit.
+        const units = names.map(name => name.replace('@.', '@*.').replace(/^./, '[$&]'))
+        if (units.length > 0) systemctl('stop', '--', ...units)
         for (const name of names) rmSync(join(systemUnits, name), { recursive: true })
         removeLinks(systemUnits)
         systemctl('daemon-reload')

@@ -123,6 +123,18 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
   })
 
+  test('a misspelt key is said before the unit is written', async () => {
+    await using lab = await createSystemdLab()
+    const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
+    lab.declareUnit('web', { process: longRun(), config })
+    const { failed } = await lab.apply()
+    expect(failed).toEqual([
+      { facility: 'web', message: expect.stringMatching(/web\.service:\d+: Unknown key 'MemoryMaxx'/) },
+    ])
+    expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
+    expect(existsSync('/run/reeve-check')).toBe(false)
+  })
+
   test('one that is waited for to be started again is not fought', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/bin/sh', '-c', 'exit 7'], restart: { delay: '1h' } } })

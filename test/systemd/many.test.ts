@@ -1,0 +1,63 @@
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property } from '../systemd-lab/engine.ts'
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
+  test('500 units at once, one of them changed, all removed', { timeout: 240_000 }, async () => {
+    await using lab = await createSystemdLab()
+    for (let count = 0; count < 500; count += 1) lab.declareUnit(`s${count}`, { process: longRun() })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect((await lab.plan()).summary).toMatchObject({ unchanged: 500, add: 0 })
+    lab.declareUnit('s7', { process: longRun(1) })
+    expect(stepsOf(await lab.plan())).toEqual(['s7/install', 's7/restart'])
+    await lab.apply()
+    for (let count = 0; count < 500; count += 1) lab.withdraw(`s${count}`)
+    expect(await lab.apply({ allowRemovals: 500 })).toMatchObject({ failed: [] })
+    expect(property('s7', 'LoadState')).toBe('not-found')
+  })
+
+  test('E12: an edit that leaves the time as it was is found, and no restart is owed for it', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    const path = '/etc/systemd/system/web.service'
+    const { atime, mtime } = statSync(path)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('always', 'on-failure'))
+    utimesSync(path, atime, mtime)
+    expect(planOf(await lab.plan(), 'web')).toMatchObject({ change: 'repair', steps: [{ verb: 'install' }] })
+    const pid = property('web', 'MainPID')
+    await lab.apply()
+    expect(property('web', 'MainPID')).toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test("E8: somebody else's new drop-in directory is left alone", async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    mkdirSync('/etc/systemd/system/web.service.d')
+    writeFileSync('/etc/systemd/system/web.service.d/theirs.conf', '[Service]\nMemoryMax=1G\n')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    lab.withdraw('web')
+    await lab.apply()
+    expect(readFileSync('/etc/systemd/system/web.service.d/theirs.conf', 'utf8')).toContain('MemoryMax')
+  })
+
+  test('E5: one that is slow to stop holds up nobody else', async () => {
+    await using lab = await createSystemdLab()
+    const deaf = ['/bin/sh', '-c', `trap '' TERM; while :; do sleep 0.1; done`]
+    lab.declareUnit('slow', { process: { command: deaf, stop: { timeout: '4s' } } })
+    lab.declareUnit('quick', { process: longRun() })
+    await lab.apply()
+    lab.declareUnit('slow', { process: { command: deaf, stop: { timeout: '4s' } }, state: 'stopped' })
+    lab.declareUnit('quick', { process: longRun(1) })
+    const ends: string[] = []
+    await lab.apply({
+      listener: event =>
+        event.type === 'step-finished' && ends.push(`${event.step.id} ${property('slow', 'ActiveState')}`),
+    })
+    expect(ends).toContain('quick/restart deactivating')
+    expect(ends).toContain('slow/stop inactive')
+  })
+})

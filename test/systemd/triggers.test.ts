@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/lab.ts'
+import { stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+
+const units = '/etc/systemd/system'
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service', () => {
+  test('a socket is enabled and started in place of the service, which starts when somebody comes', async () => {
+    await using lab = await createSystemdLab()
+    const spec = (path: string) => ({
+      process: { command: ['/bin/sh', '-c', 'echo came >> /tmp/came; exec sleep 1000000'] },
+      config: { systemd: { socket: { ListenStream: path } } },
+    })
+    lab.declareUnit('door', spec('/run/door'))
+    await lab.apply()
+    expect(systemctl('is-enabled', 'door.socket')).toBe('enabled')
+    expect([property('door.socket', 'ActiveState'), property('door', 'ActiveState')]).toEqual(['active', 'inactive'])
+    expect(await lab.observe('door')).toMatchObject({ state: 'running', enabled: true })
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    // This service doesn't say how it takes people in; that somebody came is enough.
+    const visitor = createConnection('/run/door')
+    visitor.on('error', () => visitor.destroy()).end()
+    await eventually('the service to run', () => property('door', 'ActiveState') === 'active')
+    expect(await lab.observe('door')).toMatchObject({ pid: Number(property('door', 'MainPID')) })
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.declareUnit('door', spec('/run/gate'))
+    await lab.apply()
+    expect([existsSync('/run/gate'), property('door', 'ActiveState')]).toEqual([true, 'inactive'])
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.declareUnit('door', { ...spec('/run/gate'), state: 'stopped', enabled: false })
+    await lab.apply()
+    expect(property('door.socket', 'ActiveState')).toBe('inactive')
+    expect(systemctl('is-enabled', 'door.socket')).toBe('disabled')
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.withdraw('door')
+    await lab.apply()
+    expect([existsSync(`${units}/door.socket`), existsSync(`${units}/door.service`)]).toEqual([false, false])
+  })
+
+  test('a timer runs its job again and again', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', 'echo tick >> /tmp/ticks']
+    lab.declareUnit('tick', {
+      process: { command, restart: { policy: 'never' } },
+      config: {
+        systemd: {
+          unit: { Service: { Type: 'oneshot', RemainAfterExit: null } },
+          timer: { OnActiveSec: '100ms', OnUnitActiveSec: '100ms', AccuracySec: '10ms' },
+        },
+      },
+    })
+    await lab.apply()
+    expect(systemctl('is-enabled', 'tick.timer')).toBe('enabled')
+    await eventually('three ticks', () => existsSync('/tmp/ticks') && readFileSync('/tmp/ticks', 'utf8').length >= 15)
+    expect(stepsOf(await lab.plan())).toEqual([])
+    systemctl('stop', 'tick.timer')
+    expect(stepsOf(await lab.plan())).toEqual(['tick/start'])
+  })
+})
