@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest'
+import { systemdProvider } from '../../providers/systemd/index.ts'
+import { readSections, writeSections } from '../../providers/systemd/unit-file.ts'
+import { servicesOf, templateOf, unitOf, unitOfPath } from '../../providers/systemd/unit-name.ts'
+import type { Facility, Process } from '../../src/core/facility.ts'
+import type { Definition } from '../../src/core/provider.ts'
+
+const process: Process = {
+  command: ['/usr/bin/web', '--name', `it's "100%" $HOME`],
+  environment: {},
+  environmentFiles: [],
+  limits: {},
+  restart: { policy: 'always', delay: 1_000 },
+  stop: { signal: 'TERM', timeout: 10_000 },
+}
+
+interface Said {
+  readonly process?: Process
+  readonly config?: unknown
+  readonly service?: string
+  readonly paths?: readonly string[]
+}
+
+function render({ process, config, service = 'web', paths = [] }: Said): ReturnType<typeof systemdProvider.render> {
+  const facility: Facility = {
+    name: 'web',
+    labels: {},
+    supervisor: 'systemd',
+    service,
+    state: 'running',
+    enabled: true,
+    ...(process && { process }),
+    ...(config !== undefined && { config }),
+    files: paths.map(path => ({ path, content: new Uint8Array(), mode: 0o644, onChange: 'restart' })),
+    onChange: 'restart',
+    dependsOn: [],
+    adopt: false,
+    prune: true,
+    suspend: false,
+    position: { file: 'test.yaml', line: 1, column: 1 },
+    digest: '',
+  }
+  const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/s', owner: 'default' }
+  return systemdProvider.render(facility, instance, {
+    owner: 'default',
+    facility: 'web',
+    files: paths,
+    dependsOn: [],
+    prune: true,
+  })
+}
+
+function define(said: Said): Definition {
+  const rendered = render(said)
+  if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
+  return rendered.definition
+}
+
+function problemsOf(said: Said): readonly string[] {
+  const rendered = render(said)
+  return 'problems' in rendered ? rendered.problems.map(({ field }) => field) : []
+}
+
+function service(said: Said): Readonly<Record<string, readonly string[]>> {
+  return readSections(define(said).files[0]?.content ?? '').Service ?? {}
+}
+
+describe('a facility as a unit', () => {
+  test('it reads like one, and says whose it is', () => {
+    expect(define({ process }).files[0]?.content.replace(/[0-9a-f]{64}/, 'DIGEST')).toMatchInlineSnapshot(`
+      "# Written by Reeve for facility web: what is changed here is put back. Change the manifest instead.
+      [Unit]
+      Description=web
+      StartLimitIntervalSec=0
+
+      [Service]
+      Type=exec
+      ExecStart=:"/usr/bin/web" "--name" "it's \\"100%%\\" $HOME"
+      Restart=always
+      RestartSec=1000ms
+      KillSignal=SIGTERM
+      TimeoutStopSec=10000ms
+
+      [Install]
+      WantedBy=multi-user.target
+
+      [Service]
+      Environment=REEVE_DEFINITION=DIGEST
+
+      [X-Reeve]
+      Marker={"owner":"default","facility":"web","files":[],"dependsOn":[],"prune":true}
+      "
+    `)
+  })
+
+  test('the digest changes with what a process depends on, and with nothing else', () => {
+    const { digest } = define({ process })
+    expect(define({ process, paths: ['/etc/web.conf'] }).digest).toBe(digest)
+    expect(define({ process: { ...process, umask: 0o27 } }).digest).not.toBe(digest)
+    expect(define({ process, config: { timer: { OnCalendar: 'daily' } } }).digest).not.toBe(digest)
+  })
+
+  test('what is laid over it takes the place of keys, adds some, and takes some away', () => {
+    const config = {
+      unit: { Service: { Restart: 'no', ExecStartPre: ['/bin/a', '/bin/b'], KillSignal: null, NoNewPrivileges: true } },
+    }
+    expect(service({ process, config })).toMatchObject({
+      Restart: ['no'],
+      ExecStartPre: ['/bin/a', '/bin/b'],
+      NoNewPrivileges: ['yes'],
+    })
+    expect(service({ process, config })).not.toHaveProperty('KillSignal')
+  })
+
+  test('variables have the last word over files of them', () => {
+    const { ExecStart, Environment } = service({
+      process: { ...process, environment: { A: 'b' }, environmentFiles: ['/etc/web/*.env'] },
+    })
+    expect(ExecStart?.[0]).toMatch(/^:"\/usr\/bin\/env" "A=b" "\/usr\/bin\/web"/)
+    expect(Environment).toEqual([expect.stringMatching(/^REEVE_DEFINITION=/)])
+  })
+
+  test('a stop without patience is not one without end', () => {
+    expect(service({ process: { ...process, stop: { signal: 'TERM', timeout: 0 } } }).TimeoutStopSec).toEqual(['1ms'])
+  })
+
+  test('without a unit of its own it adds to that of somebody else', () => {
+    const definition = define({ config: { dropIns: { a: { Service: { MemoryMax: '1G' } }, b: '[Service]\nNice=5' } } })
+    expect(definition.isAddition).toBe(true)
+    expect(definition.files.map(({ path }) => path)).toEqual([
+      '/etc/systemd/system/web.service.d/a.conf',
+      '/etc/systemd/system/web.service.d/b.conf',
+    ])
+    expect(define({ paths: ['/etc/web.conf'] }).files[0]?.path).toBe('/etc/systemd/system/web.service.d/reeve.conf')
+  })
+
+  const refused: readonly [string, Said, string][] = [
+    ['a user with a line break', { process: { ...process, user: 'web\nRoot=/' } }, 'process.user'],
+    [
+      'a path that ends in a backslash',
+      { process: { ...process, workingDirectory: '/srv\\' } },
+      'process.workingDirectory',
+    ],
+    [
+      'a control character in a variable',
+      { process: { ...process, environment: { A: '\x07' } } },
+      'process.environment.A',
+    ],
+    ['a name that has a suffix already', { process, service: 'web.service' }, 'serviceName'],
+    ['an instance of a template', { process, service: 'web@one' }, 'serviceName'],
+    ['a socket for nothing', { config: { socket: { ListenStream: '80' } } }, 'config.systemd'],
+    ['a unit that runs nothing', { config: { unit: { Service: { Nice: 5 } } } }, 'config.systemd.unit'],
+    [
+      'a unit and its text',
+      { config: { text: '[Service]', unit: { Service: { ExecStart: '/x' } } } },
+      'config.systemd.text',
+    ],
+  ]
+  for (const [what, said, field] of refused) {
+    test(`${what} is refused`, () => expect(problemsOf(said)).toContain(field))
+  }
+})
+
+describe('unit files', () => {
+  test('are read as systemd reads them', () => {
+    const text =
+      '# one\n[Service]\nExecStart=/bin/a \\\n; not this\n  b\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\n[Install]\nWantedBy = x.target'
+    expect(readSections(text)).toEqual({
+      Service: { ExecStart: ['/bin/a b'], Environment: ['B=2'] },
+      Install: { WantedBy: ['x.target'] },
+    })
+  })
+
+  test('what is written is read the same', () => {
+    const sections = { Unit: { After: ['a', 'b'] }, Service: { ExecStart: [':"/bin/a" "%%"'] } }
+    expect(readSections(writeSections(sections))).toEqual(sections)
+  })
+})
+
+describe('names of units', () => {
+  test('are what services, objects on the bus and templates are called', () => {
+    expect([unitOf('web'), unitOf('fstrim.timer'), unitOf('a.b')]).toEqual([
+      'web.service',
+      'fstrim.timer',
+      'a.b.service',
+    ])
+    expect(servicesOf('web.timer')).toEqual(['web', 'web.timer'])
+    expect([templateOf('a@b.service'), templateOf('a.service'), templateOf('a@.service')]).toEqual([
+      'a@.service',
+      undefined,
+      undefined,
+    ])
+    expect(unitOfPath('/org/freedesktop/systemd1/unit/a_40b_2eservice')).toBe('a@b.service')
+  })
+})
