@@ -4,5 +4,6 @@ import type { Provider } from '../src/core/provider.ts'
 export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>> = {
   process: async () => (await import('./process/index.ts')).processProvider,
   runit: async () => (await import('./runit/index.ts')).runitProvider,
+  s6: async () => (await import('./s6/index.ts')).s6Provider,
   systemd: async () => (await import('./systemd/index.ts')).systemdProvider,
 }

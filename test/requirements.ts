@@ -31,6 +31,12 @@ const requirements: readonly Requirement[] = [
     without: 'all tests on a real runit',
   },
   {
+    what: 's6',
+    isMet: () => has('s6-svscan'),
+    debian: 's6',
+    without: 'all tests on a real s6',
+  },
+  {
     what: 'debootstrap',
     isMet: () => has('debootstrap'),
     debian: 'debootstrap',

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runitProvider } from '../providers/runit/index.ts'
+import { s6Provider } from '../providers/s6/index.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../src/conformance/index.ts'
 import { eventually, isAlive } from '../src/conformance/lab.ts'
 import type { ProcessFacts, Provider } from '../src/core/provider.ts'
@@ -14,6 +15,8 @@ interface ScanFamily {
 }
 
 export const runitHarness: ConformanceHarness = createHarness({ provider: runitProvider, command: ['runsvdir', '-P'] })
+
+export const s6Harness: ConformanceHarness = createHarness({ provider: s6Provider, command: ['s6-svscan'] })
 
 function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
   return {

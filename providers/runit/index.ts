@@ -17,6 +17,8 @@ const scripts: FamilyScripts = {
     const others = user === undefined ? '' : `$(id -Gn -- ${name} | tr ' ' ':')`
     return `__reeve_user=-u\\ ${name}:${first}${others === '' ? '' : `:"${others}"`}`
   },
+  hasControl: true,
+  signalsGroup: true,
   stayDown: 'printf d 1<>supervise/control',
   isWantedDown: `read -r __reeve_rest <supervise/stat && case $__reeve_rest in *'want down'* | *'want exit'*) true ;; *) false ;; esac`,
   runLogger: ({ maxSize, keep }) => `printf 's%s\\nn%s\\n' ${maxSize} ${keep} >config\nexec svlogd . 2>&1`,
@@ -91,6 +93,7 @@ const family: Family = {
       },
     },
   },
+  scansLogs: false,
   parseStatus: parseRunitStatus,
   scripts,
 }

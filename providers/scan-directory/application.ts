@@ -45,7 +45,7 @@ async function installAll(actions: readonly Action[], application: Application, 
     )
   }
   const announced = await attempt('', async () => {
-    if (actions.length > 0) await application.family.announce?.(application.layout.services, application.host)
+    if (actions.length > 0) await application.announce()
   })
   for (const result of results) report(announced.ok || !result.ok ? result : { ...announced, id: result.id })
 }

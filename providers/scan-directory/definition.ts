@@ -9,7 +9,15 @@ import { presentMarker } from './marker.ts'
 import { type NativeText, readNativeText } from './native-text.ts'
 import { findEnvironmentProblem } from './prepare-script.ts'
 import { digestSums, sha256 } from './records.ts'
-import { renderFinish, renderLog, renderReload, renderRun, renderStop, type ScriptInput } from './scripts.ts'
+import {
+  renderFinish,
+  renderLog,
+  renderReload,
+  renderReloadSignal,
+  renderRun,
+  renderStop,
+  type ScriptInput,
+} from './scripts.ts'
 
 /** What a service is like of which only native text is given. */
 const plainProcess: Process = {
@@ -90,8 +98,14 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
   add('finish', renderFinish(input, native.finish !== undefined))
   add('reeve/stop', renderStop(input))
   if (process.reload && 'command' in process.reload) add('reeve/reload', renderReload(input, process.reload.command))
+  else if (process.reload && !scripts.hasControl && process.reload.signal !== 'HUP') {
+    add('reeve/reload', renderReloadSignal(facility.name, process.reload.signal))
+  }
   if (process.output) add('log/run', renderLog(input, process.output))
   Object.assign(files, scripts.moreFiles(process))
+  if (native.notificationFd !== undefined) {
+    files['notification-fd'] = { content: `${native.notificationFd}\n`, mode: 0o644 }
+  }
   add('reeve/native-run', native.run)
   add('reeve/native-finish', native.finish)
   add('log/run', native.logRun)

@@ -29,6 +29,8 @@ export interface Family {
   parseStatus(content: Uint8Array): SupervisionStatus | undefined
   /** Has the scanner look at its directory now; absent: it does so by itself. */
   readonly announce?: (serviceDirectory: string, host: WriteHost) => Promise<void>
+  /** The scanner takes note of a log that comes or goes only with a service that is linked anew. */
+  readonly scansLogs: boolean
   readonly scripts: FamilyScripts
 }
 
@@ -40,6 +42,10 @@ export interface FamilyScripts {
   selectUser(process: Process): string
   /** Shell text that runs in `finish` when the service is not to be started again. */
   readonly stayDown: string
+  /** The supervisor runs a script in place of sending a signal, where there is one. */
+  readonly hasControl: boolean
+  /** Who stops a service sends its stop signal to its whole process group; else the finish script sees to the others. */
+  readonly signalsGroup: boolean
   /** Shell text: true if the end of the service was asked for. */
   readonly isWantedDown: string
   /** The line that becomes the logger, in its directory of logs. */
@@ -57,6 +63,8 @@ export interface SupervisionStatus {
   readonly pid?: number
   readonly want?: 'up' | 'down'
   readonly isPaused: boolean
+  /** Absent: the supervisor knows nothing of readiness. */
+  readonly isReady?: boolean
   /** Milliseconds since 1970. */
   readonly since: number
 }

@@ -4,7 +4,7 @@ import type { Place } from './layout.ts'
 import type { Application } from './task.ts'
 
 /** Files that a definition may have or not: those that it hasn't are taken away. */
-const optionalFiles = ['check', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
+const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
 /**
  * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.

@@ -8,16 +8,19 @@ export interface NativeText {
   readonly check?: string
   /** By the letter of the command that they stand for. */
   readonly control?: Readonly<Record<string, string>>
+  /** The descriptor on which the service says that it is ready. */
+  readonly notificationFd?: number
 }
 
 /** Its form has been checked by the provider's schema. */
-export function readNativeText({ run, finish, logRun, check, control }: Table): NativeText {
+export function readNativeText({ run, finish, logRun, check, control, notificationFd }: Table): NativeText {
   const letters = isTable(control) ? Object.entries(control).flatMap(keepText) : []
   return {
     ...(typeof run === 'string' && { run }),
     ...(typeof finish === 'string' && { finish }),
     ...(typeof logRun === 'string' && { logRun }),
     ...(typeof check === 'string' && { check }),
+    ...(typeof notificationFd === 'number' && { notificationFd }),
     ...(letters.length > 0 && { control: Object.fromEntries(letters) }),
   }
 }

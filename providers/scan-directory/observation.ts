@@ -100,6 +100,15 @@ function judgeStatus(
     if (!launched) return { ...base, state: 'running', pid }
     const loaded = readLoaded(place, ownership, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
+    if (status.isReady === false && host.facts(join(place.directory, 'notification-fd'))) {
+      return {
+        ...base,
+        state: 'starting',
+        pid,
+        ...(loaded && { loaded }),
+        message: 'it has not said yet that it is ready',
+      }
+    }
     // The supervisor's stamp is that of the run script, which takes its time.
     const since = host.facts(join(place.records, 'launched'))?.modified ?? status.since
     return { ...base, state: 'running', since, pid, ...(loaded && { loaded }), ...paused }

@@ -14,9 +14,9 @@ export function isSupervised({ family, place, host }: Task): boolean {
 
 /** Waits until the scanner has started a supervisor for the service; links it first if it isn't. */
 export async function ensureSupervised(task: Task): Promise<void> {
-  const { family, layout, place, host } = task
+  const { family, place } = task
   if (isSupervised(task)) return
-  if (linkService(place, task)) await family.announce?.(layout.services, host)
+  if (linkService(place, task)) await task.announce()
   const isThere = await waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit: limitOf(task) })
   if (isThere) return
   throw new ReeveError(

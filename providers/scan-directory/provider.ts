@@ -1,5 +1,6 @@
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { createAnnouncer } from './announcing.ts'
 import { renderDefinition } from './definition.ts'
 import type { Family } from './family.ts'
 import { createOptionsSchema } from './instance-options.ts'
@@ -31,7 +32,9 @@ export function createScanProvider(family: Family): Provider {
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
-      return applyActions(actions, { family, layout: layoutOf(instance, family), host, clock }, report)
+      const layout = layoutOf(instance, family)
+      const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
+      return applyActions(actions, { family, layout, host, clock, announce }, report)
     },
     watch(instance, host, hint) {
       return watchServices(layoutOf(instance, family), host, hint)

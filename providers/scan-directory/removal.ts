@@ -12,13 +12,13 @@ const directories = ['log/supervise', 'log', 'supervise', 'control', 'reeve', 'e
  * goes last, from beside the directory, so that what a crash leaves is found again whenever that comes.
  */
 export async function removeDefinition(task: Task): Promise<void> {
-  const { family, layout, place, host } = task
+  const { place, host } = task
   const isLinked = host.facts(place.link)?.kind === 'symlink'
   const leadsHere = isLinked && host.realPath(place.link) === host.realPath(place.directory)
   if (leadsHere) host.removeFile(place.link)
   await stopService(task)
   await endSupervisor(task)
-  if (leadsHere) await family.announce?.(layout.services, host)
+  if (leadsHere) await task.announce()
   for (const name of directories) removeContents(join(place.directory, name), host)
   removeContents(place.directory, host, new Set([place.marker]))
   if (host.facts(place.marker)) host.moveFile(place.marker, place.lastMarker)

@@ -93,8 +93,12 @@ export function renderFinish({ facility, process, scripts }: ScriptInput, hasNat
     'on-failure': '[ "$1" = 0 ] && __reeve_again=no || __reeve_again=yes',
     never: '__reeve_again=no',
   }[policy]
+  const { signal, timeout } = process.stop
+  const signalGroup = `\n  [ $__reeve_why = alone ] || kill -s ${signalNumber(signal)} -- "-$__reeve_pid" 2>/dev/null`
   return `${header(facility)}__reeve_records=reeve
 ${shellFunctions}__reeve_clock
+# Where there is a signal there is no code, which some say by 256.
+[ "$1" != 256 ] || set -- -1 "$2"
 __reeve_pid= __reeve_then= __reeve_began=$__reeve_now __reeve_failures=0
 { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null
 { read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
@@ -111,9 +115,9 @@ read -r __reeve_boot </proc/sys/kernel/random/boot_id
 printf '%s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot:$__reeve_start" >reeve/ended
 # What is left of its process group: has the rest of the timeout if its end was asked for, else ends at once.
 __reeve_end=$__reeve_now
-[ $__reeve_why = alone ] || __reeve_end=$((__reeve_now + ${Math.ceil(process.stop.timeout / 10)}))
+[ $__reeve_why = alone ] || __reeve_end=$((__reeve_now + ${Math.ceil(timeout / 10)}))
 # While members live, no other group can get its number.
-if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then
+if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then${scripts.signalsGroup ? '' : signalGroup}
   while __reeve_group_lives "$__reeve_pid"; do
     __reeve_clock
     [ $__reeve_now -lt $__reeve_end ] || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
@@ -142,6 +146,11 @@ __reeve_fail() {
 ${renderPreparation(process, scripts)}
 ${renderExecution(process, command, [])}
 `
+}
+
+/** For supervisors that send no other signal than HUP for a reload. */
+export function renderReloadSignal(facility: string, signal: string): string {
+  return `${header(facility)}kill -s ${signalNumber(signal)} "$1"\n`
 }
 
 /**

@@ -8,6 +8,8 @@ export interface Application {
   readonly layout: Layout
   readonly host: WriteHost
   readonly clock: Clock
+  /** Has the scanner look at its directory, if it has to be told; see announcing.ts. */
+  readonly announce: () => Promise<void>
 }
 
 /** One action under way. */

@@ -112,8 +112,12 @@ async function matchLog(task: Task): Promise<void> {
   const { family, place, host } = task
   const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
   if (hasLog === isLogSupervised(family, place, host)) return
+  const isEnabled = host.facts(place.down) === undefined
+  if (family.scansLogs) host.removeFile(place.link)
   await endSupervisor(task)
+  if (family.scansLogs) await task.announce()
   await ensureSupervised(task)
+  if (isEnabled) await enableService(task)
 }
 
 /** The wait before another start is a process of its own, the finish script at its end. */

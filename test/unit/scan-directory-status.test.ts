@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseRunitStatus } from '../../providers/runit/status.ts'
+import { parseS6Status } from '../../providers/s6/status.ts'
 
 /** As runsv 2.1.2 wrote it. */
 function runitStatus({ pid = 0, paused = 0, want = 'u', state = 0 }): Uint8Array {
@@ -40,4 +41,26 @@ test('a short read, another length or an unknown state is no status', () => {
     expect(parseRunitStatus(content)).toBeUndefined()
   }
   expect(parseRunitStatus(runitStatus({ state: 9 }))).toBeUndefined()
+})
+
+/** As s6-supervise 2.11 wrote it, and with 43 bytes as 2.13 does. */
+function s6Status(flags: number, pid: number, length: 35 | 43): Uint8Array {
+  const content = Buffer.alloc(length)
+  content.writeBigUInt64BE(0x400000000000000an + 1_700_000_000n, 0)
+  content.writeUInt32BE(250_000_000, 8)
+  content.writeBigUInt64BE(BigInt(pid), 24)
+  content.writeUInt8(flags, length - 1)
+  return content
+}
+
+test.for([
+  [4, 0, { state: 'down', want: 'up', isPaused: false, isReady: false, since }],
+  [8, 0, { state: 'down', want: 'down', isPaused: false, isReady: true, since }],
+  [12, 70_000, { state: 'up', pid: 70_000, want: 'up', isPaused: false, isReady: true, since }],
+  [5, 7, { state: 'up', pid: 7, want: 'up', isPaused: true, isReady: false, since }],
+  [2, 7, { state: 'finish', pid: 7, want: 'down', isPaused: false, isReady: false, since }],
+] as const)('a status of s6-supervise, of 35 bytes and of 43: flags %i', ([flags, pid, expected]) => {
+  expect(parseS6Status(s6Status(flags, pid, 35))).toEqual(expected)
+  expect(parseS6Status(s6Status(flags, pid, 43))).toEqual(expected)
+  expect(parseS6Status(s6Status(flags, pid, 43).subarray(0, 42))).toBeUndefined()
 })

@@ -1,0 +1,115 @@
+import type { Process } from '../../src/core/facility.ts'
+import type { Provider } from '../../src/core/provider.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { quoteWord } from '../posix/shell-quoting.ts'
+import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { scriptSchemas } from '../scan-directory/native-text.ts'
+import { createScanProvider } from '../scan-directory/provider.ts'
+import { signalNumber } from '../scan-directory/shell-functions.ts'
+import { parseS6Status } from './status.ts'
+
+/** How much longer than all that it waits for a finish script may take, in ms: it gets KILL then. */
+const finishGrace = 10_000
+
+/** What s6-log takes for the size of a file, in bytes. */
+const leastSize = 4_096
+const largestSize = 268_435_455
+
+const scripts: FamilyScripts = {
+  // s6-supervise makes a session of its own for each run.
+  session: [],
+  /** Words without blanks, which the shell takes apart again. */
+  selectUser({ user, group }) {
+    const lines: string[] = []
+    if (user !== undefined) {
+      const name = quoteWord(user)
+      lines.push(`__reeve_gid=$(id -g -- ${name})`)
+      lines.push(`__reeve_user="-u $(id -u -- ${name}) -G $(id -G -- ${name} | tr ' ' ',')"`)
+    }
+    if (group !== undefined) {
+      const name = quoteWord(group)
+      lines.push(`__reeve_gid=$(getent group ${name} | cut -d: -f3)`)
+      lines.push(`[ -n "$__reeve_gid" ] || __reeve_fail "there is no group "${name}" on this host"`)
+    }
+    if (lines.length > 0) lines.push('__reeve_user="s6-applyuidgid -g $__reeve_gid $__reeve_user"')
+    return lines.join('\n')
+  },
+  hasControl: false,
+  signalsGroup: false,
+  // s6-supervise takes 125 for the end for good.
+  stayDown: 'exit 125',
+  // The flags are the last byte, whatever the version.
+  isWantedDown: '[ $(($(tail -c 1 supervise/status | od -An -tu1) & 4)) = 0 ]',
+  runLogger: ({ maxSize, keep }) => `exec s6-log n${keep} s${maxSize} .`,
+  findOutputProblem({ maxSize, keep }) {
+    if (keep === 0) return 's6-log keeps at least one old file: declare keep: 1'
+    if (maxSize >= leastSize && maxSize <= largestSize) return undefined
+    return `s6-log takes a maxSize between ${leastSize} and ${largestSize} bytes`
+  },
+  moreFiles: process => renderSettings(process),
+}
+
+function renderSettings({ stop, restart }: Process): Record<string, { content: string; mode: number }> {
+  const setting = (value: number): { content: string; mode: number } => ({ content: `${value}\n`, mode: 0o644 })
+  return {
+    'down-signal': setting(signalNumber(stop.signal)),
+    'timeout-kill': setting(stop.timeout),
+    'timeout-finish': setting(stop.timeout + restart.delay + finishGrace),
+  }
+}
+
+const family: Family = {
+  type: 's6',
+  scanner: 's6-svscan',
+  supervisor: 's6-supervise',
+  serviceDirectory: '/run/service',
+  definitionDirectory: '/etc/s6/sv',
+  livenessPipe: 'control',
+  tools: ['s6-svscanctl', 's6-applyuidgid', 's6-log', 'sha256sum'],
+  debianPackage: 's6',
+  process: [
+    'command',
+    'workingDirectory',
+    'user',
+    'group',
+    'umask',
+    'environment',
+    'environment.fromFile',
+    'environmentFiles',
+    'limits',
+    'restart.policy',
+    'restart.delay',
+    'stop.signal',
+    'stop.timeout',
+    'reload.signal',
+    'reload.command',
+    'output.file',
+  ],
+  configSchema: {
+    type: 'object',
+    description: 'Scripts of an s6 service, as native text, and how it says that it is ready.',
+    additionalProperties: false,
+    properties: {
+      run: scriptSchemas.run,
+      finish: scriptSchemas.finish,
+      logRun: scriptSchemas.logRun,
+      notificationFd: {
+        type: 'integer',
+        minimum: 3,
+        maximum: 1_000,
+        description: 'The number of the file descriptor on which the service writes a line when it is ready.',
+      },
+    },
+  },
+  scansLogs: true,
+  parseStatus: parseS6Status,
+  // -n as well: else the supervisor of a link that is gone goes on.
+  async announce(serviceDirectory, host) {
+    const { exitCode, stderr } = await host.run(['s6-svscanctl', '-an', serviceDirectory], { timeout: 10_000 })
+    if (exitCode !== 0) throw new ReeveError('failed', `s6-svscanctl -an ${serviceDirectory} failed: ${stderr.trim()}`)
+  },
+  scripts,
+}
+
+/** s6: s6-svscan and s6-supervise. See README.md beside this file. */
+export const s6Provider: Provider = createScanProvider(family)

@@ -1,0 +1,8 @@
+import { describe, test } from 'vitest'
+import { conformanceCases } from '../../src/conformance/index.ts'
+import { has } from '../requirements.ts'
+import { s6Harness } from '../scan-lab.ts'
+
+describe.skipIf(!has('s6-svscan'))('conformance: s6', () => {
+  for (const { name, run, timeout } of conformanceCases(s6Harness)) test(name, { timeout }, run)
+})
