@@ -21,12 +21,13 @@ export function redactLines(lines: readonly string[]): string[] {
       if (!PRIVATE_KEY_END.test(line)) inside = { kind: 'key' }
       return redactWhole(line)
     }
-    const section = /^\[+\s*([A-Za-z][\w .:-]*)\]+\s*$/.exec(line)?.[1]
+    const section = SECTION.exec(line)?.[1]
     if (section !== undefined) isSecretSection = isSecretName(section)
-    const start = findSecret(line) ?? (isSecretSection ? findAnyValue(line) : undefined)
-    if (start === undefined) return redactCredentials(line)
+    const isSecret = isSecretSection && section === undefined
+    const start = findSecret(line) ?? (isSecret ? findAnyValue(line) : undefined)
+    if (start === undefined) return isSecret ? redactWhole(line) : redactCredentials(line)
     const value = line.slice(start).trim()
-    inside = value === '' && /-[\w.-]+["']?,?\s*$/.test(line) ? { kind: 'next' } : afterValue(value, indentOf(line))
+    inside = value === '' && /-[\w.-]+["']?,?\s*$/.test(line) ? { kind: 'next' } : afterValue(value, keyColumnOf(line))
     return isHarmless(value) ? line : line.slice(0, start) + REDACTED
   })
 }
@@ -38,19 +39,23 @@ export function redactSecrets(text: string): string {
 /** What the lines after this one belong to. */
 type Inside =
   | { readonly kind: 'nothing' }
-  /** The block under a key: all that is indented deeper. */
-  | { readonly kind: 'block'; readonly indent: number }
+  /** The block under a key in this column: all that is indented deeper, and a list right below it. */
+  | { readonly kind: 'block'; readonly column: number }
   | { readonly kind: 'quote'; readonly end: string }
   /** The value of an option that stands on a line of its own, as in a list of arguments. */
   | { readonly kind: 'next' }
   | { readonly kind: 'key' }
 
+/** Of ini and TOML; a comment may follow. */
+const SECTION = /^\s*\[+\s*(["']?[A-Za-z][^[\],]*)\]+\s*(?:[#;].*)?$/
+const LIST_ITEM = /^\s*-\s/
 const PRIVATE_KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY/
 const PRIVATE_KEY_END = /-----END [A-Z ]*PRIVATE KEY/
 
 function isInside(inside: Inside, line: string): boolean {
   if (inside.kind !== 'block') return inside.kind !== 'nothing'
-  return line.trim() === '' || indentOf(line) > inside.indent
+  const indent = indentOf(line)
+  return line.trim() === '' || indent > inside.column || (indent === inside.column && LIST_ITEM.test(line))
 }
 
 function isLast(inside: Inside, line: string): boolean {
@@ -61,6 +66,11 @@ function isLast(inside: Inside, line: string): boolean {
 
 function indentOf(line: string): number {
   return line.length - line.trimStart().length
+}
+
+/** Where the key of the line stands: in YAML, what is indented no deeper is no part of its value. */
+function keyColumnOf(line: string): number {
+  return /^\s*(?:-\s+)*/.exec(line)?.[0].length ?? 0
 }
 
 /** Keeps where it stood. A reference to a file says nothing: it stays. */
@@ -78,7 +88,7 @@ function redactWhole(line: string): string {
  */
 const ASSIGNMENT = /(?<![\w.-])[.-]*(\w[\w.-]*)["']?\]?\s*(?::=|=>|[:=]|\?=|\+=)\s*/g
 const OPTION = /(?<![\w-])--?([A-Za-z][\w.-]*)["']?(?:,\s*|\s+|$)/g
-const ELEMENT = /<([\w:.-]+)(?:\s[^<>]*)?>(?=[^<])/g
+const ELEMENT = /<([\w:.-]+)(?:\s[^<>]*)?>(?!<)/g
 const DIRECTIVE = /^\s*(?:-\s+)?([A-Za-z_][\w.-]*)\s+(?=[^\s:=])/g
 
 /** Where the first secret of the line begins; its length where it begins on the next. */
@@ -95,17 +105,16 @@ function findSecret(line: string): number | undefined {
   return first
 }
 
-/** In a section that is named after secrets every value is one. */
+/** In a section that is named after secrets every value is one, also where it is commented out. */
 function findAnyValue(line: string): number | undefined {
-  return /^\s*["']?[\w.-]+["']?\s*[:=]\s*/.exec(line)?.[0].length
+  return /^[^:=]*[:=]\s*/.exec(line)?.[0].length
 }
 
-function afterValue(value: string, indent: number): Inside {
-  const quote = /^(?:"""|'''|["'`])/.exec(value)?.[0]
-  if (quote !== undefined && !value.slice(quote.length).includes(quote)) return { kind: 'quote', end: quote }
-  if (value.endsWith('\\')) return { kind: 'next' }
-  if (value === '' || OPENING.test(value) || /^[{[(][^}\])]*$/.test(value)) return { kind: 'block', indent }
-  return { kind: 'nothing' }
+/** A value may go on in the lines below it without saying so, as YAML's and ini's do: what is indented deeper is part of it. */
+function afterValue(value: string, column: number): Inside {
+  const [opening, quote] = /^(?:\$|[bfru]{1,2})?("""|'''|["'`])/i.exec(value) ?? []
+  if (opening && quote && !value.slice(opening.length).includes(quote)) return { kind: 'quote', end: quote }
+  return value.endsWith('\\') ? { kind: 'next' } : { kind: 'block', column }
 }
 
 /** Opens a block, and says nothing itself. */
@@ -124,16 +133,16 @@ function redactCredentials(line: string): string {
 }
 
 const SECRET_WORD =
-  /(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|accesskey|privatekey)s?$|^(?:pass|pwd|auth|authorization|cookie)$|^(?:requirepass|masterauth|sshpass|pgpassword)$/
+  /(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|accesskey|privatekey)s?$|^(?:pass|pw|pwd|psk|auth|authorization|cookie)$|^(?:requirepass|masterauth|sshpass|rootpw|bindpw)$/
 const SECRET_PAIR = /(?:api|access|private|secret|signing|encryption|master|shared|license|account|session)key/
 /** Part of every name that the two above take for a secret's: most lines hold none, and are done with at once. */
-const HINT = /pass|pwd|secret|token|credential|key|auth|cookie/i
+const HINT = /pass|pw|psk|secret|token|credential|key|auth|cookie/i
 const PLACE_WORDS = new Set(['file', 'path', 'dir', 'directory'])
 
 /** `DB_PASSWORD`, `clientSecret`, `api-key`, `auth.token`; not `password_file`, which says where it is. */
 function isSecretName(name: string): boolean {
+  if (isPlaceName(name)) return false
   const words = wordsOf(name)
-  if (words.length === 0 || isPlaceName(name)) return false
   return words.some(word => SECRET_WORD.test(word)) || SECRET_PAIR.test(words.join(''))
 }
 
@@ -144,8 +153,7 @@ function isPlaceName(name: string): boolean {
 function wordsOf(name: string): string[] {
   return name
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
     .toLowerCase()
-    .split(/[^a-z\d]+/)
-    .filter(word => word !== '')
+    .split(/[^a-z\d]/)
 }
