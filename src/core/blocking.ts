@@ -14,7 +14,7 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, world
   const causes = new Map<string, string>()
   for (const name of dependenciesFirst(new Map(targets.map(({ facility }) => [facility.name, facility.dependsOn])))) {
     const plan = result.get(name)
-    if (!plan || plan.blocked !== undefined || !findStart(plan.steps)) continue
+    if (!plan || !findStart(plan.steps)) continue
     for (const dependency of byName.get(name)?.facility.dependsOn ?? []) {
       const why = whyNotStarted(byName.get(dependency), result.get(dependency), world)
       if (why === undefined) continue

@@ -1,5 +1,6 @@
 import { bytesEqual, bytesOf } from './bytes.ts'
 import type { ObservedFile } from './observed.ts'
+import type { Definition } from './provider.ts'
 import type { Target, TargetFile } from './target.ts'
 import type { World } from './world.ts'
 
@@ -18,8 +19,8 @@ export function definitionExists({ definition }: Target, world: World): boolean 
 }
 
 /** True if there is one in its place that Reeve would write otherwise. */
-export function otherDefinitionExists({ definition }: Target, world: World): boolean {
-  return (definition?.files ?? []).some(({ path, content }) => {
+export function otherDefinitionExists(definition: Definition, world: World): boolean {
+  return definition.files.some(({ path, content }) => {
     const found = world.files.get(path)
     return isThere(found) && !holds(found, content)
   })
@@ -39,10 +40,10 @@ export function fileDiffers(file: TargetFile, found: ObservedFile | undefined): 
   )
 }
 
-function isThere(found: ObservedFile | undefined): boolean {
+function isThere(found: ObservedFile | undefined): found is ObservedFile {
   return found !== undefined && found.kind !== 'absent'
 }
 
-function holds(found: ObservedFile | undefined, text: string): boolean {
-  return found?.content !== undefined && bytesEqual(found.content, bytesOf(text))
+function holds(found: ObservedFile, text: string): boolean {
+  return found.content !== undefined && bytesEqual(found.content, bytesOf(text))
 }

@@ -15,13 +15,10 @@ export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map
 export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const settled = new Set<string>()
   for (const start of needs.keys()) {
-    if (settled.has(start)) continue
     // Depth first without recursion: ten thousand facilities in a row are legal.
     const path: { name: string; next: number }[] = [{ name: start, next: 0 }]
     const onPath = new Set([start])
-    while (path.length > 0) {
-      const top = path[path.length - 1]
-      if (!top) break
+    for (let top = path.at(-1); top; top = path.at(-1)) {
       const dependency = needs.get(top.name)?.[top.next]
       top.next += 1
       if (dependency === undefined) {

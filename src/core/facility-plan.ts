@@ -6,6 +6,7 @@ import { findObstacle } from './obstacle.ts'
 import { findOwed } from './owed.ts'
 import { findOldLocations, isOurs, type OldLocation } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
+import type { Definition } from './provider.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
 import { createStepChain, type StepChain } from './step-chain.ts'
 import type { Target } from './target.ts'
@@ -92,14 +93,14 @@ function planDefinition(course: Course): void {
       return definitionDiff(path, { content: found?.content, mode: found?.mode }, { content: bytesOf(content), mode })
     })
     .join('')
-  chain.add('install', installReason(course), { diff })
+  chain.add('install', installReason(course, target.definition), { diff })
 }
 
-function installReason({ target, observed, change, context }: Course): Reason {
+function installReason({ target, observed, change, context }: Course, definition: Definition): Reason {
   if (change === 'repair') return 'definition-drift'
   if (isOurs(target, observed, context)) return 'definition-changed'
-  const isAdopted = observed.state !== 'absent' && !target.definition?.isAddition
-  return isAdopted || otherDefinitionExists(target, context.world) ? 'adopted' : 'new'
+  const isAdopted = observed.state !== 'absent' && !definition.isAddition
+  return isAdopted || otherDefinitionExists(definition, context.world) ? 'adopted' : 'new'
 }
 
 function planFiles({ target, change, context, chain }: Course): void {
@@ -165,8 +166,7 @@ function startReason(observed: Observed, change: Change, isMove: boolean): Reaso
 function owedReason(change: Change, chain: StepChain): Reason {
   const cause = findWrite(chain)
   if (!cause) return 'out-of-date'
-  if (cause.verb === 'install') return change === 'repair' ? 'definition-drift' : cause.reason
-  return change === 'repair' ? 'file-drift' : 'file-changed'
+  return cause.verb === 'install' || change === 'repair' ? cause.reason : 'file-changed'
 }
 
 function findWrite(chain: StepChain): StepChain['steps'][number] | undefined {
@@ -174,5 +174,6 @@ function findWrite(chain: StepChain): StepChain['steps'][number] | undefined {
 }
 
 function isUp(observed: Observed | undefined): boolean {
-  return observed?.state === 'running' || observed?.state === 'starting' || observed?.state === 'stopping'
+  const state = observed?.state
+  return state === 'running' || state === 'starting' || state === 'stopping'
 }

@@ -1,5 +1,5 @@
 import { withoutCycles } from './dependency-order.ts'
-import { compareText, type PlanContext } from './plan-input.ts'
+import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan, Step } from './step.ts'
 import { addNeeds } from './step-order.ts'
 import { locationKey } from './world.ts'
@@ -23,31 +23,24 @@ export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanC
 }
 
 export function linkHandovers(plans: readonly FacilityPlan[], context: PlanContext): FacilityPlan[] {
-  const takers = new Map<string, string[]>()
-  for (const plan of plans) {
-    const names = takersFrom(plan, context)
-    if (names.length > 0) takers.set(plan.name, names)
-  }
-  if (takers.size === 0) return [...plans]
   const installs = new Map(plans.map(plan => [plan.name, plan.steps.find(isInstall)?.id]))
-  for (const names of [...takers.values()]) for (const name of names) if (!takers.has(name)) takers.set(name, [])
-  // Two that swap files can't both wait: there one doesn't.
-  const order = withoutCycles(new Map([...takers].sort(([a], [b]) => compareText(a, b))))
+  // Two that swap files can't both wait: there one doesn't. Nor does one wait for itself.
+  const order = withoutCycles(new Map(plans.map(plan => [plan.name, takersFrom(plan, context)])))
   return plans.map(plan => {
     const ids = (order.get(plan.name) ?? []).flatMap(name => installs.get(name) ?? [])
     return addNeeds(plan, step => (isInstall(step) || step.verb === 'remove' ? ids : []))
   })
 }
 
-/** Those that take over files which the markers of this facility, or of its place, name now. */
+/** Those that have, or take over, files which the markers of this facility, or of its place, name now. */
 function takersFrom(plan: FacilityPlan, context: PlanContext): string[] {
   const names = new Set<string>()
   const here = context.owned.get(locationKey(plan))
   for (const path of [...ownedFilesOf(plan.name, context), ...(here?.ownership.files ?? [])]) {
     const taker = context.declaredFiles.get(path)
-    if (taker !== undefined && taker !== plan.name) names.add(taker)
+    if (taker !== undefined) names.add(taker)
   }
-  return [...names].sort(compareText)
+  return [...names]
 }
 
 function ownedFilesOf(facility: string, context: PlanContext): Set<string> {

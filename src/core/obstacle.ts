@@ -25,14 +25,14 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
   )
 }
 
-/** E7: the old service of a move has to be known, or it might run beside the new one. */
+/** E7: the old service of a move has to be known, or it might run beside the new one. The new supervisor answers. */
 function findOldPlaceObstacle(target: Target, context: PlanContext): string | undefined {
   const { facility } = target
   const before = context.applied.get(facility.name)
   const reason = before && context.world.unavailable.get(before.supervisor)
-  if (reason !== undefined && before?.supervisor !== facility.supervisor) {
+  if (before && reason !== undefined) {
     return (
-      `it was under supervisor ${before?.supervisor}, which is unavailable (${reason}), so it can't be stopped there first: ` +
+      `it was under supervisor ${before.supervisor}, which is unavailable (${reason}), so it can't be stopped there first: ` +
       'bring that supervisor back, or, if it is gone for good, give the facility another name'
     )
   }
@@ -70,7 +70,7 @@ function findStranger(target: Target, observed: Observed, context: PlanContext):
   const { facility } = target
   if (!target.definition || facility.adopt || isOurs(target, observed, context)) return undefined
   const isOthers = target.definition.isAddition ? observed.ownership !== undefined : observed.state !== 'absent'
-  if (!isOthers && !otherDefinitionExists(target, context.world)) return undefined
+  if (!isOthers && !otherDefinitionExists(target.definition, context.world)) return undefined
   const holder =
     observed.ownership === undefined
       ? 'not managed by Reeve'

@@ -25,10 +25,9 @@ export function findOwed(
   for (const file of target.files) {
     if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
   }
-  const declared = new Set(target.files.map(file => file.path))
   for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
     // Dropped from the manifest; what another facility declares is still there.
-    if (digest !== 'absent' && !declared.has(path) && !declaredFiles.has(path)) due.push(facility.onChange)
+    if (digest !== 'absent' && !declaredFiles.has(path)) due.push(facility.onChange)
   }
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined
@@ -36,7 +35,10 @@ export function findOwed(
   return facility.process !== undefined && facility.process.reload === undefined ? 'restart' : 'reload'
 }
 
-/** A service that is being started may be one that its supervisor waits to start again, after a failure. */
+/**
+ * A service that is being started may be one that its supervisor waits to start again, after a failure. The process of
+ * one that is stopping owes nothing any more.
+ */
 function hasProcess({ state, pid }: Observed): boolean {
-  return state === 'running' || state === 'stopping' || (state === 'starting' && pid !== undefined)
+  return state === 'running' || (state === 'starting' && pid !== undefined)
 }

@@ -36,11 +36,10 @@ export interface OldLocation {
 
 /** Where the facility's marker stands besides the place it is declared for (E14). */
 export function findOldLocations({ facility }: Target, context: PlanContext): OldLocation[] {
-  const here = locationKey(facility)
   const found: OldLocation[] = []
   for (const location of context.ownedBy.get(facility.name) ?? []) {
     const key = locationKey(location)
-    if (key === here || context.claimed.has(key)) continue
+    if (context.claimed.has(key)) continue // by itself, or by another that takes it over
     found.push({ location, observed: context.world.services.get(key) })
   }
   return found

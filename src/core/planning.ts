@@ -52,16 +52,16 @@ function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanCon
   return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([path]) => !paths.has(path))) }
 }
 
-/** `dependsOn` by facility, sorted: from the manifests, and for what is to go from its markers. */
+/** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */
 function collectNeeds({ ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
   const needs = new Map<string, readonly string[]>()
   for (const [name, locations] of ownedBy) needs.set(name, uniteNeeds(locations))
   for (const { facility } of targets) needs.set(facility.name, facility.dependsOn)
-  return new Map([...needs].sort(([a], [b]) => compareText(a, b)))
+  return needs
 }
 
 function uniteNeeds(locations: readonly OwnedLocation[]): string[] {
-  return [...new Set(locations.flatMap(({ ownership }) => ownership.dependsOn))].sort(compareText)
+  return [...new Set(locations.flatMap(({ ownership }) => ownership.dependsOn))]
 }
 
 function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash): Plan {

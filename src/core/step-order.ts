@@ -29,11 +29,7 @@ export function linkFacilities(
 
 /** The plan with more needs for its steps; sorted, each once. */
 export function addNeeds(plan: FacilityPlan, moreFor: (step: Step) => readonly string[]): FacilityPlan {
-  if (plan.steps.length === 0) return plan
-  const steps = plan.steps.map(step => {
-    const more = moreFor(step)
-    return more.length > 0 ? { ...step, needs: [...new Set([...step.needs, ...more])].sort() } : step
-  })
+  const steps = plan.steps.map(step => ({ ...step, needs: [...new Set([...step.needs, ...moreFor(step)])].sort() }))
   return { ...plan, steps }
 }
 

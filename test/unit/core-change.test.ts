@@ -126,6 +126,10 @@ describe('what a running process owes', () => {
 
   test('where nobody can tell what it has loaded, it is taken to be out of date', () => {
     expect(acts(planOne(withLoaded(asDeclared(web), undefined)))).toEqual(['restart out-of-date'])
+    const starting = withLoaded(asDeclared(web, { state: 'starting' }), undefined)
+    expect(acts(planOne(starting)), 'its process is there already').toEqual(['restart out-of-date'])
+    const reloads = asDeclared({ ...web, reload: true, onChange: 'reload' }, { state: 'starting' })
+    expect(acts(planOne(withLoaded(reloads, undefined)))).toEqual(['reload out-of-date'])
   })
 
   test('a stopped service owes nothing', () => {

@@ -124,5 +124,6 @@ describe('diffs', () => {
     expect(diff).toBe(
       '--- /etc/web.toml\n+++ /etc/web.toml\n30000 lines → 30000 lines, too many that differ to be shown\n',
     )
+    expect(diffText(path, absent, file(`${lines('b')}last`))).toContain('\n0 lines → 30001 lines')
   })
 })

@@ -58,6 +58,9 @@ describe('a file that goes over to another facility', () => {
   })
 
   test('one that has it already keeps it, blocked or not', () => {
+    expect(acts(facilityIn(planCases([giver, asDeclared({ ...taker, suspend: true })]), 'giver'))).toEqual([
+      'install definition-changed',
+    ])
     const held = asDeclared(taker, { state: 'unknown' })
     expect(acts(facilityIn(planCases([giver, held]), 'giver'))).toEqual(['install definition-changed'])
   })
@@ -65,6 +68,7 @@ describe('a file that goes over to another facility', () => {
   test('one that is under way is taken to have it', () => {
     const plan = planCases([giver], { untouched: [makeFacility(taker)] })
     expect(acts(facilityIn(plan, 'giver'))).toEqual(['install definition-changed'])
+    expect(needsOf(plan, 'giver/install')).toEqual([])
   })
 
   test('two that swap files do not wait for each other', () => {

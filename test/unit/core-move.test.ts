@@ -12,6 +12,7 @@ import {
   planCases,
   planOne,
   withFile,
+  withoutRecord,
 } from '../simulation/planning-case.ts'
 
 const before: Declaration = { name: 'web' }
@@ -43,6 +44,20 @@ describe('E14: moves', () => {
     expect(acts(plan)).toEqual(['install new', 'enable enablement', 'stop moved', 'start moved', 'remove moved'])
     expect(plan.steps[2]?.target).toEqual({ supervisor: 'alpha', service: 'web' })
     expect(plan.steps.slice(1).map(step => step.needs)).toEqual(plan.steps.slice(0, -1).map(step => [step.id]))
+  })
+
+  test('a move is a change, also where nobody remembers what was brought about', () => {
+    const [row, old] = moved(after, before)
+    expect(planOne(withoutRecord(row), old).change).toBe('change')
+  })
+
+  test('E8: a record of another place says nothing of who runs it here', () => {
+    const [row] = moved(after, before)
+    const [renamed] = moved({ name: 'web', service: 'www' }, before)
+    for (const { observed, ...rest } of [row, renamed]) {
+      const taken = { ...rest, observed: { ...(observed as Observed), state: 'stopped' } as const }
+      expect(planOne(taken).blocked).toContain('not managed by Reeve')
+    }
   })
 
   test('another service name: the same', () => {
@@ -183,6 +198,7 @@ describe('E14: moves', () => {
       'web/remove-file:/etc/dropped@alpha/web',
       'web/remove@alpha/web',
     ])
+    expect(acts(plan).slice(-2)).toEqual(['remove-file file-dropped', 'remove moved'])
   })
 
   test('suspended: nothing moves', () => {

@@ -13,6 +13,7 @@ import {
   type PlanOptions,
   planCases,
   unowned,
+  withFile,
 } from '../simulation/planning-case.ts'
 
 const db = { name: 'db' } as const
@@ -42,6 +43,13 @@ describe('E13: starts', () => {
     const row = madeFrom({ ...reloads, command: ['/bin/daemon', '2'], restart: 'always' }, reloads)
     const plan = planCases([row, notThere(db)])
     expect(needsOf(plan, 'web/reload')).toEqual(['web/install'])
+  })
+
+  test('one that runs and only lacks its supervisor waits for nobody, and holds nobody up', () => {
+    const plan = planCases([asDeclared(web, { supervised: false }), unowned(db, { state: 'stopped' })])
+    expect(acts(facilityIn(plan, 'web'))).toEqual(['start unsupervised'])
+    const both = planCases([notThere(web), asDeclared(db, { supervised: false })])
+    expect(needsOf(both, 'web/start')).toEqual(['web/enable'])
   })
 
   test('the start of a dependency alone starts nothing else', () => {
@@ -77,6 +85,39 @@ describe('E13: stops and removals, reversed', () => {
     expect(needsOf(plan, 'db/remove')).toEqual(['web/remove'])
     const still = planCases([], pruned({ db: { state: 'stopped' }, web: { state: 'stopped' } }))
     expect(needsOf(still, 'db/remove')).toEqual(['web/remove'])
+  })
+
+  test('only a stop and the removal itself wait for those that go: what stays is changed at once', () => {
+    const old = ownedAt(web)
+    const going = { owned: [old.location], services: { [old.key]: old.observed } }
+    const changed = planCases([madeFrom({ ...db, command: ['/bin/daemon', '2'] }, db)], going)
+    expect(needsOf(changed, 'db/install')).toEqual([])
+    const place = ownedAt(db)
+    const moving = planCases([notThere({ ...db, supervisor: 'beta' })], {
+      owned: [old.location, place.location],
+      services: { ...going.services, [place.key]: place.observed },
+    })
+    expect(needsOf(moving, 'db/stop@alpha/db')).toEqual(['db/enable', 'web/stop'])
+    expect(needsOf(moving, 'db/remove@alpha/db')).toEqual(['db/start'])
+    const filed = ownedAt({ ...db, files: [{ path: '/etc/db', content: 'x' }] })
+    const both = planCases([], {
+      owned: [old.location, filed.location],
+      services: { ...going.services, [filed.key]: filed.observed },
+    })
+    expect(needsOf(both, 'db/remove-file:/etc/db')).toEqual(['db/stop'])
+  })
+
+  test('a removal waits for removals, and for no other step of those that stay', () => {
+    const gone = ownedAt(db)
+    const going = { owned: [gone.location], services: { [gone.key]: gone.observed } }
+    expect(needsOf(planCases([notThere(web)], going), 'db/remove')).toEqual(['db/stop'])
+    const place = ownedAt(web)
+    const moving = planCases([notThere({ ...web, supervisor: 'beta' })], {
+      owned: [gone.location, place.location],
+      services: { ...going.services, [place.key]: place.observed },
+    })
+    expect(needsOf(moving, 'db/stop')).toEqual(['web/stop@alpha/web'])
+    expect(needsOf(moving, 'db/remove')).toEqual(['db/stop'])
   })
 
   test('so with down', () => {
@@ -161,6 +202,20 @@ describe('what cannot be started blocks what depends on it', () => {
     ).toBeUndefined()
   })
 
+  test('one that comes up by itself is waited for', () => {
+    for (const state of ['starting', 'stopping'] as const) {
+      expect(facilityIn(planCases([notThere(web), asDeclared(db, { state })]), 'web').blocked, state).toBeUndefined()
+    }
+  })
+
+  test('one that has done its work holds nobody up, though something is in its own way now', () => {
+    const job = { name: 'db', command: JOB, restart: 'never', files: [{ path: '/etc/db', content: 'x' }] } as const
+    const done = asDeclared(job, { state: 'stopped', completed: true })
+    const plan = planCases([notThere(web), withFile(done, '/etc/db', { kind: 'other', problem: 'it is a symlink' })])
+    expect(facilityIn(plan, 'db').blocked).toContain('it is a symlink')
+    expect(facilityIn(plan, 'web').blocked).toBeUndefined()
+  })
+
   test('one whose state is not managed is as it is', () => {
     for (const suspend of [false, true]) {
       const unmanaged = { ...db, state: 'unmanaged', suspend } as const
@@ -188,6 +243,7 @@ describe('dependency order', () => {
     expect(findCycle(graph({ x: ['a'], a: ['b'], b: ['a'] }))).toEqual(['a', 'b', 'a'])
     expect(findCycle(graph({ a: ['a'] }))).toEqual(['a', 'a'])
     expect(findCycle(graph({ a: ['b', 'c'], b: ['c'], c: [] }))).toBeUndefined()
+    expect(findCycle(graph({ a: ['b', 'c'], b: [], c: ['a'] }))).toEqual(['a', 'c', 'a'])
     expect(findCycle(graph({ a: ['nowhere'] }))).toBeUndefined()
     expect(findCycle(new Map())).toBeUndefined()
   })
@@ -212,6 +268,12 @@ describe('dependency order', () => {
       ['c', ['a', 'b']],
       ['d', ['b']],
     ])
+  })
+
+  test('many ways to one name cost no more than one', () => {
+    const names = Array.from({ length: 40 }, (_, i) => `f${i}`)
+    const layers = names.flatMap((name, i) => [`${name}a`, `${name}b`].map(one => [one, [`f${i + 1}a`, `f${i + 1}b`]]))
+    expect(findCycle(graph(Object.fromEntries(layers)))).toBeUndefined()
   })
 
   test('10,000 in a row overflow nothing', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Observed } from '../../src/core/observed.ts'
 import { makeRemovalPlan } from '../../src/core/planning.ts'
 import { findRemovalProblem } from '../../src/core/removal-guard.ts'
 import type { FacilityPlan } from '../../src/core/step.ts'
@@ -38,6 +39,42 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(planOne(unowned(web, { state: 'stopped' })).blocked).toContain('not managed by Reeve')
     const absent = notThere(web)
     expect(planOne(withFile(absent, definitionPathOf(absent), 'theirs')).blocked).toContain('not managed by Reeve')
+    const directory = { kind: 'other', problem: 'it is a directory' } as const
+    expect(planOne(withFile(absent, definitionPathOf(absent), directory)).blocked).toContain('not managed by Reeve')
+  })
+
+  test('one file of several is enough to tell that a definition is there, and whose', () => {
+    const row = withSecondFile(notThere(web))
+    expect(acts(planOne(row))).toEqual(['install new', 'enable new', 'start new'])
+    expect(planOne(row).steps[0]?.diff).toMatch(/^--- .*(\n[+@].*)*\n--- \/dev\/null\n.*\n@@ -0,0 \+1 @@\n\+more\n$/)
+    const theirs = withFile(row, '/definitions/more', 'theirs')
+    expect(planOne(theirs).blocked).toContain('not managed by Reeve')
+    const { ownership: _ownership, ...observed } = asDeclared(web).observed as Observed
+    const { applied } = asDeclared(web)
+    if (!applied) throw new Error('expected a record')
+    expect(planOne({ ...row, observed, applied }).blocked, 'deleted behind our back').toBeUndefined()
+    expect(planOne({ ...theirs, observed, applied }).blocked, 'replaced').toContain('not managed by Reeve')
+  })
+
+  test('what was not looked at counts as not there', () => {
+    const plan = planOne({ ...notThere(withAFile), files: new Map() })
+    expect(acts(plan)).toEqual(['install new', 'write-file new', 'enable new', 'start new'])
+    expect(plan.steps[1]?.diff).toBe(
+      '--- /dev/null\n+++ /etc/web.toml\n@@ -0,0 +1 @@\n+ours\n\\ No newline at end of file\n',
+    )
+  })
+
+  test('a file that the record names is not ours where the marker stands and does not name it', () => {
+    const row = withFile(madeFrom(withAFile, web), path, 'theirs')
+    const { applied } = asDeclared(withAFile)
+    if (!applied) throw new Error('expected a record')
+    const marked = withFile({ ...row, applied }, definitionPathOf(row), { kind: 'absent' })
+    expect(planOne(marked).blocked).toContain('file /etc/web.toml exists')
+  })
+
+  test('where Reeve writes no definition, the record alone says that a file is ours', () => {
+    const plain = { ...withAFile, command: null }
+    expect(acts(planOne(withFile(asDeclared(plain), path, 'edited')))).toEqual(['write-file file-drift'])
   })
 
   test("another Reeve's is as good as unowned, and the message says whose it is", () => {
@@ -54,6 +91,15 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(acts(plan)).toEqual(['install adopted', 'enable new', 'start stopped'])
     const ownership = { ...markerOf(makeFacility(web)), owner: 'edge' }
     expect(planOne(asDeclared(adopt, { ownership })).blocked).toBeUndefined()
+    expect(acts(planOne(unowned(adopt))), 'a service without a definition').toEqual([
+      'install adopted',
+      'restart adopted',
+    ])
+    const absent = notThere(adopt)
+    expect(
+      acts(planOne(withFile(absent, definitionPathOf(absent), 'theirs'))),
+      'a definition without a service',
+    ).toEqual(['install adopted', 'enable new', 'start new'])
   })
 
   test('an unowned file blocks, with the two ways out', () => {
@@ -92,7 +138,7 @@ describe('E9: prune', () => {
 
   test('owned, and its manifest is gone: stopped, its files removed, and the definition last', () => {
     const plan = facilityIn(planCases([], present), 'old')
-    expect(plan.change).toBe('remove')
+    expect(plan).toMatchObject({ change: 'remove', supervisor: 'alpha', service: 'old' })
     expect(acts(plan)).toEqual(['stop pruned', 'remove-file pruned', 'remove pruned'])
     expect(plan.steps.map(step => step.needs)).toEqual([[], ['old/stop'], ['old/remove-file:/etc/old']])
     expect(plan.steps[1]?.path).toBe('/etc/old')
@@ -269,6 +315,15 @@ describe('E9: the guard', () => {
     expect(findRemovalProblem({ facilities }, 100, { count: 0, fraction: 0.02 })).toContain('3 of the 100')
   })
 })
+
+/** Its definition is two files; of the second one nothing is there. */
+function withSecondFile(row: PlanningCase): PlanningCase {
+  const { definition } = row.target
+  if (!definition) throw new Error('expected a definition')
+  const files = [...definition.files, { path: '/definitions/more', content: 'more\n', mode: 0o644 }]
+  const target = { ...row.target, definition: { ...definition, files } }
+  return withFile({ ...row, target }, '/definitions/more', { kind: 'absent' })
+}
 
 function worldOf({ owned = [], services = {} }: PlanOptions) {
   return { owned, services: new Map(Object.entries(services)), unavailable: new Map(), files: new Map() }

@@ -42,9 +42,10 @@ describe('the plan as a whole', () => {
     const at = (file: string, line: number, column: number, code = 'x'): Diagnostic => {
       return { file, line, column, severity: 'error', code, message: 'm' }
     }
-    const sorted = [at('a', 1, 2), at('a', 2, 1, 'a'), at('a', 2, 1, 'b'), at('a', 10, 1), at('b', 1, 1)]
-    const shuffled = [sorted[3], sorted[1], sorted[4], sorted[2], sorted[0]].filter(one => one !== undefined)
+    const sorted = [at('a', 1, 2), at('a', 1, 3), at('a', 2, 1, 'a'), at('a', 2, 1, 'b'), at('a', 10, 1), at('b', 1, 1)]
+    const shuffled = [4, 1, 2, 5, 0, 3].flatMap(index => sorted[index] ?? [])
     expect(planCases([], { diagnostics: shuffled }).diagnostics).toEqual(sorted)
+    expect(planCases([], { diagnostics: [...sorted].reverse() }).diagnostics).toEqual(sorted)
   })
 
   test('the digest tells plans apart that look the same because what they would write is not shown', () => {

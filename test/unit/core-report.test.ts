@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { backoffDelay, RETRY, STALLED_AFTER } from '../../src/core/backoff.ts'
 import { bytesEqual, textOf } from '../../src/core/bytes.ts'
 import { type Condition, type ConditionInput, conditionsOf } from '../../src/core/conditions.ts'
-import type { Observed } from '../../src/core/observed.ts'
+import { hasDefinition } from '../../src/core/facility.ts'
+import { type Observed, unknownService } from '../../src/core/observed.ts'
 import { type HealthState, readinessOf, SETTLING_TIME } from '../../src/core/readiness.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Declaration, makeFacility } from '../simulation/declaration.ts'
 
 const now = 1_000_000
@@ -25,6 +27,7 @@ describe('readiness', () => {
     [{}, { state: 'starting', restarts: 1 }, 'none', false, 'CrashLoop'],
     [{}, { state: 'stopping' }, 'none', false, 'Stopping'],
     [{}, { state: 'stopped' }, 'none', false, 'Stopped'],
+    [{}, { state: 'stopped', restarts: 1 }, 'none', false, 'Stopped'],
     [{}, { state: 'failed' }, 'none', false, 'Failed'],
     [{}, { state: 'absent' }, 'none', false, 'Absent'],
     [{}, { state: 'unknown' }, 'healthy', false, 'Unknown'],
@@ -87,6 +90,7 @@ describe('conditions', () => {
       { ...calm, suspended: true, underWay: 'x' },
       ['True Running', 'False Suspended', 'False Progressing'],
     ],
+    ['out of sync', { ...calm, pending: 'start' }, ['True Running', 'False OutOfSync', 'False Progressing']],
     [
       'E7: unknown',
       { ...calm, readiness: { ready: false, reason: 'Unknown', message: 'no answer' } },
@@ -112,7 +116,45 @@ describe('conditions', () => {
     const [, two] = conditionsOf({ ...calm, failures: 5, lastError: 'no such file' }, [], 'later')
     expect(one?.message).toBe('no such file')
     expect(two?.message).toBe(one?.message)
+    const [, , stalled] = conditionsOf({ ...calm, failures: STALLED_AFTER, lastError: 'no such file' }, [], 'now')
+    expect(stalled?.message).toBe('no such file')
   })
+})
+
+describe('errors', () => {
+  test('are told by their name, and keep their cause', () => {
+    const cause = new Error('no such file')
+    const error = new ReeveError('failed', 'it failed', { cause })
+    expect([error.name, error.cause, error instanceof ReeveError]).toEqual(['ReeveError', cause, true])
+    const copy = Object.assign(new Error('of an outside provider'), { name: 'ReeveError' })
+    expect(copy instanceof ReeveError).toBe(true)
+    expect('cause' in new ReeveError('failed', 'it failed')).toBe(false)
+  })
+})
+
+describe('a service whose supervisor is silent', () => {
+  test('is unknown in all that can be known', () => {
+    expect(unknownService('web', 'no answer')).toEqual({
+      service: 'web',
+      state: 'unknown',
+      enabled: 'unknown',
+      supervised: false,
+      message: 'no answer',
+    })
+  })
+})
+
+describe('whether Reeve writes a definition', () => {
+  const rows: [Declaration, boolean][] = [
+    [{ name: 'web' }, true],
+    [{ name: 'web', native: true }, true],
+    [{ name: 'web', command: null }, false],
+  ]
+  for (const [declaration, expected] of rows) {
+    test(`${JSON.stringify(declaration)}: ${expected}`, () => {
+      expect(hasDefinition(makeFacility(declaration))).toBe(expected)
+    })
+  }
 })
 
 describe('E11: backoff', () => {

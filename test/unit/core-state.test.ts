@@ -40,6 +40,9 @@ describe('state', () => {
     expect(plan.steps).toEqual([])
     expect(plan.change).toBe('none')
     expect(plan.blocked).toBe('the state of service web is unknown: the status file is half-written')
+    expect(planOne(asDeclared({ name: 'web' }, { state: 'unknown' })).blocked).toBe(
+      'the state of service web is unknown: the supervisor does not say why',
+    )
   })
 
   test('E7: a service that nobody answered for is as good as unknown', () => {
@@ -118,6 +121,7 @@ describe('state', () => {
     const job = { name: 'job', command: JOB, restart: 'never' } as const
     expect(acts(planOne(asDeclared(job, { state: 'failed' })))).toEqual([])
     expect(acts(planOne(asDeclared({ ...job, restart: 'on-failure' }, { state: 'failed' })))).toEqual(['start failed'])
+    expect(acts(planOne(asDeclared(job, { state: 'stopped' }))), 'stopped by hand').toEqual(['start stopped'])
     const changed = madeFrom({ ...job, command: [...JOB, '2'] }, job, { state: 'failed' })
     expect(acts(planOne(changed))).toEqual(['install definition-changed', 'start failed'])
   })
@@ -199,7 +203,9 @@ describe('enablement', () => {
   ]
   for (const [declared, observed, expected] of rows) {
     test(`declared ${declared}, observed ${observed}: ${expected.join() || 'nothing'}`, () => {
-      expect(acts(planOne(asDeclared({ name: 'web', enabled: declared }, { enabled: observed })))).toEqual(expected)
+      const plan = planOne(asDeclared({ name: 'web', enabled: declared }, { enabled: observed }))
+      expect(plan.blocked).toBeUndefined()
+      expect(acts(plan)).toEqual(expected)
     })
   }
 
@@ -213,7 +219,9 @@ describe('enablement', () => {
         'service ssh can be neither enabled nor disabled (it is static): declare enabled: unmanaged',
       )
     }
-    expect(planOne(asDeclared({ name: 'web' }, { enabled: 'fixed' })).blocked).toContain('declare enabled: unmanaged')
+    expect(planOne(asDeclared({ name: 'web' }, { enabled: 'fixed' })).blocked).toContain(
+      '(its definition allows neither): declare enabled: unmanaged',
+    )
   })
 
   test('its definition was edited so that it can be neither: the definition is mended, and then it can', () => {
