@@ -11,6 +11,7 @@ export const REDACTED = '(redacted)'
 export function redactLines(lines: readonly string[]): string[] {
   let inside: Inside = { kind: 'nothing' }
   let isSecretSection = false
+  let isNamed = false
   return lines.map(line => {
     if (isInside(inside, line)) {
       if (isLast(inside, line)) inside = { kind: 'nothing' }
@@ -24,7 +25,10 @@ export function redactLines(lines: readonly string[]): string[] {
     const section = SECTION.exec(line)?.[1]
     if (section !== undefined) isSecretSection = isSecretName(section)
     const isSecret = isSecretSection && section === undefined
-    const start = findSecret(line) ?? (isSecret ? findAnyValue(line) : undefined)
+    const wasNamed = isNamed
+    isNamed = namesSecret(line)
+    const named = isNamed || wasNamed ? findNamedValue(line) : undefined
+    const start = findSecret(line, named) ?? (isSecret ? findAnyValue(line) : undefined)
     if (start === undefined) return isSecret ? redactWhole(line) : redactCredentials(line)
     const value = line.slice(start).trim()
     inside = value === '' && /-[\w.-]+["']?,?\s*$/.test(line) ? { kind: 'next' } : afterValue(value, keyColumnOf(line))
@@ -91,10 +95,10 @@ const OPTION = /(?<![\w-])--?([A-Za-z][\w.-]*)["']?(?:,\s*|\s+|$)/g
 const ELEMENT = /<([\w:.-]+)(?:\s[^<>]*)?>(?!<)/g
 const DIRECTIVE = /^\s*(?:-\s+)?([A-Za-z_][\w.-]*)\s+(?=[^\s:=])/g
 
-/** Where the first secret of the line begins; its length where it begins on the next. */
-function findSecret(line: string): number | undefined {
-  if (!HINT.test(line)) return undefined
-  let first: number | undefined
+/** Where the first secret of the line begins, by its name or at `named`; the line's length where it begins on the next. */
+function findSecret(line: string, named: number | undefined): number | undefined {
+  if (!HINT.test(line)) return named
+  let first = named
   for (const pattern of [ASSIGNMENT, OPTION, ELEMENT, DIRECTIVE]) {
     for (const match of line.matchAll(pattern)) {
       if (!isSecretName(match[1] ?? '')) continue
@@ -103,6 +107,18 @@ function findSecret(line: string): number | undefined {
     }
   }
   return first
+}
+
+/** `name: DB_PASSWORD`, as in lists of variables and of properties: the value stands after it, or on the next line. */
+function namesSecret(line: string): boolean {
+  if (!HINT.test(line)) return false
+  const names = line.matchAll(/(?<![\w.-])(?:name|key)["']?(?:\s*[:=]\s*["']?|>)(\w[\w.-]*)/gi)
+  return [...names].some(([, name = '']) => isSecretName(name))
+}
+
+function findNamedValue(line: string): number | undefined {
+  const value = /(?<![\w.-])value["']?(?:\s*[:=]\s*|>)/i.exec(line)
+  return value ? value.index + value[0].length : undefined
 }
 
 /** In a section that is named after secrets every value is one, also where it is commented out. */

@@ -50,6 +50,34 @@ describe('readiness', () => {
     })
   }
 
+  test('what is said to people', () => {
+    const messages = rows.map(([declared, found, health]) => {
+      const facility = makeFacility({ name: 'web', ...declared })
+      const observed: Observed = { service: 'web', state: 'running', enabled: true, supervised: true, ...found }
+      return readinessOf(facility, observed, health, now).message
+    })
+    expect([...new Set(messages)].sort()).toMatchInlineSnapshot(`
+      [
+        "absent",
+        "failed",
+        "failed; its state is not managed",
+        "it has done its work and ended, as its restart policy allows",
+        "running",
+        "running, and its health check has not passed yet",
+        "running, and its health check passes",
+        "running, but its health check fails",
+        "running, declared stopped",
+        "started just now",
+        "starting",
+        "stopped",
+        "stopped, as declared",
+        "stopping",
+        "stopping, declared stopped",
+        "the supervisor has not been asked yet",
+      ]
+    `)
+  })
+
   test('E7: not asked yet is unknown, never ready', () => {
     const readiness = readinessOf(makeFacility({ name: 'web', state: 'stopped' }), undefined, 'none', now)
     expect(readiness).toMatchObject({ ready: false, reason: 'Unknown' })
@@ -104,6 +132,30 @@ describe('conditions', () => {
       expect(conditions.map(({ status, reason }) => `${status} ${reason}`)).toEqual(expected)
     })
   }
+
+  test('what is said to people', () => {
+    const said = rows.flatMap(([, input]) => conditionsOf(input, [], 'now'))
+    const messages = said.map(({ type, reason, message }) => `${type} ${reason}: ${message}`)
+    expect([...new Set(messages)].sort()).toMatchInlineSnapshot(`
+      [
+        "Ready Blocked: declare adopt: true",
+        "Ready CrashLoop: starting: exit 7",
+        "Ready Failed: starting: exit 7",
+        "Ready Running: running",
+        "Ready Unknown: no answer",
+        "Reconciling AsDeclared: nothing to do",
+        "Reconciling Blocked: nothing is done while it is blocked",
+        "Reconciling OutOfSync: start",
+        "Reconciling Retrying: no",
+        "Reconciling Suspended: observed only, till it is resumed",
+        "Reconciling UnderWay: start",
+        "Stalled Blocked: declare adopt: true",
+        "Stalled CrashLoop: starting: exit 7",
+        "Stalled Failing: no",
+        "Stalled Progressing: it can go on",
+      ]
+    `)
+  })
 
   test('since is kept while the status stays, and only then', () => {
     const before: Condition[] = conditionsOf(calm, [], 'first')

@@ -115,6 +115,31 @@ describe('S4: what looks like a secret is redacted', () => {
     ['ruby', ':password => "hunter2"', ':password => (redacted)'],
     ['xml', '<password>hunter2</password>', '<password>(redacted)'],
     ['xml, several lines', '<password>\n  hunter2\n</password>', '<password>\n  (redacted)\n</password>'],
+    [
+      'yaml, name and value',
+      '- name: DB_PASSWORD\n  value: hunter2\n- name: PORT\n  value: 1',
+      '- name: DB_PASSWORD\n  value: (redacted)\n- name: PORT\n  value: 1',
+    ],
+    [
+      'yaml, a block that has a name',
+      '- name: DB_PASSWORD\n  value: |\n    hunter2\n- name: PORT',
+      '- name: DB_PASSWORD\n  value: |\n    (redacted)\n- name: PORT',
+    ],
+    [
+      'json, name and value, and a secret after it',
+      '{"name": "api_token", "value": "hunter2", "token": 1}',
+      '{"name": "api_token", "value": (redacted)',
+    ],
+    [
+      'xml, name and value',
+      '<property name="password" value="hunter2"/>',
+      '<property name="password" value=(redacted)',
+    ],
+    [
+      'xml, elements of name and value',
+      '<name>db.password</name>\n<value>hunter2</value>\n<value>1</value>',
+      '<name>db.password</name>\n<value>(redacted)\n<value>1</value>',
+    ],
     ['xml attribute', '<db user="a" password="hunter2"/>', '<db user="a" password=(redacted)'],
     ['header', 'header = "Authorization: Bearer hunter2"', 'header = "Authorization: (redacted)'],
     ['header, its name elsewhere', 'value: Bearer hunter2hunter2', 'value: Bearer (redacted)'],
@@ -154,6 +179,9 @@ describe('S4: what looks like a secret is redacted', () => {
     'credentials {\n  file = /run/token\n}',
     '[secrets]\nenabled = true\n\n[web]\nport = 1',
     'list = [secrets]\nport = 1',
+    '- name: auth\n  image: x',
+    'filename: token\nvalue: 1',
+    'name: db_password\ndefault-value: 1',
     'PasswordAuthentication no',
     'auth: true',
     'https://example.org:8080/path',
@@ -170,9 +198,24 @@ describe('S4: what looks like a secret is redacted', () => {
 
   test('S6: a hostile line costs no more than its length', () => {
     const size = 200_000
-    const lines = ['a', '-', '<a ', '--a', ' ', '=', 'a:', 'a://', '"', 'a b ', 'Bearer '].map(part =>
-      part.repeat(size / part.length),
-    )
+    const lines = [
+      'a',
+      '-',
+      '<a ',
+      '--a',
+      ' ',
+      '=',
+      'a:',
+      'a://',
+      '"',
+      'a b ',
+      'Bearer ',
+      '- ',
+      '[',
+      '[a ',
+      'key=',
+      'value ',
+    ].map(part => part.repeat(size / part.length))
     const started = performance.now()
     for (const line of lines) redactSecrets(line)
     expect(performance.now() - started, 'milliseconds; quadratic work takes minutes').toBeLessThan(30_000)
