@@ -7,8 +7,11 @@ import { runJobs } from './job-running.ts'
 import { followJobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { enableUnits, findLink, linkAll } from './linking.ts'
-import { listUnits, managerCall, openManager } from './manager.ts'
+import { findUnits, openManager } from './manager.ts'
+import type { Reloads } from './reloads.ts'
 import { removeAll } from './removal.ts'
+import { unitsOf } from './trigger.ts'
+import { unitOf } from './unit-name.ts'
 import { verifyUnits } from './verification.ts'
 
 /**
@@ -19,16 +22,19 @@ export async function applyActions(
   actions: readonly Action[],
   layout: Layout,
   host: WriteHost,
+  reloads: Reloads,
   report: Report,
 ): Promise<void> {
   using bus = await openManager(host, layout)
-  const application: Application = { host, layout, bus, report }
+  const application: Application = { host, layout, bus, report, reloads }
   const of = (...verbs: Action['verb'][]): Action[] => actions.filter(({ verb }) => verbs.includes(verb))
   await installAll(of('install'), application)
   await linkAll(of('enable', 'disable'), application)
   const [running, going] = [of('start', 'stop', 'restart', 'reload'), of('remove')]
   if (running.length + going.length === 0) return
-  const [disk, units, jobs] = [await openDisk(application), await listUnits(bus), await followJobs(bus)]
+  const disk = await openDisk(application, [...running, ...going])
+  const names = [...running, ...going].flatMap(({ service }) => [unitOf(service), ...unitsOf(service, disk)])
+  const [units, jobs] = [await findUnits(bus, names), await followJobs(bus)]
   const context = { ...application, disk, units, jobs }
   // One that is slow to stop holds up nobody else (E5).
   await Promise.all([runJobs(running, context), removeAll(going, context)])
@@ -36,8 +42,8 @@ export async function applyActions(
 
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const { host, bus, report } = application
-  const [before, taken] = [await openDisk(application), await verifyUnits(actions, application)]
+  const { host, bus, report, reloads } = application
+  const [before, taken] = [await openDisk(application, actions), await verifyUnits(actions, application)]
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const written = taken.filter(action =>
     attempt(action, report, () => {
@@ -50,9 +56,9 @@ async function installAll(actions: readonly Action[], application: Application):
   )
   if (written.length === 0) return
   await together(written, report, async () => {
-    await bus.call(managerCall('Reload'))
+    await reloads.reload(bus)
     // One that was enabled, and whose new `[Install]` asks for other links.
-    const after = await openDisk(application)
+    const after = await openDisk(application, actions)
     const moved = written.filter(action => enabled.has(action) && !isEnabled(action.service, after))
     await enableUnits(
       moved.map(({ service }) => findLink(service, after)),

@@ -4,6 +4,7 @@ import { type Disk, readDisk } from './disk.ts'
 import type { Jobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { type LoadedUnit, readTexts } from './manager.ts'
+import type { Reloads } from './reloads.ts'
 
 /** What a batch of actions has at hand. */
 export interface Application {
@@ -11,6 +12,7 @@ export interface Application {
   readonly layout: Layout
   readonly bus: WriteBus
   readonly report: Report
+  readonly reloads: Reloads
 }
 
 /** What those actions have besides that need jobs of systemd. */
@@ -21,8 +23,8 @@ export interface JobContext extends Application {
   readonly jobs: Jobs
 }
 
-export async function openDisk({ bus, host }: Application): Promise<Disk> {
-  return readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'))
+export async function openDisk({ bus, host }: Application, actions: readonly Action[]): Promise<Disk> {
+  return readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), actions.length)
 }
 
 /** True if it could be done; else the failure has been reported. */

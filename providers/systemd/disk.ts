@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { few } from './manager.ts'
 import { readSections, type Sections } from './unit-file.ts'
 import { templateOf } from './unit-name.ts'
 
@@ -25,8 +26,11 @@ export interface Enablement {
 
 const linkKinds = { WantedBy: 'wants', RequiredBy: 'requires', UpheldBy: 'upholds' } as const
 
-/** `directories`: the manager's search path, first come first served. */
-export function readDisk(host: ReadHost, directories: readonly string[]): Disk {
+/**
+ * `directories`: the manager's search path, first come first served. For a few services each name is looked for by itself;
+ * for many, all names are read once.
+ */
+export function readDisk(host: ReadHost, directories: readonly string[], services: number): Disk {
   const listings = new Map<string, ReadonlySet<string>>()
   const files = new Map<string, UnitFile>()
 
@@ -38,10 +42,14 @@ export function readDisk(host: ReadHost, directories: readonly string[]): Disk {
     return names
   }
 
+  function has(directory: string, name: string): boolean {
+    return services > few ? list(directory).has(name) : host.facts(join(directory, name)) !== undefined
+  }
+
   function findPath(unit: string): string | undefined {
     for (const name of [unit, templateOf(unit)]) {
       if (name === undefined) continue
-      const directory = directories.find(candidate => list(candidate).has(name))
+      const directory = directories.find(candidate => has(candidate, name))
       if (directory !== undefined) return join(directory, name)
     }
     return undefined
@@ -92,7 +100,7 @@ export function readDisk(host: ReadHost, directories: readonly string[]): Disk {
   /** Those below /run are gone at the next boot, and those in /usr are the package's. */
   function isLink(directory: string, { folder, name }: Link): boolean {
     if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
-    return list(join(directory, folder)).has(name)
+    return has(join(directory, folder), name)
   }
 
   return { find, enablement }

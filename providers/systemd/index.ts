@@ -6,54 +6,64 @@ import { journalQuery } from './failure-report.ts'
 import { layoutOf, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { createReloads, type Reloads } from './reloads.ts'
 import { watchManager } from './watch.ts'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
-export const systemdProvider: Provider = {
-  type: 'systemd',
-  capabilities: {
-    process: [
-      'command',
-      'workingDirectory',
-      'user',
-      'group',
-      'umask',
-      'environment',
-      'environment.fromFile',
-      'environmentFiles',
-      'limits',
-      'restart.policy',
-      'restart.delay',
-      'stop.signal',
-      'stop.timeout',
-      'reload.signal',
-      'reload.command',
-      'output.file',
-    ],
-    configSchema,
-    optionsSchema,
-    queries: [journalQuery],
-    busQueries,
-  },
-  place: instance => unitDirectoryOf(instance),
-  async probe(instance, host) {
-    try {
+export const systemdProvider: Provider = createSystemdProvider()
+
+function createSystemdProvider(): Provider {
+  /** By the directory of units. */
+  const reloads = new Map<string, Reloads>()
+  return {
+    type: 'systemd',
+    capabilities: {
+      process: [
+        'command',
+        'workingDirectory',
+        'user',
+        'group',
+        'umask',
+        'environment',
+        'environment.fromFile',
+        'environmentFiles',
+        'limits',
+        'restart.policy',
+        'restart.delay',
+        'stop.signal',
+        'stop.timeout',
+        'reload.signal',
+        'reload.command',
+        'output.file',
+      ],
+      configSchema,
+      optionsSchema,
+      queries: [journalQuery],
+      busQueries,
+    },
+    place: instance => unitDirectoryOf(instance),
+    async probe(instance, host) {
+      try {
+        const layout = layoutOf(instance, host)
+        const version = await probeManager(host, layout)
+        const why = 'a user’s systemd can change neither user nor group'
+        return { available: true, version, ...(layout.isUser && { lacks: { user: why, group: why } }) }
+      } catch (error) {
+        return { available: false, reason: messageOf(error) }
+      }
+    },
+    render: renderDefinition,
+    async list(instance, host) {
+      return listOwned(layoutOf(instance, host), host)
+    },
+    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host),
+    async apply(actions, instance, host, report) {
+      const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)
-      const version = await probeManager(host, layout)
-      const why = 'a user’s systemd can change neither user nor group'
-      return { available: true, version, ...(layout.isUser && { lacks: { user: why, group: why } }) }
-    } catch (error) {
-      return { available: false, reason: messageOf(error) }
-    }
-  },
-  render: renderDefinition,
-  async list(instance, host) {
-    return listOwned(layoutOf(instance, host), host)
-  },
-  observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host),
-  async apply(actions, instance, host, report) {
-    const { applyActions } = await import('./application.ts') // not needed by those who only look
-    return applyActions(actions, layoutOf(instance, host), host, report)
-  },
-  watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),
+      const own = reloads.get(layout.unitDirectory) ?? createReloads()
+      reloads.set(layout.unitDirectory, own)
+      return applyActions(actions, layout, host, own, report)
+    },
+    watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),
+  }
 }

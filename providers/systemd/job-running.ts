@@ -19,7 +19,7 @@ type JobVerb = keyof typeof methods
 export async function runJobs(actions: readonly Action[], context: JobContext): Promise<void> {
   if (actions.length === 0) return
   const stale = await Promise.all(actions.map(action => isStale(action, context)))
-  if (stale.includes(true)) await context.bus.call(managerCall('Reload'))
+  if (stale.includes(true)) await context.reloads.reload(context.bus)
   await Promise.all(actions.map(action => together([action], context.report, () => runJob(action, context))))
 }
 

@@ -6,9 +6,9 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { type Disk, readDisk } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
-import { type LoadedUnit, listUnits, openManager, readNumber, readProperty, readTexts } from './manager.ts'
+import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
-import { triggersOf } from './trigger.ts'
+import { triggersOf, unitsOf } from './trigger.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
 import { findWritten, type Written } from './written.ts'
 
@@ -21,7 +21,7 @@ interface Look {
 }
 
 /**
- * One listing for all; enablement and definitions from the disk; properties only of what runs or has failed. Nothing is
+ * One listing for many; enablement and definitions from the disk; properties only of what runs or has failed. Nothing is
  * asked of a unit that isn't loaded: it would be loaded for it, and that is told as a change.
  */
 export async function observeServices(
@@ -31,8 +31,9 @@ export async function observeServices(
 ): Promise<Map<string, Observed>> {
   try {
     using bus = await openManager(host, layout)
-    const [units, directories] = await Promise.all([listUnits(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
-    const look: Look = { bus, host, layout, disk: readDisk(host, directories), units }
+    const disk = readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
+    const names = services.flatMap(service => unitsOf(service, disk))
+    const look: Look = { bus, host, layout, disk, units: await findUnits(bus, names) }
     const observed = await Promise.all(services.map(service => observeService(service, look)))
     return new Map(observed.map(one => [one.service, one]))
   } catch (error) {

@@ -16,7 +16,7 @@ interface Going {
 
 /** Stops what still runs, then all the links, then all the files, then one daemon-reload. */
 export async function removeAll(actions: readonly Action[], context: JobContext): Promise<void> {
-  const { bus, host, layout, report } = context
+  const { bus, host, layout, report, reloads } = context
   const stopped = (await Promise.all(actions.map(action => stopOwn(action, context)))).flatMap(going => going ?? [])
   if (stopped.length === 0) return
   const links = stopped.flatMap(({ units }) => units)
@@ -35,7 +35,7 @@ export async function removeAll(actions: readonly Action[], context: JobContext)
   await together(
     removed.map(({ action }) => action),
     report,
-    () => bus.call(managerCall('Reload')),
+    () => reloads.reload(bus),
   )
 }
 
