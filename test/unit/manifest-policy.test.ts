@@ -101,6 +101,38 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     expect(load(run('/a'), { users: ['web'] }, false).diagnostics).toEqual([])
   })
 
+  test('every refusal points at what is refused, and names the list', () => {
+    const spec = `
+  process: {
+    command: [/bin/a], user: joe, group: wheel, output: { file: /o }, reload: { command: [/bin/b] },
+    environment: { T: { fromFile: /t } }, environmentFiles: [/e] },
+  health: { exec: { command: [/bin/c] } },
+  files: [{ path: /f, content: a }],
+  config: { process: {} }
+`
+    const none = { supervisors: [], users: [], groups: ['web'], commands: [], files: [], reads: [], config: [] }
+    const said = load(spec, none).diagnostics.map(
+      ({ line, column, message }) =>
+        `${line}:${column} ${/may not (.*): not allowed by (policy\.\w+)/.exec(message)?.slice(1).join(' | ')}`,
+    )
+    expect(said).toMatchInlineSnapshot(`
+      [
+        "4:1 use the supervisor process | policy.supervisors",
+        "6:15 run /bin/a | policy.commands",
+        "6:30 run as joe | policy.users",
+        "6:42 run with the group wheel | policy.groups",
+        "6:65 write /o | policy.files",
+        "6:91 run /bin/b | policy.commands",
+        "7:35 read /t | policy.reads",
+        "7:62 read /e | policy.reads",
+        "8:31 run /bin/c | policy.commands",
+        "9:19 write /f | policy.files",
+        "10:13 have native configuration for process | policy.config",
+      ]
+    `)
+    expect(load(run('/a'), { users: [] }).diagnostics[0]?.message).toContain('run as root')
+  })
+
   test('the diagnostic says where, what, and by which list', () => {
     const [diagnostic] = load(run('node'), { commands: ['/usr/bin', '/opt'] }).diagnostics
     expect(diagnostic).toMatchObject({ line: 4, column: 30, severity: 'error' })
