@@ -94,12 +94,14 @@ const ASSIGNMENT = /(?<![\w.-])[.-]*(\w[\w.-]*)["']?\]?\s*(?::=|=>|[:=]|\?=|\+=)
 const OPTION = /(?<![\w-])--?([A-Za-z][\w.-]*)["']?(?:,\s*|\s+|$)/g
 const ELEMENT = /<([\w:.-]+)(?:\s[^<>]*)?>(?!<)/g
 const DIRECTIVE = /^\s*(?:-\s+)?([A-Za-z_][\w.-]*)\s+(?=[^\s:=])/g
+/** `SetEnv TOKEN x`, `login a password x`; not `upstream auth {`. */
+const WORD = /(?<=\s)([A-Za-z_][\w.-]*)\s+(?=[^\s:={])/g
 
 /** Where the first secret of the line begins, by its name or at `named`; the line's length where it begins on the next. */
 function findSecret(line: string, named: number | undefined): number | undefined {
   if (!HINT.test(line)) return named
   let first = named
-  for (const pattern of [ASSIGNMENT, OPTION, ELEMENT, DIRECTIVE]) {
+  for (const pattern of [ASSIGNMENT, OPTION, ELEMENT, DIRECTIVE, WORD]) {
     for (const match of line.matchAll(pattern)) {
       if (!isSecretName(match[1] ?? '')) continue
       first = Math.min(first ?? line.length, match.index + match[0].length)
