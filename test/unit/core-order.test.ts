@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { dependenciesFirst, dependentsOf, findCycle, withoutCycles } from '../../src/core/dependency-order.ts'
 import { makeRemovalPlan } from '../../src/core/planning.ts'
-import type { Plan } from '../../src/core/step.ts'
+import type { Plan, Step } from '../../src/core/step.ts'
+import { bringsUp } from '../../src/core/step-chain.ts'
 import { JOB, makeFacility, OWNER, sha256 } from '../simulation/declaration.ts'
 import {
   acts,
@@ -51,6 +52,19 @@ describe('E13: starts', () => {
     const both = planCases([notThere(web), asDeclared(db, { supervised: false })])
     expect(needsOf(both, 'web/start')).toEqual(['web/enable'])
   })
+
+  const steps: [Pick<Step, 'verb' | 'reason' | 'target'>, boolean][] = [
+    [{ verb: 'start', reason: 'new' }, true],
+    [{ verb: 'restart', reason: 'unhealthy' }, true],
+    [{ verb: 'start', reason: 'unsupervised' }, false],
+    [{ verb: 'reload', reason: 'file-changed' }, false],
+    [{ verb: 'start', reason: 'put-back', target: { supervisor: 'alpha', service: 'old' } }, false],
+  ]
+  for (const [step, expected] of steps) {
+    test(`${JSON.stringify(step)}: the service comes up by it: ${expected}`, () => {
+      expect(bringsUp({ id: 'web/x', needs: [], ...step })).toBe(expected)
+    })
+  }
 
   test('the start of a dependency alone starts nothing else', () => {
     const plan = planCases([asDeclared(web), asDeclared(db, { state: 'stopped' })])

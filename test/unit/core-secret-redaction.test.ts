@@ -81,6 +81,8 @@ describe('S4: what looks like a secret is redacted', () => {
       '[secrets] ; of the app\n; old = (redacted)\nname = (redacted)\n  (redacted)\n(redacted)\n\nlist = (redacted)\nother: (redacted)',
     ],
     ['ini, section with CRLF', '[secrets]\r\nname = hunter2\r\n', '[secrets]\r\nname = (redacted)\n'],
+    ['ini, what only begins as a section', '[secrets]\n[web] hunter2', '[secrets]\n(redacted)'],
+    ['toml, quoted table', '["secrets"]\nname = hunter2', '["secrets"]\nname = (redacted)'],
     ['toml, table of an array', '[[secrets]]\nname = hunter2', '[[secrets]]\nname = (redacted)'],
     [
       'toml, quoted and indented table',
@@ -184,6 +186,7 @@ describe('S4: what looks like a secret is redacted', () => {
     'list = [secrets]\nport = 1',
     '- name: auth\n  image: x',
     'filename: token\nvalue: 1',
+    'root /srv/token now',
     'upstream auth {\n  server 10.0.0.1;\n}',
     'location /auth {\n  root /srv;\n}',
     'name: db_password\ndefault-value: 1',
