@@ -52,10 +52,13 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       }
       for (const rule of rules) await opened.listen(rule, listener)
       await subscribe(opened)
-      void opened.ended.then(() => later(firstDelay))
+      void opened.ended.then(() => {
+        if (!disposed) hint()
+        later(firstDelay)
+      })
       hint()
     } catch {
-      // The regular looks find everything meanwhile, and say what is wrong.
+      // Where there is no systemd this goes on for ever: no reason to look. The regular looks say what is wrong.
       later(Math.min(delay * 2, longestDelay))
     }
   }
@@ -74,7 +77,6 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
     if (disposed) return
     clearTimeout(timer)
     timer = setTimeout(() => void connect(delay), delay).unref()
-    hint()
   }
 
   const files = host.watch(layout.unitDirectory, name => {
