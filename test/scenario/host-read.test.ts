@@ -24,7 +24,9 @@ test('E2: the handle of observing code has, at run time too, nothing but the met
     'findGroup',
     'findUser',
     'groupId',
+    'isRead',
     'now',
+    'openBus',
     'process',
     'processes',
     'query',
@@ -44,6 +46,7 @@ test('E2: what acting code gets on top is all that can write', () => {
     'appendFile',
     'kill',
     'makeDirectory',
+    'makeLink',
     'moveFile',
     'removeDirectory',
     'removeFile',
@@ -51,6 +54,7 @@ test('E2: what acting code gets on top is all that can write', () => {
     'run',
     'spawn',
     'writeFile',
+    'writePipe',
   ])
 })
 

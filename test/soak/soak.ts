@@ -35,6 +35,8 @@ export interface SoakOutcome {
 
 /** Between two noises, in ms. */
 const LONGEST_PAUSE = 120
+/** How often it is looked at what they take of the machine, some ms apart. */
+const AT_REST = 100
 /** How many noises later what isn't over at once is. */
 const LONGEST_NOISE = 30
 
@@ -67,9 +69,24 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     })
     convergence.push(Date.now() - began)
   }
-  function measure(): void {
-    controller.push(readUsage(host.controllerPid()))
-    supervisor.push(readUsage(host.supervisorPid() ?? Number.NaN))
+  async function measure(): Promise<void> {
+    const use = (): readonly [Usage, Usage] => [
+      readUsage(host.controllerPid()),
+      readUsage(host.supervisorPid() ?? Number.NaN),
+    ]
+    // What is being said and written just now is no growth: the least of what is seen counts.
+    const seen = [use()]
+    const isAtRest = (): boolean => {
+      seen.push(use())
+      return seen.length > AT_REST
+    }
+    await eventually('some looks', isAtRest)
+    const least = (which: 0 | 1): Usage => ({
+      memory: Math.min(...seen.map(usage => usage[which].memory)),
+      descriptors: Math.min(...seen.map(usage => usage[which].descriptors)),
+    })
+    controller.push(least(0))
+    supervisor.push(least(1))
   }
   const stretch = async (kinds: Readonly<Record<string, Noise>>, share: number): Promise<void> => {
     // What is wrong already is worth more than what comes of it.
@@ -85,9 +102,9 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
   await stretch({ ...gentle, ...killNoises }, 0.5)
   // The first of what is done after a start takes memory that stays.
   await stretch(gentle, 0.2)
-  measure()
+  await measure()
   await stretch(gentle, 0.3)
-  measure()
+  await measure()
   const history = countHistory(host)
   const leftOut = host.hasOwnDisk ? [] : Object.keys(diskNoises)
   return {
