@@ -31,6 +31,12 @@ const requirements: readonly Requirement[] = [
     without: 'all tests on a real runit',
   },
   {
+    what: 'daemontools',
+    isMet: () => has('svscan'),
+    debian: 'daemontools',
+    without: 'all tests on a real daemontools',
+  },
+  {
     what: 's6',
     isMet: () => has('s6-svscan'),
     debian: 's6',

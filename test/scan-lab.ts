@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { daemontoolsProvider } from '../providers/daemontools/index.ts'
 import { runitProvider } from '../providers/runit/index.ts'
 import { s6Provider } from '../providers/s6/index.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../src/conformance/index.ts'
@@ -17,6 +18,11 @@ interface ScanFamily {
 export const runitHarness: ConformanceHarness = createHarness({ provider: runitProvider, command: ['runsvdir', '-P'] })
 
 export const s6Harness: ConformanceHarness = createHarness({ provider: s6Provider, command: ['s6-svscan'] })
+
+export const daemontoolsHarness: ConformanceHarness = createHarness({
+  provider: daemontoolsProvider,
+  command: ['svscan'],
+})
 
 function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
   return {

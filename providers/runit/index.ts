@@ -17,6 +17,7 @@ const scripts: FamilyScripts = {
     const others = user === undefined ? '' : `$(id -Gn -- ${name} | tr ' ' ':')`
     return `__reeve_user=-u\\ ${name}:${first}${others === '' ? '' : `:"${others}"`}`
   },
+  hasFinish: true,
   hasControl: true,
   signalsGroup: true,
   stayDown: 'printf d 1<>supervise/control',

@@ -34,6 +34,7 @@ const scripts: FamilyScripts = {
     if (lines.length > 0) lines.push('__reeve_user="s6-applyuidgid -g $__reeve_gid $__reeve_user"')
     return lines.join('\n')
   },
+  hasFinish: true,
   hasControl: false,
   signalsGroup: false,
   // s6-supervise takes 125 for the end for good.

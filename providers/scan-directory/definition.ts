@@ -95,7 +95,7 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
   // The run script names all the parts, so they have to be known first; it is one itself.
   const input: ScriptInput = { ...base, parts: [] }
   add('run', '')
-  add('finish', renderFinish(input, native.finish !== undefined))
+  if (scripts.hasFinish) add('finish', renderFinish(input, native.finish !== undefined))
   add('reeve/stop', renderStop(input))
   if (process.reload && 'command' in process.reload) add('reeve/reload', renderReload(input, process.reload.command))
   else if (process.reload && !scripts.hasControl && process.reload.signal !== 'HUP') {

@@ -42,6 +42,8 @@ export interface FamilyScripts {
   selectUser(process: Process): string
   /** Shell text that runs in `finish` when the service is not to be started again. */
   readonly stayDown: string
+  /** The supervisor runs a script after each end; else Reeve stops services itself, and nobody learns how they end. */
+  readonly hasFinish: boolean
   /** The supervisor runs a script in place of sending a signal, where there is one. */
   readonly hasControl: boolean
   /** Who stops a service sends its stop signal to its whole process group; else the finish script sees to the others. */

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { Definition, WriteHost } from '../../src/core/provider.ts'
+import type { Definition, DefinitionFile, WriteHost } from '../../src/core/provider.ts'
 import type { Place } from './layout.ts'
 import type { Application } from './task.ts'
 
@@ -16,16 +16,23 @@ export function installDefinition(definition: Definition, place: Place, host: Wr
   const { files } = definition
   host.makeDirectory(place.directory, { mode: 0o755 })
   const rest = files.filter(file => !isMarker(file) && !isRun(file))
-  for (const { path, content, mode } of files.filter(isMarker)) host.writeFile(path, content, { mode })
+  for (const file of files.filter(isMarker)) writePart(file, host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
   removeOthers(new Set(files.map(({ path }) => path)), place, host)
   const made = new Set([place.directory])
-  for (const { path, content, mode } of [...rest, ...files.filter(isRun)]) {
-    const directory = dirname(path)
+  for (const file of [...rest, ...files.filter(isRun)]) {
+    const directory = dirname(file.path)
     if (!made.has(directory)) host.makeDirectory(directory, { mode: 0o755 })
     made.add(directory)
-    host.writeFile(path, content, { mode })
+    writePart(file, host)
   }
+}
+
+/** Only where it differs: of a write that was cut off, the next one in its directory takes away what is left. */
+function writePart({ path, content, mode }: DefinitionFile, host: WriteHost): void {
+  const facts = host.facts(path)
+  const isSame = facts?.kind === 'file' && facts.mode === mode && host.readText(path) === content
+  if (!isSame) host.writeFile(path, content, { mode })
 }
 
 function removeOthers(declared: ReadonlySet<string>, place: Place, host: WriteHost): void {

@@ -117,7 +117,7 @@ function judgeStatus(
   if (status.state === 'finish' && status.want === 'down' && ending?.wasAsked !== false) {
     return { ...base, state: 'stopping', message: 'its finish script runs' }
   }
-  if (status.want !== 'down') {
+  if (status.want === 'up') {
     const why = readProblem(place, host) ?? (ending && describeEnding(ending))
     const waits = `waits for ${family.supervisor} to start it again`
     return { ...base, state: 'starting', restarts: failures, message: why === undefined ? waits : `${waits}: ${why}` }

@@ -42,14 +42,15 @@ export function renderRun({ facility, process, scripts, isNative, parts, records
 [ "$1" = clean ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} /bin/sh ./run clean
 ${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.
-if { read -r __reeve_pid __reeve_then __reeve_rest <reeve/claim; } 2>/dev/null && [ "$__reeve_pid" != $$ ]; then
+__reeve_pid=
+if { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null && [ "$__reeve_pid" != $$ ]; then
   __reeve_is_orphan() { __reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ]; }
   if __reeve_is_orphan; then
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi
 fi
-__reeve_start_of $$
+${scripts.hasFinish ? '' : renderTidying(process)}__reeve_start_of $$
 __reeve_clock
 printf '%s %s %s\\n' $$ "$__reeve_start" "$__reeve_now" >reeve/claim
 : >reeve/problem
@@ -58,6 +59,19 @@ while IFS= read -r __reeve_line; do set -- "$@" "$__reeve_line"; done <reeve/fil
 sha256sum -- ${quoteWords(parts)} "$@" >reeve/loaded 2>/dev/null
 ${preparation}printf '%s %s\\n' $$ "$__reeve_start" >"$__reeve_records/launched"
 ${start}
+`
+}
+
+/** What the finish script does elsewhere: what is left of the last run ends, and the next has to wait. */
+function renderTidying({ restart }: Process): string {
+  return `if [ -n "$__reeve_pid" ]; then
+  __reeve_start_of "$__reeve_pid" || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
+  __reeve_clock
+  __reeve_left=$((\${__reeve_began:-0} + ${Math.ceil(restart.delay / 10)} - __reeve_now))
+  if [ $__reeve_left -gt 0 ] && [ $__reeve_left -le ${Math.ceil(restart.delay / 10)} ]; then
+    sleep "$((__reeve_left / 100)).$((__reeve_left % 100 / 10))$((__reeve_left % 10))"
+  fi
+fi
 `
 }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { SupervisionStatus } from './family.ts'
 import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
-import { formatSums, readLaunched, readProblem, sha256 } from './records.ts'
+import { formatSums, readClaim, readLaunched, readProblem, sha256 } from './records.ts'
 import { isLogSupervised, readSupervision } from './supervision.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
@@ -28,6 +29,7 @@ export async function startService(task: Task): Promise<void> {
   await ensureSupervised(task)
   await matchLog(task)
   const before = readLaunched(place, host)?.startTime
+  const claim = readClaim(place, host)?.startTime
   const endings = host.readText(join(place.records, 'ended'))
   skipDelay(task)
   command(task, 'u')
@@ -37,7 +39,8 @@ export async function startService(task: Task): Promise<void> {
     if (found.state === 'dead' || found.orphan) return false
     if (found.status.state === 'up' && (found.launched !== undefined || !isOurs(task))) return true
     // It may have ended since, or not have come as far as the service.
-    return hasLaunched() || host.readText(join(place.records, 'ended')) !== endings
+    const hasFailed = readProblem(place, host) !== undefined && readClaim(place, host)?.startTime !== claim
+    return hasLaunched() || hasFailed || host.readText(join(place.records, 'ended')) !== endings
   })
   const problem = hasLaunched() ? undefined : readProblem(place, host)
   if (problem !== undefined) throw new ReeveError('failed', problem)
@@ -55,6 +58,7 @@ export async function stopService(task: Task): Promise<void> {
   // What waits for the scanner would be started as it comes.
   if (host.facts(place.link) && !isSupervised(task)) await ensureSupervised(task)
   if (isSupervised(task)) {
+    if (!family.scripts.hasFinish) await stopByScript(task)
     skipDelay(task)
     command(task, 'd')
   }
@@ -64,6 +68,26 @@ export async function stopService(task: Task): Promise<void> {
     const found = readSupervision(family, place, host)
     return !found.orphan && (found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down'))
   })
+}
+
+/**
+ * Where the supervisor knows no other way to stop than TERM: it is told not to start the service again (`o`), and the
+ * service gets its stop signal, and KILL after the timeout, by the script.
+ */
+async function stopByScript(task: Task): Promise<void> {
+  const { family, place, host } = task
+  const find = (): SupervisionStatus | undefined => {
+    const found = readSupervision(family, place, host)
+    return found.state === 'alive' ? found.status : undefined
+  }
+  if (find()?.state !== 'up') return
+  if (find()?.want === 'up') command(task, 'o')
+  await waitFor(task, Number.MAX_SAFE_INTEGER, () => find()?.want !== 'up')
+  if (find()?.state !== 'up') return
+  const { exitCode } = await host.run([join(place.records, 'stop')], { directory: place.directory })
+  // It has not come as far as the service.
+  if (exitCode !== 0) command(task, 't')
+  await waitFor(task, Number.MAX_SAFE_INTEGER, () => find()?.state !== 'up')
 }
 
 export async function restartService(task: Task): Promise<void> {

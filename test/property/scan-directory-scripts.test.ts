@@ -99,6 +99,7 @@ function run(shell: string, process: Process): string {
   const scripts = {
     session: [],
     selectUser: () => '',
+    hasFinish: true,
     hasControl: false,
     signalsGroup: true,
     stayDown: 'true',

@@ -20,7 +20,7 @@ test.skipIf(!has('runsvdir')).concurrent.for(crashScenarios)(
   'E4: apply gets SIGKILL at its effects: $name',
   { timeout: 1_800_000 },
   async scenario => {
-    const stride = isThorough ? 1 : 5
+    const stride = isThorough ? 1 : 3
     const moments = isThorough ? 'all' : 'distinct'
     const { points, failures } = await crashEverywhere(runitHarness, scenario, { moments, stride, hosts: 3 })
     report.add(scenario.name, points, failures.length, moments, stride)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { parseDaemontoolsStatus } from '../../providers/daemontools/status.ts'
 import { parseRunitStatus } from '../../providers/runit/status.ts'
 import { parseS6Status } from '../../providers/s6/status.ts'
 
@@ -63,4 +64,15 @@ test.for([
   expect(parseS6Status(s6Status(flags, pid, 35))).toEqual(expected)
   expect(parseS6Status(s6Status(flags, pid, 43))).toEqual(expected)
   expect(parseS6Status(s6Status(flags, pid, 43).subarray(0, 42))).toBeUndefined()
+})
+
+test.for([
+  ['u', 70_000, 0, { state: 'up', pid: 70_000, want: 'up', isPaused: false, since }],
+  ['d', 0, 0, { state: 'down', want: 'down', isPaused: false, since }],
+  ['\0', 7, 0, { state: 'up', pid: 7, isPaused: false, since }],
+  ['u', 7, 1, { state: 'up', pid: 7, want: 'up', isPaused: true, since }],
+] as const)('a status of supervise: %j', ([want, pid, paused, expected]) => {
+  const content = runitStatus({ want, pid, paused }).subarray(0, 18)
+  expect(parseDaemontoolsStatus(content)).toEqual(expected)
+  expect(parseDaemontoolsStatus(content.subarray(0, 17))).toBeUndefined()
 })

@@ -1,0 +1,60 @@
+import type { Provider } from '../../src/core/provider.ts'
+import { quoteWord } from '../posix/shell-quoting.ts'
+import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { scriptSchemas } from '../scan-directory/native-text.ts'
+import { createScanProvider } from '../scan-directory/provider.ts'
+import { parseDaemontoolsStatus } from './status.ts'
+
+const scripts: FamilyScripts = {
+  session: ['pgrphack'],
+  selectUser: ({ user }) => (user === undefined ? '' : `__reeve_user=setuidgid\\ ${quoteWord(user)}`),
+  hasFinish: false,
+  hasControl: false,
+  signalsGroup: true,
+  // There is no finish script for them to stand in.
+  stayDown: '',
+  isWantedDown: '',
+  // It has no log: svscan wants the sticky bit on the directory of a service that has one.
+  runLogger: () => '',
+  findOutputProblem: () => undefined,
+  moreFiles: () => ({}),
+}
+
+const family: Family = {
+  type: 'daemontools',
+  scanner: 'svscan',
+  supervisor: 'supervise',
+  scanInterval: 5_000,
+  serviceDirectory: '/etc/service',
+  definitionDirectory: '/etc/sv',
+  livenessPipe: 'ok',
+  tools: ['pgrphack', 'setuidgid', 'sha256sum'],
+  debianPackage: 'daemontools',
+  process: [
+    'command',
+    'workingDirectory',
+    'user',
+    'umask',
+    'environment',
+    'environment.fromFile',
+    'environmentFiles',
+    'limits',
+    'restart.delay',
+    'stop.signal',
+    'stop.timeout',
+    'reload.signal',
+    'reload.command',
+  ],
+  configSchema: {
+    type: 'object',
+    description: 'Scripts of a daemontools service, as native text.',
+    additionalProperties: false,
+    properties: { run: scriptSchemas.run },
+  },
+  scansLogs: false,
+  parseStatus: parseDaemontoolsStatus,
+  scripts,
+}
+
+/** daemontools: svscan and supervise. See README.md beside this file. */
+export const daemontoolsProvider: Provider = createScanProvider(family)
