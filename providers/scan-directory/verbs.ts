@@ -3,7 +3,7 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { SupervisionStatus } from './family.ts'
 import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
 import { formatSums, readClaim, readLaunched, readProblem, sha256 } from './records.ts'
-import { isLogSupervised, readSupervision } from './supervision.ts'
+import { isLogSupervised, readSupervision, type Supervision } from './supervision.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
 
@@ -60,14 +60,23 @@ export async function stopService(task: Task): Promise<void> {
   if (isSupervised(task)) {
     if (!family.scripts.hasFinish) await stopByScript(task)
     skipDelay(task)
-    command(task, 'd')
+    // Where it is gone by now, what it has left behind is stopped below.
+    host.writePipe(join(place.supervise, 'control'), 'd')
   }
-  const { orphan } = readSupervision(family, place, host)
-  if (orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
-  await waitFor(task, Number.MAX_SAFE_INTEGER, () => {
-    const found = readSupervision(family, place, host)
-    return !found.orphan && (found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down'))
-  })
+  const find = (): Supervision => readSupervision(family, place, host)
+  for (let found = find(); !isDown(found); found = find()) {
+    if (found.orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
+    // The supervisor may be killed meanwhile, and leave an orphan.
+    await waitFor(task, Number.MAX_SAFE_INTEGER, () => {
+      const now = find()
+      return now.orphan !== undefined || isDown(now)
+    })
+  }
+}
+
+function isDown(found: Supervision): boolean {
+  if (found.orphan) return false
+  return found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down')
 }
 
 /**

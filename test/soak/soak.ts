@@ -36,7 +36,7 @@ export interface SoakOutcome {
 /** Between two noises, in ms. */
 const LONGEST_PAUSE = 120
 /** How often it is looked at what they take of the machine, some ms apart. */
-const AT_REST = 100
+const AT_REST = 50
 /** How many noises later what isn't over at once is. */
 const LONGEST_NOISE = 30
 
@@ -70,10 +70,8 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     convergence.push(Date.now() - began)
   }
   async function measure(): Promise<void> {
-    const use = (): readonly [Usage, Usage] => [
-      readUsage(host.controllerPid()),
-      readUsage(host.supervisorPid() ?? Number.NaN),
-    ]
+    const pids = [host.controllerPid(), host.supervisorPid() ?? Number.NaN] as const
+    const use = (): readonly [Usage, Usage] => [readUsage(pids[0]), readUsage(pids[1])]
     // What is being said and written just now is no growth: the least of what is seen counts.
     const seen = [use()]
     const isAtRest = (): boolean => {
