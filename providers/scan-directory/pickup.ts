@@ -16,7 +16,9 @@ export function isSupervised({ family, place, host }: Task): boolean {
 export async function ensureSupervised(task: Task): Promise<void> {
   const { family, place } = task
   if (isSupervised(task)) return
-  if (linkService(place, task)) await task.announce()
+  linkService(place, task)
+  // Also of a link that is there already: who made it may have been killed before it could say so (E4).
+  await task.announce()
   const isThere = await waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit: limitOf(task) })
   if (isThere) return
   throw new ReeveError(

@@ -12,7 +12,7 @@ const facilities = 100
 const MOST_GROWTH = 48 * 1024 * 1024
 const MOST_DESCRIPTORS = 8
 
-test('a controller under noise of all kinds', { timeout: (seconds * 4 + 300) * 1_000, retry: 0 }, async () => {
+test('a controller under noise of all kinds', { timeout: (seconds * 4 + 300) * 1_000 }, async () => {
   console.log(`soak: ${seconds} s of noise, seed ${seed}`)
   const host = await createSoakHost()
   // Also when it runs out of time.

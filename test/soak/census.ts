@@ -46,9 +46,20 @@ export interface Usage {
   readonly descriptors: number
 }
 
-export function readUsage(pid: number): Usage {
-  const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  return { memory: kilobytes * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length }
+/** Undefined if the process has just ended: it may be started again. */
+export function readUsage(pid: number): Usage | undefined {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readQuietly(pid, 'status'))?.[1]
+  const descriptors = countDescriptors(pid)
+  if (kilobytes === undefined || descriptors === undefined) return undefined
+  return { memory: Number(kilobytes) * 1024, descriptors }
+}
+
+function countDescriptors(pid: number): number | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return undefined // it has ended
+  }
 }
 
 function listProcesses(): number[] {

@@ -70,15 +70,14 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     convergence.push(Date.now() - began)
   }
   async function measure(): Promise<void> {
-    const pids = [host.controllerPid(), host.supervisorPid() ?? Number.NaN] as const
-    const use = (): readonly [Usage, Usage] => [readUsage(pids[0]), readUsage(pids[1])]
     // What is being said and written just now is no growth: the least of what is seen counts.
-    const seen = [use()]
+    const seen: (readonly [Usage, Usage])[] = []
     const isAtRest = (): boolean => {
-      seen.push(use())
-      return seen.length > AT_REST
+      const [first, second] = [host.controllerPid(), host.supervisorPid()].map(pid => readUsage(pid ?? Number.NaN))
+      if (first && second) seen.push([first, second])
+      return seen.length >= AT_REST
     }
-    await eventually('some looks', isAtRest)
+    await eventually('some looks', isAtRest, 30_000)
     const least = (which: 0 | 1): Usage => ({
       memory: Math.min(...seen.map(usage => usage[which].memory)),
       descriptors: Math.min(...seen.map(usage => usage[which].descriptors)),
