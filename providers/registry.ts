@@ -1,6 +1,6 @@
 import type { Provider } from '../src/core/provider.ts'
 
-/** The providers that come with Reeve, each loaded only when asked for. The one place that knows them by name. */
+/** The providers that come with Reeve, loaded by whoever opens a session. The one place that knows them by name. */
 export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>> = {
   daemontools: async () => (await import('./daemontools/index.ts')).daemontoolsProvider,
   process: async () => (await import('./process/index.ts')).processProvider,

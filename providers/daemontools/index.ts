@@ -1,6 +1,6 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
-import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { parseDaemontoolsStatus } from './status.ts'
@@ -30,21 +30,8 @@ const family: Family = {
   livenessPipe: 'ok',
   tools: ['pgrphack', 'setuidgid', 'sha256sum'],
   debianPackage: 'daemontools',
-  process: [
-    'command',
-    'workingDirectory',
-    'user',
-    'umask',
-    'environment',
-    'environment.fromFile',
-    'environmentFiles',
-    'limits',
-    'restart.delay',
-    'stop.signal',
-    'stop.timeout',
-    'reload.signal',
-    'reload.command',
-  ],
+  // supervise runs nothing at the end of a service, and setuidgid takes the groups of its user.
+  process: scriptFields.filter(field => !['group', 'restart.policy', 'output.file'].includes(field)),
   configSchema: {
     type: 'object',
     description: 'Scripts of a daemontools service, as native text.',

@@ -1,7 +1,7 @@
 import type { Process } from '../../src/core/facility.ts'
 import type { Provider } from '../../src/core/provider.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
-import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { signalNumber } from '../scan-directory/shell-functions.ts'
@@ -62,24 +62,7 @@ const family: Family = {
   livenessPipe: 'ok',
   tools: ['chpst', 'svlogd', 'sha256sum'],
   debianPackage: 'runit',
-  process: [
-    'command',
-    'workingDirectory',
-    'user',
-    'group',
-    'umask',
-    'environment',
-    'environment.fromFile',
-    'environmentFiles',
-    'limits',
-    'restart.policy',
-    'restart.delay',
-    'stop.signal',
-    'stop.timeout',
-    'reload.signal',
-    'reload.command',
-    'output.file',
-  ],
+  process: scriptFields,
   configSchema: {
     type: 'object',
     description: 'Scripts of a runit service, as native text.',

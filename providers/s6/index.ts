@@ -2,7 +2,7 @@ import type { Process } from '../../src/core/facility.ts'
 import type { Provider } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
-import type { Family, FamilyScripts } from '../scan-directory/family.ts'
+import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { signalNumber } from '../scan-directory/shell-functions.ts'
@@ -68,24 +68,7 @@ const family: Family = {
   livenessPipe: 'control',
   tools: ['s6-svscanctl', 's6-applyuidgid', 's6-log', 'sha256sum'],
   debianPackage: 's6',
-  process: [
-    'command',
-    'workingDirectory',
-    'user',
-    'group',
-    'umask',
-    'environment',
-    'environment.fromFile',
-    'environmentFiles',
-    'limits',
-    'restart.policy',
-    'restart.delay',
-    'stop.signal',
-    'stop.timeout',
-    'reload.signal',
-    'reload.command',
-    'output.file',
-  ],
+  process: scriptFields,
   configSchema: {
     type: 'object',
     description: 'Scripts of an s6 service, as native text, and how it says that it is ready.',

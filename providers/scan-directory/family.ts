@@ -34,6 +34,26 @@ export interface Family {
   readonly scripts: FamilyScripts
 }
 
+/** What the scripts of this folder can honour; a family whose supervisor can't do one of them leaves it out. */
+export const scriptFields: readonly PortableField[] = [
+  'command',
+  'workingDirectory',
+  'user',
+  'group',
+  'umask',
+  'environment',
+  'environment.fromFile',
+  'environmentFiles',
+  'limits',
+  'restart.policy',
+  'restart.delay',
+  'stop.signal',
+  'stop.timeout',
+  'reload.signal',
+  'reload.command',
+  'output.file',
+]
+
 /** The parts of a definition that are rendered differently. */
 export interface FamilyScripts {
   /** The words of the command line that give the service a process group of its own, and its user. */

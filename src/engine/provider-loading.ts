@@ -15,7 +15,8 @@ export async function loadProviders(
   checkPermissions: boolean,
 ): Promise<Map<string, Provider>> {
   const providers = new Map<string, Provider>()
-  for (const [type, load] of Object.entries(builtinProviders)) providers.set(type, await load())
+  const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
+  for (const [type, provider] of await Promise.all(loading)) providers.set(type, provider)
   for (const module of outside) {
     const url = resolveModule(module)
     if (checkPermissions) refuseInsecure(module, url, host)
