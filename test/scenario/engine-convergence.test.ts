@@ -100,6 +100,7 @@ test.concurrent('E12: onChange says whether a changed file restarts, reloads or 
     })
   declare({})
   await lab.apply()
+  await expect.poll(() => lab.lines('diary')).toEqual(['start'])
   const first = await lab.observe('web')
 
   declare({ none: 'two\n' })

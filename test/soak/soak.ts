@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -64,7 +65,8 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
       differences = await findDifferences(host, declarations).catch(tellRefusal)
       return differences.length === 0
     }
-    await eventually('the world to be as declared', isAsDeclared, patience).catch(async () => {
+    await eventually('the world to be as declared', isAsDeclared, patience).catch(async error => {
+      if (!(error instanceof AssertionError)) throw error
       for (const difference of differences) problems.add(`${difference}\n${await explain(host, difference)}`)
     })
     convergence.push(Date.now() - began)

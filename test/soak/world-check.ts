@@ -43,7 +43,7 @@ function findProcessDifferences({ marker, supervisorDirectory }: SoakHost, all: 
 
 function findFileDifferences({ file }: Declared): string[] {
   if (!file) return []
-  const { mode } = statSync(file.path)
-  const isRight = readFileSync(file.path, 'utf8') === file.content && (mode & 0o777) === 0o644
+  const mode = statSync(file.path, { throwIfNoEntry: false })?.mode ?? 0
+  const isRight = (mode & 0o777) === 0o644 && readFileSync(file.path, 'utf8') === file.content
   return isRight ? [] : [`${file.path} is not as declared`]
 }
