@@ -1,0 +1,16 @@
+import { createInterface } from 'node:readline/promises'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { CommandContext } from './context.ts'
+
+/** Only yes is a yes. Throws ReeveError `usage` with `otherwise` where nobody can be asked. */
+export async function confirm(question: string, otherwise: string, { io, err }: CommandContext): Promise<boolean> {
+  if (!io.stdin.isTTY || !io.stderr.isTTY) throw new ReeveError('usage', `nobody can be asked here; ${otherwise}`)
+  err.write(`${question} [y/N] `)
+  const lines = createInterface({ input: io.stdin })
+  try {
+    for await (const answer of lines) return /^y(es)?$/i.test(answer.trim())
+    return false
+  } finally {
+    lines.close()
+  }
+}

@@ -1,0 +1,55 @@
+import type { Plan } from '../core/step.ts'
+import type { ApplyOptions, ApplyOutcome } from '../engine/apply.ts'
+import type { ExitCode } from './command-io.ts'
+import { confirm } from './confirmation.ts'
+import { type CommandContext, jsonText, type OutputFormat } from './context.ts'
+import { listenForInterruption } from './interruption.ts'
+import { outcomeProblems, outcomeText } from './outcome-text.ts'
+import { hasChanges, planText } from './plan-text.ts'
+import type { Progress } from './progress.ts'
+
+export interface Removal {
+  readonly plan: Plan
+  readonly output: OutputFormat
+  /** `--yes`: don't ask. */
+  readonly yes?: boolean
+  /** What to run again after a failure. */
+  readonly command: string
+  /** What to say if there is nothing to do. */
+  readonly nothing: string
+  readonly question: string
+  /** What to do where nobody can be asked. */
+  readonly otherwise: string
+  remove(ways: Pick<ApplyOptions, 'signal' | 'listener'>): Promise<ApplyOutcome>
+}
+
+/** Shows what is going to be stopped and removed, asks, does it, and says what came of it. */
+export async function carryOutRemoval(
+  context: CommandContext,
+  progress: Progress,
+  { plan, output, command, ...removal }: Removal,
+): Promise<ExitCode> {
+  const { io, out, err } = context
+  if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
+    const nothing = { plan, failed: [], notReady: [], stepsDone: 0 }
+    out.write(output === 'json' ? jsonText(nothing) : `${removal.nothing}\n`)
+    return 0
+  }
+  err.write(planText(plan, err))
+  if (!removal.yes && !(await confirm(removal.question, removal.otherwise, context))) {
+    err.write('Nothing was changed.\n')
+    return 1
+  }
+  using interruption = listenForInterruption(io, () =>
+    progress.screen.write('Interrupted, ending what is under way.\n'),
+  )
+  const ways = { signal: interruption.signal, listener: progress.listener }
+  const outcome = await removal.remove(ways).finally(progress.end)
+  const interrupted = interruption.signal.aborted
+  if (output === 'json') out.write(jsonText(outcome))
+  const text = outcomeText(outcome, { command, interrupted, colors: err.colors })
+  const ok = outcomeProblems(outcome).length === 0 && !interrupted
+  if (!ok) err.write(text)
+  else if (output === 'text') out.write(text)
+  return ok ? 0 : 1
+}
