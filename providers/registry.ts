@@ -1,10 +1,13 @@
 import type { Provider } from '../src/core/provider.ts'
 
-/** The providers that come with Reeve, loaded by whoever opens a session. The one place that knows them by name. */
+/**
+ * The providers that come with Reeve, loaded by whoever opens a session. The one place that knows them by name, in the
+ * order in which `reeve install` prefers them: first what is pid 1 of most hosts.
+ */
 export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>> = {
+  systemd: async () => (await import('./systemd/index.ts')).systemdProvider,
+  s6: async () => (await import('./s6/index.ts')).s6Provider,
+  runit: async () => (await import('./runit/index.ts')).runitProvider,
   daemontools: async () => (await import('./daemontools/index.ts')).daemontoolsProvider,
   process: async () => (await import('./process/index.ts')).processProvider,
-  runit: async () => (await import('./runit/index.ts')).runitProvider,
-  s6: async () => (await import('./s6/index.ts')).s6Provider,
-  systemd: async () => (await import('./systemd/index.ts')).systemdProvider,
 }

@@ -11,6 +11,7 @@ export type {
   Definition,
   DefinitionFile,
   FileFacts,
+  Hosting,
   ProcessFacts,
   Provider,
   QueryResult,

@@ -72,6 +72,11 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       const command = options.command ?? defaultCommand()
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },
+    hosting: {
+      refusal:
+        'nothing starts the built-in supervisor after a boot but the controller itself. In a container, have its ' +
+        'entrypoint be `reeve run DIR`, under an init (docker run --init, tini)',
+    },
     watch(instance, host, hint) {
       return watchInstance(layoutOf(directoryOf(instance)), host, hint)
     },

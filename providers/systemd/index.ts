@@ -3,6 +3,7 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
+import { hosting } from './hosting.ts'
 import { layoutOf, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
@@ -64,6 +65,7 @@ function createSystemdProvider(): Provider {
       reloads.set(layout.unitDirectory, own)
       return applyActions(actions, layout, host, own, report)
     },
+    hosting,
     watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),
   }
 }

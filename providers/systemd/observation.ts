@@ -52,7 +52,13 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const { enabled, message } = disk.enablement(trigger ?? unit)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
-  const base = { service, enabled, supervised: true, output: `journalctl -u ${unit}`, ...(ownership && { ownership }) }
+  const base = {
+    service,
+    enabled,
+    supervised: true,
+    output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
+    ...(ownership && { ownership }),
+  }
   if (!loaded && trigger === undefined) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'
     return { ...base, state, ...(message !== undefined && { message }) }

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import type { SessionOptions } from '../engine/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 
@@ -8,6 +9,8 @@ export interface CommandIo {
   readonly stderr: OutputStream
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** The command line of this program without its arguments: Node and the script, absolute, symlinks resolved. */
+  readonly program: readonly [node: string, script: string]
   readonly clock: Clock
   /** For harnesses: the host as they make it, e.g. one that ends the process between two effects. */
   readonly hosts?: Pick<SessionOptions, 'createReadHost' | 'createWriteHost'>
@@ -45,6 +48,9 @@ export function processIo(): CommandIo {
     stderr: process.stderr,
     env: process.env,
     cwd: process.cwd(),
+    get program() {
+      return [process.execPath, realpathSync(process.argv[1] ?? '')] as const
+    },
     clock: createClock(),
     stdoutClosed: closed.signal,
     onSignal,

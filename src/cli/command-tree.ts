@@ -120,6 +120,33 @@ function addReconciling(program: Command, run: Run): void {
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/run.ts')).run(context, dir, options)),
     )
+  add(program, 'install', 'run the controller as a service of this host', [
+    ['reeve install /srv/manifests', 'and start it, now and at boot'],
+    ['reeve install --dry-run', 'show what it would write and do'],
+    ['reeve install --supervisor runit', 'under this supervisor'],
+  ])
+    .addArgument(directory())
+    .option(
+      '--supervisor <NAME>',
+      "who runs it (default: who runs it already, else the host configuration's default, else the first of systemd, s6, runit and daemontools that answers)",
+    )
+    .option('--dry-run', 'show the plan, write nothing')
+    .option('--adopt', 'take over a service of that name that somebody else made')
+    .addOption(removals())
+    .addOption(output())
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/install.ts')).install(context, dir, options)),
+    )
+  add(program, 'uninstall', 'stop and remove the service of the controller; the services go on', [
+    ['reeve uninstall', 'asks first'],
+    ['reeve uninstall --yes', 'without asking'],
+  ])
+    .option('--yes', "don't ask; needed where nobody can be asked")
+    .addOption(manifests())
+    .addOption(output())
+    .action((options, command) =>
+      run(command, async context => (await import('../commands/uninstall.ts')).uninstall(context, options)),
+    )
   add(program, 'down', 'stop and remove what Reeve owns', [
     ['reeve down', 'everything; asks first'],
     ['reeve down web worker --yes', 'only these, without asking'],

@@ -6,13 +6,16 @@ const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', cha
 /** Longer steps (with a path) don't push the reasons of the others to the right. */
 const STEP_WIDTH = 24
 
-/** The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. */
-export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 'width'>): string {
+/**
+ * The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. Of what is new
+ * there is nothing to compare; with `inFull` it is shown all the same.
+ */
+export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 'width'>, inFull = false): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
   const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
-  for (const facility of changing) blocks.push(facilityText(facility, colors))
+  for (const facility of changing) blocks.push(facilityText(facility, colors, inFull))
   blocks.push(`${colors.bold(summaryText(plan.summary))}\n`)
   return blocks.join('\n')
 }
@@ -40,7 +43,7 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
   return lines.map(line => `${line}\n`).join('')
 }
 
-function facilityText(facility: FacilityPlan, colors: Colors): string {
+function facilityText(facility: FacilityPlan, colors: Colors, inFull: boolean): string {
   const { change } = facility
   if (change === 'none') return ''
   const paint = signColor(change, colors)
@@ -49,8 +52,8 @@ function facilityText(facility: FacilityPlan, colors: Colors): string {
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {
     lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
-    // Of what is new there is nothing to compare; but what is taken over is lost, and has to be seen.
-    if (change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
+    // What is taken over is lost, and has to be seen.
+    if (inFull || change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
   return lines.map(line => `${line}\n`).join('')
 }

@@ -36,7 +36,23 @@ export interface Provider {
   apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+  /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
+  readonly hosting?: Hosting
 }
+
+export type Hosting =
+  /** Why it can't be the supervisor of the controller, for people. */
+  | { readonly refusal: string }
+  | {
+      /** `spec.config.<type>` of the controller's facility. */
+      readonly config?: unknown
+      /** True: the supervisor keeps what its services write. Else the controller gets a file for it, where that can be had. */
+      readonly keepsOutput?: boolean
+      /** Options of the default instance, for the controller of whoever runs this. Absent: those that it has anyway. */
+      options?(host: ReadHost): Readonly<Record<string, unknown>>
+      /** What a person should know of a controller there, e.g. that it ends with their session. */
+      advise?(instance: Instance, host: ReadHost): string | undefined
+    }
 
 export interface Capabilities {
   /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */

@@ -2,6 +2,7 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import type { World } from '../core/world.ts'
+import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
@@ -18,6 +19,10 @@ export interface ApplyOptions {
   readonly saved?: Plan
   readonly signal: AbortSignal
   readonly listener: EngineListener
+  /** Which command this is, for the lock and the history. Default: `apply`, or `down`. */
+  readonly command?: string
+  /** Declared instead of what the manifests declare. */
+  readonly set?: ManifestSet
 }
 
 export interface ApplyOutcome {
@@ -33,9 +38,9 @@ export async function makeCurrentPlan(session: Session): Promise<Plan> {
 }
 
 /** What `takeDown` would do. Throws ReeveError `locked` where it couldn't, as somebody else is the writer. */
-export async function makeDownPlan(session: Session, names: readonly string[]): Promise<Plan> {
+export async function makeDownPlan(session: Session, names: readonly string[], set?: ManifestSet): Promise<Plan> {
   expectWriterLockFree(session)
-  return (await makeRemovalOutlook(session, names)).plan
+  return (await makeRemovalOutlook(session, names, set)).plan
 }
 
 /**
@@ -43,8 +48,9 @@ export async function makeDownPlan(session: Session, names: readonly string[]): 
  * before the first step: `locked`, `invalid`, `refused` (too many removals), `stale-plan`.
  */
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
-  using _lock = await takeWriterLock(session, 'reeve apply')
-  const outlook = await makeOutlook(session)
+  const { command = 'apply' } = options
+  using _lock = await takeWriterLock(session, `reeve ${command}`)
+  const outlook = await makeOutlook(session, options.set)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
   if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0 }
@@ -60,7 +66,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const { stateDirectory } = session.configuration
   const announced = announceInstances(outlook.record, plan.facilities, outlook.instances)
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
-  const outcome = await carryOut(session, outlook, 'apply', options)
+  const outcome = await carryOut(session, outlook, command, options)
   // What a pass without steps saw is what is; after steps it takes another look.
   const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
   const next = nextRecord({ ...after, owner: session.configuration.owner })
@@ -72,10 +78,11 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
 export async function takeDown(
   session: Session,
   names: readonly string[],
-  options: Pick<ApplyOptions, 'signal' | 'listener'>,
+  options: Pick<ApplyOptions, 'signal' | 'listener' | 'command' | 'set'>,
 ): Promise<ApplyOutcome> {
-  using _lock = await takeWriterLock(session, 'reeve down')
-  const outlook = await makeRemovalOutlook(session, names)
+  const { command = 'down' } = options
+  using _lock = await takeWriterLock(session, `reeve ${command}`)
+  const outlook = await makeRemovalOutlook(session, names, options.set)
   const missing = names.filter(name => !outlook.plan.facilities.some(facility => facility.name === name))
   if (missing.length > 0) {
     throw new ReeveError(
@@ -83,8 +90,8 @@ export async function takeDown(
       `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
     )
   }
-  const outcome = await carryOut(session, outlook, 'down', options)
-  const after = await makeRemovalOutlook(session, [])
+  const outcome = await carryOut(session, outlook, command, options)
+  const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
     session.configuration.stateDirectory,
     nextRecord({ ...after, owner: session.configuration.owner }),

@@ -54,9 +54,12 @@ export async function makeOutlook(
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
-export async function makeRemovalOutlook(session: Session, names: readonly string[]): Promise<Outlook> {
+export async function makeRemovalOutlook(
+  session: Session,
+  names: readonly string[],
+  set: ManifestSet = loadManifests(session.manifests),
+): Promise<Outlook> {
   const { clock, configuration, readHost } = session
-  const set = loadManifests(session.manifests)
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const { owner } = configuration

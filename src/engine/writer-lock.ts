@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { acquireLock, expectFree, type Lock } from '../host/lock.ts'
+import { acquireLock, expectFree, findHolder, type Holder, type Lock } from '../host/lock.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -16,6 +16,11 @@ export async function takeWriterLock(session: Session, purpose: string): Promise
 /** Throws ReeveError `locked` if somebody is the writer now: before a person is asked for what would be refused then. */
 export function expectWriterLockFree(session: Session): void {
   expectFree(directoryOf(session), session.readHost)
+}
+
+/** Who the writer is now, if anybody. */
+export function findWriter(session: Session): Holder | undefined {
+  return findHolder(directoryOf(session), session.readHost)
 }
 
 function directoryOf(session: Session): string {

@@ -10,6 +10,8 @@ const commands = {
   plan: ['--output', '--detailed-exitcode', '--out'],
   apply: ['--plan', '--allow-removals'],
   run: [],
+  install: ['--supervisor', '--dry-run', '--adopt', '--allow-removals', '--output'],
+  uninstall: ['--yes', '--manifests', '--output'],
   status: ['--output', '--watch', '--manifests'],
   start: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],
   stop: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],

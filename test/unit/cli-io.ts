@@ -27,6 +27,7 @@ export async function runCommandLine(
     stderr: stream('stderr'),
     env: options.env ?? {},
     cwd: process.cwd(),
+    program: [process.execPath, '/nowhere/reeve.js'],
     clock: createManualClock(),
     stdoutClosed: new AbortController().signal,
     onSignal: () => ({ [Symbol.dispose]() {} }),

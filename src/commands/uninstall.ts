@@ -1,0 +1,26 @@
+import type { ExitCode } from '../cli/command-io.ts'
+import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { startProgress } from '../cli/progress.ts'
+import { carryOutRemoval } from '../cli/removal.ts'
+
+export interface UninstallOptions {
+  readonly output: OutputFormat
+  readonly manifests?: string
+  readonly yes?: boolean
+}
+
+/** Removes what `install` made. The services that the controller kept go on, and are nobody's to keep from then on. */
+export async function uninstall(context: CommandContext, options: UninstallOptions): Promise<ExitCode> {
+  const progress = startProgress(context.err, context.io.clock)
+  const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
+  const { planUninstallation, carryOutUninstallation } = await import('../engine/installation.ts')
+  return carryOutRemoval(context, progress, {
+    ...options,
+    plan: await planUninstallation(session),
+    command: 'reeve uninstall',
+    nothing: 'The controller is not installed.',
+    question: 'Stop and remove the service of the controller? The services that it keeps go on.',
+    otherwise: 'run reeve uninstall --yes to remove the service of the controller',
+    remove: ways => carryOutUninstallation(session, ways),
+  })
+}
