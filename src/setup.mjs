@@ -11,7 +11,7 @@ const installed = join(root, 'node_modules/.package-lock.json')
 const locked = join(root, 'package-lock.json')
 /** In node_modules, so that a new installation makes a new build. */
 const stamp = join(root, 'node_modules/.reeve-build')
-const products = ['dist/reeve.js', 'dist/supervisor.js', 'schemas/compiled/facility.js', 'schemas/compiled/types.d.ts']
+const products = ['dist/reeve.cjs', 'dist/supervisor.js', 'schemas/compiled/facility.js', 'schemas/compiled/types.d.ts']
 
 if (needsInstall() || needsBuild()) await alone(bringUpToDate)
 

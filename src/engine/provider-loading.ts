@@ -18,7 +18,7 @@ export async function loadProviders(
   const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
   for (const [type, provider] of await Promise.all(loading)) providers.set(type, provider)
   for (const module of outside) {
-    const url = resolveModule(module)
+    const url = await resolveModule(module)
     if (checkPermissions) refuseInsecure(module, url, host)
     const provider = await loadOutside(module, url)
     if (providers.has(provider.type)) {
@@ -32,9 +32,12 @@ export async function loadProviders(
   return providers
 }
 
-function resolveModule(module: string): string {
+async function resolveModule(module: string): Promise<string> {
   try {
-    return module.startsWith('/') ? pathToFileURL(module).href : import.meta.resolve(module)
+    if (module.startsWith('/')) return pathToFileURL(module).href
+    // Not Node's own: what is bundled as CommonJS has only that for CommonJS.
+    const { resolve } = await import('import-meta-resolve')
+    return resolve(module, import.meta.url)
   } catch (cause) {
     throw notLoaded(module, cause)
   }

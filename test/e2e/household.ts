@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
 /** The built program, as a user runs it. */
-export const reevePath: string = fileURLToPath(new URL('../../dist/reeve.js', import.meta.url))
+export const reevePath: string = fileURLToPath(new URL('../../dist/reeve.cjs', import.meta.url))
 
 export interface Outcome {
   readonly exitCode: number | null

@@ -52,7 +52,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await endController()
-  run('node dist/reeve.js down --yes')
+  run('node dist/reeve.cjs down --yes')
   rmSync(home, { recursive: true, force: true })
 })
 

@@ -6,7 +6,7 @@ import { eventually, isAlive } from '../../src/conformance/lab.ts'
 import { createEngineLab, diary, type EngineLab, longRun } from '../engine-lab.ts'
 import { findSupervisorPid } from '../process-lab.ts'
 
-const reeve = fileURLToPath(new URL('../../dist/reeve.js', import.meta.url))
+const reeve = fileURLToPath(new URL('../../dist/reeve.cjs', import.meta.url))
 
 function argumentsOf(lab: EngineLab, command: string): string[] {
   const flags = ['--config', lab.path('reeve.yaml'), '--state-dir', lab.stateDirectory, '--insecure-permissions']
@@ -39,7 +39,7 @@ function findOffence(line: string, own: ReadonlySet<string>): string | undefined
   // Where a supervisor would be asked, if there were one.
   if (name === 'connect' && rest.includes('AF_UNIX')) return / = -1 E(NOENT|CONNREFUSED) /.test(rest) ? undefined : line
   // Its first one is how it was started.
-  if (name === 'execve') return rest.includes('dist/reeve.js') ? undefined : line
+  if (name === 'execve') return rest.includes('dist/reeve.cjs') ? undefined : line
   return line
 }
 

@@ -26,7 +26,7 @@ if (verb === 'install') {
   writeFileSync('node_modules/.package-lock.json', readFileSync('package-lock.json'))
 } else {
   for (const directory of ['dist', 'schemas/compiled']) mkdirSync(directory, { recursive: true })
-  for (const file of ['dist/reeve.js', 'dist/supervisor.js', 'schemas/compiled/facility.js', 'schemas/compiled/types.d.ts']) writeFileSync(file, '')
+  for (const file of ['dist/reeve.cjs', 'dist/supervisor.js', 'schemas/compiled/facility.js', 'schemas/compiled/types.d.ts']) writeFileSync(file, '')
 }
 appendFileSync('npm.log', verb + ' done\\n')
 `
@@ -42,7 +42,7 @@ describe('npm start, test and check set up what they need first', () => {
     expect(commands()).toEqual(['install', 'install done', 'run', 'run done'])
     expect(await run()).toEqual({ code: 0, output: '' })
     expect(commands()).toHaveLength(4)
-    expect(existsSync(join(directory, 'dist/reeve.js'))).toBe(true)
+    expect(existsSync(join(directory, 'dist/reeve.cjs'))).toBe(true)
   })
 
   test.each<[string, (directory: string) => void, string[]]>([

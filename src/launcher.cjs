@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+// Runs the bundled program in its compiled form: to compile it takes longer than most commands do. That form is of one
+// version of Node. Another one compiles, and leaves its own form behind where it may, as Python does with its .pyc.
+const { readFileSync, renameSync, writeFileSync } = require('node:fs')
+const { Module } = require('node:module')
+const { join } = require('node:path')
+const { Script } = require('node:vm')
+
+/** The bundler puts its name in. */
+const filename = join(__dirname, 'program.cjs')
+const cache = filename.replace(/cjs$/, 'cache')
+
+const cachedData = readIfThere(cache)
+const program = new Module(filename, module)
+program.filename = filename
+// What it loads later loads it in turn.
+require.cache[filename] = program
+const given = { exports: program.exports, require, module: program, __filename: filename, __dirname, importModule }
+const code = `(function (${Object.keys(given)}) {${readFileSync(filename, 'latin1')}\n})`
+const script = new Script(code, { filename, cachedData })
+if (cachedData === undefined || script.cachedDataRejected) process.once('exit', keepCompiled)
+script.runInThisContext()(...Object.values(given))
+
+function importModule(specifier) {
+  return import(specifier)
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file)
+  } catch {
+    return undefined
+  }
+}
+
+/** At the end, when all that was needed is compiled. */
+function keepCompiled() {
+  const temporary = `${cache}.${process.pid}`
+  try {
+    writeFileSync(temporary, script.createCachedData())
+    renameSync(temporary, cache)
+  } catch {
+    // Installed by somebody else: this one has no say there, and goes on compiling.
+  }
+}
