@@ -48,6 +48,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       configSchema,
       optionsSchema,
     },
+    place: instance => directoryOf(instance),
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))
       const reason = findProblem(host, layout)

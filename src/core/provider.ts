@@ -17,8 +17,9 @@ export interface Provider {
   readonly type: string
   readonly capabilities: Capabilities
   /**
-   * Which supervisor the options mean. Two instances of one place are one supervisor under two names: then only the
-   * declared one is looked at, not the default one. Absent: each name means another.
+   * Which supervisor the options mean, in words. Two instances of one place are one supervisor under two names: of a
+   * default and a declared one only the declared is looked at, and two declared ones are an error. Absent: each name
+   * means another.
    */
   place?(instance: Instance): string
   /** Is the supervisor there, and does it answer? */

@@ -72,6 +72,10 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
+      placeOf: ({ name, type, options }) => {
+        const { stateDirectory, owner } = configuration
+        return providers.get(type)?.place?.({ name, type, options, stateDirectory, owner })
+      },
       policy: configuration.policy,
       runsAsRoot: userId === 0,
       insecurePermissions,

@@ -99,10 +99,26 @@ function checkSupervisors(
   report: ReportProblem,
 ): void {
   const seen = new Map<string, Place<SupervisorManifest>>()
+  const located = new Map<string, Place<SupervisorManifest>>()
+  const path = ['metadata', 'name']
   for (const place of places) {
-    const { name } = place.declared.value
-    for (const problem of resolver.checkSupervisor(place.declared.value)) report(place, problem)
-    reportTwice(seen, name, place, `supervisor "${name}"`, 'duplicate-supervisor', ['metadata', 'name'], report)
+    const { value } = place.declared
+    const problems = resolver.checkSupervisor(value)
+    for (const problem of problems) report(place, problem)
+    const isNew = reportTwice(
+      seen,
+      value.name,
+      place,
+      `supervisor "${value.name}"`,
+      'duplicate-supervisor',
+      path,
+      report,
+    )
+    const where = isNew && problems.length === 0 ? resolver.placeOf(value) : undefined
+    if (where === undefined) continue
+    // Each of the two would find the other's services, declared for it by nobody.
+    const what = `${where}, which can have one name only,`
+    reportTwice(located, where, place, what, 'duplicate-supervisor', path, report)
   }
 }
 

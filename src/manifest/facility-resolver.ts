@@ -13,6 +13,8 @@ export interface FacilityResolver {
   /** `supervisors` gives the type of each declared one. Without a facility there is at least one problem. */
   resolve(draft: FacilityDraft, supervisors: ReadonlyMap<string, string>): ResolvedFacility
   checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
+  /** Which supervisor a declared one without problems is, in words; undefined: one of its own. */
+  placeOf(supervisor: SupervisorManifest): string | undefined
 }
 
 export interface ResolvedFacility {
@@ -74,6 +76,10 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       }
       problems.push(...native.check(type, 'optionsSchema', given, ['spec', type]))
       return problems
+    },
+    placeOf(supervisor) {
+      const place = options.placeOf?.(supervisor)
+      return place === undefined ? undefined : `${supervisor.type} at ${place}`
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Policy } from '../core/host-configuration.ts'
 import type { ManifestFiles } from './manifest-files.ts'
+import type { SupervisorManifest } from './manifest-set.ts'
 
 /** What a provider says of its native configuration: JSON Schemas; see `Capabilities`. */
 export interface NativeSchemas {
@@ -18,6 +19,8 @@ export interface ManifestOptions {
   readonly defaultSupervisor?: string | undefined
   /** Asked only for types that are used. Undefined: the schemas can't be had, and nothing is checked by them. */
   readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
+  /** What its provider says it is (`Provider.place`), whatever its name. Undefined: nobody else can be it. */
+  readonly placeOf?: ((supervisor: SupervisorManifest) => string | undefined) | undefined
   readonly policy?: Policy | undefined
   /** Then nothing that others can write is trusted (S1), and a facility that names no user runs as root (S3). Default false. */
   readonly runsAsRoot?: boolean | undefined

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Provider } from '../../src/core/provider.ts'
 import { bindInstances, type InstanceRecord } from '../../src/engine/instances.ts'
+import { openSession } from '../../src/engine/session.ts'
+import { validate } from '../../src/engine/validation.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import { makeDirectory, supervisorText } from '../manifest-directory.ts'
 
 const absent = (): never => {
   throw new Error('nobody asks for this')
@@ -51,4 +54,37 @@ test('the default instance is not looked at beside a declared one that is the sa
 
 test('declared itself, the default name means what it says', () => {
   expect(namesOf({ alpha: { directory: '/other' } })).toEqual(['alpha'])
+})
+
+/** What a manifest says of its supervisor, and which it then is. */
+test.each([
+  ['process', 'process: { directory: /srv/one }', '/srv/one'],
+  ['systemd', 'systemd: { scope: system }', '/etc/systemd/system'],
+  ['systemd', 'systemd: { scope: user, unitDirectory: /srv/units }', '/srv/units'],
+  ['runit', 'runit: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
+  ['s6', 's6: { serviceDirectory: /srv/service, definitionDirectory: /srv/s6 }', '/srv/service'],
+  ['daemontools', 'daemontools: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
+])('two names for one %s (%s) are refused, and both places are said', async (type, options, place) => {
+  const spec = `type: ${type}, ${options}`
+  const directory = makeDirectory({
+    'manifests/a.yaml': supervisorText('mine', spec),
+    'manifests/b.yaml': supervisorText('yours', spec),
+    'manifests/c.yaml': supervisorText(
+      'elsewhere',
+      spec.replaceAll('/srv/', '/elsewhere/').replace('system }', 'user }'),
+    ),
+    'reeve.yaml': 'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\n',
+  })
+  const session = await openSession({
+    directory: `${directory}/manifests`,
+    config: `${directory}/reeve.yaml`,
+    insecurePermissions: true,
+  })
+  const { diagnostics } = validate(session)
+  const also = (file: string): string =>
+    `the ${type} at ${place}, which can have one name only, is also claimed at ${directory}/manifests/${file}:3:19`
+  expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
+    ['duplicate-supervisor', also('b.yaml')],
+    ['duplicate-supervisor', also('a.yaml')],
+  ])
 })
