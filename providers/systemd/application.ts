@@ -2,13 +2,12 @@ import { dirname } from 'node:path'
 import type { Action, Report, WriteHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Application, attempt, openDisk, together } from './batch.ts'
+import type { Connections } from './connection.ts'
 import type { Disk } from './disk.ts'
 import { runJobs } from './job-running.ts'
-import { followJobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { enableUnits, findLink, linkAll } from './linking.ts'
-import { findUnits, openManager } from './manager.ts'
-import type { Reloads } from './reloads.ts'
+import { findUnits } from './manager.ts'
 import { removeAll } from './removal.ts'
 import { unitsOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -22,28 +21,29 @@ export async function applyActions(
   actions: readonly Action[],
   layout: Layout,
   host: WriteHost,
-  reloads: Reloads,
+  connections: Connections,
   report: Report,
 ): Promise<void> {
-  using bus = await openManager(host, layout)
-  const application: Application = { host, layout, bus, report, reloads }
+  await connections.use(host, layout, connection => carryOut(actions, { ...connection, host, layout, report }))
+}
+
+async function carryOut(actions: readonly Action[], application: Application): Promise<void> {
   const of = (...verbs: Action['verb'][]): Action[] => actions.filter(({ verb }) => verbs.includes(verb))
   await installAll(of('install'), application)
   await linkAll(of('enable', 'disable'), application)
   const [running, going] = [of('start', 'stop', 'restart', 'reload'), of('remove')]
   if (running.length + going.length === 0) return
-  const disk = await openDisk(application, [...running, ...going])
+  const disk = openDisk(application, [...running, ...going])
   const names = [...running, ...going].flatMap(({ service }) => [unitOf(service), ...unitsOf(service, disk)])
-  const [units, jobs] = [await findUnits(bus, names), await followJobs(bus)]
-  const context = { ...application, disk, units, jobs }
+  const context = { ...application, disk, units: await findUnits(application.bus, names) }
   // One that is slow to stop holds up nobody else (E5).
   await Promise.all([runJobs(running, context), removeAll(going, context)])
 }
 
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const { host, bus, report, reloads } = application
-  const [before, taken] = [await openDisk(application, actions), await verifyUnits(actions, application)]
+  const { host, bus, report, reload } = application
+  const [before, taken] = [openDisk(application, actions), await verifyUnits(actions, application)]
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const written = taken.filter(action =>
     attempt(action, report, () => {
@@ -56,9 +56,9 @@ async function installAll(actions: readonly Action[], application: Application):
   )
   if (written.length === 0) return
   await together(written, report, async () => {
-    await reloads.reload(bus)
+    await reload()
     // One that was enabled, and whose new `[Install]` asks for other links.
-    const after = await openDisk(application, actions)
+    const after = openDisk(application, actions)
     const moved = written.filter(action => enabled.has(action) && !isEnabled(action.service, after))
     await enableUnits(
       moved.map(({ service }) => findLink(service, after)),

@@ -1,18 +1,15 @@
-import type { Action, Report, WriteBus, WriteHost } from '../../src/core/provider.ts'
+import type { Action, Report, WriteHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import type { Connection } from './connection.ts'
 import { type Disk, readDisk } from './disk.ts'
-import type { Jobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
-import { type LoadedUnit, readTexts } from './manager.ts'
-import type { Reloads } from './reloads.ts'
+import type { LoadedUnit } from './manager.ts'
 
 /** What a batch of actions has at hand. */
-export interface Application {
+export interface Application extends Connection {
   readonly host: WriteHost
   readonly layout: Layout
-  readonly bus: WriteBus
   readonly report: Report
-  readonly reloads: Reloads
 }
 
 /** What those actions have besides that need jobs of systemd. */
@@ -20,11 +17,10 @@ export interface JobContext extends Application {
   readonly disk: Disk
   /** As they were when the batch began. */
   readonly units: ReadonlyMap<string, LoadedUnit>
-  readonly jobs: Jobs
 }
 
-export async function openDisk({ bus, host }: Application, actions: readonly Action[]): Promise<Disk> {
-  return readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), actions.length)
+export function openDisk({ host, directories }: Application, actions: readonly Action[]): Disk {
+  return readDisk(host, directories, actions.length)
 }
 
 /** True if it could be done; else the failure has been reported. */

@@ -8,6 +8,10 @@ import { templateOf } from './unit-name.ts'
 export interface Disk {
   /** The file that is in force, or why there is none that can be. */
   find(unit: string): UnitFile
+  /** Of the drop-ins that are laid over it, in their order. */
+  dropIns(unit: string): readonly string[]
+  /** All that defines it: the unit's own text, then those of its drop-ins. */
+  texts(unit: string): readonly string[]
   /** Whether it starts at boot, by the links that its `[Install]` asks for. */
   enablement(unit: string): Enablement
 }
@@ -103,7 +107,28 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return has(join(directory, folder), name)
   }
 
-  return { find, enablement }
+  /** Those for all units of a kind left out. Of one name, the first counts: its own come before its template's. */
+  function dropIns(unit: string): readonly string[] {
+    const paths = new Map<string, string>()
+    for (const owner of [unit, templateOf(unit)]) {
+      for (const directory of owner === undefined ? [] : directories) {
+        if (!has(directory, `${owner}.d`)) continue
+        const folder = join(directory, `${owner}.d`)
+        for (const name of host.readDirectory(folder) ?? []) {
+          if (name.endsWith('.conf') && !paths.has(name)) paths.set(name, join(folder, name))
+        }
+      }
+    }
+    return [...paths].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)
+  }
+
+  function texts(unit: string): readonly string[] {
+    const file = find(unit)
+    if (file.kind !== 'found') return []
+    return [file.text, ...dropIns(file.unit).map(path => host.readText(path) ?? '')]
+  }
+
+  return { find, dropIns, texts, enablement }
 }
 
 interface Link {

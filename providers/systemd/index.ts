@@ -1,21 +1,20 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
+import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { layoutOf, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
-import { createReloads, type Reloads } from './reloads.ts'
 import { watchManager } from './watch.ts'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
 export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
-  /** By the directory of units. */
-  const reloads = new Map<string, Reloads>()
+  const connections = createConnections()
   return {
     type: 'systemd',
     capabilities: {
@@ -61,9 +60,7 @@ function createSystemdProvider(): Provider {
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)
-      const own = reloads.get(layout.unitDirectory) ?? createReloads()
-      reloads.set(layout.unitDirectory, own)
-      return applyActions(actions, layout, host, own, report)
+      return applyActions(actions, layout, host, connections, report)
     },
     hosting,
     watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),

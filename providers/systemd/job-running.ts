@@ -3,6 +3,7 @@ import type { Action } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
 import { type JobContext, together } from './batch.ts'
+import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { describeJobFailure } from './failure-report.ts'
 import { digestOf, readInvocation } from './loaded.ts'
 import { managerCall, readProperty, readTexts } from './manager.ts'
@@ -19,7 +20,7 @@ type JobVerb = keyof typeof methods
 export async function runJobs(actions: readonly Action[], context: JobContext): Promise<void> {
   if (actions.length === 0) return
   const stale = await Promise.all(actions.map(action => isStale(action, context)))
-  if (stale.includes(true)) await context.reloads.reload(context.bus)
+  if (stale.includes(true)) await context.reload()
   await Promise.all(actions.map(action => together([action], context.report, () => runJob(action, context))))
 }
 
@@ -37,15 +38,25 @@ async function isStale({ service, verb }: Action, { bus, disk, units, layout, ho
 
 async function runJob({ verb, service, signal }: Action, context: JobContext): Promise<void> {
   if (!isJobVerb(verb)) return
-  const { bus, disk } = context
+  const { bus, disk, units } = context
   const unit = unitOf(service)
   const triggers = triggersOf(service, disk.find(unit), disk)
   if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
-  await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
+  if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   if (verb === 'reload') return reload(unit, signal, context)
-  if (triggers.length === 0) return follow(methodFor(verb, unit, context), unit, signal, context)
+  if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
   for (const trigger of triggers) await follow('StartUnit', trigger, signal, context)
+}
+
+async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const { disk, layout, host } = context
+  const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
+  if (!isForgotten(job)) return follow(method, unit, signal, context)
+  const inputs = readInputs(job, host)
+  forgetCompletion(unit, host, layout)
+  await follow(method, unit, signal, context)
+  noteCompletion(unit, inputs, host, layout)
 }
 
 /** What has ended for good is still active to systemd, which would start nothing. */

@@ -9,6 +9,8 @@ export interface Layout {
   readonly unitDirectory: string
   /** UNIT/loaded in here says what a process has read; see records.ts. Gone with the boot. */
   readonly recordDirectory: string
+  /** UNIT in here says with what a oneshot has succeeded; see completion.ts. Gone with the boot. */
+  readonly completionDirectory: string
   /** Where units are for a moment to be verified. */
   readonly checkDirectory: string
   /** By which the manager is asked, best first. */
@@ -22,6 +24,7 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   return {
     unitDirectory: unitDirectoryOf(instance),
     recordDirectory: join(runtime, recordDirectoryName),
+    completionDirectory: join(runtime, 'reeve-completed'),
     checkDirectory: join(runtime, 'reeve-check'),
     addresses: [
       { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false },

@@ -12,7 +12,7 @@ import { unitOf } from './unit-name.ts'
  */
 export async function linkAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const disk = await openDisk(application, actions)
+  const disk = openDisk(application, actions)
   for (const verb of ['enable', 'disable'] as const) {
     const chosen = actions.filter(action => action.verb === verb)
     if (chosen.length > 0) await link(verb, chosen, disk, application)

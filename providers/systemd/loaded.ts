@@ -74,7 +74,11 @@ async function isOlder(path: string, { path: object }: LoadedUnit, bus: Bus, hos
 
 export function digestOf(path: string, host: ReadHost): string {
   const content = host.readFile(path)
-  return content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')
+  return content === undefined ? 'absent' : sha256(content)
+}
+
+export function sha256(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex')
 }
 
 /** Undefined if it can't be read, or is no environment any more. */

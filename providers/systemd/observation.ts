@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
@@ -61,11 +62,12 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   }
   if (!loaded && trigger === undefined) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'
-    return { ...base, state, ...(message !== undefined && { message }) }
+    return { ...base, state, ...describeCompletion(unit, written, look), ...(message !== undefined && { message }) }
   }
   const judged = loaded ? await judge(loaded, written, look) : ({ state: 'stopped' } as const)
   const why = judged.message ?? message
-  const whole = { ...base, ...judged, ...(why !== undefined && { message: why }) }
+  const completion = judged.state === 'stopped' ? describeCompletion(unit, written, look) : {}
+  const whole = { ...base, ...judged, ...completion, ...(why !== undefined && { message: why }) }
   if (trigger === undefined) return whole
   // Whether the service itself has ended means nothing here.
   const { loaded: read, completed: _completed, ...rest } = whole
@@ -127,6 +129,12 @@ async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Partial<Obse
   const type = await readProperty(bus, path, 'Service', 'Type')
   const ended = await readNumber(bus, path, 'Service', 'ExecMainExitTimestamp')
   return { ...(type === 'oneshot' && ended > 0 && { completed: true }), ...(ended > 0 && (await readExit(path, bus))) }
+}
+
+/** Of one that systemd may have forgotten. */
+function describeCompletion(unit: string, written: Written | undefined, look: Look): Partial<Observed> {
+  const loaded = findCompletion({ unit, disk: look.disk, written }, look)
+  return loaded ? { completed: true, loaded } : {}
 }
 
 async function describeWaiting({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {

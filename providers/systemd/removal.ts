@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Action, WriteHost } from '../../src/core/provider.ts'
 import { attempt, type JobContext, toError, together } from './batch.ts'
+import { forgetCompletion } from './completion.ts'
 import { stopUnits } from './job-running.ts'
 import type { Layout } from './layout.ts'
 import { managerCall } from './manager.ts'
@@ -16,7 +17,7 @@ interface Going {
 
 /** Stops what still runs, then all the links, then all the files, then one daemon-reload. */
 export async function removeAll(actions: readonly Action[], context: JobContext): Promise<void> {
-  const { bus, host, layout, report, reloads } = context
+  const { bus, host, layout, report, reload } = context
   const stopped = (await Promise.all(actions.map(action => stopOwn(action, context)))).flatMap(going => going ?? [])
   if (stopped.length === 0) return
   const links = stopped.flatMap(({ units }) => units)
@@ -29,13 +30,16 @@ export async function removeAll(actions: readonly Action[], context: JobContext)
   const removed = stopped.filter(({ action, units }) =>
     attempt(action, report, () => {
       removeDropIns(`${unitOf(action.service)}.d`, layout, host)
-      for (const unit of units) host.removeFile(join(layout.unitDirectory, unit))
+      for (const unit of units) {
+        forgetCompletion(unit, host, layout)
+        host.removeFile(join(layout.unitDirectory, unit))
+      }
     }),
   )
   await together(
     removed.map(({ action }) => action),
     report,
-    () => reloads.reload(bus),
+    reload,
   )
 }
 

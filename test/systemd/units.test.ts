@@ -1,4 +1,4 @@
-import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
@@ -112,6 +112,50 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     lab.declareUnit('job', { enabled: false, process: { command, restart: { policy: 'never' } } })
     await lab.apply()
     await eventually('the job to be over', async () => (await lab.observe('job')).completed === true)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('a oneshot that systemd forgets when it has ended is run once for each definition', async () => {
+    await using lab = await createSystemdLab()
+    const runs = (name: string): number => readFileSync(`/tmp/${name}-runs`, 'utf8').length
+    const own = (mark: string) => ({
+      enabled: false,
+      process: { command: ['/bin/sh', '-c', `: ${mark}; printf x >> /tmp/own-runs`], restart: { policy: 'never' } },
+      config: { systemd: { unit: { Service: { Type: 'oneshot', RemainAfterExit: null } } } },
+    })
+    const theirs = (mark: string) =>
+      `[Service]\nType=oneshot\nExecStart=/bin/sh -c ": ${mark}; printf x >> /tmp/theirs-runs"\n`
+    lab.place('theirs.service', theirs('one'))
+    lab.declareUnit('theirs', { enabled: 'unmanaged' })
+    lab.declareUnit('own', own('one'))
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect([property('own', 'ActiveState'), runs('own'), runs('theirs')]).toEqual(['inactive', 1, 1])
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.place('theirs.service', theirs('two'))
+    lab.declareUnit('own', own('two'))
+    expect(stepsOf(await lab.plan())).toEqual(['own/install', 'own/start', 'theirs/start'])
+    await lab.apply()
+    expect([runs('own'), runs('theirs')]).toEqual([2, 2])
+    expect(stepsOf(await lab.plan())).toEqual([])
+
+    lab.withdraw('own')
+    await lab.apply()
+    lab.declareUnit('own', own('two'))
+    await lab.apply()
+    expect(runs('own')).toBe(3)
+  })
+
+  test('a oneshot that fails has not done its work', async () => {
+    await using lab = await createSystemdLab()
+    const text = '[Service]\nType=oneshot\nExecStart=/bin/sh -c "test -e /tmp/may-pass"\n'
+    lab.declareUnit('job', { enabled: 'unmanaged', config: { systemd: { text } } })
+    expect((await lab.apply()).failed).toHaveLength(1)
+    systemctl('reset-failed', 'job')
+    expect(stepsOf(await lab.plan())).toEqual(['job/start'])
+    writeFileSync('/tmp/may-pass', '')
+    await lab.apply()
+    expect(await lab.observe('job')).toMatchObject({ completed: true })
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
