@@ -3,5 +3,5 @@ import { conformanceCases } from '../../src/conformance/index.ts'
 import { processHarness } from '../process-lab.ts'
 
 describe('conformance: process', () => {
-  for (const { name, run, timeout } of conformanceCases(processHarness)) test(name, { timeout }, run)
+  for (const { name, run, timeout } of conformanceCases(processHarness)) test.concurrent(name, { timeout }, run)
 })

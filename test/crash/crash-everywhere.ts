@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
+import { bundleProgram } from '../bundled-program.ts'
 import { type CrashHost, createCrashHost, type Look, type Moments, type Place, type Revision } from './crash-host.ts'
 
 /** A host that looks the same after so long (ms) is at rest; it may take so long (ms) to come to it. */
@@ -40,7 +41,9 @@ export async function crashEverywhere(
   scenario: CrashScenario,
   { hosts = 4, moments: which = 'all', stride = 1 }: CrashOptions = {},
 ): Promise<CrashReport> {
-  const { moments, end } = await goUndisturbed(harness, scenario, which)
+  using child = await bundleProgram(new URL('apply-child.ts', import.meta.url))
+  const createHost = (): Promise<CrashHost> => createCrashHost(harness, child.path)
+  const { moments, end } = await goUndisturbed(createHost, scenario, which)
   const failures: string[] = []
   let points = 0
   const open = Array.from({ length: Math.ceil(moments / stride) }, (_, index) => index * stride + 1)
@@ -48,7 +51,7 @@ export async function crashEverywhere(
   async function work(): Promise<void> {
     let host: CrashHost | undefined
     for (let moment = open.shift(); moment !== undefined; moment = open.shift()) {
-      host ??= await createCrashHost(harness)
+      host ??= await createHost()
       const failure = await crashAt(host, scenario, { moment, which, end })
       points += 1
       if (failure === undefined) continue
@@ -65,11 +68,11 @@ export async function crashEverywhere(
 }
 
 async function goUndisturbed(
-  harness: ConformanceHarness,
+  createHost: () => Promise<CrashHost>,
   scenario: CrashScenario,
   which: Moments,
 ): Promise<{ moments: number; end: Look }> {
-  await using host = await createCrashHost(harness)
+  await using host = await createHost()
   host.declare(scenario.before(host.place))
   await host.apply()
   host.declare(scenario.after(host.place))

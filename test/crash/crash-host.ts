@@ -1,19 +1,16 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { applyOnce } from '../../src/engine/apply.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
 import { readRecord } from '../../src/engine/state-files.ts'
 import { createHarnessHost } from '../harness-host.ts'
 
-const child = fileURLToPath(new URL('apply-child.mjs', import.meta.url))
-
 /** The facilities of a revision, by name: their specs. */
 export type Revision = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-/** `distinct`: those that leave different things behind; see apply-child.mjs. */
+/** `distinct`: those that leave different things behind; see apply-child.ts. */
 export type Moments = 'all' | 'distinct'
 
 /** Where a scenario's things are on one host. */
@@ -51,7 +48,8 @@ export interface Look {
   readonly plan: readonly string[]
 }
 
-export async function createCrashHost(harness: ConformanceHarness): Promise<CrashHost> {
+/** `applyChild` is the path of apply-child.ts, as plain Node can run it. */
+export async function createCrashHost(harness: ConformanceHarness, applyChild: string): Promise<CrashHost> {
   const host = await createHarnessHost(harness)
   const { directory, manifests, config, stateDir, session, supervisors } = host
   const prefix = `variant ${directory} `
@@ -87,7 +85,7 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
       if (fails && problems.length === 0) throw new Error('an apply that has to fail did not')
       if (!fails && problems.length > 0) throw new Error(`an undisturbed apply failed: ${JSON.stringify(problems)}`)
     },
-    applyAndDie: (moment, which) => runChild([config, manifests, stateDir, String(moment), which]),
+    applyAndDie: (moment, which) => runChild([applyChild, config, manifests, stateDir, String(moment), which]),
     async look() {
       const { survey, plan } = await makeOutlook(session)
       const contents = [...survey.world.files].map(([path, file]) => [
@@ -131,7 +129,7 @@ export async function createCrashHost(harness: ConformanceHarness): Promise<Cras
 
 function runChild(args: readonly string[]): ReturnType<CrashHost['applyAndDie']> {
   return new Promise((resolve, reject) => {
-    const running = spawn(process.execPath, [child, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''
     running.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -3,18 +3,17 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type CompiledSources, compileSources } from '../compiled-sources.ts'
+import { type BundledProgram, bundleProgram } from '../bundled-program.ts'
 import { openReport } from '../report.ts'
 
-const child = new URL('./children/crashing-writer.ts', import.meta.url)
-let compiled: CompiledSources
+let child: BundledProgram
 let root = ''
-beforeAll(() => {
-  compiled = compileSources([child])
+beforeAll(async () => {
+  child = await bundleProgram(new URL('./children/crashing-writer.ts', import.meta.url))
   root = mkdtempSync(join(tmpdir(), 'reeve-crash-'))
 })
 afterAll(() => {
-  compiled[Symbol.dispose]()
+  child[Symbol.dispose]()
   rmSync(root, { recursive: true })
 })
 
@@ -29,7 +28,7 @@ function prepare(name: string): string {
 }
 
 function write(directory: string, moment = 0): { signal: string | null; count: number } {
-  const args = [compiled.path(child), directory, 'new content', String(moment)]
+  const args = [child.path, directory, 'new content', String(moment)]
   const { signal, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   return { signal, count: Number(stdout) }
 }

@@ -7,17 +7,20 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { acquireLock, findHolder } from '../../src/host/lock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { type CompiledSources, compileSources } from '../compiled-sources.ts'
+import { type BundledProgram, bundleProgram } from '../bundled-program.ts'
 
-const contender = new URL('./children/lock-contender.ts', import.meta.url)
-const holder = new URL('./children/lock-holder.ts', import.meta.url)
 const host = createWriteHost()
 
-let compiled: CompiledSources
-beforeAll(() => {
-  compiled = compileSources([contender, holder])
+let contender: BundledProgram
+let holder: BundledProgram
+beforeAll(async () => {
+  contender = await bundleProgram(new URL('./children/lock-contender.ts', import.meta.url))
+  holder = await bundleProgram(new URL('./children/lock-holder.ts', import.meta.url))
 })
-afterAll(() => compiled[Symbol.dispose]())
+afterAll(() => {
+  contender[Symbol.dispose]()
+  holder[Symbol.dispose]()
+})
 
 let root = ''
 let directory = ''
@@ -32,7 +35,7 @@ afterEach(() => {
 })
 
 async function startHolder(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [compiled.path(holder), directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [holder.path, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   await once(child.stdout, 'data')
   return child
@@ -41,7 +44,7 @@ async function startHolder(): Promise<ChildProcess> {
 test('E15: of many processes that want the lock, never two hold it, and one that dies frees it', async () => {
   const log = join(root, 'log')
   const exits = Array.from({ length: 8 }, (_, index) => {
-    const args = [compiled.path(contender), directory, log, '12', index % 2 === 0 ? 'die' : 'release']
+    const args = [contender.path, directory, log, '12', index % 2 === 0 ? 'die' : 'release']
     const child = spawn(process.execPath, args, { stdio: 'inherit' })
     children.push(child)
     return once(child, 'exit')
@@ -86,7 +89,7 @@ test('E15: SIGKILL of the holder frees the lock', async () => {
 test('E15: a zombie holds no lock', async () => {
   // Its parent, the sleep that the shell becomes, never asks how it ended.
   const script = '"$0" "$1" "$2" & exec sleep 60'
-  const parent = spawn('sh', ['-c', script, process.execPath, compiled.path(holder), directory], {
+  const parent = spawn('sh', ['-c', script, process.execPath, holder.path, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.push(parent)

@@ -2,17 +2,21 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDefinition } from '../../providers/process/definition.ts'
 import { definitionPath, recordPath, runPath } from '../../providers/process/layout.ts'
 import { createRecord, formatRecord, type ServiceRecord } from '../../providers/process/service-record.ts'
 import { chainOf, renderShim } from '../../providers/process/supervisor/shim-script.ts'
 import { findTools } from '../../providers/process/tools.ts'
+import { type BundledProgram, bundleProgram } from '../bundled-program.ts'
 import { openReport } from '../report.ts'
 import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
 
-const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
+let daemon: BundledProgram
+beforeAll(async () => {
+  daemon = await bundleProgram(new URL('children/crashing-supervisor.ts', import.meta.url))
+})
+afterAll(() => daemon[Symbol.dispose]())
 
 /** What is done in one run of the supervisor; each checks the world after each step. */
 const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void>>> = {
@@ -122,7 +126,7 @@ test('E4: a shim that comes after the next supervisor has claimed its run starts
 async function countMoments(scenario: (made: ProcessInstance) => Promise<void>): Promise<number> {
   const plan = planPath(0)
   writeFileSync(plan, '0')
-  await using made = createInstance({ command: [process.execPath, daemon, plan] })
+  await using made = createInstance({ command: [process.execPath, daemon.path, plan] })
   await scenario(made)
   const count = Number(readFileSync(`${plan}.count`, 'utf8'))
   for (const file of [plan, `${plan}.count`]) rmSync(file)
@@ -136,7 +140,7 @@ async function crashAt(
 ): Promise<string | undefined> {
   const plan = planPath(moment)
   writeFileSync(plan, String(moment))
-  await using made = createInstance({ command: [process.execPath, daemon, plan] })
+  await using made = createInstance({ command: [process.execPath, daemon.path, plan] })
   try {
     await scenario(made)
     return undefined

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseTable } from '../../providers/posix/table.ts'
 import type { Observed } from '../../src/core/observed.ts'
+import { bundleProgram } from '../bundled-program.ts'
 import { createInstance, isRunning, type ProcessInstance, until } from './process-instance.ts'
 
 describe('E16: services outlive their supervisor', () => {
@@ -125,8 +125,8 @@ describe('E16: services outlive their supervisor', () => {
 })
 
 test('PITFALLS 6: a supervisor that gets no events from the kernel does the same, only later', async () => {
-  const daemon = fileURLToPath(new URL('process-crash-daemon.mjs', import.meta.url))
-  await using made = createInstance({ command: [process.execPath, daemon, 'deaf'] })
+  using daemon = await bundleProgram(new URL('children/crashing-supervisor.ts', import.meta.url))
+  await using made = createInstance({ command: [process.execPath, daemon.path, 'deaf'] })
   await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
   await made.act('start', 'web')
   const { pid = 0 } = await made.observe('web')

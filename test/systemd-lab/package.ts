@@ -30,7 +30,7 @@ export function placePackage(directory: string): PlacedPackage {
   }
   symlinkSync(join(project, 'node_modules'), join(directory, 'node_modules'))
   closeToOthers(directory)
-  const script = join(directory, 'dist/reeve.js')
+  const script = join(directory, 'dist/reeve.cjs')
   return {
     script,
     reeve(args, user) {

@@ -1,20 +1,20 @@
-// One `reeve apply`, which kills itself at one of its effects:
-// `node apply-child.mjs CONFIG MANIFESTS STATE MOMENT all|distinct`. There are two moments for each effect, before it and
-// after it, counted from 1; at 0 it lives. `distinct`: what is left behind after one effect is what there is before the
-// next, so only those are counted after which somebody else goes on. Tells on stdout how many there were, and at which
-// effect it died.
 import { writeSync } from 'node:fs'
+import { applyOnce } from '../../src/engine/apply.ts'
+import { openSession } from '../../src/engine/session.ts'
+import type { EffectListener } from '../../src/host/effects.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 
-const root = new URL('../../dist/src/', import.meta.url)
-const { openSession } = await import(new URL('engine/session.js', root))
-const { applyOnce } = await import(new URL('engine/apply.js', root))
-const { createWriteHost } = await import(new URL('host/write-host.js', root))
-
-const [config, directory, stateDir, moment, which] = process.argv.slice(2)
+/**
+ * One `reeve apply`, which kills itself at one of its effects: `CONFIG MANIFESTS STATE MOMENT all|distinct`. There are two
+ * moments for each effect, before it and after it, counted from 1; at 0 it lives. `distinct`: what is left behind after one
+ * effect is what there is before the next, so only those are counted after which somebody else goes on. Tells on stdout how
+ * many there were, and at which effect it died.
+ */
+const [config = '', directory = '', stateDir = '', moment = '', which = ''] = process.argv.slice(2)
 const setsGoing = new Set(['run', 'spawn', 'kill', 'request', 'bus-call'])
 let count = 0
 
-function onEffect(effect, phase) {
+const onEffect: EffectListener = (effect, phase) => {
   if (which === 'distinct' && phase === 'after' && !setsGoing.has(effect.kind)) return
   count += 1
   if (count !== Number(moment)) return
