@@ -26,7 +26,10 @@ export interface Provider {
   probe(instance: Instance, host: ReadHost): Promise<Availability>
   /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */
   render(facility: Facility, instance: Instance, ownership: Ownership): Rendered
-  /** All services of this instance that carry a Reeve's marker, whichever Reeve's. */
+  /**
+   * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
+   * supervisors that nobody names: what isn't on this host at all holds none.
+   */
   list(instance: Instance, host: ReadHost): Promise<OwnedService[]>
   /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
   observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>

@@ -14,6 +14,7 @@ import { choosePlace, type InstallationPlace } from './installation-place.ts'
 import type { BoundInstance } from './instances.ts'
 import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import type { Session } from './session.ts'
+import { probeAll } from './supervisor-list.ts'
 import { sha256 } from './targets.ts'
 import { findWriter } from './writer-lock.ts'
 
@@ -65,7 +66,7 @@ export async function prepareInstallation(session: Session, options: Installatio
     defaultSupervisor: session.configuration.defaultSupervisor,
     providers: session.providers,
     types: new Map([...bound].map(([name, { instance }]) => [name, instance.type])),
-    availability: before.survey.availability,
+    availability: await probeAll(bound),
   })
   const chosen = bound.get(place.supervisor)
   if (!chosen) throw new ReeveError('internal', `supervisor ${place.supervisor} is chosen and not bound`)

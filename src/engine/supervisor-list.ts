@@ -1,5 +1,6 @@
+import type { Availability } from '../core/provider.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
-import { bindAll } from './instances.ts'
+import { type BoundInstance, bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { readRecord } from './state-files.ts'
 
@@ -18,14 +19,20 @@ export interface SupervisorReport {
 export async function listSupervisors(session: Session): Promise<SupervisorReport[]> {
   const set = loadManifests(session.manifests)
   const instances = bindAll(session, set, readRecord(session.configuration.stateDirectory, session.readHost))
-  const found = await Promise.all(
-    [...instances].map(async ([name, { instance, provider, readHost }]): Promise<SupervisorReport> => {
-      const facilities = set.facilities.filter(({ supervisor }) => supervisor === name).length
-      const answer = await provider.probe(instance, readHost)
-      const base = { name, type: instance.type, facilities }
-      if (!answer.available) return { ...base, available: false, reason: answer.reason }
-      return { ...base, available: true, ...(answer.version === undefined ? {} : { version: answer.version }) }
-    }),
+  const found = await probeAll(instances)
+  const reports = [...found].map(([name, answer]): SupervisorReport => {
+    const facilities = set.facilities.filter(({ supervisor }) => supervisor === name).length
+    const base = { name, type: instances.get(name)?.instance.type ?? '', facilities }
+    if (!answer.available) return { ...base, available: false, reason: answer.reason }
+    return { ...base, available: true, ...(answer.version === undefined ? {} : { version: answer.version }) }
+  })
+  return reports.sort((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+/** By name, all side by side. */
+export async function probeAll(instances: ReadonlyMap<string, BoundInstance>): Promise<Map<string, Availability>> {
+  const probing = [...instances].map(
+    async ([name, { instance, provider, readHost }]) => [name, await provider.probe(instance, readHost)] as const,
   )
-  return found.sort((left, right) => (left.name < right.name ? -1 : 1))
+  return new Map(await Promise.all(probing))
 }

@@ -1,5 +1,5 @@
 import type { Facility } from '../core/facility.ts'
-import type { Observed, ObservedFile } from '../core/observed.ts'
+import type { Observed, ObservedFile, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
@@ -13,6 +13,7 @@ import { makeTarget } from './targets.ts'
 export interface Survey {
   readonly world: World
   readonly targets: readonly Target[]
+  /** Of the supervisors that facilities name, or that hold something. */
   readonly availability: ReadonlyMap<string, Availability>
 }
 
@@ -50,14 +51,18 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   }
 
   async function surveyInstance(name: string, { instance, provider, readHost }: BoundInstance): Promise<void> {
+    const list = (): Promise<OwnedService[]> => provider.list(instance, readHost)
+    // Most hosts have one supervisor of those that Reeve knows: who has nothing to do with it isn't asked for more.
+    const first = named.has(name) ? undefined : await list()
+    if (first?.length === 0) return
     const found = await provider.probe(instance, readHost)
     if (!found.available) {
       markUnavailable(name, found.reason)
       return
     }
-    const listed = options.full ? await provider.list(instance, readHost) : []
+    const listed = options.full ? (first ?? (await list())) : []
     const names = new Set([...(named.get(name) ?? []), ...listed.map(({ service }) => service)])
-    const observed = names.size > 0 ? await provider.observe([...names], instance, readHost) : []
+    const observed = await provider.observe([...names], instance, readHost)
     if (unavailable.has(name)) return // it came too late
     availability.set(name, found)
     for (const [service, one] of observed) services.set(locationKey({ supervisor: name, service }), one)
