@@ -30,7 +30,8 @@ interface ReadinessWaitsOptions {
   readiness(name: string): Readiness
   /** Looks at facilities of one supervisor; the answer is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
-  update(name: string, observed: Observed): void
+  /** `lookedAt`: when the look began, in ms since 1970. */
+  update(name: string, observed: Observed, lookedAt: number): void
 }
 
 interface Waiter {
@@ -157,10 +158,12 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
 
   async function look(names: ReadonlySet<string>): Promise<void> {
     const facilities = [...names].flatMap(name => options.facility(name) ?? [])
+    const lookedAt = clock.now()
     try {
-      for (const [name, observed] of await options.observe(facilities)) options.update(name, observed)
+      for (const [name, observed] of await options.observe(facilities)) options.update(name, observed, lookedAt)
     } catch (error) {
-      for (const { name, service } of facilities) options.update(name, unknownService(service, messageOf(error)))
+      for (const { name, service } of facilities)
+        options.update(name, unknownService(service, messageOf(error)), lookedAt)
     }
   }
 

@@ -168,6 +168,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const scope = full ? new Set(facilities.keys()) : widenScope(due.facilities, facilities, plans)
     const all = [...facilities.values()]
     const free = all.filter(({ name }) => scope.has(name) && !executor.isBusy(name))
+    const lookedAt = clock.now()
     const survey = await look(free, full)
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
@@ -180,7 +181,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         world: survey.world,
         owner,
         applied: record.applied,
-        unhealthy: note(targets, survey),
+        unhealthy: note(targets, survey, lookedAt),
         // Only a manifest that is missing now, in a look at everything, is gone.
         prune: hasRead && current.complete,
         suspended,
@@ -207,12 +208,12 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   /** Gives those whose health check fails. */
-  function note(targets: Survey['targets'], { world }: Survey): Set<string> {
+  function note(targets: Survey['targets'], { world }: Survey, lookedAt: number): Set<string> {
     for (const { facility } of targets) {
       const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
-      if (observed) tracker.update(facility.name, observed)
-      else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason))
+      if (observed) tracker.update(facility.name, observed, lookedAt)
+      else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
     }
     return tracker.unhealthy()
   }
@@ -339,8 +340,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name),
     look: (free, also) => look(free, false, also),
     async refresh(facility) {
+      const lookedAt = clock.now()
       const survey = await look([facility], false)
-      note(survey.targets, survey)
+      note(survey.targets, survey, lookedAt)
     },
     setSuspended,
     notFound: name => notFound(name, session),

@@ -15,7 +15,8 @@ import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
 export interface Tracker {
   /** The facilities that exist from now on; what is known of the others is forgotten. */
   track(facilities: readonly Facility[]): void
-  update(facility: string, observed: Observed): void
+  /** `lookedAt`: when that look began, in ms since 1970. */
+  update(facility: string, observed: Observed, lookedAt: number): void
   observed(facility: string): Observed | undefined
   health(facility: string): HealthState
   readiness(facility: string): Readiness
@@ -37,6 +38,9 @@ export interface TrackerOptions {
 interface Track {
   facility: Facility
   observed: Observed | undefined
+  /** When the last look at it began, and the first that saw this process where another state was seen before; ms since 1970. */
+  lookedAt: number
+  changedAt: number | undefined
   health: HealthState
   healthMessage: string | undefined
   failures: number
@@ -84,14 +88,17 @@ export function createTracker(options: TrackerOptions): Tracker {
     waits.facilitiesChanged()
   }
 
-  function update(name: string, observed: Observed): void {
+  function update(name: string, observed: Observed, lookedAt: number): void {
     const entry = tracks.get(name)
     if (!entry || disposed) return
     const before = entry.observed
     entry.observed = observed
+    entry.lookedAt = lookedAt
     const sameProcess =
       before?.state === observed.state && before.pid === observed.pid && before.since === observed.since
     if (!sameProcess) {
+      // What could not be seen before may have been there for long.
+      entry.changedAt = before && before.state !== 'unknown' ? lookedAt : undefined
       stopProbing(entry)
       beginHealth(entry)
       options.changed(name)
@@ -156,7 +163,8 @@ export function createTracker(options: TrackerOptions): Tracker {
   function readiness(name: string): Readiness {
     const entry = tracks.get(name)
     if (!entry) return { ready: false, reason: 'Unknown', message: 'no such facility' }
-    const found = readinessOf(entry.facility, entry.observed, entry.health, clock.now())
+    // On a busy host much time may be between a look and here: it has to have been up for a while when it was seen.
+    const found = readinessOf(entry.facility, sinceSeen(entry), entry.health, entry.lookedAt)
     if (found.ready || entry.healthMessage === undefined || entry.observed?.state !== 'running') return found
     return { ...found, message: `${found.message}: ${entry.healthMessage}` }
   }
@@ -182,6 +190,8 @@ function makeTrack(facility: Facility, now: number): Track {
   return {
     facility,
     observed: undefined,
+    lookedAt: 0,
+    changedAt: undefined,
     health: facility.health ? 'unknown' : 'none',
     healthMessage: undefined,
     failures: 0,
@@ -190,6 +200,12 @@ function makeTrack(facility: Facility, now: number): Track {
     timer: undefined,
     stop: new AbortController(),
   }
+}
+
+/** What was seen to come has to be seen for a while, whatever its supervisor says of when it has come. */
+function sinceSeen({ observed, changedAt }: Track): Observed | undefined {
+  if (!observed || changedAt === undefined) return observed
+  return { ...observed, since: Math.max(observed.since ?? changedAt, changedAt) }
 }
 
 function stopProbing(entry: Track): void {

@@ -26,6 +26,8 @@ interface Bench extends Disposable {
   readonly hanging: Set<string>
   probes: number
   declare(...declarations: Declaration[]): void
+  /** What is found of `web` by a look now. */
+  update(observed: Observed): void
 }
 
 function createBench(): Bench {
@@ -58,6 +60,7 @@ function createBench(): Bench {
       changed: name => changed.push(name),
     }),
     declare: (...declarations) => bench.tracker.track(declarations.map(makeFacility)),
+    update: found => bench.tracker.update('web', found, clock.now()),
     [Symbol.dispose]: () => bench.tracker[Symbol.dispose](),
   }
   return bench
@@ -87,7 +90,7 @@ test('a new process begins at starting, and is healthy when its check passes', a
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'not yet' }
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(1_000)
   expect(bench.tracker.health('web')).toBe('starting')
   expect(bench.tracker.readiness('web')).toMatchObject({ ready: false, reason: 'HealthPending' })
@@ -95,9 +98,9 @@ test('a new process begins at starting, and is healthy when its check passes', a
   bench.answer = { healthy: true }
   await bench.clock.advance(1_000)
   expect(bench.tracker.health('web')).toBe('healthy')
-  bench.tracker.update('web', observed('running', 2))
+  bench.update(observed('running', 2))
   expect(bench.tracker.health('web')).toBe('starting')
-  bench.tracker.update('web', observed('stopped'))
+  bench.update(observed('stopped'))
   expect(bench.tracker.health('web')).toBe('unknown')
 })
 
@@ -105,7 +108,7 @@ test('it is unhealthy when it has not passed in its startup timeout', async () =
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'never' }
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(4_900)
   expect(bench.tracker.health('web')).toBe('starting')
   await bench.clock.advance(1_200)
@@ -116,7 +119,7 @@ test('it is unhealthy when it has not passed in its startup timeout', async () =
 test('once healthy, it takes as many failures in a row as declared', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(100)
   bench.answer = { healthy: false, message: 'ill' }
   await bench.clock.advance(2_000)
@@ -137,7 +140,7 @@ test('the first checks come quickly, later ones at their interval', async () => 
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'not yet' }
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(1_000)
   expect(bench.probes).toBeGreaterThanOrEqual(4)
   bench.answer = { healthy: true }
@@ -150,10 +153,10 @@ test('the first checks come quickly, later ones at their interval', async () => 
 test('the same process seen again changes nothing: nobody is woken', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(100)
   const before = bench.changed.length
-  for (let i = 0; i < 10; i += 1) bench.tracker.update('web', observed('running', 1))
+  for (let i = 0; i < 10; i += 1) bench.update(observed('running', 1))
   await bench.clock.advance(5_000)
   expect(bench.changed).toHaveLength(before)
 })
@@ -161,7 +164,7 @@ test('the same process seen again changes nothing: nobody is woken', async () =>
 test('nothing is checked of a facility that is gone', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   bench.declare()
   await bench.clock.advance(10_000)
   expect(bench.probes).toBe(0)
@@ -171,16 +174,45 @@ test('nothing is checked of a facility that is gone', async () => {
 test('a wait looks for itself: what was seen before may be of an older process', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
-  bench.tracker.update('web', observed('running', 1))
+  bench.update(observed('running', 1))
   await bench.clock.advance(1_000)
+  bench.update(observed('running', 1))
   expect(bench.tracker.readiness('web').ready).toBe(true)
   bench.states.set('web', observed('starting'))
   const wait = follow(bench.tracker.whenReady('web', never, { bounded: false }))
   await bench.clock.advance(1_000)
   expect(wait.outcome).toBe('waits')
   bench.states.set('web', observed('running', 2))
-  await bench.clock.advance(100)
+  await bench.clock.advance(600)
   expect(wait.outcome).toBe('ready')
+})
+
+test('it is as ready as it was when it was seen, however long ago that was', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' })
+  const lookedAt = bench.clock.now()
+  const young = observed('running', 1, lookedAt)
+  await bench.clock.advance(5_000)
+  bench.tracker.update('web', young, lookedAt + 400)
+  expect(bench.tracker.readiness('web')).toMatchObject({ ready: false, reason: 'Starting' })
+  bench.tracker.update('web', young, lookedAt + 500)
+  expect(bench.tracker.readiness('web').ready).toBe(true)
+})
+
+test('what was seen to come has to be seen for a while, whenever its supervisor says that it came', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' })
+  const before = bench.clock.now()
+  await bench.clock.advance(5_000)
+  bench.update(observed('starting', undefined, before))
+  bench.update(observed('running', 1, before))
+  expect(bench.tracker.readiness('web').ready).toBe(false)
+  await bench.clock.advance(499)
+  bench.update(observed('running', 1, before))
+  expect(bench.tracker.readiness('web').ready).toBe(false)
+  await bench.clock.advance(1)
+  bench.update(observed('running', 1, before))
+  expect(bench.tracker.readiness('web').ready).toBe(true)
 })
 
 test('E5: a supervisor that does not answer holds up only those who wait for its own', async () => {
