@@ -44,10 +44,10 @@ test('a short read, another length or an unknown state is no status', () => {
   expect(parseRunitStatus(runitStatus({ state: 9 }))).toBeUndefined()
 })
 
-/** As s6-supervise 2.11 wrote it, and with 43 bytes as 2.13 does. */
+/** As s6-supervise 2.11 wrote it, with the leap seconds that have been, and with 43 bytes as 2.13 does. */
 function s6Status(flags: number, pid: number, length: 35 | 43): Uint8Array {
   const content = Buffer.alloc(length)
-  content.writeBigUInt64BE(0x400000000000000an + 1_700_000_000n, 0)
+  content.writeBigUInt64BE(0x400000000000000an + 1_700_000_027n, 0)
   content.writeUInt32BE(250_000_000, 8)
   content.writeBigUInt64BE(BigInt(pid), 24)
   content.writeUInt8(flags, length - 1)
