@@ -6,15 +6,21 @@ import { findSignalNumber } from '../../src/host/signals.ts'
  * `__reeve_start_of PID` leaves in `__reeve_start` when the process started, as field 22 of its stat has it, and fails if
  * there is none. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
  */
-export const shellFunctions = `__reeve_start_of() {
-  __reeve_start=
+export const shellFunctions = `__reeve_read_stat() {
+  __reeve_stat=
   {
     # The last line: a process may call itself anything, with line ends too.
-    while read -r __reeve_line || [ -n "$__reeve_line" ]; do __reeve_stat=$__reeve_line; done <"/proc/$1/stat"
+    while read -r __reeve_line || [ -n "$__reeve_line" ]; do __reeve_stat=$__reeve_line; done <"$1"
   } 2>/dev/null || return 1
-  set -- \${__reeve_stat##*) }
+  __reeve_stat=\${__reeve_stat##*) }
+}
+__reeve_start_of() {
+  __reeve_start=
+  __reeve_read_stat "/proc/$1/stat" || return 1
+  set -- $__reeve_stat
   [ "$1" != Z ] && [ "$1" != X ] || return 1
   __reeve_start=\${20}
+  [ -n "$__reeve_start" ]
 }
 __reeve_clock() {
   read -r __reeve_up __reeve_rest </proc/uptime
@@ -22,13 +28,12 @@ __reeve_clock() {
 }
 __reeve_group_lives() {
   kill -s 0 -- "-$1" 2>/dev/null || return 1
-  # A zombie that nobody reaps would count for ever.
-  for __reeve_file in /proc/[0-9]*/stat; do
-    { read -r __reeve_stat <"$__reeve_file"; } 2>/dev/null || continue
-    set -- "$1" \${__reeve_stat##*) }
-    [ "$4" != "$1" ] || [ "$2" = Z ] || [ "$2" = X ] || return 0
-  done
-  return 1
+  # Mostly it is the first process that lives.
+  if __reeve_read_stat "/proc/$1/stat"; then
+    case $__reeve_stat in [!ZX]*) return 0 ;; esac
+  fi
+  # A zombie that nobody reaps would count for ever. Not by the shell, which reads byte by byte.
+  cat /proc/[0-9]*/stat 2>/dev/null | grep -q ") [^ZX] [0-9]* $1 "
 }
 __reeve_fail() {
   printf '%s\\n' "$1" >&2
