@@ -28,6 +28,7 @@ const family: Family = {
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
   livenessPipe: 'ok',
+  launchers: ['pgrphack', 'setuidgid'],
   tools: ['pgrphack', 'setuidgid', 'sha256sum'],
   debianPackage: 'daemontools',
   // supervise runs nothing at the end of a service, and setuidgid takes the groups of its user.

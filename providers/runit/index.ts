@@ -60,6 +60,7 @@ const family: Family = {
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
   livenessPipe: 'ok',
+  launchers: ['chpst'],
   tools: ['chpst', 'svlogd', 'sha256sum'],
   debianPackage: 'runit',
   process: scriptFields,

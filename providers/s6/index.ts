@@ -66,6 +66,7 @@ const family: Family = {
   serviceDirectory: '/run/service',
   definitionDirectory: '/etc/s6/sv',
   livenessPipe: 'control',
+  launchers: ['s6-applyuidgid'],
   tools: ['s6-svscanctl', 's6-applyuidgid', 's6-log', 'sha256sum'],
   debianPackage: 's6',
   process: scriptFields,

@@ -19,6 +19,8 @@ export interface Family {
   readonly definitionDirectory: string
   /** The pipe in `supervise/` that is read as long as the supervisor of the service lives. */
   readonly livenessPipe: string
+  /** Programs that a run script may execute which then execute the service. */
+  readonly launchers: readonly string[]
   /** Programs that every service needs, and the package that brings them. */
   readonly tools: readonly string[]
   readonly debianPackage: string

@@ -86,7 +86,7 @@ function judge(found: Found): Judged {
 
 function judgeStatus(
   { family, place, ownership, host }: Found,
-  { status, launched }: Supervision & { readonly state: 'alive' },
+  { status, launched, isPreparing }: Supervision & { readonly state: 'alive' },
 ): Judged {
   const ending = readEnding(place, host)
   const base = { supervised: true, since: status.since, ...(ending && { exit: exitOf(ending) }) }
@@ -96,7 +96,7 @@ function judgeStatus(
     // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
     const isOurs = readClaim(place, host)?.pid === pid
     const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
-    if (!launched && (isOurs || isYoung)) return { ...base, state: 'starting' }
+    if (!launched && (isOurs || isPreparing || isYoung)) return { ...base, state: 'starting' }
     if (!launched) return { ...base, state: 'running', pid }
     const loaded = readLoaded(place, ownership, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }

@@ -27,6 +27,11 @@ export interface ScriptInput {
   readonly records: string
 }
 
+const preparedWord = 'reeve-prepares'
+
+/** The command line of a run script that prepares the service, till it executes it. */
+export const scriptWords: readonly string[] = ['/bin/sh', './run', preparedWord]
+
 export const header = (facility: string): string =>
   `#!/bin/sh\n# Made by Reeve for facility ${facility}: what is changed here is changed back.\n`
 
@@ -39,7 +44,7 @@ export function renderRun({ facility, process, scripts, isNative, parts, records
     : renderExecution(process, process.command, scripts.session)
   const preparation = isNative ? '' : `${renderPreparation(process, scripts)}\n`
   return `${header(facility)}# A clean environment: nothing is inherited.
-[ "$1" = clean ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} /bin/sh ./run clean
+[ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
 ${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.
 __reeve_pid=

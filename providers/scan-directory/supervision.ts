@@ -1,8 +1,9 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import type { Place } from './layout.ts'
 import { type Identity, isRunning, readClaim, readLaunched } from './records.ts'
+import { scriptWords } from './scripts.ts'
 
 /**
  * What is found of a service whose supervisor is …
@@ -16,6 +17,8 @@ export type Supervision =
       readonly status: SupervisionStatus
       /** The service itself, once it is executed, and not only prepared. */
       readonly launched: Identity | undefined
+      /** The run script is still at work, or has only just become another program. */
+      readonly isPreparing: boolean
       readonly orphan: Identity | undefined
     }
   | { readonly state: 'dead'; readonly orphan: Identity | undefined }
@@ -27,12 +30,23 @@ export function readSupervision(family: Family, place: Place, host: ReadHost): S
   if (!status) return { state: 'dead', orphan: living }
   const pid = status.state === 'up' ? status.pid : undefined
   const launched = readLaunched(place, host)
+  const isPreparing = pid !== undefined && !isExecuted(family, pid, host)
+  const isCurrent = launched && launched.pid === pid && living?.startTime === launched.startTime
   return {
     state: 'alive',
     status,
-    launched: launched && launched.pid === pid && living?.startTime === launched.startTime ? launched : undefined,
+    launched: isCurrent && !isPreparing ? launched : undefined,
+    isPreparing,
     orphan: living && living.pid !== pid && status.state !== 'finish' ? living : undefined,
   }
+}
+
+/** False as long as the process is the run script, or a program by which that becomes the service. */
+export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): boolean {
+  const words = host.readText(`/proc/${pid}/cmdline`)?.split('\0') ?? []
+  if (scriptWords.every((word, index) => words[index] === word)) return false
+  const program = basename(words[0] ?? '')
+  return !['env', 'prlimit', ...launchers].includes(program)
 }
 
 /** Of a file that is replaced by renaming there is always a whole one; others may be caught while they are written. */
