@@ -5,11 +5,11 @@ import { portableCases, stateCases } from './state-cases.ts'
 
 export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
-const TIMEOUT = 120_000
+const TIMEOUT = 300_000
 
 /**
  * The suite that every provider passes, ours and outside ones, against the real supervisor. It belongs to no test
- * runner: `for (const { name, run, timeout } of conformanceCases(harness)) test(name, run, timeout)`.
+ * runner, and cases may run side by side: `for (const { name, run, timeout } of conformanceCases(harness)) test(name, run, timeout)`.
  */
 export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
   const cases: ConformanceCase[] = []

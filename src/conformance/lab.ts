@@ -142,7 +142,7 @@ function writeConfiguration(directory: string): string {
 export async function eventually(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  timeout = 15_000,
+  timeout = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + timeout
   while (!(await condition())) {

@@ -4,5 +4,6 @@ import { has } from '../requirements.ts'
 import { daemontoolsHarness } from '../scan-lab.ts'
 
 describe.skipIf(!has('svscan'))('conformance: daemontools', () => {
-  for (const { name, run, timeout } of conformanceCases(daemontoolsHarness)) test(name, { timeout }, run)
+  // Each has a supervisor of its own, and waits for its scanner most of the time.
+  for (const { name, run, timeout } of conformanceCases(daemontoolsHarness)) test.concurrent(name, { timeout }, run)
 })

@@ -4,5 +4,6 @@ import { has } from '../requirements.ts'
 import { runitHarness } from '../scan-lab.ts'
 
 describe.skipIf(!has('runsvdir'))('conformance: runit', () => {
-  for (const { name, run, timeout } of conformanceCases(runitHarness)) test(name, { timeout }, run)
+  // Each has a supervisor of its own, and waits for its scanner most of the time.
+  for (const { name, run, timeout } of conformanceCases(runitHarness)) test.concurrent(name, { timeout }, run)
 })

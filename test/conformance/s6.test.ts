@@ -4,5 +4,6 @@ import { has } from '../requirements.ts'
 import { s6Harness } from '../scan-lab.ts'
 
 describe.skipIf(!has('s6-svscan'))('conformance: s6', () => {
-  for (const { name, run, timeout } of conformanceCases(s6Harness)) test(name, { timeout }, run)
+  // Each has a supervisor of its own, and waits for its scanner most of the time.
+  for (const { name, run, timeout } of conformanceCases(s6Harness)) test.concurrent(name, { timeout }, run)
 })
