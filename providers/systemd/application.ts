@@ -24,7 +24,9 @@ export async function applyActions(
   connections: Connections,
   report: Report,
 ): Promise<void> {
-  await connections.use(host, layout, connection => carryOut(actions, { ...connection, host, layout, report }))
+  await connections.use(actions, { host, layout, report }, (connection, report) =>
+    carryOut(actions, { ...connection, host, layout, report }),
+  )
 }
 
 async function carryOut(actions: readonly Action[], application: Application): Promise<void> {
@@ -42,7 +44,7 @@ async function carryOut(actions: readonly Action[], application: Application): P
 
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const { host, bus, report, reload } = application
+  const { host, report, reload } = application
   const [before, taken] = [openDisk(application, actions), await verifyUnits(actions, application)]
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const written = taken.filter(action =>
@@ -62,7 +64,7 @@ async function installAll(actions: readonly Action[], application: Application):
     const moved = written.filter(action => enabled.has(action) && !isEnabled(action.service, after))
     await enableUnits(
       moved.map(({ service }) => findLink(service, after)),
-      bus,
+      application,
     )
   })
 }

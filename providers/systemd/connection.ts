@@ -1,14 +1,17 @@
-import type { WriteBus, WriteHost } from '../../src/core/provider.ts'
+import type { Action, Report, WriteBus, WriteHost } from '../../src/core/provider.ts'
+import { createGathering, type Gathering } from './gathering.ts'
 import { followJobs, type Jobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { openManager, readTexts } from './manager.ts'
 import { createReload, type Reload } from './reload.ts'
+import { type Going, removeUnits } from './unit-removal.ts'
 
 /** What all batches share that are under way at the same time. */
 export interface Connection {
   readonly bus: WriteBus
   readonly jobs: Jobs
   readonly reload: Reload
+  readonly removals: Gathering<Going>
   /** The manager's search path for units, best first. */
   readonly directories: readonly string[]
 }
@@ -16,11 +19,17 @@ export interface Connection {
 /** With many services under way batches are many and small, and each connection is told of all jobs of all the others. */
 export interface Connections {
   /** On the connection that is open, or on a new one, which ends with the last who uses it. */
-  use(host: WriteHost, layout: Layout, act: (connection: Connection) => Promise<void>): Promise<void>
+  use(
+    actions: readonly Action[],
+    { host, layout, report }: { host: WriteHost; layout: Layout; report: Report },
+    act: (connection: Connection, report: Report) => Promise<void>,
+  ): Promise<void>
 }
 
 interface Shared {
   readonly opening: Promise<Connection>
+  /** Actions that haven't been reported yet. */
+  readonly pending: Set<string>
   users: number
 }
 
@@ -29,21 +38,26 @@ export function createConnections(): Connections {
   const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
 
   return {
-    async use(host, layout, act) {
+    async use(actions, { host, layout, report }, act) {
       const open = byHost.get(host) ?? new Map<string, Shared>()
       byHost.set(host, open)
       const key = layout.unitDirectory
-      const shared = open.get(key) ?? { opening: openConnection(host, layout), users: 0 }
+      const shared = open.get(key) ?? share(host, layout)
       const forget = (): void => {
         if (open.get(key) === shared) open.delete(key)
       }
       open.set(key, shared)
       shared.users += 1
+      for (const { id } of actions) shared.pending.add(id)
       try {
         const connection = await shared.opening
         void connection.bus.ended.then(forget)
-        await act(connection)
+        await act(connection, result => {
+          shared.pending.delete(result.id)
+          report(result)
+        })
       } finally {
+        for (const { id } of actions) shared.pending.delete(id)
         shared.users -= 1
         if (shared.users === 0) {
           forget()
@@ -54,11 +68,21 @@ export function createConnections(): Connections {
   }
 }
 
-async function openConnection(host: WriteHost, layout: Layout): Promise<Connection> {
+function share(host: WriteHost, layout: Layout): Shared {
+  const pending = new Set<string>()
+  return { opening: openConnection(host, layout, pending), pending, users: 0 }
+}
+
+async function openConnection(host: WriteHost, layout: Layout, pending: ReadonlySet<string>): Promise<Connection> {
   const bus = await openManager(host, layout)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
-    return { bus, jobs, reload: createReload(bus), directories }
+    const reload = createReload(bus)
+    const removals = createGathering<Going>(
+      items => removeUnits(items, { bus, host, layout, reload }),
+      waiting => pending.size > waiting,
+    )
+    return { bus, jobs, reload, removals, directories }
   } catch (error) {
     bus[Symbol.dispose]()
     throw error

@@ -1,4 +1,5 @@
-import type { Action, WriteBus } from '../../src/core/provider.ts'
+import { basename, join } from 'node:path'
+import type { Action, ReadHost } from '../../src/core/provider.ts'
 import { type Application, openDisk, together } from './batch.ts'
 import type { Disk } from './disk.ts'
 import { managerCall } from './manager.ts'
@@ -24,12 +25,12 @@ async function link(
   verb: 'enable' | 'disable',
   actions: readonly Action[],
   disk: Disk,
-  { bus, report }: Application,
+  { bus, report, host, layout }: Application,
 ): Promise<void> {
   const linked = actions.map(action => ({ action, ...findLink(action.service, disk) }))
   const call = (of: readonly Link[]): Promise<unknown> =>
     verb === 'enable'
-      ? enableUnits(of, bus)
+      ? enableUnits(of, { bus, host, layout })
       : bus.call(
           managerCall(
             'DisableUnitFiles',
@@ -52,13 +53,32 @@ interface Link {
   readonly isOwn: boolean
 }
 
-/** Of Reeve's own units, links go that an earlier `[Install]` asked for. Others' may be aliases that a person made. */
-export async function enableUnits(links: readonly Link[], bus: WriteBus): Promise<void> {
-  for (const isOwn of [true, false]) {
-    const units = links.filter(link => link.isOwn === isOwn).map(({ unit }) => unit)
+/**
+ * Of Reeve's own units, links go that an earlier `[Install]` asked for; where there are none, it would only take twice as
+ * long. Others' may be aliases that a person made.
+ */
+export async function enableUnits(
+  links: readonly Link[],
+  { bus, host, layout }: Pick<Application, 'bus' | 'host' | 'layout'>,
+): Promise<void> {
+  const linked = findLinked(layout.unitDirectory, host)
+  for (const isAnew of [true, false]) {
+    const units = links.filter(({ unit, isOwn }) => isAnew === (isOwn && linked.has(unit))).map(({ unit }) => unit)
     if (units.length === 0) continue
-    await bus.call(managerCall(isOwn ? 'ReenableUnitFiles' : 'EnableUnitFiles', 'asbb', units, false, true))
+    await bus.call(managerCall(isAnew ? 'ReenableUnitFiles' : 'EnableUnitFiles', 'asbb', units, false, true))
   }
+}
+
+/** Units that links stand for: in the directories of targets, and aliases. */
+function findLinked(directory: string, host: ReadHost): Set<string> {
+  const linked = new Set<string>()
+  for (const name of host.readDirectory(directory) ?? []) {
+    const path = join(directory, name)
+    const kind = host.facts(path)?.kind
+    if (kind === 'symlink') linked.add(basename(host.readLink(path) ?? ''))
+    if (kind === 'directory') for (const unit of host.readDirectory(path) ?? []) linked.add(unit)
+  }
+  return linked
 }
 
 /** What starts the service, and never an alias. */

@@ -20,7 +20,9 @@ export async function findLoaded(
 ): Promise<Loaded | undefined> {
   if (!written) return undefined
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
-  const record = parseRecord(host.readText(`${layout.recordDirectory}/${unit.name}/loaded`))
+  const path = `${layout.recordDirectory}/${unit.name}/loaded`
+  // Most have none, and to find that out by failing takes ten times as long.
+  const record = host.facts(path) ? parseRecord(host.readText(path)) : undefined
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
   if (record?.invocation === invocation && record !== undefined) {
     return { definition: record.definition, files: await settleUnknown(record, unit, bus, host) }

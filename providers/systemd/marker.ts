@@ -3,6 +3,7 @@ import { readSections, type Sections } from './unit-file.ts'
 
 /** A section that systemd passes over, as its name begins with `X-`. */
 const section = 'X-Reeve'
+const title = /^\[X-Reeve\]$/m
 
 export function markerSections(ownership: Ownership): Sections {
   return { [section]: { Marker: [JSON.stringify(ownership)] } }
@@ -10,8 +11,9 @@ export function markerSections(ownership: Ownership): Sections {
 
 /** The marker in a unit file or drop-in, or undefined if there is none that can be read. */
 export function readMarker(text: string): Ownership | undefined {
-  if (!text.includes(`[${section}]`)) return undefined
-  const [marker] = readSections(text)[section]?.Marker ?? []
+  const start = text.search(title)
+  if (start < 0) return undefined
+  const [marker] = readSections(text.slice(start))[section]?.Marker ?? []
   if (marker === undefined) return undefined
   try {
     return toOwnership(JSON.parse(marker))

@@ -1,7 +1,7 @@
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
-import type { World } from '../core/world.ts'
+import { locationKey, type World } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
@@ -10,6 +10,7 @@ import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
 import type { Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
+import type { Survey } from './survey.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -124,6 +125,9 @@ async function carryOut(
   options.signal.addEventListener('abort', onAbort, { once: true })
   const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
+  // Nobody is going to touch anything: as they were seen to be just now, they are.
+  const isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
+  if (isQuiet) noteSeen(survey, acting)
   acting.executor.submit(
     plan.facilities.map(facility => {
       const target = facility.change === 'remove' ? undefined : targets.get(facility.name)
@@ -141,8 +145,16 @@ async function carryOut(
     const isSuspended = targets.get(facility.name)?.facility.suspend ?? true
     return !isSuspended && facility.blocked === undefined && !failedNames.has(facility.name)
   })
-  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
+  const waited = isQuiet ? expected.filter(({ name }) => !acting.tracker.readiness(name).ready) : expected
+  const notReady = options.signal.aborted ? [] : await awaitReadiness(waited, acting, options)
   return { plan, failed, notReady, stepsDone }
+}
+
+function noteSeen({ targets, world }: Survey, { tracker }: Acting): void {
+  for (const { facility } of targets) {
+    const observed = world.services.get(locationKey(facility))
+    if (observed) tracker.update(facility.name, observed)
+  }
 }
 
 async function awaitReadiness(

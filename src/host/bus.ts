@@ -86,6 +86,13 @@ export async function openBus(
     } else if (message.replySerial !== undefined) pending.get(message.replySerial)?.(message)
   })
 
+  /** What is sent in one turn goes out in one write. */
+  function gather(): void {
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    process.nextTick(() => stream.uncork())
+  }
+
   function send(call: BusCall, timeout?: number): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
       if (stream.destroyed) return reject(toBusError(socket, failure))
@@ -106,6 +113,7 @@ export async function openBus(
       pending.set(own, settle)
       // An empty body must not be sent at all.
       const content = signature === '' ? {} : { signature, body }
+      gather()
       wire.message({ type: messageTypes.call, serial: own, ...address, ...content })
     })
   }
