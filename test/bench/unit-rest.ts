@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openHousehold, until } from '../e2e/household.ts'
+import { openBenchReport } from './bench-report.ts'
+import { declareCrowd, plainConfiguration } from './crowd.ts'
+import { readMemory, readProcessorTime } from './process-use.ts'
+import { formatMemory } from './spread.ts'
+import { usual } from './unit-contender.ts'
+import { sleepingUnit } from './unit-reeve.ts'
+
+const counts = [100, 1_000]
+
+/** What follows a start has come to rest after so long, in ms. */
+const REST = 15_000
+
+/** Two resyncs long, in ms. */
+const WINDOW = 60_000
+
+/** What a controller takes while nothing happens, and what it has systemd take. */
+export async function measureRest(): Promise<void> {
+  const title = `Nothing happens for ${WINDOW / 1_000} s, with a look around every 30 s. Aim: not measurable`
+  const report = openBenchReport('systemd-rest', title, [
+    'services',
+    'controller, of a core',
+    'PSS',
+    'RSS',
+    'systemd, of a core',
+    'without a controller',
+  ])
+  for (const count of counts) {
+    const household = openHousehold()
+    household.write('reeve.yaml', plainConfiguration)
+    declareCrowd(household, count, name => sleepingUnit(name, usual))
+    await household.succeed(['apply'])
+    await sleep(REST)
+    const alone = await useOf(1)
+    const { child, stderr, ended } = household.start(['run'])
+    await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
+    await sleep(REST)
+    const pid = child.pid ?? Number.NaN
+    const [own, systemd] = await Promise.all([useOf(pid), useOf(1)])
+    const { proportional, resident } = readMemory([pid])
+    report.add(count, own, formatMemory(proportional), formatMemory(resident), systemd, alone)
+    child.kill('SIGTERM')
+    await ended
+    await household.succeed(['down', '--yes'])
+  }
+  report.print()
+}
+
+async function useOf(pid: number): Promise<string> {
+  const [before, began] = [readProcessorTime(pid), performance.now()]
+  await sleep(WINDOW)
+  const share = (readProcessorTime(pid) - before) / (performance.now() - began)
+  return `${(share * 100).toFixed(2)} %`
+}
