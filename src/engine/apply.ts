@@ -10,7 +10,6 @@ import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
 import type { Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
-import type { Survey } from './survey.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -127,7 +126,7 @@ async function carryOut(
   acting.tracker.track(survey.targets.map(target => target.facility))
   // Nobody is going to touch anything: as they were seen to be just now, they are.
   const isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
-  if (isQuiet) noteSeen(survey, acting)
+  if (isQuiet) noteSeen(outlook, acting)
   acting.executor.submit(
     plan.facilities.map(facility => {
       const target = facility.change === 'remove' ? undefined : targets.get(facility.name)
@@ -150,10 +149,10 @@ async function carryOut(
   return { plan, failed, notReady, stepsDone }
 }
 
-function noteSeen({ targets, world }: Survey, { tracker }: Acting): void {
-  for (const { facility } of targets) {
-    const observed = world.services.get(locationKey(facility))
-    if (observed) tracker.update(facility.name, observed)
+function noteSeen({ survey, lookedAt }: Outlook, { tracker }: Acting): void {
+  for (const { facility } of survey.targets) {
+    const observed = survey.world.services.get(locationKey(facility))
+    if (observed) tracker.update(facility.name, observed, lookedAt)
   }
 }
 

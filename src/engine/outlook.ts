@@ -17,6 +17,8 @@ export interface Outlook {
   /** Facilities that a person suspended. */
   readonly suspended: ReadonlySet<string>
   readonly survey: Survey
+  /** When the look began, in ms since 1970. */
+  readonly lookedAt: number
   readonly plan: Plan
 }
 
@@ -30,6 +32,7 @@ export async function makeOutlook(
   const instances = bindAll(session, set, record)
   const suspended = readSuspended(configuration.stateDirectory, readHost)
   const facilities = markSuspended(set.facilities, suspended)
+  const lookedAt = clock.now()
   const survey = await surveyHost({
     instances,
     facilities,
@@ -50,7 +53,7 @@ export async function makeOutlook(
     },
     sha256,
   )
-  return { set, record, instances, suspended, survey, plan }
+  return { set, record, instances, suspended, survey, lookedAt, plan }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
@@ -63,6 +66,7 @@ export async function makeRemovalOutlook(
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const { owner } = configuration
+  const lookedAt = clock.now()
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
   const suspended = readSuspended(configuration.stateDirectory, readHost)
@@ -72,6 +76,7 @@ export async function makeRemovalOutlook(
     instances,
     suspended,
     survey,
+    lookedAt,
     plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256),
   }
 }
