@@ -169,6 +169,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const all = [...facilities.values()]
     const free = all.filter(({ name }) => scope.has(name) && !executor.isBusy(name))
     const lookedAt = clock.now()
+    const busy = new Set(underWay.keys())
     const survey = await look(free, full)
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
@@ -193,7 +194,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (ended) return result
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
-    submit(plan, targets, survey, hasRead)
+    submit(plan, targets, survey, hasRead, busy)
     remember(plan, survey, full, untouched)
     lastPass = new Date(clock.now()).toISOString()
     return result
@@ -224,12 +225,22 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     retries.seen(name, hasNothingToDo && tracker.readiness(name).ready)
   }
 
-  function submit(plan: Plan, targets: Survey['targets'], survey: Survey, hasRead: boolean): void {
+  function submit(
+    plan: Plan,
+    targets: Survey['targets'],
+    survey: Survey,
+    hasRead: boolean,
+    wasBusy: ReadonlySet<string>,
+  ): void {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
     const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
     const admitted = hasRead ? admit(plan, survey) : plan.facilities
+    // A removal that was under way may have ended since it was looked: it must not be made twice.
+    const isFree = ({ name, change }: FacilityPlan): boolean =>
+      !executor.isBusy(name) && !(change === 'remove' && wasBusy.has(name))
     const ready = admitted.filter(
-      ({ name, steps }) => steps.length > 0 && !executor.isBusy(name) && !retries.isHeld(name, digestOf(name)),
+      facility =>
+        facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
     )
     const { begin: work, deferred } = withoutOvertaking(ready, plan.facilities)
     hasDeferred = deferred.length > 0

@@ -9,7 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { expect, test } from 'vitest'
+import { processProvider } from '../../providers/process/index.ts'
 import { eventually, isAlive, snapshot } from '../../src/conformance/lab.ts'
+import type { Provider } from '../../src/core/provider.ts'
 import type { EngineListener } from '../../src/engine/engine-event.ts'
 import { REMOVAL_SETTLING } from '../../src/engine/removal-watch.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
@@ -348,4 +350,41 @@ test.concurrent('E14: a Supervisor that moves takes its services along, and leav
   expect(existsSync(`${directory}/definitions/web.json`)).toBe(true)
   expect((await lab.observe('web')).state).toBe('running')
   expect(stepsOf(await lab.plan())).toEqual([])
+})
+
+test.concurrent('a look that is older than the removal it sees leads to no second one', async () => {
+  let isRemoving = false
+  let hasLooked = false
+  let isRemoved = false
+  // Without its hints: only manifests have it looked at everything.
+  const { watch: _watch, ...quiet } = processProvider
+  const slow: Provider = {
+    ...quiet,
+    async list(instance, host) {
+      const found = await processProvider.list(instance, host)
+      if (!isRemoving || found.length === 0) return found
+      // It was seen before it went, and is told of afterwards.
+      hasLooked = true
+      await eventually('it to be removed', () => isRemoved)
+      return found
+    },
+    async apply(actions, instance, host, report) {
+      isRemoving ||= actions.some(({ verb }) => verb === 'remove')
+      if (isRemoving) await eventually('somebody to look', () => hasLooked)
+      await processProvider.apply(actions, instance, host, report)
+    },
+  }
+  await using lab = createEngineLab({ providers: [slow] })
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run({
+    listener(event) {
+      if (event.type === 'step-finished' && event.step.verb === 'remove') isRemoved = true
+    },
+  })
+  await controller.ready('web')
+  lab.withdraw('web')
+  await eventually('its removal to begin', () => isRemoving)
+  lab.declare('next', { process: longRun() })
+  await controller.ready('next')
+  expect(controller.steps().filter(id => id === 'web/remove')).toEqual(['web/remove'])
 })
