@@ -18,11 +18,12 @@ export async function findLoaded(
   written: Written | undefined,
   { bus, host, layout }: { readonly bus: Bus; readonly host: ReadHost; readonly layout: Layout },
 ): Promise<Loaded | undefined> {
-  if (!written) return undefined
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
   const path = `${layout.recordDirectory}/${unit.name}/loaded`
   // Most have none, and to find that out by failing takes ten times as long.
   const record = host.facts(path) ? parseRecord(host.readText(path)) : undefined
+  // Where the file of a unit is gone, its process still knows what it has read. One that isn't Reeve's knows nothing.
+  if (!written && !record && !environment?.has(definitionVariable)) return undefined
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
   if (record?.invocation === invocation && record !== undefined) {
     return { definition: record.definition, files: await settleUnknown(record, unit, bus, host) }
@@ -31,7 +32,7 @@ export async function findLoaded(
     const definition = environment.get(definitionVariable)
     return definition === undefined ? undefined : { definition, files: {} }
   }
-  if (written.definition === undefined || !(await isOlder(written.path, unit, bus, host))) return undefined
+  if (written?.definition === undefined || !(await isOlder(written.path, unit, bus, host))) return undefined
   const files: Record<string, string> = {}
   for (const path of written.ownership.files) {
     if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
