@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import type { Action, QueryResult } from '../../src/core/provider.ts'
+import type { Action, QueryResult, WriteHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Application, attempt } from './batch.ts'
 import { hasSuffix } from './unit-name.ts'
@@ -14,10 +14,9 @@ const timeout = 30_000
  */
 export async function verifyUnits(actions: readonly Action[], application: Application): Promise<readonly Action[]> {
   const { host, layout, report } = application
-  const directory = layout.checkDirectory
   const units = actions.flatMap(({ definition }) => definition?.files ?? []).filter(({ path }) => hasSuffix(path))
   if (units.length === 0) return actions
-  host.makeDirectory(directory, { mode: 0o700 })
+  const directory = openDirectory(actions, layout.checkDirectory, host)
   const paths = units.map(({ path }) => join(directory, basename(path)))
   let found: QueryResult | undefined
   try {
@@ -27,9 +26,8 @@ export async function verifyUnits(actions: readonly Action[], application: Appli
   } catch (error) {
     if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
   } finally {
-    // Also what an earlier run left, that was cut off here.
-    for (const name of host.readDirectory(directory) ?? []) host.removeFile(join(directory, name))
-    host.removeDirectory(directory)
+    removeDirectory(directory, host)
+    host.removeDirectory(layout.checkDirectory)
   }
   if (!found) return actions
   const lines = found.stderr.split('\n')
@@ -40,6 +38,23 @@ export async function verifyUnits(actions: readonly Action[], application: Appli
       throw new ReeveError('invalid', `systemd would not take the unit as it is meant: ${problems.join('; ')}`)
     }),
   )
+}
+
+/** For each batch its own: another of this Reeve, or of another's, may be verified at the same time. */
+function openDirectory(actions: readonly Action[], base: string, host: WriteHost): string {
+  host.makeDirectory(base, { mode: 0o700 })
+  // What an earlier run left, that was cut off here.
+  for (const name of host.readDirectory(base) ?? []) {
+    if (!host.process(Number.parseInt(name, 10))) removeDirectory(join(base, name), host)
+  }
+  const directory = join(base, `${process.pid}-${actions[0]?.service}`)
+  host.makeDirectory(directory, { mode: 0o700 })
+  return directory
+}
+
+function removeDirectory(directory: string, host: WriteHost): void {
+  for (const name of host.readDirectory(directory) ?? []) host.removeFile(join(directory, name))
+  host.removeDirectory(directory)
 }
 
 /** What is said of that file. A program may come later, and without it the start fails by itself. */

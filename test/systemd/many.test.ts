@@ -1,7 +1,11 @@
-import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { systemdProvider } from '../../providers/systemd/index.ts'
+import type { Action, ActionResult, WriteHost } from '../../src/core/provider.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
-import { createSystemdLab, property } from '../systemd-lab/engine.ts'
+import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
   test('500 units at once, one of them changed, all removed', { timeout: 240_000 }, async () => {
@@ -30,6 +34,51 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     await lab.apply()
     expect(property('web', 'MainPID')).toBe(pid)
     expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('E4: a unit deleted while it runs is put back, and its process, which has read it, goes on', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun(), files: [{ path: lab.path('web.conf'), content: 'one\n' }] })
+    await lab.apply()
+    const pid = property('web', 'MainPID')
+    for (const prepare of [() => '', () => systemctl('daemon-reload')]) {
+      rmSync('/etc/systemd/system/web.service')
+      prepare()
+      expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/enable'])
+      await lab.apply()
+      expect([property('web', 'MainPID'), systemctl('is-enabled', 'web')]).toEqual([pid, 'enabled'])
+      expect(stepsOf(await lab.plan())).toEqual([])
+    }
+  })
+
+  test('a batch that is verified while another one is leaves it alone', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('one', { process: longRun(), config: { systemd: { unit: { Service: { MemoryMost: '1G' } } } } })
+    lab.declareUnit('other', { process: longRun() })
+    const { instances, survey } = await makeOutlook(await lab.open())
+    const instance = instances.get('systemd')?.instance
+    if (!instance) throw new Error('there is no systemd')
+    const results: ActionResult[] = []
+    const { busQueries = [] } = systemdProvider.capabilities
+    const host = createWriteHost({ queries: [], busQueries })
+    const install = (name: string, through: WriteHost): Promise<void> => {
+      const definition = survey.targets.find(({ facility }) => facility.name === name)?.definition
+      const action: Action = { id: name, verb: 'install', service: name, signal: new AbortController().signal }
+      const whole = definition ? { ...action, definition } : action
+      return systemdProvider.apply([whole], instance, through, result => results.push(result))
+    }
+    await install('one', {
+      ...host,
+      async run(command, options) {
+        if (results.length === 0) await install('other', host)
+        return host.run(command, options)
+      },
+    })
+    expect(results).toEqual([
+      { id: 'other', ok: true },
+      { id: 'one', ok: false, error: expect.objectContaining({ message: expect.stringContaining('MemoryMost') }) },
+    ])
+    expect(existsSync('/run/reeve-check')).toBe(false)
   })
 
   test("E8: somebody else's new drop-in directory is left alone", async () => {
