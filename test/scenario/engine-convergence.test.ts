@@ -1,10 +1,10 @@
 import { chmodSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { isAlive, snapshot } from '../../src/conformance/lab.ts'
 import type { EngineEvent } from '../../src/engine/engine-event.ts'
 import { createEngineLab, diary, longRun, planOf, stepsDone, stepsOf } from '../engine-lab.ts'
 
-test.concurrent('E3: a second apply makes no step, touches no file and restarts nothing', async () => {
+test.concurrent('E3: a second apply makes no step, touches no file and restarts nothing', async ({ expect }) => {
   await using lab = createEngineLab()
   lab.declare('db', { process: longRun() })
   const files = [{ path: lab.path('web.conf'), content: 'one\n' }]
@@ -27,7 +27,9 @@ function filesBut(state: string, directory: string): Map<string, string> {
   return found
 }
 
-test.concurrent('E17: what apply does is what plan said, step for step, and so says the history', async () => {
+test.concurrent('E17: what apply does is what plan said, step for step, and so says the history', async ({
+  expect,
+}) => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   const conf = (content: string) => [{ path: lab.path('web.conf'), content }]
@@ -67,7 +69,7 @@ test.concurrent('E17: what apply does is what plan said, step for step, and so s
   expect(other).toBe(lab.path('supervisor-other'))
 })
 
-test.concurrent('E12: many writes make one restart, after all of them', async () => {
+test.concurrent('E12: many writes make one restart, after all of them', async ({ expect }) => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   const files = (content: string) =>
@@ -85,7 +87,7 @@ test.concurrent('E12: many writes make one restart, after all of them', async ()
   expect(lab.lines('diary').map(line => line.split(' ')[0])).toEqual(['start', 'stop', 'start'])
 })
 
-test.concurrent('E12: onChange says whether a changed file restarts, reloads or does nothing', async () => {
+test.concurrent('E12: onChange says whether a changed file restarts, reloads or does nothing', async ({ expect }) => {
   await using lab = createEngineLab()
   const script = `trap 'echo reload >> ${lab.path('diary')}' HUP; echo start >> ${lab.path('diary')}; while :; do sleep 0.02; done`
   const process = { command: ['/bin/sh', '-c', script], reload: { signal: 'HUP' } }
@@ -121,7 +123,9 @@ test.concurrent('E12: onChange says whether a changed file restarts, reloads or 
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('E12: content counts: neither a touched nor an equally rewritten file is a change', async () => {
+test.concurrent('E12: content counts: neither a touched nor an equally rewritten file is a change', async ({
+  expect,
+}) => {
   await using lab = createEngineLab()
   const file = lab.path('web.conf')
   lab.declare('web', { process: longRun(), files: [{ path: file, content: 'one\n', mode: '0640' }] })
@@ -139,7 +143,9 @@ test.concurrent('E12: content counts: neither a touched nor an equally rewritten
   expect(planOf(plan, 'web')?.change).toBe('repair')
 })
 
-test.concurrent('E18: without the state directory nothing restarts, nothing is lost, and what is gone is pruned', async () => {
+test.concurrent('E18: without the state directory nothing restarts, nothing is lost, and what is gone is pruned', async ({
+  expect,
+}) => {
   await using lab = createEngineLab()
   lab.declare('db', { process: longRun() })
   lab.declare('web', {
@@ -162,7 +168,7 @@ test.concurrent('E18: without the state directory nothing restarts, nothing is l
   expect(await lab.observe('db')).toEqual(before[0])
 })
 
-test.concurrent('E18: without the state directory a change is still brought about', async () => {
+test.concurrent('E18: without the state directory a change is still brought about', async ({ expect }) => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
