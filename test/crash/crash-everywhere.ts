@@ -30,6 +30,8 @@ export interface CrashOptions {
   readonly moments?: Moments
   /** Only every so many of them is tried. Default: each. */
   readonly stride?: number
+  /** The first of them, from 1. */
+  readonly first?: number
 }
 
 /**
@@ -39,14 +41,14 @@ export interface CrashOptions {
 export async function crashEverywhere(
   harness: ConformanceHarness,
   scenario: CrashScenario,
-  { hosts = 4, moments: which = 'all', stride = 1 }: CrashOptions = {},
+  { hosts = 4, moments: which = 'all', stride = 1, first = 1 }: CrashOptions = {},
 ): Promise<CrashReport> {
   using child = await bundleProgram(new URL('apply-child.ts', import.meta.url))
   const createHost = (): Promise<CrashHost> => createCrashHost(harness, child.path)
   const { moments, end } = await goUndisturbed(createHost, scenario, which)
   const failures: string[] = []
   let points = 0
-  const open = Array.from({ length: Math.ceil(moments / stride) }, (_, index) => index * stride + 1)
+  const open = Array.from({ length: Math.ceil((moments - first + 1) / stride) }, (_, index) => first + index * stride)
 
   async function work(): Promise<void> {
     let host: CrashHost | undefined

@@ -1,30 +1,5 @@
-import { expect, test } from 'vitest'
-import { crashEverywhere } from '../crash/crash-everywhere.ts'
+import { testScanCrashes } from '../crash/scan-crash.ts'
 import { crashScenarios } from '../crash/scenarios.ts'
-import { openReport } from '../report.ts'
-import { has } from '../requirements.ts'
 import { runitHarness } from '../scan-lab.ts'
 
-/** `REEVE_CRASH=all`: also the moments that leave behind what others do, each of them: every one waits for the scanner. */
-const isThorough = process.env.REEVE_CRASH === 'all'
-
-const report = openReport('crash-runit', 'SIGKILL of apply at its effects, and again: provider runit', [
-  'SCENARIO',
-  'POINTS',
-  'FAILED',
-  'MOMENTS',
-  'STRIDE',
-])
-
-test.skipIf(!has('runsvdir')).concurrent.for(crashScenarios)(
-  'E4: apply gets SIGKILL at its effects: $name',
-  { timeout: 1_800_000 },
-  async scenario => {
-    const stride = isThorough ? 1 : 3
-    const moments = isThorough ? 'all' : 'distinct'
-    const { points, failures } = await crashEverywhere(runitHarness, scenario, { moments, stride, hosts: 3 })
-    report.add(scenario.name, points, failures.length, moments, stride)
-    expect(failures).toEqual([])
-    expect(points).toBeGreaterThan(5)
-  },
-)
+testScanCrashes({ harness: runitHarness, scanner: 'runsvdir', scenarios: crashScenarios, first: 1 })
