@@ -17,6 +17,12 @@ export const configSchema: object = {
         'Sections and keys laid over the unit that is rendered from spec.process: a value or a list of them takes the place of those that are there, null takes a key away.',
     },
     text: { type: 'string', minLength: 1, description: 'The whole unit, instead of one rendered from spec.process.' },
+    source: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'A file in the manifests directory that is the whole unit, in place of text. Relative to the manifest.',
+    },
     dropIns: {
       type: 'object',
       description:

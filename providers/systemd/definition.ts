@@ -61,10 +61,11 @@ function findProblems(
   const complain = (field: string, message: string): number => problems.push({ field, message })
   const isWhole = process !== undefined || unit !== undefined || text !== undefined
   if (!isWhole && files.length === 0 && Object.keys(dropIns).length === 0) {
-    complain('config.systemd', 'expected a unit, a text or drop-ins')
+    complain('config.systemd', 'expected a unit, a text, a source or drop-ins')
   }
   if (isWhole && hasSuffix(service)) complain('serviceName', 'it gets its suffix by itself: leave it out')
   if (isWhole && /^[^@]*@/.test(service)) complain('serviceName', 'an instance has its definition from its template')
+  if (text?.trim() === '') complain('config.systemd', 'the unit is empty')
   if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it can not be had together with unit')
   if (!isWhole && (socket ?? timer) !== undefined) complain('config.systemd', 'a socket or timer needs a service')
   if (unit !== undefined && process === undefined && unit.Service?.ExecStart === undefined) {

@@ -37,6 +37,7 @@ function createSystemdProvider(): Provider {
         'output.file',
       ],
       configSchema,
+      configSource: 'text',
       optionsSchema,
       queries: [journalQuery],
       busQueries,

@@ -63,6 +63,11 @@ export interface Capabilities {
   readonly process: readonly PortableField[]
   /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
   readonly configSchema?: object
+  /**
+   * `text`: where `spec.config.<type>.source` names a file beside the manifest, the provider gets what is in it as `text`,
+   * and no `source`. Both stand in the schema. Absent: `source` has no such meaning.
+   */
+  readonly configSource?: string
   /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
   readonly optionsSchema?: object
   /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */

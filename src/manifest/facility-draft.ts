@@ -1,7 +1,7 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import type { Facility, Health, ManagedFile, Process, SecretReference } from '../core/facility.ts'
 import type { SourcePosition } from '../core/reeve-error.ts'
-import type { DiagnosticCode } from './diagnostic-code.ts'
+import { type ConfigSources, readConfigSources, type SourceReading } from './config-source.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import type { FieldPath, FieldProblem } from './problem.ts'
 import { longestDuration, parseDuration, parseOctal, parseSignal, parseSize, signalNames } from './quantity.ts'
@@ -12,6 +12,7 @@ export interface FacilityDraft extends Omit<Facility, 'supervisor' | 'config' | 
   readonly supervisor?: string
   /** By supervisor type. */
   readonly config: Readonly<Record<string, unknown>>
+  readonly configSources: ConfigSources
 }
 
 export interface DraftContext {
@@ -19,7 +20,7 @@ export interface DraftContext {
   /** Makes a path of the manifest absolute: relative ones are relative to the manifest file's directory. */
   resolvePath(path: string): string
   /** The content of a `source` file, or why it can't be had. */
-  readSource(path: string): Uint8Array | { readonly code: DiagnosticCode; readonly message: string }
+  readSource(path: string): SourceReading
 }
 
 /** Brings a valid document into normal form: defaults filled in, units converted, sources read. */
@@ -38,6 +39,7 @@ export function draftFacility(
     enabled: spec.enabled ?? true,
     ...(spec.process !== undefined && { process: draftProcess(spec.process, context, problems) }),
     config: spec.config ?? {},
+    configSources: readConfigSources(spec.config ?? {}, context.readSource),
     files: (spec.files ?? []).map((file, index) => draftFile(file, ['spec', 'files', index], context, problems)),
     onChange: spec.onChange ?? 'restart',
     dependsOn: spec.dependsOn ?? [],

@@ -1,5 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import { checkPolicy } from '../core/policy.ts'
+import { placeSource } from './config-source.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
@@ -36,9 +37,10 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       const message = `supervisor ${type} requested for facility ${draft.name}, which has neither spec.process nor spec.config.${type}`
       return { problems: [{ code: 'no-definition', message, path: ['spec', 'config'], atKey: true }] }
     }
-    const facility = finish(draft, supervisor, hasConfig ? draft.config[type] : undefined)
     const path = ['spec', 'config', type]
     const problems: FieldProblem[] = hasConfig ? native.check(type, 'configSchema', draft.config[type], path) : []
+    const config = hasConfig ? completeConfig(type, draft, problems) : undefined
+    const facility = finish(draft, supervisor, config)
     for (const other of others) {
       const hint = types.includes(other) ? '' : suggestionFor(other, types)
       if (hint === '') continue // it may well be meant for another host
@@ -48,6 +50,16 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
     }
     if (policy !== undefined) problems.push(...checkPolicy(facility, policy, { type, runsAsRoot }))
     return { facility, problems }
+  }
+
+  function completeConfig(type: string, draft: FacilityDraft, problems: FieldProblem[]): unknown {
+    const given = draft.config[type]
+    const key = options.schemaOf?.(type)?.configSource
+    const reading = draft.configSources[type]
+    if (key === undefined || reading === undefined) return given
+    const placed = placeSource(type, key, given, reading)
+    problems.push(...placed.problems)
+    return placed.config
   }
 
   return {
@@ -85,7 +97,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
 }
 
 function finish(draft: FacilityDraft, supervisor: string, config: unknown): Facility {
-  const { config: _, position, ...rest } = draft
+  const { config: _, configSources: __, position, ...rest } = draft
   const content = { ...rest, supervisor, ...(config !== undefined && { config }) }
   return { ...content, position, digest: digestOf(content) }
 }

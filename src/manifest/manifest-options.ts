@@ -8,6 +8,8 @@ export interface NativeSchemas {
   readonly configSchema?: object | undefined
   /** Of `spec.<type>` of a Supervisor. Absent: the type takes no options. */
   readonly optionsSchema?: object | undefined
+  /** The key of `spec.config.<type>` for which the text of the file may stand that `source` beside it names. */
+  readonly configSource?: string | undefined
 }
 
 export interface ManifestOptions {

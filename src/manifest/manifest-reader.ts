@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import type { Diagnostic } from '../core/step.ts'
+import type { SourceReading } from './config-source.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import { type FileContext, type ParsedManifest, parseManifest } from './manifest-file.ts'
 import type { ManifestFiles } from './manifest-files.ts'
@@ -39,8 +40,6 @@ interface Remembered {
   readonly sources: ReadonlyMap<string, SourceReading>
   readonly parsed: ParsedManifest
 }
-
-type SourceReading = ReturnType<FileContext['readSource']>
 
 export function createManifestReader(options: ManifestReaderOptions): ManifestReader {
   const { directory, files } = options

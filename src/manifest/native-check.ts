@@ -8,8 +8,10 @@ import { explainSchemaErrors } from './schema-check.ts'
 /** Checks values by the schemas that providers bring. Ajv is loaded when the first is needed, and each compiled once. */
 export interface NativeCheck {
   /** `path` is where the value stands; `which` schema of the type it has to fit. */
-  check(type: string, which: keyof NativeSchemas, value: unknown, path: FieldPath): FieldProblem[]
+  check(type: string, which: Schema, value: unknown, path: FieldPath): FieldProblem[]
 }
+
+type Schema = 'configSchema' | 'optionsSchema'
 
 export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | undefined) | undefined): NativeCheck {
   const validators = new WeakMap<object, ValidateFunction>()
@@ -46,7 +48,7 @@ export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | u
   }
 }
 
-const words: Readonly<Record<keyof NativeSchemas, string>> = {
+const words: Readonly<Record<Schema, string>> = {
   configSchema: 'no native configuration',
   optionsSchema: 'no options',
 }

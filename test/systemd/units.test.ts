@@ -159,6 +159,22 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
+  test('a unit kept as a file beside the manifests is run, and run anew when it changes', async () => {
+    await using lab = await createSystemdLab()
+    const text = (mark: number) => `[Service]\nExecStart=/bin/sleep ${mark}\n[Install]\nWantedBy=multi-user.target\n`
+    lab.write('web.service', text(1_000_001))
+    lab.declareUnit('web', { config: { systemd: { source: './web.service' } } })
+    await lab.apply()
+    const pid = property('web', 'MainPID')
+    expect([property('web', 'ActiveState'), systemctl('is-enabled', 'web')]).toEqual(['active', 'enabled'])
+    expect(stepsOf(await lab.plan())).toEqual([])
+    lab.write('web.service', text(1_000_002))
+    expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/restart'])
+    await lab.apply()
+    expect(property('web', 'MainPID')).not.toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
   test('a program that is not there is a failed start, with the last lines of the journal', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })

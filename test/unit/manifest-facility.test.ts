@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Facility } from '../../src/core/facility.ts'
@@ -302,6 +303,50 @@ describe('native configuration is checked by the schema of its provider', () => 
     expect(diagnostics.map(({ line, column, code, message }) => `${line}:${column} ${code} ${message}`)).toEqual([
       expected,
     ])
+  })
+
+  describe('source', () => {
+    const schemas = { configSchema: { properties: { source: {}, text: {} } }, configSource: 'text' }
+    const load = (files: Readonly<Record<string, string>>, config: string) =>
+      loadManifests({
+        directory: makeDirectory({ ...files, 'a/web.yaml': facilityText('web', `config: { process: ${config} }`) }),
+        types,
+        schemaOf: () => schemas,
+      })
+
+    test('gives the text of a file beside the manifest, which counts as content', () => {
+      const configOf = (text: string) =>
+        load({ 'a/web.service': text }, '{ source: ./web.service, b: 1 }').facilities[0]
+      expect(configOf('[Unit]\n')?.config).toEqual({ text: '[Unit]\n', b: 1 })
+      expect(configOf('[Unit]\n')?.digest).not.toBe(configOf('[Service]\n')?.digest)
+    })
+
+    test.each([
+      ['../web.service', '4:38 source-outside'],
+      ['../../web.service', '4:38 source-outside'],
+      ['/etc/hostname', '4:38 source-outside'],
+      ['./none', '4:38 source-unreadable'],
+      ['./latin', '4:38 not-utf8'],
+    ])('%s: %s', (source, expected) => {
+      const directory = makeDirectory({
+        'a/web.yaml': facilityText('web', `config: { process: { source: ${source} } }`),
+      })
+      writeFileSync(join(directory, 'a/latin'), Buffer.from('M\xe4rz', 'latin1'))
+      const { diagnostics } = loadManifests({ directory: join(directory, 'a'), types, schemaOf: () => schemas })
+      expect(diagnostics.map(({ line, column, code }) => `${line}:${column} ${code}`)).toEqual([expected])
+    })
+
+    test('is not had together with the text itself', () => {
+      const { diagnostics } = load({ 'a/web.service': 'x' }, '{ source: ./web.service, text: y }')
+      expect(diagnostics).toMatchObject([{ code: 'one-of', message: expect.stringContaining('"source" and "text"') }])
+    })
+
+    test('means nothing to a provider that does not say so', () => {
+      const directory = makeDirectory({ 'web.yaml': facilityText('web', 'config: { process: { source: ./none } }') })
+      const set = loadManifests({ directory, types, schemaOf: () => ({ configSchema: {} }) })
+      expect(set.diagnostics).toEqual([])
+      expect(set.facilities[0]?.config).toEqual({ source: './none' })
+    })
   })
 
   test('a provider whose schema is broken is named', () => {
