@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'rolldown'
@@ -14,10 +15,10 @@ const root = join(import.meta.dirname, '..')
  * several processes, or to be killed. Not what is in `dist/`, which may be older than the sources.
  */
 export async function bundleProgram(source: URL): Promise<BundledProgram> {
-  // Within the package, so that its imports are resolved as they are for the sources.
-  const base = join(root, 'dist/test')
-  mkdirSync(base, { recursive: true })
-  const directory = mkdtempSync(join(base, 'program-'))
+  const directory = mkdtempSync(join(tmpdir(), 'reeve-program-'))
+  // What it imports is found as it is from the sources.
+  for (const name of ['package.json', 'node_modules', 'schemas', 'dist'])
+    symlinkSync(join(root, name), join(directory, name))
   const path = join(directory, 'program.mjs')
   await build({
     cwd: root,
