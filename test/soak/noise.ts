@@ -5,6 +5,7 @@ import { definitionPath, layoutOf } from '../../providers/process/layout.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { takeCensus } from './census.ts'
+import type { Choose } from './chooser.ts'
 import { type Declarations, type Declared, isNeeded } from './declarations.ts'
 import type { SoakHost } from './soak-host.ts'
 
@@ -16,8 +17,7 @@ export type Undo = () => Promise<unknown> | unknown
 export interface Stage {
   readonly host: SoakHost
   readonly declarations: Declarations
-  /** A number from 0 to below `count`, of the seed's sequence. */
-  choose(count: number): number
+  readonly choose: Choose
 }
 
 /** In ms: of steps of the wall clock, to and fro. */

@@ -1,15 +1,15 @@
 import { AssertionError } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import fc from 'fast-check'
 import { eventually } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { reevePath } from '../e2e/household.ts'
 import { findDoubled, readUsage, type Usage } from './census.ts'
-import { createDeclarations } from './declarations.ts'
+import { createChooser } from './chooser.ts'
+import { createDeclarations, type Declared } from './declarations.ts'
 import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './noise.ts'
 import type { SoakHost } from './soak-host.ts'
-import { findDifferences } from './world-check.ts'
+import { findDifferences, findSupervisorDifferences } from './world-check.ts'
 
 export interface SoakOptions {
   /** How long there is noise. */
@@ -49,7 +49,7 @@ const LONGEST_NOISE = 30
 export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOptions): Promise<SoakOutcome> {
   const declarations = createDeclarations(facilities, host)
   for (const declared of declarations.all) declarations.write(declared)
-  const stage: Stage = { host, declarations, choose: chooserOf(seed) }
+  const stage: Stage = { host, declarations, choose: createChooser(seed) }
   const counts = new Map<string, number>()
   const problems = new Set<string>()
   const convergence: number[] = []
@@ -62,7 +62,7 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     const began = Date.now()
     let differences: readonly string[] = []
     const isAsDeclared = async (): Promise<boolean> => {
-      differences = await findDifferences(host, declarations).catch(tellRefusal)
+      differences = await listDifferences(host, declarations.all).catch(tellRefusal)
       return differences.length === 0
     }
     await eventually('the world to be as declared', isAsDeclared, patience).catch(async error => {
@@ -115,6 +115,13 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     endings: host.endings(),
     history,
   }
+}
+
+/** A line each. */
+async function listDifferences(host: SoakHost, all: readonly Declared[]): Promise<string[]> {
+  const differences = await findDifferences(host, all)
+  const lines = [...differences].flatMap(([name, problems]) => problems.map(problem => `${name}: ${problem}`))
+  return [...lines, ...findSupervisorDifferences(host, all)]
 }
 
 /** Gives the services that ran twice at once. */
@@ -172,11 +179,6 @@ async function perform(noise: Noise, stage: Stage): Promise<Made> {
     if (error instanceof ReeveError) return 'nothing'
     throw error
   }
-}
-
-function chooserOf(seed: number): Stage['choose'] {
-  const [stream] = fc.sample(fc.infiniteStream(fc.nat()), { seed, numRuns: 1 })
-  return count => (stream?.next().value ?? 0) % Math.max(count, 1)
 }
 
 /** As a person reads it. Throws if it can't be read. */

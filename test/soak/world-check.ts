@@ -1,49 +1,81 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { layoutOf } from '../../providers/process/layout.ts'
 import { makeCurrentPlan } from '../../src/engine/apply.ts'
+import type { Control } from '../../src/engine/control.ts'
+import type { Session } from '../../src/engine/session.ts'
 import { conditionOf } from '../engine-lab.ts'
 import { countWith, takeCensus } from './census.ts'
-import type { Declarations, Declared } from './declarations.ts'
+import type { Declared } from './declarations.ts'
 import type { SoakHost } from './soak-host.ts'
 
-/** In what the world differs from the manifests: a line each. Looks for itself, whatever the controller says. */
-export async function findDifferences(host: SoakHost, { all }: Declarations): Promise<string[]> {
-  const status = await (await host.control()).status()
-  const said = new Map(status.facilities.map(facility => [facility.name, facility]))
-  const problems: string[] = []
-  for (const { name } of all) {
-    if (conditionOf(said.get(name), 'Ready') !== 'True') {
-      problems.push(`${name}: not said to be ready: ${JSON.stringify(said.get(name)?.conditions)}`)
-    }
-  }
-  const plan = await makeCurrentPlan(host.session)
-  problems.push(...plan.diagnostics.map(({ message }) => message))
-  for (const { name, blocked, steps } of plan.facilities) {
-    if (blocked !== undefined) problems.push(`${name}: blocked: ${blocked}`)
-    for (const { id, reason } of steps) problems.push(`${name}: still to do: ${id} (${reason})`)
-  }
-  return [...problems, ...findProcessDifferences(host, all), ...all.flatMap(findFileDifferences)]
+/** What there is to look at. */
+export interface World {
+  readonly marker: string
+  readonly session: Session
+  /** Throws ReeveError `unavailable` if the controller doesn't answer now. */
+  control(): Promise<Control>
 }
 
-function findProcessDifferences({ marker, supervisorDirectory }: SoakHost, all: readonly Declared[]): string[] {
-  const problems: string[] = []
-  const expected = all.filter(({ isRunning }) => isRunning).map(({ name, mark }) => `${name} ${mark}`)
-  const found = takeCensus(marker).map(({ name, mark }) => `${name} ${mark}`)
-  for (const one of expected) if (!found.includes(one)) problems.push(`lost: there is no process of ${one}`)
-  for (const [index, one] of found.entries()) {
-    if (!expected.includes(one)) problems.push(`nobody wants the process of ${one}`)
-    if (found.indexOf(one) !== index) problems.push(`doubled: ${one}`)
+/** What is wrong, by facility; under '' what is about none of them. */
+export type Differences = ReadonlyMap<string, readonly string[]>
+
+/** In what the world differs from what is declared. Looks for itself, whatever the controller says. */
+export async function findDifferences(world: World, all: readonly Declared[]): Promise<Differences> {
+  const differences = new Map<string, string[]>()
+  const complain = (name: string, problem: string): void => {
+    differences.set(name, [...(differences.get(name) ?? []), problem])
   }
+  const status = await (await world.control()).status()
+  const said = new Map(status.facilities.map(facility => [facility.name, facility]))
+  for (const { name, isPresent } of all) {
+    const one = said.get(name)
+    const isSettled = conditionOf(one, 'Ready') === 'True' && conditionOf(one, 'Reconciling') === 'False'
+    if (isPresent && !isSettled) complain(name, `not said to be ready: ${JSON.stringify(one?.conditions)}`)
+    if (!isPresent && one) complain(name, 'said to be there')
+  }
+  const plan = await makeCurrentPlan(world.session)
+  for (const { message } of plan.diagnostics) complain('', message)
+  for (const { name, blocked, steps } of plan.facilities) {
+    if (blocked !== undefined) complain(name, `blocked: ${blocked}`)
+    for (const { id, reason } of steps) complain(name, `still to do: ${id} (${reason})`)
+  }
+  checkProcesses(world, all, complain)
+  for (const declared of all) checkFile(declared, complain)
+  return differences
+}
+
+type Complain = (name: string, problem: string) => void
+
+function checkProcesses({ marker }: World, all: readonly Declared[], complain: Complain): void {
+  const found = takeCensus(marker)
+  for (const { name, mark, isPresent, isRunning } of all) {
+    const own = found.filter(one => one.name === name)
+    if (isPresent && isRunning && !own.some(one => one.mark === mark))
+      complain(name, `lost: no process of mark ${mark}`)
+    for (const [index, { pid, mark: mine }] of own.entries()) {
+      const isWanted = isPresent && isRunning && mine === mark
+      if (!isWanted) complain(name, `nobody wants process ${pid} of mark ${mine}`)
+      else if (index > 0) complain(name, `doubled: process ${pid}`)
+    }
+  }
+}
+
+function checkFile({ name, isPresent, file }: Declared, complain: Complain): void {
+  if (!file) return
+  const isThere = existsSync(file.path)
+  if (isThere !== isPresent) complain(name, `${file.path} is ${isThere ? 'there still' : 'gone'}`)
+  if (!isThere || !isPresent) return
+  const isRight = readFileSync(file.path, 'utf8') === file.content && (statSync(file.path).mode & 0o777) === 0o644
+  if (!isRight) complain(name, `${file.path} is not as declared`)
+}
+
+/** What is wrong with the processes of the built-in supervisor itself. */
+export function findSupervisorDifferences({ supervisorDirectory }: SoakHost, all: readonly Declared[]): string[] {
+  const problems: string[] = []
+  const running = all.filter(({ isPresent, isRunning }) => isPresent && isRunning).length
   const supervisors = countWith(`supervisor.js\0${supervisorDirectory}`)
   if (supervisors !== 1) problems.push(`there are ${supervisors} supervisors`)
   const shims = countWith(`${layoutOf(supervisorDirectory).runs}/`)
-  if (shims !== expected.length) problems.push(`${shims} shims for ${expected.length} services`)
+  if (shims !== running) problems.push(`${shims} shims for ${running} services`)
   return problems
-}
-
-function findFileDifferences({ file }: Declared): string[] {
-  if (!file) return []
-  const mode = statSync(file.path, { throwIfNoEntry: false })?.mode ?? 0
-  const isRight = (mode & 0o777) === 0o644 && readFileSync(file.path, 'utf8') === file.content
-  return isRight ? [] : [`${file.path} is not as declared`]
 }

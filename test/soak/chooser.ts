@@ -1,0 +1,9 @@
+import fc from 'fast-check'
+
+/** A number from 0 to below `count`, of the seed's sequence. */
+export type Choose = (count: number) => number
+
+export function createChooser(seed: number): Choose {
+  const [stream] = fc.sample(fc.infiniteStream(fc.nat()), { seed, numRuns: 1 })
+  return count => (stream?.next().value ?? 0) % Math.max(count, 1)
+}

@@ -1,0 +1,72 @@
+import type { HistoryEntry } from '../../src/engine/history.ts'
+
+/** What was done to a facility, for the history to be held against. */
+export interface Done {
+  readonly facility: string
+  readonly deed: string
+  /** In ms since 1970: all that is told of it ended later, and before the next deed to the facility. */
+  readonly at: number
+  readonly tells: readonly string[]
+  readonly mayTell: readonly string[]
+}
+
+export interface Chronicle {
+  readonly done: readonly Done[]
+  /** When systemd executed itself anew, in ms since 1970: what was under way then may fail, and is tried again. */
+  readonly upheavals: readonly number[]
+}
+
+/** For so long after it, in ms, what fails may do so because of an upheaval. */
+const UPHEAVAL = 10_000
+
+/** True if the history has told of all that has to come of the deed. */
+export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
+  const told = entries.filter(entry => isAbout(entry, done)).map(textOf)
+  return done.tells.every(one => told.includes(one))
+}
+
+/** Where the history doesn't tell what was done: entries that are missing, of nothing that was done, or of nobody's doing. */
+export function findUntruths({ done, upheavals }: Chronicle, entries: readonly HistoryEntry[]): string[] {
+  const problems: string[] = []
+  const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
+  for (const entry of entries) {
+    const cause = done.filter(one => isAbout(entry, one)).at(-1)
+    if (cause) told.get(cause)?.push(entry)
+    else problems.push(`nothing was done that led to ${describe(entry)}`)
+    const ended = Date.parse(entry.time)
+    const isExcused = upheavals.some(at => at <= ended && ended - entry.duration - at < UPHEAVAL)
+    if (entry.result !== 'done' && !isExcused) problems.push(`it failed: ${describe(entry)}: ${entry.error}`)
+    if (entry.trigger !== 'controller') problems.push(`the controller did it: ${describe(entry)}`)
+  }
+  for (const [one, own] of told) {
+    const what = `${one.deed}, ${one.facility}, ${new Date(one.at).toISOString()}`
+    const texts = own.map(textOf)
+    for (const text of one.tells) if (!texts.includes(text)) problems.push(`${what}: no entry of "${text}"`)
+    const succeeded = own.filter(({ result }) => result === 'done').map(textOf)
+    for (const [index, text] of succeeded.entries()) {
+      if (one.mayTell.includes(text)) continue
+      if (!one.tells.includes(text)) problems.push(`${what}: has nothing to do with "${text}"`)
+      else if (succeeded.indexOf(text) !== index) problems.push(`${what}: "${text}" twice`)
+    }
+  }
+  return problems
+}
+
+/** From the deed until the first that Reeve did about it, in ms; undefined if there was nothing to do. */
+export function findLatency(one: Done, { done }: Chronicle, entries: readonly HistoryEntry[]): number | undefined {
+  const next = done.find(other => other.facility === one.facility && other.at > one.at)?.at ?? Number.POSITIVE_INFINITY
+  const first = entries.find(entry => isAbout(entry, one) && Date.parse(entry.time) < next)
+  return first && Date.parse(first.time) - one.at
+}
+
+function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
+  return facility === done.facility && Date.parse(time) >= done.at
+}
+
+function textOf({ verb, reason }: HistoryEntry): string {
+  return `${verb} ${reason}`
+}
+
+function describe(entry: HistoryEntry): string {
+  return `"${textOf(entry)}" of ${entry.facility} at ${entry.time} (${entry.result}, by ${entry.trigger})`
+}

@@ -1,0 +1,45 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import type { Declared } from '../soak/declarations.ts'
+import type { Done } from './chronicle.ts'
+import { strangerOf } from './deeds.ts'
+import type { StoryHost } from './story-host.ts'
+
+const units = '/etc/systemd/system'
+
+/** A service that is none of Reeve's business. */
+export interface Bystander {
+  readonly unit: string
+  readonly pid: string
+}
+
+export function placeBystander({ systemctl }: StoryHost): Bystander {
+  const unit = 'bystander.service'
+  writeFileSync(`${units}/${unit}`, '[Service]\nExecStart=/bin/sleep 1000000\n')
+  systemctl('daemon-reload')
+  systemctl('start', unit)
+  return { unit, pid: systemctl('show', '--value', '--property=MainPID', unit) }
+}
+
+/** What of the units shouldn't be there, and what should be and isn't. */
+export function findLeftovers(
+  all: readonly Declared[],
+  done: readonly Done[],
+  { unit, pid }: Bystander,
+  { systemctl }: StoryHost,
+): string[] {
+  const problems: string[] = []
+  if (systemctl('show', '--value', '--property=MainPID', unit) !== pid) problems.push('the bystander was touched')
+  const expected = new Set([unit, 'reeve.service'])
+  for (const { name, isPresent } of all) if (isPresent) expected.add(`${name}.service`)
+  for (const name of readdirSync(units)) {
+    // dbus-org.freedesktop.login1.service and the like are the image's.
+    if (!/\.service$|^\.|~$|\.tmp$/.test(name) || name.startsWith('dbus-')) continue
+    if (!expected.delete(name)) problems.push(`left over: ${name}`)
+  }
+  for (const name of expected) problems.push(`not there: ${name}`)
+  for (const { facility, deed } of done) {
+    if (deed !== "somebody else's drop-in" || existsSync(strangerOf({ name: facility }))) continue
+    problems.push(`somebody else's drop-in of ${facility} was removed`)
+  }
+  return problems
+}

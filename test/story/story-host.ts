@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { ReeveError } from '../../src/core/reeve-error.ts'
+import { type HistoryEntry, readHistory } from '../../src/engine/history.ts'
+import { controlSocketPath, openSession } from '../../src/engine/session.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
+import { connectControl } from '../../src/server/control-client.ts'
+import type { World } from '../soak/world-check.ts'
+import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
+
+/** A machine with systemd on which Reeve is to be installed, as its administrator has it. */
+export interface StoryHost extends World {
+  readonly reeve: PlacedPackage['reeve']
+  /** What the controller reads: a link to the newest revision. */
+  readonly manifests: string
+  /** For configuration files of services. */
+  readonly files: string
+  /** Puts another revision in place as git-sync does: whole beside the old one, then the link at once; the old one goes. */
+  publish(texts: ReadonlyMap<string, string>): void
+  history(): HistoryEntry[]
+  /** Gives what it says; throws unless it succeeds. */
+  systemctl(...args: string[]): string
+  /** As `systemctl`, where it may fail because Reeve is quicker. */
+  tell(...args: string[]): void
+}
+
+const root = '/srv/git'
+const link = `${root}/current`
+const configuration = '/etc/reeve/reeve.yaml'
+
+export async function createStoryHost(): Promise<StoryHost> {
+  const files = '/srv/files'
+  for (const directory of [root, files, '/etc/reeve']) mkdirSync(directory)
+  const settings = { apiVersion: 'reeve/v1', kind: 'HostConfiguration', defaultSupervisor: 'systemd', resync: '5s' }
+  writeFileSync(configuration, JSON.stringify({ ...settings, manifests: link }))
+  const { reeve } = placePackage('/opt/reeve')
+  const session = await openSession()
+  const host = createReadHost()
+  let revision = 0
+  return {
+    reeve,
+    manifests: link,
+    files,
+    marker: 'story',
+    session,
+    async control() {
+      const found = await connectControl(controlSocketPath(session.configuration))
+      if (!found) throw new ReeveError('unavailable', 'the controller does not answer')
+      return found
+    },
+    publish(texts) {
+      revision += 1
+      const name = `revision-${revision}`
+      mkdirSync(`${root}/${name}`)
+      for (const [file, text] of texts) writeFileSync(`${root}/${name}/${file}`, text)
+      symlinkSync(name, `${root}/next`)
+      renameSync(`${root}/next`, link)
+      rmSync(`${root}/revision-${revision - 1}`, { recursive: true, force: true })
+    },
+    history: () => readHistory(session.configuration.stateDirectory, host),
+    tell: (...args) => void spawnSync('systemctl', args),
+    systemctl(...args) {
+      const { status, stdout, stderr } = spawnSync('systemctl', args, { encoding: 'utf8' })
+      if (status !== 0) throw new Error(`systemctl ${args.join(' ')} gave ${status}: ${stderr}`)
+      return stdout.trim()
+    },
+  }
+}
