@@ -104,6 +104,16 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const pid = await readNumber(bus, path, 'Service', 'MainPID')
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
+  if (!loaded && written) {
+    // It may have ended since the units were listed, and is then not out of date.
+    const now = {
+      ...unit,
+      active: await readText(bus, path, 'ActiveState'),
+      sub: await readText(bus, path, 'SubState'),
+    }
+    if (now.active !== active || now.sub !== sub) return judge(now, written, look)
+    if (pid > 0 && !look.host.process(pid)) return { ...base, state: 'starting', since, message: 'it has just ended' }
+  }
   return {
     ...base,
     since,
@@ -112,6 +122,10 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     ...(pid > 0 && { pid }),
     ...(loaded && { loaded }),
   }
+}
+
+async function readText(bus: Bus, path: string, name: string): Promise<string> {
+  return String(await readProperty(bus, path, 'Unit', name))
 }
 
 /** A stop that took too long ends as a failure, and is a stop all the same. */

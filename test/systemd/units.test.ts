@@ -1,6 +1,10 @@
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -218,6 +222,33 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     lab.declareUnit('web', { process: { command, restart: { policy: 'never' }, environment: { A: 'b' } }, config })
     await lab.apply()
     expect(property('web', 'ActiveState')).toBe('active')
+  })
+
+  test('one that is stopped while it is looked at is not taken to be out of date', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    // What is newer than the start can't have been read by the process.
+    const path = '/etc/systemd/system/web.service'
+    writeFileSync(path, readFileSync(path, 'utf8'))
+    const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
+    if (!instance) throw new Error('there is no systemd')
+    const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
+    const late: ReadHost = {
+      ...host,
+      async openBus(address) {
+        const bus = await host.openBus(address)
+        return {
+          ...bus,
+          async query(call) {
+            if (call.body?.includes('MainPID')) systemctl('stop', 'web')
+            return bus.query(call)
+          },
+        }
+      },
+    }
+    const observed = await systemdProvider.observe(['web'], instance, late)
+    expect(observed.get('web')).toMatchObject({ state: 'stopped' })
   })
 
   test('a stop that takes too long has stopped it', async () => {
