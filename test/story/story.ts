@@ -34,7 +34,7 @@ const BOUND = 60_000
 /** Between two deeds, in ms. */
 const LONGEST_PAUSE = 150
 /** One deed in so many is done to the host as a whole. */
-const UPHEAVALS = 30
+const UPHEAVALS = 15
 
 /** Reeve is installed, keeps its services as declared for as long as somebody meddles with them, and tells of it truly. */
 export async function tellStory(host: StoryHost, { seconds, seed, facilities }: StoryOptions): Promise<StoryOutcome> {

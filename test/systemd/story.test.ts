@@ -26,10 +26,10 @@ function report({ chronicle, history, settled, upheavals, problems }: StoryOutco
   const table = openReport('story', title, [
     'DEED',
     'TIMES',
-    'REEVE ACTED AFTER, MS: HALF',
-    'MOST',
-    'ALL RIGHT: HALF',
-    'MOST',
+    'FIRST STEP AFTER, MS: MEDIAN',
+    'SLOWEST',
+    'ALL RIGHT AFTER, MS: MEDIAN',
+    'SLOWEST',
   ])
   for (const name of new Set(chronicle.done.map(({ deed }) => deed))) {
     const own = chronicle.done.filter(({ deed }) => deed === name)
