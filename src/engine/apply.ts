@@ -179,7 +179,7 @@ async function awaitReadiness(
   return notReady.sort((left, right) => (left.facility < right.facility ? -1 : 1))
 }
 
-export function countOwned(world: World, owner: string): number {
+export function countOwned(world: Pick<World, 'owned'>, owner: string): number {
   return new Set(
     world.owned.filter(({ ownership }) => ownership.owner === owner).map(({ ownership }) => ownership.facility),
   ).size

@@ -41,8 +41,8 @@ export function createRemovalWatch(clock: Clock, due: () => void): RemovalWatch 
 
 /** The facilities of a plan that may go ahead: all but removals that haven't settled, or are too many (E9). */
 export function admitRemovals(
-  plan: Plan,
-  world: World,
+  plan: Pick<Plan, 'facilities'>,
+  world: Pick<World, 'owned'>,
   watch: RemovalWatch,
   settings: { readonly owner: string; readonly removalLimit: RemovalLimit; readonly allowRemovals: number },
 ): { readonly facilities: readonly FacilityPlan[]; readonly problem?: string } {

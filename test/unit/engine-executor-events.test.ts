@@ -1,0 +1,257 @@
+import { expect, test } from 'vitest'
+import type { Action, ActionResult } from '../../src/core/provider.ts'
+import type { FacilityPlan, Step } from '../../src/core/step.ts'
+import { createStepChain } from '../../src/core/step-chain.ts'
+import type { Target } from '../../src/core/target.ts'
+import type { EngineEvent } from '../../src/engine/engine-event.ts'
+import { createExecutor, type Executor, type LaneResult } from '../../src/engine/executor.ts'
+import { makeTarget } from '../simulation/declaration.ts'
+
+// What the executor tells of its work, and hands to others: exactly, field by field.
+
+interface Bench {
+  readonly executor: Executor
+  readonly events: EngineEvent[]
+  readonly results: LaneResult[]
+  readonly actions: Action[]
+  /** What others did, in the order in which it was done. */
+  readonly deeds: string[]
+}
+
+interface BenchOptions {
+  /** Answers an action; absent: all goes well at once. */
+  answer?(action: Action): Promise<Error | undefined>
+  whenReady?(facility: string, signal: AbortSignal, as: string): Promise<void>
+}
+
+/** Its clock goes on by 7 ms at every look. */
+function createBench({ answer, whenReady }: BenchOptions = {}): Bench {
+  const [events, results, actions, deeds]: [EngineEvent[], LaneResult[], Action[], string[]] = [[], [], [], []]
+  let time = 0
+  const executor = createExecutor({
+    async perform(supervisor, batch, report) {
+      for (const action of batch) {
+        actions.push(action)
+        deeds.push(`${supervisor} ${action.verb} ${action.service}`)
+        const error = await answer?.(action)
+        const result: ActionResult = error ? { id: action.id, ok: false, error } : { id: action.id, ok: true }
+        report(result)
+      }
+    },
+    writeFile: ({ path }) => deeds.push(`write ${path}`),
+    removeFile: path => deeds.push(`remove ${path}`),
+    async whenReady(facility, signal, as) {
+      deeds.push(`${facility} ready as ${as}`)
+      await whenReady?.(facility, signal, as)
+    },
+    now() {
+      time += 7
+      return time
+    },
+    concurrency: 2,
+    listener: event => events.push(event),
+    settled: result => results.push(result),
+  })
+  return { executor, events, results, actions, deeds }
+}
+
+function planFor(name: string, fill: (chain: ReturnType<typeof createStepChain>) => void): FacilityPlan {
+  const chain = createStepChain(name)
+  fill(chain)
+  return { name, supervisor: 'alpha', service: `${name}d`, change: 'change', steps: chain.steps }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i += 1) await new Promise(resolve => setImmediate(resolve))
+}
+
+function describe(event: EngineEvent): unknown {
+  if (event.type === 'step-started') return ['started', event.facility, event.step.id, placeOf(event.at)]
+  if (event.type !== 'step-finished') return event
+  const { facility, step, at, result, duration, error } = event
+  return [result, facility, step.id, placeOf(at), duration, error?.message]
+}
+
+function placeOf({ supervisor, service }: { readonly supervisor: string; readonly service: string }): string {
+  return `${supervisor}/${service}`
+}
+
+const old = { supervisor: 'beta', service: 'olden' }
+
+test('each step is told of as it begins and as it ends, with where it is done, how long it took, and why it failed', async () => {
+  const { executor, events } = createBench({
+    answer: async ({ verb }) => (verb === 'enable' ? new Error('no') : undefined),
+  })
+  const plan = planFor('web', chain => {
+    chain.add('stop', 'moved', { target: old })
+    chain.add('enable', 'new')
+    chain.add('start', 'new')
+  })
+  executor.submit([{ plan }])
+  await executor.idle()
+  expect(events.map(describe)).toEqual([
+    ['started', 'web', 'web/stop@beta/olden', 'beta/olden'],
+    ['done', 'web', 'web/stop@beta/olden', 'beta/olden', 7, undefined],
+    ['started', 'web', 'web/enable', 'alpha/webd'],
+    ['failed', 'web', 'web/enable', 'alpha/webd', 7, 'no'],
+    ['skipped', 'web', 'web/start', 'alpha/webd', 7, undefined],
+  ])
+})
+
+test('a lane ends with its plan and target, and how', async () => {
+  const { executor, results } = createBench({
+    answer: async ({ service }) => (service === 'badd' ? new Error('no') : undefined),
+  })
+  const stop = (name: string): FacilityPlan => planFor(name, chain => chain.add('stop', 'running'))
+  const [good, bad, removed] = [stop('good'), stop('bad'), stop('removed')]
+  const [goodTarget, badTarget] = [makeTarget({ name: 'good' }), makeTarget({ name: 'bad' })]
+  executor.submit([{ plan: good, target: goodTarget }, { plan: bad, target: badTarget }, { plan: removed }])
+  await executor.idle()
+  expect(results).toEqual([
+    { plan: good, target: goodTarget, result: 'done' },
+    { plan: bad, target: badTarget, result: 'failed', error: new Error('no') },
+    { plan: removed, result: 'done' },
+  ])
+})
+
+test.each([
+  ['by somebody', (executor: Executor) => executor.abort('web'), 'given up: something newer is to be done about it'],
+  ['at the end of Reeve', (executor: Executor) => executor.end(), 'given up: Reeve is ending'],
+])('E6: a lane that is given up %s ends as aborted, and is not put back', async (_who, giveUp, message) => {
+  const { executor, results, deeds } = createBench({ whenReady: (_name, signal) => aborted(signal) })
+  const target = makeTarget({ name: 'web' })
+  const plan = planFor('web', chain => {
+    chain.add('stop', 'moved', { target: old })
+    chain.add('start', 'moved')
+    chain.add('remove', 'moved', { target: old })
+  })
+  executor.submit([{ plan, target }])
+  await settle()
+  const settled = executor.settled('web')
+  giveUp(executor)
+  expect((await settled)?.message).toBe(message)
+  expect(results).toEqual([{ plan, target, result: 'aborted', error: await settled }])
+  expect(deeds).toEqual(['beta stop olden', 'alpha start webd', 'web ready as moved'])
+})
+
+test('what a provider has begun is waited for, though nobody wants it any more; what waits for its turn is not', async () => {
+  let end = (): void => {}
+  const { executor, results, actions, deeds } = createBench({
+    answer: ({ verb }) => (verb === 'restart' ? new Promise(resolve => (end = () => resolve(undefined))) : none()),
+  })
+  executor.submit([{ plan: planFor('web', chain => chain.add('restart', 'out-of-date')) }])
+  await settle()
+  executor.abort('web')
+  await settle()
+  expect([executor.isBusy('web'), results, actions[0]?.signal.aborted]).toEqual([true, [], true])
+  end()
+  await executor.idle()
+  expect(results.map(({ result }) => result)).toEqual(['done'])
+  expect(deeds).toEqual(['alpha restart webd'])
+})
+
+test('only what brings a service up waits for what it depends on', async () => {
+  const { executor, deeds } = createBench()
+  const target = makeTarget({ name: 'web', dependsOn: ['db', 'cache'] })
+  const run = async (fill: (chain: ReturnType<typeof createStepChain>) => void): Promise<string[]> => {
+    executor.submit([{ plan: planFor('web', fill), target }])
+    await executor.idle()
+    return deeds.splice(0)
+  }
+  expect(await run(chain => chain.add('stop', 'running'))).toEqual(['alpha stop webd'])
+  expect(await run(chain => chain.add('disable', 'enablement'))).toEqual(['alpha disable webd'])
+  expect(await run(chain => chain.add('start', 'stopped'))).toEqual([
+    'db ready as dependency',
+    'cache ready as dependency',
+    'alpha start webd',
+  ])
+})
+
+test('it says what it is doing, and what it waits for', async () => {
+  let go = (): void => {}
+  const held = (): Promise<void> => new Promise(resolve => (go = resolve))
+  const { executor, events } = createBench({
+    answer: async () => {
+      await held()
+      return undefined
+    },
+    whenReady: held,
+  })
+  const target: Target = makeTarget({ name: 'web', dependsOn: ['db'] })
+  const plan = planFor('web', chain => {
+    chain.add('stop', 'running')
+    chain.add('start', 'stopped')
+  })
+  const said: (string | undefined)[] = []
+  executor.submit([{ plan, target }])
+  for (let turn = 0; turn < 4; turn += 1) {
+    await settle()
+    said.push(executor.activity('web'))
+    go()
+  }
+  await executor.idle()
+  expect(said).toEqual(['stop', 'waits for db to become ready', 'start', undefined])
+  expect(events.filter(({ type }) => type === 'waiting')).toEqual([
+    { type: 'waiting', facility: 'web', until: 'db to become ready' },
+  ])
+})
+
+test('files are written and removed by their path, with no provider asked', async () => {
+  const { executor, deeds, results } = createBench()
+  const target = makeTarget({ name: 'web', files: [{ path: '/etc/web.conf', content: '' }] })
+  const plan = planFor('web', chain => {
+    chain.add('write-file', 'file-changed', { path: '/etc/web.conf' })
+    chain.add('remove-file', 'file-dropped', { path: '/etc/old.conf' })
+  })
+  executor.submit([{ plan, target }])
+  await executor.idle()
+  expect(deeds).toEqual(['write /etc/web.conf', 'remove /etc/old.conf'])
+  executor.submit([{ plan: planFor('web', chain => chain.add('write-file', 'new', { path: '/etc/other' })), target }])
+  await executor.idle()
+  expect(results[1]?.error?.message).toBe("web/write-file:/etc/other names a file that the facility doesn't have")
+  expect(deeds).toHaveLength(2)
+})
+
+test('a definition goes with its installation, and with nothing else', async () => {
+  const { executor, actions } = createBench()
+  const target = makeTarget({ name: 'web' })
+  const plan = planFor('web', chain => {
+    chain.add('install', 'new')
+    chain.add('start', 'new')
+  })
+  executor.submit([{ plan, target }])
+  await executor.idle()
+  expect(target.definition).toBeDefined()
+  expect(actions.map(({ id, verb, service, definition }) => [id, verb, service, definition])).toEqual([
+    ['web/install', 'install', 'webd', target.definition],
+    ['web/start', 'start', 'webd', undefined],
+  ])
+})
+
+test('a step needs not wait for one of its own lane, nor for one that nobody does', async () => {
+  const { executor, events, results } = createBench()
+  const plan = planFor('web', chain => {
+    chain.add('stop', 'running')
+    chain.add('start', 'stopped')
+  })
+  const needing = (step: Step): Step => ({ ...step, needs: [...step.needs, 'web/stop', 'other/stop'] })
+  executor.submit([{ plan: { ...plan, steps: plan.steps.map(needing) } }])
+  await executor.idle()
+  expect(results.map(({ result }) => result)).toEqual(['done'])
+  expect(events.filter(({ type }) => type === 'waiting')).toEqual([])
+})
+
+test('nobody waits for a facility that has no lane, or for lanes where there is none', async () => {
+  const { executor } = createBench()
+  expect(await executor.settled('web')).toBeUndefined()
+  expect(await executor.idle()).toBeUndefined()
+  expect(executor.activity('web')).toBeUndefined()
+})
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+async function none(): Promise<undefined> {
+  return undefined
+}
