@@ -45,7 +45,8 @@ async function carryOut(actions: readonly Action[], application: Application): P
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
   const { host, report, reload } = application
-  const [before, taken] = [openDisk(application, actions), await verifyUnits(actions, application)]
+  const before = openDisk(application, actions)
+  const taken = await verifyUnits(actions, before, application)
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const written = taken.filter(action =>
     attempt(action, report, () => {

@@ -72,6 +72,19 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     systemctl('disable', '--now', 'shop')
   })
 
+  test('a misspelt key in a drop-in is said before it is written', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('shop', { config: { systemd: { dropIns: { limits: { Service: { MemoryMaxx: '1G' } } } } } })
+    const { failed } = await lab.apply()
+    expect(failed).toEqual([
+      {
+        facility: 'shop',
+        message: expect.stringMatching(/shop\.service\.d\/limits\.conf:\d+: Unknown key 'MemoryMaxx'/),
+      },
+    ])
+    expect([existsSync(dropIn), existsSync('/run/reeve-check')]).toEqual([false, false])
+  })
+
   test('a drop-in of that name which is not ours blocks', async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/etc/systemd/system/shop.service.d')
