@@ -12,6 +12,8 @@ export interface Disk {
   dropIns(unit: string): readonly string[]
   /** All that defines it: the unit's own text, then those of its drop-ins. */
   texts(unit: string): readonly string[]
+  /** The links that its `[Install]` asks for, below a directory of units. */
+  links(unit: string): readonly string[]
   /** Whether it starts at boot, by the links that its `[Install]` asks for. */
   enablement(unit: string): Enablement
 }
@@ -101,6 +103,12 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return { enabled: links.every(link => directories.some(directory => isLink(directory, link))) }
   }
 
+  function links(unit: string): readonly string[] {
+    const file = find(unit)
+    if (file.kind !== 'found') return []
+    return expectedLinks(readSections(file.text).Install ?? {}, file.unit).map(({ folder, name }) => join(folder, name))
+  }
+
   /** Those below /run are gone at the next boot, and those in /usr are the package's. */
   function isLink(directory: string, { folder, name }: Link): boolean {
     if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
@@ -128,7 +136,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return [file.text, ...dropIns(file.unit).map(path => host.readText(path) ?? '')]
   }
 
-  return { find, dropIns, texts, enablement }
+  return { find, dropIns, texts, links, enablement }
 }
 
 interface Link {

@@ -6,7 +6,7 @@ import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { describeJobFailure } from './failure-report.ts'
 import { digestOf, readInvocation } from './loaded.ts'
-import { managerCall, readProperty, readTexts } from './manager.ts'
+import { findUnits, managerCall, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, writeRecord } from './records.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -52,11 +52,24 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
 async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const { disk, layout, host } = context
   const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
-  if (!isForgotten(job)) return follow(method, unit, signal, context)
+  if (!isForgotten(job)) {
+    await follow(method, unit, signal, context)
+    return expectBegun(unit, context)
+  }
   const inputs = readInputs(job, host)
   forgetCompletion(unit, host, layout)
   await follow(method, unit, signal, context)
   noteCompletion(unit, inputs, host, layout)
+}
+
+/** Where conditions aren't met, systemd starts nothing, and calls that done. */
+async function expectBegun(unit: string, { bus, disk }: JobContext): Promise<void> {
+  const conditions = disk.texts(unit).flatMap(text => text.match(/^Condition\w+=.+$/gm) ?? [])
+  if (conditions.length === 0) return
+  const found = (await findUnits(bus, [unit])).get(unit)
+  if (found && found.active !== 'inactive') return
+  const message = `systemd has not started it, as it does where conditions are not met: ${conditions.join(', ')}`
+  throw new ReeveError('failed', message)
 }
 
 /** What has ended for good is still active to systemd, which would start nothing. */

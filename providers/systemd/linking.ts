@@ -25,20 +25,12 @@ async function link(
   verb: 'enable' | 'disable',
   actions: readonly Action[],
   disk: Disk,
-  { bus, report, host, layout }: Application,
+  application: Application,
 ): Promise<void> {
+  const { report } = application
   const linked = actions.map(action => ({ action, ...findLink(action.service, disk) }))
   const call = (of: readonly Link[]): Promise<unknown> =>
-    verb === 'enable'
-      ? enableUnits(of, { bus, host, layout })
-      : bus.call(
-          managerCall(
-            'DisableUnitFiles',
-            'asb',
-            of.map(({ unit }) => unit),
-            false,
-          ),
-        )
+    verb === 'enable' ? enableUnits(of, application) : disableUnits(of, disk, application)
   try {
     await call(linked)
     for (const { action } of linked) report({ id: action.id, ok: true })
@@ -67,6 +59,18 @@ export async function enableUnits(
     if (units.length === 0) continue
     await bus.call(managerCall(isAnew ? 'ReenableUnitFiles' : 'EnableUnitFiles', 'asbb', units, false, true))
   }
+}
+
+/** With its links, systemd would take away a unit that was itself linked into the search path (`systemctl link`). */
+async function disableUnits(links: readonly Link[], disk: Disk, { bus, host, layout }: Application): Promise<void> {
+  const units: string[] = []
+  for (const { unit } of links) {
+    const file = disk.find(unit)
+    const isLinked = file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
+    if (!isLinked) units.push(unit)
+    else for (const path of disk.links(unit)) host.removeFile(join(layout.unitDirectory, path))
+  }
+  if (units.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', units, false))
 }
 
 /** Units that links stand for: in the directories of targets, and aliases. */

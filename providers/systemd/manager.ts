@@ -48,7 +48,8 @@ export async function openManager<T extends Bus>(
       problems.push(messageOf(error))
     }
   }
-  throw new ReeveError('unavailable', `systemd can not be asked: ${problems.join('; ')}`)
+  // systemctl knows the same two sockets, and would fail alike.
+  throw new ReeveError('unavailable', `systemd can not be asked, by systemctl neither: ${problems.join('; ')}`)
 }
 
 export function managerCall(member: string, signature = '', ...body: readonly unknown[]): BusCall {

@@ -53,12 +53,14 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const { enabled, message } = disk.enablement(trigger ?? unit)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
+  const overrides = disk.dropIns(unit).filter(path => readMarker(look.host.readText(path) ?? '') === undefined)
   const base = {
     service,
     enabled,
     supervised: true,
     output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
     ...(ownership && { ownership }),
+    ...(overrides.length > 0 && { overrides }),
   }
   if (!loaded && trigger === undefined) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Bus, BusSignal, ReadHost } from '../../src/core/provider.ts'
 import type { Layout } from './layout.ts'
 import { managerInterface, openManager, propertiesInterface, subscribe } from './manager.ts'
@@ -79,11 +80,7 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
     timer = setTimeout(() => void connect(delay), delay).unref()
   }
 
-  const files = host.watch(layout.unitDirectory, name => {
-    if (name === undefined) hint()
-    else if (hasSuffix(name)) hintUnit(name)
-    else if (/\.(?:d|wants|requires)$/.test(name)) hint()
-  })
+  const files = watchUnits(layout.unitDirectory, host, hint, hintUnit)
   void connect(firstDelay)
   return {
     [Symbol.dispose]() {
@@ -93,4 +90,46 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       bus?.[Symbol.dispose]()
     },
   }
+}
+
+/** The directory of units, and in it those of drop-ins and links. */
+function watchUnits(
+  directory: string,
+  host: ReadHost,
+  hint: () => void,
+  hintUnit: (unit: string | undefined) => void,
+): Disposable {
+  const folders = new Map<string, Disposable>()
+
+  function follow(): void {
+    const present = new Set((host.readDirectory(directory) ?? []).filter(isFolder))
+    for (const [name, watch] of folders) {
+      if (present.has(name)) continue
+      watch[Symbol.dispose]()
+      folders.delete(name)
+    }
+    for (const name of present) {
+      if (folders.has(name)) continue
+      const ofDropIns = name.endsWith('.d')
+      const changed = (file?: string): void => hintUnit(ofDropIns ? name.slice(0, -'.d'.length) : file)
+      folders.set(name, host.watch(join(directory, name), changed))
+    }
+  }
+
+  const units = host.watch(directory, name => {
+    if (name !== undefined && hasSuffix(name)) return hintUnit(name)
+    follow()
+    hint()
+  })
+  follow()
+  return {
+    [Symbol.dispose]() {
+      units[Symbol.dispose]()
+      for (const watch of folders.values()) watch[Symbol.dispose]()
+    },
+  }
+}
+
+function isFolder(name: string): boolean {
+  return /\.(?:d|wants|requires|upholds)$/.test(name)
 }

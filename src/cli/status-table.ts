@@ -34,6 +34,7 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
     `  pid          ${facility.pid ?? '-'}`,
   ]
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
+  for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)
   for (const { supervisor, service, state, pid } of facility.elsewhere ?? []) {
     lines.push(`  elsewhere    ${supervisor}/${service}: ${state}${pid === null ? '' : `, pid ${pid}`}`)
   }

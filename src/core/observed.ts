@@ -52,6 +52,8 @@ export interface Observed {
   readonly restarts?: number
   /** Where what it writes can be read: a path, or a command. */
   readonly output?: string
+  /** Files of others that change how it is run, laid over its definition: systemd's drop-ins. */
+  readonly overrides?: readonly string[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
 }

@@ -34,6 +34,7 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
     health: running || health === 'none' ? health : 'unknown',
     ...(observed?.output === undefined ? {} : { output: observed.output }),
+    ...(observed?.overrides === undefined ? {} : { overrides: observed.overrides }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
   }

@@ -30,6 +30,8 @@ export interface FacilityStatus {
   readonly health: HealthState
   /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
   readonly output?: string
+  /** Files of others that change how it is run. Absent: none that the supervisor tells of. */
+  readonly overrides?: readonly string[]
   readonly conditions: readonly Condition[]
   /** Where it is still found besides: it is being moved from there, or that failed. Absent: nowhere. */
   readonly elsewhere?: readonly OtherPlace[]

@@ -23,6 +23,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
   const meddling: Readonly<Record<string, () => void>> = {
     'a stop': () => systemctl('stop', 'web'),
     'a disabling': () => systemctl('disable', 'web'),
+    'a link that is taken away': () => rmSync('/etc/systemd/system/multi-user.target.wants/web.service'),
     'an edited unit': () => writeFileSync(unitFile, readFileSync(unitFile, 'utf8').replace('always', 'on-failure')),
     'a deleted unit that runs': () => rmSync(unitFile),
     'a deleted unit that was reloaded and stopped': () => {

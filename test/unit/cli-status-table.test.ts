@@ -11,6 +11,7 @@ const status: Status = {
     facility('web', { health: 'healthy', pid: 4242 }),
     facility('worker', {
       service: 'queue-worker',
+      overrides: ['/etc/worker.d/theirs.conf'],
       elsewhere: [{ supervisor: 'old-runit', service: 'worker', state: 'running', pid: 17 }],
       state: 'starting',
       pid: 4250,
@@ -83,6 +84,7 @@ describe('status table', () => {
         enabled      yes
         health       unknown
         pid          4250
+        override     /etc/worker.d/theirs.conf
         elsewhere    old-runit/worker: running, pid 17
         Ready        False, Waiting: it waits for web to become
                      ready (1m)
