@@ -122,6 +122,25 @@ test('E13: a step waits for the one that it needs of another lane, and fails wit
   expect(bench.results[1]?.error?.message).toContain('db/stop needs web/stop, which was tried and failed')
 })
 
+test('E13: and goes on when that one is done; till then it says what it waits for', async () => {
+  const bench = createBench()
+  bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
+  await settle()
+  expect(bench.executor.activity('db')).toBe('waits for web/stop to be done')
+  await bench.end('web/stop')
+  await bench.end('db/stop')
+  expect(bench.outcomes()).toEqual(['web/stop done', 'db/stop done'])
+})
+
+test('E13: what was given up was not done', async () => {
+  const bench = createBench()
+  bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
+  await settle()
+  bench.executor.abort('web')
+  await settle()
+  expect(bench.results[1]?.error?.message).toBe('db/stop needs web/stop, which was aborted')
+})
+
 test('E13: also where the other lane has ended long before', async () => {
   const bench = createBench()
   bench.executor.submit([
