@@ -17,7 +17,7 @@ import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { markSuspended } from './outlook.ts'
-import { amendRecord, announceInstances, nextRecord } from './record-keeping.ts'
+import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import type { Session } from './session.ts'
@@ -115,6 +115,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
+      // Written down by the pass that sees it.
+      if (target) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.

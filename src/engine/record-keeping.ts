@@ -67,14 +67,21 @@ export function amendRecord(record: StateRecord, survey: Survey, plan: Plan): St
   return { ...record, applied: addApplied(new Map(record.applied), survey, plan) }
 }
 
+/** The record when all that was planned for a facility has been done: what differs from now on is drift. */
+export function noteDone(record: StateRecord, facility: Facility): StateRecord {
+  return { ...record, applied: new Map(record.applied).set(facility.name, appliedOf(facility)) }
+}
+
+function appliedOf({ digest, supervisor, service, files }: Facility): Applied {
+  return { digest, supervisor, service, files: files.map(({ path }) => path) }
+}
+
 function addApplied(applied: Map<string, Applied>, survey: Survey, plan: Plan): Map<string, Applied> {
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
   for (const { facility } of survey.targets) {
     const found = plans.get(facility.name)
     if (!found || found.steps.length > 0 || found.blocked !== undefined || facility.suspend) continue
-    const { digest, supervisor, service } = facility
-    const files = facility.files.map(({ path }) => path)
-    applied.set(facility.name, { digest, supervisor, service, files })
+    applied.set(facility.name, appliedOf(facility))
   }
   return applied
 }

@@ -468,3 +468,27 @@ test.concurrent('what a person suspended is not pruned either, till it is resume
   expect(isAlive(pid ?? 0)).toBe(false)
   expect(controller.steps().slice(-2)).toEqual(['web/stop', 'web/remove'])
 })
+
+test.concurrent('what is edited right after a change of the manifest is drift, and history says so', async ({
+  expect,
+}) => {
+  await using lab = createEngineLab()
+  const definition = `${lab.supervisorDirectory}/definitions/web.json`
+  lab.declare('web', { process: longRun() })
+  let isEdited = false
+  const controller = await lab.run({
+    listener(event) {
+      if (isEdited || event.type !== 'step-finished' || event.step.verb !== 'restart') return
+      isEdited = true
+      writeFileSync(definition, readFileSync(definition, 'utf8').replace('"always"', '"never"'))
+    },
+  })
+  await controller.ready('web')
+  lab.declare('web', { process: longRun(1) })
+  await eventually(
+    'it to be edited and put back',
+    () => controller.steps().filter(id => id === 'web/install').length === 3,
+  )
+  const reasons = lab.history().flatMap(({ verb, reason }) => (verb === 'install' ? reason : []))
+  expect(reasons).toEqual(['new', 'definition-changed', 'definition-drift'])
+})
