@@ -17,12 +17,22 @@ interface ScanFamily {
 
 export const runitHarness: ConformanceHarness = createHarness({ provider: runitProvider, command: ['runsvdir', '-P'] })
 
-export const s6Harness: ConformanceHarness = createHarness({ provider: s6Provider, command: ['s6-svscan'] })
+export const s6Harness: ConformanceHarness = createHarness({
+  provider: s6Provider,
+  command: ['s6-svscan', '-c', '2000'],
+})
 
 export const daemontoolsHarness: ConformanceHarness = createHarness({
   provider: daemontoolsProvider,
   command: ['svscan'],
 })
+
+/** All of them, with the program that has to be here for each. */
+export const scanFamilies: readonly { readonly scanner: string; readonly harness: ConformanceHarness }[] = [
+  { scanner: 'runsvdir', harness: runitHarness },
+  { scanner: 's6-svscan', harness: s6Harness },
+  { scanner: 'svscan', harness: daemontoolsHarness },
+]
 
 function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
   return {

@@ -1,0 +1,4 @@
+import { daemontoolsHarness } from '../scan-lab.ts'
+import { benchScanDirectory } from './scan-bench.ts'
+
+benchScanDirectory({ harness: daemontoolsHarness })
