@@ -50,12 +50,15 @@ async function installAll(actions: readonly Action[], application: Application, 
   for (const result of results) report(announced.ok || !result.ok ? result : { ...announced, id: result.id })
 }
 
-async function perform({ id, verb, service, signal }: Action, application: Application): Promise<ActionResult> {
+async function perform(
+  { id, verb, service, signal, waits = () => {} }: Action,
+  application: Application,
+): Promise<ActionResult> {
   return attempt(id, async () => {
     if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
     if (signal.aborted) throw toAbortion(verb, service, signal)
     try {
-      await verbs[verb]({ ...application, place: placeOf(application.layout, service), signal })
+      await verbs[verb]({ ...application, place: placeOf(application.layout, service), signal, waits })
     } catch (error) {
       throw signal.aborted ? toAbortion(verb, service, signal) : error
     }

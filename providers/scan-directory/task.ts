@@ -16,4 +16,5 @@ export interface Application {
 export interface Task extends Application {
   readonly place: Place
   readonly signal: AbortSignal
+  readonly waits: (until: string) => void
 }

@@ -123,6 +123,8 @@ export interface Action {
   readonly definition?: Definition
   /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
   readonly signal: AbortSignal
+  /** To be told of what takes long by nobody's fault: it continues the sentence "waits for …". */
+  readonly waits?: (until: string) => void
 }
 
 export type ActionResult =

@@ -234,7 +234,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
   function act(lane: Lane, location: Location, id: string, verb: ServiceVerb): Promise<ActionResult> {
     const definition = verb === 'install' ? lane.work.target?.definition : undefined
     const { signal } = lane.abort
-    const action: Action = { id, verb, service: location.service, signal, ...(definition ? { definition } : {}) }
+    const { service } = location
+    const waits = (until: string): void => wait(lane, until)
+    const action: Action = { id, verb, service, signal, waits, ...(definition ? { definition } : {}) }
     return batcher.perform(location.supervisor, action)
   }
 
