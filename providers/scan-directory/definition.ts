@@ -86,8 +86,15 @@ function findProblems(
 
 /** All files that a process depends on, by their paths in the definition. */
 function renderParts(family: Family, facility: Facility, process: Process, native: NativeText, place: Place): Files {
-  const { scripts } = family
-  const base = { facility: facility.name, process, scripts, isNative: native.run !== undefined, records: place.records }
+  const { scripts, supervisor } = family
+  const base = {
+    facility: facility.name,
+    supervisor,
+    process,
+    scripts,
+    isNative: native.run !== undefined,
+    records: place.records,
+  }
   const files: Files = {}
   const add = (path: string, content: string | undefined): void => {
     if (content !== undefined) files[path] = { content, mode: 0o755 }

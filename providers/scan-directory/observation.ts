@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Observed, type Ownership, unknownService } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
-import type { Family } from './family.ts'
+import type { Family, SupervisionStatus } from './family.ts'
 import { type Layout, type Place, placeOf } from './layout.ts'
 import { readMarker } from './marker.ts'
 import { type Ending, readClaim, readEnding, readLoaded, readProblem } from './records.ts'
@@ -74,9 +74,11 @@ function judge(found: Found): Judged {
   const { orphan } = supervision
   if (orphan) {
     const loaded = readLoaded(place, ownership, host)
-    const message =
-      `its ${family.supervisor} was killed, and left process ${orphan.pid} behind; ` +
-      'it is stopped before another copy is started'
+    const what =
+      orphan.lostSupervisor === undefined
+        ? `its ${family.supervisor} was killed, and left process ${orphan.pid} behind`
+        : `${place.directory} was replaced, and ${family.supervisor} (pid ${orphan.lostSupervisor}) runs process ${orphan.pid} in what was there`
+    const message = `${what}; it is stopped before another copy is started`
     return { state: 'running', supervised: false, pid: orphan.pid, message, ...(loaded && { loaded }) }
   }
   if (supervision.state === 'alive') return judgeStatus(found, supervision)
@@ -115,11 +117,13 @@ function judgeStatus(
   }
   const failures = ending?.wasAsked === false ? ending.failures : 0
   if (status.state === 'finish' && status.want === 'down' && ending?.wasAsked !== false) {
-    return { ...base, state: 'stopping', message: 'its finish script runs' }
+    return { ...base, state: 'stopping', message: `its finish script runs (pid ${status.pid})` }
   }
   if (status.want === 'up') {
     const why = readProblem(place, host) ?? (ending && describeEnding(ending))
-    const waits = `waits for ${family.supervisor} to start it again`
+    const waits = hangs(status, host)
+      ? `its finish script runs (pid ${status.pid}), and then ${family.supervisor} starts it again`
+      : `waits for ${family.supervisor} to start it again`
     return { ...base, state: 'starting', restarts: failures, message: why === undefined ? waits : `${waits}: ${why}` }
   }
   if (!ending || ending.wasAsked) return { ...base, state: 'stopped' }
@@ -127,6 +131,11 @@ function judgeStatus(
   const ended = { ...base, ...(loaded && { loaded }) }
   if (ending.code === 0) return { ...ended, state: 'stopped', completed: true }
   return { ...ended, state: 'failed', message: readProblem(place, host) ?? describeEnding(ending) }
+}
+
+/** The wait before another start is a `sleep` that the finish script has become. */
+function hangs({ state, pid }: SupervisionStatus, host: ReadHost): boolean {
+  return state === 'finish' && host.readText(`/proc/${pid}/cmdline`)?.startsWith('sleep\0') === false
 }
 
 const signalNames = new Map(

@@ -8,19 +8,30 @@ import { waitUntil } from './waiting.ts'
 /** How much longer than its interval a scanner may take, in ms: a busy host has more to do. */
 const patience = 20_000
 
+/** How much longer than its interval a scanner may take until the link is made anew, in ms. */
+const relinkTime = 3_000
+
 export function isSupervised({ family, place, host }: Task): boolean {
   return readSupervision(family, place, host).state === 'alive'
 }
 
 /** Waits until the scanner has started a supervisor for the service; links it first if it isn't. */
 export async function ensureSupervised(task: Task): Promise<void> {
-  const { family, place } = task
+  const { family, layout, place, host } = task
   if (isSupervised(task)) return
   linkService(place, task)
+  const often = family.scanInterval === undefined ? '' : `, which it does every ${family.scanInterval / 1_000} s`
+  task.waits(`${family.scanner} to look at ${layout.services}${often}`)
   // Also of a link that is there already: who made it may have been killed before it could say so (E4).
   await task.announce()
-  const isThere = await waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit: limitOf(task) })
-  if (isThere) return
+  const come = (limit: number): Promise<boolean> =>
+    waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit })
+  if (await come((family.scanInterval ?? 0) + relinkTime)) return
+  // runsvdir looks only when its own directory has changed, and not at what a link leads to.
+  host.removeFile(place.link)
+  host.makeLink(place.link, place.directory)
+  await task.announce()
+  if (await come(limitOf(task))) return
   throw new ReeveError(
     'failed',
     `${family.scanner} has started no ${family.supervisor} for ${place.link} within ${limitOf(task) / 1_000} s; ` +

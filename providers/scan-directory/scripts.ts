@@ -17,6 +17,8 @@ import { shellFunctions, signalNumber } from './shell-functions.ts'
  */
 export interface ScriptInput {
   readonly facility: string
+  /** The name of the program that runs the scripts. */
+  readonly supervisor: string
   readonly process: Process
   readonly scripts: FamilyScripts
   /** Native text to run in place of the command; see definition.ts. */
@@ -38,7 +40,7 @@ export const header = (facility: string): string =>
 /** How often, in seconds, the scripts look whether a process has ended that isn't their child. */
 const nap = '0.05'
 
-export function renderRun({ facility, process, scripts, isNative, parts, records }: ScriptInput): string {
+export function renderRun({ facility, supervisor, process, scripts, isNative, parts, records }: ScriptInput): string {
   const start = isNative
     ? `exec ${scripts.session.join(' ')} ./reeve/native-run`
     : renderExecution(process, process.command, scripts.session)
@@ -51,6 +53,9 @@ __reeve_pid=
 if { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null && [ "$__reeve_pid" != $$ ]; then
   __reeve_is_orphan() { __reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ]; }
   if __reeve_is_orphan; then
+    # This directory was put in the place of another, in which its supervisor lives and would start it again.
+    set -- $__reeve_stat
+    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -s TERM "$2"
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi

@@ -19,15 +19,20 @@ export type Supervision =
       readonly launched: Identity | undefined
       /** The run script is still at work, or has only just become another program. */
       readonly isPreparing: boolean
-      readonly orphan: Identity | undefined
+      readonly orphan: Orphan | undefined
     }
-  | { readonly state: 'dead'; readonly orphan: Identity | undefined }
+  | { readonly state: 'dead'; readonly orphan: Orphan | undefined }
+
+export interface Orphan extends Identity {
+  /** Its supervisor lives, and works in a directory that has been exchanged for the one that is there now. */
+  readonly lostSupervisor?: number
+}
 
 export function readSupervision(family: Family, place: Place, host: ReadHost): Supervision {
   const status = host.isRead(join(place.supervise, family.livenessPipe)) ? readStatus(family, place, host) : undefined
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
-  if (!status) return { state: 'dead', orphan: living }
+  if (!status) return { state: 'dead', orphan: living && toOrphan(family, living, host) }
   const pid = status.state === 'up' ? status.pid : undefined
   const launched = readLaunched(place, host)
   const isPreparing = pid !== undefined && !isExecuted(family, pid, host)
@@ -37,8 +42,14 @@ export function readSupervision(family: Family, place: Place, host: ReadHost): S
     status,
     launched: isCurrent && !isPreparing ? launched : undefined,
     isPreparing,
-    orphan: living && living.pid !== pid && status.state !== 'finish' ? living : undefined,
+    orphan: living && living.pid !== pid && status.state !== 'finish' ? toOrphan(family, living, host) : undefined,
   }
+}
+
+function toOrphan({ supervisor }: Family, process: Identity, host: ReadHost): Orphan {
+  const parent = host.process(process.pid)?.parent ?? 0
+  const isLost = host.readText(`/proc/${parent}/comm`)?.trim() === supervisor
+  return { ...process, ...(isLost && { lostSupervisor: parent }) }
 }
 
 /** False as long as the process is the run script, or a program by which that becomes the service. */

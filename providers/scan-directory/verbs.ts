@@ -65,6 +65,8 @@ export async function stopService(task: Task): Promise<void> {
   }
   const find = (): Supervision => readSupervision(family, place, host)
   for (let found = find(); !isDown(found); found = find()) {
+    // Else it would be started again, from what was replaced.
+    if (found.orphan?.lostSupervisor !== undefined) host.kill(found.orphan.lostSupervisor, 'TERM')
     if (found.orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
     // The supervisor may be killed meanwhile, and leave an orphan.
     await waitFor(task, Number.MAX_SAFE_INTEGER, () => {
