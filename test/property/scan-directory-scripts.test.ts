@@ -110,6 +110,7 @@ function run(shell: string, process: Process): string {
   }
   const text = renderRun({
     facility: 'web',
+    supervisor: 'runsv',
     process,
     scripts,
     isNative: false,

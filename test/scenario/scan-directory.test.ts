@@ -1,20 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { eventually, isAlive, withLab } from '../../src/conformance/lab.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
-import { daemontoolsHarness, runitHarness, s6Harness } from '../scan-lab.ts'
+import { scanFamilies } from '../scan-lab.ts'
 
 const host = createReadHost()
-
-const families: readonly (readonly [scanner: string, harness: ConformanceHarness])[] = [
-  ['runsvdir', runitHarness],
-  ['s6-svscan', s6Harness],
-  ['svscan', daemontoolsHarness],
-]
 
 /** A test of what only some of them can do. */
 function where(applies: boolean): (name: string, run: () => Promise<void>) => void {
@@ -23,7 +16,7 @@ function where(applies: boolean): (name: string, run: () => Promise<void>) => vo
   }
 }
 
-for (const [index, [scanner, harness]] of families.entries()) {
+for (const [index, { scanner, harness }] of scanFamilies.entries()) {
   const { type, capabilities } = harness.provider
   const hasFinish = capabilities.process.includes('restart.policy')
 

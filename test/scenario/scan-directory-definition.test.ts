@@ -1,0 +1,157 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { eventually, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
+import { has } from '../requirements.ts'
+import { s6Harness, scanFamilies } from '../scan-lab.ts'
+
+const isRoot = process.geteuid?.() === 0
+
+/** A shell's word for what it writes down at once, as whoever waits for it must not read half of it. */
+function writesTo(path: string, commands: string): string {
+  return `{ ${commands}; } >'${path}.new' && mv '${path}.new' '${path}'`
+}
+
+for (const { scanner, harness } of scanFamilies) {
+  const { type, capabilities } = harness.provider
+  const can = new Set(capabilities.process)
+
+  describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
+    test.skipIf(!isRoot)('user, group, limits, umask and environment files reach a real process', async () => {
+      await withLab(harness, async lab => {
+        const out = join(lab.directory, 'out')
+        mkdirSync(out)
+        const seen = join(out, 'seen')
+        const file = join(lab.directory, 'env')
+        writeFileSync(file, '# what is set here\nGREETING="good day"\nPLACE=here\n')
+        const words = 'id -un; id -gn; ulimit -n; umask; echo "$GREETING $PLACE $HOME"'
+        const declared = {
+          command: ['/bin/sh', '-c', `${writesTo(seen, words)}; exec sleep 1000000`],
+          user: 'nobody',
+          ...(can.has('group') && { group: 'daemon' }),
+          limits: { nofile: 1_234 },
+          umask: '0002',
+          environmentFiles: [file],
+          environment: { PLACE: 'there' },
+        }
+        // What is written there is another user's.
+        chmodSync(lab.directory, 0o755)
+        chmodSync(out, 0o777)
+        lab.declare({ web: { process: declared } })
+        await lab.converge()
+        await eventually('it to tell what it is', () => existsSync(seen))
+        const [user, group, limit, umask, rest] = readFileSync(seen, 'utf8').split('\n')
+        expect({ user, group, limit, umask, rest }).toEqual({
+          user: 'nobody',
+          group: can.has('group') ? 'daemon' : 'nogroup',
+          limit: '1234',
+          umask: '0002',
+          rest: 'good day there /nonexistent',
+        })
+      })
+    })
+
+    test('a reload is the signal or the command that is declared', async () => {
+      await withLab(harness, async lab => {
+        const seen = join(lab.directory, 'seen')
+        const up = join(lab.directory, 'up')
+        const script = `trap 'echo signal >>${seen}' USR1; : >${up}; while :; do sleep 0.05; done`
+        const command = ['/bin/sh', '-c', script]
+        const reloader = ['/bin/sh', '-c', `echo "$MAINPID $WORD" >>${seen}`]
+        const environment = { WORD: 'command' }
+        lab.declare({
+          signal: { process: { command, reload: { signal: 'USR1' } } },
+          command: { process: { command: LONG_RUN, environment, reload: { command: reloader } } },
+          failing: { process: { command: LONG_RUN, reload: { command: ['/bin/sh', '-c', 'echo no >&2; exit 3'] } } },
+        })
+        await lab.converge()
+        await eventually('the trap to be set', () => existsSync(up))
+        const { pid } = await lab.observe('command')
+        await lab.control.act('reload', 'signal')
+        await eventually('the signal to be seen', () => existsSync(seen))
+        await lab.control.act('reload', 'command')
+        expect(readFileSync(seen, 'utf8')).toBe(`signal\n${pid} command\n`)
+        await expect(lab.control.act('reload', 'failing')).rejects.toThrow(
+          'its reload command ended with exit code 3: no',
+        )
+      })
+    })
+
+    test('a native run script runs as it is, and is replaced when its text changes', async () => {
+      await withLab(harness, async lab => {
+        const seen = join(lab.directory, 'seen')
+        const run = (word: string): string => `#!/bin/sh\necho ${word} >>${seen}\nexec sleep 1000000\n`
+        lab.declare({ web: { config: { [type]: { run: run('one') } } } })
+        await lab.converge()
+        const first = await lab.observe('web')
+        expect(first).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        expect((await lab.plan()).summary.unchanged).toBe(1)
+        lab.declare({ web: { config: { [type]: { run: run('two') } } } })
+        await lab.converge()
+        expect((await lab.observe('web')).pid).not.toBe(first.pid)
+        expect(readFileSync(seen, 'utf8')).toBe('one\ntwo\n')
+      })
+    })
+
+    test.skipIf(!can.has('output.file'))('native scripts log and finish', async () => {
+      await withLab(harness, async lab => {
+        const logged = join(lab.directory, 'logged')
+        const finished = join(lab.directory, 'finished')
+        const run = '#!/bin/sh\necho hello\nexec sleep 1000000\n'
+        const logRun = `#!/bin/sh\nexec cat >>${logged}\n`
+        const finish = `#!/bin/sh\necho "$1 $2" >>${finished}\n`
+        lab.declare({ web: { config: { [type]: { run, logRun, finish } } } })
+        await lab.converge()
+        await eventually(
+          'what it says to be logged',
+          () => existsSync(logged) && readFileSync(logged, 'utf8') === 'hello\n',
+        )
+        await lab.control.act('stop', 'web')
+        expect(readFileSync(finished, 'utf8')).toBe('-1 15\n')
+      })
+    })
+
+    test.skipIf(!can.has('output.file'))('the log is rotated, and no more of it is kept than is declared', async () => {
+      await withLab(harness, async lab => {
+        const file = join(lab.directory, 'web.log')
+        const stop = join(lab.directory, 'stop')
+        const line = 'x'.repeat(99)
+        const command = ['/bin/sh', '-c', `while [ ! -e ${stop} ]; do echo ${line}; done; exec sleep 1000000`]
+        const maxSize = 8 * 1_024
+        lab.declare({ web: { process: { command, output: { file, maxSize: '8KiB', keep: 2 } } } })
+        await lab.converge()
+        const kept = (): string[] => readdirSync(`${file}.d`).filter(name => name.startsWith('@'))
+        const oldest = await firstKept(kept)
+        await eventually('the oldest to be gone', () => !kept().includes(oldest))
+        writeFileSync(stop, '')
+        await eventually('no more than two to be left', () => kept().length <= 2)
+        for (const name of kept()) expect(statSync(join(`${file}.d`, name)).size).toBeLessThanOrEqual(maxSize + 200)
+        expect(readFileSync(file, 'utf8')).toMatch(/^(x{99}\n)*/)
+      })
+    })
+  })
+}
+
+describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => {
+  test('a service that says when it is ready is starting till then', async () => {
+    await withLab(s6Harness, async lab => {
+      const go = join(lab.directory, 'go')
+      const command = ['/bin/sh', '-c', `while [ ! -e ${go} ]; do sleep 0.05; done; echo >&3; exec sleep 1000000`]
+      lab.declare({ web: { process: { command }, config: { s6: { notificationFd: 3 } } } })
+      const applied = lab.apply()
+      await eventually('it to be waited for', async () => {
+        const { state, message } = await lab.observe('web')
+        return state === 'starting' && message === 'it has not said yet that it is ready'
+      })
+      writeFileSync(go, '')
+      await applied
+      await eventually('it to be ready', async () => (await lab.observe('web')).state === 'running')
+      expect((await lab.converge()).stepsDone).toBe(0)
+    })
+  })
+})
+
+async function firstKept(kept: () => string[]): Promise<string> {
+  await eventually('a first file to be put aside', () => kept().length > 0)
+  return kept()[0] ?? ''
+}

@@ -1,0 +1,109 @@
+import { cpSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { eventually, isAlive, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
+import { bindAll } from '../../src/engine/instances.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
+import { has } from '../requirements.ts'
+import { scanFamilies } from '../scan-lab.ts'
+
+for (const { scanner, harness } of scanFamilies) {
+  const { type, capabilities } = harness.provider
+  const hasFinish = capabilities.process.includes('restart.policy')
+
+  describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
+    test('a directory that is replaced under its supervisor is told of, and there is never a second copy', async () => {
+      await withLab(harness, async lab => {
+        const mark = join(lab.directory, 'web')
+        lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
+        await lab.converge()
+        const { pid = 0 } = await lab.observe('web')
+        const definition = await directoryOf(lab)
+        cpSync(definition, `${definition}-new`, { recursive: true, filter: path => !path.endsWith('/supervise') })
+        renameSync(definition, join(lab.directory, 'replaced'))
+        renameSync(`${definition}-new`, definition)
+        const seen = await lab.observe('web')
+        expect(seen).toMatchObject({ state: 'running', supervised: false, pid })
+        expect(seen.message).toContain(`${definition} was replaced`)
+        await lab.converge()
+        await eventually('one process, in the new directory', async () => {
+          expect(countProcesses(mark)).toBeLessThanOrEqual(1)
+          const found = await lab.observe('web')
+          return found.supervised && found.state === 'running' && found.pid !== pid
+        })
+        await eventually('the old supervisor to be gone', () => !isAlive(pid))
+        expect(countProcesses(mark)).toBe(1)
+      })
+    })
+
+    test.skipIf(!hasFinish)('a finish script that hangs is told of, and nothing is started meanwhile', async () => {
+      await withLab(harness, async lab => {
+        const run = '#!/bin/sh\nexec sleep 1000000\n'
+        const finish = '#!/bin/sh\nexec sleep 1000001\n'
+        lab.declare({ web: { config: { [type]: { run, finish } } } })
+        await lab.converge()
+        const { pid = 0 } = await lab.observe('web')
+        process.kill(pid, 'SIGKILL')
+        await eventually('it to be told of', async () => {
+          const { state, message } = await lab.observe('web')
+          return state === 'starting' && message?.startsWith('its finish script runs (pid ') === true
+        })
+        expect((await lab.plan()).facilities[0]?.steps).toEqual([])
+        const { message = '' } = await lab.observe('web')
+        const script = Number(/pid (\d+)/.exec(message)?.[1])
+        // As a person would end it: what the script waits for.
+        for (const child of childrenOf(script)) process.kill(child, 'SIGKILL')
+        await eventually('it to run again', async () => (await lab.observe('web')).state === 'running')
+      })
+    })
+
+    test('what is made anew is watched anew', async () => {
+      await withLab(harness, async lab => {
+        lab.declare({ web: { process: { command: LONG_RUN } } })
+        const { set, record } = await makeOutlook(lab.session)
+        const bound = bindAll(lab.session, set, record).get('lab')
+        const hints: (string | undefined)[] = []
+        using _watch = bound?.provider.watch?.(bound.instance, createReadHost(), service => hints.push(service))
+        await lab.converge()
+        await eventually('its coming to be told of', () => hints.includes('web'))
+        lab.declare({})
+        await lab.converge()
+        lab.declare({ web: { process: { command: LONG_RUN } } })
+        await lab.converge()
+        const { pid = 0 } = await lab.observe('web')
+        hints.length = 0
+        process.kill(pid, 'SIGKILL')
+        await eventually('its end to be told of', () => hints.includes('web'))
+      })
+    })
+  })
+}
+
+async function directoryOf(lab: Lab): Promise<string> {
+  const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
+  return path.slice(0, -'/run'.length)
+}
+
+/** Of those with that word at the end of their command line. */
+function countProcesses(mark: string): number {
+  return pids().filter(pid => readQuietly(`/proc/${pid}/cmdline`).endsWith(`\0${mark}\0`) && isAlive(pid)).length
+}
+
+function childrenOf(pid: number): number[] {
+  return pids().filter(child => createReadHost().process(child)?.parent === pid)
+}
+
+function pids(): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return '' // it has ended
+  }
+}
