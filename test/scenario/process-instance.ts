@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProcessProvider } from '../../providers/process/index.ts'
 import { directoryOf, type Layout, layoutOf } from '../../providers/process/layout.ts'
-import type { Facility, Instance, Process } from '../../src/core/facility.ts'
+import type { Instance, Process } from '../../src/core/facility.ts'
 import type { Observed, Ownership } from '../../src/core/observed.ts'
 import type { ActionResult, Provider, ServiceVerb, WriteHost } from '../../src/core/provider.ts'
 import { findHolder } from '../../src/host/lock.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
+import { plainFacility, plainProcess } from '../plain-facility.ts'
 
 /** An instance of the built-in supervisor in a directory of its own, for one test. */
 export interface ProcessInstance extends AsyncDisposable {
@@ -39,35 +40,6 @@ export interface ProcessInstance extends AsyncDisposable {
 export interface InstallOptions {
   readonly files?: readonly string[]
   readonly config?: unknown
-}
-
-export const plainProcess: Omit<Process, 'command'> = {
-  environment: {},
-  environmentFiles: [],
-  limits: {},
-  restart: { policy: 'always', delay: 1_000 },
-  stop: { signal: 'TERM', timeout: 10_000 },
-}
-
-export function createFacility(service: string, process: Process | undefined, config?: unknown): Facility {
-  return {
-    name: service,
-    labels: {},
-    supervisor: 'process',
-    service,
-    state: 'running',
-    enabled: true,
-    ...(process && { process }),
-    ...(config !== undefined && { config }),
-    files: [],
-    onChange: 'restart',
-    dependsOn: [],
-    adopt: false,
-    prune: true,
-    suspend: false,
-    position: { file: 'test.yaml', line: 1, column: 1 },
-    digest: '',
-  }
 }
 
 /** `command` replaces the command line of the supervisor. */
@@ -115,7 +87,12 @@ export function createInstance(
     async install(service, process, { files = [], config } = {}) {
       const ownership: Ownership = { owner: 'default', facility: service, files, dependsOn: [], prune: true }
       const rendered = provider.render(
-        createFacility(service, { ...plainProcess, ...process }, config),
+        plainFacility({
+          name: service,
+          supervisor: 'process',
+          process: { ...plainProcess, ...process },
+          ...(config !== undefined && { config }),
+        }),
         instance,
         ownership,
       )

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { layoutOf } from '../../providers/process/layout.ts'
-import { createInstance, isRunning, plainProcess, until } from './process-instance.ts'
+import { plainProcess } from '../plain-facility.ts'
+import { createInstance, isRunning, until } from './process-instance.ts'
 
 test('two instances live side by side, with services of the same name', async () => {
   await using first = createInstance()

@@ -3,6 +3,7 @@ import type { Facility, Health, OnChange } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { Definition } from '../../src/core/provider.ts'
 import type { Target, TargetFile } from '../../src/core/target.ts'
+import { plainProcess } from '../plain-facility.ts'
 
 /** Whose Reeve the tests play. */
 export const OWNER = 'default'
@@ -47,12 +48,9 @@ export const BROKEN: readonly string[] = ['/bin/broken']
 export function makeFacility(declaration: Declaration): Facility {
   const { name, command = DAEMON, native = false, restart = 'always', reload = false, health } = declaration
   const process = {
+    ...plainProcess,
     command: command ?? [],
-    environment: {},
-    environmentFiles: [],
-    limits: {},
     restart: { policy: restart, delay: 1_000 },
-    stop: { signal: 'TERM', timeout: 10_000 },
     ...(reload ? { reload: { signal: 'HUP' } } : {}),
   }
   return {

@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import type { Facility, Process } from '../../src/core/facility.ts'
+import type { Process } from '../../src/core/facility.ts'
+import { plainFacility, plainProcess } from '../plain-facility.ts'
 
 const out = '/tmp/seen'
 
@@ -57,12 +58,11 @@ test.skipIf(process.env.REEVE_MACHINE === undefined)(
     writeFileSync('/tmp/empty.env', '')
     cases.forEach(({ words, variables, withFiles }, index) => {
       const process: Process = {
+        ...plainProcess,
         command: ['/bin/sh', '-c', dump, `${out}/${index}`, ...words],
         environment: variables,
         environmentFiles: withFiles ? ['/tmp/empty.env'] : [],
-        limits: {},
         restart: { policy: 'never', delay: 1_000 },
-        stop: { signal: 'TERM', timeout: 10_000 },
       }
       for (const { path, content } of render(`quote${index}`, process)) writeFileSync(path, content)
     })
@@ -83,23 +83,7 @@ test.skipIf(process.env.REEVE_MACHINE === undefined)(
 )
 
 function render(name: string, process: Process): readonly { readonly path: string; readonly content: string }[] {
-  const facility: Facility = {
-    name,
-    labels: {},
-    supervisor: 'systemd',
-    service: name,
-    state: 'running',
-    enabled: true,
-    process,
-    files: [],
-    onChange: 'restart',
-    dependsOn: [],
-    adopt: false,
-    prune: true,
-    suspend: false,
-    position: { file: 'test.yaml', line: 1, column: 1 },
-    digest: '',
-  }
+  const facility = plainFacility({ name, supervisor: 'systemd', process })
   const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/tmp', owner: 'test' }
   const ownership = { owner: 'test', facility: name, files: [], dependsOn: [], prune: true }
   const rendered = systemdProvider.render(facility, instance, ownership)

@@ -3,6 +3,7 @@ import { parseDefinition, renderDefinition } from '../../providers/process/defin
 import { directoryOf, layoutOf, runOfFile, serviceOfJson } from '../../providers/process/layout.ts'
 import type { Facility, Instance, Process } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
+import { plainFacility } from '../plain-facility.ts'
 
 const instance: Instance = {
   name: 'process',
@@ -29,24 +30,12 @@ const whole: Process = {
 }
 
 function createFacility(process: Process | undefined, config?: unknown): Facility {
-  return {
+  return plainFacility({
     name: 'web',
-    labels: {},
     supervisor: 'process',
-    service: 'web',
-    state: 'running',
-    enabled: true,
     ...(process && { process }),
     ...(config !== undefined && { config }),
-    files: [],
-    onChange: 'restart',
-    dependsOn: [],
-    adopt: false,
-    prune: true,
-    suspend: false,
-    position: { file: 'web.yaml', line: 1, column: 1 },
-    digest: '',
-  }
+  })
 }
 
 function render(process: Process | undefined, config?: unknown): { content: string; digest: string } {

@@ -2,17 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { readSections, writeSections } from '../../providers/systemd/unit-file.ts'
 import { servicesOf, templateOf, unitOf, unitOfPath } from '../../providers/systemd/unit-name.ts'
-import type { Facility, Process } from '../../src/core/facility.ts'
+import type { Process } from '../../src/core/facility.ts'
 import type { Definition } from '../../src/core/provider.ts'
+import { plainFacility, plainProcess } from '../plain-facility.ts'
 
-const process: Process = {
-  command: ['/usr/bin/web', '--name', `it's "100%" $HOME`],
-  environment: {},
-  environmentFiles: [],
-  limits: {},
-  restart: { policy: 'always', delay: 1_000 },
-  stop: { signal: 'TERM', timeout: 10_000 },
-}
+const process: Process = { ...plainProcess, command: ['/usr/bin/web', '--name', `it's "100%" $HOME`] }
 
 interface Said {
   readonly process?: Process
@@ -22,24 +16,14 @@ interface Said {
 }
 
 function render({ process, config, service = 'web', paths = [] }: Said): ReturnType<typeof systemdProvider.render> {
-  const facility: Facility = {
+  const facility = plainFacility({
     name: 'web',
-    labels: {},
     supervisor: 'systemd',
     service,
-    state: 'running',
-    enabled: true,
     ...(process && { process }),
     ...(config !== undefined && { config }),
     files: paths.map(path => ({ path, content: new Uint8Array(), mode: 0o644, onChange: 'restart' })),
-    onChange: 'restart',
-    dependsOn: [],
-    adopt: false,
-    prune: true,
-    suspend: false,
-    position: { file: 'test.yaml', line: 1, column: 1 },
-    digest: '',
-  }
+  })
   const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/s', owner: 'default' }
   return systemdProvider.render(facility, instance, {
     owner: 'default',
