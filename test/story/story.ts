@@ -123,7 +123,8 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
     /** When nothing is under way: a step that was done and not written down yet would be missing. What comes next finds it dead. */
     async 'controller killed'() {
       await settle()
-      host.systemctl('kill', '--kill-whom=main', '--signal=KILL', 'reeve')
+      // It may still be on its way up from the last time.
+      host.tell('kill', '--kill-whom=main', '--signal=KILL', 'reeve')
     },
     async 'reeve install again'() {
       const { exitCode, stdout, stderr } = await host.reeve(['install'])
