@@ -1,6 +1,8 @@
 import { basename, join } from 'node:path'
+import type { Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { few } from './manager.ts'
+import { readMarker } from './marker.ts'
 import { readSections, type Sections } from './unit-file.ts'
 import { templateOf } from './unit-name.ts'
 
@@ -22,7 +24,14 @@ export type UnitFile =
   | { readonly kind: 'absent' }
   | { readonly kind: 'masked' }
   /** `unit`: of another name, if a link leads there. */
-  | { readonly kind: 'found'; readonly path: string; readonly unit: string; readonly text: string }
+  | {
+      readonly kind: 'found'
+      readonly path: string
+      readonly unit: string
+      readonly text: string
+      /** By the marker in it. */
+      readonly ownership: Ownership | undefined
+    }
 
 export interface Enablement {
   readonly enabled: boolean | 'fixed'
@@ -81,7 +90,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     // An alias is a link to a unit of another name; one that is linked into the search path keeps its own.
     const target = basename(real)
     const isAlias = target !== basename(path) && findPath(target) !== undefined && templateOf(unit) !== target
-    return { kind: 'found', path, unit: isAlias ? target : unit, text }
+    return { kind: 'found', path, unit: isAlias ? target : unit, text, ownership: readMarker(text) }
   }
 
   function enablement(unit: string): Enablement {
@@ -91,7 +100,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     if (/\/(?:generator(?:\.early|\.late)?|transient)\//.test(file.path)) {
       return { enabled: 'fixed', message: `systemd made it by itself (${file.path})` }
     }
-    const install = readSections(file.text).Install ?? {}
+    const install = readInstall(file.text)
     const links = expectedLinks(install, file.unit)
     if (links.length === 0) {
       const message =
@@ -106,7 +115,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
   function links(unit: string): readonly string[] {
     const file = find(unit)
     if (file.kind !== 'found') return []
-    return expectedLinks(readSections(file.text).Install ?? {}, file.unit).map(({ folder, name }) => join(folder, name))
+    return expectedLinks(readInstall(file.text), file.unit).map(({ folder, name }) => join(folder, name))
   }
 
   /** Those below /run are gone at the next boot, and those in /usr are the package's. */
@@ -151,6 +160,12 @@ function expectedLinks(install: Sections[string], unit: string): Link[] {
   }
   for (const alias of words(install.Alias)) links.push({ folder: '', name: alias })
   return links
+}
+
+/** It stands far down in most units. */
+function readInstall(text: string): Sections[string] {
+  const start = text.search(/^[^\S\n]*\[Install\]\s*$/m)
+  return start < 0 ? {} : (readSections(text.slice(start)).Install ?? {})
 }
 
 function words(values: readonly string[] = []): string[] {

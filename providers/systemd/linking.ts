@@ -3,7 +3,6 @@ import type { Action, ReadHost } from '../../src/core/provider.ts'
 import { type Application, openDisk, together } from './batch.ts'
 import type { Disk } from './disk.ts'
 import { managerCall } from './manager.ts'
-import { readMarker } from './marker.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 
@@ -90,5 +89,5 @@ export function findLink(service: string, disk: Disk): Link {
   const unit = unitOf(service)
   const file = disk.find(unit)
   if (file.kind !== 'found') return { unit, isOwn: false }
-  return { unit: triggersOf(service, file, disk)[0] ?? file.unit, isOwn: readMarker(file.text) !== undefined }
+  return { unit: triggersOf(service, file, disk)[0] ?? file.unit, isOwn: file.ownership !== undefined }
 }

@@ -3,7 +3,7 @@ import { readSections, type Sections } from './unit-file.ts'
 
 /** A section that systemd passes over, as its name begins with `X-`. */
 const section = 'X-Reeve'
-const title = /^\[X-Reeve\]$/m
+const title = /^[^\S\n]*\[X-Reeve\]\s*$/m
 
 export function markerSections(ownership: Ownership): Sections {
   return { [section]: { Marker: [JSON.stringify(ownership)] } }

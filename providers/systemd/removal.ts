@@ -1,7 +1,6 @@
 import type { Action } from '../../src/core/provider.ts'
 import { type JobContext, toError } from './batch.ts'
 import { stopUnits } from './job-running.ts'
-import { readMarker } from './marker.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 
@@ -14,7 +13,7 @@ async function remove(action: Action, context: JobContext): Promise<void> {
   const { disk, units, report, removals } = context
   const unit = unitOf(action.service)
   const file = disk.find(unit)
-  const isOwn = file.kind === 'found' && readMarker(file.text) !== undefined
+  const isOwn = file.kind === 'found' && file.ownership !== undefined
   const own = isOwn ? [...triggersOf(action.service, file, disk), unit] : []
   const up = own.filter(name => (units.get(name)?.active ?? 'inactive') !== 'inactive')
   try {

@@ -20,8 +20,9 @@ export function findWritten(
   { unitDirectory }: Layout,
   host: ReadHost,
 ): Written | undefined {
-  const own = file.kind === 'found' ? readWritten(file.path, file.text) : undefined
-  if (own) return own
+  if (file.kind === 'found' && file.ownership) {
+    return { path: file.path, ownership: file.ownership, definition: definitionOf(file.text) }
+  }
   const directory = join(unitDirectory, `${unit}.d`)
   const dropIns = (host.readDirectory(directory) ?? []).flatMap(name => {
     const path = join(directory, name)

@@ -124,9 +124,7 @@ async function carryOut(
   options.signal.addEventListener('abort', onAbort, { once: true })
   const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
-  // Nobody is going to touch anything: as they were seen to be just now, they are.
-  const isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
-  if (isQuiet) noteSeen(outlook, acting)
+  const settled = findSettled(outlook, acting)
   acting.executor.submit(
     plan.facilities.map(facility => {
       const target = facility.change === 'remove' ? undefined : targets.get(facility.name)
@@ -142,18 +140,23 @@ async function carryOut(
   const failedNames = new Set(failed.map(({ facility }) => facility))
   const expected = plan.facilities.filter(facility => {
     const isSuspended = targets.get(facility.name)?.facility.suspend ?? true
-    return !isSuspended && facility.blocked === undefined && !failedNames.has(facility.name)
+    const isExcused = isSuspended || facility.blocked !== undefined || failedNames.has(facility.name)
+    return !isExcused && !settled.has(facility.name)
   })
-  const waited = isQuiet ? expected.filter(({ name }) => !acting.tracker.readiness(name).ready) : expected
-  const notReady = options.signal.aborted ? [] : await awaitReadiness(waited, acting, options)
+  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
   return { plan, failed, notReady, stepsDone }
 }
 
-function noteSeen({ survey, lookedAt }: Outlook, { tracker }: Acting): void {
-  for (const { facility } of survey.targets) {
+/** Those that nobody is going to touch, and that were seen to be ready just now. */
+function findSettled({ plan, survey, lookedAt }: Outlook, { tracker }: Acting): Set<string> {
+  const settled = new Set<string>()
+  for (const facility of plan.facilities) {
     const observed = survey.world.services.get(locationKey(facility))
-    if (observed) tracker.update(facility.name, observed, lookedAt)
+    if (!observed || facility.steps.length > 0) continue
+    tracker.update(facility.name, observed, lookedAt)
+    if (tracker.readiness(facility.name).ready) settled.add(facility.name)
   }
+  return settled
 }
 
 async function awaitReadiness(
