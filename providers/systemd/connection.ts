@@ -1,4 +1,5 @@
 import type { Action, Report, WriteBus, WriteHost } from '../../src/core/provider.ts'
+import type { Clock } from '../../src/host/clock.ts'
 import { createGathering, type Gathering } from './gathering.ts'
 import { followJobs, type Jobs } from './jobs.ts'
 import type { Layout } from './layout.ts'
@@ -33,7 +34,7 @@ interface Shared {
   users: number
 }
 
-export function createConnections(): Connections {
+export function createConnections(clock: Clock): Connections {
   /** By the directory of units: what is done on a host is that host's, as its harness counts it. */
   const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
 
@@ -42,7 +43,7 @@ export function createConnections(): Connections {
       const open = byHost.get(host) ?? new Map<string, Shared>()
       byHost.set(host, open)
       const key = layout.unitDirectory
-      const shared = open.get(key) ?? share(host, layout)
+      const shared = open.get(key) ?? share(host, layout, clock)
       const forget = (): void => {
         if (open.get(key) === shared) open.delete(key)
       }
@@ -68,12 +69,17 @@ export function createConnections(): Connections {
   }
 }
 
-function share(host: WriteHost, layout: Layout): Shared {
+function share(host: WriteHost, layout: Layout, clock: Clock): Shared {
   const pending = new Set<string>()
-  return { opening: openConnection(host, layout, pending), pending, users: 0 }
+  return { opening: openConnection(host, layout, pending, clock), pending, users: 0 }
 }
 
-async function openConnection(host: WriteHost, layout: Layout, pending: ReadonlySet<string>): Promise<Connection> {
+async function openConnection(
+  host: WriteHost,
+  layout: Layout,
+  pending: ReadonlySet<string>,
+  clock: Clock,
+): Promise<Connection> {
   const bus = await openManager(host, layout)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
@@ -81,6 +87,7 @@ async function openConnection(host: WriteHost, layout: Layout, pending: Readonly
     const removals = createGathering<Going>(
       items => removeUnits(items, { bus, host, layout, reload }),
       waiting => pending.size > waiting,
+      clock,
     )
     return { bus, jobs, reload, removals, directories }
   } catch (error) {

@@ -1,3 +1,5 @@
+import type { Clock } from '../../src/host/clock.ts'
+
 /** Does for many at once what each of them asks for by itself, since for all it takes about as long as for one. */
 export interface Gathering<T> {
   /** Resolves when it has been done for this one, with all who came in time. */
@@ -17,6 +19,7 @@ const LOOK = 10
 export function createGathering<T>(
   act: (items: readonly T[]) => Promise<void>,
   expects: (waiting: number) => boolean,
+  clock: Clock,
 ): Gathering<T> {
   let waiting: T[] = []
   let pause = FIRST_PAUSE
@@ -25,16 +28,15 @@ export function createGathering<T>(
 
   async function begin(): Promise<void> {
     await running?.catch(() => {}) // told to those whom it was for
-    for (let waited = 0; waited < pause && expects(waiting.length); waited += LOOK) {
-      await new Promise(resolve => setTimeout(resolve, LOOK))
-    }
+    const due = clock.elapsed() + pause
+    while (clock.elapsed() < due && expects(waiting.length)) await clock.sleep(LOOK)
     const items = waiting
     waiting = []
     next = undefined
-    const began = performance.now()
+    const began = clock.elapsed()
     running = act(items)
     await running
-    pause = (performance.now() - began) * PAUSE_RATIO
+    pause = (clock.elapsed() - began) * PAUSE_RATIO
   }
 
   return {

@@ -1,5 +1,6 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import { createClock } from '../../src/host/clock.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -14,7 +15,7 @@ import { watchManager } from './watch.ts'
 export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
-  const connections = createConnections()
+  const connections = createConnections(createClock())
   return {
     type: 'systemd',
     capabilities: {
