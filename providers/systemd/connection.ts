@@ -13,6 +13,8 @@ export interface Connection {
   readonly jobs: Jobs
   readonly reload: Reload
   readonly removals: Gathering<Going>
+  /** Digests of what `systemd-analyze verify` has taken while this process lives: what is put back isn't asked about again. */
+  readonly verified: Set<string>
   /** The manager's search path for units, best first. */
   readonly directories: readonly string[]
 }
@@ -27,8 +29,10 @@ export interface Connections {
   ): Promise<void>
 }
 
+type Opened = Omit<Connection, 'verified'>
+
 interface Shared {
-  readonly opening: Promise<Connection>
+  readonly opening: Promise<Opened>
   /** Actions that haven't been reported yet. */
   readonly pending: Set<string>
   users: number
@@ -37,6 +41,7 @@ interface Shared {
 export function createConnections(clock: Clock): Connections {
   /** By the directory of units: what is done on a host is that host's, as its harness counts it. */
   const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
+  const verified = new Set<string>()
 
   return {
     async use(actions, { host, layout, report }, act) {
@@ -53,7 +58,7 @@ export function createConnections(clock: Clock): Connections {
       try {
         const connection = await shared.opening
         void connection.bus.ended.then(forget)
-        await act(connection, result => {
+        await act({ ...connection, verified }, result => {
           shared.pending.delete(result.id)
           report(result)
         })
@@ -79,7 +84,7 @@ async function openConnection(
   layout: Layout,
   pending: ReadonlySet<string>,
   clock: Clock,
-): Promise<Connection> {
+): Promise<Opened> {
   const bus = await openManager(host, layout)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])

@@ -1,8 +1,10 @@
 import { dirname, join, relative } from 'node:path'
-import type { Action, DefinitionFile, QueryResult, WriteHost } from '../../src/core/provider.ts'
+import type { Action, QueryResult, WriteHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Application, attempt } from './batch.ts'
 import type { Disk } from './disk.ts'
+import type { Layout } from './layout.ts'
+import { sha256 } from './loaded.ts'
 import { unitOf } from './unit-name.ts'
 
 /** In ms, for a batch. */
@@ -18,8 +20,9 @@ export async function verifyUnits(
   disk: Disk,
   application: Application,
 ): Promise<readonly Action[]> {
-  const { host, layout, report } = application
-  const files = actions.flatMap(action => filesToVerify(action, disk, layout.unitDirectory))
+  const { host, layout, report, verified } = application
+  const checks = actions.map(action => makeCheck(action, disk, layout))
+  const files = checks.filter(({ digest }) => !verified.has(digest)).flatMap(check => check.files)
   if (files.length === 0) return actions
   let found: QueryResult | undefined
   try {
@@ -35,14 +38,24 @@ export async function verifyUnits(
   }
   if (!found) return actions
   const lines = found.stderr.split('\n')
-  return actions.filter(action =>
+  const taken = checks.filter(({ action, own }) =>
     attempt(action, report, () => {
-      const own = (action.definition?.files ?? []).map(({ path }) => relative(layout.unitDirectory, path))
-      const problems = own.flatMap(name => findProblems(name, join(layout.checkDirectory, name), lines))
+      const problems = own.flatMap(({ name }) => findProblems(name, join(layout.checkDirectory, name), lines))
       if (problems.length === 0) return
       throw new ReeveError('invalid', `systemd would not take the unit as it is meant: ${problems.join('; ')}`)
     }),
   )
+  for (const { digest } of taken) verified.add(digest)
+  return taken.map(({ action }) => action)
+}
+
+/** What is to be read of one action. */
+interface Check {
+  readonly action: Action
+  readonly own: readonly CheckedFile[]
+  /** With the unit that they add to, as it is on the disk. */
+  readonly files: readonly CheckedFile[]
+  readonly digest: string
 }
 
 interface CheckedFile {
@@ -51,16 +64,18 @@ interface CheckedFile {
   readonly content: string
 }
 
-/** What only adds to a unit is read together with it, as it is on the disk. */
-function filesToVerify({ definition, service }: Action, disk: Disk, directory: string): CheckedFile[] {
-  if (!definition) return []
-  const files = definition.files.map(({ path, content }: DefinitionFile) => ({
-    name: relative(directory, path),
-    content,
-  }))
-  if (!definition.isAddition) return files
-  const unit = disk.find(unitOf(service))
-  return unit.kind === 'found' ? [{ name: unitOf(service), content: unit.text }, ...files] : []
+function makeCheck(action: Action, disk: Disk, { unitDirectory, isUser }: Layout): Check {
+  const { definition, service } = action
+  const own = (definition?.files ?? []).map(({ path, content }) => ({ name: relative(unitDirectory, path), content }))
+  const base = definition?.isAddition ? findBase(unitOf(service), disk) : []
+  const files = base ? [...base, ...own] : []
+  return { action, own, files, digest: sha256(JSON.stringify([isUser, files])) }
+}
+
+/** Undefined: there is none that drop-ins could be read with. */
+function findBase(name: string, disk: Disk): CheckedFile[] | undefined {
+  const unit = disk.find(name)
+  return unit.kind === 'found' ? [{ name, content: unit.text }] : undefined
 }
 
 function writeFiles(files: readonly CheckedFile[], directory: string, host: WriteHost): void {

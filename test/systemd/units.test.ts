@@ -4,7 +4,9 @@ import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
+import type { Effect } from '../../src/host/effects.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -197,6 +199,24 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     ])
     expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
     expect(existsSync('/run/reeve-check')).toBe(false)
+  })
+
+  test('what is put back as it was verified is not verified again', async () => {
+    await using lab = await createSystemdLab()
+    let count = 0
+    const onEffect = ({ target }: Effect, phase: string): void => {
+      if (phase === 'before' && target.includes('systemd-analyze')) count += 1
+    }
+    const apply = async () =>
+      lab.apply({ session: await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) }) })
+    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000333'] } })
+    await apply()
+    rmSync('/etc/systemd/system/web.service')
+    await apply()
+    expect([existsSync('/etc/systemd/system/web.service'), count]).toEqual([true, 1])
+    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000334'] } })
+    await apply()
+    expect(count).toBe(2)
   })
 
   test('one that is waited for to be started again is not fought', async () => {
