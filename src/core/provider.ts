@@ -215,6 +215,19 @@ export interface WriteHost extends ReadHost {
     content: Uint8Array | string,
     options: { readonly mode: number; readonly uid?: number; readonly gid?: number },
   ): void
+  /**
+   * As `writeFile`, many in a row: each in one step, in the order given. They are synced side by side, which takes a disk much
+   * less. Nobody else may write to their directories meanwhile.
+   */
+  writeFiles(
+    files: readonly {
+      readonly path: string
+      readonly content: Uint8Array | string
+      readonly mode: number
+      readonly uid?: number
+      readonly gid?: number
+    }[],
+  ): Promise<void>
   /** Appends in one write, without a sync; makes the file with `mode` if there is none. Follows no symlink at `path`. */
   appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
   /** Renames within one file system, over what is there. */

@@ -52,24 +52,29 @@ export function writeFileAtomically(
   perform('sync-directory', directory.path, () => syncDirectory(directory))
 }
 
-function createTemporaryName(name: string): string {
+export function createTemporaryName(name: string): string {
   // Cut by bytes; a character cut in half becomes a replacement character, which is as good.
   const shown = Buffer.from(name).subarray(0, shownLength).toString()
   return `.reeve-${shown}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`
 }
 
+export const temporaryFlags: number = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY
+
 function writeTemporary(path: string, content: Uint8Array | string, options: FileOptions): void {
-  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY
-  const fd = openSync(path, flags, 0o600)
+  const fd = openSync(path, temporaryFlags, 0o600)
   try {
-    writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content)
-    // Before the mode: a change of owner clears the set-user-id bits.
-    if (options.uid !== undefined || options.gid !== undefined) fchownSync(fd, options.uid ?? -1, options.gid ?? -1)
-    fchmodSync(fd, options.mode)
+    fillTemporary(fd, content, options)
     fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
+}
+
+export function fillTemporary(fd: number, content: Uint8Array | string, { mode, uid, gid }: FileOptions): void {
+  writeAll(fd, typeof content === 'string' ? Buffer.from(content) : content)
+  // Before the mode: a change of owner clears the set-user-id bits.
+  if (uid !== undefined || gid !== undefined) fchownSync(fd, uid ?? -1, gid ?? -1)
+  fchmodSync(fd, mode)
 }
 
 /** One write(2) may take less than it was given. */
@@ -84,16 +89,21 @@ function syncDirectory(directory: OpenedDirectory): void {
   try {
     fsyncSync(fd)
   } catch (error) {
-    // Some network file systems can't sync a directory, and need not.
-    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
+    if (!isUnsyncable(error)) throw error
   } finally {
     closeSync(fd)
   }
 }
 
+/** Some network file systems can't sync a directory, and need not. */
+export function isUnsyncable(error: unknown): boolean {
+  return errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOTSUP'
+}
+
 /**
  * Removes the temporary dotfiles of writes that a crash cut off, here or in another process that is no more. A write is
- * never under way in this process when this is called: it is one synchronous call.
+ * never under way in this process when this is called: one file is written by a synchronous call, and a directory where
+ * many are, is written to by nobody else meanwhile.
  */
 export function removeLeftovers(directory: OpenedDirectory, perform: Perform): void {
   for (const name of readdirSync(directory.entry('.'))) {
@@ -108,7 +118,7 @@ function isOther(pid: number): boolean {
   return pid !== process.pid && readProcessFacts(pid) !== undefined
 }
 
-function removeQuietly(path: string): void {
+export function removeQuietly(path: string): void {
   try {
     unlinkSync(path)
   } catch {

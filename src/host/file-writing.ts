@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type FileOptions, removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
+import { type FileToWrite, writeBatch } from './batch-write.ts'
 import { openOutput } from './detached-process.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
@@ -11,6 +12,7 @@ import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
 export interface FileWriting {
   writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
   appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
+  writeFiles(files: readonly FileToWrite[]): Promise<void>
   moveFile(from: string, to: string): void
   makeLink(path: string, target: string): void
   makeDirectory(path: string, options: { readonly mode: number }): void
@@ -27,6 +29,13 @@ export function createFileWriting(perform: Perform): FileWriting {
         tidy(directory)
         writeFileAtomically(directory, basename(path), content, options, perform)
       }),
+    async writeFiles(files) {
+      try {
+        await writeBatch(files, tidy, perform)
+      } catch (error) {
+        throw createFailure(`write ${files[0]?.path ?? ''} and ${files.length - 1} more`, error)
+      }
+    },
     appendFile: (path, content, { mode }) =>
       attempt(`append to ${path}`, () => perform('append-file', path, () => append(path, content, mode))),
     moveFile: (from, to) => attempt(`move ${from} to ${to}`, () => moveFile(from, to, perform)),

@@ -297,3 +297,32 @@ test('a word goes into a pipe that somebody reads, and nowhere else', () => {
   expect(() => host.writePipe(file, 'u')).toThrow(/named pipe/)
   expect(readFileSync(file, 'utf8')).toBe('text')
 })
+
+test('many files are written in one go, each whole, with its mode, and in the order given', async () => {
+  const effects: string[] = []
+  const counted = createWriteHost({
+    onEffect: ({ kind, target }, phase) => {
+      if (phase === 'before' && kind === 'rename') effects.push(basename(target))
+    },
+  })
+  mkdirSync(join(directory, 'deep'))
+  const names = ['one', 'deep/two', 'three']
+  await counted.writeFiles(names.map(name => ({ path: join(directory, name), content: `${name}\n`, mode: 0o640 })))
+  expect(effects).toEqual(['one', 'two', 'three'])
+  for (const name of names) {
+    expect(readFileSync(join(directory, name), 'utf8')).toBe(`${name}\n`)
+    expect(statSync(join(directory, name)).mode & 0o7777).toBe(0o640)
+  }
+  expect(readdirSync(directory, { recursive: true }).sort()).toEqual(['deep', 'deep/two', 'one', 'three'])
+})
+
+test('of many files none is replaced where a directory is missing, and nothing is left beside them', async () => {
+  writeFileSync(join(directory, 'one'), 'old\n')
+  const files = [
+    { path: join(directory, 'one'), content: 'new\n', mode: 0o644 },
+    { path: join(directory, 'missing/two'), content: 'new\n', mode: 0o644 },
+  ]
+  await expect(host.writeFiles(files)).rejects.toThrow('missing')
+  expect(readdirSync(directory)).toEqual(['one'])
+  expect(readFileSync(join(directory, 'one'), 'utf8')).toBe('old\n')
+})
