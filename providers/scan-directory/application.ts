@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import type { Action, ActionResult, Report } from '../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { installDefinition, linkService } from './installation.ts'
@@ -5,6 +6,9 @@ import { placeOf } from './layout.ts'
 import { removeDefinition } from './removal.ts'
 import type { Application, Task } from './task.ts'
 import { disableService, enableService, reloadService, restartService, startService, stopService } from './verbs.ts'
+
+/** Definitions that are written side by side: each has a file open for each of its own. */
+const installsAtOnce = 32
 
 type Verb = Exclude<Action['verb'], 'install'>
 
@@ -33,16 +37,20 @@ export async function applyActions(
 }
 
 async function installAll(actions: readonly Action[], application: Application, report: Report): Promise<void> {
+  const limit = pLimit(installsAtOnce)
+  const installed = await limit.map(actions, ({ id, service, definition }) =>
+    attempt(id, async () => {
+      if (!definition) throw new ReeveError('internal', 'expected a definition to install')
+      await installDefinition(definition, placeOf(application.layout, service), application.host)
+    }),
+  )
+  // All at once, so that the scanner finds them all the next time it looks.
   const results: ActionResult[] = []
-  for (const { id, service, definition } of actions) {
-    const place = placeOf(application.layout, service)
-    results.push(
-      await attempt(id, async () => {
-        if (!definition) throw new ReeveError('internal', 'expected a definition to install')
-        installDefinition(definition, place, application.host)
-        linkService(place, application)
-      }),
-    )
+  for (const [index, { service, id }] of actions.entries()) {
+    const result = installed[index]
+    if (result?.ok === false) results.push(result)
+    else
+      results.push(await attempt(id, async () => void linkService(placeOf(application.layout, service), application)))
   }
   const announced = await attempt('', async () => {
     if (actions.length > 0) await application.announce()

@@ -10,29 +10,29 @@ const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'r
  * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.
  * The marker comes first, so that whatever is cut off is known to be ours; the run script last.
  */
-export function installDefinition(definition: Definition, place: Place, host: WriteHost): void {
+export async function installDefinition(definition: Definition, place: Place, host: WriteHost): Promise<void> {
   const isMarker = ({ path }: { path: string }): boolean => path === place.marker
   const isRun = ({ path }: { path: string }): boolean => path === join(place.directory, 'run')
   const { files } = definition
   host.makeDirectory(place.directory, { mode: 0o755 })
-  const rest = files.filter(file => !isMarker(file) && !isRun(file))
-  for (const file of files.filter(isMarker)) writePart(file, host)
+  await writeParts(files.filter(isMarker), host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
   removeOthers(new Set(files.map(({ path }) => path)), place, host)
-  const made = new Set([place.directory])
-  for (const file of [...rest, ...files.filter(isRun)]) {
-    const directory = dirname(file.path)
-    if (!made.has(directory)) host.makeDirectory(directory, { mode: 0o755 })
-    made.add(directory)
-    writePart(file, host)
+  const rest = files.filter(file => !isMarker(file) && !isRun(file))
+  for (const directory of new Set(rest.map(({ path }) => dirname(path)))) {
+    if (directory !== place.directory) host.makeDirectory(directory, { mode: 0o755 })
   }
+  const down = isLinked(place, host) || host.facts(place.down) ? [] : [disabled(place)]
+  await writeParts([...rest, ...down, ...files.filter(isRun)], host)
 }
 
-/** Only where it differs: of a write that was cut off, the next one in its directory takes away what is left. */
-function writePart({ path, content, mode }: DefinitionFile, host: WriteHost): void {
-  const facts = host.facts(path)
-  const isSame = facts?.kind === 'file' && facts.mode === mode && host.readText(path) === content
-  if (!isSame) host.writeFile(path, content, { mode })
+/** Only those that differ: of a write that was cut off, the next one in its directory takes away what is left. */
+async function writeParts(files: readonly DefinitionFile[], host: WriteHost): Promise<void> {
+  const different = files.filter(({ path, content, mode }) => {
+    const facts = host.facts(path)
+    return facts?.kind !== 'file' || facts.mode !== mode || host.readText(path) !== content
+  })
+  if (different.length > 0) await host.writeFiles(different)
 }
 
 function removeOthers(declared: ReadonlySet<string>, place: Place, host: WriteHost): void {
@@ -48,8 +48,18 @@ function removeOthers(declared: ReadonlySet<string>, place: Place, host: WriteHo
  * what is to wait for something else.
  */
 export function linkService(place: Place, { host }: Pick<Application, 'host'>): boolean {
-  if (host.realPath(place.link) === host.realPath(place.directory)) return false
-  if (!host.facts(place.down)) host.writeFile(place.down, '', { mode: 0o644 })
+  if (isLinked(place, host)) return false
+  const { path, content, mode } = disabled(place)
+  if (!host.facts(path)) host.writeFile(path, content, { mode })
   host.makeLink(place.link, place.directory)
   return true
+}
+
+function isLinked({ link, directory }: Place, host: WriteHost): boolean {
+  return host.realPath(link) === host.realPath(directory)
+}
+
+/** The file by which a service isn't started as its supervisor comes. */
+function disabled({ down }: Place): DefinitionFile {
+  return { path: down, content: '', mode: 0o644 }
 }
