@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { test } from 'vitest'
 import { daemontoolsProvider } from '../providers/daemontools/index.ts'
 import { runitProvider } from '../providers/runit/index.ts'
 import { s6Provider } from '../providers/s6/index.ts'
@@ -33,6 +34,13 @@ export const scanFamilies: readonly { readonly scanner: string; readonly harness
   { scanner: 's6-svscan', harness: s6Harness },
   { scanner: 'svscan', harness: daemontoolsHarness },
 ]
+
+/** A test of what only some of them can do: of the others there is none, and none that is skipped. */
+export function testWhere(applies: boolean): (name: string, run: () => Promise<void>) => void {
+  return (name, run) => {
+    if (applies) test.concurrent(name, run)
+  }
+}
 
 function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
   return {

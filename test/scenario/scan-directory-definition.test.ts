@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { has } from '../requirements.ts'
-import { s6Harness, scanFamilies } from '../scan-lab.ts'
+import { s6Harness, scanFamilies, testWhere } from '../scan-lab.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -93,7 +93,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test.skipIf(!can.has('output.file'))('native scripts log and finish', async () => {
+    testWhere(can.has('output.file'))('native scripts log and finish', async () => {
       await withLab(harness, async lab => {
         const logged = join(lab.directory, 'logged')
         const finished = join(lab.directory, 'finished')
@@ -111,7 +111,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test.skipIf(!can.has('output.file'))('the log is rotated, and no more of it is kept than is declared', async () => {
+    testWhere(can.has('output.file'))('the log is rotated, and no more of it is kept than is declared', async () => {
       await withLab(harness, async lab => {
         const file = join(lab.directory, 'web.log')
         const stop = join(lab.directory, 'stop')

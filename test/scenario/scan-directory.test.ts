@@ -5,16 +5,9 @@ import { eventually, isAlive, withLab } from '../../src/conformance/lab.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
-import { scanFamilies } from '../scan-lab.ts'
+import { scanFamilies, testWhere } from '../scan-lab.ts'
 
 const host = createReadHost()
-
-/** A test of what only some of them can do. */
-function where(applies: boolean): (name: string, run: () => Promise<void>) => void {
-  return (name, run) => {
-    if (applies) test.concurrent(name, run)
-  }
-}
 
 for (const [index, { scanner, harness }] of scanFamilies.entries()) {
   const { type, capabilities } = harness.provider
@@ -71,7 +64,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    where(capabilities.process.includes('output.file'))(
+    testWhere(capabilities.process.includes('output.file'))(
       'output goes to the declared file, also when that is declared later',
       async () => {
         await withLab(harness, async lab => {
@@ -105,7 +98,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    where(hasFinish)('a job that ends well is completed, and one that fails for good says how', async () => {
+    testWhere(hasFinish)('a job that ends well is completed, and one that fails for good says how', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/true'], restart: { policy: 'on-failure' } } } })
         await lab.converge()
@@ -120,7 +113,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    where(!hasFinish)('what it can not honour is refused by name', async () => {
+    testWhere(!hasFinish)('what it can not honour is refused by name', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/true'], restart: { policy: 'never' } } } })
         expect((await lab.plan()).facilities[0]?.blocked).toContain('restart.policy')
