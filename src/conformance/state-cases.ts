@@ -164,17 +164,17 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.deepEqual(snapshot(watched), before)
   },
 
-  async 'two hundred services at once'(lab) {
+  async 'three hundred services at once'(lab) {
     const facilities: Record<string, typeof service> = {}
-    for (let i = 0; i < 200; i += 1) facilities[`s${i}`] = service
+    for (let i = 0; i < 300; i += 1) facilities[`s${i}`] = service
     lab.declare(facilities)
     await lab.converge()
     const { facilities: found } = await lab.control.status()
-    assert.equal(found.filter(facility => facility.state === 'running').length, 200)
-    assert.equal(new Set(found.map(facility => facility.pid)).size, 200)
-    assert.equal((await lab.plan()).summary.unchanged, 200)
+    assert.equal(found.filter(facility => facility.state === 'running').length, 300)
+    assert.equal(new Set(found.map(facility => facility.pid)).size, 300)
+    assert.equal((await lab.plan()).summary.unchanged, 300)
     lab.declare({})
-    await lab.converge({ allowRemovals: 200 })
+    await lab.converge({ allowRemovals: 300 })
     const pids = found.flatMap(facility => facility.pid ?? [])
     assert.deepEqual(pids.filter(isAlive), [])
   },
