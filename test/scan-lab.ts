@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'vitest'
 import { daemontoolsProvider } from '../providers/daemontools/index.ts'
@@ -14,26 +14,36 @@ interface ScanFamily {
   readonly provider: Provider
   /** The scanner's command line but for the directory. */
   readonly command: readonly string[]
+  /** Without: it runs as who runs the tests. */
+  readonly user?: number
 }
 
-export const runitHarness: ConformanceHarness = createHarness({ provider: runitProvider, command: ['runsvdir', '-P'] })
+export const nobody = 65_534
 
-export const s6Harness: ConformanceHarness = createHarness({
-  provider: s6Provider,
-  command: ['s6-svscan', '-c', '2000'],
-})
+const runit: ScanFamily = { provider: runitProvider, command: ['runsvdir', '-P'] }
+// By default it takes no more than 500.
+const s6: ScanFamily = { provider: s6Provider, command: ['s6-svscan', '-c', '2000'] }
+const daemontools: ScanFamily = { provider: daemontoolsProvider, command: ['svscan'] }
 
-export const daemontoolsHarness: ConformanceHarness = createHarness({
-  provider: daemontoolsProvider,
-  command: ['svscan'],
-})
+export const runitHarness: ConformanceHarness = createHarness(runit)
+export const s6Harness: ConformanceHarness = createHarness(s6)
+export const daemontoolsHarness: ConformanceHarness = createHarness(daemontools)
 
-/** All of them, with the program that has to be here for each. */
-export const scanFamilies: readonly { readonly scanner: string; readonly harness: ConformanceHarness }[] = [
-  { scanner: 'runsvdir', harness: runitHarness },
-  { scanner: 's6-svscan', harness: s6Harness },
-  { scanner: 'svscan', harness: daemontoolsHarness },
+/** All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`. */
+export const scanFamilies: readonly {
+  readonly scanner: string
+  readonly harness: ConformanceHarness
+  readonly userHarness: ConformanceHarness
+}[] = [
+  { scanner: 'runsvdir', harness: runitHarness, userHarness: createHarness({ ...runit, user: nobody }) },
+  { scanner: 's6-svscan', harness: s6Harness, userHarness: createHarness({ ...s6, user: nobody }) },
+  { scanner: 'svscan', harness: daemontoolsHarness, userHarness: createHarness({ ...daemontools, user: nobody }) },
 ]
+
+/** The command line that runs another one as that user; only root can do so. */
+export function asUser(command: readonly string[], user: number = nobody): readonly string[] {
+  return ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--', ...command]
+}
 
 /** A test of what only some of them can do: of the others there is none, and none that is skipped. */
 export function testWhere(applies: boolean): (name: string, run: () => Promise<void>) => void {
@@ -42,14 +52,17 @@ export function testWhere(applies: boolean): (name: string, run: () => Promise<v
   }
 }
 
-function createHarness({ provider, command }: ScanFamily): ConformanceHarness {
+function createHarness({ provider, command: plain, user }: ScanFamily): ConformanceHarness {
+  const command = user === undefined ? plain : asUser(plain, user)
   return {
     provider,
     async setUp(root: string): Promise<ConformanceSupervisor> {
       const services = join(root, 'service')
       const definitions = join(root, 'sv')
-      mkdirSync(services)
-      mkdirSync(definitions)
+      for (const directory of [services, definitions]) {
+        mkdirSync(directory)
+        if (user !== undefined) chownSync(directory, user, user)
+      }
       let scanner = await start(command, services)
       return {
         options: { serviceDirectory: services, definitionDirectory: definitions },
