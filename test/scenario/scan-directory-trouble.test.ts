@@ -1,4 +1,5 @@
-import { cpSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually, isAlive, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
@@ -35,6 +36,24 @@ for (const { scanner, harness } of scanFamilies) {
         await eventually('the old supervisor to be gone', () => !isAlive(pid))
         expect(countProcesses(mark)).toBe(1)
       })
+    })
+
+    test('without a scanner it says so, and what to do', async () => {
+      const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
+      const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
+      const probe = async (): Promise<string> => {
+        const found = await harness.provider.probe(
+          { name: 'lab', type, options, stateDirectory: root, owner: 'me' },
+          createReadHost(),
+        )
+        return found.available ? 'available' : found.reason
+      }
+      expect(await probe()).toContain(`there is no directory ${options.serviceDirectory}`)
+      mkdirSync(options.serviceDirectory)
+      expect(await probe()).toBe(`no ${scanner} scans ${options.serviceDirectory}; start one`)
+      symlinkSync(options.serviceDirectory, options.definitionDirectory)
+      expect(await probe()).toContain('half-written services would be started')
+      rmSync(root, { recursive: true })
     })
 
     testWhere(hasFinish)('a finish script that hangs is told of, and nothing is started meanwhile', async () => {
