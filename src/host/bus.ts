@@ -26,16 +26,9 @@ const knockInterval = 10
 const noReplyExpected = 1
 const messageTypes = { call: 1, return: 2, error: 3, signal: 4 } as const
 
-declare module '@homebridge/dbus-native' {
-  // What its own types leave out: the protocol alone, over a socket of ours.
-  export function createConnection(options: { stream: Socket; authMethods: string[] }): Wire
-}
-
 interface Wire {
-  on(event: 'message', listener: (message: Message) => void): void
-  on(event: 'error', listener: (error: unknown) => void): void
-  on(event: 'connect', listener: () => void): void
-  message(message: Message): void
+  send(message: Message): void
+  listen(listener: (message: Message) => void): void
 }
 
 interface Message {
@@ -79,7 +72,7 @@ export async function openBus(
   })
 
   const wire = await admit(stream, socket)
-  wire.on('message', message => {
+  wire.listen(message => {
     if (message.type === messageTypes.signal) {
       const { path = '', interface: from = '', member = '', body = [] } = message
       for (const listener of listeners) listener({ path, interface: from, member, body: unwrap(body) })
@@ -114,7 +107,7 @@ export async function openBus(
       // An empty body must not be sent at all.
       const content = signature === '' ? {} : { signature, body }
       gather()
-      wire.message({ type: messageTypes.call, serial: own, ...address, ...content })
+      wire.send({ type: messageTypes.call, serial: own, ...address, ...content })
     })
   }
 
@@ -125,7 +118,7 @@ export async function openBus(
   async function knock(): Promise<void> {
     const more = (): void => {
       serial += 1
-      wire.message({ type: messageTypes.call, flags: noReplyExpected, serial, ...ping })
+      wire.send({ type: messageTypes.call, flags: noReplyExpected, serial, ...ping })
     }
     const timer = setInterval(more, knockInterval)
     try {
@@ -171,14 +164,19 @@ async function admit(stream: Socket, socket: string): Promise<Wire> {
   )
   try {
     await once(stream, 'connect')
-    const { createConnection: speak } = await import('@homebridge/dbus-native')
-    const wire = speak({ stream, authMethods: ['EXTERNAL'] })
+    // The whole package brings an XML parser, which takes longer to load than all the rest of it.
+    const { default: handshake } = await import('@homebridge/dbus-native/lib/handshake.js')
+    const { default: protocol } = await import('@homebridge/dbus-native/lib/message.js')
+    const options = { authMethods: ['EXTERNAL'] }
     await new Promise<void>((resolve, reject) => {
-      wire.on('connect', resolve)
-      wire.on('error', reject)
+      handshake(stream, options, error => (error ? reject(error) : resolve()))
+      stream.once('error', reject)
       stream.once('close', () => reject(new Error('it closed the connection')))
     })
-    return wire
+    return {
+      send: message => void stream.write(protocol.marshall(message)),
+      listen: listener => protocol.unmarshalMessages(stream, listener, options),
+    }
   } catch (error) {
     stream.destroy()
     throw toBusError(socket, error)
