@@ -24,23 +24,25 @@ export async function verifyUnits(
   const checks = actions.map(action => makeCheck(action, disk, layout))
   const files = checks.filter(({ digest }) => !verified.has(digest)).flatMap(check => check.files)
   if (files.length === 0) return actions
+  const directory = openDirectory(actions, layout.checkDirectory, host)
   let found: QueryResult | undefined
   try {
-    writeFiles(files, layout.checkDirectory, host)
+    writeFiles(files, directory, host)
     const units = files.map(({ name }) => name).filter(name => dirname(name) === '.')
-    const paths = [...new Set(units)].map(name => join(layout.checkDirectory, name))
+    const paths = [...new Set(units)].map(name => join(directory, name))
     const scope = layout.isUser ? ['--user'] : []
     found = await host.run(['systemd-analyze', ...scope, 'verify', '--man=no', ...paths], { timeout })
   } catch (error) {
     if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
   } finally {
-    removeFiles(layout.checkDirectory, host)
+    remove(directory, host)
+    host.removeDirectory(layout.checkDirectory)
   }
   if (!found) return actions
   const lines = found.stderr.split('\n')
   const taken = checks.filter(({ action, own }) =>
     attempt(action, report, () => {
-      const problems = own.flatMap(({ name }) => findProblems(name, join(layout.checkDirectory, name), lines))
+      const problems = own.flatMap(({ name }) => findProblems(name, join(directory, name), lines))
       if (problems.length === 0) return
       throw new ReeveError('invalid', `systemd would not take the unit as it is meant: ${problems.join('; ')}`)
     }),
@@ -78,8 +80,19 @@ function findBase(name: string, disk: Disk): CheckedFile[] | undefined {
   return unit.kind === 'found' ? [{ name, content: unit.text }] : undefined
 }
 
-function writeFiles(files: readonly CheckedFile[], directory: string, host: WriteHost): void {
+/** For each batch its own: another one, of this Reeve or of another, may be verified at the same time. */
+function openDirectory(actions: readonly Action[], base: string, host: WriteHost): string {
+  host.makeDirectory(base, { mode: 0o700 })
+  // What an earlier run left, that was cut off here.
+  for (const name of host.readDirectory(base) ?? []) {
+    if (!host.process(Number.parseInt(name, 10))) remove(join(base, name), host)
+  }
+  const directory = join(base, `${process.pid}-${actions[0]?.service}`)
   host.makeDirectory(directory, { mode: 0o700 })
+  return directory
+}
+
+function writeFiles(files: readonly CheckedFile[], directory: string, host: WriteHost): void {
   for (const { name, content } of files) {
     const path = join(directory, name)
     if (dirname(path) !== directory) host.makeDirectory(dirname(path), { mode: 0o700 })
@@ -87,14 +100,12 @@ function writeFiles(files: readonly CheckedFile[], directory: string, host: Writ
   }
 }
 
-/** Also what an earlier run left, that was cut off here. */
-function removeFiles(directory: string, host: WriteHost): void {
-  for (const name of host.readDirectory(directory) ?? []) {
-    const path = join(directory, name)
-    if (host.facts(path)?.kind === 'directory') removeFiles(path, host)
-    else host.removeFile(path)
-  }
-  host.removeDirectory(directory)
+/** With all that is in it. */
+function remove(path: string, host: WriteHost): void {
+  if (host.facts(path)?.kind === 'directory') {
+    for (const name of host.readDirectory(path) ?? []) remove(join(path, name), host)
+    host.removeDirectory(path)
+  } else host.removeFile(path)
 }
 
 /**
