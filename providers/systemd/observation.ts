@@ -106,15 +106,17 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const pid = await readNumber(bus, path, 'Service', 'MainPID')
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
-  if (!loaded && written) {
-    // It may have ended since the units were listed, and is then not out of date.
+  const process = look.host.process(pid)
+  const isGone = process === undefined || process.state === 'Z'
+  if (isGone || (!loaded && written)) {
+    // It may have ended since the units were listed, and is then not out of date, whatever it had read.
     const now = {
       ...unit,
       active: await readText(bus, path, 'ActiveState'),
       sub: await readText(bus, path, 'SubState'),
     }
     if (now.active !== active || now.sub !== sub) return judge(now, written, look)
-    if (pid > 0 && !look.host.process(pid)) return { ...base, state: 'starting', since, message: 'it has just ended' }
+    if (isGone && pid > 0) return { ...base, state: 'starting', since, message: 'it has just ended' }
   }
   return {
     ...base,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import type { Observed } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
 import type { Effect } from '../../src/host/effects.ts'
@@ -244,31 +245,43 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
-  test('one that is stopped while it is looked at is not taken to be out of date', async () => {
+  test('one that ends while it is looked at is not taken to be out of date', async () => {
     await using lab = await createSystemdLab()
-    lab.declareUnit('web', { process: longRun() })
+    const [unit, path] = ['/etc/systemd/system/web.service', lab.path('web.conf')]
+    const process = { ...longRun(), restart: { delay: '1h' } }
+    lab.declareUnit('web', { process, files: [{ path, content: 'one\n', onChange: 'reload' }] })
     await lab.apply()
-    // What is newer than the start can't have been read by the process.
-    const path = '/etc/systemd/system/web.service'
-    writeFileSync(path, readFileSync(path, 'utf8'))
     const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
     if (!instance) throw new Error('there is no systemd')
     const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
-    const late: ReadHost = {
-      ...host,
-      async openBus(address) {
-        const bus = await host.openBus(address)
-        return {
-          ...bus,
-          async query(call) {
-            if (call.body?.includes('MainPID')) systemctl('stop', 'web')
-            return bus.query(call)
-          },
-        }
-      },
+    const observeWhile = async (act: () => Promise<void> | void): Promise<Observed | undefined> => {
+      const late: ReadHost = {
+        ...host,
+        async openBus(address) {
+          const bus = await host.openBus(address)
+          return {
+            ...bus,
+            async query(call) {
+              if (call.body?.includes('MainPID')) await act()
+              return bus.query(call)
+            },
+          }
+        },
+      }
+      return (await systemdProvider.observe(['web'], instance, late)).get('web')
     }
-    const observed = await systemdProvider.observe(['web'], instance, late)
-    expect(observed.get('web')).toMatchObject({ state: 'stopped' })
+    // What is newer than the start can't have been read by the process.
+    for (const newer of [path, unit]) {
+      writeFileSync(newer, readFileSync(newer, 'utf8'))
+      const killed = await observeWhile(async () => {
+        systemctl('kill', '--signal=KILL', 'web')
+        await eventually('it to be waited for', () => property('web', 'SubState') === 'auto-restart')
+      })
+      expect([killed?.state, killed?.loaded]).toEqual(['starting', undefined])
+      systemctl('restart', 'web')
+      expect(await observeWhile(() => void systemctl('stop', 'web'))).toMatchObject({ state: 'stopped' })
+      systemctl('start', 'web')
+    }
   })
 
   test('a stop that takes too long has stopped it', async () => {
