@@ -18,7 +18,10 @@ import { type PlacedPackage, placePackage, type Spoken, type User } from '../sys
 const unitPath = '/etc/systemd/system/reeve.service'
 const manifests = '/srv/manifests'
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', () => {
+// Each starts the whole program a dozen times, which takes long on a busy machine.
+const timeout = 180_000
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { timeout }, () => {
   let reeve: PlacedPackage['reeve']
   let installed: PlacedPackage
 

@@ -21,7 +21,7 @@ const staff = 2002
 const other = { uid: 2003, gid: 2003 }
 
 /** What `spec.process` says is what the kernel says of the process. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under systemd', () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under systemd', { timeout: 120_000 }, () => {
   beforeAll(() => {
     run('groupadd', '--gid', String(staff), 'workers')
     run('useradd', '--uid', String(app.uid), '--groups', 'workers', '--home-dir', '/nonexistent', 'app')
