@@ -14,7 +14,7 @@ const scripts: FamilyScripts = {
   // There is no finish script for them to stand in.
   stayDown: '',
   isWantedDown: '',
-  // It has no log: svscan wants the sticky bit on the directory of a service that has one.
+  // It has no log: svscan (seen with 0.76) takes note of one only when it first sees a directory, so none could come later.
   runLogger: () => '',
   findOutputProblem: () => undefined,
   moreFiles: () => ({}),

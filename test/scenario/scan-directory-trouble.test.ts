@@ -6,6 +6,7 @@ import { eventually, isAlive, type Lab, LONG_RUN, withLab } from '../../src/conf
 import { bindAll } from '../../src/engine/instances.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
 import { scanFamilies, testWhere } from '../scan-lab.ts'
 
@@ -53,6 +54,25 @@ for (const { scanner, harness } of scanFamilies) {
       expect(await probe()).toBe(`no ${scanner} scans ${options.serviceDirectory}; start one`)
       symlinkSync(options.serviceDirectory, options.definitionDirectory)
       expect(await probe()).toContain('half-written services would be started')
+      rmSync(root, { recursive: true })
+    })
+
+    test('who waits for a scanner is told for which one, and how often it looks', async () => {
+      const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
+      const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
+      mkdirSync(options.serviceDirectory)
+      mkdirSync(join(options.definitionDirectory, 'web'), { recursive: true })
+      const instance = { name: 'lab', type, options, stateDirectory: root, owner: 'me' }
+      const said: string[] = []
+      const enough = new AbortController()
+      const waits = (until: string): void => {
+        said.push(until)
+        enough.abort(new Error('heard'))
+      }
+      const action = { id: 'enable', verb: 'enable', service: 'web', signal: enough.signal, waits } as const
+      await harness.provider.apply([action], instance, createWriteHost(), ({ ok }) => expect(ok).toBe(false))
+      const often = scanner === 's6-svscan' ? '' : ', which it does every 5 s'
+      expect(said).toEqual([`${scanner} to look at ${options.serviceDirectory}${often}`])
       rmSync(root, { recursive: true })
     })
 
