@@ -47,7 +47,9 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const unit = unitOf(service)
   const file = disk.find(unit)
   const own = units.get(file.kind === 'found' ? file.unit : unit)
-  const loaded = own?.load === 'not-found' && own.active === 'inactive' ? undefined : own
+  // Without a file, what doesn't run is but a memory of systemd's, till its next daemon-reload.
+  const isGone = own?.load === 'not-found' || file.kind === 'absent'
+  const loaded = isGone && own?.active === 'inactive' ? undefined : own
   // What is started and enabled is the socket or timer, if Reeve wrote one for it.
   const [trigger] = triggersOf(service, file, disk)
   const { enabled, message } = disk.enablement(trigger ?? unit)

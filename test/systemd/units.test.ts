@@ -190,6 +190,22 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
   })
 
+  test('E4: a unit that was deleted and that systemd still remembers is in nobody’s way', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    // As after a removal that was cut off: its target has read that it wants the unit, and keeps it loaded.
+    systemctl('daemon-reload')
+    systemctl('stop', 'web')
+    rmSync('/etc/systemd/system/multi-user.target.wants/web.service')
+    rmSync('/etc/systemd/system/web.service')
+    expect(property('web', 'LoadState')).toBe('loaded')
+    expect(await lab.observe('web')).toMatchObject({ state: 'absent' })
+    expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/enable', 'web/start'])
+    await lab.apply()
+    expect(property('web', 'ActiveState')).toBe('active')
+  })
+
   test('a misspelt key is said before the unit is written', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
