@@ -30,8 +30,9 @@ async function isStale({ service, verb }: Action, { bus, disk, units, layout, ho
   const loaded = units.get(unit)
   if (verb === 'stop' || !loaded) return false
   const written = findWritten(unit, disk.find(unit), layout, host)
-  if (written?.definition === undefined)
-    return (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
+  // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
+  const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
+  if (isNoticed || written?.definition === undefined) return isNoticed
   const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
   return !environment.includes(`${definitionVariable}=${written.definition}`)
 }

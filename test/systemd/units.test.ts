@@ -206,6 +206,24 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
+  test('E4: what was written, and not read by systemd any more, is read before a reload', async () => {
+    await using lab = await createSystemdLab()
+    const spec = (...names: string[]) => ({
+      process: { command: ['/bin/sh', '-c', 'trap : HUP; while :; do sleep 0.1; done'], reload: { signal: 'HUP' } },
+      files: names.map(name => ({ path: `/etc/${name}.conf`, content: names.join(), onChange: 'reload' })),
+    })
+    lab.declareUnit('web', spec('a'))
+    await lab.apply()
+    lab.declareUnit('web', spec('a', 'b'))
+    const onEffect = ({ target }: Effect): void => {
+      if (target.endsWith(' Reload')) throw new Error('cut off')
+    }
+    const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
+    expect((await lab.apply({ session })).failed).toHaveLength(1)
+    await lab.apply()
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
   test('a misspelt key is said before the unit is written', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
