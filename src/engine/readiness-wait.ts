@@ -122,7 +122,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   function judge(waiter: Waiter): void {
     const { facility: name } = waiter
     const found = options.readiness(name)
-    if (waiter.options.serving && found.reason === 'Stopped') {
+    if (waiter.options.serving && options.facility(name)?.state === 'stopped') {
       waiter.reject(notReady({ message: 'it is declared stopped' }))
     } else if (found.ready) {
       waiter.resolve()

@@ -283,6 +283,18 @@ test('E13: a dependency that is declared stopped serves nobody', async () => {
   expect([serving.outcome, plain.outcome]).toEqual(['it is declared stopped', 'ready'])
 })
 
+test('E13: a dependency that is stopped just now, and declared running, is waited for', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' })
+  bench.states.set('web', observed('stopped'))
+  const serving = follow(bench.tracker.whenReady('web', never, { bounded: false, serving: true }))
+  await bench.clock.advance(100)
+  expect(serving.outcome).toBe('waits')
+  bench.states.set('web', observed('running', 1))
+  await bench.clock.advance(1_000)
+  expect(serving.outcome).toBe('ready')
+})
+
 test('a wait for a facility that goes ends; one for a facility that moves goes on there', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', supervisor: 'alpha' }, { name: 'db' })
