@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually, isAlive, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { bindAll } from '../../src/engine/instances.ts'
@@ -22,12 +22,17 @@ for (const { scanner, harness } of scanFamilies) {
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
         const definition = await directoryOf(lab)
+        // The scanner may look just now, and begin to mend it.
+        await lab.supervisor.makeUnavailable()
         cpSync(definition, `${definition}-new`, { recursive: true, filter: path => !path.endsWith('/supervise') })
-        renameSync(definition, join(lab.directory, 'replaced'))
+        // There it is found when all is taken down, and is no service.
+        renameSync(definition, join(dirname(definition), '.replaced'))
         renameSync(`${definition}-new`, definition)
-        const seen = await lab.observe('web')
+        const instance = { name: 'lab', type, options: lab.supervisor.options, stateDirectory: '/', owner: 'me' }
+        const seen = (await harness.provider.observe(['web'], instance, createReadHost())).get('web')
+        await lab.supervisor.makeAvailable()
         expect(seen).toMatchObject({ state: 'running', supervised: false, pid })
-        expect(seen.message).toContain(`${definition} was replaced`)
+        expect(seen?.message).toContain(`${definition} was replaced`)
         await lab.converge()
         await eventually('one process, in the new directory', async () => {
           expect(countProcesses(mark)).toBeLessThanOrEqual(1)
