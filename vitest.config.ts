@@ -11,6 +11,8 @@ const config: ViteUserConfig = defineConfig({
           // There is no module-level state to be kept apart, and a process per file would double the time.
           isolate: false,
           globalSetup: ['test/report.ts'],
+          // Of a property's many runs, on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {
