@@ -124,13 +124,13 @@ test('E16: a supervisor that hangs does not hold up the end either', async () =>
     export default {
       type: 'hanging',
       capabilities: { process: [], queries: [['/bin/sleep']] },
-      async probe(_instance, host) {
+      probe: async () => ({ available: true }),
+      render: () => ({ problems: [] }),
+      async list(_instance, host) {
         setTimeout(() => writeFileSync('${lab.path('asked')}', ''), 200)
         await host.query(['/bin/sleep', '60'], { timeout: 60_000 })
-        return { available: true }
+        return []
       },
-      render: () => ({ problems: [] }),
-      list: async () => [],
       observe: async () => new Map(),
       apply: async () => {},
     }\n`,

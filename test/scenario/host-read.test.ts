@@ -54,6 +54,7 @@ test('E2: what acting code gets on top is all that can write', () => {
     'run',
     'spawn',
     'writeFile',
+    'writeFiles',
     'writePipe',
   ])
 })
