@@ -1,0 +1,7 @@
+import { describe, test } from 'vitest'
+import { conformanceCases } from '../../src/conformance/index.ts'
+import { userHarness } from '../systemd-lab/harness.ts'
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('conformance: systemd, a user’s', () => {
+  for (const { name, run, timeout } of conformanceCases(userHarness)) test(name, { timeout }, run)
+})
