@@ -21,6 +21,7 @@ export async function verifyUnits(
   application: Application,
 ): Promise<readonly Action[]> {
   const { host, layout, report, verified } = application
+  clearAway(layout.checkDirectory, host)
   const checks = actions.map(action => makeCheck(action, disk, layout))
   const files = checks.filter(({ digest }) => !verified.has(digest)).flatMap(check => check.files)
   if (files.length === 0) return actions
@@ -80,13 +81,17 @@ function findBase(name: string, disk: Disk): CheckedFile[] | undefined {
   return unit.kind === 'found' ? [{ name, content: unit.text }] : undefined
 }
 
+/** What an earlier run left, that was cut off here. */
+function clearAway(base: string, host: WriteHost): void {
+  const names = host.readDirectory(base)
+  if (!names) return
+  for (const name of names) if (!host.process(Number.parseInt(name, 10))) remove(join(base, name), host)
+  host.removeDirectory(base)
+}
+
 /** For each batch its own: another one, of this Reeve or of another, may be verified at the same time. */
 function openDirectory(actions: readonly Action[], base: string, host: WriteHost): string {
   host.makeDirectory(base, { mode: 0o700 })
-  // What an earlier run left, that was cut off here.
-  for (const name of host.readDirectory(base) ?? []) {
-    if (!host.process(Number.parseInt(name, 10))) remove(join(base, name), host)
-  }
   const directory = join(base, `${process.pid}-${actions[0]?.service}`)
   host.makeDirectory(directory, { mode: 0o700 })
   return directory

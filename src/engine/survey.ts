@@ -3,7 +3,7 @@ import type { Observed, ObservedFile, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
-import { type Location, locationKey, type OwnedLocation, ownedLocation, type World } from '../core/world.ts'
+import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import { findTargetProblem } from '../host/target-path.ts'
 import type { BoundInstance } from './instances.ts'
@@ -42,7 +42,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const services = new Map<string, Observed>()
   const unavailable = new Map<string, string>()
   const availability = new Map<string, Availability>()
-  const owned: OwnedLocation[] = []
+  const listings = new Map<string, readonly OwnedService[]>()
   const named = new Map<string, Set<string>>()
   for (const { supervisor, service } of [...facilities, ...(options.also ?? [])]) {
     const names = named.get(supervisor)
@@ -66,7 +66,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     if (unavailable.has(name)) return // it came too late
     availability.set(name, found)
     for (const [service, one] of observed) services.set(locationKey({ supervisor: name, service }), one)
-    owned.push(...listed.map(entry => ownedLocation(name, entry)))
+    listings.set(name, listed)
   }
 
   function markUnavailable(name: string, reason: string): void {
@@ -92,6 +92,8 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
 
   const asked = [...instances].filter(([name]) => options.full || named.has(name))
   await Promise.all(asked.map(([name, bound]) => trySurveyInstance(name, bound)))
+  // In the order of the instances, whichever answered first.
+  const owned = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
   if (!options.full) {
     for (const [key, { ownership, service }] of services) {
       if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })

@@ -21,7 +21,10 @@ const UPHEAVAL = 10_000
 
 /** True if the history has told of all that has to come of the deed. */
 export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
-  const told = entries.filter(entry => isAbout(entry, done)).map(textOf)
+  const told = textsOf(
+    done,
+    entries.filter(entry => isAbout(entry, done)),
+  ).map(({ text }) => text)
   return done.tells.every(one => told.includes(one))
 }
 
@@ -40,11 +43,12 @@ export function findUntruths({ done, upheavals }: Chronicle, entries: readonly H
   }
   for (const [one, own] of told) {
     const what = `${one.deed}, ${one.facility}, ${new Date(one.at).toISOString()}`
-    const texts = own.map(textOf)
-    for (const text of one.tells) if (!texts.includes(text)) problems.push(`${what}: no entry of "${text}"`)
+    const texts = textsOf(one, own)
+    for (const tell of one.tells)
+      if (!texts.some(({ text }) => text === tell)) problems.push(`${what}: no entry of "${tell}"`)
     // What failed is planned anew from its beginning.
     const isTriedAgain = own.some(({ result }) => result !== 'done')
-    const succeeded = own.filter(({ result }) => result === 'done').map(textOf)
+    const succeeded = texts.filter(({ result }) => result === 'done').map(({ text }) => text)
     for (const [index, text] of succeeded.entries()) {
       if (one.mayTell.includes(text)) continue
       if (!one.tells.includes(text)) problems.push(`${what}: has nothing to do with "${text}"`)
@@ -63,6 +67,23 @@ export function findLatency(one: Done, { done }: Chronicle, entries: readonly Hi
 
 function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
   return facility === done.facility && Date.parse(time) >= done.at
+}
+
+/**
+ * What the entries about a deed tell. What was written before something failed is no change any more when it is tried
+ * again: a process that hasn't read it is out of date.
+ */
+function textsOf(
+  { tells }: Done,
+  entries: readonly HistoryEntry[],
+): { readonly text: string; readonly result: HistoryEntry['result'] }[] {
+  let hasFailed = false
+  return entries.map(entry => {
+    const { verb, reason, result } = entry
+    const meant = hasFailed && reason === 'out-of-date' ? tells.find(tell => tell.startsWith(`${verb} `)) : undefined
+    hasFailed ||= result !== 'done'
+    return { text: meant ?? textOf(entry), result }
+  })
 }
 
 function textOf({ verb, reason }: HistoryEntry): string {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type HistoryEntry, readHistory } from '../../src/engine/history.ts'
 import { controlSocketPath, openSession } from '../../src/engine/session.ts'
@@ -26,14 +26,25 @@ export interface StoryHost extends World {
 
 const root = '/srv/git'
 const link = `${root}/current`
+const installed = '/opt/reeve'
 const configuration = '/etc/reeve/reeve.yaml'
+
+/** What a story left that ended badly. */
+function clearAway(directories: readonly string[]): void {
+  if (!existsSync(installed)) return
+  for (const command of ['uninstall', 'down']) {
+    spawnSync(process.execPath, [`${installed}/dist/reeve.cjs`, command, '--yes'], { cwd: '/' })
+  }
+  for (const directory of [installed, ...directories]) rmSync(directory, { recursive: true, force: true })
+}
 
 export async function createStoryHost(): Promise<StoryHost> {
   const files = '/srv/files'
+  clearAway([root, files, '/etc/reeve'])
   for (const directory of [root, files, '/etc/reeve']) mkdirSync(directory)
   const settings = { apiVersion: 'reeve/v1', kind: 'HostConfiguration', defaultSupervisor: 'systemd', resync: '5s' }
   writeFileSync(configuration, JSON.stringify({ ...settings, manifests: link }))
-  const { reeve } = placePackage('/opt/reeve')
+  const { reeve } = placePackage(installed)
   const session = await openSession()
   const host = createReadHost()
   let revision = 0
