@@ -62,6 +62,7 @@ export async function createSoakHost(): Promise<SoakHost> {
   })
   const supervisorDirectory = path('state', 'process')
   let controller: ChildProcess | undefined
+  let next: NodeJS.Timeout | undefined
   let isOver = false
   let endings = 0
 
@@ -72,6 +73,7 @@ export async function createSoakHost(): Promise<SoakHost> {
 
   /** And again when it ends, as a service manager does. */
   function startController(): void {
+    clearTimeout(next)
     const log = openSync(path('controller.log'), 'a')
     const clockModule = join(import.meta.dirname, 'stepped-clock.mjs')
     const args = ['--import', clockModule, reevePath, 'run', 'manifests', '--config', 'reeve.yaml']
@@ -85,7 +87,7 @@ export async function createSoakHost(): Promise<SoakHost> {
     child.once('exit', (_code, signal) => {
       if (isOver || signal === 'SIGKILL') return
       endings += 1
-      setTimeout(() => isOver || startController(), RESTART_DELAY)
+      next = setTimeout(startController, RESTART_DELAY)
     })
   }
 
@@ -123,6 +125,7 @@ export async function createSoakHost(): Promise<SoakHost> {
     log: () => readFileSync(path('controller.log'), 'utf8'),
     async [Symbol.asyncDispose]() {
       isOver = true
+      clearTimeout(next)
       await killController()
       await powerOff(supervisorDirectory)
       if (hasOwnDisk) spawnSync('umount', ['--lazy', state])
