@@ -69,19 +69,17 @@ function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
   return facility === done.facility && Date.parse(time) >= done.at
 }
 
-/**
- * What the entries about a deed tell. What was written before something failed is no change any more when it is tried
- * again: a process that hasn't read it is out of date.
- */
+/** Of a change that was cut off, by an upheaval or a newer one, after its definition was written: what was left to do. */
+const leftToDo: ReadonlySet<string> = new Set(['out-of-date', 'enablement', 'stopped'])
+
+/** What the entries about a deed tell. */
 function textsOf(
   { tells }: Done,
   entries: readonly HistoryEntry[],
 ): { readonly text: string; readonly result: HistoryEntry['result'] }[] {
-  let hasFailed = false
   return entries.map(entry => {
     const { verb, reason, result } = entry
-    const meant = hasFailed && reason === 'out-of-date' ? tells.find(tell => tell.startsWith(`${verb} `)) : undefined
-    hasFailed ||= result !== 'done'
+    const meant = leftToDo.has(reason) ? tells.find(tell => tell.startsWith(`${verb} `)) : undefined
     return { text: meant ?? textOf(entry), result }
   })
 }
