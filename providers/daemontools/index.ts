@@ -5,18 +5,46 @@ import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { parseDaemontoolsStatus } from './status.ts'
 
+/** What multilog takes for the size of a file, in bytes, and the fewest old files that it keeps. */
+const leastSize = 4_096
+const largestSize = 16_777_215
+const fewestKept = 2
+
+/** The last byte of the status is `u`, `d`, or 0 for a service that is not to be started again. */
+const isWantedDown = '[ $(($(tail -c 1 supervise/status | od -An -tu1))) != 117 ]'
+
 const scripts: FamilyScripts = {
   session: ['pgrphack'],
-  selectUser: ({ user }) => (user === undefined ? '' : `__reeve_user=setuidgid\\ ${quoteWord(user)}`),
+  /** setuidgid knows neither another group nor the further groups of its user. */
+  selectUser({ user, group }) {
+    if (user === undefined && group === undefined) return ''
+    const lines: string[] = []
+    const words = ['setpriv']
+    if (user !== undefined) words.push('--reuid=$__reeve_uid', '--init-groups')
+    else words.push('--clear-groups')
+    if (group !== undefined) {
+      const name = quoteWord(group)
+      lines.push(`__reeve_gid=$(getent group ${name} | cut -d: -f3)`)
+      lines.push(`[ -n "$__reeve_gid" ] || __reeve_fail "there is no group "${name}" on this host"`)
+    }
+    words.push('--regid=$__reeve_gid', '--')
+    return [...lines, `__reeve_user="${words.join(' ')}"`].join('\n')
+  },
   hasFinish: false,
   hasControl: false,
   signalsGroup: true,
-  // There is no finish script for them to stand in.
-  stayDown: '',
-  isWantedDown: '',
-  // It has no log: svscan (seen with 0.76) takes note of one only when it first sees a directory, so none could come later.
-  runLogger: () => '',
-  findOutputProblem: () => undefined,
+  // Only when supervise has heard of it may this end: else it is started once more.
+  stayDown: `{
+    printf d 1<>supervise/control
+    until ${isWantedDown}; do sleep 0.05; done
+  }`,
+  isWantedDown,
+  runLogger: ({ maxSize, keep }) => `exec multilog n${keep} s${maxSize} .`,
+  findOutputProblem({ maxSize, keep }) {
+    if (keep < fewestKept) return `multilog keeps at least ${fewestKept} old files: declare keep: ${fewestKept}`
+    if (maxSize >= leastSize && maxSize <= largestSize) return undefined
+    return `multilog takes a maxSize between ${leastSize} and ${largestSize} bytes`
+  },
   moreFiles: () => ({}),
 }
 
@@ -28,18 +56,17 @@ const family: Family = {
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
   livenessPipe: 'ok',
-  launchers: ['pgrphack', 'setuidgid'],
-  tools: ['pgrphack', 'setuidgid', 'sha256sum'],
+  launchers: ['pgrphack', 'setpriv'],
+  tools: ['pgrphack', 'multilog', 'sha256sum'],
   debianPackage: 'daemontools',
-  // supervise runs nothing at the end of a service, and setuidgid takes the groups of its user.
-  process: scriptFields.filter(field => !['group', 'restart.policy', 'output.file'].includes(field)),
+  process: scriptFields,
   configSchema: {
     type: 'object',
     description: 'Scripts of a daemontools service, as native text.',
     additionalProperties: false,
-    properties: { run: scriptSchemas.run },
+    properties: { run: scriptSchemas.run, logRun: scriptSchemas.logRun },
   },
-  scansLogs: false,
+  logsComeWith: 'directory',
   parseStatus: parseDaemontoolsStatus,
   scripts,
 }

@@ -78,7 +78,7 @@ const family: Family = {
       },
     },
   },
-  scansLogs: false,
+  logsComeWith: 'supervisor',
   parseStatus: parseRunitStatus,
   scripts,
 }

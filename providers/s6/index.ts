@@ -86,7 +86,7 @@ const family: Family = {
       },
     },
   },
-  scansLogs: true,
+  logsComeWith: 'link',
   parseStatus: parseS6Status,
   // -n as well: else the supervisor of a link that is gone goes on.
   async announce(serviceDirectory, host) {

@@ -4,6 +4,7 @@ import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { installDefinition, linkService } from './installation.ts'
 import { placeOf } from './layout.ts'
 import { removeDefinition } from './removal.ts'
+import { finishRenewal } from './renewal.ts'
 import type { Application, Task } from './task.ts'
 import { disableService, enableService, reloadService, restartService, startService, stopService } from './verbs.ts'
 
@@ -66,7 +67,9 @@ async function perform(
     if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
     if (signal.aborted) throw toAbortion(verb, service, signal)
     try {
-      await verbs[verb]({ ...application, place: placeOf(application.layout, service), signal, waits })
+      const place = placeOf(application.layout, service)
+      finishRenewal(place, application.host)
+      await verbs[verb]({ ...application, place, signal, waits })
     } catch (error) {
       throw signal.aborted ? toAbortion(verb, service, signal) : error
     }

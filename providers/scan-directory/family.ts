@@ -31,8 +31,11 @@ export interface Family {
   parseStatus(content: Uint8Array): SupervisionStatus | undefined
   /** Has the scanner look at its directory now; absent: it does so by itself. */
   readonly announce?: (serviceDirectory: string, host: WriteHost) => Promise<void>
-  /** The scanner takes note of a log that comes or goes only with a service that is linked anew. */
-  readonly scansLogs: boolean
+  /**
+   * What has to be new for a log that comes or goes to be taken note of: the supervisor of the service, its link in the
+   * scanner's directory, or the directory of its definition.
+   */
+  readonly logsComeWith: 'supervisor' | 'link' | 'directory'
   readonly scripts: FamilyScripts
 }
 
@@ -62,9 +65,9 @@ export interface FamilyScripts {
   readonly session: readonly string[]
   /** Shell text that leaves the words which change the user in "$@"; see prepare-script.ts. */
   selectUser(process: Process): string
-  /** Shell text that runs in `finish` when the service is not to be started again. */
+  /** Shell text that runs at the end of a service that is not to be started again. */
   readonly stayDown: string
-  /** The supervisor runs a script after each end; else Reeve stops services itself, and nobody learns how they end. */
+  /** The supervisor runs a script after each end; else the run script stays, as the parent of the service, and sees to it. */
   readonly hasFinish: boolean
   /** The supervisor runs a script in place of sending a signal, where there is one. */
   readonly hasControl: boolean

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import type { Definition, DefinitionFile, WriteHost } from '../../src/core/provider.ts'
 import type { Place } from './layout.ts'
+import { finishRenewal } from './renewal.ts'
 import type { Application } from './task.ts'
 
 /** Files that a definition may have or not: those that it hasn't are taken away. */
@@ -14,6 +15,7 @@ export async function installDefinition(definition: Definition, place: Place, ho
   const isMarker = ({ path }: { path: string }): boolean => path === place.marker
   const isRun = ({ path }: { path: string }): boolean => path === join(place.directory, 'run')
   const { files } = definition
+  finishRenewal(place, host)
   host.makeDirectory(place.directory, { mode: 0o755 })
   await writeParts(files.filter(isMarker), host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)

@@ -21,6 +21,8 @@ export interface Place {
   readonly marker: string
   /** The marker while the definition is being removed: it is all that is left at last. */
   readonly lastMarker: string
+  /** The definition while it is moved into a new directory; see renewal.ts. */
+  readonly former: string
   /** The service isn't started when its supervisor starts. */
   readonly down: string
   /** What the scripts and Reeve write down of runs. */
@@ -39,14 +41,15 @@ export function layoutOf(instance: Instance, family: Family): Layout {
   }
 }
 
-export function placeOf(layout: Layout, service: string): Place {
-  const directory = join(layout.definitions, service)
+/** `directory`: where the link leads, if that is elsewhere. */
+export function placeOf(layout: Layout, service: string, directory: string = join(layout.definitions, service)): Place {
   return {
     service,
     directory,
     link: join(layout.services, service),
     marker: join(directory, 'reeve.json'),
     lastMarker: join(layout.definitions, `.${service}.reeve.json`),
+    former: join(layout.definitions, `.${service}.reeve-former`),
     down: join(directory, 'down'),
     records: join(directory, 'reeve'),
     supervise: join(directory, 'supervise'),
@@ -54,9 +57,9 @@ export function placeOf(layout: Layout, service: string): Place {
   }
 }
 
-/** The service whose last marker a file of that name in the directory of definitions is. */
-export function serviceOfLastMarker(name: string): string | undefined {
-  return /^\.(.+)\.reeve\.json$/.exec(name)?.[1]
+/** The service of which something is left under that hidden name in the directory of definitions. */
+export function serviceOfLeftover(name: string): string | undefined {
+  return /^\.(.+)\.(?:reeve\.json|reeve-former)$/.exec(name)?.[1]
 }
 
 function pathOf(option: unknown, otherwise: string): string {

@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import type { OwnedService, Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { readOwnership } from '../posix/marker.ts'
 import { parseTable } from '../posix/table.ts'
-import { type Layout, type Place, placeOf, serviceOfLastMarker } from './layout.ts'
+import { type Layout, type Place, placeOf, serviceOfLeftover } from './layout.ts'
 
 export function presentMarker(ownership: Ownership): string {
   return `${JSON.stringify(ownership, undefined, 2)}\n`
@@ -10,18 +11,23 @@ export function presentMarker(ownership: Ownership): string {
 
 /** Undefined if there is none that can be read. */
 export function readMarker(place: Place, host: ReadHost): Ownership | undefined {
-  return parseMarker(host.readText(place.marker)) ?? parseMarker(host.readText(place.lastMarker))
+  const paths = [place.marker, place.lastMarker, join(place.former, 'reeve.json')]
+  for (const path of paths) {
+    const ownership = parseMarker(host.readText(path))
+    if (ownership) return ownership
+  }
+  return undefined
 }
 
 function parseMarker(text: string | undefined): Ownership | undefined {
   return text === undefined ? undefined : readOwnership(parseTable(text))
 }
 
-/** Every definition that carries a marker, and what is left of those whose removal was cut off. */
+/** Every definition that carries a marker, and what is left of those that were cut off while they were removed or moved. */
 export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
   const services = new Set<string>()
   for (const name of host.readDirectory(layout.definitions) ?? []) {
-    services.add(name.startsWith('.') ? (serviceOfLastMarker(name) ?? '') : name)
+    services.add(name.startsWith('.') ? (serviceOfLeftover(name) ?? '') : name)
   }
   services.delete('')
   return [...services].sort().flatMap(service => {

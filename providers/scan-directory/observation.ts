@@ -28,7 +28,7 @@ function observeService(family: Family, layout: Layout, service: string, host: R
     const linked = host.realPath(ours.link)
     const isForeign = linked !== undefined && linked !== host.realPath(ours.directory)
     // What the scanner runs under that name, wherever it is, is the service of that name.
-    const place = isForeign ? placeAt(ours, linked) : ours
+    const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
     const supervision = readSupervision(family, place, host)
     const enabled = linked !== undefined && host.facts(place.down) === undefined
@@ -40,21 +40,6 @@ function observeService(family: Family, layout: Layout, service: string, host: R
     return { service, enabled, ...(ownership && { ownership }), ...judge(found) }
   } catch (error) {
     return unknownService(service, messageOf(error))
-  }
-}
-
-function placeAt(place: Place, directory: string): Place {
-  const { service, link, lastMarker } = place
-  return {
-    service,
-    link,
-    lastMarker,
-    directory,
-    marker: join(directory, 'reeve.json'),
-    down: join(directory, 'down'),
-    records: join(directory, 'reeve'),
-    supervise: join(directory, 'supervise'),
-    logSupervise: join(directory, 'log/supervise'),
   }
 }
 
@@ -88,11 +73,10 @@ function judge(found: Found): Judged {
 
 function judgeStatus(
   { family, place, ownership, host }: Found,
-  { status, launched, isPreparing }: Supervision & { readonly state: 'alive' },
+  { status, pid, launched, isPreparing }: Supervision & { readonly state: 'alive' },
 ): Judged {
   const ending = readEnding(place, host)
   const base = { supervised: true, since: status.since, ...(ending && { exit: exitOf(ending) }) }
-  const { pid } = status
   if (status.state === 'up' && pid !== undefined) {
     if (status.want === 'down') return { ...base, state: 'stopping', pid }
     // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.

@@ -11,6 +11,9 @@ const patience = 20_000
 /** How much longer than its interval a scanner may take until the link is made anew, in ms. */
 const relinkTime = 3_000
 
+/** How soon a supervisor is told once more to end, in ms. */
+const repetition = 1_000
+
 export function isSupervised({ family, place, host }: Task): boolean {
   return readSupervision(family, place, host).state === 'alive'
 }
@@ -45,11 +48,12 @@ export async function endSupervisor(task: Task): Promise<void> {
   const isGone = (): boolean =>
     !host.isRead(join(place.supervise, family.livenessPipe)) &&
     !host.isRead(join(place.logSupervise, family.livenessPipe))
-  if (isGone()) return
-  host.writePipe(join(place.supervise, 'control'), 'dx')
-  host.writePipe(join(place.logSupervise, 'control'), 'dx')
-  const directories = [place.supervise, place.logSupervise]
-  if (await waitUntil(isGone, directories, { ...task, limit: Number.MAX_SAFE_INTEGER })) return
+  // Told again and again: one that has only just been started reads nothing yet.
+  while (!isGone()) {
+    host.writePipe(join(place.supervise, 'control'), 'dx')
+    host.writePipe(join(place.logSupervise, 'control'), 'dx')
+    await waitUntil(isGone, [place.supervise, place.logSupervise], { ...task, limit: repetition })
+  }
 }
 
 function limitOf({ family }: Task): number {

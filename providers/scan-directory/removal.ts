@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { WriteHost } from '../../src/core/provider.ts'
+import { removeContents } from './contents.ts'
 import { endSupervisor } from './pickup.ts'
 import type { Task } from './task.ts'
 import { stopService } from './verbs.ts'
@@ -24,14 +24,4 @@ export async function removeDefinition(task: Task): Promise<void> {
   if (host.facts(place.marker)) host.moveFile(place.marker, place.lastMarker)
   host.removeDirectory(place.directory)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
-}
-
-function removeContents(directory: string, host: WriteHost, except: ReadonlySet<string> = new Set()): void {
-  const names = host.readDirectory(directory)
-  if (!names) return
-  for (const name of names) {
-    const path = join(directory, name)
-    if (!except.has(path) && host.facts(path)?.kind !== 'directory') host.removeFile(path)
-  }
-  if (except.size === 0) host.removeDirectory(directory)
 }

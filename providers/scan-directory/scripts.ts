@@ -40,11 +40,8 @@ export const header = (facility: string): string =>
 /** How often, in seconds, the scripts look whether a process has ended that isn't their child. */
 const nap = '0.05'
 
-export function renderRun({ facility, supervisor, process, scripts, isNative, parts, records }: ScriptInput): string {
-  const start = isNative
-    ? `exec ${scripts.session.join(' ')} ./reeve/native-run`
-    : renderExecution(process, process.command, scripts.session)
-  const preparation = isNative ? '' : `${renderPreparation(process, scripts)}\n`
+export function renderRun(input: ScriptInput): string {
+  const { facility, supervisor, scripts, process, records } = input
   return `${header(facility)}# A clean environment: nothing is inherited.
 [ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
 ${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
@@ -55,30 +52,91 @@ if { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null 
   if __reeve_is_orphan; then
     # This directory was put in the place of another, in which its supervisor lives and would start it again.
     set -- $__reeve_stat
-    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -s TERM "$2"
+${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -s TERM "$2"
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi
 fi
-${scripts.hasFinish ? '' : renderTidying(process)}__reeve_start_of $$
+${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
+}
+
+/** A shell has its background children ignore INT and QUIT, which only a program can take back: that of coreutils 8.31. */
+const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
+
+/** The part of a run script that becomes the service. */
+function renderService({ process, scripts, isNative, parts }: ScriptInput): string {
+  const session = scripts.hasFinish ? scripts.session : [...withSignals, ...scripts.session]
+  const start = isNative
+    ? `exec ${session.join(' ')} ./reeve/native-run`
+    : renderExecution(process, process.command, session)
+  const preparation = isNative ? '' : `${renderPreparation(process, scripts)}\n`
+  // Not $$, which in a subshell is still its parent.
+  return `read -r __reeve_self __reeve_rest </proc/self/stat
+__reeve_start_of "$__reeve_self"
 __reeve_clock
-printf '%s %s %s\\n' $$ "$__reeve_start" "$__reeve_now" >reeve/claim
+printf '%s %s %s\\n' "$__reeve_self" "$__reeve_start" "$__reeve_now" >reeve/claim
 : >reeve/problem
 set --
 while IFS= read -r __reeve_line; do set -- "$@" "$__reeve_line"; done <reeve/files
 sha256sum -- ${quoteWords(parts)} "$@" >reeve/loaded 2>/dev/null
-${preparation}printf '%s %s\\n' $$ "$__reeve_start" >"$__reeve_records/launched"
+${preparation}printf '%s %s\\n' "$__reeve_self" "$__reeve_start" >"$__reeve_records/launched"
 ${start}
 `
 }
 
-/** What the finish script does elsewhere: what is left of the last run ends, and the next has to wait. */
+/**
+ * For supervisors that run nothing at the end of a service: the run script stays, with the service as its child, gives on
+ * what signals it gets, and does at the end what the finish script does elsewhere.
+ */
+function renderKeeper(input: ScriptInput): string {
+  const { process } = input
+  const passed = ['HUP', 'INT', 'ALRM'].map(signal => {
+    const number = signalNumber(signal)
+    return `trap '__reeve_heard=yes; [ -z "$__reeve_child" ] || kill -s ${number} "$__reeve_child" 2>/dev/null' ${number}`
+  })
+  return `${renderTidying(process)}__reeve_child= __reeve_heard= __reeve_supervisor=$PPID
+__reeve_end_child() {
+  __reeve_heard=yes
+  [ -z "$__reeve_child" ] || ./reeve/stop || kill "$__reeve_child" 2>/dev/null
+}
+trap __reeve_end_child ${signalNumber('TERM')}
+${passed.join('\n')}
+(
+${renderService(input)}) &
+__reeve_child=$!
+# What came before it was there.
+[ -z "$__reeve_heard" ] || __reeve_end_child
+while :; do
+  __reeve_heard=
+  wait "$__reeve_child"
+  __reeve_status=$?
+  [ -n "$__reeve_heard" ] || break
+done
+trap '' ${signalNumber('TERM')}
+[ $__reeve_status != 125 ] || env --default-signal=INT true 2>/dev/null ||
+  printf '%s\\n' 'the env of this host has no --default-signal: install coreutils 8.31 or later' >reeve/problem
+# The supervisor may be gone, and another one have taken its place.
+__reeve_start_of $$
+set -- $__reeve_stat
+[ "$2" = "$__reeve_supervisor" ] || exit 0
+if [ $__reeve_status -gt 128 ]; then set -- -1 $((__reeve_status - 128)); else set -- $__reeve_status 0; fi
+${renderEnding(input)}if [ $__reeve_why = alone ]; then
+  # The next run has to wait for its time.
+  printf -- '- - %s\\n' "$__reeve_began" >reeve/claim
+  [ $__reeve_again = yes ] || ${input.scripts.stayDown}
+fi
+exit 0
+`
+}
+
+/** What a keeper that was killed has left of its last run ends, and after an end that nobody asked for the next run waits. */
 function renderTidying({ restart }: Process): string {
+  const delay = Math.ceil(restart.delay / 10)
   return `if [ -n "$__reeve_pid" ]; then
-  __reeve_start_of "$__reeve_pid" || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
+  [ "$__reeve_pid" = - ] || __reeve_start_of "$__reeve_pid" || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
   __reeve_clock
-  __reeve_left=$((\${__reeve_began:-0} + ${Math.ceil(restart.delay / 10)} - __reeve_now))
-  if [ $__reeve_left -gt 0 ] && [ $__reeve_left -le ${Math.ceil(restart.delay / 10)} ]; then
+  __reeve_left=$((\${__reeve_began:-0} + ${delay} - __reeve_now))
+  if [ $__reeve_left -gt 0 ] && [ $__reeve_left -le ${delay} ]; then
     sleep "$((__reeve_left / 100)).$((__reeve_left % 100 / 10))$((__reeve_left % 10))"
   fi
 fi
@@ -110,19 +168,35 @@ exit 0
 }
 
 /** Tidies up behind a run, writes down how it ended, and sees to what the restart policy says. */
-export function renderFinish({ facility, process, scripts }: ScriptInput, hasNative: boolean): string {
-  const { policy, delay } = process.restart
+export function renderFinish(input: ScriptInput, hasNative: boolean): string {
+  const { facility, process, scripts } = input
+  const { delay } = process.restart
+  return `${header(facility)}__reeve_records=reeve
+${shellFunctions}# Where there is a signal there is no code, which some say by 256.
+[ "$1" != 256 ] || set -- -1 "$2"
+${renderEnding(input)}${hasNative ? './reeve/native-finish "$@"\n' : ''}if [ $__reeve_again = no ]; then
+  [ $__reeve_why = asked ] || ${scripts.stayDown}
+  exit 0
+fi
+__reeve_clock
+__reeve_left=$((__reeve_began + ${Math.ceil(delay / 10)} - __reeve_now))
+[ $__reeve_left -le 0 ] || exec sleep "$((__reeve_left / 100)).$((__reeve_left % 100 / 10))$((__reeve_left % 10))"
+`
+}
+
+/**
+ * Writes down how a run ended, by its exit code (or -1) and signal in "$1" and "$2", ends what is left of its process group,
+ * and leaves in `__reeve_again` whether it is to be started again, in `__reeve_why` whether its end was asked for.
+ */
+function renderEnding({ process, scripts }: ScriptInput): string {
+  const { signal, timeout } = process.stop
   const onEnd = {
     always: '__reeve_again=yes',
     'on-failure': '[ "$1" = 0 ] && __reeve_again=no || __reeve_again=yes',
     never: '__reeve_again=no',
-  }[policy]
-  const { signal, timeout } = process.stop
+  }[process.restart.policy]
   const signalGroup = `\n  [ $__reeve_why = alone ] || kill -s ${signalNumber(signal)} -- "-$__reeve_pid" 2>/dev/null`
-  return `${header(facility)}__reeve_records=reeve
-${shellFunctions}__reeve_clock
-# Where there is a signal there is no code, which some say by 256.
-[ "$1" != 256 ] || set -- -1 "$2"
+  return `__reeve_clock
 __reeve_pid= __reeve_then= __reeve_began=$__reeve_now __reeve_failures=0
 { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null
 { read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
@@ -149,13 +223,6 @@ if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then${scripts.sig
   done
   : >reeve/claim
 fi
-${hasNative ? './reeve/native-finish "$@"\n' : ''}if [ $__reeve_again = no ]; then
-  [ $__reeve_why = asked ] || ${scripts.stayDown}
-  exit 0
-fi
-__reeve_clock
-__reeve_left=$((__reeve_began + ${Math.ceil(delay / 10)} - __reeve_now))
-[ $__reeve_left -le 0 ] || exec sleep "$((__reeve_left / 100)).$((__reeve_left % 100 / 10))$((__reeve_left % 10))"
 `
 }
 

@@ -15,6 +15,8 @@ export type Supervision =
   | {
       readonly state: 'alive'
       readonly status: SupervisionStatus
+      /** Of the service, or of the script that prepares it. */
+      readonly pid: number | undefined
       /** The service itself, once it is executed, and not only prepared. */
       readonly launched: Identity | undefined
       /** The run script is still at work, or has only just become another program. */
@@ -33,23 +35,36 @@ export function readSupervision(family: Family, place: Place, host: ReadHost): S
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
   if (!status) return { state: 'dead', orphan: living && toOrphan(family, living, host) }
-  const pid = status.state === 'up' ? status.pid : undefined
+  const pid = status.state === 'up' ? findMain(family, status.pid, living, host) : undefined
   const launched = readLaunched(place, host)
   const isPreparing = pid !== undefined && !isExecuted(family, pid, host)
   const isCurrent = launched && launched.pid === pid && living?.startTime === launched.startTime
   return {
     state: 'alive',
     status,
+    pid,
     launched: isCurrent && !isPreparing ? launched : undefined,
     isPreparing,
     orphan: living && living.pid !== pid && status.state !== 'finish' ? toOrphan(family, living, host) : undefined,
   }
 }
 
-function toOrphan({ supervisor }: Family, process: Identity, host: ReadHost): Orphan {
+/** What the supervisor has started may be the parent of the service; see `FamilyScripts.hasFinish`. */
+function findMain(
+  { scripts }: Family,
+  started: number | undefined,
+  claimed: Identity | undefined,
+  host: ReadHost,
+): number | undefined {
+  if (scripts.hasFinish || !claimed || started === undefined) return started
+  return host.process(claimed.pid)?.parent === started ? claimed.pid : started
+}
+
+function toOrphan({ supervisor, scripts }: Family, process: Identity, host: ReadHost): Orphan {
   const parent = host.process(process.pid)?.parent ?? 0
-  const isLost = host.readText(`/proc/${parent}/comm`)?.trim() === supervisor
-  return { ...process, ...(isLost && { lostSupervisor: parent }) }
+  const starter = scripts.hasFinish ? parent : (host.process(parent)?.parent ?? 0)
+  const isLost = host.readText(`/proc/${starter}/comm`)?.trim() === supervisor
+  return { ...process, ...(isLost && { lostSupervisor: starter }) }
 }
 
 /** False as long as the process is the run script, or a program by which that becomes the service. */

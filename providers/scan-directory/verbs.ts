@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import type { SupervisionStatus } from './family.ts'
+import { removeLog } from './contents.ts'
 import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
 import { formatSums, readClaim, readLaunched, readProblem, sha256 } from './records.ts'
+import { renewDirectory } from './renewal.ts'
 import { isLogSupervised, readSupervision, type Supervision } from './supervision.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
@@ -12,6 +13,10 @@ const commandTimeout = 60_000
 
 /** How long a run script may prepare the service, an orphan's stop timeout left out, in ms. */
 const startLimit = 60_000
+
+/** How long the supervisor of a log may come after that of its service, in ms: till it is seen to, and after that. */
+const logSettling = 500
+const logTime = 10_000
 
 /** Links it disabled, and enables it only once it is supervised: the supervisor would start it as it comes. */
 export async function enableService(task: Task): Promise<void> {
@@ -58,7 +63,6 @@ export async function stopService(task: Task): Promise<void> {
   // What waits for the scanner would be started as it comes.
   if (host.facts(place.link) && !isSupervised(task)) await ensureSupervised(task)
   if (isSupervised(task)) {
-    if (!family.scripts.hasFinish) await stopByScript(task)
     skipDelay(task)
     // Where it is gone by now, what it has left behind is stopped below.
     host.writePipe(join(place.supervise, 'control'), 'd')
@@ -81,26 +85,6 @@ function isDown(found: Supervision): boolean {
   return found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down')
 }
 
-/**
- * Where the supervisor knows no other way to stop than TERM: it is told not to start the service again (`o`), and the
- * service gets its stop signal, and KILL after the timeout, by the script.
- */
-async function stopByScript(task: Task): Promise<void> {
-  const { family, place, host } = task
-  const find = (): SupervisionStatus | undefined => {
-    const found = readSupervision(family, place, host)
-    return found.state === 'alive' ? found.status : undefined
-  }
-  if (find()?.state !== 'up') return
-  if (find()?.want === 'up') command(task, 'o')
-  await waitFor(task, Number.MAX_SAFE_INTEGER, () => find()?.want !== 'up')
-  if (find()?.state !== 'up') return
-  const { exitCode } = await host.run([join(place.records, 'stop')], { directory: place.directory })
-  // It has not come as far as the service.
-  if (exitCode !== 0) command(task, 't')
-  await waitFor(task, Number.MAX_SAFE_INTEGER, () => find()?.state !== 'up')
-}
-
 export async function restartService(task: Task): Promise<void> {
   await ensureSupervised(task)
   await stopService(task)
@@ -111,7 +95,7 @@ export async function restartService(task: Task): Promise<void> {
 export async function reloadService(task: Task): Promise<void> {
   const { family, place, host } = task
   const found = readSupervision(family, place, host)
-  const pid = found.state === 'alive' ? (found.launched?.pid ?? found.status.pid) : undefined
+  const pid = found.state === 'alive' ? (found.launched?.pid ?? found.pid) : undefined
   if (found.state === 'dead' || pid === undefined) return
   // Before it reads: what is said to be loaded must never be newer than what is.
   const loaded = readSums(task)
@@ -146,12 +130,21 @@ function readSums({ place, host }: Task): string {
 async function matchLog(task: Task): Promise<void> {
   const { family, place, host } = task
   const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
-  if (hasLog === isLogSupervised(family, place, host)) return
+  const isMatched = (): boolean => hasLog === isLogSupervised(family, place, host)
+  const comes = (limit: number): Promise<boolean> => waitUntil(isMatched, [place.logSupervise], { ...task, limit })
+  // A scanner starts one supervisor after the other.
+  if (await comes(logSettling)) return
   const isEnabled = host.facts(place.down) === undefined
-  if (family.scansLogs) host.removeFile(place.link)
+  if (family.logsComeWith !== 'supervisor') host.removeFile(place.link)
   await endSupervisor(task)
-  if (family.scansLogs) await task.announce()
+  if (!hasLog) removeLog(place, host)
+  if (family.logsComeWith === 'directory') renewDirectory(place, host)
+  if (family.logsComeWith !== 'supervisor') await task.announce()
   await ensureSupervised(task)
+  if (!(await comes(logTime))) {
+    const missing = `${family.supervisor} for the log of ${place.service}`
+    throw new ReeveError('failed', hasLog ? `there is no ${missing} yet` : `there still is a ${missing}`)
+  }
   if (isEnabled) await enableService(task)
 }
 

@@ -73,3 +73,16 @@ export const crashScenarios: readonly CrashScenario[] = [
     fails: true,
   },
 ]
+
+/** Where the output of a service goes to a file later, and that of another no more. */
+export const logScenario: CrashScenario = {
+  name: 'a log that comes, and one that goes',
+  before: place => ({
+    db: { process: { ...process(place, 1), output: { file: place.path('db.log') } } },
+    web: { process: process(place, 2) },
+  }),
+  after: place => ({
+    db: { process: process(place, 1) },
+    web: { process: { ...process(place, 2), output: { file: place.path('web.log') } } },
+  }),
+}

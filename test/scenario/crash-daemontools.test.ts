@@ -1,8 +1,8 @@
 import { testScanCrashes } from '../crash/scan-crash.ts'
-import { crashScenarios } from '../crash/scenarios.ts'
+import { crashScenarios, logScenario } from '../crash/scenarios.ts'
 import { daemontoolsHarness } from '../scan-lab.ts'
 
-/** What fails there does so for good, which this supervisor can't have: it refuses `restart.policy` by name. */
-const scenarios = crashScenarios.filter(({ fails }) => !fails)
+/** A log that comes later wants a new directory here. */
+const scenarios = [...crashScenarios, logScenario]
 
 testScanCrashes({ harness: daemontoolsHarness, scanner: 'svscan', scenarios, first: 7 })

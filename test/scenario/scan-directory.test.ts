@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -5,25 +6,22 @@ import { eventually, isAlive, withLab } from '../../src/conformance/lab.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
-import { scanFamilies, testWhere } from '../scan-lab.ts'
+import { daemontoolsHarness, scanFamilies } from '../scan-lab.ts'
 
 const host = createReadHost()
 
 for (const [index, { scanner, harness }] of scanFamilies.entries()) {
-  const { type, capabilities } = harness.provider
-  const hasFinish = capabilities.process.includes('restart.policy')
-
   /** Of a `sleep` that is to be told from all others of the machine. */
   const argumentOf = (story: number): string => String(1_000_400 + 10 * index + story)
 
-  describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
+  describe.skipIf(!has(scanner)).concurrent(harness.provider.type, { timeout: 300_000 }, () => {
     test('a service whose supervisor is killed never has a second copy, and is supervised again', async () => {
       await withLab(harness, async lab => {
         const argument = argumentOf(1)
         lab.declare({ web: { process: { command: ['/bin/sleep', argument] } } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        process.kill(parentOf(pid), 'SIGKILL')
+        process.kill(supervisorOf(pid), 'SIGKILL')
         await eventually('another process, under another supervisor', async () => {
           expect(countProcesses(argument)).toBeLessThanOrEqual(1)
           const found = await lab.observe('web')
@@ -40,7 +38,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         lab.declare({ web: { process: { command: ['/bin/sleep', argument] }, enabled: false } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        const before = parentOf(pid)
+        const before = supervisorOf(pid)
         process.kill(before, 'SIGKILL')
         await eventually('its supervisor to be gone', () => !isAlive(before))
         expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: false, pid })
@@ -58,35 +56,36 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         lab.declare({ web: { process: { command: ['/bin/sleep', argumentOf(3)] }, enabled: false } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        process.kill(parentOf(pid), 'SIGKILL')
+        process.kill(supervisorOf(pid), 'SIGKILL')
         await lab.control.act('stop', 'web')
         expect([isAlive(pid), (await lab.observe('web')).state]).toEqual([false, 'stopped'])
       })
     })
 
-    testWhere(capabilities.process.includes('output.file'))(
-      'output goes to the declared file, also when that is declared later',
-      async () => {
-        await withLab(harness, async lab => {
-          const file = join(lab.directory, 'web.log')
-          const command = ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000']
-          lab.declare({ web: { process: { command } } })
-          await lab.converge()
-          lab.declare({ web: { process: { command, output: { file } } } })
-          await lab.converge()
-          await eventually('both lines', () => existsSync(file) && /out\nerr\n/.test(readFileSync(file, 'utf8')))
-          expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, enabled: true })
-          expect((await lab.plan()).summary.unchanged).toBe(1)
-        })
-      },
-    )
+    test('output goes to the declared file, also when that is declared later, and again elsewhere', async () => {
+      await withLab(harness, async lab => {
+        const file = join(lab.directory, 'web.log')
+        const command = ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000']
+        lab.declare({ web: { process: { command } } })
+        await lab.converge()
+        lab.declare({ web: { process: { command, output: { file } } } })
+        await lab.converge()
+        await eventually('both lines', () => existsSync(file) && /out\nerr\n/.test(readFileSync(file, 'utf8')))
+        expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        expect((await lab.plan()).summary.unchanged).toBe(1)
+        lab.declare({ web: { process: { command } } })
+        await lab.converge()
+        expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        expect(readFileSync(file, 'utf8').match(/out/g)).toHaveLength(1)
+      })
+    })
 
     test('a paused service says so, and a stopped one since when', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/sleep', argumentOf(4)] } } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        const control = join(host.realPath(`/proc/${parentOf(pid)}/cwd`) ?? '', 'supervise/control')
+        const control = join(host.realPath(`/proc/${supervisorOf(pid)}/cwd`) ?? '', 'supervise/control')
         createWriteHost().writePipe(control, 'p')
         await eventually('it to be said', async () => (await lab.observe('web')).message?.includes('paused') === true)
         createWriteHost().writePipe(control, 'c')
@@ -98,7 +97,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    testWhere(hasFinish)('a job that ends well is completed, and one that fails for good says how', async () => {
+    test('a job that ends well is completed, and one that fails for good says how', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/true'], restart: { policy: 'on-failure' } } } })
         await lab.converge()
@@ -112,20 +111,78 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { signal: 'KILL' } })
       })
     })
-
-    testWhere(!hasFinish)('what it can not honour is refused by name', async () => {
-      await withLab(harness, async lab => {
-        lab.declare({ web: { process: { command: ['/bin/true'], restart: { policy: 'never' } } } })
-        expect((await lab.plan()).facilities[0]?.blocked).toContain('restart.policy')
-      })
-    })
   })
 }
 
-function parentOf(pid: number): number {
+describe.skipIf(!has('svscan')).concurrent('the run script that stays, under daemontools', { timeout: 300_000 }, () => {
+  test('when it is killed, the service is stopped before another one is started', async () => {
+    await withLab(daemontoolsHarness, async lab => {
+      const argument = '1000491'
+      lab.declare({ web: { process: { command: ['/bin/sleep', argument] } } })
+      await lab.converge()
+      const { pid = 0 } = await lab.observe('web')
+      process.kill(host.process(pid)?.parent ?? 0, 'SIGKILL')
+      await eventually('another process', async () => {
+        expect(countProcesses(argument)).toBeLessThanOrEqual(1)
+        const found = await lab.observe('web')
+        return found.supervised && found.state === 'running' && found.pid !== pid
+      })
+      expect(isAlive(pid)).toBe(false)
+    })
+  })
+
+  test('svc by hand stops as it is declared, gives other signals on, and INT is not ignored', async () => {
+    await withLab(daemontoolsHarness, async lab => {
+      const seen = join(lab.directory, 'seen')
+      const up = join(lab.directory, 'up')
+      const trapped = ['HUP', 'ALRM', 'INT'].map(signal => `trap 'echo ${signal} >>${seen}' ${signal}`).join('; ')
+      const script = `${trapped}; trap 'echo QUIT >>${seen}; exit 0' QUIT; : >${up}; while :; do sleep 0.05; done`
+      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { signal: 'QUIT' } } } })
+      await lab.converge()
+      await eventually('the traps to be set', () => existsSync(up))
+      const { pid = 0 } = await lab.observe('web')
+      const directory = host.realPath(`/proc/${supervisorOf(pid)}/cwd`) ?? ''
+      for (const [option, signal] of [
+        ['-h', 'HUP'],
+        ['-a', 'ALRM'],
+        ['-i', 'INT'],
+        ['-d', 'QUIT'],
+      ] as const) {
+        spawnSync('svc', [option, directory])
+        await eventually(`${signal} to be seen`, () => readQuietly(seen).endsWith(`${signal}\n`))
+      }
+      await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
+      expect(readQuietly(seen)).toBe('HUP\nALRM\nINT\nQUIT\n')
+      expect((await lab.observe('web')).exit).toEqual({ code: 0 })
+    })
+  })
+
+  test('what ends too often waits for its time, and what is asked for does not', async () => {
+    await withLab(daemontoolsHarness, async lab => {
+      const seen = join(lab.directory, 'seen')
+      const command = ['/bin/sh', '-c', `date +%s >>${seen}; exec sleep 1000000`]
+      lab.declare({ web: { process: { command, restart: { delay: '4s' } } } })
+      await lab.converge()
+      const started = (): number[] => readQuietly(seen).split('\n').filter(Boolean).map(Number)
+      await eventually('it to run', () => started().length === 1)
+      process.kill((await lab.observe('web')).pid ?? 0, 'SIGKILL')
+      await eventually('it to run again', () => started().length === 2)
+      const [first = 0, second = 0] = started()
+      expect(second - first).toBeGreaterThanOrEqual(3)
+      await eventually('its process', async () => (await lab.observe('web')).pid !== undefined)
+      await lab.control.act('restart', 'web')
+      await eventually('it to be started once more', () => started().length === 3)
+      expect((started()[2] ?? 0) - second).toBeLessThan(4)
+    })
+  })
+})
+
+/** Under daemontools there is the run script between the two. */
+function supervisorOf(pid: number): number {
   const parent = host.process(pid)?.parent ?? 0
   if (parent <= 1) throw new Error(`process ${pid} has no supervisor`)
-  return parent
+  const name = readQuietly(`/proc/${parent}/comm`).trim()
+  return ['runsv', 's6-supervise', 'supervise'].includes(name) ? parent : supervisorOf(parent)
 }
 
 /** Of the `sleep` with that argument. */
