@@ -10,6 +10,7 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
           // There is no module-level state to be kept apart, and a process per file would double the time.
           isolate: false,
+          maxWorkers: 2,
           globalSetup: ['test/report.ts'],
           // Of a property's many runs, on a busy machine.
           testTimeout: 60_000,

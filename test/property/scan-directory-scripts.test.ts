@@ -27,8 +27,13 @@ const name = fc.oneof(
 /** A value as a line of an environment file can have it: what is around it is trimmed. */
 const line = word.filter(text => !/[\r\n]/.test(text) && text.trim() === text && !/^(["']).*\1$/s.test(text))
 
-for (const shell of shells) {
-  test(`S2: a run script under ${shell} runs exactly the command, in exactly the environment`, {
+const ways = shells.flatMap(shell => [
+  { shell, hasFinish: true, what: 'that becomes the service' },
+  { shell, hasFinish: false, what: 'that stays as its parent' },
+])
+
+for (const { shell, hasFinish, what } of ways) {
+  test(`S2: a run script ${what}, under ${shell}, runs exactly the command, in exactly the environment`, {
     timeout: 60_000,
   }, () => {
     assertReported(
@@ -72,7 +77,7 @@ for (const shell of shells) {
             stop: { signal: 'TERM', timeout: 0 },
           }
           const found = new Map(
-            run(shell, process)
+            run(shell, process, hasFinish)
               .split('\0')
               .filter(Boolean)
               .map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const),
@@ -82,24 +87,26 @@ for (const shell of shells) {
           const shellsOwn = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_']
           expect([...found.keys()].filter(key => !(key in expected) && !shellsOwn.includes(key))).toEqual([])
 
-          const printed = run(shell, { ...process, command: ['/usr/bin/printf', '%s\\0', ...args] })
+          const printed = run(shell, { ...process, command: ['/usr/bin/printf', '%s\\0', ...args] }, hasFinish)
           expect(printed).toBe(args.length === 0 ? '\0' : args.map(text => `${text}\0`).join(''))
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   })
 }
 
 /** Runs the script as the supervisor of a service would, and gives what it prints. */
-function run(shell: string, process: Process): string {
+function run(shell: string, process: Process, hasFinish: boolean): string {
   const service = join(directory, 'service')
+  // What the run before has left would have this one wait.
+  rmSync(service, { recursive: true, force: true })
   mkdirSync(join(service, 'reeve'), { recursive: true })
   writeFileSync(join(service, 'reeve/files'), '')
   const scripts = {
     session: [],
     selectUser: () => '',
-    hasFinish: true,
+    hasFinish,
     hasControl: false,
     signalsGroup: true,
     stayDown: 'true',
