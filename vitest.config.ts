@@ -1,8 +1,10 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 import { systemdPool } from './test/systemd-lab/pool.ts'
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

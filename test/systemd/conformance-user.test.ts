@@ -3,5 +3,6 @@ import { conformanceCases } from '../../src/conformance/index.ts'
 import { userHarness } from '../systemd-lab/harness.ts'
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('conformance: systemd, a user’s', () => {
-  for (const { name, run, timeout } of conformanceCases(userHarness)) test(name, { timeout }, run)
+  // Each has a manager of its own.
+  for (const { name, run, timeout } of conformanceCases(userHarness)) test.concurrent(name, { timeout }, run)
 })

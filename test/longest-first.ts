@@ -1,0 +1,35 @@
+import { basename } from 'node:path'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
+const longest = [
+  'crash-process.test.ts',
+  'crash-changes.test.ts',
+  'soak.test.ts',
+  'conformance-user.test.ts',
+  'daemontools.test.ts',
+  'crash-moves.test.ts',
+  'story.test.ts',
+  'conformance-system.test.ts',
+  'process-crash.test.ts',
+  'units.test.ts',
+  'crash-daemontools.test.ts',
+  'crash-runit.test.ts',
+  'readme.test.ts',
+  'runit.test.ts',
+  'simulated.test.ts',
+  'crash-s6.test.ts',
+  'engine-misled.test.ts',
+]
+
+/** A fresh checkout has no record of how long files take, and would go by their size. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rest = await super.sort(files)
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = longest.indexOf(basename(moduleId))
+      return index < 0 ? longest.length : index
+    }
+    return rest.sort((a, b) => rank(a) - rank(b))
+  }
+}
