@@ -51,6 +51,7 @@ const scripts: FamilyScripts = {
 const family: Family = {
   type: 'daemontools',
   scanner: 'svscan',
+  scansFromInside: true,
   supervisor: 'supervise',
   scanInterval: 5_000,
   serviceDirectory: '/etc/service',

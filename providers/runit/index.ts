@@ -55,6 +55,7 @@ read -r __reeve_pid <supervise/pid && kill -s ${signalNumber(reload.signal)} "$_
 const family: Family = {
   type: 'runit',
   scanner: 'runsvdir',
+  scansFromInside: false,
   supervisor: 'runsv',
   scanInterval: 5_000,
   serviceDirectory: '/etc/service',

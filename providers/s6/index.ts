@@ -62,6 +62,7 @@ function renderSettings({ stop, restart }: Process): Record<string, { content: s
 const family: Family = {
   type: 's6',
   scanner: 's6-svscan',
+  scansFromInside: true,
   supervisor: 's6-supervise',
   serviceDirectory: '/run/service',
   definitionDirectory: '/etc/s6/sv',

@@ -10,6 +10,8 @@ export interface Family {
   readonly type: string
   /** The name of the program that scans. */
   readonly scanner: string
+  /** The scanner works in the directory that it scans; else in the one that it was started in. */
+  readonly scansFromInside: boolean
   /** The name of the program that it starts for each service. */
   readonly supervisor: string
   /** How often the scanner looks for new services by itself, in ms; absent: it has to be told. */

@@ -19,8 +19,9 @@ export function findScanner(family: Family, layout: Layout, host: ReadHost): Sca
   for (const pid of host.processes()) {
     const words = readCommandLine(pid, host)
     if (basename(words[0] ?? '') !== family.scanner) continue
-    const scanned = scannedDirectory(words)
-    const path = isAbsolute(scanned) ? scanned : join(`/proc/${pid}/cwd`, scanned)
+    const named = scannedDirectory(words)
+    const inside = `/proc/${pid}/cwd`
+    const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
     const facts = host.process(pid)
     if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) continue
     return { pid, isPaused: facts.state === 'T', userId: host.facts(`/proc/${pid}`)?.uid ?? 0 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -59,6 +60,25 @@ for (const { scanner, harness } of scanFamilies) {
       expect(await probe()).toBe(`no ${scanner} scans ${options.serviceDirectory}; start one`)
       symlinkSync(options.serviceDirectory, options.definitionDirectory)
       expect(await probe()).toContain('half-written services would be started')
+      rmSync(root, { recursive: true })
+    })
+
+    test('a scanner is found by where it scans, however it was told that', async () => {
+      const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
+      const options = { serviceDirectory: join(root, 'deep/service'), definitionDirectory: join(root, 'sv') }
+      mkdirSync(options.serviceDirectory, { recursive: true })
+      const instance = { name: 'lab', type, options, stateDirectory: root, owner: 'me' }
+      const probe = async (): Promise<boolean> => (await harness.provider.probe(instance, createReadHost())).available
+      for (const [cwd, path] of [
+        [root, 'deep/service'],
+        [options.serviceDirectory, '.'],
+        ['/', options.serviceDirectory],
+      ] as const) {
+        const running = spawn(scanner, [path], { cwd, stdio: 'ignore' })
+        await eventually(`${scanner} ${path} to be found`, probe)
+        running.kill('SIGKILL')
+        await eventually('it to be gone', async () => !(await probe()))
+      }
       rmSync(root, { recursive: true })
     })
 
