@@ -8,7 +8,7 @@ import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
-import type { Session } from './session.ts'
+import { keepParsed, type Session } from './session.ts'
 import { writeRecord } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
@@ -64,6 +64,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const problem = findRemovalProblem(plan, owned, session.configuration.removalLimit, options.allowRemovals)
   if (problem !== undefined) throw new ReeveError('refused', problem)
   const { stateDirectory } = session.configuration
+  keepParsed(session)
   const announced = announceInstances(outlook.record, plan.facilities, outlook.instances)
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
   const outcome = await carryOut(session, outlook, command, options)

@@ -20,7 +20,7 @@ import { markSuspended } from './outlook.ts'
 import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
-import type { Session } from './session.ts'
+import { keepParsed, type Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord, writeRecord, writeSuspended } from './state-files.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
@@ -127,6 +127,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function readManifests(): ManifestSet {
     const next = source.read()
+    keepParsed(session)
     const before = new Set(set?.diagnostics.map(diagnosticLine))
     for (const message of next.diagnostics.map(diagnosticLine)) if (!before.has(message)) log.error({}, message)
     if (set && !set.complete && next.complete) log.info({}, 'all manifests are valid again')

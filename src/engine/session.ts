@@ -2,12 +2,16 @@ import { isAbsolute, join, relative, resolve } from 'node:path'
 import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
+import { readPackageVersion } from '../host/package-version.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
+import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { loadProviders } from './provider-loading.ts'
+import { readParsed, writeParsed } from './state-files.ts'
 
 export interface SessionOptions {
   /** `--config FILE`. */
@@ -33,7 +37,7 @@ export interface Session {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
-  readonly manifests: ManifestOptions
+  readonly manifests: ManifestOptions & { readonly memory: YamlMemory }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
   readonly log: Log
@@ -79,6 +83,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       policy: configuration.policy,
       runsAsRoot: userId === 0,
       insecurePermissions,
+      memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
     },
     providers,
     clock: options.clock ?? createClock(),
@@ -92,6 +97,17 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
 /** In a directory of its own, which only its user can enter (S5), whatever the mode of the runtime directory is. */
 export function controlSocketPath(configuration: HostConfiguration): string {
   return join(configuration.runtimeDirectory, 'control', 'control.sock')
+}
+
+/** Once the manifests have been read, by who may write: the next one to read them parses only what is new. */
+export function keepParsed({ manifests, configuration, openWriteHost, log }: Session): void {
+  const content = manifests.memory.close()
+  if (!content) return
+  try {
+    writeParsed(configuration.stateDirectory, content, openWriteHost())
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
+  }
 }
 
 /** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */

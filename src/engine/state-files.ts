@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Applied } from '../core/plan-input.ts'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
+import type { YamlMemoryContent } from '../manifest/yaml-memory.ts'
 import type { InstanceRecord } from './instances.ts'
 
 /**
@@ -17,6 +18,7 @@ export const emptyRecord: StateRecord = { applied: new Map(), instances: new Map
 
 const recordFile = 'record.json'
 const suspendedFile = 'suspended.json'
+const parsedFile = 'parsed.json'
 
 export function readRecord(directory: string, host: ReadHost): StateRecord {
   const value = readJson(join(directory, recordFile), host)
@@ -54,6 +56,19 @@ export function writeSuspended(directory: string, names: ReadonlySet<string>, ho
   host.writeFile(join(directory, suspendedFile), `${JSON.stringify([...names].sort(), undefined, 2)}\n`, {
     mode: 0o600,
   })
+}
+
+/** What manifests say, as it was parsed: to be checked by who reads it. */
+export function readParsed(directory: string, host: ReadHost): unknown {
+  try {
+    return readJson(join(directory, parsedFile), host)
+  } catch {
+    return undefined // another user's, or too large: manifests are parsed again
+  }
+}
+
+export function writeParsed(directory: string, content: YamlMemoryContent, host: WriteHost): void {
+  host.writeFile(join(directory, parsedFile), `${JSON.stringify(content)}\n`, { mode: 0o600 })
 }
 
 function recordText(record: StateRecord): string {

@@ -9,6 +9,7 @@ import { checkSchema } from './schema-check.ts'
 import { describeValue } from './schema-node.ts'
 import { createSourceText, type SourceText } from './source-text.ts'
 import { parseYaml, type YamlDocument } from './yaml-document.ts'
+import type { YamlMemory } from './yaml-memory.ts'
 
 /** What one file declares. */
 export interface ParsedManifest {
@@ -30,7 +31,10 @@ export interface Declared<T> {
 }
 
 /** As `DraftContext`, for all documents of a file. */
-export type FileContext = Omit<DraftContext, 'position'>
+export interface FileContext extends Omit<DraftContext, 'position'> {
+  /** Default: the parser itself. */
+  readonly parse?: YamlMemory['parse'] | undefined
+}
 
 /** Of one file; as many as anyone reads. */
 const maximumDiagnostics = 100
@@ -41,7 +45,8 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
   if ('code' in decoded) return invalidManifest(decoded)
   const source = createSourceText(decoded.text)
   if (source.text.trim() === '') return invalidManifest(emptyFile(file))
-  const parsed = parseYaml(source.text)
+  const { parse = parseYaml } = context
+  const parsed = parse(source.text)
   const diagnostics = parsed.problems.map(problem => diagnoseText(file, source, problem))
   const facilities: Declared<FacilityDraft>[] = []
   const supervisors: Declared<SupervisorManifest>[] = []

@@ -1,6 +1,7 @@
 import type { Policy } from '../core/host-configuration.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
+import type { YamlMemory } from './yaml-memory.ts'
 
 /** What a provider says of its native configuration: JSON Schemas; see `Capabilities`. */
 export interface NativeSchemas {
@@ -28,6 +29,8 @@ export interface ManifestOptions {
   readonly runsAsRoot?: boolean | undefined
   /** Trust what others can write (`--insecure-permissions`). Default false. */
   readonly insecurePermissions?: boolean | undefined
+  /** Of earlier readings. Default: none. */
+  readonly memory?: YamlMemory | undefined
   /** Default: the local file system. */
   readonly files?: ManifestFiles | undefined
 }

@@ -7,12 +7,14 @@ import type { ManifestFiles } from './manifest-files.ts'
 import { isInside, isMissing, type ListedFile, openSnapshot, reasonOf, type Snapshot } from './manifest-snapshot.ts'
 import { type CheckedPaths, findInsecurePath, type InsecurePath, lookupIn } from './permissions.ts'
 import { diagnoseFile } from './problem.ts'
+import type { YamlMemory } from './yaml-memory.ts'
 
 export interface ManifestReaderOptions {
   readonly directory: string
   readonly files: ManifestFiles
   /** Absent: trust whatever can be read. */
   readonly trustedUser?: number
+  readonly memory?: YamlMemory | undefined
 }
 
 /** The directory as it was read: nothing has been compared between files yet. */
@@ -82,7 +84,9 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
       const readSource = createSourceReader(snapshot, listed, files, findInsecure)
       const before = remembered.get(file)
       const entry =
-        before !== undefined && isSame(before, content, readSource) ? before : parse(file, content, readSource)
+        before !== undefined && isSame(before, content, readSource)
+          ? before
+          : parseFile(file, content, { readSource, parse: options.memory?.parse })
       next.set(file, entry)
       manifests.push(entry.parsed)
     }
@@ -135,10 +139,15 @@ function readContent(
   }
 }
 
-function parse(file: string, content: Uint8Array, readSource: FileContext['readSource']): Remembered {
+function parseFile(
+  file: string,
+  content: Uint8Array,
+  { readSource, parse }: Pick<FileContext, 'readSource' | 'parse'>,
+): Remembered {
   const sources = new Map<string, SourceReading>()
   const base = dirname(resolve(file))
   const parsed = parseManifest(file, content, {
+    parse,
     resolvePath: path => resolve(base, path),
     readSource(path) {
       const reading = readSource(path)

@@ -27,6 +27,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
   const readDirectory = createManifestReader({
     directory: options.directory,
     files: options.files ?? localFiles,
+    memory: options.memory,
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),
   })
   const resolver = createFacilityResolver(options)

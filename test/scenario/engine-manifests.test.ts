@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
@@ -131,4 +131,38 @@ test.concurrent('PITFALLS 1, 7: fifty edits one after another end at the last, a
     return state === 'running' && plan.summary.unchanged === 1 && plan.facilities.length === 1
   })
   expect((await controller.control.status()).facilities.map(({ name }) => name)).toEqual(['web'])
+})
+
+test('what many manifests say is kept for the next to read them, and a plan keeps nothing', async () => {
+  await using lab = createEngineLab()
+  const spec = { state: 'unmanaged', enabled: 'unmanaged', process: longRun(1) } as const
+  for (let index = 0; index < 60; index += 1) lab.declare(`s${index}`, { ...spec, suspend: true })
+  const kept = lab.path('state', 'parsed.json')
+  await lab.plan()
+  expect(existsSync(kept)).toBe(false)
+  await lab.apply()
+  const { ino } = statSync(kept)
+  await lab.apply()
+  expect(statSync(kept).ino).toBe(ino)
+  // It is taken for what it says, and only for the very text.
+  writeFileSync(kept, readFileSync(kept, 'utf8').replace('"s7"', '"other"'))
+  const names = async (): Promise<string[]> => (await lab.plan()).facilities.map(({ name }) => name)
+  expect(await names()).toContain('other')
+  lab.declare('s7', { ...spec, suspend: true, process: longRun(2) })
+  expect(await names()).toContain('s7')
+})
+
+test('a controller keeps it too, and goes on where that fails', async () => {
+  await using lab = createEngineLab()
+  for (let index = 0; index < 60; index += 1) lab.declare(`s${index}`, { process: longRun(1), suspend: true })
+  mkdirSync(lab.path('state', 'parsed.json'), { recursive: true })
+  const blocked = await lab.run()
+  await eventually('it to be said', () => blocked.log.some(({ message }) => message.includes('parses all manifests')))
+  lab.declare('web', { process: longRun(2) })
+  await blocked.ready('web')
+  await blocked.stop()
+  rmSync(lab.path('state', 'parsed.json'), { recursive: true })
+  const controller = await lab.run()
+  await controller.ready('web')
+  expect(readFileSync(lab.path('state', 'parsed.json'), 'utf8')).toContain('s59')
 })
