@@ -1,13 +1,11 @@
 // Makes schemas/compiled/ from the schemas: validators (no ajv at run time), types, and the schemas with every $ref
 // resolved, which messages and `reeve explain` are made from. Needs node_modules only.
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import standaloneModule from 'ajv/dist/standalone/index.js'
 import { compile as compileTypes } from 'json-schema-to-typescript'
+import { addSchema, exists, generate, withoutKeywords, write } from './standalone-code.mjs'
 
-const standaloneCode = standaloneModule.default
 const here = new URL('./', import.meta.url)
-const target = new URL('compiled/', here)
 const suffix = '.schema.json'
 
 /** Puts what a `#/$defs/…` points at in its place. Keywords beside the $ref win. */
@@ -23,16 +21,6 @@ function resolveReferences(node, root) {
   return { ...resolveReferences(definition, root), ...own }
 }
 
-/** The same schema without some keywords; properties that happen to have their names stay. */
-function withoutKeywords(node, keywords, isPropertyMap = false) {
-  if (Array.isArray(node)) return node.map(item => withoutKeywords(item, keywords))
-  if (node === null || typeof node !== 'object') return node
-  const kept = Object.entries(node).filter(([key]) => isPropertyMap || !keywords.includes(key))
-  return Object.fromEntries(
-    kept.map(([key, value]) => [key, withoutKeywords(value, keywords, !isPropertyMap && key === 'properties')]),
-  )
-}
-
 /** `host-configuration` → `hostConfiguration` */
 function camelCase(name) {
   return name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())
@@ -41,27 +29,15 @@ function camelCase(name) {
 /** What only says yes or no: small, as it is loaded by every command. */
 function compileValidator(name, schema) {
   const ajv = new Ajv2020({ ...strictness, messages: false, inlineRefs: false, code: { esm: true, source: true } })
-  return compile(ajv, schema, { [camelCase(name)]: schema.$id })
+  addSchema(ajv, schema)
+  return generate(ajv, { [camelCase(name)]: schema.$id })
 }
 
 /** What finds every error: large, and loaded only when there is one. CommonJS, so that it can be loaded at once. */
 function compileErrorFinder(schema) {
   const ajv = new Ajv2020({ ...strictness, allErrors: true, code: { source: true } })
-  return compile(ajv, schema)
-}
-
-/** Gives the code of a module; of `exported`, or of a CommonJS module that is the validator itself. */
-function compile(ajv, schema, exported) {
-  // The generated code carries its schema along; nothing there reads the words.
-  ajv.addSchema(withoutKeywords(schema, ['title', 'description', 'default']))
-  const code = standaloneCode(ajv, exported ?? ajv.getSchema(schema.$id))
-    .replaceAll('require("ajv/dist/runtime/ucs2length").default', '(text => [...text].length)')
-    // Of `uniqueItems`, which is asked of lists of text only.
-    .replaceAll('require("ajv/dist/runtime/equal").default', 'Object.is')
-  if (/\brequire\(|^import /m.test(code)) {
-    throw new Error('the validators would import a helper of ajv at run time: express the schema without it')
-  }
-  return `${code}\n`
+  addSchema(ajv, schema)
+  return generate(ajv, ajv.getSchema(schema.$id))
 }
 
 function declareValidator(name, { title }) {
@@ -80,14 +56,6 @@ async function declareTypes(schemas) {
   return `/* eslint-disable */\n${parts.join('\n')}`
 }
 
-/** By rename, so that nobody who builds at the same time reads half a file. */
-async function write(name, content) {
-  const path = new URL(name, target)
-  const temporary = new URL(`.${name}.${process.pid}`, target)
-  await writeFile(temporary, content)
-  await rename(temporary, path)
-}
-
 const strictness = { strict: true, strictRequired: false, allowUnionTypes: true }
 /** As they are written, and with every $ref resolved. */
 const sources = new Map()
@@ -99,7 +67,6 @@ for (const file of (await readdir(here)).sort()) {
   sources.set(name, schema)
   schemas.set(name, resolveReferences(schema, schema))
 }
-await mkdir(target, { recursive: true })
 await write('types.d.ts', await declareTypes(schemas))
 for (const [name, schema] of schemas) {
   await write(`${name}.js`, compileValidator(name, sources.get(name)))
@@ -107,3 +74,5 @@ for (const [name, schema] of schemas) {
   await write(`${name}.d.ts`, declareValidator(name, schema))
   await write(`${name}${suffix}`, `${JSON.stringify(schema, null, 1)}\n`)
 }
+// Those of providers are compiled when there are providers to be asked; see compile-native.mjs.
+if (!(await exists('native.cjs'))) await write('native.cjs', 'exports.validators = {}\n')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
 import { messageOf } from '../core/reeve-error.ts'
@@ -5,7 +6,10 @@ import type { NativeSchemas } from './manifest-options.ts'
 import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
 import { explainSchemaErrors } from './schema-check.ts'
 
-/** Checks values by the schemas that providers bring. Ajv is loaded when the first is needed, and each compiled once. */
+/**
+ * Checks values by the schemas that providers bring. Of those that come with Reeve, validators were made when it was built;
+ * ajv is loaded for others, and to say what is wrong.
+ */
 export interface NativeCheck {
   /** `path` is where the value stands; `which` schema of the type it has to fit. */
   check(type: string, which: Schema, value: unknown, path: FieldPath): FieldProblem[]
@@ -13,8 +17,12 @@ export interface NativeCheck {
 
 type Schema = 'configSchema' | 'optionsSchema'
 
+type Validate = (value: unknown) => boolean
+
 export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | undefined) | undefined): NativeCheck {
   const validators = new WeakMap<object, ValidateFunction>()
+  const quick = new WeakMap<object, Validate>()
+  let compiled: Readonly<Record<string, Validate>> | undefined
   let ajv: Ajv2020 | undefined
 
   function compile(schema: object): ValidateFunction {
@@ -24,6 +32,16 @@ export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | u
     const validate = ajv.compile(schema)
     validators.set(schema, validate)
     return validate
+  }
+
+  function isValid(schema: object, value: unknown): boolean {
+    const known = quick.get(schema)
+    if (known !== undefined) return known(value)
+    const digest = createHash('sha256').update(JSON.stringify(schema)).digest('hex')
+    compiled ??= loadCompiled()
+    const found = compiled[digest] ?? (() => false)
+    quick.set(schema, found)
+    return found(value)
   }
 
   return {
@@ -36,6 +54,7 @@ export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | u
         const message = `${formatPath(path)}: the provider ${type} takes ${words[which]}`
         return [{ code: 'unsupported-config', message, path, atKey: true }]
       }
+      if (isValid(schema, value)) return []
       try {
         const validate = compile(schema)
         if (validate(value)) return []
@@ -51,6 +70,14 @@ export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | u
 const words: Readonly<Record<Schema, string>> = {
   configSchema: 'no native configuration',
   optionsSchema: 'no options',
+}
+
+/** By the SHA-256 of the schema's JSON; see schemas/compile-native.mjs. */
+function loadCompiled(): Readonly<Record<string, Validate>> {
+  const module: { validators: Readonly<Record<string, Validate>> } = createRequire(import.meta.url)(
+    '#schemas/compiled/native.cjs',
+  )
+  return module.validators
 }
 
 function loadAjv(): Ajv2020 {
