@@ -1,5 +1,4 @@
 import type { Provider } from '../../src/core/provider.ts'
-import { quoteWord } from '../posix/shell-quoting.ts'
 import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
@@ -16,19 +15,9 @@ const isWantedDown = '[ $(($(tail -c 1 supervise/status | od -An -tu1))) != 117 
 const scripts: FamilyScripts = {
   session: ['pgrphack'],
   /** setuidgid knows neither another group nor the further groups of its user. */
-  selectUser({ user, group }) {
-    if (user === undefined && group === undefined) return ''
-    const lines: string[] = []
-    const words = ['setpriv']
-    if (user !== undefined) words.push('--reuid=$__reeve_uid', '--init-groups')
-    else words.push('--clear-groups')
-    if (group !== undefined) {
-      const name = quoteWord(group)
-      lines.push(`__reeve_gid=$(getent group ${name} | cut -d: -f3)`)
-      lines.push(`[ -n "$__reeve_gid" ] || __reeve_fail "there is no group "${name}" on this host"`)
-    }
-    words.push('--regid=$__reeve_gid', '--')
-    return [...lines, `__reeve_user="${words.join(' ')}"`].join('\n')
+  selectUser({ user }) {
+    const own = user === undefined ? '--clear-groups' : '--reuid=$__reeve_uid --init-groups'
+    return `__reeve_user="setpriv --regid=$__reeve_gid ${own} --"`
   },
   hasFinish: false,
   hasControl: false,
@@ -45,6 +34,7 @@ const scripts: FamilyScripts = {
     if (maxSize >= leastSize && maxSize <= largestSize) return undefined
     return `multilog takes a maxSize between ${leastSize} and ${largestSize} bytes`
   },
+  settings: [],
   moreFiles: () => ({}),
 }
 

@@ -9,13 +9,10 @@ import { parseRunitStatus } from './status.ts'
 
 const scripts: FamilyScripts = {
   session: ['chpst', '-P'],
-  /** chpst takes one text for user and groups, and sets no group that isn't named. */
-  selectUser({ user, group }) {
-    if (user === undefined && group === undefined) return ''
-    const name = user === undefined ? '"$(id -un)"' : quoteWord(user)
-    const first = group === undefined ? `"$(id -gn -- ${name})"` : quoteWord(group)
-    const others = user === undefined ? '' : `$(id -Gn -- ${name} | tr ' ' ':')`
-    return `__reeve_user=-u\\ ${name}:${first}${others === '' ? '' : `:"${others}"`}`
+  /** chpst takes one text for user and groups, and sets no group that isn't named. By number: names may have blanks. */
+  selectUser({ user }) {
+    const others = user === undefined ? '' : `:$(id -G -- ${quoteWord(user)} | tr ' ' ':')`
+    return `__reeve_user="-u :$__reeve_uid:$__reeve_gid${others}"`
   },
   hasFinish: true,
   hasControl: true,
@@ -26,6 +23,7 @@ const scripts: FamilyScripts = {
   findOutputProblem({ keep }) {
     return keep === 0 ? 'svlogd keeps at least one old file: declare keep: 1' : undefined
   },
+  settings: [],
   moreFiles: process => renderControl(process),
 }
 
@@ -45,7 +43,7 @@ exec ./reeve/stop
   if (reload && 'signal' in reload && reload.signal !== 'HUP') {
     const content = `#!/bin/sh
 # Made by Reeve. The reload signal.
-read -r __reeve_pid <supervise/pid && kill -s ${signalNumber(reload.signal)} "$__reeve_pid"
+read -r __reeve_pid <supervise/pid && kill -${signalNumber(reload.signal)} "$__reeve_pid"
 `
     files['control/h'] = { content, mode: 0o755 }
   }
@@ -79,7 +77,7 @@ const family: Family = {
       },
     },
   },
-  logsComeWith: 'supervisor',
+  logsComeWith: 'link',
   parseStatus: parseRunitStatus,
   scripts,
 }

@@ -19,20 +19,9 @@ const scripts: FamilyScripts = {
   // s6-supervise makes a session of its own for each run.
   session: [],
   /** Words without blanks, which the shell takes apart again. */
-  selectUser({ user, group }) {
-    const lines: string[] = []
-    if (user !== undefined) {
-      const name = quoteWord(user)
-      lines.push(`__reeve_gid=$(id -g -- ${name})`)
-      lines.push(`__reeve_user="-u $(id -u -- ${name}) -G $(id -G -- ${name} | tr ' ' ',')"`)
-    }
-    if (group !== undefined) {
-      const name = quoteWord(group)
-      lines.push(`__reeve_gid=$(getent group ${name} | cut -d: -f3)`)
-      lines.push(`[ -n "$__reeve_gid" ] || __reeve_fail "there is no group "${name}" on this host"`)
-    }
-    if (lines.length > 0) lines.push('__reeve_user="s6-applyuidgid -g $__reeve_gid $__reeve_user"')
-    return lines.join('\n')
+  selectUser({ user }) {
+    const own = user === undefined ? '' : ` -u $__reeve_uid -G $(id -G -- ${quoteWord(user)} | tr ' ' ',')`
+    return `__reeve_user="s6-applyuidgid -g $__reeve_gid${own}"`
   },
   hasFinish: true,
   hasControl: false,
@@ -47,6 +36,7 @@ const scripts: FamilyScripts = {
     if (maxSize >= leastSize && maxSize <= largestSize) return undefined
     return `s6-log takes a maxSize between ${leastSize} and ${largestSize} bytes`
   },
+  settings: ['down-signal', 'timeout-kill', 'timeout-finish'],
   moreFiles: process => renderSettings(process),
 }
 
@@ -54,7 +44,8 @@ function renderSettings({ stop, restart }: Process): Record<string, { content: s
   const setting = (value: number): { content: string; mode: number } => ({ content: `${value}\n`, mode: 0o644 })
   return {
     'down-signal': setting(signalNumber(stop.signal)),
-    'timeout-kill': setting(stop.timeout),
+    // 0 would be: never.
+    'timeout-kill': setting(Math.max(stop.timeout, 1)),
     'timeout-finish': setting(stop.timeout + restart.delay + finishGrace),
   }
 }

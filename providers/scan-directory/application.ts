@@ -5,6 +5,7 @@ import { installDefinition, linkService } from './installation.ts'
 import { placeOf } from './layout.ts'
 import { removeDefinition } from './removal.ts'
 import { finishRenewal } from './renewal.ts'
+import { takeOver } from './takeover.ts'
 import type { Application, Task } from './task.ts'
 import { disableService, enableService, reloadService, restartService, startService, stopService } from './verbs.ts'
 
@@ -39,10 +40,13 @@ export async function applyActions(
 
 async function installAll(actions: readonly Action[], application: Application, report: Report): Promise<void> {
   const limit = pLimit(installsAtOnce)
-  const installed = await limit.map(actions, ({ id, service, definition }) =>
+  const enabledBefore = new Set<string>()
+  const installed = await limit.map(actions, ({ id, service, definition, signal, waits = () => {} }) =>
     attempt(id, async () => {
       if (!definition) throw new ReeveError('internal', 'expected a definition to install')
-      await installDefinition(definition, placeOf(application.layout, service), application.host)
+      const place = placeOf(application.layout, service)
+      if (await takeOver({ ...application, place, signal, waits })) enabledBefore.add(service)
+      await installDefinition(definition, place, application.host)
     }),
   )
   // All at once, so that the scanner finds them all the next time it looks.
@@ -50,13 +54,18 @@ async function installAll(actions: readonly Action[], application: Application, 
   for (const [index, { service, id }] of actions.entries()) {
     const result = installed[index]
     if (result?.ok === false) results.push(result)
-    else
-      results.push(await attempt(id, async () => void linkService(placeOf(application.layout, service), application)))
+    else results.push(await attempt(id, async () => linkAnew(service, enabledBefore.has(service), application)))
   }
   const announced = await attempt('', async () => {
     if (actions.length > 0) await application.announce()
   })
   for (const result of results) report(announced.ok || !result.ok ? result : { ...announced, id: result.id })
+}
+
+function linkAnew(service: string, isEnabled: boolean, application: Application): void {
+  const place = placeOf(application.layout, service)
+  linkService(place, application)
+  if (isEnabled) application.host.removeFile(place.down)
 }
 
 async function perform(

@@ -93,6 +93,7 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
     process,
     scripts,
     isNative: native.run !== undefined,
+    isPrepared: facility.process !== undefined,
     records: place.records,
   }
   const files: Files = {}

@@ -34,10 +34,10 @@ export interface Family {
   /** Has the scanner look at its directory now; absent: it does so by itself. */
   readonly announce?: (serviceDirectory: string, host: WriteHost) => Promise<void>
   /**
-   * What has to be new for a log that comes or goes to be taken note of: the supervisor of the service, its link in the
-   * scanner's directory, or the directory of its definition.
+   * What has to be new for a log that comes or goes to be taken note of: the link in the scanner's directory, or also the
+   * directory that it leads to.
    */
-  readonly logsComeWith: 'supervisor' | 'link' | 'directory'
+  readonly logsComeWith: 'link' | 'directory'
   readonly scripts: FamilyScripts
 }
 
@@ -65,7 +65,10 @@ export const scriptFields: readonly PortableField[] = [
 export interface FamilyScripts {
   /** The words of the command line that give the service a process group of its own, and its user. */
   readonly session: readonly string[]
-  /** Shell text that leaves the words which change the user in "$@"; see prepare-script.ts. */
+  /**
+   * Shell text that leaves in `__reeve_user` the words which change the user, free of blanks, where `user` or `group` is
+   * declared. It finds the numbers in `__reeve_uid` and `__reeve_gid`.
+   */
   selectUser(process: Process): string
   /** Shell text that runs at the end of a service that is not to be started again. */
   readonly stayDown: string
@@ -81,7 +84,9 @@ export interface FamilyScripts {
   runLogger(output: NonNullable<Process['output']>): string
   /** What of the output can't be had; undefined if all can. */
   findOutputProblem(output: NonNullable<Process['output']>): string | undefined
-  /** Further files of a definition, by their paths in it. */
+  /** The names of the files in a definition by which its supervisor is set. */
+  readonly settings: readonly string[]
+  /** Further files of a definition, by their paths in it: settings, and what is in `control/`. */
   moreFiles(process: Process): Readonly<Record<string, { readonly content: string; readonly mode: number }>>
 }
 

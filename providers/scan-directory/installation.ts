@@ -4,6 +4,9 @@ import type { Place } from './layout.ts'
 import { finishRenewal } from './renewal.ts'
 import type { Application } from './task.ts'
 
+/** Files that a definition may consist of, besides its directories, its settings, and its marker. */
+export const definitionFiles: readonly string[] = ['run', 'finish', 'check', 'down', 'notification-fd']
+
 /** Files that a definition may have or not: those that it hasn't are taken away. */
 const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
@@ -12,6 +15,8 @@ const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'r
  * The marker comes first, so that whatever is cut off is known to be ours; the run script last.
  */
 export async function installDefinition(definition: Definition, place: Place, host: WriteHost): Promise<void> {
+  // What is linked without being there must not be started as it comes.
+  const wasLinked = host.facts(place.directory) !== undefined && isLinked(place, host)
   const isMarker = ({ path }: { path: string }): boolean => path === place.marker
   const isRun = ({ path }: { path: string }): boolean => path === join(place.directory, 'run')
   const { files } = definition
@@ -24,7 +29,7 @@ export async function installDefinition(definition: Definition, place: Place, ho
   for (const directory of new Set(rest.map(({ path }) => dirname(path)))) {
     if (directory !== place.directory) host.makeDirectory(directory, { mode: 0o755 })
   }
-  const down = isLinked(place, host) || host.facts(place.down) ? [] : [disabled(place)]
+  const down = wasLinked || host.facts(place.down) ? [] : [disabled(place)]
   await writeParts([...rest, ...down, ...files.filter(isRun)], host)
 }
 
@@ -57,7 +62,7 @@ export function linkService(place: Place, { host }: Pick<Application, 'host'>): 
   return true
 }
 
-function isLinked({ link, directory }: Place, host: WriteHost): boolean {
+export function isLinked({ link, directory }: Place, host: WriteHost): boolean {
   return host.realPath(link) === host.realPath(directory)
 }
 

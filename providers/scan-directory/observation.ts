@@ -6,7 +6,7 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import { type Layout, type Place, placeOf } from './layout.ts'
 import { readMarker } from './marker.ts'
-import { type Ending, readClaim, readEnding, readLoaded, readProblem } from './records.ts'
+import { type Ending, readClaim, readEnding, readLoaded, readLogProblem, readProblem } from './records.ts'
 import { readSupervision, type Supervision } from './supervision.ts'
 
 /** How long a run script may take till it has left its claim, in ms. */
@@ -31,6 +31,12 @@ function observeService(family: Family, layout: Layout, service: string, host: R
     const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
     const supervision = readSupervision(family, place, host)
+    if (supervision.state === 'unreadable') {
+      return unknownService(
+        service,
+        `${family.supervisor} runs, but what it says in ${place.supervise}/status can not be read`,
+      )
+    }
     const enabled = linked !== undefined && host.facts(place.down) === undefined
     const exists = host.facts(join(place.directory, 'run')) !== undefined || host.facts(place.marker) !== undefined
     if (!exists && !ownership && supervision.state === 'dead' && !supervision.orphan) {
@@ -47,7 +53,7 @@ interface Found {
   readonly family: Family
   readonly place: Place
   readonly ownership: Ownership | undefined
-  readonly supervision: Supervision
+  readonly supervision: Exclude<Supervision, { readonly state: 'unreadable' }>
   readonly isLinked: boolean
   readonly host: ReadHost
 }
@@ -94,6 +100,12 @@ function judgeStatus(
         ...(loaded && { loaded }),
         message: 'it has not said yet that it is ready',
       }
+    }
+    const logProblem = readLogProblem(place, host)
+    if (logProblem !== undefined) {
+      // It goes on until the pipe to its logger is full.
+      const message = `its output can not be written: ${logProblem}`
+      return { ...base, state: 'starting', pid, ...(loaded && { loaded }), message }
     }
     // The supervisor's stamp is that of the run script, which takes its time.
     const since = host.facts(join(place.records, 'launched'))?.modified ?? status.since

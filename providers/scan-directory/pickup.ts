@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { linkService } from './installation.ts'
+import { isLinked, linkService } from './installation.ts'
 import { readSupervision } from './supervision.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
@@ -15,13 +15,20 @@ const relinkTime = 3_000
 const repetition = 1_000
 
 export function isSupervised({ family, place, host }: Task): boolean {
-  return readSupervision(family, place, host).state === 'alive'
+  return readSupervision(family, place, host).state !== 'dead'
 }
 
 /** Waits until the scanner has started a supervisor for the service; links it first if it isn't. */
 export async function ensureSupervised(task: Task): Promise<void> {
   const { family, layout, place, host } = task
-  if (isSupervised(task)) return
+  if (isSupervised(task)) {
+    // Somebody has taken away the link by which it comes back with the scanner.
+    if (!isLinked(place, host)) {
+      host.makeLink(place.link, place.directory)
+      await task.announce()
+    }
+    return
+  }
   linkService(place, task)
   const often = family.scanInterval === undefined ? '' : `, which it does every ${family.scanInterval / 1_000} s`
   task.waits(`${family.scanner} to look at ${layout.services}${often}`)

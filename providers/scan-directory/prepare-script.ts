@@ -21,7 +21,10 @@ export function renderPreparation(process: Process, scripts: FamilyScripts): str
     else parts.push(`set -- "$@" ${quoteWord(`${name}=${value}`)}`)
   }
   if (secrets.length > 0) parts.unshift(secretReader)
-  parts.push(...secrets, scripts.selectUser(process))
+  parts.push(...secrets)
+  if (process.user !== undefined || process.group !== undefined) {
+    parts.push(renderGroupNumber(process), scripts.selectUser(process))
+  }
   const directory = quoteWord(process.workingDirectory ?? '/')
   parts.push(`cd -P -- ${directory} || __reeve_fail "there is no working directory "${directory}`)
   return parts.filter(part => part !== '').join('\n')
@@ -79,6 +82,14 @@ IFS=: read -r __reeve_rest __reeve_rest __reeve_uid __reeve_gid __reeve_rest HOM
 $__reeve_line
 __reeve
 export HOME SHELL USER=${name} LOGNAME=${name}`
+}
+
+/** Leaves what `renderUserVariables` has not found. */
+function renderGroupNumber({ user, group }: Process): string {
+  if (group === undefined) return ''
+  const name = quoteWord(group)
+  return `${user === undefined ? '__reeve_uid=$(id -u)\n' : ''}__reeve_gid=$(getent group ${name} | cut -d: -f3)
+[ -n "$__reeve_gid" ] || __reeve_fail "there is no group "${name}" on this host"`
 }
 
 const secretReader = `__reeve_read_secret() {

@@ -20,8 +20,11 @@ export interface Ending {
   readonly failures: number
 }
 
+/** Of this boot. */
 export function readClaim(place: Place, host: ReadHost): Identity | undefined {
-  return parseIdentity(host.readText(join(place.records, 'claim')))
+  const text = host.readText(join(place.records, 'claim'))
+  const [, identity = '', boot] = /^(\d+ \d+) \d+ (\S+)\n$/.exec(text ?? '') ?? []
+  return boot === host.bootId() ? parseIdentity(`${identity}\n`) : undefined
 }
 
 /** Of the last run that came as far as the service itself. */
@@ -30,7 +33,7 @@ export function readLaunched(place: Place, host: ReadHost): Identity | undefined
 }
 
 function parseIdentity(text: string | undefined): Identity | undefined {
-  const [, pid, startTime] = /^(\d+) (\d+)(?: \d+)?\n$/.exec(text ?? '') ?? []
+  const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(text ?? '') ?? []
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime }
 }
 
@@ -55,6 +58,12 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
 
 export function readProblem(place: Place, host: ReadHost): string | undefined {
   return host.readText(join(place.records, 'problem'))?.trim() || undefined
+}
+
+/** Why its output can't be written; undefined if it can, or isn't. */
+export function readLogProblem(place: Place, host: ReadHost): string | undefined {
+  if (!host.facts(join(place.directory, 'log/run'))) return undefined
+  return host.readText(join(place.records, 'log-problem'))?.trim() || undefined
 }
 
 /** What the last run read; undefined if it isn't written down. */

@@ -1,6 +1,7 @@
 import { basename, isAbsolute, join } from 'node:path'
 import type { Availability, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { findTool } from '../posix/tools.ts'
 import type { Family } from './family.ts'
 import type { Layout } from './layout.ts'
@@ -72,14 +73,19 @@ export function probeInstance(family: Family, layout: Layout, host: ReadHost): A
         `serviceDirectory and definitionDirectory are both ${services}, so half-written services would be started; choose another definitionDirectory`,
       )
     }
+    const own = host.userId()
+    // What is in there is run by whoever runs Reeve, too: a reload command, or what stops a service.
+    for (const path of own === 0 ? [layout.services, layout.definitions] : []) {
+      const insecure = findInsecurePath(path, host, own)
+      if (insecure) return unavailable(insecure.problem)
+    }
     const scanner = findScanner(family, layout, host)
     if (!scanner) return unavailable(`no ${family.scanner} scans ${layout.services}; start one`)
     if (scanner.isPaused)
       return unavailable(`${family.scanner} (pid ${scanner.pid}) is stopped; continue it with kill -CONT`)
-    const own = host.userId()
-    if (own !== 0 && own !== scanner.userId) {
+    if (own !== scanner.userId) {
       return unavailable(
-        `${family.scanner} is run by user ${scanner.userId}, and this is user ${own}; act as that user`,
+        `${family.scanner} is run by user ${scanner.userId}, and this is user ${own}: run reeve as that user, or ${family.scanner} as this one`,
       )
     }
     return { available: true, lacks: findLacks(family, scanner, host) }

@@ -7,13 +7,16 @@ import { shellFunctions, signalNumber } from './shell-functions.ts'
 /**
  * The scripts of a definition. What they write down, in `reeve/` of the definition, for `records.ts` to read:
  *
- *   claim      PID START CLOCK of the process that becomes the service, first of all: an orphan is known by it
+ *   claim      PID START CLOCK BOOT of the process that becomes the service, first of all: an orphan is known by it. With `-` for
+ *              PID and START: of the last one, which the next has to wait for
  *   loaded     what sha256sum says of the definition's files and of the facility's, before anything of them is read
  *   launched   PID START, last of all: then the service itself is executed
  *   ended      CODE SIGNAL asked|alone FAILURES BOOT of the last end
  *   problem    why the script could not come as far as the service
+ *   log-problem  why its output can't be written, by the script of the logger
  *
- * START is field 22 of the process's stat, CLOCK hundredths of a second since boot.
+ * START is field 22 of the process's stat, CLOCK hundredths of a second since boot, BOOT its id and the START of pid 1.
+ * Signals are given by number and without `--`, which the kill of busybox takes for a process.
  */
 export interface ScriptInput {
   readonly facility: string
@@ -21,8 +24,10 @@ export interface ScriptInput {
   readonly supervisor: string
   readonly process: Process
   readonly scripts: FamilyScripts
-  /** Native text to run in place of the command; see definition.ts. */
+  /** There is native text to run in place of the command; see definition.ts. */
   readonly isNative: boolean
+  /** There is a `spec.process`, which says in what surroundings it is run. */
+  readonly isPrepared: boolean
   /** The files of the definition that a process depends on, by their paths in it. */
   readonly parts: readonly string[]
   /** The definition's own `reeve` directory. */
@@ -46,16 +51,21 @@ export function renderRun(input: ScriptInput): string {
 [ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
 ${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.
-__reeve_pid=
-if { read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null && [ "$__reeve_pid" != $$ ]; then
+__reeve_find_boot
+__reeve_pid= __reeve_in=
+{ read -r __reeve_pid __reeve_then __reeve_began __reeve_in <reeve/claim; } 2>/dev/null
+[ "$__reeve_in" = "$__reeve_boot" ] || __reeve_pid=
+if [ -n "$__reeve_pid" ]; then
   __reeve_is_orphan() { __reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ]; }
   if __reeve_is_orphan; then
     # This directory was put in the place of another, in which its supervisor lives and would start it again.
     set -- $__reeve_stat
-${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -s TERM "$2"
+${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -15 "$2"
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi
+  # What is left of its process group, where nobody was left to tidy up.
+  [ "$__reeve_pid" = - ] || kill -9 "-$__reeve_pid" 2>/dev/null
 fi
 ${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
 }
@@ -64,17 +74,18 @@ ${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
 const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
 
 /** The part of a run script that becomes the service. */
-function renderService({ process, scripts, isNative, parts }: ScriptInput): string {
+function renderService({ process, scripts, isNative, isPrepared, parts, records }: ScriptInput): string {
   const session = scripts.hasFinish ? scripts.session : [...withSignals, ...scripts.session]
-  const start = isNative
-    ? `exec ${session.join(' ')} ./reeve/native-run`
-    : renderExecution(process, process.command, session)
-  const preparation = isNative ? '' : `${renderPreparation(process, scripts)}\n`
+  const command = isNative ? [`${records}/native-run`] : process.command
+  const start = isPrepared
+    ? renderExecution(process, command, session)
+    : `exec ${[...session, quoteWords(command)].join(' ')}`
+  const preparation = isPrepared ? `${renderPreparation(process, scripts)}\n` : ''
   // Not $$, which in a subshell is still its parent.
   return `read -r __reeve_self __reeve_rest </proc/self/stat
 __reeve_start_of "$__reeve_self"
 __reeve_clock
-printf '%s %s %s\\n' "$__reeve_self" "$__reeve_start" "$__reeve_now" >reeve/claim
+printf '%s %s %s %s\\n' "$__reeve_self" "$__reeve_start" "$__reeve_now" "$__reeve_boot" >reeve/claim
 : >reeve/problem
 set --
 while IFS= read -r __reeve_line; do set -- "$@" "$__reeve_line"; done <reeve/files
@@ -92,9 +103,9 @@ function renderKeeper(input: ScriptInput): string {
   const { process } = input
   const passed = ['HUP', 'INT', 'ALRM'].map(signal => {
     const number = signalNumber(signal)
-    return `trap '__reeve_heard=yes; [ -z "$__reeve_child" ] || kill -s ${number} "$__reeve_child" 2>/dev/null' ${number}`
+    return `trap '__reeve_heard=yes; [ -z "$__reeve_child" ] || kill -${number} "$__reeve_child" 2>/dev/null' ${number}`
   })
-  return `${renderTidying(process)}__reeve_child= __reeve_heard= __reeve_supervisor=$PPID
+  return `${renderDelay(process)}__reeve_child= __reeve_heard= __reeve_supervisor=$PPID
 __reeve_end_child() {
   __reeve_heard=yes
   [ -z "$__reeve_child" ] || ./reeve/stop || kill "$__reeve_child" 2>/dev/null
@@ -122,18 +133,17 @@ set -- $__reeve_stat
 if [ $__reeve_status -gt 128 ]; then set -- -1 $((__reeve_status - 128)); else set -- $__reeve_status 0; fi
 ${renderEnding(input)}if [ $__reeve_why = alone ]; then
   # The next run has to wait for its time.
-  printf -- '- - %s\\n' "$__reeve_began" >reeve/claim
+  printf '%s %s\\n' "- - $__reeve_began" "$__reeve_boot" >reeve/claim
   [ $__reeve_again = yes ] || ${input.scripts.stayDown}
 fi
 exit 0
 `
 }
 
-/** What a keeper that was killed has left of its last run ends, and after an end that nobody asked for the next run waits. */
-function renderTidying({ restart }: Process): string {
+/** After an end that nobody asked for, the next run waits for its time. */
+function renderDelay({ restart }: Process): string {
   const delay = Math.ceil(restart.delay / 10)
   return `if [ -n "$__reeve_pid" ]; then
-  [ "$__reeve_pid" = - ] || __reeve_start_of "$__reeve_pid" || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
   __reeve_clock
   __reeve_left=$((\${__reeve_began:-0} + ${delay} - __reeve_now))
   if [ $__reeve_left -gt 0 ] && [ $__reeve_left -le ${delay} ]; then
@@ -147,17 +157,19 @@ fi
 export function renderStop({ facility, process }: ScriptInput): string {
   const { signal, timeout } = process.stop
   return `${header(facility)}__reeve_records=reeve
-${shellFunctions}read -r __reeve_pid __reeve_then __reeve_rest <reeve/claim || exit 1
+${shellFunctions}__reeve_find_boot
+read -r __reeve_pid __reeve_then __reeve_rest __reeve_in <reeve/claim || exit 1
+[ "$__reeve_in" = "$__reeve_boot" ] || exit 1
 __reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ] || exit 1
-kill -s ${signalNumber(signal)} -- "-$__reeve_pid" 2>/dev/null || kill -s ${signalNumber(signal)} "$__reeve_pid" || exit 1
-kill -s CONT -- "-$__reeve_pid" 2>/dev/null
+kill -${signalNumber(signal)} "-$__reeve_pid" 2>/dev/null || kill -${signalNumber(signal)} "$__reeve_pid" || exit 1
+kill -${signalNumber('CONT')} "-$__reeve_pid" 2>/dev/null
 {
   __reeve_clock
   __reeve_end=$((__reeve_now + ${Math.ceil(timeout / 10)}))
   while __reeve_group_lives "$__reeve_pid"; do
     __reeve_clock
     if [ $__reeve_now -ge $__reeve_end ]; then
-      kill -s KILL -- "-$__reeve_pid"
+      kill -9 "-$__reeve_pid"
       break
     fi
     sleep ${nap}
@@ -195,10 +207,12 @@ function renderEnding({ process, scripts }: ScriptInput): string {
     'on-failure': '[ "$1" = 0 ] && __reeve_again=no || __reeve_again=yes',
     never: '__reeve_again=no',
   }[process.restart.policy]
-  const signalGroup = `\n  [ $__reeve_why = alone ] || kill -s ${signalNumber(signal)} -- "-$__reeve_pid" 2>/dev/null`
+  const signalGroup = `\n  [ $__reeve_why = alone ] || kill -${signalNumber(signal)} "-$__reeve_pid" 2>/dev/null`
   return `__reeve_clock
-__reeve_pid= __reeve_then= __reeve_began=$__reeve_now __reeve_failures=0
-{ read -r __reeve_pid __reeve_then __reeve_began <reeve/claim; } 2>/dev/null
+__reeve_find_boot
+__reeve_pid= __reeve_in= __reeve_failures=0
+{ read -r __reeve_pid __reeve_then __reeve_began __reeve_in <reeve/claim; } 2>/dev/null
+[ "$__reeve_in" = "$__reeve_boot" ] || __reeve_pid= __reeve_began=$__reeve_now
 { read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
 if ${scripts.isWantedDown}; then
   __reeve_why=asked __reeve_again=no __reeve_failures=0
@@ -208,9 +222,7 @@ else
   [ $((__reeve_now - __reeve_began)) -lt 1000 ] || __reeve_failures=0
   __reeve_failures=$((__reeve_failures + 1))
 fi
-__reeve_start_of 1
-read -r __reeve_boot </proc/sys/kernel/random/boot_id
-printf '%s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot:$__reeve_start" >reeve/ended
+printf '%s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot" >reeve/ended
 # What is left of its process group: has the rest of the timeout if its end was asked for, else ends at once.
 __reeve_end=$__reeve_now
 [ $__reeve_why = alone ] || __reeve_end=$((__reeve_now + ${Math.ceil(timeout / 10)}))
@@ -218,7 +230,7 @@ __reeve_end=$__reeve_now
 if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then${scripts.signalsGroup ? '' : signalGroup}
   while __reeve_group_lives "$__reeve_pid"; do
     __reeve_clock
-    [ $__reeve_now -lt $__reeve_end ] || kill -s KILL -- "-$__reeve_pid" 2>/dev/null
+    [ $__reeve_now -lt $__reeve_end ] || kill -9 "-$__reeve_pid" 2>/dev/null
     sleep ${nap}
   done
   : >reeve/claim
@@ -241,7 +253,7 @@ ${renderExecution(process, command, [])}
 
 /** For supervisors that send no other signal than HUP for a reload. */
 export function renderReloadSignal(facility: string, signal: string): string {
-  return `${header(facility)}kill -s ${signalNumber(signal)} "$1"\n`
+  return `${header(facility)}kill -${signalNumber(signal)} "$1"\n`
 }
 
 /**
@@ -253,7 +265,14 @@ export function renderLog({ facility, scripts }: ScriptInput, output: NonNullabl
   const directory = quoteWord(output.file.slice(0, at) || '/')
   const name = output.file.slice(at + 1)
   return `${header(facility)}umask 0027
-cd -P -- ${directory} || exit 111
+# Open from now on: later there may not be the right to do so.
+[ "$1" = again ] || exec 9>../reeve/log-problem
+__reeve_fail() {
+  printf '%s\\n' "$1" >&9
+  printf '%s\\n' "$1" >&2
+  exit 111
+}
+cd -P -- ${directory} 2>/dev/null || __reeve_fail "there is no directory "${directory}" that can be entered"
 if [ "$1" != again ] && [ "$(id -u)" = 0 ]; then
   __reeve_owner=$(stat -c %u:%g .)
   case $__reeve_owner in
@@ -261,11 +280,12 @@ if [ "$1" != again ] && [ "$(id -u)" = 0 ]; then
     *) exec setpriv --reuid="\${__reeve_owner%:*}" --regid="\${__reeve_owner#*:}" --clear-groups -- /bin/sh "$OLDPWD/run" again ;;
   esac
 fi
-[ -L ${quoteWord(`${name}.d`)} ] && exit 111
-[ -d ${quoteWord(`${name}.d`)} ] || mkdir -- ${quoteWord(`${name}.d`)} || exit 111
+[ -L ${quoteWord(`${name}.d`)} ] && __reeve_fail "there is a link in the place of the directory "${quoteWord(`${output.file}.d`)}
+[ -d ${quoteWord(`${name}.d`)} ] || mkdir -- ${quoteWord(`${name}.d`)} || __reeve_fail "the directory "${quoteWord(`${output.file}.d`)}" can not be made"
 [ -e ${quoteWord(name)} ] && [ ! -L ${quoteWord(name)} ] && mv -- ${quoteWord(name)} ${quoteWord(`${name}.d/before`)}
 [ -L ${quoteWord(name)} ] || ln -s -- ${quoteWord(`${name}.d/current`)} ${quoteWord(name)}
-cd -P -- ${quoteWord(`${name}.d`)} && [ -O . ] || exit 111
+cd -P -- ${quoteWord(`${name}.d`)} && [ -O . ] || __reeve_fail "the directory "${quoteWord(`${output.file}.d`)}" is another user's"
+exec 9>&-
 ${scripts.runLogger(output)}
 `
 }

@@ -4,7 +4,7 @@ import { findSignalNumber } from '../../src/host/signals.ts'
  * Shell text that several of the scripts need. All names start with `__reeve`, so that they meet no variable of a service.
  *
  * `__reeve_start_of PID` leaves in `__reeve_start` when the process started, as field 22 of its stat has it, and fails if
- * there is none. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
+ * there is none. `__reeve_find_boot` leaves in `__reeve_boot` what no other boot has. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
  */
 export const shellFunctions = `__reeve_read_stat() {
   __reeve_stat=
@@ -22,12 +22,17 @@ __reeve_start_of() {
   __reeve_start=\${20}
   [ -n "$__reeve_start" ]
 }
+__reeve_find_boot() {
+  __reeve_start_of 1
+  read -r __reeve_boot </proc/sys/kernel/random/boot_id
+  __reeve_boot=$__reeve_boot:$__reeve_start
+}
 __reeve_clock() {
   read -r __reeve_up __reeve_rest </proc/uptime
   __reeve_now=$((\${__reeve_up%.*} * 100 + 1\${__reeve_up#*.} - 100))
 }
 __reeve_group_lives() {
-  kill -s 0 -- "-$1" 2>/dev/null || return 1
+  kill -0 "-$1" 2>/dev/null || return 1
   # Mostly it is the first process that lives.
   if __reeve_read_stat "/proc/$1/stat"; then
     case $__reeve_stat in [!ZX]*) return 0 ;; esac

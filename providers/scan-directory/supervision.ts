@@ -10,6 +10,7 @@ import { scriptWords } from './scripts.ts'
  *
  *   alive    its status holds
  *   dead     and the status is stale. `orphan`: what it has started, and left behind when it was killed
+ *   unreadable   it lives, and what it says isn't understood
  */
 export type Supervision =
   | {
@@ -24,6 +25,7 @@ export type Supervision =
       readonly orphan: Orphan | undefined
     }
   | { readonly state: 'dead'; readonly orphan: Orphan | undefined }
+  | { readonly state: 'unreadable'; readonly orphan: undefined }
 
 export interface Orphan extends Identity {
   /** Its supervisor lives, and works in a directory that has been exchanged for the one that is there now. */
@@ -31,9 +33,11 @@ export interface Orphan extends Identity {
 }
 
 export function readSupervision(family: Family, place: Place, host: ReadHost): Supervision {
-  const status = host.isRead(join(place.supervise, family.livenessPipe)) ? readStatus(family, place, host) : undefined
+  const isAlive = host.isRead(join(place.supervise, family.livenessPipe))
+  const status = isAlive ? readStatus(family, place, host) : undefined
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
+  if (isAlive && !status) return { state: 'unreadable', orphan: undefined }
   if (!status) return { state: 'dead', orphan: living && toOrphan(family, living, host) }
   const pid = status.state === 'up' ? findMain(family, status.pid, living, host) : undefined
   const launched = readLaunched(place, host)

@@ -41,7 +41,7 @@ export async function startService(task: Task): Promise<void> {
   const hasLaunched = (): boolean => readLaunched(place, host)?.startTime !== before
   const isDone = await waitFor(task, startLimit, () => {
     const found = readSupervision(family, place, host)
-    if (found.state === 'dead' || found.orphan) return false
+    if (found.state !== 'alive' || found.orphan) return false
     if (found.status.state === 'up' && (found.launched !== undefined || !isOurs(task))) return true
     // It may have ended since, or not have come as far as the service.
     const hasFailed = readProblem(place, host) !== undefined && readClaim(place, host)?.startTime !== claim
@@ -82,7 +82,8 @@ export async function stopService(task: Task): Promise<void> {
 
 function isDown(found: Supervision): boolean {
   if (found.orphan) return false
-  return found.state === 'dead' || (found.status.state === 'down' && found.status.want === 'down')
+  if (found.state !== 'alive') return found.state === 'dead'
+  return found.status.state === 'down' && found.status.want === 'down'
 }
 
 export async function restartService(task: Task): Promise<void> {
@@ -96,7 +97,7 @@ export async function reloadService(task: Task): Promise<void> {
   const { family, place, host } = task
   const found = readSupervision(family, place, host)
   const pid = found.state === 'alive' ? (found.launched?.pid ?? found.pid) : undefined
-  if (found.state === 'dead' || pid === undefined) return
+  if (found.state !== 'alive' || pid === undefined) return
   // Before it reads: what is said to be loaded must never be newer than what is.
   const loaded = readSums(task)
   if (host.facts(join(place.records, 'reload'))) {
@@ -135,11 +136,12 @@ async function matchLog(task: Task): Promise<void> {
   // A scanner starts one supervisor after the other.
   if (await comes(logSettling)) return
   const isEnabled = host.facts(place.down) === undefined
-  if (family.logsComeWith !== 'supervisor') host.removeFile(place.link)
+  // Else the scanner could start another supervisor before the log is gone.
+  host.removeFile(place.link)
   await endSupervisor(task)
   if (!hasLog) removeLog(place, host)
   if (family.logsComeWith === 'directory') renewDirectory(place, host)
-  if (family.logsComeWith !== 'supervisor') await task.announce()
+  await task.announce()
   await ensureSupervised(task)
   if (!(await comes(logTime))) {
     const missing = `${family.supervisor} for the log of ${place.service}`
@@ -151,7 +153,7 @@ async function matchLog(task: Task): Promise<void> {
 /** The wait before another start is a process of its own, the finish script at its end. */
 function skipDelay({ family, place, host }: Task): void {
   const found = readSupervision(family, place, host)
-  if (found.state === 'dead' || found.status.state !== 'finish' || found.status.pid === undefined) return
+  if (found.state !== 'alive' || found.status.state !== 'finish' || found.status.pid === undefined) return
   if (host.readText(`/proc/${found.status.pid}/cmdline`)?.startsWith('sleep\0')) host.kill(found.status.pid, 'TERM')
 }
 

@@ -3,7 +3,9 @@ import type { ManifestFiles, PathFacts } from './manifest-files.ts'
 /** A component of a path that others can change. */
 export interface InsecurePath {
   readonly component: string
-  /** Who can change it, and what to do. */
+  /** Who can change it, and what to do about that. */
+  readonly problem: string
+  /** The same, with the way around it for manifests and the like. */
   readonly message: string
 }
 
@@ -76,19 +78,21 @@ function findProblem(
   isLast: boolean,
 ): InsecurePath | undefined {
   const mode = facts.mode.toString(8).padStart(4, '0')
-  const advice = '--insecure-permissions trusts it all the same'
+  const found = (problem: string): InsecurePath => {
+    return { component, problem, message: `${problem}; --insecure-permissions trusts it all the same` }
+  }
   if (facts.uid !== 0 && facts.uid !== userId) {
     const owner = userId === 0 ? 'root' : `root or user ${userId}`
-    const message = `${component} belongs to user ${facts.uid} (mode ${mode}), who could change what is run as ${owner}: chown ${userId} ${component}; ${advice}`
-    return { component, message }
+    return found(
+      `${component} belongs to user ${facts.uid} (mode ${mode}), who could change what is run as ${owner}: chown ${userId} ${component}`,
+    )
   }
   // The mode of a symlink means nothing.
   if (facts.kind === 'symlink' || (facts.mode & 0o022) === 0) return undefined
   const isSticky = facts.kind === 'directory' && (facts.mode & 0o1000) !== 0
   if (isSticky && !isLast) return undefined
   const who = (facts.mode & 0o002) !== 0 ? 'everybody' : 'its group'
-  const message = `${component} can be written by ${who} (owner ${facts.uid}, mode ${mode}): chmod go-w ${component}; ${advice}`
-  return { component, message }
+  return found(`${component} can be written by ${who} (owner ${facts.uid}, mode ${mode}): chmod go-w ${component}`)
 }
 
 export function lookupIn(files: Pick<ManifestFiles, 'facts' | 'readLink'>): PathLookup {

@@ -113,6 +113,7 @@ function run(shell: string, process: Process, hasFinish: boolean): string {
     isWantedDown: 'false',
     runLogger: () => '',
     findOutputProblem: () => undefined,
+    settings: [],
     moreFiles: () => ({}),
   }
   const text = renderRun({
@@ -121,6 +122,7 @@ function run(shell: string, process: Process, hasFinish: boolean): string {
     process,
     scripts,
     isNative: false,
+    isPrepared: true,
     parts: ['run'],
     records: join(service, 'reeve'),
   })

@@ -93,6 +93,27 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
+    test.skipIf(!isRoot)('a native run script beside a process runs in the surroundings that it declares', async () => {
+      await withLab(harness, async lab => {
+        const seen = join(lab.directory, 'out/seen')
+        mkdirSync(join(lab.directory, 'out'))
+        chmodSync(lab.directory, 0o755)
+        chmodSync(join(lab.directory, 'out'), 0o777)
+        const run = `#!/bin/sh\n${writesTo(seen, 'id -un; umask; pwd; echo "$PLACE"')}; exec sleep 1000000\n`
+        const declared = {
+          command: ['/bin/false'],
+          user: 'nobody',
+          umask: '0002',
+          workingDirectory: '/usr',
+          environment: { PLACE: 'there' },
+        }
+        lab.declare({ web: { process: declared, config: { [type]: { run } } } })
+        await lab.converge()
+        await eventually('it to tell what it is', () => existsSync(seen))
+        expect(readFileSync(seen, 'utf8')).toBe('nobody\n0002\n/usr\nthere\n')
+      })
+    })
+
     test('native scripts log and finish', async () => {
       await withLab(harness, async lab => {
         const logged = join(lab.directory, 'logged')

@@ -1,5 +1,16 @@
-import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -61,6 +72,101 @@ for (const { scanner, harness } of scanFamilies) {
       symlinkSync(options.serviceDirectory, options.definitionDirectory)
       expect(await probe()).toContain('half-written services would be started')
       rmSync(root, { recursive: true })
+    })
+
+    test('a service of that name from elsewhere is taken over, and ends first', async () => {
+      await withLab(harness, async lab => {
+        const elsewhere = join(lab.directory, 'elsewhere')
+        mkdirSync(elsewhere)
+        writeFileSync(join(elsewhere, 'run'), '#!/bin/sh\nexec sleep 1000000\n', { mode: 0o755 })
+        const link = join(String(lab.supervisor.options.serviceDirectory), 'web')
+        symlinkSync(elsewhere, link)
+        if (scanner === 's6-svscan') spawnSync('s6-svscanctl', ['-a', dirname(link)])
+        lab.declare({ web: { process: { command: LONG_RUN } } })
+        await eventually('the other one to run', async () => (await lab.observe('web')).pid !== undefined)
+        const { pid = 0 } = await lab.observe('web')
+        expect((await lab.plan()).facilities[0]?.blocked).toContain('adopt: true')
+        lab.declare({ web: { process: { command: LONG_RUN }, adopt: true } })
+        await lab.converge()
+        expect([isAlive(pid), readlinkSync(link)]).toEqual([false, await directoryOf(lab)])
+        expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        expect((await lab.converge()).stepsDone).toBe(0)
+      })
+    })
+
+    test('a link that is taken away comes back, and a definition behind a link starts nothing that is stopped', async () => {
+      await withLab(harness, async lab => {
+        const stopped = { process: { command: LONG_RUN }, state: 'stopped', enabled: false }
+        lab.declare({ web: { process: { command: LONG_RUN } }, idle: stopped })
+        await lab.converge()
+        const directory = await directoryOf(lab)
+        const link = join(String(lab.supervisor.options.serviceDirectory), 'web')
+        rmSync(link)
+        await lab.converge()
+        expect(readlinkSync(link)).toBe(directory)
+        await eventually('nothing more to do', async () => (await lab.converge()).stepsDone === 0)
+        rmSync(join(dirname(directory), 'idle'), { recursive: true })
+        await lab.converge()
+        expect(await lab.observe('idle')).toMatchObject({ state: 'stopped', enabled: false })
+      })
+    })
+
+    test('what is left when a supervisor and its service are killed together ends before another copy starts', async () => {
+      await withLab(harness, async lab => {
+        const mark = join(lab.directory, 'left')
+        lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sh -c "sleep 1000000; :" "$0" & wait', mark] } } })
+        await lab.converge()
+        await eventually('parent and child', () => countProcesses(mark) === 2)
+        const { pid = 0 } = await lab.observe('web')
+        const above: number[] = []
+        for (let parent = parentOf(pid); commOf(parent) !== scanner && parent > 1; parent = parentOf(parent)) {
+          above.push(parent)
+        }
+        for (const one of [...above.reverse(), pid]) process.kill(one, 'SIGKILL')
+        await eventually('one copy, anew', async () => {
+          const found = await lab.observe('web')
+          return found.state === 'running' && found.pid !== pid && countProcesses(mark) === 2
+        })
+      })
+    })
+
+    test('a status that can not be read is unknown, and leads to nothing', async () => {
+      await withLab(harness, async lab => {
+        lab.declare({ web: { process: { command: LONG_RUN } } })
+        await lab.converge()
+        writeFileSync(join(await directoryOf(lab), 'supervise/status'), 'odd')
+        expect(await lab.observe('web')).toMatchObject({ state: 'unknown', enabled: 'unknown' })
+        expect((await lab.plan()).facilities.flatMap(({ steps }) => steps)).toEqual([])
+      })
+    })
+
+    test('a logger that can not write is told of, till it can', async () => {
+      await withLab(harness, async lab => {
+        const directory = join(lab.directory, 'logs')
+        lab.declare({ web: { process: { command: LONG_RUN, output: { file: join(directory, 'web.log') } } } })
+        const outcome = await lab.apply()
+        expect(outcome.notReady).toMatchObject([{ facility: 'web' }])
+        expect((await lab.observe('web')).message).toContain(`there is no directory ${directory}`)
+        mkdirSync(directory)
+        await eventually('it to be well', async () => (await lab.observe('web')).state === 'running')
+      })
+    })
+
+    test('a removal leaves what somebody else has put there, and nothing besides', async () => {
+      await withLab(harness, async lab => {
+        const output = { file: join(lab.directory, 'web.log') }
+        lab.declare({
+          web: { process: { command: LONG_RUN, output } },
+          plain: { process: { command: LONG_RUN, output: { file: `${output.file}2` } } },
+        })
+        await lab.converge()
+        const directory = await directoryOf(lab)
+        writeFileSync(join(directory, 'NOTES'), 'mine\n')
+        lab.declare({})
+        await lab.converge({ allowRemovals: 2 })
+        expect(readdirSync(dirname(directory))).toEqual(['web'])
+        expect(readdirSync(directory)).toEqual(['NOTES'])
+      })
     })
 
     test('a scanner is found by where it scans, however it was told that', async () => {
@@ -152,6 +258,14 @@ async function directoryOf(lab: Lab): Promise<string> {
 /** Of those with that word at the end of their command line. */
 function countProcesses(mark: string): number {
   return pids().filter(pid => readQuietly(`/proc/${pid}/cmdline`).endsWith(`\0${mark}\0`) && isAlive(pid)).length
+}
+
+function parentOf(pid: number): number {
+  return createReadHost().process(pid)?.parent ?? 0
+}
+
+function commOf(pid: number): string {
+  return readQuietly(`/proc/${pid}/comm`).trim()
 }
 
 function childrenOf(pid: number): number[] {

@@ -48,6 +48,10 @@ test.skipIf(process.geteuid?.() !== 0).concurrent.for(scanFamilies.filter(({ sca
       await reeve('apply')
       declare({ command: ['/bin/sleep', '1000000'], user: 'daemon' })
       expect(await reeve('plan')).toContain('does not run as root, and so can change neither user nor group')
+      // Root would run scripts that the user can write.
+      const args = [reevePath, 'plan', manifests, '--insecure-permissions']
+      const asRoot = await run(process.execPath, args, { cwd: home, env: { HOME: home } })
+      expect(asRoot.stdout).toMatch(/supervisor mine is unavailable: .* belongs to user 65534/)
       await reeve('down', '--yes')
       expect(host.readDirectory(String(supervisor.options.definitionDirectory))).toEqual([])
     } finally {

@@ -63,7 +63,7 @@ read -r __reeve </proc/self/stat
 )
 __reeve_status=$?
 __reeve_left=none
-read -r __reeve_pid __reeve <${path('pid')} && kill -s 0 -- "-$__reeve_pid" 2>/dev/null && __reeve_left=left
+read -r __reeve_pid __reeve <${path('pid')} && kill -0 "-$__reeve_pid" 2>/dev/null && __reeve_left=left
 read -r __reeve_uptime __reeve </proc/uptime
 printf '%s %s %s\\n' "$__reeve_status" "$__reeve_uptime" "$__reeve_left" >${path('exit')}
 `
