@@ -20,6 +20,8 @@ const code = `(function (${Object.keys(given)}) {${readFileSync(filename, 'latin
 const script = new Script(code, { filename, cachedData })
 if (cachedData === undefined || script.cachedDataRejected) process.once('exit', keepCompiled)
 script.runInThisContext()(...Object.values(given))
+// Else Node takes what loads it later for a circular dependency, and warns.
+program.loaded = true
 
 function importModule(specifier) {
   return import(specifier)

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { openHousehold, sleeper, until } from './household.ts'
+
+// stderr is for logs and progress: what goes well, with nothing to tell of, leaves it empty. Not even Node says anything.
+
+const looking = [
+  ['validate'],
+  ['plan'],
+  ['plan', '-o', 'json'],
+  ['status'],
+  ['status', 'web'],
+  ['history'],
+  ['history', 'web'],
+  ['supervisors'],
+  ['explain'],
+  ['explain', 'spec.process'],
+  ['completion', 'bash'],
+  ['--version'],
+  ['--help'],
+  ['plan', '--help'],
+]
+const acting = [
+  ['apply'],
+  ['restart', 'web'],
+  ['reload', 'web'],
+  ['stop', 'web', '--suspend'],
+  ['start', 'web'],
+  ['resume', 'web'],
+  ['suspend', 'web'],
+]
+
+type Commands = readonly (readonly string[])[]
+
+describe('commands that go well say nothing on stderr', () => {
+  test('where nothing has been done yet', async () => {
+    const home = openHousehold()
+    expect(
+      await saying(
+        home,
+        looking.filter(args => !args.includes('web')),
+      ),
+    ).toEqual([])
+  })
+
+  test('without a controller', { timeout: 120_000 }, async () => {
+    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    await home.succeed(['apply'])
+    expect(await saying(home, [...looking, ...acting])).toEqual([])
+  })
+
+  test('with a controller', { timeout: 120_000 }, async () => {
+    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const controller = home.start(['run'])
+    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    expect(
+      await saying(
+        home,
+        [...looking, ...acting].filter(args => args[0] !== 'apply'),
+      ),
+    ).toEqual([])
+    controller.child.kill('SIGTERM')
+    await controller.ended
+  })
+})
+
+/** What these commands say on stderr, one after another; each has to succeed. */
+async function saying(home: ReturnType<typeof openHousehold>, commands: Commands): Promise<string[]> {
+  const said: string[] = []
+  for (const args of commands) {
+    const { exitCode, stderr } = await home.reeve(args)
+    if (exitCode !== 0 || stderr !== '') said.push(`reeve ${args.join(' ')} gave ${exitCode} and said: ${stderr}`)
+  }
+  return said
+}
