@@ -35,6 +35,8 @@ export interface Policy {
   readonly commands?: readonly string[]
   /** Path prefixes that `files[].path` and `output.file` have to start with. */
   readonly files?: readonly string[]
+  /** Path prefixes of the directories that Supervisor manifests name. Absent: all, but none if any other list is given. */
+  readonly supervisorDirectories?: readonly string[]
   /** Types whose native configuration (`spec.config`) is allowed. Absent: all, but none if `users` or `commands` is given. */
   readonly config?: readonly string[]
 }

@@ -23,6 +23,13 @@ export interface PolicyContext {
   readonly runsAsRoot: boolean
 }
 
+/** A `kind: Supervisor` document, as far as the policy looks at it. */
+export interface SupervisorDeclaration {
+  readonly name: string
+  readonly type: string
+  readonly options: Readonly<Record<string, unknown>>
+}
+
 /** What of a facility the host's policy (S3) forbids. */
 export function checkPolicy(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
   return [
@@ -34,6 +41,35 @@ export function checkPolicy(facility: Facility, policy: Policy, context: PolicyC
     ...checkFiles(facility, policy),
     ...checkReads(facility, policy),
   ]
+}
+
+/**
+ * What of a declared supervisor the policy forbids: every absolute path among its options, whatever its provider does there,
+ * is where Reeve writes with its own rights, or whom it obeys.
+ */
+export function checkSupervisorPolicy(supervisor: SupervisorDeclaration, policy: Policy): PolicyProblem[] {
+  const isRestricted = Object.values(policy).some(list => list !== undefined)
+  const allowed = policy.supervisorDirectories ?? (isRestricted ? [] : undefined)
+  if (allowed === undefined) return []
+  const { name, type, options } = supervisor
+  return absolutePathsOf(options, ['spec', type])
+    .filter(({ value }) => !startsWithAny(value, allowed))
+    .map(({ value, path }) => {
+      const message = refusalOf(`supervisor ${name}`, `use the directory ${value}`, 'supervisorDirectories', allowed)
+      return { code: 'policy-file', message, path }
+    })
+}
+
+interface PlacedText {
+  readonly value: string
+  readonly path: PolicyProblem['path']
+}
+
+function absolutePathsOf(value: unknown, path: PolicyProblem['path']): PlacedText[] {
+  if (typeof value === 'string') return value.startsWith('/') ? [{ value, path }] : []
+  if (Array.isArray(value)) return value.flatMap((item, index) => absolutePathsOf(item, [...path, index]))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, item]) => absolutePathsOf(item, [...path, key]))
 }
 
 function checkSupervisor(facility: Facility, policy: Policy): PolicyProblem[] {
@@ -146,8 +182,12 @@ function checkFiles(facility: Facility, policy: Policy): PolicyProblem[] {
 }
 
 function refusal(facility: Facility, what: string, list: string, allowed: readonly string[]): string {
+  return refusalOf(`facility ${facility.name}`, what, list, allowed)
+}
+
+function refusalOf(who: string, what: string, list: string, allowed: readonly string[]): string {
   const said = allowed.length === 0 ? 'it is empty' : `it has ${allowed.join(', ')}`
-  return `facility ${facility.name} may not ${what}: not allowed by policy.${list} of the host configuration (${said})`
+  return `${who} may not ${what}: not allowed by policy.${list} of the host configuration (${said})`
 }
 
 /** Whole path components count: /usr/bin is a prefix of /usr/bin/node, and not of /usr/bin-evil. */

@@ -1,5 +1,5 @@
 import type { Facility } from '../core/facility.ts'
-import { checkPolicy } from '../core/policy.ts'
+import { checkPolicy, checkSupervisorPolicy } from '../core/policy.ts'
 import { placeSource } from './config-source.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
@@ -76,7 +76,8 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       known.set(draft, { type, resolved })
       return resolved
     },
-    checkSupervisor({ name, type, options: given }) {
+    checkSupervisor(supervisor) {
+      const { name, type, options: given } = supervisor
       if (!types.includes(type)) {
         const message = `there is no provider for supervisors of type "${type}"${suggestionFor(type, types) || knownOf(types)}`
         return [{ code: 'unknown-supervisor-type', message, path: ['spec', 'type'] }]
@@ -87,6 +88,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
         problems.push({ code: 'misleading-name', message, path: ['metadata', 'name'] })
       }
       problems.push(...native.check(type, 'optionsSchema', given, ['spec', type]))
+      if (policy !== undefined) problems.push(...checkSupervisorPolicy(supervisor, policy))
       return problems
     },
     placeOf(supervisor) {

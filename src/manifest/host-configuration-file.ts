@@ -150,7 +150,7 @@ function complete(
 }
 
 function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): Policy {
-  const { supervisors, users, groups, commands, files, reads, config } = policy
+  const { supervisors, users, groups, commands, files, reads, config, supervisorDirectories } = policy
   return {
     ...(supervisors !== undefined && { supervisors }),
     ...(users !== undefined && { users }),
@@ -159,6 +159,7 @@ function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): P
     ...(reads !== undefined && { reads }),
     ...(files !== undefined && { files }),
     ...(config !== undefined && { config }),
+    ...(supervisorDirectories !== undefined && { supervisorDirectories }),
   }
 }
 

@@ -31,7 +31,7 @@ resync: 1m
 concurrency: 8
 defaultSupervisor: systemd
 removalLimit: { count: 5, fraction: 0.1 }
-policy: { supervisors: [systemd], users: [web], commands: [/usr/bin], files: [/etc/web], config: [] }
+policy: { supervisors: [systemd], users: [web], commands: [/usr/bin], files: [/etc/web], config: [], supervisorDirectories: [/srv] }
 providers: [./mine.js, ../theirs.js, /opt/its.js, reeve-provider-x, "@scope/provider"]
 listen: 9100
 owner: blue
@@ -44,7 +44,14 @@ owner: blue
     concurrency: 8,
     defaultSupervisor: 'systemd',
     removalLimit: { count: 5, fraction: 0.1 },
-    policy: { supervisors: ['systemd'], users: ['web'], commands: ['/usr/bin'], files: ['/etc/web'], config: [] },
+    policy: {
+      supervisors: ['systemd'],
+      users: ['web'],
+      commands: ['/usr/bin'],
+      files: ['/etc/web'],
+      config: [],
+      supervisorDirectories: ['/srv'],
+    },
     providers: [
       join(directory, 'mine.js'),
       join(directory, '../theirs.js'),

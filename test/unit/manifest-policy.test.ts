@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Policy } from '../../src/core/host-configuration.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
-import { facilityText, makeDirectory } from '../manifest-directory.ts'
+import { facilityText, makeDirectory, supervisorText } from '../manifest-directory.ts'
 
 const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
 
@@ -141,6 +141,55 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     )
   })
 })
+
+describe('S3: the host’s policy decides which directories supervisors may have', () => {
+  const runit = 'type: runit, runit: { serviceDirectory: /srv/app/service, definitionDirectory: /srv/app/sv }'
+
+  test.each<[string, Policy, string, number]>([
+    ['no policy', {}, runit, 0],
+    ['a policy that says nothing of them', { supervisors: ['app'] }, runit, 2],
+    ['one that restricts what may be written', { files: ['/srv'] }, runit, 2],
+    ['none at all', { supervisorDirectories: [] }, runit, 2],
+    ['those below a prefix', { users: ['web'], supervisorDirectories: ['/srv/app/'] }, runit, 0],
+    ['those that are prefixes', { supervisorDirectories: ['/srv/app/service', '/srv/app/sv'] }, runit, 0],
+    ['one of two', { supervisorDirectories: ['/srv/app/sv'] }, runit, 1],
+    ['a directory that only begins so', { supervisorDirectories: ['/srv/ap'] }, runit, 2],
+    [
+      'one that climbs out',
+      { supervisorDirectories: ['/srv'] },
+      'type: process, process: { directory: /srv/../etc }',
+      1,
+    ],
+    ['one deep in the options', { users: [] }, 'type: process, process: { a: [{ b: /etc }], c: etc }', 1],
+    ['options that are no paths', { users: [] }, 'type: systemd, systemd: { scope: user }', 0],
+    ['no options', { users: [] }, 'type: process', 0],
+  ])('%s', (_, policy, spec, refused) => {
+    const { diagnostics, supervisors } = loadSupervisor(spec, policy)
+    expect(diagnostics.map(({ code }) => code)).toEqual(Array(refused).fill('policy-file'))
+    expect(supervisors).toHaveLength(refused === 0 ? 1 : 0)
+  })
+
+  test('the diagnostic points at the option, and names the list', () => {
+    const [diagnostic] = loadSupervisor('type: process, process: { directory: /tmp/evil }', {
+      files: ['/etc/web'],
+    }).diagnostics
+    expect(diagnostic).toMatchObject({ line: 4, column: 46, severity: 'error' })
+    expect(diagnostic?.message).toBe(
+      'supervisor app may not use the directory /tmp/evil: not allowed by policy.supervisorDirectories of the host configuration (it is empty)',
+    )
+  })
+})
+
+function loadSupervisor(spec: string, policy: Policy) {
+  const directory = makeDirectory({ 'app.yaml': supervisorText('app', spec) })
+  return loadManifests({
+    directory,
+    types: ['process', 'runit', 'systemd'],
+    policy,
+    runsAsRoot: true,
+    insecurePermissions: true,
+  })
+}
 
 function load(spec: string, policy: Policy, runsAsRoot = true) {
   const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
