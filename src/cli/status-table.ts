@@ -85,16 +85,28 @@ function enabledText(facility: FacilityStatus): string {
   return facility.enabled ? 'yes' : 'no'
 }
 
-/** The one condition that tells most: what stalls it, else what goes on, else whether it is ready. */
+/**
+ * The one condition that tells most: what stalls it, else what goes on, else whether it is ready. Beside it, what must not be
+ * overlooked: that it is suspended, right after the word, where no terminal cuts it off; or what nobody is doing yet.
+ */
 function conditionText(facility: FacilityStatus): string {
+  const suspended = notReconciling(facility, 'Suspended') ? ', suspended' : ''
   const stalled = trueCondition(facility, 'Stalled')
-  if (stalled) return withMessage('Stalled', stalled)
+  if (stalled) return withMessage(`Stalled${suspended}`, stalled)
   const reconciling = trueCondition(facility, 'Reconciling')
   if (reconciling) return withMessage('Reconciling', reconciling)
   const ready = facility.conditions.find(condition => condition.type === 'Ready')
   if (ready === undefined) return '-'
-  if (ready.status === 'True') return 'Ready'
-  return withMessage(ready.status === 'False' ? 'Not ready' : 'Unknown', ready)
+  const outOfSync = notReconciling(facility, 'OutOfSync')
+  const pending = outOfSync === undefined ? '' : `; ${outOfSync.message}`
+  if (ready.status === 'True') return `Ready${suspended}${pending}`
+  return withMessage(`${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`, ready) + pending
+}
+
+function notReconciling(facility: FacilityStatus, reason: string): Condition | undefined {
+  return facility.conditions.find(condition => {
+    return condition.type === 'Reconciling' && condition.status === 'False' && condition.reason === reason
+  })
 }
 
 function trueCondition(facility: FacilityStatus, type: Condition['type']): Condition | undefined {
@@ -109,6 +121,7 @@ function withMessage(word: string, condition: Condition): string {
 function conditionColor(facility: FacilityStatus, colors: Colors): (text: string) => string {
   if (trueCondition(facility, 'Stalled')) return colors.red
   if (trueCondition(facility, 'Reconciling')) return colors.yellow
+  if (notReconciling(facility, 'Suspended') || notReconciling(facility, 'OutOfSync')) return colors.yellow
   const ready = facility.conditions.find(condition => condition.type === 'Ready')
   return ready?.status === 'True' ? colors.green : colors.yellow
 }

@@ -1,8 +1,11 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
+import { openFullScreen } from '../cli/full-screen.ts'
+import { oneLine } from '../cli/screen.ts'
 import { facilityStatusText, statusText } from '../cli/status-table.ts'
-import type { Control } from '../engine/control.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Session } from '../engine/session.ts'
 import type { Status } from '../engine/status.ts'
 
 export interface StatusOptions {
@@ -20,12 +23,12 @@ export async function status(
   options: StatusOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { openControl } = await import('../engine/control-access.ts')
-  const control = await openControl(session)
   if (options.watch) {
-    await watch(context, control, name, options)
+    await watch(context, session, name, options)
     return 0
   }
+  const { openControl } = await import('../engine/control-access.ts')
+  const control = await openControl(session)
   const answer = await control.status(name)
   if (answer.controller === undefined) {
     // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
@@ -43,29 +46,70 @@ function screenText({ io, out }: CommandContext, answer: Status, name: string | 
     : statusText(answer, out, io.clock.now())
 }
 
-/** Redraws on a terminal; elsewhere writes anew (JSON: a line) whenever something has changed but the ages. */
+/**
+ * Redraws on a terminal; elsewhere writes anew (JSON: a line) whenever something has changed but the ages. It goes on when
+ * the controller ends, or another one begins.
+ */
 async function watch(
   context: CommandContext,
-  control: Control,
+  session: Session,
   name: string | undefined,
   options: StatusOptions,
 ): Promise<void> {
-  const { io, out } = context
+  const { io, err } = context
+  const { createControlFinder } = await import('../engine/control-access.ts')
+  const { abortable } = await import('../engine/abortable.ts')
+  const findControl = createControlFinder(session)
   const interrupted = new AbortController()
   using _registration = io.onSignal(() => interrupted.abort())
   const signal = AbortSignal.any([interrupted.signal, io.stdoutClosed])
-  let last = ''
-  while (!signal.aborted) {
-    const answer = await control.status(name)
-    const now = JSON.stringify(answer.facilities)
-    if (options.output === 'json') {
-      if (now !== last) out.write(`${JSON.stringify(answer)}\n`)
-    } else if (out.live) {
-      out.write(`\x1b[H\x1b[2J\x1b[3J${screenText(context, answer, name)}`)
-    } else if (now !== last) {
-      out.write(`${last === '' ? '' : '\n'}${screenText(context, answer, name)}`)
+  using view = openView(context, name, options)
+  let failures = 0
+  for (; !signal.aborted; await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})) {
+    try {
+      const control = await abortable(findControl(), signal)
+      view.show(await abortable(control.status(name), signal))
+      failures = 0
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
+      // One that has just ended doesn't answer once. One that is stopped doesn't till somebody has it go on.
+      failures += 1
+      if (failures === 2) view.complain(`${err.colors.yellow('!')} ${oneLine(error.message)}\n`)
     }
-    last = now
-    await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})
+  }
+}
+
+interface View extends Disposable {
+  show(answer: Status): void
+  complain(text: string): void
+}
+
+function openView(context: CommandContext, name: string | undefined, { output }: StatusOptions): View {
+  const { out, err } = context
+  if (output === 'text' && out.live) {
+    const screen = openFullScreen(out)
+    let last = ''
+    return {
+      show(answer) {
+        last = screenText(context, answer, name)
+        screen.draw(last)
+      },
+      complain: text => screen.draw(text + last),
+      [Symbol.dispose]: () => screen[Symbol.dispose](),
+    }
+  }
+  let last: string | undefined
+  return {
+    show(answer) {
+      const { facilities, controller } = answer
+      const now = JSON.stringify([facilities, controller?.problems])
+      if (now === last) return
+      if (output === 'json') out.write(`${JSON.stringify(answer)}\n`)
+      else out.write(`${last === undefined ? '' : '\n'}${screenText(context, answer, name)}`)
+      last = now
+    },
+    complain: text => err.write(text),
+    [Symbol.dispose]() {},
   }
 }

@@ -3,9 +3,18 @@ import type { Control } from './control.ts'
 import { controlSocketPath, type Session } from './session.ts'
 
 /** The controller of this state directory, if one runs; else what it would do is done here. */
-export async function openControl(session: Session): Promise<Control> {
-  const controller = await connectControl(controlSocketPath(session.configuration))
-  if (controller) return controller
-  const { createDirectControl } = await import('./direct-control.ts')
-  return createDirectControl(session)
+export function openControl(session: Session): Promise<Control> {
+  return createControlFinder(session)()
+}
+
+/** The same for those who ask again and again, while controllers come and go; what is done here then is of one piece. */
+export function createControlFinder(session: Session): () => Promise<Control> {
+  let direct: Control | undefined
+  return async () => {
+    const controller = await connectControl(controlSocketPath(session.configuration))
+    if (controller) return controller
+    const { createDirectControl } = await import('./direct-control.ts')
+    direct ??= createDirectControl(session)
+    return direct
+  }
 }

@@ -8,21 +8,35 @@ import { makeOutlook, type Outlook } from './outlook.ts'
 import { describeDone, makeRequest } from './request.ts'
 import type { Session } from './session.ts'
 import { readSuspended, writeSuspended } from './state-files.ts'
-import type { Status } from './status.ts'
+import type { Condition, FacilityStatus } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 import { takeWriterLock } from './writer-lock.ts'
 
-/** What people ask when no controller runs: looked at, or done here under the writer's lock. */
+/**
+ * What people ask when no controller runs: looked at, or done here under the writer's lock. Who asks again learns since when
+ * each condition is as it is, as far as it was asked before.
+ */
 export function createDirectControl(session: Session): Control {
+  let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
   return {
-    status: name => reportStatus(session, name),
+    async status(name) {
+      const facilities = await reportStatus(session, conditions)
+      conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
+      if (name === undefined) return { facilities }
+      const chosen = facilities.filter(facility => facility.name === name)
+      if (chosen.length === 0) throw notFound(name, session)
+      return { facilities: chosen }
+    },
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
     resume: name => setSuspended(session, name, false),
   }
 }
 
-async function reportStatus(session: Session, name: string | undefined): Promise<Status> {
+async function reportStatus(
+  session: Session,
+  before: ReadonlyMap<string, readonly Condition[]>,
+): Promise<FacilityStatus[]> {
   const outlook = await makeOutlook(session)
   const { survey, plan } = outlook
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
@@ -43,17 +57,15 @@ async function reportStatus(session: Session, name: string | undefined): Promise
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
-        ...(verbs === '' ? {} : { pending: `to do, by reeve apply or a controller: ${verbs}` }),
+        ...(verbs === '' ? {} : { pending: `to do: ${verbs}` }),
       }
     }),
   )
   const declared = new Set(survey.targets.map(target => target.facility.name))
   const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
-  const facilities = all.map(one => makeFacilityStatus(one, [], now)).sort((a, b) => (a.name < b.name ? -1 : 1))
-  if (name === undefined) return { facilities }
-  const chosen = facilities.filter(facility => facility.name === name)
-  if (chosen.length === 0) throw notFound(name, session)
-  return { facilities: chosen }
+  return all
+    .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 async function askHealth(

@@ -48,6 +48,28 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
   home.write('manifests/web.yaml', sleeper('web'))
 })
 
+test('status --watch goes on when the controller ends, and when another one begins', async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const begin = async () => {
+    const controller = home.start(['run'])
+    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    return controller
+  }
+  const first = await begin()
+  const watching = home.start(['status', '--watch', '-o', 'json'])
+  const saidLast = () => watching.stdout().trimEnd().split('\n').at(-1) ?? ''
+  await until(() => saidLast().includes(`"controller":{"pid":${first.child.pid},`), 'it asks the controller')
+  first.child.kill('SIGTERM')
+  await first.ended
+  await until(() => saidLast().includes('"name":"web"') && !saidLast().includes('"controller"'), 'it looks by itself')
+  const second = await begin()
+  await until(() => saidLast().includes(`"controller":{"pid":${second.child.pid},`), 'it asks the other controller')
+  watching.child.kill('SIGINT')
+  expect(await watching.ended).toMatchObject({ exitCode: 0, stderr: '' })
+  second.child.kill('SIGTERM')
+  await second.ended
+})
+
 test('E16: a second signal ends it at once', async () => {
   const home = openHousehold({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])

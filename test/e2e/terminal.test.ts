@@ -66,6 +66,40 @@ test('status --watch redraws until Ctrl-C, in the width of the terminal', async 
   watching.child.stdin?.write('\x03')
   const { exitCode, stdout } = await watching.ended
   expect(exitCode).toBe(0)
-  const lines = stripVTControlCharacters(stdout).split(/\r?\n/)
+  const lines = stripVTControlCharacters(stdout.replaceAll('\x1b', '\n\x1b')).split(/\r?\n/)
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
+})
+
+const otherScreen = '\x1b[?1049h'
+const back = '\x1b[?1049l'
+
+test('status --watch leaves alone what the terminal showed before, and leaves there what it showed last', async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  await home.succeed(['apply'])
+  const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
+  // Of 24 lines, so many facilities don't fit.
+  for (let index = 0; index < 30; index += 1) home.write(`manifests/more-${index}.yaml`, sleeper(`more-${index}`))
+  await until(() => watching.stdout().includes('… and 9 more lines'), 'it says that there are more than it can show')
+  watching.child.stdin?.write('\x03')
+  const { exitCode, stdout } = await watching.ended
+  expect(exitCode).toBe(0)
+  expect(stdout.startsWith(otherScreen)).toBe(true)
+  expect(stdout.split(otherScreen)).toHaveLength(2)
+  const [drawn = '', left = '', ...rest] = stdout.split(back)
+  expect(rest).toEqual([])
+  for (const each of drawn.split('\x1b[H').slice(1)) expect(each.split('\n').length).toBeLessThanOrEqual(24)
+  expect(left).toMatch(/^NAME .*\nweb +running/s)
+  // What clears the screen or what has scrolled away is never sent.
+  for (const clearing of ['\x1b[2J', '\x1b[3J']) expect(stdout).not.toContain(clearing)
+})
+
+test('status --watch comes back from the other screen before it tells of an error', async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const watching = home.startInTerminal(['status', 'web', '--watch'], { env: { NO_COLOR: '1' } })
+  await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
+  home.remove('manifests/web.yaml')
+  const { exitCode, stdout } = await watching.ended
+  expect(exitCode).toBe(1)
+  const [, left = ''] = stdout.split(back)
+  expect(left).toMatch(/^web\r\n.*\nreeve: there is no facility web/s)
 })

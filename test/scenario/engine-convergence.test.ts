@@ -1,7 +1,9 @@
 import { chmodSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'vitest'
 import { isAlive, snapshot } from '../../src/conformance/lab.ts'
+import { createDirectControl } from '../../src/engine/direct-control.ts'
 import type { EngineEvent } from '../../src/engine/engine-event.ts'
+import { createClock } from '../../src/host/clock.ts'
 import { createEngineLab, diary, longRun, planOf, stepsDone, stepsOf } from '../engine-lab.ts'
 
 test.concurrent('E3: a second apply makes no step, touches no file and restarts nothing', async ({ expect }) => {
@@ -191,4 +193,26 @@ test.concurrent('E18: without the state directory a change is still brought abou
   ])
   expect((await lab.observe('web')).pid).not.toBe(before.pid)
   expect(stepsOf(await lab.plan())).toEqual([])
+})
+
+test.concurrent('without a controller, who asks again is told since when a condition is as it is', async ({
+  expect,
+}) => {
+  await using lab = createEngineLab()
+  lab.declare('web', { process: longRun() })
+  const clock = { ...createClock(), now: () => now }
+  let now = Date.parse('2026-01-02T12:00:00.000Z')
+  const control = createDirectControl(await lab.open({ clock }))
+  const before = await control.status()
+  expect(before.facilities[0]?.conditions[0]).toMatchObject({ status: 'False', since: '2026-01-02T12:00:00.000Z' })
+  now += 60_000
+  expect(await control.status()).toEqual(before)
+  expect(await control.status('web')).toEqual(before)
+  await lab.apply()
+  const after = (await control.status('web')).facilities[0]?.conditions ?? []
+  expect(after.map(({ type, since }) => `${type} ${since}`)).toEqual([
+    'Ready 2026-01-02T12:01:00.000Z',
+    'Reconciling 2026-01-02T12:00:00.000Z',
+    'Stalled 2026-01-02T12:00:00.000Z',
+  ])
 })

@@ -1,3 +1,4 @@
+import picocolors from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { plainColors } from '../../src/cli/screen.ts'
 import { facilityStatusText, statusText } from '../../src/cli/status-table.ts'
@@ -39,6 +40,41 @@ describe('status table', () => {
       zeta         process     failed    -        unknown  -     -       Stalled: exited with 1 five times
       "
     `)
+  })
+
+  test.each([
+    ['Suspended', 'observed only, till it is resumed', 'True', 'Ready, suspended'],
+    ['Suspended', 'observed only, till it is resumed', 'False', 'Not ready, suspended: stopped'],
+    ['OutOfSync', 'to do: reload', 'True', 'Ready; to do: reload'],
+    ['OutOfSync', 'to do: enable, start', 'False', 'Not ready: stopped; to do: enable, start'],
+    ['AsDeclared', 'nothing to do', 'True', 'Ready'],
+  ] as const)(
+    'a facility that is %s says so (%s, ready: %s), and is not as green as others',
+    (reason, message, ready, said) => {
+      const conditions = [
+        condition('Ready', ready, 'Some', ready === 'True' ? 'running' : 'stopped'),
+        condition('Reconciling', 'False', reason, message),
+        condition('Stalled', 'False', 'Progressing', 'it can go on'),
+      ]
+      const colors = picocolors.createColors(true)
+      const screen = { colors, width: () => undefined }
+      const [, row = ''] = statusText({ facilities: [facility('web', { conditions })] }, screen, now).split('\n')
+      const color = said === 'Ready' ? colors.green : colors.yellow
+      expect(row.endsWith(` ${color(said)}`), row).toBe(true)
+    },
+  )
+
+  test('a facility that is suspended and stalled is both', () => {
+    const conditions = [
+      condition('Reconciling', 'False', 'Suspended', 'observed only'),
+      condition('Stalled', 'True', 'CrashLoop', 'exited with 1'),
+    ]
+    const text = statusText(
+      { facilities: [facility('web', { conditions })] },
+      { colors: plainColors, width: () => undefined },
+      now,
+    )
+    expect(text).toContain('Stalled, suspended: exited with 1\n')
   })
 
   test('80 columns', () => {

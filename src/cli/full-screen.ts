@@ -1,0 +1,36 @@
+import { type Screen, truncate } from './screen.ts'
+
+/** What is redrawn in place, on the terminal's other screen, as editors and pagers do it: what was there before isn't lost. */
+export interface FullScreen extends Disposable {
+  /** `text` takes the place of what was drawn before, cut to the height of the terminal. */
+  draw(text: string): void
+}
+
+/** Lines that are too long are cut by the terminal. */
+const enter = '\x1b[?1049h\x1b[?7l'
+const leave = '\x1b[?7h\x1b[?1049l'
+
+/** Until it is disposed of; what was drawn last stays to be read then. The first drawing opens it. */
+export function openFullScreen(screen: Screen): FullScreen {
+  let last: string | undefined
+  return {
+    draw(text) {
+      const before = last === undefined ? enter : ''
+      last = text
+      const lines = fitting(text, screen).map(line => `${line}\x1b[K`)
+      screen.write(`${before}\x1b[H${lines.join('\r\n')}\x1b[J`)
+    },
+    [Symbol.dispose]() {
+      if (last !== undefined) screen.write(leave + last)
+    },
+  }
+}
+
+function fitting(text: string, screen: Screen): string[] {
+  const lines = text.trimEnd().split('\n')
+  const room = Math.max(2, screen.height() ?? lines.length)
+  if (lines.length <= room) return lines
+  const shown = lines.slice(0, room - 1)
+  const more = `… and ${lines.length - shown.length} more lines`
+  return [...shown, screen.colors.dim(truncate(more, screen.width() ?? more.length))]
+}
