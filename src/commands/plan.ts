@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
@@ -32,11 +32,28 @@ export async function plan(
   return options.detailedExitcode && hasChanges(plan.summary) ? 2 : 0
 }
 
-/** Readable by its owner only: diffs show what is in configuration files. */
 async function savePlan(plan: SavedPlan, path: string): Promise<void> {
   try {
-    await writeFile(path, jsonText(plan), { mode: 0o600 })
+    await writePrivately(path, jsonText(plan))
   } catch (error) {
     throw new ReeveError('failed', `the plan could not be saved: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/**
+ * Readable by this user only (S4): diffs show what is in configuration files. A file that is there already is replaced, as
+ * it may be another's, or have been opened by others. What is no file (/dev/stdout) is written to as it is.
+ */
+async function writePrivately(path: string, text: string): Promise<void> {
+  const existing = await stat(path).catch(() => undefined)
+  if (existing !== undefined && !existing.isFile()) return writeFile(path, text)
+  const target = existing === undefined ? path : await realpath(path)
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}`)
+  try {
+    await writeFile(temporary, text, { mode: 0o600, flag: 'wx' })
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
 }

@@ -1,4 +1,6 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { isAlive, openHousehold, sleeper, until } from './household.ts'
 
@@ -62,6 +64,27 @@ describe('plan', () => {
     await home.succeed(['apply'])
     const after = await home.reeve(['plan', '--detailed-exitcode'])
     expect(after).toMatchObject({ exitCode: 0, stdout: 'No changes. 1 facility is as declared.\n', stderr: '' })
+  })
+
+  test('S4: a saved plan is for its owner only, also where another file was', async () => {
+    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    home.write('next.json', 'what was there')
+    linkSync(home.path('next.json'), home.path('other-name'))
+    symlinkSync('next.json', home.path('latest'))
+    await home.succeed(['plan', '--out', 'latest'])
+    expect(statSync(home.path('next.json')).mode & 0o777).toBe(0o600)
+    expect(JSON.parse(readFileSync(home.path('next.json'), 'utf8'))).toHaveProperty('digest')
+    expect(lstatSync(home.path('latest')).isSymbolicLink()).toBe(true)
+    expect(readFileSync(home.path('other-name'), 'utf8')).toBe('what was there')
+    spawnSync('mkfifo', [home.path('pipe')])
+    const [piped] = await Promise.all([readFile(home.path('pipe'), 'utf8'), home.succeed(['plan', '--out', 'pipe'])])
+    expect(piped).toContain('"digest"')
+    const failed = await home.reeve(['plan', '--out', 'nowhere/next.json'])
+    expect(failed).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^reeve: the plan could not be saved: /),
+    })
+    expect(readdirSync(home.directory).filter(name => name.startsWith('.'))).toEqual([])
   })
 
   test('an invalid file fails it, also with --detailed-exitcode', async () => {
