@@ -8,7 +8,7 @@ export interface Candidate {
 /** What may come next; `facilities` and the like have to be looked up by the caller. */
 export type Completion =
   | { readonly type: 'candidates'; readonly candidates: readonly Candidate[] }
-  | { readonly type: 'files' | 'directories' | 'facilities' | 'fields' }
+  | { readonly type: 'files' | 'directories' | 'facilities' | 'fields' | 'supervisors' }
 
 const nothing: Completion = { type: 'candidates', candidates: [] }
 
@@ -36,6 +36,18 @@ export function findCompletion(program: Command, words: readonly string[]): Comp
   return startingWith(current, completeValue(argument.argChoices, argument.name()))
 }
 
+/** `--flag=value` as `--flag` and `value`. What stands before the value is no part of the candidates then: `prefix`. */
+export function splitFlag(
+  program: Command,
+  words: readonly string[],
+): { readonly words: readonly string[]; readonly prefix: string } {
+  const before = words.slice(0, -1)
+  const [, flag = '', value = ''] = /^(--[^=]+)=(.*)$/s.exec(words.at(-1) ?? '') ?? []
+  const options = visibleOptions(program, findCommand(program, before))
+  if (!options.some(option => isValueFlag(option, flag))) return { words, prefix: '' }
+  return { words: [...before, flag, value], prefix: `${flag}=` }
+}
+
 export function startingWith(prefix: string, completion: Completion): Completion {
   if (completion.type !== 'candidates') return completion
   return { type: 'candidates', candidates: completion.candidates.filter(({ text }) => text.startsWith(prefix)) }
@@ -49,6 +61,7 @@ export function candidatesOf(pairs: readonly (readonly [text: string, descriptio
 function completeValue(choices: readonly string[] | undefined, name: string): Completion {
   if (choices) return candidatesOf(choices.map(choice => [choice, '']))
   if (name === 'NAME') return { type: 'facilities' }
+  if (name === 'supervisor') return { type: 'supervisors' }
   if (name === 'FIELD.PATH') return { type: 'fields' }
   if (name === 'DIR' || name === 'stateDir' || name === 'manifests') return { type: 'directories' }
   if (name === 'config' || name === 'plan' || name === 'out') return { type: 'files' }

@@ -10,15 +10,30 @@ export type CompletionShell = (typeof completionShells)[number]
 const scripts: Readonly<Record<CompletionShell, string>> = {
   bash: `# reeve completion for bash
 _reeve() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" IFS=$'\\n' line
+  local IFS=$'\\n' rest="$COMP_LINE" word words=() line
+  # Names hold : and @, flags =, at which bash cuts: what no blank separates is one word.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ \${#words[@]} -gt 0 && $rest != [[:blank:]]* ]]; then
+      words[\${#words[@]}-1]+="$word"
+    else
+      rest="\${rest#"\${rest%%[![:blank:]]*}"}"
+      words+=("$word")
+    fi
+    rest="\${rest#"$word"}"
+  done
+  local cur="\${words[\${#words[@]}-1]}" flag= kept= breaks="\${COMP_WORDBREAKS//[!:=@]/}"
+  [[ $cur == -*=* ]] && flag="\${cur%%=*}="
+  # What stands before the last cut stays as it is: only the rest is replaced, of which @ is a part.
+  [[ -n $breaks ]] && kept="\${cur%"\${cur##*["$breaks"]}"}" kept="\${kept%@}"
   COMPREPLY=()
-  for line in $("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
+  for line in $("\${words[0]}" complete -- "\${words[@]:1}" 2>/dev/null); do
     case "$line" in
-      :files) compopt -o filenames; COMPREPLY+=($(compgen -f -- "$cur")) ;;
-      :directories) compopt -o filenames; COMPREPLY+=($(compgen -d -- "$cur")) ;;
+      :files) compopt -o filenames; COMPREPLY+=($(compgen -P "$flag" -f -- "\${cur#"$flag"}")) ;;
+      :directories) compopt -o filenames; COMPREPLY+=($(compgen -P "$flag" -d -- "\${cur#"$flag"}")) ;;
       *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
     esac
   done
+  COMPREPLY=("\${COMPREPLY[@]#"$kept"}")
 }
 complete -F _reeve reeve
 `,

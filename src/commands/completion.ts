@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { ExitCode } from '../cli/command-io.ts'
-import { type Completion, candidatesOf, findCompletion, startingWith } from '../cli/completion-candidates.ts'
+import { type Completion, candidatesOf, findCompletion, splitFlag, startingWith } from '../cli/completion-candidates.ts'
 import { completionScript } from '../cli/completion-script.ts'
 import { type CommandContext, openCommandSession } from '../cli/context.ts'
 import { createLog } from '../cli/logger.ts'
+import type { Session } from '../engine/session.ts'
+import type { ManifestSet } from '../manifest/manifest-set.ts'
 
 /** The script that a shell loads. */
 export async function completion(context: CommandContext, shell: string): Promise<ExitCode> {
@@ -12,21 +14,23 @@ export async function completion(context: CommandContext, shell: string): Promis
 }
 
 /** What the script asks at each Tab: a line for each candidate. Never fails: a shell has no use for errors here. */
-export async function complete(context: CommandContext, program: Command, words: readonly string[]): Promise<ExitCode> {
+export async function complete(context: CommandContext, program: Command, typed: readonly string[]): Promise<ExitCode> {
+  const { words, prefix } = splitFlag(program, typed)
   const found = findCompletion(program, words)
   const completion = startingWith(words.at(-1) ?? '', await lookUp(context, found, words).catch(() => candidatesOf([])))
   if (completion.type !== 'candidates') context.out.write(`:${completion.type}\n`)
-  else context.out.write(completion.candidates.map(({ text, description }) => `${text}\t${description}\n`).join(''))
+  else context.out.write(completion.candidates.map(each => `${prefix}${each.text}\t${each.description}\n`).join(''))
   return 0
 }
 
 async function lookUp(context: CommandContext, completion: Completion, words: readonly string[]): Promise<Completion> {
-  if (completion.type === 'facilities') {
+  if (completion.type === 'facilities' || completion.type === 'supervisors') {
     const globals = { ...context.globals, ...flagValues(words) }
     const log = createLog('silent', context.err)
     const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
     const { validate } = await import('../engine/validation.ts')
-    const { facilities } = await validate(session)
+    const { facilities, supervisors } = validate(session)
+    if (completion.type === 'supervisors') return candidatesOf(hostsAmong(session, supervisors))
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))
   }
   if (completion.type === 'fields') {
@@ -36,6 +40,16 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
   return completion
 }
 
+/** Those that can run the controller, of which alone a command asks: each declared one, and the default ones by their types. */
+function hostsAmong({ providers }: Session, declared: ManifestSet['supervisors']): [name: string, type: string][] {
+  const types = new Map([...providers.keys()].map(type => [type, type]))
+  for (const { name, type } of declared) types.set(name, type)
+  return [...types].filter(([, type]) => {
+    const hosting = providers.get(type)?.hosting
+    return hosting === undefined || !('refusal' in hosting)
+  })
+}
+
 function flagValues(words: readonly string[]): { config?: string; stateDir?: string } {
   const config = flagValue(words, '--config')
   const stateDir = flagValue(words, '--state-dir')
@@ -43,6 +57,8 @@ function flagValues(words: readonly string[]): { config?: string; stateDir?: str
 }
 
 function flagValue(words: readonly string[], flag: string): string | undefined {
+  const joined = words.find(word => word.startsWith(`${flag}=`))
+  if (joined !== undefined) return joined.slice(flag.length + 1)
   const index = words.indexOf(flag)
   return index < 0 ? undefined : words[index + 1]
 }

@@ -26,33 +26,6 @@ describe('colour', () => {
   })
 })
 
-describe('bash completion', () => {
-  test.each([
-    ['reeve va', ['validate']],
-    ['reeve plan --det', ['--detailed-exitcode']],
-    ['reeve restart w', ['web', 'worker']],
-    ['reeve apply man', ['manifests']],
-    ['reeve apply --plan ree', ['reeve.yaml']],
-  ])('%s', async (line, expected) => {
-    const home = openHousehold({
-      'web.yaml': sleeper('web'),
-      'worker.yaml': sleeper('worker'),
-      'db.yaml': sleeper('db'),
-    })
-    const words = line.split(' ')
-    // As bash calls it; the word that it completes is the last one.
-    const script = `
-      reeve() { ${reeve} "$@"; }
-      source <(reeve completion bash)
-      compopt() { :; }
-      COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}
-      _reeve
-      printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout } = spawnSync('bash', ['-c', script], { cwd: home.directory, encoding: 'utf8' })
-    expect(stdout.trimEnd().split('\n')).toEqual(expected)
-  })
-})
-
 describe('nothing is loaded that is not used', () => {
   const heavy = /node_modules\/(@homebridge|ajv|execa|chokidar|pino|pino-pretty|prom-client)\/|\.errors\.cjs/
 

@@ -10,6 +10,8 @@ test.each([
   ['global flags after a command', ['plan', '--conf'], ['--config']],
   ['values of a flag', ['plan', '-o', ''], ['text', 'json']],
   ['values of a global flag', ['--log-level', 'd'], ['debug']],
+  ['values of a flag that are joined to it', ['plan', '--output=j'], ['--output=json']],
+  ['nothing joined to a flag that takes no value', ['down', '--yes='], []],
   ['values of an argument', ['completion', 'f'], ['fish']],
   ['fields of manifests', ['explain', 'spec.heal'], ['spec.health']],
   ['fields of other kinds', ['explain', 'HostConfiguration.list'], ['HostConfiguration.listen']],
