@@ -1,9 +1,13 @@
 import { limitNames } from './process-reading.ts'
 
 const text = { type: 'string' }
-const path = { type: 'string', pattern: '^/' }
-const signal = { type: 'string', pattern: '^(SIG)?[A-Z0-9+-]+$' }
-const duration = { type: 'string', pattern: '^[0-9]{1,15}(ms|s|m|h)$' }
+const path = { title: 'an absolute path', type: 'string', pattern: '^/' }
+const signal = { title: 'the name of a signal, such as TERM', type: 'string', pattern: '^(SIG)?[A-Z0-9+-]+$' }
+const duration = {
+  title: 'a duration such as 500ms, 10s, 5m or 1h',
+  type: 'string',
+  pattern: '^[0-9]{1,15}(ms|s|m|h)$',
+}
 const command = { type: 'array', minItems: 1, items: text }
 
 function nullable(schema: object): object {
@@ -22,10 +26,13 @@ export const configSchema: object = table(
     workingDirectory: path,
     user: text,
     group: text,
-    umask: { type: 'string', pattern: '^0?[0-7]{1,3}$' },
+    umask: { title: 'three octal digits in quotes, such as "0022"', type: 'string', pattern: '^0?[0-7]{1,3}$' },
     environment: {
       type: 'object',
-      propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+      propertyNames: {
+        title: "a variable's name: letters, digits and _, not starting with a digit",
+        pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+      },
       additionalProperties: nullable({ anyOf: [text, table({ fromFile: path }, 'A secret.')] }),
     },
     environmentFiles: { type: 'array', items: path },
@@ -39,7 +46,11 @@ export const configSchema: object = table(
     stop: table({ signal, timeout: duration }, 'How it is stopped.'),
     reload: table({ signal, command }, 'How it is reloaded: replaces the one of spec.process.'),
     output: table(
-      { file: path, maxSize: { type: 'string', pattern: '^[0-9]{1,15}(B|KiB|MiB|GiB)$' }, keep: { type: 'integer' } },
+      {
+        file: path,
+        maxSize: { title: 'a size such as 512KiB or 10MiB', type: 'string', pattern: '^[0-9]{1,15}(B|KiB|MiB|GiB)$' },
+        keep: { type: 'integer' },
+      },
       'Where its output goes.',
     ),
   },
@@ -53,8 +64,7 @@ export const optionsSchema: object = {
   additionalProperties: false,
   properties: {
     directory: {
-      type: 'string',
-      pattern: '^/',
+      ...path,
       description:
         'Where this instance keeps its definitions, state and logs. Absolute. Default: under the state directory.',
     },

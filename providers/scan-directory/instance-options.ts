@@ -9,11 +9,13 @@ export function createOptionsSchema({ type, scanner, serviceDirectory, definitio
     required: ['serviceDirectory', 'definitionDirectory'],
     properties: {
       serviceDirectory: {
+        title: 'an absolute path',
         type: 'string',
         pattern: '^/',
         description: `The directory that ${scanner} scans, where Reeve makes links. Absolute. Default: ${serviceDirectory}.`,
       },
       definitionDirectory: {
+        title: 'an absolute path',
         type: 'string',
         pattern: '^/',
         description:

@@ -52,11 +52,13 @@ export const optionsSchema: object = {
       description: "system: the host's manager. user: that of the user Reeve runs as. Default: system.",
     },
     unitDirectory: {
+      title: 'an absolute path',
       type: 'string',
       pattern: '^/',
       description: 'Where units are written. Default: /etc/systemd/system, or ~/.config/systemd/user.',
     },
     runtimeDirectory: {
+      title: 'an absolute path',
       type: 'string',
       pattern: '^/',
       description: "Where the manager's sockets are. Default: /run, or /run/user/UID.",

@@ -1,6 +1,6 @@
 import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
-import { readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
+import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
 
 /** What `reeve explain` says of a field: all from the schemas. */
 export interface Explanation {
@@ -98,7 +98,7 @@ function childrenOf(node: SchemaNode): FieldSummary[] {
     name,
     type: typeOf(child),
     required: (required ?? []).includes(name),
-    description: (child.description ?? '').split(/(?<=\.)\s/, 1)[0] ?? '',
+    description: firstSentence(child.description),
   }))
 }
 

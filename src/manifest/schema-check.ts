@@ -5,6 +5,7 @@ import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
 import {
   describeValue,
   expectation,
+  firstSentence,
   pointerParts,
   readSchema,
   type SchemaName,
@@ -231,8 +232,8 @@ function findField(field: string, schema: SchemaNode): string | undefined {
 }
 
 function missingField(field: string, name: string, parent: SchemaNode): string {
-  const [sentence] = (parent.properties?.[field]?.description ?? '').split(/(?<=\.)\s/, 1)
-  return `${name} needs the field "${field}"${sentence ? `: ${sentence}` : ''}`
+  const sentence = firstSentence(parent.properties?.[field]?.description)
+  return `${name} needs the field "${field}"${sentence === '' ? '' : `: ${sentence}`}`
 }
 
 function wrongType(name: string, value: unknown, wanted: SchemaNode, path: FieldPath): FieldProblem {
@@ -241,13 +242,28 @@ function wrongType(name: string, value: unknown, wanted: SchemaNode, path: Field
   if (text !== undefined && (typeof value === 'number' || typeof value === 'boolean')) {
     return { code: 'wrong-type', message, path, ifQuoted: text.pattern ?? '' }
   }
-  const hint = wanted.type === 'array' && typeof value === 'string' ? ': write a list, as in [a, b]' : ''
+  if (typeof value !== 'string') return { code: 'wrong-type', message, path }
+  const hint = wanted.type === 'array' ? ': write a list, as in [a, b]' : unquotedHint(value, wanted)
   return { code: 'wrong-type', message: message + hint, path }
+}
+
+/** For a text that would do if it were none: `"true"`, `"80"`. */
+function unquotedHint(text: string, wanted: SchemaNode): string {
+  const branches = [wanted, ...(wanted.anyOf ?? [])]
+  const types = branches.flatMap(branch => branch.type ?? [])
+  const isBoolean = text === 'true' || text === 'false'
+  const isMeant =
+    branches.some(branch => branch.enum?.some(each => typeof each !== 'string' && String(each) === text)) ||
+    (isBoolean && types.includes('boolean')) ||
+    (/^-?\d+$/.test(text) && (types.includes('integer') || types.includes('number')))
+  return isMeant ? `: write it without quotes, ${text}` : ''
 }
 
 function wrongValue(name: string, value: unknown, wanted: SchemaNode): string {
   const start = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
   if (typeof value !== 'string' || wanted.enum === undefined) return start
+  const hint = unquotedHint(value, wanted)
+  if (hint !== '') return start + hint
   const suggestion = suggest(value, wanted.enum.map(String))
   return suggestion === undefined ? start : `${start}; did you mean "${suggestion}"?`
 }

@@ -62,6 +62,8 @@ export function expectation(node: SchemaNode): string {
       .join(', ')
       .replace(/, ([^,]*)$/, ' or $1')
   if (node.const !== undefined) return showValue(node.const)
+  // Ours have titles; those of outside providers may not.
+  if (node.pattern !== undefined) return `text that matches ${node.pattern}`
   const types = node.type === undefined ? [] : [node.type].flat()
   return types.length === 0 ? 'something else' : types.map(type => typeWords[type] ?? type).join(' or ')
 }
@@ -74,6 +76,11 @@ const typeWords: Readonly<Record<string, string>> = {
   array: 'a list',
   object: 'a map',
   null: 'null',
+}
+
+/** Of a description. No sentence ends with "e.g." or "i.e.". */
+export function firstSentence(description: string = ''): string {
+  return description.split(/(?<=\.)(?<!\b(?:e\.g|i\.e)\.)\s/, 1)[0] ?? ''
 }
 
 /** A value of a schema, as one would write it. */

@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { explainField } from '../../src/manifest/explanation.ts'
+import { explainField, type FieldSummary } from '../../src/manifest/explanation.ts'
 
 describe('explaining a field', () => {
+  test('no first sentence ends with "e.g."', () => {
+    const summaries = (path: string): FieldSummary[] => {
+      return explainField(path).children.flatMap(child => [child, ...summaries(`${path}.${child.name}`)])
+    }
+    const all = ['Facility', 'Supervisor', 'HostConfiguration'].flatMap(summaries)
+    expect(all.length).toBeGreaterThan(80)
+    expect(all.filter(({ description }) => /(e\.g|i\.e)\.$/.test(description))).toEqual([])
+    expect(all.find(({ name }) => name === 'umask')?.description).toBe(
+      'The file mode creation mask, octal and in quotes, e.g. "0022".',
+    )
+  })
+
   test('a map: what it is for, and its fields with their first sentence', () => {
     expect(explainField('spec.process.restart')).toEqual({
       path: 'Facility.spec.process.restart',

@@ -243,7 +243,11 @@ describe('native configuration is checked by the schema of its provider', () => 
   const configSchema = {
     type: 'object',
     additionalProperties: false,
-    properties: { run: { type: 'string' }, logRun: { $ref: '#/$defs/script' } },
+    properties: {
+      run: { type: 'string' },
+      logRun: { $ref: '#/$defs/script' },
+      finish: { type: 'string', pattern: '^#!' },
+    },
     $defs: { script: { type: 'string', minLength: 1 } },
   }
   const optionsSchema = {
@@ -287,6 +291,11 @@ describe('native configuration is checked by the schema of its provider', () => 
       'options',
       supervisorText('app', 'type: runit, runit: { serviceDirectory: [] }'),
       '4:31 wrong-type spec.runit.serviceDirectory must be text, found an empty list',
+    ],
+    [
+      'a pattern without a title',
+      facilityText('web', 'supervisor: runit, config: { runit: { finish: a } }'),
+      '4:55 invalid-value spec.config.runit.finish must be text that matches ^#!, found the text "a"',
     ],
     [
       'options that are needed',

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { builtinProviders } from '../../providers/registry.ts'
 import type { Policy } from '../../src/core/host-configuration.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
+import type { SchemaNode } from '../../src/manifest/schema-node.ts'
 import { facilityText, makeDirectory, supervisorText } from '../manifest-directory.ts'
 
 const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
@@ -168,6 +170,29 @@ describe('S3: the host’s policy decides which directories supervisors may have
     expect(diagnostics.map(({ code }) => code)).toEqual(Array(refused).fill('policy-file'))
     expect(supervisors).toHaveLength(refused === 0 ? 1 : 0)
   })
+
+  test.each(Object.entries(builtinProviders))(
+    'every directory of %s counts, and has to be absolute',
+    async (type, load) => {
+      const { optionsSchema = {} } = (await load()).capabilities
+      const { properties = {} }: SchemaNode = optionsSchema
+      const names = Object.keys(properties).filter(name => name.endsWith('irectory'))
+      expect(names).not.toEqual([])
+      const problemsOf = (path: string, policy: Policy) => {
+        const options = names.map(name => `${name}: ${path}`).join(', ')
+        const directory = makeDirectory({ 'app.yaml': supervisorText('app', `type: ${type}, ${type}: { ${options} }`) })
+        const schemaOf = () => ({ optionsSchema })
+        return loadManifests({ directory, types: [type], policy, schemaOf }).diagnostics.map(({ message }) => message)
+      }
+      expect(problemsOf('/srv', { supervisorDirectories: ['/srv'] })).toEqual([])
+      expect(problemsOf('/srv', { users: ['web'] })).toEqual(
+        names.map(() => expect.stringMatching(/^supervisor app may not/)),
+      )
+      expect(problemsOf('srv', {})).toEqual(
+        names.map(name => `spec.${type}.${name} must be an absolute path, found the text "srv"`),
+      )
+    },
+  )
 
   test('the diagnostic points at the option, and names the list', () => {
     const [diagnostic] = loadSupervisor('type: process, process: { directory: /tmp/evil }', {
