@@ -7,6 +7,8 @@ import { oneLine, type Screen, truncate } from './screen.ts'
 /** Tells on stderr what the engine does. */
 export interface Progress {
   readonly listener: EngineListener
+  /** What goes on without any event: `stopping`. On a terminal a live line until the end, elsewhere nothing. */
+  show(facility: string, text: string): void
   /** What else is written on the same stream (logs) goes through here, so that it doesn't mix with the live part. */
   readonly screen: Screen
   /** Clears the live part. */
@@ -85,6 +87,12 @@ export function startProgress(screen: Screen, clock: Pick<Clock, 'elapsed' | 'af
 
   return {
     listener,
+    show(facility, text) {
+      if (!screen.live) return
+      underWay.set(facility, { facility, text, since: clock.elapsed(), told: true })
+      keepTicking()
+      write('')
+    },
     screen: { ...screen, write },
     end() {
       timer?.[Symbol.dispose]()

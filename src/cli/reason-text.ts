@@ -52,6 +52,8 @@ const done: Readonly<Record<Verb, string>> = {
   'remove-file': 'removed',
 }
 
+type StepObject = Pick<Step, 'verb' | 'path' | 'target'>
+
 /** What the step is: `install`, `write /etc/web.toml`, `stop runit:web`. */
 export function stepText(step: Step): string {
   if (step.verb === 'write-file') return withObject('write', step)
@@ -60,7 +62,7 @@ export function stepText(step: Step): string {
 }
 
 /** While it goes on: `starting`, `writing /etc/web.toml`. */
-export function stepUnderWayText(step: Step): string {
+export function stepUnderWayText(step: StepObject): string {
   return withObject(doing[step.verb], step)
 }
 
@@ -74,7 +76,7 @@ export function waitingText({ facility, until }: { readonly facility: string; re
   return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
 }
 
-function withObject(verb: string, step: Step): string {
+function withObject(verb: string, step: StepObject): string {
   const target = step.target && `${step.target.supervisor}:${step.target.service}`
   const object = step.path ?? target
   return object === undefined ? verb : `${verb} ${object}`

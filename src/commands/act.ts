@@ -1,5 +1,7 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { startProgress } from '../cli/progress.ts'
+import { stepUnderWayText } from '../cli/reason-text.ts'
 import type { ControlVerb } from '../engine/control.ts'
 
 export interface ActOptions {
@@ -17,14 +19,19 @@ export async function act(
   name: string,
   options: ActOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, options.manifests)
+  const { io, out, err } = context
+  const progress = startProgress(err, io.clock)
+  const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
   const { openControl } = await import('../engine/control-access.ts')
   const control = await openControl(session)
-  const outcome = await control.act(verb, name, {
+  // Whoever does it tells of its end only, and a stop may take as long as its timeout.
+  progress.show(name, stepUnderWayText({ verb }))
+  const wish = {
     ...(options.ifStopped !== undefined && { ifStopped: options.ifStopped }),
     ...(options.ifChanged !== undefined && { ifChanged: options.ifChanged }),
     ...(options.suspend !== undefined && { suspend: options.suspend }),
-  })
-  context.out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
+  }
+  const outcome = await control.act(verb, name, wish).finally(progress.end)
+  out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
   return 0
 }

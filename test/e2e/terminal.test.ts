@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { isAlive, openHousehold, sleeper, until } from './household.ts'
@@ -16,6 +17,30 @@ test('apply shows what is under way and what waits for what, and since when', as
   expect(exitCode).toBe(0)
   expect(stdout).toContain('\x1b[')
   expect(stdout).toMatch(/Done: 2 added/)
+})
+
+test('a verb shows what it waits for, and since when; elsewhere than on a terminal it says nothing', async () => {
+  const stubborn = sleeper('slow').replace(
+    '[sleep, "1000"]',
+    `[sh, -c, "trap : TERM; echo > ready; while :; do sleep 1; done"],
+    workingDirectory: DIRECTORY, stop: { timeout: 3s }`,
+  )
+  const home = openHousehold()
+  home.write('manifests/slow.yaml', stubborn.replace('DIRECTORY', home.directory))
+  const started = async (command: string) => {
+    await home.succeed([command])
+    await until(() => existsSync(home.path('ready')), 'it minds no TERM')
+    home.remove('ready')
+  }
+  await started('apply')
+  const stopping = home.startInTerminal(['stop', 'slow'], { env: { NO_COLOR: '1' } })
+  await until(() => / {2}slow stopping 1s/.test(stopping.stdout()), 'it has been stopping for a second')
+  const { exitCode, stdout } = await stopping.ended
+  expect(exitCode).toBe(0)
+  // The line is taken away before the answer.
+  expect(stdout.endsWith('\x1b[1A\x1b[0Jslow stopped\r\n'), stdout).toBe(true)
+  await started('apply')
+  expect(await home.reeve(['stop', 'slow'])).toMatchObject({ exitCode: 0, stdout: 'slow stopped\n', stderr: '' })
 })
 
 test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-color', async () => {
