@@ -12,7 +12,11 @@ export function historyText(entries: readonly HistoryEntry[], screen: Pick<Scree
 function historyColumns({ colors }: Pick<Screen, 'colors'>): readonly Column<HistoryEntry>[] {
   return [
     // To the second, in UTC as it is stored: lines of several hosts can be compared.
-    { title: 'TIME', value: entry => entry.time.replace(/\.\d+Z$/, 'Z') },
+    {
+      title: 'TIME',
+      value: entry => entry.time.replace(/\.\d+Z$/, 'Z'),
+      short: entry => entry.time.slice('2026-'.length, '2026-11-22T20:06'.length).replace('T', ' '),
+    },
     { title: 'FACILITY', value: entry => entry.facility },
     { title: 'SUPERVISOR', value: entry => entry.supervisor, drop: 2 },
     { title: 'STEP', value: entry => entry.verb },

@@ -15,7 +15,7 @@ export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 
   const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
-  for (const facility of changing) blocks.push(facilityText(facility, colors, inFull))
+  for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
   blocks.push(`${colors.bold(summaryText(plan.summary))}\n`)
   return blocks.join('\n')
 }
@@ -43,7 +43,8 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
   return lines.map(line => `${line}\n`).join('')
 }
 
-function facilityText(facility: FacilityPlan, colors: Colors, inFull: boolean): string {
+function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, inFull: boolean): string {
+  const { colors } = screen
   const { change } = facility
   if (change === 'none') return ''
   const paint = signColor(change, colors)
@@ -51,11 +52,19 @@ function facilityText(facility: FacilityPlan, colors: Colors, inFull: boolean): 
   const lengths = facility.steps.map(step => stepText(step).length)
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {
-    lines.push(`    ${stepText(step).padEnd(width)}  ${colors.dim(reasonText(step))}`)
+    lines.push(...stepLines(stepText(step).padEnd(width), reasonText(step), screen))
     // What is taken over is lost, and has to be seen.
     if (inFull || change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
   return lines.map(line => `${line}\n`).join('')
+}
+
+/** A reason that doesn't fit beside its step stands below it. */
+function stepLines(step: string, reason: string, { colors, width }: Pick<Screen, 'colors' | 'width'>): string[] {
+  const room = width() ?? Number.POSITIVE_INFINITY
+  const line = `    ${step}  `
+  if (line.length + reason.length <= room) return [line + colors.dim(reason)]
+  return [line.trimEnd(), ...wrap(reason, room, 8).map(part => colors.dim(part))]
 }
 
 function placeText(facility: FacilityPlan): string {

@@ -3,6 +3,8 @@ import { oneLine, type Screen, truncate } from './screen.ts'
 export interface Column<Row> {
   readonly title: string
   value(row: Row): string
+  /** In fewer characters: for a terminal that is still too narrow when all has gone that may. */
+  short?(row: Row): string
   /** Colours the text without changing its width. */
   style?(text: string, row: Row): string
   /** On a terminal that is too narrow, columns go in this order, lowest first. Absent: it stays. */
@@ -22,21 +24,21 @@ export function tableText<Row>(
   screen: Pick<Screen, 'colors' | 'width'>,
 ): string {
   const width = screen.width()
-  const measured = columns.map(column => {
-    const texts = rows.map(row => oneLine(column.value(row)))
-    return { column, texts, width: Math.max(column.title.length, ...texts.map(text => text.length)) }
+  const measured = columns.map(column => measure(column, rows, row => column.value(row)))
+  const shown = width === undefined ? measured : shorten(dropColumns(measured, width), rows, width)
+  let used = 0
+  const fitted = shown.map(({ column, texts, width: full }) => {
+    const room = column.flexible && width !== undefined ? Math.min(full, Math.max(0, width - used)) : full
+    used += full + GAP.length
+    return { column, texts, room }
   })
-  const shown = width === undefined ? measured : dropColumns(measured, width)
   const lines: string[] = []
-  lines.push(screen.colors.dim(line(shown.map(({ column, width }) => column.title.padEnd(width)))))
+  lines.push(screen.colors.dim(line(fitted.map(({ column, room }) => truncate(column.title, room).padEnd(room)))))
   for (const [index, row] of rows.entries()) {
-    let used = 0
-    const cells = shown.map(({ column, texts, width: full }) => {
-      const room = column.flexible && width !== undefined ? Math.max(0, width - used) : full
-      used += full + GAP.length
+    const cells = fitted.map(({ column, texts, room }) => {
       const text = truncate(texts[index] ?? '', room)
       const styled = column.style?.(text, row) ?? text
-      return styled + ' '.repeat(Math.max(0, Math.min(full, room) - text.length))
+      return styled + ' '.repeat(room - text.length)
     })
     lines.push(line(cells))
   }
@@ -53,11 +55,31 @@ interface Measured<Row> {
   readonly width: number
 }
 
-function dropColumns<Row>(columns: readonly Measured<Row>[], width: number): readonly Measured<Row>[] {
-  const needed = columns.reduce((sum, { column, width: full }) => {
+function measure<Row>(column: Column<Row>, rows: readonly Row[], value: (row: Row) => string): Measured<Row> {
+  const texts = rows.map(row => oneLine(value(row)))
+  return { column, texts, width: Math.max(column.title.length, ...texts.map(text => text.length)) }
+}
+
+function neededWidth<Row>(columns: readonly Measured<Row>[]): number {
+  return columns.reduce((sum, { column, width: full }) => {
     return sum + (column.flexible ? Math.min(full, FLEXIBLE_WIDTH) : full) + GAP.length
   }, -GAP.length)
-  if (needed <= width) return columns
+}
+
+function shorten<Row>(
+  columns: readonly Measured<Row>[],
+  rows: readonly Row[],
+  width: number,
+): readonly Measured<Row>[] {
+  if (neededWidth(columns) <= width) return columns
+  return columns.map(measured => {
+    const { column } = measured
+    return column.short === undefined ? measured : measure(column, rows, row => column.short?.(row) ?? '')
+  })
+}
+
+function dropColumns<Row>(columns: readonly Measured<Row>[], width: number): readonly Measured<Row>[] {
+  if (neededWidth(columns) <= width) return columns
   const droppable = columns.filter(({ column }) => column.drop !== undefined)
   if (droppable.length === 0) return columns
   const first = Math.min(...droppable.map(({ column }) => column.drop ?? 0))

@@ -73,6 +73,35 @@ describe('plan text', () => {
     `)
   })
 
+  test('40 columns: a reason that does not fit beside its step stands below it', () => {
+    const text = planText(plan, { colors: plainColors, width: () => 40 })
+    expect(text.slice(text.indexOf('- cron'), text.indexOf('      ---'))).toMatchInlineSnapshot(`
+      "- cron (process)
+          stop    its manifest is gone
+          remove  its manifest is gone
+
+      ! log (process)
+          start  it has failed and should run
+
+      + web (process)
+          install
+              not on this host yet
+          write /etc/web.toml
+              not on this host yet
+          enable
+              it does not start at boot and
+              should
+          start
+              not on this host yet
+
+      ~ worker (process)
+          install
+              its definition changed in the
+              manifest
+      "
+    `)
+  })
+
   test('control characters of file contents never reach the terminal', () => {
     expect(planText(plan, screen)).not.toContain('\u001b')
   })

@@ -98,6 +98,7 @@ describe('table', () => {
   })
 
   test('what stays is never dropped, however narrow the terminal', () => {
-    expect(table(3)).toBe('NAME  NOTE\nweb   <>\n')
+    expect(table(7)).toBe('NAME  …\nweb   <…>\n')
+    expect(table(3)).toBe('NAME\nweb   <>\n')
   })
 })
