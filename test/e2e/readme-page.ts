@@ -28,6 +28,26 @@ function parseCommands(block: string): ReadmePart[] {
   return commands
 }
 
+/** What root is told to do, in blocks of `sh`: the words after `sudo reeve`. Fails for a line that is none of these. */
+export function rootCommands(markdown: string): string[][] {
+  const lines = [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+    block.trim().split('\n'),
+  )
+  return lines.map(line => {
+    const [, words] = /^sudo reeve (.*?)\s*(?:#.*)?$/.exec(line) ?? []
+    if (words === undefined) throw new Error(`expected a line of README.md that begins with sudo reeve, found: ${line}`)
+    return words.split(' ')
+  })
+}
+
+export function yamlBlock(markdown: string, kind: string): string {
+  const blocks = [...markdown.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
+  const [found, ...others] = blocks.filter(block => block.includes(`\nkind: ${kind}\n`))
+  if (found === undefined || others.length > 0)
+    throw new Error(`expected one block of YAML with kind: ${kind} in README.md`)
+  return found
+}
+
 /** What is the same on every machine and at every time: no numbers, times, widths of columns, or names of directories. */
 export function sameEverywhere(line: string, home: string): string {
   return stripVTControlCharacters(line)

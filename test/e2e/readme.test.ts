@@ -19,7 +19,8 @@ import { parseReadme, sameEverywhere } from './readme-page.ts'
 
 /**
  * Does what README.md says, command by command, as a new user in a checkout of their own. Root tries it as `nobody`, so
- * that the host's own Reeve, if it has one, isn't touched.
+ * that the host's own Reeve, if it has one, isn't touched. What the page tells root to do is done in a machine of its own,
+ * by test/systemd/install.test.ts.
  */
 const repository = resolve(import.meta.dirname, '../..')
 const nobody = 65534
