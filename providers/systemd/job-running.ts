@@ -5,8 +5,9 @@ import { busErrorName } from '../../src/host/bus-error.ts'
 import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { describeJobFailure } from './failure-report.ts'
+import type { JobOutcome } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
-import { findUnits, managerCall, readProperty, readTexts } from './manager.ts'
+import { managerCall, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, writeRecord } from './records.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -47,30 +48,31 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
   if (verb === 'reload') return reload(unit, signal, context)
   if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
-  for (const trigger of triggers) await follow('StartUnit', trigger, signal, context)
+  for (const trigger of triggers) await begin('StartUnit', trigger, signal, context)
 }
 
 async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const { disk, layout, host } = context
   const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
-  if (!isForgotten(job)) {
-    await follow(method, unit, signal, context)
-    return expectBegun(unit, context)
-  }
+  if (!isForgotten(job)) return begin(method, unit, signal, context)
   const inputs = readInputs(job, host)
   forgetCompletion(unit, host, layout)
-  await follow(method, unit, signal, context)
+  await begin(method, unit, signal, context)
   noteCompletion(unit, inputs, host, layout)
 }
 
 /** Where conditions aren't met, systemd starts nothing, and calls that done. */
-async function expectBegun(unit: string, { bus, disk }: JobContext): Promise<void> {
-  const conditions = disk.texts(unit).flatMap(text => text.match(/^Condition\w+=.+$/gm) ?? [])
-  if (conditions.length === 0) return
-  const found = (await findUnits(bus, [unit])).get(unit)
-  if (found && found.active !== 'inactive') return
+async function begin(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const conditions = findConditions(unit, context)
+  const { isUnmet } = await follow(method, unit, signal, context, conditions.length > 0)
+  if (!isUnmet) return
   const message = `systemd has not started it, as it does where conditions are not met: ${conditions.join(', ')}`
   throw new ReeveError('failed', message)
+}
+
+function findConditions(unit: string, { disk }: JobContext): string[] {
+  const pattern = /^[^\S\n]*(?:Exec)?Condition\w*[^\S\n]*=.*\S/gm
+  return disk.texts(unit).flatMap(text => [...text.matchAll(pattern)].map(([condition]) => condition.trim()))
 }
 
 /** What has ended for good is still active to systemd, which would start nothing. */
@@ -111,11 +113,22 @@ function isJobVerb(verb: Action['verb']): verb is JobVerb {
   return verb in methods
 }
 
-async function follow(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
-  const result = await context.jobs.run(managerCall(method, 'ss', unit, 'replace'), signal)
-  if (result === 'done' || result === 'skipped') return
+async function follow(
+  method: string,
+  unit: string,
+  signal: AbortSignal,
+  context: JobContext,
+  isConditional = false,
+): Promise<JobOutcome> {
+  const { disk, jobs } = context
+  const file = disk.find(unit)
+  // systemd speaks of an alias by the name of what it stands for.
+  const conditional = isConditional ? [file.kind === 'found' ? file.unit : unit] : []
+  const outcome = await jobs.run(managerCall(method, 'ss', unit, 'replace'), signal, ...conditional)
+  const { result } = outcome
+  if (result === 'done' || result === 'skipped') return outcome
   // A stop that took too long is "failed" or "timeout", and has stopped it.
-  if (method === 'StopUnit' && (await hasStopped(unit, context))) return
+  if (method === 'StopUnit' && (await hasStopped(unit, context))) return outcome
   throw new ReeveError('failed', await describeJobFailure(unit, result, context))
 }
 

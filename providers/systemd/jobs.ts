@@ -1,33 +1,66 @@
-import type { BusCall, WriteBus } from '../../src/core/provider.ts'
+import type { BusCall, BusSignal, WriteBus } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { managerInterface, subscribe } from './manager.ts'
+import { managerInterface, propertiesInterface, subscribe, unitInterface } from './manager.ts'
+import { pathOfUnit, unitOfPath } from './unit-name.ts'
 
 /** systemd's words for how a job ended: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, … */
 type JobResult = string
 
+export interface JobOutcome {
+  readonly result: JobResult
+  /** True: a condition of the unit wasn't met, so that nothing was started. systemd calls that `done`. */
+  readonly isUnmet: boolean
+}
+
 /** Jobs of systemd, each followed to its end. */
 export interface Jobs {
-  /** Makes the call that gives a job, and waits for the job. Throws ReeveError; `aborted` by the signal. */
-  run(call: BusCall, signal: AbortSignal): Promise<JobResult>
+  /**
+   * Makes the call that gives a job, and waits for the job. `conditional`: the unit, if it has conditions; of others it isn't
+   * told whether they were met. Throws ReeveError; `aborted` by the signal.
+   */
+  run(call: BusCall, signal: AbortSignal, conditional?: string): Promise<JobOutcome>
 }
 
 /** Listens before anything is asked for, so that no end is missed. */
 export async function followJobs(bus: WriteBus): Promise<Jobs> {
-  const ended = new Map<string, JobResult>()
-  const waiting = new Map<string, (result: JobResult) => void>()
-  await bus.listen(`type='signal',interface='${managerInterface}',member='JobRemoved'`, ({ member, body }) => {
+  const ended = new Map<string, JobOutcome>()
+  const waiting = new Map<string, (outcome: JobOutcome) => void>()
+  /** What systemd said last of the conditions of a unit: before it ends a job, it says what the unit has come to. */
+  const conditions = new Map<string, boolean>()
+  const conditional = new Map<string, Promise<void>>()
+
+  function hear({ member, path, body }: BusSignal): void {
+    if (member === 'PropertiesChanged') hearOfUnit(unitOfPath(path) ?? '', body)
     if (member !== 'JobRemoved') return
-    const [, path, , result] = body.map(String)
-    if (path === undefined || result === undefined) return
-    const tell = waiting.get(path)
-    if (tell) tell(result)
-    else ended.set(path, result)
-  })
+    const [, job, unit, result] = body.map(String)
+    if (job === undefined || unit === undefined || result === undefined) return
+    const outcome = { result, isUnmet: conditions.get(unit) === false }
+    const tell = waiting.get(job)
+    if (tell) tell(outcome)
+    else ended.set(job, outcome)
+  }
+
+  function hearOfUnit(unit: string, [of, changed]: readonly unknown[]): void {
+    if (of !== unitInterface || !conditional.has(unit) || !Array.isArray(changed)) return
+    for (const [name, value] of changed) if (name === 'ConditionResult') conditions.set(unit, value === true)
+  }
+
+  await bus.listen(`type='signal',interface='${managerInterface}',member='JobRemoved'`, hear)
   await subscribe(bus)
 
-  function wait(path: string, signal: AbortSignal): Promise<JobResult> {
-    const result = ended.get(path)
-    if (result !== undefined) return Promise.resolve(result)
+  function listenToConditions(unit: string): Promise<void> {
+    const from = `interface='${propertiesInterface}',path='${pathOfUnit(unit)}',arg0='${unitInterface}'`
+    const known = conditional.get(unit)
+    if (known) return known
+    // `hear` listens already: this only has the bus send more.
+    const listening = bus.listen(`type='signal',${from}`, () => {})
+    conditional.set(unit, listening)
+    return listening
+  }
+
+  function wait(path: string, signal: AbortSignal): Promise<JobOutcome> {
+    const outcome = ended.get(path)
+    if (outcome) return Promise.resolve(outcome)
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(new ReeveError('aborted', 'not waited for any longer', { cause: signal.reason }))
       const settle = (): void => {
@@ -42,14 +75,19 @@ export async function followJobs(bus: WriteBus): Promise<Jobs> {
       // systemd has executed itself anew, or the bus has gone: the job goes on, and is looked at by its outcome.
       void bus.ended.then(() => {
         settle()
-        resolve('lost')
+        resolve({ result: 'lost', isUnmet: false })
       })
       if (signal.aborted) abort()
     })
   }
 
   return {
-    async run(call, signal) {
+    async run(call, signal, unit) {
+      if (unit !== undefined) {
+        await listenToConditions(unit)
+        // Of a unit that is up already no condition is looked at.
+        conditions.delete(unit)
+      }
       const [path] = await bus.call(call)
       return wait(String(path), signal)
     },

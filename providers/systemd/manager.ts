@@ -8,6 +8,7 @@ import type { Layout } from './layout.ts'
 const destination = 'org.freedesktop.systemd1'
 const managerPath = '/org/freedesktop/systemd1'
 export const managerInterface = 'org.freedesktop.systemd1.Manager'
+export const unitInterface = 'org.freedesktop.systemd1.Unit'
 export const propertiesInterface = 'org.freedesktop.DBus.Properties'
 
 /** None of these changes anything but for whom signals are sent. Units are listed, not named: naming one loads it. */

@@ -34,6 +34,16 @@ export function templateOf(unit: string): string | undefined {
   return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
 }
 
+/** The D-Bus object of a unit. */
+export function pathOfUnit(unit: string): string {
+  const label = [...Buffer.from(unit)].map((byte, index) => {
+    const letter = String.fromCharCode(byte)
+    const isPlain = /[A-Za-z]/.test(letter) || (index > 0 && /[0-9]/.test(letter))
+    return isPlain ? letter : `_${byte.toString(16).padStart(2, '0')}`
+  })
+  return `/org/freedesktop/systemd1/unit/${label.join('')}`
+}
+
 /** The unit of a D-Bus object: all but letters and digits is `_` and two hexadecimal digits there. */
 export function unitOfPath(path: string): string | undefined {
   const [, label] = /^\/org\/freedesktop\/systemd1\/unit\/(\w+)$/.exec(path) ?? []

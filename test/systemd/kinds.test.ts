@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import { createDirectControl } from '../../src/engine/direct-control.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -64,12 +65,56 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     systemctl('stop', 'odd')
   })
 
-  test('a unit whose conditions are not met is told of, and not started in vain', async () => {
+  for (const [what, condition, service] of [
+    ['runs on', 'ConditionPathExists=/nowhere', `${run}\n`],
+    ['is written with spaces', '  ConditionPathExists = /nowhere', `${run}\n`],
+    [
+      'is a oneshot, which systemd forgets',
+      'ConditionPathExists=/nowhere',
+      'Type=oneshot\nExecStart=/bin/touch /tmp/ran\n',
+    ],
+    ['is decided by a program', '', 'Type=oneshot\nExecCondition=/bin/false\nExecStart=/bin/touch /tmp/ran\n'],
+  ] as const) {
+    test(`PITFALLS 14: a unit whose conditions are not met, that ${what}, is told of, and does not count as started`, async () => {
+      await using lab = await createSystemdLab()
+      lab.place('odd.service', `[Unit]\n${condition}\n[Service]\n${service}`)
+      lab.declareUnit('odd', { enabled: 'unmanaged' })
+      const said = condition === '' ? 'ExecCondition=/bin/false' : condition.trim()
+      // A second time too: what it was told of the first start is not taken for that of the next.
+      for (let count = 0; count < 2; count += 1) {
+        const { failed } = await lab.apply()
+        expect(failed).toEqual([{ facility: 'odd', message: expect.stringContaining(`not met: ${said}`) }])
+        expect(await lab.observe('odd')).not.toHaveProperty('completed')
+        expect(stepsOf(await lab.plan())).toEqual(['odd/start'])
+      }
+      expect(existsSync('/tmp/ran')).toBe(false)
+    })
+  }
+
+  test('PITFALLS 14: an alias and an instance whose conditions are not met are told of too', async () => {
     await using lab = await createSystemdLab()
-    lab.place('odd.service', `[Unit]\nConditionPathExists=/nowhere\n[Service]\n${run}\n`)
-    lab.declareUnit('odd', { enabled: 'unmanaged' })
-    const { failed } = await lab.apply()
-    expect(failed).toEqual([{ facility: 'odd', message: expect.stringContaining('ConditionPathExists=/nowhere') }])
+    for (const name of ['odd-unit@', 'real']) {
+      lab.place(
+        `${name}.service`,
+        '[Unit]\nConditionPathExists=/nowhere\n[Service]\nType=oneshot\nExecStart=/bin/true\n',
+      )
+    }
+    symlinkSync('/etc/systemd/system/real.service', '/etc/systemd/system/nick.service')
+    systemctl('daemon-reload')
+    for (const name of ['odd-unit@1', 'nick']) lab.declareUnit(name, { enabled: 'unmanaged' })
+    expect((await lab.apply()).failed.map(({ facility }) => facility).sort()).toEqual(['nick', 'odd-unit@1'])
+  })
+
+  test('a unit whose conditions are met may end at once, and has been started all the same', async () => {
+    await using lab = await createSystemdLab()
+    lab.place(
+      'brief.service',
+      '[Unit]\nConditionPathExists=/etc\n[Service]\nType=exec\nExecStart=/bin/touch /tmp/brief\n',
+    )
+    lab.declareUnit('brief', { enabled: 'unmanaged' })
+    const control = createDirectControl(await lab.open())
+    expect(await control.act('start', 'brief')).toMatchObject({ changed: true })
+    expect(existsSync('/tmp/brief')).toBe(true)
   })
 
   test("somebody else's drop-ins are named in the status", async () => {
