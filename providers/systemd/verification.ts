@@ -10,6 +10,12 @@ import { unitOf } from './unit-name.ts'
 /** In ms, for a batch. */
 const timeout = 30_000
 
+/** Its notices tell of what systemd takes all the same: user `nobody`, an output that is called otherwise today. */
+const environment = { SYSTEMD_LOG_LEVEL: 'warning' }
+
+/** Advice on what systemd takes as it is meant, though it comes as a warning: `KillMode=none`, `MemoryLimit=`. */
+const advice = /this is (?:unsafe|not safe)|please use .* instead/i
+
 /**
  * Has `systemd-analyze verify` read the units and drop-ins before they take the place of what is there, where the host has
  * it, and gives the actions whose files it takes; what it says of the others is reported. systemd itself would pass over a
@@ -32,7 +38,7 @@ export async function verifyUnits(
     const units = files.map(({ name }) => name).filter(name => dirname(name) === '.')
     const paths = [...new Set(units)].map(name => join(directory, name))
     const scope = layout.isUser ? ['--user'] : []
-    found = await host.run(['systemd-analyze', ...scope, 'verify', '--man=no', ...paths], { timeout })
+    found = await host.run(['systemd-analyze', ...scope, 'verify', '--man=no', ...paths], { timeout, environment })
   } catch (error) {
     if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
   } finally {
@@ -121,7 +127,7 @@ function findProblems(name: string, path: string, lines: readonly string[]): str
   return lines.flatMap(line => {
     const [, place = '', what = ''] = /^(\S+?): (.*)$/.exec(line) ?? []
     const [said] = place.split(':')
-    if ((said !== path && said !== name) || what.includes('is not executable')) return []
+    if ((said !== path && said !== name) || what.includes('is not executable') || advice.test(what)) return []
     return [`${name}${place.slice(said.length)}: ${what}`]
   })
 }

@@ -236,6 +236,23 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(existsSync('/run/reeve-check')).toBe(false)
   })
 
+  test('advice on what systemd takes is no fault, and hides none', async () => {
+    await using lab = await createSystemdLab()
+    const declare = (more: object): void => {
+      const service = { KillMode: 'none', StandardOutput: 'syslog', MemoryLimit: '1G', ...more }
+      const config = { systemd: { unit: { Service: service } } }
+      lab.declareUnit('web', { process: { ...longRun(), user: 'nobody' }, config })
+    }
+    declare({ LimitNOFILE: 'many' })
+    const message = expect.stringMatching(/: web\.service:\d+: Failed to parse resource value[^;]*$/)
+    expect((await lab.apply()).failed).toEqual([{ facility: 'web', message }])
+    declare({})
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    const pid = Number(property('web', 'MainPID'))
+    systemctl('stop', 'web')
+    process.kill(pid, 'SIGKILL') // KillMode=none
+  })
+
   test('what is put back as it was verified is not verified again', async () => {
     await using lab = await createSystemdLab()
     let count = 0
