@@ -134,15 +134,27 @@ async function readText(bus: Bus, path: string, name: string): Promise<string> {
   return String(await readProperty(bus, path, 'Unit', name))
 }
 
-/** A stop that took too long ends as a failure, and is a stop all the same. */
 async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
   const [result, exit, restarts] = await Promise.all([
     readProperty(bus, path, 'Service', 'Result'),
     readExit(path, bus),
     readNumber(bus, path, 'Service', 'NRestarts'),
   ])
-  if (result === 'timeout') return { state: 'stopped', ...exit }
+  if (result === 'timeout' && (await isSlowStop(path, bus))) return { state: 'stopped', ...exit }
   return { ...exit, restarts, message: `systemd says: ${String(result)}` }
+}
+
+/**
+ * A stop that took too long ends as a failure, and is a stop all the same. A start that took too long has never been
+ * active; and one that was ended as it had run for longer than it may (RuntimeMaxSec=) was active for that long.
+ */
+async function isSlowStop(path: string, bus: Bus): Promise<boolean> {
+  const names = ['InactiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic', 'ActiveExitTimestampMonotonic']
+  const [[began = 0, active = 0, ending = 0], longest] = await Promise.all([
+    Promise.all(names.map(name => readNumber(bus, path, 'Unit', name))),
+    readNumber(bus, path, 'Service', 'RuntimeMaxUSec'),
+  ])
+  return active > 0 && active >= began && ending - active < longest
 }
 
 async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {

@@ -335,6 +335,35 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     }
   })
 
+  test('E11: a start that takes too long has failed, and one that may fail for good is not made again', async () => {
+    await using lab = await createSystemdLab()
+    const config = { systemd: { unit: { Service: { Type: 'notify', TimeoutStartSec: '300ms' } } } }
+    lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
+    expect((await lab.apply()).failed[0]?.message).toMatch(/timeout/)
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed', message: 'systemd says: timeout' })
+    expect(stepsOf(await lab.plan())).toEqual([])
+    // One that has been up before, too.
+    const ready = { command: ['/bin/sh', '-c', 'test -e /tmp/mute || systemd-notify --ready; exec sleep 1000000'] }
+    lab.declareUnit('web', {
+      process: { ...ready, restart: { policy: 'never' } },
+      config: { systemd: { unit: { Service: { Type: 'notify', NotifyAccess: 'all', TimeoutStartSec: '2s' } } } },
+    })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    writeFileSync('/tmp/mute', '')
+    systemctl('restart', 'web')
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed' })
+  })
+
+  test('one that was ended as it had run for longer than it may has failed', async () => {
+    await using lab = await createSystemdLab()
+    const config = { systemd: { unit: { Service: { RuntimeMaxSec: '700ms' } } } }
+    lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
+    await lab.apply()
+    await eventually('its time to be over', () => property('web', 'ActiveState') === 'failed')
+    expect(property('web', 'Result')).toBe('timeout')
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed', message: 'systemd says: timeout' })
+  })
+
   test('a stop that takes too long has stopped it', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', `trap '' TERM; : > /tmp/deaf; while :; do sleep 0.1; done`]
