@@ -13,7 +13,13 @@ import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { findWritten } from './written.ts'
 
-const methods = { start: 'StartUnit', stop: 'StopUnit', restart: 'RestartUnit', reload: 'ReloadUnit' } as const
+/** A unit that knows no reload is restarted, if it runs: the plan says so where it can be known before. */
+const methods = {
+  start: 'StartUnit',
+  stop: 'StopUnit',
+  restart: 'RestartUnit',
+  reload: 'ReloadOrTryRestartUnit',
+} as const
 
 type JobVerb = keyof typeof methods
 
@@ -99,7 +105,7 @@ async function reload(unit: string, signal: AbortSignal, context: JobContext): P
   const { bus, disk, units, layout, host } = context
   const written = findWritten(unit, disk.find(unit), layout, host)
   const files = written?.ownership.files.map((path): [string, string] => [path, digestOf(path, host)]) ?? []
-  await follow('ReloadUnit', unit, signal, context)
+  await begin(methods.reload, unit, signal, context)
   const loaded = units.get(unit)
   if (!written?.ownership.isAddition || written.definition === undefined || !loaded) return
   const invocation = await readInvocation(bus, loaded)

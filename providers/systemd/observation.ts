@@ -10,6 +10,7 @@ import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { triggersOf, unitsOf } from './trigger.ts'
+import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
 import { findWritten, type Written } from './written.ts'
 
@@ -63,6 +64,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
     ...(ownership && { ownership }),
     ...(overrides.length > 0 && { overrides }),
+    ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }
   if (!loaded && trigger === undefined) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'
@@ -79,6 +81,13 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), written, look))
   const both = judged.pid === undefined ? triggerRead : triggerRead && read
   return { ...rest, state: states[start?.active ?? 'inactive'] ?? 'unknown', ...(both && { loaded: both }) }
+}
+
+/** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */
+function knowsNoReload(unit: string, disk: Disk): boolean {
+  const text = disk.texts(unit).join('\n')
+  if (!unit.endsWith('.service') || text === '' || text.includes('notify-reload')) return false
+  return !text.includes('ExecReload') || !readSections(text).Service?.ExecReload?.length
 }
 
 type Judged = Pick<Observed, 'state'> & Partial<Observed>

@@ -44,6 +44,8 @@ export interface Observed {
   readonly ownership?: Ownership
   /** Absent: no process, or the supervisor can't tell (then a running one is taken to be out of date). */
   readonly loaded?: Loaded
+  /** False: its definition knows no reload, so that a reload is a restart. Absent: it can be reloaded, or the supervisor can't tell. */
+  readonly canReload?: false
   readonly pid?: number
   /** When it came into this state: milliseconds since 1970. */
   readonly since?: number

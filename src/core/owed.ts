@@ -1,4 +1,4 @@
-import type { OnChange } from './facility.ts'
+import type { Facility, OnChange } from './facility.ts'
 import type { Observed } from './observed.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
@@ -32,7 +32,12 @@ export function findOwed(
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined
   if (!hasProcess(observed)) return 'restart' // there is nobody to tell
-  return facility.process !== undefined && facility.process.reload === undefined ? 'restart' : 'reload'
+  return canReload(facility, observed) ? 'reload' : 'restart'
+}
+
+/** Of what the manifest doesn't say itself, its supervisor knows. `facility`: undefined for what isn't declared. */
+export function canReload(facility: Facility | undefined, observed: Observed): boolean {
+  return facility?.process ? facility.process.reload !== undefined : observed.canReload !== false
 }
 
 /**

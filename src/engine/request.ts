@@ -1,5 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
+import { canReload } from '../core/owed.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
@@ -43,7 +44,7 @@ export function makeRequest(
       `reload ${at.name}: expected it to be running, found it ${observed.state}; start it instead`,
     )
   }
-  const isWithoutReload = verb === 'reload' && target?.facility.process !== undefined && !target.facility.process.reload
+  const isWithoutReload = verb === 'reload' && !canReload(target?.facility, observed)
   const step = {
     id: `${at.name}/${verb}`,
     verb: isWithoutReload ? 'restart' : verb,

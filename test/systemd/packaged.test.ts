@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
+import { createDirectControl } from '../../src/engine/direct-control.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -111,6 +112,30 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     expect(stepsOf(await lab.plan())).toEqual([])
     systemctl('disable', '--now', 'shop')
     writeFileSync('/etc/shop.conf', '')
+  })
+
+  test('E17: one without ExecReload is restarted where it would be reloaded, and the plan says so', async () => {
+    await using lab = await createSystemdLab()
+    writeFileSync(`${packages}/plain.service`, unit.replace(/^ExecReload.*$/m, '').replaceAll('shop', 'plain'))
+    writeFileSync('/etc/plain.conf', '')
+    systemctl('daemon-reload')
+    const file = (content: string) => ({ path: '/etc/plain.conf', content, onChange: 'reload' })
+    const declare = (content: string): void =>
+      lab.declareUnit('plain', { enabled: 'unmanaged', files: [file(content)], adopt: true })
+    declare('one\n')
+    await lab.apply()
+    const pid = property('plain', 'MainPID')
+    declare('two\n')
+    expect(stepsOf(await lab.plan())).toEqual(['plain/write-file:/etc/plain.conf', 'plain/restart'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(property('plain', 'MainPID')).not.toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+    const control = createDirectControl(await lab.open())
+    expect((await control.act('reload', 'plain')).message).toContain('restarted')
+    lab.withdraw('plain')
+    await lab.apply()
+    systemctl('stop', 'plain')
+    rmSync(`${packages}/plain.service`)
   })
 
   test('adopted whole, it is ours; released, the package is back', async () => {

@@ -4,6 +4,7 @@ import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import type { Observed } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { createDirectControl } from '../../src/engine/direct-control.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
@@ -222,6 +223,34 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect((await lab.apply({ session })).failed).toHaveLength(1)
     await lab.apply()
     expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
+  test('a text that loses its ExecReload in a change that asks for a reload is restarted', async () => {
+    await using lab = await createSystemdLab()
+    const declare = (more: string): void => {
+      const text = `[Service]\n${run}\n${more}`
+      lab.declareUnit('web', { enabled: 'unmanaged', onChange: 'reload', config: { systemd: { text } } })
+    }
+    declare('ExecReload=/bin/true\n')
+    await lab.apply()
+    for (const more of ['', 'Nice=1\n', 'ExecReload=/bin/true\nExecReload=\n']) {
+      const pid = property('web', 'MainPID')
+      declare(more)
+      expect(await lab.apply(), more).toMatchObject({ failed: [], notReady: [] })
+      expect([property('web', 'MainPID') === pid, stepsOf(await lab.plan())], more).toEqual([false, []])
+    }
+  })
+
+  test('a reload finds nobody who runs, and starts nobody', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: { ...longRun(), reload: { signal: 'HUP' } } })
+    await lab.apply()
+    const onEffect = ({ target }: Effect, phase: string): void => {
+      if (phase === 'before' && target.includes('Reload')) systemctl('stop', 'web')
+    }
+    const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
+    await createDirectControl(session).act('reload', 'web')
+    expect(property('web', 'ActiveState')).toBe('inactive')
   })
 
   test('a misspelt key is said before the unit is written', async () => {

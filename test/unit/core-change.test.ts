@@ -163,9 +163,17 @@ describe('what a running process owes', () => {
     })
   }
 
-  test('native configuration alone: a reload is left to the provider', () => {
+  test('E17: native configuration alone: its supervisor knows whether a reload is a restart', () => {
     const native: Declaration = { name: 'web', native: true, onChange: 'reload' }
-    const plan = planOne(madeFrom({ ...native, command: ['/bin/other'] }, native))
+    const verbs = (observed: Partial<Observed>) =>
+      planOne(madeFrom({ ...native, command: ['/bin/other'] }, native, observed)).steps.map(step => step.verb)
+    expect(verbs({})).toEqual(['install', 'reload'])
+    expect(verbs({ canReload: false })).toEqual(['install', 'restart'])
+  })
+
+  test('of spec.process the manifest says whether it can be reloaded, and not what was installed before', () => {
+    const [older, newer] = [web, { ...web, reload: true, onChange: 'reload' } as const]
+    const plan = planOne(madeFrom({ ...newer, command: ['/bin/other'] }, older, { canReload: false }))
     expect(plan.steps.map(step => step.verb)).toEqual(['install', 'reload'])
   })
 
