@@ -2,6 +2,7 @@ import type { Action, Report, WriteBus, WriteHost } from '../../src/core/provide
 import type { Clock } from '../../src/host/clock.ts'
 import { createGathering, type Gathering } from './gathering.ts'
 import { followJobs, type Jobs } from './jobs.ts'
+import { openLastingBus } from './lasting-bus.ts'
 import type { Layout } from './layout.ts'
 import { openManager, readTexts } from './manager.ts'
 import { createReload, type Reload } from './reload.ts'
@@ -85,7 +86,7 @@ async function openConnection(
   pending: ReadonlySet<string>,
   clock: Clock,
 ): Promise<Opened> {
-  const bus = await openManager(host, layout)
+  const bus = await openLastingBus(() => openManager(host, layout), clock)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
     const reload = createReload(bus)

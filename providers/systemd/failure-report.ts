@@ -1,4 +1,5 @@
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
+import { lost } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import type { LoadedUnit } from './manager.ts'
 
@@ -24,7 +25,11 @@ export async function describeJobFailure(
 ): Promise<string> {
   const lines = await readJournal(unit, layout, host)
   const said = lines.length > 0 ? `; its journal ends with:\n${lines.map(line => `  ${line}`).join('\n')}` : ''
-  return `systemd ended the job of ${unit} with "${result}"${said}`
+  const what =
+    result === lost
+      ? `the connection to systemd was lost during the job of ${unit}, and it is not known to have succeeded`
+      : `systemd ended the job of ${unit} with "${result}"`
+  return `${what}${said}`
 }
 
 async function readJournal(unit: string, { isUser }: Layout, host: ReadHost): Promise<string[]> {

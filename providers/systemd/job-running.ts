@@ -5,9 +5,9 @@ import { busErrorName } from '../../src/host/bus-error.ts'
 import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { describeJobFailure } from './failure-report.ts'
-import type { JobOutcome } from './jobs.ts'
+import { type JobOutcome, lost } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
-import { managerCall, readProperty, readTexts } from './manager.ts'
+import { findUnits, managerCall, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, writeRecord } from './records.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -54,7 +54,7 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
   if (verb === 'reload') return reload(unit, signal, context)
   if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
-  for (const trigger of triggers) await begin('StartUnit', trigger, signal, context)
+  for (const trigger of triggers) await begin(methods.start, trigger, signal, context)
 }
 
 async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
@@ -91,7 +91,7 @@ function methodFor(verb: 'start' | 'restart', unit: string, { units }: JobContex
 export async function stopUnits(names: readonly string[], signal: AbortSignal, context: JobContext): Promise<void> {
   for (const unit of names) {
     try {
-      await follow('StopUnit', unit, signal, context)
+      await follow(methods.stop, unit, signal, context)
     } catch (error) {
       passOverUnloaded(error)
     }
@@ -134,8 +134,24 @@ async function follow(
   const { result } = outcome
   if (result === 'done' || result === 'skipped') return outcome
   // A stop that took too long is "failed" or "timeout", and has stopped it.
-  if (method === 'StopUnit' && (await hasStopped(unit, context))) return outcome
+  if (method === methods.stop && (await hasStopped(unit, context))) return outcome
+  if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
   throw new ReeveError('failed', await describeJobFailure(unit, result, context))
+}
+
+/** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */
+async function hasSucceeded(
+  method: string,
+  unit: string,
+  isConditional: boolean,
+  { bus, disk }: JobContext,
+): Promise<boolean> {
+  const found = (await findUnits(bus, [unit])).get(unit)
+  // It has ended by itself, unless it was not started, or is forgotten and may have failed.
+  if (!found || found.active === 'inactive') return !isConditional && !isForgotten({ unit, disk })
+  if (found.active !== 'active') return false
+  if (method !== methods.reload || !unit.endsWith('.service')) return true
+  return (await readProperty(bus, found.path, 'Service', 'ReloadResult')) === 'success'
 }
 
 async function hasStopped(unit: string, { bus, units }: JobContext): Promise<boolean> {

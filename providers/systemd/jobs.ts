@@ -1,10 +1,15 @@
-import type { BusCall, BusSignal, WriteBus } from '../../src/core/provider.ts'
+import type { Bus, BusCall, BusSignal } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { managerInterface, propertiesInterface, subscribe, unitInterface } from './manager.ts'
+import { busErrorName } from '../../src/host/bus-error.ts'
+import type { LastingBus } from './lasting-bus.ts'
+import { managerInterface, propertiesInterface, readProperty, subscribe, unitInterface } from './manager.ts'
 import { pathOfUnit, unitOfPath } from './unit-name.ts'
 
-/** systemd's words for how a job ended: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, … */
+/** systemd's words for how a job ended: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
 type JobResult = string
+
+/** The connection to systemd ended meanwhile, and so did the job: how can only be told by what has come of it. */
+export const lost: JobResult = 'lost'
 
 export interface JobOutcome {
   readonly result: JobResult
@@ -21,10 +26,15 @@ export interface Jobs {
   run(call: BusCall, signal: AbortSignal, conditional?: string): Promise<JobOutcome>
 }
 
+interface Waiting {
+  tell(outcome: JobOutcome): void
+  fail(error: unknown): void
+}
+
 /** Listens before anything is asked for, so that no end is missed. */
-export async function followJobs(bus: WriteBus): Promise<Jobs> {
+export async function followJobs(bus: LastingBus): Promise<Jobs> {
   const ended = new Map<string, JobOutcome>()
-  const waiting = new Map<string, (outcome: JobOutcome) => void>()
+  const waiting = new Map<string, Waiting>()
   /** What systemd said last of the conditions of a unit: before it ends a job, it says what the unit has come to. */
   const conditions = new Map<string, boolean>()
   const conditional = new Map<string, Promise<void>>()
@@ -35,8 +45,8 @@ export async function followJobs(bus: WriteBus): Promise<Jobs> {
     const [, job, unit, result] = body.map(String)
     if (job === undefined || unit === undefined || result === undefined) return
     const outcome = { result, isUnmet: conditions.get(unit) === false }
-    const tell = waiting.get(job)
-    if (tell) tell(outcome)
+    const waits = waiting.get(job)
+    if (waits) waits.tell(outcome)
     else ended.set(job, outcome)
   }
 
@@ -58,28 +68,43 @@ export async function followJobs(bus: WriteBus): Promise<Jobs> {
     return listening
   }
 
+  /** What has come of them while nobody listened: those that systemd doesn't know any more have ended, somehow. */
+  async function lookAgain(): Promise<void> {
+    await subscribe(bus)
+    for (const [path, { tell }] of waiting) {
+      if (!(await isUnderWay(path, bus))) tell({ result: lost, isUnmet: false })
+    }
+  }
+
   function wait(path: string, signal: AbortSignal): Promise<JobOutcome> {
     const outcome = ended.get(path)
     if (outcome) return Promise.resolve(outcome)
     return new Promise((resolve, reject) => {
-      const abort = (): void => reject(new ReeveError('aborted', 'not waited for any longer', { cause: signal.reason }))
       const settle = (): void => {
         waiting.delete(path)
         signal.removeEventListener('abort', abort)
       }
-      waiting.set(path, found => {
+      const fail = (error: unknown): void => {
+        settle()
+        reject(error)
+      }
+      const abort = (): void => fail(new ReeveError('aborted', 'not waited for any longer', { cause: signal.reason }))
+      const tell = (found: JobOutcome): void => {
         settle()
         resolve(found)
-      })
+      }
+      waiting.set(path, { tell, fail })
       signal.addEventListener('abort', abort, { once: true })
-      // systemd has executed itself anew, or the bus has gone: the job goes on, and is looked at by its outcome.
-      void bus.ended.then(() => {
-        settle()
-        resolve({ result: 'lost', isUnmet: false })
-      })
       if (signal.aborted) abort()
     })
   }
+
+  function failAll(error: unknown): void {
+    for (const { fail } of waiting.values()) fail(error)
+  }
+
+  bus.onRenewed(() => void lookAgain().catch(failAll))
+  void bus.ended.then(() => failAll(new ReeveError('unavailable', 'systemd can not be asked any more how it went')))
 
   return {
     async run(call, signal, unit) {
@@ -91,5 +116,16 @@ export async function followJobs(bus: WriteBus): Promise<Jobs> {
       const [path] = await bus.call(call)
       return wait(String(path), signal)
     },
+  }
+}
+
+/** Jobs keep their names when systemd executes itself anew. */
+async function isUnderWay(job: string, bus: Bus): Promise<boolean> {
+  try {
+    await readProperty(bus, job, 'Job', 'State')
+    return true
+  } catch (error) {
+    if (busErrorName(error) === 'org.freedesktop.DBus.Error.UnknownObject') return false
+    throw error
   }
 }

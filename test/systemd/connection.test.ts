@@ -1,0 +1,156 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/lab.ts'
+import type { ApplyOutcome } from '../../src/engine/apply.ts'
+import type { Session } from '../../src/engine/session.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
+import { longRun, type Spec, stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
+
+const go = '/tmp/go'
+const waitForGo = `until test -e ${go}; do sleep 0.05; done`
+const failAtGo = `${waitForGo}; exit 3`
+const ready = 'systemd-notify --ready; exec sleep 1000000'
+const notify = { systemd: { unit: { Service: { Type: 'notify', NotifyAccess: 'all' } } } }
+
+/** What takes long for as long as a test likes, and what systemd calls its unit meanwhile. */
+const slow: Readonly<Record<string, { readonly before?: Spec; readonly spec: Spec; readonly meanwhile: string }>> = {
+  'a start': {
+    spec: { process: { command: ['/bin/sh', '-c', `${waitForGo}; ${ready}`] }, config: notify },
+    meanwhile: 'activating',
+  },
+  'a stop': {
+    before: {
+      process: { command: ['/bin/sh', '-c', `trap '${waitForGo}; exit 0' TERM; ${ready} & wait`] },
+      config: notify,
+    },
+    spec: {
+      process: { command: ['/bin/sh', '-c', `trap '${waitForGo}; exit 0' TERM; ${ready} & wait`] },
+      config: notify,
+      state: 'stopped',
+    },
+    meanwhile: 'deactivating',
+  },
+  'a reload': {
+    before: { process: { ...longRun(), reload: { command: ['/bin/sh', '-c', waitForGo] } }, files: [file('one')] },
+    spec: { process: { ...longRun(), reload: { command: ['/bin/sh', '-c', waitForGo] } }, files: [file('two')] },
+    meanwhile: 'reloading',
+  },
+}
+
+function file(content: string): object {
+  return { path: '/tmp/web.conf', content, onChange: 'reload' }
+}
+
+/** The first connection is over, and so is the job, when another one is made. */
+async function openLate(lab: SystemdLab, over: () => Promise<void>): Promise<Session> {
+  let count = 0
+  return lab.open({
+    createWriteHost(options) {
+      const host = createWriteHost(options)
+      return {
+        ...host,
+        async openBus(address) {
+          count += 1
+          if (count > 1) await over()
+          return host.openBus(address)
+        },
+      }
+    },
+  })
+}
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends while a job is under way', () => {
+  beforeEach(() => {
+    for (const path of [go, '/tmp/web.conf']) rmSync(path, { force: true })
+  })
+
+  const upheavals: Readonly<Record<string, () => void>> = {
+    'the bus restarted': () => systemctl('restart', 'dbus.service'),
+    'systemd executed anew': () => systemctl('daemon-reexec'),
+  }
+
+  /** Gives what is awaited, in a list: a promise in a promise would be awaited with it. */
+  async function begin(lab: SystemdLab, what: string, session?: Session): Promise<Promise<ApplyOutcome>[]> {
+    const { before, spec, meanwhile } = slow[what] ?? { spec: {}, meanwhile: '' }
+    if (before) {
+      lab.declareUnit('web', before)
+      expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    }
+    lab.declareUnit('web', spec)
+    const applying = lab.apply(session ? { session } : {})
+    await eventually(`the unit to be ${meanwhile}`, () => property('web', 'ActiveState') === meanwhile)
+    return [applying]
+  }
+
+  for (const what of Object.keys(slow)) {
+    for (const [upheaval, act] of Object.entries(upheavals)) {
+      for (const way of ['a bus', 'the private socket']) {
+        if (way !== 'a bus' && upheaval === 'the bus restarted') continue
+        test(`${what}, ${upheaval}, over ${way}: it is followed to its end`, async () => {
+          await using lab = await createSystemdLab()
+          if (way !== 'a bus') systemctl('stop', 'dbus.socket', 'dbus.service')
+          try {
+            const [applying] = await begin(lab, what)
+            act()
+            await eventually('systemd to answer', () => property('web', 'ActiveState') === slow[what]?.meanwhile)
+            writeFileSync(go, '')
+            expect(await applying).toMatchObject({ failed: [], notReady: [] })
+            expect(stepsOf(await lab.plan())).toEqual([])
+          } finally {
+            systemctl('start', 'dbus.socket')
+          }
+        })
+      }
+    }
+
+    test(`${what} that ends while nobody listens has been done`, async () => {
+      await using lab = await createSystemdLab()
+      const before = slow[what]?.meanwhile
+      const session = await openLate(lab, () => eventually('its end', () => property('web', 'ActiveState') !== before))
+      const [applying] = await begin(lab, what, session)
+      systemctl('restart', 'dbus.service')
+      writeFileSync(go, '')
+      expect(await applying).toMatchObject({ failed: [], notReady: [] })
+      expect(stepsOf(await lab.plan())).toEqual([])
+    })
+  }
+
+  const failing: Readonly<Record<string, { readonly before?: Spec; readonly spec: Spec }>> = {
+    'a start that fails': {
+      spec: {
+        process: { command: ['/bin/sh', '-c', failAtGo], restart: { policy: 'never' } },
+        config: notify,
+      },
+    },
+    'a reload that fails': {
+      before: { process: { ...longRun(), reload: { command: ['/bin/sh', '-c', failAtGo] } }, files: [file('one')] },
+      spec: { process: { ...longRun(), reload: { command: ['/bin/sh', '-c', failAtGo] } }, files: [file('two')] },
+    },
+    'a oneshot, which systemd forgets,': {
+      spec: {
+        enabled: false,
+        process: { command: ['/bin/sh', '-c', waitForGo], restart: { policy: 'never' } },
+        config: { systemd: { unit: { Service: { Type: 'oneshot', RemainAfterExit: null } } } },
+      },
+    },
+  }
+  for (const [what, { before, spec }] of Object.entries(failing)) {
+    test(`PITFALLS 14: ${what} while nobody listens does not count as done`, async () => {
+      await using lab = await createSystemdLab()
+      if (before) {
+        lab.declareUnit('web', before)
+        await lab.apply()
+      }
+      lab.declareUnit('web', spec)
+      const isOver = (): boolean => !/^(activating|reloading)$/.test(property('web', 'ActiveState'))
+      const applying = lab.apply({ session: await openLate(lab, () => eventually('its end', isOver)) })
+      await eventually('it to be under way', () => !isOver())
+      systemctl('restart', 'dbus.service')
+      writeFileSync(go, '')
+      const message = expect.stringContaining('the connection to systemd was lost during the job')
+      expect((await applying).failed).toEqual([{ facility: 'web', message }])
+      expect(await lab.observe('web')).not.toHaveProperty('completed')
+    })
+  }
+})
