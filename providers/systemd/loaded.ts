@@ -3,14 +3,14 @@ import type { Loaded } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { UnitFile } from './disk.ts'
 import type { Layout } from './layout.ts'
-import { type LoadedUnit, readNumber, readProperty } from './manager.ts'
+import { type LoadedUnit, readNumber, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from './records.ts'
 import type { Written } from './written.ts'
 
 /**
  * What the running process has read: by the record, if it is of this very start, else by its environment. Programs that
- * write their title over their environment, and units without a process, tell neither: then what is on the disk counts
- * as read if it is older than the start.
+ * write their title over their environment, units without a process, and those of which a drop-in takes back all variables
+ * (`Environment=`), tell neither: then what is on the disk counts as read if it is older than the start.
  */
 export async function findLoaded(
   unit: LoadedUnit,
@@ -28,16 +28,21 @@ export async function findLoaded(
   if (record?.invocation === invocation && record !== undefined) {
     return { definition: record.definition, files: await settleUnknown(record, unit, bus, host) }
   }
-  if (environment?.has('INVOCATION_ID')) {
-    const definition = environment.get(definitionVariable)
-    return definition === undefined ? undefined : { definition, files: {} }
-  }
+  const definition = environment?.get(definitionVariable)
+  if (definition !== undefined && environment?.has('INVOCATION_ID')) return { definition, files: {} }
+  // It was started without, and would not be now; or a drop-in takes back all variables, and there is no telling by them.
+  if (environment?.has('INVOCATION_ID') && (await setsVariable(unit, bus))) return undefined
   if (written?.definition === undefined || !(await isOlder(written.path, unit, bus, host))) return undefined
   const files: Record<string, string> = {}
   for (const path of written.ownership.files) {
     if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
   }
   return { definition: written.definition, files }
+}
+
+async function setsVariable({ path }: LoadedUnit, bus: Bus): Promise<boolean> {
+  const variables = await readTexts(bus, path, 'Service', 'Environment')
+  return variables.some(variable => variable.startsWith(`${definitionVariable}=`))
 }
 
 /** Of a socket or timer, which has no process to tell; what it starts reads the rest when it is started. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
@@ -240,6 +240,38 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
       expect([property('web', 'MainPID') === pid, stepsOf(await lab.plan())], more).toEqual([false, []])
     }
   })
+
+  for (const whose of ['theirs', 'ours']) {
+    test(`E3: a drop-in (${whose}) that takes back all variables has nothing restarted again and again`, async () => {
+      await using lab = await createSystemdLab()
+      const reset = '[Service]\nEnvironment=\nEnvironment=A=b\n'
+      const declare = (mark: number): void => {
+        const config = whose === 'ours' ? { systemd: { dropIns: { zz: reset } } } : {}
+        lab.declareUnit('web', { process: longRun(mark), config })
+      }
+      declare(1)
+      await lab.apply()
+      if (whose === 'theirs') {
+        expect(stepsOf(await lab.plan())).toEqual([])
+        mkdirSync('/etc/systemd/system/web.service.d')
+        lab.place('web.service.d/theirs.conf', reset)
+        systemctl('restart', 'web')
+      }
+      expect(stepsOf(await lab.plan())).toEqual([])
+      declare(2)
+      expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/restart'])
+      await lab.apply()
+      expect(stepsOf(await lab.plan())).toEqual([])
+      // E4: as after a crash between the writing and the restart.
+      declare(3)
+      const onEffect = ({ target }: Effect): void => {
+        if (target.endsWith(' RestartUnit')) throw new Error('cut off')
+      }
+      const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
+      expect((await lab.apply({ session })).failed).toHaveLength(1)
+      expect(stepsOf(await lab.plan())).toEqual(['web/restart'])
+    })
+  }
 
   test('a reload finds nobody who runs, and starts nobody', async () => {
     await using lab = await createSystemdLab()
