@@ -22,7 +22,7 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   const add = (name: string, text: string): void => {
     files.push({
       path: join(unitDirectoryOf(instance), name),
-      content: `${notice(facility.name)}\n${text}`,
+      content: `${notice(facility, instance, ownership)}\n${text}`,
       mode: 0o644,
     })
   }
@@ -104,8 +104,12 @@ function renderTriggers({ name }: Facility, config: Configuration): Readonly<Rec
   return triggers
 }
 
-function notice(facility: string): string {
-  return `# Written by Reeve for facility ${facility}: what is changed here is put back. Change the manifest instead.`
+function notice({ name, service }: Facility, { options }: Instance, { owner }: Ownership): string {
+  if (owner.endsWith('/controller')) {
+    const edit = `systemctl ${options.scope === 'user' ? '--user ' : ''}edit ${service}`
+    return `# Written by reeve install, which puts back what is changed here. For changes of your own: ${edit}`
+  }
+  return `# Written by Reeve for facility ${name}: what is changed here is put back. Change the manifest instead.`
 }
 
 function sha256(text: string): string {

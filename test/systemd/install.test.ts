@@ -118,6 +118,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     await eventually('both to run', async () => property('web', 'MainPID') !== '0' && (await workerOf()) > 0)
     const [controller, web, worker] = [property('reeve', 'MainPID'), property('web', 'MainPID'), await workerOf()]
     const unit = readFileSync(unitPath, 'utf8')
+    expect(unit).toMatch(/^# Written by reeve install, .*systemctl edit reeve$/m)
 
     appendFileSync(installed.script, '// a newer one\n')
     const upgrade = await install()

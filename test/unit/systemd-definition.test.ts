@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { readSections, writeSections } from '../../providers/systemd/unit-file.ts'
-import { servicesOf, templateOf, unitOf, unitOfPath } from '../../providers/systemd/unit-name.ts'
+import { pathOfUnit, servicesOf, templateOf, unitOf, unitOfPath } from '../../providers/systemd/unit-name.ts'
 import type { Process } from '../../src/core/facility.ts'
 import type { Definition } from '../../src/core/provider.ts'
 import { plainFacility, plainProcess } from '../plain-facility.ts'
@@ -13,9 +13,12 @@ interface Said {
   readonly config?: unknown
   readonly service?: string
   readonly paths?: readonly string[]
+  readonly owner?: string
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
-function render({ process, config, service = 'web', paths = [] }: Said): ReturnType<typeof systemdProvider.render> {
+function render(said: Said): ReturnType<typeof systemdProvider.render> {
+  const { process, config, service = 'web', paths = [], owner = 'default', options = {} } = said
   const facility = plainFacility({
     name: 'web',
     supervisor: 'systemd',
@@ -24,9 +27,9 @@ function render({ process, config, service = 'web', paths = [] }: Said): ReturnT
     ...(config !== undefined && { config }),
     files: paths.map(path => ({ path, content: new Uint8Array(), mode: 0o644, onChange: 'restart' })),
   })
-  const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/s', owner: 'default' }
+  const instance = { name: 'systemd', type: 'systemd', options, stateDirectory: '/s', owner: 'default' }
   return systemdProvider.render(facility, instance, {
-    owner: 'default',
+    owner,
     facility: 'web',
     files: paths,
     dependsOn: [],
@@ -50,6 +53,15 @@ function service(said: Said): Readonly<Record<string, readonly string[]>> {
 }
 
 describe('a facility as a unit', () => {
+  test('the unit of the controller, which no manifest declares, says how it is changed', () => {
+    const [first] = define({ process, owner: 'default/controller', service: 'reeve' }).files
+    expect(first?.content.split('\n')[0]).toBe(
+      '# Written by reeve install, which puts back what is changed here. For changes of your own: systemctl edit reeve',
+    )
+    const user = define({ process, owner: 'default/controller', service: 'reeve', options: { scope: 'user' } })
+    expect(user.files[0]?.content).toContain('systemctl --user edit reeve\n')
+  })
+
   test('it reads like one, and says whose it is', () => {
     expect(define({ process }).files[0]?.content.replace(/[0-9a-f]{64}/, 'DIGEST')).toMatchInlineSnapshot(`
       "# Written by Reeve for facility web: what is changed here is put back. Change the manifest instead.
@@ -174,6 +186,8 @@ describe('names of units', () => {
       undefined,
       undefined,
     ])
-    expect(unitOfPath('/org/freedesktop/systemd1/unit/a_40b_2eservice')).toBe('a@b.service')
+    const path = '/org/freedesktop/systemd1/unit/a_40b_2eservice'
+    expect([unitOfPath(path), pathOfUnit('a@b.service')]).toEqual(['a@b.service', path])
+    expect(pathOfUnit('4z-9.service')).toBe('/org/freedesktop/systemd1/unit/_34z_2d9_2eservice')
   })
 })
