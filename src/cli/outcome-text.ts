@@ -1,5 +1,5 @@
 import type { ApplyOutcome } from '../engine/apply.ts'
-import { hasChanges, summaryText } from './plan-text.ts'
+import { hasChanges, summaryText, suspendedText } from './plan-text.ts'
 import { type Colors, count, oneLine } from './screen.ts'
 
 export interface OutcomeProblem {
@@ -25,18 +25,20 @@ export function outcomeText(
 ): string {
   const { colors, command } = options
   const problems = outcomeProblems(outcome)
-  if (problems.length === 0 && !options.interrupted) return `${colors.bold(doneText(outcome))}\n`
   const lines = problems.map(({ facility, kind, message }) => {
     return `${colors.red(kind)} ${colors.bold(facility)}: ${oneLine(message)}`
   })
+  if (outcome.suspended.length > 0) lines.push(colors.yellow(suspendedText(outcome.suspended)))
   const steps = count(outcome.stepsDone, 'step')
   const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'
-  lines.push(colors.bold(`${what}: ${steps} done. Running ${command} again goes on from here.`))
+  const isDone = problems.length === 0 && !options.interrupted
+  const last = isDone ? doneText(outcome) : `${what}: ${steps} done. Running ${command} again goes on from here.`
+  lines.push(colors.bold(last))
   return lines.map(line => `${line}\n`).join('')
 }
 
-function doneText({ plan: { summary } }: ApplyOutcome): string {
-  if (!hasChanges(summary)) return summaryText(summary)
+function doneText({ plan: { summary }, suspended }: ApplyOutcome): string {
+  if (!hasChanges(summary)) return summaryText(summary, suspended.length)
   const { add, change, repair, remove, unchanged } = summary
   return `Done: ${add} added, ${change} changed, ${repair} repaired, ${remove} removed, ${unchanged} unchanged.`
 }

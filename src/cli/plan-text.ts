@@ -1,4 +1,5 @@
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
+import type { SuspendedFacility } from '../engine/outlook.ts'
 import { reasonText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, printable, type Screen, wrap } from './screen.ts'
 
@@ -7,26 +8,43 @@ const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', cha
 const STEP_WIDTH = 24
 
 /**
- * The plan for people, each line ended: blocked facilities, one block per facility that changes, the sum. Of what is new
- * there is nothing to compare; with `inFull` it is shown all the same.
+ * The plan for people, each line ended: blocked facilities, one block per facility that changes, those that are left
+ * alone, the sum. Of what is new there is nothing to compare; with `inFull` it is shown all the same.
  */
-export function planText(plan: Plan, { colors, width }: Pick<Screen, 'colors' | 'width'>, inFull = false): string {
+export function planText(
+  plan: Plan,
+  { colors, width }: Pick<Screen, 'colors' | 'width'>,
+  {
+    inFull = false,
+    suspended = [],
+  }: { readonly inFull?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
+): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
   const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
-  blocks.push(`${colors.bold(summaryText(plan.summary))}\n`)
+  if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n`)
+  blocks.push(`${colors.bold(summaryText(plan.summary, suspended.length))}\n`)
   return blocks.join('\n')
 }
 
-/** `Plan: 1 to add, …` or `No changes. …`. */
-export function summaryText(summary: PlanSummary): string {
+/** `1 facility is suspended: web (stopped; declared running)`. */
+export function suspendedText(facilities: readonly SuspendedFacility[]): string {
+  const each = facilities.map(({ facility, state, declared }) => {
+    const isOtherwise = declared !== 'unmanaged' && declared !== state
+    return `${facility} (${state}${isOtherwise ? `; declared ${declared}` : ''})`
+  })
+  return `${count(facilities.length, 'facility is', 'facilities are')} suspended: ${each.join(', ')}`
+}
+
+/** `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended nobody says that they are as declared. */
+export function summaryText(summary: PlanSummary, suspended = 0): string {
   const { add, change, repair, remove, unchanged } = summary
   if (hasChanges(summary)) {
     return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged.`
   }
-  return `No changes. ${count(unchanged, 'facility is', 'facilities are')} as declared.`
+  return `No changes. ${count(unchanged - suspended, 'facility is', 'facilities are')} as declared.`
 }
 
 /** The one word on whether a plan does something: text, JSON readers and `--detailed-exitcode` must not disagree. */

@@ -31,7 +31,7 @@ export async function carryOutRemoval(
 ): Promise<ExitCode> {
   const { io, out, err } = context
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
-    const nothing = { plan, failed: [], notReady: [], stepsDone: 0 }
+    const nothing = { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
     out.write(output === 'json' ? jsonText(nothing) : `${removal.nothing}\n`)
     return 0
   }

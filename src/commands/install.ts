@@ -48,7 +48,7 @@ export async function install(
   const isText = options.output === 'text'
   if (isText) out.write(`Supervisor ${place.supervisor}: ${place.why}.\n`)
   if (options.dryRun) {
-    out.write(isText ? planText(plan, out, true) : jsonText({ ...place, plan }))
+    out.write(isText ? planText(plan, out, { inFull: true }) : jsonText({ ...place, plan }))
     return 0
   }
   const ways = { signal: interruption.signal, listener: progress.listener }

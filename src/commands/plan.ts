@@ -20,11 +20,12 @@ export async function plan(
   options: PlanOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
-  const { makeOutlook } = await import('../engine/outlook.ts')
-  const { plan } = await makeOutlook(session)
+  const { findSuspended, makeOutlook } = await import('../engine/outlook.ts')
+  const outlook = await makeOutlook(session)
+  const { plan } = outlook
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.write(jsonText(plan))
-  else if (!invalid) context.out.write(planText(plan, context.out))
+  else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(outlook) }))
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
   if (options.out !== undefined)

@@ -25,7 +25,7 @@ import { locationKey } from './world.ts'
 export function planFacility(target: Target, context: PlanContext): FacilityPlan {
   const { name, supervisor, service, suspend } = target.facility
   const unchanged: FacilityPlan = { name, supervisor, service, change: 'none', steps: [] }
-  if (suspend) return unchanged
+  if (suspend) return { ...unchanged, suspended: true }
 
   const observed = context.world.services.get(locationKey(target.facility))
   const blocked = findObstacle(target, observed, context)

@@ -58,6 +58,8 @@ export interface FacilityPlan {
   readonly steps: readonly Step[]
   /** Why nothing is done about it, and what to do. */
   readonly blocked?: string
+  /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
+  readonly suspended?: true
 }
 
 export interface PlanSummary {

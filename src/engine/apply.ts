@@ -6,10 +6,10 @@ import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
-import { makeOutlook, makeRemovalOutlook, type Outlook } from './outlook.ts'
+import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
-import { writeRecord } from './state-files.ts'
+import { writeRecord, writeSuspended } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -30,6 +30,8 @@ export interface ApplyOutcome {
   readonly failed: readonly { readonly facility: string; readonly message: string }[]
   readonly notReady: readonly { readonly facility: string; readonly message: string }[]
   readonly stepsDone: number
+  /** Left alone, as they were when the plan was made. */
+  readonly suspended: readonly SuspendedFacility[]
 }
 
 /** A look at what `apply` would do. Writes nothing. Invalid manifests are in the plan's diagnostics. */
@@ -53,7 +55,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const outlook = await makeOutlook(session, options.set)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
-  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0 }
+  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
   if (options.saved && options.saved.digest !== plan.digest) {
     throw new ReeveError(
       'stale-plan',
@@ -75,7 +77,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   return outcome
 }
 
-/** Stops and removes the named facilities, or all that is owned. */
+/** Stops and removes the named facilities, or all that is owned. Of what goes no suspension is left. */
 export async function takeDown(
   session: Session,
   names: readonly string[],
@@ -91,6 +93,7 @@ export async function takeDown(
       `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
     )
   }
+  dropMarks(session, outlook)
   const outcome = await carryOut(session, outlook, command, options)
   const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
@@ -100,6 +103,14 @@ export async function takeDown(
     session.openWriteHost(),
   )
   return outcome
+}
+
+/** Before the removal: after a crash between the two, nothing of what is gone would be found, and the mark would stay (E4). */
+function dropMarks(session: Session, { plan, suspended }: Outlook): void {
+  const going = new Set(plan.facilities.flatMap(({ name, change }) => (change === 'remove' ? name : [])))
+  const kept = new Set([...suspended].filter(name => !going.has(name)))
+  if (kept.size === suspended.size) return
+  writeSuspended(session.configuration.stateDirectory, kept, session.openWriteHost())
 }
 
 async function carryOut(
@@ -145,7 +156,7 @@ async function carryOut(
     return !isExcused && !settled.has(facility.name)
   })
   const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return { plan, failed, notReady, stepsDone }
+  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook) }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */

@@ -1,6 +1,9 @@
 import type { Facility } from '../core/facility.ts'
+import type { ServiceState } from '../core/observed.ts'
+import { compareText } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
+import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
@@ -79,6 +82,23 @@ export async function makeRemovalOutlook(
     lookedAt,
     plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256),
   }
+}
+
+/** A declared facility that is left alone, with the state that it is in. */
+export interface SuspendedFacility {
+  readonly facility: string
+  readonly state: ServiceState
+  readonly declared: Facility['state']
+}
+
+/** Sorted by name. No part of the plan, which holds only what it can act on. */
+export function findSuspended({ survey: { targets, world } }: Pick<Outlook, 'survey'>): SuspendedFacility[] {
+  return targets
+    .flatMap(({ facility }): SuspendedFacility[] => {
+      const { state = 'unknown' } = world.services.get(locationKey(facility)) ?? {}
+      return facility.suspend ? [{ facility: facility.name, state, declared: facility.state }] : []
+    })
+    .sort((left, right) => compareText(left.facility, right.facility))
 }
 
 export function markSuspended(facilities: readonly Facility[], suspended: ReadonlySet<string>): Facility[] {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { hasChanges, planText, summaryText } from '../../src/cli/plan-text.ts'
+import { outcomeText } from '../../src/cli/outcome-text.ts'
+import { hasChanges, planText, summaryText, suspendedText } from '../../src/cli/plan-text.ts'
 import { reasonText } from '../../src/cli/reason-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
 import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
@@ -109,6 +110,30 @@ describe('plan text', () => {
   test('a plan without changes says so, with the count', () => {
     expect(planText(planOf([unchanged]), screen)).toBe('No changes. 1 facility is as declared.\n')
     expect(planText(planOf([]), screen)).toBe('No changes. 0 facilities are as declared.\n')
+  })
+
+  test('PITFALLS 14: what is suspended is not said to be as declared', () => {
+    const one = { facility: 'web', state: 'stopped', declared: 'running' } as const
+    const suspended: FacilityPlan = { ...facility('web', 'none', []), suspended: true }
+    expect(planText(planOf([suspended, unchanged]), screen, { suspended: [one] })).toBe(
+      '1 facility is suspended: web (stopped; declared running)\n\nNo changes. 1 facility is as declared.\n',
+    )
+    const others = [
+      { ...one, facility: 'db', state: 'running' },
+      { ...one, facility: 'log', declared: 'unmanaged' },
+    ] as const
+    expect(suspendedText([one, ...others])).toBe(
+      '3 facilities are suspended: web (stopped; declared running), db (running), log (stopped)',
+    )
+  })
+
+  test('the last words of apply say the same', () => {
+    const plan = planOf([{ ...facility('web', 'none', []), suspended: true }])
+    const suspended = [{ facility: 'web', state: 'absent', declared: 'running' }] as const
+    const outcome = { plan, failed: [], notReady: [], stepsDone: 0, suspended }
+    expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toBe(
+      '1 facility is suspended: web (absent; declared running)\nNo changes. 0 facilities are as declared.\n',
+    )
   })
 
   test.each([

@@ -162,7 +162,7 @@ describe('state', () => {
 
   test('suspended: observed and reported, and nothing is done', () => {
     const plan = planOne(asDeclared({ name: 'web', suspend: true }, { state: 'stopped', enabled: false }))
-    expect([plan.change, plan.steps, plan.blocked]).toEqual(['none', [], undefined])
+    expect([plan.change, plan.steps, plan.blocked, plan.suspended]).toEqual(['none', [], undefined, true])
     expect(planOne(unowned({ name: 'web', suspend: true })).blocked).toBeUndefined()
   })
 })
