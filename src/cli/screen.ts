@@ -1,6 +1,8 @@
 import picocolors from 'picocolors'
 import type { OutputStream } from './command-io.ts'
 
+export { count } from '../core/count-text.ts'
+
 /** The methods of picocolors that the screens use; all of them give plain text where colour isn't wanted. */
 export type Colors = ReturnType<typeof picocolors.createColors>
 
@@ -63,11 +65,6 @@ export function oneLine(text: string): string {
 export function truncate(text: string, width: number): string {
   if (text.length <= width) return text
   return width < 1 ? '' : `${text.slice(0, width - 1)}…`
-}
-
-/** `1 facility`, `2 facilities`. */
-export function count(number: number, singular: string, plural: string = `${singular}s`): string {
-  return `${number} ${number === 1 ? singular : plural}`
 }
 
 /** Breaks at spaces to lines of at most `width` columns, each indented by `indent`. */

@@ -30,9 +30,13 @@ export interface ConditionInput {
 export function conditionsOf(input: ConditionInput, before: readonly Condition[], now: string): Condition[] {
   const { readiness } = input
   return [ready(input, readiness), reconciling(input), stalled(input)].map(condition => {
-    const previous = before.find(({ type }) => type === condition.type)
+    const previous = findCondition(before, condition.type)
     return { ...condition, since: previous?.status === condition.status ? previous.since : now }
   })
+}
+
+export function findCondition(conditions: readonly Condition[], type: Condition['type']): Condition | undefined {
+  return conditions.find(condition => condition.type === type)
 }
 
 type Undated = Omit<Condition, 'since'>

@@ -1,3 +1,5 @@
+import { findCondition } from '../core/conditions.ts'
+import { count } from '../core/count-text.ts'
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
@@ -9,7 +11,7 @@ import type { EngineListener } from './engine-event.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, type Session } from './session.ts'
-import type { FacilityStatus } from './status.ts'
+import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
 import { takeWriterLock } from './writer-lock.ts'
@@ -181,7 +183,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.supervisors.follow(reconciliation.instances())
     const { facilities } = reconciliation.status()
     metrics?.setFacilities(facilities)
-    announce(controller, facilities)
+    announce(controller, facilities, result.isSettled)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
     metrics?.recordPass('done', clock.elapsed() - began, clock.now())
     if (!controller.isReady && result.full) {
@@ -200,17 +202,24 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
 }
 
 /** Once when everything has come to rest as declared: the line that people wait for. */
-function announce(controller: Controller, facilities: readonly FacilityStatus[]): void {
-  const all = facilities.every(({ conditions }) =>
-    conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
-  )
+function announce(controller: Controller, facilities: readonly FacilityStatus[], isSettled: boolean): void {
+  const kept = facilities.filter(status => !isLeftAlone(status))
+  const all = isSettled && kept.length > 0 && kept.every(isAtRest)
   if (all && !controller.allAsDeclared) {
-    controller.log.info({ facilities: facilities.length }, `all ${facilities.length} facilities are as declared`)
+    const what = kept.length === 1 ? '1 facility is' : `all ${kept.length} facilities are`
+    const others = facilities.length - kept.length
+    const rest = others === 0 ? '' : `; ${count(others, 'other is', 'others are')} left alone`
+    controller.log.info({ facilities: kept.length }, `${what} as declared${rest}`)
   }
   controller.allAsDeclared = all
 }
 
+function isAtRest({ conditions }: FacilityStatus): boolean {
+  const isReady = findCondition(conditions, 'Ready')?.status === 'True'
+  return isReady && findCondition(conditions, 'Reconciling')?.status !== 'True'
+}
+
 function describe({ plan }: PassResult): string {
   const { summary, facilities } = plan
-  return `${facilities.length} facilities, ${summary.blocked} blocked`
+  return `${count(facilities.length, 'facility', 'facilities')}, ${summary.blocked} blocked`
 }

@@ -1,5 +1,6 @@
 import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
 import type { Condition } from '../core/conditions.ts'
+import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
 import { unknownService } from '../core/observed.ts'
 import { makePlan } from '../core/planning.ts'
@@ -51,6 +52,8 @@ export interface PassResult {
   readonly plan: Plan
   readonly set: ManifestSet
   readonly full: boolean
+  /** All manifests are known, and by them there is nothing to do: nothing is planned, blocked, refused or held back. */
+  readonly isSettled: boolean
 }
 
 export interface ReconciliationOptions {
@@ -86,6 +89,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let seen: Survey | undefined
   let lastPass: string | null = null
   let guardProblem: string | undefined
+  /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
+  let leaving = new Set<string>()
   const hanging = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
@@ -118,6 +123,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       // Written down by the pass that sees it.
       if (target) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
+      if (plan.change === 'remove') leaving.delete(name)
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
     if (hasDeferred) wake.manifests()
@@ -134,7 +140,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (set?.revision !== next.revision)
       log.info(
         { revision: next.revision, facilities: next.facilities.length },
-        `manifests read: ${next.facilities.length} facilities`,
+        `manifests read: ${count(next.facilities.length, 'facility', 'facilities')}`,
       )
     set = next
     return next
@@ -193,14 +199,23 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       },
       sha256,
     )
-    const result = { plan, set: current, full }
-    if (ended) return result
+    if (ended) return { plan, set: current, full, isSettled: false }
+    if (hasRead) leaving = new Set(plan.facilities.flatMap(({ name }) => (facilities.has(name) ? [] : name)))
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
     submit(plan, targets, survey, hasRead, busy)
     remember(plan, survey, full, untouched)
     lastPass = new Date(clock.now()).toISOString()
-    return result
+    return { plan, set: current, full, isSettled: current.complete && isSettled() }
+  }
+
+  function isSettled(): boolean {
+    if (guardProblem !== undefined || leaving.size > 0) return false
+    for (const name of facilities.keys()) {
+      const plan = plans.get(name)
+      if (!plan || plan.steps.length > 0 || plan.blocked !== undefined) return false
+    }
+    return true
   }
 
   /** At everything, or at these facilities only, with all else as it was seen last. */
@@ -290,7 +305,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
     const { name } = facility
-    const { count, message } = retries.failures(name, facility.digest)
+    const { count: failures, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
     const blocked = plans.get(name)?.blocked
     const status = makeFacilityStatus(
@@ -303,7 +318,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         health: tracker.health(name),
         readiness: tracker.readiness(name),
         suspended: facility.suspend,
-        failures: count,
+        failures,
         ...(blocked === undefined ? {} : { blocked }),
         ...(activity === undefined ? {} : { underWay: activity }),
         ...(message === undefined ? {} : { lastError: message }),

@@ -1,4 +1,4 @@
-import type { Condition } from '../core/conditions.ts'
+import { type Condition, findCondition } from '../core/conditions.ts'
 import type { ServiceState } from '../core/observed.ts'
 import type { HealthState } from '../core/readiness.ts'
 
@@ -35,6 +35,12 @@ export interface FacilityStatus {
   readonly conditions: readonly Condition[]
   /** Where it is still found besides: it is being moved from there, or that failed. Absent: nowhere. */
   readonly elsewhere?: readonly OtherPlace[]
+}
+
+/** By a manifest or a person: suspended, or undeclared and kept. What it is like is nobody's concern. */
+export function isLeftAlone({ conditions }: FacilityStatus): boolean {
+  const isSuspended = findCondition(conditions, 'Reconciling')?.reason === 'Suspended'
+  return isSuspended || findCondition(conditions, 'Ready')?.reason === 'Undeclared'
 }
 
 export interface OtherPlace {

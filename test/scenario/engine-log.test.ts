@@ -1,0 +1,65 @@
+import { rmSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/lab.ts'
+import { createEngineLab, longRun, type RunningController } from '../engine-lab.ts'
+
+const quick = 'resync: 1s'
+
+function announcements({ log }: RunningController): string[] {
+  return log.flatMap(({ message }) => (/as declared(;|$)/.test(message) ? message : []))
+}
+
+/** Several more passes, all of them over. */
+async function morePasses({ control }: RunningController): Promise<void> {
+  const last = async (): Promise<string> => (await control.status()).controller?.lastPass ?? ''
+  for (let count = 0; count < 3; count += 1) {
+    const before = await last()
+    await eventually('another pass', async () => (await last()) !== before)
+  }
+}
+
+test.concurrent('PITFALLS 14: all are only said to be as declared when they are', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  for (const name of ['a', 'b', 'c', 'd']) lab.declare(name, { process: longRun() })
+  await lab.apply()
+  for (const name of ['b', 'c', 'd']) lab.withdraw(name)
+  const controller = await lab.run()
+  // More removals than may be made at once.
+  await controller.ready('a')
+  await morePasses(controller)
+  expect(announcements(controller)).toEqual([])
+  for (const name of ['c', 'd']) lab.declare(name, { process: longRun() })
+  await eventually('it to be said', () => announcements(controller).length > 0)
+  const steps = controller.log.map(({ message }) => message)
+  expect(announcements(controller)).toEqual(['all 3 facilities are as declared'])
+  expect(controller.steps().slice(-1)).toEqual(['b/remove'])
+  expect(steps).toContain('manifests read: 1 facility')
+
+  // A file that can't be read says nothing of what it declares.
+  lab.write('d.yaml', 'half: [written')
+  await eventually('it to be noticed', () => controller.log.some(({ level }) => level === 'error'))
+  await morePasses(controller)
+  expect(announcements(controller)).toHaveLength(1)
+})
+
+test.concurrent('PITFALLS 14: where there is nothing, nothing is as declared', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  lab.withdraw('web')
+  const controller = await lab.run()
+  await eventually('it to be removed', () => controller.steps().includes('web/remove'))
+  await morePasses(controller)
+  rmSync(lab.manifests, { recursive: true })
+  await morePasses(controller)
+  expect(announcements(controller)).toEqual([])
+})
+
+test.concurrent('what is left alone is not counted among those as declared', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('web', { process: longRun() })
+  lab.declare('off', { process: longRun(), suspend: true })
+  const controller = await lab.run()
+  await eventually('it to be said', () => announcements(controller).length > 0)
+  expect(announcements(controller)).toEqual(['1 facility is as declared; 1 other is left alone'])
+})
