@@ -13,6 +13,7 @@ import { createReconciliation, type PassResult, type Reconciliation } from './re
 import { controlSocketPath, type Session } from './session.ts'
 import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
+import { createTroubleLog, type TroubleLog } from './trouble-log.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
 import { takeWriterLock } from './writer-lock.ts'
 
@@ -69,6 +70,7 @@ interface Controller {
   readonly manager: ServiceManager
   readonly manifests: ManifestWatch
   readonly supervisors: SupervisorWatch
+  readonly troubles: TroubleLog
   readonly log: Log
   lastActivity: number
   isReady: boolean
@@ -112,6 +114,8 @@ async function openController(
     else wake.facility(facility)
   }, log)
   closing.push(() => supervisors[Symbol.dispose]())
+  const troubles = createTroubleLog(clock, log)
+  closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
     reconciliation,
     wake,
@@ -119,6 +123,7 @@ async function openController(
     manager,
     manifests,
     supervisors,
+    troubles,
     log,
     lastActivity: clock.elapsed(),
     isReady: false,
@@ -173,7 +178,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 async function makePass(controller: Controller, { clock }: Session, due: Due, signal: AbortSignal): Promise<void> {
-  const { reconciliation, metrics, log } = controller
+  const { reconciliation, metrics, troubles, log } = controller
   const began = clock.elapsed()
   controller.lastActivity = began
   try {
@@ -183,6 +188,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.supervisors.follow(reconciliation.instances())
     const { facilities } = reconciliation.status()
     metrics?.setFacilities(facilities)
+    troubles.note(facilities, reconciliation.digestOf)
     announce(controller, facilities, result.isSettled)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
     metrics?.recordPass('done', clock.elapsed() - began, clock.now())

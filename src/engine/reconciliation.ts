@@ -44,6 +44,8 @@ export interface Reconciliation {
   /** The facilities of that service, for hints. */
   facilityAt(supervisor: string, service: string): string | undefined
   status(): Status
+  /** Of what is declared. */
+  digestOf(facility: string): string | undefined
   /** Gives up waiting, and resolves when nothing is under way any more. */
   end(): Promise<void>
 }
@@ -383,6 +385,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     instances: () => instances,
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
+    digestOf: name => facilities.get(name)?.digest,
     async end() {
       ended = true
       begin()

@@ -1,9 +1,24 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { createEngineLab, longRun, type RunningController } from '../engine-lab.ts'
+import {
+  createEngineLab,
+  type EngineLab,
+  type LogLine,
+  longRun,
+  type RunningController,
+  type Spec,
+} from '../engine-lab.ts'
 
 const quick = 'resync: 1s'
+
+function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
+  return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '200ms', failureThreshold: 2, ...more }
+}
+
+function saidOf({ log }: RunningController, facility: string, level: string): LogLine[] {
+  return log.filter(({ fields, ...line }) => line.level === level && fields.facility === facility)
+}
 
 function announcements({ log }: RunningController): string[] {
   return log.flatMap(({ message }) => (/as declared(;|$)/.test(message) ? message : []))
@@ -17,6 +32,37 @@ async function morePasses({ control }: RunningController): Promise<void> {
     await eventually('another pass', async () => (await last()) !== before)
   }
 }
+
+test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged once, with its reason', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  writeFileSync(lab.path('fine'), '')
+  lab.declare('crashing', { process: { command: ['/bin/sh', '-c', 'exit 3'], restart: { delay: '200ms' } } })
+  lab.declare('never', { process: longRun(), health: healthyWith(lab, 'nothing', { startupTimeout: '1s' }) })
+  lab.declare('ill', { process: longRun(), health: healthyWith(lab, 'fine') })
+  lab.declare('fine', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('ill')
+  await controller.ready('fine')
+  writeFileSync(`${lab.supervisorDirectory}/definitions/blocked.json`, '{"process":{"command":["/bin/sleep","77"]}}\n')
+  lab.declare('blocked', { process: longRun() })
+  rmSync(lab.path('fine'))
+  const reasons = { crashing: 'CrashLoop', never: 'Unhealthy', ill: 'Unhealthy', blocked: 'Blocked' }
+  await eventually('all of them to be told', () =>
+    Object.keys(reasons).every(name => saidOf(controller, name, 'warn').length > 0),
+  )
+  await morePasses(controller)
+  for (const [name, reason] of Object.entries(reasons)) {
+    expect(saidOf(controller, name, 'warn').map(({ fields }) => fields)).toEqual([{ facility: name, reason }])
+  }
+  expect(saidOf(controller, 'blocked', 'warn')[0]?.message).toMatch(/^blocked: not as declared: .*adopt: true/)
+  expect(saidOf(controller, 'ill', 'warn')[0]?.message).toMatch(/health check fails: the health command exited 1$/)
+  expect(saidOf(controller, 'fine', 'warn')).toEqual([])
+
+  writeFileSync(lab.path('fine'), '')
+  await eventually('the recovery to be told', () =>
+    saidOf(controller, 'ill', 'info').some(({ message }) => message === 'ill: as declared again'),
+  )
+})
 
 test.concurrent('PITFALLS 14: all are only said to be as declared when they are', async () => {
   await using lab = createEngineLab({ configuration: quick })
