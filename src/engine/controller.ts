@@ -74,6 +74,8 @@ interface Controller {
   readonly log: Log
   lastActivity: number
   isReady: boolean
+  /** The status that the service manager was told last. */
+  toldManager: string | undefined
   /** The log has said so since the last time that one wasn't. */
   allAsDeclared: boolean
 }
@@ -127,6 +129,7 @@ async function openController(
     log,
     lastActivity: clock.elapsed(),
     isReady: false,
+    toldManager: undefined,
     allAsDeclared: false,
   }
   const watchdog = manager.startWatchdog(() => clock.elapsed() - controller.lastActivity < resync * 3)
@@ -192,10 +195,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     announce(controller, facilities, result.isSettled)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
     metrics?.recordPass('done', clock.elapsed() - began, clock.now())
-    if (!controller.isReady && result.full) {
-      controller.isReady = true
-      await controller.manager.tellReady(describe(result))
-    }
+    await tellManager(controller, describe(facilities, troubles), result)
   } catch (error) {
     metrics?.recordPass('failed', clock.elapsed() - began, clock.now())
     const stack = error instanceof Error ? error.stack : undefined
@@ -205,6 +205,16 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     )
   }
   controller.lastActivity = clock.elapsed()
+}
+
+async function tellManager(controller: Controller, status: string, { full }: PassResult): Promise<void> {
+  const { manager } = controller
+  if (!controller.isReady && !full) return
+  if (controller.isReady && controller.toldManager === status) return
+  controller.toldManager = status
+  if (controller.isReady) return manager.tellStatus(status)
+  controller.isReady = true
+  await manager.tellReady(status)
 }
 
 /** Once when everything has come to rest as declared: the line that people wait for. */
@@ -225,7 +235,7 @@ function isAtRest({ conditions }: FacilityStatus): boolean {
   return isReady && findCondition(conditions, 'Reconciling')?.status !== 'True'
 }
 
-function describe({ plan }: PassResult): string {
-  const { summary, facilities } = plan
-  return `${count(facilities.length, 'facility', 'facilities')}, ${summary.blocked} blocked`
+/** For `systemctl status`: says nothing that comes and goes. */
+function describe(facilities: readonly FacilityStatus[], { size }: TroubleLog): string {
+  return `${count(facilities.length, 'facility', 'facilities')}${size === 0 ? '' : `, ${size} not as declared`}`
 }

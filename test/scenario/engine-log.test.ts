@@ -1,5 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import {
   createEngineLab,
@@ -7,6 +7,7 @@ import {
   type LogLine,
   longRun,
   type RunningController,
+  reasonOf,
   type Spec,
 } from '../engine-lab.ts'
 
@@ -108,4 +109,29 @@ test.concurrent('what is left alone is not counted among those as declared', asy
   const controller = await lab.run()
   await eventually('it to be said', () => announcements(controller).length > 0)
   expect(announcements(controller)).toEqual(['1 facility is as declared; 1 other is left alone'])
+})
+
+test('the service manager is told when the status changes, and not again while it lasts', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  const said = lab.path('said')
+  const words = (): string[] => (existsSync(said) ? readFileSync(said, 'utf8').split('\n').filter(Boolean) : [])
+  writeFileSync(lab.path('systemd-notify'), `#!/bin/sh\nshift\necho "$*" >> ${said}\n`)
+  chmodSync(lab.path('systemd-notify'), 0o755)
+  vi.stubEnv('PATH', `${lab.directory}:${process.env.PATH}`)
+  vi.stubEnv('NOTIFY_SOCKET', lab.path('notify'))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  lab.declare('sick', { process: { command: ['/bin/false'], restart: { delay: '200ms' } } })
+  await eventually('it to be Stalled', async () => reasonOf(await controller.status('sick'), 'Stalled') === 'CrashLoop')
+  await eventually('it to be told', () => words().at(-1) === '--status=2 facilities, 1 not as declared')
+  await morePasses(controller)
+  await controller.stop()
+  expect(words()).toEqual([
+    '--ready --status=1 facility',
+    '--status=2 facilities',
+    '--status=2 facilities, 1 not as declared',
+    'STOPPING=1',
+  ])
 })
