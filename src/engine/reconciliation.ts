@@ -178,10 +178,13 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     declare(current)
     const scope = full ? new Set(facilities.keys()) : widenScope(due.facilities, facilities, plans)
     const all = [...facilities.values()]
-    const free = all.filter(({ name }) => scope.has(name) && !executor.isBusy(name))
+    const inScope = all.filter(({ name }) => scope.has(name))
+    const free = inScope.filter(({ name }) => !executor.isBusy(name))
+    // They may wait for long; nothing is planned for them, and what they are like is told all the same.
+    const waiting = inScope.filter(({ name }) => executor.isBusy(name))
     const lookedAt = clock.now()
     const busy = new Set(underWay.keys())
-    const survey = await look(free, full)
+    const survey = await look(free, full, waiting)
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
     const looked = new Set(targets.map(({ facility }) => facility.name))
@@ -193,7 +196,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         world: survey.world,
         owner,
         applied: record.applied,
-        unhealthy: note(targets, survey, lookedAt),
+        unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
         // Only a manifest that is missing now, in a look at everything, is gone.
         prune: hasRead && current.complete,
         suspended,
@@ -229,8 +232,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   /** Gives those whose health check fails. */
-  function note(targets: Survey['targets'], { world }: Survey, lookedAt: number): Set<string> {
-    for (const { facility } of targets) {
+  function note(looked: readonly Facility[], { world }: Survey, lookedAt: number): Set<string> {
+    for (const facility of looked) {
       const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
       if (observed) tracker.update(facility.name, observed, lookedAt)
@@ -373,7 +376,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     async refresh(facility) {
       const lookedAt = clock.now()
       const survey = await look([facility], false)
-      note(survey.targets, survey, lookedAt)
+      note([facility], survey, lookedAt)
     },
     setSuspended,
     notFound: name => notFound(name, session),

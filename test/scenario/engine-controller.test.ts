@@ -348,6 +348,18 @@ test.concurrent('a verb by hand takes the place of what waits', async () => {
   expect((await controller.status('web'))?.state).toBe('running')
 })
 
+test.concurrent('what waits is told of as it is meanwhile, not as it was before', async () => {
+  await using lab = createEngineLab({ configuration: quick })
+  lab.declare('sick', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
+  lab.declare('needs', { process: longRun(), dependsOn: ['sick'] })
+  const controller = await lab.run()
+  await eventually('it to be told of as installed, enabled and waiting', async () => {
+    const needs = await controller.status('needs')
+    return needs?.state === 'stopped' && needs.enabled === true && reasonOf(needs, 'Reconciling') === 'UnderWay'
+  })
+  expect(controller.steps().filter(id => id.startsWith('needs/'))).toEqual(['needs/install', 'needs/enable'])
+})
+
 test.concurrent('a verb by hand is carried out though a pass was quicker', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
