@@ -21,7 +21,7 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
 }
 
 /** Why the step is in the plan, in words. */
-export function reasonText(step: Pick<Step, 'reason' | 'verb'>): string {
+export function reasonText(step: { readonly reason: Reason; readonly verb: string }): string {
   if (step.reason !== 'enablement') return words[step.reason]
   return step.verb === 'disable' ? 'it starts at boot and should not' : 'it does not start at boot and should'
 }

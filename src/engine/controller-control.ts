@@ -4,7 +4,7 @@ import type { Location } from '../core/world.ts'
 import { locationKey } from '../core/world.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import type { Executor } from './executor.ts'
-import { describeDone, findUndoing, makeRequest } from './request.ts'
+import { describeDone, findUndoing, makeRequest, suspendedAllTheSame, withMark } from './request.ts'
 import type { Status } from './status.ts'
 import type { Survey } from './survey.ts'
 
@@ -20,7 +20,8 @@ export interface ControllerControlOptions {
   look(facilities: readonly Facility[], also: readonly Location[]): Promise<Survey>
   /** Looks at it, so that its status is the present one. */
   refresh(facility: Facility): Promise<void>
-  setSuspended(name: string, value: boolean): ControlOutcome
+  /** `trigger`: what a person said. Throws ReeveError `not-found` if nothing is known of the facility. */
+  setSuspended(name: string, value: boolean, trigger: string): ControlOutcome
   notFound(name: string): ReeveError
 }
 
@@ -38,7 +39,7 @@ export function createControllerControl(options: ControllerControlOptions): Cont
     if (!at) throw options.notFound(name)
     const undoing = facility && !wish.suspend ? findUndoing(verb, facility) : undefined
     if (undoing !== undefined) throw new ReeveError('refused', `${verb} ${name}: ${undoing}`)
-    if (wish.suspend && facility) options.setSuspended(name, true)
+    let mark: ControlOutcome | undefined
     for (let count = 0; count < MOST_TRIES; count += 1) {
       if (executor.isBusy(name)) {
         executor.abort(name)
@@ -47,13 +48,15 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       const survey = await options.look(facility ? [facility] : [], facility ? [] : [at])
       const observed = survey.world.services.get(locationKey(at))
       const request = makeRequest(verb, { ...at, name }, observed, survey.targets[0], wish)
-      if ('outcome' in request) return request.outcome
+      // What can't be done doesn't suspend it either.
+      if (wish.suspend) mark ??= options.setSuspended(name, true, `reeve ${verb}`)
+      if ('outcome' in request) return withMark(name, request.outcome, mark)
       // While that was looked up, a pass may have set something going.
       if (!executor.submit([{ plan: request.plan }]).has(name)) continue
       const error = await executor.settled(name)
       if (facility) await options.refresh(facility)
-      if (error) throw error
-      return describeDone(verb, request.plan)
+      if (error) throw mark ? suspendedAllTheSame(name, error) : error
+      return withMark(name, describeDone(verb, request.plan), mark)
     }
     throw new ReeveError('failed', `${verb} ${name}: something else is always being done about it; try again`)
   }
@@ -70,11 +73,11 @@ export function createControllerControl(options: ControllerControlOptions): Cont
     act: (verb, name, wish) => act(verb, name, wish ?? {}),
     async suspend(name) {
       await options.begun()
-      return options.setSuspended(name, true)
+      return options.setSuspended(name, true, 'reeve suspend')
     },
     async resume(name) {
       await options.begun()
-      return options.setSuspended(name, false)
+      return options.setSuspended(name, false, 'reeve resume')
     },
   }
 }

@@ -1,15 +1,16 @@
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import { locationKey } from '../core/world.ts'
+import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import { probeHealth } from './health-probe.ts'
+import { openHistory } from './history.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
-import { describeDone, makeRequest } from './request.ts'
+import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './request.ts'
 import type { Session } from './session.ts'
-import { readSuspended, writeSuspended } from './state-files.ts'
 import type { Condition, FacilityStatus } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
+import { type Mark, openSuspensions } from './suspension.ts'
 import { takeWriterLock } from './writer-lock.ts'
 
 /**
@@ -88,19 +89,18 @@ async function act(
   using _lock = await takeWriterLock(session, `reeve ${verb} ${name}`)
   const outlook = await makeOutlook(session)
   const target = outlook.survey.targets.find(({ facility }) => facility.name === name)
-  const owned = outlook.survey.world.owned.find(
-    ({ ownership }) => ownership.facility === name && ownership.owner === session.configuration.owner,
-  )
-  const at = target?.facility ?? owned
+  const at = findFacility(outlook, name, session)
   if (!at) throw notFound(name, session)
   const observed = outlook.survey.world.services.get(locationKey(at))
   const request = makeRequest(verb, { name, supervisor: at.supervisor, service: at.service }, observed, target, options)
-  if (options.suspend) setMark(session, name, true)
-  if ('outcome' in request) return request.outcome
+  // What can't be done doesn't suspend it either.
+  const trigger = `reeve ${verb}`
+  const mark = options.suspend ? setMark(session, outlook, { name, suspended: true, at, trigger }) : undefined
+  if ('outcome' in request) return withMark(name, request.outcome, mark)
   let failure: Error | undefined
   using acting = openActing(session, {
     instances: () => outlook.instances,
-    trigger: `reeve ${verb}`,
+    trigger,
     bounded: true,
     listener() {},
     settled(result) {
@@ -110,45 +110,32 @@ async function act(
   // By hand means now: what it depends on isn't waited for.
   acting.executor.submit([{ plan: request.plan }])
   await acting.executor.idle()
-  if (failure) throw failure
-  return describeDone(verb, request.plan)
+  if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
+  return withMark(name, describeDone(verb, request.plan), mark)
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {
-  using _lock = await takeWriterLock(session, 'reeve suspend')
+  const trigger = suspended ? 'reeve suspend' : 'reeve resume'
+  using _lock = await takeWriterLock(session, trigger)
   const outlook = await makeOutlook(session)
-  const isKnown = outlook.survey.targets.some(({ facility }) => facility.name === name)
-  if (suspended && !isKnown) throw notFound(name, session)
-  return setMark(session, name, suspended)
+  const at = findFacility(outlook, name, session)
+  if (!at && !outlook.suspended.has(name)) throw notFound(name, session)
+  return setMark(session, outlook, { name, suspended, at, trigger })
 }
 
-function setMark(session: Session, name: string, suspended: boolean): ControlOutcome {
-  const { stateDirectory } = session.configuration
-  return changeMark(readSuspended(stateDirectory, session.readHost), name, suspended, names =>
-    writeSuspended(stateDirectory, names, session.openWriteHost()),
-  )
+/** Where it is declared; else where it is owned. */
+function findFacility({ survey }: Outlook, name: string, { configuration }: Session): Location | undefined {
+  const declared = survey.targets.find(({ facility }) => facility.name === name)?.facility
+  const isIt = ({ ownership }: OwnedLocation): boolean =>
+    ownership.facility === name && ownership.owner === configuration.owner
+  return declared ?? survey.world.owned.find(isIt)
 }
 
-export function changeMark(
-  marks: Set<string>,
-  name: string,
-  suspended: boolean,
-  write: (names: ReadonlySet<string>) => void,
-): ControlOutcome {
-  if (marks.has(name) === suspended) {
-    return { changed: false, message: `${name} is ${suspended ? 'suspended already' : 'not suspended'}` }
-  }
-  const next = new Set(marks)
-  if (suspended) next.add(name)
-  else next.delete(name)
-  // What could not be written down (a full disk) is refused, and so must not hold.
-  write(next)
-  if (suspended) marks.add(name)
-  else marks.delete(name)
-  return {
-    changed: true,
-    message: suspended ? `${name} is suspended until reeve resume ${name}` : `${name} is reconciled again`,
-  }
+function setMark(session: Session, { set }: Outlook, mark: Omit<Mark, 'byManifest'>): ControlOutcome {
+  const host = session.openWriteHost()
+  const history = openHistory(session.configuration.stateDirectory, host)
+  const byManifest = set.facilities.some(facility => facility.name === mark.name && facility.suspend)
+  return openSuspensions(session, host, history).change({ ...mark, byManifest })
 }
 
 export function notFound(name: string, session: Session): ReeveError {

@@ -12,12 +12,13 @@ export interface HistoryEntry {
   readonly facility: string
   readonly supervisor: string
   readonly service: string
-  readonly verb: Verb
+  /** Of a step, or what people said of the facility. */
+  readonly verb: Verb | 'suspend' | 'resume'
   readonly reason: Reason
   readonly result: 'done' | 'failed' | 'aborted'
   /** Milliseconds. */
   readonly duration: number
-  /** The step's id in its plan. */
+  /** The step's id in its plan; of what is no step, named alike. */
   readonly step: string
   /** The message of what went wrong. */
   readonly error?: string

@@ -13,7 +13,7 @@ import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOutcome } from './control.ts'
 import { createControllerControl } from './controller-control.ts'
-import { changeMark, notFound } from './direct-control.ts'
+import { notFound } from './direct-control.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
@@ -22,12 +22,13 @@ import { amendRecord, announceInstances, nextRecord, noteDone } from './record-k
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
-import { readRecord, readSuspended, type StateRecord, writeRecord, writeSuspended } from './state-files.ts'
+import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
 import { withoutOvertaking } from './submission.ts'
 import { type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
+import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import type { Due, WakeUp } from './wake-up.ts'
 
@@ -72,7 +73,6 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const { wake } = options
   const source = createManifestSource(session.manifests)
   const started = new Date(clock.now()).toISOString()
-  const suspended = readSuspended(stateDirectory, readHost)
   const retries = createRetryBook(clock, name => (facilities.has(name) ? wake.facility(name) : wake.manifests()))
   // By then the manifests have to be read again: it is their newest state that says what is gone.
   const removals = createRemovalWatch(clock, () => wake.manifests())
@@ -111,6 +111,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
+  const suspensions = openSuspensions(session, acting.host, acting.history)
+  const suspended = suspensions.marks
 
   function onSettled({ plan, target, result, error }: LaneResult): void {
     const { name } = plan
@@ -158,7 +160,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // E6: what is under way for an older manifest is overtaken.
     for (const [name, digest] of underWay) {
       const now = facilities.get(name)
-      const isOvertaken = now ? now.suspend || now.digest !== digest : digest !== ''
+      const isOvertaken = now ? now.suspend || now.digest !== digest : digest !== '' || suspended.has(name)
       if (isOvertaken) executor.abort(name)
     }
   }
@@ -357,11 +359,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
-  function setSuspended(name: string, value: boolean): ControlOutcome {
-    if (value && !facilities.has(name)) throw notFound(name, session)
-    const outcome = changeMark(suspended, name, value, names => writeSuspended(stateDirectory, names, acting.host))
+  function ownedAt(name: string): Location | undefined {
+    return seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name)
+  }
+
+  function setSuspended(name: string, value: boolean, trigger: string): ControlOutcome {
+    const at = facilities.get(name) ?? ownedAt(name)
+    if (!at && !suspended.has(name)) throw notFound(name, session)
+    const byManifest = set?.facilities.some(facility => facility.name === name && facility.suspend) ?? false
+    const outcome = suspensions.change({ name, suspended: value, at, byManifest, trigger })
     if (set) declare(set)
-    wake.full()
+    // Of one that no manifest declares any more, they say whether it goes now.
+    wake.manifests()
     return outcome
   }
 
@@ -370,8 +379,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     begun: () => begun,
     status,
     facility: name => facilities.get(name),
-    ownedAt: name =>
-      seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name),
+    ownedAt,
     look: (free, also) => look(free, false, also),
     async refresh(facility) {
       const lookedAt = clock.now()

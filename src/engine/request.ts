@@ -90,6 +90,21 @@ export function describeDone(verb: ControlVerb, plan: FacilityPlan): ControlOutc
   return { changed: true, message: `${name} ${PAST[verb]}` }
 }
 
+/** The same, of one that was to be suspended with it. */
+export function withMark(name: string, outcome: ControlOutcome, mark: ControlOutcome | undefined): ControlOutcome {
+  if (!mark) return outcome
+  const message = `${outcome.message}, and suspended until reeve resume ${name}`
+  return { changed: outcome.changed || mark.changed, message }
+}
+
+/** It was to be suspended whatever comes of the action: else the controller would go about it now. */
+export function suspendedAllTheSame(name: string, error: Error): ReeveError {
+  const { code, cause } = error instanceof ReeveError ? error : { code: 'failed' as const, cause: error }
+  return new ReeveError(code, `${error.message}; ${name} is suspended all the same, until reeve resume ${name}`, {
+    cause,
+  })
+}
+
 function nothing(message: string): { outcome: ControlOutcome } {
   return { outcome: { changed: false, message } }
 }

@@ -1,0 +1,78 @@
+import type { WriteHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import type { Location } from '../core/world.ts'
+import type { ControlOutcome } from './control.ts'
+import type { History } from './history.ts'
+import type { Session } from './session.ts'
+import { readSuspended, writeSuspended } from './state-files.ts'
+
+/** What people suspended by hand, beside what manifests suspend. For the only writer of the state directory. */
+export interface Suspensions {
+  /** The facilities, by name, as they are now. */
+  readonly marks: ReadonlySet<string>
+  /** Throws if it can't be written down. */
+  change(mark: Mark): ControlOutcome
+}
+
+export interface Mark {
+  readonly name: string
+  readonly suspended: boolean
+  /** Absent where nothing but the mark is known of the facility. */
+  readonly at: Location | undefined
+  /** Its manifest says `suspend: true`, whatever people say. */
+  readonly byManifest: boolean
+  /** Who asked for it: `reeve suspend`, `reeve stop`. */
+  readonly trigger: string
+}
+
+export function openSuspensions(session: Session, host: WriteHost, history: History): Suspensions {
+  const { clock, configuration, log } = session
+  const marks = readSuspended(configuration.stateDirectory, host)
+
+  function record({ name: facility, suspended, at, trigger }: Mark): void {
+    const verb = suspended ? 'suspend' : 'resume'
+    log.info({ facility, trigger }, `${facility}: ${suspended ? 'suspended' : 'resumed'} (asked for by hand)`)
+    if (!at) return
+    const { supervisor, service } = at
+    const time = new Date(clock.now()).toISOString()
+    const what = { facility, supervisor, service, verb, reason: 'requested', result: 'done' } as const
+    try {
+      history.append({ time, ...what, duration: 0, step: `${facility}/${verb}`, trigger })
+    } catch (problem) {
+      log.warn({ facility, error: messageOf(problem) }, 'the history could not be written')
+    }
+  }
+
+  return {
+    marks,
+    change(mark) {
+      const outcome = changeMark(marks, mark, names => writeSuspended(configuration.stateDirectory, names, host))
+      if (outcome.changed) record(mark)
+      return outcome
+    },
+  }
+}
+
+export function changeMark(
+  marks: Set<string>,
+  { name, suspended, byManifest }: Pick<Mark, 'name' | 'suspended' | 'byManifest'>,
+  write: (names: ReadonlySet<string>) => void,
+): ControlOutcome {
+  const changed = marks.has(name) !== suspended
+  if (changed) {
+    const next = new Set(marks)
+    if (suspended) next.add(name)
+    else next.delete(name)
+    // What could not be written down (a full disk) is refused, and so must not hold.
+    write(next)
+    if (suspended) marks.add(name)
+    else marks.delete(name)
+  }
+  return { changed, message: describeMark(name, suspended, changed, byManifest) }
+}
+
+function describeMark(name: string, suspended: boolean, changed: boolean, byManifest: boolean): string {
+  if (suspended) return changed ? `${name} is suspended until reeve resume ${name}` : `${name} is suspended already`
+  if (byManifest) return `${name} stays suspended, as its manifest says suspend: true`
+  return changed ? `${name} is reconciled again` : `${name} is not suspended`
+}
