@@ -1,15 +1,14 @@
-import { dirname } from 'node:path'
 import type { Action, Report, WriteHost } from '../../src/core/provider.ts'
-import { ReeveError } from '../../src/core/reeve-error.ts'
-import { type Application, attempt, openDisk, together } from './batch.ts'
+import { type Application, attempt, openDisk, toError, together } from './batch.ts'
 import type { Connections } from './connection.ts'
 import type { Disk } from './disk.ts'
-import { runJobs } from './job-running.ts'
+import { runJobs, stopUnits } from './job-running.ts'
 import type { Layout } from './layout.ts'
-import { enableUnits, findLink, linkAll } from './linking.ts'
-import { findUnits } from './manager.ts'
+import { enableUnits, findLinks, linkAll } from './linking.ts'
+import { findUnits, isUp } from './manager.ts'
 import { removeAll } from './removal.ts'
-import { unitsOf } from './trigger.ts'
+import { findRenewal, type Renewal, renew } from './renewal.ts'
+import { enablementOf, unitsOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { verifyUnits } from './verification.ts'
 
@@ -44,32 +43,67 @@ async function carryOut(actions: readonly Action[], application: Application): P
 
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const { host, report, reload } = application
+  const { report, reload } = application
   const before = openDisk(application, actions)
   const taken = await verifyUnits(actions, before, application)
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
-  const written = taken.filter(action =>
-    attempt(action, report, () => {
-      if (!action.definition) throw new ReeveError('internal', 'expected a definition to install')
-      for (const { path, content, mode } of action.definition.files) {
-        host.makeDirectory(dirname(path), { mode: 0o755 })
-        host.writeFile(path, content, { mode })
-      }
-    }),
-  )
+  const renewals = taken.flatMap(action => {
+    const found: Renewal[] = []
+    attempt(action, report, () => found.push(findRenewal(action, before, application)))
+    return found
+  })
+  const stopped = await stopTriggers(renewals, before, application)
+  const written = stopped.filter(renewal => attempt(renewal.action, report, () => renew(renewal, application)))
   if (written.length === 0) return
-  await together(written, report, async () => {
+  const installed = written.map(({ action }) => action)
+  await together(installed, report, async () => {
     await reload()
     // One that was enabled, and whose new `[Install]` asks for other links.
     const after = openDisk(application, actions)
-    const moved = written.filter(action => enabled.has(action) && !isEnabled(action.service, after))
+    const moved = installed.filter(action => enabled.has(action) && lacksLinks(action.service, after))
     await enableUnits(
-      moved.map(({ service }) => findLink(service, after)),
+      moved.flatMap(({ service }) => findLinks(service, after)),
       application,
     )
   })
 }
 
+/** What the new definition has no more to start the service by, or it would go on to. Gives those where that went well. */
+async function stopTriggers(
+  renewals: readonly Renewal[],
+  disk: Disk,
+  application: Application,
+): Promise<readonly Renewal[]> {
+  const names = renewals.flatMap(({ triggers }) => triggers)
+  if (names.length === 0) return renewals
+  const units = await findUnits(application.bus, names)
+  const context = { ...application, disk, units }
+  const failed = new Set<Renewal>()
+  await Promise.all(
+    renewals.map(async renewal => {
+      const { id, signal } = renewal.action
+      try {
+        await stopUnits(
+          renewal.triggers.filter(name => isUp(units.get(name))),
+          signal,
+          context,
+        )
+      } catch (error) {
+        failed.add(renewal)
+        application.report({ id, ok: false, error: toError(error) })
+      }
+    }),
+  )
+  return renewals.filter(renewal => !failed.has(renewal))
+}
+
 function isEnabled(service: string, disk: Disk): boolean {
-  return disk.enablement(findLink(service, disk).unit).enabled === true
+  const { enabled } = enablementOf(service, disk)
+  return enabled === true || enabled === 'partly'
+}
+
+/** `fixed` is as good as it gets. */
+function lacksLinks(service: string, disk: Disk): boolean {
+  const { enabled } = enablementOf(service, disk)
+  return enabled === false || enabled === 'partly'
 }

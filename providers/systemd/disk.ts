@@ -14,27 +14,27 @@ export interface Disk {
   dropIns(unit: string): readonly string[]
   /** All that defines it: the unit's own text, then those of its drop-ins. */
   texts(unit: string): readonly string[]
-  /** The links that its `[Install]` asks for, below a directory of units. */
+  /** Of the links that its `[Install]` asks for, those that are there: absolute paths. */
   links(unit: string): readonly string[]
   /** Whether it starts at boot, by the links that its `[Install]` asks for. */
   enablement(unit: string): Enablement
 }
 
-export type UnitFile =
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'masked' }
-  /** `unit`: of another name, if a link leads there. */
-  | {
-      readonly kind: 'found'
-      readonly path: string
-      readonly unit: string
-      readonly text: string
-      /** By the marker in it. */
-      readonly ownership: Ownership | undefined
-    }
+export type UnitFile = { readonly kind: 'absent' } | { readonly kind: 'masked' } | FoundUnit
+
+export interface FoundUnit {
+  readonly kind: 'found'
+  readonly path: string
+  /** Of another name, if a link leads there. */
+  readonly unit: string
+  readonly text: string
+  /** By the marker in it. */
+  readonly ownership: Ownership | undefined
+}
 
 export interface Enablement {
-  readonly enabled: boolean | 'fixed'
+  /** `partly`: not all of the links are there. systemd calls that enabled. */
+  readonly enabled: boolean | 'partly' | 'fixed'
   /** Why it is fixed, in systemd's words and ours. */
   readonly message?: string
 }
@@ -101,27 +101,33 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
       return { enabled: 'fixed', message: `systemd made it by itself (${file.path})` }
     }
     const install = readInstall(file.text)
-    const links = expectedLinks(install, file.unit)
-    if (links.length === 0) {
+    const expected = expectedLinks(install, file.unit)
+    if (expected.length === 0) {
       const message =
         install.Also === undefined
           ? 'it is static: its unit has no [Install] section that says what would start it'
           : `it is indirect: its unit names ${install.Also.join(' ')} to be enabled`
       return { enabled: 'fixed', message }
     }
-    return { enabled: links.every(link => directories.some(directory => isLink(directory, link))) }
+    const there = expected.filter(link => directories.some(directory => isLink(directory, link, file))).length
+    return { enabled: there === expected.length || (there > 0 && 'partly') }
   }
 
   function links(unit: string): readonly string[] {
     const file = find(unit)
     if (file.kind !== 'found') return []
-    return expectedLinks(readInstall(file.text), file.unit).map(({ folder, name }) => join(folder, name))
+    const expected = expectedLinks(readInstall(file.text), file.unit)
+    return directories.flatMap(directory =>
+      expected.filter(link => isLink(directory, link, file)).map(({ folder, name }) => join(directory, folder, name)),
+    )
   }
 
   /** Those below /run are gone at the next boot, and those in /usr are the package's. */
-  function isLink(directory: string, { folder, name }: Link): boolean {
+  function isLink(directory: string, { folder, name }: Link, { path }: FoundUnit): boolean {
     if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
-    return has(join(directory, folder), name)
+    if (!has(join(directory, folder), name)) return false
+    // Of what a target wants, the name of the link counts; an alias may be that of another unit.
+    return folder !== '' || host.realPath(join(directory, name)) === host.realPath(path)
   }
 
   /** Those for all units of a kind left out. Of one name, the first counts: its own come before its template's. */
@@ -146,6 +152,11 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
   }
 
   return { find, dropIns, texts, links, enablement }
+}
+
+/** The links that the `[Install]` of a unit with that text asks for, below a directory of units. */
+export function linksOf(unit: string, text: string): string[] {
+  return expectedLinks(readInstall(text), unit).map(({ folder, name }) => join(folder, name))
 }
 
 interface Link {

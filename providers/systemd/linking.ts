@@ -3,7 +3,7 @@ import type { Action, ReadHost } from '../../src/core/provider.ts'
 import { type Application, openDisk, together } from './batch.ts'
 import type { Disk } from './disk.ts'
 import { managerCall } from './manager.ts'
-import { triggersOf } from './trigger.ts'
+import { startersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 
 /**
@@ -27,14 +27,15 @@ async function link(
   application: Application,
 ): Promise<void> {
   const { report } = application
-  const linked = actions.map(action => ({ action, ...findLink(action.service, disk) }))
-  const call = (of: readonly Link[]): Promise<unknown> =>
-    verb === 'enable' ? enableUnits(of, application) : disableUnits(of, disk, application)
+  const call = (of: readonly Action[]): Promise<unknown> => {
+    const links = of.flatMap(({ service }) => findLinks(service, disk))
+    return verb === 'enable' ? enableUnits(links, application) : disableUnits(links, disk, application)
+  }
   try {
-    await call(linked)
-    for (const { action } of linked) report({ id: action.id, ok: true })
+    await call(actions)
+    for (const { id } of actions) report({ id, ok: true })
   } catch {
-    for (const link of linked) await together([link.action], report, () => call([link]))
+    for (const action of actions) await together([action], report, () => call([action]))
   }
 }
 
@@ -61,13 +62,13 @@ export async function enableUnits(
 }
 
 /** With its links, systemd would take away a unit that was itself linked into the search path (`systemctl link`). */
-async function disableUnits(links: readonly Link[], disk: Disk, { bus, host, layout }: Application): Promise<void> {
+async function disableUnits(links: readonly Link[], disk: Disk, { bus, host }: Application): Promise<void> {
   const units: string[] = []
   for (const { unit } of links) {
     const file = disk.find(unit)
     const isLinked = file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
     if (!isLinked) units.push(unit)
-    else for (const path of disk.links(unit)) host.removeFile(join(layout.unitDirectory, path))
+    else for (const path of disk.links(unit)) host.removeFile(path)
   }
   if (units.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', units, false))
 }
@@ -85,9 +86,8 @@ function findLinked(directory: string, host: ReadHost): Set<string> {
 }
 
 /** What starts the service, and never an alias. */
-export function findLink(service: string, disk: Disk): Link {
-  const unit = unitOf(service)
-  const file = disk.find(unit)
-  if (file.kind !== 'found') return { unit, isOwn: false }
-  return { unit: triggersOf(service, file, disk)[0] ?? file.unit, isOwn: file.ownership !== undefined }
+export function findLinks(service: string, disk: Disk): Link[] {
+  const file = disk.find(unitOf(service))
+  const isOwn = file.kind === 'found' && file.ownership !== undefined
+  return startersOf(service, disk).map(unit => ({ unit, isOwn }))
 }

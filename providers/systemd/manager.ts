@@ -97,6 +97,11 @@ async function findUnit(bus: Bus, asked: string): Promise<LoadedUnit | undefined
   }
 }
 
+/** True unless there is nothing to be stopped. */
+export function isUp(unit: LoadedUnit | undefined): boolean {
+  return (unit?.active ?? 'inactive') !== 'inactive'
+}
+
 /** It isn't loaded, or not any more. */
 function isGone(error: unknown): boolean {
   const name = busErrorName(error)

@@ -9,10 +9,10 @@ import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
-import { triggersOf, unitsOf } from './trigger.ts'
+import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
-import { findWritten, type Written } from './written.ts'
+import { findWritten, listParts, type Written } from './written.ts'
 
 interface Look {
   readonly bus: Bus
@@ -53,9 +53,10 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const loaded = isGone && own?.active === 'inactive' ? undefined : own
   // What is started and enabled is the socket or timer, if Reeve wrote one for it.
   const [trigger] = triggersOf(service, file, disk)
-  const { enabled, message } = disk.enablement(trigger ?? unit)
+  const { enabled, message } = enablementOf(service, disk)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
+  const parts = listParts(service, disk, look.layout, look.host)
   const overrides = disk.dropIns(unit).filter(path => readMarker(look.host.readText(path) ?? '') === undefined)
   const base = {
     service,
@@ -63,6 +64,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     supervised: true,
     output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
     ...(ownership && { ownership }),
+    ...(parts.length > 0 && { definitionFiles: parts }),
     ...(overrides.length > 0 && { overrides }),
     ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }

@@ -1,8 +1,8 @@
 import type { Action } from '../../src/core/provider.ts'
 import { type JobContext, toError } from './batch.ts'
 import { stopUnits } from './job-running.ts'
-import { triggersOf } from './trigger.ts'
-import { unitOf } from './unit-name.ts'
+import { isUp } from './manager.ts'
+import { listParts, unitsAmong } from './written.ts'
 
 /** Stops what still runs, each by itself; the rest is done for all together that have come so far. */
 export async function removeAll(actions: readonly Action[], context: JobContext): Promise<void> {
@@ -10,16 +10,13 @@ export async function removeAll(actions: readonly Action[], context: JobContext)
 }
 
 async function remove(action: Action, context: JobContext): Promise<void> {
-  const { disk, units, report, removals } = context
-  const unit = unitOf(action.service)
-  const file = disk.find(unit)
-  const isOwn = file.kind === 'found' && file.ownership !== undefined
-  const own = isOwn ? [...triggersOf(action.service, file, disk), unit] : []
-  const up = own.filter(name => (units.get(name)?.active ?? 'inactive') !== 'inactive')
+  const { disk, units, report, removals, layout, host } = context
+  const parts = listParts(action.service, disk, layout, host)
+  const up = unitsAmong(parts, layout).filter(name => isUp(units.get(name)))
   try {
     await stopUnits(up, action.signal, context)
   } catch (error) {
     return report({ id: action.id, ok: false, error: toError(error) })
   }
-  await removals.add({ action, units: own, report })
+  await removals.add({ action, parts, report })
 }

@@ -1,5 +1,5 @@
-import type { Disk, UnitFile } from './disk.ts'
-import { servicesOf, unitOf } from './unit-name.ts'
+import type { Disk, Enablement, UnitFile } from './disk.ts'
+import { hasSuffix, unitOf } from './unit-name.ts'
 
 /** The units that tell of a service: its own, by its real name, and what starts it. */
 export function unitsOf(service: string, disk: Disk): string[] {
@@ -8,14 +8,30 @@ export function unitsOf(service: string, disk: Disk): string[] {
   return [file.kind === 'found' ? file.unit : unit, ...triggersOf(service, file, disk)]
 }
 
+/** The units that are enabled for it to come up at boot: what starts it, else its own by its real name. */
+export function startersOf(service: string, disk: Disk): string[] {
+  const [own = service, ...triggers] = unitsOf(service, disk)
+  return triggers.length > 0 ? triggers : [own]
+}
+
+/** Whether all that starts the service does so at boot. */
+export function enablementOf(service: string, disk: Disk): Enablement {
+  const [first = { enabled: false }, ...others] = startersOf(service, disk).map(unit => disk.enablement(unit))
+  return others.every(({ enabled }) => enabled === first.enabled) ? first : { enabled: 'partly' }
+}
+
 /** The units that Reeve wrote beside a service to start it: they are enabled, started and stopped in its place. */
 export function triggersOf(service: string, file: UnitFile, disk: Disk): string[] {
   if (file.kind !== 'found') return []
   const { ownership } = file
   if (!ownership) return []
-  const [base = service] = servicesOf(service)
-  return [`${base}.socket`, `${base}.timer`].filter(unit => {
+  return triggerNames(service).filter(unit => {
     const trigger = disk.find(unit)
     return trigger.kind === 'found' && trigger.ownership?.facility === ownership.facility
   })
+}
+
+/** What they are called. A unit that is no service has none. */
+export function triggerNames(service: string): string[] {
+  return hasSuffix(service) ? [] : [`${service}.socket`, `${service}.timer`]
 }

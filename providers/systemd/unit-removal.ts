@@ -1,38 +1,40 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Action, Report, WriteBus, WriteHost } from '../../src/core/provider.ts'
 import { attempt, toError } from './batch.ts'
 import { forgetCompletion } from './completion.ts'
 import type { Layout } from './layout.ts'
 import { managerCall } from './manager.ts'
-import { readMarker } from './marker.ts'
 import type { Reload } from './reload.ts'
 import { unitOf } from './unit-name.ts'
+import { unitsAmong } from './written.ts'
 
-/** An action whose units have been stopped: those that are Reeve's, and none if it only added to somebody else's. */
+/** An action whose units have been stopped. */
 export interface Going {
   readonly action: Action
-  readonly units: readonly string[]
+  /** What Reeve has written for the service: no unit is among them if it only added to somebody else's. */
+  readonly parts: readonly string[]
   readonly report: Report
 }
 
+interface Context {
+  readonly bus: WriteBus
+  readonly host: WriteHost
+  readonly layout: Layout
+  readonly reload: Reload
+}
+
 /** All the links, then all the files, then one daemon-reload. systemd looks through all links for each call. */
-export async function removeUnits(
-  stopped: readonly Going[],
-  { bus, host, layout, reload }: { bus: WriteBus; host: WriteHost; layout: Layout; reload: Reload },
-): Promise<void> {
-  const links = stopped.flatMap(({ units }) => units)
-  let going = stopped
+export async function removeUnits(stopped: readonly Going[], context: Context): Promise<void> {
+  const { host, layout, reload } = context
+  const unlinked = await removeLinks(stopped, context)
+  const going = unlinked.filter(({ action, parts, report }) =>
+    attempt(action, report, () => {
+      for (const unit of unitsAmong(parts, layout)) forgetCompletion(unit, host, layout)
+      removeParts(action.service, parts, layout, host)
+    }),
+  )
+  if (going.length === 0) return
   try {
-    if (links.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', links, false))
-    going = stopped.filter(({ action, units, report }) =>
-      attempt(action, report, () => {
-        removeDropIns(`${unitOf(action.service)}.d`, layout, host)
-        for (const unit of units) {
-          forgetCompletion(unit, host, layout)
-          host.removeFile(join(layout.unitDirectory, unit))
-        }
-      }),
-    )
     await reload()
     for (const { action, report } of going) report({ id: action.id, ok: true })
   } catch (error) {
@@ -40,11 +42,34 @@ export async function removeUnits(
   }
 }
 
-function removeDropIns(name: string, { unitDirectory }: Layout, host: WriteHost): void {
-  const directory = join(unitDirectory, name)
-  for (const dropIn of host.readDirectory(directory) ?? []) {
-    const path = join(directory, dropIn)
-    if (readMarker(host.readText(path) ?? '') !== undefined) host.removeFile(path)
+/** The unit last: by its marker, what a crash leaves is found again. */
+export function removeParts(service: string, parts: readonly string[], layout: Layout, host: WriteHost): void {
+  const { unitDirectory } = layout
+  const units = unitsAmong(parts, layout)
+  for (const path of parts) if (dirname(path) !== unitDirectory) host.removeFile(path)
+  host.removeDirectory(join(unitDirectory, `${unitOf(service)}.d`))
+  for (const unit of units) host.removeFile(join(unitDirectory, unit))
+}
+
+/** In one call; if that fails, each by itself, to tell whose fault it is. Gives those whose links are gone. */
+async function removeLinks(stopped: readonly Going[], { bus, layout }: Context): Promise<readonly Going[]> {
+  const disable = async (of: readonly Going[]): Promise<void> => {
+    const units = of.flatMap(({ parts }) => unitsAmong(parts, layout))
+    if (units.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', units, false))
   }
-  host.removeDirectory(directory)
+  try {
+    await disable(stopped)
+    return stopped
+  } catch {
+    const done: Going[] = []
+    for (const one of stopped) {
+      try {
+        await disable([one])
+        done.push(one)
+      } catch (error) {
+        one.report({ id: one.action.id, ok: false, error: toError(error) })
+      }
+    }
+    return done
+  }
 }

@@ -1,10 +1,12 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
-import type { UnitFile } from './disk.ts'
+import type { Disk, UnitFile } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { readMarker } from './marker.ts'
 import { definitionVariable } from './records.ts'
+import { triggerNames } from './trigger.ts'
+import { unitOf } from './unit-name.ts'
 
 /** What Reeve has written for a unit: the unit itself, or drop-ins for somebody else's. */
 export interface Written {
@@ -23,12 +25,42 @@ export function findWritten(
   if (file.kind === 'found' && file.ownership) {
     return { path: file.path, ownership: file.ownership, definition: definitionOf(file.text) }
   }
+  return findBearer(listDropIns(unit, unitDirectory, host))
+}
+
+/**
+ * The files that Reeve has written for a service, whatever is declared now: drop-ins, what starts it, and last the unit
+ * itself. All are of one Reeve: that of the unit, if it is one's.
+ */
+export function listParts(service: string, disk: Disk, { unitDirectory }: Layout, host: ReadHost): string[] {
+  const unit = unitOf(service)
+  const dropIns = listDropIns(unit, unitDirectory, host)
+  const units = [...triggerNames(service), unit].flatMap(name => {
+    const file = disk.find(name)
+    return file.kind === 'found' && file.path === join(unitDirectory, name)
+      ? (readWritten(file.path, file.text) ?? [])
+      : []
+  })
+  const owner = (units.at(-1) ?? findBearer(dropIns))?.ownership.owner
+  return [...dropIns, ...units].filter(({ ownership }) => ownership.owner === owner).map(({ path }) => path)
+}
+
+/** Of those, the units. */
+export function unitsAmong(parts: readonly string[], { unitDirectory }: Layout): string[] {
+  return parts.filter(path => dirname(path) === unitDirectory).map(path => basename(path))
+}
+
+/** Of drop-ins, the one with the digest. */
+function findBearer(dropIns: readonly Written[]): Written | undefined {
+  return dropIns.find(({ definition }) => definition !== undefined) ?? dropIns[0]
+}
+
+function listDropIns(unit: string, unitDirectory: string, host: ReadHost): Written[] {
   const directory = join(unitDirectory, `${unit}.d`)
-  const dropIns = (host.readDirectory(directory) ?? []).flatMap(name => {
+  return (host.readDirectory(directory) ?? []).flatMap(name => {
     const path = join(directory, name)
     return readWritten(path, host.readText(path) ?? '') ?? []
   })
-  return dropIns.find(({ definition }) => definition !== undefined) ?? dropIns[0]
 }
 
 function readWritten(path: string, text: string): Written | undefined {

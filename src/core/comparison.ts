@@ -1,16 +1,24 @@
 import { bytesEqual, bytesOf } from './bytes.ts'
-import type { ObservedFile } from './observed.ts'
+import type { Observed, ObservedFile } from './observed.ts'
 import type { Definition } from './provider.ts'
 import type { Target, TargetFile } from './target.ts'
 import type { World } from './world.ts'
 
 /** What on disk differs from what is declared. Content, mode and owner count; times don't (E12). */
 
-export function definitionDiffers({ definition }: Target, world: World): boolean {
-  return (definition?.files ?? []).some(({ path, content, mode }) => {
+export function definitionDiffers(target: Target, observed: Observed, world: World): boolean {
+  const differs = (target.definition?.files ?? []).some(({ path, content, mode }) => {
     const found = world.files.get(path)
     return found?.mode !== mode || !holds(found, content)
   })
+  return differs || findSurplus(target, observed).length > 0
+}
+
+/** What is there of an older definition, and in the declared one no more. */
+export function findSurplus({ definition }: Target, observed: Observed): readonly string[] {
+  if (!definition) return []
+  const declared = new Set(definition.files.map(({ path }) => path))
+  return (observed.definitionFiles ?? []).filter(path => !declared.has(path))
 }
 
 /** True if there is a definition in its place, whoever wrote it. */

@@ -1,5 +1,5 @@
 import { bytesOf } from './bytes.ts'
-import { definitionDiffers, fileDiffers, filesDiffer, otherDefinitionExists } from './comparison.ts'
+import { definitionDiffers, fileDiffers, filesDiffer, findSurplus, otherDefinitionExists } from './comparison.ts'
 import { definitionDiff, diffText } from './diff-text.ts'
 import type { Observed } from './observed.ts'
 import { findObstacle } from './obstacle.ts'
@@ -18,6 +18,7 @@ import { locationKey } from './world.ts'
  *   remove-file (dropped) → install → write-file … → enable|disable → [stop old] → start|stop|restart|reload
  *     → [remove-file (dropped with the old), remove old]
  *
+ * In place of `install`, `remove` takes away what was added to somebody else's service, where nothing is added any more.
  * `install` writes the marker, and so comes before the files that it names; a dropped file goes while a marker still
  * names it. What a running process still owes (a restart, a reload) is read from what the process has loaded, never
  * from the fact that something is being written now: so it survives a crash between the two (E4).
@@ -38,6 +39,7 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   const { chain } = course
   planDroppedFiles(course)
   planDefinition(course)
+  planRelease(course)
   planFiles(course)
   planEnablement(course)
   for (const { location, observed: before } of old) {
@@ -71,7 +73,7 @@ function classify(target: Target, observed: Observed, old: readonly OldLocation[
   if (old.length > 0) return 'change'
   if (target.definition === undefined) return 'change'
   if (!isOurs(target, observed, context)) return 'add'
-  return definitionDiffers(target, context.world) || filesDiffer(target, context.world) ? 'change' : 'repair'
+  return definitionDiffers(target, observed, context.world) || filesDiffer(target, context.world) ? 'change' : 'repair'
 }
 
 /** Only where the marker is written anew: it names the file till then. */
@@ -86,14 +88,29 @@ function planDefinition(course: Course): void {
   const { target, observed, context, chain } = course
   if (!target.definition) return
   // Absent though the definition is in place: its supervisor has not taken note of it yet (a crash came between).
-  if (!definitionDiffers(target, context.world) && observed.state !== 'absent') return
+  if (!definitionDiffers(target, observed, context.world) && observed.state !== 'absent') return
   const diff = target.definition.files
     .map(({ path, content, mode }) => {
       const found = context.world.files.get(path)
       return definitionDiff(path, { content: found?.content, mode: found?.mode }, { content: bytesOf(content), mode })
     })
     .join('')
-  chain.add('install', installReason(course, target.definition), { diff })
+  const gone = removalDiff(findSurplus(target, observed), context)
+  chain.add('install', installReason(course, target.definition), { diff: diff + gone })
+}
+
+function planRelease({ target, observed, change, context, chain }: Course): void {
+  const { ownership, definitionFiles = [] } = observed
+  if (target.definition || !ownership?.isAddition || !isOurs(target, observed, context)) return
+  for (const path of ownership.files) {
+    if (!context.declaredFiles.has(path)) chain.add('remove-file', 'file-dropped', { path })
+  }
+  const reason: Reason = change === 'repair' ? 'definition-drift' : 'definition-changed'
+  chain.add('remove', reason, { diff: removalDiff(definitionFiles, context) })
+}
+
+function removalDiff(paths: readonly string[], { world }: PlanContext): string {
+  return paths.map(path => definitionDiff(path, { content: world.files.get(path)?.content }, {})).join('')
 }
 
 function installReason({ target, observed, change, context }: Course, definition: Definition): Reason {
@@ -166,11 +183,11 @@ function startReason(observed: Observed, change: Change, isMove: boolean): Reaso
 function owedReason(change: Change, chain: StepChain): Reason {
   const cause = findWrite(chain)
   if (!cause) return 'out-of-date'
-  return cause.verb === 'install' || change === 'repair' ? cause.reason : 'file-changed'
+  return cause.verb !== 'write-file' || change === 'repair' ? cause.reason : 'file-changed'
 }
 
 function findWrite(chain: StepChain): StepChain['steps'][number] | undefined {
-  return chain.steps.find(step => step.verb === 'install' || step.verb === 'write-file')
+  return chain.steps.find(({ verb }) => verb === 'install' || verb === 'remove' || verb === 'write-file')
 }
 
 function isUp(observed: Observed | undefined): boolean {

@@ -34,8 +34,11 @@ export interface Loaded {
 export interface Observed {
   readonly service: string
   readonly state: ServiceState
-  /** Whether it starts at boot. `fixed`: the supervisor can't change it (systemd's static units). */
-  readonly enabled: boolean | 'unknown' | 'fixed'
+  /**
+   * Whether it starts at boot. `partly`: it takes several things, and not all are there. `fixed`: the supervisor can't
+   * change it (systemd's static units).
+   */
+  readonly enabled: boolean | 'partly' | 'unknown' | 'fixed'
   /** False: nobody watches over the service now (its supervisor is dead), though it may run. */
   readonly supervised: boolean
   /** The service ended by itself, as its restart policy allows, and is not to be started again for that. */
@@ -54,6 +57,11 @@ export interface Observed {
   readonly restarts?: number
   /** Where what it writes can be read: a path, or a command. */
   readonly output?: string
+  /**
+   * Files of the definition that is there, whatever is declared: those that the declared one has no more are taken away
+   * as it is installed. Absent: it has no files but those that every definition has, or its digest tells.
+   */
+  readonly definitionFiles?: readonly string[]
   /** Files of others that change how it is run, laid over its definition: systemd's drop-ins. */
   readonly overrides?: readonly string[]
   /** For people: why unknown or failed, what it is waiting for. */

@@ -56,7 +56,7 @@ function findLack({ facility, definition }: Target, observed: Observed): string 
 /** A definition that is about to be mended may be what fixed it. */
 function findFixedEnablement(target: Target, observed: Observed, { world }: PlanContext): string | undefined {
   const { facility } = target
-  if (observed.enabled !== 'fixed' || facility.enabled === 'unmanaged' || definitionDiffers(target, world)) {
+  if (observed.enabled !== 'fixed' || facility.enabled === 'unmanaged' || definitionDiffers(target, observed, world)) {
     return undefined
   }
   return (

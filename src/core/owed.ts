@@ -15,7 +15,11 @@ export function findOwed(
   { declaredFiles }: PlanContext,
 ): 'restart' | 'reload' | undefined {
   const { facility, definition } = target
-  if (!definition) return undefined
+  if (!definition) {
+    // What was added to it is being taken away.
+    const isReleased = isChanging && observed.ownership?.isAddition === true && hasProcess(observed)
+    return isReleased && facility.onChange !== 'none' ? facility.onChange : undefined
+  }
   const { loaded } = observed
   // Where no process is, none is out of date: its next start reads what is there then. A job that ended for good has no
   // next start; under a supervisor that forgets what it had read, a change runs it again only in the plan that writes it.

@@ -111,7 +111,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       ...(lacks ? { lacks } : {}),
     })
   })
-  return { world: { services, owned, unavailable, files: readFiles(targets, host) }, targets, availability }
+  return { world: { services, owned, unavailable, files: readFiles(targets, services, host) }, targets, availability }
 }
 
 function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T> {
@@ -123,10 +123,16 @@ function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T>
   })
 }
 
-function readFiles(targets: readonly Target[], host: ReadHost): Map<string, ObservedFile> {
+function readFiles(
+  targets: readonly Target[],
+  services: ReadonlyMap<string, Observed>,
+  host: ReadHost,
+): Map<string, ObservedFile> {
   const files = new Map<string, ObservedFile>()
   for (const target of targets) {
-    for (const { path } of target.definition?.files ?? []) files.set(path, observeFile(path, host))
+    const declared = target.definition?.files.map(({ path }) => path) ?? []
+    const found = services.get(locationKey(target.facility))?.definitionFiles ?? []
+    for (const path of new Set([...declared, ...found])) files.set(path, observeFile(path, host))
     for (const { path } of target.files) {
       const problem = findTargetProblem(path, host)
       files.set(path, { ...observeFile(path, host), ...(problem === undefined ? {} : { problem }) })

@@ -61,6 +61,22 @@ describe('definition', () => {
     expect(planOne(withoutRecord(madeFrom(withContent('b'), withContent('a')))).change).toBe('change')
   })
 
+  test('E1: a file of it that is declared no more is a difference, and is seen to go', () => {
+    const row = asDeclared(web)
+    const extra = '/definitions/extra'
+    const definitionFiles = [definitionPathOf(row), extra]
+    const left = withFile({ ...row, observed: { ...(row.observed as Observed), definitionFiles } }, extra, 'old\n')
+    const plan = planOne(left)
+    expect(plan.change).toBe('repair')
+    expect(acts(plan)).toEqual(['install definition-drift'])
+    expect(plan.steps[0]?.diff).toBe('--- /definitions/extra\n+++ /dev/null\n@@ -1 +0,0 @@\n-old\n')
+    const newer = madeFrom(changed, web)
+    expect(acts(planOne({ ...newer, observed: { ...(newer.observed as Observed), definitionFiles } }))).toEqual([
+      'install definition-changed',
+      'restart definition-changed',
+    ])
+  })
+
   test('deleted behind our back while it runs: put back, and the process is left alone', () => {
     const row = asDeclared(web)
     const { ownership: _ownership, ...observed } = row.observed as Observed

@@ -18,6 +18,7 @@ import {
   planOne,
   unowned,
   withFile,
+  withoutRecord,
 } from '../simulation/planning-case.ts'
 
 const web: Declaration = { name: 'web' }
@@ -262,6 +263,22 @@ describe('E8: a definition that only adds to a service of somebody else', () => 
 
   test('has to have something to add to', () => {
     expect(planOne(added(notThere(web))).blocked).toContain('install the package that brings it')
+  })
+
+  test('E1: goes where the manifest has nothing to add any more, with its files, and the service is restarted', () => {
+    const plain: Declaration = { name: 'web', command: null }
+    const marker = { ...ownership, files: ['/etc/old'] }
+    const found = { ownership: marker, definitionFiles: ['/added'] }
+    const row = withFile(madeFrom(plain, web, found), '/added', 'old\n')
+    const plan = planOne(row)
+    expect(acts(plan)).toEqual(['remove-file file-dropped', 'remove definition-changed', 'restart definition-changed'])
+    expect(plan).toMatchObject({ change: 'change', steps: [{}, { diff: expect.stringContaining('-old') }, {}] })
+    expect(acts(planOne(withoutRecord(row)))).toContain('remove definition-changed')
+    const reloads = withFile(madeFrom({ ...plain, onChange: 'none' }, web, found), '/added', 'old\n')
+    expect(acts(planOne(reloads))).toEqual(['remove-file file-dropped', 'remove definition-changed'])
+    const theirs = { ...found, ownership: { ...marker, owner: 'edge' } }
+    expect(acts(planOne(madeFrom(plain, web, theirs)))).toEqual([])
+    expect(acts(planOne(madeFrom(plain, web, { ownership: markerOf(makeFacility(web)) })))).toEqual([])
   })
 
   test('goes without stopping the service', () => {
