@@ -5,7 +5,7 @@ import type { Ownership } from '../../src/core/observed.ts'
 import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { bootTargetOf, unitDirectoryOf } from './layout.ts'
-import { markerSections } from './marker.ts'
+import { digestSections, markerSections } from './marker.ts'
 import { type Problem, processSections } from './process-sections.ts'
 import { definitionVariable, recordKeys } from './records.ts'
 import { mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
@@ -43,7 +43,8 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
     add(`${facility.service}.${name}`, [text, writeSections(marker)].join('\n'))
   }
   dropIns.forEach(([name, text], index) => {
-    const sections = isAddition && index === 0 && unit.endsWith('.service') ? { Service: service, ...marker } : marker
+    const told = unit.endsWith('.service') ? { Service: service } : digestSections(digest)
+    const sections = isAddition && index === 0 ? mergeSections(told, marker) : marker
     add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(sections)].join('\n'))
   })
   return { definition: { files, digest, ...(isAddition && { isAddition }) } }

@@ -9,6 +9,7 @@ import { hosting } from './hosting.ts'
 import { layoutOf, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
@@ -44,6 +45,7 @@ function createSystemdProvider(): Provider {
       busQueries,
     },
     place: instance => unitDirectoryOf(instance),
+    findNameProblem,
     async probe(instance, host) {
       try {
         const layout = layoutOf(instance, host)

@@ -40,6 +40,7 @@ async function isStale({ service, verb }: Action, { bus, disk, units, layout, ho
   // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
   const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
   if (isNoticed || written?.definition === undefined) return isNoticed
+  if (!unit.endsWith('.service')) return true // it doesn't tell
   const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
   return !environment.includes(`${definitionVariable}=${written.definition}`)
 }

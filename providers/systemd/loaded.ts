@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Loaded } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
-import type { UnitFile } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { type LoadedUnit, readNumber, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from './records.ts'
@@ -45,15 +44,17 @@ async function setsVariable({ path }: LoadedUnit, bus: Bus): Promise<boolean> {
   return variables.some(variable => variable.startsWith(`${definitionVariable}=`))
 }
 
-/** Of a socket or timer, which has no process to tell; what it starts reads the rest when it is started. */
+/**
+ * Of a socket, a timer or another unit that has no process to tell: by its file. What it starts reads the rest when it is
+ * started.
+ */
 export async function findLoadedTrigger(
   trigger: LoadedUnit,
-  file: UnitFile,
+  path: string,
   written: Written | undefined,
   { bus, host }: { readonly bus: Bus; readonly host: ReadHost },
 ): Promise<Loaded | undefined> {
-  if (file.kind !== 'found' || written?.definition === undefined) return undefined
-  if (!(await isOlder(file.path, trigger, bus, host))) return undefined
+  if (written?.definition === undefined || !(await isOlder(path, trigger, bus, host))) return undefined
   const files = written.ownership.files.map(path => [path, digestOf(path, host)])
   return { definition: written.definition, files: Object.fromEntries(files) }
 }

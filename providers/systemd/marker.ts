@@ -9,6 +9,11 @@ export function markerSections(ownership: Ownership): Sections {
   return { [section]: { Marker: [JSON.stringify(ownership)] } }
 }
 
+/** The digest of a definition, where there is no process to have it in its environment. */
+export function digestSections(digest: string): Sections {
+  return { [section]: { Definition: [digest] } }
+}
+
 /** The marker in a unit file or drop-in, or undefined if there is none that can be read. */
 export function readMarker(text: string): Ownership | undefined {
   const start = text.search(title)

@@ -76,11 +76,17 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const why = judged.message ?? message
   const completion = judged.state === 'stopped' ? describeCompletion(unit, written, look) : {}
   const whole = { ...base, ...judged, ...completion, ...(why !== undefined && { message: why }) }
-  if (trigger === undefined) return whole
+  if (trigger === undefined) {
+    if (!loaded || !written || loaded.name.endsWith('.service')) return whole
+    const read = await findLoadedTrigger(loaded, written.path, written, look)
+    return { ...whole, ...(read && { loaded: read }) }
+  }
   // Whether the service itself has ended means nothing here.
   const { loaded: read, completed: _completed, ...rest } = whole
   const start = units.get(trigger)
-  const triggerRead = start && (await findLoadedTrigger(start, disk.find(trigger), written, look))
+  const triggerFile = disk.find(trigger)
+  const triggerRead =
+    start && triggerFile.kind === 'found' && (await findLoadedTrigger(start, triggerFile.path, written, look))
   const both = judged.pid === undefined ? triggerRead : triggerRead && read
   return { ...rest, state: states[start?.active ?? 'inactive'] ?? 'unknown', ...(both && { loaded: both }) }
 }
@@ -203,18 +209,19 @@ function signalName(number: number): string {
 /** Units and drop-ins in Reeve's directory that carry a marker. */
 export function listOwned({ unitDirectory }: Layout, host: ReadHost): OwnedService[] {
   const owned = new Map<string, OwnedService>()
-  const note = (unit: string, text: string | undefined): void => {
+  const note = (service: string, text: string | undefined): void => {
     const ownership = text === undefined ? undefined : readMarker(text)
-    const [service = unit] = servicesOf(unit)
     if (ownership && !owned.has(service)) owned.set(service, { service, ownership })
   }
   for (const name of host.readDirectory(unitDirectory) ?? []) {
     const path = join(unitDirectory, name)
     if (hasSuffix(name)) {
-      if (host.facts(path)?.kind === 'file') note(name, host.readText(path))
+      // A socket or timer that Reeve wrote is there for a service.
+      const [service = name] = servicesOf(name)
+      if (host.facts(path)?.kind === 'file') note(service, host.readText(path))
     } else if (name.endsWith('.d') && hasSuffix(name.slice(0, -'.d'.length))) {
-      for (const dropIn of host.readDirectory(path) ?? [])
-        note(name.slice(0, -'.d'.length), host.readText(join(path, dropIn)))
+      const service = name.replace(/(?:\.service)?\.d$/, '')
+      for (const dropIn of host.readDirectory(path) ?? []) note(service, host.readText(join(path, dropIn)))
     }
   }
   return [...owned.values()].sort((a, b) => (a.service < b.service ? -1 : 1))

@@ -18,6 +18,13 @@ export function unitOf(service: string): string {
   return suffixPattern.test(service) ? service : `${service}.service`
 }
 
+/** Of the two names that a service could have, it has the short one. */
+export function findNameProblem(service: string): string | undefined {
+  const unit = unitOf(service)
+  if (unit !== service || !unit.endsWith('.service')) return undefined
+  return `expected ${unit.slice(0, -'.service'.length)}, found ${service}: leave out .service`
+}
+
 export function hasSuffix(service: string): boolean {
   return suffixPattern.test(service)
 }

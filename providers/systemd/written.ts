@@ -68,7 +68,7 @@ function readWritten(path: string, text: string): Written | undefined {
   return ownership && { path, ownership, definition: definitionOf(text) }
 }
 
-/** The digest that stands in a unit's text. */
+/** The digest that stands in a unit's text: for its process, or, where it has none, in the marker's section. */
 function definitionOf(text: string): string | undefined {
-  return new RegExp(`^Environment=${definitionVariable}=([0-9a-f]{64})$`, 'm').exec(text)?.[1]
+  return new RegExp(`^(?:Environment=${definitionVariable}|Definition)=([0-9a-f]{64})$`, 'm').exec(text)?.[1]
 }

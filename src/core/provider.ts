@@ -22,6 +22,11 @@ export interface Provider {
    * means another.
    */
   place?(instance: Instance): string
+  /**
+   * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
+   * must not. Absent: each name is a service of its own.
+   */
+  findNameProblem?(service: string): string | undefined
   /** Is the supervisor there, and does it answer? */
   probe(instance: Instance, host: ReadHost): Promise<Availability>
   /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */

@@ -28,6 +28,13 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
     return undefined
   }
+  const misnamed = provider.findNameProblem?.(facility.service)
+  if (misnamed !== undefined) {
+    problems.push(
+      `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,
+    )
+    return undefined
+  }
   if (!hasDefinition(facility) && facility.files.length === 0) return undefined
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)

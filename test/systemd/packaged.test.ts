@@ -155,6 +155,46 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     ])
   })
 
+  for (const [suffix, section] of [
+    ['timer', '[Timer]\nOnCalendar=yearly'],
+    ['socket', '[Socket]\nListenStream=/run/shop'],
+  ]) {
+    test(`a ${suffix} gets a drop-in, which is in force once, and goes`, async () => {
+      const name = `shop.${suffix}`
+      writeFileSync(`${packages}/${name}`, `${section}\n[Install]\nWantedBy=${suffix}s.target\n`)
+      await using lab = await createSystemdLab()
+      const described = (as: string) => ({ config: { systemd: { dropIns: { a: { Unit: { Description: as } } } } } })
+      for (const as of ['one', 'two']) {
+        lab.declareUnit(name, described(as))
+        expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+        expect([property(name, 'Description'), property(name, 'ActiveState')]).toEqual([as, 'active'])
+        expect(stepsOf(await lab.plan())).toEqual([])
+      }
+      lab.withdraw(name)
+      expect(stepsOf(await lab.plan())).toEqual([`${name}/remove`])
+      await lab.apply()
+      expect([property(name, 'Description'), existsSync(`/etc/systemd/system/${name}.d`)]).toEqual([name, false])
+      expect(stepsOf(await lab.plan())).toEqual([])
+      systemctl('disable', '--now', name)
+      rmSync(`${packages}/${name}`)
+    })
+  }
+
+  test('has one name: with .service it is refused, and never moved to and fro', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('mall', { ...withLimit('512M'), serviceName: 'shop' })
+    lab.declareUnit('shop.service', {})
+    await lab.apply()
+    const plan = await lab.plan()
+    expect(planOf(plan, 'shop.service')?.blocked).toMatch(/expected shop, found shop\.service: leave out \.service/)
+    expect(stepsOf(plan)).toEqual([])
+    lab.withdraw('shop.service')
+    lab.declareUnit('mall', { ...withLimit('512M'), serviceName: 'shop.service' })
+    expect(planOf(await lab.plan(), 'mall')).toMatchObject({ steps: [], blocked: expect.stringContaining('.service') })
+    expect(existsSync(dropIn)).toBe(true)
+    systemctl('disable', '--now', 'shop')
+  })
+
   test('one that is not there can not be added to', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('nothing', withLimit('512M'))
