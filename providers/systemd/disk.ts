@@ -4,7 +4,7 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import { few } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { readSections, type Sections } from './unit-file.ts'
-import { templateOf } from './unit-name.ts'
+import { expandSpecifiers, templateOf } from './unit-name.ts'
 
 /** Units as they stand on the disk: what systemd would load. Directories are read once for each look. */
 export interface Disk {
@@ -16,6 +16,8 @@ export interface Disk {
   texts(unit: string): readonly string[]
   /** Of the links that its `[Install]` asks for, those that are there: absolute paths. */
   links(unit: string): readonly string[]
+  /** An alias that its `[Install]` asks for, and that stands for another unit: the path, and where it leads. */
+  takenAlias(unit: string): { readonly path: string; readonly target: string } | undefined
   /** Whether it starts at boot, by the links that its `[Install]` asks for. */
   enablement(unit: string): Enablement
 }
@@ -102,13 +104,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     }
     const install = readInstall(file.text)
     const expected = expectedLinks(install, file.unit)
-    if (expected.length === 0) {
-      const message =
-        install.Also === undefined
-          ? 'it is static: its unit has no [Install] section that says what would start it'
-          : `it is indirect: its unit names ${install.Also.join(' ')} to be enabled`
-      return { enabled: 'fixed', message }
-    }
+    if (expected.length === 0) return { enabled: 'fixed', message: describeFixed(install) }
     const there = expected.filter(link => directories.some(directory => isLink(directory, link, file))).length
     return { enabled: there === expected.length || (there > 0 && 'partly') }
   }
@@ -122,12 +118,29 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     )
   }
 
+  function takenAlias(unit: string): ReturnType<Disk['takenAlias']> {
+    const file = find(unit)
+    if (file.kind !== 'found') return undefined
+    for (const { folder, name } of expectedLinks(readInstall(file.text), file.unit)) {
+      const path = folder === '' ? findPath(name) : undefined
+      const target = path === undefined ? undefined : host.realPath(path)
+      if (path !== undefined && target !== undefined && !isSame(target, file)) return { path, target }
+    }
+    return undefined
+  }
+
   /** Those below /run are gone at the next boot, and those in /usr are the package's. */
-  function isLink(directory: string, { folder, name }: Link, { path }: FoundUnit): boolean {
+  function isLink(directory: string, { folder, name }: Link, file: FoundUnit): boolean {
     if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
     if (!has(join(directory, folder), name)) return false
     // Of what a target wants, the name of the link counts; an alias may be that of another unit.
-    return folder !== '' || host.realPath(join(directory, name)) === host.realPath(path)
+    const target = folder === '' ? host.realPath(join(directory, name)) : undefined
+    return folder !== '' || (target !== undefined && isSame(target, file))
+  }
+
+  /** By its name, as one of another directory may have taken its place. */
+  function isSame(target: string, { path }: FoundUnit): boolean {
+    return basename(target) === basename(host.realPath(path) ?? path)
   }
 
   /** Those for all units of a kind left out. Of one name, the first counts: its own come before its template's. */
@@ -151,7 +164,7 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return [file.text, ...dropIns(file.unit).map(path => host.readText(path) ?? '')]
   }
 
-  return { find, dropIns, texts, links, enablement }
+  return { find, dropIns, texts, links, takenAlias, enablement }
 }
 
 /** The links that the `[Install]` of a unit with that text asks for, below a directory of units. */
@@ -166,11 +179,21 @@ interface Link {
 
 function expectedLinks(install: Sections[string], unit: string): Link[] {
   const links: Link[] = []
+  const named = (values: readonly string[] | undefined): string[] =>
+    words(values).flatMap(word => expandSpecifiers(word, unit) ?? [])
   for (const [key, kind] of Object.entries(linkKinds)) {
-    for (const target of words(install[key])) links.push({ folder: `${target}.${kind}`, name: unit })
+    for (const target of named(install[key])) links.push({ folder: `${target}.${kind}`, name: unit })
   }
-  for (const alias of words(install.Alias)) links.push({ folder: '', name: alias })
+  for (const alias of named(install.Alias)) links.push({ folder: '', name: alias })
   return links
+}
+
+function describeFixed(install: Sections[string]): string {
+  const asked = words([...Object.keys(linkKinds), 'Alias'].flatMap(key => install[key] ?? []))
+  if (asked.length > 0) return `its [Install] section has specifiers that only systemd knows: ${asked.join(' ')}`
+  return install.Also === undefined
+    ? 'it is static: its unit has no [Install] section that says what would start it'
+    : `it is indirect: its unit names ${install.Also.join(' ')} to be enabled`
 }
 
 /** It stands far down in most units. */

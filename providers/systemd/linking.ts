@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { Action, ReadHost } from '../../src/core/provider.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Application, openDisk, together } from './batch.ts'
 import type { Disk } from './disk.ts'
 import { managerCall } from './manager.ts'
@@ -27,9 +28,11 @@ async function link(
   application: Application,
 ): Promise<void> {
   const { report } = application
-  const call = (of: readonly Action[]): Promise<unknown> => {
+  const call = async (of: readonly Action[]): Promise<void> => {
     const links = of.flatMap(({ service }) => findLinks(service, disk))
-    return verb === 'enable' ? enableUnits(links, application) : disableUnits(links, disk, application)
+    if (verb === 'disable') return disableUnits(links, disk, application)
+    for (const { unit } of links) refuseTakenAlias(unit, disk)
+    await enableUnits(links, application)
   }
   try {
     await call(actions)
@@ -37,6 +40,16 @@ async function link(
   } catch {
     for (const action of actions) await together([action], report, () => call([action]))
   }
+}
+
+/** systemd would have it lead to this unit from now on (E8). */
+function refuseTakenAlias(unit: string, disk: Disk): void {
+  const taken = disk.takenAlias(unit)
+  if (!taken) return
+  throw new ReeveError(
+    'failed',
+    `${unit} asks for the alias ${taken.path}, which leads to ${taken.target}: remove one of the two`,
+  )
 }
 
 /** A unit that systemd has links for. */
@@ -63,14 +76,15 @@ export async function enableUnits(
 
 /** With its links, systemd would take away a unit that was itself linked into the search path (`systemctl link`). */
 async function disableUnits(links: readonly Link[], disk: Disk, { bus, host }: Application): Promise<void> {
-  const units: string[] = []
-  for (const { unit } of links) {
+  const isLinked = (unit: string): boolean => {
     const file = disk.find(unit)
-    const isLinked = file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
-    if (!isLinked) units.push(unit)
-    else for (const path of disk.links(unit)) host.removeFile(path)
+    return file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
   }
-  if (units.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', units, false))
+  const units = links.map(({ unit }) => unit)
+  const others = units.filter(unit => !isLinked(unit))
+  if (others.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', others, false))
+  // It leaves the alias of an instance, too (252).
+  for (const path of units.flatMap(unit => disk.links(unit))) if (host.facts(path)) host.removeFile(path)
 }
 
 /** Units that links stand for: in the directories of targets, and aliases. */

@@ -51,6 +51,25 @@ export function pathOfUnit(unit: string): string {
   return `/org/freedesktop/systemd1/unit/${label.join('')}`
 }
 
+/**
+ * What a word of `[Install]` comes to, of the specifiers that systemd knows there. Undefined: it has one that tells of the
+ * host (`%H`, `%m` …).
+ */
+export function expandSpecifiers(word: string, unit: string): string | undefined {
+  const whole = unit.replace(suffixPattern, '')
+  const [, prefix = whole, instance = ''] = /^([^@]*)@(.*)$/.exec(whole) ?? []
+  const known: Readonly<Record<string, string>> = {
+    '%': '%',
+    n: unit,
+    N: whole,
+    p: prefix,
+    i: instance,
+    j: prefix.slice(prefix.lastIndexOf('-') + 1),
+  }
+  const expanded = word.replace(/%(.)/g, (all, letter: string) => known[letter] ?? all)
+  return /%[aAbBdDgGhHlmMosStTuUvVwW]/.test(word.replace(/%%/g, '')) ? undefined : expanded
+}
+
 /** The unit of a D-Bus object: all but letters and digits is `_` and two hexadecimal digits there. */
 export function unitOfPath(path: string): string | undefined {
   const [, label] = /^\/org\/freedesktop\/systemd1\/unit\/(\w+)$/.exec(path) ?? []

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { readSections, writeSections } from '../../providers/systemd/unit-file.ts'
-import { pathOfUnit, servicesOf, templateOf, unitOf, unitOfPath } from '../../providers/systemd/unit-name.ts'
+import {
+  expandSpecifiers,
+  pathOfUnit,
+  servicesOf,
+  templateOf,
+  unitOf,
+  unitOfPath,
+} from '../../providers/systemd/unit-name.ts'
 import type { Process } from '../../src/core/facility.ts'
 import type { Definition } from '../../src/core/provider.ts'
 import { plainFacility, plainProcess } from '../plain-facility.ts'
@@ -186,6 +193,14 @@ describe('names of units', () => {
       undefined,
       undefined,
     ])
+    const words = ['%n %N %p %i %j', '100%%i', '%I', '%H']
+    expect(words.map(word => expandSpecifiers(word, 'a-b@c-d.service'))).toEqual([
+      'a-b@c-d.service a-b@c-d a-b c-d b',
+      '100%i',
+      '%I',
+      undefined,
+    ])
+    expect(expandSpecifiers('%p-%i', 'a-b.service')).toBe('a-b-')
     const path = '/org/freedesktop/systemd1/unit/a_40b_2eservice'
     expect([unitOfPath(path), pathOfUnit('a@b.service')]).toEqual(['a@b.service', path])
     expect(pathOfUnit('4z-9.service')).toBe('/org/freedesktop/systemd1/unit/_34z_2d9_2eservice')
