@@ -51,8 +51,8 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   // Without a file, what doesn't run is but a memory of systemd's, till its next daemon-reload.
   const isGone = own?.load === 'not-found' || file.kind === 'absent'
   const loaded = isGone && own?.active === 'inactive' ? undefined : own
-  // What is started and enabled is the socket or timer, if Reeve wrote one for it.
-  const [trigger] = triggersOf(service, file, disk)
+  // What is started and enabled is the socket or timer, or both, if Reeve wrote them for it.
+  const triggers = triggersOf(service, file, disk)
   const { enabled, message } = enablementOf(service, disk)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
@@ -68,7 +68,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     ...(overrides.length > 0 && { overrides }),
     ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }
-  if (!loaded && trigger === undefined) {
+  if (!loaded && triggers.length === 0) {
     const state = file.kind === 'absent' ? 'absent' : 'stopped'
     return { ...base, state, ...describeCompletion(unit, written, look), ...(message !== undefined && { message }) }
   }
@@ -76,19 +76,37 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const why = judged.message ?? message
   const completion = judged.state === 'stopped' ? describeCompletion(unit, written, look) : {}
   const whole = { ...base, ...judged, ...completion, ...(why !== undefined && { message: why }) }
-  if (trigger === undefined) {
+  if (triggers.length === 0) {
     if (!loaded || !written || loaded.name.endsWith('.service')) return whole
     const read = await findLoadedTrigger(loaded, written.path, written, look)
     return { ...whole, ...(read && { loaded: read }) }
   }
   // Whether the service itself has ended means nothing here.
   const { loaded: read, completed: _completed, ...rest } = whole
-  const start = units.get(trigger)
-  const triggerFile = disk.find(trigger)
-  const triggerRead =
-    start && triggerFile.kind === 'found' && (await findLoadedTrigger(start, triggerFile.path, written, look))
-  const both = judged.pid === undefined ? triggerRead : triggerRead && read
-  return { ...rest, state: states[start?.active ?? 'inactive'] ?? 'unknown', ...(both && { loaded: both }) }
+  const reads = await Promise.all(triggers.map(trigger => findTriggerRead(trigger, written, look)))
+  const triggersRead = reads.includes(undefined) ? undefined : reads[0]
+  const all = judged.pid === undefined ? triggersRead : triggersRead && read
+  return { ...rest, ...judgeTriggers(triggers, units), ...(all && { loaded: all }) }
+}
+
+async function findTriggerRead(
+  trigger: string,
+  written: Written | undefined,
+  look: Look,
+): Promise<Observed['loaded'] | undefined> {
+  const [unit, file] = [look.units.get(trigger), look.disk.find(trigger)]
+  return unit && file.kind === 'found' ? findLoadedTrigger(unit, file.path, written, look) : undefined
+}
+
+/** Where some run and some don't, there is one to be started and one to be stopped, whichever is declared. */
+function judgeTriggers(triggers: readonly string[], units: ReadonlyMap<string, LoadedUnit>): Judged {
+  const found = triggers.map(name => ({ name, state: states[units.get(name)?.active ?? 'inactive'] ?? 'unknown' }))
+  const down = found.filter(({ state }) => state === 'stopped' || state === 'failed')
+  if (down.length > 0 && down.length < found.length) {
+    return { state: 'stopping', message: `${down.map(({ name }) => name).join(', ')} does not run` }
+  }
+  const worst = ['unknown', 'failed', 'stopping', 'starting'] as const
+  return { state: worst.find(one => found.some(({ state }) => state === one)) ?? found[0]?.state ?? 'unknown' }
 }
 
 /** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */

@@ -44,6 +44,37 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     expect([existsSync(`${units}/door.socket`), existsSync(`${units}/door.service`)]).toEqual([false, false])
   })
 
+  test('a socket and a timer: both are enabled, started and stopped, and either is put right', async () => {
+    await using lab = await createSystemdLab()
+    const spec = (more: object = {}) => ({
+      process: { command: ['/bin/sleep', '1000000'] },
+      config: { systemd: { socket: { ListenStream: '/run/both' }, timer: { OnCalendar: 'yearly' } } },
+      ...more,
+    })
+    const names = ['both.socket', 'both.timer']
+    const states = (): string[] =>
+      names.map(name => `${systemctl('is-enabled', name)} ${property(name, 'ActiveState')}`)
+    lab.declareUnit('both', spec())
+    await lab.apply()
+    expect(states()).toEqual(['enabled active', 'enabled active'])
+    expect(stepsOf(await lab.plan())).toEqual([])
+    for (const name of names) {
+      systemctl('disable', '--now', name)
+      expect(stepsOf(await lab.plan())).toEqual(['both/enable', 'both/start'])
+      await lab.apply()
+      expect(states()).toEqual(['enabled active', 'enabled active'])
+      expect(stepsOf(await lab.plan())).toEqual([])
+    }
+
+    lab.declareUnit('both', spec({ enabled: false, state: 'stopped' }))
+    for (const name of names) {
+      systemctl('enable', '--now', name)
+      await lab.apply()
+      expect(states()).toEqual(['disabled inactive', 'disabled inactive'])
+      expect(stepsOf(await lab.plan())).toEqual([])
+    }
+  })
+
   test('a timer runs its job again and again', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'echo tick >> /tmp/ticks']
