@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import type { Action, ActionResult, WriteHost } from '../../src/core/provider.ts'
+import type { Action, ActionResult, WriteBus, WriteHost } from '../../src/core/provider.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
@@ -79,6 +79,37 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
       { id: 'one', ok: false, error: expect.objectContaining({ message: expect.stringContaining('MemoryMost') }) },
     ])
     expect(existsSync('/run/reeve-check')).toBe(false)
+  })
+
+  test('E5: one whose links systemd will not remove holds up no other removal', async () => {
+    await using lab = await createSystemdLab()
+    for (const name of ['good', 'bad', 'other']) lab.declareUnit(name, { process: longRun() })
+    await lab.apply()
+    for (const name of ['good', 'bad', 'other']) lab.withdraw(name)
+    const withoutBad = (bus: WriteBus): WriteBus => ({
+      ...bus,
+      async call(call) {
+        const [names] = call.body ?? []
+        const isBad = call.member === 'DisableUnitFiles' && Array.isArray(names) && names.includes('bad.service')
+        if (isBad) throw new Error('no links of that one')
+        return bus.call(call)
+      },
+    })
+    const session = await lab.open({
+      createWriteHost(options) {
+        const host = createWriteHost(options)
+        return { ...host, openBus: async address => withoutBad(await host.openBus(address)) }
+      },
+    })
+    const { failed } = await lab.apply({ session, allowRemovals: 3 })
+    expect(failed).toEqual([{ facility: 'bad', message: expect.stringContaining('no links of that one') }])
+    expect(['good', 'bad', 'other'].map(name => existsSync(`/etc/systemd/system/${name}.service`))).toEqual([
+      false,
+      true,
+      false,
+    ])
+    await lab.apply({ allowRemovals: 3 })
+    expect(existsSync('/etc/systemd/system/bad.service')).toBe(false)
   })
 
   test("E8: somebody else's new drop-in directory is left alone", async () => {
