@@ -1,8 +1,9 @@
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
-import type { Bus, ReadHost } from '../../src/core/provider.ts'
+import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import { createAgeReader } from '../posix/process-age.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
 import type { Layout } from './layout.ts'
@@ -20,6 +21,8 @@ interface Look {
   readonly layout: Layout
   readonly disk: Disk
   readonly units: ReadonlyMap<string, LoadedUnit>
+  /** Most services have run for long, and systemd needn't be asked since when. */
+  sinceWhen(process: ProcessFacts): number | undefined
 }
 
 /**
@@ -35,7 +38,8 @@ export async function observeServices(
     using bus = await openManager(host, layout)
     const disk = readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
     const names = services.flatMap(service => unitsOf(service, disk))
-    const look: Look = { bus, host, layout, disk, units: await findUnits(bus, names) }
+    const units = await findUnits(bus, names)
+    const look: Look = { bus, host, layout, disk, units, sinceWhen: createAgeReader(host) }
     const observed = await Promise.all(services.map(service => observeService(service, look)))
     return new Map(observed.map(one => [one.service, one]))
   } catch (error) {
@@ -136,15 +140,16 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const problem = unit.load === 'loaded' ? undefined : `systemd calls its unit ${unit.load}`
   const base: Judged = { state, ...(problem !== undefined && { message: problem }) }
   if (!name.endsWith('.service')) return base
-  const since = (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
-  if (state === 'failed') return { ...base, since, ...(await describeFailure(unit, bus)) }
-  if (state === 'stopped') return { ...base, since, ...(await describeEnd(unit, bus)) }
-  if (sub === 'auto-restart') return { ...base, since, ...(await describeWaiting(unit, bus)) }
+  const readSince = async (): Promise<number> => (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
+  if (state === 'failed') return { ...base, since: await readSince(), ...(await describeFailure(unit, bus)) }
+  if (state === 'stopped') return { ...base, since: await readSince(), ...(await describeEnd(unit, bus)) }
+  if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, bus)) }
   const pid = await readNumber(bus, path, 'Service', 'MainPID')
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
   const process = look.host.process(pid)
   const isGone = process === undefined || process.state === 'Z'
+  const since = (process && look.sinceWhen(process)) ?? (await readSince())
   if (isGone || (!loaded && written)) {
     // It may have ended since the units were listed, and is then not out of date, whatever it had read.
     const now = {
