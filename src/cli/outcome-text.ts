@@ -1,4 +1,5 @@
 import type { ApplyOutcome } from '../engine/apply.ts'
+import { groupBy, namesText } from './grouping.ts'
 import { hasChanges, summaryText, suspendedText } from './plan-text.ts'
 import { type Colors, count, oneLine } from './screen.ts'
 
@@ -25,8 +26,9 @@ export function outcomeText(
 ): string {
   const { colors, command } = options
   const problems = outcomeProblems(outcome)
-  const lines = problems.map(({ facility, kind, message }) => {
-    return `${colors.red(kind)} ${colors.bold(facility)}: ${oneLine(message)}`
+  const lines = groupBy(problems, ({ kind, message }) => `${kind} ${message}`).map(group => {
+    const [{ kind, message }] = group
+    return `${colors.red(kind)} ${colors.bold(namesText(group.map(({ facility }) => facility)))}: ${oneLine(message)}`
   })
   if (outcome.suspended.length > 0) lines.push(colors.yellow(suspendedText(outcome.suspended)))
   const steps = count(outcome.stepsDone, 'step')

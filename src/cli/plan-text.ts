@@ -1,5 +1,6 @@
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import type { SuspendedFacility } from '../engine/outlook.ts'
+import { groupBy, namesText } from './grouping.ts'
 import { reasonText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, printable, type Screen, wrap } from './screen.ts'
 
@@ -54,9 +55,12 @@ export function hasChanges(summary: PlanSummary): boolean {
 
 function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width: number | undefined): string {
   const lines = [colors.yellow(`${count(facilities.length, 'facility is', 'facilities are')} blocked:`)]
-  for (const facility of facilities) {
-    lines.push(`  ${colors.bold(facility.name)} ${colors.dim(placeText(facility))}`)
-    lines.push(...wrap(oneLine(facility.blocked ?? ''), width ?? Number.POSITIVE_INFINITY, 6))
+  const room = width ?? Number.POSITIVE_INFINITY
+  for (const group of groupBy(facilities, ({ supervisor, blocked }) => `${supervisor} ${blocked}`)) {
+    const [first] = group
+    const place = group.length === 1 ? placeText(first) : `(${first.supervisor})`
+    lines.push(`  ${colors.bold(namesText(group.map(({ name }) => name)))} ${colors.dim(place)}`)
+    lines.push(...wrap(oneLine(first.blocked ?? ''), room, 6))
   }
   return lines.map(line => `${line}\n`).join('')
 }

@@ -39,6 +39,17 @@ const plan = planOf([
   unchanged,
 ])
 
+test('what blocks many for one reason is said once', () => {
+  const why = 'supervisor app is unavailable: no s6-svscan scans /run/service; start one'
+  const many = Array.from({ length: 40 }, (_, index) => ({ ...facility(`w${index}`, 'none', []), blocked: why }))
+  const other = { ...facility('db', 'none', []), blocked: 'it exists' }
+  const few = planText(planOf([...many.slice(0, 2), other]), screen)
+  expect(few).toContain(
+    `3 facilities are blocked:\n  w0, w1 (process)\n      ${why}\n  db (process)\n      it exists\n`,
+  )
+  expect(planText(planOf(many), screen)).toContain(`  w0, w1, w2, w3, w4 and 35 more (process)\n      ${why}\n\n`)
+})
+
 describe('plan text', () => {
   test('blocked facilities come first, then a block for each that changes, then the sum', () => {
     expect(planText(plan, screen)).toMatchInlineSnapshot(`
