@@ -34,8 +34,11 @@ export function outcomeText(
   const steps = count(outcome.stepsDone, 'step')
   const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'
   const isDone = problems.length === 0 && !options.interrupted
-  const last = isDone ? doneText(outcome) : `${what}: ${steps} done. Running ${command} again goes on from here.`
-  lines.push(colors.bold(last))
+  const isInTheWay = !options.interrupted && problems.every(({ kind }) => kind === 'blocked')
+  const next = isInTheWay
+    ? `See to what is in the way, then run ${command} again.`
+    : `Running ${command} again goes on from here.`
+  lines.push(colors.bold(isDone ? doneText(outcome) : `${what}: ${steps} done. ${next}`))
   return lines.map(line => `${line}\n`).join('')
 }
 

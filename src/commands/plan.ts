@@ -4,8 +4,12 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { hasChanges, planText } from '../cli/plan-text.ts'
+import type { Screen } from '../cli/screen.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { SavedPlan } from '../core/step.ts'
+import type { Outlook } from '../engine/outlook.ts'
+import type { Session } from '../engine/session.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
@@ -26,11 +30,19 @@ export async function plan(
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.write(jsonText(plan))
   else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(outlook) }))
+  warnOfRemovals(outlook, session, context.err)
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
   return options.detailedExitcode && hasChanges(plan.summary) ? 2 : 0
+}
+
+/** E9: apply is going to refuse it, and whoever looks before has to know. */
+function warnOfRemovals({ plan, survey }: Outlook, { configuration }: Session, err: Screen): void {
+  const owned = countOwned(survey.world, configuration.owner)
+  const problem = findRemovalProblem(plan, owned, configuration.removalLimit)
+  if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
 }
 
 async function savePlan(plan: SavedPlan, path: string): Promise<void> {

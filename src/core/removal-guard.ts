@@ -1,4 +1,5 @@
 import type { Plan } from './step.ts'
+import type { World } from './world.ts'
 
 export interface RemovalLimit {
   /** More removals than this … */
@@ -24,4 +25,11 @@ export function findRemovalProblem(
     `(more than ${limit.count} and more than ${Math.round(limit.fraction * 100)} %): ${names.join(', ')}. ` +
     `If that is meant, allow it with --allow-removals ${names.length}; else look for what is missing in the manifests.`
   )
+}
+
+/** How many facilities have something that is ours on this host. */
+export function countOwned(world: Pick<World, 'owned'>, owner: string): number {
+  return new Set(
+    world.owned.filter(({ ownership }) => ownership.owner === owner).map(({ ownership }) => ownership.facility),
+  ).size
 }

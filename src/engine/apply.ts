@@ -1,7 +1,7 @@
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { findRemovalProblem } from '../core/removal-guard.ts'
+import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
-import { locationKey, type World } from '../core/world.ts'
+import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
@@ -192,10 +192,4 @@ async function awaitReadiness(
     }),
   )
   return notReady.sort((left, right) => (left.facility < right.facility ? -1 : 1))
-}
-
-export function countOwned(world: Pick<World, 'owned'>, owner: string): number {
-  return new Set(
-    world.owned.filter(({ ownership }) => ownership.owner === owner).map(({ ownership }) => ownership.facility),
-  ).size
 }

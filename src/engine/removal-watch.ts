@@ -1,8 +1,7 @@
-import { findRemovalProblem, type RemovalLimit } from '../core/removal-guard.ts'
+import { countOwned, findRemovalProblem, type RemovalLimit } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import type { World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
-import { countOwned } from './apply.ts'
 
 /**
  * How long (ms) a manifest has to have been gone before its service is removed. A writer that empties a file before it

@@ -4,6 +4,7 @@ import { hasChanges, planText, summaryText, suspendedText } from '../../src/cli/
 import { reasonText } from '../../src/cli/reason-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
 import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
+import type { ApplyOutcome } from '../../src/engine/apply.ts'
 
 const screen = { colors: plainColors, width: () => undefined }
 
@@ -145,6 +146,20 @@ describe('plan text', () => {
     expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toBe(
       '1 facility is suspended: web (absent; declared running)\nNo changes. 0 facilities are as declared.\n',
     )
+  })
+
+  test('where only a block is left, running it again is not said to go on', () => {
+    const blocked = { ...unchanged, blocked: 'declare adopt: true' }
+    const outcome = { plan: planOf([blocked]), notReady: [], stepsDone: 2, suspended: [] }
+    const say = (failed: ApplyOutcome['failed'], interrupted = false) =>
+      outcomeText({ ...outcome, failed }, { command: 'reeve apply', interrupted, colors: plainColors })
+    expect(say([])).toBe(
+      'blocked idle: declare adopt: true\n' +
+        'Not all is as declared: 2 steps done. See to what is in the way, then run reeve apply again.\n',
+    )
+    const goesOn = 'Running reeve apply again goes on from here.\n'
+    expect(say([{ facility: 'web', message: 'no luck' }])).toContain(goesOn)
+    expect(say([], true)).toContain(goesOn)
   })
 
   test.each([
