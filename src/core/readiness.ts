@@ -27,8 +27,8 @@ export function readinessOf(
   if (!observed || observed.state === 'unknown') {
     return no('Unknown', observed?.message ?? 'the supervisor has not been asked yet')
   }
-  if (facility.state === 'stopped') {
-    const down = observed.state === 'stopped' || observed.state === 'failed' || observed.state === 'absent'
+  if (facility.state === 'stopped' && observed.state !== 'absent') {
+    const down = observed.state === 'stopped' || observed.state === 'failed'
     return down ? yes('Stopped', 'stopped, as declared') : no('NotStopped', `${observed.state}, declared stopped`)
   }
   if (facility.state === 'unmanaged' && observed.state !== 'absent') {

@@ -34,7 +34,7 @@ describe('readiness', () => {
     [{}, { state: 'stopped', completed: true }, 'none', true, 'Completed'],
     [{ state: 'stopped' }, { state: 'stopped' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'failed' }, 'none', true, 'Stopped'],
-    [{ state: 'stopped' }, { state: 'absent' }, 'none', true, 'Stopped'],
+    [{ state: 'stopped' }, { state: 'absent' }, 'none', false, 'Absent'], // it is yet to be installed
     [{ state: 'stopped' }, { state: 'stopping' }, 'none', false, 'NotStopped'],
     [{ state: 'stopped' }, { state: 'running' }, 'none', false, 'NotStopped'],
     [{ state: 'stopped' }, { state: 'unknown' }, 'none', false, 'Unknown'],
