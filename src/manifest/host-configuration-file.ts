@@ -96,30 +96,34 @@ function parse(file: string, content: Uint8Array): HostConfigurationFile {
   }
   const { value } = document
   const found: FieldProblem[] = []
-  if (checkMap(value, found) && checkSchema('host-configuration', isHostConfigurationFile, value, found)) {
-    found.push(...checkValues(value))
-    if (found.length === 0) return value
+  if (checkMap(value, found)) {
+    const isShaped = checkSchema('host-configuration', isHostConfigurationFile, value, found)
+    checkValues(value, found)
+    if (isShaped && found.length === 0) return value
   }
   throw invalid(found.map(problem => diagnoseField(file, source, document, problem)))
 }
 
-function checkMap(value: unknown, problems: FieldProblem[]): boolean {
+function checkMap(value: unknown, problems: FieldProblem[]): value is object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return true
   problems.push({ code: 'wrong-type', message: `expected a map of settings, found ${describeValue(value)}`, path: [] })
   return false
 }
 
-function checkValues(value: HostConfigurationFile): FieldProblem[] {
-  const problems: FieldProblem[] = []
-  const resync = parseDuration(value.resync ?? '30s')
-  if (resync < 1000 || resync > longestDuration) {
-    const message = `resync must be at least 1s and at most ${longestDuration / 3_600_000}h, found ${value.resync}`
-    problems.push({ code: 'invalid-value', message, path: ['resync'] })
+/** What the schema can't say, of fields in which it has found nothing wrong. */
+function checkValues(value: object, problems: FieldProblem[]): void {
+  const { resync, listen }: { resync?: unknown; listen?: unknown } = value
+  const isFine = (field: string): boolean => !problems.some(({ path }) => path[0] === field)
+  if (typeof resync === 'string' && isFine('resync')) {
+    const duration = parseDuration(resync)
+    if (duration < 1000 || duration > longestDuration) {
+      const message = `resync must be at least 1s and at most ${longestDuration / 3_600_000}h, found ${resync}`
+      problems.push({ code: 'invalid-value', message, path: ['resync'] })
+    }
   }
-  if (value.listen !== undefined && parseAddress(value.listen).port > 65535) {
+  if (typeof listen === 'string' && isFine('listen') && parseAddress(listen).port > 65535) {
     problems.push({ code: 'invalid-value', message: 'listen must name a port up to 65535', path: ['listen'] })
   }
-  return problems
 }
 
 function complete(

@@ -137,6 +137,23 @@ describe('a file that is not valid says so, with all diagnostics', () => {
     `)
   })
 
+  test('what no schema can say is said along with the rest, and nothing twice', () => {
+    const said = (text: string): string[] => {
+      const lines = failureOf(makeFile(header + text).read).message.split('\n')
+      return lines.flatMap(line => /error {2}\S+ {2}(.*)/.exec(line)?.[1] ?? [])
+    }
+    expect(said('owner: 7\nresync: 0s\nlisten: 0.0.0.0:99999\n')).toEqual([
+      expect.stringMatching(/^owner must be /),
+      'resync must be at least 1s and at most 576h, found 0s',
+      'listen must name a port up to 65535',
+    ])
+    expect(said('resync: soon\nlisten: 70000\n')).toEqual([
+      expect.stringMatching(/^resync must be a duration/),
+      'listen must be at most 65535, found 70000',
+    ])
+    expect(said('resync: 30\nlisten: 0.0.0.0:123456\n')).toHaveLength(2)
+  })
+
   test.each([
     ['a manifest', 'apiVersion: reeve/v1\nkind: Facility\n', 'kind must be HostConfiguration'],
     ['no version', 'kind: HostConfiguration\n', 'needs the field "apiVersion"'],
