@@ -14,6 +14,7 @@ export interface Connection {
   readonly jobs: Jobs
   readonly reload: Reload
   readonly removals: Gathering<Going>
+  readonly clock: Clock
   /** Digests of what `systemd-analyze verify` has taken while this process lives: what is put back isn't asked about again. */
   readonly verified: Set<string>
   /** The manager's search path for units, best first. */
@@ -95,7 +96,7 @@ async function openConnection(
       waiting => pending.size > waiting,
       clock,
     )
-    return { bus, jobs, reload, removals, directories }
+    return { bus, jobs, reload, removals, clock, directories }
   } catch (error) {
     bus[Symbol.dispose]()
     throw error

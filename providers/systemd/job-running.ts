@@ -4,7 +4,8 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
 import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
-import { describeJobFailure } from './failure-report.ts'
+import { createFailureOf, describeJobFailure } from './failure-report.ts'
+import { findVainExit } from './go-between.ts'
 import { type JobOutcome, lost } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
 import { findUnits, managerCall, readProperty, readTexts } from './manager.ts'
@@ -61,7 +62,10 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
 async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const { disk, layout, host } = context
   const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
-  if (!isForgotten(job)) return begin(method, unit, signal, context)
+  if (!isForgotten(job)) {
+    await begin(method, unit, signal, context)
+    return expectProgram(unit, signal, context)
+  }
   const inputs = readInputs(job, host)
   forgetCompletion(unit, host, layout)
   await begin(method, unit, signal, context)
@@ -75,6 +79,15 @@ async function begin(method: string, unit: string, signal: AbortSignal, context:
   if (!isUnmet) return
   const message = `systemd has not started it, as it does where conditions are not met: ${conditions.join(', ')}`
   throw new ReeveError('failed', message)
+}
+
+async function expectProgram(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const file = context.disk.find(unit)
+  if (file.kind !== 'found' || !file.ownership) return
+  const code = await findVainExit(unit, file.text, signal, context)
+  if (code === undefined) return
+  const message = `it ended at once with exit code ${code}, as where there is no program to run`
+  throw await createFailureOf(unit, message, context)
 }
 
 function findConditions(unit: string, { disk }: JobContext): string[] {
@@ -137,7 +150,7 @@ async function follow(
   // A stop that took too long is "failed" or "timeout", and has stopped it.
   if (method === methods.stop && (await hasStopped(unit, context))) return outcome
   if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
-  throw new ReeveError('failed', await describeJobFailure(unit, result, context))
+  throw await createFailureOf(unit, describeJobFailure(unit, result), context)
 }
 
 /** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */

@@ -11,8 +11,11 @@ export interface Problem {
 /** `spec.process.restart.policy` in systemd's words. */
 const restartPolicies = { always: 'always', 'on-failure': 'on-failure', never: 'no' } as const
 
+/** Brings variables that are to have the last word. */
+export const variablesProgram = '/usr/bin/env'
+
 /** Has the shell read secrets where systemd keeps them for this service alone, and then be the program. */
-const secretScript = `while [ "$1" != -- ]; do
+export const secretScript = `while [ "$1" != -- ]; do
 value=$(cat "$CREDENTIALS_DIRECTORY/$1") || exit
 export "$1=$value"
 shift
@@ -85,7 +88,7 @@ function startCommand(process: Process): string {
   const { variables, secrets } = splitEnvironment(process)
   const command =
     process.environmentFiles.length > 0 && variables.length > 0
-      ? ['/usr/bin/env', ...variables, ...process.command]
+      ? [variablesProgram, ...variables, ...process.command]
       : process.command
   if (secrets.length === 0) return quoteCommand(command)
   return quoteCommand(['/bin/sh', '-c', secretScript, 'reeve', ...secrets.map(([name]) => name), '--', ...command])

@@ -60,6 +60,25 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(failed).toEqual([{ facility: 'web', message: expect.stringMatching(/nosuchuser|USER|217/) }])
   })
 
+  for (const [what, environment, environmentFiles] of [
+    ['variables that are to win over files', { A: 'b' }, ['/etc/web.env']],
+    ['a secret', { TOKEN: { fromFile: '/etc/token' } }, []],
+    ['both', { A: 'b', TOKEN: { fromFile: '/etc/token' } }, ['/etc/web.env']],
+  ] as const) {
+    test(`PITFALLS 14: a program that is not there, and would get ${what}, is a failed start too`, async () => {
+      await using lab = await createSystemdLab()
+      for (const path of ['/etc/web.env', '/etc/token']) writeFileSync(path, '')
+      const declare = (program: string): void =>
+        lab.declareUnit('web', { process: { command: [program, '1000000'], environment, environmentFiles } })
+      declare('/nowhere/web')
+      const message = expect.stringMatching(/exit code 127.*its journal ends with:.*\/nowhere\/web/s)
+      expect(await lab.apply()).toMatchObject({ failed: [{ facility: 'web', message }] })
+      declare('/bin/sleep')
+      expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+      for (const path of ['/etc/web.env', '/etc/token']) rmSync(path)
+    })
+  }
+
   test('has the limits, soft and hard, whoever it belongs to', async () => {
     await using lab = await createSystemdLab()
     const limits = { nofile: 4321, nproc: 321, core: 'unlimited', memlock: 131_072, stack: 16_777_216, cpu: 4_000 }

@@ -1,0 +1,50 @@
+import type { Bus, ReadHost } from '../../src/core/provider.ts'
+import type { Clock } from '../../src/host/clock.ts'
+import { findUnits, readNumber } from './manager.ts'
+import { secretScript, variablesProgram } from './process-sections.ts'
+import { quoteWord } from './quoting.ts'
+
+/** How long (ms) it may take to become the program: it has read small files till then. And how often it is looked. */
+const PATIENCE = 5_000
+const LOOK = 10
+
+/** What programs that run others end with where there is none, or it can't be run: env(1), sh(1). */
+const notRun: readonly number[] = [126, 127]
+
+/**
+ * Some programs are run by a go-between, `env` or a shell, that brings them their variables. systemd calls a service started
+ * as soon as that one has been, and doesn't tell that there is no program for it to become.
+ *
+ * Gives the exit code of a go-between that could not become the program; undefined if it has, or how it is can't be told.
+ */
+export async function findVainExit(
+  unit: string,
+  text: string,
+  signal: AbortSignal,
+  { bus, host, clock }: { readonly bus: Bus; readonly host: ReadHost; readonly clock: Clock },
+): Promise<number | undefined> {
+  if (![variablesProgram, secretScript].some(word => text.includes(quoteWord(word)))) return undefined
+  for (const due = clock.elapsed() + PATIENCE; clock.elapsed() < due && !signal.aborted; await clock.sleep(LOOK)) {
+    const found = (await findUnits(bus, [unit])).get(unit)
+    if (!found) return undefined
+    const pid = await readNumber(bus, found.path, 'Service', 'MainPID')
+    if (pid > 0 && isProgram(pid, host)) return undefined
+    if (pid > 0) continue
+    const [how, code] = await Promise.all([
+      readNumber(bus, found.path, 'Service', 'ExecMainCode'),
+      readNumber(bus, found.path, 'Service', 'ExecMainStatus'),
+    ])
+    return how === exited && notRun.includes(code) ? code : undefined
+  }
+  return undefined
+}
+
+/** CLD_EXITED of waitid(2). */
+const exited = 1
+
+/** False too of one that has just ended. */
+function isProgram(pid: number, host: ReadHost): boolean {
+  const command = host.process(pid) && host.readText(`/proc/${pid}/cmdline`)
+  if (command === undefined || command === '') return false
+  return !command.startsWith(`${variablesProgram}\0`) && !command.startsWith(`/bin/sh\0-c\0${secretScript}\0`)
+}
