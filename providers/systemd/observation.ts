@@ -37,14 +37,27 @@ export async function observeServices(
   try {
     using bus = await openManager(host, layout)
     const disk = readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
-    const names = services.flatMap(service => unitsOf(service, disk))
+    const names = services.flatMap(service => unitsToAskFor(service, disk))
     const units = await findUnits(bus, names)
     const look: Look = { bus, host, layout, disk, units, sinceWhen: createAgeReader(host) }
-    const observed = await Promise.all(services.map(service => observeService(service, look)))
+    const observed = await Promise.all(services.map(service => observeService(service, look).catch(unknown(service))))
     return new Map(observed.map(one => [one.service, one]))
   } catch (error) {
-    return new Map(services.map(service => [service, unknownService(service, messageOf(error))]))
+    return new Map(services.map(service => [service, unknown(service)(error)]))
   }
+}
+
+/** What can't be read is told of when the service is looked at, and is no reason not to look at the others. */
+function unitsToAskFor(service: string, disk: Disk): readonly string[] {
+  try {
+    return unitsOf(service, disk)
+  } catch {
+    return []
+  }
+}
+
+function unknown(service: string): (error: unknown) => Observed {
+  return error => unknownService(service, messageOf(error))
 }
 
 async function observeService(service: string, look: Look): Promise<Observed> {
@@ -211,7 +224,9 @@ function describeCompletion(unit: string, written: Written | undefined, look: Lo
 
 async function describeWaiting({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
   const restarts = await readNumber(bus, path, 'Service', 'NRestarts')
-  return { ...(await readExit(path, bus)), restarts, message: 'it has ended, and systemd waits to start it again' }
+  const { exit } = await readExit(path, bus)
+  const how = exit?.code === undefined ? '' : ` with exit code ${exit.code}`
+  return { ...(exit && { exit }), restarts, message: `it has ended${how}, and systemd waits to start it again` }
 }
 
 /** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */

@@ -33,7 +33,8 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       isReloading = body[0] === true
       if (!isReloading) hint()
     } else if (member === 'NameOwnerChanged') {
-      // It has executed itself anew, and knows nobody.
+      // It has executed itself anew, and knows nobody; nor does it end what it had begun to say.
+      isReloading = false
       if (body[2] !== '') resubscribe()
     } else if (isReloading) return
     else if (member === 'PropertiesChanged') hintUnit(unitOfPath(path))
@@ -42,8 +43,9 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
   }
 
   async function connect(delay: number): Promise<void> {
+    let opened: Bus | undefined
     try {
-      const opened = await openManager(host, layout)
+      opened = await openManager(host, layout)
       bus = opened
       opened.unref()
       if (disposed) return opened[Symbol.dispose]()
@@ -59,6 +61,7 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       })
       hint()
     } catch {
+      opened?.[Symbol.dispose]()
       // Where there is no systemd this goes on for ever: no reason to look. The regular looks say what is wrong.
       later(Math.min(delay * 2, longestDelay))
     }

@@ -332,12 +332,31 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(count).toBe(2)
   })
 
+  test('E7: a unit that can not be read is unknown, and no other is for that', async () => {
+    await using lab = await createSystemdLab()
+    mkdirSync('/etc/systemd/system/odd.service')
+    lab.declareUnit('odd', {})
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    expect(property('web', 'ActiveState')).toBe('active')
+    expect(await lab.observe('web')).toMatchObject({ state: 'running' })
+    expect(await lab.observe('odd')).toMatchObject({
+      state: 'unknown',
+      message: expect.stringContaining('odd.service'),
+    })
+    expect(planOf(await lab.plan(), 'odd')).toMatchObject({ steps: [] })
+  })
+
   test('one that is waited for to be started again is not fought', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/bin/sh', '-c', 'exit 7'], restart: { delay: '1h' } } })
     await lab.apply()
     const observed = await lab.observe('web')
-    expect(observed).toMatchObject({ state: 'starting', exit: { code: 7 }, message: expect.stringContaining('waits') })
+    expect(observed).toMatchObject({
+      state: 'starting',
+      exit: { code: 7 },
+      message: expect.stringMatching(/exit code 7.*waits/),
+    })
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
