@@ -105,10 +105,14 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
       const { survey } = await makeOutlook(session)
       const facilities = new Map<string, Facts>()
       const processes = new Map<string, Look['processes'] extends ReadonlyMap<string, infer One> ? One : never>()
-      const neutral = (value: Facts): Facts => JSON.parse(JSON.stringify(value).replaceAll(directory, 'HOST'))
+      const neutral = (value: Facts): Facts => {
+        const text = JSON.stringify(value).replaceAll(directory, 'HOST')
+        // Over paths of the host. That the process has the one of its definition, `isLoaded` says.
+        return JSON.parse(text.replace(/(?<=REEVE_DEFINITION=)[0-9a-f]{64}/g, 'DIGEST'))
+      }
       for (const { facility, definition, files } of survey.targets) {
         const observed = survey.world.services.get(`${facility.supervisor}/${facility.service}`)
-        const { state, enabled, supervised, ownership, loaded, pid } = observed ?? {}
+        const { state, enabled, supervised, ownership, definitionFiles, loaded, pid } = observed ?? {}
         const name = facility.name === 'latter' ? 'former' : facility.name
         processes.set(name, {
           loaded: JSON.stringify([facility.name, facility.supervisor, facility.service, loaded]),
@@ -123,6 +127,7 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
             enabled,
             supervised,
             ownership,
+            definitionFiles,
             isLoaded: loaded && [
               loaded.definition === definition?.digest,
               ...files.map(file => loaded.files[file.path] === file.digest),
@@ -162,6 +167,9 @@ function describeFile(path: string): string {
   return `${path} ${mode.toString(8)} ${uid} ${gid} ${readFileSync(path, 'utf8')}`
 }
 
+/** What systemd tells a process of this very start, and of itself. */
+const ofThisStart = /^(?:INVOCATION_ID|JOURNAL_STREAM|MANAGERPID|SYSTEMD_EXEC_PID)=/
+
 /** All that a manifest can make different in a process. */
 function describeProcess(pid: number): Facts {
   const read = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'latin1')
@@ -171,7 +179,10 @@ function describeProcess(pid: number): Facts {
   )
   return {
     command: read('cmdline'),
-    environment: read('environ').split('\0').sort(),
+    environment: read('environ')
+      .split('\0')
+      .filter(variable => !ofThisStart.test(variable))
+      .sort(),
     directory: readlinkSync(`/proc/${pid}/cwd`),
     output: readlinkSync(`/proc/${pid}/fd/1`).replace(/\[\d+\]/, '[N]'),
     settings,

@@ -66,7 +66,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
   const healthy = { spec: { health: { exec: { command: ['/bin/true'] } } } }
   const output = (name: string): Fragment => ({ spec: { process: { output: { file: path(name) } } } })
   const http = (port: number): string => `http://127.0.0.1:${port}/`
-  const user = isRoot ? 'nobody' : undefined
+  const user = isRoot ? 'daemon' : undefined // systemd warns of nobody
 
   return [
     vary('apiVersion', ['reeve/v1', undefined, 'reeve/v0']),
