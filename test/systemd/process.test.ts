@@ -117,6 +117,45 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
+  test('has of several environment files the last word of each variable, whatever their names are like', async () => {
+    await using lab = await createSystemdLab()
+    const paths = ['a*.env', 'b?[c]{d}.env', 'e %n $HOME\\f.env'].map(name => lab.path(name))
+    paths.forEach((path, index) => {
+      writeFileSync(path, `MARK_ALL=${index}\nMARK_${index}=there\n`)
+    })
+    writeFileSync(lab.path('ab.env'), 'MARK_ALL=not asked for\n')
+    const start = async (environmentFiles: readonly string[], environment: object): Promise<string[]> => {
+      lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000000'], environmentFiles, environment } })
+      expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+      const variables = readFileSync(`/proc/${property('web', 'MainPID')}/environ`, 'utf8').split('\0')
+      return variables.filter(variable => variable.startsWith('MARK_')).sort()
+    }
+    const each = ['MARK_0=there', 'MARK_1=there', 'MARK_2=there']
+    expect(await start(paths, {})).toEqual([...each, 'MARK_ALL=2'])
+    expect(await start([...paths].reverse(), {})).toEqual([...each, 'MARK_ALL=0'])
+    expect(await start(paths, { MARK_ALL: 'mine' })).toEqual([...each, 'MARK_ALL=mine'])
+  })
+
+  test('that tells when it is ready is starting till then, and what needs it waits', async () => {
+    await using lab = await createSystemdLab()
+    const gate = lab.path('gate')
+    const command = [
+      '/bin/sh',
+      '-c',
+      `until test -e ${gate}; do sleep 0.05; done; systemd-notify --ready; exec sleep 1000000`,
+    ]
+    const unit = { Service: { Type: 'notify', NotifyAccess: 'all' } }
+    lab.declareUnit('web', { process: { command }, config: { systemd: { unit } } })
+    lab.declareUnit('after', { process: { command: ['/bin/sleep', '1000000'] }, dependsOn: ['web'] })
+    const applied = lab.apply()
+    await eventually('it to be starting', async () => (await lab.observe('web')).state === 'starting')
+    expect(property('after', 'ActiveState')).toBe('inactive')
+    writeFileSync(gate, '')
+    expect(await applied).toMatchObject({ failed: [], notReady: [] })
+    expect(await lab.observe('web')).toMatchObject({ state: 'running', pid: Number(property('web', 'MainPID')) })
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
   test('is reloaded by its command, as its user and with its pid; one that fails is still owed', async () => {
     await using lab = await createSystemdLab()
     const told = '/tmp/reloaded'
