@@ -41,12 +41,14 @@ function readAll(fd: number, path: string, size: number, limit: number): Uint8Ar
   let buffer = Buffer.allocUnsafe(Math.min(size, limit) + 512)
   let length = 0
   for (;;) {
-    const count = readSync(fd, buffer, length, buffer.length - length, null)
+    const room = buffer.length - length
+    const count = readSync(fd, buffer, length, room, null)
     length += count
     if (length > limit) {
       throw new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
     }
-    if (count === 0) return buffer.subarray(0, length)
+    // Less than asked for is the end, but for what the kernel makes up as it is read.
+    if (count === 0 || (size > 0 && count < room)) return buffer.subarray(0, length)
     if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
   }
 }
