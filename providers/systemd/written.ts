@@ -25,7 +25,14 @@ export function findWritten(
   if (file.kind === 'found' && file.ownership) {
     return { path: file.path, ownership: file.ownership, definition: definitionOf(file.text) }
   }
-  return findBearer(listDropIns(unit, unitDirectory, host))
+  const directory = join(unitDirectory, `${unit}.d`)
+  const names = host.readDirectory(directory) ?? []
+  return findBearer(
+    readAll(
+      names.map(name => join(directory, name)),
+      host,
+    ),
+  )
 }
 
 /**
@@ -34,7 +41,11 @@ export function findWritten(
  */
 export function listParts(service: string, disk: Disk, { unitDirectory }: Layout, host: ReadHost): string[] {
   const unit = unitOf(service)
-  const dropIns = listDropIns(unit, unitDirectory, host)
+  const folder = join(unitDirectory, `${unit}.d`)
+  const dropIns = readAll(
+    disk.dropIns(unit).filter(path => dirname(path) === folder),
+    host,
+  )
   const units = [...triggerNames(service), unit].flatMap(name => {
     const file = disk.find(name)
     return file.kind === 'found' && file.path === join(unitDirectory, name)
@@ -55,14 +66,8 @@ function findBearer(dropIns: readonly Written[]): Written | undefined {
   return dropIns.find(({ definition }) => definition !== undefined) ?? dropIns[0]
 }
 
-function listDropIns(unit: string, unitDirectory: string, host: ReadHost): Written[] {
-  const directory = join(unitDirectory, `${unit}.d`)
-  // Most have none, and to find that out by failing takes ten times as long.
-  if (!host.facts(directory)) return []
-  return (host.readDirectory(directory) ?? []).flatMap(name => {
-    const path = join(directory, name)
-    return readWritten(path, host.readText(path) ?? '') ?? []
-  })
+function readAll(paths: readonly string[], host: ReadHost): Written[] {
+  return paths.flatMap(path => readWritten(path, host.readText(path) ?? '') ?? [])
 }
 
 function readWritten(path: string, text: string): Written | undefined {

@@ -30,7 +30,7 @@ const observed: fc.Arbitrary<Observed> = fc.record(
   {
     service: name,
     state: fc.constantFrom('running', 'starting', 'stopping', 'stopped', 'failed', 'absent', 'unknown'),
-    enabled: fc.constantFrom<Observed['enabled'][]>(true, false, 'unknown', 'fixed'),
+    enabled: fc.constantFrom<Observed['enabled'][]>(true, false, 'partly', 'unknown', 'fixed'),
     supervised: fc.boolean(),
     completed: fc.boolean(),
     ownership,

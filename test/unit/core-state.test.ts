@@ -192,12 +192,15 @@ describe('enablement', () => {
   const rows: [declared: Facility['enabled'], observed: Observed['enabled'], expected: string[]][] = [
     [true, true, []],
     [true, false, ['enable enablement']],
+    [true, 'partly', ['enable enablement']],
     [true, 'unknown', []],
     [false, true, ['disable enablement']],
     [false, false, []],
+    [false, 'partly', ['disable enablement']],
     [false, 'unknown', []],
     ['unmanaged', true, []],
     ['unmanaged', false, []],
+    ['unmanaged', 'partly', []],
     ['unmanaged', 'unknown', []],
     ['unmanaged', 'fixed', []],
   ]
