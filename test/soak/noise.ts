@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
 import { definitionPath, layoutOf } from '../../providers/process/layout.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { takeCensus } from './census.ts'
 import type { Choose } from './chooser.ts'
@@ -91,7 +92,10 @@ export const noises: Readonly<Record<string, Noise>> = {
     const declared = pickFrom(stage)
     if (!declared) return 'nothing'
     await stage.host.control().then(control => control.suspend(declared.name))
-    return async () => (await stage.host.control()).resume(declared.name)
+    return async () => {
+      const control = await stage.host.control()
+      await control.resume(declared.name).catch(passOverGone)
+    }
   },
   'wall clock stepped'(stage) {
     stage.host.stepClock((stage.choose(3) - 1) * CLOCK_STEP)
@@ -103,6 +107,12 @@ export const noises: Readonly<Record<string, Noise>> = {
     signal(pid, 'SIGSTOP')
     return () => signal(pid, 'SIGCONT')
   },
+}
+
+/** Suspended twice and resumed once, it may have been removed since. */
+function passOverGone(error: unknown): void {
+  if (error instanceof ReeveError && error.code === 'not-found') return
+  throw error
 }
 
 /** Only where the state directory has a file system of its own. */
