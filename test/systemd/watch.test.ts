@@ -1,7 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, isAlive } from '../../src/conformance/lab.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { longRun, type RunningController } from '../engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
@@ -18,6 +21,13 @@ async function runWeb(lab: SystemdLab): Promise<RunningController> {
 }
 
 const manager = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.freedesktop.systemd1.Manager']
+
+/** Of a unit that isn't loaded, a look by its name is told as a change: it is loaded and unloaded for it. */
+const idle = [
+  'org.freedesktop.systemd1',
+  '/org/freedesktop/systemd1/unit/idle_2eservice',
+  'org.freedesktop.systemd1.Unit',
+]
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears of it by events', () => {
   const meddling: Readonly<Record<string, () => void>> = {
@@ -105,31 +115,35 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     expect(controller.steps().filter(step => step.endsWith('/restart'))).toEqual([])
   })
 
-  test('looking is no event: at rest nobody looks', async () => {
+  test('looking is no event: neither a look that loads a unit for a moment, nor ours, which loads none', async () => {
     await using lab = await createSystemdLab({ configuration })
     lab.declareUnit('idle', { process: longRun(), state: 'stopped', enabled: false })
-    const controller = await runWeb(lab)
-    await controller.ready('idle')
-    // Of a unit that isn't loaded, every look would be told as a change, if it were asked for by its name.
-    const monitor = spawn('busctl', ['monitor', '--json=short', 'org.freedesktop.systemd1'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
+    if (!instance) throw new Error('there is no systemd')
+    const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
+    const hints: string[] = []
+    using _watch = systemdProvider.watch?.(instance, host, (service = '*') => hints.push(service))
+    using bus = await host.openBus({ socket: '/run/dbus/system_bus_socket', isPeer: false })
+    const loads: unknown[] = []
+    await bus.listen(`type='signal',interface='${manager[2]}',member='UnitNew'`, ({ member, body }) => {
+      if (member === 'UnitNew') loads.push(body[0])
     })
-    let said = ''
-    monitor.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text
-    })
-    const looks = (): number => said.split('"ListUnits"').length - 1
-    const look = (): unknown => spawnSync('busctl', ['call', ...manager, 'ListUnits'])
-    await eventually('the monitor to hear', () => look() !== undefined && looks() > 0)
-    // Ten looks of ours, and none of anybody's in answer to them.
-    await eventually('rest', async () => {
-      const before = looks()
-      for (let count = 1; count <= 10; count += 1) {
-        look()
-        await eventually('it to be heard', () => looks() >= before + count)
-      }
-      return looks() === before + 10
-    })
-    monitor.kill()
+    await eventually('it to hear', () => hints.includes('*'))
+    /** Signals come in their order: when this one has been heard, so have those before it. */
+    const hearAll = async (): Promise<void> => {
+      hints.splice(0, hints.length, ...hints.filter(service => service !== 'web'))
+      spawnSync('busctl', ['call', ...manager, 'StartUnit', 'ss', 'web.service', 'replace'])
+      await eventually('the start to be heard', () => hints.includes('web'))
+    }
+    await hearAll()
+    hints.length = 0
+    await systemdProvider.observe(['idle', 'web'], instance, host)
+    spawnSync('busctl', ['get-property', ...idle, 'ActiveState'])
+    await eventually('the unit to be loaded', () => loads.includes('idle.service'))
+    await hearAll()
+    expect(loads.filter(unit => unit === 'idle.service')).toHaveLength(1)
+    expect(hints).not.toContain('idle')
   })
 })
