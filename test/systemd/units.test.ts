@@ -360,20 +360,43 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a start after the limit of starts begins anew', async () => {
+  test('after the limit of starts it has failed, which tells how often it was tried, and a start begins anew', async () => {
     await using lab = await createSystemdLab()
-    const config = { systemd: { unit: { Unit: { StartLimitIntervalSec: 1000, StartLimitBurst: 1 } } } }
-    const command = ['/bin/sh', '-c', 'test -e /tmp/may-run && exec sleep 1000000']
-    lab.declareUnit('web', { process: { command, restart: { policy: 'never' } }, config })
+    const config = { systemd: { unit: { Unit: { StartLimitIntervalSec: 1000, StartLimitBurst: 3 } } } }
+    const command = ['/bin/sh', '-c', 'test -e /tmp/may-run && exec sleep 1000000; exit 7']
+    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure', delay: '50ms' } }, config })
     await lab.apply()
-    systemctl('start', 'web')
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed' })
+    await eventually('the limit', () => property('web', 'ActiveState') === 'failed')
+    // systemd counts the start that the limit forbade.
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 7 }, restarts: 3 })
     writeFileSync('/tmp/may-run', '')
-    const control = await lab.open()
-    expect(control).toBeDefined()
-    lab.declareUnit('web', { process: { command, restart: { policy: 'never' }, environment: { A: 'b' } }, config })
-    await lab.apply()
+    systemctl('start', 'web')
+    expect(property('web', 'ActiveState')).toBe('failed')
+    expect(stepsOf(await lab.plan())).toEqual(['web/start'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect(property('web', 'ActiveState')).toBe('active')
+  })
+
+  test('PITFALLS 14: a start that systemd calls done, though there is no program, is not ready', async () => {
+    await using lab = await createSystemdLab()
+    const text = '[Service]\nType=simple\nExecStart=/nowhere/web\n'
+    lab.declareUnit('web', { enabled: 'unmanaged', config: { systemd: { text } } })
+    const { failed, notReady } = await lab.apply()
+    expect(failed).toEqual([])
+    expect(notReady).toMatchObject([{ facility: 'web', message: expect.stringContaining('failed') }])
+    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
+  })
+
+  test('one daemon-reload is enough for all that is written together', async () => {
+    await using lab = await createSystemdLab()
+    const reloads: string[] = []
+    const onEffect = ({ target }: Effect, phase: string): void => {
+      if (phase === 'before' && target.endsWith(' Reload')) reloads.push(target)
+    }
+    for (let mark = 0; mark < 20; mark += 1) lab.declareUnit(`s${mark}`, { process: longRun(mark), state: 'stopped' })
+    const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
+    expect(await lab.apply({ session })).toMatchObject({ failed: [], notReady: [] })
+    expect(reloads).toHaveLength(1)
   })
 
   test('one that ends while it is looked at is not taken to be out of date', async () => {
