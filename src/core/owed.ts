@@ -18,7 +18,8 @@ export function findOwed(
   if (!definition) {
     // What was added to it is being taken away.
     const isReleased = isChanging && observed.ownership?.isAddition === true && hasProcess(observed)
-    return isReleased && facility.onChange !== 'none' ? facility.onChange : undefined
+    if (!isReleased || facility.onChange === 'none') return undefined
+    return facility.onChange === 'reload' && canReload(facility, observed) ? 'reload' : 'restart'
   }
   const { loaded } = observed
   // Where no process is, none is out of date: its next start reads what is there then. A job that ended for good has no

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { OnChange } from '../../src/core/facility.ts'
 import type { Observed } from '../../src/core/observed.ts'
 import { makeRemovalPlan } from '../../src/core/planning.ts'
 import { findRemovalProblem } from '../../src/core/removal-guard.ts'
@@ -274,8 +275,12 @@ describe('E8: a definition that only adds to a service of somebody else', () => 
     expect(acts(plan)).toEqual(['remove-file file-dropped', 'remove definition-changed', 'restart definition-changed'])
     expect(plan).toMatchObject({ change: 'change', steps: [{}, { diff: expect.stringContaining('-old') }, {}] })
     expect(acts(planOne(withoutRecord(row)))).toContain('remove definition-changed')
-    const reloads = withFile(madeFrom({ ...plain, onChange: 'none' }, web, found), '/added', 'old\n')
-    expect(acts(planOne(reloads))).toEqual(['remove-file file-dropped', 'remove definition-changed'])
+    const lastOf = (onChange: OnChange, more: Partial<Observed> = {}): string | undefined =>
+      acts(planOne(madeFrom({ ...plain, onChange }, web, { ...found, ...more }))).at(-1)
+    expect(lastOf('none')).toBe('remove definition-changed')
+    expect(lastOf('reload')).toBe('reload definition-changed')
+    expect(lastOf('reload', { canReload: false })).toBe('restart definition-changed')
+    expect(lastOf('restart', { state: 'stopped' })).toBe('start stopped')
     const theirs = { ...found, ownership: { ...marker, owner: 'edge' } }
     expect(acts(planOne(madeFrom(plain, web, theirs)))).toEqual([])
     expect(acts(planOne(madeFrom(plain, web, { ownership: markerOf(makeFacility(web)) })))).toEqual([])
