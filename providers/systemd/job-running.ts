@@ -8,7 +8,7 @@ import { createFailureOf, describeJobFailure } from './failure-report.ts'
 import { findVainExit } from './go-between.ts'
 import { type JobOutcome, lost } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
-import { findUnits, managerCall, readProperty, readTexts } from './manager.ts'
+import { findUnits, isUp, managerCall, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, writeRecord } from './records.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -56,6 +56,10 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
   if (verb === 'reload') return reload(unit, signal, context)
   if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
+  // systemd refuses to listen for a service that runs already.
+  else if (triggers.some(name => name.endsWith('.socket') && !isUp(units.get(name))) && isUp(units.get(unit))) {
+    await stopUnits([unit], signal, context)
+  }
   for (const trigger of triggers) await begin(methods.start, trigger, signal, context)
 }
 

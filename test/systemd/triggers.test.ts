@@ -28,6 +28,13 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     expect(await lab.observe('door')).toMatchObject({ pid: Number(property('door', 'MainPID')) })
     expect(stepsOf(await lab.plan())).toEqual([])
 
+    // While its service runs, a socket that was stopped is not simply started again.
+    systemctl('stop', 'door.socket')
+    expect(stepsOf(await lab.plan())).toEqual(['door/start'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect([property('door.socket', 'ActiveState'), property('door', 'ActiveState')]).toEqual(['active', 'inactive'])
+    expect(stepsOf(await lab.plan())).toEqual([])
+
     lab.declareUnit('door', spec('/run/gate'))
     await lab.apply()
     expect([existsSync('/run/gate'), property('door', 'ActiveState')]).toEqual([true, 'inactive'])
