@@ -10,6 +10,13 @@ import { daemontoolsHarness, scanFamilies } from '../scan-lab.ts'
 
 const host = createReadHost()
 
+/** How people stop a service without Reeve, by the program that scans. */
+const stopByHand: Readonly<Record<string, readonly string[]>> = {
+  runsvdir: ['sv', 'down'],
+  's6-svscan': ['s6-svc', '-d'],
+  svscan: ['svc', '-d'],
+}
+
 for (const [index, { scanner, harness }] of scanFamilies.entries()) {
   /** Of a `sleep` that is to be told from all others of the machine. */
   const argumentOf = (story: number): string => String(1_000_400 + 10 * index + story)
@@ -64,7 +71,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
 
     test('output goes to the declared file, also when that is declared later, and again elsewhere', async () => {
       await withLab(harness, async lab => {
-        const file = join(lab.directory, 'web.log')
+        const file = join(lab.directory, `it's $(id) "web".log`)
         const command = ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000']
         lab.declare({ web: { process: { command } } })
         await lab.converge()
@@ -94,6 +101,46 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         // They reckon with different clocks.
         const { since = 0 } = await lab.observe('web')
         expect([since > before - 1_000, since <= Date.now()]).toEqual([true, true])
+      })
+    })
+
+    test('the stop signal is the one that is declared, by Reeve and by hand', async () => {
+      await withLab(harness, async lab => {
+        const seen = join(lab.directory, 'seen')
+        const up = join(lab.directory, 'up')
+        const script = `trap 'echo QUIT >>${seen}; exit 0' QUIT; trap 'echo TERM >>${seen}' TERM; echo up >>${up}; while :; do sleep 0.05; done`
+        lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { signal: 'QUIT' } } } })
+        await lab.converge()
+        const count = (path: string): number => readQuietly(path).split('\n').length - 1
+        await eventually('the traps to be set', () => count(up) === 1)
+        const directory = host.realPath(`/proc/${supervisorOf((await lab.observe('web')).pid ?? 0)}/cwd`) ?? ''
+        await lab.control.act('stop', 'web')
+        expect(readQuietly(seen)).toBe('QUIT\n')
+        await lab.control.act('start', 'web')
+        await eventually('the traps to be set again', () => count(up) === 2)
+        const [program = '', ...words] = stopByHand[scanner] ?? []
+        spawnSync(program, [...words, directory])
+        await eventually('the signal to be seen', () => readQuietly(seen) === 'QUIT\nQUIT\n')
+        await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
+      })
+    })
+
+    test('what ends too often waits for its time, and what is asked for does not', async () => {
+      await withLab(harness, async lab => {
+        const seen = join(lab.directory, 'seen')
+        const command = ['/bin/sh', '-c', `date +%s >>${seen}; exec sleep 1000000`]
+        lab.declare({ web: { process: { command, restart: { delay: '4s' } } } })
+        await lab.converge()
+        const started = (): number[] => readQuietly(seen).split('\n').filter(Boolean).map(Number)
+        await eventually('it to run', () => started().length === 1)
+        process.kill((await lab.observe('web')).pid ?? 0, 'SIGKILL')
+        await eventually('it to run again', () => started().length === 2)
+        const [first = 0, second = 0] = started()
+        expect(second - first).toBeGreaterThanOrEqual(3)
+        await eventually('its process', async () => (await lab.observe('web')).pid !== undefined)
+        await lab.control.act('restart', 'web')
+        await eventually('it to be started once more', () => started().length === 3)
+        expect((started()[2] ?? 0) - second).toBeLessThan(4)
       })
     })
 
@@ -154,25 +201,6 @@ describe.skipIf(!has('svscan')).concurrent('the run script that stays, under dae
       await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
       expect(readQuietly(seen)).toBe('HUP\nALRM\nINT\nQUIT\n')
       expect((await lab.observe('web')).exit).toEqual({ code: 0 })
-    })
-  })
-
-  test('what ends too often waits for its time, and what is asked for does not', async () => {
-    await withLab(daemontoolsHarness, async lab => {
-      const seen = join(lab.directory, 'seen')
-      const command = ['/bin/sh', '-c', `date +%s >>${seen}; exec sleep 1000000`]
-      lab.declare({ web: { process: { command, restart: { delay: '4s' } } } })
-      await lab.converge()
-      const started = (): number[] => readQuietly(seen).split('\n').filter(Boolean).map(Number)
-      await eventually('it to run', () => started().length === 1)
-      process.kill((await lab.observe('web')).pid ?? 0, 'SIGKILL')
-      await eventually('it to run again', () => started().length === 2)
-      const [first = 0, second = 0] = started()
-      expect(second - first).toBeGreaterThanOrEqual(3)
-      await eventually('its process', async () => (await lab.observe('web')).pid !== undefined)
-      await lab.control.act('restart', 'web')
-      await eventually('it to be started once more', () => started().length === 3)
-      expect((started()[2] ?? 0) - second).toBeLessThan(4)
     })
   })
 })
