@@ -12,12 +12,7 @@ export interface Done {
 
 export interface Chronicle {
   readonly done: readonly Done[]
-  /** When systemd executed itself anew, in ms since 1970: what was under way then may fail, and is tried again. */
-  readonly upheavals: readonly number[]
 }
-
-/** For so long after it, in ms, what fails may do so because of an upheaval. */
-const UPHEAVAL = 10_000
 
 /** True if the history has told of all that has to come of the deed. */
 export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
@@ -29,16 +24,14 @@ export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
 }
 
 /** Where the history doesn't tell what was done: entries that are missing, of nothing that was done, or of nobody's doing. */
-export function findUntruths({ done, upheavals }: Chronicle, entries: readonly HistoryEntry[]): string[] {
+export function findUntruths({ done }: Chronicle, entries: readonly HistoryEntry[]): string[] {
   const problems: string[] = []
   const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
   for (const entry of entries) {
     const cause = done.filter(one => isAbout(entry, one)).at(-1)
     if (cause) told.get(cause)?.push(entry)
     else problems.push(`nothing was done that led to ${describe(entry)}`)
-    const ended = Date.parse(entry.time)
-    const isExcused = upheavals.some(at => at <= ended && ended - entry.duration - at < UPHEAVAL)
-    if (entry.result !== 'done' && !isExcused) problems.push(`it failed: ${describe(entry)}: ${entry.error}`)
+    if (entry.result !== 'done') problems.push(`it failed: ${describe(entry)}: ${entry.error}`)
     if (entry.trigger !== 'controller') problems.push(`the controller did it: ${describe(entry)}`)
   }
   for (const [one, own] of told) {

@@ -38,7 +38,6 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
   const { all } = declarations
   const ledger = createLedger(host, all)
   const broken = new Set<Declared>()
-  const excuses: number[] = []
   const stage: UpheavalStage = {
     host,
     declarations,
@@ -54,7 +53,6 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
       host.publish(new Map(texts))
     },
     meddle: () => meddle(stage),
-    excuse: () => void excuses.push(Date.now()),
   }
   const bystander = placeBystander(host)
 
@@ -69,7 +67,7 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
   const problems = [...ledger.problems]
   for (const [name, wrong] of await findLastDifferences(host, all)) problems.push(`at the end: ${name}: ${wrong}`)
   problems.push(...findLeftovers(all, ledger.done, bystander, host))
-  const chronicle: Chronicle = { done: ledger.done, upheavals: excuses }
+  const chronicle: Chronicle = { done: ledger.done }
   const history = host.history()
   problems.push(...findUntruths(chronicle, history))
   return { chronicle, history, upheavals, settled: ledger.settled, problems }

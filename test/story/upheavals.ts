@@ -11,8 +11,6 @@ export interface UpheavalStage extends Stage {
   readonly broken: Set<Declared>
   /** One more deed, to one facility. */
   meddle(): void
-  /** From now on, for a while, what is under way may fail. */
-  excuse(): void
 }
 
 /** So many deeds at most while a revision isn't valid. */
@@ -22,10 +20,8 @@ export function createUpheavals(stage: UpheavalStage): Readonly<Record<string, U
   const { broken, choose, declarations, host, ledger, publish } = stage
   return {
     'systemd reloaded': () => void host.systemctl('daemon-reload'),
-    'systemd executed anew'() {
-      stage.excuse()
-      host.systemctl('daemon-reexec')
-    },
+    'systemd executed anew': () => void host.systemctl('daemon-reexec'),
+    'bus restarted': () => void host.systemctl('restart', 'dbus.service'),
     async 'controller killed'() {
       // A step that was done and not written down yet would be missing. What is done next finds nobody there.
       await ledger.settle()
