@@ -3,23 +3,26 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
 const longest = [
-  'crash-process.test.ts',
   'crash-changes.test.ts',
+  'crash-daemontools.test.ts',
   'soak.test.ts',
-  'conformance-user.test.ts',
+  'crash-process.test.ts',
+  'story.test.ts',
   'daemontools.test.ts',
   'crash-moves.test.ts',
-  'story.test.ts',
-  'conformance-system.test.ts',
   'process-crash.test.ts',
   'units.test.ts',
-  'crash-daemontools.test.ts',
+  'leftovers.test.ts',
   'crash-runit.test.ts',
-  'readme.test.ts',
-  'runit.test.ts',
-  'simulated.test.ts',
-  'crash-s6.test.ts',
   'engine-misled.test.ts',
+  'conformance-system.test.ts',
+  'readme.test.ts',
+  'crash-s6.test.ts',
+  'scan-directory.test.ts',
+  'conformance-user.test.ts',
+  'scan-directory-trouble.test.ts',
+  'commands.test.ts',
+  'watch.test.ts',
 ]
 
 /** A fresh checkout has no record of how long files take, and would go by their size. */

@@ -80,6 +80,7 @@ function createHarness({ provider, command: plain, user }: ScanFamily): Conforma
         },
         async makeUnavailable() {
           scanner.kill('SIGSTOP')
+          await eventually('it to stand still', () => createReadHost().process(scanner.pid ?? 0)?.state === 'T')
         },
         async makeAvailable() {
           scanner.kill('SIGCONT')

@@ -1,7 +1,9 @@
 import { dirname, join } from 'node:path'
 import type { Definition, DefinitionFile, WriteHost } from '../../src/core/provider.ts'
+import { removeLog } from './contents.ts'
 import type { Place } from './layout.ts'
 import { finishRenewal } from './renewal.ts'
+import { isLogSupervised } from './supervision.ts'
 import type { Application } from './task.ts'
 
 /** Files that a definition may consist of, besides its directories, its settings, and its marker. */
@@ -54,8 +56,11 @@ function removeOthers(declared: ReadonlySet<string>, place: Place, host: WriteHo
  * Links a definition into the scanner's directory, where it isn't yet. It is linked disabled: being enabled must not start
  * what is to wait for something else.
  */
-export function linkService(place: Place, { host }: Pick<Application, 'host'>): boolean {
+export function linkService(place: Place, { family, host }: Pick<Application, 'family' | 'host'>): boolean {
   if (isLinked(place, host)) return false
+  // The directory of a log that is no more, whose removal was cut off: a scanner would start a supervisor for it.
+  const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
+  if (!hasLog && !isLogSupervised(family, place, host)) removeLog(place, host)
   const { path, content, mode } = disabled(place)
   if (!host.facts(path)) host.writeFile(path, content, { mode })
   host.makeLink(place.link, place.directory)
