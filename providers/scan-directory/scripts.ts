@@ -64,8 +64,8 @@ ${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi
-  # What is left of its process group, where nobody was left to tidy up.
-  [ "$__reeve_pid" = - ] || kill -9 "-$__reeve_pid" 2>/dev/null
+  # What is left of its process group, where nobody was left to tidy up. A process of that number now is another's.
+  [ "$__reeve_pid" = - ] || __reeve_start_of "$__reeve_pid" || kill -9 "-$__reeve_pid" 2>/dev/null
 fi
 ${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
 }

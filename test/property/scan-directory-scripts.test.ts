@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { afterAll, expect, test } from 'vitest'
 import { isPlainVariable } from '../../providers/posix/environment-names.ts'
 import { renderRun } from '../../providers/scan-directory/scripts.ts'
 import type { Process } from '../../src/core/facility.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'reeve-'))
@@ -31,6 +32,18 @@ const ways = shells.flatMap(shell => [
   { shell, hasFinish: true, what: 'that becomes the service' },
   { shell, hasFinish: false, what: 'that stays as its parent' },
 ])
+
+function plainProcess(command: readonly string[]): Process {
+  return {
+    command,
+    workingDirectory: directory,
+    environment: {},
+    environmentFiles: [],
+    limits: {},
+    restart: { policy: 'always', delay: 1_000 },
+    stop: { signal: 'TERM', timeout: 0 },
+  }
+}
 
 for (const { shell, hasFinish, what } of ways) {
   test(`S2: a run script ${what}, under ${shell}, runs exactly the command, in exactly the environment`, {
@@ -66,16 +79,9 @@ for (const { shell, hasFinish, what } of ways) {
               .map(pair => `${pair.join('=')}\n`)
               .join(''),
           )
-          const process: Process = {
-            // Not a shell, which would change the environment on the way.
-            command: ['/bin/cat', '/proc/self/environ'],
-            workingDirectory: directory,
-            environment,
-            environmentFiles: [file],
-            limits: {},
-            restart: { policy: 'always', delay: 1_000 },
-            stop: { signal: 'TERM', timeout: 0 },
-          }
+          // Not a shell, which would change the environment on the way.
+          const plain = plainProcess(['/bin/cat', '/proc/self/environ'])
+          const process: Process = { ...plain, environment, environmentFiles: [file] }
           const found = new Map(
             run(shell, process, hasFinish)
               .split('\0')
@@ -96,13 +102,25 @@ for (const { shell, hasFinish, what } of ways) {
   })
 }
 
+test.each(ways)('a process that got the number of the last run is left alone: $shell, a script $what', way => {
+  const other = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
+  try {
+    const claim = `${other.pid} 1 1 ${createReadHost().bootId()}\n`
+    expect(run(way.shell, plainProcess(['/bin/echo', 'well']), way.hasFinish, claim)).toBe('well\n')
+    expect(createReadHost().process(other.pid ?? 0)?.state).toBe('S')
+  } finally {
+    other.kill('SIGKILL')
+  }
+})
+
 /** Runs the script as the supervisor of a service would, and gives what it prints. */
-function run(shell: string, process: Process, hasFinish: boolean): string {
+function run(shell: string, process: Process, hasFinish: boolean, claim?: string): string {
   const service = join(directory, 'service')
   // What the run before has left would have this one wait.
   rmSync(service, { recursive: true, force: true })
   mkdirSync(join(service, 'reeve'), { recursive: true })
   writeFileSync(join(service, 'reeve/files'), '')
+  if (claim !== undefined) writeFileSync(join(service, 'reeve/claim'), claim)
   const scripts = {
     session: [],
     selectUser: () => '',
