@@ -26,7 +26,7 @@ const config: ViteUserConfig = defineConfig({
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 4,
+          maxWorkers: 3,
           // Real supervisors on a shared machine: in CI a failure counts when it happens twice. The report shows each retry.
           retry: process.env.CI === 'true' ? 1 : 0,
           sequence: { groupOrder: 1 },

@@ -14,6 +14,10 @@ const commandTimeout = 60_000
 /** How long a run script may prepare the service, an orphan's stop timeout left out, in ms. */
 const startLimit = 60_000
 
+/** How long a run script that has come to the service may take to execute it, in ms, and how often it is looked at. */
+const executionLimit = 5_000
+const executionPause = 10
+
 /** How long the supervisor of a log may come after that of its service, in ms: till it is seen to, and after that. */
 const logSettling = 500
 const logTime = 10_000
@@ -47,6 +51,7 @@ export async function startService(task: Task): Promise<void> {
     const hasFailed = readProblem(place, host) !== undefined && readClaim(place, host)?.startTime !== claim
     return hasLaunched() || hasFailed || host.readText(join(place.records, 'ended')) !== endings
   })
+  await becomeExecuted(task)
   const problem = hasLaunched() ? undefined : readProblem(place, host)
   if (problem !== undefined) throw new ReeveError('failed', problem)
   if (!isDone) {
@@ -55,6 +60,18 @@ export async function startService(task: Task): Promise<void> {
       'failed',
       `${script} has not come as far as the service within ${startLimit / 1_000} s; run it by hand`,
     )
+  }
+}
+
+/** No event tells that a run script which is about to execute the service has done so. */
+async function becomeExecuted(task: Task): Promise<void> {
+  const { family, place, host, clock } = task
+  const isAboutTo = (): boolean => {
+    const found = readSupervision(family, place, host)
+    return found.state === 'alive' && found.isPreparing && readLaunched(place, host)?.pid === found.pid
+  }
+  for (const end = clock.elapsed() + executionLimit; isAboutTo() && clock.elapsed() < end; ) {
+    await clock.sleep(executionPause)
   }
 }
 

@@ -1,15 +1,24 @@
 import type { WriteBus } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import { busErrorName } from '../../src/host/bus-error.ts'
 import type { Clock } from '../../src/host/clock.ts'
 
 /** How long (ms) systemd may be without an answer when it executes itself anew or its bus is restarted, and how often it is tried. */
 const PATIENCE = 10_000
 const PAUSE = 50
 
+/** What a bus answers for a systemd that has left it, and is about to come back. */
+const absences: ReadonlySet<string> = new Set([
+  'org.freedesktop.DBus.Error.NoReply',
+  'org.freedesktop.DBus.Error.NameHasNoOwner',
+  'org.freedesktop.DBus.Error.ServiceUnknown',
+  'org.freedesktop.DBus.Error.Spawn.ChildExited',
+])
+
 /**
  * A connection to systemd that is made anew when it ends: the bus is restarted, or systemd executes itself anew. Both go on
  * with what they do. `ended` when that can't be done. What is asked, and not answered when the connection ends, is asked
- * again; what was said meanwhile isn't heard.
+ * again, as is what systemd leaves the bus without answering; what was said meanwhile isn't heard.
  */
 export interface LastingBus extends WriteBus {
   /** Calls `listener` when another connection has taken the place of one that had ended. It listens to the same. */
@@ -73,12 +82,16 @@ export async function openLastingBus(open: () => Promise<WriteBus>, clock: Clock
   }
 
   async function ask<T>(act: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await current
-    try {
-      return await act(connection)
-    } catch (error) {
-      if (!connection.isOver || isDisposed) throw error
-      return act(await current)
+    const due = clock.elapsed() + PATIENCE
+    for (;;) {
+      const connection = await current
+      try {
+        return await act(connection)
+      } catch (error) {
+        const mayCome = connection.isOver || absences.has(busErrorName(error) ?? '')
+        if (isDisposed || !mayCome || clock.elapsed() >= due) throw error
+        if (!connection.isOver) await clock.sleep(PAUSE)
+      }
     }
   }
 
