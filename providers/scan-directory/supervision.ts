@@ -73,10 +73,17 @@ function toOrphan({ supervisor, scripts }: Family, process: Identity, host: Read
 
 /** False as long as the process is the run script, or a program by which that becomes the service. */
 export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): boolean {
-  const words = host.readText(`/proc/${pid}/cmdline`)?.split('\0') ?? []
+  const words = readCommandLine(pid, host).split('\0')
   if (scriptWords.every((word, index) => words[index] === word)) return false
   const program = basename(words[0] ?? '')
   return !['env', 'prlimit', ...launchers].includes(program)
+}
+
+/** In the middle of an execution it is empty, for less than a millisecond. */
+function readCommandLine(pid: number, host: ReadHost): string {
+  let text = ''
+  for (let look = 1; look <= 20 && text === ''; look += 1) text = host.readText(`/proc/${pid}/cmdline`) ?? ''
+  return text
 }
 
 /** Of a file that is replaced by renaming there is always a whole one; others may be caught while they are written. */
