@@ -41,7 +41,7 @@ const config: ViteUserConfig = defineConfig({
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 4,
+          maxWorkers: 3,
           retry: process.env.CI === 'true' ? 1 : 0,
           sequence: { groupOrder: 2 },
         },

@@ -5,7 +5,7 @@ import { systemHarness } from './harness.ts'
 
 /** `REEVE_CRASH=all`: every moment, also those that leave behind what others do. Half an hour. */
 const isThorough = process.env.REEVE_CRASH === 'all'
-const options = { moments: isThorough ? 'all' : 'distinct', stride: isThorough ? 1 : 4, hosts: 1 } as const
+const options = { moments: isThorough ? 'all' : 'distinct', stride: isThorough ? 1 : 5, hosts: 1 } as const
 
 /** The tests that kill `apply` over systemd. `lab` is the machine's own manager, of which there is one, and `other` a user's. */
 export function testSystemdCrashes(what: string, scenarios: readonly CrashScenario[]): void {
