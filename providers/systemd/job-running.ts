@@ -8,7 +8,7 @@ import { createFailureOf, describeJobFailure } from './failure-report.ts'
 import { findVainExit } from './go-between.ts'
 import { type JobOutcome, lost } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
-import { findUnits, isUp, managerCall, readProperty, readTexts } from './manager.ts'
+import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from './manager.ts'
 import { definitionVariable, writeRecord } from './records.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
@@ -33,6 +33,18 @@ export async function runJobs(actions: readonly Action[], context: JobContext): 
 }
 
 /** True if systemd would run another definition than the one on the disk: a crash came between writing and reloading. */
+/** A drop-in in a directory that has come since its last daemon-reload systemd doesn't notice. One that is masked is none. */
+async function misses(
+  dropIns: readonly string[],
+  { path }: LoadedUnit,
+  { bus, host }: Pick<JobContext, 'bus' | 'host'>,
+): Promise<boolean> {
+  const there = dropIns.filter(dropIn => host.realPath(dropIn) !== '/dev/null')
+  if (there.length === 0) return false
+  const known = new Set(await readTexts(bus, path, 'Unit', 'DropInPaths'))
+  return there.some(dropIn => !known.has(dropIn))
+}
+
 async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
   const unit = unitOf(service)
   const loaded = units.get(unit)
@@ -40,7 +52,8 @@ async function isStale({ service, verb }: Action, { bus, disk, units, layout, ho
   const written = findWritten(unit, disk.find(unit), layout, host)
   // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
   const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
-  if (isNoticed || written?.definition === undefined) return isNoticed
+  if (isNoticed || (await misses(disk.dropIns(unit), loaded, { bus, host }))) return true
+  if (written?.definition === undefined) return false
   if (!unit.endsWith('.service')) return true // it doesn't tell
   const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
   return !environment.includes(`${definitionVariable}=${written.definition}`)

@@ -207,6 +207,21 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
+  test('a drop-in directory that somebody else has made is in force at the next start, though systemd was told nothing', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun(), state: 'stopped' })
+    await lab.apply()
+    systemctl('start', 'web.service')
+    mkdirSync('/etc/systemd/system/web.service.d')
+    writeFileSync('/etc/systemd/system/web.service.d/theirs.conf', '[Service]\nEnvironment=THEIRS=here\n')
+    // It doesn't notice by itself.
+    expect(property('web.service', 'NeedDaemonReload')).toBe('no')
+    const control = createDirectControl(await lab.open())
+    await control.act('restart', 'web', { suspend: true })
+    const { pid } = await lab.observe('web')
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('THEIRS=here')
+  })
+
   test('E4: what was written, and not read by systemd any more, is read before a reload', async () => {
     await using lab = await createSystemdLab()
     const spec = (...names: string[]) => ({
