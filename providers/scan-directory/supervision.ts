@@ -81,9 +81,9 @@ export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): 
 
 /** In the middle of an execution it is empty, for less than a millisecond. */
 function readCommandLine(pid: number, host: ReadHost): string {
-  let text = ''
-  for (let look = 1; look <= 20 && text === ''; look += 1) text = host.readText(`/proc/${pid}/cmdline`) ?? ''
-  return text
+  let text: string | undefined = ''
+  for (let look = 1; look <= 20 && text === ''; look += 1) text = host.readText(`/proc/${pid}/cmdline`)
+  return text ?? ''
 }
 
 /** Of a file that is replaced by renaming there is always a whole one; others may be caught while they are written. */

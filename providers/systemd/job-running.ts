@@ -32,9 +32,26 @@ export async function runJobs(actions: readonly Action[], context: JobContext): 
   await Promise.all(actions.map(action => together([action], context.report, () => runJob(action, context))))
 }
 
-/** True if systemd would run another definition than the one on the disk: a crash came between writing and reloading. */
+/**
+ * True if systemd would run another definition than the one on the disk: a crash came between writing and reloading, or
+ * somebody else has written something.
+ */
+async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
+  const unit = unitOf(service)
+  const loaded = units.get(unit)
+  if (verb === 'stop' || !loaded) return false
+  const written = findWritten(unit, disk.find(unit), layout, host)
+  // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
+  const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
+  if (isNoticed || (await lacksDropIn(disk.dropIns(unit), loaded, { bus, host }))) return true
+  if (written?.definition === undefined) return false
+  if (!unit.endsWith('.service')) return true // it doesn't tell
+  const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
+  return !environment.includes(`${definitionVariable}=${written.definition}`)
+}
+
 /** A drop-in in a directory that has come since its last daemon-reload systemd doesn't notice. One that is masked is none. */
-async function misses(
+async function lacksDropIn(
   dropIns: readonly string[],
   { path }: LoadedUnit,
   { bus, host }: Pick<JobContext, 'bus' | 'host'>,
@@ -43,20 +60,6 @@ async function misses(
   if (there.length === 0) return false
   const known = new Set(await readTexts(bus, path, 'Unit', 'DropInPaths'))
   return there.some(dropIn => !known.has(dropIn))
-}
-
-async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
-  const unit = unitOf(service)
-  const loaded = units.get(unit)
-  if (verb === 'stop' || !loaded) return false
-  const written = findWritten(unit, disk.find(unit), layout, host)
-  // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
-  const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
-  if (isNoticed || (await misses(disk.dropIns(unit), loaded, { bus, host }))) return true
-  if (written?.definition === undefined) return false
-  if (!unit.endsWith('.service')) return true // it doesn't tell
-  const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
-  return !environment.includes(`${definitionVariable}=${written.definition}`)
 }
 
 async function runJob({ verb, service, signal }: Action, context: JobContext): Promise<void> {

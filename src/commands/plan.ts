@@ -58,6 +58,7 @@ async function savePlan(plan: SavedPlan, path: string): Promise<void> {
  * it may be another's, or have been opened by others. What is no file (/dev/stdout) is written to as it is.
  */
 async function writePrivately(path: string, text: string): Promise<void> {
+  // Whatever keeps it from being looked at keeps it from being written, which tells why.
   const existing = await stat(path).catch(() => undefined)
   if (existing !== undefined && !existing.isFile()) return writeFile(path, text)
   const target = existing === undefined ? path : await realpath(path)
