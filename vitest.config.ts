@@ -1,10 +1,12 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { FailureReport } from './test/failure-report.ts'
 import { LongestFirst } from './test/longest-first.ts'
 import { systemdPool } from './test/systemd-lab/pool.ts'
 
 const config: ViteUserConfig = defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    reporters: ['default', new FailureReport()],
     projects: [
       {
         test: {

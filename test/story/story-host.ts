@@ -40,7 +40,7 @@ function clearAway(directories: readonly string[]): void {
 
 export async function createStoryHost(): Promise<StoryHost> {
   const files = '/srv/files'
-  clearAway([root, files, '/etc/reeve'])
+  clearAway([root, files, '/etc/reeve', '/var/lib/reeve'])
   for (const directory of [root, files, '/etc/reeve']) mkdirSync(directory)
   const settings = { apiVersion: 'reeve/v1', kind: 'HostConfiguration', defaultSupervisor: 'systemd', resync: '5s' }
   writeFileSync(configuration, JSON.stringify({ ...settings, manifests: link }))
