@@ -1,4 +1,4 @@
-import type { Reason, Step, Verb } from '../core/step.ts'
+import { participles, type Reason, type Step, type Verb } from '../core/step.ts'
 
 const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   new: 'not on this host yet',
@@ -39,18 +39,7 @@ const doing: Readonly<Record<Verb, string>> = {
   'remove-file': 'removing',
 }
 
-const done: Readonly<Record<Verb, string>> = {
-  install: 'installed',
-  remove: 'removed',
-  enable: 'enabled',
-  disable: 'disabled',
-  start: 'started',
-  stop: 'stopped',
-  restart: 'restarted',
-  reload: 'reloaded',
-  'write-file': 'wrote',
-  'remove-file': 'removed',
-}
+const done: Readonly<Record<Verb, string>> = { ...participles, 'write-file': 'wrote' }
 
 type StepObject = Pick<Step, 'verb' | 'path' | 'target'>
 

@@ -11,6 +11,20 @@ export type Verb =
   | 'write-file'
   | 'remove-file'
 
+/** As in `web to be stopped`. */
+export const participles: Readonly<Record<Verb, string>> = {
+  install: 'installed',
+  remove: 'removed',
+  enable: 'enabled',
+  disable: 'disabled',
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  reload: 'reloaded',
+  'write-file': 'written',
+  'remove-file': 'removed',
+}
+
 /** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
 export type Reason =
   | 'new' // declared, and not on the host yet

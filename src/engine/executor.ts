@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { FacilityPlan, Step, Verb } from '../core/step.ts'
+import { type FacilityPlan, participles, type Step, type Verb } from '../core/step.ts'
 import { bringsUp } from '../core/step-chain.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey } from '../core/world.ts'
@@ -69,6 +69,13 @@ const WAITING_VERBS: ReadonlySet<Verb> = new Set(['start', 'stop', 'restart', 'r
 
 type Outcome = 'done' | 'failed' | 'skipped' | 'aborted'
 
+/** A step of a lane, for those of other lanes that need it. */
+interface Pending {
+  readonly outcome: Promise<Outcome>
+  /** What it is to come to: `web to be stopped`. */
+  readonly end: string
+}
+
 interface Lane {
   readonly work: Work
   readonly abort: AbortController
@@ -80,7 +87,7 @@ interface Lane {
 
 export function createExecutor(options: ExecutorOptions): Executor {
   const lanes = new Map<string, Lane>()
-  const outcomes = new Map<string, Promise<Outcome>>()
+  const pending = new Map<string, Pending>()
   const batcher = createBatcher(options.perform)
   const limit = pLimit(options.concurrency)
   const idleWaiters: (() => void)[] = []
@@ -93,7 +100,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const abort = new AbortController()
       const lane: Lane = { work: item, abort, activity: 'about to begin', outcomes: new Map(), waiters: [] }
       for (const step of item.plan.steps) {
-        outcomes.set(step.id, new Promise(resolve => lane.outcomes.set(step.id, resolve)))
+        const outcome = new Promise<Outcome>(resolve => lane.outcomes.set(step.id, resolve))
+        pending.set(step.id, { outcome, end: `${item.plan.name} to be ${participles[step.verb]}` })
       }
       lanes.set(item.plan.name, lane)
       opened.push(lane)
@@ -108,7 +116,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     for (const resolve of lane.waiters) resolve(result.error)
     if (lanes.size > 0) return
     // Not sooner: a lane may come late to a step that needs one of a lane that has ended.
-    outcomes.clear()
+    pending.clear()
     for (const resolve of idleWaiters.splice(0)) resolve()
   }
 
@@ -187,10 +195,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function awaitNeeds(lane: Lane, step: Step): Promise<void> {
     for (const id of step.needs) {
-      const pending = outcomes.get(id)
-      if (!pending || lane.outcomes.has(id)) continue
-      wait(lane, `${id} to be done`)
-      const outcome = await abortable(pending, lane.abort.signal)
+      const needed = pending.get(id)
+      if (!needed || lane.outcomes.has(id)) continue
+      wait(lane, needed.end)
+      const outcome = await abortable(needed.outcome, lane.abort.signal)
       if (outcome !== 'done') {
         throw new ReeveError(
           'failed',

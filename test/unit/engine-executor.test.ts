@@ -126,7 +126,7 @@ test('E13: and goes on when that one is done; till then it says what it waits fo
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
   await settle()
-  expect(bench.executor.activity('db')).toBe('waits for web/stop to be done')
+  expect(bench.executor.activity('db')).toBe('waits for web to be stopped')
   await bench.end('web/stop')
   await bench.end('db/stop')
   expect(bench.outcomes()).toEqual(['web/stop done', 'db/stop done'])
