@@ -4,7 +4,7 @@ import type { ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 const ticksPerSecond = 100
 
 /** A process of this age (ms) or older has been at work for long. */
-const oldAge = 10_000
+const oldAge = 3_000
 
 /**
  * Tells since when old processes run, in milliseconds since 1970, at most a second too early: the same at each look, and

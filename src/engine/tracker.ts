@@ -92,11 +92,10 @@ export function createTracker(options: TrackerOptions): Tracker {
     const entry = tracks.get(name)
     if (!entry || disposed) return
     const before = entry.observed
+    const isSame = wasThere(observed, entry)
     entry.observed = observed
     entry.lookedAt = lookedAt
-    const sameProcess =
-      before?.state === observed.state && before.pid === observed.pid && before.since === observed.since
-    if (!sameProcess) {
+    if (!isSame) {
       // What could not be seen before may have been there for long.
       entry.changedAt = before && before.state !== 'unknown' ? lookedAt : undefined
       stopProbing(entry)
@@ -200,6 +199,15 @@ function makeTrack(facility: Facility, now: number): Track {
     timer: undefined,
     stop: new AbortController(),
   }
+}
+
+/**
+ * True if the last look saw the same process. Its supervisor may tell a bit otherwise now since when it runs, by another
+ * clock; another process with the same pid has come after that look.
+ */
+function wasThere({ state, pid, since }: Observed, { observed: before, lookedAt }: Track): boolean {
+  if (before?.state !== state || before.pid !== pid) return false
+  return since === before.since || (since !== undefined && since <= lookedAt)
 }
 
 /** What was seen to come has to be seen for a while, whatever its supervisor says of when it has come. */

@@ -161,6 +161,20 @@ test('the same process seen again changes nothing: nobody is woken', async () =>
   expect(bench.changed).toHaveLength(before)
 })
 
+test('a process is the same though its supervisor tells a bit otherwise now since when it runs', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web', health })
+  bench.update(observed('running', 1, bench.clock.now()))
+  await bench.clock.advance(15_000)
+  bench.update(observed('running', 1, bench.clock.now() - 15_000))
+  const before = bench.changed.length
+  bench.update(observed('running', 1, bench.clock.now() - 15_700))
+  expect([bench.tracker.health('web'), bench.changed.length]).toEqual(['healthy', before])
+  await bench.clock.advance(10)
+  bench.update(observed('running', 1, bench.clock.now()))
+  expect([bench.tracker.health('web'), bench.changed.length]).toEqual(['starting', before + 1])
+})
+
 test('nothing is checked of a facility that is gone', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
