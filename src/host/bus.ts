@@ -88,7 +88,8 @@ export async function openBus(
 
   function send(call: BusCall, timeout?: number): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      if (stream.destroyed) return reject(toBusError(socket, failure))
+      // Not sooner: who hears of it has to find the connection ended, and can open another.
+      if (stream.destroyed) return void ended.then(() => reject(toBusError(socket, failure)))
       serial += 1
       const own = serial
       const { body = [], signature = '', ...address } = call

@@ -52,6 +52,15 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
       ])
     })
 
+    test(`who calls ${name} on a connection that has broken hears that it is over first`, async () => {
+      const heard: string[] = []
+      const bus = await createReadHost({ busQueries }).openBus(address)
+      void bus.ended.then(() => heard.push('ended'))
+      bus[Symbol.dispose]()
+      await bus.query(listByNames).catch(error => heard.push(error.message))
+      expect(heard).toEqual(['ended', `nobody answers at ${address.socket}: the connection has ended`])
+    })
+
     test(`an error of ${name} has its name`, async () => {
       using bus = await createReadHost({ busQueries }).openBus(address)
       const error: unknown = await bus
