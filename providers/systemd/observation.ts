@@ -157,7 +157,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   if (state === 'failed') return { ...base, since: await readSince(), ...(await describeFailure(unit, bus)) }
   if (state === 'stopped') return { ...base, since: await readSince(), ...(await describeEnd(unit, bus)) }
   if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, bus)) }
-  const pid = await readNumber(bus, path, 'Service', 'MainPID')
+  const pid = findOnlyProcess(unit, look) ?? (await readNumber(bus, path, 'Service', 'MainPID'))
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
   const process = look.host.process(pid)
@@ -181,6 +181,17 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     ...(pid > 0 && { pid }),
     ...(loaded && { loaded }),
   }
+}
+
+/**
+ * The one process of a running service that has no other: which is its main one needn't be asked. Undefined where there
+ * are more, or its control group can't be seen or isn't where systemd puts it by default.
+ */
+function findOnlyProcess({ name, sub }: LoadedUnit, { host, layout }: Look): number | undefined {
+  if (layout.isUser || sub !== 'running') return undefined
+  const processes = host.readText(`/sys/fs/cgroup/system.slice/${name}/cgroup.procs`) ?? ''
+  // Those of another pid namespace are 0.
+  return /^[1-9]\d*\n$/.test(processes) ? Number(processes) : undefined
 }
 
 async function readText(bus: Bus, path: string, name: string): Promise<string> {

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
+import { makeOutlook } from '../../src/engine/outlook.ts'
 import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -51,6 +52,22 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
       Groups: String(other.gid),
     })
     expect(statusOf(await start({ group: 'workers' }))).toMatchObject({ Uid: four(0), Gid: four(staff) })
+  })
+
+  test('is the main one, be it alone or among others, in the usual slice or in another', async () => {
+    await using lab = await createSystemdLab()
+    const several = ['/bin/sh', '-c', 'sleep 1000000 & sleep 1000000 & wait']
+    const elsewhere = { systemd: { unit: { Service: { Slice: 'other.slice' } } } }
+    lab.declareUnit('alone', { process: { command: ['/bin/sleep', '1000000'] } })
+    lab.declareUnit('among', { process: { command: several } })
+    lab.declareUnit('apart', { process: { command: several }, config: elsewhere })
+    await lab.apply()
+    await eventually('all to run', () => readProcesses('system.slice/among').length === 3)
+    expect(readProcesses('system.slice/alone')).toHaveLength(1)
+    const { world } = (await makeOutlook(await lab.open())).survey
+    for (const unit of ['alone', 'among', 'apart']) {
+      expect(String(world.services.get(`systemd/${unit}`)?.pid)).toBe(property(unit, 'MainPID'))
+    }
   })
 
   test('of a user that is not there fails to start, and says so', async () => {
@@ -280,4 +297,8 @@ function unitTexts(): string[] {
   const directory = '/etc/systemd/system'
   const files = readdirSync(directory, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile())
   return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'))
+}
+
+function readProcesses(group: string): string[] {
+  return readFileSync(`/sys/fs/cgroup/${group}.service/cgroup.procs`, 'utf8').trim().split('\n')
 }
