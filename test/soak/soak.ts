@@ -9,7 +9,7 @@ import { createChooser } from './chooser.ts'
 import { createDeclarations, type Declared } from './declarations.ts'
 import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './noise.ts'
 import type { SoakHost } from './soak-host.ts'
-import { findDifferences, findSupervisorDifferences } from './world-check.ts'
+import { findDifferences, findSupervisorDifferences, isSaidToBeSettled } from './world-check.ts'
 
 export interface SoakOptions {
   /** How long there is noise. */
@@ -60,14 +60,16 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
   const patience = Math.min(300, 2 * seconds) * 1_000 + 30_000
   async function comeToRest(): Promise<void> {
     const began = Date.now()
-    let differences: readonly string[] = []
+    const findRest = (): Promise<readonly string[]> => listDifferences(host, declarations.all).catch(tellRefusal)
     const isAsDeclared = async (): Promise<boolean> => {
-      differences = await listDifferences(host, declarations.all).catch(tellRefusal)
-      return differences.length === 0
+      const isSaid = await isSaidToBeSettled(host, declarations.all).catch(error => tellRefusal(error).length === 0)
+      return isSaid && (await findRest()).length === 0
     }
     await eventually('the world to be as declared', isAsDeclared, patience).catch(async error => {
       if (!(error instanceof AssertionError)) throw error
-      for (const difference of differences) problems.add(`${difference}\n${await explain(host, difference)}`)
+      const rest = await findRest()
+      // It may have come to it in this very moment, and that was too late.
+      for (const one of rest.length > 0 ? rest : [error.message]) problems.add(`${one}\n${await explain(host, one)}`)
     })
     convergence.push(Date.now() - began)
   }

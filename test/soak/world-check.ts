@@ -19,20 +19,15 @@ export interface World {
 /** What is wrong, by facility; under '' what is about none of them. */
 export type Differences = ReadonlyMap<string, readonly string[]>
 
+type Complain = (name: string, problem: string) => void
+
 /** In what the world differs from what is declared. Looks for itself, whatever the controller says. */
 export async function findDifferences(world: World, all: readonly Declared[]): Promise<Differences> {
   const differences = new Map<string, string[]>()
-  const complain = (name: string, problem: string): void => {
+  const complain: Complain = (name, problem) => {
     differences.set(name, [...(differences.get(name) ?? []), problem])
   }
-  const status = await (await world.control()).status()
-  const said = new Map(status.facilities.map(facility => [facility.name, facility]))
-  for (const { name, isPresent } of all) {
-    const one = said.get(name)
-    const isSettled = conditionOf(one, 'Ready') === 'True' && conditionOf(one, 'Reconciling') === 'False'
-    if (isPresent && !isSettled) complain(name, `not said to be ready: ${JSON.stringify(one?.conditions)}`)
-    if (!isPresent && one) complain(name, 'said to be there')
-  }
+  await checkStatus(world, all, complain)
   const plan = await makeCurrentPlan(world.session)
   for (const { message } of plan.diagnostics) complain('', message)
   for (const { name, blocked, steps } of plan.facilities) {
@@ -44,7 +39,25 @@ export async function findDifferences(world: World, all: readonly Declared[]): P
   return differences
 }
 
-type Complain = (name: string, problem: string) => void
+/** True if the controller says so: that is quickly asked, while it says no. */
+export async function isSaidToBeSettled(world: World, all: readonly Declared[]): Promise<boolean> {
+  let isSettled = true
+  await checkStatus(world, all, () => {
+    isSettled = false
+  })
+  return isSettled
+}
+
+async function checkStatus(world: World, all: readonly Declared[], complain: Complain): Promise<void> {
+  const status = await (await world.control()).status()
+  const said = new Map(status.facilities.map(facility => [facility.name, facility]))
+  for (const { name, isPresent } of all) {
+    const one = said.get(name)
+    const isSettled = conditionOf(one, 'Ready') === 'True' && conditionOf(one, 'Reconciling') === 'False'
+    if (isPresent && !isSettled) complain(name, `not said to be ready: ${JSON.stringify(one?.conditions)}`)
+    if (!isPresent && one) complain(name, 'said to be there')
+  }
+}
 
 function checkProcesses({ marker }: World, all: readonly Declared[], complain: Complain): void {
   const found = takeCensus(marker)
