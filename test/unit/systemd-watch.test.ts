@@ -12,7 +12,7 @@ interface ToldManager extends Disposable {
   readonly opened: number
   readonly open: number
   say(member: string, ...body: unknown[]): void
-  change(unit: string): void
+  change(unit: string, ...body: unknown[]): void
 }
 
 function watchTold({ failing = 0 }: { readonly failing?: number } = {}): ToldManager {
@@ -62,7 +62,7 @@ function watchTold({ failing = 0 }: { readonly failing?: number } = {}): ToldMan
       return open
     },
     say: (member, ...body) => say('/org/freedesktop/systemd1', member, body),
-    change: unit => say(`/org/freedesktop/systemd1/unit/${unit}_2eservice`, 'PropertiesChanged', []),
+    change: (unit, ...body) => say(`/org/freedesktop/systemd1/unit/${unit}_2eservice`, 'PropertiesChanged', body),
     [Symbol.dispose]: () => watch[Symbol.dispose](),
   }
 }
@@ -82,6 +82,15 @@ test('what is said between the two words of a reload is no hint, and its end is 
   expect(manager.hints).toEqual(['*'])
   manager.change('web')
   expect(manager.hints).toEqual(['*', 'web', 'web.service'])
+})
+
+test('that a unit is called inactive in the middle of its start, with a MainPID, has it looked at, and no more', async () => {
+  using manager = watchTold()
+  await looked(manager)
+  manager.hints.length = 0
+  manager.change('web', 'org.freedesktop.systemd1.Unit', { ActiveState: 'inactive', SubState: 'dead' }, [])
+  manager.change('web', 'org.freedesktop.systemd1.Service', { MainPID: 42 }, [])
+  expect(manager.hints).toEqual(['web', 'web.service', 'web', 'web.service'])
 })
 
 test('where the second word of a reload is never said, it hears again when systemd has come back', async () => {
