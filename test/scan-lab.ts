@@ -29,6 +29,11 @@ export const runitHarness: ConformanceHarness = createHarness(runit)
 export const s6Harness: ConformanceHarness = createHarness(s6)
 export const daemontoolsHarness: ConformanceHarness = createHarness(daemontools)
 
+/** One whose scanner is started by that command line. */
+export function createS6Harness(command: readonly string[]): ConformanceHarness {
+  return createHarness({ ...s6, command })
+}
+
 /** All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`. */
 export const scanFamilies: readonly {
   readonly scanner: string

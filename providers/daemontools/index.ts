@@ -44,6 +44,8 @@ const family: Family = {
   scansFromInside: true,
   supervisor: 'supervise',
   scanInterval: 5_000,
+  // Compiled in.
+  mostServices: () => 1_000,
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
   livenessPipe: 'ok',

@@ -56,6 +56,8 @@ const family: Family = {
   scansFromInside: false,
   supervisor: 'runsv',
   scanInterval: 5_000,
+  // Compiled in.
+  mostServices: () => 1_000,
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
   livenessPipe: 'ok',

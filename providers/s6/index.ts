@@ -1,8 +1,8 @@
 import type { Process } from '../../src/core/facility.ts'
-import type { Provider } from '../../src/core/provider.ts'
+import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
-import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
+import { type Family, type FamilyScripts, type Scanner, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { signalNumber } from '../scan-directory/shell-functions.ts'
@@ -50,11 +50,24 @@ function renderSettings({ stop, restart }: Process): Record<string, { content: s
   }
 }
 
+/** What the usage of s6-svscan calls the value of -c as long as that counts services: since 2.12 logs count as well. */
+const countOfServices = 'maxservices'
+
+/** Without -c it is a matter of the version. */
+function readMaximum({ pid, words }: Scanner, host: ReadHost): number | undefined {
+  const index = words.findLastIndex(word => /^-c\d*$/.test(word))
+  const value = words[index]?.slice('-c'.length) || words[index + 1]
+  if (index < 0 || !host.readText(`/proc/${pid}/exe`)?.includes(countOfServices)) return undefined
+  return Number(value)
+}
+
 const family: Family = {
   type: 's6',
   scanner: 's6-svscan',
   scansFromInside: true,
   supervisor: 's6-supervise',
+  mostServices: readMaximum,
+  limitOption: '-c',
   serviceDirectory: '/run/service',
   definitionDirectory: '/etc/s6/sv',
   livenessPipe: 'control',

@@ -44,6 +44,8 @@ async function installAll(actions: readonly Action[], application: Application, 
   const installed = await limit.map(actions, ({ id, service, definition, signal, waits = () => {} }) =>
     attempt(id, async () => {
       if (!definition) throw new ReeveError('internal', 'expected a definition to install')
+      // First of all: what is refused leaves nothing behind.
+      application.claimRoom(service)
       const place = placeOf(application.layout, service)
       if (await takeOver({ ...application, place, signal, waits })) enabledBefore.add(service)
       await installDefinition(definition, place, application.host)

@@ -1,5 +1,5 @@
 import type { PortableField, Process } from '../../src/core/facility.ts'
-import type { WriteHost } from '../../src/core/provider.ts'
+import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
 
 /**
  * What is different between the supervisors that scan a directory of services. All else is the same, and in this folder:
@@ -16,6 +16,10 @@ export interface Family {
   readonly supervisor: string
   /** How often the scanner looks for new services by itself, in ms; absent: it has to be told. */
   readonly scanInterval?: number
+  /** How many services the scanner takes at most; undefined where that can't be known. */
+  mostServices(scanner: Scanner, host: ReadHost): number | undefined
+  /** The option by which the scanner is told how many; absent: it has none. */
+  readonly limitOption?: string
   /** The directories of the distribution's own instance. */
   readonly serviceDirectory: string
   readonly definitionDirectory: string
@@ -39,6 +43,16 @@ export interface Family {
    */
   readonly logsComeWith: 'link' | 'directory'
   readonly scripts: FamilyScripts
+}
+
+/** A process that scans. */
+export interface Scanner {
+  readonly pid: number
+  /** Its command line. */
+  readonly words: readonly string[]
+  /** Stopped by a signal: it does nothing till it is continued. */
+  readonly isPaused: boolean
+  readonly userId: number
 }
 
 /** What the scripts of this folder can honour; a family whose supervisor can't do one of them leaves it out. */

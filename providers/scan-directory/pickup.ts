@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import { describeCrowd } from './capacity.ts'
 import { isLinked, linkService } from './installation.ts'
 import { readSupervision } from './supervision.ts'
 import type { Task } from './task.ts'
@@ -29,6 +30,7 @@ export async function ensureSupervised(task: Task): Promise<void> {
     }
     return
   }
+  task.claimRoom(place.service)
   linkService(place, task)
   const often = family.scanInterval === undefined ? '' : `, which it does every ${family.scanInterval / 1_000} s`
   task.waits(`${family.scanner} to look at ${layout.services}${often}`)
@@ -45,7 +47,7 @@ export async function ensureSupervised(task: Task): Promise<void> {
   throw new ReeveError(
     'failed',
     `${family.scanner} has started no ${family.supervisor} for ${place.link} within ${limitOf(task) / 1_000} s; ` +
-      'see what it says, and whether it still runs',
+      `see what it says, and whether it still runs${describeCrowd(family, layout, host)}`,
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { createAnnouncer } from './announcing.ts'
+import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
 import type { Family } from './family.ts'
 import { createOptionsSchema } from './instance-options.ts'
@@ -35,7 +36,8 @@ export function createScanProvider(family: Family): Provider {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, family)
       const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
-      return applyActions(actions, { family, layout, host, clock, announce }, report)
+      const claimRoom = createRoomClaim(family, layout, host)
+      return applyActions(actions, { family, layout, host, clock, announce, claimRoom }, report)
     },
     watch(instance, host, hint) {
       return watchServices({ family, layout: layoutOf(instance, family), host, clock, hint })

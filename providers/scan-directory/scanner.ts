@@ -3,15 +3,8 @@ import type { Availability, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { findTool } from '../posix/tools.ts'
-import type { Family } from './family.ts'
+import type { Family, Scanner } from './family.ts'
 import type { Layout } from './layout.ts'
-
-export interface Scanner {
-  readonly pid: number
-  /** Stopped by a signal: it does nothing till it is continued. */
-  readonly isPaused: boolean
-  readonly userId: number
-}
 
 /** The process that scans the instance's directory; undefined if there is none. */
 export function findScanner(family: Family, layout: Layout, host: ReadHost): Scanner | undefined {
@@ -25,7 +18,7 @@ export function findScanner(family: Family, layout: Layout, host: ReadHost): Sca
     const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
     const facts = host.process(pid)
     if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) continue
-    return { pid, isPaused: facts.state === 'T', userId: host.facts(`/proc/${pid}`)?.uid ?? 0 }
+    return { pid, words, isPaused: facts.state === 'T', userId: host.facts(`/proc/${pid}`)?.uid ?? 0 }
   }
   return undefined
 }

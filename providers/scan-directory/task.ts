@@ -10,6 +10,8 @@ export interface Application {
   readonly clock: Clock
   /** Has the scanner look at its directory, if it has to be told; see announcing.ts. */
   readonly announce: () => Promise<void>
+  /** Throws if the scanner takes no more services than it has; see capacity.ts. */
+  readonly claimRoom: (service: string) => void
 }
 
 /** One action under way. */
