@@ -43,7 +43,7 @@ function resolve(path: string, host: ReadHost): string | undefined {
 function scannedDirectory([, ...words]: readonly string[]): string {
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? ''
-    if (/^-[tcdCX]$/.test(word))
+    if (/^-[tcdCLX]$/.test(word))
       index += 1 // of s6-svscan, with a value of its own
     else if (word !== '' && !word.startsWith('-')) return word
   }

@@ -20,7 +20,7 @@ import { makeOutlook } from '../../src/engine/outlook.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
-import { scanFamilies, testWhere } from '../scan-lab.ts'
+import { s6Harness, scanFamilies, testWhere } from '../scan-lab.ts'
 
 for (const { scanner, harness } of scanFamilies) {
   const { type } = harness.provider
@@ -249,6 +249,23 @@ for (const { scanner, harness } of scanFamilies) {
     })
   })
 }
+
+test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the directory that is scanned', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
+  const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
+  mkdirSync(options.serviceDirectory)
+  const instance = { name: 'lab', type: 's6', options, stateDirectory: root, owner: 'me' }
+  // With an option of s6 2.12, which older ones refuse.
+  const words = ['-c', 'sleep 1000000; :', '-L', '300', options.serviceDirectory]
+  const running = spawn('/bin/sh', words, { argv0: 's6-svscan', detached: true, stdio: 'ignore' })
+  try {
+    const probe = async (): Promise<boolean> => (await s6Harness.provider.probe(instance, createReadHost())).available
+    await eventually('it to be found', probe)
+  } finally {
+    process.kill(-(running.pid ?? 0), 'SIGKILL')
+    rmSync(root, { recursive: true })
+  }
+})
 
 async function directoryOf(lab: Lab): Promise<string> {
   const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
