@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -130,6 +131,40 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
+    test('a supervise that is a link to elsewhere, as of Debian, is like any other', async () => {
+      await withLab(harness, async lab => {
+        const definitions = String(lab.supervisor.options.definitionDirectory)
+        const elsewhere = join(lab.directory, 'supervise.web')
+        // The others make it, and s6-supervise fails where it is there already.
+        if (scanner === 'svscan') mkdirSync(elsewhere)
+        mkdirSync(join(definitions, 'web'))
+        symlinkSync(elsewhere, join(definitions, 'web/supervise'))
+        lab.declare({ web: { process: { command: LONG_RUN } } })
+        await lab.converge()
+        expect(existsSync(join(elsewhere, 'status'))).toBe(true)
+        const { pid = 0, ...found } = await lab.observe('web')
+        expect(found).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        await lab.control.act('stop', 'web')
+        expect([isAlive(pid), (await lab.observe('web')).state]).toEqual([false, 'stopped'])
+        await lab.control.act('start', 'web')
+        const hints: (string | undefined)[] = []
+        using _watch = await watchLab(lab, service => hints.push(service))
+        createWriteHost().writePipe(join(elsewhere, 'control'), 'p')
+        await eventually('its pause to be told of', () => hints.includes('web'))
+        await eventually('it to be seen', async () => (await lab.observe('web')).message?.includes('paused') === true)
+        createWriteHost().writePipe(join(elsewhere, 'control'), 'c')
+        const again = (await lab.observe('web')).pid ?? 0
+        process.kill(again, 'SIGKILL')
+        await eventually('it to run once more', async () => {
+          const { state, pid: other } = await lab.observe('web')
+          return state === 'running' && other !== again
+        })
+        lab.declare({})
+        await lab.converge()
+        expect([readdirSync(definitions), readdirSync(elsewhere)]).toEqual([[], []])
+      })
+    })
+
     test('a status that can not be read is unknown, and leads to nothing', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
@@ -231,10 +266,8 @@ for (const { scanner, harness } of scanFamilies) {
     test('what is made anew is watched anew', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
-        const { set, record } = await makeOutlook(lab.session)
-        const bound = bindAll(lab.session, set, record).get('lab')
         const hints: (string | undefined)[] = []
-        using _watch = bound?.provider.watch?.(bound.instance, createReadHost(), service => hints.push(service))
+        using _watch = await watchLab(lab, service => hints.push(service))
         await lab.converge()
         await eventually('its coming to be told of', () => hints.includes('web'))
         lab.declare({})
@@ -266,6 +299,12 @@ test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the dire
     rmSync(root, { recursive: true })
   }
 })
+
+async function watchLab(lab: Lab, hint: (service?: string) => void): Promise<Disposable | undefined> {
+  const { set, record } = await makeOutlook(lab.session)
+  const bound = bindAll(lab.session, set, record).get('lab')
+  return bound?.provider.watch?.(bound.instance, createReadHost(), hint)
+}
 
 async function directoryOf(lab: Lab): Promise<string> {
   const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
