@@ -57,6 +57,21 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
+    testWhere(hasFinish)('a definition that is deleted comes back, and the scanner ends what ran of it', async () => {
+      await withLab(harness, async lab => {
+        const mark = join(lab.directory, 'web')
+        lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
+        await lab.converge()
+        const { pid = 0 } = await lab.observe('web')
+        rmSync(await directoryOf(lab), { recursive: true })
+        await lab.converge()
+        await eventually('the old one to be gone', () => !isAlive(pid))
+        const { pid: now, ...found } = await lab.observe('web')
+        expect(found).toMatchObject({ state: 'running', supervised: true, enabled: true })
+        expect([now === pid, countProcesses(mark)]).toEqual([false, 1])
+      })
+    })
+
     test('without a scanner it says so, and what to do', async () => {
       const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
       const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
