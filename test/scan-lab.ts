@@ -34,15 +34,19 @@ export function createS6Harness(command: readonly string[]): ConformanceHarness 
   return createHarness({ ...s6, command })
 }
 
-/** All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`. */
+/**
+ * All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`, that of
+ * `groupHarness` as root with a further group.
+ */
 export const scanFamilies: readonly {
   readonly scanner: string
   readonly harness: ConformanceHarness
   readonly userHarness: ConformanceHarness
+  readonly groupHarness: ConformanceHarness
 }[] = [
-  { scanner: 'runsvdir', harness: runitHarness, userHarness: createHarness({ ...runit, user: nobody }) },
-  { scanner: 's6-svscan', harness: s6Harness, userHarness: createHarness({ ...s6, user: nobody }) },
-  { scanner: 'svscan', harness: daemontoolsHarness, userHarness: createHarness({ ...daemontools, user: nobody }) },
+  { scanner: 'runsvdir', harness: runitHarness, ...createOthers(runit) },
+  { scanner: 's6-svscan', harness: s6Harness, ...createOthers(s6) },
+  { scanner: 'svscan', harness: daemontoolsHarness, ...createOthers(daemontools) },
 ]
 
 /** The command line that runs another one as that user; only root can do so. */
@@ -54,6 +58,14 @@ export function asUser(command: readonly string[], user: number = nobody): reado
 export function testWhere(applies: boolean): (name: string, run: () => Promise<void>) => void {
   return (name, run) => {
     if (applies) test.concurrent(name, run)
+  }
+}
+
+function createOthers(family: ScanFamily): { userHarness: ConformanceHarness; groupHarness: ConformanceHarness } {
+  const inGroup = ['setpriv', `--groups=0,${nobody}`, '--', ...family.command]
+  return {
+    userHarness: createHarness({ ...family, user: nobody }),
+    groupHarness: createHarness({ ...family, command: inGroup }),
   }
 }
 

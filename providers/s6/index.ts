@@ -18,10 +18,11 @@ const largestSize = 268_435_455
 const scripts: FamilyScripts = {
   // s6-supervise makes a session of its own for each run.
   session: [],
-  /** Words without blanks, which the shell takes apart again. */
+  /** Words without blanks, which the shell takes apart again. Without -G the further groups of s6-svscan would stay. */
   selectUser({ user }) {
-    const own = user === undefined ? '' : ` -u $__reeve_uid -G $(id -G -- ${quoteWord(user)} | tr ' ' ',')`
-    return `__reeve_user="s6-applyuidgid -g $__reeve_gid${own}"`
+    const groups = user === undefined ? '$__reeve_gid' : `$(id -G -- ${quoteWord(user)} | tr ' ' ',')`
+    const uid = user === undefined ? '' : ' -u $__reeve_uid'
+    return `__reeve_user="s6-applyuidgid -g $__reeve_gid -G ${groups}${uid}"`
   },
   hasFinish: true,
   hasControl: false,

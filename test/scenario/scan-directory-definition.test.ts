@@ -1,18 +1,34 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { has } from '../requirements.ts'
 import { s6Harness, scanFamilies } from '../scan-lab.ts'
 
 const isRoot = process.geteuid?.() === 0
 
+/** A user of this run, and a group that it is in besides its own. */
+const account = { user: `reeve-user-${process.pid}`, group: `reeve-group-${process.pid}` }
+
+beforeAll(() => {
+  if (!isRoot) return
+  run('groupadd', account.group)
+  run('useradd', '--user-group', '--groups', account.group, '--home-dir', '/nonexistent', account.user)
+})
+
+afterAll(() => {
+  if (!isRoot) return
+  run('userdel', account.user)
+  run('groupdel', account.group)
+})
+
 /** A shell's word for what it writes down at once, as whoever waits for it must not read half of it. */
 function writesTo(path: string, commands: string): string {
   return `{ ${commands}; } >'${path}.new' && mv '${path}.new' '${path}'`
 }
 
-for (const { scanner, harness } of scanFamilies) {
+for (const { scanner, harness, groupHarness } of scanFamilies) {
   const { type } = harness.provider
   const hasFinish = scanner !== 'svscan'
 
@@ -50,6 +66,32 @@ for (const { scanner, harness } of scanFamilies) {
         })
       })
     })
+
+    test.skipIf(!isRoot)(
+      'a user brings its further groups, a group alone none, and the scanner gives none of its own',
+      async () => {
+        await withLab(groupHarness, async lab => {
+          const { user } = account
+          const process = { command: LONG_RUN }
+          lab.declare({
+            user: { process: { ...process, user } },
+            both: { process: { ...process, user, group: 'daemon' } },
+            group: { process: { ...process, group: 'daemon' } },
+          })
+          await lab.converge()
+          const daemon = numberOf('group', 'daemon')
+          const [uid, own, further] = [
+            numberOf('passwd', user),
+            numberOf('group', user),
+            numberOf('group', account.group),
+          ]
+          const identify = async (name: string): Promise<object> => identityOf((await lab.observe(name)).pid ?? 0)
+          expect(await identify('user')).toEqual({ uid, gid: own, others: [further] })
+          expect(await identify('both')).toEqual({ uid, gid: daemon, others: [own, further].sort() })
+          expect(await identify('group')).toEqual({ uid: '0', gid: daemon, others: [] })
+        })
+      },
+    )
 
     test('a reload is the signal or the command that is declared', async () => {
       await withLab(harness, async lab => {
@@ -175,4 +217,27 @@ describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => 
 async function firstKept(kept: () => string[]): Promise<string> {
   await eventually('a first file to be put aside', () => kept().length > 0)
   return kept()[0] ?? ''
+}
+
+function run(program: string, ...words: readonly string[]): string {
+  return execFileSync(program, words, { encoding: 'utf8' })
+}
+
+function numberOf(database: 'passwd' | 'group', name: string): string {
+  return run('getent', database, name).split(':')[2] ?? ''
+}
+
+/** As the kernel has it; the same group may stand twice in there. */
+function identityOf(pid: number): { uid: string; gid: string; others: string[] } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const read = (field: string): string[] =>
+    new RegExp(`^${field}:(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/).filter(Boolean) ?? []
+  const [[uid = ''], [gid = '']] = [read('Uid'), read('Gid')]
+  return {
+    uid,
+    gid,
+    others: read('Groups')
+      .filter(group => group !== gid)
+      .sort(),
+  }
 }
