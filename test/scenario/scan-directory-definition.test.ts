@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
+import { eventually, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { has } from '../requirements.ts'
-import { s6Harness, scanFamilies } from '../scan-lab.ts'
+import { runitHarness, s6Harness, scanFamilies } from '../scan-lab.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -212,7 +213,77 @@ describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => 
       expect((await lab.converge()).stepsDone).toBe(0)
     })
   })
+
+  test('a finish script may take longer than the five seconds of s6-supervise', async () => {
+    await withLab(s6Harness, async lab => {
+      const finished = join(lab.directory, 'finished')
+      const finish = `#!/bin/sh\nsleep 6\n: >${finished}\n`
+      const declared = { command: LONG_RUN, stop: { timeout: '2s' }, restart: { delay: '3s' } }
+      lab.declare({ web: { process: declared, config: { s6: { finish } } } })
+      await lab.converge()
+      const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/timeout-finish'))
+      expect(readFileSync(path, 'utf8')).toBe('15000\n')
+      await lab.control.act('stop', 'web')
+      expect(existsSync(finished)).toBe(true)
+    })
+  })
 })
+
+describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () => {
+  test('native scripts stand in for signals, by Reeve and by hand, and go when they are no longer declared', async () => {
+    await withLab(runitHarness, async lab => {
+      const seen = join(lab.directory, 'seen')
+      const up = join(lab.directory, 'up')
+      const traps = ['TERM', 'HUP', 'INT', 'USR1'].map(signal => `trap 'echo ${signal} >>${seen}' ${signal}`).join('; ')
+      const command = ['/bin/sh', '-c', `${traps}; trap 'exit 0' QUIT; : >${up}; while :; do sleep 0.05; done`]
+      const script = (letter: string, signal: string): string =>
+        `#!/bin/sh\necho ${letter} >>${seen}\nkill -${signal} "$(cat supervise/pid)"\n`
+      const control = { t: script('t', 'QUIT'), h: script('h', 'INT'), 1: script('1', 'USR1') }
+      const process = { command, reload: { signal: 'HUP' } }
+      lab.declare({ web: { process, config: { runit: { control } } } })
+      await lab.converge()
+      await eventually('the traps to be set', () => existsSync(up))
+      await lab.control.act('reload', 'web')
+      await eventually('the signal of the script', () => readFileSync(seen, 'utf8') === 'h\nINT\n')
+      await sv('1', await directoryOf(lab))
+      await eventually('that by hand', () => readFileSync(seen, 'utf8') === 'h\nINT\n1\nUSR1\n')
+      await lab.control.act('stop', 'web')
+      expect(readFileSync(seen, 'utf8')).toBe('h\nINT\n1\nUSR1\nt\n')
+      lab.declare({ web: { process } })
+      await lab.converge()
+      const directory = await directoryOf(lab)
+      expect(readdirSync(join(directory, 'control'))).toEqual(['t'])
+      expect(readFileSync(join(directory, 'control/t'), 'utf8')).toContain('Made by Reeve')
+    })
+  })
+
+  test('a native check is what sv waits for, and goes when it is no longer declared', async () => {
+    await withLab(runitHarness, async lab => {
+      const ready = join(lab.directory, 'ready')
+      const check = `#!/bin/sh\nexec test -e ${ready}\n`
+      const process = { command: LONG_RUN }
+      lab.declare({ web: { process, config: { runit: { check } } } })
+      await lab.converge()
+      const directory = await directoryOf(lab)
+      await expect(sv('check', directory)).rejects.toMatchObject({ stdout: expect.stringContaining('timeout: run: ') })
+      writeFileSync(ready, '')
+      expect(await sv('check', directory)).toContain('ok: run: ')
+      lab.declare({ web: { process } })
+      await lab.converge()
+      expect(existsSync(join(directory, 'check'))).toBe(false)
+    })
+  })
+})
+
+/** Waits for a second at most. */
+async function sv(verb: string, directory: string): Promise<string> {
+  return (await promisify(execFile)('sv', ['-w', '1', verb, directory])).stdout
+}
+
+async function directoryOf(lab: Lab): Promise<string> {
+  const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
+  return path.slice(0, -'/run'.length)
+}
 
 async function firstKept(kept: () => string[]): Promise<string> {
   await eventually('a first file to be put aside', () => kept().length > 0)
