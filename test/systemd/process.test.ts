@@ -12,8 +12,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually } from '../../src/conformance/lab.ts'
+import type { Instance } from '../../src/core/facility.ts'
+import type { Observed } from '../../src/core/observed.ts'
+import type { ReadHost } from '../../src/core/provider.ts'
 import { makeOutlook } from '../../src/engine/outlook.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -69,6 +74,34 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
       expect(String(world.services.get(`systemd/${unit}`)?.pid)).toBe(property(unit, 'MainPID'))
     }
   })
+
+  for (const [what, command] of [
+    ['alone', ['/bin/sleep', '1000000']],
+    ['with others', ['/bin/sh', '-c', 'sleep 1000000 & wait']],
+  ] as const) {
+    test(`that ends while it is looked at, ${what}, is not taken to be out of date`, async () => {
+      await using lab = await createSystemdLab()
+      const [unit, path] = ['/etc/systemd/system/web.service', lab.path('web.conf')]
+      const process = { command, restart: { delay: '1h' } }
+      lab.declareUnit('web', { process, files: [{ path, content: 'one\n', onChange: 'reload' }] })
+      await lab.apply()
+      const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
+      if (!instance) throw new Error('there is no systemd')
+      // What is newer than the start can't have been read by the process.
+      for (const newer of [path, unit]) {
+        writeFileSync(newer, readFileSync(newer, 'utf8'))
+        const killed = await observeWhile(instance, () => {
+          systemctl('kill', '--signal=KILL', 'web')
+          waitFor(() => property('web', 'SubState') === 'auto-restart')
+        })
+        expect([killed?.state, killed?.loaded]).toEqual(['starting', undefined])
+        systemctl('restart', 'web')
+        const stopped = await observeWhile(instance, () => void systemctl('stop', 'web'))
+        expect(stopped).toMatchObject({ state: 'stopped' })
+        systemctl('start', 'web')
+      }
+    })
+  }
 
   test('of a user that is not there fails to start, and says so', async () => {
     await using lab = await createSystemdLab()
@@ -301,4 +334,34 @@ function unitTexts(): string[] {
 
 function readProcesses(group: string): string[] {
   return readFileSync(`/sys/fs/cgroup/${group}.service/cgroup.procs`, 'utf8').trim().split('\n')
+}
+
+/** Looks at `web`, and acts between the question which process is its main one and whatever is made of the answer. */
+async function observeWhile(instance: Instance, act: () => void): Promise<Observed | undefined> {
+  const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
+  const late: ReadHost = {
+    ...host,
+    readText(path, limit) {
+      const text = host.readText(path, limit)
+      if (path.endsWith('/web.service/cgroup.procs') && text?.trim().includes('\n') === false) act()
+      return text
+    },
+    async openBus(address) {
+      const bus = await host.openBus(address)
+      return {
+        ...bus,
+        async query(call) {
+          if (call.body?.includes('MainPID')) act()
+          return bus.query(call)
+        },
+      }
+    },
+  }
+  return (await systemdProvider.observe(['web'], instance, late)).get('web')
+}
+
+/** Holds up all else in this process. */
+function waitFor(condition: () => boolean): void {
+  const deadline = Date.now() + 20_000
+  while (!condition()) if (Date.now() > deadline) throw new Error('waited 20 s in vain')
 }

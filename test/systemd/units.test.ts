@@ -1,13 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
-import type { Observed } from '../../src/core/observed.ts'
-import type { ReadHost } from '../../src/core/provider.ts'
 import { createDirectControl } from '../../src/engine/direct-control.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
 import type { Effect } from '../../src/host/effects.ts'
-import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
@@ -412,45 +407,6 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
     expect(await lab.apply({ session })).toMatchObject({ failed: [], notReady: [] })
     expect(reloads).toHaveLength(1)
-  })
-
-  test('one that ends while it is looked at is not taken to be out of date', async () => {
-    await using lab = await createSystemdLab()
-    const [unit, path] = ['/etc/systemd/system/web.service', lab.path('web.conf')]
-    const process = { ...longRun(), restart: { delay: '1h' } }
-    lab.declareUnit('web', { process, files: [{ path, content: 'one\n', onChange: 'reload' }] })
-    await lab.apply()
-    const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
-    if (!instance) throw new Error('there is no systemd')
-    const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
-    const observeWhile = async (act: () => Promise<void> | void): Promise<Observed | undefined> => {
-      const late: ReadHost = {
-        ...host,
-        async openBus(address) {
-          const bus = await host.openBus(address)
-          return {
-            ...bus,
-            async query(call) {
-              if (call.body?.includes('MainPID')) await act()
-              return bus.query(call)
-            },
-          }
-        },
-      }
-      return (await systemdProvider.observe(['web'], instance, late)).get('web')
-    }
-    // What is newer than the start can't have been read by the process.
-    for (const newer of [path, unit]) {
-      writeFileSync(newer, readFileSync(newer, 'utf8'))
-      const killed = await observeWhile(async () => {
-        systemctl('kill', '--signal=KILL', 'web')
-        await eventually('it to be waited for', () => property('web', 'SubState') === 'auto-restart')
-      })
-      expect([killed?.state, killed?.loaded]).toEqual(['starting', undefined])
-      systemctl('restart', 'web')
-      expect(await observeWhile(() => void systemctl('stop', 'web'))).toMatchObject({ state: 'stopped' })
-      systemctl('start', 'web')
-    }
   })
 
   test('E11: a start that takes too long has failed, and one that may fail for good is not made again', async () => {
