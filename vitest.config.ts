@@ -38,7 +38,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'systemd',
           include: ['test/systemd/**/*.test.ts'],
-          globalSetup: ['test/requirements.ts', 'test/systemd-lab/setup.ts'],
+          globalSetup: ['test/requirements.ts'],
           pool: systemdPool,
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { setUpBeside } from './systemd-lab/setup.ts'
 
 /** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
 const longest = [
@@ -28,6 +29,7 @@ const longest = [
 /** A fresh checkout has no record of how long files take, and would go by their size. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    await setUpBeside(files)
     const rest = await super.sort(files)
     const rank = ({ moduleId }: TestSpecification): number => {
       const index = longest.indexOf(basename(moduleId))

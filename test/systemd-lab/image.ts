@@ -1,7 +1,10 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
 
 /** Of the Debian that machines are booted from: the smallest one, with systemd and what its user managers need. */
 const packages = ['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps']
@@ -14,30 +17,35 @@ interface Source {
 
 const cache = '/var/cache/reeve-test'
 
-/** The directory of the image, whether or not it is there. */
-export function imagePath(): string {
-  const { codename } = findSource()
-  const digest = createHash('sha256').update(packages.join()).digest('hex').slice(0, 8)
-  return join(cache, `systemd-${codename}-${digest}`)
-}
+/** `sh -c SCRIPT NAME IMAGE DEBOOTSTRAP-ARGUMENT...`; what it makes becomes the root directory, for all users. */
+const script = `
+image=$1; shift
+[ ! -e "$image" ] || exit 0
+rm -rf "$image.new"
+debootstrap "$@"
+chmod 755 "$image.new"
+mv "$image.new" "$image"
+`
 
-/** Makes the image if it isn't there yet: once for each machine, in about a minute, with debootstrap. */
-export function makeImage(): void {
-  const path = imagePath()
-  if (existsSync(path)) return
+/**
+ * The directory of the image. It is made if it isn't there yet: once for each machine, in about a minute, with
+ * debootstrap. Of those who ask at the same time, in whatever process, one makes it, and the others wait.
+ */
+export async function makeImage(): Promise<string> {
+  const { codename, mirror } = findSource()
+  const digest = createHash('sha256').update(packages.join()).digest('hex').slice(0, 8)
+  const path = join(cache, `systemd-${codename}-${digest}`)
+  if (existsSync(path)) return path
   console.warn(`making a small Debian in ${path} to boot a systemd from: once, about a minute`)
   mkdirSync(cache, { recursive: true })
-  const temporary = mkdtempSync(join(cache, `.${basename(path)}-`))
-  const { codename, mirror } = findSource()
-  const args = ['--variant=minbase', `--include=${packages.join()}`, codename, temporary, ...(mirror ? [mirror] : [])]
-  try {
-    const { status, stdout } = spawnSync('debootstrap', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
-    if (status !== 0) throw new Error(`debootstrap ${args.join(' ')} failed:\n${stdout?.slice(-2_000)}`)
-    chmodSync(temporary, 0o755) // it becomes the root directory, for all users
-    if (!existsSync(path)) renameSync(temporary, path)
-  } finally {
-    rmSync(temporary, { recursive: true, force: true })
-  }
+  const options = ['--variant=minbase', `--include=${packages.join()}`]
+  const args = [...options, codename, `${path}.new`, ...(mirror ? [mirror] : [])]
+  await run('flock', [`${path}.lock`, '/bin/sh', '-euc', script, 'image', path, ...args], {
+    maxBuffer: 64 * 1024 * 1024,
+  }).catch(error => {
+    throw new Error(`debootstrap ${args.join(' ')} failed:\n${String(error.stdout).slice(-2_000)}`, { cause: error })
+  })
+  return path
 }
 
 function findSource(): Source {

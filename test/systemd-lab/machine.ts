@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { imagePath } from './image.ts'
+import { makeImage } from './image.ts'
 
 /** A real systemd, booted as pid 1 of its own namespaces. */
 export interface Machine {
@@ -31,6 +31,7 @@ export function findBootProblem(): string | undefined {
 
 /** Resolves when systemd says that it has booted. The machine ends with this process at the latest. */
 export async function startMachine(): Promise<Machine> {
+  const image = await makeImage()
   const work = mkdtempSync(join(tmpdir(), 'reeve-machine-'))
   const cgroup = join(findCgroupMount() ?? '', `reeve-machine-${process.pid}-${work.slice(-6)}`)
   mkdirSync(cgroup)
@@ -39,7 +40,7 @@ export async function startMachine(): Promise<Machine> {
   mkdirSync(report, { recursive: true })
   // Node, the project, and what its node_modules may be a link to.
   const shared = new Set([process.execPath, project, join(project, 'node_modules')].map(path => realpathSync(path)))
-  const args = [join(import.meta.dirname, 'boot.sh'), cgroup, imagePath(), work, report, ...shared]
+  const args = [join(import.meta.dirname, 'boot.sh'), cgroup, image, work, report, ...shared]
   const child = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
