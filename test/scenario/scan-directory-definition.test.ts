@@ -180,7 +180,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
         const file = join(lab.directory, 'web.log')
         const stop = join(lab.directory, 'stop')
         const line = 'x'.repeat(99)
-        const command = ['/bin/sh', '-c', `while [ ! -e ${stop} ]; do echo ${line}; done; exec sleep 1000000`]
+        const command = ['/bin/sh', '-c', `while [ ! -e ${stop} ]; do echo ${line}; done; echo end; exec sleep 1000000`]
         const maxSize = 8 * 1_024
         lab.declare({ web: { process: { command, output: { file, maxSize: '8KiB', keep: 2 } } } })
         await lab.converge()
@@ -188,9 +188,11 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
         const oldest = await firstKept(kept)
         await eventually('the oldest to be gone', () => !kept().includes(oldest))
         writeFileSync(stop, '')
+        const hasEnd = (name: string): boolean => readQuietly(join(`${file}.d`, name)).endsWith('end\n')
+        await eventually('all to be written', () => [...kept(), 'current'].some(hasEnd))
         await eventually('no more than two to be left', () => kept().length <= 2)
         for (const name of kept()) expect(statSync(join(`${file}.d`, name)).size).toBeLessThanOrEqual(maxSize + 200)
-        expect(readFileSync(file, 'utf8')).toMatch(/^(x{99}\n)*/)
+        expect(readFileSync(file, 'utf8')).toMatch(/^(x{99}\n)*(end\n)?$/)
       })
     })
   })
@@ -240,6 +242,7 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
         `#!/bin/sh\necho ${letter} >>${seen}\nkill -${signal} "$(cat supervise/pid)"\n`
       const control = { t: script('t', 'QUIT'), h: script('h', 'INT'), 1: script('1', 'USR1') }
       const process = { command, reload: { signal: 'HUP' } }
+      writeFileSync(seen, '')
       lab.declare({ web: { process, config: { runit: { control } } } })
       await lab.converge()
       await eventually('the traps to be set', () => existsSync(up))
@@ -283,6 +286,15 @@ async function sv(verb: string, directory: string): Promise<string> {
 async function directoryOf(lab: Lab): Promise<string> {
   const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
   return path.slice(0, -'/run'.length)
+}
+
+/** What is rotated may be gone meanwhile. */
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 async function firstKept(kept: () => string[]): Promise<string> {
