@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { removeLog } from './contents.ts'
 import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
@@ -41,6 +42,7 @@ export async function startService(task: Task): Promise<void> {
   const claim = readClaim(place, host)?.startTime
   const endings = host.readText(join(place.records, 'ended'))
   skipDelay(task)
+  if (!family.scripts.hasFinish) forgetDelay(task)
   command(task, 'u')
   const hasLaunched = (): boolean => readLaunched(place, host)?.startTime !== before
   const isDone = await waitFor(task, startLimit, () => {
@@ -171,7 +173,23 @@ async function matchLog(task: Task): Promise<void> {
 function skipDelay({ family, place, host }: Task): void {
   const found = readSupervision(family, place, host)
   if (found.state !== 'alive' || found.status.state !== 'finish' || found.status.pid === undefined) return
-  if (host.readText(`/proc/${found.status.pid}/cmdline`)?.startsWith('sleep\0')) host.kill(found.status.pid, 'TERM')
+  if (isSleep(found.status.pid, host)) host.kill(found.status.pid, 'TERM')
+}
+
+/** Where the run script itself waits, by what it finds of the last run, and with a child. */
+function forgetDelay({ family, place, host }: Task): void {
+  const claim = join(place.records, 'claim')
+  if (!host.readText(claim)?.startsWith('- ')) return
+  host.writeFile(claim, '', { mode: 0o644 })
+  const found = readSupervision(family, place, host)
+  if (found.state !== 'alive' || found.status.pid === undefined) return
+  const script = found.status.pid
+  const wait = host.processes().find(pid => host.process(pid)?.parent === script)
+  if (wait !== undefined && isSleep(wait, host)) host.kill(wait, 'TERM')
+}
+
+function isSleep(pid: number, host: ReadHost): boolean {
+  return host.readText(`/proc/${pid}/cmdline`)?.startsWith('sleep\0') === true
 }
 
 function command({ place, host, family }: Task, letter: string): void {
