@@ -3,6 +3,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { bundleProgram } from '../bundled-program.ts'
 import { type CrashHost, createCrashHost, type Look, type Moments, type Place, type Revision } from './crash-host.ts'
+import type { Sample } from './sample.ts'
 
 /** A host that looks the same after so long (ms) is at rest; it may take so long (ms) to come to it. */
 const REST = 3_000
@@ -18,20 +19,19 @@ export interface CrashScenario {
 }
 
 export interface CrashReport {
+  /** How often it could have been killed. */
+  readonly moments: number
   /** How often an apply was killed and made again. */
   readonly points: number
   /** One line for each that ended otherwise than undisturbed. */
   readonly failures: readonly string[]
 }
 
-export interface CrashOptions {
+/** Default: each of all moments. */
+export interface CrashOptions extends Partial<Sample> {
   /** So many hosts at once: a crash is mostly waiting. */
   readonly hosts?: number
   readonly moments?: Moments
-  /** Only every so many of them is tried. Default: each. */
-  readonly stride?: number
-  /** The first of them, from 1. */
-  readonly first?: number
 }
 
 /**
@@ -66,7 +66,7 @@ export async function crashEverywhere(
   }
 
   await Promise.all(Array.from({ length: hosts }, work))
-  return { points, failures }
+  return { moments, points, failures }
 }
 
 async function goUndisturbed(

@@ -5,4 +5,4 @@ import { daemontoolsHarness } from '../scan-lab.ts'
 /** A log that comes later wants a new directory here. */
 const scenarios = [...crashScenarios, logScenario]
 
-testScanCrashes({ harness: daemontoolsHarness, scanner: 'svscan', scenarios, first: 7 })
+testScanCrashes({ harness: daemontoolsHarness, scanner: 'svscan', scenarios })

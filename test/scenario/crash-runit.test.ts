@@ -2,4 +2,4 @@ import { testScanCrashes } from '../crash/scan-crash.ts'
 import { crashScenarios } from '../crash/scenarios.ts'
 import { runitHarness } from '../scan-lab.ts'
 
-testScanCrashes({ harness: runitHarness, scanner: 'runsvdir', scenarios: crashScenarios, first: 1 })
+testScanCrashes({ harness: runitHarness, scanner: 'runsvdir', scenarios: crashScenarios })
