@@ -48,7 +48,7 @@ async function installAll(actions: readonly Action[], application: Application, 
       application.claimRoom(service)
       const place = placeOf(application.layout, service)
       if (await takeOver({ ...application, place, signal, waits })) enabledBefore.add(service)
-      await installDefinition(definition, place, application.host)
+      await installDefinition(definition, place, application)
     }),
   )
   // All at once, so that the scanner finds them all the next time it looks.

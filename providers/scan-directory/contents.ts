@@ -14,7 +14,13 @@ export function removeContents(directory: string, host: WriteHost): void {
   else host.removeDirectory(directory)
 }
 
-/** The service that reads the output, once nothing of it runs. */
+/** The service that reads the output, once nothing of it runs. One that is but linked here is others' as well. */
 export function removeLog({ directory }: Place, host: WriteHost): void {
+  unlink(join(directory, 'log'), host)
   for (const name of ['log/supervise', 'log/event', 'log']) removeContents(join(directory, name), host)
+}
+
+/** Takes a link away, and leaves what it leads to. */
+export function unlink(path: string, host: WriteHost): void {
+  if (host.facts(path)?.kind === 'symlink') host.removeFile(path)
 }

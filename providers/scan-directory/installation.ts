@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { Definition, DefinitionFile, WriteHost } from '../../src/core/provider.ts'
-import { removeLog } from './contents.ts'
+import { removeLog, unlink } from './contents.ts'
 import type { Place } from './layout.ts'
 import { finishRenewal } from './renewal.ts'
 import { isLogSupervised } from './supervision.ts'
@@ -9,6 +9,9 @@ import type { Application } from './task.ts'
 /** Files that a definition may consist of, besides its directories, its settings, and its marker. */
 export const definitionFiles: readonly string[] = ['run', 'finish', 'check', 'down', 'notification-fd']
 
+/** Directories of a definition that Reeve writes into. */
+const writtenDirectories = ['log', 'control', 'reeve']
+
 /** Files that a definition may have or not: those that it hasn't are taken away. */
 const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
@@ -16,7 +19,11 @@ const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'r
  * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.
  * The marker comes first, so that whatever is cut off is known to be ours; the run script last.
  */
-export async function installDefinition(definition: Definition, place: Place, host: WriteHost): Promise<void> {
+export async function installDefinition(
+  definition: Definition,
+  place: Place,
+  { host, findDeleted }: Pick<Application, 'host' | 'findDeleted'>,
+): Promise<void> {
   // What is linked without being there must not be started as it comes.
   const wasLinked = host.facts(place.directory) !== undefined && isLinked(place, host)
   const isMarker = ({ path }: { path: string }): boolean => path === place.marker
@@ -26,13 +33,24 @@ export async function installDefinition(definition: Definition, place: Place, ho
   host.makeDirectory(place.directory, { mode: 0o755 })
   await writeParts(files.filter(isMarker), host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
+  // What they lead to isn't only of this definition.
+  for (const name of writtenDirectories) unlink(join(place.directory, name), host)
   removeOthers(new Set(files.map(({ path }) => path)), place, host)
   const rest = files.filter(file => !isMarker(file) && !isRun(file))
   for (const directory of new Set(rest.map(({ path }) => dirname(path)))) {
     if (directory !== place.directory) host.makeDirectory(directory, { mode: 0o755 })
   }
   const down = wasLinked || host.facts(place.down) ? [] : [disabled(place)]
-  await writeParts([...rest, ...down, ...files.filter(isRun)], host)
+  await writeParts([...rest, ...down], host)
+  claimDeleted(place, host, findDeleted)
+  await writeParts(files.filter(isRun), host)
+}
+
+/** Nothing has run here yet, and something may in a directory that was here before. */
+function claimDeleted({ directory, records }: Place, host: WriteHost, findDeleted: Application['findDeleted']): void {
+  const path = join(records, 'claim')
+  const claim = host.facts(path) ? undefined : findDeleted(directory)
+  if (claim !== undefined) host.writeFile(path, claim, { mode: 0o644 })
 }
 
 /** Only those that differ: of a write that was cut off, the next one in its directory takes away what is left. */

@@ -3,6 +3,7 @@ import { createClock } from '../../src/host/clock.ts'
 import { createAnnouncer } from './announcing.ts'
 import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
+import { createDeletedSearch } from './deleted.ts'
 import type { Family } from './family.ts'
 import { createOptionsSchema } from './instance-options.ts'
 import { layoutOf } from './layout.ts'
@@ -37,7 +38,8 @@ export function createScanProvider(family: Family): Provider {
       const layout = layoutOf(instance, family)
       const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
       const claimRoom = createRoomClaim(family, layout, host)
-      return applyActions(actions, { family, layout, host, clock, announce, claimRoom }, report)
+      const findDeleted = createDeletedSearch(family, host)
+      return applyActions(actions, { family, layout, host, clock, announce, claimRoom, findDeleted }, report)
     },
     watch(instance, host, hint) {
       return watchServices({ family, layout: layoutOf(instance, family), host, clock, hint })

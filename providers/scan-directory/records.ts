@@ -27,6 +27,11 @@ export function readClaim(place: Place, host: ReadHost): Identity | undefined {
   return boot === host.bootId() ? parseIdentity(`${identity}\n`) : undefined
 }
 
+/** As the run script writes it down, but for when it began. */
+export function formatClaim({ pid, startTime }: Identity, bootId: string): string {
+  return `${pid} ${startTime} 0 ${bootId}\n`
+}
+
 /** Of the last run that came as far as the service itself. */
 export function readLaunched(place: Place, host: ReadHost): Identity | undefined {
   return parseIdentity(host.readText(join(place.records, 'launched')))

@@ -10,6 +10,8 @@ export interface Application {
   readonly clock: Clock
   /** Has the scanner look at its directory, if it has to be told; see announcing.ts. */
   readonly announce: () => Promise<void>
+  /** What is to be claimed in a definition that is made anew, if its service still runs in one that was deleted; see deleted.ts. */
+  readonly findDeleted: (directory: string) => string | undefined
   /** Throws if the scanner takes no more services than it has; see capacity.ts. */
   readonly claimRoom: (service: string) => void
 }

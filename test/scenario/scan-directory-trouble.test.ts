@@ -57,7 +57,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    testWhere(hasFinish)('a definition that is deleted comes back, and the scanner ends what ran of it', async () => {
+    test('a definition that is deleted comes back, and there is never a second copy', async () => {
       await withLab(harness, async lab => {
         const mark = join(lab.directory, 'web')
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
@@ -69,6 +69,35 @@ for (const { scanner, harness } of scanFamilies) {
         const { pid: now, ...found } = await lab.observe('web')
         expect(found).toMatchObject({ state: 'running', supervised: true, enabled: true })
         expect([now === pid, countProcesses(mark)]).toEqual([false, 1])
+      })
+    })
+
+    test('an adopted definition whose log is a link to another leaves that one alone', async () => {
+      await withLab(harness, async lab => {
+        const shared = join(lab.directory, 'shared')
+        const logger = '#!/bin/sh\nexec cat >/dev/null\n'
+        mkdirSync(shared)
+        writeFileSync(join(shared, 'run'), logger, { mode: 0o755 })
+        const definitionOf = (name: string): string => join(String(lab.supervisor.options.definitionDirectory), name)
+        for (const name of ['plain', 'logged']) {
+          mkdirSync(definitionOf(name))
+          writeFileSync(join(definitionOf(name), 'run'), '#!/bin/sh\nexec sleep 1000000\n', { mode: 0o755 })
+          symlinkSync(shared, join(definitionOf(name), 'log'))
+        }
+        const output = { file: join(lab.directory, 'web.log') }
+        lab.declare({
+          plain: { process: { command: LONG_RUN }, adopt: true },
+          logged: { process: { command: LONG_RUN, output }, adopt: true },
+        })
+        await lab.converge()
+        expect((await lab.converge()).stepsDone).toBe(0)
+        expect(readFileSync(join(shared, 'run'), 'utf8')).toBe(logger)
+        // As somebody who wants it back.
+        symlinkSync(shared, join(definitionOf('plain'), 'log'))
+        lab.declare({})
+        await lab.converge()
+        expect([existsSync(definitionOf('plain')), existsSync(definitionOf('logged'))]).toEqual([false, false])
+        expect(readFileSync(join(shared, 'run'), 'utf8')).toBe(logger)
       })
     })
 
