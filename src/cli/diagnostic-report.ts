@@ -1,11 +1,24 @@
 import type { Diagnostic } from '../core/step.ts'
-import { count, type Screen } from './screen.ts'
+import { groupBy, namesText } from './grouping.ts'
+import { count, printable, type Screen } from './screen.ts'
+
+/** So many of those that say the same are shown in full. One mistake in what others name has all of them say so. */
+const mostAlike = 3
 
 /** All diagnostics, and how many there are. Says nothing if there are none. True if one of them is an error. */
 export async function reportDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): Promise<boolean> {
   if (diagnostics.length === 0) return false
   const { formatDiagnostics } = await import('../manifest/diagnostic-text.ts')
-  screen.write(`${formatDiagnostics(diagnostics, { color: screen.colors.isColorSupported })}\n\n`)
+  const groups = groupBy(diagnostics, ({ severity, code, message }) => `${severity} ${code} ${message}`)
+  const crowds = groups.filter(group => group.length > mostAlike + 1)
+  const hidden = new Set(crowds.flatMap(crowd => crowd.slice(mostAlike)))
+  const shown = diagnostics.filter(diagnostic => !hidden.has(diagnostic))
+  screen.write(`${formatDiagnostics(shown, { color: screen.colors.isColorSupported })}\n\n`)
+  for (const crowd of crowds) {
+    const [{ code }] = crowd
+    const files = new Set(crowd.slice(mostAlike).map(({ file }) => printable(file)))
+    screen.write(`${crowd.length - mostAlike} more of the same (${code}), in ${namesText([...files])}\n\n`)
+  }
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length
   const warnings = diagnostics.length - errors
   const parts = [errors > 0 && count(errors, 'error'), warnings > 0 && count(warnings, 'warning')].filter(Boolean)
