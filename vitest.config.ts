@@ -29,6 +29,10 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 3,
+          // As above.
+          isolate: false,
+          // Most of the time is spent on waiting for scanners, which look every five seconds.
+          maxConcurrency: 12,
           // Real supervisors on a shared machine: in CI a failure counts when it happens twice. The report shows each retry.
           retry: process.env.CI === 'true' ? 1 : 0,
           sequence: { groupOrder: 1 },

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { test, vi } from 'vitest'
+import { test } from 'vitest'
 import { daemontoolsProvider } from '../providers/daemontools/index.ts'
 import { runitProvider } from '../providers/runit/index.ts'
 import { s6Provider } from '../providers/s6/index.ts'
@@ -9,9 +9,6 @@ import type { ConformanceHarness, ConformanceSupervisor } from '../src/conforman
 import { eventually, isAlive } from '../src/conformance/lab.ts'
 import type { ProcessFacts, Provider } from '../src/core/provider.ts'
 import { createReadHost } from '../src/host/read-host.ts'
-
-// Most of the time is spent on waiting for scanners, which look every five seconds.
-vi.setConfig({ maxConcurrency: 12 })
 
 interface ScanFamily {
   readonly provider: Provider
