@@ -105,9 +105,9 @@ function renderKeeper(input: ScriptInput): string {
     const number = signalNumber(signal)
     return `trap '__reeve_heard=yes; [ -z "$__reeve_child" ] || kill -${number} "$__reeve_child" 2>/dev/null' ${number}`
   })
-  return `${renderDelay(process)}__reeve_child= __reeve_heard= __reeve_supervisor=$PPID
+  return `${renderDelay(process)}__reeve_child= __reeve_heard= __reeve_told= __reeve_supervisor=$PPID
 __reeve_end_child() {
-  __reeve_heard=yes
+  __reeve_heard=yes __reeve_told=yes
   [ -z "$__reeve_child" ] || ./reeve/stop || kill "$__reeve_child" 2>/dev/null
 }
 trap __reeve_end_child ${signalNumber('TERM')}
@@ -130,6 +130,12 @@ trap '' ${signalNumber('TERM')}
 __reeve_start_of $$
 set -- $__reeve_stat
 [ "$2" = "$__reeve_supervisor" ] || exit 0
+# ${input.supervisor} says that it wants it down only after it has told it to end.
+__reeve_looks=\${__reeve_told:+10}
+while [ \${__reeve_looks:-0} -gt 0 ] && ! { ${input.scripts.isWantedDown}; }; do
+  __reeve_looks=$((__reeve_looks - 1))
+  sleep ${nap}
+done
 if [ $__reeve_status -gt 128 ]; then set -- -1 $((__reeve_status - 128)); else set -- $__reeve_status 0; fi
 ${renderEnding(input)}if [ $__reeve_why = alone ]; then
   # The next run has to wait for its time.

@@ -1,11 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { isPlainVariable } from '../../providers/posix/environment-names.ts'
+import type { FamilyScripts } from '../../providers/scan-directory/family.ts'
 import { renderRun } from '../../providers/scan-directory/scripts.ts'
+import { eventually } from '../../src/conformance/lab.ts'
 import type { Process } from '../../src/core/facility.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
@@ -113,14 +115,46 @@ test.each(ways)('a process that got the number of the last run is left alone: $s
   }
 })
 
+test.each(shells)('an end that was asked for is known as such, though the supervisor says so late: %s', async shell => {
+  const service = writeService(shell, plainProcess(['/bin/sleep', '1000']), {
+    hasFinish: false,
+    isWantedDown: '[ -e wanted-down ]',
+  })
+  const keeper = spawn(shell, ['./run'], { cwd: service, stdio: 'ignore' })
+  try {
+    const launched = (): number => Number(createReadHost().readText(join(service, 'reeve/launched'))?.split(' ')[0])
+    await eventually('the service to run', () => launched() > 0)
+    const pid = launched()
+    keeper.kill('SIGTERM')
+    await eventually('it to end', () => createReadHost().process(pid) === undefined)
+    writeFileSync(join(service, 'wanted-down'), '')
+    await eventually('the end to be written down', () => existsSync(join(service, 'reeve/ended')))
+    expect(readFileSync(join(service, 'reeve/ended'), 'utf8')).toMatch(/^-1 15 asked /)
+  } finally {
+    keeper.kill('SIGKILL')
+  }
+})
+
 /** Runs the script as the supervisor of a service would, and gives what it prints. */
 function run(shell: string, process: Process, hasFinish: boolean, claim?: string): string {
+  const service = writeService(shell, process, { hasFinish, isWantedDown: 'false' })
+  if (claim !== undefined) writeFileSync(join(service, 'reeve/claim'), claim)
+  const result = spawnSync(shell, ['./run'], { cwd: service, encoding: 'utf8', env: { LEAKED: 'no' } })
+  expect(result.stderr).toBe('')
+  return result.stdout
+}
+
+/** Gives the directory of its definition. */
+function writeService(
+  shell: string,
+  process: Process,
+  { hasFinish, isWantedDown }: Pick<FamilyScripts, 'hasFinish' | 'isWantedDown'>,
+): string {
   const service = join(directory, 'service')
   // What the run before has left would have this one wait.
   rmSync(service, { recursive: true, force: true })
   mkdirSync(join(service, 'reeve'), { recursive: true })
   writeFileSync(join(service, 'reeve/files'), '')
-  if (claim !== undefined) writeFileSync(join(service, 'reeve/claim'), claim)
   const scripts = {
     session: [],
     selectUser: () => '',
@@ -128,7 +162,7 @@ function run(shell: string, process: Process, hasFinish: boolean, claim?: string
     hasControl: false,
     signalsGroup: true,
     stayDown: 'true',
-    isWantedDown: 'false',
+    isWantedDown,
     runLogger: () => '',
     findOutputProblem: () => undefined,
     settings: [],
@@ -145,7 +179,5 @@ function run(shell: string, process: Process, hasFinish: boolean, claim?: string
     records: join(service, 'reeve'),
   })
   writeFileSync(join(service, 'run'), text.replaceAll('/bin/sh ./run', `${shell} ./run`))
-  const result = spawnSync(shell, ['./run'], { cwd: service, encoding: 'utf8', env: { LEAKED: 'no' } })
-  expect(result.stderr).toBe('')
-  return result.stdout
+  return service
 }
