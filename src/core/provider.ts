@@ -286,7 +286,7 @@ export interface BusSignal {
 export interface Bus extends Disposable {
   /**
    * Makes one of the provider's declared `busQueries`, and gives what it returns. Throws ReeveError: `internal` for any
-   * other, `unavailable` if no answer comes, `failed` if it is an error.
+   * other, `unavailable` if no answer comes, `failed` if it is an error. On a connection that is over, not before `ended`.
    */
   query(call: BusCall): Promise<readonly unknown[]>
   /** Calls `listener` for signals that match the rule (and maybe for others); from a peer, for all. */
