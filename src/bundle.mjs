@@ -3,7 +3,7 @@
 // stays in files of its own, loaded when it is.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +13,21 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Of `dist`, what tsc makes. */
 const sources = ['src', 'providers']
 const inRoot = path => join(root, path)
-/** Small, and needed by nearly every command. All other packages are loaded from where they are installed. */
-const bundledPackages = ['commander', 'diff', 'fastest-levenshtein', 'p-limit', 'picocolors', 'yaml', 'yocto-queue']
+/**
+ * With what they need themselves: needed by nearly every command, or of so many files that to find them takes longer than to
+ * run them. All other packages are loaded from where they are installed.
+ */
+const bundledPackages = [
+  '@homebridge/dbus-native',
+  'commander',
+  'diff',
+  'execa',
+  'fastest-levenshtein',
+  'p-limit',
+  'picocolors',
+  'yaml',
+]
+const isInPackage = path => path?.includes('/node_modules/') ?? false
 /** What the compiler puts in for `using`, which Node 20 doesn't have. */
 const compilerHelpers = '@oxc-project/runtime/'
 /** As ES modules, of which only what is used is kept. The package offers them for browsers, and the same code for Node as CommonJS. */
@@ -27,20 +40,32 @@ const common = {
   resolve: { alias: { yaml } },
   // What some commands load later, and others always.
   checks: { ineffectiveDynamicImport: false },
-  external: id => /^[^./#\0]/.test(id) && !bundledPackages.includes(id) && !id.startsWith(compilerHelpers),
+  external: (id, importer) =>
+    /^[^./#\0]/.test(id) &&
+    !bundledPackages.some(name => id === name || id.startsWith(`${name}/`)) &&
+    !id.startsWith(compilerHelpers) &&
+    (isBuiltin(id) || !isInPackage(importer)),
 }
 // Names stay, for stack traces that say something.
 const minify = { mangle: false }
 
-/** What every command that looks at manifests needs, and what that imports: one file, kept in compiled form; see launcher.cjs. */
+/**
+ * What every command that looks at manifests needs, what `apply` needs besides, and what that imports: one file, kept in
+ * compiled form; see launcher.cjs.
+ */
 const entries = [
   'src/cli/main.ts',
+  'src/commands/apply.ts',
   'src/commands/plan.ts',
   'src/commands/validate.ts',
+  'src/engine/apply.ts',
   'src/engine/outlook.ts',
   'src/engine/session.ts',
   'src/engine/validation.ts',
-  ...readdirSync(inRoot('providers')).map(name => `providers/${name}/index.ts`),
+  ...readdirSync(inRoot('providers')).flatMap(name => [
+    `providers/${name}/index.ts`,
+    `providers/${name}/application.ts`,
+  ]),
 ]
 const needed = new Set()
 const findNeeded = {

@@ -10,18 +10,33 @@ const { Script } = require('node:vm')
 const filename = join(__dirname, 'program.cjs')
 const cache = filename.replace(/cjs$/, 'cache')
 
+const slowModules = new Set(['node:child_process', 'node:crypto', 'node:fs/promises', 'node:net', 'node:readline'])
+
 const cachedData = readIfThere(cache)
 const program = new Module(filename, module)
 program.filename = filename
 // What it loads later loads it in turn.
 require.cache[filename] = program
-const given = { exports: program.exports, require, module: program, __filename: filename, __dirname, importModule }
+const given = {
+  exports: program.exports,
+  require: requireAsUsed,
+  module: program,
+  __filename: filename,
+  __dirname,
+  importModule,
+}
 const code = `(function (${Object.keys(given)}) {${readFileSync(filename, 'latin1')}\n})`
 const script = new Script(code, { filename, cachedData })
 if (cachedData === undefined || script.cachedDataRejected) process.once('exit', keepCompiled)
 script.runInThisContext()(...Object.values(given))
 // Else Node takes what loads it later for a circular dependency, and warns.
 program.loaded = true
+
+/** Most commands use few of the modules of Node that all of them together need, and some take milliseconds to load. */
+function requireAsUsed(name) {
+  if (!slowModules.has(name)) return require(name)
+  return new Proxy({}, { get: (_, key) => require(name)[key] })
+}
 
 function importModule(specifier) {
   return import(specifier)

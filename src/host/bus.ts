@@ -1,5 +1,8 @@
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
+// The whole package brings an XML parser, which takes longer to load than all the rest of it.
+import handshake from '@homebridge/dbus-native/lib/handshake.js'
+import protocol from '@homebridge/dbus-native/lib/message.js'
 import pLimit from 'p-limit'
 import type { BusAddress, BusCall, BusSignal, WriteBus } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -165,9 +168,6 @@ async function admit(stream: Socket, socket: string): Promise<Wire> {
   )
   try {
     await once(stream, 'connect')
-    // The whole package brings an XML parser, which takes longer to load than all the rest of it.
-    const { default: handshake } = await import('@homebridge/dbus-native/lib/handshake.js')
-    const { default: protocol } = await import('@homebridge/dbus-native/lib/message.js')
     const options = { authMethods: ['EXTERNAL'] }
     await new Promise<void>((resolve, reject) => {
       handshake(stream, options, error => (error ? reject(error) : resolve()))
