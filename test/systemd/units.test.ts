@@ -295,53 +295,6 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('inactive')
   })
 
-  test('a misspelt key is said before the unit is written', async () => {
-    await using lab = await createSystemdLab()
-    const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
-    lab.declareUnit('web', { process: longRun(), config })
-    const { failed } = await lab.apply()
-    expect(failed).toEqual([
-      { facility: 'web', message: expect.stringMatching(/web\.service:\d+: Unknown key 'MemoryMaxx'/) },
-    ])
-    expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
-    expect(existsSync('/run/reeve-check')).toBe(false)
-  })
-
-  test('advice on what systemd takes is no fault, and hides none', async () => {
-    await using lab = await createSystemdLab()
-    const declare = (more: object): void => {
-      const service = { KillMode: 'none', StandardOutput: 'syslog', MemoryLimit: '1G', ...more }
-      const config = { systemd: { unit: { Service: service } } }
-      lab.declareUnit('web', { process: { ...longRun(), user: 'nobody' }, config })
-    }
-    declare({ LimitNOFILE: 'many' })
-    const message = expect.stringMatching(/: web\.service:\d+: Failed to parse resource value[^;]*$/)
-    expect((await lab.apply()).failed).toEqual([{ facility: 'web', message }])
-    declare({})
-    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    const pid = Number(property('web', 'MainPID'))
-    systemctl('stop', 'web')
-    process.kill(pid, 'SIGKILL') // KillMode=none
-  })
-
-  test('what is put back as it was verified is not verified again', async () => {
-    await using lab = await createSystemdLab()
-    let count = 0
-    const onEffect = ({ target }: Effect, phase: string): void => {
-      if (phase === 'before' && target.includes('systemd-analyze')) count += 1
-    }
-    const apply = async () =>
-      lab.apply({ session: await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) }) })
-    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000333'] } })
-    await apply()
-    rmSync('/etc/systemd/system/web.service')
-    await apply()
-    expect([existsSync('/etc/systemd/system/web.service'), count]).toEqual([true, 1])
-    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000334'] } })
-    await apply()
-    expect(count).toBe(2)
-  })
-
   test('E7: a unit that can not be read is unknown, and no other is for that', async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/etc/systemd/system/odd.service')
