@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Facility, Instance, Process } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { Rendered } from '../../src/core/provider.ts'
@@ -57,5 +57,5 @@ export function parseDefinition(text: string | undefined): ServiceDefinition {
 }
 
 function digestOf(form: Table): string {
-  return createHash('sha256').update(JSON.stringify(form)).digest('hex')
+  return hash('sha256', JSON.stringify(form))
 }

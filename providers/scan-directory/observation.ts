@@ -25,8 +25,8 @@ export function observeServices(
 function observeService(family: Family, layout: Layout, service: string, host: ReadHost): Observed {
   try {
     const ours = placeOf(layout, service)
-    const linked = host.realPath(ours.link)
-    const isForeign = linked !== undefined && linked !== host.realPath(ours.directory)
+    const linked = findLinked(ours, host)
+    const isForeign = linked !== undefined && linked !== ours.directory && linked !== host.realPath(ours.directory)
     // What the scanner runs under that name, wherever it is, is the service of that name.
     const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
@@ -47,6 +47,13 @@ function observeService(family: Family, layout: Layout, service: string, host: R
   } catch (error) {
     return unknownService(service, messageOf(error))
   }
+}
+
+/** Where the link leads. Undefined: nowhere, or there is none. */
+function findLinked({ link, directory }: Place, host: ReadHost): string | undefined {
+  // As Reeve makes it: to resolve every part of two paths would take three times as long.
+  const isDirect = host.readLink(link) === directory && host.facts(directory)?.kind === 'directory'
+  return isDirect ? directory : host.realPath(link)
 }
 
 interface Found {
@@ -85,11 +92,12 @@ function judgeStatus(
   const base = { supervised: true, since: status.since, ...(ending && { exit: exitOf(ending) }) }
   if (status.state === 'up' && pid !== undefined) {
     if (status.want === 'down') return { ...base, state: 'stopping', pid }
-    // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
-    const isOurs = readClaim(place, host)?.pid === pid
-    const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
-    if (!launched && (isOurs || isPreparing || isYoung)) return { ...base, state: 'starting' }
-    if (!launched) return { ...base, state: 'running', pid }
+    if (!launched) {
+      // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
+      const isOurs = readClaim(place, host)?.pid === pid
+      const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
+      return isOurs || isPreparing || isYoung ? { ...base, state: 'starting' } : { ...base, state: 'running', pid }
+    }
     const loaded = readLoaded(place, ownership, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
     if (status.isReady === false && host.facts(join(place.directory, 'notification-fd'))) {

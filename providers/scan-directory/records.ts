@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Loaded, Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
@@ -109,5 +109,5 @@ function parseSums(text: string): Sum[] {
 }
 
 export function sha256(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex')
+  return hash('sha256', content)
 }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Facility, Instance } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { bootTargetOf, unitDirectoryOf } from './layout.ts'
+import { sha256 } from './loaded.ts'
 import { digestSections, markerSections } from './marker.ts'
 import { type Problem, processSections } from './process-sections.ts'
 import { definitionVariable, recordKeys } from './records.ts'
@@ -111,8 +111,4 @@ function notice({ name, service }: Facility, { options }: Instance, { owner }: O
     return `# Written by reeve install, which puts back what is changed here. For changes of your own: ${edit}`
   }
   return `# Written by Reeve for facility ${name}: what is changed here is put back. Change the manifest instead.`
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

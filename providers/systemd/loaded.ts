@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Loaded } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { Layout } from './layout.ts'
@@ -87,7 +87,7 @@ export function digestOf(path: string, host: ReadHost): string {
 }
 
 export function sha256(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex')
+  return hash('sha256', content)
 }
 
 /** Undefined if it can't be read, or is no environment any more. */

@@ -1,13 +1,12 @@
 /** A byte order mark is part of the text: without it, files that differ would look the same. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const encoder = new TextEncoder()
 
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && Buffer.compare(left, right) === 0
 }
 
 export function bytesOf(text: string): Uint8Array {
-  return encoder.encode(text)
+  return Buffer.from(text)
 }
 
 /** Undefined if it isn't UTF-8 text. */

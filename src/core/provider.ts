@@ -213,12 +213,12 @@ export interface ReadHost {
 export interface WriteHost extends ReadHost {
   /**
    * Replaces the file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync.
-   * Follows no symlink at `path`.
+   * Follows no symlink at `path`. `isFleeting`: it means nothing any more once the machine is down, and is not synced.
    */
   writeFile(
     path: string,
     content: Uint8Array | string,
-    options: { readonly mode: number; readonly uid?: number; readonly gid?: number },
+    options: { readonly mode: number; readonly uid?: number; readonly gid?: number; readonly isFleeting?: boolean },
   ): void
   /**
    * As `writeFile`, many in a row: each in one step, in the order given. They are synced side by side, which takes a disk much

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
 import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
@@ -78,5 +78,5 @@ function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): Tar
 }
 
 export function sha256(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex')
+  return hash('sha256', content)
 }

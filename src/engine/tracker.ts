@@ -47,9 +47,10 @@ interface Track {
   /** When health checking of this process began. */
   began: number
   probes: number
-  /** The next probe; aborting `stop` gives up the one under way. */
+  /** The next probe. */
   timer: Disposable | undefined
-  stop: AbortController
+  /** Gives up the probe that is under way. */
+  stop: AbortController | undefined
 }
 
 /** The first probes of a new process come quickly, then ever slower till its own interval is reached. */
@@ -131,9 +132,11 @@ export function createTracker(options: TrackerOptions): Tracker {
   async function probe(entry: Track): Promise<void> {
     const { health } = entry.facility
     if (!health) return
-    const { stop } = entry
+    const stop = new AbortController()
+    entry.stop = stop
     const result = await options.probe(entry.facility, stop.signal)
     if (stop.signal.aborted) return
+    entry.stop = undefined
     entry.probes += 1
     const before = entry.health
     judge(entry, health, result)
@@ -197,7 +200,7 @@ function makeTrack(facility: Facility, now: number): Track {
     began: now,
     probes: 0,
     timer: undefined,
-    stop: new AbortController(),
+    stop: undefined,
   }
 }
 
@@ -219,6 +222,6 @@ function sinceSeen({ observed, changedAt }: Track): Observed | undefined {
 function stopProbing(entry: Track): void {
   entry.timer?.[Symbol.dispose]()
   entry.timer = undefined
-  entry.stop.abort()
-  entry.stop = new AbortController()
+  entry.stop?.abort()
+  entry.stop = undefined
 }

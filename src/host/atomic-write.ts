@@ -21,6 +21,8 @@ export interface FileOptions {
   readonly mode: number
   readonly uid?: number
   readonly gid?: number
+  /** Not synced. */
+  readonly isFleeting?: boolean
 }
 
 /** A name is at most 255 bytes; the rest is for the target's name, cut where it is longer. */
@@ -49,7 +51,7 @@ export function writeFileAtomically(
     removeQuietly(temporary)
     throw error
   }
-  perform('sync-directory', directory.path, () => syncDirectory(directory))
+  if (!options.isFleeting) perform('sync-directory', directory.path, () => syncDirectory(directory))
 }
 
 export function createTemporaryName(name: string): string {
@@ -64,7 +66,7 @@ function writeTemporary(path: string, content: Uint8Array | string, options: Fil
   const fd = openSync(path, temporaryFlags, 0o600)
   try {
     fillTemporary(fd, content, options)
-    fsyncSync(fd)
+    if (!options.isFleeting) fsyncSync(fd)
   } finally {
     closeSync(fd)
   }

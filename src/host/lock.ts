@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -58,7 +58,7 @@ export async function acquireLock(
   const path = join(directory, name)
   const holder: Holder = { pid: process.pid, command: purpose, since: new Date(host.now()).toISOString() }
   const write = (held: boolean): void =>
-    host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644 })
+    host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644, isFleeting: true })
   const withdraw = (): void => host.removeFile(path)
 
   // A second one in the same process would have the same name.
@@ -133,7 +133,7 @@ function isAlive(name: string, host: ReadHost): boolean {
 }
 
 function digestBoot(host: ReadHost): string {
-  return createHash('sha256').update(host.bootId()).digest('hex').slice(0, 8)
+  return hash('sha256', host.bootId()).slice(0, 8)
 }
 
 /** Undefined if it is gone. One that can't be read counts as held: its process is alive. */

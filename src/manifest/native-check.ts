@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js'
 import { messageOf } from '../core/reeve-error.ts'
@@ -37,7 +37,7 @@ export function createNativeCheck(schemaOf: ((type: string) => NativeSchemas | u
   function isValid(schema: object, value: unknown): boolean {
     const known = quick.get(schema)
     if (known !== undefined) return known(value)
-    const digest = createHash('sha256').update(JSON.stringify(schema)).digest('hex')
+    const digest = hash('sha256', JSON.stringify(schema))
     compiled ??= loadCompiled()
     const found = compiled[digest] ?? (() => false)
     quick.set(schema, found)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Located, type ParsedText, parseYaml, type YamlDocument } from './yaml-document.ts'
 
 /**
@@ -42,7 +42,7 @@ export function createYamlMemory(version: string, load: () => unknown): YamlMemo
     parse(text) {
       if (asked === undefined) return parseYaml(text)
       known ??= readContent(load(), version)
-      const digest = createHash('sha256').update(text).digest('base64')
+      const digest = hash('sha256', text, 'base64')
       const before = known.get(digest)
       if (before !== undefined) {
         asked.set(digest, before)

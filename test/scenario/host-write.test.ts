@@ -71,6 +71,15 @@ test('S7: a file is synced, then renamed, then its directory synced', () => {
   expect(effects.slice(1).map(effect => effect.target)).toEqual([path, directory])
 })
 
+test('what means nothing after a crash of the machine is replaced in one step too, and not synced', () => {
+  const effects: Effect[] = []
+  const path = join(directory, 'x')
+  const host = createWriteHost({ onEffect: (effect, phase) => phase === 'after' && effects.push(effect) })
+  host.writeFile(path, 'x', { mode: 0o600, isFleeting: true })
+  expect(effects.map(effect => effect.kind)).toEqual(['write-temporary', 'rename'])
+  expect(readFileSync(path, 'utf8')).toBe('x')
+})
+
 test("S7: the temporary name lies beside the target, and matches no supervisor's include glob", () => {
   const globs = '* *.conf *.ini *.service *.d [!a]* ?*'
   let seen = 0

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Process } from '../../../src/core/facility.ts'
 import type { Loaded } from '../../../src/core/observed.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
@@ -66,7 +66,7 @@ export function readLoaded(definition: ServiceDefinition & { readonly kind: 'val
 function digestFile(path: string, host: ReadHost): string {
   try {
     const content = host.readFile(path)
-    return content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')
+    return content === undefined ? 'absent' : hash('sha256', content)
   } catch (error) {
     return `unreadable: ${messageOf(error)}`
   }
