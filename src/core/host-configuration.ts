@@ -6,7 +6,7 @@ export interface HostConfiguration {
   readonly stateDirectory: string
   /** Absolute; where the control socket lives. Default: the state directory. */
   readonly runtimeDirectory: string
-  /** Milliseconds between full passes when nothing happens. Default 30 s. */
+  /** Milliseconds between full passes when nothing happens; less while something is not as declared. Default 5 min. */
   readonly resync: number
   /** Steps under way at once. Default 64. */
   readonly concurrency: number

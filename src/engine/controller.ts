@@ -8,6 +8,7 @@ import type { Metrics } from '../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
 import { abortable } from './abortable.ts'
 import type { EngineListener } from './engine-event.ts'
+import { createFileWatch, type FileWatch } from './file-watch.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, type Session } from './session.ts'
@@ -25,6 +26,12 @@ export interface ControllerOptions {
   /** So many removals in one pass are meant. */
   readonly allowRemovals?: number
 }
+
+/** As long as something isn't as declared, or can't be watched, everything is looked at again after this, in milliseconds. */
+const UNSETTLED_RESYNC = 30_000
+
+/** A pass takes seconds at most. One that takes longer than this (ms), or is overdue by it, has come to a standstill. */
+const STANDSTILL = 90_000
 
 /** A service that can't be reached must not hold up the end for longer than this, in milliseconds. */
 const LONGEST_END = 4_000
@@ -70,9 +77,15 @@ interface Controller {
   readonly manager: ServiceManager
   readonly manifests: ManifestWatch
   readonly supervisors: SupervisorWatch
+  readonly files: FileWatch
   readonly troubles: TroubleLog
   readonly log: Log
-  lastActivity: number
+  /** When the pass that is under way began. */
+  passBegan: number | undefined
+  /** When the last one ended; before the first, when the controller began. */
+  passEnded: number
+  /** Everything was as declared when it was looked at last. */
+  isAtRest: boolean
   isReady: boolean
   /** The status that the service manager was told last. */
   toldManager: string | undefined
@@ -116,6 +129,8 @@ async function openController(
     else wake.facility(facility)
   }, log)
   closing.push(() => supervisors[Symbol.dispose]())
+  const files = createFileWatch(readHost, log, wake.facility)
+  closing.push(() => files[Symbol.dispose]())
   const troubles = createTroubleLog(clock, log)
   closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
@@ -125,23 +140,25 @@ async function openController(
     manager,
     manifests,
     supervisors,
+    files,
     troubles,
     log,
-    lastActivity: clock.elapsed(),
+    passBegan: undefined,
+    passEnded: clock.elapsed(),
+    isAtRest: false,
     isReady: false,
     toldManager: undefined,
     allAsDeclared: false,
   }
-  const watchdog = manager.startWatchdog(() => clock.elapsed() - controller.lastActivity < resync * 3)
+  const standstill = (): string | undefined => findStandstill(controller, resync, clock.elapsed())
+  const watchdog = manager.startWatchdog(() => standstill() === undefined)
   closing.push(() => watchdog[Symbol.dispose]())
   if (metrics && listen) {
     const { serveMetrics } = await import('../server/metrics-server.ts')
     const server = await serveMetrics({
       listen,
       metrics,
-      resync,
-      now: () => clock.elapsed(),
-      lastActivity: () => controller.lastActivity,
+      standstill,
       isReady: () => controller.isReady,
     })
     closing.push(() => server.close())
@@ -157,10 +174,13 @@ async function loop(controller: Controller, session: Session, signal: AbortSigna
   const { clock, configuration } = session
   controller.wake.manifests()
   let resync: Disposable | undefined
+  let looked = clock.elapsed()
   while (!signal.aborted) {
-    // The guarantee behind all hints: at the latest after this, everything is read and looked at again.
-    resync ??= clock.after(configuration.resync, () => {
-      resync = undefined
+    // The guarantee behind all hints: at the latest then, everything is read and looked at again.
+    resync?.[Symbol.dispose]()
+    const time = seesAll(controller) ? configuration.resync : Math.min(configuration.resync, UNSETTLED_RESYNC)
+    resync = clock.after(Math.max(0, looked + time - clock.elapsed()), () => {
+      looked = clock.elapsed()
       controller.wake.manifests()
     })
     const due = await unlessAborted(controller.wake.next(signal), signal)
@@ -168,6 +188,20 @@ async function loop(controller: Controller, session: Session, signal: AbortSigna
     if (due) await unlessAborted(makePass(controller, session, due, signal), signal)
   }
   resync?.[Symbol.dispose]()
+}
+
+/** True: all is as declared, and whatever changes tells of it. */
+function seesAll({ isAtRest, manifests, files, supervisors, reconciliation }: Controller): boolean {
+  if (!isAtRest || !manifests.isComplete() || !files.isComplete()) return false
+  return [...reconciliation.facilities()].every(({ supervisor }) => supervisors.isWatched(supervisor))
+}
+
+/** In words; undefined: it goes on. */
+function findStandstill({ passBegan, passEnded }: Controller, resync: number, now: number): string | undefined {
+  const [lasting, silence] = [now - (passBegan ?? now), now - passEnded]
+  if (lasting > STANDSTILL) return `a pass has been under way for ${Math.round(lasting / 1_000)} s`
+  if (passBegan !== undefined || silence <= resync + STANDSTILL) return undefined
+  return `no pass for ${Math.round(silence / 1_000)} s; one is due every ${resync / 1_000} s`
 }
 
 /** Undefined when the signal came first. */
@@ -183,12 +217,13 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 async function makePass(controller: Controller, { clock }: Session, due: Due, signal: AbortSignal): Promise<void> {
   const { reconciliation, metrics, troubles, log } = controller
   const began = clock.elapsed()
-  controller.lastActivity = began
+  controller.passBegan = began
   try {
     const result = await reconciliation.pass(due)
     if (signal.aborted) return
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
+    controller.files.follow(reconciliation.facilities())
     const { facilities } = reconciliation.status()
     metrics?.setFacilities(facilities)
     troubles.note(facilities, reconciliation.digestOf)
@@ -197,6 +232,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     metrics?.recordPass('done', clock.elapsed() - began, clock.now())
     await tellManager(controller, describe(facilities, troubles), result)
   } catch (error) {
+    controller.isAtRest = false
     metrics?.recordPass('failed', clock.elapsed() - began, clock.now())
     const stack = error instanceof Error ? error.stack : undefined
     log.error(
@@ -204,7 +240,8 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
       `the pass failed: ${messageOf(error)}; it will be made again at the next resync or event`,
     )
   }
-  controller.lastActivity = clock.elapsed()
+  controller.passBegan = undefined
+  controller.passEnded = clock.elapsed()
 }
 
 async function tellManager(controller: Controller, status: string, { full }: PassResult): Promise<void> {
@@ -220,7 +257,8 @@ async function tellManager(controller: Controller, status: string, { full }: Pas
 /** Once when everything has come to rest as declared: the line that people wait for. */
 function announce(controller: Controller, facilities: readonly FacilityStatus[], isSettled: boolean): void {
   const kept = facilities.filter(status => !isLeftAlone(status))
-  const all = isSettled && kept.length > 0 && kept.every(isAtRest)
+  controller.isAtRest = isSettled && kept.every(isAtRest)
+  const all = controller.isAtRest && kept.length > 0
   if (all && !controller.allAsDeclared) {
     const what = kept.length === 1 ? '1 facility is' : `all ${kept.length} facilities are`
     const others = facilities.length - kept.length

@@ -12,6 +12,8 @@ const AT_MOST = 400
 export interface ManifestWatch {
   /** To be called after each reading: where the path leads elsewhere now, the watch moves along. */
   follow(): void
+  /** False: not all of them can be watched. */
+  isComplete(): boolean
   close(): Promise<void>
 }
 
@@ -55,7 +57,7 @@ export async function watchManifests(
 
   function onError(error: unknown): void {
     if (!hasFailed && !isClosed) {
-      log.warn({ error: messageOf(error) }, 'manifests can not be watched; they are read at every resync instead')
+      log.warn({ error: messageOf(error) }, 'manifests can not be watched; they are read every 30 s instead')
     }
     hasFailed = true
   }
@@ -102,6 +104,7 @@ export async function watchManifests(
       arm()
       onEvent() // what changed between the reading and the new watch would be missed
     },
+    isComplete: () => !hasFailed,
     async close() {
       isClosed = true
       quiet?.[Symbol.dispose]()

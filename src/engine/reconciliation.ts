@@ -42,6 +42,7 @@ export interface Reconciliation {
   readonly control: Control
   /** Those that exist now; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
+  facilities(): Iterable<Facility>
   /** The facilities of that service, for hints. */
   facilityAt(supervisor: string, service: string): string | undefined
   status(): Status
@@ -394,6 +395,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     pass,
     control,
     instances: () => instances,
+    facilities: () => facilities.values(),
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     digestOf: name => facilities.get(name)?.digest,

@@ -5,6 +5,8 @@ import type { BoundInstance } from './instances.ts'
 export interface SupervisorWatch {
   /** Watches these from now on, and no others. Those that are watched already stay so. */
   follow(instances: ReadonlyMap<string, BoundInstance>): void
+  /** False: it has no events, or they can't be had. */
+  isWatched(supervisor: string): boolean
   [Symbol.dispose](): void
 }
 
@@ -25,7 +27,7 @@ export function createSupervisorWatch(
     try {
       return watch()
     } catch (error) {
-      const message = `supervisor ${supervisor} can not be watched; it is looked at at every resync instead`
+      const message = `supervisor ${supervisor} can not be watched; it is looked at every 30 s instead`
       log.warn({ supervisor, error: messageOf(error) }, message)
       return undefined
     }
@@ -42,6 +44,7 @@ export function createSupervisorWatch(
       }
       for (const name of [...watched.keys()]) if (!instances.has(name)) drop(name)
     },
+    isWatched: supervisor => watched.get(supervisor)?.watch !== undefined,
     [Symbol.dispose]() {
       for (const name of [...watched.keys()]) drop(name)
     },

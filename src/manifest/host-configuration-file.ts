@@ -142,7 +142,7 @@ function complete(
     ...(parsed.manifests !== undefined && { manifests: resolve(base, parsed.manifests) }),
     stateDirectory,
     runtimeDirectory,
-    resync: parseDuration(parsed.resync ?? '30s'),
+    resync: parseDuration(parsed.resync ?? '5m'),
     concurrency: parsed.concurrency ?? 64,
     defaultSupervisor: parsed.defaultSupervisor ?? 'process',
     removalLimit: { count: parsed.removalLimit?.count ?? 2, fraction: parsed.removalLimit?.fraction ?? 0.5 },

@@ -12,18 +12,11 @@ export interface MetricsServer extends RunningServer {
 export interface MetricsServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly metrics: Metrics
-  /** Milliseconds between passes when nothing happens. */
-  readonly resync: number
-  /** Milliseconds since 1970. */
-  now(): number
-  /** When a pass last began or ended, in milliseconds since 1970; before the first, when the controller started. */
-  lastActivity(): number
+  /** Why the controller is taken to be stuck, in words; undefined: it isn't. */
+  standstill(): string | undefined
   /** True once a complete pass has ended. */
   isReady(): boolean
 }
-
-/** So many resync intervals without a pass, and the controller is taken to be stuck. */
-const patience = 3
 
 /**
  * Answers over TCP for what watches a controller: /healthz, /readyz and /metrics. It only tells, and has no way to act.
@@ -70,7 +63,7 @@ async function answer(options: MetricsServerOptions, request: IncomingMessage): 
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'only GET and HEAD')
   switch (new URL(request.url ?? '/', 'http://metrics').pathname) {
     case '/healthz':
-      return answerHealth(options)
+      return answerHealth(options.standstill())
     case '/readyz':
       return options.isReady() ? plain(200, 'ready') : plain(503, 'the first pass has not ended yet')
     case '/metrics':
@@ -80,10 +73,8 @@ async function answer(options: MetricsServerOptions, request: IncomingMessage): 
   }
 }
 
-function answerHealth(options: MetricsServerOptions): Answer {
-  const silence = options.now() - options.lastActivity()
-  if (silence <= patience * options.resync) return plain(200, 'ok')
-  return plain(503, `no pass for ${Math.round(silence / 1000)} s; one is due every ${options.resync / 1000} s`)
+function answerHealth(standstill: string | undefined): Answer {
+  return standstill === undefined ? plain(200, 'ok') : plain(503, standstill)
 }
 
 function plain(status: number, text: string): Answer {

@@ -49,7 +49,8 @@ test('PITFALLS 6: with no hints at all, the rescan finds a swapped link and an e
 test('PITFALLS 6: where nothing can be watched, that is said once, and the rescan goes on', async () => {
   watching.how = 'broken'
   await using lab = createEngineLab({ configuration: 'resync: 1s' })
-  lab.declare('web', { process: longRun() })
+  const files = [{ path: lab.path('web.conf'), content: 'one\n' }]
+  lab.declare('web', { process: longRun(), files })
   const throwing = (options: Options): ReturnType<typeof createReadHost> => ({
     ...createReadHost(options),
     watch() {
@@ -58,9 +59,10 @@ test('PITFALLS 6: where nothing can be watched, that is said once, and the resca
   })
   const controller = await lab.run({ createReadHost: throwing })
   await controller.ready('web')
-  lab.declare('web', { process: longRun(1) })
+  lab.declare('web', { process: longRun(1), files })
   await eventually('the edit to run', () => controller.steps().includes('web/restart'))
   const warnings = controller.log.filter(({ level }) => level === 'warn').map(({ message }) => message)
   expect(warnings.filter(message => message.startsWith('manifests can not be watched'))).toHaveLength(1)
   expect(warnings.filter(message => message.startsWith('supervisor lab can not be watched'))).toHaveLength(1)
+  expect(warnings.filter(message => message.startsWith(`${lab.path()} can not be watched`))).toHaveLength(1)
 })

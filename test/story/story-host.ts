@@ -42,7 +42,7 @@ export async function createStoryHost(): Promise<StoryHost> {
   const files = '/srv/files'
   clearAway([root, files, '/etc/reeve', '/var/lib/reeve'])
   for (const directory of [root, files, '/etc/reeve']) mkdirSync(directory)
-  const settings = { apiVersion: 'reeve/v1', kind: 'HostConfiguration', defaultSupervisor: 'systemd', resync: '5s' }
+  const settings = { apiVersion: 'reeve/v1', kind: 'HostConfiguration', defaultSupervisor: 'systemd', resync: '1h' }
   writeFileSync(configuration, JSON.stringify({ ...settings, manifests: link }))
   const { reeve } = placePackage(installed)
   const session = await openSession()

@@ -56,7 +56,7 @@ describe('explaining a field', () => {
     ['metadata.name', { required: true, path: 'Facility.metadata.name' }],
     ['kind', { type: 'Facility', enum: ['Facility'] }],
     ['Supervisor.spec.type', { path: 'Supervisor.spec.type', required: true }],
-    ['hostconfiguration.resync', { path: 'HostConfiguration.resync', default: '30s' }],
+    ['hostconfiguration.resync', { path: 'HostConfiguration.resync', default: '5m' }],
     ['HostConfiguration.policy.commands', { type: 'list of text' }],
     ['', { path: 'Facility', type: 'map' }],
   ])('%s', (path, expected) => {

@@ -13,7 +13,7 @@ test('without a file everything has its default', () => {
   expect(loadHostConfiguration({ env: { HOME: '/nowhere' }, userId: 1000 })).toEqual({
     stateDirectory: '/nowhere/.local/state/reeve',
     runtimeDirectory: '/nowhere/.local/state/reeve',
-    resync: 30_000,
+    resync: 300_000,
     concurrency: 64,
     defaultSupervisor: 'process',
     removalLimit: { count: 2, fraction: 0.5 },

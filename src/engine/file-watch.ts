@@ -1,0 +1,76 @@
+import { basename, dirname } from 'node:path'
+import type { Facility } from '../core/facility.ts'
+import type { Log } from '../core/log.ts'
+import type { ReadHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
+
+/** Hints that somebody has edited, removed or made anew a configuration file of a facility. */
+export interface FileWatch {
+  /** Watches the files of these from now on, and no others. */
+  follow(facilities: Iterable<Facility>): void
+  /** False: not all of them can be watched. */
+  isComplete(): boolean
+  [Symbol.dispose](): void
+}
+
+interface Watched {
+  /** Whose the files in it are, by their names. */
+  owners: ReadonlyMap<string, string>
+  /** Absent: it can't be watched. */
+  readonly watch: Disposable | undefined
+}
+
+/** `hint`: with the name of the facility. */
+export function createFileWatch(host: ReadHost, log: Log, hint: (facility: string) => void): FileWatch {
+  const watched = new Map<string, Watched>()
+
+  function notice(directory: string, name: string | undefined): void {
+    const owners = watched.get(directory)?.owners ?? new Map<string, string>()
+    // Unknown is what has become of the whole directory.
+    const hinted = name === undefined ? new Set(owners.values()) : [owners.get(name)]
+    for (const facility of hinted) if (facility !== undefined) hint(facility)
+  }
+
+  function tryWatch(directory: string): Disposable | undefined {
+    try {
+      return host.watch(directory, name => notice(directory, name))
+    } catch (error) {
+      const message = `${directory} can not be watched; the files in it are looked at every 30 s instead`
+      log.warn({ error: messageOf(error) }, message)
+      return undefined
+    }
+  }
+
+  function drop(directory: string): void {
+    watched.get(directory)?.watch?.[Symbol.dispose]()
+    watched.delete(directory)
+  }
+
+  return {
+    follow(facilities) {
+      const wanted = findDirectories(facilities)
+      for (const directory of [...watched.keys()]) if (!wanted.has(directory)) drop(directory)
+      for (const [directory, owners] of wanted) {
+        const known = watched.get(directory)
+        if (known) known.owners = owners
+        else watched.set(directory, { owners, watch: tryWatch(directory) })
+      }
+    },
+    isComplete: () => [...watched.values()].every(({ watch }) => watch !== undefined),
+    [Symbol.dispose]() {
+      for (const directory of [...watched.keys()]) drop(directory)
+    },
+  }
+}
+
+function findDirectories(facilities: Iterable<Facility>): Map<string, Map<string, string>> {
+  const directories = new Map<string, Map<string, string>>()
+  for (const { name, files } of facilities) {
+    for (const { path } of files) {
+      const directory = dirname(path)
+      const owners = directories.get(directory) ?? new Map<string, string>()
+      directories.set(directory, owners.set(basename(path), name))
+    }
+  }
+  return directories
+}
