@@ -25,7 +25,7 @@ export function manifest(name: string, spec: string): string {
   return `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n${spec}\n`
 }
 
-/** The host configuration of a household, as it is where nobody sets anything: it is looked around every 30 s. */
+/** The host configuration of a household, as it is where nobody sets anything: it is looked around every 5 minutes. */
 export const plainConfiguration = `apiVersion: reeve/v1
 kind: HostConfiguration
 stateDirectory: state
