@@ -4,7 +4,7 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import { few } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { readSections, type Sections } from './unit-file.ts'
-import { expandSpecifiers, templateOf } from './unit-name.ts'
+import { dropInOwnersOf, expandSpecifiers, templateOf } from './unit-name.ts'
 
 /** Units as they stand on the disk: what systemd would load. Directories are read once for each look. */
 export interface Disk {
@@ -143,11 +143,11 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return basename(target) === basename(host.realPath(path) ?? path)
   }
 
-  /** Those for all units of a kind left out. Of one name, the first counts: its own come before its template's. */
+  /** Those for all units of a kind left out, which are the distribution's. Of one name, the first counts. */
   function dropIns(unit: string): readonly string[] {
     const paths = new Map<string, string>()
-    for (const owner of [unit, templateOf(unit)]) {
-      for (const directory of owner === undefined ? [] : directories) {
+    for (const owner of dropInOwnersOf(unit)) {
+      for (const directory of directories) {
         if (!has(directory, `${owner}.d`)) continue
         const folder = join(directory, `${owner}.d`)
         for (const name of host.readDirectory(folder) ?? []) {

@@ -41,6 +41,23 @@ export function templateOf(unit: string): string | undefined {
   return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
 }
 
+/**
+ * Whose drop-ins are laid over a unit, the most special first: its own, its template's, and those for all units whose names
+ * begin alike, as those of `web-.service` are over `web-blue.service`.
+ */
+export function dropInOwnersOf(unit: string): string[] {
+  const template = templateOf(unit)
+  const names = template === undefined ? [unit] : [unit, template]
+  return [...names, ...names.flatMap(name => listKin(name))]
+}
+
+/** `a-b@x.service` → `a-@x.service`. */
+function listKin(unit: string): string[] {
+  const [, name = '', rest = ''] = /^([^@]*?)(@.*|\.[a-z]+)$/.exec(unit) ?? []
+  const shorter = name.replace(/-?[^-]*$/, '')
+  return shorter === '' ? [] : [`${shorter}-${rest}`, ...listKin(`${shorter}${rest}`)]
+}
+
 /** The D-Bus object of a unit. */
 export function pathOfUnit(unit: string): string {
   const label = [...Buffer.from(unit)].map((byte, index) => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import { createDirectControl } from '../../src/engine/direct-control.ts'
@@ -126,6 +126,24 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     expect(await controller.ready('web')).not.toHaveProperty('overrides')
     writeFileSync(theirs, '[Service]\nMemoryMax=2G\n')
     await eventually('it to be seen', async () => (await controller.status('web'))?.overrides?.join() === theirs)
+  })
+
+  test('drop-ins for all units whose names begin alike are somebody else’s, too', async () => {
+    await using lab = await createSystemdLab()
+    for (const unit of ['web-.service', 'web-blue.service']) mkdirSync(`/etc/systemd/system/${unit}.d`)
+    lab.place('web-.service.d/all.conf', '[Service]\nEnvironment=ALL=yes\n')
+    lab.place('web-.service.d/twice.conf', '[Service]\nEnvironment=TWICE=no\n')
+    lab.place('web-blue.service.d/twice.conf', '[Service]\nEnvironment=TWICE=yes\n')
+    lab.declareUnit('web-blue', { process: longRun() })
+    const controller = await lab.run()
+    const { overrides, pid } = await controller.ready('web-blue')
+    const units = '/etc/systemd/system'
+    expect(overrides).toEqual([`${units}/web-.service.d/all.conf`, `${units}/web-blue.service.d/twice.conf`])
+    // As systemd sees it.
+    expect(property('web-blue', 'DropInPaths').split(' ').sort()).toEqual(overrides)
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toEqual(
+      expect.arrayContaining(['ALL=yes', 'TWICE=yes']),
+    )
   })
 
   test('where neither socket answers, systemctl has no other way either, and that is said', async () => {

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { dropInOwnersOf } from '../../providers/systemd/unit-name.ts'
+
+const owners: Readonly<Record<string, readonly string[]>> = {
+  'web.service': ['web.service'],
+  'web-blue.service': ['web-blue.service', 'web-.service'],
+  'a-b-c.socket': ['a-b-c.socket', 'a-b-.socket', 'a-.socket'],
+  'a.b-c.service': ['a.b-c.service', 'a.b-.service'],
+  'a-b@x-y.service': ['a-b@x-y.service', 'a-b@.service', 'a-@x-y.service', 'a-@.service'],
+  '-x.service': ['-x.service'],
+}
+
+for (const [unit, expected] of Object.entries(owners)) {
+  test(`the drop-ins of ${expected.join(', ')} are laid over ${unit}`, () => {
+    expect(dropInOwnersOf(unit)).toEqual(expected)
+  })
+}
