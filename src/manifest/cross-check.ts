@@ -22,6 +22,8 @@ export interface CrossCheckInput {
   readonly fallbacks: readonly Contribution[]
   /** Facilities that files declare which were taken out. */
   readonly invalidNames: ReadonlySet<string>
+  /** Supervisors that do. */
+  readonly invalidSupervisors: ReadonlySet<string>
   readonly resolver: FacilityResolver
   readonly maximumFacilities: number
 }
@@ -68,7 +70,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const resolved = new Map<Declared<FacilityDraft>, Facility>()
   const places: (Place<FacilityDraft> & { readonly facility: Facility })[] = []
   for (const place of drafts) {
-    const { facility, problems } = resolver.resolve(place.declared.value, known)
+    const { facility, problems } = resolver.resolve(place.declared.value, known, input.invalidSupervisors)
     for (const problem of problems) report(place, problem)
     if (facility === undefined) continue
     resolved.set(place.declared, facility)

@@ -11,8 +11,15 @@ import type { FieldProblem } from './problem.ts'
 
 /** Fills in what a facility's document alone can't say: its supervisor's type, and what depends on that. */
 export interface FacilityResolver {
-  /** `supervisors` gives the type of each declared one. Without a facility there is at least one problem. */
-  resolve(draft: FacilityDraft, supervisors: ReadonlyMap<string, string>): ResolvedFacility
+  /**
+   * `supervisors` gives the type of each declared one; `invalidSupervisors`: the names of those that aren't valid. Without a
+   * facility there is at least one problem.
+   */
+  resolve(
+    draft: FacilityDraft,
+    supervisors: ReadonlyMap<string, string>,
+    invalidSupervisors: ReadonlySet<string>,
+  ): ResolvedFacility
   checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
   /** Which supervisor a declared one without problems is, in words; undefined: one of its own. */
   placeOf(supervisor: SupervisorManifest): string | undefined
@@ -63,11 +70,13 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   }
 
   return {
-    resolve(draft, supervisors) {
+    resolve(draft, supervisors, invalidSupervisors) {
       const supervisor = draft.supervisor ?? options.defaultSupervisor ?? 'process'
       const type = supervisors.get(supervisor) ?? (types.includes(supervisor) ? supervisor : undefined)
       if (type === undefined) {
-        const message = unknownSupervisor(supervisor, [...supervisors.keys(), ...types])
+        const message = invalidSupervisors.has(supervisor)
+          ? `there is no supervisor "${supervisor}" as long as its manifest is invalid`
+          : unknownSupervisor(supervisor, [...supervisors.keys(), ...types])
         return { problems: [{ code: 'unknown-supervisor', message, path: ['spec', 'supervisor'] }] }
       }
       const before = known.get(draft)

@@ -18,6 +18,8 @@ export interface ParsedManifest {
   readonly supervisors: readonly Declared<SupervisorManifest>[]
   /** Names of facilities that it declares but whose documents have problems of their own. */
   readonly invalid: readonly Declared<string>[]
+  /** Names of supervisors whose documents are invalid. */
+  readonly invalidSupervisors: readonly string[]
   /** Empty: the file is valid as far as it can be told from the file alone. */
   readonly diagnostics: readonly Diagnostic[]
   /** Says where in the file a problem is that was found later. */
@@ -51,6 +53,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
   const facilities: Declared<FacilityDraft>[] = []
   const supervisors: Declared<SupervisorManifest>[] = []
   const invalid: Declared<string>[] = []
+  const invalidSupervisors: string[] = []
 
   for (const [document, yaml] of parsed.documents.entries()) {
     const problems: FieldProblem[] = []
@@ -74,6 +77,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     if (problems.length > 0 && kind === 'Facility') {
       invalid.push(...nameOf(value).map(name => ({ value: name, document })))
     }
+    if (problems.length > 0 && kind === 'Supervisor') invalidSupervisors.push(...nameOf(value))
     for (const problem of problems) diagnostics.push(diagnoseField(file, source, yaml, problem))
   }
   if (diagnostics.length > maximumDiagnostics) {
@@ -88,6 +92,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     facilities,
     supervisors,
     invalid,
+    invalidSupervisors,
     diagnostics,
     diagnose(declared, problem) {
       again ??= parseYaml(source.text).documents
@@ -106,6 +111,7 @@ export function invalidManifest(diagnostic: Diagnostic): ParsedManifest {
     facilities: [],
     supervisors: [],
     invalid: [],
+    invalidSupervisors: [],
     diagnostics: [diagnostic],
     diagnose: (_, problem) => diagnoseFile(diagnostic.file, problem.code, problem.message),
   }

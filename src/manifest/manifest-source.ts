@@ -46,6 +46,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
 
       diagnostics.push(...reading.manifests.flatMap(manifest => manifest.diagnostics))
       const invalidNames = new Set(reading.manifests.flatMap(manifest => manifest.invalid.map(({ value }) => value)))
+      const invalidSupervisors = new Set(reading.manifests.flatMap(manifest => manifest.invalidSupervisors))
       // The first round looks at files with problems of their own too, so that everything wrong with them is said at once.
       // What one file claims can invalidate another, which then counts with its last good state, and so on: every
       // further round takes at least one file out.
@@ -53,7 +54,14 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
       let valid = manifests.filter(manifest => manifest.diagnostics.length === 0)
       for (;;) {
         const fallbacks = fallbacksFor(valid, good)
-        const outcome = crossCheck({ manifests, fallbacks, invalidNames, resolver, maximumFacilities })
+        const outcome = crossCheck({
+          manifests,
+          fallbacks,
+          invalidNames,
+          invalidSupervisors,
+          resolver,
+          maximumFacilities,
+        })
         if (outcome.diagnostics.size === 0 && valid.length === manifests.length) {
           for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
           diagnostics.push(...outcome.warnings)
@@ -69,6 +77,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
         const remaining = new Set(valid)
         const taken = manifests.filter(manifest => !remaining.has(manifest))
         for (const { value } of taken.flatMap(manifest => manifest.facilities)) invalidNames.add(value.name)
+        for (const { value } of taken.flatMap(manifest => manifest.supervisors)) invalidSupervisors.add(value.name)
         manifests = valid
       }
     },

@@ -153,6 +153,19 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
   })
 })
 
+test('who names a supervisor whose manifest is invalid is told so, and not that nobody declares it', () => {
+  const supervisor =
+    'apiVersion: reeve/v1\nkind: Supervisor\nmetadata: { name: mine }\nspec: { type: process, options: {} }\n'
+  const directory = makeDirectory({
+    'a-web.yaml': facilityText('web', 'supervisor: mine'),
+    'supervisor.yaml': supervisor,
+  })
+  expect(loadManifests({ directory, types }).diagnostics.map(({ code, message }) => [code, message])).toEqual([
+    ['unknown-supervisor', 'there is no supervisor "mine" as long as its manifest is invalid'],
+    ['unknown-field', expect.stringContaining('"options"')],
+  ])
+})
+
 describe('E9: absence means something only in a complete, readable, valid set', () => {
   test('a deleted file takes its facilities with it, and the set is complete', () => {
     const { directory, source } = makeSource({ 'web.yaml': facilityText('web'), 'db.yaml': facilityText('db') })
@@ -231,7 +244,13 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     const parse = (file: string, ...texts: string[]) => parseManifest(file, Buffer.from(texts.join('---\n')), context)
     const manifests = [parse('a.yaml', facilityText('a'), facilityText('b')), parse('b.yaml', facilityText('c'))]
     const resolver = createFacilityResolver({ directory: '/', types })
-    const input = { manifests, fallbacks: [], invalidNames: new Set<string>(), resolver }
+    const input = {
+      manifests,
+      fallbacks: [],
+      invalidNames: new Set<string>(),
+      invalidSupervisors: new Set<string>(),
+      resolver,
+    }
     expect(crossCheck({ ...input, maximumFacilities: 3 }).diagnostics.size).toBe(0)
     const outcome = crossCheck({ ...input, maximumFacilities: 2 })
     expect([...outcome.diagnostics.values()].flat()).toMatchObject([
