@@ -264,3 +264,17 @@ export function stepsOf(plan: Plan): string[] {
 export function planOf(plan: Plan, name: string): FacilityPlan | undefined {
   return plan.facilities.find(facility => facility.name === name)
 }
+
+/** Healthy as soon as, and as long as, there is a file of that name. */
+export function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
+  return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '1s', timeout: '1s', ...more }
+}
+
+/** Nothing is counted any more. */
+export async function untilAtRest(count: () => number): Promise<void> {
+  await eventually('it to come to rest', async () => {
+    const before = count()
+    await new Promise(resolve => setTimeout(resolve, 700))
+    return count() === before
+  })
+}

@@ -5,31 +5,19 @@ import {
   conditionOf,
   createEngineLab,
   diary,
-  type EngineLab,
+  healthyWith,
   longRun,
   type RunningController,
   reasonOf,
   type Spec,
   stepsOf,
+  untilAtRest,
 } from '../engine-lab.ts'
 import { createMeddledProvider } from '../meddled-provider.ts'
 import { findSupervisorPid } from '../process-lab.ts'
 
 const quick = 'resync: 1s'
 const slow = 'resync: 1h'
-
-/** Healthy as soon as, and as long as, there is a file of that name. */
-function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
-  return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '1s', timeout: '1s', ...more }
-}
-
-async function untilAtRest(count: () => number): Promise<void> {
-  await eventually('it to come to rest', async () => {
-    const before = count()
-    await new Promise(resolve => setTimeout(resolve, 700))
-    return count() === before
-  })
-}
 
 async function passesAtRest(controller: RunningController, count: () => number): Promise<number> {
   await untilAtRest(count)
@@ -147,91 +135,6 @@ test.concurrent('E6: what waits for a slow stop is overtaken by a newer manifest
   expect(words.filter(word => word === 'stop')).toHaveLength(words.filter(word => word === 'start').length - 1)
 })
 
-test.concurrent('E11: a step that fails is tried again ever later, the facility becomes Stalled, and a new manifest begins anew', async () => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
-  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'a\n', onChange: 'reload' }] })
-  lab.declare('db', { process: longRun() })
-  const controller = await lab.run()
-  await controller.ready('web')
-  await controller.ready('db')
-  const tries: number[] = []
-  meddled.before = ({ id }) => {
-    if (id !== 'web/restart') return
-    tries.push(Date.now())
-    throw new Error('no luck')
-  }
-  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
-  await eventually('the third failure', () => tries.length >= 3)
-  const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
-  expect(gaps[0]).toBeGreaterThanOrEqual(790)
-  expect(gaps[1]).toBeGreaterThanOrEqual(1_590)
-  await eventually('it to be Stalled', async () => conditionOf(await controller.status('web'), 'Stalled') === 'True')
-  const status = await controller.status('web')
-  expect(status?.conditions.find(({ type }) => type === 'Stalled')?.message).toContain('no luck')
-  expect(conditionOf(await controller.status('db'), 'Ready')).toBe('True')
-
-  meddled.before = () => {}
-  lab.declare('web', { process: longRun(3), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
-  const began = Date.now()
-  await controller.ready('web')
-  expect(Date.now() - began).toBeLessThan(3_000)
-  expect(conditionOf(await controller.status('web'), 'Stalled')).toBe('False')
-})
-
-test.concurrent('E11: a service in a crash loop is not Ready, and Reeve does not fight its supervisor over it', async () => {
-  await using lab = createEngineLab({ configuration: quick })
-  lab.declare('web', {
-    process: { command: ['/bin/sh', '-c', `echo x >> ${lab.path('runs')}; exit 3`], restart: { delay: '200ms' } },
-  })
-  const controller = await lab.run()
-  await eventually(
-    'it to be in a crash loop',
-    async () => reasonOf(await controller.status('web'), 'Stalled') === 'CrashLoop',
-  )
-  expect(conditionOf(await controller.status('web'), 'Ready')).toBe('False')
-  await eventually('it to have been started some times', () => lab.lines('runs').length >= 4)
-  expect(controller.steps().filter(id => id !== 'web/start')).toEqual(['web/install', 'web/enable'])
-  expect(controller.steps().filter(id => id === 'web/start')).toHaveLength(1)
-  lab.declare('web', { process: longRun() })
-  await controller.ready('web')
-})
-
-test.concurrent('E11: what has to be done over and over is not done without a pause', async () => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
-  lab.declare('web', { process: longRun() })
-  // Its supervisor says that it has started it, and then that it is stopped.
-  meddled.bend = observed =>
-    observed.service === 'web' && observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
-  const controller = await lab.run()
-  const starts = (): number => controller.steps().filter(id => id === 'web/start').length
-  await eventually(
-    'it to be Stalled',
-    async () => conditionOf(await controller.status('web'), 'Stalled') === 'True',
-    30_000,
-  )
-  expect(starts()).toBeLessThanOrEqual(5)
-})
-
-test.concurrent('E11: a failing health check restarts the service where that is declared, and is only told of elsewhere', async () => {
-  await using lab = createEngineLab({ configuration: quick })
-  for (const name of ['a', 'b']) writeFileSync(lab.path(name), '')
-  const health = (file: string, onFailure: string) => healthyWith(lab, file, { failureThreshold: 2, onFailure })
-  lab.declare('a', { process: longRun(), health: health('a', 'restart') })
-  lab.declare('b', { process: longRun(), health: health('b', 'report') })
-  const controller = await lab.run()
-  const a = await controller.ready('a')
-  const b = await controller.ready('b')
-  for (const name of ['a', 'b']) rmSync(lab.path(name))
-  await eventually('both to be unhealthy', async () => (await controller.status('b'))?.health === 'unhealthy')
-  await eventually('a to be restarted', () => controller.steps().includes('a/restart'))
-  expect(isAlive(a.pid ?? 0)).toBe(false)
-  expect((await controller.status('b'))?.pid).toBe(b.pid)
-  writeFileSync(lab.path('a'), '')
-  await eventually('a to be ready', async () => conditionOf(await controller.status('a'), 'Ready') === 'True')
-})
-
 test.concurrent('E15: while a controller runs, nobody else writes, and they are told who does', async () => {
   await using lab = createEngineLab({ configuration: slow })
   lab.declare('web', { process: longRun() })
@@ -299,100 +202,6 @@ test.concurrent('E5: a supervisor that hangs holds up only its own facilities', 
   await eventually('web to be changed', () => controller.steps().includes('web/restart'), 5_000)
   expect(conditionOf(await controller.status('lost'), 'Ready')).not.toBe('True')
   expect(reasonOf(await controller.status('lost'), 'Stalled')).toBe('Blocked')
-})
-
-test.concurrent('a verb that the controller would undo is refused; with suspend it is done, and that outlives the controller', async () => {
-  await using lab = createEngineLab({ configuration: quick })
-  lab.declare('web', { process: longRun() })
-  const first = await lab.run()
-  const { pid } = await first.ready('web')
-  await expect(first.control.act('stop', 'web')).rejects.toThrow(
-    /declared state: running.*--suspend.*change the manifest/s,
-  )
-  await expect(first.control.act('disable', 'web')).rejects.toMatchObject({ code: 'refused' })
-  expect(isAlive(pid ?? 0)).toBe(true)
-  await first.control.act('restart', 'web')
-  const again = await first.ready('web')
-  expect(again.pid).not.toBe(pid)
-  expect(lab.history().at(-1)).toMatchObject({ step: 'web/restart', reason: 'requested', trigger: 'reeve restart' })
-
-  await first.control.act('stop', 'web', { suspend: true })
-  lab.declare('web', { process: longRun(1) })
-  lab.declare('db', { process: longRun() })
-  await first.ready('db')
-  expect(reasonOf(await first.status('web'), 'Reconciling')).toBe('Suspended')
-  await first.stop()
-  const second = await lab.run()
-  await second.ready('db')
-  const web = await second.status('web')
-  expect([web?.state, reasonOf(web, 'Reconciling')]).toEqual(['stopped', 'Suspended'])
-  expect((await lab.open()).configuration.resync).toBe(1_000)
-  await second.control.resume('web')
-  await second.ready('web')
-  expect(second.steps()).toEqual(['web/install', 'web/start'])
-  await second.stop()
-  const third = await lab.run()
-  expect(reasonOf(await third.ready('web'), 'Reconciling')).toBe('AsDeclared')
-})
-
-test.concurrent('a verb by hand takes the place of what waits', async () => {
-  await using lab = createEngineLab({ configuration: quick })
-  lab.declare('db', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
-  lab.declare('web', { process: longRun(), dependsOn: ['db'] })
-  const controller = await lab.run()
-  const reconciling = async (): Promise<string | undefined> =>
-    (await controller.status('web'))?.conditions.find(({ type }) => type === 'Reconciling')?.message
-  await eventually('web to wait', async () => (await reconciling()) === 'waits for db to become ready')
-  const outcome = await controller.control.act('start', 'web')
-  expect(outcome.message).toBe('web started')
-  expect((await controller.status('web'))?.state).toBe('running')
-})
-
-test.concurrent('what waits is told of as it is meanwhile, not as it was before', async () => {
-  await using lab = createEngineLab({ configuration: quick })
-  lab.declare('sick', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
-  lab.declare('needs', { process: longRun(), dependsOn: ['sick'] })
-  const controller = await lab.run()
-  await eventually('it to be told of as installed, enabled and waiting', async () => {
-    const needs = await controller.status('needs')
-    return needs?.state === 'stopped' && needs.enabled === true && reasonOf(needs, 'Reconciling') === 'UnderWay'
-  })
-  expect(controller.steps().filter(id => id.startsWith('needs/'))).toEqual(['needs/install', 'needs/enable'])
-})
-
-test.concurrent('a verb by hand is carried out though a pass was quicker', async () => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
-  lab.declare('web', { process: longRun() })
-  const controller = await lab.run()
-  await controller.ready('web')
-  await untilAtRest(() => meddled.probes)
-  // Its look at the service takes so long that meanwhile a pass has begun something.
-  let goOn = (): void => {}
-  meddled.look = () => {
-    meddled.look = () => {}
-    return new Promise(resolve => {
-      goOn = resolve
-    })
-  }
-  const asked = controller.control.act('restart', 'web')
-  await new Promise(resolve => setTimeout(resolve, 100))
-  let isHeld = true
-  meddled.before = async ({ id }) => {
-    while (isHeld && id === 'web/install') await new Promise(resolve => setTimeout(resolve, 10))
-  }
-  lab.declare('web', { process: longRun(1) })
-  const begun = (): number =>
-    controller.events.filter(event => event.type === 'step-started' && event.step.id === 'web/install').length
-  await eventually('the pass to have begun', () => begun() === 2)
-  goOn()
-  await new Promise(resolve => setTimeout(resolve, 100))
-  isHeld = false
-  await asked
-  const requested = lab.history().filter(({ reason, result }) => reason === 'requested' && result === 'done')
-  expect(requested.map(({ step }) => step)).toEqual(['web/restart'])
-  await controller.ready('web')
-  expect(stepsOf(await lab.plan())).toEqual([])
 })
 
 test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and the services are untouched', async () => {
