@@ -4,6 +4,9 @@ import type { Clock } from '../../src/host/clock.ts'
 /** How often a condition is looked at though no event came, in ms: events may be lost. */
 const interval = 1_000
 
+/** Of a start come half a dozen events in a row: it is looked so long (ms) after the first of them, and not after each. */
+const gathering = 4
+
 /** Resolves when the condition holds, true, or false when `limit` (ms) is over. Rejects when aborted. */
 export async function waitUntil(
   condition: () => boolean,
@@ -21,15 +24,22 @@ export async function waitUntil(
       const left = end - clock.elapsed()
       if (left <= 0) return false
       await new Promise<void>((resolve, reject) => {
-        const timer = clock.after(Math.min(interval, left), resolve)
-        const abort = (): void => reject(signal.reason)
-        signal.addEventListener('abort', abort, { once: true })
-        wake = () => {
+        const abort = (): void => {
           timer[Symbol.dispose]()
+          reject(signal.reason)
+        }
+        const look = (): void => {
           signal.removeEventListener('abort', abort)
           resolve()
         }
-      }).finally(() => wake())
+        let timer = clock.after(Math.min(interval, left), look)
+        signal.addEventListener('abort', abort, { once: true })
+        wake = () => {
+          wake = () => {}
+          timer[Symbol.dispose]()
+          timer = clock.after(gathering, look)
+        }
+      })
     }
     return true
   } finally {

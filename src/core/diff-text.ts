@@ -37,10 +37,28 @@ function contentDiff(path: string, before: DiffSide, after: DiffSide): string {
   if (old === undefined || now === undefined) return `binary content of ${path} differs\n`
   const names = `--- ${before.content ? path : '/dev/null'}\n+++ ${after.content ? path : '/dev/null'}\n`
   if (old === now) return `${names}(empty)\n` // one of them isn't there
+  const edits = old === '' || now === '' ? wholeEdit(old, now) : lineEdits(path, old, now)
+  if (edits !== undefined) return names + edits
+  return `${names}${countLines(old)} lines → ${countLines(now)} lines, too many that differ to be shown\n`
+}
+
+/** One of the two is empty: there is nothing to find out. Undefined: too many lines. */
+function wholeEdit(old: string, now: string): string | undefined {
+  const [sign, text] = old === '' ? ['+', now] : ['-', old]
+  const count = countLines(text)
+  if (count > MOST_EDITS) return undefined
+  const head = sign === '+' ? `@@ -0,0 +${rangeOf(1, count)} @@` : `@@ -${rangeOf(1, count)} +0,0 @@`
+  const lines = redactLines(text.split('\n')).slice(0, count)
+  const end = text.endsWith('\n') ? '' : '\\ No newline at end of file\n'
+  return `${head}\n${lines.map(line => `${sign}${line}\n`).join('')}${end}`
+}
+
+/** Undefined: too many lines differ. */
+function lineEdits(path: string, old: string, now: string): string | undefined {
   const patch = structuredPatch(path, path, old, now, undefined, undefined, { context: 3, maxEditLength: MOST_EDITS })
-  if (!patch) return `${names}${countLines(old)} lines → ${countLines(now)} lines, too many that differ to be shown\n`
+  if (!patch) return undefined
   const [oldLines, newLines] = [redactLines(old.split('\n')), redactLines(now.split('\n'))]
-  let text = names
+  let text = ''
   for (const hunk of patch.hunks) {
     text += `@@ -${rangeOf(hunk.oldStart, hunk.oldLines)} +${rangeOf(hunk.newStart, hunk.newLines)} @@\n`
     let oldIndex = hunk.oldStart - 1

@@ -118,6 +118,15 @@ describe('diffs', () => {
     expect(diffText(path, file('plain: |\n  hunter2\n'), file('secret: |\n  hunter2\n'))).not.toContain('hunter')
   })
 
+  test('what comes or goes as a whole is shown as diff(1) does', () => {
+    const end = '\\ No newline at end of file\n'
+    expect(diffText(path, absent, file('a\n\nb'))).toBe(
+      `--- /dev/null\n+++ /etc/web.toml\n@@ -0,0 +1,3 @@\n+a\n+\n+b\n${end}`,
+    )
+    expect(diffText(path, file('a\n'), absent)).toBe('--- /etc/web.toml\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n')
+    expect(diffText(path, file(''), file('\n'))).toBe('--- /etc/web.toml\n+++ /etc/web.toml\n@@ -0,0 +1 @@\n+\n')
+  })
+
   test('texts that have nothing in common are counted, not compared for ever', () => {
     const lines = (prefix: string) => Array.from({ length: 30_000 }, (_, index) => `${prefix}${index}\n`).join('')
     const diff = diffText(path, file(lines('a')), file(lines('b')))
