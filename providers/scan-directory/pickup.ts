@@ -21,7 +21,7 @@ export function isSupervised({ family, place, host }: Task): boolean {
 
 /** Waits until the scanner has started a supervisor for the service; links it first if it isn't. */
 export async function ensureSupervised(task: Task): Promise<void> {
-  const { family, layout, place, host } = task
+  const { family, layout, place, host, clock } = task
   if (isSupervised(task)) {
     // Somebody has taken away the link by which it comes back with the scanner.
     if (!isLinked(place, host)) {
@@ -36,6 +36,7 @@ export async function ensureSupervised(task: Task): Promise<void> {
   task.waits(`${family.scanner} to look at ${layout.services}${often}`)
   // Also of a link that is there already: who made it may have been killed before it could say so (E4).
   await task.announce()
+  const began = clock.elapsed()
   const come = (limit: number): Promise<boolean> =>
     waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit })
   if (await come((family.scanInterval ?? 0) + relinkTime)) return
@@ -43,10 +44,11 @@ export async function ensureSupervised(task: Task): Promise<void> {
   host.removeFile(place.link)
   host.makeLink(place.link, place.directory)
   await task.announce()
-  if (await come(limitOf(task))) return
+  if (await come((family.scanInterval ?? 0) + patience)) return
+  const time = Math.round((clock.elapsed() - began) / 1_000)
   throw new ReeveError(
     'failed',
-    `${family.scanner} has started no ${family.supervisor} for ${place.link} within ${limitOf(task) / 1_000} s; ` +
+    `${family.scanner} has started no ${family.supervisor} for ${place.link} within ${time} s; ` +
       `see what it says, and whether it still runs${describeCrowd(family, layout, host)}`,
   )
 }
@@ -63,8 +65,4 @@ export async function endSupervisor(task: Task): Promise<void> {
     host.writePipe(join(place.logSupervise, 'control'), 'dx')
     await waitUntil(isGone, [place.supervise, place.logSupervise], { ...task, limit: repetition })
   }
-}
-
-function limitOf({ family }: Task): number {
-  return (family.scanInterval ?? 0) + patience
 }
