@@ -53,7 +53,10 @@ export function createFileWatch(host: ReadHost, log: Log, hint: (facility: strin
       for (const [directory, owners] of wanted) {
         const known = watched.get(directory)
         if (known) known.owners = owners
-        else watched.set(directory, { owners, watch: tryWatch(directory) })
+        else {
+          watched.set(directory, { owners, watch: tryWatch(directory) })
+          notice(directory, undefined) // what changed between the look and the watch would be missed
+        }
       }
     },
     isComplete: () => [...watched.values()].every(({ watch }) => watch !== undefined),

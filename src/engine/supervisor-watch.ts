@@ -41,6 +41,7 @@ export function createSupervisorWatch(
         drop(name)
         const report = (service?: string): void => hint(name, service)
         watched.set(name, { key, watch: tryWatch(name, () => provider.watch?.(instance, readHost, report)) })
+        report() // what changed between the look and the watch would be missed
       }
       for (const name of [...watched.keys()]) if (!instances.has(name)) drop(name)
     },
