@@ -23,6 +23,10 @@ export function createScanProvider(family: Family): Provider {
       optionsSchema: createOptionsSchema(family),
     },
     place: instance => layoutOf(instance, family).services,
+    layout(instance) {
+      const { services, definitions } = layoutOf(instance, family)
+      return `${services}, ${definitions}`
+    },
     async probe(instance, host) {
       return probeInstance(family, layoutOf(instance, family), host)
     },

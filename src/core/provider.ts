@@ -23,6 +23,11 @@ export interface Provider {
    */
   place?(instance: Instance): string
   /**
+   * Where its things are, in words, if that is more than its place. Instances that are alike in this are the same, however
+   * their options are written: what stands under one stands under the other, and nothing has to move.
+   */
+  layout?(instance: Instance): string
+  /**
    * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
    */

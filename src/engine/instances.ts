@@ -52,8 +52,12 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   }
   for (const [name, record] of options.recorded) {
     const current = bound.get(name)
-    if (!current) bind(name, record)
-    else if (!isSame(current.instance, record)) bind(formerName(name, record), record)
+    if (current && isSame(current.instance, record)) continue
+    const former = current ? formerName(name, record) : name
+    const known = new Set([...bound.values()].map(layoutOf))
+    bind(former, record)
+    const layout = layoutOf(bound.get(former))
+    if (layout !== undefined && known.has(layout)) bound.delete(former)
   }
   return bound
 }
@@ -61,6 +65,12 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
 function placeOf(bound: BoundInstance | undefined): string | undefined {
   const place = bound?.provider.place?.(bound.instance)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
+}
+
+/** As its options may be written in many ways, and its name may change. */
+function layoutOf(bound: BoundInstance | undefined): string | undefined {
+  const layout = bound?.provider.layout?.(bound.instance)
+  return layout === undefined ? placeOf(bound) : `${bound?.instance.type} ${layout}`
 }
 
 /** The same name now means another place; what stands at the old one is known by a name that no manifest can claim. */

@@ -146,6 +146,23 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     )
   })
 
+  test('what stands under the default supervisor is not moved when it is declared, under whatever name', async () => {
+    await using lab = await createSystemdLab()
+    const declareSystemd = (name: string): void => {
+      const spec = { type: 'systemd', systemd: { scope: 'system' } }
+      const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name }, spec }
+      lab.write('systemd.yaml', JSON.stringify(manifest))
+    }
+    lab.declareUnit('web', { process: longRun() })
+    await lab.apply()
+    declareSystemd('systemd')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    await lab.apply()
+    declareSystemd('host')
+    lab.declareUnit('web', { supervisor: 'host', process: longRun() })
+    expect(stepsOf(await lab.plan())).toEqual([])
+  })
+
   test('where neither socket answers, systemctl has no other way either, and that is said', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { Instance } from '../../src/core/facility.ts'
 import type { Provider } from '../../src/core/provider.ts'
-import { bindInstances, type InstanceRecord } from '../../src/engine/instances.ts'
+import { bindInstances, formerName, type InstanceRecord } from '../../src/engine/instances.ts'
 import { openSession } from '../../src/engine/session.ts'
 import { validate } from '../../src/engine/validation.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
@@ -25,9 +26,10 @@ const provider: Provider = {
 function namesOf(
   declared: Readonly<Record<string, object>>,
   recorded: Readonly<Record<string, InstanceRecord>> = {},
+  of: Provider = provider,
 ): string[] {
   const bound = bindInstances({
-    providers: new Map([['alpha', provider]]),
+    providers: new Map([['alpha', of]]),
     declared: Object.entries(declared).map(([name, options]) => ({
       name,
       type: 'alpha',
@@ -54,6 +56,36 @@ test('the default instance is not looked at beside a declared one that is the sa
 
 test('declared itself, the default name means what it says', () => {
   expect(namesOf({ alpha: { directory: '/other' } })).toEqual(['alpha'])
+})
+
+const usual: InstanceRecord = { type: 'alpha', options: {} }
+const elsewhere: InstanceRecord = { type: 'alpha', options: { directory: '/elsewhere' } }
+
+test('what is remembered of a supervisor that is declared no more is looked at', () => {
+  expect(namesOf({}, { mine: elsewhere })).toEqual(['alpha', 'mine'])
+})
+
+test('of one name that means another place now, the former place is looked at too', () => {
+  expect(namesOf({ mine: { directory: '/other' } }, { mine: elsewhere })).toEqual([
+    'alpha',
+    'mine',
+    formerName('mine', elsewhere),
+  ])
+})
+
+test('who is declared in other words, or under another name, is not two', () => {
+  expect(namesOf({ mine: { directory: '/usual' } }, { mine: usual })).toEqual(['mine'])
+  expect(namesOf({ alpha: { directory: '/usual' } }, { alpha: usual })).toEqual(['alpha'])
+  expect(namesOf({ ours: { directory: '/elsewhere' } }, { mine: elsewhere })).toEqual(['alpha', 'ours'])
+})
+
+test('a provider may tell instances apart by more than their place', () => {
+  const layered = { ...provider, layout: ({ options }: Instance) => JSON.stringify(options) }
+  const before: InstanceRecord = { type: 'alpha', options: { directory: '/usual', layer: 1 } }
+  expect(namesOf({ mine: { directory: '/usual', layer: 2 } }, { mine: before }, layered)).toEqual([
+    'mine',
+    formerName('mine', before),
+  ])
 })
 
 /** What a manifest says of its supervisor, and which it then is. */
