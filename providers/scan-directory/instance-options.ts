@@ -22,6 +22,14 @@ export function createOptionsSchema({ type, scanner, serviceDirectory, definitio
           'Where Reeve keeps a directory for each service, with its run script; not the scanned one. Absolute. ' +
           `Default: ${definitionDirectory}.`,
       },
+      owner: {
+        title: 'the name of a user',
+        type: 'string',
+        minLength: 1,
+        description:
+          `Whose ${scanner} it is. It has to be the user that Reeve runs as, since each of the two runs what the other has ` +
+          'written: no other Reeve touches it. Default: the user that Reeve runs as.',
+      },
     },
   }
 }

@@ -8,6 +8,8 @@ export interface Layout {
   readonly services: string
   /** A directory for each definition. */
   readonly definitions: string
+  /** Whose it is declared to be: the name of a user. Undefined: whoever runs Reeve. */
+  readonly owner: string | undefined
 }
 
 /** Where the things of one service are. */
@@ -34,10 +36,11 @@ export interface Place {
 }
 
 export function layoutOf(instance: Instance, family: Family): Layout {
-  const { serviceDirectory, definitionDirectory } = instance.options
+  const { serviceDirectory, definitionDirectory, owner } = instance.options
   return {
     services: pathOf(serviceDirectory, family.serviceDirectory),
     definitions: pathOf(definitionDirectory, family.definitionDirectory),
+    owner: typeof owner === 'string' ? owner : undefined,
   }
 }
 

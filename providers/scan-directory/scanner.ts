@@ -67,6 +67,8 @@ export function probeInstance(family: Family, layout: Layout, host: ReadHost): A
       )
     }
     const own = host.userId()
+    const stranger = findStranger(layout, own, host)
+    if (stranger !== undefined) return unavailable(stranger)
     // What is in there is run by whoever runs Reeve, too: a reload command, or what stops a service.
     for (const path of own === 0 ? [layout.services, layout.definitions] : []) {
       const insecure = findInsecurePath(path, host, own)
@@ -85,6 +87,15 @@ export function probeInstance(family: Family, layout: Layout, host: ReadHost): A
   } catch (error) {
     return unavailable(messageOf(error))
   }
+}
+
+/** Why Reeve has no business there; undefined: it does. */
+function findStranger({ owner }: Layout, own: number, host: ReadHost): string | undefined {
+  if (owner === undefined) return undefined
+  const user = host.findUser(owner)
+  if (user?.uid === own) return undefined
+  if (!user) return `it is declared to be user ${owner}'s, and there is no such user`
+  return `it is declared to be user ${owner}'s, and this is user ${own}: run reeve as ${owner}`
 }
 
 function findLacks(

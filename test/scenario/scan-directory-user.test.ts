@@ -24,9 +24,9 @@ test.skipIf(process.geteuid?.() !== 0).concurrent.for(scanFamilies.filter(({ sca
     for (const directory of [own, manifests]) mkdirSync(directory)
     for (const directory of [home, own]) chownSync(directory, nobody, nobody)
     const supervisor = await userHarness.setUp(own)
-    const declare = (process: object): void => {
+    const declare = (process: object, whose: object = { owner: 'nobody' }): void => {
       const documents = [
-        { kind: 'Supervisor', metadata: { name: 'mine' }, spec: { type, [type]: supervisor.options } },
+        { kind: 'Supervisor', metadata: { name: 'mine' }, spec: { type, [type]: { ...supervisor.options, ...whose } } },
         { kind: 'Facility', metadata: { name: 'web' }, spec: { supervisor: 'mine', process } },
       ]
       const text = documents.map(document => JSON.stringify({ apiVersion: 'reeve/v1', ...document })).join('\n---\n')
@@ -48,6 +48,11 @@ test.skipIf(process.geteuid?.() !== 0).concurrent.for(scanFamilies.filter(({ sca
       await reeve('apply')
       declare({ command: ['/bin/sleep', '1000000'], user: 'daemon' })
       expect(await reeve('plan')).toContain('does not run as root, and so can change neither user nor group')
+      declare({ command: ['/bin/sleep', '1000000'] }, { owner: 'daemon' })
+      expect(await reeve('plan')).toContain(`user daemon's, and this is user ${nobody}: run reeve as daemon`)
+      declare({ command: ['/bin/sleep', '1000000'] }, { owner: 'nobodyatall' })
+      expect(await reeve('plan')).toContain("user nobodyatall's, and there is no such user")
+      declare({ command: ['/bin/sleep', '1000000'] }, {})
       // Root would run scripts that the user can write.
       const args = [reevePath, 'plan', manifests, '--insecure-permissions']
       const asRoot = await run(process.execPath, args, { cwd: home, env: { HOME: home } })
