@@ -185,8 +185,9 @@ test.concurrent('E14: the controller puts the old service back as well, and says
   expect(controller.steps().filter(id => id === 'web/start@lab/web')).toHaveLength(1)
   const message = (await controller.status('web'))?.conditions.find(({ type }) => type === 'Reconciling')?.message
   expect(message).toContain('the move failed, and lab/web runs again')
-  const { elsewhere } = (await controller.status('web')) ?? {}
-  expect(elsewhere).toEqual([{ supervisor: 'lab', service: 'web', state: 'running', pid: expect.any(Number) }])
+  const elsewhere = async () => (await controller.status('web'))?.elsewhere
+  await eventually('it to be seen to run', async () => (await elsewhere())?.[0]?.state === 'running')
+  expect(await elsewhere()).toEqual([{ supervisor: 'lab', service: 'web', state: 'running', pid: expect.any(Number) }])
   // Each try costs an outage of what runs: the same one is not made again at once.
   expect(controller.steps().filter(id => id === 'web/stop@lab/web')).toHaveLength(1)
   lab.declare('web', { process: longRun() })

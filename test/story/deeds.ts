@@ -15,6 +15,8 @@ export interface Deed {
   tells(declared: Declared): readonly string[]
   /** Entries that there may be besides: Reeve may be quicker than a deed of several parts, or systemd quicker than Reeve. */
   mayTell?: readonly string[]
+  /** What a step may fail by that begins in the middle of a deed of several parts. */
+  mayFailBy?: RegExp
   readonly isForAbsent?: boolean
 }
 
@@ -87,6 +89,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
     },
     tells: () => ['install definition-drift'],
     mayTell: ['install definition-drift', 'enable enablement', 'start stopped', 'start failed'],
+    mayFailBy: /Unit (?:file )?\S+ (?:does not exist|not found)/,
   },
   'drop-in edited': {
     suits: hasDropIn,

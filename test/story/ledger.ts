@@ -18,7 +18,7 @@ export interface Ledger {
   readonly problems: Set<string>
   /** True until what was done to it last has been put right. */
   isPending(declared: Declared): boolean
-  note(declared: Declared, deed: string, at: number, about: Pick<Deed, 'tells' | 'mayTell'>): void
+  note(declared: Declared, deed: string, at: number, about: Pick<Deed, 'tells' | 'mayTell' | 'mayFailBy'>): void
   /** Sees what has been put right by now, and whether a service runs twice. */
   look(): Promise<void>
   /** Resolves when all has been put right. */
@@ -56,8 +56,15 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
     settled,
     problems,
     isPending: declared => pending.has(declared),
-    note(declared, deed, at, { tells, mayTell = [] }) {
-      const one: Done = { facility: declared.name, deed, at, tells: tells(declared), mayTell }
+    note(declared, deed, at, { tells, mayTell = [], mayFailBy }) {
+      const one: Done = {
+        facility: declared.name,
+        deed,
+        at,
+        tells: tells(declared),
+        mayTell,
+        ...(mayFailBy && { mayFailBy }),
+      }
       done.push(one)
       pending.set(declared, one)
     },
