@@ -33,13 +33,14 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   const bound = new Map<string, BoundInstance>()
   const hosts = new Map<string, ReadHost>()
 
-  function bind(name: string, { type, options: own }: InstanceRecord): void {
+  function bind(key: string, { type, options: own }: InstanceRecord): void {
     const provider = options.providers.get(type)
     if (!provider) return
     const readHost = hosts.get(type) ?? options.createReadHost(provider)
     hosts.set(type, readHost)
     const { stateDirectory, owner } = options
-    bound.set(name, { instance: { name, type, options: own, stateDirectory, owner }, provider, readHost })
+    const instance = { name: declaredName(key), type, options: own, stateDirectory, owner }
+    bound.set(key, { instance, provider, readHost })
   }
 
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
@@ -51,13 +52,8 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
     if (place !== undefined && taken.has(place)) bound.delete(type)
   }
   for (const [name, record] of options.recorded) {
-    const current = bound.get(name)
-    if (current && isSame(current.instance, record)) continue
-    const former = current ? formerName(name, record) : name
-    const known = new Set([...bound.values()].map(layoutOf))
-    bind(former, record)
-    const layout = layoutOf(bound.get(former))
-    if (layout !== undefined && known.has(layout)) bound.delete(former)
+    if ([...bound.values()].some(one => isSame(one, name, record))) continue
+    bind(bound.has(name) ? formerName(name, record) : name, record)
   }
   return bound
 }
@@ -67,23 +63,30 @@ function placeOf(bound: BoundInstance | undefined): string | undefined {
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
-/** As its options may be written in many ways, and its name may change. */
-function layoutOf(bound: BoundInstance | undefined): string | undefined {
-  const layout = bound?.provider.layout?.(bound.instance)
-  return layout === undefined ? placeOf(bound) : `${bound?.instance.type} ${layout}`
-}
-
 /** The same name now means another place; what stands at the old one is known by a name that no manifest can claim. */
 export function formerName(name: string, record: InstanceRecord): string {
   return `${name}~${sha256(JSON.stringify([record.type, record.options])).slice(0, 8)}`
+}
+
+/** What it was declared as, where a provider goes by that: see `formerName`. */
+function declaredName(name: string): string {
+  return name.replace(/~[0-9a-f]{8}$/, '')
 }
 
 export function recordOf({ type, options }: Instance): InstanceRecord {
   return { type, options }
 }
 
-export function isSame(instance: Instance, record: InstanceRecord): boolean {
-  return instance.type === record.type && JSON.stringify(instance.options) === JSON.stringify(record.options)
+/** True if that is what is remembered under this name, in whatever words, and under whatever name it is declared now. */
+export function isSame({ provider, instance }: BoundInstance, name: string, record: InstanceRecord): boolean {
+  if (instance.type !== record.type) return false
+  const layout = layoutOf(provider, instance)
+  if (layout !== undefined) return layout === layoutOf(provider, { ...instance, ...record, name: declaredName(name) })
+  return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
+}
+
+function layoutOf(provider: Provider, instance: Instance): string | undefined {
+  return provider.layout?.(instance) ?? provider.place?.(instance)
 }
 
 /** As the session, the manifests and the record have them. */

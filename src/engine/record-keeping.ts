@@ -33,11 +33,11 @@ export function nextRecord(input: RecordInput): StateRecord {
   const holding = new Set(ours.map(({ supervisor }) => supervisor))
   const working = [...(input.untouched ?? []), ...input.plan.facilities.filter(({ steps }) => steps.length > 0)]
   const mayHold = new Set([...working.map(({ supervisor }) => supervisor), ...survey.world.unavailable.keys()])
-  const recorded = [...record.instances.values()]
+  const recorded = [...record.instances]
   const instances = new Map<string, InstanceRecord>()
-  for (const [name, { instance }] of input.instances) {
-    const isKept = mayHold.has(name) && recorded.some(one => isSame(instance, one))
-    if (holding.has(name) || isKept) instances.set(name, recordOf(instance))
+  for (const [name, bound] of input.instances) {
+    const isKept = mayHold.has(name) && recorded.some(([former, one]) => isSame(bound, former, one))
+    if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
   return { applied: addApplied(new Map(kept), survey, input.plan), instances }
 }
@@ -53,11 +53,11 @@ export function announceInstances(
 ): StateRecord {
   const announced = new Map(record.instances)
   for (const { supervisor } of plans.filter(({ steps }) => steps.length > 0)) {
-    const instance = instances.get(supervisor)?.instance
+    const bound = instances.get(supervisor)
     const before = announced.get(supervisor)
-    if (!instance || (before && isSame(instance, before))) continue
+    if (!bound || (before && isSame(bound, supervisor, before))) continue
     if (before) announced.set(formerName(supervisor, before), before)
-    announced.set(supervisor, recordOf(instance))
+    announced.set(supervisor, recordOf(bound.instance))
   }
   return { ...record, instances: announced }
 }

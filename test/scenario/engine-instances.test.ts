@@ -1,4 +1,7 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { isAlive } from '../../src/conformance/lab.ts'
 import { createEngineLab, longRun, stepsOf } from '../engine-lab.ts'
 
 test.concurrent('a supervisor that is declared in other words, or under another name, keeps its services', async () => {
@@ -24,4 +27,24 @@ test.concurrent('a supervisor that is declared in other words, or under another 
   lab.withdraw('supervisor-ours')
   lab.withdraw('web')
   expect(stepsOf(await lab.plan())).toEqual(['web/stop', 'web/remove'])
+})
+
+test.concurrent('what a supervisor holds that is given another directory moves there, and nothing stays behind', async () => {
+  await using lab = createEngineLab()
+  const usual = lab.declareSupervisor('mine', join(lab.stateDirectory, 'process-mine'))
+  const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'mine' }, spec: { type: 'process' } }
+  lab.write('supervisor-mine.yaml', JSON.stringify(manifest))
+  lab.declare('web', { process: longRun(), supervisor: 'mine' })
+  await lab.apply()
+  const { pid = 0 } = await lab.observe('web')
+  expect(isAlive(pid)).toBe(true)
+
+  lab.declareSupervisor('mine')
+  // Looked at twice: the second time it is known by the name that the first has written down.
+  await lab.plan()
+  expect((await lab.apply()).failed).toEqual([])
+  expect(isAlive(pid)).toBe(false)
+  expect((await lab.observe('web')).state).toBe('running')
+  expect(readdirSync(`${usual}/definitions`)).toEqual([])
+  expect(stepsOf(await lab.plan())).toEqual([])
 })
