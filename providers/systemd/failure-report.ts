@@ -27,11 +27,25 @@ export async function createFailureOf(
 }
 
 async function readJournal(unit: string, { isUser }: Layout, host: ReadHost): Promise<string[]> {
-  const chosen = isUser ? `--user-unit=${unit}` : `--unit=${unit}`
   try {
-    const { stdout } = await host.query([...journalQuery, `--lines=${lineCount}`, chosen])
+    const matches = isUser ? matchUser(unit, host.userId()) : matchSystem(unit)
+    const { stdout } = await host.query([...journalQuery, `--lines=${lineCount}`, ...matches])
     return stdout.split('\n').filter(Boolean)
   } catch {
     return [] // there is no journal on this host
   }
+}
+
+/**
+ * As `--unit` does, and what systemd's own child has said before it became the program: that it couldn't. Of who is gone by the
+ * time that it is read, the journal knows only by its own word which unit it was. It is taken from root.
+ */
+function matchSystem(unit: string): string[] {
+  const [own, about, core] = [`_SYSTEMD_UNIT=${unit}`, `UNIT=${unit}`, `COREDUMP_UNIT=${unit}`]
+  return [own, '+', about, '_UID=0', '+', core, '_UID=0']
+}
+
+function matchUser(unit: string, uid: number): string[] {
+  const user = `_UID=${uid}`
+  return [`_SYSTEMD_USER_UNIT=${unit}`, user, '+', `USER_UNIT=${unit}`, user, '+', `COREDUMP_USER_UNIT=${unit}`, user]
 }

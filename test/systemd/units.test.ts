@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
@@ -184,6 +185,26 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     const { failed } = await lab.apply()
     expect(failed[0]?.message).toMatch(/"failed"; its journal ends with:.*\/nowhere\/web/s)
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
+  })
+
+  test('what root has said of a unit, and was gone when it was read, is among the last lines; what others say is not', async () => {
+    await using lab = await createSystemdLab()
+    const say = (user: string, message: string): void => {
+      const logged = spawnSync('setpriv', [`--reuid=${user}`, '--clear-groups', 'logger', '--journald'], {
+        input: `UNIT=job.service\nMESSAGE=${message}\n`,
+      })
+      expect(logged.status).toBe(0)
+    }
+    say('root', 'said by root')
+    say('nobody', 'said by nobody')
+    spawnSync('journalctl', ['--sync'])
+    lab.declareUnit('job', {
+      enabled: false,
+      config: { systemd: { text: '[Service]\nType=oneshot\nExecStart=/bin/false\n' } },
+    })
+    const [failed] = (await lab.apply()).failed
+    expect(failed?.message).toContain('said by root')
+    expect(failed?.message).not.toContain('said by nobody')
   })
 
   test('E4: a unit that was deleted and that systemd still remembers is in nobody’s way', async () => {
