@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
@@ -179,34 +178,6 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a program that is not there is a failed start, with the last lines of the journal', async () => {
-    await using lab = await createSystemdLab()
-    lab.declareUnit('web', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
-    const { failed } = await lab.apply()
-    expect(failed[0]?.message).toMatch(/"failed"; its journal ends with:.*\/nowhere\/web/s)
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
-  })
-
-  test('what root has said of a unit, and was gone when it was read, is among the last lines; what others say is not', async () => {
-    await using lab = await createSystemdLab()
-    const say = (user: string, message: string): void => {
-      const logged = spawnSync('setpriv', [`--reuid=${user}`, '--clear-groups', 'logger', '--journald'], {
-        input: `UNIT=job.service\nMESSAGE=${message}\n`,
-      })
-      expect(logged.status).toBe(0)
-    }
-    say('root', 'said by root')
-    say('nobody', 'said by nobody')
-    spawnSync('journalctl', ['--sync'])
-    lab.declareUnit('job', {
-      enabled: false,
-      config: { systemd: { text: '[Service]\nType=oneshot\nExecStart=/bin/false\n' } },
-    })
-    const [failed] = (await lab.apply()).failed
-    expect(failed?.message).toContain('said by root')
-    expect(failed?.message).not.toContain('said by nobody')
-  })
-
   test('E4: a unit that was deleted and that systemd still remembers is in nobody’s way', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
@@ -344,33 +315,6 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('after the limit of starts it has failed, which tells how often it was tried, and a start begins anew', async () => {
-    await using lab = await createSystemdLab()
-    const config = { systemd: { unit: { Unit: { StartLimitIntervalSec: 1000, StartLimitBurst: 3 } } } }
-    const command = ['/bin/sh', '-c', 'test -e /tmp/may-run && exec sleep 1000000; exit 7']
-    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure', delay: '50ms' } }, config })
-    await lab.apply()
-    await eventually('the limit', () => property('web', 'ActiveState') === 'failed')
-    // systemd counts the start that the limit forbade.
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 7 }, restarts: 3 })
-    writeFileSync('/tmp/may-run', '')
-    systemctl('start', 'web')
-    expect(property('web', 'ActiveState')).toBe('failed')
-    expect(stepsOf(await lab.plan())).toEqual(['web/start'])
-    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    expect(property('web', 'ActiveState')).toBe('active')
-  })
-
-  test('PITFALLS 14: a start that systemd calls done, though there is no program, is not ready', async () => {
-    await using lab = await createSystemdLab()
-    const text = '[Service]\nType=simple\nExecStart=/nowhere/web\n'
-    lab.declareUnit('web', { enabled: 'unmanaged', config: { systemd: { text } } })
-    const { failed, notReady } = await lab.apply()
-    expect(failed).toEqual([])
-    expect(notReady).toMatchObject([{ facility: 'web', message: expect.stringContaining('failed') }])
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
-  })
-
   test('one daemon-reload is enough for all that is written together', async () => {
     await using lab = await createSystemdLab()
     const reloads: string[] = []
@@ -381,49 +325,5 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
     expect(await lab.apply({ session })).toMatchObject({ failed: [], notReady: [] })
     expect(reloads).toHaveLength(1)
-  })
-
-  test('E11: a start that takes too long has failed, and one that may fail for good is not made again', async () => {
-    await using lab = await createSystemdLab()
-    const config = { systemd: { unit: { Service: { Type: 'notify', TimeoutStartSec: '300ms' } } } }
-    lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
-    expect((await lab.apply()).failed[0]?.message).toMatch(/timeout/)
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed', message: 'systemd says: timeout' })
-    expect(stepsOf(await lab.plan())).toEqual([])
-    // One that has been up before, too.
-    const ready = { command: ['/bin/sh', '-c', 'test -e /tmp/mute || systemd-notify --ready; exec sleep 1000000'] }
-    lab.declareUnit('web', {
-      process: { ...ready, restart: { policy: 'never' } },
-      config: { systemd: { unit: { Service: { Type: 'notify', NotifyAccess: 'all', TimeoutStartSec: '2s' } } } },
-    })
-    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    writeFileSync('/tmp/mute', '')
-    systemctl('restart', 'web')
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed' })
-  })
-
-  test('one that was ended as it had run for longer than it may has failed', async () => {
-    await using lab = await createSystemdLab()
-    const config = { systemd: { unit: { Service: { RuntimeMaxSec: '700ms' } } } }
-    lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
-    await lab.apply()
-    await eventually('its time to be over', () => property('web', 'ActiveState') === 'failed')
-    expect(property('web', 'Result')).toBe('timeout')
-    expect(await lab.observe('web')).toMatchObject({ state: 'failed', message: 'systemd says: timeout' })
-  })
-
-  test('a stop that takes too long has stopped it', async () => {
-    await using lab = await createSystemdLab()
-    const command = ['/bin/sh', '-c', `trap '' TERM; : > /tmp/deaf; while :; do sleep 0.1; done`]
-    lab.declareUnit('web', { process: { command, stop: { timeout: '500ms' } } })
-    await lab.apply()
-    await eventually('it to be deaf', () => existsSync('/tmp/deaf'))
-    lab.declareUnit('web', { process: { command, stop: { timeout: '500ms' } }, state: 'stopped' })
-    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    expect(await lab.observe('web')).toMatchObject({ state: 'stopped' })
-    systemctl('start', 'web')
-    await eventually('it to be deaf again', () => property('web', 'SubState') === 'running')
-    systemctl('stop', 'web')
-    expect(await lab.observe('web')).toMatchObject({ state: 'stopped' })
   })
 })
