@@ -1,5 +1,6 @@
 import type { Facility, Instance, PortableField } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
+import type { UnsafePart } from './path-safety.ts'
 import type { Verb } from './step.ts'
 
 /**
@@ -179,8 +180,22 @@ export interface QueryResult {
 export interface ReadHost {
   /** Milliseconds since 1970. */
   now(): number
-  /** Undefined if there is none. Throws ReeveError on anything else; `limit` in bytes, default 16 MiB. */
+  /**
+   * Undefined if there is none. Throws ReeveError on anything else, also on what is no regular file; `limit` in bytes, default
+   * 16 MiB. As root, it follows only symlinks that nobody else can have put there (S8).
+   */
   readFile(path: string, limit?: number): Uint8Array | undefined
+  /**
+   * As `readFile`, for what root reads to hand it to a service, or believes: every directory on the way has to be one that only
+   * root and this user can write. Throws ReeveError `insecure` that names the part, its owner and mode.
+   */
+  readProtectedFile(path: string, limit?: number): Uint8Array | undefined
+  /**
+   * The first part on the way to a directory, or symlink, that others than root and this user can change: undefined if there
+   * is none, as far as the path exists. `isExclusive`: they must not be able to make entries in it either, as in /tmp.
+   * It tells how the path is now; what acts on it checks again what it opens.
+   */
+  findUnsafePart(directory: string, options?: { readonly isExclusive?: boolean }): UnsafePart | undefined
   /** As `readFile`, decoded as UTF-8. */
   readText(path: string, limit?: number): string | undefined
   /** Names, sorted; undefined if there is no such directory. */

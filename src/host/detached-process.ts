@@ -57,7 +57,7 @@ export function openOutput(path: string, mode: number): number {
   const flags =
     constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
   try {
-    using directory = openDirectory(dirname(path))
+    using directory = openDirectory(dirname(path), { isExclusive: true })
     const anchored = directory.entry(basename(path))
     const fd = createOutput(anchored, flags, mode) ?? openSync(anchored, flags)
     if (fstatSync(fd).isFile()) return fd

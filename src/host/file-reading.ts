@@ -1,30 +1,23 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-  type Stats,
-} from 'node:fs'
+import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
 import type { FileFacts } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
+import { describeKind, type FileOpenOptions, openFileForReading } from './file-opening.ts'
 
 const defaultLimit = 16 * 1024 * 1024
 
-/** See `ReadHost.readFile`. */
-export function readFileBytes(path: string, limit: number = defaultLimit): Uint8Array | undefined {
+/** See `ReadHost.readFile`, and `readProtectedFile` with `isProtected`. */
+export function readFileBytes(
+  path: string,
+  limit: number = defaultLimit,
+  options: FileOpenOptions = {},
+): Uint8Array | undefined {
   let fd: number | undefined
   try {
-    // Without O_NONBLOCK, a FIFO without a writer would hold up the whole process.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    fd = openFileForReading(path, options)
     const facts = fstatSync(fd)
     if (!facts.isFile()) {
-      throw new ReeveError('failed', `cannot read ${path}: expected a file, found a ${describeKind(facts)}`)
+      throw new ReeveError('failed', `cannot read ${path}: expected a file, found ${describeKind(facts)}`)
     }
     return readAll(fd, path, facts.size, limit)
   } catch (error) {
@@ -109,11 +102,4 @@ function kindOf(facts: Stats): FileFacts['kind'] {
   if (facts.isFile()) return 'file'
   if (facts.isDirectory()) return 'directory'
   return facts.isSymbolicLink() ? 'symlink' : 'other'
-}
-
-function describeKind(facts: Stats): string {
-  if (facts.isDirectory()) return 'directory'
-  if (facts.isFIFO()) return 'named pipe'
-  if (facts.isSocket()) return 'socket'
-  return 'device'
 }

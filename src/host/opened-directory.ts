@@ -1,11 +1,9 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
-import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { isAbsolute, normalize } from 'node:path'
+import { describeUnsafePart, isProtected, keepsEntries, type UnsafePart } from '../core/path-safety.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure } from './failure.ts'
-import { describeUntrustedLink, isTrustedLink, linkLimit } from './target-path.ts'
-
-/** A file descriptor that only names a place: open(2). Node doesn't list it; the value is that of all its Linux builds. */
-const O_PATH = 0o10000000
+import { O_PATH, unsafePart, walkTo } from './path-walk.ts'
 
 /** A directory held by a descriptor: what is done at `entry(name)` stays in it, whatever happens to its path meanwhile. */
 export interface OpenedDirectory extends Disposable {
@@ -18,16 +16,25 @@ export interface OpenedDirectory extends Disposable {
 export interface OpenOptions {
   /** Called with a missing component, anchored in its parent: makes it. Absent: that is an error. */
   readonly create?: (anchored: string, path: string) => void
+  /**
+   * True: others must not be able to make entries in it either, so a sticky directory such as /tmp won't do. For what opens
+   * or makes files there under names that others can guess.
+   */
+  readonly isExclusive?: boolean
 }
 
+/** The kernel takes no longer path, of one letter and a slash each. */
+const depthLimit = 2_048
+
 /**
- * Opens the directory, following only symlinks that nobody but root and this user can have put there (S6): between a
- * check of the path and its use, another could swap a part of it. Throws ReeveError.
+ * Opens the directory for root to work in, or for whoever this process runs as (S6, S8). It follows only symlinks that
+ * nobody but root and this user can have put there. As root it refuses every path of which others can change a part: they
+ * could lead what root does elsewhere, before the check or after it. What is checked is what was opened. Throws ReeveError.
  */
 export function openDirectory(path: string, options: OpenOptions = {}): OpenedDirectory {
   const wanted = normalize(path).replace(/(.)\/+$/, '$1')
   if (!isAbsolute(wanted)) throw new ReeveError('internal', `expected an absolute path, found ${path}`)
-  const fd = openDirectly(wanted) ?? walk(wanted, options)
+  const fd = openDirectly(wanted, options) ?? openByWalking(wanted, options)
   let open = true
   return {
     fd,
@@ -41,64 +48,87 @@ export function openDirectory(path: string, options: OpenOptions = {}): OpenedDi
   }
 }
 
+/**
+ * The first part on the way to the directory that others than root and this user can change; undefined if there is none, as far
+ * as the path exists. For those who only look: `openDirectory` checks again what it opens.
+ */
+export function findUnsafePart(path: string, { isExclusive = false }: OpenOptions = {}): UnsafePart | undefined {
+  const { fd, unsafe, open } = walkTo(path, { isSurvey: true })
+  closeSync(fd)
+  return unsafe ?? (isExclusive ? open : undefined)
+}
+
 /** The usual case: it exists, and where the descriptor leads shows that no symlink was on the way. */
-function openDirectly(path: string): number | undefined {
+function openDirectly(path: string, options: OpenOptions): number | undefined {
   let fd: number
   try {
     fd = openSync(path, O_PATH | constants.O_DIRECTORY)
   } catch {
-    return undefined
+    return undefined // it is opened part by part, which says why it can't be
   }
-  if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd
-  closeSync(fd)
-  return undefined
-}
-
-/** Goes down from the root, one component at a time, each anchored in the descriptor of the one before. */
-function walk(path: string, options: OpenOptions): number {
-  const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
-  const rest = path.split('/').filter(Boolean)
-  let links = 0
-  let place = '/'
-  let fd = openSync('/', flags)
   try {
-    for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
-      const anchored = `/proc/self/fd/${fd}/${name}`
-      const here = join(place, name)
-      let facts = lstatSync(anchored, { throwIfNoEntry: false })
-      if (!facts && options.create) {
-        options.create(anchored, here)
-        facts = lstatSync(anchored)
-      }
-      if (facts?.isSymbolicLink()) {
-        links += 1
-        checkLink(here, facts, fstatSync(fd), links)
-        const target = readlinkSync(anchored)
-        rest.unshift(...target.split('/').filter(part => part !== '' && part !== '.'))
-        if (!isAbsolute(target)) continue
-        fd = reopen(fd, '/', flags)
-        place = '/'
-        continue
-      }
-      fd = reopen(fd, anchored, flags)
-      // `..` of a symlink's target.
-      place = name === '..' ? dirname(place) : here
+    if (readlinkSync(`/proc/self/fd/${fd}`) === path) {
+      refuse(path, isRoot() ? findUnsafeAbove(fd, path, options) : undefined)
+      return fd
     }
-    return fd
   } catch (error) {
     closeSync(fd)
     throw createFailure(`open the directory ${path}`, error)
   }
+  closeSync(fd)
+  return undefined
 }
 
-function reopen(previous: number, path: string, flags: number): number {
-  const fd = openSync(path, flags)
-  closeSync(previous)
-  return fd
+function openByWalking(path: string, { create, isExclusive = false }: OpenOptions): number {
+  try {
+    const { fd, unsafe, open } = walkTo(path, { stopsAtUnsafe: isRoot(), ...(create && { create }) })
+    try {
+      refuse(path, isRoot() ? (unsafe ?? (isExclusive ? open : undefined)) : undefined)
+      return fd
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  } catch (error) {
+    throw createFailure(`open the directory ${path}`, error)
+  }
 }
 
-function checkLink(path: string, link: Stats, directory: Stats, count: number): void {
-  if (count > linkLimit) throw new ReeveError('failed', `expected a directory, found too many symlinks at ${path}`)
-  if (isTrustedLink(link, directory, process.geteuid?.() ?? 0)) return
-  throw new ReeveError('insecure', describeUntrustedLink(path))
+/**
+ * Goes up from the opened directory. Where only root can change it and all that it is in, nobody else can have moved it there,
+ * nor can anybody move it now.
+ */
+function findUnsafeAbove(fd: number, path: string, { isExclusive = false }: OpenOptions): UnsafePart | undefined {
+  let anchored = `/proc/self/fd/${fd}`
+  let facts: Stats = fstatSync(fd)
+  if (isExclusive && !isProtected(facts, 0)) return unsafePart(path, facts)
+  for (let depth = 0; depth < depthLimit; depth += 1) {
+    if (!keepsEntries(facts, 0)) return unsafePart(nameOf(anchored, path), facts)
+    anchored = `${anchored}/..`
+    const above = statSync(anchored)
+    // The root directory is its own parent.
+    if (above.ino === facts.ino && above.dev === facts.dev) return undefined
+    facts = above
+  }
+  throw new ReeveError('failed', `expected fewer directories above ${path}`)
+}
+
+/** Where an opened directory is now, for people. */
+function nameOf(anchored: string, path: string): string {
+  const fd = openSync(anchored, O_PATH | constants.O_DIRECTORY)
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return path
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0
+}
+
+function refuse(path: string, unsafe: UnsafePart | undefined): void {
+  if (unsafe) throw new ReeveError('insecure', `cannot work in ${path} as root: ${describeUnsafePart(unsafe)}`)
 }

@@ -5,6 +5,7 @@ import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
 import { isPipeRead } from './named-pipe.ts'
+import { findUnsafePart } from './opened-directory.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
 import { watchDirectory } from './watching.ts'
 
@@ -34,6 +35,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const content = readFileBytes(path, limit)
       return content && new TextDecoder().decode(content)
     },
+    readProtectedFile: (path, limit) => readFileBytes(path, limit, { isProtected: true }),
+    findUnsafePart: (directory, findOptions) => findUnsafePart(directory, findOptions),
     readDirectory: readDirectoryNames,
     facts: readFileFacts,
     readLink: readLinkTarget,

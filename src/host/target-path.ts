@@ -1,22 +1,16 @@
 import { isAbsolute, join, normalize } from 'node:path'
+import { type DirectoryFacts, isOwnedBy, keepsEntries } from '../core/path-safety.ts'
 import type { FileFacts, ReadHost } from '../core/provider.ts'
 
 /** As many symlinks in one path as the kernel follows. */
 export const linkLimit = 40
 
-interface Owned {
-  readonly uid: number
-  readonly mode: number
-}
-
 /**
- * Whether a symlink on the way to a file that is written may be followed (S6): root or this user owns it and the
- * directory that it is in, and nobody else can replace it there. The sticky bit is enough for the latter (/tmp).
+ * Whether a symlink on the way to a file may be followed (S6): root or this user owns it, and nobody else can have put it into the
+ * directory that it is in.
  */
-export function isTrustedLink(link: Owned, directory: Owned, userId: number): boolean {
-  const ours = (facts: Owned): boolean => facts.uid === 0 || facts.uid === userId
-  const replaceable = (directory.mode & 0o022) !== 0 && (directory.mode & 0o1000) === 0
-  return ours(link) && ours(directory) && !replaceable
+export function isTrustedLink(link: DirectoryFacts, directory: DirectoryFacts, userId: number): boolean {
+  return isOwnedBy(link.uid, userId) && keepsEntries(directory, userId)
 }
 
 /** What is wrong with a link that isn't trusted, and what to do. */
