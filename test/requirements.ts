@@ -17,6 +17,7 @@ const requirements: readonly Requirement[] = [
     isMet: () => process.geteuid?.() === 0,
     without: 'tests of users, of what root refuses, and of rights',
   },
+  { what: 'tmux', isMet: () => has('tmux'), debian: 'tmux', without: 'tests of what terminals show' },
   { what: 'strace', isMet: () => has('strace'), debian: 'strace', without: 'proofs that looking writes nothing' },
   {
     what: 'systemd-notify',

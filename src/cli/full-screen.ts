@@ -10,6 +10,13 @@ export interface FullScreen extends Disposable {
 const enter = '\x1b[?1049h\x1b[?7l'
 const leave = '\x1b[?7h\x1b[?1049l'
 
+/**
+ * Lines are erased before they are written, and what is below from the start of the next line: after a line that fills the terminal,
+ * the cursor stands in its last column, which would be erased as well.
+ */
+const eraseLine = '\x1b[2K'
+const eraseBelow = '\r\n\x1b[J'
+
 /** Until it is disposed of; what was drawn last stays to be read then. The first drawing opens it. */
 export function openFullScreen(screen: Screen): FullScreen {
   let last: string | undefined
@@ -17,8 +24,9 @@ export function openFullScreen(screen: Screen): FullScreen {
     draw(text) {
       const before = last === undefined ? enter : ''
       last = text
-      const lines = fitting(text, screen).map(line => `${line}\x1b[K`)
-      screen.write(`${before}\x1b[H${lines.join('\r\n')}\x1b[J`)
+      const lines = fitting(text, screen).map(line => `${eraseLine}${line}`)
+      const below = lines.length < (screen.height() ?? 0) ? eraseBelow : ''
+      screen.write(`${before}\x1b[H${lines.join('\r\n')}${below}`)
     },
     [Symbol.dispose]() {
       if (last !== undefined) screen.write(leave + last)

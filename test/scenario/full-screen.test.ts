@@ -1,0 +1,59 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openFullScreen } from '../../src/cli/full-screen.ts'
+import { createScreen } from '../../src/cli/screen.ts'
+
+const hasTmux = spawnSync('tmux', ['-V']).status === 0
+
+let directory = ''
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'reeve-screen-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** What a real terminal of that size shows after the texts have been drawn one after the other. */
+function show(columns: number, rows: number, ...texts: readonly string[]): string[] {
+  let bytes = ''
+  const stream = {
+    isTTY: true as const,
+    columns,
+    rows,
+    write(text: string) {
+      bytes += text
+      return true
+    },
+  }
+  const full = openFullScreen(createScreen(stream, { color: false, env: {} }))
+  for (const text of texts) full.draw(text)
+  const file = join(directory, 'drawn')
+  writeFileSync(file, bytes)
+  const tmux = (...words: readonly string[]): string =>
+    execFileSync('tmux', ['-S', join(directory, 'tmux'), '-f', '/dev/null', ...words], { encoding: 'utf8' })
+  const done = `drawn-${columns}-${rows}`
+  const size = ['-x', String(columns), '-y', String(rows)]
+  const program = `stty raw; cat '${file}'; tmux -S '${join(directory, 'tmux')}' wait-for -S ${done}; exec sleep 60`
+  tmux('new-session', '-d', ...size, program, ';', 'set-option', '-g', 'status', 'off', ';', 'resize-window', ...size)
+  try {
+    tmux('wait-for', done)
+    return tmux('capture-pane', '-p').replace(/\n$/, '').split('\n')
+  } finally {
+    tmux('kill-server')
+  }
+}
+
+describe.runIf(hasTmux)('what is redrawn in place', () => {
+  test('lines as wide as the terminal are shown whole, the last one too', () => {
+    expect(show(8, 3, '12345678\nabcdefgh\nABCDEFGH\n')).toEqual(['12345678', 'abcdefgh', 'ABCDEFGH'])
+  })
+
+  test('what was drawn before is gone where the new text is narrower, or has fewer lines', () => {
+    expect(show(8, 4, '12345678\nabcdefgh\nABCDEFGH\n', '1\nabcdefgh\n')).toEqual(['1', 'abcdefgh', '', ''])
+  })
+
+  test('lines that are too long, and too many, are cut', () => {
+    expect(show(24, 2, `${'x'.repeat(30)}\nb\nc\n`)).toEqual(['x'.repeat(24), '… and 2 more lines'])
+  })
+})
