@@ -47,6 +47,8 @@ function findOldPlaceObstacle(target: Target, context: PlanContext): string | un
 function findLack({ facility, definition }: Target, observed: Observed): string | undefined {
   const runsOne = definition ? !definition.isAddition : hasDefinition(facility)
   if (runsOne || observed.state !== 'absent') return undefined
+  // What isn't there neither runs nor starts at boot.
+  if (!definition && facility.state === 'stopped' && facility.enabled === false) return undefined
   return (
     `supervisor ${facility.supervisor} has no service ${facility.service}, and the manifest doesn't say how to run one: ` +
     'install the package that brings it, or declare spec.process'

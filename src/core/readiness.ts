@@ -1,4 +1,4 @@
-import type { Facility } from './facility.ts'
+import { type Facility, hasDefinition } from './facility.ts'
 import type { Observed } from './observed.ts'
 
 /** How long a service without a health check has to have been up before it counts as ready, in milliseconds. */
@@ -27,6 +27,8 @@ export function readinessOf(
   if (!observed || observed.state === 'unknown') {
     return no('Unknown', observed?.message ?? 'the supervisor has not been asked yet')
   }
+  if (observed.state === 'absent' && isWantedAbsent(facility))
+    return yes('Absent', 'not installed, and declared neither to run nor to start at boot')
   if (facility.state === 'stopped' && observed.state !== 'absent') {
     const down = observed.state === 'stopped' || observed.state === 'failed'
     return down ? yes('Stopped', 'stopped, as declared') : no('NotStopped', `${observed.state}, declared stopped`)
@@ -44,6 +46,11 @@ export function readinessOf(
   if (health === 'healthy') return yes('Healthy', 'running, and its health check passes')
   if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
   return no('HealthPending', 'running, and its health check has not passed yet')
+}
+
+/** A service that exists already, or doesn't, and is neither to run nor to start at boot. */
+function isWantedAbsent(facility: Facility): boolean {
+  return !hasDefinition(facility) && facility.state === 'stopped' && facility.enabled === false
 }
 
 function stateReason(observed: Observed): string {

@@ -35,6 +35,8 @@ describe('readiness', () => {
     [{ state: 'stopped' }, { state: 'stopped' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'failed' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'absent' }, 'none', false, 'Absent'], // it is yet to be installed
+    [{ state: 'stopped', enabled: false, command: null }, { state: 'absent' }, 'none', true, 'Absent'],
+    [{ state: 'stopped', command: null }, { state: 'absent' }, 'none', false, 'Absent'],
     [{ state: 'stopped' }, { state: 'stopping' }, 'none', false, 'NotStopped'],
     [{ state: 'stopped' }, { state: 'running' }, 'none', false, 'NotStopped'],
     [{ state: 'stopped' }, { state: 'unknown' }, 'none', false, 'Unknown'],
@@ -62,6 +64,7 @@ describe('readiness', () => {
         "failed",
         "failed; its state is not managed",
         "it has done its work and ended, as its restart policy allows",
+        "not installed, and declared neither to run nor to start at boot",
         "running",
         "running, and its health check has not passed yet",
         "running, and its health check passes",

@@ -179,6 +179,18 @@ describe('a service that exists already', () => {
     expect(planOne(unowned(packaged, { state: 'failed' })).change).toBe('change')
   })
 
+  test('one that is not there is as declared where it is to be stopped and disabled', () => {
+    const unwanted = { ...packaged, state: 'stopped', enabled: false } as const
+    expect(planOne(notThere(unwanted))).toMatchObject({ change: 'none', steps: [] })
+    expect(planOne(notThere(unwanted)).blocked).toBeUndefined()
+    for (const other of [
+      { ...unwanted, enabled: true },
+      { ...unwanted, state: 'running' },
+    ] as const) {
+      expect(planOne(notThere(other)).blocked).toContain('has no service ssh')
+    }
+  })
+
   test('where it is absent, the two ways out are said', () => {
     const plan = planOne(notThere(packaged))
     expect(plan.steps).toEqual([])
