@@ -49,6 +49,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       optionsSchema,
     },
     place: instance => directoryOf(instance),
+    directories: instance => [directoryOf(instance)],
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))
       const reason = findProblem(host, layout)

@@ -6,6 +6,7 @@ import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
+import { findAliases, findServiceOf } from './identity.ts'
 import { layoutOf, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
@@ -46,6 +47,9 @@ function createSystemdProvider(): Provider {
     },
     place: instance => unitDirectoryOf(instance),
     findNameProblem,
+    directories: instance => [unitDirectoryOf(instance)],
+    serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
+    aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),
     async probe(instance, host) {
       try {
         const layout = layoutOf(instance, host)

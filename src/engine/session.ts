@@ -1,14 +1,17 @@
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
+import type { PolicyPlaces } from '../core/policy.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
-import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
+import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
+import type { SupervisorManifest } from '../manifest/manifest-set.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { loadProviders } from './provider-loading.ts'
 import { readParsed, writeParsed } from './state-files.ts'
@@ -37,7 +40,7 @@ export interface Session {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
-  readonly manifests: ManifestOptions & { readonly memory: YamlMemory }
+  readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
   readonly log: Log
@@ -51,13 +54,16 @@ export interface Session {
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
   const userId = process.geteuid?.() ?? 0
-  const configuration = loadHostConfiguration({
+  const settings = {
     ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
     ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
     env,
     userId,
     insecurePermissions,
-  })
+  }
+  const configuration = loadHostConfiguration(settings)
+  const configFile = resolve(cwd, findHostConfigurationFile(settings))
+  const { stateDirectory, runtimeDirectory, owner } = configuration
   const makeReadHost = options.createReadHost ?? createReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({ queries: [] })
@@ -68,6 +74,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
     return { queries, busQueries }
   }
+  const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
+    providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
   return {
     configuration,
     directory,
@@ -77,10 +85,17 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
       placeOf: ({ name, type, options }) => {
-        const { stateDirectory, owner } = configuration
         return providers.get(type)?.place?.({ name, type, options, stateDirectory, owner })
       },
+      directoriesOf,
       policy: configuration.policy,
+      places: {
+        own: [directory, stateDirectory, runtimeDirectory, configFile, ownProgram(), ...outsideFiles(configuration)],
+        definitions: [...providers.keys()]
+          .flatMap(type => directoriesOf({ name: type, type, options: {} }))
+          .filter(path => path !== stateDirectory && !path.startsWith(`${stateDirectory}/`)),
+        state: stateDirectory,
+      },
       runsAsRoot: userId === 0,
       insecurePermissions,
       memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
@@ -108,6 +123,15 @@ export function keepParsed({ manifests, configuration, openWriteHost, log }: Ses
   } catch (error) {
     log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
   }
+}
+
+/** Where this program is installed. */
+function ownProgram(): string {
+  return dirname(createRequire(import.meta.url).resolve('#package'))
+}
+
+function outsideFiles({ providers }: HostConfiguration): string[] {
+  return providers.filter(isAbsolute)
 }
 
 /** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */

@@ -2,6 +2,9 @@ import { join } from 'node:path'
 import { acquireLock, expectFree, findHolder, type Holder, type Lock } from '../host/lock.ts'
 import type { Session } from './session.ts'
 
+/** By which others know that the writer is a controller. */
+export const controllerPurpose = 'reeve run'
+
 /**
  * Makes this process the writer of the state directory, until the lock is disposed of or the process dies (E15). Makes
  * the directory if it is missing, for its user alone. Fails with ReeveError `locked`, which says who holds it.
@@ -21,6 +24,12 @@ export function expectWriterLockFree(session: Session): void {
 /** Who the writer is now, if anybody. */
 export function findWriter(session: Session): Holder | undefined {
   return findHolder(directoryOf(session), session.readHost)
+}
+
+/** The process of the controller that is the writer now, if one is. */
+export function findController(session: Session): number | undefined {
+  const writer = findWriter(session)
+  return writer?.command === controllerPurpose ? writer.pid : undefined
 }
 
 function directoryOf(session: Session): string {
