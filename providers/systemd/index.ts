@@ -1,6 +1,7 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -53,6 +54,8 @@ function createSystemdProvider(): Provider {
     async probe(instance, host) {
       try {
         const layout = layoutOf(instance, host)
+        const insecure = host.userId() === 0 ? findInsecurePath(layout.unitDirectory, host, 0) : undefined
+        if (insecure) return { available: false, reason: insecure.problem }
         const version = await probeManager(host, layout)
         const why = 'a user’s systemd can change neither user nor group'
         return { available: true, version, ...(layout.isUser && { lacks: { user: why, group: why } }) }

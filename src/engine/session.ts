@@ -4,14 +4,16 @@ import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
 import type { PolicyPlaces } from '../core/policy.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
-import { messageOf } from '../core/reeve-error.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
+import { localFiles } from '../manifest/manifest-files.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../manifest/manifest-set.ts'
+import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { loadProviders } from './provider-loading.ts'
 import { readParsed, writeParsed } from './state-files.ts'
@@ -64,6 +66,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const configuration = loadHostConfiguration(settings)
   const configFile = resolve(cwd, findHostConfigurationFile(settings))
   const { stateDirectory, runtimeDirectory, owner } = configuration
+  if (!insecurePermissions) expectOwnDirectories(configuration, userId)
   const makeReadHost = options.createReadHost ?? createReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({ queries: [] })
@@ -122,6 +125,28 @@ export function keepParsed({ manifests, configuration, openWriteHost, log }: Ses
     writeParsed(configuration.stateDirectory, content, openWriteHost())
   } catch (error) {
     log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
+  }
+}
+
+/**
+ * What others can put into the directories of Reeve's own, it would believe: what manifests say, what was done, where supervisors
+ * are, who answers for the controller. Whoever runs it, and on the whole way there.
+ */
+export function expectOwnDirectories(
+  { stateDirectory, runtimeDirectory }: Pick<HostConfiguration, 'stateDirectory' | 'runtimeDirectory'>,
+  userId: number,
+): void {
+  const lookup = lookupIn(localFiles)
+  for (const [what, directory, option] of [
+    ['state directory', stateDirectory, '--state-dir'],
+    ['runtime directory', runtimeDirectory, 'runtimeDirectory in the host configuration'],
+  ] as const) {
+    const insecure = findInsecurePath(directory, lookup, userId)
+    if (insecure === undefined) continue
+    throw new ReeveError(
+      'insecure',
+      `the ${what} ${directory} can't be trusted, as others could forge what Reeve keeps there: ${insecure.message}, or choose another one with ${option}`,
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { acquireLock, expectFree, findHolder, type Holder, type Lock } from '../host/lock.ts'
-import type { Session } from './session.ts'
+import { expectOwnDirectories, type Session } from './session.ts'
 
 /** By which others know that the writer is a controller. */
 export const controllerPurpose = 'reeve run'
@@ -13,6 +13,8 @@ export async function takeWriterLock(session: Session, purpose: string): Promise
   const { stateDirectory } = session.configuration
   const host = session.openWriteHost()
   host.makeDirectory(stateDirectory, { mode: 0o700 })
+  // Somebody else may have made it, or a part of the way there, since the session was opened.
+  if (session.manifests.insecurePermissions !== true) expectOwnDirectories(session.configuration, host.userId())
   return acquireLock(directoryOf(session), purpose, host, session.clock)
 }
 
