@@ -26,7 +26,11 @@ const cases: Readonly<Record<string, readonly [text: string, loaded: string, spo
   'an import of an import': [provider(`import './inner/first.mjs'`), 'inner/lib.mjs'],
   'the directory of an import': [provider(`import './inner/lib.mjs'`), 'inner/lib.mjs', 'inner'],
   'a package': [provider(`import 'dep'`), 'node_modules/dep/index.mjs'],
-  'what says what a package is': [provider(`import 'dep'`), 'node_modules/dep/index.mjs', 'node_modules/dep/package.json'],
+  'what says what a package is': [
+    provider(`import 'dep'`),
+    'node_modules/dep/index.mjs',
+    'node_modules/dep/package.json',
+  ],
   'a dynamic import': [provider('', `await import('./lib.mjs')`), 'lib.mjs'],
   'a dynamic import of a path that is put together': [
     provider('', `await import(['.', 'lib.mjs'].join('/'))`),
