@@ -11,13 +11,17 @@ export function findServiceOf(pid: number, { isUser }: Layout, host: ReadHost): 
   } catch {
     return undefined // another user's, on a host that hides them
   }
-  const [, path = ''] = /^(?:0:|\d+:name=systemd):(.*)$/m.exec(text ?? '') ?? []
-  const [, below] = /\/user@\d+\.service(\/.*)$/.exec(path) ?? []
-  // A user's manager is a service of the system's; what it runs is below.
-  const unit = isUser
-    ? below?.split('/').findLast(part => part.endsWith('.service'))
-    : path.split('/').find(part => part.endsWith('.service'))
+  // With both versions of cgroups mounted, only one of them is systemd's.
+  const paths = [...(text ?? '').matchAll(/^(?:0:|\d+:name=systemd):(.*)$/gm)].map(([, path = '']) => path)
+  const unit = paths.map(path => unitIn(path, isUser)).find(found => found !== undefined)
   return unit === undefined ? undefined : serviceOfUnit(unit)
+}
+
+function unitIn(path: string, isUser: boolean): string | undefined {
+  if (!isUser) return path.split('/').find(part => part.endsWith('.service'))
+  // A user's manager is a service of the system's; what it runs is below.
+  const [, below] = /\/user@\d+\.service(\/.*)$/.exec(path) ?? []
+  return below?.split('/').findLast(part => part.endsWith('.service'))
 }
 
 /** Where units and links to them are, apart from those of packages that nobody has changed. */
