@@ -99,19 +99,28 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     }
   }
 
+  function findRefusal(facility: Facility): string | undefined {
+    const { instance, provider } = find(facility.supervisor)
+    const problems = createPolicyCheck(session)(facility, instance, provider)
+    return problems.length > 0 ? problems.join('; ') : undefined
+  }
+
   const tracker = createTracker({
     clock,
     observe,
-    probe: (facility, signal) => probeHealth(facility, host, signal),
+    async probe(facility, signal) {
+      // A command is run again and again, long after the plan.
+      const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
+      return refused === undefined ? probeHealth(facility, host, signal) : { healthy: false, message: refused }
+    },
     changed: name => options.changed?.(name),
   })
   const executorOptions: ExecutorOptions = {
     perform,
     expectAllowed({ facility }, { verb }) {
       if (!policedVerbs.has(verb)) return
-      const { instance, provider } = find(facility.supervisor)
-      const problems = createPolicyCheck(session)(facility, instance, provider)
-      if (problems.length > 0) throw new ReeveError('refused', problems.join('; '))
+      const refused = findRefusal(facility)
+      if (refused !== undefined) throw new ReeveError('refused', refused)
     },
     writeFile(file) {
       const problem = findTargetProblem(file.path, host)
