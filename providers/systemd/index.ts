@@ -8,7 +8,7 @@ import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { findAliases, findServiceOf } from './identity.ts'
-import { layoutOf, unitDirectoryOf } from './layout.ts'
+import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findNameProblem } from './unit-name.ts'
@@ -48,7 +48,7 @@ function createSystemdProvider(): Provider {
     },
     place: instance => unitDirectoryOf(instance),
     findNameProblem,
-    directories: instance => [unitDirectoryOf(instance)],
+    directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
     aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),
     async probe(instance, host) {

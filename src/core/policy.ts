@@ -327,6 +327,9 @@ function checkFiles(facility: Facility, policy: Policy, context: PolicyContext):
   return problems
 }
 
+/** They lead each process to what it was started with. */
+const ownStreams: readonly string[] = ['/dev/stdout', '/dev/stderr']
+
 /** `isProgram`: it can be run, or its owner can make it so. */
 function findWriteRefusal(
   facility: Facility,
@@ -342,7 +345,10 @@ function findWriteRefusal(
     if (refused !== undefined) return refused
   }
   const found = follow(path)
-  if (found === undefined) return `facility ${facility.name} may not write ${path}: where it leads can't be known`
+  if (found === undefined) {
+    if ((files ?? ownStreams).includes(path)) return undefined
+    return `facility ${facility.name} may not write ${path}: where it leads can't be known`
+  }
   const forbid = (why: string): string => `facility ${facility.name} may not write ${path}: ${why}`
   // What the repository can write satisfies no rule of the host's owner.
   if (isAmong(found, places.own, follow)) return forbid('Reeve itself reads or keeps it')
@@ -381,7 +387,9 @@ function findPathRefusal(question: PathQuestion): string | undefined {
   const refuse = (more = ''): string => refusalOf(who, `${verb} ${path}${more}`, list, allowed)
   if (!path.startsWith('/')) return refuse()
   const found = follow(path)
-  if (found === undefined) return refuse(', and where that leads can not be known')
+  // But in the owner's own words: /dev/stdout, say, which leads each process elsewhere.
+  if (found === undefined)
+    return allowed?.includes(path) ? undefined : refuse(', and where that leads can not be known')
   if (!isAllowedPath(found, allowed ?? [], follow)) return refuse(describeEnd(path, found))
   const change = found.changeable ?? (isRead ? found.writable : undefined)
   if (change === undefined) return undefined

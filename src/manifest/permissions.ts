@@ -110,6 +110,8 @@ function followPath(path: string, lookup: PathLookup, trusted: readonly number[]
       continue
     }
     const component = `${directory}/${part}`
+    // What is below leads each process elsewhere: /proc/self/cwd, and by way of it /dev/fd.
+    if (component.startsWith('/proc/')) return undefined
     const isLast = rest.length === 0
     // What the path itself ends with, and not a link further on.
     if (isLast) entry ??= component

@@ -58,6 +58,11 @@ describe('S11: paths are judged by where they lead', () => {
     ['a link to itself', h => [{ commands: [h] }, `${h}/loop`], false],
     ['a program that is still to come', h => [{ commands: [`${h}/bin`] }, `${h}/bin/later/x`], true],
     ['no absolute path', h => [{ commands: [h] }, '"../bin/own"'], false],
+    [
+      'what is another directory for each process',
+      h => [{ commands: [`${h}/bin`, '/'] }, `/proc/self/cwd${h}/bin/own`],
+      false,
+    ],
     ['another case', h => [{ commands: [`${h}/bin`] }, `${h}/BIN/own`], false],
     ['two slashes', h => [{ commands: [`${h}/bin`] }, `/${h}//bin//own`], true],
   ])('a command: %s', (_, given, isAllowed) => {
@@ -71,6 +76,16 @@ describe('S11: paths are judged by where they lead', () => {
     expect(diagnostic?.message).toBe(
       `facility web may not run ${host}/bin/tool, which is ${host}/local/bin/x: not allowed by policy.commands of the host configuration (it has ${host}/bin)`,
     )
+  })
+
+  test('what leads each process elsewhere is allowed in so many words', () => {
+    const output = run('/bin/true', ', output: { file: /dev/stdout }')
+    expect(codesOf(output, { files: ['/dev'] })).toEqual(['policy-file'])
+    expect(codesOf(output, { files: ['/dev/stdout'] })).toEqual([])
+    expect(codesOf(output, { users: ['root'] })).toEqual([])
+    const through = `${run('/bin/true')}, files: [{ path: /proc/self/root/etc/x, content: a }]`
+    expect(codesOf(through, { users: ['root'] })).toEqual(['policy-file'])
+    expect(codesOf(output, {})).toEqual([])
   })
 
   test('files, output and secrets are too', () => {
