@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs the bundled program in its compiled form: to compile it takes longer than most commands do. That form is of one
 // version of Node. Another one compiles, and leaves its own form behind where it may, as Python does with its .pyc.
-const { readFileSync, renameSync, writeFileSync } = require('node:fs')
+const { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync, writeFileSync } = require('node:fs')
 const { Module } = require('node:module')
 const { join } = require('node:path')
 const { Script } = require('node:vm')
@@ -12,7 +12,7 @@ const cache = filename.replace(/cjs$/, 'cache')
 
 const slowModules = new Set(['node:child_process', 'node:crypto', 'node:fs/promises', 'node:net', 'node:readline'])
 
-const cachedData = readIfThere(cache)
+const cachedData = readIfTrusted(cache)
 const program = new Module(filename, module)
 program.filename = filename
 // What it loads later loads it in turn.
@@ -42,11 +42,18 @@ function importModule(specifier) {
   return import(specifier)
 }
 
-function readIfThere(file) {
+/** It is run as it is, so nobody but root, this user and whoever installed the program may have written it. */
+function readIfTrusted(file) {
+  let fd
   try {
-    return readFileSync(file)
+    fd = openSync(file, 'r')
+    const { uid, mode } = fstatSync(fd)
+    const isOurs = uid === 0 || uid === process.geteuid() || uid === statSync(filename).uid
+    return isOurs && (mode & 0o022) === 0 ? readFileSync(fd) : undefined
   } catch {
     return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
   }
 }
 
@@ -54,7 +61,8 @@ function readIfThere(file) {
 function keepCompiled() {
   const temporary = `${cache}.${process.pid}`
   try {
-    writeFileSync(temporary, script.createCachedData())
+    // Whatever the umask: for others to read, and not to write. What is there already may be somebody's link.
+    writeFileSync(temporary, script.createCachedData(), { mode: 0o644, flag: 'wx' })
     renameSync(temporary, cache)
   } catch {
     // Installed by somebody else: this one has no say there, and goes on compiling.

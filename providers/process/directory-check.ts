@@ -6,7 +6,8 @@ import type { Layout } from './layout.ts'
 const socketPathLimit = 107
 
 /** Why the instance's directory can't be used; undefined if it can be, or isn't there yet. */
-export function findDirectoryProblem(host: ReadHost, { directory, socket }: Layout): string | undefined {
+export function findDirectoryProblem(host: ReadHost, layout: Layout): string | undefined {
+  const { directory, socket } = layout
   if (Buffer.byteLength(socket) > socketPathLimit) {
     return `expected a path of at most ${socketPathLimit} bytes for the socket, found ${socket}: choose a shorter directory`
   }
@@ -20,8 +21,20 @@ export function findDirectoryProblem(host: ReadHost, { directory, socket }: Layo
     }
     if ((facts.mode & 0o022) !== 0) return `others can write to ${directory}; take that right away (chmod 700)`
     host.readDirectory(directory)
-    return undefined
+    return findLooseDirectory(host, layout)
   } catch (error) {
     return messageOf(error)
   }
+}
+
+/** What is in them is believed, and run. */
+function findLooseDirectory(host: ReadHost, { definitions, enabled, state, runs, lock }: Layout): string | undefined {
+  for (const path of [definitions, enabled, state, runs, lock]) {
+    const facts = host.facts(path)
+    if (!facts) continue
+    if (facts.kind !== 'directory') return `expected a directory, found something else: ${path}; move it away`
+    if (facts.uid !== host.userId()) return `${path} belongs to user ${facts.uid}: what is in there can't be believed`
+    if ((facts.mode & 0o022) !== 0) return `others can write to ${path}; take that right away (chmod go-w)`
+  }
+  return undefined
 }

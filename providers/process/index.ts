@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module'
+import type { Instance } from '../../src/core/facility.ts'
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
 import { createDefinitionReader } from './definition-file.ts'
@@ -49,9 +51,10 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       optionsSchema,
     },
     place: instance => directoryOf(instance),
+    directories: instance => [directoryOf(instance)],
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))
-      const reason = findProblem(host, layout)
+      const reason = findProblem(host, layout) ?? findForeignWay(instance, host)
       if (reason !== undefined) return { available: false, reason }
       const tools = findTools(host)
       if (tools.setsid === undefined) {
@@ -82,6 +85,12 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       return watchInstance(layoutOf(directoryOf(instance)), host, hint)
     },
   }
+}
+
+/** The state directory has been looked at by whoever opened it; a directory of one's own may be anywhere. */
+function findForeignWay(instance: Instance, host: ReadHost): string | undefined {
+  if (instance.options.directory === undefined || host.userId() !== 0) return undefined
+  return findInsecurePath(directoryOf(instance), host, 0)?.problem
 }
 
 function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {

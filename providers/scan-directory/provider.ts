@@ -27,6 +27,10 @@ export function createScanProvider(family: Family): Provider {
       const { services, definitions } = layoutOf(instance, family)
       return `${services}, ${definitions}`
     },
+    directories(instance) {
+      const { services, definitions } = layoutOf(instance, family)
+      return [services, definitions]
+    },
     async probe(instance, host) {
       return probeInstance(family, layoutOf(instance, family), host)
     },

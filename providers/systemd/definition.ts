@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Facility, Instance } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
@@ -7,9 +7,11 @@ import { bootTargetOf, unitDirectoryOf } from './layout.ts'
 import { sha256 } from './loaded.ts'
 import { digestSections, markerSections } from './marker.ts'
 import { type Problem, processSections } from './process-sections.ts'
+import { findTouchedUnits } from './reach.ts'
 import { definitionVariable, recordKeys } from './records.ts'
+import { triggerNames } from './trigger.ts'
 import { mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
-import { hasSuffix, unitOf } from './unit-name.ts'
+import { hasSuffix, serviceOfUnit, unitOf } from './unit-name.ts'
 
 const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
 
@@ -47,7 +49,22 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
     const sections = isAddition && index === 0 ? mergeSections(told, marker) : marker
     add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(sections)].join('\n'))
   })
-  return { definition: { files, digest, ...(isAddition && { isAddition }) } }
+  const touches = listTouched(facility.service, unit, files)
+  return { definition: { files, digest, ...(isAddition && { isAddition }), ...(touches.length > 0 && { touches }) } }
+}
+
+/** All but the units of the facility itself. */
+function listTouched(service: string, unit: string, files: readonly DefinitionFile[]): string[] {
+  const own = new Set([unit, ...triggerNames(service)])
+  const found = files.flatMap(({ path, content }) => {
+    // In a drop-in, specifiers stand for the unit that it is laid over.
+    const name = basename(path)
+    return findTouchedUnits(content, own.has(name) ? name : unit)
+  })
+  return [...new Set(found)]
+    .filter(name => !own.has(name))
+    .map(serviceOfUnit)
+    .sort()
 }
 
 function textOf(content: Sections | string): string {

@@ -1,12 +1,14 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
-import { layoutOf, unitDirectoryOf } from './layout.ts'
+import { findAliases, findServiceOf } from './identity.ts'
+import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findNameProblem } from './unit-name.ts'
@@ -46,9 +48,14 @@ function createSystemdProvider(): Provider {
     },
     place: instance => unitDirectoryOf(instance),
     findNameProblem,
+    directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
+    serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
+    aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),
     async probe(instance, host) {
       try {
         const layout = layoutOf(instance, host)
+        const insecure = host.userId() === 0 ? findInsecurePath(layout.unitDirectory, host, 0) : undefined
+        if (insecure) return { available: false, reason: insecure.problem }
         const version = await probeManager(host, layout)
         const why = 'a user’s systemd can change neither user nor group'
         return { available: true, version, ...(layout.isUser && { lacks: { user: why, group: why } }) }

@@ -34,6 +34,14 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   }
 }
 
+/** Where the system's manager looks for units, their drop-ins, and what makes units, wherever Reeve writes its own. */
+export const searchedDirectories: readonly string[] = [
+  '/etc/systemd',
+  '/run/systemd',
+  '/usr/local/lib/systemd',
+  '/usr/lib/systemd',
+]
+
 export const recordDirectoryName = 'reeve-loaded'
 
 export function unitDirectoryOf({ options }: Instance): string {

@@ -18,15 +18,55 @@ export function unitOf(service: string): string {
   return suffixPattern.test(service) ? service : `${service}.service`
 }
 
-/** Of the two names that a service could have, it has the short one. */
+/** A unit that is no service, and nothing that only starts one: the host itself, its storage, groups of processes. */
+const otherKinds: Readonly<Record<string, string>> = {
+  target: 'a target, which is a state of the whole host or a group of units',
+  mount: 'a mount point',
+  automount: 'a mount point',
+  swap: 'swap space',
+  slice: 'a group of processes',
+  scope: 'a group of processes that somebody else has started',
+  device: 'a device',
+}
+
+/** To start them is to end or stop the host, or all else on it. */
+const hostActions: ReadonlySet<string> = new Set([
+  'emergency',
+  'rescue',
+  'systemd-exit',
+  'systemd-halt',
+  'systemd-hibernate',
+  'systemd-hybrid-sleep',
+  'systemd-kexec',
+  'systemd-poweroff',
+  'systemd-reboot',
+  'systemd-soft-reboot',
+  'systemd-suspend',
+  'systemd-suspend-then-hibernate',
+])
+
+/** Of the two names that a service could have, it has the short one; and not every unit is a service. */
 export function findNameProblem(service: string): string | undefined {
   const unit = unitOf(service)
+  const [, suffix = ''] = /\.([a-z]+)$/.exec(unit) ?? []
+  const kind = otherKinds[suffix]
+  if (kind !== undefined) return `expected a service, socket, timer or path unit, found ${unit}, ${kind}`
+  if (hostActions.has(service)) return `expected a service, found ${unit}, which stops the host or what runs on it`
+  const [, prefix = ''] = /^([^@]*)(?:@.*)?\.[a-z]+$/.exec(unit) ?? []
+  if (prefix.endsWith('-')) {
+    return `expected a name that doesn't end in "-", found ${service}: systemd takes what is added to it for all units whose names begin so`
+  }
   if (unit !== service || !unit.endsWith('.service')) return undefined
   return `expected ${unit.slice(0, -'.service'.length)}, found ${service}: leave out .service`
 }
 
 export function hasSuffix(service: string): boolean {
   return suffixPattern.test(service)
+}
+
+/** As `Facility.service` has it. */
+export function serviceOfUnit(unit: string): string {
+  return unit.replace(/\.service$/, '')
 }
 
 /** The services that a unit may be known by here: `web.timer` starts service `web`. */

@@ -8,6 +8,8 @@ import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { SavedPlan } from '../core/step.ts'
+import { localFiles } from '../manifest/manifest-files.ts'
+import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 
 export interface ApplyOptions {
   readonly output: OutputFormat
@@ -22,7 +24,8 @@ export async function apply(
   options: ApplyOptions,
 ): Promise<ExitCode> {
   const { io, out, err } = context
-  const saved = options.plan === undefined ? undefined : await readPlan(resolve(io.cwd, options.plan))
+  const trusts = context.globals.insecurePermissions === true
+  const saved = options.plan === undefined ? undefined : await readPlan(resolve(io.cwd, options.plan), trusts)
   const progress = startProgress(err, io.clock)
   using interruption = listenForInterruption(io, () =>
     progress.screen.write('Interrupted, ending what is under way.\n'),
@@ -52,7 +55,10 @@ export async function apply(
   return ok ? 0 : 1
 }
 
-async function readPlan(path: string): Promise<SavedPlan> {
+/** Unless it `trusts` what others can write. */
+async function readPlan(path: string, trusts: boolean): Promise<SavedPlan> {
+  const insecure = trusts ? undefined : findInsecurePath(path, lookupIn(localFiles), process.geteuid?.() ?? 0)
+  if (insecure) throw new ReeveError('insecure', `the saved plan ${path} can't be trusted: ${insecure.message}`)
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new ReeveError('not-found', `the saved plan could not be read: ${messageOf(error)}`, { cause: error })
   })

@@ -23,20 +23,32 @@ export interface HostConfiguration {
   readonly owner: string
 }
 
-/** What the repository may ask for. An absent list allows everything; an empty one, nothing. */
+/**
+ * What the repository may ask for. An absent list allows everything, unless it says otherwise; an empty one, nothing. What the
+ * repository can define satisfies none of them: services are bounded by name, paths by where they lead, supervisors by type
+ * and place.
+ */
 export interface Policy {
+  /** Types of the supervisors that facilities may use. */
   readonly supervisors?: readonly string[]
+  /**
+   * Patterns of the services that facilities may have to do with though Reeve doesn't write all of their definition. Absent
+   * while any other list is given: none.
+   */
+  readonly services?: readonly string[]
   readonly users?: readonly string[]
   /** Groups that facilities may name. Absent while `users` is given: those of the same names only. */
   readonly groups?: readonly string[]
-  /** Path prefixes that `fromFile` and `environmentFiles` have to start with. */
+  /** Path prefixes that `fromFile` and `environmentFiles` have to lead below. */
   readonly reads?: readonly string[]
-  /** Path prefixes that `command[0]` has to start with. */
+  /** Path prefixes that `command[0]` has to lead below. */
   readonly commands?: readonly string[]
-  /** Path prefixes that `files[].path` and `output.file` have to start with. */
+  /** Patterns of variables that are allowed though they decide what code is run. Absent while `commands` is given: none. */
+  readonly environment?: readonly string[]
+  /** Path prefixes that `files[].path` and `output.file` have to lead below. */
   readonly files?: readonly string[]
-  /** Path prefixes of the directories that Supervisor manifests name. Absent: all, but none if any other list is given. */
+  /** Path prefixes of the directories that Supervisor manifests name. Absent while any other list is given: none. */
   readonly supervisorDirectories?: readonly string[]
-  /** Types whose native configuration (`spec.config`) is allowed. Absent: all, but none if `users` or `commands` is given. */
+  /** Types whose native configuration (`spec.config`) is allowed. Absent while `users` or `commands` is given: none. */
   readonly config?: readonly string[]
 }

@@ -3,6 +3,7 @@ import { hasDefinition } from './facility.ts'
 import type { Observed } from './observed.ts'
 import { findOldLocations, isOurFile, isOurs } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
+import { findReachProblem } from './reach.ts'
 import type { Target } from './target.ts'
 import { locationKey } from './world.ts'
 
@@ -17,6 +18,7 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
     return `the state of service ${facility.service} is unknown: ${observed.message ?? 'the supervisor does not say why'}`
   }
   return (
+    findReachProblem(target, observed, context) ??
     findOldPlaceObstacle(target, context) ??
     findLack(target, observed) ??
     findFixedEnablement(target, observed, context) ??

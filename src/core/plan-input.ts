@@ -1,4 +1,5 @@
 import type { Facility } from './facility.ts'
+import type { Policy } from './host-configuration.ts'
 import type { Diagnostic } from './step.ts'
 import type { Target } from './target.ts'
 import { type Location, locationKey, type OwnedLocation, type World } from './world.ts'
@@ -20,6 +21,8 @@ export interface PlanInput {
   /** Facilities that a person suspended: nothing of theirs is removed, though no manifest declares them any more. */
   readonly suspended?: ReadonlySet<string>
   readonly diagnostics?: readonly Diagnostic[]
+  /** What the host's owner allows. Absent: everything. */
+  readonly policy?: Policy
 }
 
 /** Kept in the state directory when a facility is found to be as declared. */

@@ -33,6 +33,15 @@ export interface Provider {
    * must not. Absent: each name is a service of its own.
    */
   findNameProblem?(service: string): string | undefined
+  /**
+   * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
+   * Absent: only what its options say in so many words.
+   */
+  directories?(instance: Instance): readonly string[]
+  /** Of which service of this instance the process is a part, where that can be known though it isn't the main one. */
+  serviceOf?(pid: number, instance: Instance, host: ReadHost): string | undefined
+  /** By which other names the service is known on this host. Absent: by none. */
+  aliasesOf?(service: string, instance: Instance, host: ReadHost): readonly string[]
   /** Is the supervisor there, and does it answer? */
   probe(instance: Instance, host: ReadHost): Promise<Availability>
   /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */
@@ -114,6 +123,11 @@ export interface Definition {
    * the service stays. The marker says so too.
    */
   readonly isAddition?: boolean
+  /**
+   * Other services that it starts, stops, replaces or hands something to by naming them, as `Facility.service` would: the host's
+   * owner decides whether it may (S3). What it is only ordered after or before isn't touched.
+   */
+  readonly touches?: readonly string[]
 }
 
 export interface DefinitionFile {

@@ -10,6 +10,11 @@ export interface World {
   readonly unavailable: ReadonlyMap<string, string>
   /** Definition files and configuration files, by path. */
   readonly files: ReadonlyMap<string, ObservedFile>
+  /**
+   * Services that run a controller of Reeve, and other names of those: found by the process, or by the marker that `reeve
+   * install` leaves.
+   */
+  readonly controllers?: readonly Location[]
 }
 
 export interface Location {

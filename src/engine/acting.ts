@@ -2,12 +2,14 @@ import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Action, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import type { Verb } from '../core/step.ts'
 import { findTargetProblem } from '../host/target-path.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
+import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { createTracker, type Tracker } from './tracker.ts'
 
@@ -31,6 +33,9 @@ export interface ActingOptions {
   settled?(result: LaneResult): void
   changed?(facility: string): void
 }
+
+/** Those that bring about what the manifest says. The others only end or take away what is there. */
+const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', 'restart', 'reload', 'write-file'])
 
 export function openActing(session: Session, options: ActingOptions): Acting {
   const { clock, configuration } = session
@@ -94,14 +99,29 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     }
   }
 
+  function findRefusal(facility: Facility): string | undefined {
+    const { instance, provider } = find(facility.supervisor)
+    const problems = createPolicyCheck(session)(facility, instance, provider)
+    return problems.length > 0 ? problems.join('; ') : undefined
+  }
+
   const tracker = createTracker({
     clock,
     observe,
-    probe: (facility, signal) => probeHealth(facility, host, signal),
+    async probe(facility, signal) {
+      // A command is run again and again, long after the plan.
+      const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
+      return refused === undefined ? probeHealth(facility, host, signal) : { healthy: false, message: refused }
+    },
     changed: name => options.changed?.(name),
   })
   const executorOptions: ExecutorOptions = {
     perform,
+    expectAllowed({ facility }, { verb }) {
+      if (!policedVerbs.has(verb)) return
+      const refused = findRefusal(facility)
+      if (refused !== undefined) throw new ReeveError('refused', refused)
+    },
     writeFile(file) {
       const problem = findTargetProblem(file.path, host)
       if (problem !== undefined) throw new ReeveError('refused', problem)

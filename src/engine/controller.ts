@@ -16,7 +16,7 @@ import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 import { createTroubleLog, type TroubleLog } from './trouble-log.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
-import { takeWriterLock } from './writer-lock.ts'
+import { controllerPurpose, takeWriterLock } from './writer-lock.ts'
 
 export interface ControllerOptions {
   /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
@@ -43,7 +43,7 @@ const LONGEST_END = 4_000
 export async function runController(session: Session, options: ControllerOptions): Promise<void> {
   const { configuration, clock } = session
   const { log, signal } = options
-  using _lock = await takeWriterLock(session, 'reeve run')
+  using _lock = await takeWriterLock(session, controllerPurpose)
   const closing: (() => unknown)[] = []
   try {
     const controller = await openController(session, options, closing)

@@ -44,10 +44,11 @@ async function reportStatus(
   const now = session.clock.now()
   const elsewhere = createElsewhere(survey.world, session.configuration.owner)
   const facts = await Promise.all(
-    survey.targets.map(async ({ facility }): Promise<StatusFacts> => {
+    survey.targets.map(async ({ facility, problems }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
-      const found = await askHealth(session, facility, observed?.state === 'running')
       const { blocked, steps = [] } = plans.get(facility.name) ?? {}
+      // What the policy forbids isn't run to find out how it is.
+      const found = await askHealth(session, facility, observed?.state === 'running' && problems.length === 0)
       const verbs = steps.map(step => step.verb).join(', ')
       return {
         ...facility,

@@ -50,6 +50,8 @@ export interface LaneResult {
 export interface ExecutorOptions {
   /** Hands a batch to the supervisor's provider. */
   perform: Perform
+  /** Throws if the host's policy forbids the step as the host is now. */
+  expectAllowed?(target: Target, step: Step): void
   writeFile(file: Target['files'][number]): void
   removeFile(path: string): void
   /**
@@ -228,6 +230,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function perform(lane: Lane, step: Step): Promise<void> {
+    if (lane.work.target && !step.target) options.expectAllowed?.(lane.work.target, step)
     if (step.verb === 'write-file') {
       const file = lane.work.target?.files.find(candidate => candidate.path === step.path)
       if (!file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import type { Reason, Verb } from '../core/step.ts'
+import { readTrusted } from '../host/trusted-reading.ts'
 
 /**
  * What was done, when and why: one JSON object a line in the state directory. Only fields of steps go in, never content
@@ -69,7 +70,7 @@ function endsWhole(path: string, host: ReadHost): boolean {
 export function readHistory(stateDirectory: string, host: ReadHost, query: HistoryQuery = {}): HistoryEntry[] {
   const entries: HistoryEntry[] = []
   for (const name of [olderFileName, fileName]) {
-    for (const line of (host.readText(join(stateDirectory, name)) ?? '').split('\n')) {
+    for (const line of (readTrusted(join(stateDirectory, name), host) ?? '').split('\n')) {
       const entry = parseEntry(line)
       if (entry && (query.facility === undefined || entry.facility === query.facility)) entries.push(entry)
     }

@@ -126,6 +126,8 @@ function createInstallerSession(session: Session): Session {
       ...configuration,
       // No owner of a host configuration can have a slash in its name.
       owner: `${configuration.owner}/controller`,
+      // It is the host's owner who installs.
+      policy: {},
       stateDirectory: join(configuration.stateDirectory, 'installation'),
     },
   }

@@ -7,10 +7,12 @@ import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
+import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
 import { type Survey, surveyHost } from './survey.ts'
 import { sha256 } from './targets.ts'
+import { findController } from './writer-lock.ts'
 
 /** One look at everything: what is declared, what is on the host, and what leads from one to the other. */
 export interface Outlook {
@@ -43,6 +45,8 @@ export async function makeOutlook(
     host: readHost,
     clock,
     full: true,
+    checkPolicy: createPolicyCheck(session),
+    controller: findController(session),
   })
   const plan = makePlan(
     {
@@ -53,6 +57,7 @@ export async function makeOutlook(
       prune: set.complete,
       suspended,
       diagnostics: set.diagnostics,
+      policy: configuration.policy,
     },
     sha256,
   )

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtinProviders } from '../../providers/registry.ts'
 import type { Provider, ReadHost } from '../core/provider.ts'
@@ -19,7 +21,12 @@ export async function loadProviders(
   for (const [type, provider] of await Promise.all(loading)) providers.set(type, provider)
   for (const module of outside) {
     const url = await resolveModule(module)
-    if (checkPermissions) refuseInsecure(module, url, host)
+    if (checkPermissions) {
+      refuseInsecure(module, url, host)
+      // What it imports, now or when it acts, is held to the same.
+      const { guardModules } = await import('./module-guard.ts')
+      guardModules({ root: dirname(createRequire(import.meta.url).resolve('#package')), userId: host.userId() })
+    }
     const provider = await loadOutside(module, url)
     if (providers.has(provider.type)) {
       throw new ReeveError(

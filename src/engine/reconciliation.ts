@@ -18,6 +18,7 @@ import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { markSuspended } from './outlook.ts'
+import { createPolicyCheck } from './policy-check.ts'
 import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
@@ -31,6 +32,7 @@ import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import type { Due, WakeUp } from './wake-up.ts'
+import { findController } from './writer-lock.ts'
 
 /**
  * The controller's one contract: `pass` compares the whole of what is declared with what is there now, and sets going
@@ -204,6 +206,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         prune: hasRead && current.complete,
         suspended,
         diagnostics: current.diagnostics,
+        policy: configuration.policy,
       },
       sha256,
     )
@@ -228,7 +231,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   /** At everything, or at these facilities only, with all else as it was seen last. */
   async function look(free: readonly Facility[], full: boolean, also: readonly Location[] = []): Promise<Survey> {
-    const base = { instances, facilities: free, owner, host: readHost, clock, hanging }
+    const checkPolicy = createPolicyCheck(session)
+    const controller = findController(session)
+    const base = { instances, facilities: free, owner, host: readHost, clock, hanging, checkPolicy, controller }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
     return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))

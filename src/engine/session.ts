@@ -1,14 +1,19 @@
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { HostConfiguration } from '../core/host-configuration.ts'
 import type { Log } from '../core/log.ts'
+import type { PolicyPlaces } from '../core/policy.ts'
 import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
-import { messageOf } from '../core/reeve-error.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
-import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
+import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
+import { localFiles } from '../manifest/manifest-files.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
+import type { SupervisorManifest } from '../manifest/manifest-set.ts'
+import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { loadProviders } from './provider-loading.ts'
 import { readParsed, writeParsed } from './state-files.ts'
@@ -37,7 +42,7 @@ export interface Session {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
-  readonly manifests: ManifestOptions & { readonly memory: YamlMemory }
+  readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
   readonly log: Log
@@ -51,13 +56,17 @@ export interface Session {
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
   const userId = process.geteuid?.() ?? 0
-  const configuration = loadHostConfiguration({
+  const settings = {
     ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
     ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
     env,
     userId,
     insecurePermissions,
-  })
+  }
+  const configuration = loadHostConfiguration(settings)
+  const configFile = resolve(cwd, findHostConfigurationFile(settings))
+  const { stateDirectory, runtimeDirectory, owner } = configuration
+  if (!insecurePermissions) expectOwnDirectories(configuration, userId)
   const makeReadHost = options.createReadHost ?? createReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({ queries: [] })
@@ -68,6 +77,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
     return { queries, busQueries }
   }
+  const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
+    providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
   return {
     configuration,
     directory,
@@ -77,10 +88,17 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
       placeOf: ({ name, type, options }) => {
-        const { stateDirectory, owner } = configuration
         return providers.get(type)?.place?.({ name, type, options, stateDirectory, owner })
       },
+      directoriesOf,
       policy: configuration.policy,
+      places: {
+        own: [directory, stateDirectory, runtimeDirectory, configFile, ownProgram(), ...outsideFiles(configuration)],
+        definitions: [...providers.keys()]
+          .flatMap(type => directoriesOf({ name: type, type, options: {} }))
+          .filter(path => path !== stateDirectory && !path.startsWith(`${stateDirectory}/`)),
+        state: stateDirectory,
+      },
       runsAsRoot: userId === 0,
       insecurePermissions,
       memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
@@ -108,6 +126,37 @@ export function keepParsed({ manifests, configuration, openWriteHost, log }: Ses
   } catch (error) {
     log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
   }
+}
+
+/**
+ * What others can put into the directories of Reeve's own, it would believe: what manifests say, what was done, where supervisors
+ * are, who answers for the controller. Whoever runs it, and on the whole way there.
+ */
+export function expectOwnDirectories(
+  { stateDirectory, runtimeDirectory }: Pick<HostConfiguration, 'stateDirectory' | 'runtimeDirectory'>,
+  userId: number,
+): void {
+  const lookup = lookupIn(localFiles)
+  for (const [what, directory, option] of [
+    ['state directory', stateDirectory, '--state-dir'],
+    ['runtime directory', runtimeDirectory, 'runtimeDirectory in the host configuration'],
+  ] as const) {
+    const insecure = findInsecurePath(directory, lookup, userId)
+    if (insecure === undefined) continue
+    throw new ReeveError(
+      'insecure',
+      `the ${what} ${directory} can't be trusted, as others could forge what Reeve keeps there: ${insecure.message}, or choose another one with ${option}`,
+    )
+  }
+}
+
+/** Where this program is installed. */
+function ownProgram(): string {
+  return dirname(createRequire(import.meta.url).resolve('#package'))
+}
+
+function outsideFiles({ providers }: HostConfiguration): string[] {
+  return providers.filter(isAbsolute)
 }
 
 /** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Applied } from '../core/plan-input.ts'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
+import { readTrusted } from '../host/trusted-reading.ts'
 import type { YamlMemoryContent } from '../manifest/yaml-memory.ts'
 import type { InstanceRecord } from './instances.ts'
 
@@ -63,7 +64,7 @@ export function readParsed(directory: string, host: ReadHost): unknown {
   try {
     return readJson(join(directory, parsedFile), host)
   } catch {
-    return undefined // another user's, or too large: manifests are parsed again
+    return undefined // others', or too large: manifests are parsed again
   }
 }
 
@@ -81,9 +82,9 @@ function byName([left]: [string, unknown], [right]: [string, unknown]): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-/** Undefined where there is none, or it is damaged: a record is a help, never a need. */
+/** Undefined where there is none, or it is damaged: a record is a help, never a need. Throws for one that others may have written. */
 function readJson(path: string, host: ReadHost): unknown {
-  const text = host.readText(path)
+  const text = readTrusted(path, host)
   if (text === undefined) return undefined
   try {
     return JSON.parse(text)

@@ -59,6 +59,7 @@ export function mergeSurveys(seen: Survey, quick: Survey): Survey {
       owned: [...seen.world.owned.filter(location => !asked(location)), ...quick.world.owned],
       unavailable,
       files: new Map([...seen.world.files, ...quick.world.files]),
+      controllers: [...(seen.world.controllers ?? []), ...(quick.world.controllers ?? [])],
     },
   }
 }

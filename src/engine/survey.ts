@@ -6,7 +6,9 @@ import type { Target } from '../core/target.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import { findTargetProblem } from '../host/target-path.ts'
+import { findControllers } from './controller-service.ts'
 import type { BoundInstance } from './instances.ts'
+import type { PolicyCheck } from './policy-check.ts'
 import { makeTarget } from './targets.ts'
 
 /** Looks at the host, through handles that can't write. */
@@ -30,6 +32,10 @@ export interface SurveyOptions {
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
+  /** What the host's policy says of facilities. Absent: it allows everything. */
+  readonly checkPolicy?: PolicyCheck
+  /** The process of the controller that works on this state directory, if there is one. */
+  readonly controller?: number | undefined
   /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
   readonly hanging?: Set<string>
 }
@@ -109,9 +115,15 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       host,
       owner: options.owner,
       ...(lacks ? { lacks } : {}),
+      ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
     })
   })
-  return { world: { services, owned, unavailable, files: readFiles(targets, services, host) }, targets, availability }
+  const controllers = findControllers(options, { services, owned, unavailable })
+  return {
+    world: { services, owned, unavailable, files: readFiles(targets, services, host), controllers },
+    targets,
+    availability,
+  }
 }
 
 function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T> {

@@ -4,6 +4,7 @@ import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import type { PolicyCheck } from './policy-check.ts'
 
 export interface TargetOptions {
   readonly instance: Instance | undefined
@@ -12,6 +13,8 @@ export interface TargetOptions {
   readonly owner: string
   /** Portable fields that the instance can't honour on this host, with the reason. */
   readonly lacks?: Readonly<Partial<Record<string, string>>>
+  /** What the host's policy says of it now. Absent: it allows everything. */
+  readonly checkPolicy?: PolicyCheck
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
@@ -35,6 +38,7 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     )
     return undefined
   }
+  problems.push(...(options.checkPolicy?.(facility, instance, provider) ?? []))
   if (!hasDefinition(facility) && facility.files.length === 0) return undefined
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from './clock.ts'
+import { readTrusted } from './trusted-reading.ts'
 
 /**
  * One writer per state directory (E15), by a lock that dies with its holder.
@@ -138,7 +139,7 @@ function digestBoot(host: ReadHost): string {
 
 /** Undefined if it is gone. One that can't be read counts as held: its process is alive. */
 function readClaim(directory: string, name: string, host: ReadHost): Claim | undefined {
-  const text = host.readText(join(directory, name))
+  const text = readTrusted(join(directory, name), host)
   if (text === undefined) return undefined
   const pid = Number(claimPattern.exec(name)?.[1])
   const value = parseObject(text)

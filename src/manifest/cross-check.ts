@@ -45,6 +45,7 @@ interface Place<T> {
 /** What can be told only by looking at all files together (DESIGN.md section 2). */
 export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
+  resolver.begin()
   const diagnostics = new Map<string, Diagnostic[]>()
   const warnings: Diagnostic[] = []
   const report = ({ manifest, declared }: Place<unknown>, problem: FieldProblem): void => {

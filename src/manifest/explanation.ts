@@ -47,7 +47,7 @@ export function explainField(path?: string): Explanation {
   let at = kind
   for (const part of parts) {
     const { properties, required: names } = fieldsOf(node)
-    const next = properties[part] ?? entrySchema(node)
+    const next = (Object.hasOwn(properties, part) ? properties[part] : undefined) ?? entrySchema(node)
     if (next === undefined) throw unknownField(part, at, Object.keys(properties))
     required = (names ?? []).includes(part)
     node = next

@@ -1,16 +1,22 @@
+import { resolve } from 'node:path'
 import type { Facility } from '../core/facility.ts'
-import { checkPolicy, checkSupervisorPolicy } from '../core/policy.ts'
+import type { FollowPath } from '../core/path-rule.ts'
+import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy.ts'
 import { placeSource } from './config-source.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
+import { localFiles, type ManifestFiles } from './manifest-files.ts'
 import type { ManifestOptions } from './manifest-options.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import { createNativeCheck } from './native-check.ts'
+import { createPathFollower, lookupIn } from './permissions.ts'
 import type { FieldProblem } from './problem.ts'
 
 /** Fills in what a facility's document alone can't say: its supervisor's type, and what depends on that. */
 export interface FacilityResolver {
+  /** Another look at all manifests begins: from here on, links are followed anew. */
+  begin(): void
   /**
    * `supervisors` gives the type of each declared one; `invalidSupervisors`: the names of those that aren't valid. Without a
    * facility there is at least one problem.
@@ -31,11 +37,13 @@ export interface ResolvedFacility {
 }
 
 export function createFacilityResolver(options: ManifestOptions): FacilityResolver {
-  const { types, policy } = options
+  const { types, policy, places = { own: [resolve(options.directory)], definitions: [] } } = options
   const runsAsRoot = options.runsAsRoot === true
   const native = createNativeCheck(options.schemaOf)
   // A digest per facility and pass would be a good part of a pass with nothing to do.
   const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: ResolvedFacility }>()
+
+  let follow = followEnds(options.files ?? localFiles)
 
   function resolveAs(type: string, supervisor: string, draft: FacilityDraft): ResolvedFacility {
     const others = Object.keys(draft.config).filter(key => key !== type)
@@ -55,7 +63,6 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       const at = ['spec', 'config', other]
       problems.push({ code: 'unknown-config-type', message, path: at, atKey: true, severity: 'warning' })
     }
-    if (policy !== undefined) problems.push(...checkPolicy(facility, policy, { type, runsAsRoot }))
     return { facility, problems }
   }
 
@@ -69,7 +76,17 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
     return placed.config
   }
 
+  /** Asked each time: where paths lead may have changed. Whether others could change it is asked before a plan. */
+  function withPolicy({ facility, problems }: ResolvedFacility, type: string): ResolvedFacility {
+    if (facility === undefined || policy === undefined) return { problems, ...(facility && { facility }) }
+    const refused = checkPolicy(facility, policy, { type, runsAsRoot, follow, places })
+    return { facility, problems: [...problems, ...refused] }
+  }
+
   return {
+    begin() {
+      follow = followEnds(options.files ?? localFiles)
+    },
     resolve(draft, supervisors, invalidSupervisors) {
       const supervisor = draft.supervisor ?? options.defaultSupervisor ?? 'process'
       const type = supervisors.get(supervisor) ?? (types.includes(supervisor) ? supervisor : undefined)
@@ -80,10 +97,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
         return { problems: [{ code: 'unknown-supervisor', message, path: ['spec', 'supervisor'] }] }
       }
       const before = known.get(draft)
-      if (before?.type === type) return before.resolved
-      const resolved = resolveAs(type, supervisor, draft)
+      const resolved = before?.type === type ? before.resolved : resolveAs(type, supervisor, draft)
       known.set(draft, { type, resolved })
-      return resolved
+      return withPolicy(resolved, type)
     },
     checkSupervisor(supervisor) {
       const { name, type, options: given } = supervisor
@@ -97,13 +113,25 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
         problems.push({ code: 'misleading-name', message, path: ['metadata', 'name'] })
       }
       problems.push(...native.check(type, 'optionsSchema', given, ['spec', type]))
-      if (policy !== undefined) problems.push(...checkSupervisorPolicy(supervisor, policy))
+      if (policy !== undefined && problems.length === 0) {
+        const directories = options.directoriesOf?.(supervisor) ?? []
+        problems.push(...checkSupervisorPolicy(supervisor, policy, { follow, directories, usual: usualPlaces(places) }))
+      }
       return problems
     },
     placeOf(supervisor) {
       const place = options.placeOf?.(supervisor)
       return place === undefined ? undefined : `${supervisor.type} at ${place}`
     },
+  }
+}
+
+/** Where paths lead; whether others can change that is for those to ask who plan. */
+function followEnds(files: ManifestFiles): FollowPath {
+  const follow = createPathFollower(lookupIn(files), 0)
+  return path => {
+    const found = follow(path)
+    return found && { entry: found.entry, end: found.end }
   }
 }
 

@@ -38,11 +38,16 @@ const maximumSize = 1024 * 1024
  * `invalid` with all diagnostics in its message, and `insecure` as root for a file that others can write.
  */
 export function loadHostConfiguration(options: HostConfigurationOptions): HostConfiguration {
-  const file = options.file ?? defaultFile(options)
+  const file = findHostConfigurationFile(options)
   const files = options.files ?? localFiles
   const content = readIfThere(file, files, options)
   const parsed: Partial<HostConfigurationFile> = content === undefined ? {} : parse(file, content)
   return complete(parsed, file, options)
+}
+
+/** Where it is, or would be. */
+export function findHostConfigurationFile(options: HostConfigurationOptions): string {
+  return options.file ?? defaultFile(options)
 }
 
 function defaultFile({ env, userId }: HostConfigurationOptions): string {
@@ -154,12 +159,15 @@ function complete(
 }
 
 function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): Policy {
-  const { supervisors, users, groups, commands, files, reads, config, supervisorDirectories } = policy
+  const { supervisors, services, users, groups, commands, environment, files, reads, config, supervisorDirectories } =
+    policy
   return {
     ...(supervisors !== undefined && { supervisors }),
+    ...(services !== undefined && { services }),
     ...(users !== undefined && { users }),
     ...(groups !== undefined && { groups }),
     ...(commands !== undefined && { commands }),
+    ...(environment !== undefined && { environment }),
     ...(reads !== undefined && { reads }),
     ...(files !== undefined && { files }),
     ...(config !== undefined && { config }),

@@ -69,7 +69,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     if (kind === 'Supervisor' && checkSchema('supervisor', isSupervisorManifest, value, problems)) {
       const { type, ...options } = value.spec
       problems.push(...checkOptions(type, options))
-      const own = options[type] ?? {}
+      const own = Object.hasOwn(options, type) ? options[type] : {}
       if (problems.length === 0 && isMap(own)) {
         supervisors.push({ value: { name: value.metadata.name, type, options: own }, document })
       }

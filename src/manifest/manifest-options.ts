@@ -1,4 +1,5 @@
 import type { Policy } from '../core/host-configuration.ts'
+import type { PolicyPlaces } from '../core/policy.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import type { YamlMemory } from './yaml-memory.ts'
@@ -24,7 +25,11 @@ export interface ManifestOptions {
   readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
   /** What its provider says it is (`Provider.place`), whatever its name. Undefined: nobody else can be it. */
   readonly placeOf?: ((supervisor: SupervisorManifest) => string | undefined) | undefined
+  /** Where its provider keeps what Reeve writes for it (`Provider.directories`). Undefined: nobody knows. */
+  readonly directoriesOf?: ((supervisor: SupervisorManifest) => readonly string[]) | undefined
   readonly policy?: Policy | undefined
+  /** What the policy is about besides what it names. Default: the directory of the manifests. */
+  readonly places?: PolicyPlaces | undefined
   /** Then nothing that others can write is trusted (S1), and a facility that names no user runs as root (S3). Default false. */
   readonly runsAsRoot?: boolean | undefined
   /** Trust what others can write (`--insecure-permissions`). Default false. */

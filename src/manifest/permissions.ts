@@ -1,3 +1,4 @@
+import type { FollowPath, PathEnd } from '../core/path-rule.ts'
 import type { ManifestFiles, PathFacts } from './manifest-files.ts'
 
 /** A component of a path that others can change. */
@@ -51,7 +52,7 @@ export function findInsecurePath(
     }
     const facts = lookup.facts(component)
     if (facts === undefined) return undefined
-    const problem = findProblem(component, facts, userId, isLast)
+    const problem = findProblem(component, facts, [userId], isLast)
     const target = facts.kind === 'symlink' && problem === undefined ? lookup.readLink(component) : undefined
     if (target === undefined) checked.set(key, problem)
     if (problem !== undefined) return problem
@@ -67,6 +68,80 @@ export function findInsecurePath(
   return undefined
 }
 
+/**
+ * Follows paths on this host as the kernel does, with what others could change about them: see `PathEnd`. For one check of
+ * many paths: what was looked up is remembered. `findUser` gives the number of a user who is trusted with its own paths.
+ */
+export function createPathFollower(
+  lookup: PathLookup,
+  userId: number,
+  findUser: (name: string) => number | undefined = () => undefined,
+): FollowPath {
+  const known = new Map<string, ReturnType<PathLookup['facts']>>()
+  const facts = (path: string): ReturnType<PathLookup['facts']> => {
+    if (known.has(path)) return known.get(path)
+    const found = lookup.facts(path)
+    known.set(path, found)
+    return found
+  }
+  return (path, user) => {
+    if (!path.startsWith('/')) return undefined
+    const own = user === undefined ? undefined : findUser(user)
+    return followPath(path, { facts, readLink: lookup.readLink }, own === undefined ? [userId] : [userId, own])
+  }
+}
+
+function followPath(path: string, lookup: PathLookup, trusted: readonly number[]): PathEnd | undefined {
+  const rest = partsOf(path).reverse()
+  let directory = ''
+  let entry: string | undefined
+  let links = 0
+  const root = lookup.facts('/')
+  let change = root && findProblem('/', root, trusted, rest.length === 0)?.problem
+  const finish = (end: string, writable?: string): PathEnd => ({
+    entry: entry ?? end,
+    end,
+    ...(change !== undefined && { changeable: change }),
+    ...(writable !== undefined && { writable }),
+  })
+  for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
+    if (part === '..') {
+      directory = directory.replace(/\/[^/]*$/, '')
+      continue
+    }
+    const component = `${directory}/${part}`
+    // What is below leads each process elsewhere: /proc/self/cwd, and by way of it /dev/fd.
+    if (component.startsWith('/proc/')) return undefined
+    const isLast = rest.length === 0
+    // What the path itself ends with, and not a link further on.
+    if (isLast) entry ??= component
+    const found = lookup.facts(component)
+    if (found === undefined) {
+      // Whoever can add to the directory can make it lead anywhere; and nobody knows what is above what isn't there.
+      if (rest.includes('..')) return undefined
+      const above = lookup.facts(directory === '' ? '/' : directory)
+      change ??= above && findProblem(directory === '' ? '/' : directory, above, trusted, true)?.problem
+      const end = [component, ...rest.reverse()].join('/')
+      entry = isLast ? entry : end
+      return finish(end)
+    }
+    const problem = findProblem(component, found, trusted, isLast)?.problem
+    const target = found.kind === 'symlink' ? lookup.readLink(component) : undefined
+    if (target !== undefined) {
+      change ??= problem
+      links++
+      if (links > maximumLinks) return undefined
+      rest.push(...partsOf(target).reverse())
+      if (target.startsWith('/')) directory = ''
+      continue
+    }
+    if (found.kind !== 'directory') return isLast ? finish(component, problem) : undefined
+    change ??= problem
+    directory = component
+  }
+  return finish(directory === '' ? '/' : directory)
+}
+
 function partsOf(path: string): string[] {
   return path.split('/').filter(part => part !== '' && part !== '.')
 }
@@ -74,14 +149,15 @@ function partsOf(path: string): string[] {
 function findProblem(
   component: string,
   facts: Pick<PathFacts, 'kind' | 'mode' | 'uid'>,
-  userId: number,
+  trusted: readonly number[],
   isLast: boolean,
 ): InsecurePath | undefined {
+  const [userId = 0] = trusted
   const mode = facts.mode.toString(8).padStart(4, '0')
   const found = (problem: string): InsecurePath => {
     return { component, problem, message: `${problem}; --insecure-permissions trusts it all the same` }
   }
-  if (facts.uid !== 0 && facts.uid !== userId) {
+  if (facts.uid !== 0 && !trusted.includes(facts.uid)) {
     const owner = userId === 0 ? 'root' : `root or user ${userId}`
     return found(
       `${component} belongs to user ${facts.uid} (mode ${mode}), who could change what is run as ${owner}: chown ${userId} ${component}`,

@@ -1,10 +1,11 @@
+import { fstatSync } from 'node:fs'
 import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Control, ControlOutcome } from '../engine/control.ts'
 import type { Status } from '../engine/status.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
-import { openDirectory } from '../host/opened-directory.ts'
+import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { decodeError, responseLimit } from './control-protocol.ts'
 
 /** How long a controller may take to say that it is there, in ms. */
@@ -45,6 +46,7 @@ export async function connectControl(socketPath: string): Promise<Control | unde
 
 async function ask(socketPath: string, question: Question): Promise<unknown> {
   using directory = openDirectory(dirname(socketPath))
+  expectOwn(directory)
   const { method, path, body, timeout } = question
   const request = openRequest({
     // Through the descriptor also where the path is longer than the kernel lets a socket's be.
@@ -63,6 +65,18 @@ async function ask(socketPath: string, question: Question): Promise<unknown> {
   } catch (error) {
     throw toClientError(socketPath, error)
   }
+}
+
+/** Who could listen here in place of a controller of this user or root, would be believed. */
+function expectOwn({ fd, path }: OpenedDirectory): void {
+  const { uid, mode } = fstatSync(fd)
+  const userId = process.geteuid?.() ?? 0
+  if ((uid === 0 || uid === userId) && (mode & 0o022) === 0) return
+  const found = `owner ${uid}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`
+  throw new ReeveError(
+    'insecure',
+    `cannot believe who answers at the control socket: others can put one into ${path} (${found}); act as the user who runs the controller, or give the directory to the user who runs Reeve, with mode 0700`,
+  )
 }
 
 function exchange(request: ClientRequest, body: unknown): Promise<IncomingMessage> {

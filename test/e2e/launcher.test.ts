@@ -1,8 +1,20 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { Script } from 'node:vm'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { reevePath } from './household.ts'
 
 // The compiled form of the program saves time, and nothing else.
@@ -63,4 +75,50 @@ test.runIf(process.geteuid?.() === 0)('who may not write there leaves nothing th
   const { cache, validate } = install()
   expect(validate(65_534)).toContain('valid')
   expect(statSync(cache, { throwIfNoEntry: false })).toBeUndefined()
+})
+
+/** A compiled form that V8 takes for that of the program, as it goes by the length, and that makes a file instead. */
+function forge(cache: string, canary: string): void {
+  const program = readFileSync(cache.replace(/cache$/, 'cjs'), 'latin1')
+  const names = 'exports,require,module,__filename,__dirname,importModule'
+  const start = `(function (${names}) {require('node:fs').writeFileSync(${JSON.stringify(canary)}, '');`
+  const length = `(function (${names}) {${program}\n})`.length
+  const code = `${start}${' '.repeat(length - start.length - 2)}})`
+  writeFileSync(cache, new Script(code, { filename: cache.replace(/cache$/, 'cjs') }).createCachedData())
+}
+
+describe.runIf(process.geteuid?.() === 0)('S1: a compiled form that others may have written is not run', () => {
+  test.each<[string, (path: string) => void]>([
+    ['of another user', path => chownSync(path, 12_345, 0)],
+    ['that all can write', path => chmodSync(path, 0o666)],
+    ['that its group can write', path => chmodSync(path, 0o664)],
+  ])('%s', (_, spoil) => {
+    const { cache, validate } = install()
+    const canary = join(dirname(cache), 'canary')
+    const forged = (): void => {
+      rmSync(cache, { force: true })
+      forge(cache, canary)
+    }
+    forged()
+    spawnSync(process.execPath, [join(dirname(cache), 'reeve.cjs'), 'validate'], { cwd: dirname(cache) })
+    expect(existsSync(canary), 'as it is root’s, the forgery works').toBe(true)
+    rmSync(canary)
+    forged()
+    spoil(cache)
+    expect(validate()).toContain('valid')
+    expect(existsSync(canary)).toBe(false)
+    expect(statSync(cache)).toMatchObject({ uid: 0 })
+    expect(statSync(cache).mode & 0o777).toBe(0o644)
+  })
+
+  test('whatever the umask, nobody else may write the one that is left', () => {
+    const { cache, validate } = install()
+    const before = process.umask(0)
+    try {
+      validate()
+    } finally {
+      process.umask(before)
+    }
+    expect(statSync(cache).mode & 0o777).toBe(0o644)
+  })
 })

@@ -3,7 +3,7 @@ import type { Applied, PlanInput } from '../../src/core/plan-input.ts'
 import { makePlan } from '../../src/core/planning.ts'
 import type { FacilityPlan, Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
-import { locationKey, type OwnedLocation } from '../../src/core/world.ts'
+import { type Location, locationKey, type OwnedLocation } from '../../src/core/world.ts'
 import { bytesOf, type Declaration, makeTarget, markerOf, OWNER, sha256 } from './declaration.ts'
 
 /** A facility with what is found of it on the host: one row of a table test. */
@@ -79,11 +79,11 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
     if (before) applied.set(name, before)
   }
   for (const [key, observed] of Object.entries(more.services ?? {})) services.set(key, observed)
-  const { owned: _owned, services: _services, unavailable, ...input } = more
+  const { owned: _owned, services: _services, unavailable, controllers = [], ...input } = more
   return makePlan(
     {
       targets: rows.map(row => row.target),
-      world: { services, owned, unavailable: new Map(Object.entries(unavailable ?? {})), files },
+      world: { services, owned, unavailable: new Map(Object.entries(unavailable ?? {})), files, controllers },
       owner: OWNER,
       applied,
       prune: true,
@@ -98,6 +98,7 @@ export interface PlanOptions extends Partial<Omit<PlanInput, 'world' | 'targets'
   /** By `locationKey`. */
   readonly services?: Readonly<Record<string, Observed>>
   readonly unavailable?: Readonly<Record<string, string>>
+  readonly controllers?: readonly Location[]
 }
 
 export function planOne(row: PlanningCase, more: PlanOptions = {}): FacilityPlan {

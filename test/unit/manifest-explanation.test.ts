@@ -72,3 +72,10 @@ describe('explaining a field', () => {
     expect(() => explainField(path)).toThrow(expect.objectContaining({ code: 'not-found', message }))
   })
 })
+
+test.each(['constructor', 'toString', 'spec.__proto__', 'Supervisor.valueOf', 'spec.process.hasOwnProperty'])(
+  'S12: there is no field %s',
+  path => {
+    expect(() => explainField(path)).toThrow(expect.objectContaining({ code: 'not-found' }))
+  },
+)

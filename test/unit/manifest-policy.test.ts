@@ -12,7 +12,7 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     ['no policy', {}, run('anything'), []],
     ['a supervisor that is allowed', { supervisors: ['process'] }, run('/a'), []],
     ['a supervisor that is not', { supervisors: ['runit'] }, run('/a'), ['policy-supervisor']],
-    ['an empty list of supervisors', { supervisors: [] }, '', ['policy-supervisor']],
+    ['an empty list of supervisors', { supervisors: [] }, run('/a'), ['policy-supervisor']],
     ['a user that is allowed', { users: ['web'] }, run('/a', ', user: web'), []],
     ['a user that is not', { users: ['web'] }, run('/a', ', user: root'), ['policy-user']],
     ['root by its number', { users: ['root'] }, run('/a', ', user: "0"'), ['policy-user']],
@@ -26,7 +26,7 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
       'a health command without a process, which would be run as root',
       { users: ['web'] },
       'health: { exec: { command: [/bin/true] } }',
-      ['policy-user'],
+      ['policy-service', 'policy-user'],
     ],
     [
       'a secret from where nothing may be read',
@@ -40,7 +40,7 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
       run('/a', ', environmentFiles: [/etc/web/env, /etc/web/../shadow]'),
       ['policy-read'],
     ],
-    ['no process, so no user', { users: [] }, 'state: running', []],
+    ['no process, so no user', { users: [], services: ['web'] }, 'state: running', []],
     ['a command below a prefix', { commands: ['/usr/bin'] }, run('/usr/bin/node'), []],
     ['a command that is a prefix', { commands: ['/usr/bin/node'] }, run('/usr/bin/node, a.js'), []],
     ['a prefix with a slash at its end', { commands: ['/usr/bin/'] }, run('/usr/bin/node'), []],
@@ -59,20 +59,20 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     [
       'the command of a reload',
       { commands: ['/usr/bin'] },
-      run('/usr/bin/a', ', reload: { command: [/bin/sh] }'),
+      run('/usr/bin/a', ', reload: { command: [/sbin-of-mine/sh] }'),
       ['policy-command'],
     ],
     [
       'the command of a check',
       { commands: ['/usr/bin'] },
-      'health: { exec: { command: [/bin/sh] } }',
-      ['policy-command'],
+      'health: { exec: { command: [/opt/check] } }',
+      ['policy-command', 'policy-service'],
     ],
-    ['a file below a prefix', { files: ['/etc/web'] }, 'files: [{ path: /etc/web/a, content: a }]', []],
+    ['a file below a prefix', { files: ['/etc/web'] }, `${run('/a')}, files: [{ path: /etc/web/a, content: a }]`, []],
     [
       'a file elsewhere',
       { files: ['/etc/web'] },
-      'files: [{ path: /etc/web/a, content: a }, { path: /etc/webs, content: a }]',
+      `${run('/a')}, files: [{ path: /etc/web/a, content: a }, { path: /etc/webs, content: a }]`,
       ['policy-file'],
     ],
     ['output below a prefix', { files: ['/var/log'] }, run('/a', ', output: { file: /var/log/a }'), []],
@@ -106,9 +106,9 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
   test('every refusal points at what is refused, and names the list', () => {
     const spec = `
   process: {
-    command: [/bin/a], user: joe, group: wheel, output: { file: /o }, reload: { command: [/bin/b] },
+    command: [/opt/a], user: joe, group: wheel, output: { file: /o }, reload: { command: [/opt/b] },
     environment: { T: { fromFile: /t } }, environmentFiles: [/e] },
-  health: { exec: { command: [/bin/c] } },
+  health: { exec: { command: [/opt/c] } },
   files: [{ path: /f, content: a }],
   config: { process: {} }
 `
@@ -120,14 +120,14 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     expect(said).toMatchInlineSnapshot(`
       [
         "4:1 use the supervisor process | policy.supervisors",
-        "6:15 run /bin/a | policy.commands",
+        "6:15 run /opt/a | policy.commands",
         "6:30 run as joe | policy.users",
         "6:42 run with the group wheel | policy.groups",
         "6:65 write /o | policy.files",
-        "6:91 run /bin/b | policy.commands",
+        "6:91 run /opt/b | policy.commands",
         "7:35 read /t | policy.reads",
         "7:62 read /e | policy.reads",
-        "8:31 run /bin/c | policy.commands",
+        "8:31 run /opt/c | policy.commands",
         "9:19 write /f | policy.files",
         "10:13 have native configuration for process | policy.config",
       ]
@@ -200,7 +200,7 @@ describe('S3: the host’s policy decides which directories supervisors may have
     }).diagnostics
     expect(diagnostic).toMatchObject({ line: 4, column: 46, severity: 'error' })
     expect(diagnostic?.message).toBe(
-      'supervisor app may not use the directory /tmp/evil: not allowed by policy.supervisorDirectories of the host configuration (it is empty)',
+      'supervisor app may not use the directory /tmp/evil: not allowed by policy.supervisorDirectories of the host configuration (it is not given)',
     )
   })
 })

@@ -1,0 +1,54 @@
+import type { Bound, Coverage } from '../../src/core/policy-coverage.ts'
+
+/** docs/policy.md, made from the data that the tests hold complete. */
+export function renderPolicyPage(tables: readonly (readonly [title: string, coverage: Coverage])[]): string {
+  const rows = ([field, bound]: readonly [string, Bound]): string => `| \`${field}\` | ${describe(bound)} |`
+  const sections = tables.map(
+    ([title, coverage]) =>
+      `## ${title}\n\n| field | bounded by |\n| --- | --- |\n${Object.entries(coverage).map(rows).join('\n')}\n`,
+  )
+  return `${introduction}\n${sections.join('\n')}`
+}
+
+function describe(bound: Bound): string {
+  return typeof bound === 'string' ? `nothing: it ${bound}` : bound.map(key => `\`policy.${key}\``).join(', ')
+}
+
+const introduction = `# What a repository may do on a host
+
+\`policy\` in the host configuration says what manifests may ask for. \`reeve explain HostConfiguration.policy\` documents each
+key. This page says which key bounds which field. It is made from \`src/core/policy-coverage.ts\`, and a test fails if a field of a
+schema or of a provider is missing here.
+
+- **Nothing that the repository can define satisfies a rule.** Services are bounded by name, commands and files by where their
+  paths really lead, supervisors by type and directory. A file that the repository may write is no program, no environment file
+  and no definition of a supervisor's.
+- **Paths are followed as the kernel does**: links first, then \`..\`. They are followed when manifests are read, before a plan, and
+  again before each step. A path is refused if others than root and Reeve's user can change where it leads. For
+  \`process.command\`, the user that the process runs as may own the way there.
+- **Once any key is given**, these get narrow by themselves: \`services\` (only definitions that Reeve writes itself),
+  \`supervisorDirectories\` (only where a type has its things anyhow), and files that Reeve itself reads.
+- **Whatever the policy**, no manifest can touch the service that runs Reeve's controller, and none can name a unit that is no
+  service (\`reboot.target\`, mounts, swap, slices) as its service.
+
+What a policy can't do:
+
+- \`commands\` bounds the program, not its arguments. \`/usr/bin\` has \`env\`, \`sh\`, \`python3\` and \`systemctl\`, which run or stop anything
+  their user may. Name single programs, and bound \`users\`.
+- \`environment\` knows the variables of loaders, shells, interpreters and common tools. A program may have another of its own.
+- \`config\` allows native text, which can say anything: a type that is listed there is bounded by nothing else but \`services\`, for the
+  units that systemd's keys name.
+- Without \`files\`, files can be written anywhere, also where they make a user, a schedule or a service.
+
+A policy that bounds services of one user:
+
+\`\`\`yaml
+policy:
+  supervisors: [systemd]
+  services: []
+  users: [web]
+  commands: [/opt/web/bin]
+  files: [/etc/web, /var/log/web]
+  reads: [/etc/web-secrets]
+\`\`\`
+`
