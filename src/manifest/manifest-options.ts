@@ -1,5 +1,5 @@
 import type { Policy } from '../core/host-configuration.ts'
-import type { PolicyPlaces } from '../core/policy.ts'
+import type { PolicyPlaces } from '../core/policy-refusal.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import type { YamlMemory } from './yaml-memory.ts'

@@ -2,12 +2,21 @@ import type { Bound, Coverage } from '../../src/core/policy-coverage.ts'
 
 /** docs/policy.md, made from the data that the tests hold complete. */
 export function renderPolicyPage(tables: readonly (readonly [title: string, coverage: Coverage])[]): string {
-  const rows = ([field, bound]: readonly [string, Bound]): string => `| \`${field}\` | ${describe(bound)} |`
-  const sections = tables.map(
-    ([title, coverage]) =>
-      `## ${title}\n\n| field | bounded by |\n| --- | --- |\n${Object.entries(coverage).map(rows).join('\n')}\n`,
-  )
+  const sections = tables.map(([title, coverage]) => {
+    const rows = Object.entries(coverage).map(([field, bound]) => [`\`${field}\``, describe(bound)] as const)
+    return `## ${title}\n\n${renderTable([['field', 'bounded by'], ...rows])}\n`
+  })
   return `${introduction}\n${sections.join('\n')}`
+}
+
+/** In columns, as the formatter would have it. */
+function renderTable(rows: readonly (readonly [string, string])[]): string {
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  const [title = '', ...rest] = rows.map(line)
+  const rule = `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`
+  return [title, rule, ...rest].join('\n')
 }
 
 function describe(bound: Bound): string {

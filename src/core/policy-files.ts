@@ -1,0 +1,100 @@
+import type { Facility } from './facility.ts'
+import type { Policy } from './host-configuration.ts'
+import { isAmong, isBelow } from './path-rule.ts'
+import { findPathRefusal, type PolicyContext, type PolicyProblem, refusal } from './policy-refusal.ts'
+
+export function checkFiles(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
+  const problems: PolicyProblem[] = []
+  for (const [index, file] of facility.files.entries()) {
+    const isOthers = file.owner !== undefined && file.owner !== 'root' && file.owner !== '0'
+    const isProgram = (file.mode & 0o111) !== 0 || isOthers
+    const message = findWriteRefusal(facility, file.path, isProgram, policy, context)
+    if (message !== undefined) problems.push({ code: 'policy-file', message, path: ['spec', 'files', index, 'path'] })
+  }
+  const output = facility.process?.output?.file
+  const message = output === undefined ? undefined : findWriteRefusal(facility, output, true, policy, context)
+  if (message !== undefined) {
+    problems.push({ code: 'policy-file', message, path: ['spec', 'process', 'output', 'file'] })
+  }
+  return problems
+}
+
+/** They lead each process to what it was started with. */
+const ownStreams: readonly string[] = ['/dev/stdout', '/dev/stderr']
+
+/** `isProgram`: it can be run, or its owner can make it so. */
+function findWriteRefusal(
+  facility: Facility,
+  path: string,
+  isProgram: boolean,
+  policy: Policy,
+  { follow, places }: PolicyContext,
+): string | undefined {
+  const { files, commands } = policy
+  if (files !== undefined) {
+    const who = `facility ${facility.name}`
+    const refused = findPathRefusal({ who, verb: 'write', path, list: 'files', allowed: files, follow })
+    if (refused !== undefined) return refused
+  }
+  const found = follow(path)
+  if (found === undefined) {
+    if ((files ?? ownStreams).includes(path)) return undefined
+    return `facility ${facility.name} may not write ${path}: where it leads can't be known`
+  }
+  const forbid = (why: string): string => `facility ${facility.name} may not write ${path}: ${why}`
+  // What the repository can write satisfies no rule of the host's owner.
+  if (isAmong(found, places.own, follow)) return forbid('Reeve itself reads or keeps it')
+  const definitions = [...places.definitions, ...(policy.supervisorDirectories ?? [])]
+  const named = (files ?? []).filter(entry => definitions.some(place => isBelow(entry, place)))
+  if (isAmong(found, definitions, follow) && !isAmong(found, named, follow)) {
+    return forbid(
+      'supervisors read their definitions there, so it would be a way around the rest of the policy; policy.files of the host configuration has to name that directory itself',
+    )
+  }
+  const programs = (commands ?? []).filter(entry => !/^\/+$/.test(entry))
+  if (isProgram && isAmong(found, programs, follow)) {
+    return forbid(
+      'policy.commands allows programs there, and this would be one of the repository: give it no execute permission and no owner, or have policy.commands name the programs',
+    )
+  }
+  return undefined
+}
+
+/** A file can be given to somebody, who can then be made to trust it. Root and its group have it anyhow, unless another is named. */
+export function checkFileOwners(facility: Facility, policy: Policy, { runsAsRoot }: PolicyContext): PolicyProblem[] {
+  const { users } = policy
+  const groups = policy.groups ?? users
+  const isOwn = (name: string): boolean => runsAsRoot && (name === 'root' || name === '0')
+  const problems: PolicyProblem[] = []
+  for (const [index, { path: file, owner, group }] of facility.files.entries()) {
+    const at = ['spec', 'files', index]
+    if (owner !== undefined && users !== undefined && !users.includes(owner) && !isOwn(owner)) {
+      const message = refusal(facility, `give ${file} to user ${owner}`, 'users', users)
+      problems.push({ code: 'policy-user', message, path: [...at, 'owner'] })
+    }
+    if (group !== undefined && groups !== undefined && !groups.includes(group) && !isOwn(group)) {
+      const message = refusal(facility, `give ${file} to group ${group}`, 'groups', policy.groups)
+      problems.push({ code: 'policy-group', message, path: [...at, 'group'] })
+    }
+  }
+  return problems
+}
+
+/** Secrets and environment files are read with Reeve's rights, and end up in the service's hands. */
+export function checkReads(facility: Facility, { reads }: Policy, { follow }: PolicyContext): PolicyProblem[] {
+  const { process } = facility
+  if (reads === undefined || process === undefined) return []
+  const problems: PolicyProblem[] = []
+  const check = (file: string, path: PolicyProblem['path']): void => {
+    const who = `facility ${facility.name}`
+    const message = findPathRefusal({ who, verb: 'read', path: file, list: 'reads', allowed: reads, follow })
+    if (message !== undefined) problems.push({ code: 'policy-read', message, path })
+  }
+  for (const [name, value] of Object.entries(process.environment)) {
+    if (typeof value !== 'string') check(value.fromFile, ['spec', 'process', 'environment', name, 'fromFile'])
+  }
+  for (const [index, file] of process.environmentFiles.entries()) {
+    check(file, ['spec', 'process', 'environmentFiles', index])
+  }
+  return problems
+}

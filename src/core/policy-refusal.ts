@@ -1,0 +1,92 @@
+import type { Facility } from './facility.ts'
+import type { Policy } from './host-configuration.ts'
+import { type FollowPath, isAllowedPath, type PathEnd } from './path-rule.ts'
+
+/** Something that a facility asks for and the host's owner doesn't allow. */
+export interface PolicyProblem {
+  readonly code:
+    | 'policy-supervisor'
+    | 'policy-service'
+    | 'policy-user'
+    | 'policy-group'
+    | 'policy-command'
+    | 'policy-environment'
+    | 'policy-file'
+    | 'policy-read'
+    | 'policy-config'
+  readonly message: string
+  /** Where in the manifest it stands. */
+  readonly path: readonly (string | number)[]
+}
+
+export interface PolicyContext {
+  /** The type of the facility's supervisor. */
+  readonly type: string
+  /** True: a process whose facility names no user runs as root. */
+  readonly runsAsRoot: boolean
+  readonly follow: FollowPath
+  readonly places: PolicyPlaces
+}
+
+/** What of the host the rules are about, besides what the policy names. Absolute paths. */
+export interface PolicyPlaces {
+  /** What Reeve itself reads and believes: its configuration, state, providers, the manifests. */
+  readonly own: readonly string[]
+  /** Where supervisors have their definitions by default. */
+  readonly definitions: readonly string[]
+  /** The state directory: supervisors of Reeve's own live in it. */
+  readonly state?: string
+}
+
+interface PathQuestion {
+  /** Who asks for it: `facility web`. */
+  readonly who: string
+  readonly verb: string
+  readonly path: string
+  /** The key of the policy, and what it has. */
+  readonly list: keyof Policy
+  readonly allowed: readonly string[] | undefined
+  readonly follow: FollowPath
+  /** Also what is at its end must not be others' to write. */
+  readonly isRead?: boolean
+}
+
+/** Why the path may not be used so: it is judged by where it leads, and that has to stay so. Undefined: it may be. */
+export function findPathRefusal(question: PathQuestion): string | undefined {
+  const { who, verb, path, list, allowed, follow, isRead = false } = question
+  const refuse = (more = ''): string => refusalOf(who, `${verb} ${path}${more}`, list, allowed)
+  if (!path.startsWith('/')) return refuse()
+  const found = follow(path)
+  // But in the owner's own words: /dev/stdout, say, which leads each process elsewhere.
+  if (found === undefined)
+    return allowed?.includes(path) ? undefined : refuse(', and where that leads can not be known')
+  if (!isAllowedPath(found, allowed ?? [], follow)) return refuse(describeEnd(path, found))
+  const change = found.changeable ?? (isRead ? found.writable : undefined)
+  if (change === undefined) return undefined
+  return `${who} may not ${verb} ${path}: others can change what that is, so policy.${list} of the host configuration can't bound it: ${change}`
+}
+
+function describeEnd(path: string, { entry, end }: PathEnd): string {
+  if (end === path || (end === entry && path.endsWith(end))) return ''
+  return `, which is ${end}`
+}
+
+export function refusal(
+  facility: Facility,
+  what: string,
+  list: keyof Policy,
+  allowed: readonly string[] | undefined,
+): string {
+  return refusalOf(`facility ${facility.name}`, what, list, allowed)
+}
+
+export function refusalOf(
+  who: string,
+  what: string,
+  list: keyof Policy,
+  allowed: readonly string[] | undefined,
+): string {
+  const given = allowed?.length === 0 ? 'it is empty' : `it has ${allowed?.join(', ')}`
+  const said = allowed === undefined ? 'it is not given' : given
+  return `${who} may not ${what}: not allowed by policy.${list} of the host configuration (${said})`
+}
