@@ -61,8 +61,11 @@ async function watch(
   const { abortable } = await import('../engine/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()
-  using _registration = io.onSignal(() => interrupted.abort())
-  const signal = AbortSignal.any([interrupted.signal, io.stdoutClosed])
+  const interrupt = (): void => interrupted.abort()
+  using _registration = io.onSignal(interrupt)
+  if (io.stdoutClosed.aborted) interrupt()
+  else io.stdoutClosed.addEventListener('abort', interrupt, { once: true })
+  const { signal } = interrupted
   using view = openView(context, name, options)
   let failures = 0
   for (; !signal.aborted; await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})) {

@@ -314,6 +314,11 @@ export interface RunOptions {
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string
+  /**
+   * In a session of its own, with `environment` alone, its output thrown away. When it has ended, or was ended by `timeout` or
+   * `signal`, whatever it leaves behind is killed. Absent: what it starts may go on.
+   */
+  readonly isContained?: boolean
 }
 
 export interface SpawnOptions {

@@ -97,7 +97,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
   const tracker = createTracker({
     clock,
     observe,
-    probe: (facility, signal) => probeHealth(facility, host, signal),
+    probe: (facility, signal) => probeHealth(facility, host, clock, signal),
     changed: name => options.changed?.(name),
   })
   const executorOptions: ExecutorOptions = {

@@ -64,9 +64,10 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const clock = options.clock ?? createClock()
   const accessOf = (provider?: Provider): ReadHostOptions => {
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
-    return { queries, busQueries }
+    return { queries, busQueries, clock }
   }
   return {
     configuration,
@@ -86,7 +87,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
     },
     providers,
-    clock: options.clock ?? createClock(),
+    clock,
     log: options.log ?? silentLog,
     readHost,
     readHostFor: provider => makeReadHost(accessOf(provider)),

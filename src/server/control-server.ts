@@ -5,6 +5,7 @@ import { createConnection } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Control } from '../engine/control.ts'
+import type { Clock } from '../host/clock.ts'
 import { createFailure } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { encodeError, type Greeting, parseActRequest, parseName, requestLimit } from './control-protocol.ts'
@@ -18,7 +19,7 @@ const temporaryPrefix = '.control-'
  * missing; it appears under its name only when it is ready. A stale one is replaced. Throws ReeveError: `locked` if
  * another answers there, `insecure` if others could get into the directory.
  */
-export async function serveControl(control: Control, socketPath: string): Promise<RunningServer> {
+export async function serveControl(control: Control, socketPath: string, clock: Clock): Promise<RunningServer> {
   const name = basename(socketPath)
   const directory = openPrivateDirectory(dirname(socketPath))
   const server = createServer((request, response) => void respond(control, request, response))
@@ -34,12 +35,12 @@ export async function serveControl(control: Control, socketPath: string): Promis
     const inode = lstatSync(directory.entry(name)).ino
     let closing: Promise<void> | undefined
     const close = (): Promise<void> => {
-      closing ??= endServing(server, directory, name, inode)
+      closing ??= endServing(server, directory, name, inode, clock)
       return closing
     }
     return { close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await closeServer(server)
+    await closeServer(server, clock)
     directory[Symbol.dispose]()
     throw createFailure(`listen at ${socketPath}`, error)
   }
@@ -78,9 +79,15 @@ function isAnswered(path: string): Promise<boolean> {
   })
 }
 
-async function endServing(server: Server, directory: OpenedDirectory, name: string, inode: number): Promise<void> {
+async function endServing(
+  server: Server,
+  directory: OpenedDirectory,
+  name: string,
+  inode: number,
+  clock: Clock,
+): Promise<void> {
   removeIfOurs(directory.entry(name), inode)
-  await closeServer(server)
+  await closeServer(server, clock)
   directory[Symbol.dispose]()
 }
 

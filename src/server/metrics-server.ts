@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
 import { closeServer, listen, type RunningServer } from './http-listening.ts'
 import type { Metrics } from './metrics.ts'
@@ -12,6 +13,7 @@ export interface MetricsServer extends RunningServer {
 export interface MetricsServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly metrics: Metrics
+  readonly clock: Clock
   /** Why the controller is taken to be stuck, in words; undefined: it isn't. */
   standstill(): string | undefined
   /** True once a complete pass has ended. */
@@ -34,7 +36,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
     throw new ReeveError('failed', message, { cause: error })
   }
   const address = server.address()
-  const close = (): Promise<void> => closeServer(server)
+  const close = (): Promise<void> => closeServer(server, options.clock)
   const actualPort = typeof address === 'object' && address !== null ? address.port : port
   return { port: actualPort, close, [Symbol.asyncDispose]: close }
 }
