@@ -10,6 +10,7 @@ import { createWriteHost } from '../host/write-host.ts'
 import { loadHostConfiguration } from '../manifest/host-configuration-file.ts'
 import type { ManifestOptions } from '../manifest/manifest-options.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
+import { askPlace } from './instances.ts'
 import { loadProviders } from './provider-loading.ts'
 import { readParsed, writeParsed } from './state-files.ts'
 
@@ -79,7 +80,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       schemaOf: type => providers.get(type)?.capabilities,
       placeOf: ({ name, type, options }) => {
         const { stateDirectory, owner } = configuration
-        return providers.get(type)?.place?.({ name, type, options, stateDirectory, owner })
+        const provider = providers.get(type)
+        return provider && askPlace(provider, { name, type, options, stateDirectory, owner })
       },
       policy: configuration.policy,
       runsAsRoot: userId === 0,

@@ -1,3 +1,4 @@
+import { lookUp } from '../core/dictionary.ts'
 import type { Facility } from '../core/facility.ts'
 import { checkPolicy, checkSupervisorPolicy } from '../core/policy.ts'
 import { placeSource } from './config-source.ts'
@@ -45,7 +46,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       return { problems: [{ code: 'no-definition', message, path: ['spec', 'config'], atKey: true }] }
     }
     const path = ['spec', 'config', type]
-    const problems: FieldProblem[] = hasConfig ? native.check(type, 'configSchema', draft.config[type], path) : []
+    const problems: FieldProblem[] = hasConfig
+      ? native.check(type, 'configSchema', lookUp(draft.config, type), path)
+      : []
     const config = hasConfig ? completeConfig(type, draft, problems) : undefined
     const facility = finish(draft, supervisor, config)
     for (const other of others) {
@@ -60,9 +63,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   }
 
   function completeConfig(type: string, draft: FacilityDraft, problems: FieldProblem[]): unknown {
-    const given = draft.config[type]
+    const given = lookUp(draft.config, type)
     const key = options.schemaOf?.(type)?.configSource
-    const reading = draft.configSources[type]
+    const reading = lookUp(draft.configSources, type)
     if (key === undefined || reading === undefined) return given
     const placed = placeSource(type, key, given, reading)
     problems.push(...placed.problems)

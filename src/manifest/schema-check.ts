@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
 import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
@@ -232,7 +233,7 @@ function findField(field: string, schema: SchemaNode): string | undefined {
 }
 
 function missingField(field: string, name: string, parent: SchemaNode): string {
-  const sentence = firstSentence(parent.properties?.[field]?.description)
+  const sentence = firstSentence(lookUp(parent.properties ?? {}, field)?.description)
   return `${name} needs the field "${field}"${sentence === '' ? '' : `: ${sentence}`}`
 }
 
