@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Clock } from '../host/clock.ts'
 
 export interface RunningServer extends AsyncDisposable {
@@ -32,4 +32,13 @@ export function closeServer(server: Server, clock: Clock): Promise<void> {
     })
     server.closeIdleConnections()
   })
+}
+
+/** What is asked for; undefined if that can't be read: a client may send `GET http://[`. */
+export function parseTarget(request: IncomingMessage): URL | undefined {
+  try {
+    return new URL(request.url ?? '/', 'http://reeve')
+  } catch {
+    return undefined
+  }
 }

@@ -7,14 +7,12 @@ import { createEngineLab, type EngineLab, longRun } from '../engine-lab.ts'
 type Method = 'render' | 'findNameProblem' | 'place' | 'layout' | 'list' | 'observe' | 'probe'
 
 /** A provider beside the built-in one that has a fault in one method, in what concerns `web`. */
-function faulty(method: Method | undefined): Provider {
+function faulty(method: Method): Provider {
   const fail = (): never => {
     throw new TypeError("Cannot read properties of undefined (reading 'x')")
   }
   const provider = { ...processProvider, type: 'faulty', place: () => 'there', layout: () => 'there' }
   switch (method) {
-    case undefined:
-      return provider
     case 'render':
       return {
         ...provider,
@@ -25,6 +23,17 @@ function faulty(method: Method | undefined): Provider {
     default:
       return { ...provider, [method]: fail }
   }
+}
+
+/** With the supervisor `other`, of that provider. */
+function createFaultyLab(method: Method): EngineLab {
+  const lab = createEngineLab({ providers: [processProvider, faulty(method)] })
+  const spec = { type: 'faulty', faulty: { directory: lab.declareSupervisor('other') } }
+  lab.write(
+    'supervisor-other.yaml',
+    JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'other' }, spec }),
+  )
+  return lab
 }
 
 test.each([
