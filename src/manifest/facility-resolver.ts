@@ -116,9 +116,12 @@ function finish(draft: FacilityDraft, supervisor: string, config: unknown): Faci
   return { ...content, position, digest: digestOf(content) }
 }
 
+const mostCompared = 100
+
 function unknownSupervisor(name: string, known: readonly string[]): string {
   const start = `there is no supervisor "${name}": it is neither declared by a manifest nor a provider's type`
-  return start + (suggestionFor(name, known) || knownOf(known))
+  // To compare thousands of names with thousands would take minutes.
+  return known.length > mostCompared ? start : start + (suggestionFor(name, known) || knownOf(known))
 }
 
 function knownOf(names: readonly string[]): string {
