@@ -9,6 +9,9 @@ export interface FullScreen extends Disposable {
 /** Lines that are too long are cut by the terminal. */
 const enter = '\x1b[?1049h\x1b[?7l'
 const leave = '\x1b[?7h\x1b[?1049l'
+const home = '\x1b[H'
+const eraseLine = '\x1b[K'
+const eraseBelow = '\x1b[J'
 
 /** Until it is disposed of; what was drawn last stays to be read then. The first drawing opens it. */
 export function openFullScreen(screen: Screen): FullScreen {
@@ -17,11 +20,12 @@ export function openFullScreen(screen: Screen): FullScreen {
     draw(text) {
       const before = last === undefined ? enter : ''
       last = text
-      const lines = fitting(text, screen).map(line => `${line}\x1b[K`)
-      screen.write(`${before}\x1b[H${lines.join('\r\n')}\x1b[J`)
+      const lines = fitting(text, screen).map(line => line + screen.control(eraseLine))
+      const body = lines.join(screen.control('\r\n'))
+      screen.write(screen.control(before + home) + body + screen.control(eraseBelow))
     },
     [Symbol.dispose]() {
-      if (last !== undefined) screen.write(leave + last)
+      if (last !== undefined) screen.write(screen.control(leave) + last)
     },
   }
 }
