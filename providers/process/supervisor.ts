@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs'
 import type { Log } from '../../src/core/log.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { visibleLine } from '../../src/core/visible-text.ts'
+import { closeInheritedDescriptors } from '../../src/host/inherited-descriptors.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { runDaemon } from './supervisor/daemon.ts'
 
@@ -9,6 +10,7 @@ import { runDaemon } from './supervisor/daemon.ts'
 const [directory] = process.argv.slice(2)
 const ending = new AbortController()
 process.umask(0o077)
+closeInheritedDescriptors()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort())
 process.on('SIGHUP', () => {})
 

@@ -46,7 +46,7 @@ export async function openCommandSession(
   // The commands load of the engine what they use: all of it takes longer than most commands do.
   const { openSession } = await import('../engine/session.ts')
   const { globals, io } = context
-  return openSession({
+  const session = await openSession({
     ...(globals.config !== undefined && { config: globals.config }),
     ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
     ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
@@ -57,6 +57,9 @@ export async function openCommandSession(
     ...io.hosts,
     log,
   })
+  // Not sooner: a saved plan may have come by one (`--plan <(…)`).
+  io.closeInheritedDescriptors()
+  return session
 }
 
 export type OutputFormat = 'text' | 'json'

@@ -24,7 +24,7 @@ export async function probeByCommand(
   const limits = { timeout, signal, isContained: true }
   const own = declaredVariables(process)
   const identity = identityOf(process, host)
-  const directory = process?.workingDirectory ?? '/'
+  const directory = process?.workingDirectory
   const account = accountVariables(process, host)
   const run = identity
     ? // What runs as root up to here must not be steered by the service's variables, nor enter its directories.
@@ -32,9 +32,13 @@ export async function probeByCommand(
         ...limits,
         environment: account,
         directory: '/',
-        input: `${exportLines(own)}cd ${quoteWord(directory)} || exit 1\n`,
+        input: exportLines(own) + (directory === undefined ? '' : `cd ${quoteWord(directory)} || exit 1\n`),
       })
-    : host.run(command, { ...limits, environment: { ...account, ...Object.fromEntries(own) }, directory })
+    : host.run(command, {
+        ...limits,
+        environment: { ...account, ...Object.fromEntries(own) },
+        ...(directory === undefined ? {} : { directory }),
+      })
   const { exitCode } = await run
   return exitCode === 0 ? { healthy: true } : { healthy: false, message: `the health command exited ${exitCode}` }
 }

@@ -60,9 +60,9 @@ test('S10: no command lets text of manifests, paths and programs through to the 
     }),
   )
   await look(home, ['apply'])
-  await look(home, ['status', 'bad'])
-  await look(home, ['status'])
-  await look(home, ['history'])
+  await look(home, ['status', 'bad'], /./)
+  await look(home, ['status'], /./)
+  await look(home, ['history'], /./)
   home.remove('manifests/bad.yaml')
 
   for (const verb of [
@@ -83,7 +83,7 @@ test('S10: no command lets text of manifests, paths and programs through to the 
   }
   await look(home, ['plan', `--${hostile}`])
   await look(home, ['plan', hostile])
-  await look(home, ['plan', '--config', hostile])
+  await look(home, ['plan', '--state-dir', hostile], /./)
   await look(home, ['apply', '--plan', hostile])
   await look(home, ['history', '--limit', hostile])
   await look(home, ['down', '--yes', 'web'])
