@@ -310,6 +310,7 @@ export interface WriteBus extends Bus {
 
 export interface RunOptions {
   readonly timeout?: number
+  /** Beside PATH, HOME and the like, which tools need; nothing else of Reeve's own environment reaches them. */
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly signal?: AbortSignal

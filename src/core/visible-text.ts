@@ -4,7 +4,8 @@
  *
  * - control characters (C0, DEL, C1), format characters (all bidi controls, tags, U+FEFF), line and paragraph separators,
  * - private use, noncharacters and lone surrogates, which each terminal shows otherwise,
- * - letters, spaces and selectors that are drawn as nothing (Hangul fillers, the blank of Braille, U+034F).
+ * - letters, spaces and selectors that are drawn as nothing (Hangul fillers, the blank of Braille, U+034F),
+ * - more marks on one letter than any script has: they are drawn over the lines around.
  */
 const invisible =
   /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800]/gu
@@ -39,15 +40,21 @@ export function visibleWord(text: string): string {
 }
 
 function escapeText(text: string, kept: string): string {
-  return text.replace(invisible, (character: string, at: number) => {
+  const sober = text.replace(/(\p{M}{6})(\p{M}+)/gu, (_all, few: string, more: string) => few + escapeUnits(more))
+  return sober.replace(invisible, (character: string, at: number) => {
     if (kept.includes(character)) return character
-    if (joiners.has(character) && isJoined(characterBefore(text, at), character)) return character
-    let escaped = ''
-    for (let index = 0; index < character.length; index += 1) {
-      escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`
-    }
-    return escaped
+    if (joiners.has(character) && isJoined(characterBefore(sober, at), character)) return character
+    return escapeUnits(character)
   })
+}
+
+/** As JSON does: a character beyond 16 bits is two. */
+function escapeUnits(text: string): string {
+  let escaped = ''
+  for (let index = 0; index < text.length; index += 1) {
+    escaped += `\\u${text.charCodeAt(index).toString(16).padStart(4, '0')}`
+  }
+  return escaped
 }
 
 /** In `❤️‍🔥` a joiner follows a selector. Of two joiners, the second joins nothing. */

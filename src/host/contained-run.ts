@@ -10,7 +10,7 @@ import { endLeftovers } from './leftover-processes.ts'
 const grace = 1_000
 
 /** By its value, which nobody can guess, what a command leaves behind is known in whatever session it is. */
-export const markVariable = 'REEVE_RUN'
+const markVariable = 'REEVE_RUN'
 
 /**
  * Runs a program in a session of its own with `environment` alone, its output thrown away, and ends whatever it leaves behind

@@ -11,7 +11,7 @@ import { toolEnvironment } from './tool-environment.ts'
 const outputGrace = 200
 
 /** Of a program's output, in bytes; one that says more is ended. */
-const outputLimit = 64 * 1024 * 1024
+const outputLimit = 8 * 1024 * 1024
 
 /**
  * Runs a program to its end, without a shell, with what tools need of Reeve's environment and `environment`. Output is not waited for longer than the program itself: a service

@@ -12,6 +12,9 @@ import { decodeError, responseLimit } from './control-protocol.ts'
 /** How long a controller may take to say that it is there, in ms. */
 const pingTimeout = 5_000
 
+/** The same for its status, of thousands of facilities on a busy host. Actions take as long as they take. */
+const statusTimeout = 60_000
+
 interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -38,7 +41,8 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
   return {
     async status(name) {
       const search = name === undefined ? '' : `?${new URLSearchParams({ name })}`
-      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}` }))
+      using deadline = openDeadline(clock, statusTimeout)
+      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}`, signal: deadline.signal }))
     },
     act: (verb, name, options = {}) => post('/act', { verb, name, options }),
     suspend: name => post('/suspend', { name }),

@@ -27,6 +27,7 @@ test.each([
   ['joiners of Persian and Hindi', 'می\u200cخواهم क्\u200dष', 'می\u200cخواهم क्\u200dष'],
   ['emoji', '👩\u200d💻 ❤\ufe0f\u200d🔥', '👩\u200d💻 ❤\ufe0f\u200d🔥'],
   ['letters of all kinds', 'größe Ünïcödé e\u0301 日本語 Ελλάδα עברית', 'größe Ünïcödé e\u0301 日本語 Ελλάδα עברית'],
+  ['a tower of marks', `e${'\u0301'.repeat(8)}x`, `e${'\u0301'.repeat(6)}\\u0301\\u0301x`],
   ['line ends and tabs', 'a\n\tb', 'a\n\tb'],
 ])('S10: %s', (_, text, expected) => {
   expect(visibleText(text)).toBe(expected)
