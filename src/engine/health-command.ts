@@ -1,3 +1,4 @@
+import { createDictionary } from '../core/dictionary.ts'
 import type { Process } from '../core/facility.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { ProbeHost, ProbeResult } from './probe-result.ts'
@@ -36,7 +37,7 @@ export async function probeByCommand(
       })
     : host.run(command, {
         ...limits,
-        environment: { ...account, ...Object.fromEntries(own) },
+        environment: { ...account, ...createDictionary(own) },
         ...(directory === undefined ? {} : { directory }),
       })
   const { exitCode } = await run

@@ -32,3 +32,15 @@ test('E23: timers are those of the clock', () => {
   const found = linesWith(/\bset(Timeout|Interval)\b|timers\/promises/).map(line => line.slice(0, line.indexOf(': ')))
   expect(new Set(found)).toEqual(new Set([...own, ...retries, ...suite]))
 })
+
+test('S12: objects that are filled by key are dictionaries, but for those of our own words', () => {
+  const ourOwn = [
+    'providers/process/configuration-schema.ts',
+    'src/commands/install.ts',
+    'src/conformance/state-cases.ts',
+  ]
+  /** Which refuses `__proto__` as a key; what reads the values looks them up. */
+  const guarded = ['src/manifest/yaml-document.ts']
+  const found = linesWith(/Record<string,.*> = \{( \.\.\.|\})|Object\.fromEntries/)
+  expect(new Set(found.map(line => line.slice(0, line.indexOf(': '))))).toEqual(new Set([...ourOwn, ...guarded]))
+})
