@@ -32,7 +32,9 @@ function findLeftovers(leader: number, mark: string): number[] {
 /** The pids that may have been given out since the leader's, and its own. The kernel gives them out in rising order. */
 function youngerThan(leader: number): number[] {
   const last = readLastPid()
-  if (last === undefined || last < leader || last - leader > triedOneByOne) return listProcesses()
+  // They begin anew when the highest is given out.
+  if (last === undefined || last < leader) return listProcesses()
+  if (last - leader > triedOneByOne) return listProcesses().filter(pid => pid >= leader)
   return Array.from({ length: last - leader + 1 }, (_, index) => leader + index)
 }
 
