@@ -150,7 +150,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
       () => isOver || log.some(({ message }) => message.startsWith('reconciling')),
     )
     if (failure) throw failure
-    const control = await connectControl(controlSocketPath(session.configuration))
+    const control = await connectControl(controlSocketPath(session.configuration), session.clock)
     if (!control) throw new Error('the controller does not answer')
     const status = async (name: string): Promise<FacilityStatus | undefined> =>
       (await control.status()).facilities.find(facility => facility.name === name)

@@ -1,3 +1,4 @@
+import { createDictionary, lookUp } from '../../src/core/dictionary.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { isTable, type Table } from '../posix/table.ts'
 
@@ -34,9 +35,9 @@ export function presentProcess(process: Process): Table {
  * replaced, null removes. `reload` is replaced whole, since it is one of two.
  */
 export function mergeForm(base: Table, over: Table): Table {
-  const merged: Record<string, unknown> = { ...base }
+  const merged = createDictionary(Object.entries(base))
   for (const [key, value] of Object.entries(over)) {
-    const below = base[key]
+    const below = lookUp(base, key)
     if (value === null) delete merged[key]
     else merged[key] = isTable(below) && isTable(value) && key !== 'reload' ? mergeForm(below, value) : value
   }
@@ -74,5 +75,5 @@ function optional<T>(key: string, value: T | undefined): Record<string, T> {
 }
 
 function sortKeys<T>(map: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return createDictionary(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
 import { isPlainVariable } from '../posix/environment-names.ts'
@@ -111,7 +112,7 @@ function readEnvironment(value: unknown, complain: Complain): Readonly<Record<st
     complain('environment', 'expected variables by name')
     return {}
   }
-  const environment: Record<string, string | SecretReference> = {}
+  const environment = createDictionary<string | SecretReference>()
   for (const [name, content] of Object.entries(value)) {
     const field = `environment.${name}`
     if (name === '' || /[=\0]/.test(name)) complain(field, 'expected a name without = in it')
@@ -130,7 +131,7 @@ function readLimits(value: unknown, complain: Complain): Readonly<Record<string,
     complain('limits', 'expected limits by name')
     return {}
   }
-  const limits: Record<string, number | 'unlimited'> = {}
+  const limits = createDictionary<number | 'unlimited'>()
   for (const [name, limit] of Object.entries(value)) {
     if (!limitNames.includes(name)) complain(`limits.${name}`, `expected one of ${limitNames.join(', ')}`)
     else if (limit === 'unlimited' || isCount(limit)) limits[name] = limit

@@ -1,3 +1,4 @@
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded, Ownership } from '../../src/core/observed.ts'
 import { readOwnership } from '../posix/marker.ts'
 import { isTable, parseTable } from '../posix/table.ts'
@@ -101,7 +102,7 @@ function readExit(value: unknown): Exit | undefined {
 
 function readLoaded(value: unknown): Loaded | undefined {
   if (!isTable(value) || typeof value.definition !== 'string' || !isTable(value.files)) return undefined
-  const files: Record<string, string> = {}
+  const files = createDictionary<string>()
   for (const [path, digest] of Object.entries(value.files)) {
     if (typeof digest === 'string') files[path] = digest
   }

@@ -1,6 +1,8 @@
 import { writeSync } from 'node:fs'
 import type { Log } from '../../src/core/log.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import { visibleLine } from '../../src/core/visible-text.ts'
+import { closeInheritedDescriptors } from '../../src/host/inherited-descriptors.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { runDaemon } from './supervisor/daemon.ts'
 
@@ -8,6 +10,7 @@ import { runDaemon } from './supervisor/daemon.ts'
 const [directory] = process.argv.slice(2)
 const ending = new AbortController()
 process.umask(0o077)
+closeInheritedDescriptors()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort())
 process.on('SIGHUP', () => {})
 
@@ -36,7 +39,7 @@ function say(level: string, { service, ...fields }: Readonly<Record<string, unkn
   const details = Object.entries(fields).map(([key, value]) => `${key}=${value}`)
   const words = [new Date().toISOString(), level, service === undefined ? '' : `${service}:`, message, ...details]
   try {
-    writeSync(2, `${words.filter(word => word !== '').join(' ')}\n`)
+    writeSync(2, `${visibleLine(words.filter(word => word !== '').join(' '))}\n`)
   } catch {
     // A full disk must not end the supervisor.
   }

@@ -1,3 +1,4 @@
+import { createDictionary } from '../../src/core/dictionary.ts'
 import { isTable, type Table } from '../posix/table.ts'
 
 /** `spec.config.<type>`: scripts to be used as they are. */
@@ -21,7 +22,7 @@ export function readNativeText({ run, finish, logRun, check, control, notificati
     ...(typeof logRun === 'string' && { logRun }),
     ...(typeof check === 'string' && { check }),
     ...(typeof notificationFd === 'number' && { notificationFd }),
-    ...(letters.length > 0 && { control: Object.fromEntries(letters) }),
+    ...(letters.length > 0 && { control: createDictionary(letters) }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded, Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { Place } from './layout.ts'
@@ -77,7 +78,7 @@ export function readLoaded(place: Place, ownership: Ownership | undefined, host:
   if (text === undefined) return undefined
   const lines = parseSums(text)
   const parts = lines.filter(({ path }) => !path.startsWith('/'))
-  const files: Record<string, string> = {}
+  const files = createDictionary<string>()
   for (const path of ownership?.files ?? []) files[path] = 'absent'
   for (const { path, sum } of lines) if (path.startsWith('/')) files[path] = sum
   return { definition: digestSums(parts), files }

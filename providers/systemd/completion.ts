@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded } from '../../src/core/observed.ts'
 import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
 import type { Disk } from './disk.ts'
@@ -31,7 +32,7 @@ export function isForgotten({ unit, disk }: Pick<Job, 'unit' | 'disk'>): boolean
 export function readInputs({ unit, disk, written }: Job, host: ReadHost): Loaded {
   const files = (written?.ownership.files ?? []).map((path): [string, string] => [path, digestOf(path, host)])
   const definition = written?.definition ?? sha256(disk.texts(unit).join('\n'))
-  return { definition, files: Object.fromEntries(files) }
+  return { definition, files: createDictionary(files) }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Sections } from './unit-file.ts'
 
 const value = { type: ['string', 'number', 'boolean'] }
@@ -84,18 +85,18 @@ export function readConfiguration(config: unknown): Configuration {
   return {
     ...(unit !== undefined && { unit: readTable(unit) }),
     ...(typeof text === 'string' && { text }),
-    dropIns: Object.fromEntries(read),
+    dropIns: createDictionary(read),
     ...(socket !== undefined && { socket: readKeys(socket) }),
     ...(timer !== undefined && { timer: readKeys(timer) }),
   }
 }
 
 function readTable(table: unknown): Sections {
-  return Object.fromEntries(Object.entries(tableOf(table)).map(([section, keys]) => [section, readKeys(keys)]))
+  return createDictionary(Object.entries(tableOf(table)).map(([section, keys]) => [section, readKeys(keys)]))
 }
 
 function readKeys(keys: unknown): Record<string, readonly string[]> {
-  return Object.fromEntries(Object.entries(tableOf(keys)).map(([key, found]) => [key, readValues(found)]))
+  return createDictionary(Object.entries(tableOf(keys)).map(([key, found]) => [key, readValues(found)]))
 }
 
 function readValues(found: unknown): readonly string[] {

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Facility, Instance } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
@@ -109,7 +110,7 @@ function renderUnit(
 }
 
 function renderTriggers({ name }: Facility, config: Configuration): Readonly<Record<string, string>> {
-  const triggers: Record<string, string> = {}
+  const triggers = createDictionary<string>()
   for (const kind of ['socket', 'timer'] as const) {
     const keys = config[kind]
     if (keys === undefined) continue

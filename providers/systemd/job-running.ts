@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Action } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
@@ -145,7 +146,7 @@ async function reload(unit: string, signal: AbortSignal, context: JobContext): P
   const invocation = await readInvocation(bus, loaded)
   const directory = join(layout.recordDirectory, unit)
   host.makeDirectory(directory, { mode: 0o755 })
-  const record = writeRecord({ invocation, definition: written.definition, files: Object.fromEntries(files) })
+  const record = writeRecord({ invocation, definition: written.definition, files: createDictionary(files) })
   host.writeFile(join(directory, 'loaded'), record, { mode: 0o644 })
 }
 

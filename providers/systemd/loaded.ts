@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { Layout } from './layout.ts'
@@ -32,7 +33,7 @@ export async function findLoaded(
   // It was started without, and would not be now; or a drop-in takes back all variables, and there is no telling by them.
   if (environment?.has('INVOCATION_ID') && (await setsVariable(unit, bus))) return undefined
   if (written?.definition === undefined || !(await isOlder(written.path, unit, bus, host))) return undefined
-  const files: Record<string, string> = {}
+  const files = createDictionary<string>()
   for (const path of written.ownership.files) {
     if (await isOlder(path, unit, bus, host)) files[path] = digestOf(path, host)
   }
@@ -55,8 +56,8 @@ export async function findLoadedTrigger(
   { bus, host }: { readonly bus: Bus; readonly host: ReadHost },
 ): Promise<Loaded | undefined> {
   if (written?.definition === undefined || !(await isOlder(path, trigger, bus, host))) return undefined
-  const files = written.ownership.files.map(path => [path, digestOf(path, host)])
-  return { definition: written.definition, files: Object.fromEntries(files) }
+  const files = written.ownership.files.map((path): [string, string] => [path, digestOf(path, host)])
+  return { definition: written.definition, files: createDictionary(files) }
 }
 
 /** What the service's own user couldn't read. */
@@ -66,7 +67,7 @@ async function settleUnknown(
   bus: Bus,
   host: ReadHost,
 ): Promise<Readonly<Record<string, string>>> {
-  const settled: Record<string, string> = {}
+  const settled = createDictionary<string>()
   for (const [path, digest] of Object.entries(files)) {
     if (digest !== unknownDigest) settled[path] = digest
     else if (await isOlder(path, unit, bus, host)) settled[path] = digestOf(path, host)

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { join } from 'node:path'
+import { lookUp } from '../../src/core/dictionary.ts'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
@@ -148,7 +149,7 @@ const states: Readonly<Record<string, ServiceState>> = {
 async function judge(unit: LoadedUnit, written: Written | undefined, look: Look): Promise<Judged> {
   const { bus } = look
   const { active, sub, path, name } = unit
-  const state = states[active]
+  const state = lookUp(states, active)
   if (state === undefined) return { state: 'unknown', message: `systemd calls it ${active}` }
   const problem = unit.load === 'loaded' ? undefined : `systemd calls its unit ${unit.load}`
   const base: Judged = { state, ...(problem !== undefined && { message: problem }) }

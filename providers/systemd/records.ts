@@ -1,3 +1,4 @@
+import { createDictionary } from '../../src/core/dictionary.ts'
 import { recordDirectoryName } from './layout.ts'
 import { quoteCommand } from './quoting.ts'
 
@@ -64,7 +65,7 @@ export function parseRecord(text: string | undefined): LoadRecord | undefined {
   const [first = '', ...lines] = (text ?? '').split('\n')
   const [, invocation, definition] = /^([0-9a-f]{32}) ([0-9a-f]{64})$/.exec(first) ?? []
   if (invocation === undefined || definition === undefined) return undefined
-  const files: Record<string, string> = {}
+  const files = createDictionary<string>()
   for (const line of lines) {
     const [, digest, path] = /^([0-9a-f]{64}|absent|unknown) (\/.*)$/.exec(line) ?? []
     if (digest !== undefined && path !== undefined) files[path] = digest

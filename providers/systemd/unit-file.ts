@@ -1,3 +1,4 @@
+import { createDictionary } from '../../src/core/dictionary.ts'
 /** A unit file as systemd reads it: a key may come several times, and an empty value forgets those before it. */
 export type Sections = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
@@ -13,12 +14,12 @@ export function writeSections(sections: Sections): string {
 
 /** Reads what `writeSections` gives, and what people and packages write: comments, continued lines. */
 export function readSections(text: string): Sections {
-  const sections: Record<string, Record<string, string[]>> = {}
-  let current: Record<string, string[]> = {}
+  const sections = createDictionary<Record<string, string[]>>()
+  let current = createDictionary<string[]>()
   for (const line of joinContinued(text)) {
     const [, title] = /^\[(.+)\]$/.exec(line) ?? []
     if (title !== undefined) {
-      current = sections[title] ?? {}
+      current = sections[title] ?? createDictionary()
       sections[title] = current
       continue
     }
@@ -46,7 +47,9 @@ function joinContinued(text: string): string[] {
 
 /** Lays sections over others: a key replaces all values of its name, an empty list takes it away. */
 export function mergeSections(base: Sections, over: Sections): Sections {
-  const merged: Record<string, Readonly<Record<string, readonly string[]>>> = { ...base }
-  for (const [section, keys] of Object.entries(over)) merged[section] = { ...merged[section], ...keys }
+  const merged = createDictionary(Object.entries(base))
+  for (const [section, keys] of Object.entries(over)) {
+    merged[section] = createDictionary([...Object.entries(merged[section] ?? {}), ...Object.entries(keys)])
+  }
   return merged
 }

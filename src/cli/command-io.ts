@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import type { SessionOptions } from '../engine/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
+import { closeInheritedDescriptors } from '../host/inherited-descriptors.ts'
 
 /** What a command line has to do with: streams, environment, clock and signals. Tests and harnesses bring their own. */
 export interface CommandIo {
@@ -18,6 +19,8 @@ export interface CommandIo {
   readonly stdoutClosed: AbortSignal
   /** Calls back at every SIGINT and SIGTERM until disposed; without a listener they end the process. */
   onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable
+  /** Closes what was open when the program was started, so that no process that it starts has it. */
+  closeInheritedDescriptors(): void
   /** Ends the process at once: only for people who can't wait for a clean end. */
   exit(code: number): void
 }
@@ -54,6 +57,7 @@ export function processIo(): CommandIo {
     clock: createClock(),
     stdoutClosed: closed.signal,
     onSignal,
+    closeInheritedDescriptors,
     exit: code => process.exit(code),
   }
 }

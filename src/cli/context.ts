@@ -3,6 +3,7 @@ import type { Session } from '../engine/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { createLog, type LogLevel } from './logger.ts'
 import { createScreen, type Screen } from './screen.ts'
+import { createMark } from './styled-text.ts'
 
 /** The flags that every command takes. */
 export interface GlobalOptions {
@@ -27,7 +28,8 @@ export type Task = (context: CommandContext) => Promise<ExitCode>
 
 export function createContext(io: CommandIo, globals: GlobalOptions, color: boolean): CommandContext {
   const wish = { color, env: io.env }
-  return { io, globals, out: createScreen(io.stdout, wish), err: createScreen(io.stderr, wish) }
+  const mark = createMark()
+  return { io, globals, out: createScreen(io.stdout, wish, mark), err: createScreen(io.stderr, wish, mark) }
 }
 
 /** The log of a command that logs from `level` on unless `--log-level` says otherwise. */
@@ -44,7 +46,7 @@ export async function openCommandSession(
   // The commands load of the engine what they use: all of it takes longer than most commands do.
   const { openSession } = await import('../engine/session.ts')
   const { globals, io } = context
-  return openSession({
+  const session = await openSession({
     ...(globals.config !== undefined && { config: globals.config }),
     ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
     ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
@@ -55,6 +57,9 @@ export async function openCommandSession(
     ...io.hosts,
     log,
   })
+  // Not sooner: a saved plan may have come by one (`--plan <(…)`).
+  io.closeInheritedDescriptors()
+  return session
 }
 
 export type OutputFormat = 'text' | 'json'

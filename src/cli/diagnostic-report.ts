@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../core/step.ts'
 import { groupBy, namesText } from './grouping.ts'
-import { count, printable, type Screen } from './screen.ts'
+import { count, type Screen } from './screen.ts'
 
 /** So many of those that say the same are shown in full. One mistake in what others name has all of them say so. */
 const mostAlike = 3
@@ -13,10 +13,10 @@ export async function reportDiagnostics(diagnostics: readonly Diagnostic[], scre
   const crowds = groups.filter(group => group.length > mostAlike + 1)
   const hidden = new Set(crowds.flatMap(crowd => crowd.slice(mostAlike)))
   const shown = diagnostics.filter(diagnostic => !hidden.has(diagnostic))
-  screen.write(`${formatDiagnostics(shown, { color: screen.colors.isColorSupported })}\n\n`)
+  screen.write(`${formatDiagnostics(shown, { colors: screen.colors })}\n\n`)
   for (const crowd of crowds) {
     const [{ code }] = crowd
-    const files = new Set(crowd.slice(mostAlike).map(({ file }) => printable(file)))
+    const files = new Set(crowd.slice(mostAlike).map(({ file }) => file))
     screen.write(`${crowd.length - mostAlike} more of the same (${code}), in ${namesText([...files])}\n\n`)
   }
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length

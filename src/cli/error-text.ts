@@ -1,14 +1,14 @@
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { type Colors, printable } from './screen.ts'
+import type { Colors } from './screen.ts'
 
 /** What a person is told of an error that ended the command; each line ended. `debug` adds stacks and causes. */
 export function errorText(error: unknown, options: { readonly colors: Colors; readonly debug: boolean }): string {
   const { colors } = options
   const prefix = colors.red('reeve:')
   if (!(error instanceof ReeveError) || error.code === 'internal') {
-    return `${prefix} this is a bug in Reeve, please report it: ${printable(messageOf(error))}\n${stackText(error)}`
+    return `${prefix} this is a bug in Reeve, please report it: ${messageOf(error)}\n${stackText(error)}`
   }
-  const text = `${prefix} ${positionText(error)}${printable(error.message)}\n`
+  const text = `${prefix} ${positionText(error)}${error.message}\n`
   return options.debug ? text + stackText(error) : text
 }
 
@@ -19,6 +19,6 @@ function positionText({ position, message }: ReeveError): string {
 
 function stackText(error: unknown): string {
   if (!(error instanceof Error)) return ''
-  const stack = `${printable(error.stack ?? '')}\n`
+  const stack = `${error.stack ?? ''}\n`
   return error.cause === undefined ? stack : `${stack}caused by: ${messageOf(error.cause)}\n${stackText(error.cause)}`
 }

@@ -9,6 +9,7 @@ export interface FullScreen extends Disposable {
 /** Lines that are too long are cut by the terminal. */
 const enter = '\x1b[?1049h\x1b[?7l'
 const leave = '\x1b[?7h\x1b[?1049l'
+const home = '\x1b[H'
 
 /**
  * Lines are erased before they are written, and what is below from the start of the next line: after a line that fills the terminal,
@@ -24,12 +25,13 @@ export function openFullScreen(screen: Screen): FullScreen {
     draw(text) {
       const before = last === undefined ? enter : ''
       last = text
-      const lines = fitting(text, screen).map(line => `${eraseLine}${line}`)
+      const lines = fitting(text, screen).map(line => screen.control(eraseLine) + line)
       const below = lines.length < (screen.height() ?? 0) ? eraseBelow : ''
-      screen.write(`${before}\x1b[H${lines.join('\r\n')}${below}`)
+      const body = lines.join(screen.control('\r\n'))
+      screen.write(screen.control(before + home) + body + screen.control(below))
     },
     [Symbol.dispose]() {
-      if (last !== undefined) screen.write(leave + last)
+      if (last !== undefined) screen.write(screen.control(leave) + last)
     },
   }
 }

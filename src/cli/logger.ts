@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Log } from '../core/log.ts'
-import { printable, type Screen } from './screen.ts'
+import type { Screen } from './screen.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -36,21 +36,30 @@ function openPino(level: LogLevel, screen: Screen): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { error: pino.stdSerializers.err },
   }
-  if (screen.width() === undefined) return pino(options, { write: line => screen.write(line) })
+  if (screen.width() === undefined) return pino(options, { write: line => screen.writeExact(line) })
   const { prettyFactory }: typeof import('pino-pretty') = require('pino-pretty')
   const format = prettyFactory({
-    colorize: screen.colors.isColorSupported,
+    // Its own sequences would be taken for those of a message.
+    colorize: false,
     // People read the message, which says it all; the fields are for programs.
     hideObject: true,
     ignore: 'pid,hostname',
     messageFormat: readableMessage,
     translateTime: 'SYS:HH:MM:ss',
   })
-  return pino(options, { write: line => screen.write(format(line)) })
+  return pino(options, { write: line => screen.write(colorLevel(format(line), screen)) })
 }
 
 function readableMessage(fields: Fields, messageKey: string): string {
   const message = String(fields[messageKey])
   const { error } = fields
-  return printable(typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message)
+  return typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message
+}
+
+/** The level is the first word after the time. */
+function colorLevel(line: string, { colors }: Screen): string {
+  return line.replace(/^(\[[^\]]*\] )(DEBUG|INFO|WARN|ERROR)/, (_all, time: string, level: string) => {
+    const paint = { DEBUG: colors.cyan, INFO: colors.green, WARN: colors.yellow, ERROR: colors.red }[level] ?? String
+    return time + paint(level)
+  })
 }

@@ -1,8 +1,9 @@
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
+import { visibleText } from '../core/visible-text.ts'
 import type { SuspendedFacility } from '../engine/outlook.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { reasonText, stepText } from './reason-text.ts'
-import { type Colors, count, oneLine, printable, type Screen, wrap } from './screen.ts'
+import { type Colors, count, oneLine, type Screen, wrap } from './screen.ts'
 
 const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
 /** Longer steps (with a path) don't push the reasons of the others to the right. */
@@ -97,7 +98,7 @@ function placeText(facility: FacilityPlan): string {
 function diffLines(step: Step, colors: Colors): string[] {
   if (step.diff === undefined) return []
   const lines = step.diff.replace(/\n$/, '').split('\n')
-  return lines.map(line => `      ${diffColor(line, colors)(printable(line))}`)
+  return lines.map(line => `      ${diffColor(line, colors)(visibleText(line))}`)
 }
 
 function diffColor(line: string, colors: Colors): (text: string) => string {

@@ -40,7 +40,7 @@ export function startProgress(screen: Screen, clock: Pick<Clock, 'elapsed' | 'af
 
   function clear(): string {
     if (drawn === 0) return ''
-    const text = `\x1b[${drawn}A\x1b[0J`
+    const text = screen.control(`\x1b[${drawn}A\x1b[0J`)
     drawn = 0
     return text
   }

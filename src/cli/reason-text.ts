@@ -1,4 +1,5 @@
 import { participles, type Reason, type Step, type Verb } from '../core/step.ts'
+import { visibleWord } from '../core/visible-text.ts'
 
 const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   new: 'not on this host yet',
@@ -68,5 +69,5 @@ export function waitingText({ facility, until }: { readonly facility: string; re
 function withObject(verb: string, step: StepObject): string {
   const target = step.target && `${step.target.supervisor}:${step.target.service}`
   const object = step.path ?? target
-  return object === undefined ? verb : `${verb} ${object}`
+  return object === undefined ? verb : `${verb} ${visibleWord(object)}`
 }

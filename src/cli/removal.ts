@@ -32,7 +32,8 @@ export async function carryOutRemoval(
   const { io, out, err } = context
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
     const nothing = { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
-    out.write(output === 'json' ? jsonText(nothing) : `${removal.nothing}\n`)
+    if (output === 'json') out.writeExact(jsonText(nothing))
+    else out.write(`${removal.nothing}\n`)
     return 0
   }
   err.write(planText(plan, err))
@@ -46,7 +47,7 @@ export async function carryOutRemoval(
   const ways = { signal: interruption.signal, listener: progress.listener }
   const outcome = await removal.remove(ways).finally(progress.end)
   const interrupted = interruption.signal.aborted
-  if (output === 'json') out.write(jsonText(outcome))
+  if (output === 'json') out.writeExact(jsonText(outcome))
   const text = outcomeText(outcome, { command, interrupted, colors: err.colors })
   const ok = outcomeProblems(outcome).length === 0 && !interrupted
   if (!ok) err.write(text)

@@ -1,10 +1,11 @@
-import picocolors from 'picocolors'
+import { visibleLine } from '../core/visible-text.ts'
 import type { OutputStream } from './command-io.ts'
+import { type Colors, createMark, createStyledText } from './styled-text.ts'
 
 export { count } from '../core/count-text.ts'
 
-/** The methods of picocolors that the screens use; all of them give plain text where colour isn't wanted. */
-export type Colors = ReturnType<typeof picocolors.createColors>
+export type { Colors } from './styled-text.ts'
+export { plainColors } from './styled-text.ts'
 
 /** One of the two output streams, and how to write on it. */
 export interface Screen {
@@ -14,11 +15,13 @@ export interface Screen {
   /** In columns; undefined for pipes and files, which get everything in full. */
   width(): number | undefined
   height(): number | undefined
+  /** For people: all but line ends, tabs and what `colors` and `control` have made is escaped (S10). */
   write(text: string): void
+  /** For programs (JSON, scripts): as it is. */
+  writeExact(text: string): void
+  /** A control sequence, to be put into text that is written. */
+  control(sequence: string): string
 }
-
-/** Colours that do nothing. */
-export const plainColors: Colors = picocolors.createColors(false)
 
 export interface ColorWish {
   /** False after `--no-color`. */
@@ -26,15 +29,21 @@ export interface ColorWish {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-export function createScreen(stream: OutputStream, wish: ColorWish): Screen {
+/** `mark`: the same for the two screens of a command line; see `createStyledText`. */
+export function createScreen(stream: OutputStream, wish: ColorWish, mark: string = createMark()): Screen {
   const terminal = stream.isTTY === true
+  const { colors, control, render } = createStyledText(wantsColor(stream, wish), mark)
   return {
-    colors: picocolors.createColors(wantsColor(stream, wish)),
+    colors,
+    control,
     live: terminal && wish.env.TERM !== 'dumb',
     // A pseudo-terminal whose size was never set says 0.
     width: () => (terminal ? stream.columns || 80 : undefined),
     height: () => (terminal ? stream.rows || 24 : undefined),
     write: text => {
+      stream.write(render(text))
+    },
+    writeExact: text => {
       stream.write(text)
     },
   }
@@ -48,17 +57,9 @@ export function wantsColor(stream: { readonly isTTY?: boolean }, wish: ColorWish
   return stream.isTTY === true && wish.env.TERM !== 'dumb'
 }
 
-/** Makes control characters visible: file contents and service messages must not steer the reader's terminal. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, character => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-  })
-}
-
-/** `printable`, on one line. */
+/** As people see it, on one line: of what has its width measured, or is cut. What is written is escaped anyway. */
 export function oneLine(text: string): string {
-  return printable(text.trim().replace(/\s*[\r\n]+\s*/g, ' '))
+  return visibleLine(text)
 }
 
 /** Cuts to `width` columns, and shows that it did. */

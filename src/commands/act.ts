@@ -32,6 +32,7 @@ export async function act(
     ...(options.suspend !== undefined && { suspend: options.suspend }),
   }
   const outcome = await control.act(verb, name, wish).finally(progress.end)
-  out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
+  if (options.output === 'json') out.writeExact(jsonText(outcome))
+  else out.write(`${outcome.message}\n`)
   return 0
 }

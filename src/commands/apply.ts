@@ -42,7 +42,7 @@ export async function apply(
     signal: interruption.signal,
     listener: progress.listener,
   }).finally(progress.end)
-  if (options.output === 'json') out.write(jsonText(outcome))
+  if (options.output === 'json') out.writeExact(jsonText(outcome))
   if (await reportDiagnostics(outcome.plan.diagnostics, err)) {
     err.write('Nothing was changed.\n')
     return 1

@@ -9,7 +9,7 @@ import type { ManifestSet } from '../manifest/manifest-set.ts'
 
 /** The script that a shell loads. */
 export async function completion(context: CommandContext, shell: string): Promise<ExitCode> {
-  context.out.write(completionScript(shell))
+  context.out.writeExact(completionScript(shell))
   return 0
 }
 

@@ -17,7 +17,7 @@ export async function explain(
 ): Promise<ExitCode> {
   const explanations = (path === undefined ? kinds : [path]).map(each => explainField(each))
   const { out } = context
-  if (options.output === 'json') out.write(jsonText(path === undefined ? explanations : explanations[0]))
+  if (options.output === 'json') out.writeExact(jsonText(path === undefined ? explanations : explanations[0]))
   else out.write(explanations.map(each => explanationText(each, context)).join('\n'))
   return 0
 }

@@ -24,7 +24,8 @@ export async function history(
     ...(options.limit !== undefined && { limit: options.limit }),
   })
   if (name !== undefined && entries.length === 0) await expectDeclared(session, name)
-  context.out.write(options.output === 'json' ? jsonText({ entries }) : historyText(entries, context.out))
+  if (options.output === 'json') context.out.writeExact(jsonText({ entries }))
+  else context.out.write(historyText(entries, context.out))
   return 0
 }
 

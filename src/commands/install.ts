@@ -48,7 +48,8 @@ export async function install(
   const isText = options.output === 'text'
   if (isText) out.write(`Supervisor ${place.supervisor}: ${place.why}.\n`)
   if (options.dryRun) {
-    out.write(isText ? planText(plan, out, { inFull: true }) : jsonText({ ...place, plan }))
+    if (isText) out.write(planText(plan, out, { inFull: true }))
+    else out.writeExact(jsonText({ ...place, plan }))
     return 0
   }
   const ways = { signal: interruption.signal, listener: progress.listener }
@@ -58,7 +59,7 @@ export async function install(
   const text = outcomeText(outcome, { command: 'reeve install', interrupted, colors: err.colors })
   if (!isDone) {
     err.write(text + hintOf(outcome, options))
-    if (!isText) out.write(jsonText({ ...place, ...outcome }))
+    if (!isText) out.writeExact(jsonText({ ...place, ...outcome }))
     return 1
   }
   const { whenControllerAnswers } = await import('../engine/controller-arrival.ts')
@@ -67,7 +68,7 @@ export async function install(
     throw new ReeveError(error.code, `${error.message}; see ${log}`, { cause: error })
   })
   if (!isText) {
-    out.write(jsonText({ ...place, ...outcome, controller }))
+    out.writeExact(jsonText({ ...place, ...outcome, controller }))
     return 0
   }
   out.write(text)

@@ -28,7 +28,7 @@ export async function plan(
   const outlook = await makeOutlook(session)
   const { plan } = outlook
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
-  if (options.output === 'json') context.out.write(jsonText(plan))
+  if (options.output === 'json') context.out.writeExact(jsonText(plan))
   else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(outlook) }))
   warnOfRemovals(outlook, session, context.err)
   // An invalid set can't be applied, so neither can a plan made from it.

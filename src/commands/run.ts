@@ -28,6 +28,6 @@ export async function run(
     listener: createEventLog(log),
   })
   // A supervisor or a health check that hangs has been left behind: it must not hold the process any longer (E16).
-  setTimeout(() => io.exit(0), LEFT_BEHIND).unref()
+  io.clock.after(LEFT_BEHIND, () => io.exit(0), { keepsAlive: false })
   return 0
 }

@@ -35,7 +35,8 @@ export async function status(
     const { validate } = await import('../engine/validation.ts')
     await reportDiagnostics(validate(session).diagnostics, context.err)
   }
-  context.out.write(options.output === 'json' ? jsonText(answer) : screenText(context, answer, name))
+  if (options.output === 'json') context.out.writeExact(jsonText(answer))
+  else context.out.write(screenText(context, answer, name))
   return 0
 }
 
@@ -61,8 +62,11 @@ async function watch(
   const { abortable } = await import('../engine/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()
-  using _registration = io.onSignal(() => interrupted.abort())
-  const signal = AbortSignal.any([interrupted.signal, io.stdoutClosed])
+  const interrupt = (): void => interrupted.abort()
+  using _registration = io.onSignal(interrupt)
+  if (io.stdoutClosed.aborted) interrupt()
+  else io.stdoutClosed.addEventListener('abort', interrupt, { once: true })
+  const { signal } = interrupted
   using view = openView(context, name, options)
   let failures = 0
   for (; !signal.aborted; await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})) {
@@ -105,7 +109,7 @@ function openView(context: CommandContext, name: string | undefined, { output }:
       const { facilities, controller } = answer
       const now = JSON.stringify([facilities, controller?.problems])
       if (now === last) return
-      if (output === 'json') out.write(`${JSON.stringify(answer)}\n`)
+      if (output === 'json') out.writeExact(`${JSON.stringify(answer)}\n`)
       else out.write(`${last === undefined ? '' : '\n'}${screenText(context, answer, name)}`)
       last = now
     },

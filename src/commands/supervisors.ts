@@ -15,7 +15,8 @@ export async function supervisors(context: CommandContext, options: SupervisorsO
   const { listSupervisors } = await import('../engine/supervisor-list.ts')
   const reports = await listSupervisors(session)
   const { out } = context
-  out.write(options.output === 'json' ? jsonText({ supervisors: reports }) : tableText(reports, columns(out), out))
+  if (options.output === 'json') out.writeExact(jsonText({ supervisors: reports }))
+  else out.write(tableText(reports, columns(out), out))
   return 0
 }
 

@@ -23,6 +23,7 @@ async function tell(
   const session = await openCommandSession(context, options.manifests)
   const { openControl } = await import('../engine/control-access.ts')
   const outcome = await ask(await openControl(session))
-  context.out.write(options.output === 'json' ? jsonText(outcome) : `${outcome.message}\n`)
+  if (options.output === 'json') context.out.writeExact(jsonText(outcome))
+  else context.out.write(`${outcome.message}\n`)
   return 0
 }

@@ -18,7 +18,7 @@ export async function validate(
   const { facilities, supervisors, diagnostics, complete } = await validate(session)
   const valid = complete && diagnostics.every(({ severity }) => severity !== 'error')
   if (options.output === 'json') {
-    context.out.write(jsonText({ valid, facilities: facilities.map(({ name }) => name), diagnostics }))
+    context.out.writeExact(jsonText({ valid, facilities: facilities.map(({ name }) => name), diagnostics }))
     return valid ? 0 : 1
   }
   await reportDiagnostics(diagnostics, context.err)

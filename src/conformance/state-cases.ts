@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { PortableField } from '../core/facility.ts'
 import type { ServiceVerb } from '../core/provider.ts'
 import { makeOutlook } from '../engine/outlook.ts'
+import { openDeadline } from '../host/deadline.ts'
 import type { ConformanceHarness } from './harness.ts'
 import { eventually, isAlive, type Lab, LONG_RUN, snapshot } from './lab.ts'
 
@@ -45,7 +46,8 @@ export const stateCases: Readonly<Record<string, Body>> = {
     for (const verb of twice) {
       const seen: string[] = []
       for (const id of [`first ${verb}`, `second ${verb}`]) {
-        const action = { id, verb, service: 'web', definition, signal: AbortSignal.timeout(30_000) }
+        using deadline = openDeadline(lab.session.clock, 30_000)
+        const action = { id, verb, service: 'web', definition, signal: deadline.signal }
         await bound.provider.apply([action], bound.instance, host, result => {
           assert.ok(result.ok, `${id}: ${result.ok ? '' : result.error.message}`)
           assert.equal(result.id, id)

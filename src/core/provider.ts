@@ -339,10 +339,16 @@ export interface WriteBus extends Bus {
 
 export interface RunOptions {
   readonly timeout?: number
+  /** Beside PATH, HOME and the like, which tools need; nothing else of Reeve's own environment reaches them. */
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string
+  /**
+   * In a session of its own, with `environment` alone, its output thrown away. When it has ended, or was ended by `timeout` or
+   * `signal`, whatever it leaves behind is killed. Absent: what it starts may go on.
+   */
+  readonly isContained?: boolean
 }
 
 export interface SpawnOptions {

@@ -111,7 +111,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     async probe(facility, signal) {
       // A command is run again and again, long after the plan.
       const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
-      return refused === undefined ? probeHealth(facility, host, signal) : { healthy: false, message: refused }
+      return refused === undefined ? probeHealth(facility, host, clock, signal) : { healthy: false, message: refused }
     },
     changed: name => options.changed?.(name),
   })

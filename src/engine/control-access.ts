@@ -11,7 +11,7 @@ export function openControl(session: Session): Promise<Control> {
 export function createControlFinder(session: Session): () => Promise<Control> {
   let direct: Control | undefined
   return async () => {
-    const controller = await connectControl(controlSocketPath(session.configuration))
+    const controller = await connectControl(controlSocketPath(session.configuration), session.clock)
     if (controller) return controller
     const { createDirectControl } = await import('./direct-control.ts')
     direct ??= createDirectControl(session)

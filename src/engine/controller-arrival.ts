@@ -1,4 +1,5 @@
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
 import { connectControl } from '../server/control-client.ts'
 import { controlSocketPath, type Session } from './session.ts'
 import type { Status } from './status.ts'
@@ -18,7 +19,7 @@ export async function whenControllerAnswers(
   const { clock, configuration } = session
   const socket = controlSocketPath(configuration)
   for (const deadline = clock.elapsed() + LIMIT; ; await clock.sleep(PAUSE)) {
-    const controller = await askController(socket)
+    const controller = await askController(socket, clock)
     if (controller?.lastPass) return controller
     if (signal.aborted) throw new ReeveError('aborted', 'interrupted while the controller was starting')
     if (clock.elapsed() < deadline) continue
@@ -30,9 +31,9 @@ export async function whenControllerAnswers(
 }
 
 /** One that is just starting, or ending, doesn't answer. */
-async function askController(socket: string): Promise<Status['controller']> {
+async function askController(socket: string, clock: Clock): Promise<Status['controller']> {
   try {
-    const control = await connectControl(socket)
+    const control = await connectControl(socket, clock)
     return (await control?.status())?.controller
   } catch (error) {
     if (error instanceof ReeveError) return undefined

@@ -112,7 +112,7 @@ async function openController(
     },
   })
   closing.push(() => reconciliation.end())
-  const control = await serveControl(reconciliation.control, controlSocketPath(configuration))
+  const control = await serveControl(reconciliation.control, controlSocketPath(configuration), clock)
   closing.push(() => control.close())
   const manager = createServiceManager({
     environment: process.env,
@@ -158,6 +158,7 @@ async function openController(
     const server = await serveMetrics({
       listen,
       metrics,
+      clock,
       standstill,
       isReady: () => controller.isReady,
     })

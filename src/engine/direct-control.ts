@@ -77,7 +77,7 @@ async function askHealth(
 ) {
   if (!facility.health) return 'none'
   if (!running) return 'unknown'
-  const result = await probeHealth(facility, session.openWriteHost(), new AbortController().signal)
+  const result = await probeHealth(facility, session.openWriteHost(), session.clock, new AbortController().signal)
   return result.healthy ? 'healthy' : 'unhealthy'
 }
 

@@ -59,7 +59,7 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
 }
 
 function placeOf(bound: BoundInstance | undefined): string | undefined {
-  const place = bound?.provider.place?.(bound.instance)
+  const place = bound && askPlace(bound.provider, bound.instance)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
@@ -86,7 +86,21 @@ export function isSame({ provider, instance }: BoundInstance, name: string, reco
 }
 
 function layoutOf(provider: Provider, instance: Instance): string | undefined {
-  return provider.layout?.(instance) ?? provider.place?.(instance)
+  return attempt(() => provider.layout?.(instance)) ?? askPlace(provider, instance)
+}
+
+/** See `Provider.place`. Where the provider fails over it, the instance is one of its own. */
+export function askPlace(provider: Provider, instance: Instance): string | undefined {
+  return attempt(() => provider.place?.(instance))
+}
+
+/** What a provider fails over in one instance must not hold up all others. */
+function attempt<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch {
+    return undefined
+  }
 }
 
 /** As the session, the manifests and the record have them. */

@@ -15,6 +15,7 @@ import type { ManifestOptions } from '../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../manifest/manifest-set.ts'
 import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
+import { askPlace } from './instances.ts'
 import { loadProviders } from './provider-loading.ts'
 import { readParsed, writeParsed } from './state-files.ts'
 
@@ -73,9 +74,10 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const clock = options.clock ?? createClock()
   const accessOf = (provider?: Provider): ReadHostOptions => {
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
-    return { queries, busQueries }
+    return { queries, busQueries, clock }
   }
   const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
     providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
@@ -88,7 +90,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
       placeOf: ({ name, type, options }) => {
-        return providers.get(type)?.place?.({ name, type, options, stateDirectory, owner })
+        const provider = providers.get(type)
+        return provider && askPlace(provider, { name, type, options, stateDirectory, owner })
       },
       directoriesOf,
       policy: configuration.policy,
@@ -104,7 +107,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
     },
     providers,
-    clock: options.clock ?? createClock(),
+    clock,
     log: options.log ?? silentLog,
     readHost,
     readHostFor: provider => makeReadHost(accessOf(provider)),

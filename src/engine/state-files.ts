@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createDictionary } from '../core/dictionary.ts'
 import type { Applied } from '../core/plan-input.ts'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { readTrusted } from '../host/trusted-reading.ts'
@@ -73,8 +74,8 @@ export function writeParsed(directory: string, content: YamlMemoryContent, host:
 }
 
 function recordText(record: StateRecord): string {
-  const applied = Object.fromEntries([...record.applied].sort(byName))
-  const instances = Object.fromEntries([...record.instances].sort(byName))
+  const applied = createDictionary([...record.applied].sort(byName))
+  const instances = createDictionary([...record.instances].sort(byName))
   return `${JSON.stringify({ applied, instances }, undefined, 1)}\n`
 }
 

@@ -1,4 +1,5 @@
 import type { Availability } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import type { Session } from './session.ts'
@@ -31,8 +32,15 @@ export async function listSupervisors(session: Session): Promise<SupervisorRepor
 
 /** By name, all side by side. */
 export async function probeAll(instances: ReadonlyMap<string, BoundInstance>): Promise<Map<string, Availability>> {
-  const probing = [...instances].map(
-    async ([name, { instance, provider, readHost }]) => [name, await provider.probe(instance, readHost)] as const,
-  )
+  const probing = [...instances].map(async ([name, bound]) => [name, await tryProbe(bound)] as const)
   return new Map(await Promise.all(probing))
+}
+
+/** One provider that fails must not hide what the others say. */
+async function tryProbe({ instance, provider, readHost }: BoundInstance): Promise<Availability> {
+  try {
+    return await provider.probe(instance, readHost)
+  } catch (error) {
+    return { available: false, reason: messageOf(error) }
+  }
 }

@@ -3,6 +3,7 @@ import { type Facility, hasDefinition, type Instance, type ManagedFile } from '.
 import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
 import type { PolicyCheck } from './policy-check.ts'
 
@@ -31,7 +32,11 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
     return undefined
   }
-  const misnamed = provider.findNameProblem?.(facility.service)
+  const named = attempt('judge the name of', facility, provider, problems, () => ({
+    problem: provider.findNameProblem?.(facility.service),
+  }))
+  if (!named) return undefined
+  const misnamed = named.problem
   if (misnamed !== undefined) {
     problems.push(
       `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,
@@ -58,14 +63,34 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     dependsOn: [...facility.dependsOn].sort(),
     prune: facility.prune,
   }
-  const rendered = provider.render(facility, instance, ownership)
-  if ('definition' in rendered) return rendered.definition
-  for (const { field, message } of rendered.problems) {
+  return attempt('render', facility, provider, problems, () => {
+    const rendered = provider.render(facility, instance, ownership)
+    if ('definition' in rendered) return rendered.definition
+    for (const { field, message } of rendered.problems) {
+      problems.push(
+        `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
+      )
+    }
+    return undefined
+  })
+}
+
+/** A provider that fails over one facility blocks that one, and no other. */
+function attempt<T>(
+  what: string,
+  facility: Facility,
+  provider: Provider,
+  problems: string[],
+  act: () => T | undefined,
+): T | undefined {
+  try {
+    return act()
+  } catch (error) {
     problems.push(
-      `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
+      `provider ${provider.type} failed to ${what} facility ${facility.name}: ${messageOf(error)}; this is a fault of the provider`,
     )
+    return undefined
   }
-  return undefined
 }
 
 function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): TargetFile {

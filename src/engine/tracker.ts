@@ -2,7 +2,7 @@ import type { Facility, Health } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import { type HealthState, type Readiness, readinessOf, SETTLING_TIME } from '../core/readiness.ts'
 import type { Clock } from '../host/clock.ts'
-import type { ProbeResult } from './health-probe.ts'
+import type { ProbeResult } from './probe-result.ts'
 import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
+import { toolEnvironment } from './tool-environment.ts'
 
 export interface User {
   readonly uid: number
@@ -95,7 +96,11 @@ function askGetent<T>(
 ): T | undefined {
   // getent takes a number for an id, and an option for an option: neither is a name.
   if (name === '' || /^\d+$/.test(name) || name.startsWith('-') || /[:\n\0]/.test(name)) return undefined
-  const answer = spawnSync('getent', [database, name], { encoding: 'utf8', timeout: 5_000 })
+  const answer = spawnSync('getent', [database, name], {
+    encoding: 'utf8',
+    timeout: 5_000,
+    env: toolEnvironment(process.env),
+  })
   if (answer.status !== 0) return undefined
   const entry = parseLine(answer.stdout.split('\n')[0] ?? '')
   return entry?.[0] === name ? entry[1] : undefined

@@ -6,6 +6,7 @@ import protocol from '@homebridge/dbus-native/lib/message.js'
 import pLimit from 'p-limit'
 import type { BusAddress, BusCall, BusSignal, WriteBus } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from './clock.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, errnoOf } from './failure.ts'
 import { checkSocketPath } from './line-request.ts'
@@ -57,6 +58,7 @@ export async function openBus(
   { socket, isPeer }: BusAddress,
   queries: readonly string[],
   perform: Perform,
+  clock: Clock,
 ): Promise<WriteBus> {
   checkSocketPath(socket)
   const stream = createConnection(socket)
@@ -74,7 +76,7 @@ export async function openBus(
     for (const settle of pending.values()) settle(problem)
   })
 
-  const wire = await admit(stream, socket)
+  const wire = await admit(stream, socket, clock)
   wire.listen(message => {
     if (message.type === messageTypes.signal) {
       const { path = '', interface: from = '', member = '', body = [] } = message
@@ -98,15 +100,14 @@ export async function openBus(
       const { body = [], signature = '', ...address } = call
       const settle = (reply: Message | Error): void => {
         pending.delete(own)
-        clearTimeout(timer)
+        timer?.[Symbol.dispose]()
         if (reply instanceof Error) reject(reply)
         else if (reply.type === messageTypes.error) reject(createCallError(call, reply))
         else resolve(unwrap(reply.body ?? []))
       }
-      const timer = setTimeout(
-        () => settle(new ReeveError('unavailable', `${socket} did not answer ${call.member} within ${timeout} ms`)),
-        timeout ?? 2 ** 31 - 1,
-      ).unref()
+      const giveUp = (): void =>
+        settle(new ReeveError('unavailable', `${socket} did not answer ${call.member} within ${timeout} ms`))
+      const timer = timeout === undefined ? undefined : clock.after(timeout, giveUp, { keepsAlive: false })
       pending.set(own, settle)
       // An empty body must not be sent at all.
       const content = signature === '' ? {} : { signature, body }
@@ -124,11 +125,18 @@ export async function openBus(
       serial += 1
       wire.send({ type: messageTypes.call, flags: noReplyExpected, serial, ...ping })
     }
-    const timer = setInterval(more, knockInterval)
+    let timer: Disposable | undefined
+    const again = (): void => {
+      timer = clock.after(knockInterval, () => {
+        more()
+        again()
+      })
+    }
+    again()
     try {
       await send(ping, admissionTimeout)
     } finally {
-      clearInterval(timer)
+      timer?.[Symbol.dispose]()
     }
   }
 
@@ -161,10 +169,9 @@ export async function openBus(
 }
 
 /** Connects, and says who we are. */
-async function admit(stream: Socket, socket: string): Promise<Wire> {
-  const timer = setTimeout(
-    () => stream.destroy(new Error(`it let nobody in for ${admissionTimeout} ms`)),
-    admissionTimeout,
+async function admit(stream: Socket, socket: string, clock: Clock): Promise<Wire> {
+  const timer = clock.after(admissionTimeout, () =>
+    stream.destroy(new Error(`authentication timed out after ${admissionTimeout} ms`)),
   )
   try {
     await once(stream, 'connect')
@@ -182,7 +189,7 @@ async function admit(stream: Socket, socket: string): Promise<Wire> {
     stream.destroy()
     throw toBusError(socket, error)
   } finally {
-    clearTimeout(timer)
+    timer[Symbol.dispose]()
   }
 }
 

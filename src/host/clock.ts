@@ -6,8 +6,13 @@ export interface Clock {
   elapsed(): number
   /** Rejects with the signal's reason when it is aborted first. */
   sleep(duration: number, signal?: AbortSignal): Promise<void>
-  /** Calls `act` once, unless disposed of before. Keeps the process alive till then. */
-  after(duration: number, act: () => void): Disposable
+  /** Calls `act` once, unless disposed of before. Keeps the process alive till then, unless told not to. */
+  after(duration: number, act: () => void, options?: TimerOptions): Disposable
+}
+
+export interface TimerOptions {
+  /** False: the process may end without it. */
+  readonly keepsAlive?: boolean
 }
 
 /** Node fires longer timers at once. */
@@ -36,12 +41,13 @@ export function createClock(): Clock {
 }
 
 /** Not early by a part of a millisecond, as Node's timers can be: what was due then would find that it isn't yet. */
-function after(duration: number, act: () => void): Disposable {
+function after(duration: number, act: () => void, { keepsAlive = true }: TimerOptions = {}): Disposable {
   const due = performance.now() + duration
   let timer: NodeJS.Timeout | undefined
   const arm = (): void => {
     const left = Math.min(Math.max(due - performance.now(), 0), longestTimer)
     timer = setTimeout(() => (performance.now() < due ? arm() : act()), Math.ceil(left))
+    if (!keepsAlive) timer.unref()
   }
   arm()
   return { [Symbol.dispose]: () => clearTimeout(timer) }

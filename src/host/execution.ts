@@ -2,51 +2,63 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { QueryResult, RunOptions } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from './clock.ts'
+import { type Deadline, openDeadline } from './deadline.ts'
 import { createFailure, errnoOf } from './failure.ts'
+import { toolEnvironment } from './tool-environment.ts'
 
 /** How long a program that has ended may leave its output open to a child of its own, in ms. */
 const outputGrace = 200
 
 /** Of a program's output, in bytes; one that says more is ended. */
-const outputLimit = 64 * 1024 * 1024
+const outputLimit = 8 * 1024 * 1024
 
 /**
- * Runs a program to its end, without a shell. Output is not waited for longer than the program itself: a service
+ * Runs a program to its end, without a shell, with what tools need of Reeve's environment and `environment`. Output is not waited for longer than the program itself: a service
  * started by an init script keeps it open for ever.
  *
  * Throws ReeveError: `unavailable` if there is no such program, `failed` at the timeout, `aborted` by the signal.
  */
-export async function execute(command: readonly string[], options: RunOptions = {}): Promise<QueryResult> {
+export async function execute(command: readonly string[], options: RunOptions, clock: Clock): Promise<QueryResult> {
   const [program, ...args] = command
   if (program === undefined) throw new ReeveError('internal', 'a command to run needs at least a program')
   if (options.signal?.aborted) throw createAbortion(command, options.signal)
   const { execa } = await import('execa')
+  using limit = openLimit(clock, options)
   const child = execa(program, args, {
     reject: false,
     stripFinalNewline: false,
     forceKillAfterDelay: 2_000,
     maxBuffer: outputLimit,
-    // Messages are for logs and for comparison: not in the language of whoever runs Reeve.
-    env: { LC_ALL: 'C', ...options.environment },
+    extendEnv: false,
+    env: { ...toolEnvironment(process.env), ...options.environment },
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.directory === undefined ? {} : { cwd: options.directory }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(limit === undefined ? {} : { cancelSignal: limit.signal }),
   })
   child.once('exit', () => {
-    setTimeout(() => {
+    const letGo = (): void => {
       child.stdout.destroy()
       child.stderr.destroy()
-    }, outputGrace).unref()
+    }
+    clock.after(outputGrace, letGo, { keepsAlive: false })
   })
   const result = await child
-  if (result.isCanceled && options.signal) throw createAbortion(command, options.signal)
-  if (result.timedOut) {
-    throw new ReeveError('failed', `${describe(command)} did not end within ${options.timeout} ms and was stopped`)
+  if (result.isCanceled && options.signal?.aborted) throw createAbortion(command, options.signal)
+  if (result.isCanceled) {
+    throw new ReeveError(
+      'failed',
+      `${describeCommand(command)} did not end within ${options.timeout} ms and was stopped`,
+    )
   }
   const exitCode = result.exitCode ?? exitCodeOfSignal(result.signal)
   if (exitCode === undefined) throw createStartFailure(command, options.directory, result.cause)
   return { exitCode, stdout: result.stdout, stderr: result.stderr }
+}
+
+function openLimit(clock: Clock, { timeout, signal }: RunOptions): Deadline | undefined {
+  if (timeout !== undefined) return openDeadline(clock, timeout, signal ? [signal] : [])
+  return signal && { signal, isOver: () => false, [Symbol.dispose]() {} }
 }
 
 /** Of a program that could not be started at all. */
@@ -55,7 +67,7 @@ export function createStartFailure(
   directory: string | undefined,
   cause: unknown,
 ): ReeveError {
-  const task = `run ${describe(command)}`
+  const task = `run ${describeCommand(command)}`
   if (directory !== undefined && !existsSync(directory)) {
     return new ReeveError('failed', `cannot ${task}: there is no working directory ${directory}; create it`, { cause })
   }
@@ -65,16 +77,16 @@ export function createStartFailure(
 }
 
 /** As a shell gives it: 128 and the signal's number. */
-function exitCodeOfSignal(signal: NodeJS.Signals | undefined): number | undefined {
+export function exitCodeOfSignal(signal: NodeJS.Signals | undefined): number | undefined {
   return signal === undefined ? undefined : 128 + (constants.signals[signal] ?? 0)
 }
 
-function createAbortion(command: readonly string[], signal: AbortSignal): ReeveError {
-  return new ReeveError('aborted', `${describe(command)} was given up`, { cause: signal.reason })
+export function createAbortion(command: readonly string[], signal: AbortSignal): ReeveError {
+  return new ReeveError('aborted', `${describeCommand(command)} was given up`, { cause: signal.reason })
 }
 
 /** The first words, which say what it was; the rest may be long. */
-function describe(command: readonly string[]): string {
+export function describeCommand(command: readonly string[]): string {
   const text = command.slice(0, 3).join(' ')
   return command.length > 3 ? `${text} …` : text
 }

@@ -1,3 +1,4 @@
+import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 
 /** What the usual errnos mean, and what to do about them: the two halves of a message. */
@@ -45,7 +46,7 @@ export function isAbsence(error: unknown): boolean {
 export function createFailure(task: string, error: unknown): ReeveError {
   if (error instanceof ReeveError) return error
   const code = errnoOf(error)
-  const known = code === undefined ? undefined : meanings[code]
+  const known = code === undefined ? undefined : lookUp(meanings, code)
   const message = known
     ? `cannot ${task}: ${known[0]} (${code}); ${known[1]}`
     : `cannot ${task}: ${error instanceof Error ? error.message : String(error)}`

@@ -7,6 +7,9 @@ import { createFailure, errnoOf } from './failure.ts'
 /** The kernel's: `sun_path` of 108 bytes with its closing zero. */
 const pathLimit = 107
 
+/** Of one line that comes back, in bytes. */
+const lineLimit = 4 * 1024 * 1024
+
 /** Throws ReeveError if the kernel can't take the path as that of a unix socket. */
 export function checkSocketPath(path: string): void {
   const length = Buffer.byteLength(path)
@@ -42,6 +45,7 @@ export async function* requestLines(
   try {
     await connected(socket)
     await perform('request', path, () => send(socket, line))
+    limitLines(socket, path)
     yield* createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })
     if (failure !== undefined) throw failure
   } catch (error) {
@@ -50,6 +54,19 @@ export async function* requestLines(
     signal.removeEventListener('abort', abort)
     socket.destroy()
   }
+}
+
+/** A line without an end would be kept whole. */
+function limitLines(socket: Socket, path: string): void {
+  let length = 0
+  socket.on('data', (chunk: Buffer) => {
+    const end = chunk.lastIndexOf(0x0a)
+    length = end === -1 ? length + chunk.length : chunk.length - end - 1
+    if (length <= lineLimit) return
+    socket.destroy(
+      new ReeveError('failed', `expected lines of at most ${lineLimit} bytes from ${path}, found a longer one`),
+    )
+  })
 }
 
 function connected(socket: Socket): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Bus, ReadHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createAccounts } from './accounts.ts'
+import { type Clock, createClock } from './clock.ts'
 import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
@@ -17,6 +18,8 @@ export interface ReadHostOptions {
   readonly queries?: readonly (readonly string[])[]
   /** The D-Bus methods that `Bus.query` may call; see `Capabilities.busQueries`. */
   readonly busQueries?: readonly string[]
+  /** Of deadlines; absent: that of the machine. */
+  readonly clock?: Clock
 }
 
 /**
@@ -24,7 +27,7 @@ export interface ReadHostOptions {
  * others.
  */
 export function createReadHost(options: ReadHostOptions = {}): ReadHost {
-  const { queries = [], busQueries = [] } = options
+  const { queries = [], busQueries = [], clock = createClock() } = options
   const accounts = createAccounts(Date.now)
   let bootId: string | undefined
 
@@ -58,11 +61,11 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
         const found = command.slice(0, 3).join(' ')
         throw new ReeveError('internal', `expected a query that the provider declares (${declared}), found: ${found}`)
       }
-      return execute(command, { timeout })
+      return execute(command, { timeout }, clock)
     },
     async openBus(address) {
       const { openBus } = await import('./bus.ts') // not needed by most
-      const bus = await openBus(address, busQueries, createPerform(undefined))
+      const bus = await openBus(address, busQueries, createPerform(undefined), clock)
       // At run time too, there is no way to write.
       const { query, listen, unref, ended } = bus
       return Object.freeze<Bus>({ query, listen, unref, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })

@@ -1,4 +1,6 @@
 import type { WriteHost } from '../core/provider.ts'
+import { createClock } from './clock.ts'
+import { runContained } from './contained-run.ts'
 import { spawnDetached } from './detached-process.ts'
 import { createPerform, type EffectListener } from './effects.ts'
 import { execute } from './execution.ts'
@@ -16,15 +18,19 @@ export interface WriteHostOptions extends ReadHostOptions {
 /** The host as acting code gets it: all that Reeve does to the world goes through here. */
 export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
   const perform = createPerform(options.onEffect)
+  const clock = options.clock ?? createClock()
   return Object.freeze<WriteHost>({
     ...createReadHost(options),
     ...createFileWriting(perform),
-    run: (command, runOptions) => perform('run', command.join(' '), () => execute(command, runOptions)),
+    run: (command, runOptions = {}) =>
+      perform('run', command.join(' '), () =>
+        runOptions.isContained ? runContained(command, runOptions, clock) : execute(command, runOptions, clock),
+      ),
     spawn: (command, spawnOptions) => perform('spawn', command.join(' '), () => spawnDetached(command, spawnOptions)),
     kill: (pid, signal) => perform('kill', `${pid} ${signal}`, () => sendSignal(pid, signal)),
     async openBus(address) {
       const { openBus } = await import('./bus.ts')
-      return openBus(address, options.busQueries ?? [], perform)
+      return openBus(address, options.busQueries ?? [], perform, clock)
     },
     writePipe: (path, text) => perform('write-pipe', `${path} ${text}`, () => writePipe(path, text)),
     request: (socket, line, signal) => requestLines(socket, line, signal, perform),

@@ -1,3 +1,4 @@
+import { createDictionary, lookUp } from '../core/dictionary.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { FieldProblem } from './problem.ts'
 
@@ -15,7 +16,7 @@ export function readConfigSources(
     const path = isTable(own) ? own.source : undefined
     return typeof path === 'string' ? [[type, readSource(path)]] : []
   })
-  return Object.fromEntries(read)
+  return createDictionary(read)
 }
 
 /** Native configuration in which the text of the file stands for `key`, in the place of `source`. */
@@ -29,7 +30,7 @@ export function placeSource(
   const refuse = (code: DiagnosticCode, message: string) => ({ config, problems: [{ code, message, path }] })
   if (!isTable(config)) return { config, problems: [] }
   const { source, ...rest } = config
-  if (rest[key] !== undefined) {
+  if (lookUp(rest, key) !== undefined) {
     return refuse('one-of', `spec.config.${type} has both "source" and "${key}": keep one of them`)
   }
   if (!(reading instanceof Uint8Array)) return { config, problems: [{ ...reading, path }] }

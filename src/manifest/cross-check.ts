@@ -1,6 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import type { Diagnostic } from '../core/step.ts'
-import { findCycles } from './dependency-cycle.ts'
+import { cycleText, findCycles } from './dependency-cycle.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { FacilityDraft } from './facility-draft.ts'
 import type { FacilityResolver } from './facility-resolver.ts'
@@ -31,8 +31,10 @@ export interface CrossCheckInput {
 export interface CrossCheckOutcome {
   /** Of each file without an error that shows here. */
   readonly contributions: ReadonlyMap<string, Contribution>
-  /** Errors, of each file with one. */
+  /** Errors, by the file that they are shown in. */
   readonly diagnostics: ReadonlyMap<string, readonly Diagnostic[]>
+  /** Files with an error, or with a part in one that is shown in another file. */
+  readonly invalidFiles: ReadonlySet<string>
   readonly warnings: readonly Diagnostic[]
 }
 
@@ -47,12 +49,14 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
   resolver.begin()
   const diagnostics = new Map<string, Diagnostic[]>()
+  const invalidFiles = new Set<string>()
   const warnings: Diagnostic[] = []
   const report = ({ manifest, declared }: Place<unknown>, problem: FieldProblem): void => {
     if (problem.severity === 'warning') {
       warnings.push(manifest.diagnose(declared, problem))
       return
     }
+    invalidFiles.add(manifest.file)
     const all = diagnostics.get(manifest.file) ?? []
     all.push(manifest.diagnose(declared, problem))
     diagnostics.set(manifest.file, all)
@@ -79,7 +83,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   }
   const doubled = checkNames(manifests, report)
   checkClaims(places, doubled, report)
-  checkDependencies(places, input, report)
+  checkDependencies(places, input, report, invalidFiles)
   for (const place of places.slice(input.maximumFacilities)) {
     const message = `this is one more than the ${input.maximumFacilities} facilities that a host can have`
     report(place, { code: 'too-many-facilities', message, path: ['metadata', 'name'] })
@@ -87,11 +91,11 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
 
   const contributions = new Map<string, Contribution>()
   for (const manifest of manifests) {
-    if (diagnostics.has(manifest.file)) continue
+    if (invalidFiles.has(manifest.file)) continue
     const facilities = manifest.facilities.flatMap(declared => resolved.get(declared) ?? [])
     contributions.set(manifest.file, { facilities, supervisors: manifest.supervisors.map(({ value }) => value) })
   }
-  return { contributions, diagnostics, warnings }
+  return { contributions, diagnostics, invalidFiles, warnings }
 }
 
 type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
@@ -101,8 +105,8 @@ function checkSupervisors(
   resolver: FacilityResolver,
   report: ReportProblem,
 ): void {
-  const seen = new Map<string, Place<SupervisorManifest>>()
-  const located = new Map<string, Place<SupervisorManifest>>()
+  const seen = new Map<string, Claim>()
+  const located = new Map<string, Claim>()
   const path = ['metadata', 'name']
   for (const place of places) {
     const { value } = place.declared
@@ -128,7 +132,7 @@ function checkSupervisors(
 /** Of all facilities, also of those whose documents are invalid. Gives the ones whose name another has before them. */
 function checkNames(manifests: readonly ParsedManifest[], report: ReportProblem): ReadonlySet<Declared<unknown>> {
   const doubled = new Set<Declared<unknown>>()
-  const seen = new Map<string, Place<unknown>>()
+  const seen = new Map<string, Claim>()
   for (const manifest of manifests) {
     const names = [
       ...manifest.facilities.map(declared => ({ declared, name: declared.value.name })),
@@ -150,8 +154,8 @@ function checkClaims(
   doubled: ReadonlySet<Declared<unknown>>,
   report: ReportProblem,
 ): void {
-  const services = new Map<string, Place<FacilityDraft>>()
-  const paths = new Map<string, Place<FacilityDraft> & { readonly path: FieldPath }>()
+  const services = new Map<string, Claim>()
+  const paths = new Map<string, Claim>()
   for (const place of places) {
     const { service, supervisor } = place.facility
     if (!doubled.has(place.declared)) {
@@ -176,11 +180,17 @@ export function writtenPaths(facility: Facility): { readonly target: string; rea
   return written
 }
 
+interface Claim extends Place<unknown> {
+  readonly path?: FieldPath
+  /** True: that others claim the same stands in the diagnostics of its file. */
+  readonly isReported?: boolean
+}
+
 /** Reports a second claim of `key` at both places. True: it is the first. */
-function reportTwice<P extends Place<unknown> & { readonly path?: FieldPath }>(
-  seen: Map<string, P>,
+function reportTwice(
+  seen: Map<string, Claim>,
   key: string,
-  place: P,
+  place: Claim,
   what: string,
   code: DiagnosticCode,
   path: FieldPath,
@@ -198,14 +208,20 @@ function reportTwice<P extends Place<unknown> & { readonly path?: FieldPath }>(
   const say = (other: Diagnostic): string =>
     `the ${what} is also claimed at ${other.file}:${other.line}:${other.column}`
   report(place, { ...problem, message: say(there) })
-  report(first, { ...problem, path: firstPath, message: say(here) })
+  // Of thousands that claim the same, the first names one.
+  if (!first.isReported) report(first, { ...problem, path: firstPath, message: say(here) })
+  seen.set(key, { ...first, isReported: true })
   return false
 }
+
+/** So many unknown names are compared with all others, to find what was meant: it takes milliseconds each. */
+const mostHints = 20
 
 function checkDependencies(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
   input: CrossCheckInput,
   report: ReportProblem,
+  invalidFiles: Set<string>,
 ): void {
   const graph = new Map<string, readonly string[]>()
   for (const { facilities } of input.fallbacks) for (const { name, dependsOn } of facilities) graph.set(name, dependsOn)
@@ -214,6 +230,7 @@ function checkDependencies(
     graph.set(place.facility.name, place.facility.dependsOn)
     byName.set(place.facility.name, place)
   }
+  let hints = mostHints
   for (const place of places) {
     const { name, dependsOn } = place.facility
     for (const [index, dependency] of dependsOn.entries()) {
@@ -221,20 +238,23 @@ function checkDependencies(
       if (dependency === name) {
         report(place, { code: 'dependency-cycle', message: `${name} depends on itself`, path })
       } else if (!graph.has(dependency) && !isToldAlready(place.manifest, dependency, input)) {
-        report(place, { code: 'unknown-dependency', message: unknownDependency(name, dependency, graph, input), path })
+        const known = hints > 0 ? [...graph.keys()] : []
+        hints -= 1
+        report(place, { code: 'unknown-dependency', message: unknownDependency(name, dependency, known, input), path })
       }
     }
   }
   for (const cycle of findCycles(graph)) {
-    if (cycle.length < 2) continue
-    const shown = [...cycle, cycle[0]].join(' → ')
-    for (const [index, name] of cycle.entries()) {
-      const place = byName.get(name)
-      if (place === undefined) continue
-      const next = cycle[(index + 1) % cycle.length] ?? ''
-      const path = ['spec', 'dependsOn', place.facility.dependsOn.indexOf(next)]
-      report(place, { code: 'dependency-cycle', message: `facilities depend on each other: ${shown}`, path })
-    }
+    const places = cycle.members.flatMap(name => byName.get(name) ?? [])
+    for (const { manifest } of places) invalidFiles.add(manifest.file)
+    // One error for all of them, where the circle that it shows begins.
+    const at = cycle.shown.findIndex(name => byName.has(name))
+    const place = byName.get(cycle.shown[at] ?? '') ?? places[0]
+    if (place === undefined) continue
+    const next = cycle.shown[(at + 1) % cycle.shown.length] ?? ''
+    const path = ['spec', 'dependsOn', Math.max(0, place.facility.dependsOn.indexOf(next))]
+    const message = `facilities depend on each other: ${cycleText(cycle)}`
+    report(place, { code: 'dependency-cycle', message, path })
   }
 }
 
@@ -243,14 +263,9 @@ function isToldAlready(manifest: ParsedManifest, dependency: string, { invalidNa
   return manifest.diagnostics.length > 0 && invalidNames.has(dependency)
 }
 
-function unknownDependency(
-  name: string,
-  dependency: string,
-  graph: ReadonlyMap<string, unknown>,
-  input: CrossCheckInput,
-): string {
+function unknownDependency(name: string, dependency: string, known: readonly string[], input: CrossCheckInput): string {
   const start = `${name} depends on the facility "${dependency}"`
   if (input.invalidNames.has(dependency)) return `${start}, whose manifest is invalid`
-  const hint = suggestionFor(dependency, [...graph.keys()])
+  const hint = suggestionFor(dependency, known)
   return `${start}, which no manifest declares${hint}`
 }

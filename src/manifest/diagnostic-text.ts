@@ -1,15 +1,16 @@
-import { createColors } from 'picocolors'
 import type { Diagnostic } from '../core/step.ts'
 import { printable } from './problem.ts'
 
 export interface DiagnosticTextOptions {
-  /** Default false. */
-  readonly color?: boolean
+  /** Default: none. */
+  readonly colors?: Readonly<Record<'bold' | 'dim' | 'red' | 'yellow', (text: string) => string>>
 }
+
+const plain = { bold: String, dim: String, red: String, yellow: String }
 
 /** `file:line:column  error  code  message`, and below it the source line with a caret. No newline at the end. */
 export function formatDiagnostic(diagnostic: Diagnostic, options: DiagnosticTextOptions = {}): string {
-  const colors = createColors(options.color === true)
+  const { colors = plain } = options
   const { line, column, severity, code, message, excerpt } = diagnostic
   const emphasize = severity === 'error' ? colors.red : colors.yellow
   const place = placeOf(printable(diagnostic.file), line, column)

@@ -1,3 +1,4 @@
+import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
 import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
@@ -42,12 +43,12 @@ export function explainField(path?: string): Explanation {
     .filter(part => part !== '')
   const kind = kindOf(parts)
   if (parts[0] === kind) parts.shift()
-  let node = readSchema(schemaNames[kind] ?? 'facility')
+  let node = readSchema(lookUp(schemaNames, kind) ?? 'facility')
   let required = true
   let at = kind
   for (const part of parts) {
     const { properties, required: names } = fieldsOf(node)
-    const next = (Object.hasOwn(properties, part) ? properties[part] : undefined) ?? entrySchema(node)
+    const next = lookUp(properties, part) ?? entrySchema(node)
     if (next === undefined) throw unknownField(part, at, Object.keys(properties))
     required = (names ?? []).includes(part)
     node = next
@@ -113,7 +114,7 @@ function typeOf(node: SchemaNode): string {
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' | ')
   return [node.type ?? 'anything']
     .flat()
-    .map(type => typeWords[type] ?? type)
+    .map(type => lookUp(typeWords, type) ?? type)
     .join(' | ')
 }
 

@@ -1,4 +1,5 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
+import { createDictionary } from '../core/dictionary.ts'
 import type { Facility, Health, ManagedFile, Process, SecretReference } from '../core/facility.ts'
 import type { SourcePosition } from '../core/reeve-error.ts'
 import { type ConfigSources, readConfigSources, type SourceReading } from './config-source.ts'
@@ -100,7 +101,7 @@ function draftEnvironment(
   const entries = Object.entries(environment).map(([name, value]): [string, string | SecretReference] =>
     typeof value === 'string' ? [name, value] : [name, { fromFile: context.resolvePath(value.fromFile) }],
   )
-  return Object.fromEntries(entries)
+  return createDictionary(entries)
 }
 
 function draftReload(

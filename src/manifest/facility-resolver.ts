@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { lookUp } from '../core/dictionary.ts'
 import type { Facility } from '../core/facility.ts'
 import type { FollowPath } from '../core/path-rule.ts'
 import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy.ts'
@@ -53,7 +54,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       return { problems: [{ code: 'no-definition', message, path: ['spec', 'config'], atKey: true }] }
     }
     const path = ['spec', 'config', type]
-    const problems: FieldProblem[] = hasConfig ? native.check(type, 'configSchema', draft.config[type], path) : []
+    const problems: FieldProblem[] = hasConfig
+      ? native.check(type, 'configSchema', lookUp(draft.config, type), path)
+      : []
     const config = hasConfig ? completeConfig(type, draft, problems) : undefined
     const facility = finish(draft, supervisor, config)
     for (const other of others) {
@@ -67,9 +70,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   }
 
   function completeConfig(type: string, draft: FacilityDraft, problems: FieldProblem[]): unknown {
-    const given = draft.config[type]
+    const given = lookUp(draft.config, type)
     const key = options.schemaOf?.(type)?.configSource
-    const reading = draft.configSources[type]
+    const reading = lookUp(draft.configSources, type)
     if (key === undefined || reading === undefined) return given
     const placed = placeSource(type, key, given, reading)
     problems.push(...placed.problems)
@@ -141,9 +144,12 @@ function finish(draft: FacilityDraft, supervisor: string, config: unknown): Faci
   return { ...content, position, digest: digestOf(content) }
 }
 
+const mostCompared = 100
+
 function unknownSupervisor(name: string, known: readonly string[]): string {
   const start = `there is no supervisor "${name}": it is neither declared by a manifest nor a provider's type`
-  return start + (suggestionFor(name, known) || knownOf(known))
+  // To compare thousands of names with thousands would take minutes.
+  return known.length > mostCompared ? start : start + (suggestionFor(name, known) || knownOf(known))
 }
 
 function knownOf(names: readonly string[]): string {

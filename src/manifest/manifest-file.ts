@@ -1,5 +1,6 @@
 import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
 import { supervisor as isSupervisorManifest } from '#schemas/compiled/supervisor.js'
+import { lookUp } from '../core/dictionary.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { type DraftContext, draftFacility, type FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
@@ -69,7 +70,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     if (kind === 'Supervisor' && checkSchema('supervisor', isSupervisorManifest, value, problems)) {
       const { type, ...options } = value.spec
       problems.push(...checkOptions(type, options))
-      const own = Object.hasOwn(options, type) ? options[type] : {}
+      const own = lookUp(options, type) ?? {}
       if (problems.length === 0 && isMap(own)) {
         supervisors.push({ value: { name: value.metadata.name, type, options: own }, document })
       }

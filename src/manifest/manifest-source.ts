@@ -3,7 +3,9 @@ import type { Facility } from '../core/facility.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { type Contribution, crossCheck, writtenPaths } from './cross-check.ts'
 import { findCycles } from './dependency-cycle.ts'
+import { limitDiagnostics } from './diagnostic-limit.ts'
 import { createFacilityResolver } from './facility-resolver.ts'
+import { takeOutDependents } from './lost-dependency.ts'
 import type { ParsedManifest } from './manifest-file.ts'
 import { localFiles } from './manifest-files.ts'
 import type { ManifestOptions } from './manifest-options.ts'
@@ -62,18 +64,26 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
           resolver,
           maximumFacilities,
         })
-        if (outcome.diagnostics.size === 0 && valid.length === manifests.length) {
+        if (outcome.invalidFiles.size === 0 && valid.length === manifests.length) {
           for (const [file, contribution] of outcome.contributions) good.set(file, contribution)
           diagnostics.push(...outcome.warnings)
           return {
             ...merge([...outcome.contributions.values()], fallbacks),
-            diagnostics: sortDiagnostics(distinct(diagnostics)),
+            diagnostics: sortDiagnostics(limitDiagnostics(sortDiagnostics(distinct(diagnostics)), options.directory)),
             complete: !diagnostics.some(diagnostic => diagnostic.severity === 'error'),
             revision: reading.root,
           }
         }
         for (const found of outcome.diagnostics.values()) diagnostics.push(...found)
-        valid = valid.filter(manifest => !outcome.diagnostics.has(manifest.file))
+        valid = valid.filter(manifest => !outcome.invalidFiles.has(manifest.file))
+        const lost = takeOutDependents(
+          valid,
+          namesOf(manifests),
+          file => (good.get(file)?.facilities ?? []).map(({ name }) => name),
+          new Set(fallbacksFor(valid, good).flatMap(({ facilities }) => facilities.map(({ name }) => name))),
+        )
+        diagnostics.push(...lost.diagnostics)
+        valid = [...lost.manifests]
         const remaining = new Set(valid)
         const taken = manifests.filter(manifest => !remaining.has(manifest))
         for (const { value } of taken.flatMap(manifest => manifest.facilities)) invalidNames.add(value.name)
@@ -82,6 +92,10 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
       }
     },
   }
+}
+
+function namesOf(manifests: readonly ParsedManifest[]): string[] {
+  return manifests.flatMap(({ facilities }) => facilities.map(({ value }) => value.name))
 }
 
 /** One reading: only the facilities of valid files. */
@@ -144,14 +158,9 @@ function claimsOf(facility: Facility): string[] {
 
 /** States that were good at different times can depend on each other in a circle. */
 function withoutCycles(kept: readonly Facility[], current: readonly Facility[]): Facility[] {
-  let remaining = [...kept]
-  for (;;) {
-    const graph = new Map([...current, ...remaining].map(facility => [facility.name, facility.dependsOn]))
-    const onCycle = new Set(findCycles(graph).flat())
-    const next = remaining.filter(facility => !onCycle.has(facility.name))
-    if (next.length === remaining.length) return remaining
-    remaining = next
-  }
+  const graph = new Map([...current, ...kept].map(facility => [facility.name, facility.dependsOn]))
+  const onCycle = new Set(findCycles(graph).flatMap(({ members }) => members))
+  return kept.filter(facility => !onCycle.has(facility.name))
 }
 
 function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../core/step.ts'
+import { visibleWord } from '../core/visible-text.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { SourceText } from './source-text.ts'
 
@@ -74,9 +75,7 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-/** Manifests are not to be trusted with the terminal: control characters and the like become visible. */
+/** Manifests are not to be trusted with the terminal: control characters and the like become visible, tabs a space. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, character =>
-    character === '\t' ? ' ' : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  )
+  return visibleWord(text.replaceAll('\t', ' '))
 }

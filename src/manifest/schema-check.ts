@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
 import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
@@ -48,6 +49,8 @@ interface Placed extends SchemaError {
 
 /** As many as anyone reads. */
 const maximumProblems = 100
+/** Of what a validator finds, which has some errors for one mistake. To compare each with each takes time. */
+const maximumErrors = 2_000
 
 /**
  * Says what a validator found in words of the manifest: one problem per mistake, without those that only follow from
@@ -59,7 +62,7 @@ export function explainSchemaErrors(
   schema: SchemaNode,
   prefix: FieldPath = [],
 ): FieldProblem[] {
-  const placed = errors.map(error => place(error, value))
+  const placed = errors.slice(0, maximumErrors).map(error => place(error, value))
   const problems: FieldProblem[] = []
   const said = new Set<string>()
   for (const error of withoutConsequences(placed, schema)) {
@@ -232,7 +235,7 @@ function findField(field: string, schema: SchemaNode): string | undefined {
 }
 
 function missingField(field: string, name: string, parent: SchemaNode): string {
-  const sentence = firstSentence(parent.properties?.[field]?.description)
+  const sentence = firstSentence(lookUp(parent.properties ?? {}, field)?.description)
   return `${name} needs the field "${field}"${sentence === '' ? '' : `: ${sentence}`}`
 }
 

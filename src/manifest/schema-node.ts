@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { lookUp } from '../core/dictionary.ts'
 
 /** The part of JSON Schema that messages and explanations are made from. */
 export interface SchemaNode {
@@ -65,7 +66,7 @@ export function expectation(node: SchemaNode): string {
   // Ours have titles; those of outside providers may not.
   if (node.pattern !== undefined) return `text that matches ${node.pattern}`
   const types = node.type === undefined ? [] : [node.type].flat()
-  return types.length === 0 ? 'something else' : types.map(type => typeWords[type] ?? type).join(' or ')
+  return types.length === 0 ? 'something else' : types.map(type => lookUp(typeWords, type) ?? type).join(' or ')
 }
 
 const typeWords: Readonly<Record<string, string>> = {

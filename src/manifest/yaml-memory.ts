@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { createDictionary } from '../core/dictionary.ts'
 import { type Located, type ParsedText, parseYaml, type YamlDocument } from './yaml-document.ts'
 
 /**
@@ -61,7 +62,7 @@ export function createYamlMemory(version: string, load: () => unknown): YamlMemo
       asked = undefined
       known = undefined
       if (texts === undefined || texts.size < fewestTexts || news * novelty < texts.size) return undefined
-      return { version, texts: Object.fromEntries(texts) }
+      return { version, texts: createDictionary(texts) }
     },
   }
 }

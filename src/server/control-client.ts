@@ -4,6 +4,8 @@ import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Control, ControlOutcome } from '../engine/control.ts'
 import type { Status } from '../engine/status.ts'
+import type { Clock } from '../host/clock.ts'
+import { openDeadline } from '../host/deadline.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { decodeError, responseLimit } from './control-protocol.ts'
@@ -11,21 +13,25 @@ import { decodeError, responseLimit } from './control-protocol.ts'
 /** How long a controller may take to say that it is there, in ms. */
 const pingTimeout = 5_000
 
+/** The same for its status, of thousands of facilities on a busy host. Actions take as long as they take. */
+const statusTimeout = 60_000
+
 interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
-  /** In ms. Absent: as long as it takes. */
-  readonly timeout?: number
+  /** Gives the question up. Absent: it takes as long as it takes. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * The controller that answers at this socket, as a Control; undefined if none does. Throws ReeveError: `failed` if the
  * socket may not be used, `unavailable` if whoever listens gives no answer.
  */
-export async function connectControl(socketPath: string): Promise<Control | undefined> {
+export async function connectControl(socketPath: string, clock: Clock): Promise<Control | undefined> {
   try {
-    await ask(socketPath, { method: 'GET', path: '/ping', timeout: pingTimeout })
+    using deadline = openDeadline(clock, pingTimeout)
+    await ask(socketPath, { method: 'GET', path: '/ping', signal: deadline.signal })
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED') return undefined
@@ -36,7 +42,8 @@ export async function connectControl(socketPath: string): Promise<Control | unde
   return {
     async status(name) {
       const search = name === undefined ? '' : `?${new URLSearchParams({ name })}`
-      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}` }))
+      using deadline = openDeadline(clock, statusTimeout)
+      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}`, signal: deadline.signal }))
     },
     act: (verb, name, options = {}) => post('/act', { verb, name, options }),
     suspend: name => post('/suspend', { name }),
@@ -47,7 +54,7 @@ export async function connectControl(socketPath: string): Promise<Control | unde
 async function ask(socketPath: string, question: Question): Promise<unknown> {
   using directory = openDirectory(dirname(socketPath))
   expectOwn(directory)
-  const { method, path, body, timeout } = question
+  const { method, path, body, signal } = question
   const request = openRequest({
     // Through the descriptor also where the path is longer than the kernel lets a socket's be.
     socketPath: directory.entry(basename(socketPath)),
@@ -55,8 +62,11 @@ async function ask(socketPath: string, question: Question): Promise<unknown> {
     path,
     agent: false,
     headers: { 'content-type': 'application/json' },
-    ...(timeout === undefined ? {} : { timeout }),
   })
+  const giveUp = (): void => {
+    request.destroy(new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped'))
+  }
+  signal?.addEventListener('abort', giveUp, { once: true })
   try {
     const response = await exchange(request, body)
     const answer = JSON.parse(await readText(response))
@@ -64,6 +74,9 @@ async function ask(socketPath: string, question: Question): Promise<unknown> {
     throw decodeError(answer)
   } catch (error) {
     throw toClientError(socketPath, error)
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
+    request.destroy()
   }
 }
 
@@ -83,9 +96,6 @@ function exchange(request: ClientRequest, body: unknown): Promise<IncomingMessag
   return new Promise((resolve, reject) => {
     request.once('response', resolve)
     request.on('error', reject)
-    request.once('timeout', () =>
-      request.destroy(new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped')),
-    )
     request.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }

@@ -5,10 +5,12 @@ import { createConnection } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Control } from '../engine/control.ts'
+import type { Clock } from '../host/clock.ts'
 import { createFailure } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
+import { type ConnectionLimit, limitConnections, serverOptions } from './connection-limit.ts'
 import { encodeError, type Greeting, parseActRequest, parseName, requestLimit } from './control-protocol.ts'
-import { closeServer, listen, type RunningServer } from './http-listening.ts'
+import { closeServer, listen, parseTarget, type RunningServer } from './http-listening.ts'
 
 /** Of sockets that are not in their place yet; a crash may leave one behind. */
 const temporaryPrefix = '.control-'
@@ -18,12 +20,11 @@ const temporaryPrefix = '.control-'
  * missing; it appears under its name only when it is ready. A stale one is replaced. Throws ReeveError: `locked` if
  * another answers there, `insecure` if others could get into the directory.
  */
-export async function serveControl(control: Control, socketPath: string): Promise<RunningServer> {
+export async function serveControl(control: Control, socketPath: string, clock: Clock): Promise<RunningServer> {
   const name = basename(socketPath)
   const directory = openPrivateDirectory(dirname(socketPath))
-  const server = createServer((request, response) => void respond(control, request, response))
-  // A client that doesn't finish its request is dropped; an answer may take as long as a service takes to become ready.
-  server.requestTimeout = 10_000
+  const server = createServer(serverOptions, (request, response) => void respond(control, limit, request, response))
+  const limit = limitConnections(server)
   try {
     await removeStale(directory, name, socketPath)
     // Through the descriptor also where the path is longer than the kernel lets a socket's be.
@@ -34,12 +35,12 @@ export async function serveControl(control: Control, socketPath: string): Promis
     const inode = lstatSync(directory.entry(name)).ino
     let closing: Promise<void> | undefined
     const close = (): Promise<void> => {
-      closing ??= endServing(server, directory, name, inode)
+      closing ??= endServing(server, directory, name, inode, clock)
       return closing
     }
     return { close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await closeServer(server)
+    await closeServer(server, clock)
     directory[Symbol.dispose]()
     throw createFailure(`listen at ${socketPath}`, error)
   }
@@ -78,9 +79,15 @@ function isAnswered(path: string): Promise<boolean> {
   })
 }
 
-async function endServing(server: Server, directory: OpenedDirectory, name: string, inode: number): Promise<void> {
+async function endServing(
+  server: Server,
+  directory: OpenedDirectory,
+  name: string,
+  inode: number,
+  clock: Clock,
+): Promise<void> {
   removeIfOurs(directory.entry(name), inode)
-  await closeServer(server)
+  await closeServer(server, clock)
   directory[Symbol.dispose]()
 }
 
@@ -88,30 +95,39 @@ function removeIfOurs(path: string, inode: number): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path)
 }
 
-async function respond(control: Control, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(
+  control: Control,
+  limit: ConnectionLimit,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
-    send(response, 200, await answer(control, request))
+    const body = request.method === 'POST' ? await readBody(request) : undefined
+    // An answer may take as long as a service takes to become ready.
+    using _held = limit.hold(request.socket)
+    send(response, 200, await answer(control, request, body))
   } catch (error) {
     const { status, body } = encodeError(error)
     send(response, status, body)
   }
 }
 
-async function answer(control: Control, request: IncomingMessage): Promise<unknown> {
-  const url = new URL(request.url ?? '/', 'http://control')
+async function answer(control: Control, request: IncomingMessage, body: unknown): Promise<unknown> {
+  const url = parseTarget(request)
+  if (url === undefined) throw new ReeveError('usage', 'the path of the request cannot be read')
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /ping':
       return { pid: process.pid } satisfies Greeting
     case 'GET /status':
       return control.status(url.searchParams.get('name') ?? undefined)
     case 'POST /act': {
-      const { verb, name, options } = parseActRequest(await readBody(request))
+      const { verb, name, options } = parseActRequest(body)
       return control.act(verb, name, options)
     }
     case 'POST /suspend':
-      return control.suspend(parseName(await readBody(request)))
+      return control.suspend(parseName(body))
     case 'POST /resume':
-      return control.resume(parseName(await readBody(request)))
+      return control.resume(parseName(body))
     default:
       throw new ReeveError('not-found', `the control socket has no ${request.method} ${url.pathname}`)
   }

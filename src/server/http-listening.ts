@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Clock } from '../host/clock.ts'
 
 export interface RunningServer extends AsyncDisposable {
   /** Stops listening and lets answers under way end, but not for long. */
@@ -21,14 +22,23 @@ export function listen(
   })
 }
 
-export function closeServer(server: Server): Promise<void> {
+export function closeServer(server: Server, clock: Clock): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), closingTime)
+    const timer = clock.after(closingTime, () => server.closeAllConnections())
     server.close(() => {
-      clearTimeout(timer)
+      timer[Symbol.dispose]()
       // Also when it never listened: nothing is left open, and that is all that was asked for.
       resolve()
     })
     server.closeIdleConnections()
   })
+}
+
+/** What is asked for; undefined if that can't be read: a client may send `GET http://[`. */
+export function parseTarget(request: IncomingMessage): URL | undefined {
+  try {
+    return new URL(request.url ?? '/', 'http://reeve')
+  } catch {
+    return undefined
+  }
 }

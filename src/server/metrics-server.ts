@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
-import { closeServer, listen, type RunningServer } from './http-listening.ts'
+import { limitConnections, serverOptions } from './connection-limit.ts'
+import { closeServer, listen, parseTarget, type RunningServer } from './http-listening.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface MetricsServer extends RunningServer {
@@ -12,6 +14,7 @@ export interface MetricsServer extends RunningServer {
 export interface MetricsServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly metrics: Metrics
+  readonly clock: Clock
   /** Why the controller is taken to be stuck, in words; undefined: it isn't. */
   standstill(): string | undefined
   /** True once a complete pass has ended. */
@@ -24,8 +27,8 @@ export interface MetricsServerOptions {
  */
 export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, port } = options.listen
-  const server = createServer((request, response) => void respond(options, request, response))
-  server.requestTimeout = 10_000
+  const server = createServer(serverOptions, (request, response) => void respond(options, request, response))
+  limitConnections(server)
   try {
     await listen(server, { host, port })
   } catch (error) {
@@ -34,7 +37,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
     throw new ReeveError('failed', message, { cause: error })
   }
   const address = server.address()
-  const close = (): Promise<void> => closeServer(server)
+  const close = (): Promise<void> => closeServer(server, options.clock)
   const actualPort = typeof address === 'object' && address !== null ? address.port : port
   return { port: actualPort, close, [Symbol.asyncDispose]: close }
 }
@@ -61,7 +64,9 @@ interface Answer {
 
 async function answer(options: MetricsServerOptions, request: IncomingMessage): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'only GET and HEAD')
-  switch (new URL(request.url ?? '/', 'http://metrics').pathname) {
+  switch (parseTarget(request)?.pathname) {
+    case undefined:
+      return plain(400, 'the path of the request cannot be read')
     case '/healthz':
       return answerHealth(options.standstill())
     case '/readyz':

@@ -1,5 +1,6 @@
 import type { WriteHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import { visibleLine } from '../core/visible-text.ts'
 import type { Clock } from '../host/clock.ts'
 
 /** Whoever started the controller as a service, where that is systemd or one that speaks as it does (sd_notify). */
@@ -82,5 +83,5 @@ function findWatchdogInterval(environment: ServiceManagerOptions['environment'],
 }
 
 function toLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ')
+  return visibleLine(text)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { probeHealth } from '../../src/engine/health-probe.ts'
+import { createClock } from '../../src/host/clock.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 
 const never = new AbortController().signal
@@ -22,9 +23,9 @@ test.runIf(process.geteuid?.() === 0)(
   async () => {
     const host = createWriteHost()
     const isNobody = ['/bin/sh', '-c', 'test "$(id -u)" = 65534']
-    expect(await probeHealth(runAs(isNobody, 'nobody'), host, never)).toEqual({ healthy: true })
-    expect(await probeHealth(runAs(isNobody), host, never)).toMatchObject({ healthy: false })
-    expect(await probeHealth(runAs(isNobody, 'nosuchuser'), host, never)).toMatchObject({
+    expect(await probeHealth(runAs(isNobody, 'nobody'), host, createClock(), never)).toEqual({ healthy: true })
+    expect(await probeHealth(runAs(isNobody), host, createClock(), never)).toMatchObject({ healthy: false })
+    expect(await probeHealth(runAs(isNobody, 'nosuchuser'), host, createClock(), never)).toMatchObject({
       healthy: false,
       message: 'there is no user nosuchuser',
     })
@@ -33,11 +34,13 @@ test.runIf(process.geteuid?.() === 0)(
 
 test('a health command that fails or hangs is unhealthy, and says how', async () => {
   const host = createWriteHost()
-  expect(await probeHealth(runAs(['/bin/false']), host, never)).toEqual({
+  expect(await probeHealth(runAs(['/bin/false']), host, createClock(), never)).toEqual({
     healthy: false,
     message: 'the health command exited 1',
   })
   const slow = runAs(['/bin/sleep', '100'])
   const health = slow.health && { ...slow.health, timeout: 100 }
-  expect(await probeHealth({ ...slow, ...(health ? { health } : {}) }, host, never)).toMatchObject({ healthy: false })
+  expect(await probeHealth({ ...slow, ...(health ? { health } : {}) }, host, createClock(), never)).toMatchObject({
+    healthy: false,
+  })
 })

@@ -14,8 +14,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-/** What a real terminal of that size shows after the texts have been drawn one after the other. */
-function show(columns: number, rows: number, ...texts: readonly string[]): string[] {
+/** A real terminal of that size, in which the texts are drawn one after the other, and what it shows. */
+function openTerminal(columns: number, rows: number, ...texts: readonly string[]): Disposable & { lines(): string[] } {
   let bytes = ''
   const stream = {
     isTTY: true as const,
@@ -32,28 +32,31 @@ function show(columns: number, rows: number, ...texts: readonly string[]): strin
   writeFileSync(file, bytes)
   const tmux = (...words: readonly string[]): string =>
     execFileSync('tmux', ['-S', join(directory, 'tmux'), '-f', '/dev/null', ...words], { encoding: 'utf8' })
-  const done = `drawn-${columns}-${rows}`
   const size = ['-x', String(columns), '-y', String(rows)]
-  const program = `stty raw; cat '${file}'; tmux -S '${join(directory, 'tmux')}' wait-for -S ${done}; exec sleep 60`
+  const program = `stty raw; cat '${file}'; exec sleep 60`
   tmux('new-session', '-d', ...size, program, ';', 'set-option', '-g', 'status', 'off', ';', 'resize-window', ...size)
-  try {
-    tmux('wait-for', done)
-    return tmux('capture-pane', '-p').replace(/\n$/, '').split('\n')
-  } finally {
-    tmux('kill-server')
+  return {
+    lines: () => tmux('capture-pane', '-p').replace(/\n$/, '').split('\n'),
+    [Symbol.dispose]: () => void tmux('kill-server'),
   }
 }
 
+async function expectShown(terminal: ReturnType<typeof openTerminal>, lines: readonly string[]): Promise<void> {
+  using opened = terminal
+  await expect.poll(opened.lines, { timeout: 5_000 }).toEqual(lines)
+}
+
 describe.runIf(hasTmux)('what is redrawn in place', () => {
-  test('lines as wide as the terminal are shown whole, the last one too', () => {
-    expect(show(8, 3, '12345678\nabcdefgh\nABCDEFGH\n')).toEqual(['12345678', 'abcdefgh', 'ABCDEFGH'])
+  test('lines as wide as the terminal are shown whole, the last one too', async () => {
+    await expectShown(openTerminal(8, 3, '12345678\nabcdefgh\nABCDEFGH\n'), ['12345678', 'abcdefgh', 'ABCDEFGH'])
   })
 
-  test('what was drawn before is gone where the new text is narrower, or has fewer lines', () => {
-    expect(show(8, 4, '12345678\nabcdefgh\nABCDEFGH\n', '1\nabcdefgh\n')).toEqual(['1', 'abcdefgh', '', ''])
+  test('what was drawn before is gone where the new text is narrower, or has fewer lines', async () => {
+    const terminal = openTerminal(8, 4, '12345678\nabcdefgh\nABCDEFGH\n', '1\nabcdefgh\n')
+    await expectShown(terminal, ['1', 'abcdefgh', '', ''])
   })
 
-  test('lines that are too long, and too many, are cut', () => {
-    expect(show(24, 2, `${'x'.repeat(30)}\nb\nc\n`)).toEqual(['x'.repeat(24), '… and 2 more lines'])
+  test('lines that are too long, and too many, are cut', async () => {
+    await expectShown(openTerminal(24, 2, `${'x'.repeat(30)}\nb\nc\n`), ['x'.repeat(24), '… and 2 more lines'])
   })
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Effect } from '../../src/host/effects.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 
 let directory = ''
@@ -20,6 +21,30 @@ test('a program runs to its end; how it ended is a result', async () => {
   const result = await host.run(['sh', '-c', script], { input: 'in ', environment: { GREETING: 'hi' }, directory: '/' })
   expect(result).toEqual({ exitCode: 3, stdout: 'in hi C\n/\n', stderr: 'to stderr\n' })
   expect(await host.run(['sh', '-c', 'kill -9 $$'])).toMatchObject({ exitCode: 137 })
+})
+
+test("S4: of Reeve's own environment a program gets what tools need, and no token", async () => {
+  vi.stubEnv('ROOT_TOKEN', 'of Reeve')
+  vi.stubEnv('LD_BIND_NOW', '1')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { stdout } = await host.run(['env'], { environment: { GREETING: 'hi' } })
+  const names = stdout
+    .trim()
+    .split('\n')
+    .map(line => line.slice(0, line.indexOf('=')))
+  const needed = ['PATH', 'HOME', 'TZ', 'LC_ALL', 'GREETING']
+  expect(names.filter(name => !needed.includes(name) && !name.startsWith('XDG_'))).toEqual([])
+  expect(names).toContain('PATH')
+  const query = createReadHost({ queries: [['env']] }).query(['env'])
+  expect((await query).stdout).not.toContain('ROOT_TOKEN')
+})
+
+test('a program that says more than anybody reads is ended', async () => {
+  const before = process.memoryUsage().rss
+  const { exitCode, stdout } = await host.run(['yes'], { timeout: 30_000 })
+  expect(exitCode).not.toBe(0)
+  expect(stdout.length).toBeLessThanOrEqual(8 * 1024 * 1024)
+  expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024)
 })
 
 test('S2: arguments reach the program as they are', async () => {
@@ -184,4 +209,22 @@ test('a request to where nobody listens says so', async () => {
   await expect(collect(host.request(long, 'x', never))).rejects.toThrow(/at most 107 bytes, found: \S+ has 108/)
   writeFileSync(gone, '')
   await expect(collect(host.request(gone, 'x', never))).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('S12: a line without an end is given up', async () => {
+  const socket = join(directory, 'socket')
+  const server = createServer(connection => {
+    connection.on('error', () => {})
+    const send = (): void => {
+      while (!connection.destroyed && connection.write('x'.repeat(65_536)));
+      if (!connection.destroyed) connection.once('drain', send)
+    }
+    connection.once('data', send)
+  })
+  await new Promise<void>(resolve => server.listen(socket, resolve))
+  onTestFinished(() => void server.close())
+  const asking = async (): Promise<void> => {
+    for await (const _line of host.request(socket, 'x', new AbortController().signal));
+  }
+  await expect(asking()).rejects.toThrow(/lines of at most 4194304 bytes/)
 })

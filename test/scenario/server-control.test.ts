@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Control } from '../../src/engine/control.ts'
 import type { Status } from '../../src/engine/status.ts'
+import { createClock } from '../../src/host/clock.ts'
 import { connectControl } from '../../src/server/control-client.ts'
 import { serveControl } from '../../src/server/control-server.ts'
 import type { RunningServer } from '../../src/server/http-listening.ts'
@@ -61,13 +62,13 @@ function createRecorder(): { control: Control; asked: unknown[] } {
 }
 
 async function serve(control: Control = createRecorder().control): Promise<RunningServer> {
-  const server = await serveControl(control, socketPath)
+  const server = await serveControl(control, socketPath, createClock())
   onTestFinished(() => server.close())
   return server
 }
 
 async function connect(): Promise<Control> {
-  const control = await connectControl(socketPath)
+  const control = await connectControl(socketPath, createClock())
   if (!control) throw new Error('nobody answers')
   return control
 }
@@ -131,10 +132,10 @@ test.runIf(isRoot)('S5: another user cannot connect', async () => {
 })
 
 test('where nobody answers there is no controller, whether or not a stale socket is there', async () => {
-  expect(await connectControl(socketPath)).toBeUndefined()
+  expect(await connectControl(socketPath, createClock())).toBeUndefined()
   leaveStaleSocket(socketPath)
   expect(existsSync(socketPath)).toBe(true)
-  expect(await connectControl(socketPath)).toBeUndefined()
+  expect(await connectControl(socketPath, createClock())).toBeUndefined()
 })
 
 function leaveStaleSocket(path: string): void {
@@ -167,7 +168,7 @@ test('a closed server leaves no socket, and not the one of its successor', async
   await second.close()
   await connect()
   await third.close()
-  expect(await connectControl(socketPath)).toBeUndefined()
+  expect(await connectControl(socketPath, createClock())).toBeUndefined()
 })
 
 test('E16: an answer under way does not hold up the end for long, and the client is told', async () => {
@@ -202,7 +203,7 @@ test('whoever listens but gives no answer is not taken for nobody', async () => 
   const mute = createServer(socket => socket.end('rubbish'))
   await new Promise<void>(resolve => mute.listen(socketPath, resolve))
   onTestFinished(() => void mute.close())
-  await expect(connectControl(socketPath)).rejects.toMatchObject({ code: 'failed' })
+  await expect(connectControl(socketPath, createClock())).rejects.toMatchObject({ code: 'failed' })
 })
 
 function post(path: string, body: string): Promise<{ status: number | undefined; body: string }> {

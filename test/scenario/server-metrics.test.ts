@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Step } from '../../src/core/step.ts'
 import type { Condition, FacilityStatus } from '../../src/engine/status.ts'
+import { createClock } from '../../src/host/clock.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { type MetricsServerOptions, serveMetrics } from '../../src/server/metrics-server.ts'
 
@@ -9,6 +10,7 @@ async function serve(options: Partial<MetricsServerOptions> = {}): Promise<strin
   const server = await serveMetrics({
     listen: { host: '127.0.0.1', port: 0 },
     metrics: await createMetrics(),
+    clock: createClock(),
     standstill: () => undefined,
     isReady: () => true,
     ...options,

@@ -114,7 +114,7 @@ export async function createSoakHost(): Promise<SoakHost> {
     killController,
     supervisorPid: () => findSupervisorPid(supervisorDirectory),
     async control() {
-      const found = await connectControl(controlSocketPath(session.configuration))
+      const found = await connectControl(controlSocketPath(session.configuration), session.clock)
       if (!found) throw new ReeveError('unavailable', 'the controller does not answer')
       return found
     },

@@ -55,7 +55,7 @@ export async function createStoryHost(): Promise<StoryHost> {
     marker: 'story',
     session,
     async control() {
-      const found = await connectControl(controlSocketPath(session.configuration))
+      const found = await connectControl(controlSocketPath(session.configuration), session.clock)
       if (!found) throw new ReeveError('unavailable', 'the controller does not answer')
       return found
     },

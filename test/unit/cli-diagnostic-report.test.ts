@@ -15,6 +15,10 @@ async function report(
     write(more) {
       text += more
     },
+    writeExact(more) {
+      text += more
+    },
+    control: sequence => sequence,
   }
   return { failed: await reportDiagnostics(diagnostics, screen), text }
 }

@@ -31,6 +31,7 @@ export async function runCommandLine(
     clock: createManualClock(),
     stdoutClosed: new AbortController().signal,
     onSignal: () => ({ [Symbol.dispose]() {} }),
+    closeInheritedDescriptors() {},
     exit: code => {
       throw new Error(`exit ${code}`)
     },

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createLog } from '../../src/cli/logger.ts'
 import { plainColors, type Screen } from '../../src/cli/screen.ts'
+import { visibleText } from '../../src/core/visible-text.ts'
 
 test('a pipe gets a JSON object a line, at once, with facility and step as fields', () => {
   const { screen, written } = record(undefined)
@@ -23,7 +24,7 @@ test('a terminal gets a readable line: the message, and the error if that is not
   log.error({ error: 'no space' }, 'web: could not start: no space')
   expect(written().replaceAll(/\d\d:\d\d:\d\d/g, 'TIME')).toBe(
     '[TIME] WARN: web: waits\n' +
-      '[TIME] WARN: the history could not be written: no\\x1b[31m space\n' +
+      '[TIME] WARN: the history could not be written: no\\u001b[31m space\n' +
       '[TIME] ERROR: web: could not start: no space\n',
   )
 })
@@ -56,9 +57,14 @@ function record(width: number | undefined): { screen: Screen; written: () => str
     live: false,
     width: () => width,
     height: () => undefined,
+    // As the screen of a command does it, without its colours.
     write: part => {
+      text += visibleText(part)
+    },
+    writeExact: part => {
       text += part
     },
+    control: sequence => sequence,
   }
   return { screen, written: () => text }
 }

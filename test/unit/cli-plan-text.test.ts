@@ -30,7 +30,7 @@ const plan = planOf([
   facility('worker', 'change', [
     {
       ...step('worker/install', 'install', 'definition-changed'),
-      diff: '--- on this host\n+++ declared\n@@ -1,2 +1,2 @@\n "command"\n-"old \u001b[31m"\n+"new"\n',
+      diff: '--- on this host\n+++ declared\n@@ -1,2 +1,2 @@\n "command"\n-"old \\u001b[31m"\n+"new"\n',
     },
     {
       ...step('worker/stop@runit:worker', 'stop', 'moved'),
@@ -77,7 +77,7 @@ describe('plan text', () => {
             +++ declared
             @@ -1,2 +1,2 @@
              "command"
-            -"old \\x1b[31m"
+            -"old \\u001b[31m"
             +"new"
           stop runit:worker  it moved to another supervisor or service name
 

@@ -95,6 +95,8 @@ function recordScreen(live: boolean, size: { width: number; height: number } = {
     width: () => (live ? size.width : undefined),
     height: () => (live ? size.height : undefined),
     write: text => texts.push(text),
+    writeExact: text => texts.push(text),
+    control: sequence => sequence,
   }
   function shown(): string[] {
     const lines: string[] = []

@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { ageText, durationText } from '../../src/cli/duration-text.ts'
-import { count, createScreen, oneLine, plainColors, printable, truncate, wrap } from '../../src/cli/screen.ts'
+import { count, createScreen, oneLine, plainColors, truncate, wrap } from '../../src/cli/screen.ts'
 import { type Column, tableText } from '../../src/cli/table.ts'
 
 describe('text for the terminal', () => {
-  test('control characters are made visible; tabs and line ends stay', () => {
-    expect(printable('a\u001b[31m\tb\r\n\u0085')).toBe('a\\x1b[31m\tb\\x0d\n\\x85')
-  })
-
   test('a message of several lines becomes one', () => {
     expect(oneLine('  first\n   second\r\nthird\n')).toBe('first second third')
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Facility, Health } from '../../src/core/facility.ts'
 import type { Observed, ServiceState } from '../../src/core/observed.ts'
-import type { ProbeResult } from '../../src/engine/health-probe.ts'
+import type { ProbeResult } from '../../src/engine/probe-result.ts'
 import { createTracker, type Tracker } from '../../src/engine/tracker.ts'
 import { createManualClock, type ManualClock } from '../manual-clock.ts'
 import { type Declaration, makeFacility } from '../simulation/declaration.ts'

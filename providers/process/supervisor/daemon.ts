@@ -44,7 +44,9 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
   using _server = server
   using _timer = clock.after(patience, endIfIdle)
   log.info({ pid: process.pid }, 'supervises')
-  await aborted(AbortSignal.any([signal, ending.signal]))
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  await aborted(ending.signal)
   host.removeFile(layout.socket)
 }
 

@@ -1,3 +1,4 @@
+import { createDictionary } from '../../../src/core/dictionary.ts'
 import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
@@ -20,14 +21,14 @@ export interface ServiceEnvironment {
  * winning over those before. Nothing is inherited. Throws ReeveError where a file can't be read: it is read at each start.
  */
 export function buildEnvironment(process: Process, host: ReadHost, node: string): ServiceEnvironment {
-  const all: Record<string, string> = { PATH: extendPath(node), ...userVariables(process, host) }
+  const all = createDictionary(Object.entries({ PATH: extendPath(node), ...userVariables(process, host) }))
   for (const path of process.environmentFiles) Object.assign(all, readEnvironmentFile(path, host))
   for (const [name, value] of Object.entries(process.environment)) {
     all[name] = typeof value === 'string' ? value : readSecret(name, value.fromFile, host)
   }
   const entries = Object.entries(all)
   return {
-    variables: Object.fromEntries(entries.filter(([name]) => isPlainVariable(name))),
+    variables: createDictionary(entries.filter(([name]) => isPlainVariable(name))),
     late: entries.filter(([name]) => !isPlainVariable(name)),
   }
 }
@@ -64,7 +65,7 @@ function readEnvironmentFile(path: string, host: ReadHost): Record<string, strin
  * is taken off; nothing in it is expanded. Throws ReeveError that names the line, but not what is in it.
  */
 export function parseEnvironmentFile(content: string, path: string): Record<string, string> {
-  const variables: Record<string, string> = {}
+  const variables = createDictionary<string>()
   for (const [index, raw] of content.split('\n').entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { createDictionary } from '../../../src/core/dictionary.ts'
 import type { Process } from '../../../src/core/facility.ts'
 import type { Loaded } from '../../../src/core/observed.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
@@ -58,7 +59,7 @@ function findIdentity(process: Process, host: ReadHost): Identity | undefined {
 
 /** What a service reads when it starts now; see `Observed.loaded`. Taken before the start, so that it errs to the old side. */
 export function readLoaded(definition: ServiceDefinition & { readonly kind: 'valid' }, host: ReadHost): Loaded {
-  const files: Record<string, string> = {}
+  const files = createDictionary<string>()
   for (const path of definition.ownership?.files ?? []) files[path] = digestFile(path, host)
   return { definition: definition.digest, files }
 }

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import picocolors from 'picocolors'
+import { visibleText } from '../core/visible-text.ts'
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'magenta' | 'cyan'
+
+/** What the screens use of colours; all of them give plain text where colour isn't wanted. */
+export interface Colors extends Readonly<Record<Style, (text: string) => string>> {
+  readonly isColorSupported: boolean
+}
+
+/** Colours that do nothing. */
+export const plainColors: Colors = {
+  isColorSupported: false,
+  ...{ bold: String, dim: String, red: String, green: String, yellow: String, magenta: String, cyan: String },
+}
+
+/**
+ * What Reeve itself wants of a terminal, among text that may say anything (S10). Colours and control sequences are put into the
+ * text between marks that nobody else can make; whoever writes the text has it rendered, and all that isn't so marked is escaped.
+ */
+export interface StyledText {
+  readonly colors: Colors
+  /** A control sequence, to be put into text. */
+  control(sequence: string): string
+  /** As the terminal gets it. */
+  render(text: string): string
+}
+
+/** Of one command line: what one screen's colours have made, the other may write. */
+export function createMark(): string {
+  return randomBytes(12).toString('hex')
+}
+
+export function createStyledText(wantsColor: boolean, mark: string = createMark()): StyledText {
+  const marked = new RegExp(`\\u0000${mark}([^\\u0000]*)\\u0000`)
+  const control = (sequence: string): string => `\0${mark}${sequence}\0`
+
+  /** Where a text inside has a colour of its own, this one goes on after it. */
+  function styleOf(style: Style): (text: string) => string {
+    const [open = '', close = ''] = picocolors.createColors(true)[style]('\0').split('\0')
+    return text => control(open) + text.replaceAll(control(close), control(close) + control(open)) + control(close)
+  }
+
+  const colors: Colors = wantsColor
+    ? {
+        isColorSupported: true,
+        bold: styleOf('bold'),
+        dim: styleOf('dim'),
+        red: styleOf('red'),
+        green: styleOf('green'),
+        yellow: styleOf('yellow'),
+        magenta: styleOf('magenta'),
+        cyan: styleOf('cyan'),
+      }
+    : plainColors
+
+  return {
+    colors,
+    control,
+    render(text) {
+      // Every second part is what stood between marks.
+      const parts = text.split(marked)
+      return parts.map((part, index) => (index % 2 === 0 ? visibleText(part) : shown(part))).join('')
+    },
+  }
+
+  /** Colours that another screen had made are dropped where this one wants none. */
+  function shown(sequence: string): string {
+    return wantsColor || !sequence.endsWith('m') ? sequence : ''
+  }
+}

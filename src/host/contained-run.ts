@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import type { QueryResult, RunOptions } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { Clock } from './clock.ts'
+import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'
+import { endLeftovers } from './leftover-processes.ts'
+
+/** How long a command that is told to end (TERM) may take, and the kernel after KILL, in ms. */
+const grace = 1_000
+
+/** By its value, which nobody can guess, what a command leaves behind is known in whatever session it is. */
+const markVariable = 'REEVE_RUN'
+
+/**
+ * Runs a program in a session of its own with `environment` alone, its output thrown away, and ends whatever it leaves behind
+ * before it gives the result. Ended itself, by `timeout` or `signal`, it gets TERM with its whole group, then KILL.
+ *
+ * Throws ReeveError: `unavailable` if there is no such program, `failed` at the timeout, `aborted` by the signal.
+ */
+export async function runContained(
+  command: readonly string[],
+  options: RunOptions,
+  clock: Clock,
+): Promise<QueryResult> {
+  const [program, ...args] = command
+  if (program === undefined) throw new ReeveError('internal', 'a command to run needs at least a program')
+  const { timeout, signal, input, directory } = options
+  if (signal?.aborted) throw createAbortion(command, signal)
+  const mark = randomBytes(16).toString('hex')
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'ignore'],
+    env: { ...options.environment, [markVariable]: mark },
+    ...(directory === undefined ? {} : { cwd: directory }),
+  })
+  const ended = followEnd(child)
+  const { pid } = child
+  if (pid === undefined) throw createStartFailure(command, directory, (await ended).error)
+  // It may end without having read anything.
+  child.stdin?.on('error', () => {})
+  child.stdin?.end(input)
+
+  let isLate = false
+  let given: Disposable | undefined
+  const giveUp = (): void => {
+    if (given) return
+    signalGroup(pid, 'SIGTERM')
+    given = clock.after(grace, () => endLeftovers(pid, mark))
+  }
+  const deadline =
+    timeout === undefined
+      ? undefined
+      : clock.after(timeout, () => {
+          isLate = true
+          giveUp()
+        })
+  signal?.addEventListener('abort', giveUp, { once: true })
+  try {
+    const { exitCode } = await ended
+    endLeftovers(pid, mark)
+    if (signal?.aborted) throw createAbortion(command, signal)
+    if (isLate) {
+      throw new ReeveError('failed', `${describeCommand(command)} did not end within ${timeout} ms and was stopped`)
+    }
+    return { exitCode, stdout: '', stderr: '' }
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
+    deadline?.[Symbol.dispose]()
+    given?.[Symbol.dispose]()
+  }
+}
+
+interface End {
+  readonly exitCode: number
+  /** It could not be started. */
+  readonly error?: unknown
+}
+
+/** Not `close`, which waits for whoever has its input open. */
+function followEnd(child: ChildProcess): Promise<End> {
+  return new Promise(resolve => {
+    child.once('error', error => resolve({ exitCode: 127, error }))
+    child.once('exit', (code, signal) => {
+      child.stdin?.destroy()
+      resolve({ exitCode: code ?? exitCodeOfSignal(signal ?? undefined) ?? 1 })
+    })
+  })
+}
+
+/** The leader lives, or is a zombie that Node hasn't reaped yet: its group can be nobody else's. */
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It has just ended.
+  }
+}
