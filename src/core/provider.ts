@@ -1,4 +1,4 @@
-import type { Facility, Instance, PortableField } from './facility.ts'
+import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { Verb } from './step.ts'
@@ -114,6 +114,8 @@ export interface Definition {
    * the service stays. The marker says so too.
    */
   readonly isAddition?: boolean
+  /** What is run, where native configuration is laid over `spec.process`: the paths in it are checked before a plan is made. */
+  readonly process?: Process
 }
 
 export interface DefinitionFile {

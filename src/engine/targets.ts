@@ -4,6 +4,7 @@ import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findOutputProblem, findReadProblems } from '../host/service-paths.ts'
 
 export interface TargetOptions {
   readonly instance: Instance | undefined
@@ -12,12 +13,15 @@ export interface TargetOptions {
   readonly owner: string
   /** Portable fields that the instance can't honour on this host, with the reason. */
   readonly lacks?: Readonly<Partial<Record<string, string>>>
+  /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
+  readonly isElsewhere?: boolean
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
 export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const problems: string[] = []
   const definition = renderDefinition(facility, options, problems)
+  checkPaths(facility, definition, options, problems)
   const files = facility.files.map(file => resolveFile(file, options.host, problems))
   return { facility, files, problems, ...(definition ? { definition } : {}) }
 }
@@ -62,6 +66,21 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     )
   }
   return undefined
+}
+
+/** Native configuration can say otherwise than `process`: then only the provider knows what the paths come to. */
+function checkPaths(
+  facility: Facility,
+  definition: Definition | undefined,
+  { host, isElsewhere = false }: TargetOptions,
+  problems: string[],
+): void {
+  const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
+  if (!process) return
+  const output = findOutputProblem(process, host, { isElsewhere })
+  for (const { field, message } of [...(output ? [output] : []), ...findReadProblems(process, host, { isElsewhere })]) {
+    problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
+  }
 }
 
 function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): TargetFile {

@@ -37,7 +37,11 @@ export function readRun(host: ReadHost, layout: Layout, service: string, run: nu
   if (claim === undefined) return { state: 'unclaimed' }
   const shim = parseIdentity(claim)
   const shimLives = shim !== undefined && isAlive(host, shim)
-  if (main && isAlive(host, main)) return { state: 'alive', main, guarded: shimLives }
+  if (main && isAlive(host, main)) {
+    // While its shim lives, it is the shim's child, or else not the process of this run.
+    const isOurs = !shimLives || host.process(main.pid)?.parent === shim.pid
+    if (isOurs) return { state: 'alive', main, guarded: shimLives }
+  }
   // A shim that is still writing its first line, or the half of one that is still to become the service.
   if (!main && !shimLives && findShim(host, layout, service, run) !== undefined) return { state: 'between' }
   if (shimLives) return { state: 'between' }
