@@ -327,6 +327,27 @@ describe.runIf(isRoot)('what is the supervisor’s own', () => {
     expect(existsSync(made.layout.directory)).toBe(false)
   })
 
+  test('S8: a process of another user that calls itself the shim keeps nothing from its start', async () => {
+    await using stage = createStage()
+    const { made, user } = stage
+    await made.install('job', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
+    // It waits, since nobody reads what it says.
+    const pretender = spawn('yes', [`${made.layout.runs}/job~1.sh`], { ...user, detached: true })
+    try {
+      // What a supervisor leaves that is killed with the shim before either has written a pid.
+      await made.act('start', 'job')
+      const { pid = 0 } = await made.see('job', 'running')
+      const shim = made.host.process(pid)?.parent ?? 0
+      await made.killSupervisor()
+      for (const victim of [shim, pid]) process.kill(victim, 'SIGKILL')
+      rmSync(`${made.layout.runs}/job~1.pid`)
+      await made.act('start', 'job')
+      expect((await made.see('job', 'running')).pid).not.toBe(pid)
+    } finally {
+      process.kill(-(pretender.pid ?? 0), 'SIGKILL')
+    }
+  })
+
   test('S8: a process that is not the child of the shim gets no signal, whatever the file of the run says', async () => {
     await using stage = createStage()
     const { made } = stage

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -122,7 +122,8 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
 test.runIf(isRoot)('S8: plan and validate block a facility whose paths can not be handled', async () => {
   await using lab = createEngineLab()
   const open = join(lab.directory, 'open')
-  execFileSync('install', ['-d', '-o', String(stranger.uid), open])
+  mkdirSync(open)
+  chownSync(open, stranger.uid, stranger.gid)
   const command = ['sleep', '1000']
   lab.declare('log', { process: { command, output: { file: join(open, 'a.log') } } })
   lab.declare('env', { process: { command, environmentFiles: [join(open, 'env')] } })

@@ -86,7 +86,8 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
 function readSaid({ name, record }: Service, { host, layout, log }: Context): string | undefined {
   try {
     const [line = ''] = host.readText(runPath(layout, name, record.run, 'said'), saidLimit)?.split('\n') ?? []
-    return line.trim() === '' ? undefined : line.trim()
+    const text = line.replace(/[\p{Cc}\p{Cf}]/gu, ' ').trim()
+    return text === '' ? undefined : text
   } catch (error) {
     log.warn({ service: name }, messageOf(error))
     return undefined

@@ -54,10 +54,12 @@ export function isAlive(host: ReadHost, { pid, startTime }: ProcessIdentity): bo
   return facts?.startTime === startTime && facts.state !== 'Z' && facts.state !== 'X'
 }
 
-/** The process whose command line is the script of the run. */
+/** The process whose command line is the script of the run. Others than this user can give theirs any. */
 export function findShim(host: ReadHost, layout: Layout, service: string, run: number): number | undefined {
   const script = runPath(layout, service, run, 'sh')
-  return host.processes().find(pid => readCommandLine(host, pid)?.[1] === script)
+  return host
+    .processes()
+    .find(pid => readCommandLine(host, pid)?.[1] === script && host.facts(`/proc/${pid}`)?.uid === host.userId())
 }
 
 /** Undefined if there is no such process, or it is none of ours to read. A zombie's is empty. */
