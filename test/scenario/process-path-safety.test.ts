@@ -92,6 +92,18 @@ describe.runIf(isRoot)('S8: secrets and environment files', () => {
     })
   }
 
+  test('that take long to read keep the start waiting, and fail it', async () => {
+    await using stage = createStage()
+    // A shell reads a line of this length for seconds.
+    const path = stage.file(join(stage.directory('home'), 'env'), 'x'.repeat(1024 * 1024))
+    const refusal = await stage.refusal({ user: stage.name, environmentFiles: [path, path, path] })
+    expect(refusal).toMatch(/^expected KEY=value in line 1 of /)
+    stage.file(path, 'A=1\n'.repeat(300_000))
+    expect(await stage.refusal({ user: stage.name, environmentFiles: [path] })).toContain(
+      'it is larger than 1048576 bytes',
+    )
+  })
+
   test('below a link of the user to a directory of root, they lead nowhere', async () => {
     await using stage = createStage()
     const home = stage.directory('home')
