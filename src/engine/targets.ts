@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { dirname } from 'node:path'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
 import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
@@ -72,13 +73,17 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
 function checkPaths(
   facility: Facility,
   definition: Definition | undefined,
-  { host, isElsewhere = false }: TargetOptions,
+  { host, instance, isElsewhere = false }: TargetOptions,
   problems: string[],
 ): void {
   const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
   if (!process) return
-  const output = findOutputProblem(process, host, { isElsewhere })
-  for (const { field, message } of [...(output ? [output] : []), ...findReadProblems(process, host, { isElsewhere })]) {
+  // The controller's own log is in the state directory or above it, which are made when first something is done.
+  const directory = process.output && dirname(process.output.file)
+  const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
+  const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
+  const reads = findReadProblems(process, host, { isTentative: isElsewhere })
+  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
     problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
   }
 }

@@ -45,8 +45,8 @@ export interface PathProblem {
 }
 
 export interface PathCheckOptions {
-  /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
-  readonly isElsewhere?: boolean
+  /** True: what is missing or closed says nothing: it is made later, or the manifests are meant for another host. */
+  readonly isTentative?: boolean
 }
 
 type User = { readonly name: string; readonly uid: number; readonly gid: number }
@@ -112,14 +112,14 @@ function findWritingProblem(
   file: string,
   process: Process,
   host: ReadHost,
-  { isElsewhere = false }: PathCheckOptions,
+  { isTentative = false }: PathCheckOptions,
 ): string | undefined {
   const directory = dirname(file)
   const user = findUser(process, host)
   if (user === 'unknown') return undefined
   const actor = chooseActor(file, user?.uid, host)
   if (actor.as === 'nobody') return describeNobody(file, actor.unsafe)
-  if (isElsewhere) return undefined
+  if (isTentative) return undefined
   const facts = host.facts(host.realPath(directory) ?? directory)
   if (!facts) return `there is no directory ${directory} for the output; create it`
   if (actor.as === 'self' || !user) return undefined
@@ -137,13 +137,13 @@ function findReadingProblem(
   path: string,
   process: Process,
   host: ReadHost,
-  { isElsewhere = false }: PathCheckOptions,
+  { isTentative = false }: PathCheckOptions,
 ): string | undefined {
   const user = findUser(process, host)
   if (user === 'unknown') return undefined
   const actor = chooseActor(path, user?.uid, host)
   if (actor.as === 'nobody') return describeNobody(path, actor.unsafe)
-  if (isElsewhere) return undefined
+  if (isTentative) return undefined
   if (actor.as === 'self' || !user) return undefined
   const closed = findClosedDirectory(dirname(path), user, host)
   if (closed !== undefined) return `user ${user.name} can not reach ${path}: ${closed}`

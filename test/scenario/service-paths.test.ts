@@ -49,7 +49,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
       expect(outputProblem(logs, user)).toContain('is a directory')
       expect(outputProblem(join(logs, 'link'), user)).toContain('is a symlink; name the file that it leads to')
       expect(outputProblem(join(base, 'none/a.log'), user)).toContain(`no directory ${base}/none`)
-      expect(outputProblem(join(base, 'none/a.log'), user, { isElsewhere: true })).toBeUndefined()
+      expect(outputProblem(join(base, 'none/a.log'), user, { isTentative: true })).toBeUndefined()
     }
   })
 
@@ -66,7 +66,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
         for (const user of [undefined, 'root']) {
           for (const problem of [outputProblem, readProblem]) {
             expect(problem(join(open, below), user)).toMatch(words)
-            expect(problem(join(open, below), user, { isElsewhere: true })).toMatch(`${open} (owner ${owner.uid}`)
+            expect(problem(join(open, below), user, { isTentative: true })).toMatch(`${open} (owner ${owner.uid}`)
             expect(problem(join(open, below), user)).toMatch(
               /a directory that only root can write, or give the service a user of/,
             )
@@ -113,7 +113,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
       expect(problem(join(shut, 'a'), place.name)).toContain(
         `${shut} (owner ${stranger.uid}, group ${stranger.gid}, mode 0700) is closed`,
       )
-      expect(problem(join(shut, 'a'), place.name, { isElsewhere: true })).toBeUndefined()
+      expect(problem(join(shut, 'a'), place.name, { isTentative: true })).toBeUndefined()
       expect(problem(join(shut, 'a'), 'a-user-of-another-host')).toBeUndefined()
     }
   })
