@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Process } from '../core/facility.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
 import type { FileFacts, ReadHost } from '../core/provider.ts'
@@ -62,10 +62,16 @@ export function findOutputProblem(
 ): PathProblem | undefined {
   const file = process.output?.file
   if (file === undefined || file === nullDevice) return undefined
-  const message = attempt(
-    () => describeKind(file, host.facts(file)) ?? findWritingProblem(file, process, host, options),
-  )
+  const message = attempt(() => {
+    const problem = isLoggerLink(file, host) ? undefined : describeKind(file, host.facts(file))
+    return problem ?? findWritingProblem(file, process, host, options)
+  })
   return message === undefined ? undefined : { field: 'output.file', message }
+}
+
+/** The loggers of scan directories leave one in the place of the file, to what they write in a directory beside it. */
+function isLoggerLink(file: string, host: ReadHost): boolean {
+  return host.facts(file)?.kind === 'symlink' && host.readLink(file) === `${basename(file)}.d/current`
 }
 
 /** Why secrets and environment files can't be read for a service; empty if all can, as far as can be seen. */

@@ -41,9 +41,13 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     const logs = place.directory('logs', root)
     execFileSync('mkfifo', [join(logs, 'pipe')])
     place.link(join(logs, 'link'), '/dev/null')
+    // As the loggers of scan directories have it.
+    place.directory('logs/b.log.d', root)
+    execFileSync('ln', ['-s', 'b.log.d/current', join(logs, 'b.log')])
     for (const user of [undefined, 'root', place.name]) {
       expect(outputProblem('/dev/null', user)).toBeUndefined()
       expect(outputProblem(join(logs, 'a.log'), user)).toBeUndefined()
+      expect(outputProblem(join(logs, 'b.log'), user)).toBeUndefined()
       expect(outputProblem('/dev/full', user)).toMatch(/^\/dev\/full is a device, .* a regular file or to \/dev\/null$/)
       expect(outputProblem(join(logs, 'pipe'), user)).toContain('pipe is a device, pipe or socket')
       expect(outputProblem(logs, user)).toContain('is a directory')
