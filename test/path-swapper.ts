@@ -5,14 +5,22 @@ import { once } from 'node:events'
 const renameat2 = { x64: 316, arm64: 276 }
 
 const program = `
-  my ($number, $left, $right) = @ARGV;
+  use POSIX ();
+  my ($number, $pairs, @paths) = @ARGV;
+  my @swaps = splice @paths, 0, 2 * $pairs;
   my $count = 0;
   $SIG{TERM} = sub { print "$count\\n"; exit 0 };
   $| = 1;
-  # AT_FDCWD, RENAME_EXCHANGE.
   for (;;) {
-    syscall($number + 0, -100, $left, -100, $right, 2) == 0 or die "renameat2 of $left and $right: $!\\n";
-    print "begun\\n" if ++$count == 1;
+    for (my $i = 0; $i < @swaps; $i += 2) {
+      # AT_FDCWD, RENAME_EXCHANGE. What is missing for a moment comes again.
+      my $done = syscall($number + 0, -100, $swaps[$i], -100, $swaps[$i + 1], 2) == 0;
+      $done or $! == POSIX::ENOENT or die "renameat2 of $swaps[$i] and $swaps[$i + 1]: $!\\n";
+      print "begun\\n" if $done && ++$count == 1;
+    }
+    for (my $i = 0; $i < @paths; $i += 2) {
+      symlink($paths[$i + 1], $paths[$i]) or $! == POSIX::EEXIST or die "symlink $paths[$i]: $!\\n";
+    }
   }
 `
 
@@ -25,13 +33,28 @@ export interface PathSwapper extends AsyncDisposable {
  * Exchanges two paths at full speed, as a user on the host would who wants to be quicker than root. Resolves when it has
  * begun.
  */
-export async function startSwapping(
+export function startSwapping(
   left: string,
   right: string,
   user: { readonly uid: number; readonly gid: number },
 ): Promise<PathSwapper> {
+  return startMeddling({ swaps: [[left, right]] }, user)
+}
+
+export interface Meddling {
+  /** Paths that are exchanged. */
+  readonly swaps: readonly (readonly [left: string, right: string])[]
+  /** Symlinks that are made whenever there is nothing in their place. */
+  readonly links?: readonly (readonly [link: string, target: string])[]
+}
+
+/** As `startSwapping`, with many in turn. */
+export async function startMeddling(
+  { swaps, links = [] }: Meddling,
+  user: { readonly uid: number; readonly gid: number },
+): Promise<PathSwapper> {
   const number = process.arch === 'arm64' ? renameat2.arm64 : renameat2.x64
-  const child = spawn('perl', ['-e', program, String(number), left, right], {
+  const child = spawn('perl', ['-e', program, String(number), String(swaps.length), ...swaps.flat(), ...links.flat()], {
     ...user,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,7 @@
 /**
  * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the
- * dynamic loader would run a service's code in the tools that still run as root. They are handed over by env(1) as the last
- * thing before the service, on its command line, and so can't be secrets.
+ * dynamic loader would run a service's code in the tools that still run as root. They travel under names of our own, and
+ * only the exec wrapper, which has the rights of the service's user, gives them their real ones.
  */
 const steeringNames = [
   ...[
@@ -30,6 +30,7 @@ export function isPlainVariable(name: string): boolean {
   return isVariableName(name) && !steering.test(name)
 }
 
+/** A name that a shell takes. Those that begin with `__reeve` are for the scripts between supervisor and service. */
 export function isVariableName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !name.startsWith('__reeve')
 }

@@ -24,6 +24,9 @@ export interface ExecWrapper {
 /** The exit code where the service can't be executed. */
 export const wrapperFailure = 111
 
+/** In bytes, of a secret or an environment file. */
+export const variableFileLimit: number = 1024 * 1024
+
 /**
  * The words before a service's own command line. They run a shell with the rights of the service's user, which reads what that
  * user may read, enters its directory, opens its output and executes the service (S8). Values come in variables, and stand on
@@ -35,10 +38,20 @@ export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
   return ['/bin/sh', '-c', renderWrapper(wrapper), 'sh']
 }
 
+const wrapperStart = '__reeve_path=$PATH'
+
+/** Whether a command line is that of the shell, which has yet to execute the service. */
+export function isWrapped([shell, option, script]: readonly string[]): boolean {
+  return shell === '/bin/sh' && option === '-c' && script?.startsWith(wrapperStart) === true
+}
+
 function renderWrapper({ workingDirectory, output, variables, problems }: ExecWrapper): string {
   const report = problems === undefined ? '' : `\n  printf '%s\\n' "$1" >&${problems}`
   const parts = [
-    `__reeve_fail() {
+    // The service's own PATH need not lead to what is used here.
+    `${wrapperStart}
+PATH=/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin
+__reeve_fail() {
   printf '%s\\n' "$1" >&2${report}
   exit ${wrapperFailure}
 }`,
@@ -51,18 +64,20 @@ function renderWrapper({ workingDirectory, output, variables, problems }: ExecWr
       `cd -P -- ${directory} || __reeve_fail "cannot enter the working directory "${directory}" as user $(id -u)"`,
     )
   }
-  if (problems !== undefined) parts.push(`exec ${problems}>&-`)
+  // A shell exports where it was before only if it was told to.
+  parts.push('unset OLDPWD', 'PATH=$__reeve_path', 'unset __reeve_path')
   // Last of all: some steer the shell.
-  parts.push(variables.length > 0 ? exportAll : '', 'exec "$@"')
-  return parts.filter(part => part !== '').join('\n')
+  if (variables.length > 0) parts.push(exportAll)
+  parts.push(`exec "$@"${problems === undefined ? '' : ` ${problems}>&-`}`)
+  return parts.join('\n')
 }
 
-/** Not what would hold up the start for ever, or go elsewhere without a word. */
+/** Not what would hold up the start for ever, or go elsewhere without a word. The service has its own umask. */
 function renderOutput(path: string): string {
   const file = quoteWord(path)
-  return `[ -f ${file} ] || [ ! -e ${file} ] || __reeve_fail "cannot append output to "${file}": it is not a regular file"
-umask 0027
-{ : >>${file}; } 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
+  return `[ ! -L ${file} ] && { [ -f ${file} ] || [ ! -e ${file} ]; } ||
+  __reeve_fail "cannot append output to "${file}": it is not a regular file"
+(umask 0027 && : >>${file}) 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
 exec >>${file} 2>&1`
 }
 
@@ -77,8 +92,10 @@ function renderSource(source: VariableSource): string {
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
     case 'secret':
       return `__reeve_read ${quoteWord(source.path)}
-__reeve_text=\${__reeve_text%"$__reeve_newline"}
-__reeve_text=\${__reeve_text%"$__reeve_return"}
+case $__reeve_text in
+  *"$__reeve_return$__reeve_newline") __reeve_text=\${__reeve_text%??} ;;
+  *"$__reeve_newline") __reeve_text=\${__reeve_text%?} ;;
+esac
 __reeve_keep ${source.name}="$__reeve_text"`
   }
 }
@@ -88,15 +105,24 @@ __reeve_keep ${source.name}="$__reeve_text"`
  * our own till the end, and are not exported before.
  */
 const variableFunctions = `__reeve_newline='
-' __reeve_return=$(printf '\\r') __reeve_count=0
+' __reeve_return=$(printf '\\r') __reeve_mark=$(printf '\\357\\273\\277') __reeve_count=0
 __reeve_keep() {
+  case $1 in __reeve*) __reeve_fail "the variable \${1%%=*} can not be set: names that begin with __reeve are reserved" ;; esac
   __reeve_count=$((__reeve_count + 1))
   eval "__reeve_kept_$__reeve_count=\\$1"
 }
+__reeve_head() {
+  head -c ${variableFileLimit + 1} -- "$1" 2>/dev/null
+}
 __reeve_read() {
+  [ -f "$1" ] && [ -r "$1" ] || __reeve_fail "cannot read $1 as user $(id -u); create it, or let that user read it"
+  __reeve_size=$(__reeve_head "$1" | wc -c)
+  [ "$__reeve_size" -le ${variableFileLimit} ] || __reeve_fail "cannot read $1: it is larger than ${variableFileLimit} bytes"
+  [ "$__reeve_size" -eq "$(__reeve_head "$1" | tr -d '\\000' | wc -c)" ] || __reeve_fail "expected text in $1, found a NUL byte"
   # The x keeps line ends at the end.
-  __reeve_text=$(cat -- "$1" 2>/dev/null && printf x) || __reeve_fail "cannot read $1 as user $(id -u)"
+  __reeve_text=$(__reeve_head "$1" && printf x) || __reeve_fail "cannot read $1 as user $(id -u)"
   __reeve_text=\${__reeve_text%x}
+  __reeve_text=\${__reeve_text#"$__reeve_mark"}
 }
 __reeve_parse() {
   __reeve_line_number=0
@@ -110,7 +136,7 @@ __reeve_parse() {
     __reeve_value=\${__reeve_line#*=}
     case $__reeve_line in *=*) ;; *) __reeve_name= ;; esac
     case $__reeve_name in '' | [0-9]* | *[!A-Za-z0-9_]*)
-      __reeve_fail "expected KEY=value in line $__reeve_line_number of $1" ;;
+      __reeve_fail "expected KEY=value in line $__reeve_line_number of $1, KEY of letters, digits and _" ;;
     esac
     case $__reeve_value in \\"*\\" | \\'*\\')
       __reeve_value=\${__reeve_value#?}
@@ -122,13 +148,26 @@ $2
 __reeve_end
 }`
 
-/** A name that this shell keeps for itself is an error: it would be dropped without a word. */
-const exportAll = `__reeve_number=0
+/**
+ * A name that this shell keeps for itself is an error: it would be dropped or changed without a word. Unset, most of them lose
+ * what is special about them. bash changes some at the last moment, and exports none of its arrays.
+ */
+const exportAll = `__reeve_number=0 __reeve_bash=\${BASH_VERSION:+bash:}
 while [ "$__reeve_number" -lt "$__reeve_count" ]; do
   __reeve_number=$((__reeve_number + 1))
   eval "__reeve_line=\\$__reeve_kept_$__reeve_number"
   unset "__reeve_kept_$__reeve_number"
-  (export "$__reeve_line") 2>/dev/null || __reeve_fail "the shell of this host cannot set the variable \${__reeve_line%%=*}"
+  __reeve_name=\${__reeve_line%%=*}
+  __reeve_value=\${__reeve_line#*=}
+  case $__reeve_bash$__reeve_name in
+    bash:_ | bash:SHLVL | bash:BASH_ARG[CV] | bash:BASH_ALIASES | bash:BASH_CMDS) false ;;
+    bash:BASH_LINENO | bash:BASH_REMATCH | bash:BASH_SOURCE) false ;;
+  esac && (
+    unset "$__reeve_name"
+    export "$__reeve_line"
+    eval "[ \\"\\$$__reeve_name\\" = \\"\\$__reeve_value\\" ]"
+  ) 2>/dev/null || __reeve_fail "the shell of this host cannot set the variable $__reeve_name"
+  unset "$__reeve_name"
   export "$__reeve_line"
 done
-unset OLDPWD __reeve_newline __reeve_return __reeve_count __reeve_text __reeve_line __reeve_line_number __reeve_name __reeve_value __reeve_number`
+unset __reeve_newline __reeve_return __reeve_mark __reeve_count __reeve_text __reeve_line __reeve_line_number __reeve_name __reeve_value __reeve_number __reeve_size __reeve_bash`

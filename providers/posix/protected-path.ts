@@ -14,8 +14,6 @@ export const protectedPathFunctions = `__reeve_is_kept() {
     *[2367] | *[2367]?) ;;
     *) return 0 ;;
   esac
-  # The group root counts as root.
-  case $3:$4 in 0:*[!2367]) return 0 ;; esac
   # In a sticky directory nobody replaces what is root's, but everybody makes new entries.
   __reeve_is_open=yes
   case $4 in [1357]???) return 0 ;; esac

@@ -32,7 +32,7 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   const form = presentProcess(read.process)
   const content = `${JSON.stringify({ reeve: ownership, process: form }, undefined, 2)}\n`
   const path = definitionPath(layoutOf(directoryOf(instance)), facility.service)
-  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form) } }
+  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form), process: read.process } }
 }
 
 /** Says `config.process.…` of what was written there. */

@@ -13,7 +13,7 @@ export interface Layout {
   readonly enabled: string
   /** NAME.json: what the supervisor knows of the service. */
   readonly state: string
-  /** NAME~N.sh, .shim, .pid, .exit: the run number N of a service; see shim-script.ts. */
+  /** NAME~N.sh, .shim, .pid, .said, .exit: the run number N of a service; see shim-script.ts. */
   readonly runs: string
   /** NAME.log, NAME.log.1 …: the output of services that declare no file for it. */
   readonly logs: string
@@ -70,7 +70,7 @@ export function ownLogPath(layout: Layout, service: string): string {
   return join(layout.logs, `${service}.log`)
 }
 
-export type RunPart = 'sh' | 'shim' | 'pid' | 'exit'
+export type RunPart = 'sh' | 'shim' | 'pid' | 'said' | 'exit'
 
 export function runPath(layout: Layout, service: string, run: number, part: RunPart): string {
   return join(layout.runs, `${service}~${run}.${part}`)
@@ -83,6 +83,6 @@ export function serviceOfJson(name: string): string | undefined {
 
 /** The service and the run of a file in `runs`. No service's name holds a `~`. */
 export function runOfFile(name: string): { readonly service: string; readonly run: number } | undefined {
-  const [, service, run] = /^([^.~][^~]*)~(\d{1,15})\.(?:sh|shim|pid|exit)$/.exec(name) ?? []
+  const [, service, run] = /^([^.~][^~]*)~(\d{1,15})\.(?:sh|shim|pid|said|exit)$/.exec(name) ?? []
   return service === undefined || run === undefined ? undefined : { service, run: Number(run) }
 }

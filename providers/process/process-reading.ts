@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
-import { isPlainVariable } from '../posix/environment-names.ts'
+import { isVariableName } from '../posix/environment-names.ts'
 import { isStrings, isTable, type Table } from '../posix/table.ts'
 
 export interface Problem {
@@ -112,17 +112,21 @@ function readEnvironment(value: unknown, complain: Complain): Readonly<Record<st
     complain('environment', 'expected variables by name')
     return {}
   }
-  const environment = createDictionary<string | SecretReference>()
+  const environment: [name: string, value: string | SecretReference][] = []
   for (const [name, content] of Object.entries(value)) {
     const field = `environment.${name}`
-    if (name === '' || /[=\0]/.test(name)) complain(field, 'expected a name without = in it')
-    else if (typeof content === 'string' && !content.includes('\0')) environment[name] = content
-    else if (!isTable(content) || typeof content.fromFile !== 'string' || !isAbsolute(content.fromFile)) {
-      complain(field, 'expected a text, or { fromFile: PATH } with an absolute path')
-    } else if (isPlainVariable(name)) environment[name] = { fromFile: content.fromFile }
-    else complain(field, 'this variable steers the shell or the loader and so can not be kept secret: give it as text')
+    if (!isVariableName(name)) {
+      complain(field, 'expected a name of letters, digits and _, that begins neither with a digit nor with __reeve')
+    } else if (typeof content === 'string' && !content.includes('\0')) environment.push([name, content])
+    else if (isTable(content) && typeof content.fromFile === 'string' && isPath(content.fromFile)) {
+      environment.push([name, { fromFile: content.fromFile }])
+    } else complain(field, 'expected a text, or { fromFile: PATH } with an absolute path')
   }
-  return environment
+  return createDictionary(environment)
+}
+
+function isPath(text: string): boolean {
+  return isAbsolute(text) && !text.includes('\0')
 }
 
 function readLimits(value: unknown, complain: Complain): Readonly<Record<string, number | 'unlimited'>> {

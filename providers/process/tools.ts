@@ -3,13 +3,12 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import { findTool } from '../posix/tools.ts'
 import type { Tools } from './supervisor/shim-script.ts'
 
-/** The programs of util-linux and coreutils that a service is started with, where the host has them. */
+/** The programs of util-linux that a service is started with, where the host has them. */
 export function findTools(host: ReadHost): Tools {
   const setsid = findTool(host, 'setsid')
   const prlimit = findTool(host, 'prlimit')
   const setpriv = findTool(host, 'setpriv')
-  const env = findTool(host, 'env')
-  return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }), ...(env && { env }) }
+  return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }) }
 }
 
 /** What of a service's declaration an instance can't honour on this host, and why. */

@@ -40,7 +40,7 @@ export function keepUp(services: ReadonlyMap<string, Service>, context: Context)
     for (const { name, definition } of services.values()) {
       if (definition.kind !== 'valid') continue
       const output = outputOf(layout, name, definition.process)
-      attempt(log, () => isTooLarge(host, output) && rotation.rotate(output, name))
+      attempt(log, () => isTooLarge(host, output) && rotation.rotate(output, name, definition.process))
     }
     const own = { file: layout.log, maxSize: ownLogSize, keep: 2 }
     if (isTooLarge(host, own)) rotation.rotate(own, 'supervisor')

@@ -12,10 +12,12 @@ export interface UnsafePart extends DirectoryFacts {
 
 const stickyBit = 0o1000
 
-/** True if only root and `userId` can add, replace and remove entries of the directory. The group root counts as root. */
-export function isProtected({ uid, gid, mode }: DirectoryFacts, userId: number): boolean {
-  const isGroupWritable = (mode & 0o020) !== 0 && gid !== 0
-  return isOwnedBy(uid, userId) && !isGroupWritable && (mode & 0o002) === 0
+/**
+ * True if only root and `userId` can add, replace and remove entries of the directory. No group counts as root: a service can have
+ * the group root, as all do in some containers.
+ */
+export function isProtected({ uid, mode }: DirectoryFacts, userId: number): boolean {
+  return isOwnedBy(uid, userId) && (mode & 0o022) === 0
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Facility, Instance, PortableField } from './facility.ts'
+import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { Verb } from './step.ts'
@@ -128,6 +128,8 @@ export interface Definition {
    * owner decides whether it may (S3). What it is only ordered after or before isn't touched.
    */
   readonly touches?: readonly string[]
+  /** What is run, where native configuration is laid over `spec.process`: the paths in it are checked before a plan is made. */
+  readonly process?: Process
 }
 
 export interface DefinitionFile {

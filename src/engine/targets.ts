@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto'
+import { dirname } from 'node:path'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
 import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findOutputProblem, findReadProblems } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
 
 export interface TargetOptions {
@@ -16,12 +18,15 @@ export interface TargetOptions {
   readonly lacks?: Readonly<Partial<Record<string, string>>>
   /** What the host's policy says of it now. Absent: it allows everything. */
   readonly checkPolicy?: PolicyCheck
+  /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
+  readonly isElsewhere?: boolean
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
 export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const problems: string[] = []
   const definition = renderDefinition(facility, options, problems)
+  checkPaths(facility, definition, options, problems)
   const files = facility.files.map(file => resolveFile(file, options.host, problems))
   return { facility, files, problems, ...(definition ? { definition } : {}) }
 }
@@ -90,6 +95,25 @@ function attempt<T>(
       `provider ${provider.type} failed to ${what} facility ${facility.name}: ${messageOf(error)}; this is a fault of the provider`,
     )
     return undefined
+  }
+}
+
+/** Native configuration can say otherwise than `process`: then only the provider knows what the paths come to. */
+function checkPaths(
+  facility: Facility,
+  definition: Definition | undefined,
+  { host, instance, isElsewhere = false }: TargetOptions,
+  problems: string[],
+): void {
+  const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
+  if (!process) return
+  // The controller's own log is in the state directory or above it, which are made when first something is done.
+  const directory = process.output && dirname(process.output.file)
+  const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
+  const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
+  const reads = findReadProblems(process, host, { isTentative: isElsewhere })
+  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
+    problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
   }
 }
 

@@ -25,6 +25,7 @@ export function validate(session: Session): ManifestSet {
         provider: bound.provider,
         host: session.readHost,
         owner: session.configuration.owner,
+        isElsewhere: true,
       },
     )
     for (const message of problems) {

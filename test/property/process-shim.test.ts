@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { type VariableSource, wrapExecution } from '../../providers/posix/exec-wrapper.ts'
 import { quoteWords } from '../../providers/posix/shell-quoting.ts'
 import { layoutOf } from '../../providers/process/layout.ts'
 import { buildEnvironment } from '../../providers/process/supervisor/environment.ts'
@@ -69,9 +70,10 @@ for (const shell of shells) {
               restart: { policy: 'always', delay: 0 },
               stop: { signal: 'TERM', timeout: 0 },
             }
-            const { variables, late } = buildEnvironment(process, host, '/usr/bin/node')
-            const seen = execute(process, variables, late, run)
-            const names = new Set(Object.keys({ ...variables, ...Object.fromEntries(late) }))
+            const { variables, sources } = buildEnvironment(process, host, '/usr/bin/node', false)
+            const seen = execute(process, variables, sources, run)
+            const plain = Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith('__reeve')))
+            const names = new Set(Object.keys({ ...plain, ...environment }))
             const found = Object.fromEntries(
               seen.stdout
                 .split('\0')
@@ -105,14 +107,16 @@ for (const shell of shells) {
     function execute(
       process: Process,
       environment: Readonly<Record<string, string>>,
-      late: readonly (readonly [string, string])[],
+      sources: readonly VariableSource[],
       run: number,
     ): { stdout: string; exit: string } {
       const layout = { ...layoutOf(directory), runs: directory }
       const name = `s${shells.indexOf(shell)}`
-      const chain = chainOf(process, undefined, late, tools)
+      const chain = chainOf(process, undefined, wrapExecution({ variables: sources, problems: 4 }), tools)
       const script = join(directory, `${name}~${run}.sh`)
-      writeFileSync(script, renderShim(layout, { service: name, run, bootId: 'b', process, chain }))
+      const { umask = 0o22 } = process
+      const plan = { service: name, run, bootId: 'b', umask, workingDirectory: '/', chain, opensOutput: false }
+      writeFileSync(script, renderShim(layout, plan))
       const [command = '', ...args] = program
       const result = spawnSync(command, [...args, script], { encoding: 'utf8', env: environment, cwd: '/' })
       expect(result.stderr).toBe('')

@@ -62,6 +62,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     ['of another user, who has no right to write', 0o555, user, 'owner 4711'],
     ['of another user and the group root', 0o755, { uid: user.uid }, 'owner 4711'],
     ['of root, for a group to write', 0o775, { gid: user.gid }, 'group 4712, mode 0775'],
+    ['of root, for the group root to write', 0o775, {}, 'group 0, mode 0775'],
     ['of root, for everybody to write', 0o777, {}, 'mode 0777'],
   ]
 
@@ -94,8 +95,8 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     }
   }
 
-  test('is done in directories that only root and the group root can write', () => {
-    const directory = makeDirectory('a', 0o775)
+  test('is done in directories that only root can write', () => {
+    const directory = makeDirectory('a', 0o755)
     host.writeFile(join(directory, 'file'), 'x', { mode: 0o600, ...user })
     expect(host.findUnsafePart(directory, { isExclusive: true })).toBeUndefined()
     expect(askShell(join(directory, 'file'))).toBe(join(directory, 'file'))

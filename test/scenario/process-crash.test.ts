@@ -106,8 +106,10 @@ test('E4: a shim that comes after the next supervisor has claimed its run starts
     service: 'web',
     run: 1,
     bootId: host.bootId(),
-    process,
+    umask: 0o022,
+    workingDirectory: scratch,
     chain: chainOf(process, undefined, [], findTools(host)),
+    opensOutput: false,
   }
   const script = renderShim(layout, plan)
   writeFileSync(runPath(layout, 'web', 1, 'sh'), script)

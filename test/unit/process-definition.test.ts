@@ -173,10 +173,11 @@ describe('config.process is laid over process', () => {
   })
 })
 
-test('S4: a secret whose variable can only be handed over on a command line is refused by name', () => {
+test('a variable that steers the shell or the loader can be a secret; names of the scripts in between are refused', () => {
   const secret = { fromFile: '/etc/token' }
-  expect(problems({ ...whole, environment: { LD_PRELOAD: secret } })).toEqual(['process.environment.LD_PRELOAD'])
-  expect(problems({ ...whole, environment: { LD_PRELOAD: '/lib/x.so' } })).toEqual([])
+  expect(problems({ ...whole, environment: { LD_PRELOAD: secret, IFS: 'x' } })).toEqual([])
+  expect(problems({ ...whole, environment: { __reeve_count: '1' } })).toEqual(['process.environment.__reeve_count'])
+  expect(problems({ ...whole, environment: { 'a.b': '1' } })).toEqual(['process.environment.a.b'])
 })
 
 test('a definition that somebody edited to nonsense is invalid, and is still known as ours where the marker can be read', () => {

@@ -1,3 +1,4 @@
+import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { runPath } from '../layout.ts'
 import { goodRun } from '../life-cycle.ts'
 import { claimRun } from './run-claim.ts'
@@ -122,6 +123,8 @@ function isExecuted({ name, record, definition, chain }: Service, pid: number, c
   const { host, layout, tools } = context
   const commandLine = readCommandLine(host, pid)
   if (commandLine?.[1] === runPath(layout, name, record.run, 'sh')) return false
+  // It may read much, or from afar, and nobody's service looks like the whole rest of its own chain.
+  if (chain && commandLine && isWrapped(commandLine) && isPreparing(commandLine, chain, [], tools)) return false
   if (host.now() - (record.startedAt ?? 0) >= preparationTime) return true
   // A process that is just ending has none, and says nothing of what it was.
   if (!commandLine || commandLine.join('') === '') return false

@@ -3,34 +3,81 @@ import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { isPlainVariable, isVariableName } from '../../posix/environment-names.ts'
-
-/** In bytes, of a secret or an environment file. */
-const fileLimit = 1024 * 1024
+import { type VariableSource, variableFileLimit } from '../../posix/exec-wrapper.ts'
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface ServiceEnvironment {
-  /** Stand in the environment of the shim, where no other user sees them. */
+  /** The environment of the shim, where no other user sees it. */
   readonly variables: Readonly<Record<string, string>>
-  /** Are handed over on the command line of env(1); see posix/environment-names.ts. */
-  readonly late: readonly (readonly [name: string, value: string])[]
+  /** What the exec wrapper gives their names, or reads with the rights of the service's user. */
+  readonly sources: readonly VariableSource[]
+}
+
+/** A variable, or a file that is left to the service's user. */
+type Part =
+  | { readonly kind: 'value'; readonly name: string; readonly value: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'secret'; readonly name: string; readonly path: string }
+
+/**
+ * The whole environment of a service: PATH, the user's own variables, environment files, declared variables, each winning over
+ * those before. Nothing is inherited. Root reads a file only through directories that it alone can change; others are left to
+ * the service's user, where `hasUser` says that it has one besides root. Throws ReeveError where a file can't be read: it is
+ * read at each start.
+ */
+export function buildEnvironment(process: Process, host: ReadHost, node: string, hasUser: boolean): ServiceEnvironment {
+  const parts = toParts({ PATH: extendPath(node), ...userVariables(process, host) })
+  for (const path of process.environmentFiles) {
+    const content = readFor(path, host, hasUser)
+    if (content === undefined) throw new ReeveError('failed', `there is no environment file ${path}; create it`)
+    if (content === 'for the user') parts.push({ kind: 'file', path })
+    else parts.push(...toParts(parseEnvironmentFile(content.text, path)))
+  }
+  for (const [name, value] of Object.entries(process.environment)) {
+    if (typeof value === 'string') {
+      parts.push({ kind: 'value', name, value })
+      continue
+    }
+    const path = value.fromFile
+    const content = readFor(path, host, hasUser)
+    if (content === undefined) {
+      throw new ReeveError('failed', `expected the value of variable ${name} in ${path}, but there is no such file`)
+    }
+    if (content === 'for the user') parts.push({ kind: 'secret', name, path })
+    else parts.push({ kind: 'value', name, value: content.text.replace(/\r?\n$/, '') })
+  }
+  return arrange(parts)
 }
 
 /**
- * The whole environment of a service: PATH, the user's own variables, environment files, declared variables, each
- * winning over those before. Nothing is inherited. Throws ReeveError where a file can't be read: it is read at each start.
+ * Simply what is in the environment of the shim, as far as its name allows and nothing before is still to be read. All else
+ * stands there under an alias, for the wrapper.
  */
-export function buildEnvironment(process: Process, host: ReadHost, node: string): ServiceEnvironment {
-  const all = createDictionary(Object.entries({ PATH: extendPath(node), ...userVariables(process, host) }))
-  for (const path of process.environmentFiles) Object.assign(all, readEnvironmentFile(path, host))
-  for (const [name, value] of Object.entries(process.environment)) {
-    all[name] = typeof value === 'string' ? value : readSecret(name, value.fromFile, host)
+function arrange(parts: readonly Part[]): ServiceEnvironment {
+  const variables = new Map<string, string>()
+  const sources: VariableSource[] = []
+  let isRead = true
+  for (const part of lastOfEach(parts)) {
+    if (part.kind !== 'value') {
+      isRead = false
+      sources.push(part)
+    } else if (isRead && isPlainVariable(part.name)) {
+      variables.set(part.name, part.value)
+    } else {
+      const alias = `__reeve_given_${sources.length}`
+      variables.set(alias, `${part.name}=${part.value}`)
+      sources.push({ kind: 'variable', alias })
+    }
   }
-  const entries = Object.entries(all)
-  return {
-    variables: createDictionary(entries.filter(([name]) => isPlainVariable(name))),
-    late: entries.filter(([name]) => !isPlainVariable(name)),
-  }
+  return { variables: createDictionary(variables), sources }
+}
+
+/** Without the values that a later one of the same name wins over. */
+function lastOfEach(parts: readonly Part[]): readonly Part[] {
+  const last = new Map(parts.map((part, index) => [part.kind === 'value' ? part.name : `${index}`, index]))
+  const kept = new Set(last.values())
+  return parts.filter((_part, index) => kept.has(index))
 }
 
 /** The Node that runs Reeve is found last, so that examples and small services need nothing else. */
@@ -45,35 +92,63 @@ function userVariables({ user }: Process, host: ReadHost): Record<string, string
   return { HOME: found.home, USER: user, LOGNAME: user, SHELL: found.shell }
 }
 
-function readSecret(name: string, path: string, host: ReadHost): string {
-  const content = host.readText(path, fileLimit)
-  if (content === undefined) {
-    throw new ReeveError('failed', `expected the value of variable ${name} in ${path}, but there is no such file`)
-  }
-  if (content.includes('\0')) throw new ReeveError('failed', `expected text in ${path}, found a NUL byte`)
-  return content.replace(/\r?\n$/, '')
+function toParts(variables: Readonly<Record<string, string>>): Part[] {
+  return Object.entries(variables).map(([name, value]) => ({ kind: 'value', name, value }))
 }
 
-function readEnvironmentFile(path: string, host: ReadHost): Record<string, string> {
-  const content = host.readText(path, fileLimit)
-  if (content === undefined) throw new ReeveError('failed', `there is no environment file ${path}; create it`)
-  return parseEnvironmentFile(content, path)
+/** Undefined if there is no such file. */
+function readFor(
+  path: string,
+  host: ReadHost,
+  hasUser: boolean,
+): { readonly text: string } | 'for the user' | undefined {
+  try {
+    const isRoot = host.userId() === 0
+    const content = isRoot ? host.readProtectedFile(path, variableFileLimit) : host.readFile(path, variableFileLimit)
+    return content && { text: decode(content, path) }
+  } catch (error) {
+    if (hasUser && error instanceof ReeveError && error.code === 'insecure') return 'for the user'
+    throw error
+  }
+}
+
+function decode(content: Uint8Array, path: string): string {
+  if (content.includes(0)) throw new ReeveError('failed', `expected text in ${path}, found a NUL byte`)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content)
+  } catch (error) {
+    throw new ReeveError('failed', `expected UTF-8 text in ${path}, found other bytes`, { cause: error })
+  }
 }
 
 /**
  * Lines of `KEY=value`; empty lines and those that start with `#` or `;` don't count. One pair of quotes around a value
- * is taken off; nothing in it is expanded. Throws ReeveError that names the line, but not what is in it.
+ * is taken off; nothing in it is expanded. Throws ReeveError that names the line, but not what is in it. The exec wrapper reads
+ * it alike.
  */
 export function parseEnvironmentFile(content: string, path: string): Record<string, string> {
-  const variables = createDictionary<string>()
+  const variables = new Map<string, string>()
   for (const [index, raw] of content.split('\n').entries()) {
-    const line = raw.trim()
+    const line = trimBlanks(raw.endsWith('\r') ? raw.slice(0, -1) : raw)
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
     const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(line) ?? []
-    if (!isVariableName(name) || value.includes('\0')) {
+    if (!isVariableName(name)) {
       throw new ReeveError('failed', `expected KEY=value in line ${index + 1} of ${path}, KEY of letters, digits and _`)
     }
-    variables[name] = /^(["']).*\1$/s.test(value) && value.length > 1 ? value.slice(1, -1) : value
+    variables.set(name, /^(["']).*\1$/s.test(value) && value.length > 1 ? value.slice(1, -1) : value)
   }
-  return variables
+  return createDictionary(variables)
+}
+
+/** Spaces and tabs. Step by step, since an expression for the end takes long where there are many in the middle. */
+function trimBlanks(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text[start])) start += 1
+  while (end > start && isBlank(text[end - 1])) end -= 1
+  return text.slice(start, end)
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t'
 }

@@ -4,18 +4,19 @@ import type { Process } from '../../../src/core/facility.ts'
 import type { Loaded } from '../../../src/core/observed.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import type { ExecWrapper } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { buildEnvironment } from './environment.ts'
-import { chainOf, type Identity, preparationOf, type Tools } from './shim-script.ts'
+import type { Identity, Tools } from './shim-script.ts'
 
 /** All that the start of a service needs, read anew for each. */
 export interface Launch {
-  /** The command line that becomes the service. */
-  readonly chain: readonly string[]
-  /** The same up to the service's own command, and without the new session. */
-  readonly preparation: readonly string[]
-  readonly environment: Readonly<Record<string, string>>
   readonly identity: Identity | undefined
+  readonly environment: Readonly<Record<string, string>>
+  /** Entered before the rights are changed; `/` where the service's user enters its own. */
+  readonly workingDirectory: string
+  /** What is done with the rights of the service's user before it is executed. */
+  readonly wrapper: Omit<ExecWrapper, 'output' | 'problems'>
 }
 
 /** Throws ReeveError that says what is missing. `node`: the path of the program that runs Reeve. */
@@ -30,21 +31,26 @@ export function prepareLaunch(process: Process, host: ReadHost, tools: Tools, no
   if (Object.keys(process.limits).length > 0 && tools.prlimit === undefined) {
     throw new ReeveError('unavailable', 'there is no prlimit, which sets limits; install the package util-linux')
   }
-  const { variables, late } = buildEnvironment(process, host, node)
-  if (late.length > 0 && (tools.env === undefined || process.command[0]?.includes('='))) {
-    const names = late.map(([name]) => name).join(', ')
-    throw new ReeveError('unavailable', `${names} can't be set: that needs env, and a program without = in its name`)
-  }
+  const user = otherUserOf(identity)
+  const { variables, sources } = buildEnvironment(process, host, node, user !== undefined)
+  const { workingDirectory = '/' } = process
+  // Root gets into directories that are closed to the service's user.
+  const isEnteredAsUser = user !== undefined && workingDirectory !== '/'
   return {
-    chain: chainOf(process, identity, late, tools),
-    preparation: preparationOf(process, identity, late, tools),
-    environment: variables,
     identity,
+    environment: variables,
+    workingDirectory: isEnteredAsUser ? '/' : workingDirectory,
+    wrapper: { variables: sources, ...(isEnteredAsUser && { workingDirectory }) },
   }
 }
 
-/** Undefined: as the supervisor itself. */
-function findIdentity(process: Process, host: ReadHost): Identity | undefined {
+/** The id of the user whose rights are other than the supervisor's; undefined if there is none. */
+export function otherUserOf(identity: Identity | undefined): number | undefined {
+  return identity?.uid === 0 ? undefined : identity?.uid
+}
+
+/** Undefined: as the supervisor itself. Throws ReeveError. */
+export function findIdentity(process: Process, host: ReadHost): Identity | undefined {
   if (process.user === undefined && process.group === undefined) return undefined
   const user = process.user === undefined ? undefined : host.findUser(process.user)
   if (process.user !== undefined && !user)

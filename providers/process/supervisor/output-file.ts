@@ -2,7 +2,9 @@ import { dirname } from 'node:path'
 import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { chooseActor, describeKind, describeNobody, nullDevice } from '../../../src/host/service-paths.ts'
 import { type Layout, ownLogPath } from '../layout.ts'
+import { otherUserOf } from './launch.ts'
 import type { Context } from './service.ts'
 import type { Identity } from './shim-script.ts'
 
@@ -19,30 +21,37 @@ export function outputOf(layout: Layout, service: string, process: Process): Out
   return process.output ?? { file: ownLogPath(layout, service), maxSize: 10 * 1024 * 1024, keep: 5 }
 }
 
+/** Who opens the output, and thereby where. `nobody`: it is discarded. */
+export type OutputOpening = { readonly by: 'supervisor' | 'user'; readonly file: string } | { readonly by: 'nobody' }
+
 /**
- * Makes the file that a service's output is appended to, if it isn't there: 0640, and the service's user's, so that the
- * service can open it again (/dev/stderr), and it can be rotated with that user's rights. Throws ReeveError. Gives its path.
+ * Makes the file that a service's output is appended to, if it isn't there and only root can write to its directory: 0640,
+ * and the service's user's, so that the service can open it again (/dev/stderr). In other directories the service's user makes
+ * it, later (S8). Throws ReeveError.
  */
 export function prepareOutput(
   service: string,
   process: Process,
   identity: Identity | undefined,
   { host, layout }: Pick<Context, 'host' | 'layout'>,
-): string {
+): OutputOpening {
   const { file } = outputOf(layout, service, process)
+  if (file === nullDevice) return { by: 'nobody' }
+  const actor = chooseActor(file, otherUserOf(identity), host)
+  if (actor.as === 'nobody') throw new ReeveError('insecure', describeNobody(file, actor.unsafe))
+  if (actor.as === 'user') return { by: 'user', file }
   const facts = host.facts(file)
-  if (facts && facts.kind !== 'file') {
-    throw new ReeveError('failed', `expected ${file} to be a regular file to append output to, found a ${facts.kind}`)
-  }
-  if (facts) return file
-  if (process.output && !host.facts(dirname(file))) {
+  const problem = describeKind(file, facts)
+  if (problem !== undefined) throw new ReeveError('failed', problem)
+  if (facts) return { by: 'supervisor', file }
+  if (process.output && !host.facts(host.realPath(dirname(file)) ?? dirname(file))) {
     throw new ReeveError('failed', `there is no directory ${dirname(file)} for the output; create it`)
   }
   const { uid, gid } = identity ?? {}
   if (uid !== undefined) {
     host.writeFile(file, '', { mode: 0o640, uid, ...(gid !== undefined && { gid }) })
   }
-  return file
+  return { by: 'supervisor', file }
 }
 
 export function isTooLarge(host: ReadHost, { file, maxSize }: Output): boolean {

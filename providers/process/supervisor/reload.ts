@@ -1,9 +1,11 @@
 import type { Loaded } from '../../../src/core/observed.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { prepareLaunch, readLoaded } from './launch.ts'
 import { isAlive } from './run-facts.ts'
 import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
+import { preparationOf } from './shim-script.ts'
 
 /** How long a reload command may take, in ms. */
 const commandTimeout = 60_000
@@ -34,12 +36,13 @@ async function runCommand(
   { process }: ServiceDefinition & { readonly kind: 'valid' },
   { host, tools, node }: Context,
 ): Promise<void> {
-  const { preparation, environment } = prepareLaunch(process, host, tools, node)
+  const { identity, environment, workingDirectory, wrapper } = prepareLaunch(process, host, tools, node)
+  const preparation = preparationOf(process, identity, wrapExecution(wrapper), tools)
   const umask = (process.umask ?? 0o022).toString(8)
   const shell = ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh']
   const result = await host.run([...shell, ...preparation, ...command], {
     environment: { ...environment, MAINPID: String(pid) },
-    directory: process.workingDirectory ?? '/',
+    directory: workingDirectory,
     timeout: commandTimeout,
   })
   if (result.exitCode === 0) return

@@ -1,14 +1,28 @@
-import { dirname } from 'node:path'
-import { messageOf } from '../../../src/core/reeve-error.ts'
+import { basename, dirname } from 'node:path'
+import type { Process } from '../../../src/core/facility.ts'
+import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { chooseActor, describeNobody } from '../../../src/host/service-paths.ts'
+import { protectedPathFunctions } from '../../posix/protected-path.ts'
+import { findIdentity, otherUserOf } from './launch.ts'
 import type { Output } from './output-file.ts'
 import type { Context } from './service.ts'
+import { changeUser } from './shim-script.ts'
 
 /**
  * Copies the file and empties it, so that a service needs no signal to open it anew: it appends, and goes on at the new
  * end. What is written between the copy and the emptying is lost; logrotate's copytruncate has the same gap.
+ *
+ * It works in the directory that it has entered, whatever happens to its path. With root's rights that is one that only root
+ * can write; with those of the service's user, the kernel sees to it that nothing comes of swapped names (S8).
  */
 const script = `
-file=$1 kept=$2
+directory=$1 name=$2 kept=$3
+if [ "$(id -u)" = 0 ] && [ "$4" = protected ]; then
+  __reeve_is_protected "$directory" || { echo "$directory can not be rotated in: $__reeve_unsafe can be changed by others" >&2; exit 1; }
+  directory=$__reeve_real
+fi
+cd -P -- "$directory" || exit 1
+file=./$name
 [ -f "$file" ] && [ ! -L "$file" ] || exit 1
 if [ "$kept" -gt 0 ]; then
   number=$kept
@@ -17,44 +31,63 @@ if [ "$kept" -gt 0 ]; then
     [ ! -e "$file.$older" ] || mv -fT -- "$file.$older" "$file.$number" || exit 1
     number=$older
   done
-  rm -f -- "$file.rotating" && cp -p -- "$file" "$file.rotating" && mv -fT -- "$file.rotating" "$file.1" || exit 1
+  rm -f -- "$file.rotating" && cp -pP -- "$file" "$file.rotating" && mv -fT -- "$file.rotating" "$file.1" || exit 1
 fi
 : >"$file"
 `
 
 export interface Rotation {
-  /** Does nothing while the same file is being rotated. */
-  rotate(output: Output, service: string): void
+  /**
+   * Does nothing while the same file is being rotated. `process`: of the service whose user may have to do it; absent for a file
+   * in the supervisor's own directory.
+   */
+  rotate(output: Output, name: string, process?: Process): void
 }
 
-export function createRotation({ host, tools, log }: Omit<Context, 'wake'>): Rotation {
+export function createRotation(context: Omit<Context, 'wake'>): Rotation {
+  const { host, tools, layout, log } = context
   const underWay = new Set<string>()
+  const failing = new Set<string>()
 
-  /**
-   * In a directory that others can write to, names can be swapped for symlinks: there it is done with the rights of the
-   * directory's owner, who gains nothing by it.
-   */
-  function borrowRights(file: string): readonly string[] {
-    const directory = host.facts(dirname(file))
-    if (host.userId() !== 0 || !directory) return []
-    const isSafe = directory.uid === 0 && (directory.mode & 0o022) === 0
-    if (isSafe || tools.setpriv === undefined) return []
-    return [tools.setpriv, `--reuid=${directory.uid}`, `--regid=${directory.gid}`, '--clear-groups', '--']
+  /** The words before the script that give it the rights to use. Throws ReeveError. */
+  function chooseRights(file: string, process: Process | undefined): readonly string[] {
+    const identity = process && findIdentity(process, host)
+    const actor = chooseActor(file, otherUserOf(identity), host)
+    if (actor.as === 'nobody') throw new ReeveError('insecure', describeNobody(file, actor.unsafe))
+    if (actor.as === 'self' || !identity) return []
+    if (tools.setpriv === undefined) throw new ReeveError('unavailable', 'there is no setpriv, which changes the user')
+    return changeUser(identity, tools)
+  }
+
+  function complain(file: string, name: string, problem: string): void {
+    if (!failing.has(file)) log.error({ service: name, file }, `its output could not be rotated: ${problem}`)
+    failing.add(file)
   }
 
   return {
-    rotate({ file, keep }, service) {
+    rotate(output, name, process) {
+      const { file, keep } = output
       if (underWay.has(file)) return
       underWay.add(file)
       try {
-        const command = [...borrowRights(file), '/bin/sh', '-c', script, 'sh', file, String(keep)]
+        const rights = chooseRights(file, process)
+        const words = [dirname(file), basename(file), String(keep), host.userId() === 0 ? 'protected' : 'own']
+        const command = [...rights, '/bin/sh', '-c', `${protectedPathFunctions}${script}`, 'sh', ...words]
         const environment = { PATH: '/usr/local/bin:/usr/bin:/bin' }
-        const process = host.spawn(command, { environment, directory: '/' })
-        void process.exited.then(() => underWay.delete(file))
-        log.info({ service, file }, 'its output is rotated')
+        const before = host.facts(file)?.size ?? 0
+        // Not for the service's user to write to; and what goes wrong at each of many tries is said once.
+        const isHeard = rights.length === 0 && !failing.has(file)
+        const say = isHeard ? { output: layout.log, outputMode: 0o600 } : {}
+        const child = host.spawn(command, { environment, directory: '/', ...say })
+        if (!failing.has(file)) log.info({ service: name, file }, 'its output is rotated')
+        void child.exited.then(() => {
+          underWay.delete(file)
+          if ((host.facts(file)?.size ?? 0) < before) failing.delete(file)
+          else complain(file, name, `user ${process?.user ?? host.userId()} must be able to write ${dirname(file)}`)
+        })
       } catch (error) {
         underWay.delete(file)
-        log.error({ service, file }, `its output could not be rotated: ${messageOf(error)}`)
+        complain(file, name, messageOf(error))
       }
     },
   }

@@ -1,9 +1,15 @@
+import { messageOf } from '../../../src/core/reeve-error.ts'
+import { wrapperFailure } from '../../posix/exec-wrapper.ts'
+import { runPath } from '../layout.ts'
 import { describeExit, exitOf, settle } from '../life-cycle.ts'
 import { findLeftMembers } from './process-group.ts'
 import type { RunFacts } from './run-facts.ts'
 import { failStart, restartPolicyOf } from './run-start.ts'
 import { type Context, lookAgain, type Service, setRecord, trySaveRecord } from './service.ts'
 import { signalGroup, stopTimeoutOf } from './stop.ts'
+
+/** In bytes. */
+const saidLimit = 16 * 1024
 
 type Ended = RunFacts & { readonly state: 'ended' }
 
@@ -17,9 +23,11 @@ export function concludeRun(service: Service, facts: Ended, context: Context): b
   if (!clearGroup(service, facts, context)) return false
   const { record } = service
   const { host, log } = context
-  const unexecuted = service.attempt === 'under way' && notExecuted.includes(facts.exit?.status)
-  if (unexecuted && !record.asked && record.want === 'up') {
-    failStart(service, record, describeUnexecuted(service, context), context)
+  const said = readSaid(service, context)
+  const status = facts.exit?.status
+  const isUnexecuted = notExecuted.includes(status) || (status === wrapperFailure && said !== undefined)
+  if (service.attempt === 'under way' && isUnexecuted && !record.asked && record.want === 'up') {
+    failStart(service, record, said ?? describeUnexecuted(service, context), context)
     return true
   }
   if (service.attempt === 'under way') service.attempt = 'executed'
@@ -72,6 +80,18 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
   else if (!service.isSignalled) signalGroup(service, main.pid, context)
   lookAgain(service, 200, context)
   return false
+}
+
+/** What prepares a service has said why it can't be executed. With that user's rights: it may be anything. */
+function readSaid({ name, record }: Service, { host, layout, log }: Context): string | undefined {
+  try {
+    const [line = ''] = host.readText(runPath(layout, name, record.run, 'said'), saidLimit)?.split('\n') ?? []
+    const text = line.replace(/[\p{Cc}\p{Cf}]/gu, ' ').trim()
+    return text === '' ? undefined : text
+  } catch (error) {
+    log.warn({ service: name }, messageOf(error))
+    return undefined
+  }
 }
 
 function describeUnexecuted(service: Service, { host }: Context): string {

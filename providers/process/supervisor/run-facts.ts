@@ -37,7 +37,11 @@ export function readRun(host: ReadHost, layout: Layout, service: string, run: nu
   if (claim === undefined) return { state: 'unclaimed' }
   const shim = parseIdentity(claim)
   const shimLives = shim !== undefined && isAlive(host, shim)
-  if (main && isAlive(host, main)) return { state: 'alive', main, guarded: shimLives }
+  if (main && isAlive(host, main)) {
+    // While its shim lives, it is the shim's child, or else not the process of this run.
+    const isOurs = !shimLives || host.process(main.pid)?.parent === shim.pid
+    if (isOurs) return { state: 'alive', main, guarded: shimLives }
+  }
   // A shim that is still writing its first line, or the half of one that is still to become the service.
   if (!main && !shimLives && findShim(host, layout, service, run) !== undefined) return { state: 'between' }
   if (shimLives) return { state: 'between' }
@@ -50,10 +54,12 @@ export function isAlive(host: ReadHost, { pid, startTime }: ProcessIdentity): bo
   return facts?.startTime === startTime && facts.state !== 'Z' && facts.state !== 'X'
 }
 
-/** The process whose command line is the script of the run. */
+/** The process whose command line is the script of the run. Others than this user can give theirs any. */
 export function findShim(host: ReadHost, layout: Layout, service: string, run: number): number | undefined {
   const script = runPath(layout, service, run, 'sh')
-  return host.processes().find(pid => readCommandLine(host, pid)?.[1] === script)
+  return host
+    .processes()
+    .find(pid => readCommandLine(host, pid)?.[1] === script && host.facts(`/proc/${pid}`)?.uid === host.userId())
 }
 
 /** Undefined if there is no such process, or it is none of ours to read. A zombie's is empty. */

@@ -6,5 +6,6 @@ import type { Context } from './service.ts'
  * starts nothing.
  */
 export function removeRunFiles(service: string, run: number, { host, layout }: Pick<Context, 'host' | 'layout'>): void {
-  for (const part of ['sh', 'pid', 'exit', 'shim'] as const) host.removeFile(runPath(layout, service, run, part))
+  for (const part of ['sh', 'pid', 'said', 'exit', 'shim'] as const)
+    host.removeFile(runPath(layout, service, run, part))
 }

@@ -1,13 +1,14 @@
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { readDefinition } from '../definition-file.ts'
 import { runPath } from '../layout.ts'
 import { settleFailedStart } from '../life-cycle.ts'
 import type { ServiceRecord } from '../service-record.ts'
-import { type Launch, prepareLaunch, readLoaded } from './launch.ts'
+import { prepareLaunch, readLoaded } from './launch.ts'
 import { prepareOutput } from './output-file.ts'
 import { type Context, type Service, saveRecord, setRecord } from './service.ts'
-import { renderShim } from './shim-script.ts'
+import { chainOf, renderShim, type ShimPlan, saidDescriptor } from './shim-script.ts'
 
 type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }
 
@@ -73,22 +74,35 @@ function createStartRecord(before: ServiceRecord, definition: ServiceDefinition,
 }
 
 function startShim(service: Service, record: ServiceRecord, definition: ValidDefinition, context: Context): void {
-  const { host, layout } = context
+  const { host, layout, tools } = context
   const { process } = definition
-  const launch: Launch = prepareLaunch(process, host, context.tools, context.node)
-  const output = prepareOutput(service.name, process, launch.identity, context)
+  const { identity, environment, workingDirectory, wrapper } = prepareLaunch(process, host, tools, context.node)
+  const output = prepareOutput(service.name, process, identity, context)
+  const words = wrapExecution({
+    ...wrapper,
+    problems: saidDescriptor,
+    ...(output.by === 'user' && { output: output.file }),
+  })
+  const chain = chainOf(process, identity, words, tools)
   const script = runPath(layout, service.name, record.run, 'sh')
-  const plan = { service: service.name, run: record.run, bootId: record.boot, process, chain: launch.chain }
+  const plan: ShimPlan = {
+    service: service.name,
+    run: record.run,
+    bootId: record.boot,
+    umask: process.umask ?? 0o022,
+    workingDirectory,
+    chain,
+    opensOutput: output.by === 'user',
+  }
   host.removeFile(script)
   host.appendFile(script, renderShim(layout, plan), { mode: 0o600 })
   setRecord(service, record)
   saveRecord(service, context)
-  service.chain = launch.chain
+  service.chain = chain
   const shim = host.spawn(['/bin/sh', script], {
-    environment: launch.environment,
+    environment,
     directory: '/',
-    output,
-    outputMode: 0o640,
+    ...(output.by === 'supervisor' && { output: output.file, outputMode: 0o640 }),
   })
   service.spawned = record.run
   void shim.exited.then(() => {

@@ -1,6 +1,7 @@
 import type { Process } from '../../../src/core/facility.ts'
+import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
-import { type Layout, runPath } from '../layout.ts'
+import { type Layout, type RunPart, runPath } from '../layout.ts'
 
 /**
  * The shim stands between the supervisor and a service, so that the service outlives the supervisor and its exit status
@@ -9,6 +10,7 @@ import { type Layout, runPath } from '../layout.ts'
  *   NAME~N.shim  its own line of /proc/self/stat, created exclusively: the claim on this run. Whoever comes second starts
  *                nothing, so that no run ever is started twice, whatever crashed
  *   NAME~N.pid   the service's line of /proc/self/stat, written before it is executed; pid and start time stay the same
+ *   NAME~N.said  why the service could not be executed, by what prepares it (posix/exec-wrapper.ts)
  *   NAME~N.exit  `STATUS UPTIME LEFT`: as the shell has it (128 and more: a signal); seconds since boot; whether members
  *                of its process group were left (`left` or `none`)
  *
@@ -20,17 +22,23 @@ export interface ShimPlan {
   readonly service: string
   readonly run: number
   readonly bootId: string
-  readonly process: Process
+  readonly umask: number
+  /** Entered with the rights of the shim; `/` where the service's user has to enter its own. */
+  readonly workingDirectory: string
   /** What is executed in the end: see `chainOf`. */
   readonly chain: readonly string[]
+  /** Whether the chain opens the output itself. What is said before goes to NAME~N.said. */
+  readonly opensOutput: boolean
 }
+
+/** The descriptor of NAME~N.said, for the exec wrapper; it closes it. */
+export const saidDescriptor = 4
 
 /** Where the programs are that prepare a service; absent where the host has none. */
 export interface Tools {
   readonly setsid?: string
   readonly prlimit?: string
   readonly setpriv?: string
-  readonly env?: string
 }
 
 /** Numeric ids to run as. `groups`: take the user's supplementary groups too. */
@@ -41,9 +49,12 @@ export interface Identity {
 }
 
 export function renderShim(layout: Layout, plan: ShimPlan): string {
-  const path = (part: 'sh' | 'shim' | 'pid' | 'exit'): string =>
-    quoteWord(runPath(layout, plan.service, plan.run, part))
-  const umask = (plan.process.umask ?? 0o022).toString(8).padStart(4, '0')
+  const path = (part: RunPart): string => quoteWord(runPath(layout, plan.service, plan.run, part))
+  const umask = plan.umask.toString(8).padStart(4, '0')
+  const isHeard = plan.chain.some((_word, index) => isWrapped(plan.chain.slice(index)))
+  const said = isHeard
+    ? `\n  exec ${saidDescriptor}>${path('said')}${plan.opensOutput ? ` 2>&${saidDescriptor}` : ''}`
+    : ''
   return `# Run ${plan.run} of ${plan.service}, by Reeve's built-in supervisor.
 # boot ${plan.bootId}
 trap : HUP INT QUIT TERM
@@ -55,9 +66,9 @@ read -r __reeve </proc/self/stat
 (
   exec 2>&3 3>&-
   read -r __reeve </proc/self/stat
-  printf '%s\\n' "$__reeve" >${path('pid')} || exit 126
+  printf '%s\\n' "$__reeve" >${path('pid')} || exit 126${said}
   umask ${umask}
-  cd -P -- ${quoteWord(plan.process.workingDirectory ?? '/')} || exit 126
+  cd -P -- ${quoteWord(plan.workingDirectory)} || exit 126
   unset __reeve OLDPWD
   exec ${quoteWords(plan.chain)}
 )
@@ -71,49 +82,49 @@ printf '%s %s %s\\n' "$__reeve_status" "$__reeve_uptime" "$__reeve_left" >${path
 
 /**
  * The command line that becomes the service, each part executing the next: a session of its own, limits while there may
- * still be the right to raise them, the user, and variables that may only reach the service itself.
+ * still be the right to raise them, the user, and what is done with that user's rights. No value of a variable is in it (S9).
  */
 export function chainOf(
   process: Process,
   identity: Identity | undefined,
-  variables: readonly (readonly [name: string, value: string])[],
+  wrapper: readonly string[],
   tools: Tools,
 ): readonly string[] {
-  return [...one(tools.setsid), ...preparationOf(process, identity, variables, tools), ...process.command]
+  return [...one(tools.setsid), ...preparationOf(process, identity, wrapper, tools), ...process.command]
 }
 
 /** As for the service itself, but without the session: for commands run in its place, such as `reload.command`. */
 export function preparationOf(
   process: Process,
   identity: Identity | undefined,
-  variables: readonly (readonly [name: string, value: string])[],
+  wrapper: readonly string[],
   tools: Tools,
 ): readonly string[] {
   const limits = Object.entries(process.limits)
   return [
     ...(limits.length > 0 ? one(tools.prlimit, ...limits.map(([name, limit]) => `--${name}=${limit}:${limit}`)) : []),
-    ...(identity ? one(tools.setpriv, ...identityOptions(identity)) : []),
-    ...(variables.length > 0 ? one(tools.env, ...variables.map(([name, value]) => `${name}=${value}`)) : []),
+    ...(identity ? changeUser(identity, tools) : []),
+    ...wrapper,
   ]
 }
 
-/** env(1) takes what holds a `=` for a variable, wherever `--` stands; the others end their options with it. */
-function one(tool: string | undefined, ...options: readonly string[]): readonly string[] {
-  if (tool === undefined) return []
-  return tool.endsWith('/env') ? [tool, '--', ...options] : [tool, ...options, '--']
-}
-
-function identityOptions({ uid, gid, groups }: Identity): string[] {
-  return [
+/** The words before a command that is to have these ids. */
+export function changeUser({ uid, gid, groups }: Identity, tools: Tools): readonly string[] {
+  return one(
+    tools.setpriv,
     ...(uid === undefined ? [] : [`--reuid=${uid}`]),
     ...(gid === undefined ? [] : [`--regid=${gid}`]),
     groups ? '--init-groups' : '--clear-groups',
-  ]
+  )
+}
+
+function one(tool: string | undefined, ...options: readonly string[]): readonly string[] {
+  return tool === undefined ? [] : [tool, ...options, '--']
 }
 
 /**
- * Whether a command line is that of a run which has not become the service yet: of a tool that still has the rest of the
- * chain before it. `chain` is undefined for a run that another supervisor started.
+ * Whether a command line is that of a run which has not become the service yet: of a tool or the exec wrapper, which still has
+ * the rest of the chain before it. `chain` is undefined for a run that another supervisor started.
  */
 export function isPreparing(
   commandLine: readonly string[],
@@ -121,7 +132,7 @@ export function isPreparing(
   command: readonly string[],
   tools: Tools,
 ): boolean {
-  if (!chain) return Object.values(tools).includes(commandLine[0])
+  if (!chain) return isWrapped(commandLine) || Object.values(tools).includes(commandLine[0])
   if (commandLine.length <= command.length || commandLine.length > chain.length) return false
   const offset = chain.length - commandLine.length
   return commandLine.every((word, index) => word === chain[offset + index])

@@ -1,0 +1,190 @@
+import { basename, dirname, resolve } from 'node:path'
+import type { Process } from '../core/facility.ts'
+import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
+import type { FileFacts, ReadHost } from '../core/provider.ts'
+import { linkLimit } from './target-path.ts'
+
+/** The one device that output may go to: it is discarded. */
+export const nullDevice = '/dev/null'
+
+/**
+ * With whose rights something is done for a service on a path (S8). `self`: with those of this process, since only root can
+ * change the directories on the way, or since it isn't root. `user`: as the service's user. `nobody`: others could lead root
+ * elsewhere, and the service has no user but root.
+ */
+export type Actor =
+  | { readonly as: 'self' }
+  | { readonly as: 'user' }
+  | { readonly as: 'nobody'; readonly unsafe: UnsafePart }
+
+/** `uid`: of the service's user; undefined if it runs as this process does. */
+export function chooseActor(path: string, uid: number | undefined, host: ReadHost): Actor {
+  if (host.userId() !== 0) return { as: 'self' }
+  const unsafe = findUnsafeDirectory(path, host)
+  if (!unsafe) return { as: 'self' }
+  return uid === undefined || uid === 0 ? { as: 'nobody', unsafe } : { as: 'user' }
+}
+
+/** On the way to a file, and to where symlinks in its place lead. */
+function findUnsafeDirectory(path: string, host: ReadHost): UnsafePart | undefined {
+  let wanted = path
+  for (let links = 0; links <= linkLimit; links += 1) {
+    const unsafe = host.findUnsafePart(dirname(wanted), { isExclusive: true })
+    if (unsafe) return unsafe
+    const target = host.facts(wanted)?.kind === 'symlink' ? host.readLink(wanted) : undefined
+    if (target === undefined) return undefined
+    wanted = resolve(host.realPath(dirname(wanted)) ?? dirname(wanted), target)
+  }
+  return undefined
+}
+
+/** What is wrong with a path in a process, as this host is now. */
+export interface PathProblem {
+  readonly field: 'output.file' | 'environment.fromFile' | 'environmentFiles'
+  readonly message: string
+}
+
+export interface PathCheckOptions {
+  /** True: what is missing or closed says nothing: it is made later, or the manifests are meant for another host. */
+  readonly isTentative?: boolean
+}
+
+type User = { readonly name: string; readonly uid: number; readonly gid: number }
+
+/**
+ * Why a service's output can't go to the file that it declares: undefined if it can, as far as can be seen. Allowed are a
+ * regular file, or none yet, and /dev/null, under every provider. Whoever opens the file checks again.
+ */
+export function findOutputProblem(
+  process: Process,
+  host: ReadHost,
+  options: PathCheckOptions = {},
+): PathProblem | undefined {
+  const file = process.output?.file
+  if (file === undefined || file === nullDevice) return undefined
+  const message = attempt(() => {
+    const problem = isLoggerLink(file, host) ? undefined : describeKind(file, host.facts(file))
+    return problem ?? findWritingProblem(file, process, host, options)
+  })
+  return message === undefined ? undefined : { field: 'output.file', message }
+}
+
+/** The loggers of scan directories leave one in the place of the file, to what they write in a directory beside it. */
+function isLoggerLink(file: string, host: ReadHost): boolean {
+  return host.facts(file)?.kind === 'symlink' && host.readLink(file) === `${basename(file)}.d/current`
+}
+
+/** Why secrets and environment files can't be read for a service; empty if all can, as far as can be seen. */
+export function findReadProblems(
+  process: Process,
+  host: ReadHost,
+  options: PathCheckOptions = {},
+): readonly PathProblem[] {
+  const problems: PathProblem[] = []
+  const check = (field: PathProblem['field'], path: string): void => {
+    const message = attempt(() => findReadingProblem(path, process, host, options))
+    if (message !== undefined) problems.push({ field, message })
+  }
+  for (const path of process.environmentFiles) check('environmentFiles', path)
+  for (const value of Object.values(process.environment)) {
+    if (typeof value !== 'string') check('environment.fromFile', value.fromFile)
+  }
+  return problems
+}
+
+/** Why output can't be appended to what is there; undefined if it can. */
+export function describeKind(file: string, facts: FileFacts | undefined): string | undefined {
+  if (!facts || facts.kind === 'file') return undefined
+  if (facts.kind === 'symlink') return `${file} is a symlink; name the file that it leads to, or remove the link`
+  const found = facts.kind === 'directory' ? 'a directory' : 'a device, pipe or socket'
+  return `${file} is ${found}; output goes to a regular file or to ${nullDevice}`
+}
+
+/** Why neither root nor the service's user can do it; for people. */
+export function describeNobody(path: string, unsafe: UnsafePart): string {
+  return `root can not use ${path} for a service that runs as root: ${describeUnsafePart(unsafe)}, or give the service a user of its own`
+}
+
+/** What can't be looked at from here is found out by whoever acts. */
+function attempt(find: () => string | undefined): string | undefined {
+  try {
+    return find()
+  } catch {
+    return undefined
+  }
+}
+
+function findWritingProblem(
+  file: string,
+  process: Process,
+  host: ReadHost,
+  { isTentative = false }: PathCheckOptions,
+): string | undefined {
+  const directory = dirname(file)
+  const user = findUser(process, host)
+  if (user === 'unknown') return undefined
+  const actor = chooseActor(file, user?.uid, host)
+  if (actor.as === 'nobody') return describeNobody(file, actor.unsafe)
+  if (isTentative) return undefined
+  const facts = host.facts(host.realPath(directory) ?? directory)
+  if (!facts) return `there is no directory ${directory} for the output; create it`
+  if (actor.as === 'self' || !user) return undefined
+  const closed = findClosedDirectory(directory, user, host)
+  if (closed !== undefined) return `user ${user.name} can not reach ${file}: ${closed}`
+  const existing = host.facts(file)
+  if (existing && !may(existing, user, 2)) return `user ${user.name} can not write ${describe(file, existing)}`
+  if (!existing && !may(facts, user, 3)) {
+    return `user ${user.name} can not make ${file} in ${describe(directory, facts)}`
+  }
+  return undefined
+}
+
+function findReadingProblem(
+  path: string,
+  process: Process,
+  host: ReadHost,
+  { isTentative = false }: PathCheckOptions,
+): string | undefined {
+  const user = findUser(process, host)
+  if (user === 'unknown') return undefined
+  const actor = chooseActor(path, user?.uid, host)
+  if (actor.as === 'nobody') return describeNobody(path, actor.unsafe)
+  if (isTentative) return undefined
+  if (actor.as === 'self' || !user) return undefined
+  const closed = findClosedDirectory(dirname(path), user, host)
+  if (closed !== undefined) return `user ${user.name} can not reach ${path}: ${closed}`
+  const facts = host.facts(path)
+  if (facts?.kind === 'file' && !may(facts, user, 4)) return `user ${user.name} can not read ${describe(path, facts)}`
+  return undefined
+}
+
+/** The user that the service runs as, with the group that it declares; undefined if it declares none. */
+function findUser(process: Process, host: ReadHost): User | 'unknown' | undefined {
+  if (process.user === undefined) return undefined
+  const found = host.findUser(process.user)
+  if (!found) return 'unknown'
+  const gid = process.group === undefined ? found.gid : host.findGroup(process.group)
+  return { name: process.user, uid: found.uid, gid: gid ?? found.gid }
+}
+
+/** The first directory on the way that the user can't go through. */
+function findClosedDirectory(directory: string, user: User, host: ReadHost): string | undefined {
+  const parts = (host.realPath(directory) ?? directory).split('/').filter(part => part !== '')
+  for (let count = 1; count <= parts.length; count += 1) {
+    const path = `/${parts.slice(0, count).join('/')}`
+    const facts = host.facts(path)
+    if (facts?.kind === 'directory' && !may(facts, user, 1)) return `${describe(path, facts)} is closed to that user`
+  }
+  return undefined
+}
+
+/** False if it is certain that the user lacks a right of `bits`. Further groups and access lists may give it. */
+function may({ uid, gid, mode }: FileFacts, user: User, bits: number): boolean {
+  if (uid === user.uid) return ((mode >> 6) & bits) === bits
+  if (gid === user.gid) return ((mode >> 3) & bits) === bits
+  return ((mode | (mode >> 3)) & bits) === bits
+}
+
+function describe(path: string, { uid, gid, mode }: FileFacts): string {
+  return `${path} (owner ${uid}, group ${gid}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`
+}
