@@ -1,15 +1,18 @@
 import { quoteWord } from './shell-quoting.ts'
 
-/** Where variables of a service come from, each winning over those before. */
+/**
+ * Where variables of a service come from, each winning over those before. `credential`: the supervisor has read the file as root,
+ * and keeps it for the service under that name in `$CREDENTIALS_DIRECTORY`.
+ */
 export type VariableSource =
   /** A variable of the wrapper's own environment, of the name `alias`, holds `NAME=value`. */
   | { readonly kind: 'variable'; readonly alias: string }
   /** The same, with what is in the environment file `path`, which root has read. */
   | { readonly kind: 'content'; readonly alias: string; readonly path: string }
   /** An environment file that the service's user reads. */
-  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'file'; readonly path: string; readonly credential?: string }
   /** A file that the service's user reads, with the value of the variable `name`. */
-  | { readonly kind: 'secret'; readonly name: string; readonly path: string }
+  | { readonly kind: 'secret'; readonly name: string; readonly path: string; readonly credential?: string }
 
 /** What is done as the service's user, as the last thing before the service is executed. */
 export interface ExecWrapper {
@@ -24,6 +27,9 @@ export interface ExecWrapper {
 /** The exit code where the service can't be executed. */
 export const wrapperFailure = 111
 
+/** How the words of each wrapper begin, to tell a process that is still one. */
+export const wrapperWords: readonly [string, string, string] = ['/bin/sh', '-c', '__reeve_fail() {']
+
 /**
  * The words before a service's own command line. They run a shell with the rights of the service's user, which reads what that
  * user may read, enters its directory, opens its output and executes the service (S8). Values come in variables, and stand on
@@ -32,13 +38,14 @@ export const wrapperFailure = 111
 export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
   const { workingDirectory, output, variables } = wrapper
   if (workingDirectory === undefined && output === undefined && variables.length === 0) return []
-  return ['/bin/sh', '-c', renderWrapper(wrapper), 'sh']
+  const [shell, option] = wrapperWords
+  return [shell, option, renderWrapper(wrapper), 'sh']
 }
 
 function renderWrapper({ workingDirectory, output, variables, problems }: ExecWrapper): string {
   const report = problems === undefined ? '' : `\n  printf '%s\\n' "$1" >&${problems}`
   const parts = [
-    `__reeve_fail() {
+    `${wrapperWords[2]}
   printf '%s\\n' "$1" >&2${report}
   exit ${wrapperFailure}
 }`,
@@ -60,9 +67,10 @@ function renderWrapper({ workingDirectory, output, variables, problems }: ExecWr
 /** Not what would hold up the start for ever, or go elsewhere without a word. */
 function renderOutput(path: string): string {
   const file = quoteWord(path)
-  return `[ -f ${file} ] || [ ! -e ${file} ] || __reeve_fail "cannot append output to "${file}": it is not a regular file"
-umask 0027
-{ : >>${file}; } 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
+  return `if [ -L ${file} ] || { [ -e ${file} ] && [ ! -f ${file} ]; }; then
+  __reeve_fail "cannot append output to "${file}": it is not a regular file"
+fi
+(umask 0027 && : >>${file}) 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
 exec >>${file} 2>&1`
 }
 
@@ -73,14 +81,18 @@ function renderSource(source: VariableSource): string {
     case 'content':
       return `__reeve_parse ${quoteWord(source.path)} "$${source.alias}"\nunset ${source.alias}`
     case 'file':
-      return `__reeve_read ${quoteWord(source.path)}
+      return `__reeve_read ${whereToRead(source)}
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
     case 'secret':
-      return `__reeve_read ${quoteWord(source.path)}
+      return `__reeve_read ${whereToRead(source)}
 __reeve_text=\${__reeve_text%"$__reeve_newline"}
 __reeve_text=\${__reeve_text%"$__reeve_return"}
 __reeve_keep ${source.name}="$__reeve_text"`
   }
+}
+
+function whereToRead({ path, credential }: { readonly path: string; readonly credential?: string }): string {
+  return credential === undefined ? quoteWord(path) : `"$CREDENTIALS_DIRECTORY"/${quoteWord(credential)}`
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findServicePaths } from './service-paths.ts'
 
 export interface TargetOptions {
   readonly instance: Instance | undefined
@@ -54,8 +55,13 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     dependsOn: [...facility.dependsOn].sort(),
     prune: facility.prune,
   }
-  const rendered = provider.render(facility, instance, ownership)
-  if ('definition' in rendered) return rendered.definition
+  const servicePaths = facility.process && findServicePaths(facility.process, options.host)
+  const rendered = provider.render(facility, instance, ownership, servicePaths)
+  if ('definition' in rendered) {
+    const { definition } = rendered
+    problems.push(...(provider.findHostProblems?.(facility, definition, options.host) ?? []))
+    return problems.length > 0 ? undefined : definition
+  }
   for (const { field, message } of rendered.problems) {
     problems.push(
       `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
