@@ -27,9 +27,6 @@ export interface ExecWrapper {
 /** The exit code where the service can't be executed. */
 export const wrapperFailure = 111
 
-/** How the words of each wrapper begin, to tell a process that is still one. */
-export const wrapperWords: readonly [string, string, string] = ['/bin/sh', '-c', '__reeve_fail() {']
-
 /**
  * The words before a service's own command line. They run a shell with the rights of the service's user, which reads what that
  * user may read, enters its directory, opens its output and executes the service (S8). Values come in variables, and stand on
@@ -38,14 +35,20 @@ export const wrapperWords: readonly [string, string, string] = ['/bin/sh', '-c',
 export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
   const { workingDirectory, output, variables } = wrapper
   if (workingDirectory === undefined && output === undefined && variables.length === 0) return []
-  const [shell, option] = wrapperWords
-  return [shell, option, renderWrapper(wrapper), 'sh']
+  return ['/bin/sh', '-c', renderWrapper(wrapper), 'sh']
+}
+
+const wrapperStart = '__reeve_fail() {'
+
+/** Whether a command line is that of the shell, which has yet to execute the service. */
+export function isWrapped([shell, option, script]: readonly string[]): boolean {
+  return shell === '/bin/sh' && option === '-c' && script?.startsWith(wrapperStart) === true
 }
 
 function renderWrapper({ workingDirectory, output, variables, problems }: ExecWrapper): string {
   const report = problems === undefined ? '' : `\n  printf '%s\\n' "$1" >&${problems}`
   const parts = [
-    `${wrapperWords[2]}
+    `${wrapperStart}
   printf '%s\\n' "$1" >&2${report}
   exit ${wrapperFailure}
 }`,
@@ -64,12 +67,11 @@ function renderWrapper({ workingDirectory, output, variables, problems }: ExecWr
   return parts.filter(part => part !== '').join('\n')
 }
 
-/** Not what would hold up the start for ever, or go elsewhere without a word. */
+/** Not what would hold up the start for ever, or go elsewhere without a word. The service has its own umask. */
 function renderOutput(path: string): string {
   const file = quoteWord(path)
-  return `if [ -L ${file} ] || { [ -e ${file} ] && [ ! -f ${file} ]; }; then
+  return `[ ! -L ${file} ] && { [ -f ${file} ] || [ ! -e ${file} ]; } ||
   __reeve_fail "cannot append output to "${file}": it is not a regular file"
-fi
 (umask 0027 && : >>${file}) 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
 exec >>${file} 2>&1`
 }

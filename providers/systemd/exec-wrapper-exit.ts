@@ -1,6 +1,6 @@
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { Clock } from '../../src/host/clock.ts'
-import { wrapperFailure, wrapperWords } from '../posix/exec-wrapper.ts'
+import { isWrapped, wrapperFailure } from '../posix/exec-wrapper.ts'
 import { findUnits, readNumber } from './manager.ts'
 import { quoteWord } from './quoting.ts'
 
@@ -11,8 +11,8 @@ const LOOK = 10
 /** What a shell ends with where there is no program, or it can't be run; and the wrapper where it lacks something itself. */
 const notRun: readonly number[] = [126, 127, wrapperFailure]
 
-/** How the wrapper stands in a unit. */
-const written = wrapperWords.map(quoteWord).join(' ').slice(0, -1)
+/** How each wrapper begins in a unit. */
+const written = `${quoteWord('/bin/sh')} ${quoteWord('-c')} "__reeve_`
 
 /**
  * Some programs are run by an exec wrapper, a shell that brings them their variables and opens their output. systemd calls a
@@ -49,5 +49,5 @@ const exited = 1
 function isProgram(pid: number, host: ReadHost): boolean {
   const command = host.process(pid) && host.readText(`/proc/${pid}/cmdline`)
   if (command === undefined || command === '') return false
-  return !command.startsWith(wrapperWords.join('\0'))
+  return !isWrapped(command.split('\0'))
 }
