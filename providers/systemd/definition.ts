@@ -91,7 +91,9 @@ function renderUnit(
   if (process === undefined && config.unit === undefined) return undefined
   const isTriggered = config.socket !== undefined || config.timer !== undefined
   const install: Sections = isTriggered ? {} : { Install: { WantedBy: [bootTargetOf(instance)] } }
-  const isRoot = runsAsRoot({ User: process?.user === undefined ? [] : [process.user], ...config.unit?.Service })
+  const user: Sections = { Service: { User: process?.user === undefined ? [] : [process.user] } }
+  const dropIns = Object.values(config.dropIns).map(one => (typeof one === 'string' ? readSections(one) : one))
+  const isRoot = runsAsRoot([config.unit ?? {}, ...dropIns].reduce(mergeSections, user).Service ?? {})
   // Root would be led elsewhere in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
   const paths = isRoot ? new Set<string>() : servicePaths
   const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths)
@@ -102,7 +104,9 @@ function renderUnit(
 /** By the keys of `[Service]`. */
 function runsAsRoot({ User, DynamicUser }: Readonly<Record<string, readonly string[]>>): boolean {
   const user = User?.at(-1)
-  return user === undefined ? DynamicUser?.at(-1) !== 'yes' : user === 'root' || Number(user) === 0
+  return user === undefined
+    ? !/^(?:1|y|yes|t|true|on)$/i.test(DynamicUser?.at(-1) ?? '')
+    : user === 'root' || Number(user) === 0
 }
 
 function renderTriggers({ name }: Facility, config: Configuration): Readonly<Record<string, string>> {

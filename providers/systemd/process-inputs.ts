@@ -18,7 +18,7 @@ export function inputKeys(
 ): Readonly<Record<string, readonly string[]>> {
   const { environmentFiles, output } = process
   const { variables, secrets } = splitEnvironment(process)
-  const isByService = (path: string): boolean => servicePaths.has(path)
+  const isByService = (path: string): boolean => path !== nullDevice && servicePaths.has(path)
   // systemd and the wrapper differ in what they take in a file, so one of them reads all.
   const wrapsFiles = environmentFiles.some(isByService)
   const ownOutput = output && isByService(output.file) ? output.file : undefined

@@ -1,9 +1,11 @@
+import { dirname, join } from 'node:path'
 import type { Process } from '../../src/core/facility.ts'
 import { describeUnsafePart } from '../../src/core/path-safety.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { findUnsafeFilePart } from '../../src/host/file-safety.ts'
 import { nullDevice } from './process-inputs.ts'
+import { escapeSpecifiers } from './quoting.ts'
 import { readSections } from './unit-file.ts'
 
 /** A path that systemd opens for a unit with its own rights, before it takes on those of the service's user. */
@@ -11,8 +13,8 @@ interface RootPath {
   /** What is done there, for people: `append output to`. */
   readonly act: string
   readonly path: string
-  /** True: what is there has to be a regular file. */
-  readonly isFile?: boolean
+  /** `output`: what is there has to be a regular file. `secret`: systemd would read all that is in a directory, and follow links. */
+  readonly kind?: 'output' | 'secret'
 }
 
 /**
@@ -21,8 +23,12 @@ interface RootPath {
  */
 export function findRootPathProblems(texts: readonly string[], host: ReadHost): string[] {
   if (host.userId() !== 0) return []
-  const paths = texts.flatMap(text => findRootPaths(text))
-  return [...new Set(paths.flatMap(path => findProblem(path, host) ?? []))]
+  try {
+    const paths = texts.flatMap(text => findRootPaths(text, host))
+    return [...new Set(paths.flatMap(path => findProblem(path, host) ?? []))]
+  } catch (error) {
+    return [messageOf(error)]
+  }
 }
 
 export function refuseRootPaths(texts: readonly string[], host: ReadHost): void {
@@ -30,11 +36,14 @@ export function refuseRootPaths(texts: readonly string[], host: ReadHost): void 
   if (problems.length > 0) throw new ReeveError('insecure', problems.join('; '))
 }
 
-function findProblem({ act, path, isFile = false }: RootPath, host: ReadHost): string | undefined {
+function findProblem({ act, path, kind }: RootPath, host: ReadHost): string | undefined {
   try {
     const unsafe = findUnsafeFilePart(path, host)
     if (unsafe) return `systemd must not ${act} ${path} as root: ${describeUnsafePart(unsafe)}`
-    return isFile ? findOutputProblem(path, host) : undefined
+    if (kind === 'secret' && host.facts(host.realPath(path) ?? path)?.kind === 'directory') {
+      return `cannot read the secret ${path}: expected a file, found a directory`
+    }
+    return kind === 'output' ? findOutputProblem(path, host) : undefined
   } catch (error) {
     return `systemd must not ${act} ${path} as root: ${messageOf(error)}`
   }
@@ -49,7 +58,15 @@ export function findOutputProblem(path: string, host: ReadHost): string | undefi
 }
 
 /** What can be known beforehand of an output file that the service's user opens. */
-export function findServiceOutputProblems({ output, user }: Process, host: ReadHost): string[] {
+export function findServiceOutputProblems(process: Process, host: ReadHost): string[] {
+  try {
+    return lookForOutputProblems(process, host)
+  } catch {
+    return [] // the way there is the user's, who may have made a loop of it
+  }
+}
+
+function lookForOutputProblems({ output, user }: Process, host: ReadHost): string[] {
   if (output === undefined || output.file === nullDevice) return []
   const { file } = output
   const problem = findOutputProblem(file, host)
@@ -67,34 +84,32 @@ export function findServiceOutputProblems({ output, user }: Process, host: ReadH
   ]
 }
 
-function findRootPaths(text: string): RootPath[] {
+function findRootPaths(text: string, host: ReadHost): RootPath[] {
   const { Service = {}, Socket = {} } = readSections(text)
   const found: RootPath[] = []
-  const values = (section: typeof Service, ...keys: string[]): readonly string[] =>
-    keys.flatMap(key => section[key] ?? [])
-  for (const value of values(Service, 'StandardInput', 'StandardOutput', 'StandardError')) {
+  for (const value of outputKeys.flatMap(key => Service[key] ?? [])) {
     const [, how, path] = /^(file|append|truncate):(.*)$/.exec(value) ?? []
-    if (how === undefined || path === undefined) continue
-    found.push({ act: how === 'append' ? 'append output to' : 'open', path, isFile: how === 'append' })
+    if (path === undefined) continue
+    found.push(how === 'append' ? { act: 'append output to', path, kind: 'output' } : { act: 'open', path })
   }
-  for (const value of values(Service, 'EnvironmentFile')) {
-    found.push({ act: 'read the environment file', path: unescapeGlob(value.replace(/^-/, '')) })
+  for (const value of Service.EnvironmentFile ?? []) {
+    const paths = expandPattern(expandPath(value.replace(/^-/, '')), host)
+    found.push(...paths.map(path => ({ act: 'read the environment file', path: escapeSpecifiers(path) })))
   }
-  for (const value of values(Service, 'LoadCredential', 'LoadCredentialEncrypted')) {
-    const [, path] = /^[^:]*:(.*)$/.exec(value) ?? []
-    if (path !== undefined) found.push({ act: 'read the secret', path })
+  for (const value of credentialKeys.flatMap(key => Service[key] ?? [])) {
+    found.push({ act: 'read the secret', path: value.replace(/^[^:]*:/, ''), kind: 'secret' })
   }
-  for (const value of values(Socket, 'ListenStream', 'ListenDatagram', 'ListenSequentialPacket', 'ListenFIFO')) {
-    found.push({ act: 'listen at', path: value })
+  for (const value of Service.OpenFile ?? []) found.push({ act: 'open', path: value.replace(/:.*$/, '') })
+  for (const path of socketKeys.flatMap(key => Socket[key] ?? [])) found.push({ act: 'listen at', path })
+  for (const path of (Socket.Symlinks ?? []).flatMap(value => value.split(/\s+/))) {
+    found.push({ act: 'make the symlink', path })
   }
-  for (const value of values(Socket, 'Symlinks')) {
-    for (const path of value.split(/\s+/)) found.push({ act: 'make the symlink', path })
-  }
-  return found.flatMap(({ path, ...rest }) => {
-    const expanded = expandPath(path)
-    return expanded.startsWith('/') ? [{ ...rest, path: expanded }] : []
-  })
+  return found.map(one => ({ ...one, path: expandPath(one.path) })).filter(({ path }) => path.startsWith('/'))
 }
+
+const outputKeys = ['StandardInput', 'StandardOutput', 'StandardError']
+const credentialKeys = ['LoadCredential', 'LoadCredentialEncrypted']
+const socketKeys = ['ListenStream', 'ListenDatagram', 'ListenSequentialPacket', 'ListenFIFO', 'ListenSpecial']
 
 /** The specifiers of directories. What else there is tells of the host or the unit, and has no slash in it. */
 function expandPath(path: string): string {
@@ -112,10 +127,22 @@ function expandPath(path: string): string {
   return path.replace(/%(.)/g, (all, letter: string) => known[letter] ?? all)
 }
 
-/** Of a pattern, all that it can match lies in the directory before the first part that is one. */
-function unescapeGlob(pattern: string): string {
-  const parts = pattern.split('/')
-  const first = parts.findIndex(part => /[*?[]/.test(part.replace(/\\./g, '')))
-  const plain = first < 0 ? pattern : [...parts.slice(0, first), 'any'].join('/')
-  return plain.replace(/\\(.)/g, '$1')
+/**
+ * The paths that a pattern of `EnvironmentFile=` has systemd open, as far as they can be known: in its directory, those that are
+ * links, which lead elsewhere. Throws ReeveError for a pattern of directories, as others may make such directories.
+ */
+function expandPattern(pattern: string, host: ReadHost): string[] {
+  const plain = pattern.replace(/\\(.)/g, '$1')
+  if (!isPattern(pattern)) return [plain]
+  const directory = dirname(pattern)
+  if (isPattern(directory)) {
+    throw new ReeveError('invalid', `EnvironmentFile=${pattern} has a pattern of directories: name each directory`)
+  }
+  const place = dirname(plain)
+  const links = (host.readDirectory(place) ?? []).map(name => join(place, name))
+  return [plain, ...links.filter(path => host.facts(path)?.kind === 'symlink')]
+}
+
+function isPattern(path: string): boolean {
+  return /[*?[]/.test(path.replace(/\\./g, ''))
 }

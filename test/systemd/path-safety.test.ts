@@ -234,6 +234,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
     ] as const) {
       test(`native configuration has root open nothing in a directory of another user: ${where}`, async () => {
         await using lab = await createSystemdLab()
+        makeLink('/srv/log/link.env', `${home}/any.env`, root)
         const process = 'text' in config ? {} : { process: { command: says('here'), user: 'app' } }
         lab.declareUnit('web', { ...process, config: { systemd: config } })
         expect(planOf(await lab.plan(), 'web')?.blocked).toMatch(/as root: \/srv\/app \(owner 2001/)
@@ -248,6 +249,44 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('as root')
       expect(await declare(lab, { output }, config('app'))).toMatchObject({ failed: [], notReady: [] })
       await eventually('it to write', () => existsSync(output.file) && statSync(output.file).uid === app.uid)
+    })
+
+    test('a user that a drop-in sets is the one that counts', async () => {
+      await using lab = await createSystemdLab()
+      const config = { systemd: { dropIns: { own: '[Service]\nUser=root\n' } } }
+      const process = { command: says('here'), user: 'app', output: { file: join(home, 'web.log') } }
+      lab.declareUnit('web', { process, config })
+      expect(planOf(await lab.plan(), 'web')?.blocked).toContain('as root: /srv/app')
+    })
+
+    test('environment files in directories that are found by a pattern are refused, as others may make such', async () => {
+      await using lab = await createSystemdLab()
+      const config = { systemd: { unit: { Service: { EnvironmentFile: '-/srv/*/env' } } } }
+      lab.declareUnit('web', { process: { command: says('here'), user: 'app' }, config })
+      expect(planOf(await lab.plan(), 'web')?.blocked).toContain('name each directory')
+    })
+
+    test('a directory is no secret: systemd would read all that is in it, and follow links', async () => {
+      await using lab = await createSystemdLab()
+      makeLink(join(home, 'link'), treasure, app)
+      lab.declareUnit('web', {
+        process: { command: says('here'), user: 'app', environment: { TOKEN: { fromFile: home } } },
+      })
+      expect(planOf(await lab.plan(), 'web')?.blocked).toContain('expected a file, found a directory')
+    })
+
+    test('a user who makes a loop of the way keeps nobody else from being seen to', async () => {
+      await using lab = await createSystemdLab()
+      makeLink(join(home, 'loop'), 'loop', app)
+      const inputs = {
+        output: { file: join(home, 'loop/web.log') },
+        environmentFiles: [join(home, 'loop/env')],
+        environment: { TOKEN: { fromFile: join(home, 'loop/token') } },
+      }
+      lab.declareUnit('web', { process: { command: says('here'), user: 'app', ...inputs } })
+      lab.declareUnit('other', { process: { command: says('here') } })
+      expect(await lab.apply()).toMatchObject({ failed: [{ facility: 'web' }] })
+      expect(property('other', 'ActiveState')).toBe('active')
     })
 
     test('a working directory that is closed to the service’s user is not entered for it', async () => {
