@@ -85,6 +85,8 @@ function lookForOutputProblems({ output, user }: Process, host: ReadHost): strin
 }
 
 function findRootPaths(text: string, host: ReadHost): RootPath[] {
+  // Most have none, and there may be thousands.
+  if (!anyKey.test(text)) return []
   const { Service = {}, Socket = {} } = readSections(text)
   const found: RootPath[] = []
   for (const value of outputKeys.flatMap(key => Service[key] ?? [])) {
@@ -107,6 +109,7 @@ function findRootPaths(text: string, host: ReadHost): RootPath[] {
   return found.map(one => ({ ...one, path: expandPath(one.path) })).filter(({ path }) => path.startsWith('/'))
 }
 
+const anyKey = /^\s*(?:Standard|EnvironmentFile|LoadCredential|OpenFile|Listen|Symlinks)/m
 const outputKeys = ['StandardInput', 'StandardOutput', 'StandardError']
 const credentialKeys = ['LoadCredential', 'LoadCredentialEncrypted']
 const socketKeys = ['ListenStream', 'ListenDatagram', 'ListenSequentialPacket', 'ListenFIFO', 'ListenSpecial']
