@@ -80,7 +80,7 @@ function lookForOutputProblems({ output, user }: Process, host: ReadHost): strin
   const found = `${file} (owner ${facts.uid}, mode ${(facts.mode & 0o7777).toString(8).padStart(4, '0')})`
   return [
     `user ${user} cannot append output to ${found}, and root does not do it for them, as ${unsafe.path} can be changed by others: ` +
-      `give them the file (chown ${user} ${file}), or use a directory that only root can write`,
+      `move that file away (mv ${file} ${file}.old), or use a directory that only root can write`,
   ]
 }
 

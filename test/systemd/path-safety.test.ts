@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -62,7 +63,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
         await using lab = await createSystemdLab()
         const file = join(directory, 'web.log')
         expect(await declare(lab, { user: 'app', output: { file } })).toMatchObject({ failed: [], notReady: [] })
-        await eventually('it to write', () => existsSync(file) && readFileSync(file, 'utf8') === 'here\n')
+        await eventually('it to write', () => readOutput(file) === 'here\n')
         expect(statSync(file)).toMatchObject(owner)
         expect(property('web', 'StandardOutput')).not.toContain('append')
         expect(umaskOf('web')).toBe('0022')
@@ -220,10 +221,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       makeFile(join(home, 'web.log'), 'old\n', 0o644, root)
       const process = { command: says('here'), user: 'app', output: { file: join(home, 'web.log') } }
       lab.declareUnit('web', { process })
-      expect(planOf(await lab.plan(), 'web')?.blocked).toContain('chown app /srv/app/web.log')
-      chownSync(join(home, 'web.log'), app.uid, app.gid)
+      expect(planOf(await lab.plan(), 'web')?.blocked).toContain('mv /srv/app/web.log /srv/app/web.log.old')
+      renameSync(join(home, 'web.log'), join(home, 'web.log.old'))
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-      await eventually('it to write', () => readFileSync(join(home, 'web.log'), 'utf8') === 'old\nhere\n')
+      await eventually('it to write', () => readOutput(join(home, 'web.log')) === 'here\n')
     })
 
     for (const [where, config] of [
@@ -249,6 +250,27 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('as root')
       expect(await declare(lab, { output }, config('app'))).toMatchObject({ failed: [], notReady: [] })
       await eventually('it to write', () => existsSync(output.file) && statSync(output.file).uid === app.uid)
+    })
+
+    test('paths come to the service’s user byte for byte, whatever their names are like', async () => {
+      await using lab = await createSystemdLab()
+      const odd = `it's "100%n" $HOME \\x41 $(id) *?[a] -e; #\u00e9`
+      const place = join(home, odd)
+      makeDirectory(place, 0o755, app)
+      makeFile(join(place, `env ${odd}`), 'A=1\n', 0o600, app)
+      makeFile(join(place, `token ${odd}`), 'mine\n', 0o600, app)
+      makeFile(join('/srv/log', `env ${odd}`), 'B=2\n', 0o600, root)
+      const output = join(place, `log ${odd}`)
+      const process = {
+        user: 'app',
+        output: { file: output },
+        environmentFiles: [join(place, `env ${odd}`), join('/srv/log', `env ${odd}`)],
+        environment: { TOKEN: { fromFile: join(place, `token ${odd}`) } },
+      }
+      expect(await declare(lab, process)).toMatchObject({ failed: [], notReady: [] })
+      await eventually('it to write', () => readOutput(output) === 'here\n')
+      expect(environmentOf('web').split('\0')).toEqual(expect.arrayContaining(['A=1', 'B=2', 'TOKEN=mine']))
+      expect(readdirSync(place).sort()).toEqual([`env ${odd}`, `log ${odd}`, `token ${odd}`])
     })
 
     test('a user that a drop-in sets is the one that counts', async () => {
@@ -388,6 +410,10 @@ function makeFile(path: string, text: string, mode: number, { uid, gid }: typeof
 function makeLink(path: string, target: string, { uid, gid }: typeof root): void {
   symlinkSync(target, path)
   lchownSync(path, uid, gid)
+}
+
+function readOutput(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
 /** NUL-separated; empty if it doesn't run. */
