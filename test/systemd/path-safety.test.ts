@@ -311,6 +311,26 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(property('other', 'ActiveState')).toBe('active')
     })
 
+    test('a unit that root has linked in is not read where its owner leads it elsewhere', async () => {
+      await using lab = await createSystemdLab()
+      const unit = join(home, 'linked.service')
+      makeFile(unit, '[Service]\nExecStart=/bin/sleep 1000000\n[Install]\nWantedBy=multi-user.target\n', 0o644, app)
+      systemctl('link', unit)
+      lab.declareUnit('linked', { state: 'stopped', enabled: 'unmanaged' })
+      expect(await lab.observe('linked')).toMatchObject({ state: 'stopped' })
+      rmSync(unit)
+      makeFile(treasure, `[Install]\nWantedBy=%H-${secret}.target\n`, 0o600, root)
+      makeLink(unit, treasure, app)
+      const observed = await lab.observe('linked')
+      expect(observed).toMatchObject({
+        state: 'unknown',
+        message: expect.stringContaining('symlink that others can replace'),
+      })
+      expect(JSON.stringify([observed, await lab.plan()])).not.toContain(secret)
+      rmSync('/etc/systemd/system/linked.service')
+      systemctl('daemon-reload')
+    })
+
     test('a working directory that is closed to the service’s user is not entered for it', async () => {
       await using lab = await createSystemdLab()
       makeDirectory('/srv/private/inner', 0o777, root)
