@@ -1,15 +1,18 @@
 import { quoteWord } from './shell-quoting.ts'
 
-/** Where variables of a service come from, each winning over those before. */
+/**
+ * Where variables of a service come from, each winning over those before. `credential`: the supervisor has read the file as root,
+ * and keeps it for the service under that name in `$CREDENTIALS_DIRECTORY`.
+ */
 export type VariableSource =
   /** A variable of the wrapper's own environment, of the name `alias`, holds `NAME=value`. */
   | { readonly kind: 'variable'; readonly alias: string }
   /** The same, with what is in the environment file `path`, which root has read. */
   | { readonly kind: 'content'; readonly alias: string; readonly path: string }
   /** An environment file that the service's user reads. */
-  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'file'; readonly path: string; readonly credential?: string }
   /** A file that the service's user reads, with the value of the variable `name`. */
-  | { readonly kind: 'secret'; readonly name: string; readonly path: string }
+  | { readonly kind: 'secret'; readonly name: string; readonly path: string; readonly credential?: string }
 
 /** What is done as the service's user, as the last thing before the service is executed. */
 export interface ExecWrapper {
@@ -88,16 +91,20 @@ function renderSource(source: VariableSource): string {
     case 'content':
       return `__reeve_parse ${quoteWord(source.path)} "$${source.alias}"\nunset ${source.alias}`
     case 'file':
-      return `__reeve_read ${quoteWord(source.path)}
+      return `__reeve_read ${whereToRead(source)}
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
     case 'secret':
-      return `__reeve_read ${quoteWord(source.path)}
+      return `__reeve_read ${whereToRead(source)}
 case $__reeve_text in
   *"$__reeve_return$__reeve_newline") __reeve_text=\${__reeve_text%??} ;;
   *"$__reeve_newline") __reeve_text=\${__reeve_text%?} ;;
 esac
 __reeve_keep ${source.name}="$__reeve_text"`
   }
+}
+
+function whereToRead({ path, credential }: { readonly path: string; readonly credential?: string }): string {
+  return credential === undefined ? quoteWord(path) : `"$CREDENTIALS_DIRECTORY"/${quoteWord(credential)}`
 }
 
 /**

@@ -8,6 +8,7 @@ import { enableUnits, findLinks, linkAll } from './linking.ts'
 import { findUnits, isUp } from './manager.ts'
 import { removeAll } from './removal.ts'
 import { findRenewal, type Renewal, renew } from './renewal.ts'
+import { refuseRootPaths } from './root-paths.ts'
 import { enablementOf, unitsOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { verifyUnits } from './verification.ts'
@@ -43,9 +44,13 @@ async function carryOut(actions: readonly Action[], application: Application): P
 
 async function installAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
-  const { report, reload } = application
+  const { report, reload, host } = application
   const before = openDisk(application, actions)
-  const taken = await verifyUnits(actions, before, application)
+  const safe = actions.filter(action => {
+    const texts = action.definition?.files.map(({ content }) => content) ?? []
+    return attempt(action, report, () => refuseRootPaths(texts, host))
+  })
+  const taken = await verifyUnits(safe, before, application)
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const renewals = taken.flatMap(action => {
     const found: Renewal[] = []

@@ -47,8 +47,9 @@ export function findCompletion(job: Job, { layout, host }: { layout: Layout; hos
 }
 
 export function noteCompletion(unit: string, loaded: Loaded, host: WriteHost, layout: Layout): void {
-  host.makeDirectory(layout.completionDirectory, { mode: 0o755 })
-  host.writeFile(pathOf(unit, layout), `${JSON.stringify(loaded)}\n`, { mode: 0o644 })
+  host.makeDirectory(layout.completionDirectory, { mode: 0o700 })
+  // By a digest, what is in a short file can be guessed.
+  host.writeFile(pathOf(unit, layout), `${JSON.stringify(loaded)}\n`, { mode: 0o600 })
 }
 
 /** Before it runs again, and when it goes. */

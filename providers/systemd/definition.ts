@@ -17,7 +17,12 @@ import { hasSuffix, serviceOfUnit, unitOf } from './unit-name.ts'
 const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
 
 /** Units of one facility: its own, what starts it, drop-ins. */
-export function renderDefinition(facility: Facility, instance: Instance, ownership: Ownership): Rendered {
+export function renderDefinition(
+  facility: Facility,
+  instance: Instance,
+  ownership: Ownership,
+  servicePaths: ReadonlySet<string> = new Set(),
+): Rendered {
   const config = readConfiguration(facility.config)
   const unit = unitOf(facility.service)
   const problems = findProblems(facility, config)
@@ -29,7 +34,7 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
       mode: 0o644,
     })
   }
-  const own = renderUnit(facility, config, instance, problems)
+  const own = renderUnit(facility, config, instance, { servicePaths, problems })
   if (problems.length > 0) return { problems }
   const triggers = renderTriggers(facility, config)
   // For files of a service that somebody else defines, there has to be something that a marker can stand on.
@@ -98,15 +103,28 @@ function renderUnit(
   { name, process }: Facility,
   config: Configuration,
   instance: Instance,
-  problems: Problem[],
+  { servicePaths, problems }: { readonly servicePaths: ReadonlySet<string>; readonly problems: Problem[] },
 ): string | undefined {
   if (config.text !== undefined) return `${config.text.trimEnd()}\n`
   if (process === undefined && config.unit === undefined) return undefined
   const isTriggered = config.socket !== undefined || config.timer !== undefined
   const install: Sections = isTriggered ? {} : { Install: { WantedBy: [bootTargetOf(instance)] } }
-  const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name)
+  const user: Sections = { Service: { User: process?.user === undefined ? [] : [process.user] } }
+  const dropIns = Object.values(config.dropIns).map(one => (typeof one === 'string' ? readSections(one) : one))
+  const isRoot = runsAsRoot([config.unit ?? {}, ...dropIns].reduce(mergeSections, user).Service ?? {})
+  // Root would be led elsewhere in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
+  const paths = isRoot ? new Set<string>() : servicePaths
+  const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths)
   problems.push(...rendered.problems)
   return writeSections(mergeSections(mergeSections(rendered.sections, install), config.unit ?? {}))
+}
+
+/** By the keys of `[Service]`. */
+function runsAsRoot({ User, DynamicUser }: Readonly<Record<string, readonly string[]>>): boolean {
+  const user = User?.at(-1)
+  return user === undefined
+    ? !/^(?:1|y|yes|t|true|on)$/i.test(DynamicUser?.at(-1) ?? '')
+    : user === 'root' || Number(user) === 0
 }
 
 function renderTriggers({ name }: Facility, config: Configuration): Readonly<Record<string, string>> {

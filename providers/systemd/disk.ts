@@ -86,7 +86,8 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     const real = host.realPath(path)
     if (real === undefined) return { kind: 'absent' } // a link to nothing
     if (real === '/dev/null') return { kind: 'masked' }
-    const text = host.readText(real)
+    // By the name, so that as root no link is followed that others can have put there (S8).
+    const text = host.readText(path)
     if (text === undefined) return { kind: 'absent' }
     if (text === '') return { kind: 'masked' }
     // An alias is a link to a unit of another name; one that is linked into the search path keeps its own.

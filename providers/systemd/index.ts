@@ -11,6 +11,7 @@ import { findAliases, findServiceOf } from './identity.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
@@ -64,6 +65,13 @@ function createSystemdProvider(): Provider {
       }
     },
     render: renderDefinition,
+    findHostProblems: ({ process }, { files }, host) => {
+      const problems = findRootPathProblems(
+        files.map(({ content }) => content),
+        host,
+      )
+      return problems.length > 0 || !process ? problems : findServiceOutputProblems(process, host)
+    },
     async list(instance, host) {
       return listOwned(layoutOf(instance, host), host)
     },

@@ -1,16 +1,17 @@
-import { join } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Action } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
 import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
+import { findVainExit } from './exec-wrapper-exit.ts'
 import { createFailureOf, describeJobFailure } from './failure-report.ts'
-import { findVainExit } from './go-between.ts'
 import { type JobOutcome, lost } from './jobs.ts'
 import { digestOf, readInvocation } from './loaded.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from './manager.ts'
-import { definitionVariable, writeRecord } from './records.ts'
+import { readMarker } from './marker.ts'
+import { definitionVariable, noteReload } from './records.ts'
+import { refuseRootPaths } from './root-paths.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { findWritten } from './written.ts'
@@ -71,6 +72,11 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
   if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
   if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   if (verb === 'reload') return reload(unit, signal, context)
+  const texts = [unit, ...triggers].flatMap(name => disk.texts(name))
+  refuseRootPaths(
+    texts.filter(text => readMarker(text) !== undefined),
+    context.host,
+  )
   if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
   // systemd refuses to listen for a service that runs already.
@@ -107,7 +113,7 @@ async function expectProgram(unit: string, signal: AbortSignal, context: JobCont
   if (file.kind !== 'found' || !file.ownership) return
   const code = await findVainExit(unit, file.text, signal, context)
   if (code === undefined) return
-  const message = `it ended at once with exit code ${code}, as where there is no program to run`
+  const message = `it ended at once with exit code ${code}, as where there is no program to run, or its variables or output can't be had`
   throw await createFailureOf(unit, message, context)
 }
 
@@ -144,10 +150,8 @@ async function reload(unit: string, signal: AbortSignal, context: JobContext): P
   const loaded = units.get(unit)
   if (!written?.ownership.isAddition || written.definition === undefined || !loaded) return
   const invocation = await readInvocation(bus, loaded)
-  const directory = join(layout.recordDirectory, unit)
-  host.makeDirectory(directory, { mode: 0o755 })
-  const record = writeRecord({ invocation, definition: written.definition, files: createDictionary(files) })
-  host.writeFile(join(directory, 'loaded'), record, { mode: 0o644 })
+  const record = { invocation, definition: written.definition, files: createDictionary(files) }
+  noteReload(unit, record, layout, host)
 }
 
 function isJobVerb(verb: Action['verb']): verb is JobVerb {

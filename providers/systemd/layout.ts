@@ -9,6 +9,8 @@ export interface Layout {
   readonly unitDirectory: string
   /** UNIT/loaded in here says what a process has read; see records.ts. Gone with the boot. */
   readonly recordDirectory: string
+  /** UNIT in here says what Reeve has had a process read anew. Root's alone. Gone with the boot. */
+  readonly reloadDirectory: string
   /** UNIT in here says with what a oneshot has succeeded; see completion.ts. Gone with the boot. */
   readonly completionDirectory: string
   /** Where units are for a moment to be verified. */
@@ -24,6 +26,7 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   return {
     unitDirectory: unitDirectoryOf(instance),
     recordDirectory: join(runtime, recordDirectoryName),
+    reloadDirectory: join(runtime, 'reeve-reloaded'),
     completionDirectory: join(runtime, 'reeve-completed'),
     checkDirectory: join(runtime, 'reeve-check'),
     addresses: [

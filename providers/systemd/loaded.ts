@@ -4,7 +4,7 @@ import type { Loaded } from '../../src/core/observed.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { Layout } from './layout.ts'
 import { type LoadedUnit, readNumber, readProperty, readTexts } from './manager.ts'
-import { definitionVariable, type LoadRecord, parseRecord, unknownDigest } from './records.ts'
+import { definitionVariable, hasRecord, type LoadRecord, readRecord, unknownDigest } from './records.ts'
 import type { Written } from './written.ts'
 
 /**
@@ -19,14 +19,12 @@ export async function findLoaded(
   { bus, host, layout }: { readonly bus: Bus; readonly host: ReadHost; readonly layout: Layout },
 ): Promise<Loaded | undefined> {
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
-  const path = `${layout.recordDirectory}/${unit.name}/loaded`
-  // Most have none, and to find that out by failing takes ten times as long.
-  const record = host.facts(path) ? parseRecord(host.readText(path)) : undefined
   // Where the file of a unit is gone, its process still knows what it has read. One that isn't Reeve's knows nothing.
-  if (!written && !record && !environment?.has(definitionVariable)) return undefined
+  if (!written && !hasRecord(unit.name, layout, host) && !environment?.has(definitionVariable)) return undefined
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
-  if (record?.invocation === invocation && record !== undefined) {
-    return { definition: record.definition, files: await settleUnknown(record, unit, bus, host) }
+  const record = readRecord(unit.name, invocation, layout, host)
+  if (record !== undefined) {
+    return { definition: record.definition, files: await settleUnknown(record, unit, written, { bus, host }) }
   }
   const definition = environment?.get(definitionVariable)
   if (definition !== undefined && environment?.has('INVOCATION_ID')) return { definition, files: {} }
@@ -60,16 +58,17 @@ export async function findLoadedTrigger(
   return { definition: written.definition, files: createDictionary(files) }
 }
 
-/** What the service's own user couldn't read. */
+/** What the service's own user couldn't read. Root reads nothing that only the record names. */
 async function settleUnknown(
   { files }: LoadRecord,
   unit: LoadedUnit,
-  bus: Bus,
-  host: ReadHost,
+  written: Written | undefined,
+  { bus, host }: { readonly bus: Bus; readonly host: ReadHost },
 ): Promise<Readonly<Record<string, string>>> {
   const settled = createDictionary<string>()
   for (const [path, digest] of Object.entries(files)) {
     if (digest !== unknownDigest) settled[path] = digest
+    else if (!written?.ownership.files.includes(path)) continue
     else if (await isOlder(path, unit, bus, host)) settled[path] = digestOf(path, host)
   }
   return settled

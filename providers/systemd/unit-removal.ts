@@ -4,6 +4,7 @@ import { attempt, toError } from './batch.ts'
 import { forgetCompletion } from './completion.ts'
 import type { Layout } from './layout.ts'
 import { managerCall } from './manager.ts'
+import { forgetReload } from './records.ts'
 import type { Reload } from './reload.ts'
 import { unitOf } from './unit-name.ts'
 import { unitsAmong } from './written.ts'
@@ -31,6 +32,7 @@ export async function removeUnits(stopped: readonly Going[], context: Context): 
     attempt(action, report, () => {
       for (const unit of unitsAmong(parts, layout)) forgetCompletion(unit, host, layout)
       removeParts(action.service, parts, layout, host)
+      forgetReload(unitOf(action.service), layout, host)
     }),
   )
   if (going.length === 0) return

@@ -44,8 +44,14 @@ export interface Provider {
   aliasesOf?(service: string, instance: Instance, host: ReadHost): readonly string[]
   /** Is the supervisor there, and does it answer? */
   probe(instance: Instance, host: ReadHost): Promise<Availability>
-  /** The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. */
-  render(facility: Facility, instance: Instance, ownership: Ownership): Rendered
+  /**
+   * The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`.
+   * `servicePaths`: those of `process` that root must not open or read for the service, as others can lead them elsewhere:
+   * its own user does, where it has one (S8). Absent: there are none.
+   */
+  render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
+  /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
+  findHostProblems?(facility: Facility, definition: Definition, host: ReadHost): readonly string[]
   /**
    * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
    * supervisors that nobody names: what isn't on this host at all holds none.

@@ -6,7 +6,7 @@ import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
-import { findOutputProblem, findReadProblems } from '../host/service-paths.ts'
+import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
 
 export interface TargetOptions {
@@ -69,8 +69,14 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     prune: facility.prune,
   }
   return attempt('render', facility, provider, problems, () => {
-    const rendered = provider.render(facility, instance, ownership)
-    if ('definition' in rendered) return rendered.definition
+    const servicePaths = facility.process && findServicePaths(facility.process, options.host)
+    const rendered = provider.render(facility, instance, ownership, servicePaths)
+    if ('definition' in rendered) {
+      const { definition } = rendered
+      const found = provider.findHostProblems?.(facility, definition, options.host) ?? []
+      problems.push(...found)
+      return found.length > 0 ? undefined : definition
+    }
     for (const { field, message } of rendered.problems) {
       problems.push(
         `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,

@@ -1,8 +1,8 @@
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Process } from '../core/facility.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
 import type { FileFacts, ReadHost } from '../core/provider.ts'
-import { linkLimit } from './target-path.ts'
+import { findUnsafeFilePart } from './file-safety.ts'
 
 /** The one device that output may go to: it is discarded. */
 export const nullDevice = '/dev/null'
@@ -20,22 +20,29 @@ export type Actor =
 /** `uid`: of the service's user; undefined if it runs as this process does. */
 export function chooseActor(path: string, uid: number | undefined, host: ReadHost): Actor {
   if (host.userId() !== 0) return { as: 'self' }
-  const unsafe = findUnsafeDirectory(path, host)
+  const unsafe = findUnsafeFilePart(path, host)
   if (!unsafe) return { as: 'self' }
   return uid === undefined || uid === 0 ? { as: 'nobody', unsafe } : { as: 'user' }
 }
 
-/** On the way to a file, and to where symlinks in its place lead. */
-function findUnsafeDirectory(path: string, host: ReadHost): UnsafePart | undefined {
-  let wanted = path
-  for (let links = 0; links <= linkLimit; links += 1) {
-    const unsafe = host.findUnsafePart(dirname(wanted), { isExclusive: true })
-    if (unsafe) return unsafe
-    const target = host.facts(wanted)?.kind === 'symlink' ? host.readLink(wanted) : undefined
-    if (target === undefined) return undefined
-    wanted = resolve(host.realPath(dirname(wanted)) ?? dirname(wanted), target)
+/**
+ * The paths of a process that others than root can lead elsewhere: root must not open them for it, but its own user may. Empty
+ * where Reeve and the service are the same user: it makes no difference who opens them.
+ */
+export function findServicePaths(process: Process, host: ReadHost): ReadonlySet<string> {
+  const { user, environment, environmentFiles, output } = process
+  if (user !== undefined && host.findUser(user)?.uid === 0) return new Set()
+  const secrets = Object.values(environment).flatMap(value => (typeof value === 'string' ? [] : [value.fromFile]))
+  const paths = [...secrets, ...environmentFiles, ...(output ? [output.file] : [])]
+  return new Set(paths.filter(path => isUnsafe(path, host)))
+}
+
+function isUnsafe(path: string, host: ReadHost): boolean {
+  try {
+    return host.userId() === 0 && findUnsafeFilePart(path, host) !== undefined
+  } catch {
+    return true // root can't tell, so it keeps away
   }
-  return undefined
 }
 
 /** What is wrong with a path in a process, as this host is now. */

@@ -22,10 +22,11 @@ interface Said {
   readonly paths?: readonly string[]
   readonly owner?: string
   readonly options?: Readonly<Record<string, unknown>>
+  readonly servicePaths?: ReadonlySet<string>
 }
 
 function render(said: Said): ReturnType<typeof systemdProvider.render> {
-  const { process, config, service = 'web', paths = [], owner = 'default', options = {} } = said
+  const { process, config, service = 'web', paths = [], owner = 'default', options = {}, servicePaths } = said
   const facility = plainFacility({
     name: 'web',
     supervisor: 'systemd',
@@ -35,13 +36,8 @@ function render(said: Said): ReturnType<typeof systemdProvider.render> {
     files: paths.map(path => ({ path, content: new Uint8Array(), mode: 0o644, onChange: 'restart' })),
   })
   const instance = { name: 'systemd', type: 'systemd', options, stateDirectory: '/s', owner: 'default' }
-  return systemdProvider.render(facility, instance, {
-    owner,
-    facility: 'web',
-    files: paths,
-    dependsOn: [],
-    prune: true,
-  })
+  const ownership = { owner, facility: 'web', files: paths, dependsOn: [], prune: true }
+  return systemdProvider.render(facility, instance, ownership, servicePaths)
 }
 
 function define(said: Said): Definition {
@@ -115,12 +111,53 @@ describe('a facility as a unit', () => {
     expect(service({ process, config })).not.toHaveProperty('KillSignal')
   })
 
-  test('variables have the last word over files of them', () => {
-    const { ExecStart, Environment } = service({
+  test('S9: variables have the last word over files of them, and stand on no command line', () => {
+    const { ExecStart, Environment, EnvironmentFile } = service({
       process: { ...process, environment: { A: 'b' }, environmentFiles: ['/etc/web/*.env'] },
     })
-    expect(ExecStart?.[0]).toMatch(/^:"\/usr\/bin\/env" "A=b" "\/usr\/bin\/web"/)
-    expect(Environment).toEqual([expect.stringMatching(/^REEVE_DEFINITION=/)])
+    expect(ExecStart?.[0]).toMatch(/^:"\/bin\/sh" "-c" "__reeve_.*" "sh" "\/usr\/bin\/web"/)
+    expect(ExecStart?.[0]).not.toContain('A=b')
+    expect(Environment).toEqual(['"REEVE_VARIABLE_1=A=b"', expect.stringMatching(/^REEVE_DEFINITION=/)])
+    expect(EnvironmentFile).toEqual(['/etc/web/\\*.env'])
+  })
+
+  describe('S8: paths that root must not open', () => {
+    const paths = { file: '/home/web/log', secret: '/home/web/token', early: '/etc/web.env', late: '/home/web/env' }
+    const whole: Process = {
+      ...process,
+      user: 'web',
+      environment: { TOKEN: { fromFile: paths.secret } },
+      environmentFiles: [paths.early, paths.late],
+      output: { file: paths.file, maxSize: 1, keep: 1 },
+    }
+    const servicePaths = new Set([paths.file, paths.secret, paths.late])
+    const openedByRoot = /^(?:EnvironmentFile|LoadCredential|StandardOutput|StandardError)=(.*)$/gm
+
+    test('are opened by the service’s user, and what root reads beside them it hands over', () => {
+      const [unit] = define({ process: whole, servicePaths }).files
+      const found = [...(unit?.content ?? '').matchAll(openedByRoot)].map(([, value]) => value)
+      expect(found).toEqual(['environment-1:/etc/web.env'])
+    })
+
+    test('are left to systemd, which is refused to open them, where the service is root’s', () => {
+      for (const said of [
+        { process: { ...whole, user: 'root' } },
+        { process: whole, config: { unit: { Service: { User: '0' } } } },
+        { process: whole, config: { unit: { Service: { User: null } } } },
+      ]) {
+        const [unit] = define({ ...said, servicePaths }).files
+        const found = [...(unit?.content ?? '').matchAll(openedByRoot)].map(([, value]) => value)
+        const output = `append:${paths.file}`
+        expect(found).toEqual([paths.early, paths.late, `TOKEN:${paths.secret}`, output, output])
+      }
+    })
+
+    test('make no difference to a process that has none', () => {
+      expect(define({ process, servicePaths })).toEqual(define({ process }))
+      const output = { file: '/dev/null', maxSize: 1, keep: 1 }
+      const { ExecStart, StandardOutput } = service({ process: { ...process, output } })
+      expect([ExecStart?.[0]?.startsWith(':"/usr/bin/web"'), StandardOutput]).toEqual([true, ['null']])
+    })
   })
 
   test('a stop without patience is not one without end', () => {

@@ -1,21 +1,24 @@
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import type { Clock } from '../../src/host/clock.ts'
+import { isWrapped, wrapperFailure } from '../posix/exec-wrapper.ts'
 import { findUnits, readNumber } from './manager.ts'
-import { secretScript, variablesProgram } from './process-sections.ts'
 import { quoteWord } from './quoting.ts'
 
 /** How long (ms) it may take to become the program: it has read small files till then. And how often it is looked. */
 const PATIENCE = 5_000
 const LOOK = 10
 
-/** What programs that run others end with where there is none, or it can't be run: env(1), sh(1). */
-const notRun: readonly number[] = [126, 127]
+/** What a shell ends with where there is no program, or it can't be run; and the wrapper where it lacks something itself. */
+const notRun: readonly number[] = [126, 127, wrapperFailure]
+
+/** How each wrapper begins in a unit. */
+const written = `${quoteWord('/bin/sh')} ${quoteWord('-c')} "__reeve_`
 
 /**
- * Some programs are run by a go-between, `env` or a shell, that brings them their variables. systemd calls a service started
- * as soon as that one has been, and doesn't tell that there is no program for it to become.
+ * Some programs are run by an exec wrapper, a shell that brings them their variables and opens their output. systemd calls a
+ * service started as soon as that one has been, and doesn't tell that it couldn't become the program.
  *
- * Gives the exit code of a go-between that could not become the program; undefined if it has, or how it is can't be told.
+ * Gives the exit code of a wrapper that could not become the program; undefined if it has, or how it is can't be told.
  */
 export async function findVainExit(
   unit: string,
@@ -23,7 +26,7 @@ export async function findVainExit(
   signal: AbortSignal,
   { bus, host, clock }: { readonly bus: Bus; readonly host: ReadHost; readonly clock: Clock },
 ): Promise<number | undefined> {
-  if (![variablesProgram, secretScript].some(word => text.includes(quoteWord(word)))) return undefined
+  if (!text.includes(written)) return undefined
   for (const due = clock.elapsed() + PATIENCE; clock.elapsed() < due && !signal.aborted; await clock.sleep(LOOK)) {
     const found = (await findUnits(bus, [unit])).get(unit)
     if (!found) return undefined
@@ -46,5 +49,5 @@ const exited = 1
 function isProgram(pid: number, host: ReadHost): boolean {
   const command = host.process(pid) && host.readText(`/proc/${pid}/cmdline`)
   if (command === undefined || command === '') return false
-  return !command.startsWith(`${variablesProgram}\0`) && !command.startsWith(`/bin/sh\0-c\0${secretScript}\0`)
+  return !isWrapped(command.split('\0'))
 }
