@@ -6,10 +6,10 @@ export type VariableSource =
   | { readonly kind: 'variable'; readonly alias: string }
   /** The same, with what is in the environment file `path`, which root has read. */
   | { readonly kind: 'content'; readonly alias: string; readonly path: string }
-  /** An environment file that the service's user reads. */
-  | { readonly kind: 'file'; readonly path: string }
-  /** A file that the service's user reads, with the value of the variable `name`. */
-  | { readonly kind: 'secret'; readonly name: string; readonly path: string }
+  /** An environment file that the service's user reads, unless the variable `alias` is set: then root has read it, as `content`. */
+  | { readonly kind: 'file'; readonly path: string; readonly alias?: string }
+  /** A file that the service's user reads, with the value of the variable `name`; `alias` as above, as `variable`. */
+  | { readonly kind: 'secret'; readonly name: string; readonly path: string; readonly alias?: string }
 
 /** What is done as the service's user, as the last thing before the service is executed. */
 export interface ExecWrapper {
@@ -35,11 +35,18 @@ export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
   return ['/bin/sh', '-c', renderWrapper(wrapper), 'sh']
 }
 
+/** True if the command line is one of `wrapExecution`, which has not come to the service yet. */
+export function isWrapper([shell, option, text = '']: readonly string[]): boolean {
+  return shell === '/bin/sh' && option === '-c' && text.startsWith(failure)
+}
+
+const failure = `__reeve_fail() {
+  printf '%s\\n' "$1" >&2`
+
 function renderWrapper({ workingDirectory, output, variables, problems }: ExecWrapper): string {
   const report = problems === undefined ? '' : `\n  printf '%s\\n' "$1" >&${problems}`
   const parts = [
-    `__reeve_fail() {
-  printf '%s\\n' "$1" >&2${report}
+    `${failure}${report}
   exit ${wrapperFailure}
 }`,
   ]
@@ -72,15 +79,31 @@ function renderSource(source: VariableSource): string {
       return `__reeve_keep "$${source.alias}"\nunset ${source.alias}`
     case 'content':
       return `__reeve_parse ${quoteWord(source.path)} "$${source.alias}"\nunset ${source.alias}`
-    case 'file':
-      return `__reeve_read ${quoteWord(source.path)}
+    case 'file': {
+      const reading = `__reeve_read ${quoteWord(source.path)}
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
-    case 'secret':
-      return `__reeve_read ${quoteWord(source.path)}
+      return source.alias === undefined
+        ? reading
+        : orGiven(source.alias, renderSource({ kind: 'content', alias: source.alias, path: source.path }), reading)
+    }
+    case 'secret': {
+      const reading = `__reeve_read ${quoteWord(source.path)}
 __reeve_text=\${__reeve_text%"$__reeve_newline"}
 __reeve_text=\${__reeve_text%"$__reeve_return"}
 __reeve_keep ${source.name}="$__reeve_text"`
+      return source.alias === undefined
+        ? reading
+        : orGiven(source.alias, renderSource({ kind: 'variable', alias: source.alias }), reading)
+    }
   }
+}
+
+function orGiven(alias: string, given: string, otherwise: string): string {
+  return `if [ -n "\${${alias}+given}" ]; then
+${given}
+else
+${otherwise}
+fi`
 }
 
 /**
@@ -128,6 +151,7 @@ while [ "$__reeve_number" -lt "$__reeve_count" ]; do
   __reeve_number=$((__reeve_number + 1))
   eval "__reeve_line=\\$__reeve_kept_$__reeve_number"
   unset "__reeve_kept_$__reeve_number"
+  case $__reeve_line in __reeve*) __reeve_fail "the variable \${__reeve_line%%=*} is Reeve's own" ;; esac
   (export "$__reeve_line") 2>/dev/null || __reeve_fail "the shell of this host cannot set the variable \${__reeve_line%%=*}"
   export "$__reeve_line"
 done
