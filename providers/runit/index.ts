@@ -13,7 +13,7 @@ const scripts: FamilyScripts = {
   /** chpst takes one text for user and groups, and sets no group that isn't named. By number: names may have blanks. */
   selectUser({ user }) {
     const others = user === undefined ? '' : `:$(id -G -- ${quoteWord(user)} | tr ' ' ':')`
-    return `__reeve_user="-u :$__reeve_uid:$__reeve_gid${others}"`
+    return `__reeve_user="chpst -u :$__reeve_uid:$__reeve_gid${others}"`
   },
   hasFinish: true,
   hasControl: true,

@@ -113,7 +113,7 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
     add('reeve/reload', renderReloadSignal(facility.name, process.reload.signal))
   }
   if (process.output && hasLogger(process.output)) {
-    add('log/run', `${header(facility.name)}${renderLogScript(process, process.output, scripts)}`)
+    add('log/run', `${header(facility.name)}${renderLogScript(process, process.output, scripts, place.records)}`)
   }
   Object.assign(files, scripts.moreFiles(process, facility.name))
   if (native.notificationFd !== undefined) {

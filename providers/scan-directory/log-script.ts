@@ -1,4 +1,4 @@
-import { normalize } from 'node:path'
+import { join, normalize } from 'node:path'
 import type { Process } from '../../src/core/facility.ts'
 import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
@@ -17,14 +17,14 @@ export function hasLogger({ file }: Output): boolean {
  * does, where that user can write there: in that user's directories root would have no more say than they. Else root writes
  * there, if nobody else can, and all of it was made by root (S8). Loggers run programs that are named in `FILE.d/config`.
  */
-export function renderLogScript(process: Process, output: Output, scripts: FamilyScripts): string {
+export function renderLogScript(process: Process, output: Output, scripts: FamilyScripts, records: string): string {
   const at = output.file.lastIndexOf('/')
   const directory = output.file.slice(0, at) || '/'
   const name = output.file.slice(at + 1)
   return `umask 077
-exec 9>../reeve/log-problem
+__reeve_problem=${quoteWord(join(records, 'log-problem'))}
 __reeve_fail() {
-  printf '%.1000s\\n' "$1" >&9
+  printf '%.1000s\\n' "$1" >"$__reeve_problem"
   printf '%.1000s\\n' "$1" >&2
   exit 111
 }
@@ -38,22 +38,22 @@ ${process.user === undefined ? '' : renderUserLogger(process, scripts)}if [ "$__
     __reeve_fail "\${__reeve_said:+$__reeve_said. }Root does not write to "${quoteWord(output.file)}": others can change $__reeve_unsafe and so lead root elsewhere; choose a directory that only root can write, or one of the service's user"
   __reeve_directory=$__reeve_real
 fi
-__reeve_said=$(umask 0027 && /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null 9>&-) || __reeve_fail "$__reeve_said"
+__reeve_said=$(umask 0027 && /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null) || __reeve_fail "$__reeve_said"
 umask 0027
-exec 9>&-
+exec
 exec /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
 `
 }
 
-/** What the user's shell says goes through this one: no descriptor of root's gets into a process of theirs. */
+/** What the user's shell says goes through this one: no descriptor of root's gets into a process of that user's. */
 function renderUserLogger(process: Process, scripts: FamilyScripts): string {
   const numbers = [renderUserVariables(process), renderGroupNumber(process), scripts.selectUser(process)]
   return `if [ "$__reeve_id" = 0 ]; then
 ${numbers.filter(part => part !== '').join('\n')}
   if [ "$__reeve_uid" != 0 ]; then
-    if __reeve_said=$(umask 0027 && $__reeve_user /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null 9>&-); then
+    if __reeve_said=$(umask 0027 && $__reeve_user /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
       umask 0027
-      exec 9>&-
+      exec
       exec $__reeve_user /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
     fi
   fi
