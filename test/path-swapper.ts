@@ -16,6 +16,18 @@ const program = `
   }
 `
 
+const programOfMany = `
+  my ($number, @paths) = @ARGV;
+  my $count = 0;
+  $SIG{TERM} = sub { print "$count\\n"; exit 0 };
+  $| = 1;
+  for (my $index = 0; ; $index = ($index + 2) % @paths) {
+    my ($left, $right) = @paths[$index, $index + 1];
+    next unless syscall($number + 0, -100, $left, -100, $right, 2) == 0;
+    print "begun\\n" if ++$count == 1;
+  }
+`
+
 export interface PathSwapper extends AsyncDisposable {
   /** Ends it; gives how often it has exchanged the two. */
   stop(): Promise<number>
@@ -25,13 +37,26 @@ export interface PathSwapper extends AsyncDisposable {
  * Exchanges two paths at full speed, as a user on the host would who wants to be quicker than root. Resolves when it has
  * begun.
  */
-export async function startSwapping(
-  left: string,
-  right: string,
-  user: { readonly uid: number; readonly gid: number },
+export async function startSwapping(left: string, right: string, user: User): Promise<PathSwapper> {
+  return startSwappingProgram(program, [left, right], user)
+}
+
+/** The same with many pairs in turn, of which any may be missing for a while. */
+export async function startSwappingAll(
+  pairs: readonly (readonly [left: string, right: string])[],
+  user: User,
 ): Promise<PathSwapper> {
+  return startSwappingProgram(programOfMany, pairs.flat(), user)
+}
+
+interface User {
+  readonly uid: number
+  readonly gid: number
+}
+
+async function startSwappingProgram(text: string, paths: readonly string[], user: User): Promise<PathSwapper> {
   const number = process.arch === 'arm64' ? renameat2.arm64 : renameat2.x64
-  const child = spawn('perl', ['-e', program, String(number), left, right], {
+  const child = spawn('perl', ['-e', text, String(number), ...paths], {
     ...user,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -40,7 +40,7 @@ ${process.user === undefined ? '' : renderUserLogger(process, scripts)}if [ "$__
 fi
 __reeve_said=$(umask 0027 && /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null) || __reeve_fail "$__reeve_said"
 umask 0027
-exec
+: >"$__reeve_problem"
 exec /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
 `
 }
@@ -53,7 +53,7 @@ ${numbers.filter(part => part !== '').join('\n')}
   if [ "$__reeve_uid" != 0 ]; then
     if __reeve_said=$(umask 0027 && $__reeve_user /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
       umask 0027
-      exec
+      : >"$__reeve_problem"
       exec $__reeve_user /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
     fi
   fi
