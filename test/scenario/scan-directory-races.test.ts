@@ -32,7 +32,7 @@ beforeAll(() => {
 })
 
 afterAll(() => {
-  if (isRoot) execFileSync('userdel', [name])
+  if (isRoot) run('userdel', name)
 })
 
 function numberOf(database: string): number {
@@ -153,4 +153,8 @@ function describeAll(directory: string): string[] {
       const content = facts.isFile() ? readFileSync(join(directory, path), 'utf8') : ''
       return `${path} ${facts.uid} ${facts.gid} ${facts.mode.toString(8)} ${content}`
     })
+}
+
+function run(program: string, ...words: readonly string[]): void {
+  execFileSync(program, words)
 }

@@ -37,7 +37,7 @@ beforeAll(() => {
 })
 
 afterAll(() => {
-  if (isRoot) execFileSync('userdel', [name])
+  if (isRoot) run('userdel', name)
 })
 
 function numberOf(database: string): number {
@@ -475,4 +475,8 @@ function startWatching(text: string): { seen(): string } & AsyncDisposable {
       child.kill('SIGKILL')
     },
   }
+}
+
+function run(program: string, ...words: readonly string[]): void {
+  execFileSync(program, words)
 }
