@@ -70,7 +70,7 @@ function renderStep(name: string, path: string): string {
   exit 1
 }
 me=$(id -u)
-cd -P -- "$1" 2>/dev/null || fail "user $me cannot enter the directory of "${full}
+cd -P -- "$1" 2>/dev/null || fail "there is no directory $1 that user $me can enter"
 if [ -L ${file} ]; then
   [ "$(readlink -- ${file})" = ${current} ] || fail ${full}" is a symlink that Reeve has not made: take it away, or name another file"
 elif [ -e ${file} ]; then
