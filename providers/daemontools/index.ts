@@ -24,8 +24,8 @@ const scripts: FamilyScripts = {
   signalsGroup: true,
   // Only when supervise has heard of it may this end: else it is started once more.
   stayDown: `{
-    printf d 1<>supervise/control
-    until ${isWantedDown}; do sleep 0.05; done
+    __reeve_tell d
+    until __reeve_wants_down; do __reeve_tell d && sleep 0.05 || break; done
   }`,
   isWantedDown,
   runLogger: ({ maxSize, keep }) => `exec multilog n${keep} s${maxSize} .`,
@@ -43,6 +43,7 @@ const family: Family = {
   scanner: 'svscan',
   scansFromInside: true,
   supervisor: 'supervise',
+  supervisesLog: false,
   scanInterval: 5_000,
   // Compiled in.
   mostServices: () => 1_000,

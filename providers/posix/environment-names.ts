@@ -20,9 +20,6 @@ const steeringNames = [
   ...['MAPFILE', 'CDPATH', 'FUNCNEST', '__reeve*'],
 ]
 
-/** The same for a script that finds its own tools by PATH, as the patterns of a shell's `case`. */
-export const steeringPatterns: string = ['PATH', ...steeringNames].join(' | ')
-
 const steering = new RegExp(`^(?:${steeringNames.join('|').replaceAll('*', '.*')})$`)
 
 /** True if the variable can simply stand in the environment of the shim. */

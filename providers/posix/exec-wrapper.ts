@@ -9,10 +9,16 @@ export type VariableSource =
   | { readonly kind: 'variable'; readonly alias: string }
   /** The same, with what is in the environment file `path`, which root has read. */
   | { readonly kind: 'content'; readonly alias: string; readonly path: string }
-  /** An environment file that the service's user reads. */
-  | { readonly kind: 'file'; readonly path: string; readonly credential?: string }
-  /** A file that the service's user reads, with the value of the variable `name`. */
-  | { readonly kind: 'secret'; readonly name: string; readonly path: string; readonly credential?: string }
+  /** An environment file that the service's user reads, unless the variable `alias` is set: then root has read it, as `content`. */
+  | { readonly kind: 'file'; readonly path: string; readonly credential?: string; readonly alias?: string }
+  /** A file that the service's user reads, with the value of the variable `name`; `alias` as above, as `variable`. */
+  | {
+      readonly kind: 'secret'
+      readonly name: string
+      readonly path: string
+      readonly credential?: string
+      readonly alias?: string
+    }
 
 /** What is done as the service's user, as the last thing before the service is executed. */
 export interface ExecWrapper {
@@ -90,21 +96,37 @@ function renderSource(source: VariableSource): string {
       return `__reeve_keep "$${source.alias}"\nunset ${source.alias}`
     case 'content':
       return `__reeve_parse ${quoteWord(source.path)} "$${source.alias}"\nunset ${source.alias}`
-    case 'file':
-      return `__reeve_read ${whereToRead(source)}
+    case 'file': {
+      const reading = `__reeve_read ${whereToRead(source)}
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
-    case 'secret':
-      return `__reeve_read ${whereToRead(source)}
+      return source.alias === undefined
+        ? reading
+        : orGiven(source.alias, renderSource({ kind: 'content', alias: source.alias, path: source.path }), reading)
+    }
+    case 'secret': {
+      const reading = `__reeve_read ${whereToRead(source)}
 case $__reeve_text in
   *"$__reeve_return$__reeve_newline") __reeve_text=\${__reeve_text%??} ;;
   *"$__reeve_newline") __reeve_text=\${__reeve_text%?} ;;
 esac
 __reeve_keep ${source.name}="$__reeve_text"`
+      return source.alias === undefined
+        ? reading
+        : orGiven(source.alias, renderSource({ kind: 'variable', alias: source.alias }), reading)
+    }
   }
 }
 
 function whereToRead({ path, credential }: { readonly path: string; readonly credential?: string }): string {
   return credential === undefined ? quoteWord(path) : `"$CREDENTIALS_DIRECTORY"/${quoteWord(credential)}`
+}
+
+function orGiven(alias: string, given: string, otherwise: string): string {
+  return `if [ -n "\${${alias}+given}" ]; then
+${given}
+else
+${otherwise}
+fi`
 }
 
 /**

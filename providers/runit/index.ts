@@ -4,7 +4,8 @@ import { quoteWord } from '../posix/shell-quoting.ts'
 import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
 import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
-import { signalNumber } from '../scan-directory/shell-functions.ts'
+import { renderReloadSignal } from '../scan-directory/scripts.ts'
+import { shellFunctions } from '../scan-directory/shell-functions.ts'
 import { parseRunitStatus } from './status.ts'
 
 const scripts: FamilyScripts = {
@@ -12,40 +13,38 @@ const scripts: FamilyScripts = {
   /** chpst takes one text for user and groups, and sets no group that isn't named. By number: names may have blanks. */
   selectUser({ user }) {
     const others = user === undefined ? '' : `:$(id -G -- ${quoteWord(user)} | tr ' ' ':')`
-    return `__reeve_user="-u :$__reeve_uid:$__reeve_gid${others}"`
+    return `__reeve_user="chpst -u :$__reeve_uid:$__reeve_gid${others}"`
   },
   hasFinish: true,
   hasControl: true,
   signalsGroup: true,
-  stayDown: 'printf d 1<>supervise/control',
+  stayDown: '__reeve_tell d',
   isWantedDown: `read -r __reeve_rest <supervise/stat && case $__reeve_rest in *'want down'* | *'want exit'*) true ;; *) false ;; esac`,
   runLogger: ({ maxSize, keep }) => `printf 's%s\\nn%s\\n' ${maxSize} ${keep} >config\nexec svlogd . 2>&1`,
   findOutputProblem({ keep }) {
     return keep === 0 ? 'svlogd keeps at least one old file: declare keep: 1' : undefined
   },
   settings: [],
-  moreFiles: process => renderControl(process),
+  moreFiles: renderControl,
 }
 
 /** What runsv runs before it sends a signal by itself, and in its place. */
-function renderControl({ reload }: Process): Record<string, { content: string; mode: number }> {
+function renderControl({ reload }: Process, facility: string): Record<string, { content: string; mode: number }> {
   const files: Record<string, { content: string; mode: number }> = {
     'control/t': {
       content: `#!/bin/sh
 # Made by Reeve. The stop signal to the whole process group, and KILL after the timeout.
-read -r __reeve_pid <supervise/pid && read -r __reeve_claimed __reeve_rest <reeve/claim || exit 1
-[ "$__reeve_pid" = "$__reeve_claimed" ] || exit 1
+# Only to what runsv, the parent of this script, has started.
+${shellFunctions}read -r __reeve_pid __reeve_rest <reeve/claim && __reeve_start_of "$__reeve_pid" || exit 1
+set -- $__reeve_stat
+[ "$2" = "$PPID" ] || exit 1
 exec ./reeve/stop
 `,
       mode: 0o755,
     },
   }
   if (reload && 'signal' in reload && reload.signal !== 'HUP') {
-    const content = `#!/bin/sh
-# Made by Reeve. The reload signal.
-read -r __reeve_pid <supervise/pid && kill -${signalNumber(reload.signal)} "$__reeve_pid"
-`
-    files['control/h'] = { content, mode: 0o755 }
+    files['control/h'] = { content: renderReloadSignal(facility, reload.signal), mode: 0o755 }
   }
   return files
 }
@@ -55,6 +54,7 @@ const family: Family = {
   scanner: 'runsvdir',
   scansFromInside: false,
   supervisor: 'runsv',
+  supervisesLog: true,
   scanInterval: 5_000,
   // Compiled in.
   mostServices: () => 1_000,

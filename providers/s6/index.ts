@@ -67,6 +67,7 @@ const family: Family = {
   scanner: 's6-svscan',
   scansFromInside: true,
   supervisor: 's6-supervise',
+  supervisesLog: false,
   mostServices: readMaximum,
   limitOption: '-c',
   serviceDirectory: '/run/service',

@@ -3,6 +3,7 @@ import type { Action, ActionResult, Report } from '../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { installDefinition, linkService } from './installation.ts'
 import { placeOf } from './layout.ts'
+import { assertSafe } from './proof.ts'
 import { removeDefinition } from './removal.ts'
 import { finishRenewal } from './renewal.ts'
 import { takeOver } from './takeover.ts'
@@ -79,6 +80,7 @@ async function perform(
     if (signal.aborted) throw toAbortion(verb, service, signal)
     try {
       const place = placeOf(application.layout, service)
+      assertSafe(place, application.family, application.host)
       finishRenewal(place, application.host)
       await verbs[verb]({ ...application, place, signal, waits })
     } catch (error) {

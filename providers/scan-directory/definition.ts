@@ -5,13 +5,14 @@ import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
 import { isTable } from '../posix/table.ts'
 import type { Family } from './family.ts'
 import { layoutOf, type Place, placeOf } from './layout.ts'
+import { hasLogger, renderLogScript } from './log-script.ts'
 import { presentMarker } from './marker.ts'
 import { type NativeText, readNativeText } from './native-text.ts'
 import { findEnvironmentProblem } from './prepare-script.ts'
 import { digestSums, sha256 } from './records.ts'
 import {
+  header,
   renderFinish,
-  renderLog,
   renderReload,
   renderReloadSignal,
   renderRun,
@@ -79,8 +80,8 @@ function findProblems(
   }
   const environment = findEnvironmentProblem(process)
   if (environment) problems.push(environment)
-  const output = process.output && family.scripts.findOutputProblem(process.output)
-  if (output !== undefined) problems.push({ field: 'process.output', message: output })
+  const output = process.output && hasLogger(process.output) && family.scripts.findOutputProblem(process.output)
+  if (typeof output === 'string') problems.push({ field: 'process.output', message: output })
   return problems
 }
 
@@ -95,10 +96,12 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
     isNative: native.run !== undefined,
     isPrepared: facility.process !== undefined,
     records: place.records,
+    ...(native.notificationFd !== undefined && { notificationFd: native.notificationFd }),
   }
   const files: Files = {}
   const add = (path: string, content: string | undefined): void => {
-    if (content !== undefined) files[path] = { content, mode: 0o755 }
+    // Values of variables stand in some, which are nobody else's business.
+    if (content !== undefined) files[path] = { content, mode: isPrivate(path) ? 0o700 : 0o755 }
   }
   // The run script names all the parts, so they have to be known first; it is one itself.
   const input: ScriptInput = { ...base, parts: [] }
@@ -109,8 +112,10 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
   else if (process.reload && !scripts.hasControl && process.reload.signal !== 'HUP') {
     add('reeve/reload', renderReloadSignal(facility.name, process.reload.signal))
   }
-  if (process.output) add('log/run', renderLog(input, process.output))
-  Object.assign(files, scripts.moreFiles(process))
+  if (process.output && hasLogger(process.output)) {
+    add('log/run', `${header(facility.name)}${renderLogScript(process, process.output, scripts, place.records)}`)
+  }
+  Object.assign(files, scripts.moreFiles(process, facility.name))
   if (native.notificationFd !== undefined) {
     files['notification-fd'] = { content: `${native.notificationFd}\n`, mode: 0o644 }
   }
@@ -121,6 +126,10 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
   for (const [letter, content] of Object.entries(native.control ?? {})) add(`control/${letter}`, content)
   add('run', renderRun({ ...base, parts: Object.keys(files) }))
   return files
+}
+
+function isPrivate(path: string): boolean {
+  return path === 'run' || path === 'reeve/reload'
 }
 
 function placeFiles(files: Files, { directory }: Place): DefinitionFile[] {

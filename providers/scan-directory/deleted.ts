@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { Family } from './family.ts'
+import { findSupervisors } from './proof.ts'
 import { formatClaim, type Identity } from './records.ts'
 
 /** What the kernel says behind the path of a directory that is no more. */
@@ -15,28 +15,9 @@ export function createDeletedSearch(family: Family, host: ReadHost): (directory:
   let supervisors: ReadonlyMap<string, number> | undefined
   return directory => {
     supervisors ??= findSupervisors(family, host)
-    const supervisor = supervisors.get(directory)
+    const supervisor = supervisors.get(`${directory}${suffix}`)
     const service = supervisor === undefined ? undefined : findService(family, supervisor, host)
     return service && formatClaim(service, host.bootId())
-  }
-}
-
-/** Those that work in what is deleted, by its path. */
-function findSupervisors({ supervisor }: Family, host: ReadHost): ReadonlyMap<string, number> {
-  const found = new Map<string, number>()
-  for (const pid of host.processes()) {
-    if (host.readText(join('/proc', String(pid), 'comm'))?.trim() !== supervisor) continue
-    const directory = readDirectory(pid, host)
-    if (directory?.endsWith(suffix)) found.set(directory.slice(0, -suffix.length), pid)
-  }
-  return found
-}
-
-function readDirectory(pid: number, host: ReadHost): string | undefined {
-  try {
-    return host.readLink(`/proc/${pid}/cwd`)
-  } catch {
-    return undefined // another user's
   }
 }
 

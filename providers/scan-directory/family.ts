@@ -14,6 +14,8 @@ export interface Family {
   readonly scansFromInside: boolean
   /** The name of the program that it starts for each service. */
   readonly supervisor: string
+  /** It runs the log of the service as well; else that has a supervisor of its own. */
+  readonly supervisesLog: boolean
   /** How often the scanner looks for new services by itself, in ms; absent: it has to be told. */
   readonly scanInterval?: number
   /** How many services the scanner takes at most; undefined where that can't be known. */
@@ -84,7 +86,10 @@ export interface FamilyScripts {
    * declared. It finds the numbers in `__reeve_uid` and `__reeve_gid`.
    */
   selectUser(process: Process): string
-  /** Shell text that runs at the end of a service that is not to be started again. */
+  /**
+   * Shell text that runs at the end of a service that is not to be started again. It finds the functions of
+   * supervise-script.ts.
+   */
   readonly stayDown: string
   /** The supervisor runs a script after each end; else the run script stays, as the parent of the service, and sees to it. */
   readonly hasFinish: boolean
@@ -94,14 +99,17 @@ export interface FamilyScripts {
   readonly signalsGroup: boolean
   /** Shell text: true if the end of the service was asked for. */
   readonly isWantedDown: string
-  /** The line that becomes the logger, in its directory of logs. */
+  /** The lines that become the logger, in its directory of logs. */
   runLogger(output: NonNullable<Process['output']>): string
   /** What of the output can't be had; undefined if all can. */
   findOutputProblem(output: NonNullable<Process['output']>): string | undefined
   /** The names of the files in a definition by which its supervisor is set. */
   readonly settings: readonly string[]
   /** Further files of a definition, by their paths in it: settings, and what is in `control/`. */
-  moreFiles(process: Process): Readonly<Record<string, { readonly content: string; readonly mode: number }>>
+  moreFiles(
+    process: Process,
+    facility: string,
+  ): Readonly<Record<string, { readonly content: string; readonly mode: number }>>
 }
 
 /** What a status file says. */

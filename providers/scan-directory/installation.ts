@@ -15,6 +15,9 @@ const writtenDirectories = ['log', 'control', 'reeve']
 /** Files that a definition may have or not: those that it hasn't are taken away. */
 const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
+/** See scripts.ts. */
+const recordFiles = ['claim', 'loaded', 'launched', 'ended', 'problem', 'log-problem']
+
 /**
  * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.
  * The marker comes first, so that whatever is cut off is known to be ours; the run script last.
@@ -42,15 +45,24 @@ export async function installDefinition(
   }
   const down = wasLinked || host.facts(place.down) ? [] : [disabled(place)]
   await writeParts([...rest, ...down], host)
+  await hideRecords(place, host)
   claimDeleted(place, host, findDeleted)
   await writeParts(files.filter(isRun), host)
+}
+
+/** What scripts of older versions have written down for everybody to read. */
+async function hideRecords({ records }: Place, host: WriteHost): Promise<void> {
+  const open = recordFiles
+    .map(name => join(records, name))
+    .filter(path => ((host.facts(path)?.mode ?? 0) & 0o077) !== 0)
+  if (open.length > 0) await host.run(['chmod', '--', '600', ...open])
 }
 
 /** Nothing has run here yet, and something may in a directory that was here before. */
 function claimDeleted({ directory, records }: Place, host: WriteHost, findDeleted: Application['findDeleted']): void {
   const path = join(records, 'claim')
   const claim = host.facts(path) ? undefined : findDeleted(directory)
-  if (claim !== undefined) host.writeFile(path, claim, { mode: 0o644 })
+  if (claim !== undefined) host.writeFile(path, claim, { mode: 0o600 })
 }
 
 /** Only those that differ: of a write that was cut off, the next one in its directory takes away what is left. */

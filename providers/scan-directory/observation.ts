@@ -6,6 +6,7 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import { type Layout, type Place, placeOf } from './layout.ts'
 import { readMarker } from './marker.ts'
+import { createProofs, type Proofs } from './proof.ts'
 import { type Ending, readClaim, readEnding, readLoaded, readLogProblem, readProblem } from './records.ts'
 import { readSupervision, type Supervision } from './supervision.ts'
 
@@ -19,10 +20,11 @@ export function observeServices(
   layout: Layout,
   host: ReadHost,
 ): Map<string, Observed> {
-  return new Map(services.map(service => [service, observeService(family, layout, service, host)]))
+  const proofs = createProofs(family, host)
+  return new Map(services.map(service => [service, observeService(family, layout, service, host, proofs)]))
 }
 
-function observeService(family: Family, layout: Layout, service: string, host: ReadHost): Observed {
+function observeService(family: Family, layout: Layout, service: string, host: ReadHost, proofs: Proofs): Observed {
   try {
     const ours = placeOf(layout, service)
     const linked = findLinked(ours, host)
@@ -30,13 +32,8 @@ function observeService(family: Family, layout: Layout, service: string, host: R
     // What the scanner runs under that name, wherever it is, is the service of that name.
     const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
-    const supervision = readSupervision(family, place, host)
-    if (supervision.state === 'unreadable') {
-      return unknownService(
-        service,
-        `${family.supervisor} runs, but what it says in ${place.supervise}/status can not be read`,
-      )
-    }
+    const supervision = readSupervision(family, place, host, proofs)
+    if (supervision.state === 'unknown') return unknownService(service, supervision.message)
     const enabled = linked !== undefined && host.facts(place.down) === undefined
     const exists = host.facts(join(place.directory, 'run')) !== undefined || host.facts(place.marker) !== undefined
     if (!exists && !ownership && supervision.state === 'dead' && !supervision.orphan) {
@@ -60,7 +57,7 @@ interface Found {
   readonly family: Family
   readonly place: Place
   readonly ownership: Ownership | undefined
-  readonly supervision: Exclude<Supervision, { readonly state: 'unreadable' }>
+  readonly supervision: Exclude<Supervision, { readonly state: 'unknown' }>
   readonly isLinked: boolean
   readonly host: ReadHost
 }

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { describeCrowd } from './capacity.ts'
 import { isLinked, linkService } from './installation.ts'
-import { readSupervision } from './supervision.ts'
+import { assertSafe } from './proof.ts'
+import { isLogSupervised, isSupervisorAlive, readSupervision } from './supervision.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
 
@@ -53,16 +54,20 @@ export async function ensureSupervised(task: Task): Promise<void> {
   )
 }
 
+/** Writes to the pipe in a `supervise/`; false if there is none, or nobody reads it. Throws where others could lead it elsewhere. */
+export function tellSupervisor({ family, place, host }: Task, supervise: string, letters: string): boolean {
+  assertSafe(place, family, host)
+  return host.writePipe(join(supervise, 'control'), letters)
+}
+
 /** Ends the supervisor of the service, which stops the service and its log first. */
 export async function endSupervisor(task: Task): Promise<void> {
   const { family, place, host } = task
-  const isGone = (): boolean =>
-    !host.isRead(join(place.supervise, family.livenessPipe)) &&
-    !host.isRead(join(place.logSupervise, family.livenessPipe))
+  const isGone = (): boolean => !isSupervisorAlive(family, place, host) && !isLogSupervised(family, place, host)
   // Told again and again: one that has only just been started reads nothing yet.
   while (!isGone()) {
-    host.writePipe(join(place.supervise, 'control'), 'dx')
-    host.writePipe(join(place.logSupervise, 'control'), 'dx')
+    tellSupervisor(task, place.supervise, 'dx')
+    tellSupervisor(task, place.logSupervise, 'dx')
     await waitUntil(isGone, [place.supervise, place.logSupervise], { ...task, limit: repetition })
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded, Ownership } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Place } from './layout.ts'
 
 /** A process, known for good within one boot. */
@@ -62,14 +63,25 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   }
 }
 
+/** Of what the script and the service's user have to say, in bytes. */
+const problemLimit = 64 * 1_024
+
 export function readProblem(place: Place, host: ReadHost): string | undefined {
-  return host.readText(join(place.records, 'problem'))?.trim() || undefined
+  return readWords(join(place.records, 'problem'), host)
+}
+
+function readWords(path: string, host: ReadHost): string | undefined {
+  try {
+    return host.readText(path, problemLimit)?.trim() || undefined
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 /** Why its output can't be written; undefined if it can, or isn't. */
 export function readLogProblem(place: Place, host: ReadHost): string | undefined {
   if (!host.facts(join(place.directory, 'log/run'))) return undefined
-  return host.readText(join(place.records, 'log-problem'))?.trim() || undefined
+  return readWords(join(place.records, 'log-problem'), host)
 }
 
 /** What the last run read; undefined if it isn't written down. */

@@ -5,11 +5,22 @@ import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { findTool } from '../posix/tools.ts'
 import type { Family, Scanner } from './family.ts'
 import type { Layout } from './layout.ts'
+import { findStarter } from './proof.ts'
 
-/** The process that scans the instance's directory; undefined if there is none. */
+/**
+ * The process that scans the instance's directory; undefined if there is none. Everybody can have a process that says so: of all
+ * those only root's and this user's count, and if there are both, this user's.
+ */
 export function findScanner(family: Family, layout: Layout, host: ReadHost): Scanner | undefined {
+  const own = host.userId()
+  const found = listScanners(family, layout, host).filter(({ userId }) => userId === 0 || userId === own)
+  return found.find(({ userId }) => userId === own) ?? found[0]
+}
+
+function listScanners(family: Family, layout: Layout, host: ReadHost): Scanner[] {
   const directory = host.realPath(layout.services)
-  if (directory === undefined) return undefined
+  const scanners: Scanner[] = []
+  if (directory === undefined) return scanners
   for (const pid of host.processes()) {
     const words = readCommandLine(pid, host)
     if (basename(words[0] ?? '') !== family.scanner) continue
@@ -18,9 +29,10 @@ export function findScanner(family: Family, layout: Layout, host: ReadHost): Sca
     const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
     const facts = host.process(pid)
     if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) continue
-    return { pid, words, isPaused: facts.state === 'T', userId: host.facts(`/proc/${pid}`)?.uid ?? 0 }
+    const userId = findStarter(pid, host)
+    if (userId !== undefined) scanners.push({ pid, words, isPaused: facts.state === 'T', userId })
   }
-  return undefined
+  return scanners
 }
 
 function readCommandLine(pid: number, host: ReadHost): string[] {
@@ -67,15 +79,21 @@ export function probeInstance(family: Family, layout: Layout, host: ReadHost): A
       )
     }
     const own = host.userId()
-    const stranger = findStranger(layout, own, host)
-    if (stranger !== undefined) return unavailable(stranger)
+    const notOurs = findStranger(layout, own, host)
+    if (notOurs !== undefined) return unavailable(notOurs)
     // What is in there is run by whoever runs Reeve, too: a reload command, or what stops a service.
     for (const path of own === 0 ? [layout.services, layout.definitions] : []) {
       const insecure = findInsecurePath(path, host, own)
       if (insecure) return unavailable(insecure.problem)
     }
     const scanner = findScanner(family, layout, host)
-    if (!scanner) return unavailable(`no ${family.scanner} scans ${layout.services}; start one`)
+    if (!scanner) {
+      const [stranger] = listScanners(family, layout, host)
+      const whose = stranger
+        ? ` as root or as user ${own}, but a process of user ${stranger.userId} says that it does`
+        : ''
+      return unavailable(`no ${family.scanner} scans ${layout.services}${whose}; start one`)
+    }
     if (scanner.isPaused)
       return unavailable(`${family.scanner} (pid ${scanner.pid}) is stopped; continue it with kill -CONT`)
     if (own !== scanner.userId) {

@@ -1,8 +1,10 @@
 import type { Process } from '../../src/core/facility.ts'
 import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
+import { hasLogger } from './log-script.ts'
 import { renderExecution, renderPreparation, standardPath } from './prepare-script.ts'
 import { shellFunctions, signalNumber } from './shell-functions.ts'
+import { renderSuperviseFunctions } from './supervise-script.ts'
 
 /**
  * The scripts of a definition. What they write down, in `reeve/` of the definition, for `records.ts` to read:
@@ -13,7 +15,9 @@ import { shellFunctions, signalNumber } from './shell-functions.ts'
  *   launched   PID START, last of all: then the service itself is executed
  *   ended      CODE SIGNAL asked|alone FAILURES BOOT of the last end
  *   problem    why the script could not come as far as the service
- *   log-problem  why its output can't be written, by the script of the logger
+ *   log-problem  why its output can't be written, by the script of the logger; see log-script.ts
+ *
+ * They are private: digests of a short secret tell the secret (S9).
  *
  * START is field 22 of the process's stat, CLOCK hundredths of a second since boot, BOOT its id and the START of pid 1.
  * Signals are given by number and without `--`, which the kill of busybox takes for a process.
@@ -32,6 +36,8 @@ export interface ScriptInput {
   readonly parts: readonly string[]
   /** The definition's own `reeve` directory. */
   readonly records: string
+  /** The descriptor on which the service says that it is ready, which the scripts leave alone. */
+  readonly notificationFd?: number
 }
 
 const preparedWord = 'reeve-prepares'
@@ -49,7 +55,9 @@ export function renderRun(input: ScriptInput): string {
   const { facility, supervisor, scripts, process, records } = input
   return `${header(facility)}# A clean environment: nothing is inherited.
 [ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
-${process.output ? 'exec 2>&1\n' : ''}__reeve_records=${quoteWord(records)}
+${renderOutput(process)}__reeve_umask=$(umask)
+umask 077
+__reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.
 __reeve_find_boot
 __reeve_pid= __reeve_in=
@@ -60,7 +68,7 @@ if [ -n "$__reeve_pid" ]; then
   if __reeve_is_orphan; then
     # This directory was put in the place of another, in which its supervisor lives and would start it again.
     set -- $__reeve_stat
-${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    { read -r __reeve_rest <"/proc/$2/comm"; } 2>/dev/null && [ "$__reeve_rest" = ${supervisor} ] && kill -15 "$2"
+${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    __reeve_is_supervisor "$2" ${supervisor} && kill -15 "$2"
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi
@@ -70,16 +78,24 @@ fi
 ${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
 }
 
+/** Without a logger, what is written goes nowhere from the start. */
+function renderOutput({ output }: Process): string {
+  if (!output) return ''
+  return hasLogger(output) ? 'exec 2>&1\n' : 'exec >/dev/null 2>&1\n'
+}
+
 /** A shell has its background children ignore INT and QUIT, which only a program can take back: that of coreutils 8.31. */
 const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
 
 /** The part of a run script that becomes the service. */
-function renderService({ process, scripts, isNative, isPrepared, parts, records }: ScriptInput): string {
+function renderService(input: ScriptInput): string {
+  const { process, scripts, isNative, isPrepared, parts, records, notificationFd } = input
+  const problems = { fd: notificationFd === 9 ? 8 : 9, file: '$__reeve_records/problem' }
   const session = scripts.hasFinish ? scripts.session : [...withSignals, ...scripts.session]
   const command = isNative ? [`${records}/native-run`] : process.command
   const start = isPrepared
-    ? renderExecution(process, command, session)
-    : `exec ${[...session, quoteWords(command)].join(' ')}`
+    ? renderExecution(process, command, session, problems)
+    : `umask "$__reeve_umask"\nexec ${[...session, quoteWords(command)].join(' ')}`
   const preparation = isPrepared ? `${renderPreparation(process, scripts)}\n` : ''
   // Not $$, which in a subshell is still its parent.
   return `read -r __reeve_self __reeve_rest </proc/self/stat
@@ -105,7 +121,7 @@ function renderKeeper(input: ScriptInput): string {
     const number = signalNumber(signal)
     return `trap '__reeve_heard=yes; [ -z "$__reeve_child" ] || kill -${number} "$__reeve_child" 2>/dev/null' ${number}`
   })
-  return `${renderDelay(process)}__reeve_child= __reeve_heard= __reeve_told= __reeve_supervisor=$PPID
+  return `${renderSuperviseFunctions(input.scripts)}${renderDelay(process)}__reeve_child= __reeve_heard= __reeve_told= __reeve_supervisor=$PPID
 __reeve_end_child() {
   __reeve_heard=yes __reeve_told=yes
   [ -z "$__reeve_child" ] || ./reeve/stop || kill "$__reeve_child" 2>/dev/null
@@ -132,7 +148,7 @@ set -- $__reeve_stat
 [ "$2" = "$__reeve_supervisor" ] || exit 0
 # ${input.supervisor} says that it wants it down only after it has told it to end.
 __reeve_looks=\${__reeve_told:+10}
-while [ \${__reeve_looks:-0} -gt 0 ] && ! { ${input.scripts.isWantedDown}; }; do
+while [ \${__reeve_looks:-0} -gt 0 ] && ! __reeve_wants_down; do
   __reeve_looks=$((__reeve_looks - 1))
   sleep ${nap}
 done
@@ -189,10 +205,11 @@ exit 0
 export function renderFinish(input: ScriptInput, hasNative: boolean): string {
   const { facility, process, scripts } = input
   const { delay } = process.restart
-  return `${header(facility)}__reeve_records=reeve
-${shellFunctions}# Where there is a signal there is no code, which some say by 256.
+  return `${header(facility)}__reeve_records=reeve __reeve_umask=$(umask)
+umask 077
+${shellFunctions}${renderSuperviseFunctions(scripts)}# Where there is a signal there is no code, which some say by 256.
 [ "$1" != 256 ] || set -- -1 "$2"
-${renderEnding(input)}${hasNative ? './reeve/native-finish "$@"\n' : ''}if [ $__reeve_again = no ]; then
+${renderEnding(input)}${hasNative ? '(umask "$__reeve_umask" && exec ./reeve/native-finish "$@")\n' : ''}if [ $__reeve_again = no ]; then
   [ $__reeve_why = asked ] || ${scripts.stayDown}
   exit 0
 fi
@@ -220,7 +237,7 @@ __reeve_pid= __reeve_in= __reeve_failures=0
 { read -r __reeve_pid __reeve_then __reeve_began __reeve_in <reeve/claim; } 2>/dev/null
 [ "$__reeve_in" = "$__reeve_boot" ] || __reeve_pid= __reeve_began=$__reeve_now
 { read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
-if ${scripts.isWantedDown}; then
+if __reeve_wants_down; then
   __reeve_why=asked __reeve_again=no __reeve_failures=0
 else
   __reeve_why=alone
@@ -257,41 +274,14 @@ ${renderExecution(process, command, [])}
 `
 }
 
-/** For supervisors that send no other signal than HUP for a reload. */
-export function renderReloadSignal(facility: string, signal: string): string {
-  return `${header(facility)}kill -${signalNumber(signal)} "$1"\n`
-}
-
 /**
- * Runs the logger on `FILE.d`, and links FILE to what is written now. In directories of other users it does so with no more
- * than their rights: else they could have root write elsewhere.
+ * For supervisors that send no other signal than HUP for a reload. To the process of the claim, and not to any that is named: what
+ * the supervisor has written down can be others'.
  */
-export function renderLog({ facility, scripts }: ScriptInput, output: NonNullable<Process['output']>): string {
-  const at = output.file.lastIndexOf('/')
-  const directory = quoteWord(output.file.slice(0, at) || '/')
-  const name = output.file.slice(at + 1)
-  return `${header(facility)}umask 0027
-# Open from now on: later there may not be the right to do so.
-[ "$1" = again ] || exec 9>../reeve/log-problem
-__reeve_fail() {
-  printf '%s\\n' "$1" >&9
-  printf '%s\\n' "$1" >&2
-  exit 111
-}
-cd -P -- ${directory} 2>/dev/null || __reeve_fail "there is no directory "${directory}" that can be entered"
-if [ "$1" != again ] && [ "$(id -u)" = 0 ]; then
-  __reeve_owner=$(stat -c %u:%g .)
-  case $__reeve_owner in
-    0:*) ;;
-    *) exec setpriv --reuid="\${__reeve_owner%:*}" --regid="\${__reeve_owner#*:}" --clear-groups -- /bin/sh "$OLDPWD/run" again ;;
-  esac
-fi
-[ -L ${quoteWord(`${name}.d`)} ] && __reeve_fail "there is a link in the place of the directory "${quoteWord(`${output.file}.d`)}
-[ -d ${quoteWord(`${name}.d`)} ] || mkdir -- ${quoteWord(`${name}.d`)} || __reeve_fail "the directory "${quoteWord(`${output.file}.d`)}" can not be made"
-[ -e ${quoteWord(name)} ] && [ ! -L ${quoteWord(name)} ] && mv -- ${quoteWord(name)} ${quoteWord(`${name}.d/before`)}
-[ -L ${quoteWord(name)} ] || ln -s -- ${quoteWord(`${name}.d/current`)} ${quoteWord(name)}
-cd -P -- ${quoteWord(`${name}.d`)} && [ -O . ] || __reeve_fail "the directory "${quoteWord(`${output.file}.d`)}" is another user's"
-exec 9>&-
-${scripts.runLogger(output)}
+export function renderReloadSignal(facility: string, signal: string): string {
+  return `${header(facility)}__reeve_records=reeve
+${shellFunctions}__reeve_find_boot
+read -r __reeve_pid __reeve_then __reeve_rest __reeve_in <reeve/claim && [ "$__reeve_in" = "$__reeve_boot" ] || exit 1
+__reeve_start_of "$__reeve_pid" && [ "$__reeve_start" = "$__reeve_then" ] && kill -${signalNumber(signal)} "$__reeve_pid"
 `
 }

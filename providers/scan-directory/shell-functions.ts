@@ -4,7 +4,8 @@ import { findSignalNumber } from '../../src/host/signals.ts'
  * Shell text that several of the scripts need. All names start with `__reeve`, so that they meet no variable of a service.
  *
  * `__reeve_start_of PID` leaves in `__reeve_start` when the process started, as field 22 of its stat has it, and fails if
- * there is none. `__reeve_find_boot` leaves in `__reeve_boot` what no other boot has. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
+ * there is none. `__reeve_is_supervisor PID NAME` fails unless that is a program of this name, started by whoever runs the script:
+ * everybody can call a process so, and have it run with root's rights (a set-user-id program). `__reeve_find_boot` leaves in `__reeve_boot` what no other boot has. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
  */
 export const shellFunctions = `__reeve_read_stat() {
   __reeve_stat=
@@ -22,6 +23,12 @@ __reeve_start_of() {
   __reeve_start=\${20}
   [ -n "$__reeve_start" ]
 }
+__reeve_is_supervisor() {
+  __reeve_comm= __reeve_owner=
+  read -r __reeve_comm <"/proc/$1/comm" && [ "$__reeve_comm" = "$2" ] || return 1
+  while read -r __reeve_line __reeve_owner __reeve_rest; do [ "$__reeve_line" != Uid: ] || break; done <"/proc/$1/status"
+  [ -n "$__reeve_owner" ] && [ "$__reeve_owner" = "$(id -u)" ]
+} 2>/dev/null
 __reeve_find_boot() {
   __reeve_start_of 1
   read -r __reeve_boot </proc/sys/kernel/random/boot_id

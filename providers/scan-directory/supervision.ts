@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { isWrapped } from '../posix/exec-wrapper.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import type { Place } from './layout.ts'
+import { createProofs, isProgram, isStartedThere, isUnforged, type Proofs } from './proof.ts'
 import { type Identity, isRunning, readClaim, readLaunched } from './records.ts'
 import { scriptWords } from './scripts.ts'
 
@@ -10,7 +12,7 @@ import { scriptWords } from './scripts.ts'
  *
  *   alive    its status holds
  *   dead     and the status is stale. `orphan`: what it has started, and left behind when it was killed
- *   unreadable   it lives, and what it says isn't understood
+ *   unknown  it lives, and what it says isn't understood, or isn't believed
  */
 export type Supervision =
   | {
@@ -25,19 +27,34 @@ export type Supervision =
       readonly orphan: Orphan | undefined
     }
   | { readonly state: 'dead'; readonly orphan: Orphan | undefined }
-  | { readonly state: 'unreadable'; readonly orphan: undefined }
+  | { readonly state: 'unknown'; readonly message: string; readonly orphan: undefined }
 
 export interface Orphan extends Identity {
   /** Its supervisor lives, and works in a directory that has been exchanged for the one that is there now. */
   readonly lostSupervisor?: number
 }
 
-export function readSupervision(family: Family, place: Place, host: ReadHost): Supervision {
-  const isAlive = host.isRead(join(place.supervise, family.livenessPipe))
+export function readSupervision(
+  family: Family,
+  place: Place,
+  host: ReadHost,
+  proofs: Proofs = createProofs(family, host),
+): Supervision {
+  const problem = proofs.findProblem(place)
+  if (problem !== undefined) return { state: 'unknown', message: problem, orphan: undefined }
+  const isUnproven = !isUnforged(family, place.supervise, host)
+  const isAlive = isSupervisorAlive(family, place, host, proofs)
   const status = isAlive ? readStatus(family, place, host) : undefined
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
-  if (isAlive && !status) return { state: 'unreadable', orphan: undefined }
+  if (isAlive && !status) {
+    const message = `${family.supervisor} runs, but what it says in ${place.supervise}/status can not be read`
+    return { state: 'unknown', message, orphan: undefined }
+  }
+  if (status && isUnproven && !isProven(status, family, place, host)) {
+    const message = `others than root can write ${place.supervise}/status, and it is not as the processes of ${family.supervisor} are`
+    return { state: 'unknown', message, orphan: undefined }
+  }
   if (!status) return { state: 'dead', orphan: living && toOrphan(family, living, host) }
   const pid = status.state === 'up' ? findMain(family, status.pid, living, host) : undefined
   const launched = readLaunched(place, host)
@@ -51,6 +68,23 @@ export function readSupervision(family: Family, place: Place, host: ReadHost): S
     isPreparing,
     orphan: living && living.pid !== pid && status.state !== 'finish' ? toOrphan(family, living, host) : undefined,
   }
+}
+
+export function isSupervisorAlive(
+  family: Family,
+  place: Place,
+  host: ReadHost,
+  proofs: Proofs = createProofs(family, host),
+): boolean {
+  if (isUnforged(family, place.supervise, host)) return host.isRead(join(place.supervise, family.livenessPipe))
+  return proofs.findSupervisor(host.realPath(place.directory) ?? '') !== undefined
+}
+
+/** As far as /proc can tell: it has started what it says, or nothing but a log. */
+function isProven({ pid }: SupervisionStatus, family: Family, place: Place, host: ReadHost): boolean {
+  if (pid !== undefined) return isStartedThere(pid, family, place, host)
+  const log = family.supervisesLog && host.facts(join(place.directory, 'log/run')) ? 1 : 0
+  return host.processes().filter(child => isStartedThere(child, family, place, host)).length <= log
 }
 
 /** What the supervisor has started may be the parent of the service; see `FamilyScripts.hasFinish`. */
@@ -67,14 +101,14 @@ function findMain(
 function toOrphan({ supervisor, scripts }: Family, process: Identity, host: ReadHost): Orphan {
   const parent = host.process(process.pid)?.parent ?? 0
   const starter = scripts.hasFinish ? parent : (host.process(parent)?.parent ?? 0)
-  const isLost = host.readText(`/proc/${starter}/comm`)?.trim() === supervisor
+  const isLost = isProgram(starter, supervisor, host)
   return { ...process, ...(isLost && { lostSupervisor: starter }) }
 }
 
 /** False as long as the process is the run script, or a program by which that becomes the service. */
 export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): boolean {
   const words = readCommandLine(pid, host).split('\0')
-  if (scriptWords.every((word, index) => words[index] === word)) return false
+  if (scriptWords.every((word, index) => words[index] === word) || isWrapped(words)) return false
   const program = basename(words[0] ?? '')
   return !['env', 'prlimit', ...launchers].includes(program)
 }
@@ -98,5 +132,8 @@ function readStatus(family: Family, place: Place, host: ReadHost): SupervisionSt
 
 /** True if the supervisor of the log lives. */
 export function isLogSupervised(family: Family, place: Place, host: ReadHost): boolean {
-  return host.isRead(join(place.logSupervise, family.livenessPipe))
+  const isRead = host.isRead(join(place.logSupervise, family.livenessPipe))
+  if (!isRead || isUnforged(family, place.logSupervise, host)) return isRead
+  const directory = family.supervisesLog ? place.directory : join(place.directory, 'log')
+  return createProofs(family, host).findSupervisor(host.realPath(directory) ?? '') !== undefined
 }

@@ -1,6 +1,7 @@
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { placeOf } from './layout.ts'
 import { endSupervisor } from './pickup.ts'
+import { assertSafe } from './proof.ts'
 import type { Task } from './task.ts'
 import { stopService } from './verbs.ts'
 
@@ -9,7 +10,7 @@ import { stopService } from './verbs.ts'
  * it was enabled, as no step is planned for what is as it should be.
  */
 export async function takeOver(task: Task): Promise<boolean> {
-  const { layout, place, host } = task
+  const { family, layout, place, host } = task
   const found = host.facts(place.link)
   if (!found) return false
   if (found.kind !== 'symlink') {
@@ -18,9 +19,13 @@ export async function takeOver(task: Task): Promise<boolean> {
   }
   const linked = host.realPath(place.link)
   if (linked !== undefined && linked === host.realPath(place.directory)) return false
-  host.removeFile(place.link)
-  if (linked === undefined) return false // it leads nowhere
+  if (linked === undefined) {
+    host.removeFile(place.link) // it leads nowhere
+    return false
+  }
   const former = { ...task, place: placeOf(layout, place.service, linked) }
+  assertSafe(former.place, family, host)
+  host.removeFile(place.link)
   await stopService(former)
   await endSupervisor(former)
   await task.announce()

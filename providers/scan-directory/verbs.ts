@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { removeLog } from './contents.ts'
-import { endSupervisor, ensureSupervised, isSupervised } from './pickup.ts'
+import { endSupervisor, ensureSupervised, isSupervised, tellSupervisor } from './pickup.ts'
+import { isStartedThere } from './proof.ts'
 import { formatSums, readClaim, readLaunched, readProblem, sha256 } from './records.ts'
 import { renewDirectory } from './renewal.ts'
 import { isLogSupervised, readSupervision, type Supervision } from './supervision.ts'
@@ -54,7 +55,8 @@ export async function startService(task: Task): Promise<void> {
     return hasLaunched() || hasFailed || host.readText(join(place.records, 'ended')) !== endings
   })
   await becomeExecuted(task)
-  const problem = hasLaunched() ? undefined : readProblem(place, host)
+  // Also what the service's user could not do, after that.
+  const problem = readProblem(place, host)
   if (problem !== undefined) throw new ReeveError('failed', problem)
   if (!isDone) {
     const script = join(place.directory, 'run')
@@ -84,7 +86,7 @@ export async function stopService(task: Task): Promise<void> {
   if (isSupervised(task)) {
     skipDelay(task)
     // Where it is gone by now, what it has left behind is stopped below.
-    host.writePipe(join(place.supervise, 'control'), 'd')
+    tellSupervisor(task, place.supervise, 'd')
   }
   const find = (): Supervision => readSupervision(family, place, host)
   for (let found = find(); !isDown(found); found = find()) {
@@ -130,7 +132,7 @@ export async function reloadService(task: Task): Promise<void> {
       throw new ReeveError('failed', `its reload command ended with exit code ${exitCode}${said ? `: ${said}` : ''}`)
     }
   } else command(task, 'h')
-  host.writeFile(join(place.records, 'loaded'), loaded, { mode: 0o644 })
+  host.writeFile(join(place.records, 'loaded'), loaded, { mode: 0o600 })
 }
 
 /** As the run script writes them down. */
@@ -173,17 +175,19 @@ async function matchLog(task: Task): Promise<void> {
 function skipDelay({ family, place, host }: Task): void {
   const found = readSupervision(family, place, host)
   if (found.state !== 'alive' || found.status.state !== 'finish' || found.status.pid === undefined) return
-  if (isSleep(found.status.pid, host)) host.kill(found.status.pid, 'TERM')
+  const { pid } = found.status
+  if (isSleep(pid, host) && isStartedThere(pid, family, place, host)) host.kill(pid, 'TERM')
 }
 
 /** Where the run script itself waits, by what it finds of the last run, and with a child. */
 function forgetDelay({ family, place, host }: Task): void {
   const claim = join(place.records, 'claim')
   if (!host.readText(claim)?.startsWith('- ')) return
-  host.writeFile(claim, '', { mode: 0o644 })
+  host.writeFile(claim, '', { mode: 0o600 })
   const found = readSupervision(family, place, host)
   if (found.state !== 'alive' || found.status.pid === undefined) return
   const script = found.status.pid
+  if (!isStartedThere(script, family, place, host)) return
   const wait = host.processes().find(pid => host.process(pid)?.parent === script)
   if (wait !== undefined && isSleep(wait, host)) host.kill(wait, 'TERM')
 }
@@ -192,8 +196,9 @@ function isSleep(pid: number, host: ReadHost): boolean {
   return host.readText(`/proc/${pid}/cmdline`)?.startsWith('sleep\0') === true
 }
 
-function command({ place, host, family }: Task, letter: string): void {
-  if (host.writePipe(join(place.supervise, 'control'), letter)) return
+function command(task: Task, letter: string): void {
+  const { place, family } = task
+  if (tellSupervisor(task, place.supervise, letter)) return
   throw new ReeveError('failed', `the ${family.supervisor} of ${place.service} is gone; it is looked at again`)
 }
 
