@@ -50,8 +50,8 @@ export interface LaneResult {
 export interface ExecutorOptions {
   /** Hands a batch to the supervisor's provider. */
   perform: Perform
-  writeFile(file: Target['files'][number]): void
-  removeFile(path: string): void
+  writeFile(file: Target['files'][number], facility: Target['facility']): Promise<void>
+  removeFile(path: string): Promise<void>
   /**
    * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
    * the new service has to get ready in its startup timeout.
@@ -229,9 +229,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function perform(lane: Lane, step: Step): Promise<void> {
     if (step.verb === 'write-file') {
-      const file = lane.work.target?.files.find(candidate => candidate.path === step.path)
-      if (!file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)
-      return options.writeFile(file)
+      const { target } = lane.work
+      const file = target?.files.find(candidate => candidate.path === step.path)
+      if (!target || !file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)
+      return options.writeFile(file, target.facility)
     }
     if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
     const location: Location = step.target ?? lane.work.plan

@@ -1,4 +1,5 @@
 import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
+import { hasAnnounced, observeClaims } from '../core/claim-keeping.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
@@ -18,7 +19,7 @@ import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { markSuspended } from './outlook.ts'
-import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
+import { amendRecord, announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
@@ -105,6 +106,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   const acting = openActing(session, {
     instances: () => instances,
+    claims: () => record.claims,
+    wrote(path, digest) {
+      record = noteWritten(record, path, digest)
+    },
     trigger: 'controller',
     bounded: false,
     listener: options.listener,
@@ -191,6 +196,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
     const looked = new Set(targets.map(({ facility }) => facility.name))
+    record = { ...record, claims: observeClaims(record.claims, survey.world, targets, owner) }
     const untouched = all.filter(({ name }) => !looked.has(name))
     const plan = makePlan(
       {
@@ -199,6 +205,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         world: survey.world,
         owner,
         applied: record.applied,
+        claims: record.claims,
         unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
         // Only a manifest that is missing now, in a look at everything, is gone.
         prune: hasRead && current.complete,
@@ -271,14 +278,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { begin: work, deferred } = withoutOvertaking(ready, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return
-    save(announceInstances(record, work, instances))
+    save(announceWrites(announceInstances(record, work, instances), work, { survey: { ...survey, targets }, owner }))
+    // E19: of what couldn't be written down, nobody would know after a crash that it wasn't Reeve who wrote it.
+    const announced = work.filter(facility => hasAnnounced(written.claims, facility, byName.get(facility.name)))
     const begun = executor.submit(
-      work.map(facility => {
+      announced.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
         return { plan: facility, ...(target ? { target } : {}) }
       }),
     )
     for (const name of begun) underWay.set(name, digestOf(name))
+    for (const { name, kept = [] } of announced)
+      for (const { path, why } of kept) log.warn({ facility: name }, `${name}: ${path} is kept: ${why}`)
   }
 
   function admit(plan: Plan, survey: Survey): readonly FacilityPlan[] {

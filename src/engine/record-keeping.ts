@@ -1,4 +1,6 @@
+import { announceClaims, keepClaims, observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
+import { fulfilClaim } from '../core/file-claim.ts'
 import type { Applied } from '../core/plan-input.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
@@ -39,7 +41,25 @@ export function nextRecord(input: RecordInput): StateRecord {
     const isKept = mayHold.has(name) && recorded.some(([former, one]) => isSame(bound, former, one))
     if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
-  return { applied: addApplied(new Map(kept), survey, input.plan), instances }
+  const applied = addApplied(new Map(kept), survey, input.plan)
+  const also = new Set([...applied.values(), ...(input.untouched ?? []).map(appliedOf)].flatMap(({ files }) => files))
+  const seen = observeClaims(record.claims, survey.world, survey.targets, owner)
+  return { applied, instances, claims: keepClaims(seen, { world: survey.world, owner, also }) }
+}
+
+/** The record before the first step of these plans, with what they are about to write (E19). */
+export function announceWrites(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  { survey, owner }: { readonly survey: Survey; readonly owner: string },
+): StateRecord {
+  const known = { world: survey.world, owner, applied: record.applied }
+  return { ...record, claims: announceClaims(record.claims, plans, survey.targets, known) }
+}
+
+/** The record when a file has been written. */
+export function noteWritten(record: StateRecord, path: string, digest: string): StateRecord {
+  return { ...record, claims: new Map(record.claims).set(path, fulfilClaim(record.claims.get(path), digest)) }
 }
 
 /**

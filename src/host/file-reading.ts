@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts } from '../core/provider.ts'
+import type { FileFacts, InspectedFile } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
-import { describeKind, type FileOpenOptions, openFileForReading } from './file-opening.ts'
+import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'
 
 const defaultLimit = 16 * 1024 * 1024
 
@@ -64,6 +64,29 @@ export function readFileFacts(path: string): FileFacts | undefined {
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw createFailure(`look at ${path}`, error)
+  }
+}
+
+/** See `ReadHost.inspectFile`. */
+export function inspectFile(
+  path: string,
+  { limit = defaultLimit, mayRead = () => true }: { limit?: number; mayRead?: (facts: FileFacts) => boolean } = {},
+): InspectedFile | undefined {
+  let named: number | undefined
+  let fd: number | undefined
+  try {
+    named = openNamed(path, { staysHere: true })
+    const facts = toFileFacts(fstatSync(named))
+    if (facts.kind !== 'file' || !mayRead(facts)) return { facts }
+    // The same file: a descriptor names it.
+    fd = openNamedFile(named)
+    return { facts, content: readAll(fd, path, facts.size, limit) }
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`read ${path}`, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+    if (named !== undefined) closeSync(named)
   }
 }
 
