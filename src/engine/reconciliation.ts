@@ -281,6 +281,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     save(announceWrites(announceInstances(record, work, instances), work, { survey: { ...survey, targets }, owner }))
     // E19: of what couldn't be written down, nobody would know after a crash that it wasn't Reeve who wrote it.
     const announced = work.filter(facility => hasAnnounced(written.claims, facility, byName.get(facility.name)))
+    for (const { name } of work.filter(facility => !announced.includes(facility)))
+      log.warn({ facility: name }, `${name}: waits till it can be written down what is to be written`)
     const begun = executor.submit(
       announced.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)

@@ -42,7 +42,11 @@ export function nextRecord(input: RecordInput): StateRecord {
     if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
   const applied = addApplied(new Map(kept), survey, input.plan)
-  const also = new Set([...applied.values(), ...(input.untouched ?? []).map(appliedOf)].flatMap(({ files }) => files))
+  // What is about to be written isn't named by a marker yet.
+  const acting = new Set(input.plan.facilities.flatMap(({ name, steps }) => (steps.length > 0 ? name : [])))
+  const going = survey.targets.flatMap(({ facility }) => (acting.has(facility.name) ? facility : []))
+  const facilities = [...(input.untouched ?? []), ...going].map(appliedOf)
+  const also = new Set([...applied.values(), ...facilities].flatMap(({ files }) => files))
   const seen = observeClaims(record.claims, survey.world, survey.targets, owner)
   return { applied, instances, claims: keepClaims(seen, { world: survey.world, owner, also }) }
 }
