@@ -5,13 +5,18 @@ import { once } from 'node:events'
 const renameat2 = { x64: 316, arm64: 276 }
 
 const program = `
-  my ($number, $left, $right) = @ARGV;
+  my ($number, $left, $right, $target) = @ARGV;
   my $count = 0;
   $SIG{TERM} = sub { print "$count\\n"; exit 0 };
   $| = 1;
   # AT_FDCWD, RENAME_EXCHANGE.
   for (;;) {
-    syscall($number + 0, -100, $left, -100, $right, 2) == 0 or die "renameat2 of $left and $right: $!\\n";
+    if (syscall($number + 0, -100, $left, -100, $right, 2) != 0) {
+      die "renameat2 of $left and $right: $!\\n" if $target eq '';
+      # What somebody took away comes back, each time as a symlink.
+      for ($left, $right) { symlink $target, $_ unless -l $_ || -e $_ }
+      next;
+    }
     print "begun\\n" if ++$count == 1;
   }
 `
@@ -29,10 +34,13 @@ export async function startSwapping(
   left: string,
   right: string,
   user: { readonly uid: number; readonly gid: number },
+  /** `revive`: where one of the two is taken away, a symlink that leads there is put in its place. Absent: that is an error. */
+  { revive = '' }: { readonly revive?: string } = {},
 ): Promise<PathSwapper> {
   const number = process.arch === 'arm64' ? renameat2.arm64 : renameat2.x64
-  const child = spawn('perl', ['-e', program, String(number), left, right], {
-    ...user,
+  const child = spawn('perl', ['-e', program, String(number), left, right, revive], {
+    uid: user.uid,
+    gid: user.gid,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
