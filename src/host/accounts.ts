@@ -26,7 +26,29 @@ const answerLifetime = 10_000
 export function createAccounts(now: () => number): Accounts {
   const users = createLookup('passwd', parsePasswdLine, now)
   const groups = createLookup('group', parseGroupLine, now)
-  return { findUser: users, findGroup: groups, findUserById, findGroupsOf }
+  return {
+    findUser: users,
+    findGroup: groups,
+    findUserById: remember(findUserById, String, now),
+    findGroupsOf: remember(findGroupsOf, ({ name, gid }) => `${name} ${gid}`, now),
+  }
+}
+
+/** Believes an answer for a while, as it costs a process. */
+function remember<Question, Answer>(
+  find: (question: Question) => Answer,
+  keyOf: (question: Question) => string,
+  now: () => number,
+): (question: Question) => Answer {
+  const answers = new Map<string, { readonly answer: Answer; readonly at: number }>()
+  return question => {
+    const key = keyOf(question)
+    const known = answers.get(key)
+    if (known && now() - known.at < answerLifetime) return known.answer
+    const answer = find(question)
+    answers.set(key, { answer, at: now() })
+    return answer
+  }
 }
 
 /** Asked seldom: of files in directories that a service's user can write. */

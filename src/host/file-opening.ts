@@ -39,6 +39,9 @@ export function openFileForReading(path: string, options: FileOpenOptions = {}):
  * opened for reading by `openNamedFile`.
  */
 export function openNamed(path: string, options: FileOpenOptions = {}): number {
+  if (options.isProtected !== true && options.staysHere === true && trustsAll(path)) {
+    return openSync(path, O_PATH | constants.O_NOFOLLOW)
+  }
   return openDirectly(path, options) ?? openByWalking(path, options)
 }
 

@@ -37,13 +37,15 @@ function readAll(fd: number, path: string, size: number, limit: number): Uint8Ar
     const room = buffer.length - length
     const count = readSync(fd, buffer, length, room, null)
     length += count
-    if (length > limit) {
-      throw new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
-    }
+    if (length > limit) throw tooLarge(path, limit, size)
     // Less than asked for is the end, but for what the kernel makes up as it is read.
     if (count === 0 || (size > 0 && count < room)) return buffer.subarray(0, length)
     if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
   }
+}
+
+function tooLarge(path: string, limit: number, size: number): ReeveError {
+  return new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
 }
 
 /** See `ReadHost.readDirectory`. */
@@ -78,6 +80,7 @@ export function inspectFile(
     named = openNamed(path, { staysHere: true })
     const facts = toFileFacts(fstatSync(named))
     if (facts.kind !== 'file' || !mayRead(facts)) return { facts }
+    if (facts.size > limit) throw tooLarge(path, limit, facts.size)
     // The same file: a descriptor names it.
     fd = openNamedFile(named)
     return { facts, content: readAll(fd, path, facts.size, limit) }
