@@ -1,5 +1,5 @@
 import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
-import { hasAnnounced, observeClaims } from '../core/claim-keeping.ts'
+import { observeClaims } from '../core/claim-keeping.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
@@ -26,7 +26,7 @@ import { keepParsed, type Session } from './session.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
-import { withoutOvertaking } from './submission.ts'
+import { logKept, mayWrite, withoutOvertaking } from './submission.ts'
 import { type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
@@ -275,23 +275,23 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
     )
-    const { begin: work, deferred } = withoutOvertaking(ready, plan.facilities)
+    if (ready.length > 0) {
+      save(
+        announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
+      )
+    }
+    const announced = ready.filter(facility => mayWrite(facility, written.claims, byName.get(facility.name), log))
+    const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return
-    save(announceWrites(announceInstances(record, work, instances), work, { survey: { ...survey, targets }, owner }))
-    // E19: of what couldn't be written down, nobody would know after a crash that it wasn't Reeve who wrote it.
-    const announced = work.filter(facility => hasAnnounced(written.claims, facility, byName.get(facility.name)))
-    for (const { name } of work.filter(facility => !announced.includes(facility)))
-      log.warn({ facility: name }, `${name}: waits till it can be written down what is to be written`)
     const begun = executor.submit(
-      announced.map(facility => {
+      work.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
         return { plan: facility, ...(target ? { target } : {}) }
       }),
     )
     for (const name of begun) underWay.set(name, digestOf(name))
-    for (const { name, kept = [] } of announced)
-      for (const { path, why } of kept) log.warn({ facility: name }, `${name}: ${path} is kept: ${why}`)
+    logKept(work, log)
   }
 
   function admit(plan: Plan, survey: Survey): readonly FacilityPlan[] {
