@@ -182,7 +182,8 @@ test('S6: a link that only we can have put on the way is followed, one that othe
   expect(findTargetProblem(path, host)).toBeUndefined()
 
   chmodSync(directory, 0o777)
-  const refusal = /is a symlink that others can replace; use the real path|can be written by everybody, who could lead root elsewhere/
+  const refusal =
+    /is a symlink that others can replace; use the real path|can be written by everybody, who could lead root elsewhere/
   expect(findTargetProblem(path, host)).toMatch(refusal)
   expect(() => host.writeFile(path, 'two', { mode: 0o600 })).toThrow(refusal)
   expect(() => host.removeFile(path)).toThrow(refusal)
