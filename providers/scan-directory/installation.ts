@@ -20,7 +20,8 @@ const recordFiles = ['claim', 'loaded', 'launched', 'ended', 'problem', 'log-pro
 
 /**
  * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.
- * The marker comes first, so that whatever is cut off is known to be ours; the run script last.
+ * The marker comes first, so that whatever is cut off is known to be ours; the run script last. Where somebody else's run
+ * script is taken over, the marker comes after it: till then it isn't ours, and must not be removed as if it were (E19).
  */
 export async function installDefinition(
   definition: Definition,
@@ -34,7 +35,9 @@ export async function installDefinition(
   const { files } = definition
   finishRenewal(place, host)
   host.makeDirectory(place.directory, { mode: 0o755 })
-  await writeParts(files.filter(isMarker), host)
+  const isMarked = host.facts(place.marker) !== undefined || host.facts(place.lastMarker) !== undefined
+  const isTakenOver = !isMarked && host.facts(join(place.directory, 'run')) !== undefined
+  if (!isTakenOver) await writeParts(files.filter(isMarker), host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
   // What they lead to isn't only of this definition.
   for (const name of writtenDirectories) unlink(join(place.directory, name), host)
@@ -48,6 +51,7 @@ export async function installDefinition(
   await hideRecords(place, host)
   claimDeleted(place, host, findDeleted)
   await writeParts(files.filter(isRun), host)
+  if (isTakenOver) await writeParts(files.filter(isMarker), host)
 }
 
 /** What scripts of older versions have written down for everybody to read. */

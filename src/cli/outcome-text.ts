@@ -30,6 +30,9 @@ export function outcomeText(
     const [{ kind, message }] = group
     return `${colors.red(kind)} ${colors.bold(namesText(group.map(({ facility }) => facility)))}: ${oneLine(message)}`
   })
+  for (const { path, why } of outcome.plan.facilities.flatMap(({ kept = [] }) => kept)) {
+    lines.push(colors.yellow(oneLine(`${path} was kept: ${why}`)))
+  }
   if (outcome.suspended.length > 0) lines.push(colors.yellow(suspendedText(outcome.suspended)))
   const steps = count(outcome.stepsDone, 'step')
   const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'

@@ -79,6 +79,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
     // What is taken over is lost, and has to be seen.
     if (inFull || change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
+  for (const { path, why } of facility.kept ?? []) lines.push(...stepLines(`keep ${path}`, why, screen))
   return lines.map(line => `${line}\n`).join('')
 }
 

@@ -1,6 +1,7 @@
 import { bytesOf } from './bytes.ts'
 import { definitionDiffers, fileDiffers, filesDiffer, findSurplus, otherDefinitionExists } from './comparison.ts'
 import { definitionDiff, diffText } from './diff-text.ts'
+import { planFileRemovals } from './file-removal.ts'
 import type { Observed } from './observed.ts'
 import { findObstacle } from './obstacle.ts'
 import { findOwed } from './owed.ts'
@@ -8,7 +9,7 @@ import { findOldLocations, isOurs, type OldLocation } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Definition } from './provider.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
-import { createStepChain, type StepChain } from './step-chain.ts'
+import { createStepChain, keptFiles, type StepChain } from './step-chain.ts'
 import type { Target } from './target.ts'
 import { locationKey } from './world.ts'
 
@@ -47,12 +48,10 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   }
   planState(course)
   for (const { location } of old) {
-    for (const path of location.ownership.files) {
-      if (!context.declaredFiles.has(path)) chain.add('remove-file', 'file-dropped', { path, target: location })
-    }
+    planFileRemovals(location, 'file-dropped', { target: location }, context, chain)
     chain.add('remove', 'moved', { target: location })
   }
-  return chain.steps.length === 0 ? unchanged : { ...unchanged, change, steps: chain.steps }
+  return chain.steps.length === 0 ? unchanged : { ...unchanged, change, steps: chain.steps, ...keptFiles(chain) }
 }
 
 /** One facility's planning under way. */
@@ -79,9 +78,8 @@ function classify(target: Target, observed: Observed, old: readonly OldLocation[
 /** Only where the marker is written anew: it names the file till then. */
 function planDroppedFiles({ target, observed, context, chain }: Course): void {
   if (!target.definition || !isOurs(target, observed, context)) return
-  for (const path of observed.ownership?.files ?? []) {
-    if (!context.declaredFiles.has(path)) chain.add('remove-file', 'file-dropped', { path })
-  }
+  const { ownership } = observed
+  if (ownership) planFileRemovals({ ownership }, 'file-dropped', {}, context, chain)
 }
 
 function planDefinition(course: Course): void {
@@ -102,9 +100,7 @@ function planDefinition(course: Course): void {
 function planRelease({ target, observed, change, context, chain }: Course): void {
   const { ownership, definitionFiles = [] } = observed
   if (target.definition || !ownership?.isAddition || !isOurs(target, observed, context)) return
-  for (const path of ownership.files) {
-    if (!context.declaredFiles.has(path)) chain.add('remove-file', 'file-dropped', { path })
-  }
+  planFileRemovals({ ownership }, 'file-dropped', {}, context, chain)
   const reason: Reason = change === 'repair' ? 'definition-drift' : 'definition-changed'
   chain.add('remove', reason, { diff: removalDiff(definitionFiles, context) })
 }

@@ -79,13 +79,17 @@ export interface OwnedService {
   readonly ownership: Ownership
 }
 
-/** A file on the host as observed; `content` is undefined where `kind` isn't `file`, or it was too large to read. */
+/** A file on the host as observed; `content` is undefined where `kind` isn't `file`, or nobody is to be shown it. */
 export interface ObservedFile {
   readonly kind: 'file' | 'absent' | 'other'
   readonly content?: Uint8Array
+  /** Of the content: hexadecimal SHA-256. Also where the content itself isn't kept. Absent for definitions. */
+  readonly digest?: string
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
   /** Why it can't be managed: it is a symlink, a directory, unreadable. */
   readonly problem?: string
+  /** Why it can't be removed: something is mounted there, nobody may remove it safely. */
+  readonly keep?: string
 }

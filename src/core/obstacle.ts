@@ -95,7 +95,11 @@ function findFileObstacle(target: Target, observed: Observed, context: PlanConte
     if (found?.problem !== undefined) return `file ${path} can't be managed: ${found.problem}`
     if (!found || found.kind === 'absent' || target.facility.adopt) continue
     if (isOurFile(path, target, observed, context)) continue
-    return `file ${path} exists and is not managed by Reeve: declare adopt: true to take it over, or another path`
+    const isClaimed = context.ownedFiles.has(path)
+    const whose = isClaimed
+      ? 'was not written by Reeve, which did not succeed in writing it'
+      : 'is not managed by Reeve'
+    return `file ${path} exists and ${whose}: declare adopt: true to take it over, or another path`
   }
   return undefined
 }

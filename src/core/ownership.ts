@@ -1,4 +1,5 @@
 import { definitionExists } from './comparison.ts'
+import { isWritten } from './file-claim.ts'
 import type { Observed } from './observed.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
@@ -10,8 +11,13 @@ export function isOurs(target: Target, observed: Observed, context: PlanContext)
   return isOursByRecord(target, context)
 }
 
-/** True if the configuration file is ours to overwrite: a marker of ours names it. */
+/** True if the configuration file is ours to overwrite: a marker of ours names it, and Reeve has written it (E19). */
 export function isOurFile(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
+  const found = context.world.files.get(path)
+  return isClaimed(path, target, observed, context) && (!found || isWritten(context.claims?.get(path), found))
+}
+
+function isClaimed(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
   if (context.ownedFiles.has(path)) return true
   if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.includes(path)
   const before = context.applied.get(target.facility.name)

@@ -1,4 +1,5 @@
 import type { Facility } from './facility.ts'
+import type { FileClaims } from './file-claim.ts'
 import type { Policy } from './host-configuration.ts'
 import type { Diagnostic } from './step.ts'
 import type { Target } from './target.ts'
@@ -14,6 +15,8 @@ export interface PlanInput {
   readonly owner: string
   /** What was last brought about, by facility. Only tells drift from change; nothing depends on it otherwise. */
   readonly applied: ReadonlyMap<string, Applied>
+  /** What Reeve is known to have written to configuration files, by path. Absent: nothing is known. */
+  readonly claims?: FileClaims
   /** Facilities whose health check fails. */
   readonly unhealthy?: ReadonlySet<string>
   /** False: the manifests are incomplete, so that the absence of a facility means nothing (E9). */

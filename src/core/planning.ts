@@ -28,7 +28,7 @@ export function makePlan(input: PlanInput, hash: Hash): Plan {
 /** The plan that removes the named facilities, or all that is owned: `reeve down`. */
 export function makeRemovalPlan(
   names: readonly string[] | undefined,
-  input: Pick<PlanInput, 'world' | 'owner'>,
+  input: Pick<PlanInput, 'world' | 'owner' | 'claims'>,
   hash: Hash,
 ): Plan {
   const context = makeContext({ targets: [], applied: new Map(), prune: true, ...input })

@@ -189,6 +189,19 @@ export interface FileFacts {
   readonly modified: number
 }
 
+export interface InspectedFile {
+  readonly facts: FileFacts
+  /** Absent: it isn't a regular file, or `mayRead` said no. */
+  readonly content?: Uint8Array
+}
+
+/** Whose rights are used. */
+export interface UserIdentity {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+}
+
 export interface QueryResult {
   readonly exitCode: number
   readonly stdout: string
@@ -224,6 +237,17 @@ export interface ReadHost {
   readDirectory(path: string): string[] | undefined
   /** Of the path itself, not of what a symlink leads to. */
   facts(path: string): FileFacts | undefined
+  /**
+   * Facts and content of one file, from one descriptor: nobody can put another in its place between the two. No symlink in its
+   * place is followed, and on the way only those that nobody else can have put there (S8). Undefined if there is none. Throws
+   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB).
+   */
+  inspectFile(
+    path: string,
+    options?: { readonly limit?: number; readonly mayRead?: (facts: FileFacts) => boolean },
+  ): InspectedFile | undefined
+  /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
+  mountPoints(): ReadonlySet<string>
   readLink(path: string): string | undefined
   /** All symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined
@@ -243,6 +267,10 @@ export interface ReadHost {
     name: string,
   ): { readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string } | undefined
   findGroup(name: string): number | undefined
+  /** Undefined if no user has that id. */
+  findUserById(uid: number): UserIdentity | undefined
+  /** Ids of all groups that the user belongs to. */
+  findGroupsOf(user: UserIdentity): ReadonlySet<number>
   /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
@@ -275,6 +303,19 @@ export interface WriteHost extends ReadHost {
       readonly gid?: number
     }[],
   ): Promise<void>
+  /**
+   * As `writeFile`, with the rights of a user other than root, in a process that has no others: for directories which that
+   * user can write, and root therefore doesn't work in. The file is theirs; `gid` is one of their groups. Resolves when it is
+   * done; throws ReeveError after 30 s at the latest.
+   */
+  writeFileAs(
+    user: UserIdentity,
+    path: string,
+    content: Uint8Array | string,
+    options: { readonly mode: number; readonly gid?: number },
+  ): Promise<void>
+  /** As `removeFile`, with the rights of that user. */
+  removeFileAs(user: UserIdentity, path: string): Promise<void>
   /** Appends in one write, without a sync; makes the file with `mode` if there is none. Follows no symlink at `path`. */
   appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
   /** Renames within one file system, over what is there. */

@@ -1,6 +1,7 @@
+import { planFileRemovals } from './file-removal.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan, Reason } from './step.ts'
-import { createStepChain } from './step-chain.ts'
+import { createStepChain, keptFiles } from './step-chain.ts'
 import { locationKey, type OwnedLocation } from './world.ts'
 
 /** Owned services whose facility isn't declared any more (E9), by facility name. */
@@ -22,7 +23,7 @@ export function planRemoval(
   name: string,
   locations: readonly OwnedLocation[],
   reason: Reason,
-  context: Pick<PlanContext, 'world' | 'declaredFiles'>,
+  context: Pick<PlanContext, 'world' | 'declaredFiles' | 'claims'>,
 ): FacilityPlan {
   const [main] = locations
   const base = { name, supervisor: main?.supervisor ?? '', service: main?.service ?? '' }
@@ -38,10 +39,8 @@ export function planRemoval(
     if (!isDown && !location.ownership.isAddition) {
       chain.add('stop', reason, elsewhere)
     }
-    for (const path of location.ownership.files) {
-      if (!context.declaredFiles.has(path)) chain.add('remove-file', reason, { path, ...elsewhere })
-    }
+    planFileRemovals(location, reason, elsewhere, context, chain)
     chain.add('remove', reason, elsewhere)
   }
-  return { ...base, change: 'remove', steps: chain.steps }
+  return { ...base, change: 'remove', steps: chain.steps, ...keptFiles(chain) }
 }

@@ -1,16 +1,22 @@
-import type { Reason, Step, Verb } from './step.ts'
+import type { KeptFile, Reason, Step, Verb } from './step.ts'
 import { type Location, locationKey } from './world.ts'
 
 /** The steps of one facility, each needing the one before: the order that a crash at any point leaves repairable. */
 export interface StepChain {
   readonly steps: readonly Step[]
+  /** Files that are let go of without being removed. */
+  readonly kept: readonly KeptFile[]
+  keep(file: KeptFile): void
   add(verb: Verb, reason: Reason, detail?: { path?: string; target?: Location; diff?: string }): void
 }
 
 export function createStepChain(facility: string): StepChain {
   const steps: Step[] = []
+  const kept: KeptFile[] = []
   return {
     steps,
+    kept,
+    keep: file => kept.push(file),
     add(verb, reason, { path, target, diff } = {}) {
       const subject = path === undefined ? '' : `:${path}`
       const elsewhere = target === undefined ? '' : `@${locationKey(target)}`
@@ -38,4 +44,9 @@ export function bringsUp(step: Step): boolean {
 /** The step after which the facility's service runs with what is declared, if the plan has one. */
 export function findStart(steps: readonly Step[]): Step | undefined {
   return steps.find(bringsUp)
+}
+
+/** For the plan, which has none where nothing is kept. */
+export function keptFiles({ kept }: StepChain): { readonly kept?: readonly KeptFile[] } {
+  return kept.length === 0 ? {} : { kept }
 }

@@ -70,10 +70,18 @@ export interface FacilityPlan {
   readonly service: string
   readonly change: Change
   readonly steps: readonly Step[]
+  /** Files that Reeve lets go of without removing them (E19). */
+  readonly kept?: readonly KeptFile[]
   /** Why nothing is done about it, and what to do. */
   readonly blocked?: string
   /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
   readonly suspended?: true
+}
+
+export interface KeptFile {
+  readonly path: string
+  /** Why it isn't removed, for people. */
+  readonly why: string
 }
 
 export interface PlanSummary {

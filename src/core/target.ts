@@ -1,5 +1,5 @@
 import type { Facility, OnChange } from './facility.ts'
-import type { Definition } from './provider.ts'
+import type { Definition, UserIdentity } from './provider.ts'
 
 /** A facility as this host is to have it: its definition rendered, names of owners looked up. What plans are made of. */
 export interface Target {
@@ -20,4 +20,6 @@ export interface TargetFile {
   readonly uid: number
   readonly gid: number
   readonly onChange: OnChange
+  /** Whose rights it is written with, as root doesn't work in its directory: others can write there (S8). Absent: Reeve's own. */
+  readonly actAs?: UserIdentity
 }

@@ -1,14 +1,15 @@
 import type { Facility } from '../core/facility.ts'
+import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Action, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Verb } from '../core/step.ts'
-import { findTargetProblem } from '../host/target-path.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
+import { removeManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { createTracker, type Tracker } from './tracker.ts'
@@ -25,6 +26,10 @@ export interface Acting {
 export interface ActingOptions {
   /** The instances as they are now: they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
+  /** What is known of configuration files now (E19). */
+  claims(): FileClaims
+  /** A file has been written; `digest` is of its content. */
+  wrote?(path: string, digest: string): void
   readonly listener: EngineListener
   /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
@@ -122,12 +127,11 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       const refused = findRefusal(facility)
       if (refused !== undefined) throw new ReeveError('refused', refused)
     },
-    writeFile(file) {
-      const problem = findTargetProblem(file.path, host)
-      if (problem !== undefined) throw new ReeveError('refused', problem)
-      host.writeFile(file.path, file.content, { mode: file.mode, uid: file.uid, gid: file.gid })
+    async writeFile(file, facility) {
+      await writeManagedFile(file, { host, claim: options.claims().get(file.path), adopt: facility.adopt })
+      options.wrote?.(file.path, file.digest)
     },
-    removeFile: path => host.removeFile(path),
+    removeFile: path => removeManagedFile(path, options.claims().get(path), host),
     whenReady: (facility, signal, as) =>
       tracker.whenReady(facility, signal, {
         bounded: options.bounded || as === 'moved',

@@ -3,11 +3,11 @@ import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
-import { type Acting, openActing } from './acting.ts'
+import { type Acting, type ActingOptions, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
-import { announceInstances, nextRecord } from './record-keeping.ts'
+import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
 import { writeRecord, writeSuspended } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
@@ -67,12 +67,26 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   if (problem !== undefined) throw new ReeveError('refused', problem)
   const { stateDirectory } = session.configuration
   keepParsed(session)
-  const announced = announceInstances(outlook.record, plan.facilities, outlook.instances)
+  const { owner } = session.configuration
+  const known = { ...outlook.record, claims: outlook.claims }
+  const announced = announceWrites(announceInstances(known, plan.facilities, outlook.instances), plan.facilities, {
+    survey: outlook.survey,
+    owner,
+  })
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
-  const outcome = await carryOut(session, outlook, command, options)
+  let record = announced
+  const outcome = await carryOut(session, outlook, command, {
+    ...options,
+    claims: () => record.claims,
+    wrote(path, digest) {
+      record = noteWritten(record, path, digest)
+    },
+  })
+  writeRecord(stateDirectory, record, announced, session.openWriteHost())
   // What a pass without steps saw is what is; after steps it takes another look.
-  const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
-  const next = nextRecord({ ...after, owner: session.configuration.owner })
+  const hasActed = outcome.stepsDone > 0 || outcome.failed.length > 0
+  const after = hasActed ? await makeOutlook(session, outlook.set) : { ...outlook, record }
+  const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
   return outcome
 }
@@ -94,7 +108,7 @@ export async function takeDown(
     )
   }
   dropMarks(session, outlook)
-  const outcome = await carryOut(session, outlook, command, options)
+  const outcome = await carryOut(session, outlook, command, { ...options, claims: () => outlook.claims })
   const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
     session.configuration.stateDirectory,
@@ -117,13 +131,15 @@ async function carryOut(
   session: Session,
   outlook: Outlook,
   trigger: string,
-  options: Pick<ApplyOptions, 'signal' | 'listener'>,
+  options: Pick<ApplyOptions, 'signal' | 'listener'> & Pick<ActingOptions, 'claims' | 'wrote'>,
 ): Promise<ApplyOutcome> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
   let stepsDone = 0
   using acting = openActing(session, {
     instances: () => instances,
+    claims: options.claims,
+    ...(options.wrote && { wrote: options.wrote }),
     trigger,
     bounded: true,
     listener(event) {

@@ -101,6 +101,7 @@ async function act(
   let failure: Error | undefined
   using acting = openActing(session, {
     instances: () => outlook.instances,
+    claims: () => outlook.claims,
     trigger,
     bounded: true,
     listener() {},

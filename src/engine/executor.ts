@@ -52,8 +52,8 @@ export interface ExecutorOptions {
   perform: Perform
   /** Throws if the host's policy forbids the step as the host is now. */
   expectAllowed?(target: Target, step: Step): void
-  writeFile(file: Target['files'][number]): void
-  removeFile(path: string): void
+  writeFile(file: Target['files'][number], facility: Target['facility']): Promise<void>
+  removeFile(path: string): Promise<void>
   /**
    * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
    * the new service has to get ready in its startup timeout.
@@ -232,9 +232,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function perform(lane: Lane, step: Step): Promise<void> {
     if (lane.work.target && !step.target) options.expectAllowed?.(lane.work.target, step)
     if (step.verb === 'write-file') {
-      const file = lane.work.target?.files.find(candidate => candidate.path === step.path)
-      if (!file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)
-      return options.writeFile(file)
+      const { target } = lane.work
+      const file = target?.files.find(candidate => candidate.path === step.path)
+      if (!target || !file) throw new ReeveError('internal', `${step.id} names a file that the facility doesn't have`)
+      return options.writeFile(file, target.facility)
     }
     if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
     const location: Location = step.target ?? lane.work.plan

@@ -1,4 +1,6 @@
+import { observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
+import type { FileClaims } from '../core/file-claim.ts'
 import type { ServiceState } from '../core/observed.ts'
 import { compareText } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
@@ -17,7 +19,10 @@ import { findController } from './writer-lock.ts'
 /** One look at everything: what is declared, what is on the host, and what leads from one to the other. */
 export interface Outlook {
   readonly set: ManifestSet
+  /** As it is on disk. */
   readonly record: StateRecord
+  /** Those of the record, by what was found. */
+  readonly claims: FileClaims
   readonly instances: ReadonlyMap<string, BoundInstance>
   /** Facilities that a person suspended. */
   readonly suspended: ReadonlySet<string>
@@ -48,8 +53,10 @@ export async function makeOutlook(
     checkPolicy: createPolicyCheck(session),
     controller: findController(session),
   })
+  const claims = observeClaims(record.claims, survey.world, survey.targets, configuration.owner)
   const plan = makePlan(
     {
+      claims,
       targets: survey.targets,
       world: survey.world,
       owner: configuration.owner,
@@ -61,7 +68,7 @@ export async function makeOutlook(
     },
     sha256,
   )
-  return { set, record, instances, suspended, survey, lookedAt, plan }
+  return { set, record, claims, instances, suspended, survey, lookedAt, plan }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
@@ -77,15 +84,17 @@ export async function makeRemovalOutlook(
   const lookedAt = clock.now()
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
+  const claims = observeClaims(record.claims, survey.world, [], owner)
   const suspended = readSuspended(configuration.stateDirectory, readHost)
   return {
     set,
     record,
+    claims,
     instances,
     suspended,
     survey,
     lookedAt,
-    plan: makeRemovalPlan(chosen, { world: survey.world, owner }, sha256),
+    plan: makeRemovalPlan(chosen, { world: survey.world, owner, claims }, sha256),
   }
 }
 

@@ -1,4 +1,5 @@
 import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
+import { observeClaims } from '../core/claim-keeping.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
@@ -19,14 +20,14 @@ import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { markSuspended } from './outlook.ts'
 import { createPolicyCheck } from './policy-check.ts'
-import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
+import { amendRecord, announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
-import { withoutOvertaking } from './submission.ts'
+import { logKept, mayWrite, withoutOvertaking } from './submission.ts'
 import { type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
@@ -107,6 +108,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   const acting = openActing(session, {
     instances: () => instances,
+    claims: () => record.claims,
+    wrote(path, digest) {
+      record = noteWritten(record, path, digest)
+    },
     trigger: 'controller',
     bounded: false,
     listener: options.listener,
@@ -193,6 +198,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
     const looked = new Set(targets.map(({ facility }) => facility.name))
+    record = { ...record, claims: observeClaims(record.claims, survey.world, targets, owner) }
     const untouched = all.filter(({ name }) => !looked.has(name))
     const plan = makePlan(
       {
@@ -201,6 +207,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         world: survey.world,
         owner,
         applied: record.applied,
+        claims: record.claims,
         unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
         // Only a manifest that is missing now, in a look at everything, is gone.
         prune: hasRead && current.complete,
@@ -273,10 +280,15 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
     )
-    const { begin: work, deferred } = withoutOvertaking(ready, plan.facilities)
+    if (ready.length > 0) {
+      save(
+        announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
+      )
+    }
+    const announced = ready.filter(facility => mayWrite(facility, written.claims, byName.get(facility.name), log))
+    const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return
-    save(announceInstances(record, work, instances))
     const begun = executor.submit(
       work.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
@@ -284,6 +296,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       }),
     )
     for (const name of begun) underWay.set(name, digestOf(name))
+    logKept(work, log)
   }
 
   function admit(plan: Plan, survey: Survey): readonly FacilityPlan[] {

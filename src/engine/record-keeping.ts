@@ -1,4 +1,6 @@
+import { announceClaims, keepClaims, observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
+import { fulfilClaim } from '../core/file-claim.ts'
 import type { Applied } from '../core/plan-input.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
@@ -39,7 +41,29 @@ export function nextRecord(input: RecordInput): StateRecord {
     const isKept = mayHold.has(name) && recorded.some(([former, one]) => isSame(bound, former, one))
     if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
-  return { applied: addApplied(new Map(kept), survey, input.plan), instances }
+  const applied = addApplied(new Map(kept), survey, input.plan)
+  // What is about to be written isn't named by a marker yet.
+  const acting = new Set(input.plan.facilities.flatMap(({ name, steps }) => (steps.length > 0 ? name : [])))
+  const going = survey.targets.flatMap(({ facility }) => (acting.has(facility.name) ? facility : []))
+  const facilities = [...(input.untouched ?? []), ...going].map(appliedOf)
+  const also = new Set([...applied.values(), ...facilities].flatMap(({ files }) => files))
+  const seen = observeClaims(record.claims, survey.world, survey.targets, owner)
+  return { applied, instances, claims: keepClaims(seen, { world: survey.world, owner, also }) }
+}
+
+/** The record before the first step of these plans, with what they are about to write (E19). */
+export function announceWrites(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  { survey, owner }: { readonly survey: Survey; readonly owner: string },
+): StateRecord {
+  const known = { world: survey.world, owner, applied: record.applied }
+  return { ...record, claims: announceClaims(record.claims, plans, survey.targets, known) }
+}
+
+/** The record when a file has been written. */
+export function noteWritten(record: StateRecord, path: string, digest: string): StateRecord {
+  return { ...record, claims: new Map(record.claims).set(path, fulfilClaim(record.claims.get(path), digest)) }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { createDictionary } from '../core/dictionary.ts'
+import type { FileClaim, FileClaims } from '../core/file-claim.ts'
 import type { Applied } from '../core/plan-input.ts'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { readTrusted } from '../host/trusted-reading.ts'
@@ -14,9 +15,11 @@ export interface StateRecord {
   readonly applied: ReadonlyMap<string, Applied>
   /** Supervisors under which something is owned. */
   readonly instances: ReadonlyMap<string, InstanceRecord>
+  /** What Reeve wrote to configuration files (E19). */
+  readonly claims: FileClaims
 }
 
-export const emptyRecord: StateRecord = { applied: new Map(), instances: new Map() }
+export const emptyRecord: StateRecord = { applied: new Map(), instances: new Map(), claims: new Map() }
 
 const recordFile = 'record.json'
 const suspendedFile = 'suspended.json'
@@ -39,7 +42,17 @@ export function readRecord(directory: string, host: ReadHost): StateRecord {
       instances.set(name, { type: entry.type, options: entry.options })
     }
   }
-  return { applied, instances }
+  return { applied, instances, claims: readClaims(value.claims) }
+}
+
+function readClaims(value: unknown): Map<string, FileClaim> {
+  const claims = new Map<string, FileClaim>()
+  for (const [path, entry] of Object.entries(isObject(value) ? value : {})) {
+    if (!isObject(entry) || typeof entry.isFulfilled !== 'boolean' || !Array.isArray(entry.contents)) continue
+    const contents = entry.contents.filter(digest => typeof digest === 'string')
+    claims.set(path, { isFulfilled: entry.isFulfilled, contents })
+  }
+  return claims
 }
 
 /** Writes only what differs from `before`: a pass that changes nothing touches no file. */
@@ -76,7 +89,8 @@ export function writeParsed(directory: string, content: YamlMemoryContent, host:
 function recordText(record: StateRecord): string {
   const applied = createDictionary([...record.applied].sort(byName))
   const instances = createDictionary([...record.instances].sort(byName))
-  return `${JSON.stringify({ applied, instances }, undefined, 1)}\n`
+  const claims = createDictionary([...record.claims].sort(byName))
+  return `${JSON.stringify({ applied, instances, claims }, undefined, 1)}\n`
 }
 
 function byName([left]: [string, unknown], [right]: [string, unknown]): number {

@@ -1,5 +1,9 @@
+import { hasAnnounced } from '../core/claim-keeping.ts'
+import type { FileClaims } from '../core/file-claim.ts'
+import type { Log } from '../core/log.ts'
 import type { FacilityPlan, Step } from '../core/step.ts'
 import { bringsUp } from '../core/step-chain.ts'
+import type { Target } from '../core/target.ts'
 
 /**
  * Of the plans that could begin now, those that may. A step waits for those that it needs of other facilities (E13);
@@ -26,5 +30,22 @@ export function withoutOvertaking(
   return {
     begin: ready.filter(plan => starting.has(plan.name)),
     deferred: ready.filter(plan => !starting.has(plan.name)),
+  }
+}
+
+/**
+ * E19: false while what the plan writes isn't in the record on disk (`claims`), as on a full disk: after a crash nobody would know
+ * whether what is there then was written by Reeve.
+ */
+export function mayWrite(plan: FacilityPlan, claims: FileClaims, target: Target | undefined, log: Log): boolean {
+  const may = hasAnnounced(claims, plan, target)
+  if (!may) log.warn({ facility: plan.name }, `${plan.name}: waits till the state directory can be written`)
+  return may
+}
+
+/** Files that Reeve lets go of without removing them. */
+export function logKept(plans: readonly FacilityPlan[], log: Log): void {
+  for (const { name, kept = [] } of plans) {
+    for (const { path, why } of kept) log.warn({ facility: name }, `${name}: ${path} is kept: ${why}`)
   }
 }

@@ -1,12 +1,12 @@
 import type { Facility } from '../core/facility.ts'
-import type { Observed, ObservedFile, OwnedService } from '../core/observed.ts'
+import type { Observed, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
-import { findTargetProblem } from '../host/target-path.ts'
 import { findControllers } from './controller-service.ts'
+import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { makeTarget } from './targets.ts'
@@ -119,8 +119,10 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     })
   })
   const controllers = findControllers(options, { services, owned, unavailable })
+  const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
+  const files = observeFiles(targets, { services, owned: ours }, host)
   return {
-    world: { services, owned, unavailable, files: readFiles(targets, services, host), controllers },
+    world: { services, owned, unavailable, files, controllers },
     targets,
     availability,
   }
@@ -133,37 +135,4 @@ function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T>
     )
     promise.then(resolve, reject).finally(() => timer[Symbol.dispose]())
   })
-}
-
-function readFiles(
-  targets: readonly Target[],
-  services: ReadonlyMap<string, Observed>,
-  host: ReadHost,
-): Map<string, ObservedFile> {
-  const files = new Map<string, ObservedFile>()
-  for (const target of targets) {
-    const declared = target.definition?.files.map(({ path }) => path) ?? []
-    const found = services.get(locationKey(target.facility))?.definitionFiles ?? []
-    for (const path of new Set([...declared, ...found])) files.set(path, observeFile(path, host))
-    for (const { path } of target.files) {
-      const problem = findTargetProblem(path, host)
-      files.set(path, { ...observeFile(path, host), ...(problem === undefined ? {} : { problem }) })
-    }
-  }
-  return files
-}
-
-function observeFile(path: string, host: ReadHost): ObservedFile {
-  try {
-    const facts = host.facts(path)
-    if (!facts) return { kind: 'absent' }
-    const { mode, uid, gid } = facts
-    if (facts.kind !== 'file')
-      return { kind: 'other', mode, uid, gid, problem: `${path} is a ${facts.kind}, not a file` }
-    const content = host.readFile(path)
-    if (!content) return { kind: 'absent' } // gone between the two looks
-    return { kind: 'file', mode, uid, gid, content }
-  } catch (error) {
-    return { kind: 'other', problem: messageOf(error) }
-  }
 }

@@ -3,9 +3,10 @@ import { dirname } from 'node:path'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
 import type { Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
-import type { Definition, Provider, ReadHost } from '../core/provider.ts'
+import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
 
@@ -27,7 +28,7 @@ export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const problems: string[] = []
   const definition = renderDefinition(facility, options, problems)
   checkPaths(facility, definition, options, problems)
-  const files = facility.files.map(file => resolveFile(file, options.host, problems))
+  const files = facility.files.map(file => resolveFile(file, facility, options.host, problems))
   return { facility, files, problems, ...(definition ? { definition } : {}) }
 }
 
@@ -123,17 +124,44 @@ function checkPaths(
   }
 }
 
-function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): TargetFile {
+function resolveFile(file: ManagedFile, facility: Facility, host: ReadHost, problems: string[]): TargetFile {
   const { path, content, mode, onChange } = file
-  const user = file.owner === undefined ? undefined : host.findUser(file.owner)
-  if (file.owner !== undefined && !user) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
+  const owner = file.owner === undefined ? undefined : host.findUser(file.owner)
+  if (file.owner !== undefined && !owner) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
   const group = file.group === undefined ? undefined : host.findGroup(file.group)
   if (file.group !== undefined && group === undefined) {
     problems.push(`the group of ${path}, ${file.group}, does not exist`)
   }
-  const uid = user?.uid ?? host.userId()
-  const gid = group ?? user?.gid ?? host.groupId()
-  return { path, content, mode, onChange, uid, gid, digest: sha256(content) }
+  const actAs = tryFindWriter(file, facility, host)
+  if (actAs && group !== undefined && group !== actAs.gid && !host.findGroupsOf(actAs).has(group)) {
+    problems.push(
+      `the group of ${path}, ${file.group}, can't be had: user ${actAs.name}, who writes the file, isn't in it`,
+    )
+  }
+  const uid = owner?.uid ?? actAs?.uid ?? host.userId()
+  const gid = group ?? owner?.gid ?? actAs?.gid ?? host.groupId()
+  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content) }
+  return actAs ? { ...base, actAs } : base
+}
+
+/** What stands in the way is told where the file is looked at. */
+function tryFindWriter(file: ManagedFile, facility: Facility, host: ReadHost): UserIdentity | undefined {
+  try {
+    return findWriter(file, facility, host)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Where others than root can change the directory: the declared owner of the file, else the user of the service. Root, or a user
+ * who doesn't exist, is no answer: `findTargetProblem` then says why the file can't be managed.
+ */
+function findWriter({ path, owner }: ManagedFile, { process }: Facility, host: ReadHost): UserIdentity | undefined {
+  const name = owner ?? process?.user
+  if (name === undefined || !findUnsafeDirectory(path, host)) return undefined
+  const user = host.findUser(name)
+  return user && user.uid !== 0 ? { name, uid: user.uid, gid: user.gid } : undefined
 }
 
 export function sha256(content: Uint8Array | string): string {

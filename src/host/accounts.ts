@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
+import type { UserIdentity } from '../core/provider.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
 export interface User {
@@ -12,6 +13,8 @@ export interface User {
 export interface Accounts {
   findUser(name: string): User | undefined
   findGroup(name: string): number | undefined
+  findUserById(uid: number): UserIdentity | undefined
+  findGroupsOf(user: UserIdentity): ReadonlySet<number>
 }
 
 /** What `getent` said is believed for this long, in ms: a name asked for a thousand times in a pass costs one process. */
@@ -24,7 +27,47 @@ const answerLifetime = 10_000
 export function createAccounts(now: () => number): Accounts {
   const users = createLookup('passwd', parsePasswdLine, now)
   const groups = createLookup('group', parseGroupLine, now)
-  return { findUser: users, findGroup: groups }
+  return {
+    findUser: users,
+    findGroup: groups,
+    findUserById: remember(findUserById, String, now),
+    findGroupsOf: remember(findGroupsOf, ({ name, gid }) => `${name} ${gid}`, now),
+  }
+}
+
+/** Believes an answer for a while, as it costs a process. */
+function remember<Question, Answer>(
+  find: (question: Question) => Answer,
+  keyOf: (question: Question) => string,
+  now: () => number,
+): (question: Question) => Answer {
+  const answers = new Map<string, { readonly answer: Answer; readonly at: number }>()
+  return question => {
+    const key = keyOf(question)
+    const known = answers.get(key)
+    if (known && now() - known.at < answerLifetime) return known.answer
+    const answer = find(question)
+    answers.set(key, { answer, at: now() })
+    return answer
+  }
+}
+
+/** Asked seldom: of files in directories that a service's user can write. */
+function findUserById(uid: number): UserIdentity | undefined {
+  const line = /^\d+$/.test(String(uid)) ? ask('getent', ['passwd', String(uid)]) : undefined
+  const [name, user] = (line === undefined ? undefined : parsePasswdLine(line)) ?? []
+  return name !== undefined && user?.uid === uid ? { name, uid, gid: user.gid } : undefined
+}
+
+function findGroupsOf({ name, gid }: UserIdentity): ReadonlySet<number> {
+  const answer = isName(name) ? ask('id', ['-G', name]) : undefined
+  return new Set([gid, ...(answer ?? '').split(' ').filter(isId).map(Number)])
+}
+
+/** The first line that the program says; undefined if it fails. */
+function ask(program: string, args: readonly string[]): string | undefined {
+  const answer = spawnSync(program, args, { encoding: 'utf8', timeout: 5_000, env: toolEnvironment(process.env) })
+  return answer.status === 0 ? answer.stdout.split('\n')[0] : undefined
 }
 
 /** `name:password:uid:gid:comment:home:shell`. Undefined if the line is no such entry. */
@@ -94,14 +137,11 @@ function askGetent<T>(
   name: string,
   parseLine: (line: string) => [string, T] | undefined,
 ): T | undefined {
-  // getent takes a number for an id, and an option for an option: neither is a name.
-  if (name === '' || /^\d+$/.test(name) || name.startsWith('-') || /[:\n\0]/.test(name)) return undefined
-  const answer = spawnSync('getent', [database, name], {
-    encoding: 'utf8',
-    timeout: 5_000,
-    env: toolEnvironment(process.env),
-  })
-  if (answer.status !== 0) return undefined
-  const entry = parseLine(answer.stdout.split('\n')[0] ?? '')
+  const entry = isName(name) ? parseLine(ask('getent', [database, name]) ?? '') : undefined
   return entry?.[0] === name ? entry[1] : undefined
+}
+
+/** getent takes a number for an id, and an option for an option: neither is a name. */
+function isName(name: string): boolean {
+  return name !== '' && !/^\d+$/.test(name) && !name.startsWith('-') && !/[:\n\0]/.test(name)
 }

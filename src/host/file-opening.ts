@@ -11,7 +11,7 @@ const readFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 export interface FileOpenOptions {
   /** True: others must not be able to change any directory or symlink on the way. */
   readonly isProtected?: boolean
-  /** True: a symlink in the place of the file isn't followed. */
+  /** True: a symlink in the place of the file isn't followed: it is what is named. */
   readonly staysHere?: boolean
 }
 
@@ -21,17 +21,33 @@ export interface FileOpenOptions {
  */
 export function openFileForReading(path: string, options: FileOpenOptions = {}): number {
   if (options.isProtected !== true && options.staysHere !== true && trustsAll(path)) return openSync(path, readFlags)
-  const named = openDirectly(path, options) ?? openByWalking(path, options)
+  const named = openNamed(path, options)
   try {
     const facts = fstatSync(named)
     if (facts.isSymbolicLink()) throw new ReeveError('insecure', `cannot read ${path}: ${describeUntrustedLink(path)}`)
     // Opening a device can do something already.
     if (!facts.isFile())
       throw new ReeveError('failed', `cannot read ${path}: expected a file, found ${describeKind(facts)}`)
-    return openSync(`/proc/self/fd/${named}`, readFlags)
+    return openNamedFile(named)
   } finally {
     closeSync(named)
   }
+}
+
+/**
+ * A descriptor that only names what is at the path: a symlink, device or pipe too, as nothing is opened yet. To be closed; it is
+ * opened for reading by `openNamedFile`.
+ */
+export function openNamed(path: string, options: FileOpenOptions = {}): number {
+  if (options.isProtected !== true && options.staysHere === true && trustsAll(path)) {
+    return openSync(path, O_PATH | constants.O_NOFOLLOW)
+  }
+  return openDirectly(path, options) ?? openByWalking(path, options)
+}
+
+/** `named`: of a regular file. */
+export function openNamedFile(named: number): number {
+  return openSync(`/proc/self/fd/${named}`, readFlags)
 }
 
 /** Only root can be had for a fool; and what the kernel itself shows is nobody's. */
@@ -40,10 +56,10 @@ function trustsAll(path: string): boolean {
 }
 
 /** The usual case: no symlink is on the way. */
-function openDirectly(path: string, { isProtected = false }: FileOpenOptions): number | undefined {
+function openDirectly(path: string, { isProtected = false, staysHere = false }: FileOpenOptions): number | undefined {
   if (isProtected) return undefined
   const fd = openSync(path, O_PATH | constants.O_NOFOLLOW)
-  if (readlinkSync(`/proc/self/fd/${fd}`) === path && !fstatSync(fd).isSymbolicLink()) return fd
+  if (readlinkSync(`/proc/self/fd/${fd}`) === path && (staysHere || !fstatSync(fd).isSymbolicLink())) return fd
   closeSync(fd)
   return undefined
 }
@@ -60,9 +76,9 @@ function openByWalking(path: string, options: FileOpenOptions): number {
       }
       const anchored = `/proc/self/fd/${directory.fd}/${basename(wanted)}`
       const facts = lstatSync(anchored)
-      if (!facts.isSymbolicLink()) return openSync(anchored, O_PATH | constants.O_NOFOLLOW)
+      if (!facts.isSymbolicLink() || options.staysHere) return openSync(anchored, O_PATH | constants.O_NOFOLLOW)
       const here = join(directory.path, basename(wanted))
-      if (options.staysHere || !isTrustedLink(facts, fstatSync(directory.fd), process.geteuid?.() ?? 0)) {
+      if (!isTrustedLink(facts, fstatSync(directory.fd), process.geteuid?.() ?? 0)) {
         throw new ReeveError('insecure', `cannot read ${path}: ${describeUntrustedLink(here)}`)
       }
       const target = readlinkSync(anchored)

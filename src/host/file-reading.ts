@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts } from '../core/provider.ts'
+import type { FileFacts, InspectedFile } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
-import { describeKind, type FileOpenOptions, openFileForReading } from './file-opening.ts'
+import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'
 
 const defaultLimit = 16 * 1024 * 1024
 
@@ -37,13 +37,15 @@ function readAll(fd: number, path: string, size: number, limit: number): Uint8Ar
     const room = buffer.length - length
     const count = readSync(fd, buffer, length, room, null)
     length += count
-    if (length > limit) {
-      throw new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
-    }
+    if (length > limit) throw tooLarge(path, limit, size)
     // Less than asked for is the end, but for what the kernel makes up as it is read.
     if (count === 0 || (size > 0 && count < room)) return buffer.subarray(0, length)
     if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
   }
+}
+
+function tooLarge(path: string, limit: number, size: number): ReeveError {
+  return new ReeveError('failed', `cannot read ${path}: expected at most ${limit} bytes, found ${size || 'more'}`)
 }
 
 /** See `ReadHost.readDirectory`. */
@@ -64,6 +66,30 @@ export function readFileFacts(path: string): FileFacts | undefined {
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw createFailure(`look at ${path}`, error)
+  }
+}
+
+/** See `ReadHost.inspectFile`. */
+export function inspectFile(
+  path: string,
+  { limit = defaultLimit, mayRead = () => true }: { limit?: number; mayRead?: (facts: FileFacts) => boolean } = {},
+): InspectedFile | undefined {
+  let named: number | undefined
+  let fd: number | undefined
+  try {
+    named = openNamed(path, { staysHere: true })
+    const facts = toFileFacts(fstatSync(named))
+    if (facts.kind !== 'file' || !mayRead(facts)) return { facts }
+    if (facts.size > limit) throw tooLarge(path, limit, facts.size)
+    // The same file: a descriptor names it.
+    fd = openNamedFile(named)
+    return { facts, content: readAll(fd, path, facts.size, limit) }
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`read ${path}`, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+    if (named !== undefined) closeSync(named)
   }
 }
 

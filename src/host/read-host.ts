@@ -4,7 +4,15 @@ import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
-import { readDirectoryNames, readFileBytes, readFileFacts, readLinkTarget, resolveRealPath } from './file-reading.ts'
+import {
+  inspectFile,
+  readDirectoryNames,
+  readFileBytes,
+  readFileFacts,
+  readLinkTarget,
+  resolveRealPath,
+} from './file-reading.ts'
+import { readMountPoints } from './mount-points.ts'
 import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
@@ -42,6 +50,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     findUnsafePart: (directory, findOptions) => findUnsafePart(directory, findOptions),
     readDirectory: readDirectoryNames,
     facts: readFileFacts,
+    inspectFile,
+    mountPoints: readMountPoints,
     readLink: readLinkTarget,
     realPath: resolveRealPath,
     isRead: isPipeRead,
@@ -55,6 +65,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     groupId: () => process.getegid?.() ?? 0,
     findUser: accounts.findUser,
     findGroup: accounts.findGroup,
+    findUserById: accounts.findUserById,
+    findGroupsOf: accounts.findGroupsOf,
     async query(command, { timeout = queryTimeout } = {}) {
       if (!queries.some(prefix => startsWith(command, prefix))) {
         const declared = queries.map(prefix => prefix.join(' ')).join(', ') || 'none'

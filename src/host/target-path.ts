@@ -1,6 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path'
-import { type DirectoryFacts, isOwnedBy, keepsEntries } from '../core/path-safety.ts'
-import type { FileFacts, ReadHost } from '../core/provider.ts'
+import { type DirectoryFacts, describeUnsafePart, isOwnedBy, keepsEntries } from '../core/path-safety.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
+import { findUnsafeDirectory, findWriteProblem } from './file-actor.ts'
 
 /** As many symlinks in one path as the kernel follows. */
 export const linkLimit = 40
@@ -18,11 +19,18 @@ export function describeUntrustedLink(path: string): string {
   return `${path} is a symlink that others can replace; use the real path, or give the link and its directory to root alone`
 }
 
+export interface TargetPathOptions {
+  /** Whose rights the file is written with; absent: Reeve's own. */
+  readonly actAs?: UserIdentity | undefined
+  /** `ReadHost.mountPoints`, where many paths are judged. */
+  readonly mountPoints?: ReadonlySet<string>
+}
+
 /**
  * Why a file can't be managed at this path: undefined if it can be. The target may be missing; its directory may not.
- * `WriteHost.writeFile` refuses untrusted symlinks as well, at the moment of writing; this is for saying so beforehand.
+ * `WriteHost` refuses untrusted symlinks and directories as well, at the moment of writing; this is for saying so beforehand.
  */
-export function findTargetProblem(path: string, host: ReadHost): string | undefined {
+export function findTargetProblem(path: string, host: ReadHost, options: TargetPathOptions = {}): string | undefined {
   if (!isAbsolute(path) || normalize(path) !== path || path.endsWith('/')) {
     return `expected an absolute path without "." and "..", found ${path}`
   }
@@ -30,7 +38,27 @@ export function findTargetProblem(path: string, host: ReadHost): string | undefi
   const name = parts.pop()
   if (name === undefined) return 'expected a file, found the root directory'
   const parent = findParent(parts, host)
-  return typeof parent === 'string' ? parent : findEntryProblem(path, host.facts(join(parent.path, name)))
+  if (typeof parent === 'string') return parent
+  const entry = join(parent.path, name)
+  return (
+    findEntryProblem(path, host.facts(entry)) ??
+    findMountProblem(entry, options.mountPoints ?? host.mountPoints()) ??
+    findRightsProblem(path, host, options.actAs)
+  )
+}
+
+/** What is mounted there can be neither replaced nor removed: the kernel says EBUSY. */
+export function findMountProblem(path: string, mountPoints: ReadonlySet<string>): string | undefined {
+  if (!mountPoints.has(path)) return undefined
+  return `${path} is a mount point of its own, so it can't be replaced; mount its directory instead, or write the file where it is mounted from`
+}
+
+/** S8: root works only where nobody else can lead it elsewhere; else a user does, who can write there. */
+function findRightsProblem(path: string, host: ReadHost, actAs: UserIdentity | undefined): string | undefined {
+  if (actAs) return findWriteProblem(path, actAs, host)
+  const unsafe = findUnsafeDirectory(path, host)
+  if (!unsafe) return undefined
+  return `${describeUnsafePart(unsafe)}; or declare as owner of the file, or as user of the process, the user who may write there: then it is written with their rights`
 }
 
 function findEntryProblem(path: string, facts: FileFacts | undefined): string | undefined {

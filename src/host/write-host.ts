@@ -9,6 +9,7 @@ import { requestLines } from './line-request.ts'
 import { writePipe } from './named-pipe.ts'
 import { createReadHost, type ReadHostOptions } from './read-host.ts'
 import { sendSignal } from './signals.ts'
+import { createUserFileWriting } from './user-file-writing.ts'
 
 export interface WriteHostOptions extends ReadHostOptions {
   /** Told before and after each thing done to the host. */
@@ -22,6 +23,7 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
   return Object.freeze<WriteHost>({
     ...createReadHost(options),
     ...createFileWriting(perform),
+    ...createUserFileWriting(perform),
     run: (command, runOptions = {}) =>
       perform('run', command.join(' '), () =>
         runOptions.isContained ? runContained(command, runOptions, clock) : execute(command, runOptions, clock),

@@ -4,10 +4,10 @@ import { makePlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
 import { converge, describeHost, type Pass, pass, planFor, type Situation, stepsOf } from '../simulation/convergence.ts'
-import { makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
+import { bytesOf, makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
 import { type Story, stories } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
-import { emptyHost, surveyHost } from '../simulation/simulated-host.ts'
+import { emptyHost, surveyHost, withFile } from '../simulation/simulated-host.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
@@ -141,6 +141,38 @@ describe('plans, over many stories', () => {
         if (isTheirs && !mayTake) expect(host.files.get(path)).toEqual(file)
       }
     })
+  })
+
+  test('E19: what a stranger puts where Reeve was about to write is neither overwritten nor removed', () => {
+    let strangers = 0
+    assertReported(
+      report,
+      fc.property(stories, fc.nat({ max: 12 }), (story, limit) => {
+        // A first pass: whatever is written is new.
+        const targets = story.newer.map(makeTarget)
+        const before = { host: meddle(emptyHost, story.strangers), applied: new Map() }
+        const cut = pass(before, targets, { limit, choose: chooser(story.choices) })
+        const theirs = { content: bytesOf('a stranger’s\n'), mode: 0o644, uid: 0, gid: 0 }
+        let { host } = cut
+        const paths: string[] = []
+        for (const { facility } of targets) {
+          for (const { path } of facility.adopt ? [] : facility.files) {
+            if (host.files.has(path) || cut.claims?.get(path)?.isFulfilled !== false) continue
+            host = withFile(host, path, theirs)
+            paths.push(path)
+          }
+        }
+        strangers += paths.length
+        const resumed = converge({ ...cut, host }, targets, { choose: chooser(story.choices) })
+        const gone = converge(resumed, [])
+        for (const path of paths) {
+          expect(resumed.host.files.get(path)).toEqual(theirs)
+          expect(gone.host.files.get(path)).toEqual(theirs)
+        }
+      }),
+      runs,
+    )
+    expect(strangers).toBeGreaterThan(10)
   })
 
   test('E9: from an incomplete set nothing is pruned', () => {

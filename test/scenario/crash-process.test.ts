@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { openCrashRun } from '../crash/crash-run.ts'
+import { drawSample } from '../crash/sample.ts'
 import { crashScenarios } from '../crash/scenarios.ts'
+import { crashBesideStranger } from '../crash/stranger-crash.ts'
 import { processHarness } from '../process-lab.ts'
 
 const run = openCrashRun('crash-process', 'process')
@@ -11,6 +13,16 @@ test.concurrent.for(crashScenarios)(
   async scenario => {
     // What fails takes longest.
     const { moments, failures } = await run(processHarness, scenario, { stride: scenario.fails ? 6 : 3, hosts: 3 })
+    expect(failures).toEqual([])
+    expect(moments).toBeGreaterThan(20)
+  },
+)
+
+test.concurrent.for(['was-there', 'comes-after'] as const)(
+  'E19: apply gets SIGKILL at its effects, and a file of a stranger that %s is neither overwritten nor removed',
+  { timeout: 600_000 },
+  async stranger => {
+    const { moments, failures } = await crashBesideStranger(processHarness, stranger, drawSample(2))
     expect(failures).toEqual([])
     expect(moments).toBeGreaterThan(20)
   },

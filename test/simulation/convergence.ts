@@ -1,8 +1,11 @@
+import { observeClaims } from '../../src/core/claim-keeping.ts'
+import type { FileClaims } from '../../src/core/file-claim.ts'
 import type { Applied } from '../../src/core/plan-input.ts'
 import { makePlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
-import { nextRecord } from '../../src/engine/record-keeping.ts'
+import { announceWrites, nextRecord } from '../../src/engine/record-keeping.ts'
+import type { StateRecord } from '../../src/engine/state-files.ts'
 import { OWNER, sha256 } from './declaration.ts'
 import { type ExecutionOptions, execute } from './execution.ts'
 import { type SimulatedHost, surveyHost } from './simulated-host.ts'
@@ -11,6 +14,8 @@ import { type SimulatedHost, surveyHost } from './simulated-host.ts'
 export interface Situation {
   readonly host: SimulatedHost
   readonly applied: ReadonlyMap<string, Applied>
+  /** Absent: the record was lost. */
+  readonly claims?: FileClaims
 }
 
 export interface PassOptions extends ExecutionOptions {
@@ -26,23 +31,33 @@ export interface Pass extends Situation {
 
 export function planFor(situation: Situation, targets: readonly Target[], prune = true): Plan {
   const { host, applied } = situation
-  return makePlan({ targets, world: surveyHost(host, targets), owner: OWNER, applied, prune }, sha256)
+  const world = surveyHost(host, targets)
+  const claims = observeClaims(situation.claims ?? new Map(), world, targets, OWNER)
+  return makePlan({ targets, world, owner: OWNER, applied, claims, prune }, sha256)
 }
 
 /** One pass as `apply` makes it: plan, carry out, look again, and note down what is as declared. */
 export function pass(situation: Situation, targets: readonly Target[], options: PassOptions = {}): Pass {
   const plan = planFor(situation, targets, options.prune)
+  const before = recordOf(situation)
+  const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
+  const seen = { ...before, claims: observeClaims(before.claims, survey.world, targets, OWNER) }
+  const announced = announceWrites(seen, plan.facilities, { survey, owner: OWNER })
   const { host, done, deadlocked } = execute(plan, targets, situation.host, options)
   const isCutOff = options.limit !== undefined
-  const applied = isCutOff ? situation.applied : noteApplied({ host, applied: situation.applied }, targets)
-  return { host, applied, plan, done, deadlocked }
+  const record = isCutOff ? announced : noteApplied({ ...announced, host }, targets)
+  return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked }
+}
+
+function recordOf({ applied, claims = new Map() }: Situation): StateRecord {
+  return { applied, claims, instances: new Map() }
 }
 
 /** The engine's own record keeping. */
-function noteApplied(situation: Situation, targets: readonly Target[]): ReadonlyMap<string, Applied> {
-  const record = { applied: situation.applied, instances: new Map() }
+function noteApplied(situation: Situation, targets: readonly Target[]): StateRecord {
   const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
-  return nextRecord({ record, instances: new Map(), survey, plan: planFor(situation, targets), owner: OWNER }).applied
+  const record = recordOf(situation)
+  return nextRecord({ record, instances: new Map(), survey, plan: planFor(situation, targets), owner: OWNER })
 }
 
 export interface Convergence extends Situation {

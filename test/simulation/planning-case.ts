@@ -1,9 +1,10 @@
+import { observeClaims } from '../../src/core/claim-keeping.ts'
 import type { Observed, ObservedFile } from '../../src/core/observed.ts'
 import type { Applied, PlanInput } from '../../src/core/plan-input.ts'
 import { makePlan } from '../../src/core/planning.ts'
 import type { FacilityPlan, Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
-import { type Location, locationKey, type OwnedLocation } from '../../src/core/world.ts'
+import { type Location, locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
 import { bytesOf, type Declaration, makeTarget, markerOf, OWNER, sha256 } from './declaration.ts'
 
 /** A facility with what is found of it on the host: one row of a table test. */
@@ -57,7 +58,9 @@ export function withoutRecord(row: PlanningCase): PlanningCase {
 
 export function withFile(row: PlanningCase, path: string, found: ObservedFile | string): PlanningCase {
   const file: ObservedFile =
-    typeof found === 'string' ? { kind: 'file', content: bytesOf(found), mode: 0o644, uid: 0, gid: 0 } : found
+    typeof found === 'string'
+      ? { kind: 'file', content: bytesOf(found), digest: sha256(found), mode: 0o644, uid: 0, gid: 0 }
+      : found
   return { ...row, files: new Map(row.files).set(path, file) }
 }
 
@@ -80,10 +83,14 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
   }
   for (const [key, observed] of Object.entries(more.services ?? {})) services.set(key, observed)
   const { owned: _owned, services: _services, unavailable, controllers = [], ...input } = more
+  const targets = rows.map(row => row.target)
+  const gone = new Map(Object.entries(unavailable ?? {}))
+  const world: World = { services, owned, unavailable: gone, files, controllers }
   return makePlan(
     {
-      targets: rows.map(row => row.target),
-      world: { services, owned, unavailable: new Map(Object.entries(unavailable ?? {})), files, controllers },
+      targets,
+      world,
+      claims: observeClaims(new Map(), world, targets, OWNER),
       owner: OWNER,
       applied,
       prune: true,
@@ -162,6 +169,6 @@ function filesAsDeclared(target: Target): Map<string, ObservedFile> {
     files.set(path, { kind: 'file', content: bytesOf(content), mode, uid: 0, gid: 0 })
   }
   for (const { path, content, mode, uid, gid } of target.files)
-    files.set(path, { kind: 'file', content, mode, uid, gid })
+    files.set(path, { kind: 'file', content, digest: sha256(content), mode, uid, gid })
   return files
 }

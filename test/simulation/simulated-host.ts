@@ -94,11 +94,13 @@ export function surveyHost(host: SimulatedHost, targets: readonly Target[]): Wor
     }
   }
   const files = new Map<string, ObservedFile>()
-  for (const target of targets) {
-    for (const { path } of [...(target.definition?.files ?? []), ...target.files]) {
-      const file = host.files.get(path)
-      files.set(path, file ? { kind: 'file', ...file } : { kind: 'absent' })
-    }
+  const named = owned.flatMap(({ ownership }) => ownership.files.map(path => ({ path })))
+  for (const { path } of [
+    ...targets.flatMap(({ definition, files }) => [...(definition?.files ?? []), ...files]),
+    ...named,
+  ]) {
+    const file = host.files.get(path)
+    files.set(path, file ? { kind: 'file', digest: sha256(file.content), ...file } : { kind: 'absent' })
   }
   return { services, owned, unavailable: host.unavailable, files }
 }

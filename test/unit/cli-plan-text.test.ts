@@ -207,3 +207,14 @@ function planOf(facilities: readonly FacilityPlan[]): Plan {
   }
   return { formatVersion: 1, digest: '0'.repeat(64), facilities, summary, diagnostics: [] }
 }
+
+test('E19: a file that is let go of without being removed is told of, before and after', () => {
+  const kept = [{ path: '/etc/cron.conf', why: 'somebody has changed it since Reeve wrote it' }]
+  const facilities = plan.facilities.map(facility => (facility.name === 'cron' ? { ...facility, kept } : facility))
+  const text = planText({ ...plan, facilities }, screen)
+  expect(text).toContain('    keep /etc/cron.conf  somebody has changed it since Reeve wrote it\n')
+  const outcome = { plan: { ...plan, facilities }, failed: [], notReady: [], stepsDone: 2, suspended: [] }
+  expect(outcomeText(outcome, { command: 'reeve down', interrupted: false, colors: plainColors })).toContain(
+    '/etc/cron.conf was kept: somebody has changed it since Reeve wrote it\n',
+  )
+})

@@ -38,8 +38,12 @@ function createBench({ answer, whenReady }: BenchOptions = {}): Bench {
         report(result)
       }
     },
-    writeFile: ({ path }) => deeds.push(`write ${path}`),
-    removeFile: path => deeds.push(`remove ${path}`),
+    async writeFile({ path }) {
+      deeds.push(`write ${path}`)
+    },
+    async removeFile(path) {
+      deeds.push(`remove ${path}`)
+    },
     async whenReady(facility, signal, as) {
       deeds.push(`${facility} ready as ${as}`)
       await whenReady?.(facility, signal, as)

@@ -23,8 +23,12 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
         ),
       )
     },
-    writeFile: file => files.push(file.path),
-    removeFile: path => files.push(`-${path}`),
+    async writeFile(file) {
+      files.push(file.path)
+    },
+    async removeFile(path) {
+      files.push(`-${path}`)
+    },
     async whenReady(name) {
       const error = notReady.get(name)
       if (error) throw error
@@ -254,8 +258,8 @@ test('an action that its provider says nothing of has failed', async () => {
   const results: LaneResult[] = []
   const executor = createExecutor({
     perform: async () => {},
-    writeFile() {},
-    removeFile() {},
+    writeFile: async () => {},
+    removeFile: async () => {},
     whenReady: async () => {},
     now: () => 0,
     concurrency: 1,

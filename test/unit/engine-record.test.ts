@@ -82,7 +82,7 @@ test('an instance of the same name at another place leaves the former one known 
 })
 
 test('E4: before the first step, the instances that get something are recorded, and none is lost', () => {
-  const record = { applied: new Map(), instances: new Map([['lab', at('/old')]]) }
+  const record = { ...emptyRecord, instances: new Map([['lab', at('/old')]]) }
   const announced = announceInstances(
     record,
     [installing('web', 'lab')],

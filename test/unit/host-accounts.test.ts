@@ -31,3 +31,13 @@ test('root is found by name, and neither by number nor under a name that nobody 
     expect(accounts.findGroup(name)).toBeUndefined()
   }
 })
+
+test('an id is found by its number, with all groups of its name', () => {
+  const accounts = createAccounts(Date.now)
+  expect(accounts.findUserById(0)).toEqual({ name: 'root', uid: 0, gid: 0 })
+  expect(accounts.findUserById(4_294_967_290)).toBeUndefined()
+  expect([...accounts.findGroupsOf({ name: 'root', uid: 0, gid: 0 })]).toContain(0)
+  for (const name of ['no-such-account', '-s', '']) {
+    expect([...accounts.findGroupsOf({ name, uid: 7, gid: 8 })]).toEqual([8])
+  }
+})

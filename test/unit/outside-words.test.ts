@@ -161,8 +161,9 @@ test.each(names)('S12: %s can be the name of what is remembered and of what was 
   const host = createWriteHost()
   const applied = new Map([[name, { digest: 'd', supervisor: name, service: name, files: [] }]])
   const instances = new Map([[name, { type: 'runit', options: {} }]])
-  writeRecord(directory, { applied, instances }, emptyRecord, host)
-  expect(readRecord(directory, host)).toEqual({ applied, instances })
+  const claims = new Map([[`/${name}`, { isFulfilled: true, contents: [name] }]])
+  writeRecord(directory, { applied, instances, claims }, emptyRecord, host)
+  expect(readRecord(directory, host)).toEqual({ applied, instances, claims })
   const entry = { time: '', facility: name, supervisor: name, service: name, verb: 'start', reason: 'new' } as const
   openHistory(directory, host).append({
     ...entry,

@@ -1,0 +1,24 @@
+import { findKeepReason } from './file-claim.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { Reason } from './step.ts'
+import type { StepChain } from './step-chain.ts'
+import type { Location, OwnedLocation } from './world.ts'
+
+/**
+ * Removes the configuration files that the marker at a location names and nobody declares any more. What isn't, by its content,
+ * what Reeve wrote is kept, and the plan says so (E19).
+ */
+export function planFileRemovals(
+  { ownership }: Pick<OwnedLocation, 'ownership'>,
+  reason: Reason,
+  elsewhere: { readonly target?: Location },
+  { world, declaredFiles, claims }: Pick<PlanContext, 'world' | 'declaredFiles' | 'claims'>,
+  chain: StepChain,
+): void {
+  for (const path of ownership.files) {
+    if (declaredFiles.has(path)) continue
+    const why = findKeepReason(claims?.get(path), world.files.get(path))
+    if (why === undefined) chain.add('remove-file', reason, { path, ...elsewhere })
+    else chain.keep({ path, why })
+  }
+}

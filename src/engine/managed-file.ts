@@ -1,0 +1,44 @@
+import { findOverwriteProblem } from '../core/claim-keeping.ts'
+import { type FileClaim, findKeepReason } from '../core/file-claim.ts'
+import type { ObservedFile } from '../core/observed.ts'
+import type { FileFacts, WriteHost } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import type { TargetFile } from '../core/target.ts'
+import { findRemover } from '../host/file-actor.ts'
+import { findTargetProblem } from '../host/target-path.ts'
+import { sha256 } from './targets.ts'
+
+/**
+ * The steps on configuration files. What the plan has found is looked at again: it may be otherwise by now. Root works only where
+ * nobody can lead it elsewhere, else a user does (S8). What Reeve didn't write is neither overwritten nor removed (E19).
+ */
+export async function writeManagedFile(
+  file: TargetFile,
+  { host, claim, adopt }: { readonly host: WriteHost; readonly claim: FileClaim | undefined; readonly adopt: boolean },
+): Promise<void> {
+  const { path, content, mode, uid, gid, actAs } = file
+  const problem =
+    findTargetProblem(path, host, { actAs }) ?? findOverwriteProblem(path, claim, observe(path, host).found, adopt)
+  if (problem !== undefined) throw new ReeveError('refused', problem)
+  if (actAs) await host.writeFileAs(actAs, path, content, { mode, gid })
+  else host.writeFile(path, content, { mode, uid, gid })
+}
+
+export async function removeManagedFile(path: string, claim: FileClaim | undefined, host: WriteHost): Promise<void> {
+  const { found, facts } = observe(path, host)
+  if (!facts) return
+  const why = findKeepReason(claim, found)
+  if (why !== undefined) throw new ReeveError('refused', `${path} is not removed: ${why}`)
+  const remover = findRemover(path, facts, host)
+  if (remover === undefined || remover === 'nobody') host.removeFile(path)
+  else await host.removeFileAs(remover, path)
+}
+
+function observe(path: string, host: WriteHost): { readonly found: ObservedFile; readonly facts?: FileFacts } {
+  const inspected = host.inspectFile(path)
+  if (!inspected) return { found: { kind: 'absent' } }
+  const { facts, content } = inspected
+  return content
+    ? { found: { kind: 'file', digest: sha256(content) }, facts }
+    : { found: { kind: 'other', problem: `it is a ${facts.kind}, not a file` }, facts }
+}

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process'
+import { closeSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { UserIdentity } from '../core/provider.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { createTemporaryName } from './atomic-write.ts'
+import type { Perform } from './effects.ts'
+import { createFailure, isAbsence } from './failure.ts'
+import { walkTo } from './path-walk.ts'
+
+/** The part of `WriteHost` that changes files with the rights of a service's user (S8); see there. */
+export interface UserFileWriting {
+  writeFileAs(
+    user: UserIdentity,
+    path: string,
+    content: Uint8Array | string,
+    options: { readonly mode: number; readonly gid?: number },
+  ): Promise<void>
+  removeFileAs(user: UserIdentity, path: string): Promise<void>
+}
+
+/** How long it may take, in ms: the user may have mounted something there that never answers. */
+const timeout = 30_000
+
+/** Of what a script says, in bytes. */
+const outputLimit = 4_096
+
+/**
+ * Enters the directory as the user, and goes on only if it is the very directory that was meant: a symlink put in its place
+ * could lead to another one of the same user's. From then on the working directory holds it.
+ */
+const enter = `
+cd -P -- "$1" || exit 3
+[ "$(pwd -P)" = "$1" ] || { echo "$1 was replaced meanwhile" >&2; exit 4; }
+`
+
+/** What a crash cut off, here (pid $2) or in a process that is no more, as `removeLeftovers` finds it. */
+const tidy = `
+for leftover in ./.reeve-*-*-????????????.tmp; do
+  writer=\${leftover%-????????????.tmp}
+  writer=\${writer##*-}
+  case $writer in '' | *[!0-9]*) continue ;; esac
+  if [ "$writer" = "$2" ] || ! [ -d "/proc/$writer" ]; then rm -f -- "$leftover"; fi
+done
+`
+
+/** $3 the temporary name, $4 its size: of a content cut short nothing is kept. $5 the mode, $6 the group or nothing. */
+const fill = `
+fail() { rm -f -- "./$1"; exit 1; }
+umask 077
+set -C
+cat > "./$3" || fail "$3"
+[ "$(wc -c < "./$3")" -eq "$4" ] || fail "$3"
+[ -z "$6" ] || chgrp -- "$6" "./$3" || fail "$3"
+chmod -- "$5" "./$3" || fail "$3"
+sync "./$3" 2>/dev/null || sync || fail "$3"
+`
+
+/** $2 the temporary name, $3 the name. `-T`: a directory, or a link to one, isn't entered. */
+const replace = `
+mv -fT -- "./$2" "./$3" || { rm -f -- "./$2"; exit 1; }
+sync . 2>/dev/null || sync
+`
+
+/** $3 the name. */
+const remove = 'rm -f -- "./$3"'
+
+/**
+ * Works as the service's user where that user could lead root elsewhere (S8): in a process that has given up all rights but
+ * theirs before it looks at the path. A file is replaced in one step, as by `writeFileAtomically` (S7).
+ */
+export function createUserFileWriting(perform: Perform): UserFileWriting {
+  return {
+    async writeFileAs(user, path, content, { mode, gid }) {
+      const task = `write ${path} as user ${user.name}`
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
+      const directory = findDirectory(path, task)
+      const name = basename(path)
+      const temporary = createTemporaryName(name)
+      const facts = [String(bytes.length), mode.toString(8).padStart(4, '0'), gid === undefined ? '' : String(gid)]
+      await perform('write-temporary', join(directory, temporary), () =>
+        runAs(user, enter + tidy + fill, [directory, String(process.pid), temporary, ...facts], task, bytes),
+      )
+      await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task))
+    },
+    async removeFileAs(user, path) {
+      const task = `remove ${path} as user ${user.name}`
+      let directory: string
+      try {
+        directory = findDirectory(path, task)
+      } catch (error) {
+        if (isAbsence(error)) return
+        throw error
+      }
+      await perform('remove-file', path, () =>
+        runAs(user, enter + tidy + remove, [directory, String(process.pid), basename(path)], task),
+      )
+    },
+  }
+}
+
+/** Without symlinks, but for those that only root can have put there. */
+function findDirectory(path: string, task: string): string {
+  try {
+    const { fd, path: directory } = walkTo(dirname(path))
+    closeSync(fd)
+    return directory
+  } catch (error) {
+    throw createFailure(task, error)
+  }
+}
+
+/** Resolves when the script has ended well. Throws ReeveError with what it complained of. */
+function runAs(
+  user: UserIdentity,
+  script: string,
+  args: readonly string[],
+  task: string,
+  input?: Uint8Array,
+): Promise<void> {
+  const [program, words, rights] = asUser(user)
+  const child = spawn(program, [...words, '-c', script, 'sh', ...args], {
+    cwd: '/',
+    // Nothing of whoever started Reeve.
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    stdio: ['pipe', 'ignore', 'pipe'],
+    timeout,
+    killSignal: 'SIGKILL',
+    ...rights,
+  })
+  let complaint = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(0, outputLimit)
+  })
+  // A script that ends early doesn't read it.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  return new Promise((resolve, reject) => {
+    child.once('error', error => reject(createFailure(task, error)))
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+    })
+  })
+}
+
+function explain(complaint: string, signal: string | null, { name }: UserIdentity): string {
+  if (signal !== null) return `it took longer than ${timeout / 1_000} s, and was ended; see what is mounted there`
+  const [line = ''] = complaint.trim().split('\n')
+  const said = line.replace(/^sh: (\d+: )?(line \d+: )?/, '')
+  return `${said || 'the content could not be written whole'}; see that user ${name} may write there, and has the space`
+}
+
+/**
+ * With setpriv the process has all of the user's groups, else only the one given. BusyBox has a setpriv that knows nothing of
+ * users.
+ */
+function asUser(user: UserIdentity): [program: string, words: string[], rights: { uid?: number; gid?: number }] {
+  if (process.geteuid?.() !== 0) return ['/bin/sh', [], {}]
+  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(path => isUtilLinux(path))
+  const { uid, gid } = user
+  if (setpriv === undefined) return ['/bin/sh', [], { uid, gid }]
+  const words = [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--inh-caps=-all', '--', '/bin/sh']
+  return [setpriv, words, {}]
+}
+
+function isUtilLinux(path: string): boolean {
+  try {
+    return basename(realpathSync(path)) === 'setpriv'
+  } catch {
+    return false
+  }
+}
