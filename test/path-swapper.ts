@@ -13,9 +13,9 @@ const program = `
   $| = 1;
   for (;;) {
     for (my $i = 0; $i < @swaps; $i += 2) {
-      # AT_FDCWD, RENAME_EXCHANGE. What is missing for a moment comes again.
+      # AT_FDCWD, RENAME_EXCHANGE. What is missing, or another's, for a moment comes again.
       my $done = syscall($number + 0, -100, $swaps[$i], -100, $swaps[$i + 1], 2) == 0;
-      $done or $! == POSIX::ENOENT or die "renameat2 of $swaps[$i] and $swaps[$i + 1]: $!\\n";
+      $done or $! == POSIX::ENOENT or $! == POSIX::EACCES or die "renameat2 of $swaps[$i] and $swaps[$i + 1]: $!\\n";
       print "begun\\n" if $done && ++$count == 1;
     }
     for (my $i = 0; $i < @paths; $i += 2) {
@@ -55,7 +55,8 @@ export async function startMeddling(
 ): Promise<PathSwapper> {
   const number = process.arch === 'arm64' ? renameat2.arm64 : renameat2.x64
   const child = spawn('perl', ['-e', program, String(number), String(swaps.length), ...swaps.flat(), ...links.flat()], {
-    ...user,
+    uid: user.uid,
+    gid: user.gid,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   })

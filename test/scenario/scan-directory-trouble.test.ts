@@ -226,12 +226,13 @@ for (const { scanner, harness } of scanFamilies) {
 
     test('a logger that can not write is told of, till it can', async () => {
       await withLab(harness, async lab => {
-        const directory = join(lab.directory, 'logs')
-        lab.declare({ web: { process: { command: LONG_RUN, output: { file: join(directory, 'web.log') } } } })
+        const file = join(lab.directory, 'web.log')
+        lab.declare({ web: { process: { command: LONG_RUN, output: { file } } } })
+        writeFileSync(`${file}.d`, 'in the place of the directory')
         const outcome = await lab.apply()
         expect(outcome.notReady).toMatchObject([{ facility: 'web' }])
-        expect((await lab.observe('web')).message).toContain(`there is no directory ${directory}`)
-        mkdirSync(directory)
+        expect((await lab.observe('web')).message).toContain(`cannot make the directory ${file}.d`)
+        rmSync(`${file}.d`)
         await eventually('it to be well', async () => (await lab.observe('web')).state === 'running')
       })
     })
