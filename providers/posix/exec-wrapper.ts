@@ -65,7 +65,6 @@ __reeve_fail() {
   exit ${wrapperFailure}
 }`,
   ]
-  if (output !== undefined) parts.push(renderOutput(output))
   if (variables.length > 0) parts.push(variableFunctions, ...variables.map(renderSource))
   if (workingDirectory !== undefined) {
     const directory = quoteWord(workingDirectory)
@@ -73,6 +72,8 @@ __reeve_fail() {
       `cd -P -- ${directory} || __reeve_fail "cannot enter the working directory "${directory}" as user $(id -u)"`,
     )
   }
+  // Not before: what goes wrong till then is told where the supervisor's own words go.
+  if (output !== undefined) parts.push(renderOutput(output))
   // A shell exports where it was before only if it was told to.
   parts.push('unset OLDPWD', 'PATH=$__reeve_path', 'unset __reeve_path')
   // Last of all: some steer the shell.

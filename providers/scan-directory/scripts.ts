@@ -1,4 +1,5 @@
 import type { Process } from '../../src/core/facility.ts'
+import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { hasLogger } from './log-script.ts'
@@ -87,6 +88,24 @@ function renderOutput({ output }: Process): string {
 /** A shell has its background children ignore INT and QUIT, which only a program can take back: that of coreutils 8.31. */
 const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
 
+/**
+ * A line of sha256sum for a configuration file, if it is a regular one. Where others can lead root elsewhere, the file is read with
+ * the rights of its owner; and one of root's, as in /tmp, only if nothing is followed to it (S8).
+ */
+const fileDigest = `${protectedPathFunctions}__reeve_digest() {
+  if [ "$(id -u)" != 0 ] || __reeve_is_protected "$1"; then
+    [ ! -f "$1" ] || sha256sum -- "$1"
+    return
+  fi
+  __reeve_owner=$(stat -c %u -- "$1") || return
+  if [ "$__reeve_owner" != 0 ]; then
+    setpriv "--reuid=$__reeve_owner" --regid=65534 --clear-groups -- /bin/sh -c '[ ! -f "$1" ] || sha256sum -- "$1"' sh "$1"
+  elif __reeve_sum=$(dd "if=$1" iflag=nofollow,nonblock 2>/dev/null | sha256sum) && [ -f "$1" ]; then
+    printf '%s  %s\\n' "\${__reeve_sum%% *}" "$1"
+  fi
+}
+`
+
 /** The part of a run script that becomes the service. */
 function renderService(input: ScriptInput): string {
   const { process, scripts, isNative, isPrepared, parts, records, notificationFd } = input
@@ -103,9 +122,10 @@ __reeve_start_of "$__reeve_self"
 __reeve_clock
 printf '%s %s %s %s\\n' "$__reeve_self" "$__reeve_start" "$__reeve_now" "$__reeve_boot" >reeve/claim
 : >reeve/problem
-set --
-while IFS= read -r __reeve_line; do set -- "$@" "$__reeve_line"; done <reeve/files
-sha256sum -- ${quoteWords(parts)} "$@" >reeve/loaded 2>/dev/null
+${fileDigest}{
+  sha256sum -- ${quoteWords(parts)}
+  while IFS= read -r __reeve_line; do __reeve_digest "$__reeve_line"; done <reeve/files
+} >reeve/loaded 2>/dev/null
 ${preparation}printf '%s %s\\n' "$__reeve_self" "$__reeve_start" >"$__reeve_records/launched"
 ${start}
 `

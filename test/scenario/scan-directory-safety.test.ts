@@ -198,6 +198,30 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
+    test('S8: a configuration file in the place of which its owner puts a link to a pipe of root is not opened', async () => {
+      await withLab(harness, async lab => {
+        chmodSync(lab.directory, 0o755)
+        const home = makeDirectory(lab, 'home', 0o755, user)
+        const closed = makeDirectory(lab, 'closed', 0o700)
+        const pipe = join(closed, 'pipe')
+        execFileSync('mkfifo', ['-m', '0600', pipe])
+        const path = join(home, 'app.conf')
+        const file = { path, content: 'a = 1\n', owner: name }
+        lab.declare({ web: { process: { command: LONG_RUN, user: name }, files: [file] } })
+        await lab.converge()
+        // Whoever opens the pipe waits for a writer, and holds up the start.
+        rmSync(path)
+        symlinkSync(pipe, path)
+        lchownSync(path, user.uid, user.gid)
+        await lab.control.act('restart', 'web')
+        await eventually('it to run', async () => (await lab.observe('web')).state === 'running')
+        expect((await lab.observe('web')).loaded?.files[path]).toBe('absent')
+        rmSync(path)
+        await lab.converge()
+        expect(readFileSync(path, 'utf8')).toBe('a = 1\n')
+      })
+    })
+
     test("S8: the working directory is entered as the service's user", async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
