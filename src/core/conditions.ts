@@ -1,9 +1,12 @@
 import { STALLED_AFTER } from './backoff.ts'
 import type { Readiness } from './readiness.ts'
 
-/** As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself. */
+/**
+ * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.
+ * CrashLooping: the service ends soon after each start.
+ */
 export interface Condition {
-  readonly type: 'Ready' | 'Reconciling' | 'Stalled'
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled' | 'CrashLooping'
   readonly status: 'True' | 'False' | 'Unknown'
   /** CamelCase, for programs. */
   readonly reason: string
@@ -26,10 +29,10 @@ export interface ConditionInput {
   readonly lastError?: string
 }
 
-/** The three conditions of a facility; `since` is kept from `before` where the status is the same. */
+/** The conditions of a facility; `since` is kept from `before` where the status is the same. */
 export function conditionsOf(input: ConditionInput, before: readonly Condition[], now: string): Condition[] {
   const { readiness } = input
-  return [ready(input, readiness), reconciling(input), stalled(input)].map(condition => {
+  return [ready(input, readiness), reconciling(input), stalled(input), crashLooping(input)].map(condition => {
     const previous = findCondition(before, condition.type)
     return { ...condition, since: previous?.status === condition.status ? previous.since : now }
   })
@@ -76,8 +79,15 @@ function stalled(input: ConditionInput): Undated {
   if (input.failures >= STALLED_AFTER) {
     return { type: 'Stalled', status: 'True', reason: 'Failing', message: input.lastError ?? 'it keeps failing' }
   }
-  if (input.readiness.reason === 'CrashLoop') {
-    return { type: 'Stalled', status: 'True', reason: 'CrashLoop', message: input.readiness.message }
+  if (input.readiness.reason === 'CrashLooping') {
+    return { type: 'Stalled', status: 'True', reason: 'CrashLooping', message: input.readiness.message }
   }
   return { type: 'Stalled', status: 'False', reason: 'Progressing', message: 'it can go on' }
+}
+
+function crashLooping({ readiness }: ConditionInput): Undated {
+  const { reason, message } = readiness
+  if (reason === 'CrashLooping') return { type: 'CrashLooping', status: 'True', reason, message }
+  const status = reason === 'Unknown' ? 'Unknown' : 'False'
+  return { type: 'CrashLooping', status, reason: reason === 'Unknown' ? 'Unknown' : 'Stable', message: '' }
 }
