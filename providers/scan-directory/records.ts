@@ -17,7 +17,10 @@ export interface Ending {
   readonly signal?: number
   /** False: it ended by itself. */
   readonly wasAsked: boolean
+  /** See `Observed.restarts`. */
   readonly failures: number
+  /** See `Observed.totalRestarts`. Absent: written down by scripts of an older version. */
+  readonly total?: number
 }
 
 /** Of this boot. */
@@ -50,7 +53,8 @@ export function isRunning({ pid, startTime }: Identity, host: ReadHost): boolean
 /** Of this boot; undefined if none is written down. */
 export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   const text = host.readText(join(place.records, 'ended'))
-  const [, code, status, why, failures, boot] = /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)\n$/.exec(text ?? '') ?? []
+  const [, code, status, why, failures, boot, total] =
+    /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)(?: (\d+))?\n$/.exec(text ?? '') ?? []
   if (code === undefined || boot !== host.bootId()) return undefined
   // The low seven bits; the eighth says that there is a core.
   const signal = Number(status) & 0x7f
@@ -58,6 +62,7 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
     ...(code === '-1' ? { signal } : { code: Number(code) }),
     wasAsked: why === 'asked',
     failures: Number(failures),
+    ...(total !== undefined && { total: Number(total) }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { STALLED_AFTER } from './backoff.ts'
-import type { Readiness } from './readiness.ts'
+import { LASTING_TROUBLE, type Readiness } from './readiness.ts'
 
 /**
  * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.
@@ -52,7 +52,9 @@ function ready(input: ConditionInput, readiness: Readiness): Undated {
 
 function reconciling(input: ConditionInput): Undated {
   if (input.suspended) {
-    return { type: 'Reconciling', status: 'False', reason: 'Suspended', message: 'observed only, till it is resumed' }
+    const pending = input.pending === undefined ? '' : `; ${input.pending}`
+    const message = `observed only, till it is resumed${pending}`
+    return { type: 'Reconciling', status: 'False', reason: 'Suspended', message }
   }
   if (input.underWay !== undefined) {
     return { type: 'Reconciling', status: 'True', reason: 'UnderWay', message: input.underWay }
@@ -71,7 +73,18 @@ function reconciling(input: ConditionInput): Undated {
   if (input.pending !== undefined) {
     return { type: 'Reconciling', status: 'False', reason: 'OutOfSync', message: input.pending }
   }
+  const { ready, reason } = input.readiness
+  // Nothing is to be done about it, and it isn't as declared all the same: never let the two look alike.
+  if (!ready) return { type: 'Reconciling', status: 'False', reason, message: idleText(reason) }
   return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
+}
+
+function idleText(reason: string): string {
+  if (reason === 'CrashLooping') return 'its supervisor starts it again; reeve apply has it begin at once'
+  if (reason === 'FailedForGood') return 'nobody starts it again; reeve start does'
+  if (reason === 'Unknown') return 'nothing is done while its state is unknown'
+  if (reason === 'Undeclared') return 'nothing is done about what no manifest declares'
+  return 'waiting for it to become ready'
 }
 
 function stalled(input: ConditionInput): Undated {
@@ -79,9 +92,8 @@ function stalled(input: ConditionInput): Undated {
   if (input.failures >= STALLED_AFTER) {
     return { type: 'Stalled', status: 'True', reason: 'Failing', message: input.lastError ?? 'it keeps failing' }
   }
-  if (input.readiness.reason === 'CrashLooping') {
-    return { type: 'Stalled', status: 'True', reason: 'CrashLooping', message: input.readiness.message }
-  }
+  const { reason, message } = input.readiness
+  if (LASTING_TROUBLE.has(reason)) return { type: 'Stalled', status: 'True', reason, message }
   return { type: 'Stalled', status: 'False', reason: 'Progressing', message: 'it can go on' }
 }
 

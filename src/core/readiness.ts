@@ -1,13 +1,13 @@
 import type { Facility } from './facility.ts'
-import type { Observed } from './observed.ts'
+import type { Exit, Observed } from './observed.ts'
 
-/** How long a service without a health check may take to become ready, besides `readyAfter`; in milliseconds. */
+/** How long a service without a health check may take to become ready, in milliseconds. */
 export const STARTUP_TIMEOUT = 10_000
 
-/** A run of this length (ms) counts as a success: restarts before it are forgotten. */
+/** A run of this length (ms) counts as a success: failures before it are forgotten. */
 export const GOOD_RUN = 10_000
 
-/** So many restarts in a row are a crash loop. A single one may be an accident. */
+/** So many failures in a row are a crash loop. A single one may be an accident. */
 const LOOPING_RESTARTS = 2
 
 /** `none`: no health check is declared. `unknown`: nobody has looked. */
@@ -19,6 +19,9 @@ export interface Readiness {
   readonly reason: string
   readonly message: string
 }
+
+/** Reasons that no waiting mends: the service should run, and doesn't, and nobody is about to change that. */
+export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood'])
 
 /** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
 export function readinessOf(
@@ -39,6 +42,7 @@ export function readinessOf(
   }
   if (observed.completed) return yes('Completed', 'it has done its work and ended, as its restart policy allows')
   if (isCrashLooping(observed, now)) return no('CrashLooping', describeCrashLoop(observed))
+  if (hasFailedForGood(facility, observed)) return no('FailedForGood', describeFailure(observed))
   if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
   if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
   if (health === 'starting' || health === 'unknown') {
@@ -50,11 +54,15 @@ export function readinessOf(
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
 }
 
-/** The service ends again and again, and its supervisor starts it again and again. */
+/** The service ends again and again, and its supervisor starts it again and again. It runs for moments between two ends. */
 export function isCrashLooping(observed: Observed, now: number): boolean {
   if ((observed.restarts ?? 0) < LOOPING_RESTARTS) return false
-  // It runs for a moment between two crashes.
   return observed.state === 'starting' || (observed.state === 'running' && !hasRunFor(GOOD_RUN, observed, now))
+}
+
+/** Its restart policy says that a failure is final, so that nobody starts it again but a person or a change. */
+function hasFailedForGood(facility: Facility, observed: Observed): boolean {
+  return observed.state === 'failed' && facility.process?.restart.policy === 'never'
 }
 
 function hasRunFor(duration: number, { since }: Observed, now: number): boolean {
@@ -62,16 +70,21 @@ function hasRunFor(duration: number, { since }: Observed, now: number): boolean 
   return since === undefined || Math.abs(now - since) >= duration
 }
 
-function describeCrashLoop(observed: Observed): string {
-  const { exit, message } = observed
-  const how =
-    exit?.signal !== undefined
-      ? `killed by SIG${exit.signal}`
-      : exit?.code !== undefined
-        ? `exited with code ${exit.code}`
-        : undefined
-  const said = observed.state === 'running' ? undefined : message
-  return `crash loop: ${[how, said].filter(part => part !== undefined).join('; ') || 'it ends soon after each start'}`
+/** `exited with code 3`, `was killed by signal KILL`. No times and no counts: the same failure has the same words. */
+export function describeExit({ code, signal }: Exit): string {
+  if (signal !== undefined) return `was killed by signal ${signal}`
+  return code === undefined ? 'ended, nobody saw how' : `exited with code ${code}`
+}
+
+/** The same words while it waits and while it runs: what alternates between two would be told again and again. */
+function describeCrashLoop({ exit, message }: Observed): string {
+  const why = exit === undefined ? message : `it ${describeExit(exit)}`
+  return `crash loop: ${why ?? 'it ends soon after each start'}`
+}
+
+function describeFailure({ exit, message }: Observed): string {
+  const why = message ?? (exit && `it ${describeExit(exit)}`)
+  return `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`
 }
 
 const stateReasons = {

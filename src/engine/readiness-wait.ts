@@ -48,7 +48,7 @@ interface Waiter {
 /** How often those that somebody waits for are looked at, in milliseconds. */
 const WAITING_INTERVAL = 50
 
-/** Nothing becomes ready sooner than it is looked at, in milliseconds. */
+/** How long (ms) a service may take to get up at least, and then it has to be up for its `readyAfter`. */
 const MINIMUM_WAIT = 1_000
 
 /** A service that has been `failed` for so long (ms) won't come up by itself: some supervisors pass through it. */
@@ -67,7 +67,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
       const { health, readyAfter = 0 } = options.facility(name) ?? {}
-      const timeout = Math.max(health?.startupTimeout ?? STARTUP_TIMEOUT, MINIMUM_WAIT) + readyAfter
+      const timeout = Math.max(health?.startupTimeout ?? STARTUP_TIMEOUT, MINIMUM_WAIT + readyAfter)
       const end = (): void => {
         remove(waiter)
         deadline?.[Symbol.dispose]()

@@ -73,7 +73,7 @@ export function makeFacility(declaration: Declaration): Facility {
     dependsOn: declaration.dependsOn ?? [],
     ...(health ? { health } : {}),
     adopt: declaration.adopt ?? false,
-    readyAfter: declaration.readyAfter ?? 1_000,
+    readyAfter: declaration.readyAfter ?? 500,
     prune: declaration.prune ?? true,
     suspend: declaration.suspend ?? false,
     position: { file: `${name}.yaml`, line: 1, column: 1 },

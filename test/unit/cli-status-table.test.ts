@@ -67,7 +67,7 @@ describe('status table', () => {
   test('a facility that is suspended and stalled is both', () => {
     const conditions = [
       condition('Reconciling', 'False', 'Suspended', 'observed only'),
-      condition('Stalled', 'True', 'CrashLoop', 'exited with 1'),
+      condition('Stalled', 'True', 'CrashLooping', 'exited with 1'),
     ]
     const text = statusText(
       { facilities: [facility('web', { conditions })] },

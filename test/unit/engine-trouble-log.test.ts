@@ -10,7 +10,11 @@ const HOUR = 3_600_000
 const well: Readiness = { ready: true, reason: 'Running', message: 'running' }
 const starting: Readiness = { ready: false, reason: 'Starting', message: 'started just now' }
 const ill: Readiness = { ready: false, reason: 'Unhealthy', message: 'running, but its health check fails' }
-const crashing: Readiness = { ready: false, reason: 'CrashLoop', message: 'starting: exit code 3' }
+const crashing: Readiness = {
+  ready: false,
+  reason: 'CrashLooping',
+  message: 'crash loop: it exited with code 3',
+}
 
 function openLog() {
   const clock = createManualClock()
@@ -51,7 +55,7 @@ const rows: [name: string, Readiness, Partial<ConditionInput>, expected: string 
   ['well', well, {}, undefined],
   ['starting', starting, {}, undefined],
   ['stopped, and about to be started', { ready: false, reason: 'Stopped', message: 'stopped' }, {}, undefined],
-  ['in a crash loop', crashing, {}, 'starting: exit code 3'],
+  ['in a crash loop', crashing, {}, 'crash loop: it exited with code 3'],
   ['unhealthy', ill, {}, 'running, but its health check fails'],
   ['failed for good', { ready: false, reason: 'Failed', message: 'failed: exit code 1' }, {}, 'failed: exit code 1'],
   ['blocked', well, { blocked: 'declare adopt: true' }, 'declare adopt: true'],
@@ -97,7 +101,7 @@ test('PITFALLS 15: what comes and goes is told once, and ends when it stays well
   }
   note(starting)
   await clock.advance(OVER_AFTER)
-  expect(lines).toEqual(['warn web: not as declared: starting: exit code 3'])
+  expect(lines).toEqual(['warn web: not as declared: crash loop: it exited with code 3'])
   expect(log.size).toBe(1)
   note(well)
   await clock.advance(OVER_AFTER)
@@ -110,7 +114,7 @@ test('another reason is told too, each once', () => {
   for (const readiness of [ill, crashing, ill, crashing]) note(readiness)
   expect(lines).toEqual([
     'warn web: not as declared: running, but its health check fails',
-    'warn web: not as declared: starting: exit code 3',
+    'warn web: not as declared: crash loop: it exited with code 3',
   ])
 })
 
