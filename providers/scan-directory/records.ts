@@ -66,6 +66,12 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   }
 }
 
+/** How a run ended, as it is written down, but for how often it had failed. Undefined: there is nothing to be forgotten. */
+export function withoutFailures(ended: string | undefined): string | undefined {
+  const [, how, boot, total] = /^(-?\d+ \d+ alone) [1-9]\d* (\S+)( \d+)?\n$/.exec(ended ?? '') ?? []
+  return how === undefined ? undefined : `${how} 0 ${boot}${total === undefined ? '' : ' 0'}\n`
+}
+
 export function readProblem(place: Place, host: ReadHost): string | undefined {
   return host.readText(join(place.records, 'problem'))?.trim() || undefined
 }

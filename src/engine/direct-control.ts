@@ -1,5 +1,6 @@
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
@@ -47,8 +48,8 @@ async function reportStatus(
     survey.targets.map(async ({ facility }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
       const found = await askHealth(session, facility, observed?.state === 'running')
-      const { blocked, steps = [] } = plans.get(facility.name) ?? {}
-      const verbs = steps.map(step => step.verb).join(', ')
+      const { blocked } = plans.get(facility.name) ?? {}
+      const pending = describePending(plans.get(facility.name))
       return {
         ...facility,
         observed,
@@ -58,7 +59,7 @@ async function reportStatus(
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
-        ...(verbs === '' ? {} : { pending: `to do: ${verbs}` }),
+        ...(pending === undefined ? {} : { pending }),
       }
     }),
   )

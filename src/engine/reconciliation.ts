@@ -5,7 +5,7 @@ import type { Facility } from '../core/facility.ts'
 import { unknownService } from '../core/observed.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import type { FacilityPlan, Plan } from '../core/step.ts'
+import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -315,7 +315,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = facility
     const { count: failures, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
-    const blocked = plans.get(name)?.blocked
+    const { blocked, withheld } = plans.get(name) ?? {}
+    // Of others, what there is to do is under way, or waits for its next try.
+    const pending = withheld && describePending({ steps: [], withheld })
     const status = makeFacilityStatus(
       {
         name,
@@ -329,6 +331,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         failures,
         ...(blocked === undefined ? {} : { blocked }),
         ...(activity === undefined ? {} : { underWay: activity }),
+        ...(pending === undefined ? {} : { pending }),
         ...(message === undefined ? {} : { lastError: message }),
       },
       conditions.get(name) ?? [],

@@ -48,6 +48,7 @@ function statusOf(input: ConditionInput): FacilityStatus {
     since: null,
     health: 'none',
     conditions: conditionsOf(input, [], 'now'),
+    ...(input.pending !== undefined && { pending: input.pending }),
   }
 }
 
@@ -60,7 +61,9 @@ const rows: [name: string, Readiness, Partial<ConditionInput>, expected: string 
   ['failed for good', { ready: false, reason: 'Failed', message: 'failed: exit code 1' }, {}, 'failed: exit code 1'],
   ['blocked', well, { blocked: 'declare adopt: true' }, 'declare adopt: true'],
   ['failing again and again', well, { failures: 3, lastError: 'it did not last: start' }, 'it did not last: start'],
-  ['suspended', ill, { suspended: true }, undefined],
+  ['suspended, and ill', ill, { suspended: true }, 'running, but its health check fails'],
+  ['suspended, and well', well, { suspended: true }, undefined],
+  ['suspended, and has drifted', well, { suspended: true, pending: 'to do: start' }, 'suspended; to do: start'],
   ['undeclared', { ready: false, reason: 'Undeclared', message: 'no manifest declares it' }, {}, undefined],
 ]
 test.each(rows)('PITFALLS 15: what is said of one that is %s', (_, readiness, input, expected) => {
@@ -129,18 +132,22 @@ test('a newer manifest that mends nothing is told of, once it has been brought a
   expect(lines).toHaveLength(2)
 })
 
-test('of one that is suspended, or gone, the end is not told', async () => {
+test('of one that is gone the end is not told', async () => {
   const { clock, lines, log, note } = openLog()
-  note(ill)
-  note(ill, { suspended: true })
-  note(well)
-  await clock.advance(OVER_AFTER)
   note(ill)
   note(well)
   log.note([], () => undefined)
   await clock.advance(OVER_AFTER)
-  expect(lines).toEqual(Array(2).fill('warn web: not as declared: running, but its health check fails'))
+  expect(lines).toEqual(['warn web: not as declared: running, but its health check fails'])
   expect(clock.pending).toBe(0)
+})
+
+test('PITFALLS 15: drift of one that is suspended is told once, and that it is over', async () => {
+  const { clock, lines, note } = openLog()
+  for (let pass = 0; pass < 5; pass += 1) note(well, { suspended: true, pending: 'to do: start' })
+  note(well, { suspended: true })
+  await clock.advance(OVER_AFTER)
+  expect(lines).toEqual(['warn web: not as declared: suspended; to do: start', 'info web: as declared again'])
 })
 
 test('nothing is left waiting when it is disposed of', () => {
