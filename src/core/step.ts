@@ -47,6 +47,7 @@ export type Reason =
   | 'pruned' // its manifest is gone
   | 'put-back' // a move failed, and the old service runs again
   | 'requested' // somebody asked for it by hand
+  | 'ended' // its process ended, and its supervisor has started it again: in the history only
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
 export interface Step {

@@ -2,7 +2,7 @@ import { MOVE_RETRY, RETRY } from '../core/backoff.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
-import { unknownService } from '../core/observed.ts'
+import { type Observed, unknownService } from '../core/observed.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
@@ -20,6 +20,7 @@ import { type BoundInstance, bindAll } from './instances.ts'
 import { markSuspended } from './outlook.ts'
 import { amendRecord, announceInstances, nextRecord, noteDone } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
+import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
@@ -112,6 +113,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
+  const restarts = createRestartWatch()
   const suspensions = openSuspensions(session, acting.host, acting.history)
   const suspended = suspensions.marks
 
@@ -119,6 +121,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = plan
     const digest = underWay.get(name)
     underWay.delete(name)
+    restarts.acted(name, clock.now())
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
@@ -239,10 +242,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const facility of looked) {
       const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
-      if (observed) tracker.update(facility.name, observed, lookedAt)
+      if (observed) noteObserved(facility, observed, lookedAt)
       else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
     }
     return tracker.unhealthy()
+  }
+
+  function noteObserved(facility: Facility, observed: Observed, lookedAt: number): void {
+    const { name } = facility
+    tracker.update(name, observed, lookedAt)
+    if (executor.isBusy(name)) return
+    const restart = restarts.seen(name, observed, lookedAt)
+    if (restart) tellRestart(facility, restart, { clock, log, history: acting.history })
   }
 
   function noteProgress(name: string): void {
@@ -293,6 +304,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     seen = survey
     if (full) {
       plans = new Map([...plans].filter(([name]) => facilities.has(name)))
+      restarts.keep(new Set(facilities.keys()))
       retries.keep(new Set([...facilities.keys(), ...survey.world.owned.map(({ ownership }) => ownership.facility)]))
       save(nextRecord({ record, instances, survey, plan, owner, untouched }))
     } else {
