@@ -5,6 +5,7 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { findTargetProblem } from '../host/target-path.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
+import { createProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
@@ -94,10 +95,12 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     }
   }
 
-  const tracker = createTracker({
+  const trust = createProbeTrust({ host, pids: () => tracker.pids() })
+  const tracker: Tracker = createTracker({
     clock,
     observe,
-    probe: (facility, signal) => probeHealth(facility, host, signal),
+    probe: (facility, signal) =>
+      trust.check(facility, tracker.observed(facility.name), () => probeHealth(facility, host, signal)),
     changed: name => options.changed?.(name),
   })
   const executorOptions: ExecutorOptions = {

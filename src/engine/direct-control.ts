@@ -1,9 +1,11 @@
+import type { Observed } from '../core/observed.ts'
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
+import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { openHistory } from './history.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
@@ -44,10 +46,15 @@ async function reportStatus(
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
   const now = session.clock.now()
   const elsewhere = createElsewhere(survey.world, session.configuration.owner)
+  const pids = survey.targets.flatMap(({ facility }) => {
+    const pid = survey.world.services.get(locationKey(facility))?.pid
+    return pid === undefined ? [] : [[facility.name, pid] as const]
+  })
+  const trust = createProbeTrust({ host: session.readHost, pids: () => pids })
   const facts = await Promise.all(
     survey.targets.map(async ({ facility }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
-      const found = await askHealth(session, facility, observed?.state === 'running')
+      const found = await askHealth(session, facility, observed, trust)
       const { blocked } = plans.get(facility.name) ?? {}
       const pending = describePending(plans.get(facility.name))
       return {
@@ -73,11 +80,13 @@ async function reportStatus(
 async function askHealth(
   session: Session,
   facility: Outlook['survey']['targets'][number]['facility'],
-  running: boolean,
+  observed: Observed | undefined,
+  trust: ProbeTrust,
 ) {
   if (!facility.health) return 'none'
-  if (!running) return 'unknown'
-  const result = await probeHealth(facility, session.openWriteHost(), new AbortController().signal)
+  if (observed?.state !== 'running') return 'unknown'
+  const ask = () => probeHealth(facility, session.openWriteHost(), new AbortController().signal)
+  const result = await trust.check(facility, observed, ask)
   return result.healthy ? 'healthy' : 'unhealthy'
 }
 

@@ -18,6 +18,8 @@ export interface Tracker {
   /** `lookedAt`: when that look began, in ms since 1970. */
   update(facility: string, observed: Observed, lookedAt: number): void
   observed(facility: string): Observed | undefined
+  /** The main processes, as last observed. */
+  pids(): Iterable<readonly [facility: string, pid: number]>
   health(facility: string): HealthState
   readiness(facility: string): Readiness
   unhealthy(): Set<string>
@@ -180,6 +182,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     track,
     update,
     observed: name => tracks.get(name)?.observed,
+    pids: () => [...tracks].flatMap(([name, { observed }]) => (observed?.pid ? [[name, observed.pid] as const] : [])),
     health: name => tracks.get(name)?.health ?? 'unknown',
     readiness,
     unhealthy: () =>
