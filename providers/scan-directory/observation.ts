@@ -97,7 +97,11 @@ function judgeStatus(
       // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
       const isOurs = readClaim(place, host)?.pid === pid
       const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
-      return isOurs || isPreparing || isYoung ? { ...base, state: 'starting' } : { ...base, state: 'running', pid }
+      if (!isOurs && !isPreparing && !isYoung) return { ...base, state: 'running', pid }
+      // Where no finish script does, the run script waits for the time of the next start.
+      const counted = countRestarts(ending)
+      const why = counted.restarts ? (readProblem(place, host) ?? (ending && describeEnding(ending))) : undefined
+      return { ...base, ...counted, state: 'starting', ...(why !== undefined && { message: why }) }
     }
     const loaded = readLoaded(place, ownership, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
