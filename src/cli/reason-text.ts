@@ -19,6 +19,7 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   pruned: 'its manifest is gone',
   'put-back': 'the move failed, and the old service runs again',
   requested: 'asked for by hand',
+  ended: 'its process ended by itself',
 }
 
 /** Why the step is in the plan, in words. */

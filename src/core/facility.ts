@@ -92,6 +92,8 @@ export interface Facility {
   readonly onChange: OnChange
   readonly dependsOn: readonly string[]
   readonly health?: Health
+  /** How long (ms) the same run has to have been up before the facility counts as ready. */
+  readonly readyAfter: number
   readonly adopt: boolean
   readonly prune: boolean
   readonly suspend: boolean

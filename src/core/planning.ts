@@ -70,7 +70,9 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   const unsealed = { formatVersion: 1 as const, facilities, summary: summarise(facilities), diagnostics }
   // Diffs are redacted, so what is declared goes into the digest by its own.
   const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`)
-  return { ...unsealed, digest: hash(JSON.stringify([unsealed, declared])) }
+  // What nobody is going to do is no part of the work.
+  const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
+  return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

@@ -80,6 +80,7 @@ export const facilityCoverage: Coverage = {
   'spec.health.startupTimeout': noSecret,
   'spec.health.onFailure': ofFacility,
   'spec.adopt': ['services', 'files'],
+  'spec.readySeconds': 'it only decides when the facility counts as ready',
   'spec.prune': 'leaves what is there',
   'spec.suspend': 'leaves what is there',
 }

@@ -6,6 +6,7 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Verb } from '../core/step.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
+import { createProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
@@ -110,13 +111,16 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     return problems.length > 0 ? problems.join('; ') : undefined
   }
 
-  const tracker = createTracker({
+  const trust = createProbeTrust({ host, pids: () => tracker.pids() })
+  const tracker: Tracker = createTracker({
     clock,
     observe,
     async probe(facility, signal) {
       // A command is run again and again, long after the plan.
       const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
-      return refused === undefined ? probeHealth(facility, host, clock, signal) : { healthy: false, message: refused }
+      if (refused !== undefined) return { healthy: false, message: refused }
+      const ask = () => probeHealth(facility, host, clock, signal)
+      return trust.check(facility, tracker.observed(facility.name), ask)
     },
     changed: name => options.changed?.(name),
   })

@@ -5,6 +5,7 @@ import type { ServiceState } from '../core/observed.ts'
 import { compareText } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
+import { findTroubles } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
@@ -61,6 +62,7 @@ export async function makeOutlook(
       world: survey.world,
       owner: configuration.owner,
       applied: record.applied,
+      startsWaiting: true,
       prune: set.complete,
       suspended,
       diagnostics: set.diagnostics,
@@ -68,7 +70,9 @@ export async function makeOutlook(
     },
     sha256,
   )
-  return { set, record, claims, instances, suspended, survey, lookedAt, plan }
+  const troubles = findTroubles(survey.targets, survey.world, clock.now())
+  const whole = troubles.length > 0 ? { ...plan, troubles } : plan
+  return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */

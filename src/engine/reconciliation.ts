@@ -3,10 +3,10 @@ import { observeClaims } from '../core/claim-keeping.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
-import { unknownService } from '../core/observed.ts'
+import { type Observed, unknownService } from '../core/observed.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import type { FacilityPlan, Plan } from '../core/step.ts'
+import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -22,6 +22,7 @@ import { markSuspended } from './outlook.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import { amendRecord, announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
+import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
@@ -119,6 +120,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
+  const restarts = createRestartWatch()
   const suspensions = openSuspensions(session, acting.host, acting.history)
   const suspended = suspensions.marks
 
@@ -126,6 +128,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = plan
     const digest = underWay.get(name)
     underWay.delete(name)
+    restarts.acted(name, clock.now())
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
@@ -251,10 +254,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const facility of looked) {
       const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
-      if (observed) tracker.update(facility.name, observed, lookedAt)
+      if (observed) noteObserved(facility, observed, lookedAt)
       else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
     }
     return tracker.unhealthy()
+  }
+
+  function noteObserved(facility: Facility, observed: Observed, lookedAt: number): void {
+    const { name } = facility
+    tracker.update(name, observed, lookedAt)
+    if (executor.isBusy(name)) return
+    const restart = restarts.seen(name, observed, lookedAt)
+    if (restart) tellRestart(facility, restart, { clock, log, history: acting.history })
   }
 
   function noteProgress(name: string): void {
@@ -311,6 +322,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     seen = survey
     if (full) {
       plans = new Map([...plans].filter(([name]) => facilities.has(name)))
+      restarts.keep(new Set(facilities.keys()))
       retries.keep(new Set([...facilities.keys(), ...survey.world.owned.map(({ ownership }) => ownership.facility)]))
       save(nextRecord({ record, instances, survey, plan, owner, untouched }))
     } else {
@@ -333,7 +345,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = facility
     const { count: failures, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
-    const blocked = plans.get(name)?.blocked
+    const { blocked, withheld } = plans.get(name) ?? {}
+    // Of others, what there is to do is under way, or waits for its next try.
+    const pending = withheld && describePending({ steps: [], withheld })
     const status = makeFacilityStatus(
       {
         name,
@@ -347,6 +361,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         failures,
         ...(blocked === undefined ? {} : { blocked }),
         ...(activity === undefined ? {} : { underWay: activity }),
+        ...(pending === undefined ? {} : { pending }),
         ...(message === undefined ? {} : { lastError: message }),
       },
       conditions.get(name) ?? [],

@@ -1,6 +1,6 @@
 import { type Condition, conditionsOf } from '../core/conditions.ts'
 import type { Observed } from '../core/observed.ts'
-import type { HealthState, Readiness } from '../core/readiness.ts'
+import { describeExit, type HealthState, type Readiness } from '../core/readiness.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
 import type { FacilityStatus, OtherPlace } from './status.ts'
 
@@ -33,10 +33,20 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     pid: observed?.pid ?? null,
     since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
     health: running || health === 'none' ? health : 'unknown',
+    ...describeRestarts(observed),
     ...(observed?.output === undefined ? {} : { output: observed.output }),
     ...(observed?.overrides === undefined ? {} : { overrides: observed.overrides }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
+    ...(facts.pending === undefined ? {} : { pending: facts.pending }),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
+  }
+}
+
+function describeRestarts(observed: Observed | undefined): Pick<FacilityStatus, 'restarts' | 'lastExit'> {
+  const { exit, restarts, totalRestarts = restarts } = observed ?? {}
+  return {
+    ...(totalRestarts !== undefined && { restarts: totalRestarts }),
+    ...(exit && { lastExit: { ...exit, message: describeExit(exit) } }),
   }
 }
 

@@ -46,6 +46,7 @@ export function draftFacility(
     dependsOn: spec.dependsOn ?? [],
     ...(spec.health !== undefined && { health: draftHealth(spec.health, problems) }),
     adopt: spec.adopt ?? false,
+    readyAfter: Math.round((spec.readySeconds ?? 1) * 1_000),
     prune: spec.prune ?? true,
     suspend: spec.suspend ?? false,
     position: context.position,

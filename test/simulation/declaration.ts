@@ -27,6 +27,7 @@ export interface Declaration {
   readonly dependsOn?: readonly string[]
   readonly health?: Health
   readonly adopt?: boolean
+  readonly readyAfter?: number
   readonly prune?: boolean
   readonly suspend?: boolean
   readonly problems?: readonly string[]
@@ -72,6 +73,7 @@ export function makeFacility(declaration: Declaration): Facility {
     dependsOn: declaration.dependsOn ?? [],
     ...(health ? { health } : {}),
     adopt: declaration.adopt ?? false,
+    readyAfter: declaration.readyAfter ?? 500,
     prune: declaration.prune ?? true,
     suspend: declaration.suspend ?? false,
     position: { file: `${name}.yaml`, line: 1, column: 1 },

@@ -82,6 +82,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
     vary('spec.onChange', [undefined, 'none', 'stop']),
     vary('spec.dependsOn', [undefined, ['anchor'], ['nobody']]),
     vary('spec.adopt', [undefined, true, 'true']),
+    vary('spec.readySeconds', [undefined, 0, '1s']),
     vary('spec.prune', [undefined, false, 0]),
     leave(vary('spec.suspend', [undefined, true, 'false'])),
     vary('spec.config.*', [undefined, config.valid, config.invalid]),
