@@ -28,6 +28,8 @@ export interface Applied extends Location {
   readonly digest: string
   /** Paths of its configuration files. */
   readonly files: readonly string[]
+  /** As in `Ownership`: for a marker that doesn't say, or that was written before its process ended. */
+  readonly meets?: readonly string[]
 }
 
 /** The input, looked up as planning needs it. */

@@ -200,8 +200,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         owner,
         applied: record.applied,
         unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
-        // Only a manifest that is missing now, in a look at everything, is gone.
-        prune: hasRead && current.complete,
+        // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
+        prune: current.complete,
         suspended,
         diagnostics: current.diagnostics,
       },
@@ -260,7 +260,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   ): void {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
     const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
-    const admitted = hasRead ? admit(plan, survey) : plan.facilities
+    // Only a manifest that is missing now, in a look at everything, is gone.
+    const admitted = hasRead ? admit(plan, survey) : plan.facilities.filter(({ change }) => change !== 'remove')
     // A removal that was under way may have ended since it was looked: it must not be made twice.
     const isFree = ({ name, change }: FacilityPlan): boolean =>
       !executor.isBusy(name) && !(change === 'remove' && wasBusy.has(name))

@@ -1,9 +1,11 @@
 import type { Facility } from '../core/facility.ts'
+import { meetingPointsOf } from '../core/meeting-point.ts'
 import type { Applied } from '../core/plan-input.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
 import type { StateRecord } from './state-files.ts'
 import type { Survey } from './survey.ts'
+import { sha256 } from './targets.ts'
 
 export interface RecordInput {
   readonly record: StateRecord
@@ -72,8 +74,10 @@ export function noteDone(record: StateRecord, facility: Facility): StateRecord {
   return { ...record, applied: new Map(record.applied).set(facility.name, appliedOf(facility)) }
 }
 
-function appliedOf({ digest, supervisor, service, files }: Facility): Applied {
-  return { digest, supervisor, service, files: files.map(({ path }) => path) }
+function appliedOf(facility: Facility): Applied {
+  const { digest, supervisor, service, files } = facility
+  const meets = meetingPointsOf(facility, sha256)
+  return { digest, supervisor, service, files: files.map(({ path }) => path), meets }
 }
 
 function addApplied(applied: Map<string, Applied>, survey: Survey, plan: Plan): Map<string, Applied> {

@@ -109,6 +109,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       host,
       owner: options.owner,
       ...(lacks ? { lacks } : {}),
+      observed: services.get(locationKey(facility)),
     })
   })
   return { world: { services, owned, unavailable, files: readFiles(targets, services, host) }, targets, availability }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
-import type { Ownership } from '../core/observed.ts'
+import { meetingPointsOf } from '../core/meeting-point.ts'
+import type { Observed, Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost } from '../core/provider.ts'
 import type { Target, TargetFile } from '../core/target.ts'
@@ -12,30 +13,34 @@ export interface TargetOptions {
   readonly owner: string
   /** Portable fields that the instance can't honour on this host, with the reason. */
   readonly lacks?: Readonly<Partial<Record<string, string>>>
+  /** What is there in its place now. */
+  readonly observed?: Observed | undefined
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
 export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const problems: string[] = []
-  const definition = renderDefinition(facility, options, problems)
+  const definitions = renderDefinitions(facility, options, problems)
   const files = facility.files.map(file => resolveFile(file, options.host, problems))
-  return { facility, files, problems, ...(definition ? { definition } : {}) }
+  return { facility, files, problems, ...definitions }
 }
 
-function renderDefinition(facility: Facility, options: TargetOptions, problems: string[]): Definition | undefined {
+type Definitions = Pick<Target, 'definition' | 'earlier'>
+
+function renderDefinitions(facility: Facility, options: TargetOptions, problems: string[]): Definitions {
   const { instance, provider } = options
   if (!instance || !provider) {
     problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
-    return undefined
+    return {}
   }
   const misnamed = provider.findNameProblem?.(facility.service)
   if (misnamed !== undefined) {
     problems.push(
       `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,
     )
-    return undefined
+    return {}
   }
-  if (!hasDefinition(facility) && facility.files.length === 0) return undefined
+  if (!hasDefinition(facility) && facility.files.length === 0) return {}
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)
     for (const field of usedFields(facility.process)) {
@@ -46,22 +51,43 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
       )
     }
   }
-  if (problems.length > 0) return undefined
-  const ownership: Ownership = {
-    owner: options.owner,
-    facility: facility.name,
-    files: facility.files.map(file => file.path).sort(),
-    dependsOn: [...facility.dependsOn].sort(),
-    prune: facility.prune,
+  if (problems.length > 0) return {}
+  const rendered = provider.render(facility, instance, makeOwnership(facility, options.owner))
+  if ('definition' in rendered) {
+    const earlier = renderEarlier(facility, instance, provider, options)
+    return { definition: rendered.definition, ...(earlier && { earlier }) }
   }
-  const rendered = provider.render(facility, instance, ownership)
-  if ('definition' in rendered) return rendered.definition
   for (const { field, message } of rendered.problems) {
     problems.push(
       `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
     )
   }
-  return undefined
+  return {}
+}
+
+function makeOwnership(facility: Facility, owner: string): Ownership {
+  const files = facility.files.map(file => file.path).sort()
+  return {
+    owner,
+    facility: facility.name,
+    files,
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+    meets: meetingPointsOf(facility, sha256).filter(point => !files.includes(point.replace(/^file:/, ''))),
+  }
+}
+
+function renderEarlier(
+  facility: Facility,
+  instance: Instance,
+  provider: Provider,
+  { observed, owner }: TargetOptions,
+): Definition | undefined {
+  const found = observed?.ownership
+  if (found?.owner !== owner || found.meets !== undefined) return undefined
+  const { meets: _, ...ownership } = makeOwnership(facility, owner)
+  const rendered = provider.render(facility, instance, ownership)
+  return 'definition' in rendered ? rendered.definition : undefined
 }
 
 function resolveFile(file: ManagedFile, host: ReadHost, problems: string[]): TargetFile {
