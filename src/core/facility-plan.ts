@@ -52,7 +52,16 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
     }
     chain.add('remove', 'moved', { target: location })
   }
-  return chain.steps.length === 0 ? unchanged : { ...unchanged, change, steps: chain.steps }
+  if (chain.steps.length === 0) return unchanged
+  const { renamedFrom } = target.facility
+  const isRenamed = renamedFrom !== undefined && context.newNames.has(renamedFrom) && hasMarkerOf(renamedFrom, context)
+  return { ...unchanged, change, ...(isRenamed ? { renamedFrom } : {}), steps: chain.steps }
+}
+
+/** Whether something on the host still has the facility's former name. */
+function hasMarkerOf(former: string, context: PlanContext): boolean {
+  const locations = context.ownedBy.get(context.newNames.get(former) ?? former) ?? []
+  return locations.some(({ ownership }) => ownership.facility === former)
 }
 
 /** One facility's planning under way. */

@@ -53,9 +53,14 @@ function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanCon
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */
-function collectNeeds({ ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
+function collectNeeds({ newNames, ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
   const needs = new Map<string, readonly string[]>()
-  for (const [name, locations] of ownedBy) needs.set(name, uniteNeeds(locations))
+  for (const [name, locations] of ownedBy) {
+    needs.set(
+      name,
+      uniteNeeds(locations).map(needed => newNames.get(needed) ?? needed),
+    )
+  }
   for (const { facility } of targets) needs.set(facility.name, facility.dependsOn)
   return needs
 }

@@ -69,6 +69,8 @@ export interface FacilityPlan {
   readonly supervisor: string
   readonly service: string
   readonly change: Change
+  /** What the facility was called till now, where this plan gives it its new name. */
+  readonly renamedFrom?: string
   readonly steps: readonly Step[]
   /** Why nothing is done about it, and what to do. */
   readonly blocked?: string

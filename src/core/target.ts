@@ -11,6 +11,8 @@ export interface Target {
    * brought up to date when something else is installed.
    */
   readonly earlier?: Definition
+  /** Of the definition under the facility's former name: a process that was started with it owes nothing for its name. */
+  readonly formerDigest?: string
   readonly files: readonly TargetFile[]
   /** Why it can't be had on this host as declared; then nothing is done about it. */
   readonly problems: readonly string[]

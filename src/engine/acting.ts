@@ -68,7 +68,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
 
   function recordEvent(event: EngineEvent): void {
     if (event.type !== 'step-finished' || event.result === 'skipped') return
-    const { facility, step, at, result, duration, error } = event
+    const { facility, renamedFrom, step, at, result, duration, error } = event
     const { supervisor, service } = at
     const time = new Date(clock.now()).toISOString()
     const cause = error ? { error: error.message } : {}
@@ -77,6 +77,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       history.append({
         time,
         facility,
+        ...(renamedFrom === undefined ? {} : { renamedFrom }),
         supervisor,
         service,
         verb,

@@ -9,7 +9,7 @@ import type { LaneResult } from './executor.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, nextRecord } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
-import { writeRecord, writeSuspended } from './state-files.ts'
+import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -69,6 +69,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   keepParsed(session)
   const announced = announceInstances(outlook.record, plan.facilities, outlook.instances)
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
+  keepSuspended(session, outlook)
   const outcome = await carryOut(session, outlook, command, options)
   // What a pass without steps saw is what is; after steps it takes another look.
   const after = outcome.stepsDone > 0 || outcome.failed.length > 0 ? await makeOutlook(session, outlook.set) : outlook
@@ -103,6 +104,14 @@ export async function takeDown(
     session.openWriteHost(),
   )
   return outcome
+}
+
+/** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
+function keepSuspended(session: Session, { suspended }: Outlook): void {
+  const { stateDirectory } = session.configuration
+  const before = readSuspended(stateDirectory, session.readHost)
+  if ([...suspended].every(name => before.has(name))) return
+  writeSuspended(stateDirectory, suspended, session.openWriteHost())
 }
 
 /** Before the removal: after a crash between the two, nothing of what is gone would be found, and the mark would stay (E4). */

@@ -149,9 +149,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
   function conclude(lane: Lane, step: Step, result: Outcome, began: number, error?: Error): void {
     lane.outcomes.get(step.id)?.(result)
     const duration = options.now() - began
+    const { name, renamedFrom } = lane.work.plan
     options.listener({
       type: 'step-finished',
-      facility: lane.work.plan.name,
+      facility: name,
+      ...(renamedFrom === undefined ? {} : { renamedFrom }),
       step,
       at: step.target ?? lane.work.plan,
       result,

@@ -1,6 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import type { ServiceState } from '../core/observed.ts'
-import { compareText } from '../core/plan-input.ts'
+import { compareText, findRenames } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
 import { locationKey } from '../core/world.ts'
@@ -10,6 +10,7 @@ import { type BoundInstance, bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
 import { type Survey, surveyHost } from './survey.ts'
+import { carrySuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 
 /** One look at everything: what is declared, what is on the host, and what leads from one to the other. */
@@ -33,7 +34,8 @@ export async function makeOutlook(
   const { clock, configuration, readHost } = session
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
-  const suspended = readSuspended(configuration.stateDirectory, readHost)
+  const marks = readSuspended(configuration.stateDirectory, readHost)
+  const suspended = carrySuspensions(marks, findRenames(set.facilities))
   const facilities = markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
   const survey = await surveyHost({

@@ -3,6 +3,7 @@ import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
 import { unknownService } from '../core/observed.ts'
+import { findRenames } from '../core/plan-input.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
@@ -132,7 +133,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
     if (hasDeferred) wake.manifests()
-    else if (target && !plan.steps.some(step => step.target)) wake.facility(name)
+    else if (target && facilities.has(name) && !plan.steps.some(step => step.target)) wake.facility(name)
     else wake.full()
   }
 
@@ -152,6 +153,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function declare(current: ManifestSet): void {
+    suspensions.carryOver(findRenames(current.facilities))
     const marked = markSuspended(current.facilities, suspended)
     facilities = new Map(marked.map(facility => [facility.name, facility]))
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
@@ -263,8 +265,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // Only a manifest that is missing now, in a look at everything, is gone.
     const admitted = hasRead ? admit(plan, survey) : plan.facilities.filter(({ change }) => change !== 'remove')
     // A removal that was under way may have ended since it was looked: it must not be made twice.
-    const isFree = ({ name, change }: FacilityPlan): boolean =>
-      !executor.isBusy(name) && !(change === 'remove' && wasBusy.has(name))
+    const isFree = ({ name, renamedFrom = name, change }: FacilityPlan): boolean =>
+      !executor.isBusy(name) && !executor.isBusy(renamedFrom) && !(change === 'remove' && wasBusy.has(name))
     const ready = admitted.filter(
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
@@ -348,7 +350,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   function status(): Status {
     const elsewhere = seen ? createElsewhere(seen.world, owner) : () => []
     const declared = [...facilities.values()].map(facility => statusOf(facility, elsewhere(facility)))
-    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys()), suspended) : []
+    const rest = seen ? findUndeclared(seen.world, owner, [...facilities.values()], suspended) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(diagnosticLine)
     if (guardProblem !== undefined) problems.push(guardProblem)

@@ -25,7 +25,7 @@ export function makeTarget(facility: Facility, options: TargetOptions): Target {
   return { facility, files, problems, ...definitions }
 }
 
-type Definitions = Pick<Target, 'definition' | 'earlier'>
+type Definitions = Pick<Target, 'definition' | 'earlier' | 'formerDigest'>
 
 function renderDefinitions(facility: Facility, options: TargetOptions, problems: string[]): Definitions {
   const { instance, provider } = options
@@ -55,7 +55,12 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
   const rendered = provider.render(facility, instance, makeOwnership(facility, options.owner))
   if ('definition' in rendered) {
     const earlier = renderEarlier(facility, instance, provider, options)
-    return { definition: rendered.definition, ...(earlier && { earlier }) }
+    const former = renderFormer(facility, instance, provider, options)
+    return {
+      definition: rendered.definition,
+      ...(earlier && { earlier }),
+      ...(former && { formerDigest: former.digest }),
+    }
   }
   for (const { field, message } of rendered.problems) {
     problems.push(
@@ -87,6 +92,18 @@ function renderEarlier(
   if (found?.owner !== owner || found.meets !== undefined) return undefined
   const { meets: _, ...ownership } = makeOwnership(facility, owner)
   const rendered = provider.render(facility, instance, ownership)
+  return 'definition' in rendered ? rendered.definition : undefined
+}
+
+function renderFormer(
+  facility: Facility,
+  instance: Instance,
+  provider: Provider,
+  { owner }: TargetOptions,
+): Definition | undefined {
+  const { renamedFrom } = facility
+  if (renamedFrom === undefined) return undefined
+  const rendered = provider.render({ ...facility, name: renamedFrom }, instance, makeOwnership(facility, owner))
   return 'definition' in rendered ? rendered.definition : undefined
 }
 

@@ -12,6 +12,7 @@ export const OWNER = 'default'
 /** What a manifest says, as short as a test wants it. */
 export interface Declaration {
   readonly name: string
+  readonly renamedFrom?: string
   readonly supervisor?: string
   readonly service?: string
   readonly state?: Facility['state']
@@ -61,6 +62,7 @@ export function makeFacility(declaration: Declaration): Facility {
   }
   return {
     name,
+    ...(declaration.renamedFrom === undefined ? {} : { renamedFrom: declaration.renamedFrom }),
     labels: {},
     supervisor: declaration.supervisor ?? 'alpha',
     service: declaration.service ?? name,

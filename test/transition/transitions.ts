@@ -72,6 +72,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
     vary('apiVersion', ['reeve/v1', undefined, 'reeve/v0']),
     vary('kind', ['Facility', undefined, 'Factory']),
     vary('metadata.name', ['former', 'latter', '../name']),
+    vary('metadata.renamedFrom', [undefined, 'earlier', '../name']),
     vary('metadata.labels.*', [undefined, 'front', 7]),
     vary('spec.supervisor', [undefined, 'other', 'nowhere']),
     vary('spec.serviceName', [undefined, 'another', '-']),
