@@ -44,6 +44,7 @@ export type Reason =
   | 'moved' // another supervisor or service name than before
   | 'pruned' // its manifest is gone
   | 'put-back' // a move failed, and the old service runs again
+  | 'overwritten' // the program wrote the file as it ended
   | 'requested' // somebody asked for it by hand
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */

@@ -1,3 +1,4 @@
+import { bytesEqual } from '../core/bytes.ts'
 import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Action, Report, WriteHost } from '../core/provider.ts'
@@ -109,6 +110,10 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       host.writeFile(file.path, file.content, { mode: file.mode, uid: file.uid, gid: file.gid })
     },
     removeFile: path => host.removeFile(path),
+    holds(file) {
+      const content = host.readFile(file.path)
+      return content !== undefined && bytesEqual(content, file.content)
+    },
     whenReady: (facility, signal, as) =>
       tracker.whenReady(facility, signal, {
         bounded: options.bounded || as === 'moved',

@@ -18,16 +18,15 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Listens at the port or fails for good; at TERM it takes 0.3 s to let go of it. It answers with `mark`. */
-function server(port: number, mark: string, more: Spec = {}): Spec {
+/** Listens at the port or fails for good; at TERM it takes `stopping` ms to let go of it. It answers with `mark`. */
+function server(port: number, mark: string, stopping = 300): Spec {
   const script = `
     const server = require('node:http').createServer((_, to) => to.end(${JSON.stringify(mark)}))
     server.listen(${port}, '127.0.0.1')
-    process.on('SIGTERM', () => setTimeout(() => process.exit(0), 300))`
+    process.on('SIGTERM', () => setTimeout(() => process.exit(0), ${stopping}))`
   return {
     process: { command: [process.execPath, '-e', script], restart: { policy: 'never' } },
     health: { http: { url: `http://127.0.0.1:${port}/` }, interval: '200ms' },
-    ...more,
   }
 }
 
@@ -75,7 +74,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
     await using lab = createEngineLab()
     const [one, two] = [await freePort(), await freePort()]
     lab.declare('a', server(one, 'a'))
-    lab.declare('b', server(two, 'b'))
+    lab.declare('b', server(two, 'b', 1_500))
     await lab.apply()
     lab.declare('a', server(two, 'a'))
     lab.declare('b', server(one, 'b'))

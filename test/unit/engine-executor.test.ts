@@ -25,6 +25,7 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
     },
     writeFile: file => files.push(file.path),
     removeFile: path => files.push(`-${path}`),
+    holds: () => true,
     async whenReady(name) {
       const error = notReady.get(name)
       if (error) throw error
@@ -255,6 +256,7 @@ test('an action that its provider says nothing of has failed', async () => {
   const executor = createExecutor({
     perform: async () => {},
     writeFile() {},
+    holds: () => true,
     removeFile() {},
     whenReady: async () => {},
     now: () => 0,
