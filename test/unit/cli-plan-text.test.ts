@@ -207,3 +207,11 @@ function planOf(facilities: readonly FacilityPlan[]): Plan {
   }
   return { formatVersion: 1, digest: '0'.repeat(64), facilities, summary, diagnostics: [] }
 }
+
+test('a facility that gets a new name is one change, with the name that it had', () => {
+  const renamed = {
+    ...facility('web', 'change', [step('web/install', 'install', 'definition-changed')]),
+    renamedFrom: 'www',
+  }
+  expect(planText(planOf([renamed]), screen)).toContain('~ web (was www) (process)\n')
+})
