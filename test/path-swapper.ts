@@ -55,7 +55,8 @@ export async function startMeddling(
 ): Promise<PathSwapper> {
   const number = process.arch === 'arm64' ? renameat2.arm64 : renameat2.x64
   const child = spawn('perl', ['-e', program, String(number), String(swaps.length), ...swaps.flat(), ...links.flat()], {
-    ...user,
+    uid: user.uid,
+    gid: user.gid,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -106,7 +106,9 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
   const { change } = facility
   if (change === 'none') return ''
   const paint = signColor(change, colors)
-  const lines = [`${paint(`${signs[change]} ${colors.bold(facility.name)}`)} ${colors.dim(placeText(facility))}`]
+  const { name, renamedFrom } = facility
+  const was = renamedFrom === undefined ? '' : ` (was ${renamedFrom})`
+  const lines = [`${paint(`${signs[change]} ${colors.bold(name)}${was}`)} ${colors.dim(placeText(facility))}`]
   const lengths = facility.steps.map(step => stepText(step).length)
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {

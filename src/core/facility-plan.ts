@@ -54,13 +54,23 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
     planFileRemovals(location, 'file-dropped', { target: location }, context, chain)
     chain.add('remove', 'moved', { target: location })
   }
-  return chain.steps.length === 0 ? unchanged : { ...unchanged, change, steps: chain.steps, ...keptFiles(chain) }
+  if (chain.steps.length === 0) return unchanged
+  const { renamedFrom } = target.facility
+  const isRenamed = renamedFrom !== undefined && context.newNames.has(renamedFrom) && hasMarkerOf(renamedFrom, context)
+  const { steps } = chain
+  return { ...unchanged, change, ...(isRenamed ? { renamedFrom } : {}), steps, ...keptFiles(chain) }
 }
 
 function withhold({ change, steps, blocked }: FacilityPlan): Pick<FacilityPlan, 'withheld'> {
   if (change === 'remove') return {} // no declared facility is removed
   if (blocked !== undefined) return { withheld: { change, steps, blocked } }
   return steps.length > 0 ? { withheld: { change, steps } } : {}
+}
+
+/** Whether something on the host still has the facility's former name. */
+function hasMarkerOf(former: string, context: PlanContext): boolean {
+  const locations = context.ownedBy.get(context.newNames.get(former) ?? former) ?? []
+  return locations.some(({ ownership }) => ownership.facility === former)
 }
 
 /** One facility's planning under way. */

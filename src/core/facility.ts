@@ -79,6 +79,8 @@ export interface Health {
 
 export interface Facility {
   readonly name: string
+  /** What it was called before: what is there under that name is its own. */
+  readonly renamedFrom?: string
   readonly labels: Readonly<Record<string, string>>
   /** The name of a supervisor instance. */
   readonly supervisor: string

@@ -18,6 +18,11 @@ export interface Ownership {
   readonly prune: boolean
   /** True: the definition that carries it is an addition to a service that isn't ours; see `Definition.isAddition`. */
   readonly isAddition?: boolean
+  /**
+   * Where the service could meet another one, as `meetingPointsOf` says, but for `files`. Absent: a marker of an earlier
+   * version, which doesn't say.
+   */
+  readonly meets?: readonly string[]
 }
 
 /**

@@ -46,6 +46,7 @@ export type Reason =
   | 'moved' // another supervisor or service name than before
   | 'pruned' // its manifest is gone
   | 'put-back' // a move failed, and the old service runs again
+  | 'overwritten' // the program wrote the file as it ended
   | 'requested' // somebody asked for it by hand
   | 'ended' // its process ended, and its supervisor has started it again: in the history only
 
@@ -81,6 +82,8 @@ export interface FacilityPlan {
   readonly supervisor: string
   readonly service: string
   readonly change: Change
+  /** What the facility was called till now, where this plan gives it its new name. */
+  readonly renamedFrom?: string
   readonly steps: readonly Step[]
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]

@@ -10,7 +10,7 @@ import { createProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
-import { removeManagedFile, writeManagedFile } from './managed-file.ts'
+import { holdsContent, removeManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { createTracker, type Tracker } from './tracker.ts'
@@ -79,7 +79,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
 
   function recordEvent(event: EngineEvent): void {
     if (event.type !== 'step-finished' || event.result === 'skipped') return
-    const { facility, step, at, result, duration, error } = event
+    const { facility, renamedFrom, step, at, result, duration, error } = event
     const { supervisor, service } = at
     const time = new Date(clock.now()).toISOString()
     const cause = error ? { error: error.message } : {}
@@ -88,6 +88,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       history.append({
         time,
         facility,
+        ...(renamedFrom === undefined ? {} : { renamedFrom }),
         supervisor,
         service,
         verb,
@@ -136,6 +137,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       options.wrote?.(file.path, file.digest)
     },
     removeFile: path => removeManagedFile(path, options.claims().get(path), host),
+    holds: file => holdsContent(file, host),
     whenReady: (facility, signal, as) =>
       tracker.whenReady(facility, signal, {
         bounded: options.bounded || as === 'moved',

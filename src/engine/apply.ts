@@ -12,7 +12,7 @@ import type { LaneResult } from './executor.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
-import { writeRecord, writeSuspended } from './state-files.ts'
+import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -77,6 +77,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     owner,
   })
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
+  keepSuspended(session, outlook)
   let record = announced
   const outcome = await carryOut(session, outlook, command, {
     ...options,
@@ -137,6 +138,14 @@ export async function takeDown(
     session.openWriteHost(),
   )
   return outcome
+}
+
+/** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
+function keepSuspended(session: Session, { suspended }: Outlook): void {
+  const { stateDirectory } = session.configuration
+  const before = readSuspended(stateDirectory, session.readHost)
+  if ([...suspended].every(name => before.has(name))) return
+  writeSuspended(stateDirectory, suspended, session.openWriteHost())
 }
 
 /** Before the removal: after a crash between the two, nothing of what is gone would be found, and the mark would stay (E4). */

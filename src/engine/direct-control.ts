@@ -1,4 +1,5 @@
 import type { Observed } from '../core/observed.ts'
+import { findRenames } from '../core/plan-input.ts'
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { describePending } from '../core/step.ts'
@@ -72,7 +73,7 @@ async function reportStatus(
       }
     }),
   )
-  const declared = new Set(survey.targets.map(target => target.facility.name))
+  const declared = survey.targets.map(target => target.facility)
   const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
   return all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
@@ -149,7 +150,9 @@ function setMark(session: Session, { set }: Outlook, mark: Omit<Mark, 'byManifes
   const host = session.openWriteHost()
   const history = openHistory(session.configuration.stateDirectory, host)
   const byManifest = set.facilities.some(facility => facility.name === mark.name && facility.suspend)
-  return openSuspensions(session, host, history).change({ ...mark, byManifest })
+  const suspensions = openSuspensions(session, host, history)
+  suspensions.carryOver(findRenames(set.facilities))
+  return suspensions.change({ ...mark, byManifest })
 }
 
 export function notFound(name: string, session: Session): ReeveError {

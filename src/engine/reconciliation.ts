@@ -4,6 +4,7 @@ import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
+import { findRenames } from '../core/plan-input.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
@@ -142,7 +143,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
     if (hasDeferred) wake.manifests()
-    else if (target && !plan.steps.some(step => step.target)) wake.facility(name)
+    else if (target && facilities.has(name) && !plan.steps.some(step => step.target)) wake.facility(name)
     else wake.full()
   }
 
@@ -162,6 +163,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function declare(current: ManifestSet): void {
+    suspensions.carryOver(findRenames(current.facilities))
     const marked = markSuspended(current.facilities, suspended)
     facilities = new Map(marked.map(facility => [facility.name, facility]))
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
@@ -212,8 +214,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         applied: record.applied,
         claims: record.claims,
         unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
-        // Only a manifest that is missing now, in a look at everything, is gone.
-        prune: hasRead && current.complete,
+        // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
+        prune: current.complete,
         suspended,
         diagnostics: current.diagnostics,
         policy: configuration.policy,
@@ -283,10 +285,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   ): void {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
     const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
-    const admitted = hasRead ? admit(plan, survey) : plan.facilities
+    // Only a manifest that is missing now, in a look at everything, is gone.
+    const admitted = hasRead ? admit(plan, survey) : plan.facilities.filter(({ change }) => change !== 'remove')
     // A removal that was under way may have ended since it was looked: it must not be made twice.
-    const isFree = ({ name, change }: FacilityPlan): boolean =>
-      !executor.isBusy(name) && !(change === 'remove' && wasBusy.has(name))
+    const isFree = ({ name, renamedFrom = name, change }: FacilityPlan): boolean =>
+      !executor.isBusy(name) && !executor.isBusy(renamedFrom) && !(change === 'remove' && wasBusy.has(name))
     const ready = admitted.filter(
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
@@ -380,7 +383,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   function status(): Status {
     const elsewhere = seen ? createElsewhere(seen.world, owner) : () => []
     const declared = [...facilities.values()].map(facility => statusOf(facility, elsewhere(facility)))
-    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys()), suspended) : []
+    const rest = seen ? findUndeclared(seen.world, owner, [...facilities.values()], suspended) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(diagnosticLine)
     if (guardProblem !== undefined) problems.push(guardProblem)

@@ -80,10 +80,8 @@ export function createRetryBook(
       const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
       const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
       if (cause) fail(facility, digest, `it was ${cause.reason}, and has been started again`, { isFleeting: true })
-      else if (isAgain) {
-        const verbs = steps.map(step => step.verb).join(', ')
-        fail(facility, digest, `it did not last: ${verbs}`, { isFleeting: true })
-      } else forget(facility)
+      else if (isAgain) fail(facility, digest, describeUndone(facility, steps), { isFleeting: true })
+      else forget(facility)
     },
     seen(facility, asDeclared) {
       const entry = entries.get(facility)
@@ -119,4 +117,11 @@ export function createRetryBook(
       entries.clear()
     },
   }
+}
+
+function describeUndone(facility: string, steps: readonly Step[]): string {
+  const file = steps.find(step => step.verb === 'write-file')
+  const verbs = `it did not last: ${steps.map(step => step.verb).join(', ')}`
+  if (file === undefined) return verbs
+  return `${verbs}; ${file.path} is overwritten each time, most likely by ${facility} itself: have it leave the file alone, or take the file out of spec.files`
 }

@@ -33,6 +33,7 @@ export function draftFacility(
   const problems: FieldProblem[] = []
   const draft: FacilityDraft = {
     name: metadata.name,
+    ...(metadata.renamedFrom !== undefined && { renamedFrom: metadata.renamedFrom }),
     labels: metadata.labels ?? {},
     ...(spec.supervisor !== undefined && { supervisor: spec.supervisor }),
     service: spec.serviceName ?? metadata.name,

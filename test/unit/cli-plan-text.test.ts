@@ -238,3 +238,11 @@ test('E19: a file that is let go of without being removed is told of, before and
     '/etc/cron.conf was kept: somebody has changed it since Reeve wrote it\n',
   )
 })
+
+test('a facility that gets a new name is one change, with the name that it had', () => {
+  const renamed = {
+    ...facility('web', 'change', [step('web/install', 'install', 'definition-changed')]),
+    renamedFrom: 'www',
+  }
+  expect(planText(planOf([renamed]), screen)).toContain('~ web (was www) (process)\n')
+})
