@@ -217,8 +217,11 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   }
 }
 
+/** In most tests it doesn't matter how long a service has to have been up, and they needn't wait for the default of 1 s. */
 export function facilityManifest(name: string, spec: Spec): string {
-  return `${JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })}\n`
+  const metadata = { name }
+  const patient = { readySeconds: 0.5, ...spec }
+  return `${JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata, spec: patient })}\n`
 }
 
 export function supervisorManifest(name: string, directory: string): string {

@@ -20,6 +20,7 @@ export function plainFacility(facility: Partial<Facility> & Pick<Facility, 'name
     onChange: 'restart',
     dependsOn: [],
     adopt: false,
+    readyAfter: 1_000,
     prune: true,
     suspend: false,
     position: { file: 'test.yaml', line: 1, column: 1 },

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { Process } from '../../src/core/facility.ts'
+import { GOOD_RUN } from '../../src/core/readiness.ts'
 import type { Exit, ServiceRecord } from './service-record.ts'
 
 /**
@@ -26,7 +27,7 @@ import type { Exit, ServiceRecord } from './service-record.ts'
  */
 
 /** Running this long means running well: failures before don't count any more. Milliseconds. */
-export const goodRun = 10_000
+export const goodRun: number = GOOD_RUN
 
 /** The longest wait between two starts, unless the declared delay is longer. Milliseconds. */
 export const longestDelay = 60_000
@@ -40,16 +41,17 @@ const jitter = 0.1
 /** The record after its run has ended and nothing of it is left. */
 export function settle(record: ServiceRecord, policy: Process['restart'], now: number, random: number): ServiceRecord {
   const { pid: _pid, startTime: _startTime, asked, nextStart: _nextStart, message: _message, ...rest } = record
-  if (asked || record.want === 'down') return { ...rest, phase: 'down', since: now, restarts: 0 }
+  if (asked || record.want === 'down') return { ...rest, phase: 'down', since: now, restarts: 0, total: 0 }
   const wasGood = record.exit?.run === record.run && record.exit.code === 0
-  if (wasGood && policy.policy !== 'always') return { ...rest, phase: 'finished', since: now, restarts: 0 }
+  if (wasGood && policy.policy !== 'always') return { ...rest, phase: 'finished', since: now, restarts: 0, total: 0 }
   const message = describeEnd(record)
   if (policy.policy === 'never') return { ...rest, phase: 'failed', since: now, message }
   const startedAt = record.startedAt ?? now
   const ended = record.exit?.run === record.run ? record.exit.at : now
   const restarts = ended - startedAt >= goodRun ? 1 : record.restarts + 1
   const nextStart = startedAt + delayOf(restarts, policy.delay, random)
-  return { ...rest, phase: 'backoff', since: now, restarts, nextStart, message }
+  const total = (record.total ?? 0) + 1
+  return { ...rest, phase: 'backoff', since: now, restarts, total, nextStart, message }
 }
 
 /** The record after an attempt that came to nothing before there was a process; `problem` says why. */

@@ -101,11 +101,12 @@ const states: Readonly<Record<Phase, Observed['state']>> = {
 
 /** `loaded` stays when it has ended by itself: it then tells whether it would do the same again. */
 function describe(record: ServiceRecord): Judged {
-  const { phase, since, pid, exit, loaded, restarts, message } = record
+  const { phase, since, pid, exit, loaded, restarts, total, message } = record
   return {
     state: states[phase],
     since,
     restarts,
+    ...(total !== undefined && { totalRestarts: total }),
     ...(phase === 'finished' && { completed: true }),
     ...(pid !== undefined && (phase === 'up' || phase === 'stopping') && { pid }),
     ...(loaded && phase !== 'down' && { loaded }),

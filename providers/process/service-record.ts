@@ -30,8 +30,10 @@ export interface ServiceRecord {
   readonly startedAt?: number
   readonly pid?: number
   readonly startTime?: string
-  /** Starts without success since it last ran well. */
+  /** See `Observed.restarts`. */
   readonly restarts: number
+  /** See `Observed.totalRestarts`. Absent in records of older versions. */
+  readonly total?: number
   /** In `backoff`. */
   readonly nextStart?: number
   readonly exit?: Exit
@@ -55,7 +57,7 @@ export function hasRun(record: ServiceRecord): boolean {
 }
 
 export function createRecord(want: 'up' | 'down', boot: string, now: number): ServiceRecord {
-  return { want, phase: 'down', since: now, boot, run: 0, restarts: 0 }
+  return { want, phase: 'down', since: now, boot, run: 0, restarts: 0, total: 0 }
 }
 
 export function formatRecord(record: ServiceRecord): string {
@@ -69,7 +71,7 @@ export function parseRecord(text: string | undefined): ServiceRecord | undefined
   const { want, phase, since, boot, run, restarts } = table
   if ((want !== 'up' && want !== 'down') || !isPhase(phase) || typeof boot !== 'string') return undefined
   if (!isNumber(since) || !isNumber(run) || !isNumber(restarts)) return undefined
-  const { asked, startedAt, pid, startTime, nextStart, message } = table
+  const { total, asked, startedAt, pid, startTime, nextStart, message } = table
   const exit = readExit(table.exit)
   const loaded = readLoaded(table.loaded)
   const reeve = readOwnership(table.reeve)
@@ -81,6 +83,7 @@ export function parseRecord(text: string | undefined): ServiceRecord | undefined
     boot,
     run,
     restarts,
+    ...(isNumber(total) && { total }),
     ...(asked === true && { asked }),
     ...(isNumber(startedAt) && { startedAt }),
     ...(isNumber(pid) && { pid }),

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { type Observed, type Ownership, unknownService } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
+import { GOOD_RUN } from '../../src/core/readiness.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import { type Layout, type Place, placeOf } from './layout.ts'
@@ -93,7 +94,11 @@ function judgeStatus(
       // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
       const isOurs = readClaim(place, host)?.pid === pid
       const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
-      return isOurs || isPreparing || isYoung ? { ...base, state: 'starting' } : { ...base, state: 'running', pid }
+      if (!isOurs && !isPreparing && !isYoung) return { ...base, state: 'running', pid }
+      // Where no finish script does, the run script waits for the time of the next start.
+      const counted = countRestarts(ending)
+      const why = counted.restarts ? (readProblem(place, host) ?? (ending && describeEnding(ending))) : undefined
+      return { ...base, ...counted, state: 'starting', ...(why !== undefined && { message: why }) }
     }
     const loaded = readLoaded(place, ownership, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
@@ -114,9 +119,10 @@ function judgeStatus(
     }
     // The supervisor's stamp is that of the run script, which takes its time.
     const since = host.facts(join(place.records, 'launched'))?.modified ?? status.since
-    return { ...base, state: 'running', since, pid, ...(loaded && { loaded }), ...paused }
+    const isGood = Math.abs(host.now() - since) >= GOOD_RUN
+    const restarts = countRestarts(isGood ? ending && { ...ending, failures: 0 } : ending)
+    return { ...base, ...restarts, state: 'running', since, pid, ...(loaded && { loaded }), ...paused }
   }
-  const failures = ending?.wasAsked === false ? ending.failures : 0
   if (status.state === 'finish' && status.want === 'down' && ending?.wasAsked !== false) {
     return { ...base, state: 'stopping', message: `its finish script runs (pid ${status.pid})` }
   }
@@ -125,13 +131,24 @@ function judgeStatus(
     const waits = hangs(status, host)
       ? `its finish script runs (pid ${status.pid}), and then ${family.supervisor} starts it again`
       : `waits for ${family.supervisor} to start it again`
-    return { ...base, state: 'starting', restarts: failures, message: why === undefined ? waits : `${waits}: ${why}` }
+    return {
+      ...base,
+      ...countRestarts(ending),
+      state: 'starting',
+      message: why === undefined ? waits : `${waits}: ${why}`,
+    }
   }
   if (!ending || ending.wasAsked) return { ...base, state: 'stopped' }
   const loaded = readLoaded(place, ownership, host)
   const ended = { ...base, ...(loaded && { loaded }) }
   if (ending.code === 0) return { ...ended, state: 'stopped', completed: true }
   return { ...ended, state: 'failed', message: readProblem(place, host) ?? describeEnding(ending) }
+}
+
+function countRestarts(ending: Ending | undefined): Pick<Observed, 'restarts' | 'totalRestarts'> {
+  if (!ending || ending.wasAsked) return { restarts: 0, totalRestarts: 0 }
+  const { failures: restarts, total } = ending
+  return { restarts, ...(total !== undefined && { totalRestarts: total }) }
 }
 
 /** The wait before another start is a `sleep` that the finish script has become. */

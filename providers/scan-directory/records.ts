@@ -19,7 +19,10 @@ export interface Ending {
   readonly signal?: number
   /** False: it ended by itself. */
   readonly wasAsked: boolean
+  /** See `Observed.restarts`. */
   readonly failures: number
+  /** See `Observed.totalRestarts`. Absent: written down by scripts of an older version. */
+  readonly total?: number
 }
 
 /** Of this boot. */
@@ -52,7 +55,8 @@ export function isRunning({ pid, startTime }: Identity, host: ReadHost): boolean
 /** Of this boot; undefined if none is written down. */
 export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   const text = host.readText(join(place.records, 'ended'))
-  const [, code, status, why, failures, boot] = /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)\n$/.exec(text ?? '') ?? []
+  const [, code, status, why, failures, boot, total] =
+    /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)(?: (\d+))?\n$/.exec(text ?? '') ?? []
   if (code === undefined || boot !== host.bootId()) return undefined
   // The low seven bits; the eighth says that there is a core.
   const signal = Number(status) & 0x7f
@@ -60,7 +64,14 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
     ...(code === '-1' ? { signal } : { code: Number(code) }),
     wasAsked: why === 'asked',
     failures: Number(failures),
+    ...(total !== undefined && { total: Number(total) }),
   }
+}
+
+/** How a run ended, as it is written down, but for how often it had failed. Undefined: there is nothing to be forgotten. */
+export function withoutFailures(ended: string | undefined): string | undefined {
+  const [, how, boot, total] = /^(-?\d+ \d+ alone) [1-9]\d* (\S+)( \d+)?\n$/.exec(ended ?? '') ?? []
+  return how === undefined ? undefined : `${how} 0 ${boot}${total === undefined ? '' : ' 0'}\n`
 }
 
 /** Of what the script and the service's user have to say, in bytes. */

@@ -14,7 +14,7 @@ import { renderSuperviseFunctions } from './supervise-script.ts'
  *              PID and START: of the last one, which the next has to wait for
  *   loaded     what sha256sum says of the definition's files and of the facility's, before anything of them is read
  *   launched   PID START, last of all: then the service itself is executed
- *   ended      CODE SIGNAL asked|alone FAILURES BOOT of the last end
+ *   ended      CODE SIGNAL asked|alone FAILURES BOOT TOTAL of the last end; TOTAL counts failures and the ends of good runs
  *   problem    why the script could not come as far as the service
  *   log-problem  why its output can't be written, by the script of the logger; see log-script.ts
  *
@@ -253,19 +253,19 @@ function renderEnding({ process, scripts }: ScriptInput): string {
   const signalGroup = `\n  [ $__reeve_why = alone ] || kill -${signalNumber(signal)} "-$__reeve_pid" 2>/dev/null`
   return `__reeve_clock
 __reeve_find_boot
-__reeve_pid= __reeve_in= __reeve_failures=0
+__reeve_pid= __reeve_in= __reeve_failures=0 __reeve_total=
 { read -r __reeve_pid __reeve_then __reeve_began __reeve_in <reeve/claim; } 2>/dev/null
 [ "$__reeve_in" = "$__reeve_boot" ] || __reeve_pid= __reeve_began=$__reeve_now
-{ read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest <reeve/ended; } 2>/dev/null
+{ read -r __reeve_rest __reeve_rest __reeve_rest __reeve_failures __reeve_rest __reeve_total <reeve/ended; } 2>/dev/null
 if __reeve_wants_down; then
-  __reeve_why=asked __reeve_again=no __reeve_failures=0
+  __reeve_why=asked __reeve_again=no __reeve_failures=0 __reeve_total=0
 else
   __reeve_why=alone
   ${onEnd}
   [ $((__reeve_now - __reeve_began)) -lt 1000 ] || __reeve_failures=0
-  __reeve_failures=$((__reeve_failures + 1))
+  __reeve_failures=$((__reeve_failures + 1)) __reeve_total=$((\${__reeve_total:-0} + 1))
 fi
-printf '%s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot" >reeve/ended
+printf '%s %s %s %s %s %s\\n' "$1" "$2" $__reeve_why "$__reeve_failures" "$__reeve_boot" "$__reeve_total" >reeve/ended
 # What is left of its process group: has the rest of the timeout if its end was asked for, else ends at once.
 __reeve_end=$__reeve_now
 [ $__reeve_why = alone ] || __reeve_end=$((__reeve_now + ${Math.ceil(timeout / 10)}))

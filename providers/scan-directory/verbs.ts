@@ -4,7 +4,7 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import { removeLog } from './contents.ts'
 import { endSupervisor, ensureSupervised, isSupervised, tellSupervisor } from './pickup.ts'
 import { isStartedThere } from './proof.ts'
-import { formatSums, readClaim, readLaunched, readProblem, sha256 } from './records.ts'
+import { formatSums, readClaim, readLaunched, readProblem, sha256, withoutFailures } from './records.ts'
 import { renewDirectory } from './renewal.ts'
 import { isLogSupervised, readSupervision, type Supervision } from './supervision.ts'
 import type { Task } from './task.ts'
@@ -41,6 +41,7 @@ export async function startService(task: Task): Promise<void> {
   await matchLog(task)
   const before = readLaunched(place, host)?.startTime
   const claim = readClaim(place, host)?.startTime
+  forgetFailures(task)
   const endings = host.readText(join(place.records, 'ended'))
   skipDelay(task)
   if (!family.scripts.hasFinish) forgetDelay(task)
@@ -169,6 +170,15 @@ async function matchLog(task: Task): Promise<void> {
     throw new ReeveError('failed', hasLog ? `there is no ${missing} yet` : `there still is a ${missing}`)
   }
   if (isEnabled) await enableService(task)
+}
+
+/** Whoever asks for a start wants a new beginning: what failed before doesn't count any more. */
+function forgetFailures({ family, place, host }: Task): void {
+  const found = readSupervision(family, place, host)
+  if (found.state === 'alive' && found.status.state === 'up' && found.launched) return
+  const path = join(place.records, 'ended')
+  const begun = withoutFailures(host.readText(path))
+  if (begun !== undefined) host.writeFile(path, begun, { mode: 0o644 })
 }
 
 /** The wait before another start is a process of its own, the finish script at its end. */

@@ -11,6 +11,7 @@ import { findAliases, findServiceOf } from './identity.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
@@ -20,6 +21,7 @@ export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
   const connections = createConnections(createClock())
+  const restarts = createRestartReader()
   return {
     type: 'systemd',
     capabilities: {
@@ -75,7 +77,7 @@ function createSystemdProvider(): Provider {
     async list(instance, host) {
       return listOwned(layoutOf(instance, host), host)
     },
-    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host),
+    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)

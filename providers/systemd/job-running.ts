@@ -122,9 +122,13 @@ function findConditions(unit: string, { disk }: JobContext): string[] {
   return disk.texts(unit).flatMap(text => [...text.matchAll(pattern)].map(([condition]) => condition.trim()))
 }
 
-/** What has ended for good is still active to systemd, which would start nothing. */
+/**
+ * What has ended for good is still active to systemd, which would start nothing. The start of one that it waits to start
+ * again would wait along.
+ */
 function methodFor(verb: 'start' | 'restart', unit: string, { units }: JobContext): string {
   const found = units.get(unit)
+  if (found?.sub === 'auto-restart') return 'RestartUnit'
   return found?.active === 'active' && found.sub === 'exited' ? 'RestartUnit' : methods[verb]
 }
 

@@ -29,10 +29,12 @@ export function readMarker(text: string): Ownership | undefined {
 
 function toOwnership(value: unknown): Ownership | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { owner, facility, files, dependsOn, prune, isAddition }: Partial<Record<keyof Ownership, unknown>> = value
+  const { owner, facility, files, dependsOn, prune, isAddition, meets }: Partial<Record<keyof Ownership, unknown>> =
+    value
   if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
   if (!isTexts(files) || !isTexts(dependsOn)) return undefined
-  return { owner, facility, files, dependsOn, prune, ...(isAddition === true && { isAddition }) }
+  const known = { owner, facility, files, dependsOn, prune, ...(isTexts(meets) && { meets }) }
+  return isAddition === true ? { ...known, isAddition } : known
 }
 
 function isTexts(value: unknown): value is readonly string[] {

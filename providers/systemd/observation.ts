@@ -11,6 +11,7 @@ import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
+import type { RestartReader } from './restarts.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
@@ -22,6 +23,9 @@ interface Look {
   readonly layout: Layout
   readonly disk: Disk
   readonly units: ReadonlyMap<string, LoadedUnit>
+  readonly restarts: RestartReader
+  /** How many services are being looked at. */
+  readonly asked: number
   /** Most services have run for long, and systemd needn't be asked since when. */
   sinceWhen(process: ProcessFacts): number | undefined
 }
@@ -34,13 +38,23 @@ export async function observeServices(
   services: readonly string[],
   layout: Layout,
   host: ReadHost,
+  restarts: RestartReader,
 ): Promise<Map<string, Observed>> {
   try {
     using bus = await openManager(host, layout)
     const disk = readDisk(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
     const names = services.flatMap(service => unitsToAskFor(service, disk))
     const units = await findUnits(bus, names)
-    const look: Look = { bus, host, layout, disk, units, sinceWhen: createAgeReader(host) }
+    const look: Look = {
+      bus,
+      host,
+      layout,
+      disk,
+      units,
+      restarts,
+      asked: services.length,
+      sinceWhen: createAgeReader(host),
+    }
     const observed = await Promise.all(services.map(service => observeService(service, look).catch(unknown(service))))
     return new Map(observed.map(one => [one.service, one]))
   } catch (error) {
@@ -157,7 +171,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const readSince = async (): Promise<number> => (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
   if (state === 'failed') return { ...base, since: await readSince(), ...(await describeFailure(unit, bus)) }
   if (state === 'stopped') return { ...base, since: await readSince(), ...(await describeEnd(unit, bus)) }
-  if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, bus)) }
+  if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, look)) }
   const pid = findOnlyProcess(unit, look) ?? (await readNumber(bus, path, 'Service', 'MainPID'))
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
@@ -174,9 +188,12 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     if (now.active !== active || now.sub !== sub) return judge(now, written, look)
     if (isGone && pid > 0) return { ...base, state: 'starting', since, message: 'it has just ended' }
   }
+  const restarts =
+    state === 'running' && process && !isOver ? await look.restarts.running(unit, process, since, look.asked, look) : {}
   return {
     ...base,
     since,
+    ...restarts,
     // A process that has done its work, and stays to be seen.
     ...(isOver && { state: 'stopped', completed: true }),
     ...(pid > 0 && { pid }),
@@ -206,7 +223,7 @@ async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<
     readNumber(bus, path, 'Service', 'NRestarts'),
   ])
   if (result === 'timeout' && (await isSlowStop(path, bus))) return { state: 'stopped', ...exit }
-  return { ...exit, restarts, message: `systemd says: ${String(result)}` }
+  return { ...exit, restarts, totalRestarts: restarts, message: `systemd says: ${String(result)}` }
 }
 
 /**
@@ -234,11 +251,11 @@ function describeCompletion(unit: string, written: Written | undefined, look: Lo
   return loaded ? { completed: true, loaded } : {}
 }
 
-async function describeWaiting({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
-  const restarts = await readNumber(bus, path, 'Service', 'NRestarts')
-  const { exit } = await readExit(path, bus)
+async function describeWaiting(unit: LoadedUnit, look: Look): Promise<Partial<Observed>> {
+  const restarts = await look.restarts.waiting(unit, look)
+  const { exit } = await readExit(unit.path, look.bus)
   const how = exit?.code === undefined ? '' : ` with exit code ${exit.code}`
-  return { ...(exit && { exit }), restarts, message: `it has ended${how}, and systemd waits to start it again` }
+  return { ...restarts, ...(exit && { exit }), message: `it has ended${how}, and systemd waits to start it again` }
 }
 
 /** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */

@@ -1,4 +1,5 @@
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
+import type { Trouble } from '../core/trouble.ts'
 import { visibleText } from '../core/visible-text.ts'
 import type { SuspendedFacility } from '../engine/outlook.ts'
 import { groupBy, namesText } from './grouping.ts'
@@ -25,10 +26,22 @@ export function planText(
   const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
+  if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
-  if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n`)
-  blocks.push(`${colors.bold(summaryText(plan.summary, suspended.length))}\n`)
+  if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n${withheldText(plan, colors)}`)
+  blocks.push(`${colors.bold(summaryText(plan.summary, suspended.length, countIdleTroubles(plan)))}\n`)
   return blocks.join('\n')
+}
+
+/** What would be done about those that are suspended: a line each, as nobody is going to do it. */
+function withheldText({ facilities }: Plan, colors: Colors): string {
+  const lines = facilities.flatMap(({ name, withheld }) => {
+    if (!withheld) return []
+    const { steps, blocked } = withheld
+    const what = blocked === undefined ? `when it is resumed: ${steps.map(stepText).join(', ')}` : `blocked: ${blocked}`
+    return `  ${colors.bold(name)} is otherwise than declared; ${oneLine(what)}\n`
+  })
+  return lines.join('')
 }
 
 /** `1 facility is suspended: web (stopped; declared running)`. */
@@ -40,13 +53,24 @@ export function suspendedText(facilities: readonly SuspendedFacility[]): string 
   return `${count(facilities.length, 'facility is', 'facilities are')} suspended: ${each.join(', ')}`
 }
 
-/** `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended nobody says that they are as declared. */
-export function summaryText(summary: PlanSummary, suspended = 0): string {
+/** Those of which nothing else in the plan says that they aren't as declared. */
+function countIdleTroubles({ facilities, troubles = [] }: Plan): number {
+  const troubled = new Set(troubles.map(({ facility }) => facility))
+  return facilities.filter(
+    ({ name, change, blocked }) => change === 'none' && blocked === undefined && troubled.has(name),
+  ).length
+}
+
+/**
+ * `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended or in trouble nobody says that they are as declared.
+ */
+export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): string {
   const { add, change, repair, remove, unchanged } = summary
   if (hasChanges(summary)) {
     return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged.`
   }
-  return `No changes. ${count(unchanged - suspended, 'facility is', 'facilities are')} as declared.`
+  const others = troubled === 0 ? '' : `, ${count(troubled, 'is', 'are')} not`
+  return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}.`
 }
 
 /** The one word on whether a plan does something: text, JSON readers and `--detailed-exitcode` must not disagree. */
@@ -66,12 +90,25 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
   return lines.map(line => `${line}\n`).join('')
 }
 
+/** `1 facility does not stay up:` and which, with how its last run ended. */
+function troublesText(troubles: readonly Trouble[], colors: Colors, width: number | undefined): string {
+  const lines = [colors.red(`${count(troubles.length, 'facility does', 'facilities do')} not stay up:`)]
+  const room = width ?? Number.POSITIVE_INFINITY
+  for (const group of groupBy(troubles, ({ message }) => message)) {
+    lines.push(`  ${colors.bold(namesText(group.map(({ facility }) => facility)))}`)
+    lines.push(...wrap(oneLine(group[0].message), room, 6))
+  }
+  return lines.map(line => `${line}\n`).join('')
+}
+
 function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, inFull: boolean): string {
   const { colors } = screen
   const { change } = facility
   if (change === 'none') return ''
   const paint = signColor(change, colors)
-  const lines = [`${paint(`${signs[change]} ${colors.bold(facility.name)}`)} ${colors.dim(placeText(facility))}`]
+  const { name, renamedFrom } = facility
+  const was = renamedFrom === undefined ? '' : ` (was ${renamedFrom})`
+  const lines = [`${paint(`${signs[change]} ${colors.bold(name)}${was}`)} ${colors.dim(placeText(facility))}`]
   const lengths = facility.steps.map(step => stepText(step).length)
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {

@@ -18,7 +18,9 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   moved: 'it moved to another supervisor or service name',
   pruned: 'its manifest is gone',
   'put-back': 'the move failed, and the old service runs again',
+  overwritten: 'the program wrote the file as it ended',
   requested: 'asked for by hand',
+  ended: 'its process ended by itself',
 }
 
 /** Why the step is in the plan, in words. */

@@ -33,6 +33,8 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
     `  health       ${healthColor(facility, colors)(facility.health)}`,
     `  pid          ${facility.pid ?? '-'}`,
   ]
+  if (facility.restarts !== undefined) lines.push(`  restarts     ${facility.restarts}`)
+  if (facility.lastExit !== undefined) lines.push(`  last exit    ${oneLine(facility.lastExit.message)}`)
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)
   for (const { supervisor, service, state, pid } of facility.elsewhere ?? []) {
@@ -67,6 +69,12 @@ function statusColumns({ colors }: TableScreen, now: number): readonly Column<Fa
     { title: 'PID', value: facility => String(facility.pid ?? '-'), drop: 3 },
     { title: 'UPTIME', value: facility => uptimeText(facility, now), drop: 4 },
     {
+      title: 'RESTARTS',
+      value: facility => String(facility.restarts ?? '-'),
+      style: (text, facility) => (facility.restarts ? colors.yellow(text) : text),
+      drop: 3,
+    },
+    {
       title: 'CONDITION',
       value: conditionText,
       style: (text, facility) => conditionColor(facility, colors)(text),
@@ -97,8 +105,8 @@ function conditionText(facility: FacilityStatus): string {
   if (reconciling) return withMessage('Reconciling', reconciling)
   const ready = facility.conditions.find(condition => condition.type === 'Ready')
   if (ready === undefined) return '-'
-  const outOfSync = notReconciling(facility, 'OutOfSync')
-  const pending = outOfSync === undefined ? '' : `; ${outOfSync.message}`
+  const todo = facility.pending ?? notReconciling(facility, 'OutOfSync')?.message
+  const pending = todo === undefined ? '' : `; ${todo}`
   if (ready.status === 'True') return `Ready${suspended}${pending}`
   return withMessage(`${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`, ready) + pending
 }

@@ -40,6 +40,44 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.ok(before.pid !== undefined && !isAlive(before.pid), 'the old process is gone')
   },
 
+  async 'a restart by the supervisor is counted while it runs, and one that is asked for begins anew'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const first = await lab.observe('web')
+    assert.ok(first.pid !== undefined)
+    process.kill(first.pid, 'SIGKILL')
+    await eventually('another run', async () => {
+      const { state, pid } = await lab.observe('web')
+      return state === 'running' && pid !== first.pid
+    })
+    const again = await lab.observe('web')
+    // Who can't tell says nothing; a wrong number would hide a crash loop, or make one up.
+    assert.ok(again.restarts === undefined || again.restarts === 1, `restarts: ${again.restarts}`)
+    assert.ok(again.totalRestarts === undefined || again.totalRestarts === 1, `in total: ${again.totalRestarts}`)
+    assert.ok(again.exit?.signal === undefined || again.exit.signal === 'KILL', `signal: ${again.exit?.signal}`)
+    await lab.control.act('restart', 'web')
+    const asked = await lab.observe('web')
+    assert.equal(asked.restarts ?? 0, 0)
+    assert.equal(asked.totalRestarts ?? 0, 0)
+  },
+
+  async 'a start begins at once what its supervisor waits to start again'(lab, { provider }) {
+    const path = join(lab.directory, 'may-run')
+    const command = ['/bin/sh', '-c', `test -e ${path} && exec sleep 1000000; exit 7`]
+    const canWait = provider.capabilities.process.includes('restart.delay')
+    lab.declare({ web: { process: { command, ...(canWait && { restart: { delay: '5m' } }) }, state: 'stopped' } })
+    await lab.converge()
+    // Whether that counts as a failed start is the provider's.
+    await lab.control.act('start', 'web').catch(() => {})
+    await eventually('it to wait', async () => {
+      const { state, pid, restarts = 0 } = await lab.observe('web')
+      return state === 'starting' && pid === undefined && restarts > 0
+    })
+    writeFileSync(path, '')
+    await lab.control.act('start', 'web')
+    await eventually('it to run', async () => (await lab.observe('web')).state === 'running')
+  },
+
   async 'restart of a stopped service starts it'(lab) {
     lab.declare({ web: { ...service, state: 'stopped' } })
     await lab.converge()

@@ -21,11 +21,16 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, world
       const cause = causes.get(dependency) ?? `${dependency}, which ${why}`
       const through = causes.has(dependency) ? `${dependency}, which waits for ${cause}` : cause
       causes.set(name, cause)
-      result.set(name, { ...plan, change: 'none', steps: [], blocked: `it depends on ${through}` })
+      result.set(name, withBlocker(plan, `it depends on ${through}`))
       break
     }
   }
   return [...result.values()]
+}
+
+/** Nothing is done about it, after all: neither is it renamed, nor a file let go of. */
+export function withBlocker({ name, supervisor, service }: FacilityPlan, blocked: string): FacilityPlan {
+  return { name, supervisor, service, change: 'none', steps: [], blocked }
 }
 
 /** Undefined also if the dependency isn't in this pass: the executor waits for it. */

@@ -7,11 +7,17 @@ import type { World } from './world.ts'
 /** What on disk differs from what is declared. Content, mode and owner count; times don't (E12). */
 
 export function definitionDiffers(target: Target, observed: Observed, world: World): boolean {
-  const differs = (target.definition?.files ?? []).some(({ path, content, mode }) => {
+  const { definition, earlier } = target
+  if (findSurplus(target, observed).length > 0) return true
+  if (!definition || isOnDisk(definition, world)) return false
+  return !earlier || !isOnDisk(earlier, world)
+}
+
+function isOnDisk({ files }: Definition, world: World): boolean {
+  return files.every(({ path, content, mode }) => {
     const found = world.files.get(path)
-    return found?.mode !== mode || !holds(found, content)
+    return found?.mode === mode && holds(found, content)
   })
-  return differs || findSurplus(target, observed).length > 0
 }
 
 /** What is there of an older definition, and in the declared one no more. */

@@ -1,9 +1,12 @@
 import { STALLED_AFTER } from './backoff.ts'
-import type { Readiness } from './readiness.ts'
+import { LASTING_TROUBLE, type Readiness } from './readiness.ts'
 
-/** As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself. */
+/**
+ * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.
+ * CrashLooping: the service ends soon after each start.
+ */
 export interface Condition {
-  readonly type: 'Ready' | 'Reconciling' | 'Stalled'
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled' | 'CrashLooping'
   readonly status: 'True' | 'False' | 'Unknown'
   /** CamelCase, for programs. */
   readonly reason: string
@@ -26,10 +29,10 @@ export interface ConditionInput {
   readonly lastError?: string
 }
 
-/** The three conditions of a facility; `since` is kept from `before` where the status is the same. */
+/** The conditions of a facility; `since` is kept from `before` where the status is the same. */
 export function conditionsOf(input: ConditionInput, before: readonly Condition[], now: string): Condition[] {
   const { readiness } = input
-  return [ready(input, readiness), reconciling(input), stalled(input)].map(condition => {
+  return [ready(input, readiness), reconciling(input), stalled(input), crashLooping(input)].map(condition => {
     const previous = findCondition(before, condition.type)
     return { ...condition, since: previous?.status === condition.status ? previous.since : now }
   })
@@ -49,7 +52,9 @@ function ready(input: ConditionInput, readiness: Readiness): Undated {
 
 function reconciling(input: ConditionInput): Undated {
   if (input.suspended) {
-    return { type: 'Reconciling', status: 'False', reason: 'Suspended', message: 'observed only, till it is resumed' }
+    const pending = input.pending === undefined ? '' : `; ${input.pending}`
+    const message = `observed only, till it is resumed${pending}`
+    return { type: 'Reconciling', status: 'False', reason: 'Suspended', message }
   }
   if (input.underWay !== undefined) {
     return { type: 'Reconciling', status: 'True', reason: 'UnderWay', message: input.underWay }
@@ -68,7 +73,18 @@ function reconciling(input: ConditionInput): Undated {
   if (input.pending !== undefined) {
     return { type: 'Reconciling', status: 'False', reason: 'OutOfSync', message: input.pending }
   }
+  const { ready, reason } = input.readiness
+  // Nothing is to be done about it, and it isn't as declared all the same: never let the two look alike.
+  if (!ready) return { type: 'Reconciling', status: 'False', reason, message: idleText(reason) }
   return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
+}
+
+function idleText(reason: string): string {
+  if (reason === 'CrashLooping') return 'its supervisor starts it again; reeve apply has it begin at once'
+  if (reason === 'FailedForGood') return 'nobody starts it again; reeve start does'
+  if (reason === 'Unknown') return 'nothing is done while its state is unknown'
+  if (reason === 'Undeclared') return 'nothing is done about what no manifest declares'
+  return 'waiting for it to become ready'
 }
 
 function stalled(input: ConditionInput): Undated {
@@ -76,8 +92,14 @@ function stalled(input: ConditionInput): Undated {
   if (input.failures >= STALLED_AFTER) {
     return { type: 'Stalled', status: 'True', reason: 'Failing', message: input.lastError ?? 'it keeps failing' }
   }
-  if (input.readiness.reason === 'CrashLoop') {
-    return { type: 'Stalled', status: 'True', reason: 'CrashLoop', message: input.readiness.message }
-  }
+  const { reason, message } = input.readiness
+  if (LASTING_TROUBLE.has(reason)) return { type: 'Stalled', status: 'True', reason, message }
   return { type: 'Stalled', status: 'False', reason: 'Progressing', message: 'it can go on' }
+}
+
+function crashLooping({ readiness }: ConditionInput): Undated {
+  const { reason, message } = readiness
+  if (reason === 'CrashLooping') return { type: 'CrashLooping', status: 'True', reason, message }
+  const status = reason === 'Unknown' ? 'Unknown' : 'False'
+  return { type: 'CrashLooping', status, reason: reason === 'Unknown' ? 'Unknown' : 'Stable', message: '' }
 }

@@ -27,7 +27,10 @@ import { locationKey } from './world.ts'
 export function planFacility(target: Target, context: PlanContext): FacilityPlan {
   const { name, supervisor, service, suspend } = target.facility
   const unchanged: FacilityPlan = { name, supervisor, service, change: 'none', steps: [] }
-  if (suspend) return { ...unchanged, suspended: true }
+  if (suspend) {
+    const resumed = planFacility({ ...target, facility: { ...target.facility, suspend: false } }, context)
+    return { ...unchanged, suspended: true, ...withhold(resumed) }
+  }
 
   const observed = context.world.services.get(locationKey(target.facility))
   const blocked = findObstacle(target, observed, context)
@@ -51,7 +54,23 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
     planFileRemovals(location, 'file-dropped', { target: location }, context, chain)
     chain.add('remove', 'moved', { target: location })
   }
-  return chain.steps.length === 0 ? unchanged : { ...unchanged, change, steps: chain.steps, ...keptFiles(chain) }
+  if (chain.steps.length === 0) return unchanged
+  const { renamedFrom } = target.facility
+  const isRenamed = renamedFrom !== undefined && context.newNames.has(renamedFrom) && hasMarkerOf(renamedFrom, context)
+  const { steps } = chain
+  return { ...unchanged, change, ...(isRenamed ? { renamedFrom } : {}), steps, ...keptFiles(chain) }
+}
+
+function withhold({ change, steps, blocked }: FacilityPlan): Pick<FacilityPlan, 'withheld'> {
+  if (change === 'remove') return {} // no declared facility is removed
+  if (blocked !== undefined) return { withheld: { change, steps, blocked } }
+  return steps.length > 0 ? { withheld: { change, steps } } : {}
+}
+
+/** Whether something on the host still has the facility's former name. */
+function hasMarkerOf(former: string, context: PlanContext): boolean {
+  const locations = context.ownedBy.get(context.newNames.get(former) ?? former) ?? []
+  return locations.some(({ ownership }) => ownership.facility === former)
 }
 
 /** One facility's planning under way. */
@@ -154,6 +173,8 @@ function planState(course: Course): void {
     else {
       if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
       if (owed === 'reload') chain.add('reload', owedReason(change, chain))
+      else if (context.startsWaiting && facility.state === 'running' && isWaiting(observed))
+        chain.add('start', 'failed')
     }
     return
   }
@@ -162,6 +183,11 @@ function planState(course: Course): void {
   const isDone = observed.completed === true || (observed.state === 'failed' && isForever(target) && !isMove)
   if (isDone && !owed) return
   chain.add('start', startReason(observed, change, isMove))
+}
+
+/** In its supervisor's backoff. */
+function isWaiting({ state, pid, supervised, restarts = 0 }: Observed): boolean {
+  return state === 'starting' && pid === undefined && supervised && restarts > 0
 }
 
 /** It said itself that a failure is final. */

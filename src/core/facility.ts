@@ -79,6 +79,8 @@ export interface Health {
 
 export interface Facility {
   readonly name: string
+  /** What it was called before: what is there under that name is its own. */
+  readonly renamedFrom?: string
   readonly labels: Readonly<Record<string, string>>
   /** The name of a supervisor instance. */
   readonly supervisor: string
@@ -92,6 +94,8 @@ export interface Facility {
   readonly onChange: OnChange
   readonly dependsOn: readonly string[]
   readonly health?: Health
+  /** How long (ms) the same run has to have been up before the facility counts as ready. */
+  readonly readyAfter: number
   readonly adopt: boolean
   readonly prune: boolean
   readonly suspend: boolean

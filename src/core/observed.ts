@@ -18,6 +18,11 @@ export interface Ownership {
   readonly prune: boolean
   /** True: the definition that carries it is an addition to a service that isn't ours; see `Definition.isAddition`. */
   readonly isAddition?: boolean
+  /**
+   * Where the service could meet another one, as `meetingPointsOf` says, but for `files`. Absent: a marker of an earlier
+   * version, which doesn't say.
+   */
+  readonly meets?: readonly string[]
 }
 
 /**
@@ -29,6 +34,13 @@ export interface Loaded {
   readonly definition: string
   /** Of the files named in the ownership, as they were on disk then; `absent` where there was none. */
   readonly files: Readonly<Record<string, string>>
+}
+
+/** How a run ended. Both absent: nobody saw how. */
+export interface Exit {
+  readonly code?: number
+  /** Its name without SIG: `KILL`. */
+  readonly signal?: string
 }
 
 export interface Observed {
@@ -52,9 +64,20 @@ export interface Observed {
   readonly pid?: number
   /** When it came into this state: milliseconds since 1970. */
   readonly since?: number
-  readonly exit?: { readonly code?: number; readonly signal?: string }
-  /** How often the supervisor has started it again without success since it last ran well. */
+  /** How its last run ended: while it runs, the run before this one. Absent: it has had none, or the supervisor can't tell. */
+  readonly exit?: Exit
+  /**
+   * Failures in a row: how many of its last runs have ended by themselves before `GOOD_RUN` was over, or never came about,
+   * and made the supervisor start it again (where it waits, the start to come included). 0 once a run has lasted for
+   * `GOOD_RUN`, and when somebody asks for a start, a stop or a restart; the end of a good run makes it 1. Told while it
+   * waits, and of a run that hasn't lasted for `GOOD_RUN` yet. Absent: the supervisor can't tell.
+   */
   readonly restarts?: number
+  /**
+   * How often its supervisor has started it again of its own accord (where it waits, the start to come included) since
+   * somebody last asked for a start or restart. Good runs don't reset it. Absent: the supervisor can't tell, or not cheaply.
+   */
+  readonly totalRestarts?: number
   /** Where what it writes can be read: a path, or a command. */
   readonly output?: string
   /**

@@ -26,7 +26,8 @@ export function findOwed(
   // next start; under a supervisor that forgets what it had read, a change runs it again only in the plan that writes it.
   if (!loaded && !hasProcess(observed) && !isChanging) return undefined
   const due: OnChange[] = []
-  if (loaded?.definition !== definition.digest) due.push(facility.onChange)
+  const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
+  if (!isLoaded) due.push(facility.onChange)
   for (const file of target.files) {
     if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
   }

@@ -19,6 +19,11 @@ export interface PlanInput {
   readonly claims?: FileClaims
   /** Facilities whose health check fails. */
   readonly unhealthy?: ReadonlySet<string>
+  /**
+   * True: somebody is there who wants it now, and what waits in its supervisor's backoff is started at once. False: for a
+   * controller, which leaves that to the supervisor (E11).
+   */
+  readonly startsWaiting?: boolean
   /** False: the manifests are incomplete, so that the absence of a facility means nothing (E9). */
   readonly prune: boolean
   /** Facilities that a person suspended: nothing of theirs is removed, though no manifest declares them any more. */
@@ -34,6 +39,8 @@ export interface Applied extends Location {
   readonly digest: string
   /** Paths of its configuration files. */
   readonly files: readonly string[]
+  /** As in `Ownership`: for a marker that doesn't say, or that was written before its process ended. */
+  readonly meets?: readonly string[]
 }
 
 /** The input, looked up as planning needs it. */
@@ -43,6 +50,8 @@ export interface PlanContext extends PlanInput {
   readonly ownedBy: ReadonlyMap<string, readonly OwnedLocation[]>
   /** Names of all declared facilities. */
   readonly declared: ReadonlySet<string>
+  /** See `findRenames`. In `ownedBy` and `applied` the new names stand for the former ones. */
+  readonly newNames: ReadonlyMap<string, string>
   /** Locations that a declared facility claims, by key. */
   readonly claimed: ReadonlySet<string>
   /** Configuration files that are declared, by path, with the facility that declares them. */
@@ -55,24 +64,50 @@ export function makeContext(input: PlanInput): PlanContext {
   const owned = new Map<string, OwnedLocation>()
   const ownedBy = new Map<string, OwnedLocation[]>()
   const ownedFiles = new Set<string>()
+  const declared = new Set<string>()
+  const facilities = [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]
+  for (const { name } of facilities) declared.add(name)
+  const newNames = findRenames(facilities)
   for (const location of [...input.world.owned].sort((a, b) => compareText(locationKey(a), locationKey(b)))) {
     const { owner, facility, files } = location.ownership
     if (owner !== input.owner) continue
     owned.set(locationKey(location), location)
-    const list = ownedBy.get(facility)
+    const name = newNames.get(facility) ?? facility
+    const list = ownedBy.get(name)
     if (list) list.push(location)
-    else ownedBy.set(facility, [location])
+    else ownedBy.set(name, [location])
     for (const path of files) ownedFiles.add(path)
   }
-  const declared = new Set<string>()
   const claimed = new Set<string>()
   const declaredFiles = new Map<string, string>()
-  for (const facility of [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]) {
-    declared.add(facility.name)
+  for (const facility of facilities) {
     claimed.add(locationKey(facility))
     for (const file of facility.files) declaredFiles.set(file.path, facility.name)
   }
-  return { ...input, owned, ownedBy, ownedFiles, declared, claimed, declaredFiles }
+  const applied = applyNewNames(input.applied, newNames)
+  return { ...input, applied, owned, ownedBy, ownedFiles, declared, newNames, claimed, declaredFiles }
+}
+
+/** Names that facilities had before, and nobody has now, with the new ones. */
+export function findRenames(facilities: Iterable<Pick<Facility, 'name' | 'renamedFrom'>>): Map<string, string> {
+  const all = [...facilities]
+  const renames = new Map<string, string>()
+  for (const { name, renamedFrom } of all) if (renamedFrom !== undefined) renames.set(renamedFrom, name)
+  for (const { name } of all) renames.delete(name)
+  return renames
+}
+
+/** What was applied, with what a renamed facility had under its former name as its own. */
+export function applyNewNames(
+  applied: ReadonlyMap<string, Applied>,
+  newNames: ReadonlyMap<string, string>,
+): Map<string, Applied> {
+  const result = new Map(applied)
+  for (const [former, name] of newNames) {
+    const before = applied.get(former)
+    if (before && !applied.has(name)) result.set(name, before)
+  }
+  return result
 }
 
 /** By code unit: the same on every machine, whatever its locale. */

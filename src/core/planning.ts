@@ -1,6 +1,7 @@
 import { blockDependents } from './blocking.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
+import { blockMeetings, linkMeetings } from './meeting.ts'
 import { compareText, makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
@@ -14,15 +15,16 @@ export type Hash = (text: string) => string
 export function makePlan(input: PlanInput, hash: Hash): Plan {
   const targets = [...input.targets].sort((a, b) => compareText(a.facility.name, b.facility.name))
   const context = makeContext({ ...input, targets })
-  const first = planTargets(context)
+  const first = planTargets(context, hash)
   const forsaken = findForsakenFiles(first, context)
   const settled = forsaken.size === 0 ? context : withoutFiles(context, forsaken)
-  const plans = settled === context ? first : planTargets(settled)
+  const plans = settled === context ? first : planTargets(settled, hash)
   if (input.prune) {
     for (const [name, locations] of findOrphans(settled)) plans.push(planRemoval(name, locations, 'pruned', settled))
   }
-  const linked = linkFacilities(plans, collectNeeds(settled))
-  return sealPlan(linkHandovers(linked, settled), settled, hash)
+  const needs = collectNeeds(settled)
+  const link = (some: readonly FacilityPlan[]): FacilityPlan[] => linkHandovers(linkFacilities(some, needs), settled)
+  return sealPlan(linkMeetings(plans, link, settled, hash), settled, hash)
 }
 
 /** The plan that removes the named facilities, or all that is owned: `reeve down`. */
@@ -41,11 +43,9 @@ export function makeRemovalPlan(
   return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
 }
 
-function planTargets(context: PlanContext): FacilityPlan[] {
-  return blockDependents(
-    context.targets.map(target => planFacility(target, context)),
-    context,
-  )
+function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
+  const plans = context.targets.map(target => planFacility(target, context))
+  return blockDependents(blockMeetings(plans, context, hash), context)
 }
 
 function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
@@ -53,9 +53,14 @@ function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanCon
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */
-function collectNeeds({ ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
+function collectNeeds({ newNames, ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
   const needs = new Map<string, readonly string[]>()
-  for (const [name, locations] of ownedBy) needs.set(name, uniteNeeds(locations))
+  for (const [name, locations] of ownedBy) {
+    needs.set(
+      name,
+      uniteNeeds(locations).map(needed => newNames.get(needed) ?? needed),
+    )
+  }
   for (const { facility } of targets) needs.set(facility.name, facility.dependsOn)
   return needs
 }
@@ -70,7 +75,9 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   const unsealed = { formatVersion: 1 as const, facilities, summary: summarise(facilities), diagnostics }
   // Diffs are redacted, so what is declared goes into the digest by its own.
   const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`)
-  return { ...unsealed, digest: hash(JSON.stringify([unsealed, declared])) }
+  // What nobody is going to do is no part of the work.
+  const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
+  return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

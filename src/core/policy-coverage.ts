@@ -17,6 +17,8 @@ export const facilityCoverage: Coverage = {
   apiVersion: names,
   kind: names,
   'metadata.name': names,
+  'metadata.renamedFrom':
+    'only names a facility that this Reeve owns already: what takes its place is bounded as any other',
   'metadata.labels.*': names,
   'spec.supervisor': ['supervisors'],
   'spec.serviceName': ['services'],
@@ -80,6 +82,7 @@ export const facilityCoverage: Coverage = {
   'spec.health.startupTimeout': noSecret,
   'spec.health.onFailure': ofFacility,
   'spec.adopt': ['services', 'files'],
+  'spec.readySeconds': 'only decides when the facility counts as ready',
   'spec.prune': 'leaves what is there',
   'spec.suspend': 'leaves what is there',
 }

@@ -1,11 +1,14 @@
 import { type Facility, hasDefinition } from './facility.ts'
-import type { Observed } from './observed.ts'
+import type { Exit, Observed } from './observed.ts'
 
-/** How long a service without a health check has to have been up before it counts as ready, in milliseconds. */
-export const SETTLING_TIME = 500
-
-/** How long a service without a health check may take to get there. */
+/** How long a service without a health check may take to become ready, in milliseconds. */
 export const STARTUP_TIMEOUT = 10_000
+
+/** A run of this length (ms) counts as a success: failures before it are forgotten. */
+export const GOOD_RUN = 10_000
+
+/** So many failures in a row are a crash loop. A single one may be an accident. */
+const LOOPING_RESTARTS = 2
 
 /** `none`: no health check is declared. `unknown`: nobody has looked. */
 export type HealthState = 'healthy' | 'unhealthy' | 'starting' | 'none' | 'unknown'
@@ -16,6 +19,9 @@ export interface Readiness {
   readonly reason: string
   readonly message: string
 }
+
+/** Reasons that no waiting mends: the service should run, and doesn't, and nobody is about to change that. */
+export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood'])
 
 /** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
 export function readinessOf(
@@ -37,15 +43,17 @@ export function readinessOf(
     return yes('Unmanaged', `${observed.state}; its state is not managed`)
   }
   if (observed.completed) return yes('Completed', 'it has done its work and ended, as its restart policy allows')
-  if (observed.state !== 'running') return no(stateReason(observed), describe(observed))
-  if (health === 'none') {
-    // Far ahead of now: the clock was set back meanwhile.
-    const settled = observed.since === undefined || Math.abs(now - observed.since) >= SETTLING_TIME
-    return settled ? yes('Running', 'running') : no('Starting', 'started just now')
-  }
-  if (health === 'healthy') return yes('Healthy', 'running, and its health check passes')
+  if (isCrashLooping(observed, now)) return no('CrashLooping', describeCrashLoop(observed))
+  if (hasFailedForGood(facility, observed)) return no('FailedForGood', describeFailure(observed))
+  if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
   if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
-  return no('HealthPending', 'running, and its health check has not passed yet')
+  if (health === 'starting' || health === 'unknown') {
+    return no('HealthPending', 'running, and its health check has not passed yet')
+  }
+  if (!hasRunFor(facility.readyAfter, observed, now)) {
+    return no('Starting', `started less than ${facility.readyAfter / 1_000} s ago`)
+  }
+  return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
 }
 
 /** A service that exists already, or doesn't, and is neither to run nor to start at boot. */
@@ -53,18 +61,48 @@ function isWantedAbsent(facility: Facility): boolean {
   return !hasDefinition(facility) && facility.state === 'stopped' && facility.enabled === false
 }
 
-function stateReason(observed: Observed): string {
-  if (observed.state === 'starting' && observed.restarts) return 'CrashLoop'
-  return {
-    running: 'Running',
-    starting: 'Starting',
-    stopping: 'Stopping',
-    stopped: 'Stopped',
-    failed: 'Failed',
-    absent: 'Absent',
-    unknown: 'Unknown',
-  }[observed.state]
+/** The service ends again and again, and its supervisor starts it again and again. It runs for moments between two ends. */
+export function isCrashLooping(observed: Observed, now: number): boolean {
+  if ((observed.restarts ?? 0) < LOOPING_RESTARTS) return false
+  return observed.state === 'starting' || (observed.state === 'running' && !hasRunFor(GOOD_RUN, observed, now))
 }
+
+/** Its restart policy says that a failure is final, so that nobody starts it again but a person or a change. */
+function hasFailedForGood(facility: Facility, observed: Observed): boolean {
+  return observed.state === 'failed' && facility.process?.restart.policy === 'never'
+}
+
+function hasRunFor(duration: number, { since }: Observed, now: number): boolean {
+  // Far ahead of now: the clock was set back meanwhile.
+  return since === undefined || Math.abs(now - since) >= duration
+}
+
+/** `exited with code 3`, `was killed by signal KILL`. No times and no counts: the same failure has the same words. */
+export function describeExit({ code, signal }: Exit): string {
+  if (signal !== undefined) return `was killed by signal ${signal}`
+  return code === undefined ? 'ended, nobody saw how' : `exited with code ${code}`
+}
+
+/** The same words while it waits and while it runs: what alternates between two would be told again and again. */
+function describeCrashLoop({ exit, message }: Observed): string {
+  const why = exit === undefined ? message : `it ${describeExit(exit)}`
+  return `crash loop: ${why ?? 'it ends soon after each start'}`
+}
+
+function describeFailure({ exit, message }: Observed): string {
+  const why = message ?? (exit && `it ${describeExit(exit)}`)
+  return `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`
+}
+
+const stateReasons = {
+  running: 'Running',
+  starting: 'Starting',
+  stopping: 'Stopping',
+  stopped: 'Stopped',
+  failed: 'Failed',
+  absent: 'Absent',
+  unknown: 'Unknown',
+} as const
 
 function describe(observed: Observed): string {
   return observed.message ? `${observed.state}: ${observed.message}` : observed.state

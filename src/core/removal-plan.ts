@@ -9,7 +9,8 @@ export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> 
   const orphans = new Map<string, OwnedLocation[]>()
   for (const [key, location] of context.owned) {
     const { facility, prune } = location.ownership
-    if (!prune || context.declared.has(facility) || context.claimed.has(key)) continue
+    if (!prune || context.claimed.has(key)) continue
+    if (context.declared.has(facility) || context.newNames.has(facility)) continue
     if (context.suspended?.has(facility)) continue
     const list = orphans.get(facility)
     if (list) list.push(location)

@@ -1,3 +1,5 @@
+import type { Trouble } from './trouble.ts'
+
 /** The closed set of things that Reeve does to a host. Each is idempotent. */
 export type Verb =
   | 'install' // the definition is on disk and the supervisor has taken note of it
@@ -44,7 +46,9 @@ export type Reason =
   | 'moved' // another supervisor or service name than before
   | 'pruned' // its manifest is gone
   | 'put-back' // a move failed, and the old service runs again
+  | 'overwritten' // the program wrote the file as it ended
   | 'requested' // somebody asked for it by hand
+  | 'ended' // its process ended, and its supervisor has started it again: in the history only
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
 export interface Step {
@@ -62,6 +66,15 @@ export interface Step {
   readonly diff?: string
 }
 
+/** `to do: install, restart`: what there is to do about a facility, where nobody is doing it. Undefined: nothing. */
+export function describePending(
+  plan: Pick<FacilityPlan, 'steps' | 'blocked' | 'withheld'> | undefined,
+): string | undefined {
+  const { steps = [], blocked } = plan?.withheld ?? plan ?? {}
+  if (blocked !== undefined) return `blocked: ${blocked}`
+  return steps.length === 0 ? undefined : `to do: ${steps.map(step => step.verb).join(', ')}`
+}
+
 export type Change = 'add' | 'change' | 'repair' | 'remove' | 'none'
 
 export interface FacilityPlan {
@@ -69,6 +82,8 @@ export interface FacilityPlan {
   readonly supervisor: string
   readonly service: string
   readonly change: Change
+  /** What the facility was called till now, where this plan gives it its new name. */
+  readonly renamedFrom?: string
   readonly steps: readonly Step[]
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]
@@ -76,6 +91,14 @@ export interface FacilityPlan {
   readonly blocked?: string
   /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
   readonly suspended?: true
+  /** What would be done if it weren't suspended. Nothing carries it out. Absent: nothing. */
+  readonly withheld?: Withheld
+}
+
+export interface Withheld {
+  readonly change: Exclude<Change, 'remove'>
+  readonly steps: readonly Step[]
+  readonly blocked?: string
 }
 
 export interface KeptFile {
@@ -101,6 +124,11 @@ export interface Plan {
   readonly facilities: readonly FacilityPlan[]
   readonly summary: PlanSummary
   readonly diagnostics: readonly Diagnostic[]
+  /**
+   * Facilities that are declared running and don't stay up, as they were when the plan was made: whether there are steps for
+   * them or not, they aren't as declared. No part of the digest, as it changes nothing of the work. Absent: there are none.
+   */
+  readonly troubles?: readonly Trouble[]
 }
 
 /** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */

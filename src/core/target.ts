@@ -6,6 +6,13 @@ export interface Target {
   readonly facility: Facility
   /** Absent: Reeve writes no definition for it. */
   readonly definition?: Definition
+  /**
+   * The same with the marker of an earlier version, where such a one is on the host: that is as declared too, and is
+   * brought up to date when something else is installed.
+   */
+  readonly earlier?: Definition
+  /** Of the definition under the facility's former name: a process that was started with it owes nothing for its name. */
+  readonly formerDigest?: string
   readonly files: readonly TargetFile[]
   /** Why it can't be had on this host as declared; then nothing is done about it. */
   readonly problems: readonly string[]

@@ -6,10 +6,11 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Verb } from '../core/step.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
+import { createProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
-import { removeManagedFile, writeManagedFile } from './managed-file.ts'
+import { holdsContent, removeManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { createTracker, type Tracker } from './tracker.ts'
@@ -78,7 +79,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
 
   function recordEvent(event: EngineEvent): void {
     if (event.type !== 'step-finished' || event.result === 'skipped') return
-    const { facility, step, at, result, duration, error } = event
+    const { facility, renamedFrom, step, at, result, duration, error } = event
     const { supervisor, service } = at
     const time = new Date(clock.now()).toISOString()
     const cause = error ? { error: error.message } : {}
@@ -87,6 +88,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       history.append({
         time,
         facility,
+        ...(renamedFrom === undefined ? {} : { renamedFrom }),
         supervisor,
         service,
         verb,
@@ -110,13 +112,16 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     return problems.length > 0 ? problems.join('; ') : undefined
   }
 
-  const tracker = createTracker({
+  const trust = createProbeTrust({ host, pids: () => tracker.pids() })
+  const tracker: Tracker = createTracker({
     clock,
     observe,
     async probe(facility, signal) {
       // A command is run again and again, long after the plan.
       const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
-      return refused === undefined ? probeHealth(facility, host, clock, signal) : { healthy: false, message: refused }
+      if (refused !== undefined) return { healthy: false, message: refused }
+      const ask = () => probeHealth(facility, host, clock, signal)
+      return trust.check(facility, tracker.observed(facility.name), ask)
     },
     changed: name => options.changed?.(name),
   })
@@ -132,6 +137,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       options.wrote?.(file.path, file.digest)
     },
     removeFile: path => removeManagedFile(path, options.claims().get(path), host),
+    holds: file => holdsContent(file, host),
     whenReady: (facility, signal, as) =>
       tracker.whenReady(facility, signal, {
         bounded: options.bounded || as === 'moved',

@@ -1,6 +1,9 @@
+import type { FileClaims } from '../core/file-claim.ts'
+import { compareText } from '../core/plan-input.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
+import type { Trouble } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
@@ -9,7 +12,7 @@ import type { LaneResult } from './executor.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
-import { writeRecord, writeSuspended } from './state-files.ts'
+import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -74,6 +77,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     owner,
   })
   writeRecord(stateDirectory, announced, outlook.record, session.openWriteHost())
+  keepSuspended(session, outlook)
   let record = announced
   const outcome = await carryOut(session, outlook, command, {
     ...options,
@@ -83,12 +87,28 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     },
   })
   writeRecord(stateDirectory, record, announced, session.openWriteHost())
-  // What a pass without steps saw is what is; after steps it takes another look.
-  const hasActed = outcome.stepsDone > 0 || outcome.failed.length > 0
-  const after = hasActed ? await makeOutlook(session, outlook.set) : { ...outlook, record }
+  // What a pass that neither did nor waited for anything saw is what is; else it takes another look.
+  const isOver = outcome.stepsDone > 0 || outcome.failed.length > 0 || outcome.hasWaited
+  const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return outcome
+  return withTroubles(outcome, after.plan.troubles ?? [])
+}
+
+/** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
+function withTroubles({ hasWaited: _, ...outcome }: CarriedOut, troubles: readonly Trouble[]): ApplyOutcome {
+  const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
+  const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
+  return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
+}
+
+function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
+  return found.toSorted((left, right) => compareText(left.facility, right.facility))
+}
+
+interface CarriedOut extends ApplyOutcome {
+  /** Time has passed since the look that the plan was made from. */
+  readonly hasWaited: boolean
 }
 
 /** Stops and removes the named facilities, or all that is owned. Of what goes no suspension is left. */
@@ -108,7 +128,8 @@ export async function takeDown(
     )
   }
   dropMarks(session, outlook)
-  const outcome = await carryOut(session, outlook, command, { ...options, claims: () => outlook.claims })
+  const claims = (): FileClaims => outlook.claims
+  const { hasWaited: _, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
   const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
     session.configuration.stateDirectory,
@@ -117,6 +138,14 @@ export async function takeDown(
     session.openWriteHost(),
   )
   return outcome
+}
+
+/** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
+function keepSuspended(session: Session, { suspended }: Outlook): void {
+  const { stateDirectory } = session.configuration
+  const before = readSuspended(stateDirectory, session.readHost)
+  if ([...suspended].every(name => before.has(name))) return
+  writeSuspended(stateDirectory, suspended, session.openWriteHost())
 }
 
 /** Before the removal: after a crash between the two, nothing of what is gone would be found, and the mark would stay (E4). */
@@ -132,7 +161,7 @@ async function carryOut(
   outlook: Outlook,
   trigger: string,
   options: Pick<ApplyOptions, 'signal' | 'listener'> & Pick<ActingOptions, 'claims' | 'wrote'>,
-): Promise<ApplyOutcome> {
+): Promise<CarriedOut> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
   let stepsDone = 0
@@ -172,7 +201,7 @@ async function carryOut(
     return !isExcused && !settled.has(facility.name)
   })
   const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook) }
+  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook), hasWaited: expected.length > 0 }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */
@@ -207,5 +236,5 @@ async function awaitReadiness(
       }
     }),
   )
-  return notReady.sort((left, right) => (left.facility < right.facility ? -1 : 1))
+  return sortByFacility(notReady)
 }

@@ -1,8 +1,12 @@
+import type { Observed } from '../core/observed.ts'
+import { findRenames } from '../core/plan-input.ts'
 import { readinessOf } from '../core/readiness.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
+import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { openHistory } from './history.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
@@ -43,13 +47,19 @@ async function reportStatus(
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
   const now = session.clock.now()
   const elsewhere = createElsewhere(survey.world, session.configuration.owner)
+  const pids = survey.targets.flatMap(({ facility }) => {
+    const pid = survey.world.services.get(locationKey(facility))?.pid
+    return pid === undefined ? [] : [[facility.name, pid] as const]
+  })
+  const trust = createProbeTrust({ host: session.readHost, pids: () => pids })
   const facts = await Promise.all(
     survey.targets.map(async ({ facility, problems }): Promise<StatusFacts> => {
       const observed = survey.world.services.get(locationKey(facility))
-      const { blocked, steps = [] } = plans.get(facility.name) ?? {}
+      const facilityPlan = plans.get(facility.name)
+      const { blocked } = facilityPlan ?? {}
       // What the policy forbids isn't run to find out how it is.
-      const found = await askHealth(session, facility, observed?.state === 'running' && problems.length === 0)
-      const verbs = steps.map(step => step.verb).join(', ')
+      const found = await askHealth(session, facility, problems.length === 0 ? observed : undefined, trust)
+      const pending = describePending(facilityPlan)
       return {
         ...facility,
         observed,
@@ -59,11 +69,11 @@ async function reportStatus(
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
-        ...(verbs === '' ? {} : { pending: `to do: ${verbs}` }),
+        ...(pending === undefined ? {} : { pending }),
       }
     }),
   )
-  const declared = new Set(survey.targets.map(target => target.facility.name))
+  const declared = survey.targets.map(target => target.facility)
   const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
   return all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
@@ -73,11 +83,14 @@ async function reportStatus(
 async function askHealth(
   session: Session,
   facility: Outlook['survey']['targets'][number]['facility'],
-  running: boolean,
+  observed: Observed | undefined,
+  trust: ProbeTrust,
 ) {
   if (!facility.health) return 'none'
-  if (!running) return 'unknown'
-  const result = await probeHealth(facility, session.openWriteHost(), session.clock, new AbortController().signal)
+  if (observed?.state !== 'running') return 'unknown'
+  const signal = new AbortController().signal
+  const ask = () => probeHealth(facility, session.openWriteHost(), session.clock, signal)
+  const result = await trust.check(facility, observed, ask)
   return result.healthy ? 'healthy' : 'unhealthy'
 }
 
@@ -137,7 +150,9 @@ function setMark(session: Session, { set }: Outlook, mark: Omit<Mark, 'byManifes
   const host = session.openWriteHost()
   const history = openHistory(session.configuration.stateDirectory, host)
   const byManifest = set.facilities.some(facility => facility.name === mark.name && facility.suspend)
-  return openSuspensions(session, host, history).change({ ...mark, byManifest })
+  const suspensions = openSuspensions(session, host, history)
+  suspensions.carryOver(findRenames(set.facilities))
+  return suspensions.change({ ...mark, byManifest })
 }
 
 export function notFound(name: string, session: Session): ReeveError {

@@ -7,6 +7,8 @@ export type EngineEvent =
   | {
       readonly type: 'step-finished'
       readonly facility: string
+      /** As in the plan of the facility. */
+      readonly renamedFrom?: string
       readonly step: Step
       readonly at: Location
       readonly result: 'done' | 'failed' | 'skipped' | 'aborted'

@@ -3,11 +3,12 @@ import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type FacilityPlan, participles, type Step, type Verb } from '../core/step.ts'
 import { bringsUp } from '../core/step-chain.ts'
-import type { Target } from '../core/target.ts'
+import type { Target, TargetFile } from '../core/target.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { abortable } from './abortable.ts'
 import { createBatcher, type Perform } from './batcher.ts'
 import type { EngineListener } from './engine-event.ts'
+import { followsStop, mayRewrite, overwrittenAgain, overwrittenOnce, planRewrite } from './overwritten-files.ts'
 import { planPutBack } from './put-back.ts'
 
 /**
@@ -52,8 +53,10 @@ export interface ExecutorOptions {
   perform: Perform
   /** Throws if the host's policy forbids the step as the host is now. */
   expectAllowed?(target: Target, step: Step): void
-  writeFile(file: Target['files'][number], facility: Target['facility']): Promise<void>
+  writeFile(file: TargetFile, facility: Target['facility']): Promise<void>
   removeFile(path: string): Promise<void>
+  /** Whether the file has the content that is declared. True also where that can't be told. */
+  holds(file: TargetFile): boolean
   /**
    * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
    * the new service has to get ready in its startup timeout.
@@ -76,6 +79,12 @@ interface Pending {
   readonly outcome: Promise<Outcome>
   /** What it is to come to: `web to be stopped`. */
   readonly end: string
+}
+
+interface Failure {
+  readonly step: Step
+  readonly error: Error
+  readonly outcome: Outcome
 }
 
 interface Lane {
@@ -125,22 +134,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function runLane(lane: Lane): Promise<LaneResult> {
     const { plan, target } = lane.work
     const base = { plan, ...(target ? { target } : {}) }
-    let failure: { step: Step; error: Error; outcome: Outcome } | undefined
+    let failure: Failure | undefined
     for (const step of plan.steps) {
-      const began = options.now()
       if (failure) {
-        conclude(lane, step, 'skipped', began)
+        conclude(lane, step, 'skipped', options.now())
         continue
       }
-      try {
-        await runStep(lane, step)
-        conclude(lane, step, 'done', began)
-      } catch (cause) {
-        const error = cause instanceof Error ? cause : new Error(String(cause))
-        const outcome = lane.abort.signal.aborted ? 'aborted' : 'failed'
-        failure = { step, error, outcome }
-        conclude(lane, step, outcome, began, error)
-      }
+      failure = await tryStep(lane, step, runStep)
+      if (!failure && step.verb === 'restart') failure = await keepFiles(lane)
     }
     if (!failure) return { ...base, result: 'done' }
     if (failure.outcome === 'aborted') return { ...base, result: 'aborted', error: failure.error }
@@ -148,12 +149,32 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return { ...base, result: 'failed', error }
   }
 
+  async function tryStep(
+    lane: Lane,
+    step: Step,
+    run: (lane: Lane, step: Step) => Promise<void>,
+  ): Promise<Failure | undefined> {
+    const began = options.now()
+    try {
+      await run(lane, step)
+      conclude(lane, step, 'done', began)
+      return undefined
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause))
+      const outcome = lane.abort.signal.aborted ? 'aborted' : 'failed'
+      conclude(lane, step, outcome, began, error)
+      return { step, error, outcome }
+    }
+  }
+
   function conclude(lane: Lane, step: Step, result: Outcome, began: number, error?: Error): void {
     lane.outcomes.get(step.id)?.(result)
     const duration = options.now() - began
+    const { name, renamedFrom } = lane.work.plan
     options.listener({
       type: 'step-finished',
-      facility: lane.work.plan.name,
+      facility: name,
+      ...(renamedFrom === undefined ? {} : { renamedFrom }),
       step,
       at: step.target ?? lane.work.plan,
       result,
@@ -163,13 +184,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function runStep(lane: Lane, step: Step): Promise<void> {
-    const { signal } = lane.abort
     await awaitNeeds(lane, step)
     if (bringsUp(step)) await awaitDependencies(lane)
     if (step.verb === 'remove' && step.target && lane.work.target) {
       // The old side of a move goes only when the new one is up.
       await waitReady(lane, lane.work.plan.name, 'moved')
     }
+    if (followsStop(lane.work.plan, step)) await writeOverwritten(lane, step)
+    await takeStep(lane, step)
+  }
+
+  async function takeStep(lane: Lane, step: Step): Promise<void> {
+    const { signal } = lane.abort
     signal.throwIfAborted()
     lane.activity = `${step.verb} ${step.path ?? ''}`.trim()
     const act = (): Promise<void> => {
@@ -178,6 +204,35 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return perform(lane, step)
     }
     await (WAITING_VERBS.has(step.verb) ? inTurn(act, signal) : act())
+  }
+
+  function overwritten({ work }: Lane): TargetFile[] {
+    return (work.target?.files ?? []).filter(file => !options.holds(file))
+  }
+
+  async function writeOverwritten(lane: Lane, step: Step): Promise<void> {
+    const { target } = lane.work
+    const files = overwritten(lane)
+    if (!target || files.length === 0) return
+    options.expectAllowed?.(target, step)
+    for (const file of files) await options.writeFile(file, target.facility)
+  }
+
+  /** After a restart: what the program wrote as it ended is written again, while it is stopped. */
+  async function keepFiles(lane: Lane): Promise<Failure | undefined> {
+    const { plan, target } = lane.work
+    const files = overwritten(lane)
+    const last = plan.steps.at(-1)
+    if (!target || !last || files.length === 0) return undefined
+    if (!mayRewrite(target)) return { step: last, error: overwrittenOnce(target, files), outcome: 'failed' }
+    let failure: Failure | undefined
+    for (const step of planRewrite(plan, files)) {
+      // What was stopped for it is started again, whether the file could be written or not.
+      if (!failure || step.verb === 'start') failure = (await tryStep(lane, step, takeStep)) ?? failure
+    }
+    if (failure) return failure
+    const again = overwritten(lane)
+    return again.length > 0 ? { step: last, error: overwrittenAgain(target, again), outcome: 'failed' } : undefined
   }
 
   /** Waits for a free place, unless the signal comes first. What has begun ends by itself. */

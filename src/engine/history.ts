@@ -11,6 +11,8 @@ export interface HistoryEntry {
   /** ISO 8601; when it ended. */
   readonly time: string
   readonly facility: string
+  /** What it was called before, where this gave it its new name: what was done under that name is part of its history. */
+  readonly renamedFrom?: string
   readonly supervisor: string
   readonly service: string
   /** Of a step, or what people said of the facility. */
@@ -68,14 +70,27 @@ function endsWhole(path: string, host: ReadHost): boolean {
 
 /** The newest last. Lines that are no entries are passed over. Throws ReeveError if a file can't be read. */
 export function readHistory(stateDirectory: string, host: ReadHost, query: HistoryQuery = {}): HistoryEntry[] {
-  const entries: HistoryEntry[] = []
+  const all: HistoryEntry[] = []
   for (const name of [olderFileName, fileName]) {
     for (const line of (readTrusted(join(stateDirectory, name), host) ?? '').split('\n')) {
       const entry = parseEntry(line)
-      if (entry && (query.facility === undefined || entry.facility === query.facility)) entries.push(entry)
+      if (entry) all.push(entry)
     }
   }
+  const entries = query.facility === undefined ? all : entriesOf(query.facility, all)
   return query.limit === undefined ? entries : entries.slice(Math.max(0, entries.length - query.limit))
+}
+
+/** Also of what the facility was called before, up to its renaming. */
+function entriesOf(facility: string, all: readonly HistoryEntry[]): HistoryEntry[] {
+  const names = new Set([facility])
+  const entries: HistoryEntry[] = []
+  for (const entry of [...all].reverse()) {
+    if (!names.has(entry.facility)) continue
+    entries.push(entry)
+    if (entry.renamedFrom !== undefined) names.add(entry.renamedFrom)
+  }
+  return entries.reverse()
 }
 
 function parseEntry(line: string): HistoryEntry | undefined {

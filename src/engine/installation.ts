@@ -182,6 +182,7 @@ function declareController(
     onChange: 'restart',
     dependsOn: [],
     adopt: options.adopt ?? false,
+    readyAfter: 1_000,
     prune: true,
     suspend: false,
   }

@@ -1,7 +1,7 @@
 import { findOverwriteProblem } from '../core/claim-keeping.ts'
 import { type FileClaim, findKeepReason } from '../core/file-claim.ts'
 import type { ObservedFile } from '../core/observed.ts'
-import type { FileFacts, WriteHost } from '../core/provider.ts'
+import type { FileFacts, ReadHost, WriteHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { TargetFile } from '../core/target.ts'
 import { findRemover } from '../host/file-actor.ts'
@@ -34,7 +34,20 @@ export async function removeManagedFile(path: string, claim: FileClaim | undefin
   else await host.removeFileAs(remover, path)
 }
 
-function observe(path: string, host: WriteHost): { readonly found: ObservedFile; readonly facts?: FileFacts } {
+/**
+ * Whether the file has the content that is declared. True also for what is no file, or can't be looked at: that is a problem of
+ * its own, which the next look at the host tells of.
+ */
+export function holdsContent({ path, digest }: TargetFile, host: ReadHost): boolean {
+  try {
+    const { found } = observe(path, host)
+    return found.kind === 'file' ? found.digest === digest : found.kind === 'other'
+  } catch {
+    return true
+  }
+}
+
+function observe(path: string, host: ReadHost): { readonly found: ObservedFile; readonly facts?: FileFacts } {
   const inspected = host.inspectFile(path)
   if (!inspected) return { found: { kind: 'absent' } }
   const { facts, content } = inspected

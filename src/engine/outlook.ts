@@ -2,9 +2,10 @@ import { observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { ServiceState } from '../core/observed.ts'
-import { compareText } from '../core/plan-input.ts'
+import { compareText, findRenames } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
+import { findTroubles } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
@@ -13,6 +14,7 @@ import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
 import { type Survey, surveyHost } from './survey.ts'
+import { carrySuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import { findController } from './writer-lock.ts'
 
@@ -40,7 +42,8 @@ export async function makeOutlook(
   const { clock, configuration, readHost } = session
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
-  const suspended = readSuspended(configuration.stateDirectory, readHost)
+  const marks = readSuspended(configuration.stateDirectory, readHost)
+  const suspended = carrySuspensions(marks, findRenames(set.facilities))
   const facilities = markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
   const survey = await surveyHost({
@@ -61,6 +64,7 @@ export async function makeOutlook(
       world: survey.world,
       owner: configuration.owner,
       applied: record.applied,
+      startsWaiting: true,
       prune: set.complete,
       suspended,
       diagnostics: set.diagnostics,
@@ -68,7 +72,9 @@ export async function makeOutlook(
     },
     sha256,
   )
-  return { set, record, claims, instances, suspended, survey, lookedAt, plan }
+  const troubles = findTroubles(survey.targets, survey.world, clock.now())
+  const whole = troubles.length > 0 ? { ...plan, troubles } : plan
+  return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */

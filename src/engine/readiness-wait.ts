@@ -1,6 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
-import { type Readiness, SETTLING_TIME, STARTUP_TIMEOUT } from '../core/readiness.ts'
+import { type Readiness, STARTUP_TIMEOUT } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import { createAbortSharing } from './abort-sharing.ts'
@@ -48,6 +48,9 @@ interface Waiter {
 /** How often those that somebody waits for are looked at, in milliseconds. */
 const WAITING_INTERVAL = 50
 
+/** How long (ms) a service may take to get up at least, and then it has to be up for its `readyAfter`. */
+const MINIMUM_WAIT = 1_000
+
 /** A service that has been `failed` for so long (ms) won't come up by itself: some supervisors pass through it. */
 const FAILED_FOR_GOOD = 1_000
 
@@ -63,7 +66,8 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   function until(name: string, signal: AbortSignal, wait: WaitOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
-      const timeout = options.facility(name)?.health?.startupTimeout ?? STARTUP_TIMEOUT
+      const { health, readyAfter = 0 } = options.facility(name) ?? {}
+      const timeout = Math.max(health?.startupTimeout ?? STARTUP_TIMEOUT, MINIMUM_WAIT + readyAfter)
       const end = (): void => {
         remove(waiter)
         deadline?.[Symbol.dispose]()
@@ -84,7 +88,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
         },
       }
       const deadline = wait.bounded
-        ? clock.after(Math.max(timeout, SETTLING_TIME * 2), () => waiter.reject(notReady(options.readiness(name))))
+        ? clock.after(timeout, () => waiter.reject(notReady(options.readiness(name))))
         : undefined
       const abort = aborts.listen(signal, () => waiter.reject(signal.reason))
       const others = waiters.get(name)

@@ -3,10 +3,11 @@ import { observeClaims } from '../core/claim-keeping.ts'
 import type { Condition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
-import { unknownService } from '../core/observed.ts'
+import { type Observed, unknownService } from '../core/observed.ts'
+import { findRenames } from '../core/plan-input.ts'
 import { makePlan } from '../core/planning.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import type { FacilityPlan, Plan } from '../core/step.ts'
+import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -22,6 +23,7 @@ import { markSuspended } from './outlook.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import { amendRecord, announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
+import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
@@ -119,6 +121,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
+  const restarts = createRestartWatch()
   const suspensions = openSuspensions(session, acting.host, acting.history)
   const suspended = suspensions.marks
 
@@ -126,6 +129,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = plan
     const digest = underWay.get(name)
     underWay.delete(name)
+    restarts.acted(name, clock.now())
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
@@ -139,7 +143,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
     // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
     if (hasDeferred) wake.manifests()
-    else if (target && !plan.steps.some(step => step.target)) wake.facility(name)
+    else if (target && facilities.has(name) && !plan.steps.some(step => step.target)) wake.facility(name)
     else wake.full()
   }
 
@@ -159,6 +163,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function declare(current: ManifestSet): void {
+    suspensions.carryOver(findRenames(current.facilities))
     const marked = markSuspended(current.facilities, suspended)
     facilities = new Map(marked.map(facility => [facility.name, facility]))
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
@@ -209,8 +214,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         applied: record.applied,
         claims: record.claims,
         unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
-        // Only a manifest that is missing now, in a look at everything, is gone.
-        prune: hasRead && current.complete,
+        // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
+        prune: current.complete,
         suspended,
         diagnostics: current.diagnostics,
         policy: configuration.policy,
@@ -251,10 +256,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const facility of looked) {
       const reason = world.unavailable.get(facility.supervisor)
       const observed = world.services.get(locationKey(facility))
-      if (observed) tracker.update(facility.name, observed, lookedAt)
+      if (observed) noteObserved(facility, observed, lookedAt)
       else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
     }
     return tracker.unhealthy()
+  }
+
+  function noteObserved(facility: Facility, observed: Observed, lookedAt: number): void {
+    const { name } = facility
+    tracker.update(name, observed, lookedAt)
+    if (executor.isBusy(name)) return
+    const restart = restarts.seen(name, observed, lookedAt)
+    if (restart) tellRestart(facility, restart, { clock, log, history: acting.history })
   }
 
   function noteProgress(name: string): void {
@@ -272,10 +285,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   ): void {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
     const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
-    const admitted = hasRead ? admit(plan, survey) : plan.facilities
+    // Only a manifest that is missing now, in a look at everything, is gone.
+    const admitted = hasRead ? admit(plan, survey) : plan.facilities.filter(({ change }) => change !== 'remove')
     // A removal that was under way may have ended since it was looked: it must not be made twice.
-    const isFree = ({ name, change }: FacilityPlan): boolean =>
-      !executor.isBusy(name) && !(change === 'remove' && wasBusy.has(name))
+    const isFree = ({ name, renamedFrom = name, change }: FacilityPlan): boolean =>
+      !executor.isBusy(name) && !executor.isBusy(renamedFrom) && !(change === 'remove' && wasBusy.has(name))
     const ready = admitted.filter(
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
@@ -311,6 +325,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     seen = survey
     if (full) {
       plans = new Map([...plans].filter(([name]) => facilities.has(name)))
+      restarts.keep(new Set(facilities.keys()))
       retries.keep(new Set([...facilities.keys(), ...survey.world.owned.map(({ ownership }) => ownership.facility)]))
       save(nextRecord({ record, instances, survey, plan, owner, untouched }))
     } else {
@@ -333,7 +348,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = facility
     const { count: failures, message } = retries.failures(name, facility.digest)
     const activity = executor.activity(name)
-    const blocked = plans.get(name)?.blocked
+    const { blocked, withheld } = plans.get(name) ?? {}
+    // Of others, what there is to do is under way, or waits for its next try.
+    const pending = withheld && describePending({ steps: [], withheld })
     const status = makeFacilityStatus(
       {
         name,
@@ -347,6 +364,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         failures,
         ...(blocked === undefined ? {} : { blocked }),
         ...(activity === undefined ? {} : { underWay: activity }),
+        ...(pending === undefined ? {} : { pending }),
         ...(message === undefined ? {} : { lastError: message }),
       },
       conditions.get(name) ?? [],
@@ -365,7 +383,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   function status(): Status {
     const elsewhere = seen ? createElsewhere(seen.world, owner) : () => []
     const declared = [...facilities.values()].map(facility => statusOf(facility, elsewhere(facility)))
-    const rest = seen ? findUndeclared(seen.world, owner, new Set(facilities.keys()), suspended) : []
+    const rest = seen ? findUndeclared(seen.world, owner, [...facilities.values()], suspended) : []
     const all = [...declared, ...rest.map(facts => makeFacilityStatus(facts, [], clock.now()))]
     const problems = (set?.diagnostics ?? []).map(diagnosticLine)
     if (guardProblem !== undefined) problems.push(guardProblem)

@@ -1,11 +1,13 @@
 import { announceClaims, keepClaims, observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
 import { fulfilClaim } from '../core/file-claim.ts'
-import type { Applied } from '../core/plan-input.ts'
+import { meetingPointsOf } from '../core/meeting-point.ts'
+import { type Applied, applyNewNames, findRenames } from '../core/plan-input.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
 import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
 import type { StateRecord } from './state-files.ts'
 import type { Survey } from './survey.ts'
+import { sha256 } from './targets.ts'
 
 export interface RecordInput {
   readonly record: StateRecord
@@ -24,12 +26,10 @@ export interface RecordInput {
 export function nextRecord(input: RecordInput): StateRecord {
   const { record, survey, owner } = input
   const ours = survey.world.owned.filter(({ ownership }) => ownership.owner === owner)
-  const known = new Set([
-    ...survey.targets.map(({ facility }) => facility.name),
-    ...(input.untouched ?? []).map(({ name }) => name),
-    ...ours.map(({ ownership }) => ownership.facility),
-  ])
-  const kept = [...record.applied].filter(
+  const declared = [...survey.targets.map(({ facility }) => facility), ...(input.untouched ?? [])]
+  const known = new Set([...declared.map(({ name }) => name), ...ours.map(({ ownership }) => ownership.facility)])
+  const before = applyNewNames(record.applied, findRenames(declared))
+  const kept = [...before].filter(
     ([name, { supervisor }]) => known.has(name) || survey.world.unavailable.has(supervisor),
   )
   const holding = new Set(ours.map(({ supervisor }) => supervisor))
@@ -57,7 +57,8 @@ export function announceWrites(
   plans: readonly FacilityPlan[],
   { survey, owner }: { readonly survey: Survey; readonly owner: string },
 ): StateRecord {
-  const known = { world: survey.world, owner, applied: record.applied }
+  const renames = findRenames(survey.targets.map(({ facility }) => facility))
+  const known = { world: survey.world, owner, applied: applyNewNames(record.applied, renames) }
   return { ...record, claims: announceClaims(record.claims, plans, survey.targets, known) }
 }
 
@@ -96,8 +97,10 @@ export function noteDone(record: StateRecord, facility: Facility): StateRecord {
   return { ...record, applied: new Map(record.applied).set(facility.name, appliedOf(facility)) }
 }
 
-function appliedOf({ digest, supervisor, service, files }: Facility): Applied {
-  return { digest, supervisor, service, files: files.map(({ path }) => path) }
+function appliedOf(facility: Facility): Applied {
+  const { digest, supervisor, service, files } = facility
+  const meets = meetingPointsOf(facility, sha256)
+  return { digest, supervisor, service, files: files.map(({ path }) => path), meets }
 }
 
 function addApplied(applied: Map<string, Applied>, survey: Survey, plan: Plan): Map<string, Applied> {

@@ -15,6 +15,7 @@ export interface RetryBook {
   seen(facility: string, asDeclared: boolean): void
   /** True if its time hasn't come yet. A digest other than the one that failed is always welcome. */
   isHeld(facility: string, digest: string): boolean
+  /** What is seen to be as declared has no step that failed, whatever the last try came to; it may still not have lasted. */
   failures(facility: string, digest: string): { readonly count: number; readonly message: string | undefined }
   /** Facilities other than these are forgotten. */
   keep(facilities: ReadonlySet<string>): void
@@ -26,6 +27,8 @@ interface Entry {
   readonly count: number
   readonly message: string
   readonly notBefore: number
+  /** Its steps succeed, and what they bring about doesn't last. */
+  readonly isFleeting: boolean
   timer: Disposable
   asDeclaredSince: number | undefined
 }
@@ -41,7 +44,12 @@ export function createRetryBook(
   const entries = new Map<string, Entry>()
   const lastDone = new Map<string, { readonly work: string; readonly at: number }>()
 
-  function failed(facility: string, digest: string, message: string, rule: BackoffRule = RETRY): void {
+  function fail(
+    facility: string,
+    digest: string,
+    message: string,
+    { rule = RETRY, isFleeting = false }: { readonly rule?: BackoffRule; readonly isFleeting?: boolean },
+  ): void {
     const before = entries.get(facility)
     before?.timer[Symbol.dispose]()
     const count = before?.digest === digest ? before.count + 1 : 1
@@ -52,6 +60,7 @@ export function createRetryBook(
       count,
       message,
       notBefore: clock.elapsed() + delay,
+      isFleeting,
       timer,
       asDeclaredSince: undefined,
     })
@@ -63,15 +72,15 @@ export function createRetryBook(
   }
 
   return {
-    failed,
+    failed: (facility, digest, message, rule) => fail(facility, digest, message, rule ? { rule } : {}),
     done(facility, digest, steps) {
       const work = `${digest} ${steps.map(step => step.id).join(' ')}`
       const before = lastDone.get(facility)
       lastDone.set(facility, { work, at: clock.elapsed() })
       const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
       const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
-      if (cause) failed(facility, digest, `it was ${cause.reason}, and has been started again`)
-      else if (isAgain) failed(facility, digest, `it did not last: ${steps.map(step => step.verb).join(', ')}`)
+      if (cause) fail(facility, digest, `it was ${cause.reason}, and has been started again`, { isFleeting: true })
+      else if (isAgain) fail(facility, digest, describeUndone(facility, steps), { isFleeting: true })
       else forget(facility)
     },
     seen(facility, asDeclared) {
@@ -94,7 +103,8 @@ export function createRetryBook(
     },
     failures(facility, digest) {
       const entry = entries.get(facility)
-      return entry?.digest === digest
+      const isOver = entry !== undefined && !entry.isFleeting && entry.asDeclaredSince !== undefined
+      return entry?.digest === digest && !isOver
         ? { count: entry.count, message: entry.message }
         : { count: 0, message: undefined }
     },
@@ -107,4 +117,11 @@ export function createRetryBook(
       entries.clear()
     },
   }
+}
+
+function describeUndone(facility: string, steps: readonly Step[]): string {
+  const file = steps.find(step => step.verb === 'write-file')
+  const verbs = `it did not last: ${steps.map(step => step.verb).join(', ')}`
+  if (file === undefined) return verbs
+  return `${verbs}; ${file.path} is overwritten each time, most likely by ${facility} itself: have it leave the file alone, or take the file out of spec.files`
 }

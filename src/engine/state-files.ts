@@ -31,10 +31,10 @@ export function readRecord(directory: string, host: ReadHost): StateRecord {
   const applied = new Map<string, Applied>()
   for (const [name, entry] of Object.entries(isObject(value.applied) ? value.applied : {})) {
     if (!isObject(entry)) continue
-    const { digest, supervisor, service, files } = entry
+    const { digest, supervisor, service, files, meets } = entry
     if (typeof digest !== 'string' || typeof supervisor !== 'string' || typeof service !== 'string') continue
-    const paths = Array.isArray(files) ? files.filter(path => typeof path === 'string') : []
-    applied.set(name, { digest, supervisor, service, files: paths })
+    const known = { digest, supervisor, service, files: textsOf(files) }
+    applied.set(name, Array.isArray(meets) ? { ...known, meets: textsOf(meets) } : known)
   }
   const instances = new Map<string, InstanceRecord>()
   for (const [name, entry] of Object.entries(isObject(value.instances) ? value.instances : {})) {
@@ -53,6 +53,10 @@ function readClaims(value: unknown): Map<string, FileClaim> {
     claims.set(path, { isFulfilled: entry.isFulfilled, contents })
   }
   return claims
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
 }
 
 /** Writes only what differs from `before`: a pass that changes nothing touches no file. */

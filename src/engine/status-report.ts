@@ -1,6 +1,8 @@
 import { type Condition, conditionsOf } from '../core/conditions.ts'
+import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
-import type { HealthState, Readiness } from '../core/readiness.ts'
+import { findRenames } from '../core/plan-input.ts'
+import { describeExit, type HealthState, type Readiness } from '../core/readiness.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
 import type { FacilityStatus, OtherPlace } from './status.ts'
 
@@ -33,10 +35,20 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     pid: observed?.pid ?? null,
     since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
     health: running || health === 'none' ? health : 'unknown',
+    ...describeRestarts(observed),
     ...(observed?.output === undefined ? {} : { output: observed.output }),
     ...(observed?.overrides === undefined ? {} : { overrides: observed.overrides }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
+    ...(facts.pending === undefined ? {} : { pending: facts.pending }),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
+  }
+}
+
+function describeRestarts(observed: Observed | undefined): Pick<FacilityStatus, 'restarts' | 'lastExit'> {
+  const { exit, restarts, totalRestarts = restarts } = observed ?? {}
+  return {
+    ...(totalRestarts !== undefined && { restarts: totalRestarts }),
+    ...(exit && { lastExit: { ...exit, message: describeExit(exit) } }),
   }
 }
 
@@ -44,7 +56,7 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
 export function createElsewhere(
   world: World,
   owner: string,
-): (facility: Location & { readonly name: string }) => OtherPlace[] {
+): (facility: Location & { readonly name: string; readonly renamedFrom?: string }) => OtherPlace[] {
   const owned = new Map<string, Location[]>()
   for (const location of world.owned) {
     if (location.ownership.owner !== owner) continue
@@ -52,7 +64,9 @@ export function createElsewhere(
     owned.set(facility, [...(owned.get(facility) ?? []), location])
   }
   return facility =>
-    (owned.get(facility.name) ?? [])
+    [facility.name, facility.renamedFrom ?? facility.name]
+      .filter((name, index, names) => names.indexOf(name) === index)
+      .flatMap(name => owned.get(name) ?? [])
       .filter(location => locationKey(location) !== locationKey(facility))
       .map(location => {
         const { state = 'unknown', pid = null } = world.services.get(locationKey(location)) ?? {}
@@ -67,9 +81,10 @@ export function createElsewhere(
 export function findUndeclared(
   world: World,
   owner: string,
-  declared: ReadonlySet<string>,
+  facilities: readonly Pick<Facility, 'name' | 'renamedFrom'>[],
   suspended: ReadonlySet<string>,
 ): StatusFacts[] {
+  const declared = new Set([...facilities.map(({ name }) => name), ...findRenames(facilities).keys()])
   const found: StatusFacts[] = []
   for (const { supervisor, service, ownership } of world.owned) {
     if (ownership.owner !== owner || declared.has(ownership.facility)) continue

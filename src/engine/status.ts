@@ -1,5 +1,5 @@
 import { type Condition, findCondition } from '../core/conditions.ts'
-import type { ServiceState } from '../core/observed.ts'
+import type { Exit, ServiceState } from '../core/observed.ts'
 import type { HealthState } from '../core/readiness.ts'
 
 export type { Condition, HealthState }
@@ -18,6 +18,11 @@ export interface Status {
   }
 }
 
+export interface LastExit extends Exit {
+  /** In words: `exited with code 3`. */
+  readonly message: string
+}
+
 export interface FacilityStatus {
   readonly name: string
   readonly supervisor: string
@@ -28,19 +33,32 @@ export interface FacilityStatus {
   /** ISO 8601; since when in this state. */
   readonly since: string | null
   readonly health: HealthState
+  /** How often its supervisor has started it again by itself since it was last asked to. Absent: the supervisor doesn't say. */
+  readonly restarts?: number
+  /** How its last run ended: while it runs, the run before this one. Absent: the supervisor doesn't say, or there was none. */
+  readonly lastExit?: LastExit
   /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
   readonly output?: string
   /** Files of others that change how it is run. Absent: none that the supervisor tells of. */
   readonly overrides?: readonly string[]
   readonly conditions: readonly Condition[]
+  /** What there is to do about it, where nobody is doing it: it is otherwise than declared. Absent: nothing. */
+  readonly pending?: string
   /** Where it is still found besides: it is being moved from there, or that failed. Absent: nowhere. */
   readonly elsewhere?: readonly OtherPlace[]
 }
 
-/** By a manifest or a person: suspended, or undeclared and kept. What it is like is nobody's concern. */
-export function isLeftAlone({ conditions }: FacilityStatus): boolean {
-  const isSuspended = findCondition(conditions, 'Reconciling')?.reason === 'Suspended'
-  return isSuspended || findCondition(conditions, 'Ready')?.reason === 'Undeclared'
+/** By a manifest or a person: suspended, or undeclared and kept. It is observed, and nothing is done about it. */
+export function isLeftAlone(status: FacilityStatus): boolean {
+  return isSuspended(status) || isUndeclared(status)
+}
+
+export function isSuspended({ conditions }: FacilityStatus): boolean {
+  return findCondition(conditions, 'Reconciling')?.reason === 'Suspended'
+}
+
+export function isUndeclared({ conditions }: FacilityStatus): boolean {
+  return findCondition(conditions, 'Ready')?.reason === 'Undeclared'
 }
 
 export interface OtherPlace {

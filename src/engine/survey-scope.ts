@@ -1,5 +1,5 @@
 import type { Facility } from '../core/facility.ts'
-import type { Applied } from '../core/plan-input.ts'
+import { type Applied, findRenames } from '../core/plan-input.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
 import type { Survey } from './survey.ts'
@@ -31,6 +31,10 @@ export function findOtherPlaces(
   applied: ReadonlyMap<string, Applied>,
 ): Location[] {
   const byName = new Map(facilities.map(facility => [facility.name, facility]))
+  for (const [former, name] of findRenames(facilities)) {
+    const facility = byName.get(name)
+    if (facility) byName.set(former, facility)
+  }
   const places = new Map<string, Location>()
   const note = (name: string, location: Location): void => {
     const declared = byName.get(name)

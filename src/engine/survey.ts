@@ -116,6 +116,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       owner: options.owner,
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
+      observed: services.get(locationKey(facility)),
     })
   })
   const controllers = findControllers(options, { services, owned, unavailable })

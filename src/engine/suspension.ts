@@ -12,6 +12,8 @@ export interface Suspensions {
   readonly marks: ReadonlySet<string>
   /** Throws if it can't be written down. */
   change(mark: Mark): ControlOutcome
+  /** Facilities that have a new name stay suspended under it: former names, with the new ones. */
+  carryOver(renames: ReadonlyMap<string, string>): void
 }
 
 export interface Mark {
@@ -50,7 +52,27 @@ export function openSuspensions(session: Session, host: WriteHost, history: Hist
       if (outcome.changed) record(mark)
       return outcome
     },
+    carryOver(renames) {
+      const next = carrySuspensions(marks, renames)
+      if (next === marks) return
+      marks.clear()
+      for (const name of next) marks.add(name)
+      try {
+        writeSuspended(configuration.stateDirectory, marks, host)
+      } catch (problem) {
+        log.warn({ error: messageOf(problem) }, 'what is suspended could not be written down under its new name')
+      }
+    },
   }
+}
+
+/** The same set where nothing has a new name. */
+export function carrySuspensions<S extends ReadonlySet<string>>(
+  suspended: S,
+  renames: ReadonlyMap<string, string>,
+): S | Set<string> {
+  if (![...suspended].some(name => renames.has(name))) return suspended
+  return new Set([...suspended].map(name => renames.get(name) ?? name))
 }
 
 export function changeMark(

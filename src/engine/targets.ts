@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
-import type { Ownership } from '../core/observed.ts'
+import { meetingPointsOf } from '../core/meeting-point.ts'
+import type { Observed, Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
@@ -21,36 +22,40 @@ export interface TargetOptions {
   readonly checkPolicy?: PolicyCheck
   /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
   readonly isElsewhere?: boolean
+  /** What is there in its place now. */
+  readonly observed?: Observed | undefined
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
 export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const problems: string[] = []
-  const definition = renderDefinition(facility, options, problems)
-  checkPaths(facility, definition, options, problems)
+  const definitions = renderDefinitions(facility, options, problems)
+  checkPaths(facility, definitions.definition, options, problems)
   const files = facility.files.map(file => resolveFile(file, facility, options.host, problems))
-  return { facility, files, problems, ...(definition ? { definition } : {}) }
+  return { facility, files, problems, ...definitions }
 }
 
-function renderDefinition(facility: Facility, options: TargetOptions, problems: string[]): Definition | undefined {
+type Definitions = Pick<Target, 'definition' | 'earlier' | 'formerDigest'>
+
+function renderDefinitions(facility: Facility, options: TargetOptions, problems: string[]): Definitions {
   const { instance, provider } = options
   if (!instance || !provider) {
     problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
-    return undefined
+    return {}
   }
   const named = attempt('judge the name of', facility, provider, problems, () => ({
     problem: provider.findNameProblem?.(facility.service),
   }))
-  if (!named) return undefined
+  if (!named) return {}
   const misnamed = named.problem
   if (misnamed !== undefined) {
     problems.push(
       `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,
     )
-    return undefined
+    return {}
   }
   problems.push(...(options.checkPolicy?.(facility, instance, provider) ?? []))
-  if (!hasDefinition(facility) && facility.files.length === 0) return undefined
+  if (!hasDefinition(facility) && facility.files.length === 0) return {}
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)
     for (const field of usedFields(facility.process)) {
@@ -61,22 +66,16 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
       )
     }
   }
-  if (problems.length > 0) return undefined
-  const ownership: Ownership = {
-    owner: options.owner,
-    facility: facility.name,
-    files: facility.files.map(file => file.path).sort(),
-    dependsOn: [...facility.dependsOn].sort(),
-    prune: facility.prune,
-  }
-  return attempt('render', facility, provider, problems, () => {
+  if (problems.length > 0) return {}
+  const definitions = attempt('render', facility, provider, problems, () => {
     const servicePaths = facility.process && findServicePaths(facility.process, options.host)
-    const rendered = provider.render(facility, instance, ownership, servicePaths)
+    const render: Render = (named, ownership) => provider.render(named, instance, ownership, servicePaths)
+    const rendered = render(facility, makeOwnership(facility, options.owner))
     if ('definition' in rendered) {
       const { definition } = rendered
       const found = provider.findHostProblems?.(facility, definition, options.host) ?? []
       problems.push(...found)
-      return found.length > 0 ? undefined : definition
+      return found.length > 0 ? undefined : { definition, ...renderOlder(facility, options, render) }
     }
     for (const { field, message } of rendered.problems) {
       problems.push(
@@ -85,6 +84,42 @@ function renderDefinition(facility: Facility, options: TargetOptions, problems: 
     }
     return undefined
   })
+  return definitions ?? {}
+}
+
+function makeOwnership(facility: Facility, owner: string): Ownership {
+  const files = facility.files.map(file => file.path).sort()
+  return {
+    owner,
+    facility: facility.name,
+    files,
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+    meets: meetingPointsOf(facility, sha256).filter(point => !files.includes(point.replace(/^file:/, ''))),
+  }
+}
+
+type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>
+
+/** The same definition as an earlier version, or under the facility's former name, would have written it. */
+function renderOlder(
+  facility: Facility,
+  { observed, owner }: TargetOptions,
+  render: Render,
+): Omit<Definitions, 'definition'> {
+  const ownership = makeOwnership(facility, owner)
+  const found = observed?.ownership
+  const { meets: _, ...withoutMeets } = ownership
+  const isEarlier = found?.owner === owner && found.meets === undefined
+  const earlier = isEarlier ? definitionOf(render(facility, withoutMeets)) : undefined
+  const { renamedFrom } = facility
+  const former =
+    renamedFrom === undefined ? undefined : definitionOf(render({ ...facility, name: renamedFrom }, ownership))
+  return { ...(earlier && { earlier }), ...(former && { formerDigest: former.digest }) }
+}
+
+function definitionOf(rendered: ReturnType<Render>): Definition | undefined {
+  return 'definition' in rendered ? rendered.definition : undefined
 }
 
 /** A provider that fails over one facility blocks that one, and no other. */

@@ -1,6 +1,6 @@
 import type { Facility, Health } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
-import { type HealthState, type Readiness, readinessOf, SETTLING_TIME } from '../core/readiness.ts'
+import { GOOD_RUN, type HealthState, type Readiness, readinessOf } from '../core/readiness.ts'
 import type { Clock } from '../host/clock.ts'
 import type { ProbeResult } from './probe-result.ts'
 import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
@@ -18,6 +18,8 @@ export interface Tracker {
   /** `lookedAt`: when that look began, in ms since 1970. */
   update(facility: string, observed: Observed, lookedAt: number): void
   observed(facility: string): Observed | undefined
+  /** The main processes, as last observed. */
+  pids(): Iterable<readonly [facility: string, pid: number]>
   health(facility: string): HealthState
   readiness(facility: string): Readiness
   unhealthy(): Set<string>
@@ -49,6 +51,8 @@ interface Track {
   probes: number
   /** The next probe. */
   timer: Disposable | undefined
+  /** When it has been up for as long as something depends on. */
+  moments: readonly Disposable[]
   /** Gives up the probe that is under way. */
   stop: AbortController | undefined
 }
@@ -111,17 +115,20 @@ export function createTracker(options: TrackerOptions): Tracker {
     entry.probes = 0
     entry.began = clock.elapsed()
     entry.healthMessage = undefined
-    if (!entry.facility.health) {
-      entry.health = 'none'
-      // Without a check, it is ready when it has been up for a while: nobody else would say so.
-      if (entry.observed?.state === 'running') {
-        entry.timer = clock.after(SETTLING_TIME + 1, () => options.changed(entry.facility.name))
-      }
-    } else if (entry.observed?.state !== 'running') entry.health = 'unknown'
+    const isRunning = entry.observed?.state === 'running'
+    if (isRunning) announceMoments(entry)
+    if (!entry.facility.health) entry.health = 'none'
+    else if (!isRunning) entry.health = 'unknown'
     else {
       entry.health = 'starting'
       scheduleProbe(entry, FIRST_PROBE)
     }
+  }
+
+  /** A run becomes ready, or the end of a crash loop, by having been up for a while: nobody else would say so. */
+  function announceMoments(entry: Track): void {
+    const moments = [entry.facility.readyAfter, ...((entry.observed?.restarts ?? 0) > 0 ? [GOOD_RUN] : [])]
+    entry.moments = moments.map(moment => clock.after(moment + 1, () => options.changed(entry.facility.name)))
   }
 
   function scheduleProbe(entry: Track, delay: number): void {
@@ -175,6 +182,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     track,
     update,
     observed: name => tracks.get(name)?.observed,
+    pids: () => [...tracks].flatMap(([name, { observed }]) => (observed?.pid ? [[name, observed.pid] as const] : [])),
     health: name => tracks.get(name)?.health ?? 'unknown',
     readiness,
     unhealthy: () =>
@@ -200,6 +208,7 @@ function makeTrack(facility: Facility, now: number): Track {
     began: now,
     probes: 0,
     timer: undefined,
+    moments: [],
     stop: undefined,
   }
 }
@@ -222,6 +231,8 @@ function sinceSeen({ observed, changedAt }: Track): Observed | undefined {
 function stopProbing(entry: Track): void {
   entry.timer?.[Symbol.dispose]()
   entry.timer = undefined
+  for (const moment of entry.moments) moment[Symbol.dispose]()
+  entry.moments = []
   entry.stop?.abort()
   entry.stop = undefined
 }

@@ -1,7 +1,7 @@
 import { type Condition, findCondition } from '../core/conditions.ts'
 import type { Log } from '../core/log.ts'
 import type { Clock } from '../host/clock.ts'
-import { type FacilityStatus, isLeftAlone } from './status.ts'
+import { type FacilityStatus, isSuspended, isUndeclared } from './status.ts'
 
 /**
  * What goes wrong with a facility without a step that fails, as log lines: when it comes, again now and then while it
@@ -52,7 +52,7 @@ export function createTroubleLog(clock: Clock, log: Log): TroubleLog {
     if (trouble) tell(name, trouble, found)
   }
 
-  function tell(facility: string, trouble: Trouble, { reason, message }: Condition): void {
+  function tell(facility: string, trouble: Trouble, { reason, message }: Pick<Condition, 'reason' | 'message'>): void {
     const isNew = !trouble.told.has(reason)
     if (!isNew && clock.elapsed() - trouble.toldAt < REMINDER) return
     trouble.told.add(reason)
@@ -74,7 +74,7 @@ export function createTroubleLog(clock: Clock, log: Log): TroubleLog {
     note(facilities, digestOf) {
       const kept = new Set<string>()
       for (const status of facilities) {
-        if (isLeftAlone(status)) continue
+        if (isUndeclared(status)) continue
         kept.add(status.name)
         noteOne(status, digestOf(status.name))
       }
@@ -94,15 +94,17 @@ function stopEnding(trouble: Trouble | undefined): void {
   if (trouble) trouble.end = undefined
 }
 
-function findTrouble({ conditions }: FacilityStatus): Condition | undefined {
+function findTrouble(status: FacilityStatus): Pick<Condition, 'reason' | 'message'> | undefined {
+  const { conditions, pending } = status
+  if (isSuspended(status) && pending !== undefined) return { reason: 'Drifted', message: `suspended; ${pending}` }
   const stalled = findCondition(conditions, 'Stalled')
   if (stalled?.status === 'True') return stalled
   const ready = findCondition(conditions, 'Ready')
   return ready?.status === 'False' && LASTING_REASONS.has(ready.reason) ? ready : undefined
 }
 
-function isWell({ conditions }: FacilityStatus): boolean {
-  return findCondition(conditions, 'Ready')?.status === 'True'
+function isWell({ conditions, pending }: FacilityStatus): boolean {
+  return pending === undefined && findCondition(conditions, 'Ready')?.status === 'True'
 }
 
 function isUnderWay({ conditions }: FacilityStatus): boolean {

@@ -82,6 +82,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
     places.push({ ...place, facility })
   }
   const doubled = checkNames(manifests, report)
+  checkRenames(drafts, input, report)
   checkClaims(places, doubled, report)
   checkDependencies(places, input, report, invalidFiles)
   for (const place of places.slice(input.maximumFacilities)) {
@@ -146,6 +147,27 @@ function checkNames(manifests: readonly ParsedManifest[], report: ReportProblem)
     }
   }
   return doubled
+}
+
+/** A former name is nobody's name now, and one facility's former name only. */
+function checkRenames(places: readonly Place<FacilityDraft>[], input: CrossCheckInput, report: ReportProblem): void {
+  const declared = new Set(input.invalidNames)
+  for (const { facilities } of input.fallbacks) for (const { name } of facilities) declared.add(name)
+  for (const { declared: one } of places) declared.add(one.value.name)
+  const seen = new Map<string, Place<FacilityDraft>>()
+  const path = ['metadata', 'renamedFrom']
+  for (const place of places) {
+    const { name, renamedFrom } = place.declared.value
+    if (renamedFrom === undefined) continue
+    if (renamedFrom === name) {
+      report(place, { code: 'invalid-rename', message: `facility "${name}" can't be renamed from itself`, path })
+    } else if (declared.has(renamedFrom)) {
+      const message = `facility "${renamedFrom}" is still declared: remove its manifest, or leave renamedFrom out`
+      report(place, { code: 'invalid-rename', message, path })
+    } else {
+      reportTwice(seen, renamedFrom, place, `former name "${renamedFrom}"`, 'invalid-rename', path, report)
+    }
+  }
 }
 
 /** What two facilities of different names claim. */

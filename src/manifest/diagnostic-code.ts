@@ -15,6 +15,7 @@ export const diagnosticCodes = [
   'file-unreadable',
   'insecure-path',
   'invalid-name',
+  'invalid-rename',
   'invalid-value',
   'link-outside',
   'misleading-name',

@@ -33,6 +33,7 @@ export function draftFacility(
   const problems: FieldProblem[] = []
   const draft: FacilityDraft = {
     name: metadata.name,
+    ...(metadata.renamedFrom !== undefined && { renamedFrom: metadata.renamedFrom }),
     labels: metadata.labels ?? {},
     ...(spec.supervisor !== undefined && { supervisor: spec.supervisor }),
     service: spec.serviceName ?? metadata.name,
@@ -46,6 +47,7 @@ export function draftFacility(
     dependsOn: spec.dependsOn ?? [],
     ...(spec.health !== undefined && { health: draftHealth(spec.health, problems) }),
     adopt: spec.adopt ?? false,
+    readyAfter: Math.round((spec.readySeconds ?? 1) * 1_000),
     prune: spec.prune ?? true,
     suspend: spec.suspend ?? false,
     position: context.position,

@@ -51,7 +51,7 @@ export async function createMetrics(): Promise<Metrics> {
   })
   const facilities = new Gauge({
     name: 'reeve_facilities',
-    help: 'Facilities for which the condition holds; NotReady: those for which Ready does not.',
+    help: 'Facilities for which the condition holds; NotReady: those for which Ready does not; Drifted: those otherwise than declared about which nothing is done, as they are suspended.',
     labelNames: ['condition'],
     registers,
   })
@@ -94,9 +94,12 @@ function countConditions(facilities: readonly FacilityStatus[]): Map<string, num
     ['NotReady', 0],
     ['Reconciling', 0],
     ['Stalled', 0],
+    ['CrashLooping', 0],
+    ['Drifted', 0],
   ])
   const add = (condition: string): void => void counts.set(condition, (counts.get(condition) ?? 0) + 1)
-  for (const { conditions } of facilities) {
+  for (const { conditions, pending } of facilities) {
+    if (pending !== undefined) add('Drifted')
     const holding = conditions.filter(condition => condition.status === 'True').map(condition => condition.type)
     for (const condition of holding) add(condition)
     if (!holding.includes('Ready')) add('NotReady')

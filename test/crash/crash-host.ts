@@ -57,7 +57,8 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
   function declare(revision: Revision): void {
     const all = [...supervisors]
     for (const [name, spec] of Object.entries(revision)) {
-      all.push({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })
+      const patient = { readySeconds: 0.5, ...spec }
+      all.push({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec: patient })
     }
     writeFileSync(join(manifests, 'all.yaml'), all.map(document => JSON.stringify(document)).join('\n---\n'))
   }

@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import type { Facility } from '../../src/core/facility.ts'
 import { makePlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
+import { findStart } from '../../src/core/step-chain.ts'
 import type { Target } from '../../src/core/target.ts'
 import { converge, describeHost, type Pass, pass, planFor, type Situation, stepsOf } from '../simulation/convergence.ts'
 import { bytesOf, makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
-import { type Story, stories } from '../simulation/generation.ts'
+import { changes, type Story, stories } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
-import { emptyHost, surveyHost, withFile } from '../simulation/simulated-host.ts'
+import { emptyHost, readDefinition, surveyHost, withFile } from '../simulation/simulated-host.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
@@ -38,16 +40,24 @@ function chooser(choices: readonly number[]): (count: number) => number {
   return count => (choices[index++ % choices.length] ?? 0) % Math.max(count, 1)
 }
 
-function check(property: (story: Story, scene: Scene) => void): void {
+function check(property: (story: Story, scene: Scene) => void, told = stories): void {
   assertReported(
     report,
-    fc.property(stories, story => property(story, stage(story))),
+    fc.property(told, story => property(story, stage(story))),
     runs,
   )
 }
 
 function undisturbed({ before, targets }: Scene, story: Story): Pass {
   return pass(before, targets, { choose: chooser(story.choices) })
+}
+
+/** How often two met, over all stories: else the law would say nothing. */
+let met = 0
+
+function portOf(facility: Facility | undefined): number | undefined {
+  const check = facility?.health?.check
+  return check?.type === 'tcp' ? check.port : undefined
 }
 
 describe('plans, over many stories', () => {
@@ -86,7 +96,7 @@ describe('plans, over many stories', () => {
   test('E1: the plan does not depend on the order of its input', () => {
     assertReported(
       report,
-      fc.property(stories, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
+      fc.property(changes, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
         const { before, targets } = stage(story)
         const world = surveyHost(before.host, targets)
         const input = { targets, world, owner: OWNER, applied: before.applied, prune: true }
@@ -108,7 +118,45 @@ describe('plans, over many stories', () => {
   })
 
   test('E13: every need is a step of the plan, ids are unique, and no step needs itself in the end', () => {
-    check((_story, scene) => expectSoundNeeds(planFor(scene.before, scene.targets)))
+    check((_story, scene) => expectSoundNeeds(planFor(scene.before, scene.targets)), changes)
+  })
+
+  test('E24: what goes is stopped before what it could meet is started', () => {
+    check((story, scene) => {
+      const { plan, done } = undisturbed(scene, story)
+      const targets = new Map(scene.targets.map(target => [target.facility.name, target]))
+      const ends = plan.facilities.flatMap(({ name, supervisor, service, change, steps }) =>
+        steps.flatMap(step => {
+          if (step.verb !== 'stop' && step.verb !== 'restart') return []
+          const at = step.target ?? { supervisor, service }
+          const { port, directory } = readDefinition(scene.before.host, at.supervisor, at.service)?.process ?? {}
+          const kept = targets.get(name)?.facility
+          const isUp = change !== 'remove' && kept?.state !== 'stopped'
+          return [
+            { name, id: step.id, key: port !== undefined && !(isUp && portOf(kept) === port) ? `port ${port}` : '' },
+            { name, id: step.id, key: isUp && kept?.process?.workingDirectory === directory ? '' : (directory ?? '') },
+          ]
+        }),
+      )
+      for (const { name, steps, supervisor, service } of plan.facilities) {
+        const start = findStart(steps)
+        const facility = targets.get(name)?.facility
+        if (!start || !facility?.process) continue
+        const { port, directory } = readDefinition(scene.before.host, supervisor, service)?.process ?? {}
+        const keys: string[] = []
+        // Where it is already it meets nobody anew.
+        if (portOf(facility) !== port || start.verb === 'start') keys.push(`port ${portOf(facility)}`)
+        if (facility.process.workingDirectory !== directory || start.verb === 'start') {
+          keys.push(facility.process.workingDirectory ?? '-')
+        }
+        for (const end of ends) {
+          if (end.name === name || !keys.includes(end.key)) continue
+          expect(done.indexOf(end.id), `${end.id} before ${start.id}`).toBeLessThan(done.indexOf(start.id))
+          met += 1
+        }
+      }
+    }, changes)
+    expect(met).toBeGreaterThan(0)
   })
 
   test('E7, E8: no step for what is unknown, unavailable, suspended or blocked', () => {
@@ -124,7 +172,7 @@ describe('plans, over many stories', () => {
           expect(before.host.unavailable.has(at.supervisor)).toBe(false)
         }
       }
-    })
+    }, changes)
   })
 
   test('E8: carrying a plan out never touches what is not ours', () => {
@@ -140,7 +188,7 @@ describe('plans, over many stories', () => {
         const isTheirs = new TextDecoder().decode(file.content).includes('"owner": "edge"')
         if (isTheirs && !mayTake) expect(host.files.get(path)).toEqual(file)
       }
-    })
+    }, changes)
   })
 
   test('E19: what a stranger puts where Reeve was about to write is neither overwritten nor removed', () => {
@@ -182,7 +230,7 @@ describe('plans, over many stories', () => {
       expect(plan.facilities.filter(({ name }) => !declared.has(name))).toEqual([])
       expect(plan.facilities.flatMap(({ steps }) => steps).filter(({ reason }) => reason === 'pruned')).toEqual([])
       expect(plan.summary.remove).toBe(0)
-    })
+    }, changes)
   })
 
   test('E12: what has not changed, and was not meddled with, is left alone', () => {

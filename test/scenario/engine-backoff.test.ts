@@ -46,7 +46,7 @@ test.concurrent('E11: a service in a crash loop is not Ready, and Reeve does not
   const controller = await lab.run()
   await eventually(
     'it to be in a crash loop',
-    async () => reasonOf(await controller.status('web'), 'Stalled') === 'CrashLoop',
+    async () => reasonOf(await controller.status('web'), 'Stalled') === 'CrashLooping',
   )
   expect(conditionOf(await controller.status('web'), 'Ready')).toBe('False')
   await eventually('it to have been started some times', () => lab.lines('runs').length >= 4)

@@ -214,5 +214,6 @@ test.concurrent('without a controller, who asks again is told since when a condi
     'Ready 2026-01-02T12:01:00.000Z',
     'Reconciling 2026-01-02T12:00:00.000Z',
     'Stalled 2026-01-02T12:00:00.000Z',
+    'CrashLooping 2026-01-02T12:00:00.000Z',
   ])
 })

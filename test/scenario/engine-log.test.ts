@@ -47,7 +47,7 @@ test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged o
   writeFileSync(`${lab.supervisorDirectory}/definitions/blocked.json`, '{"process":{"command":["/bin/sleep","77"]}}\n')
   lab.declare('blocked', { process: longRun() })
   rmSync(lab.path('fine'))
-  const reasons = { crashing: 'CrashLoop', never: 'Unhealthy', ill: 'Unhealthy', blocked: 'Blocked' }
+  const reasons = { crashing: 'CrashLooping', never: 'Unhealthy', ill: 'Unhealthy', blocked: 'Blocked' }
   await eventually('all of them to be told', () =>
     Object.keys(reasons).every(name => saidOf(controller, name, 'warn').length > 0),
   )
@@ -124,7 +124,10 @@ test('the service manager is told when the status changes, and not again while i
   const controller = await lab.run()
   await controller.ready('web')
   lab.declare('sick', { process: { command: ['/bin/false'], restart: { delay: '200ms' } } })
-  await eventually('it to be Stalled', async () => reasonOf(await controller.status('sick'), 'Stalled') === 'CrashLoop')
+  await eventually(
+    'it to be Stalled',
+    async () => reasonOf(await controller.status('sick'), 'Stalled') === 'CrashLooping',
+  )
   await eventually('it to be told', () => words().at(-1) === '--status=2 facilities, 1 not as declared')
   await morePasses(controller)
   await controller.stop()

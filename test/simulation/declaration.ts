@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Facility, Health, OnChange } from '../../src/core/facility.ts'
+import { meetingPointsOf } from '../../src/core/meeting-point.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { Definition } from '../../src/core/provider.ts'
 import type { Target, TargetFile } from '../../src/core/target.ts'
@@ -11,6 +12,7 @@ export const OWNER = 'default'
 /** What a manifest says, as short as a test wants it. */
 export interface Declaration {
   readonly name: string
+  readonly renamedFrom?: string
   readonly supervisor?: string
   readonly service?: string
   readonly state?: Facility['state']
@@ -26,7 +28,11 @@ export interface Declaration {
   readonly onChange?: OnChange
   readonly dependsOn?: readonly string[]
   readonly health?: Health
+  /** Where it listens, and where its health check looks. */
+  readonly port?: number
+  readonly directory?: string
   readonly adopt?: boolean
+  readonly readyAfter?: number
   readonly prune?: boolean
   readonly suspend?: boolean
   readonly problems?: readonly string[]
@@ -46,15 +52,18 @@ export const JOB: readonly string[] = ['/bin/job']
 export const BROKEN: readonly string[] = ['/bin/broken']
 
 export function makeFacility(declaration: Declaration): Facility {
-  const { name, command = DAEMON, native = false, restart = 'always', reload = false, health } = declaration
+  const { name, command = DAEMON, native = false, restart = 'always', reload = false, port, directory } = declaration
+  const health = declaration.health ?? (port === undefined ? undefined : portCheck(port))
   const process = {
     ...plainProcess,
     command: command ?? [],
     restart: { policy: restart, delay: 1_000 },
+    ...(directory === undefined ? {} : { workingDirectory: directory }),
     ...(reload ? { reload: { signal: 'HUP' } } : {}),
   }
   return {
     name,
+    ...(declaration.renamedFrom === undefined ? {} : { renamedFrom: declaration.renamedFrom }),
     labels: {},
     supervisor: declaration.supervisor ?? 'alpha',
     service: declaration.service ?? name,
@@ -72,6 +81,7 @@ export function makeFacility(declaration: Declaration): Facility {
     dependsOn: declaration.dependsOn ?? [],
     ...(health ? { health } : {}),
     adopt: declaration.adopt ?? false,
+    readyAfter: declaration.readyAfter ?? 500,
     prune: declaration.prune ?? true,
     suspend: declaration.suspend ?? false,
     position: { file: `${name}.yaml`, line: 1, column: 1 },
@@ -97,6 +107,11 @@ export function makeTarget(declaration: Declaration): Target {
   return { facility, files, problems, ...(definition ? { definition } : {}) }
 }
 
+function portCheck(port: number): Health {
+  const times = { interval: 1_000, timeout: 1_000, failureThreshold: 3, startupTimeout: 60_000 }
+  return { check: { type: 'tcp', host: '127.0.0.1', port }, ...times, onFailure: 'report' }
+}
+
 export function markerOf(facility: Facility): Ownership {
   return {
     owner: OWNER,
@@ -104,18 +119,32 @@ export function markerOf(facility: Facility): Ownership {
     files: facility.files.map(file => file.path).sort(),
     dependsOn: [...facility.dependsOn].sort(),
     prune: facility.prune,
+    meets: meetingPointsOf(facility, sha256),
   }
 }
 
 /** What stands in the definition of a simulated service. */
 export interface SimulatedDefinition {
   readonly reeve?: Ownership
-  readonly process: { readonly command: readonly string[]; readonly restart: string; readonly reload: boolean }
+  readonly process: {
+    readonly command: readonly string[]
+    readonly restart: string
+    readonly reload: boolean
+    readonly port?: number
+    readonly directory?: string
+  }
 }
 
 function renderDefinition(facility: Facility, command: readonly string[]): Definition {
   const restart = facility.process?.restart.policy ?? 'always'
-  const process = { command, restart, reload: facility.process?.reload !== undefined }
+  const { check } = facility.health ?? {}
+  const process = {
+    command,
+    restart,
+    reload: facility.process?.reload !== undefined,
+    ...(check?.type === 'tcp' ? { port: check.port } : {}),
+    ...(facility.process?.workingDirectory === undefined ? {} : { directory: facility.process.workingDirectory }),
+  }
   const path = definitionPath(facility.supervisor, facility.service)
   const content = definitionText({ reeve: markerOf(facility), process })
   return { files: [{ path, content, mode: 0o644 }], digest: definitionDigest({ process }) }

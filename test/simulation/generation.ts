@@ -21,7 +21,10 @@ interface Wish {
   readonly isDeclared: boolean
   readonly wantsShared: boolean
   readonly dependencies: readonly number[]
-  readonly declaration: Omit<Declaration, 'name' | 'dependsOn'>
+  readonly declaration: Omit<Declaration, 'name' | 'dependsOn' | 'port' | 'directory'> & {
+    readonly port: number | undefined
+    readonly directory: string | undefined
+  }
 }
 
 const onChange = fc.constantFrom('restart', 'reload', 'none' as const)
@@ -53,25 +56,33 @@ const wish = (name: string): fc.Arbitrary<Wish> =>
       adopt: seldom(),
       prune: often(),
       suspend: seldom(),
+      port: fc.constantFrom(undefined, undefined, 80, 81),
+      directory: fc.constantFrom(undefined, undefined, '/srv/one', '/srv/two'),
     }),
   })
 
+const told = {
+  older: fc.tuple(...names.map(wish)),
+  strangers: fc.array(meddlings, { maxLength: 3 }),
+  meddling: fc.array(meddlings, { maxLength: 4 }),
+  choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
+}
+
+/** The newer revision is the older one: what changes is the host. */
 export const stories: fc.Arbitrary<Story> = fc
-  .record({
-    older: fc.tuple(...names.map(wish)),
-    newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 1 }))),
-    strangers: fc.array(meddlings, { maxLength: 3 }),
-    meddling: fc.array(meddlings, { maxLength: 4 }),
-    choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
-  })
+  .record(told)
+  .map(({ older, ...rest }) => ({ ...rest, older: tidy(older), newer: tidy(older) }))
+
+/** Half of the facilities stay as they are; the others come, go and change. */
+export const changes: fc.Arbitrary<Story> = fc
+  .record({ ...told, newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 2 }))) })
   .map(({ older, newer, ...rest }) => ({
     ...rest,
     older: tidy(older),
-    // Most facilities stay as they are.
     newer: tidy(older.map((before, index) => newer[index] ?? before)),
   }))
 
-/** No place and no path is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
+/** No place, no path, no port and no directory is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
 function tidy(wishes: readonly Wish[]): Declaration[] {
   const claimed = new Set<string>()
   let isSharedTaken = false
@@ -79,7 +90,8 @@ function tidy(wishes: readonly Wish[]): Declaration[] {
   for (const [index, { isDeclared, wantsShared, dependencies, declaration }] of wishes.entries()) {
     const name = names[index]
     if (!isDeclared || name === undefined) continue
-    const { supervisor = 'alpha', command, files = [], native = false, ...rest } = declaration
+    const { supervisor = 'alpha', command, files = [], native = false, port, directory, ...rest } = declaration
+    const claims = (key: string): boolean => !claimed.has(key) && claimed.add(key).has(key)
     const isTaken = declaration.service === undefined || claimed.has(`${supervisor}/${declaration.service}`)
     const service = isTaken ? name : (declaration.service ?? name)
     claimed.add(`${supervisor}/${service}`)
@@ -92,6 +104,8 @@ function tidy(wishes: readonly Wish[]): Declaration[] {
       service,
       native: native && command !== null,
       ...(command === undefined ? {} : { command }),
+      ...(port !== undefined && claims(`port ${port}`) ? { port } : {}),
+      ...(directory !== undefined && claims(directory) ? { directory } : {}),
       // Without a definition there is no marker that could name files.
       files: command === null ? [] : [...files, ...shared],
       dependsOn: result.filter((other, at) => dependencies.includes(at) && comesUp(other)).map(other => other.name),

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import type { Instance } from '../../src/core/facility.ts'
 import type { Loaded, Observed, Ownership } from '../../src/core/observed.ts'
 import type { Action, Provider, ReadHost, WriteHost } from '../../src/core/provider.ts'
+import { GOOD_RUN } from '../../src/core/readiness.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Clock } from '../../src/host/clock.ts'
 import { sha256 } from './declaration.ts'
@@ -40,6 +41,7 @@ export interface SimulatedRun {
   readonly ownership?: Ownership
   readonly since: number
   readonly restarts: number
+  readonly total: number
 }
 
 /** What stands in a definition. */
@@ -58,7 +60,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
   let isAvailable = true
 
   function set(key: string, change: Partial<SimulatedRun>, isTold = true): void {
-    const before = runs.get(key) ?? { state: 'stopped', enabled: false, since: clock.now(), restarts: 0 }
+    const before = runs.get(key) ?? { state: 'stopped', enabled: false, since: clock.now(), restarts: 0, total: 0 }
     runs.set(key, { ...before, since: change.state ? clock.now() : before.since, ...change })
     const at = key.lastIndexOf('/')
     if (isTold) for (const hint of hints.get(key.slice(0, at)) ?? []) hint(key.slice(at + 1))
@@ -77,7 +79,8 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     if (!run) return
     const { process: _process, ...rest } = run
     runs.set(key, rest)
-    set(key, { state: 'starting', restarts: run.restarts + 1 })
+    const isGood = clock.now() - run.since >= GOOD_RUN
+    set(key, { state: 'starting', restarts: isGood ? 1 : run.restarts + 1, total: run.total + 1 })
     restarts.set(
       key,
       clock.after(RESTART_DELAY, () => {
@@ -91,7 +94,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     const run = runs.get(key)
     if (!run) return
     const { process, loaded: _loaded, ...rest } = run
-    runs.set(key, { ...rest, state: 'stopped', restarts: 0, since: clock.now() })
+    runs.set(key, { ...rest, state: 'stopped', restarts: 0, total: 0, since: clock.now() })
     await process?.stop()
     set(key, {}, isTold)
   }
@@ -122,8 +125,10 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       case 'stop':
         return stop(key)
       case 'start':
-        if (state !== 'running') start(key, host)
-        return
+        if (state === 'running') return
+        restarts.get(key)?.[Symbol.dispose]()
+        set(key, { restarts: 0, total: 0 })
+        return start(key, host)
       case 'restart':
         await stop(key)
         return start(key, host)
@@ -190,6 +195,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     const contents = readContents(`${key}.json`, host)
     const run = runs.get(key)
     const ownership = contents ? contents.reeve : run?.process && run.ownership
+    const isGood = run?.state === 'running' && clock.now() - run.since >= GOOD_RUN
     const exists = contents !== undefined || run?.process !== undefined
     return {
       service,
@@ -198,7 +204,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       supervised: true,
       ...(ownership ? { ownership } : {}),
       ...(run?.loaded && run.process ? { loaded: run.loaded, pid: run.process.pid, since: run.since } : {}),
-      ...(run && run.restarts > 0 ? { restarts: run.restarts } : {}),
+      ...(run && { restarts: isGood ? 0 : run.restarts, totalRestarts: run.total }),
     }
   }
 

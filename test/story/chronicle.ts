@@ -34,7 +34,8 @@ export function findUntruths({ done }: Chronicle, entries: readonly HistoryEntry
     else problems.push(`nothing was done that led to ${describe(entry)}`)
     const isExpected = entry.error !== undefined && cause?.mayFailBy?.test(entry.error)
     if (entry.result !== 'done' && !isExpected) problems.push(`it failed: ${describe(entry)}: ${entry.error}`)
-    if (entry.trigger !== 'controller') problems.push(`the controller did it: ${describe(entry)}`)
+    const doer = entry.reason === 'ended' ? 'supervisor' : 'controller'
+    if (entry.trigger !== doer) problems.push(`the ${doer} did it: ${describe(entry)}`)
   }
   for (const [one, own] of told) {
     const what = `${one.deed}, ${one.facility}, ${new Date(one.at).toISOString()}`

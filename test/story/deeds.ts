@@ -57,9 +57,9 @@ export const deeds: Readonly<Record<string, Deed>> = {
       const pid = findProcess(declared, stage)
       if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL')
     },
-    // systemd starts it again by itself.
+    // systemd starts it again by itself; while the controller is away, nobody sees it.
     tells: () => [],
-    mayTell: ['start stopped', 'start failed'],
+    mayTell: ['start stopped', 'start failed', 'restart ended'],
   },
   'service disabled': {
     suits: ({ isEnabled }) => isEnabled,

@@ -52,6 +52,46 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
+  test('E11: what ends a while after each start is a crash loop while it runs too, and apply begins at once what waits', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; sleep 0.7; exit 3']
+    const crashing = { command, restart: { policy: 'always', delay: '50ms' } }
+    lab.declareUnit('loop', { process: crashing, readySeconds: 0.2 })
+    expect((await lab.apply()).failed).toEqual([])
+    await eventually('a moment in which it runs', async () => {
+      const { state, restarts = 0, exit } = await lab.observe('loop')
+      return state === 'running' && restarts >= 2 && exit?.code === 3
+    })
+    expect((await lab.plan()).troubles).toEqual([
+      { facility: 'loop', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' },
+    ])
+    // systemd would wait for a minute now.
+    lab.declareUnit('loop', {
+      process: { ...crashing, restart: { policy: 'always', delay: '60s' } },
+      readySeconds: 0.2,
+    })
+    await lab.apply()
+    await eventually('it to wait', () => property('loop', 'SubState') === 'auto-restart')
+    writeFileSync('/tmp/mended', '')
+    expect(stepsOf(await lab.plan())).toEqual(['loop/start'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(await lab.observe('loop')).toMatchObject({ state: 'running', restarts: 0, totalRestarts: 0 })
+  })
+
+  test('a single kill is counted and told, and is no crash loop', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('web', { process: longRun() })
+    const controller = await lab.run()
+    const { pid } = await controller.ready('web')
+    process.kill(pid ?? 0, 'SIGKILL')
+    await eventually('it to run again', async () => ((await controller.status('web'))?.pid ?? pid) !== pid)
+    expect(await controller.ready('web')).toMatchObject({ restarts: 1 })
+    await eventually('the history to tell', () => lab.history().some(({ reason }) => reason === 'ended'))
+    expect(lab.history().filter(({ reason }) => reason === 'ended')).toMatchObject([
+      { facility: 'web', verb: 'restart', trigger: 'supervisor' },
+    ])
+  })
+
   test('PITFALLS 14: a start that systemd calls done, though there is no program, is not ready', async () => {
     await using lab = await createSystemdLab()
     const text = '[Service]\nType=simple\nExecStart=/nowhere/web\n'

@@ -1,8 +1,8 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { createTransitionHost, type Look, nameOf, type Revision, type Settings } from './transition-host.ts'
-import type { Transition } from './transitions.ts'
+import type { Ports, Transition } from './transitions.ts'
 
 export interface TransitionReport {
   readonly transitions: readonly Transition[]
@@ -19,8 +19,7 @@ export async function transitionEverywhere(
   harness: ConformanceHarness,
   config: Settings['config'],
 ): Promise<TransitionReport> {
-  await using servers = await openServers()
-  const settings = { config, ports: servers.ports }
+  const settings = { config, ports: await findFreePorts() }
   // One after the other: were one to fail beside the other, the test would end while that one's host still runs.
   const old = await lookFresh(harness, settings, 'old')
   const next = await lookFresh(harness, settings, 'next')
@@ -110,22 +109,16 @@ function findNeedlessRestarts(before: Look, after: Look): string[] {
   })
 }
 
-interface Servers extends AsyncDisposable {
-  readonly ports: readonly [number, number]
-}
-
-async function openServers(): Promise<Servers> {
-  const servers = [createServer((_request, response) => response.end()), createServer((_, response) => response.end())]
-  const [one = 0, two = 0] = await Promise.all(servers.map(listen))
-  return {
-    ports: [one, two],
-    async [Symbol.asyncDispose]() {
-      for (const server of servers) {
-        server.closeAllConnections()
-        server.close()
-      }
-    },
-  }
+/** Three times two. */
+async function findFreePorts(): Promise<Ports[]> {
+  const servers = Array.from({ length: 6 }, () => createServer())
+  const [one, two, three, four, five, six] = await Promise.all(servers.map(listen))
+  for (const server of servers) server.close()
+  return [
+    [one ?? 0, two ?? 0],
+    [three ?? 0, four ?? 0],
+    [five ?? 0, six ?? 0],
+  ]
 }
 
 function listen(server: Server): Promise<number> {

@@ -156,7 +156,7 @@ function manifestOf(name: string, fragment: Fragment): Fragment {
     apiVersion: 'reeve/v1',
     kind: 'Facility',
     metadata: { name },
-    spec: { process: { command: ['/bin/sleep', '1000000'] } },
+    spec: { process: { command: ['/bin/sleep', '1000000'] }, readySeconds: 0.5 },
   }
   return merge(plain, fragment)
 }

@@ -20,15 +20,26 @@ export interface Surroundings {
   readonly config: { readonly valid: unknown; readonly invalid: unknown }
   /** A file or directory that is there for services to use: `one`, `two`. */
   path(name: string): string
-  /** Where something answers to HTTP, on two ports. */
-  readonly ports: readonly [number, number]
+  /** Free ones: two for each facility that is asked at a port, as it has to listen there itself. */
+  readonly ports: readonly Ports[]
   /** Below the manifests: `one`, `two`. */
   source(name: string): string
   readonly isRoot: boolean
 }
 
+export type Ports = readonly [number, number]
+
+/** Answers to HTTP at the ports that it is given. */
+const server = `
+  const { createServer } = require('node:http')
+  const answer = (_, response) => response.end()
+  for (const port of process.argv.slice(1)) createServer(answer).listen(Number(port), '127.0.0.1')
+`
+
 /** `undefined`: the field isn't there. */
 type Values = readonly [old: unknown, next: unknown, invalid: unknown]
+
+const noPorts: Ports = [0, 0]
 
 const limits: Readonly<Record<string, number>> = {
   as: 4_000_000_000,
@@ -66,12 +77,17 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
   const healthy = { spec: { health: { exec: { command: ['/bin/true'] } } } }
   const output = (name: string): Fragment => ({ spec: { process: { output: { file: path(name) } } } })
   const http = (port: number): string => `http://127.0.0.1:${port}/`
+  const listening = (at: Ports): Fragment => ({
+    spec: { process: { command: [process.execPath, '-e', server, ...at.map(String)] } },
+  })
+  const [forUrl = noPorts, forHost = noPorts, forPort = noPorts] = ports
   const user = isRoot ? 'daemon' : undefined // systemd warns of nobody
 
   return [
     vary('apiVersion', ['reeve/v1', undefined, 'reeve/v0']),
     vary('kind', ['Facility', undefined, 'Factory']),
     vary('metadata.name', ['former', 'latter', '../name']),
+    vary('metadata.renamedFrom', [undefined, 'earlier', '../name']),
     vary('metadata.labels.*', [undefined, 'front', 7]),
     vary('spec.supervisor', [undefined, 'other', 'nowhere']),
     vary('spec.serviceName', [undefined, 'another', '-']),
@@ -82,6 +98,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
     vary('spec.onChange', [undefined, 'none', 'stop']),
     vary('spec.dependsOn', [undefined, ['anchor'], ['nobody']]),
     vary('spec.adopt', [undefined, true, 'true']),
+    vary('spec.readySeconds', [undefined, 0, '1s']),
     vary('spec.prune', [undefined, false, 0]),
     leave(vary('spec.suspend', [undefined, true, 'false'])),
     vary('spec.config.*', [undefined, config.valid, config.invalid]),
@@ -113,9 +130,13 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
     vary('spec.files.*.mode', [undefined, '0600', '600x'], file('mode.conf')),
     vary('spec.files.*.onChange', [undefined, 'reload', 'stop'], file('change.conf')),
 
-    vary('spec.health.http.url', [http(ports[0]), http(ports[1]), 'ftp://127.0.0.1/']),
-    vary('spec.health.tcp.host', [undefined, 'localhost', 'a b'], { spec: { health: { tcp: { port: ports[0] } } } }),
-    vary('spec.health.tcp.port', [ports[0], ports[1], 0]),
+    vary('spec.health.http.url', [http(forUrl[0]), http(forUrl[1]), 'ftp://127.0.0.1/'], listening(forUrl)),
+    vary(
+      'spec.health.tcp.host',
+      [undefined, 'localhost', 'a b'],
+      merge(listening(forHost), { spec: { health: { tcp: { port: forHost[0] } } } }),
+    ),
+    vary('spec.health.tcp.port', [...forPort, 0], listening(forPort)),
     vary('spec.health.exec.command', [['/bin/true'], ['/bin/true', 'two'], []]),
     vary('spec.health.interval', [undefined, '5s', '1ms'], healthy),
     vary('spec.health.timeout', [undefined, '1s', 1], healthy),

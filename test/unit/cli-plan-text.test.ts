@@ -139,6 +139,26 @@ describe('plan text', () => {
     )
   })
 
+  test('PITFALLS 14: what doesn’t stay up is named first, and not said to be as declared', () => {
+    const troubles = [{ facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }]
+    const idle = { ...planOf([facility('web', 'none', []), unchanged]), troubles }
+    expect(planText(idle, screen)).toBe(
+      '1 facility does not stay up:\n  web\n      crash loop: it exited with code 3\n\n' +
+        'No changes. 1 facility is as declared, 1 is not.\n',
+    )
+  })
+
+  test('what would be done about one that is suspended is told', () => {
+    const steps: readonly Step[] = [{ id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }]
+    const web: FacilityPlan = { ...facility('web', 'none', []), suspended: true, withheld: { change: 'repair', steps } }
+    const suspended = [{ facility: 'web', state: 'stopped', declared: 'running' }] as const
+    expect(planText(planOf([web]), screen, { suspended })).toBe(
+      '1 facility is suspended: web (stopped; declared running)\n' +
+        '  web is otherwise than declared; when it is resumed: start\n\n' +
+        'No changes. 0 facilities are as declared.\n',
+    )
+  })
+
   test('the last words of apply say the same', () => {
     const plan = planOf([{ ...facility('web', 'none', []), suspended: true }])
     const suspended = [{ facility: 'web', state: 'absent', declared: 'running' }] as const
@@ -217,4 +237,12 @@ test('E19: a file that is let go of without being removed is told of, before and
   expect(outcomeText(outcome, { command: 'reeve down', interrupted: false, colors: plainColors })).toContain(
     '/etc/cron.conf was kept: somebody has changed it since Reeve wrote it\n',
   )
+})
+
+test('a facility that gets a new name is one change, with the name that it had', () => {
+  const renamed = {
+    ...facility('web', 'change', [step('web/install', 'install', 'definition-changed')]),
+    renamedFrom: 'www',
+  }
+  expect(planText(planOf([renamed]), screen)).toContain('~ web (was www) (process)\n')
 })

@@ -33,11 +33,11 @@ const status: Status = {
 describe('status table', () => {
   test('a pipe gets every column in full', () => {
     expect(table(undefined)).toMatchInlineSnapshot(`
-      "NAME         SUPERVISOR  STATE     ENABLED  HEALTH   PID   UPTIME  CONDITION
-      maintenance  process     stopped   no       -        -     -       Ready
-      web          process     running   yes      healthy  4242  3h5m    Ready
-      worker       process     starting  yes      unknown  4250  -       Reconciling: it waits for web to become ready for the second time
-      zeta         process     failed    -        unknown  -     -       Stalled: exited with 1 five times
+      "NAME         SUPERVISOR  STATE     ENABLED  HEALTH   PID   UPTIME  RESTARTS  CONDITION
+      maintenance  process     stopped   no       -        -     -       -         Ready
+      web          process     running   yes      healthy  4242  3h5m    -         Ready
+      worker       process     starting  yes      unknown  4250  -       -         Reconciling: it waits for web to become ready for the second time
+      zeta         process     failed    -        unknown  -     -       -         Stalled: exited with 1 five times
       "
     `)
   })
@@ -67,7 +67,7 @@ describe('status table', () => {
   test('a facility that is suspended and stalled is both', () => {
     const conditions = [
       condition('Reconciling', 'False', 'Suspended', 'observed only'),
-      condition('Stalled', 'True', 'CrashLoop', 'exited with 1'),
+      condition('Stalled', 'True', 'CrashLooping', 'exited with 1'),
     ]
     const text = statusText(
       { facilities: [facility('web', { conditions })] },
@@ -79,11 +79,11 @@ describe('status table', () => {
 
   test('80 columns', () => {
     expect(table(80)).toMatchInlineSnapshot(`
-      "NAME         STATE     ENABLED  HEALTH   PID   UPTIME  CONDITION
-      maintenance  stopped   no       -        -     -       Ready
-      web          running   yes      healthy  4242  3h5m    Ready
-      worker       starting  yes      unknown  4250  -       Reconciling: it waits fo…
-      zeta         failed    -        unknown  -     -       Stalled: exited with 1 f…
+      "NAME         STATE     HEALTH   PID   UPTIME  RESTARTS  CONDITION
+      maintenance  stopped   -        -     -       -         Ready
+      web          running   healthy  4242  3h5m    -         Ready
+      worker       starting  unknown  4250  -       -         Reconciling: it waits f…
+      zeta         failed    unknown  -     -       -         Stalled: exited with 1 …
       "
     `)
   })

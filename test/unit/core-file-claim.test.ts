@@ -190,4 +190,13 @@ describe('E19: plans', () => {
       }
     }
   })
+
+  test('what can’t be started yet lets go of no file', () => {
+    const { location, key, observed } = ownedAt({ ...web, supervisor: 'beta' })
+    const found = withFile(notThere({ name: 'web', dependsOn: ['db'] }), path, 'theirs\n')
+    const more = { owned: [location], services: { [key]: observed }, claims: unwritten }
+    const plan = planCases([found, notThere({ name: 'db', problems: ['it can not be had'] })], more)
+    expect(facilityIn(plan, 'web').blocked).toContain('it depends on db')
+    expect(facilityIn(plan, 'web').kept).toBeUndefined()
+  })
 })

@@ -4,7 +4,7 @@ import { bytesEqual, textOf } from '../../src/core/bytes.ts'
 import { type Condition, type ConditionInput, conditionsOf } from '../../src/core/conditions.ts'
 import { hasDefinition } from '../../src/core/facility.ts'
 import { type Observed, unknownService } from '../../src/core/observed.ts'
-import { type HealthState, readinessOf, SETTLING_TIME } from '../../src/core/readiness.ts'
+import { GOOD_RUN, type HealthState, readinessOf } from '../../src/core/readiness.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { type Declaration, makeFacility } from '../simulation/declaration.ts'
 
@@ -13,18 +13,31 @@ const now = 1_000_000
 describe('readiness', () => {
   type Row = [Partial<Declaration>, Partial<Observed>, HealthState, ready: boolean, reason: string]
   const rows: Row[] = [
-    [{}, { state: 'running', since: now - SETTLING_TIME }, 'none', true, 'Running'],
-    [{}, { state: 'running', since: now - SETTLING_TIME + 1 }, 'none', false, 'Starting'],
+    [{}, { state: 'running', since: now - 500 }, 'none', true, 'Running'],
+    [{}, { state: 'running', since: now - 499 }, 'none', false, 'Starting'],
+    [{ readyAfter: 0 }, { state: 'running', since: now }, 'none', true, 'Running'],
+    [{ readyAfter: 3_000 }, { state: 'running', since: now - 2_999 }, 'healthy', false, 'Starting'],
+    [{ readyAfter: 3_000 }, { state: 'running', since: now - 3_000 }, 'healthy', true, 'Healthy'],
     [{}, { state: 'running' }, 'none', true, 'Running'],
     [{}, { state: 'running', since: now + 3_600_000 }, 'none', true, 'Running'], // the clock was set back
     [{}, { state: 'running', since: now + 10 }, 'none', false, 'Starting'], // and this is rounding
-    [{}, { state: 'running', since: now }, 'healthy', true, 'Healthy'],
+    [{}, { state: 'running', since: 0 }, 'healthy', true, 'Healthy'],
     [{}, { state: 'running', since: 0 }, 'unhealthy', false, 'Unhealthy'],
     [{}, { state: 'running', since: 0 }, 'starting', false, 'HealthPending'],
     [{}, { state: 'running', since: 0 }, 'unknown', false, 'HealthPending'],
     [{}, { state: 'starting' }, 'none', false, 'Starting'],
     [{}, { state: 'starting', restarts: 0 }, 'none', false, 'Starting'],
-    [{}, { state: 'starting', restarts: 1 }, 'none', false, 'CrashLoop'],
+    [{}, { state: 'starting', restarts: 1 }, 'none', false, 'Starting'], // it may be an accident
+    [{}, { state: 'starting', restarts: 2 }, 'none', false, 'CrashLooping'],
+    [{}, { state: 'running', since: now - 9_999, restarts: 2 }, 'healthy', false, 'CrashLooping'],
+    [{}, { state: 'running', since: now - GOOD_RUN, restarts: 2 }, 'none', true, 'Running'],
+    [{}, { state: 'running', since: now - 500, restarts: 1, totalRestarts: 9 }, 'none', true, 'Running'],
+    [{}, { state: 'running', since: now - 9_999, restarts: 2, exit: { code: 3 } }, 'none', false, 'CrashLooping'],
+    [{}, { state: 'starting', restarts: 3, exit: { signal: 'KILL' }, message: 'x' }, 'none', false, 'CrashLooping'],
+    [{}, { state: 'starting', restarts: 3, message: 'there is no program /x' }, 'none', false, 'CrashLooping'],
+    [{ state: 'stopped' }, { state: 'starting', restarts: 3 }, 'none', false, 'NotStopped'],
+    [{ restart: 'never' }, { state: 'failed', exit: { code: 3 } }, 'none', false, 'FailedForGood'],
+    [{ restart: 'never', state: 'stopped' }, { state: 'failed', exit: { code: 3 } }, 'none', true, 'Stopped'],
     [{}, { state: 'stopping' }, 'none', false, 'Stopping'],
     [{}, { state: 'stopped' }, 'none', false, 'Stopped'],
     [{}, { state: 'stopped', restarts: 1 }, 'none', false, 'Stopped'],
@@ -61,7 +74,12 @@ describe('readiness', () => {
     expect([...new Set(messages)].sort()).toMatchInlineSnapshot(`
       [
         "absent",
+        "crash loop: it ends soon after each start",
+        "crash loop: it exited with code 3",
+        "crash loop: it was killed by signal KILL",
+        "crash loop: there is no program /x",
         "failed",
+        "failed for good, as its restart policy is never: it exited with code 3",
         "failed; its state is not managed",
         "it has done its work and ended, as its restart policy allows",
         "not installed, and declared neither to run nor to start at boot",
@@ -70,8 +88,10 @@ describe('readiness', () => {
         "running, and its health check passes",
         "running, but its health check fails",
         "running, declared stopped",
-        "started just now",
+        "started less than 0.5 s ago",
+        "started less than 3 s ago",
         "starting",
+        "starting, declared stopped",
         "stopped",
         "stopped, as declared",
         "stopping",
@@ -94,7 +114,7 @@ describe('readiness', () => {
 
 describe('conditions', () => {
   const ready = { ready: true, reason: 'Running', message: 'running' }
-  const failing = { ready: false, reason: 'CrashLoop', message: 'starting: exit 7' }
+  const failing = { ready: false, reason: 'CrashLooping', message: 'crash loop: it exited with code 7' }
   const calm: ConditionInput = { readiness: ready, suspended: false, failures: 0 }
 
   const rows: [name: string, ConditionInput, expected: string[]][] = [
@@ -103,7 +123,7 @@ describe('conditions', () => {
     [
       'E11: a first failure',
       { ...calm, readiness: failing, failures: 1, lastError: 'no' },
-      ['False CrashLoop', 'True Retrying', 'True CrashLoop'],
+      ['False CrashLooping', 'True Retrying', 'True CrashLooping', 'True CrashLooping'],
     ],
     [
       'E11: failing again and again',
@@ -125,14 +145,35 @@ describe('conditions', () => {
     [
       'E7: unknown',
       { ...calm, readiness: { ready: false, reason: 'Unknown', message: 'no answer' } },
-      ['Unknown Unknown', 'False AsDeclared', 'False Progressing'],
+      ['Unknown Unknown', 'False Unknown', 'False Progressing', 'Unknown Unknown'],
+    ],
+    [
+      'E11: in a crash loop, with nothing to be done about it',
+      { ...calm, readiness: failing },
+      ['False CrashLooping', 'False CrashLooping', 'True CrashLooping', 'True CrashLooping'],
+    ],
+    [
+      'failed for good',
+      { ...calm, readiness: { ready: false, reason: 'FailedForGood', message: 'failed for good' } },
+      ['False FailedForGood', 'False FailedForGood', 'True FailedForGood'],
+    ],
+    [
+      'not ready yet',
+      { ...calm, readiness: { ready: false, reason: 'Starting', message: 'starting' } },
+      ['False Starting', 'False Starting', 'False Progressing'],
+    ],
+    [
+      'suspended, and drifted',
+      { ...calm, suspended: true, pending: 'to do: start' },
+      ['True Running', 'False Suspended', 'False Progressing'],
     ],
   ]
   for (const [name, input, expected] of rows) {
     test(name, () => {
       const conditions = conditionsOf(input, [], 'now')
-      expect(conditions.map(({ type }) => type)).toEqual(['Ready', 'Reconciling', 'Stalled'])
-      expect(conditions.map(({ status, reason }) => `${status} ${reason}`)).toEqual(expected)
+      expect(conditions.map(({ type }) => type)).toEqual(['Ready', 'Reconciling', 'Stalled', 'CrashLooping'])
+      const stable = conditions.at(-1)?.status === 'False' ? ['False Stable'] : []
+      expect(conditions.map(({ status, reason }) => `${status} ${reason}`)).toEqual([...expected, ...stable])
     })
   }
 
@@ -141,19 +182,30 @@ describe('conditions', () => {
     const messages = said.map(({ type, reason, message }) => `${type} ${reason}: ${message}`)
     expect([...new Set(messages)].sort()).toMatchInlineSnapshot(`
       [
+        "CrashLooping CrashLooping: crash loop: it exited with code 7",
+        "CrashLooping Stable: ",
+        "CrashLooping Unknown: ",
         "Ready Blocked: declare adopt: true",
-        "Ready CrashLoop: starting: exit 7",
-        "Ready Failed: starting: exit 7",
+        "Ready CrashLooping: crash loop: it exited with code 7",
+        "Ready Failed: crash loop: it exited with code 7",
+        "Ready FailedForGood: failed for good",
         "Ready Running: running",
+        "Ready Starting: starting",
         "Ready Unknown: no answer",
         "Reconciling AsDeclared: nothing to do",
         "Reconciling Blocked: nothing is done while it is blocked",
+        "Reconciling CrashLooping: its supervisor starts it again; reeve apply has it begin at once",
+        "Reconciling FailedForGood: nobody starts it again; reeve start does",
         "Reconciling OutOfSync: start",
         "Reconciling Retrying: no",
+        "Reconciling Starting: waiting for it to become ready",
         "Reconciling Suspended: observed only, till it is resumed",
+        "Reconciling Suspended: observed only, till it is resumed; to do: start",
         "Reconciling UnderWay: start",
+        "Reconciling Unknown: nothing is done while its state is unknown",
         "Stalled Blocked: declare adopt: true",
-        "Stalled CrashLoop: starting: exit 7",
+        "Stalled CrashLooping: crash loop: it exited with code 7",
+        "Stalled FailedForGood: failed for good",
         "Stalled Failing: no",
         "Stalled Progressing: it can go on",
       ]
@@ -163,7 +215,7 @@ describe('conditions', () => {
   test('since is kept while the status stays, and only then', () => {
     const before: Condition[] = conditionsOf(calm, [], 'first')
     const same = conditionsOf({ ...calm, underWay: 'start' }, before, 'second')
-    expect(same.map(({ since }) => since)).toEqual(['first', 'second', 'first'])
+    expect(same.map(({ since }) => since)).toEqual(['first', 'second', 'first', 'first'])
   })
 
   test('PITFALLS 15: the message of a failure is the error alone', () => {

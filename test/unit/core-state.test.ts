@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Facility } from '../../src/core/facility.ts'
-import type { Observed, ServiceState } from '../../src/core/observed.ts'
+import { type Observed, type ServiceState, unknownService } from '../../src/core/observed.ts'
 import { JOB } from '../simulation/declaration.ts'
 import { acts, asDeclared, madeFrom, notThere, planOne, unowned } from '../simulation/planning-case.ts'
 
@@ -160,10 +160,29 @@ describe('state', () => {
     ])
   })
 
+  test('E11: a controller leaves what waits to its supervisor, a person has it begin at once', () => {
+    const found = (more: Partial<Observed>) => {
+      const { pid: _, ...rest } = asDeclared({ name: 'web' }).observed ?? unknownService('web', 'nobody looked')
+      return { ...asDeclared({ name: 'web' }), observed: { ...rest, ...more } }
+    }
+    const waits = found({ state: 'starting', restarts: 3 })
+    expect(acts(planOne(waits))).toEqual([])
+    expect(acts(planOne(waits, { startsWaiting: true }))).toEqual(['start failed'])
+    const others: Partial<Observed>[] = [
+      { state: 'starting', restarts: 3, pid: 7 },
+      { state: 'starting' },
+      { state: 'running', restarts: 3, pid: 7 },
+    ]
+    for (const other of others) expect(acts(planOne(found(other), { startsWaiting: true }))).toEqual([])
+  })
+
   test('suspended: observed and reported, and nothing is done', () => {
     const plan = planOne(asDeclared({ name: 'web', suspend: true }, { state: 'stopped', enabled: false }))
     expect([plan.change, plan.steps, plan.blocked, plan.suspended]).toEqual(['none', [], undefined, true])
-    expect(planOne(unowned({ name: 'web', suspend: true })).blocked).toBeUndefined()
+    expect(plan.withheld).toMatchObject({ change: 'repair', steps: [{ id: 'web/enable' }, { id: 'web/start' }] })
+    expect(planOne(asDeclared({ name: 'web', suspend: true })).withheld).toBeUndefined()
+    const foreign = planOne(unowned({ name: 'web', suspend: true }))
+    expect([foreign.blocked, foreign.withheld?.blocked]).toEqual([undefined, expect.stringContaining('adopt: true')])
   })
 })
 

@@ -22,10 +22,16 @@ interface BenchOptions {
   /** Answers an action; absent: all goes well at once. */
   answer?(action: Action): Promise<Error | undefined>
   whenReady?(facility: string, signal: AbortSignal, as: string): Promise<void>
+  /** Absent: files have what was written. */
+  holds?(path: string): boolean
+  /** Throws where it can't be written. */
+  write?(): void
+  /** Throws where the policy forbids it. */
+  expectAllowed?(verb: string): void
 }
 
 /** Its clock goes on by 7 ms at every look. */
-function createBench({ answer, whenReady }: BenchOptions = {}): Bench {
+function createBench({ answer, whenReady, holds, write, expectAllowed }: BenchOptions = {}): Bench {
   const [events, results, actions, deeds]: [EngineEvent[], LaneResult[], Action[], string[]] = [[], [], [], []]
   let time = 0
   const executor = createExecutor({
@@ -38,12 +44,15 @@ function createBench({ answer, whenReady }: BenchOptions = {}): Bench {
         report(result)
       }
     },
+    expectAllowed: (_, { verb }) => expectAllowed?.(verb),
     async writeFile({ path }) {
+      write?.()
       deeds.push(`write ${path}`)
     },
     async removeFile(path) {
       deeds.push(`remove ${path}`)
     },
+    holds: file => holds?.(file.path) ?? true,
     async whenReady(facility, signal, as) {
       deeds.push(`${facility} ready as ${as}`)
       await whenReady?.(facility, signal, as)
@@ -259,3 +268,104 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function none(): Promise<undefined> {
   return undefined
 }
+
+// PITFALLS 24: a program that writes its configuration as it ends.
+
+const configured = makeTarget({ name: 'web', files: [{ path: '/etc/web', content: 'new' }] })
+
+function restarting(): FacilityPlan {
+  return planFor('web', chain => {
+    chain.add('write-file', 'file-changed', { path: '/etc/web' })
+    chain.add('restart', 'file-changed')
+  })
+}
+
+test('PITFALLS 24: what a program wrote as it ended is written again while it is stopped', async () => {
+  let hasFile = true
+  const bench = createBench({
+    async answer({ verb }) {
+      if (verb === 'restart') hasFile = false
+      if (verb === 'stop') hasFile = true // what is written now stays
+      return undefined
+    },
+    holds: () => hasFile,
+  })
+  bench.executor.submit([{ plan: restarting(), target: configured }])
+  await settle()
+  expect(bench.results[0]?.result).toBe('done')
+  expect(bench.deeds).toEqual([
+    'write /etc/web',
+    'alpha restart webd',
+    'alpha stop webd',
+    'write /etc/web',
+    'alpha start webd',
+  ])
+  const reasons = bench.events.flatMap(event => (event.type === 'step-finished' ? event.step.reason : []))
+  expect(reasons).toEqual(['file-changed', 'file-changed', 'overwritten', 'overwritten', 'overwritten'])
+})
+
+test('PITFALLS 24: one that writes it however that goes is named as the writer', async () => {
+  const bench = createBench({ holds: () => false })
+  bench.executor.submit([{ plan: restarting(), target: configured }])
+  await settle()
+  expect(bench.results[0]?.result).toBe('failed')
+  expect(bench.results[0]?.error?.message).toContain('web writes /etc/web itself')
+})
+
+test('PITFALLS 24: what was stopped to write a file is started again, also where the file can not be written', async () => {
+  let writes = 0
+  const bench = createBench({
+    holds: () => false,
+    write() {
+      writes += 1
+      if (writes > 1) throw new Error('the disk is full')
+    },
+  })
+  bench.executor.submit([{ plan: restarting(), target: configured }])
+  await settle()
+  expect(bench.results[0]?.error?.message).toBe('the disk is full')
+  expect(bench.deeds.at(-1)).toBe('alpha start webd')
+})
+
+test('PITFALLS 24: E4: one whose state is unmanaged is never stopped for that', async () => {
+  const bench = createBench({ holds: () => false })
+  const target = makeTarget({ name: 'web', state: 'unmanaged', files: [{ path: '/etc/web', content: 'new' }] })
+  bench.executor.submit([{ plan: restarting(), target }])
+  await settle()
+  expect(bench.deeds).toEqual(['write /etc/web', 'alpha restart webd'])
+  expect(bench.results[0]?.error?.message).toContain('web wrote /etc/web as it ended')
+})
+
+test('PITFALLS 24: what the old service of a move wrote as it ended is not what the new one is started with', async () => {
+  const bench = createBench({ holds: () => false })
+  const plan = planFor('web', chain => {
+    chain.add('write-file', 'new', { path: '/etc/web' })
+    chain.add('stop', 'moved', { target: old })
+    chain.add('start', 'moved')
+  })
+  bench.executor.submit([{ plan, target: configured }])
+  await settle()
+  expect(bench.deeds).toEqual(['write /etc/web', 'beta stop olden', 'write /etc/web', 'alpha start webd'])
+})
+
+test('S3: PITFALLS 24: what the policy forbids by then is not written again either', async () => {
+  let isForbidden = false
+  const bench = createBench({
+    holds: () => false,
+    answer: async ({ verb }) => {
+      if (verb === 'stop') isForbidden = true
+      return undefined
+    },
+    expectAllowed() {
+      if (isForbidden) throw new Error('the policy forbids it')
+    },
+  })
+  const plan = planFor('web', chain => {
+    chain.add('stop', 'moved', { target: old })
+    chain.add('start', 'moved')
+  })
+  bench.executor.submit([{ plan, target: configured }])
+  await settle()
+  expect(bench.deeds.filter(deed => deed.startsWith('write'))).toEqual([])
+  expect(bench.results[0]?.error?.message).toContain('the policy forbids it')
+})

@@ -29,6 +29,7 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
     async removeFile(path) {
       files.push(`-${path}`)
     },
+    holds: () => true,
     async whenReady(name) {
       const error = notReady.get(name)
       if (error) throw error
@@ -260,6 +261,7 @@ test('an action that its provider says nothing of has failed', async () => {
     perform: async () => {},
     writeFile: async () => {},
     removeFile: async () => {},
+    holds: () => true,
     whenReady: async () => {},
     now: () => 0,
     concurrency: 1,

@@ -4,7 +4,7 @@ import type { Instance } from '../../src/core/facility.ts'
 import type { FacilityPlan, Plan } from '../../src/core/step.ts'
 import type { OwnedLocation, World } from '../../src/core/world.ts'
 import { type BoundInstance, bindInstances, formerName, type InstanceRecord } from '../../src/engine/instances.ts'
-import { announceInstances, nextRecord } from '../../src/engine/record-keeping.ts'
+import { announceInstances, announceWrites, nextRecord } from '../../src/engine/record-keeping.ts'
 import { emptyRecord, type StateRecord } from '../../src/engine/state-files.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { makeFacility, makeTarget, markerOf } from '../simulation/declaration.ts'
@@ -126,7 +126,7 @@ test('PITFALLS 9: only what needs nothing more counts as applied', () => {
   const plan = planOf(installing('web', 'lab'), done, { ...done, name: 'off' }, blocked)
   const record = next({}, {}, { survey: { world: worldOf({}), targets, availability: new Map() }, plan })
   expect([...record.applied]).toEqual([
-    ['db', { digest: db.facility.digest, supervisor: 'lab', service: 'db', files: [] }],
+    ['db', { digest: db.facility.digest, supervisor: 'lab', service: 'db', files: [], meets: [expect.any(String)] }],
   ])
 })
 
@@ -136,4 +136,26 @@ test('what is neither declared nor owned any more is forgotten, but not while it
   expect([...next({ applied }, {}).applied.keys()]).toEqual([])
   expect([...next({ applied }, { owned: [owned('lab', 'web')] }).applied.keys()]).toEqual(['web'])
   expect([...next({ applied }, { unavailable: new Map([['lab', 'it is away']]) }).applied.keys()]).toEqual(['web'])
+})
+
+test('E19: what a renamed facility had goes over to its new name with the record, though its marker was deleted', () => {
+  const web = makeTarget({ name: 'web', renamedFrom: 'www', files: [{ path: '/etc/www', content: 'new' }] })
+  const entry = { digest: 'x', supervisor: 'alpha', service: 'www', files: ['/etc/www'] }
+  const applied = new Map([['www', entry]])
+  const claims = new Map([['/etc/www', { isFulfilled: true, contents: ['old'] }]])
+  const survey = { world: worldOf({}), targets: [web], availability: new Map() }
+  const blocked: FacilityPlan = { ...installing('web', 'alpha'), change: 'none', steps: [], blocked: 'it has to wait' }
+  const record = next({ applied, claims }, {}, { survey, plan: planOf(blocked) })
+  expect([...record.applied]).toEqual([['web', entry]])
+  expect([...record.claims]).toEqual([...claims])
+  const step = {
+    id: 'web/write-file:/etc/www',
+    verb: 'write-file',
+    reason: 'file-changed',
+    path: '/etc/www',
+    needs: [],
+  } as const
+  const writing: FacilityPlan = { ...installing('web', 'alpha'), steps: [step] }
+  const announced = announceWrites({ ...emptyRecord, applied }, [writing], { survey, owner: 'default' })
+  expect(announced.claims.get('/etc/www')?.isFulfilled).toBe(true)
 })

@@ -92,7 +92,18 @@ test('E11: it has to be as declared all that time', async () => {
   book.seen('web', false)
   await clock.advance(2_000)
   book.seen('web', true)
-  expect(book.failures('web', 'one').count).toBe(1)
+  await clock.advance(2_000)
+  book.failed('web', 'one', 'no luck')
+  expect(book.failures('web', 'one').count).toBe(2)
+})
+
+test('PITFALLS 15: what is seen to be as declared has no failure, though the next try would still wait longer', () => {
+  const { book } = createBench()
+  for (let count = 0; count < 3; count += 1) book.failed('web', 'one', 'there is no such file')
+  book.seen('web', true)
+  expect(book.failures('web', 'one')).toEqual({ count: 0, message: undefined })
+  book.seen('web', false)
+  expect(book.failures('web', 'one')).toEqual({ count: 3, message: 'there is no such file' })
 })
 
 test('E11: whoever has to be looked at for that is told of', async () => {

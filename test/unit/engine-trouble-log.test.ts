@@ -10,7 +10,11 @@ const HOUR = 3_600_000
 const well: Readiness = { ready: true, reason: 'Running', message: 'running' }
 const starting: Readiness = { ready: false, reason: 'Starting', message: 'started just now' }
 const ill: Readiness = { ready: false, reason: 'Unhealthy', message: 'running, but its health check fails' }
-const crashing: Readiness = { ready: false, reason: 'CrashLoop', message: 'starting: exit code 3' }
+const crashing: Readiness = {
+  ready: false,
+  reason: 'CrashLooping',
+  message: 'crash loop: it exited with code 3',
+}
 
 function openLog() {
   const clock = createManualClock()
@@ -44,6 +48,7 @@ function statusOf(input: ConditionInput): FacilityStatus {
     since: null,
     health: 'none',
     conditions: conditionsOf(input, [], 'now'),
+    ...(input.pending !== undefined && { pending: input.pending }),
   }
 }
 
@@ -51,12 +56,14 @@ const rows: [name: string, Readiness, Partial<ConditionInput>, expected: string 
   ['well', well, {}, undefined],
   ['starting', starting, {}, undefined],
   ['stopped, and about to be started', { ready: false, reason: 'Stopped', message: 'stopped' }, {}, undefined],
-  ['in a crash loop', crashing, {}, 'starting: exit code 3'],
+  ['in a crash loop', crashing, {}, 'crash loop: it exited with code 3'],
   ['unhealthy', ill, {}, 'running, but its health check fails'],
   ['failed for good', { ready: false, reason: 'Failed', message: 'failed: exit code 1' }, {}, 'failed: exit code 1'],
   ['blocked', well, { blocked: 'declare adopt: true' }, 'declare adopt: true'],
   ['failing again and again', well, { failures: 3, lastError: 'it did not last: start' }, 'it did not last: start'],
-  ['suspended', ill, { suspended: true }, undefined],
+  ['suspended, and ill', ill, { suspended: true }, 'running, but its health check fails'],
+  ['suspended, and well', well, { suspended: true }, undefined],
+  ['suspended, and has drifted', well, { suspended: true, pending: 'to do: start' }, 'suspended; to do: start'],
   ['undeclared', { ready: false, reason: 'Undeclared', message: 'no manifest declares it' }, {}, undefined],
 ]
 test.each(rows)('PITFALLS 15: what is said of one that is %s', (_, readiness, input, expected) => {
@@ -97,7 +104,7 @@ test('PITFALLS 15: what comes and goes is told once, and ends when it stays well
   }
   note(starting)
   await clock.advance(OVER_AFTER)
-  expect(lines).toEqual(['warn web: not as declared: starting: exit code 3'])
+  expect(lines).toEqual(['warn web: not as declared: crash loop: it exited with code 3'])
   expect(log.size).toBe(1)
   note(well)
   await clock.advance(OVER_AFTER)
@@ -110,7 +117,7 @@ test('another reason is told too, each once', () => {
   for (const readiness of [ill, crashing, ill, crashing]) note(readiness)
   expect(lines).toEqual([
     'warn web: not as declared: running, but its health check fails',
-    'warn web: not as declared: starting: exit code 3',
+    'warn web: not as declared: crash loop: it exited with code 3',
   ])
 })
 
@@ -125,18 +132,22 @@ test('a newer manifest that mends nothing is told of, once it has been brought a
   expect(lines).toHaveLength(2)
 })
 
-test('of one that is suspended, or gone, the end is not told', async () => {
+test('of one that is gone the end is not told', async () => {
   const { clock, lines, log, note } = openLog()
-  note(ill)
-  note(ill, { suspended: true })
-  note(well)
-  await clock.advance(OVER_AFTER)
   note(ill)
   note(well)
   log.note([], () => undefined)
   await clock.advance(OVER_AFTER)
-  expect(lines).toEqual(Array(2).fill('warn web: not as declared: running, but its health check fails'))
+  expect(lines).toEqual(['warn web: not as declared: running, but its health check fails'])
   expect(clock.pending).toBe(0)
+})
+
+test('PITFALLS 15: drift of one that is suspended is told once, and that it is over', async () => {
+  const { clock, lines, note } = openLog()
+  for (let pass = 0; pass < 5; pass += 1) note(well, { suspended: true, pending: 'to do: start' })
+  note(well, { suspended: true })
+  await clock.advance(OVER_AFTER)
+  expect(lines).toEqual(['warn web: not as declared: suspended; to do: start', 'info web: as declared again'])
 })
 
 test('nothing is left waiting when it is disposed of', () => {

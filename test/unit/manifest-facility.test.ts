@@ -23,6 +23,7 @@ describe('a facility in normal form', () => {
       onChange: 'restart',
       dependsOn: [],
       adopt: false,
+      readyAfter: 1_000,
       prune: true,
       suspend: false,
       position: { file: join(directory, 'web.yaml'), line: 3, column: 19 },
@@ -76,6 +77,7 @@ spec:
   onChange: none
   health: { tcp: { port: 8080 }, interval: 1s, onFailure: restart }
   adopt: true
+  readySeconds: 2.5
   prune: false
   suspend: true
 `,
@@ -120,6 +122,7 @@ spec:
         onFailure: 'restart',
       },
       adopt: true,
+      readyAfter: 2_500,
       prune: false,
       suspend: true,
     })

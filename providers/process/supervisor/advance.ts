@@ -50,7 +50,7 @@ function step(service: Service, context: Context): boolean {
 
 function settleDown(service: Service, context: Context): boolean {
   const { nextStart: _nextStart, ...record } = service.record
-  setRecord(service, { ...record, phase: 'down', since: context.host.now(), restarts: 0 })
+  setRecord(service, { ...record, phase: 'down', since: context.host.now(), restarts: 0, total: 0 })
   return true
 }
 

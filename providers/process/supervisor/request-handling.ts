@@ -40,8 +40,11 @@ async function start(service: Service, after: number | undefined, supervision: S
   const isAtRest = record.phase === 'backoff' || record.phase === 'finished' || record.phase === 'failed'
   if (isAtRest && after !== undefined && record.run > after) return judgeEarlierStart(service)
   // By hand, there is no waiting, and what has ended begins anew.
-  if (isAtRest) setRecord(service, { ...record, want: 'up', phase: 'down', since: context.host.now(), restarts: 0 })
-  else if (record.want !== 'up') setRecord(service, { ...service.record, want: 'up' })
+  if (isAtRest) {
+    const since = context.host.now()
+    setRecord(service, { ...record, want: 'up', phase: 'down', since, restarts: 0, total: 0 })
+  }
+  if (!isAtRest && record.want !== 'up') setRecord(service, { ...service.record, want: 'up' })
   await supervision.reach(service, () => judgeStart(service, attempts))
 }
 

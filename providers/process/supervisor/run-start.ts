@@ -55,7 +55,7 @@ export function restartPolicyOf(definition: ServiceDefinition): {
 
 function createStartRecord(before: ServiceRecord, definition: ServiceDefinition, { host }: Context): ServiceRecord {
   const now = host.now()
-  const { want, restarts, boot, exit, loaded, reeve, stop } = before
+  const { want, restarts, total, boot, exit, loaded, reeve, stop } = before
   const ownership = definition.kind === 'valid' ? definition.ownership : reeve
   const stopping = definition.kind === 'valid' ? definition.process.stop : stop
   return {
@@ -66,6 +66,7 @@ function createStartRecord(before: ServiceRecord, definition: ServiceDefinition,
     run: before.run + 1,
     startedAt: now,
     restarts,
+    ...(total !== undefined && { total }),
     ...(exit && { exit }),
     ...(loaded && { loaded }),
     ...(ownership && { reeve: ownership }),

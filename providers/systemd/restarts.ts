@@ -1,0 +1,97 @@
+import type { Exit, Observed } from '../../src/core/observed.ts'
+import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
+import { GOOD_RUN } from '../../src/core/readiness.ts'
+import { journalQuery } from './failure-report.ts'
+import type { Layout } from './layout.ts'
+import { few, type LoadedUnit, readNumber } from './manager.ts'
+
+/**
+ * What systemd knows of restarts. `NRestarts` counts all since somebody started the unit, those of good runs too, and how
+ * earlier runs ended it forgets when the next one begins; its journal knows both.
+ */
+export type Restarts = Pick<Observed, 'restarts' | 'totalRestarts' | 'exit'>
+
+interface Look {
+  readonly bus: Bus
+  readonly host: ReadHost
+  readonly layout: Layout
+}
+
+export interface RestartReader {
+  /** Of a process that runs since `since` (ms since 1970). `asked`: how many services are being looked at. */
+  running(unit: LoadedUnit, process: ProcessFacts, since: number, asked: number, look: Look): Promise<Restarts>
+  /** Of a unit that systemd waits to start again. */
+  waiting(unit: LoadedUnit, look: Look): Promise<Restarts>
+}
+
+/** A restart longer ago than this (journalctl's words) is of another row of failures. */
+const ROW = '-60s'
+
+/** MESSAGE_ID of "Scheduled restart job" and of "Main process exited". */
+const MESSAGES = ['5eb03494b6584870a536b337290809b3', '98e322203f7a4ed290d09fe03c09fe15']
+
+/** The journal may be a bit behind what it tells of, in ms. */
+const JOURNAL_LAG = 1_000
+
+/** The journal is asked once for each run, however often that is looked at. */
+export function createRestartReader(): RestartReader {
+  const known = new Map<string, { readonly run: string; readonly restarts: Restarts }>()
+
+  async function readRun(unit: LoadedUnit, run: string, total: number, age: number, look: Look): Promise<Restarts> {
+    const before = known.get(unit.name)
+    if (before?.run === run) return before.restarts
+    const { count, exit } = await readRow(unit, look)
+    const restarts: Restarts = {
+      // Without a journal there is no telling good runs from bad ones.
+      restarts: count === 0 ? total : Math.min(count, total),
+      totalRestarts: total,
+      ...(exit && { exit }),
+    }
+    if (count > 0 || age > JOURNAL_LAG) known.set(unit.name, { run, restarts })
+    return restarts
+  }
+
+  return {
+    async running(unit, { pid, startTime }, since, asked, look) {
+      const age = Math.abs(look.host.now() - since)
+      // Of a thousand that have run for long, none is asked.
+      if (age >= GOOD_RUN && asked > few) return {}
+      const total = await readNumber(look.bus, unit.path, 'Service', 'NRestarts')
+      if (age >= GOOD_RUN || total === 0) {
+        known.delete(unit.name)
+        return { restarts: 0, totalRestarts: total }
+      }
+      return readRun(unit, `${pid} ${startTime} ${total}`, total, age, look)
+    },
+    async waiting(unit, look) {
+      const names = ['NRestarts', 'ExecMainStartTimestamp', 'ExecMainExitTimestamp']
+      const read = names.map(name => readNumber(look.bus, unit.path, 'Service', name))
+      const [total = 0, started = 0, ended = 0] = await Promise.all(read)
+      const totalRestarts = total + 1
+      if (total === 0 || ended - started >= GOOD_RUN * 1_000) return { restarts: 1, totalRestarts }
+      const { restarts = total } = await readRun(unit, `waits ${total}`, total, Number.POSITIVE_INFINITY, look)
+      return { restarts: restarts + 1, totalRestarts }
+    },
+  }
+}
+
+/** How often it has been started again of late, and how its last run ended, by the journal. */
+async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<{ count: number; exit?: Exit }> {
+  const of = layout.isUser ? [`USER_UNIT=${unit.name}`, `_UID=${host.userId()}`] : [`UNIT=${unit.name}`, '_PID=1']
+  try {
+    const ids = MESSAGES.map(id => `MESSAGE_ID=${id}`)
+    const { stdout } = await host.query([...journalQuery, `--since=${ROW}`, ...ids, ...of])
+    return parseRow(stdout)
+  } catch {
+    return { count: 0 } // there is no journal on this host
+  }
+}
+
+export function parseRow(text: string): { count: number; exit?: Exit } {
+  const lines = text.split('\n')
+  const count = lines.filter(line => line.includes('Scheduled restart job')).length
+  const [, how, number, name] =
+    lines.map(line => /: Main process exited, code=(\w+), status=(\d+)\/(\S+)$/.exec(line)).findLast(Boolean) ?? []
+  if (how === undefined || number === undefined) return { count }
+  return { count, exit: how === 'exited' ? { code: Number(number) } : { signal: name ?? number } }
+}

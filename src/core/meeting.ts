@@ -1,0 +1,211 @@
+import { withBlocker } from './blocking.ts'
+import { describePoint, meetingPointsOf } from './meeting-point.ts'
+import type { PlanContext } from './plan-input.ts'
+import { findOrphans } from './removal-plan.ts'
+import type { FacilityPlan, Step } from './step.ts'
+import { findStart } from './step-chain.ts'
+import { findCircles, type MoreNeeds } from './step-circle.ts'
+import { addNeeds } from './step-order.ts'
+import type { Target } from './target.ts'
+import { type Location, locationKey, type OwnedLocation } from './world.ts'
+
+/**
+ * Where what a plan ends and what it starts could meet (a directory, a file, a port, a command: see `meetingPointsOf`), the
+ * one is stopped before the other is started (E24). What goes is known by its marker. All others wait for nobody (E5).
+ */
+
+type Hash = (text: string) => string
+
+/** Of a removed service with a marker that doesn't say: it could meet anybody. */
+const ANYWHERE = 'anywhere'
+
+/** So many needs for one point are written out one by one; where there would be more, they go through one of the stops. */
+const MOST_PAIRS = 256
+
+/** The step that ends a process, and the points that it leaves. */
+interface Leaving {
+  readonly facility: string
+  readonly step: Step
+  readonly points: readonly string[]
+}
+
+/** A facility that comes up, and the points where it hasn't been before. */
+interface Coming {
+  readonly plan: FacilityPlan
+  readonly points: readonly string[]
+}
+
+/**
+ * The plans with the needs of E24. `link` adds all other needs. A restart that would wait for itself this way (two
+ * facilities that swap ports) is made of its two halves; what goes round in a circle even so is left out.
+ */
+export function linkMeetings(
+  plans: readonly FacilityPlan[],
+  link: (plans: readonly FacilityPlan[]) => FacilityPlan[],
+  context: PlanContext,
+  hash: Hash,
+): FacilityPlan[] {
+  const linked = link(plans)
+  const needs = findNeeds(linked, context, hash)
+  if (needs.size === 0) return linked
+  const circles = findCircles(linked, needs)
+  if (circles.size === 0) return withNeeds(linked, needs)
+  const halved = link(plans.map(plan => halveRestart(plan, circles)))
+  const again = findNeeds(halved, context, hash)
+  const left = findCircles(halved, again)
+  return withNeeds(halved, new Map([...again].map(([id, ids]) => [id, left.has(id) ? outside(ids, left) : ids])))
+}
+
+function outside(ids: ReadonlySet<string>, circles: ReadonlySet<string>): Set<string> {
+  return new Set([...ids].filter(id => !circles.has(id)))
+}
+
+function withNeeds(plans: readonly FacilityPlan[], needs: MoreNeeds): FacilityPlan[] {
+  return plans.map(plan => addNeeds(plan, step => [...(needs.get(step.id) ?? [])]))
+}
+
+function halveRestart(plan: FacilityPlan, circles: ReadonlySet<string>): FacilityPlan {
+  const steps = plan.steps.flatMap((step): Step[] => {
+    if (step.verb !== 'restart' || !circles.has(step.id)) return [step]
+    const stop: Step = { ...step, id: `${plan.name}/stop`, verb: 'stop' }
+    return [stop, { ...step, id: `${plan.name}/start`, verb: 'start', needs: [stop.id] }]
+  })
+  const restart = `${plan.name}/restart`
+  const renamed = steps.map(step =>
+    step.needs.includes(restart)
+      ? { ...step, needs: step.needs.map(id => (id === restart ? `${plan.name}/start` : id)) }
+      : step,
+  )
+  return { ...plan, steps: renamed }
+}
+
+function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: Hash): Map<string, Set<string>> {
+  const targets = new Map(context.targets.map(target => [target.facility.name, target]))
+  const leaving = new Map<string, Leaving[]>()
+  for (const plan of plans) {
+    for (const one of findLeaving(plan, targets.get(plan.name), context, hash)) {
+      for (const point of one.points) addTo(leaving, point, one)
+    }
+  }
+  const needs = new Map<string, Set<string>>()
+  if (leaving.size === 0) return needs
+  const coming = new Map<string, Coming[]>()
+  for (const plan of plans) {
+    const target = targets.get(plan.name)
+    if (!target || !findStart(plan.steps)) continue
+    const points = [...comingTo(target, context, hash), ANYWHERE]
+    for (const point of points) if (leaving.has(point)) addTo(coming, point, { plan, points })
+  }
+  for (const [point, takers] of coming) pair(point, takers, leaving.get(point) ?? [], needs)
+  return needs
+}
+
+function pair(
+  point: string,
+  takers: readonly Coming[],
+  leavers: readonly Leaving[],
+  needs: Map<string, Set<string>>,
+): void {
+  const need = (step: Step, other: Step): void => {
+    const ids = needs.get(step.id)
+    if (ids) ids.add(other.id)
+    else needs.set(step.id, new Set([other.id]))
+  }
+  let before = leavers
+  const last = leavers.at(-1)
+  if (last && takers.length * leavers.length > MOST_PAIRS) {
+    for (const { step } of leavers) if (step !== last.step) need(last.step, step)
+    before = [last]
+  }
+  for (const { plan } of takers) {
+    const start = findStart(plan.steps)
+    const write = plan.steps.find(step => step.verb === 'write-file' && `file:${step.path}` === point)
+    for (const { facility, step } of before) {
+      if (facility === plan.name) continue
+      if (start) need(start, step)
+      if (write) need(write, step) // a program may write its file as it ends
+    }
+  }
+}
+
+function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
+}
+
+function findLeaving(plan: FacilityPlan, target: Target | undefined, context: PlanContext, hash: Hash): Leaving[] {
+  const start = findStart(plan.steps)
+  return plan.steps.flatMap(step => {
+    if (step.verb !== 'stop' && step.verb !== 'restart') return []
+    const held = heldAt(step.target ?? plan, target, context, hash)
+    // What it has again afterwards it shares on purpose with whoever has it too.
+    const kept = new Set(start && target ? meetingPointsOf(target.facility, hash) : [])
+    const points = held.filter(point => !kept.has(point) && (point !== ANYWHERE || !target))
+    return points.length === 0 ? [] : [{ facility: plan.name, step, points }]
+  })
+}
+
+/** Where the process in that place may be: as its marker says, and as it was when it was last seen to be as declared. */
+function heldAt(at: Location, target: Target | undefined, context: PlanContext, hash: Hash): string[] {
+  const key = locationKey(at)
+  const owned = context.owned.get(key)
+  if (owned) return heldBy(owned, context)
+  const before = target && context.applied.get(target.facility.name)
+  const recorded = before && locationKey(before) === key ? before.meets : undefined
+  return [...(recorded ?? []), ...(target ? meetingPointsOf(target.facility, hash) : [])]
+}
+
+function heldBy(location: OwnedLocation, context: PlanContext): string[] {
+  const { meets, files, facility } = location.ownership
+  const before = context.applied.get(facility)
+  const recorded = before && locationKey(before) === locationKey(location) ? before.meets : undefined
+  const points = new Set([...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)])
+  if (meets === undefined && recorded === undefined) points.add(ANYWHERE)
+  return [...points]
+}
+
+function comingTo(target: Target, context: PlanContext, hash: Hash): string[] {
+  const key = locationKey(target.facility)
+  const state = context.world.services.get(key)?.state
+  const owned = context.owned.get(key)
+  const has = new Set(owned && (state === 'running' || state === 'starting') ? heldBy(owned, context) : [])
+  return meetingPointsOf(target.facility, hash).filter(point => !has.has(point))
+}
+
+/** Facilities that would come up beside a service which can't be stopped now, though no manifest declares it, wait. */
+export function blockMeetings(plans: readonly FacilityPlan[], context: PlanContext, hash: Hash): FacilityPlan[] {
+  const staying = findStaying(context)
+  if (staying.size === 0) return [...plans]
+  const targets = new Map(context.targets.map(target => [target.facility.name, target]))
+  return plans.map(plan => {
+    const target = targets.get(plan.name)
+    if (!target || !findStart(plan.steps)) return plan
+    for (const point of comingTo(target, context, hash)) {
+      const found = staying.get(point)
+      if (found === undefined || found.name === plan.name) continue
+      const why = `it would meet ${found.name} (${describePoint(point)}), which no manifest declares any more: ${found.why}`
+      return withBlocker(plan, why)
+    }
+    return plan
+  })
+}
+
+function findStaying(context: PlanContext): Map<string, { readonly name: string; readonly why: string }> {
+  const staying = new Map<string, { readonly name: string; readonly why: string }>()
+  for (const [name, locations] of findOrphans(context)) {
+    for (const location of locations) {
+      const observed = context.world.services.get(locationKey(location))
+      const isUnknown = !observed || observed.state === 'unknown'
+      const isUp = observed?.state === 'running' || observed?.state === 'starting' || observed?.state === 'stopping'
+      if (!isUnknown && (context.prune || !isUp)) continue
+      const why = isUnknown
+        ? `its state is unknown, so it can't be stopped first (${observed?.message ?? 'the supervisor said nothing of it'})`
+        : 'it is stopped first, which has to wait until all manifests are valid'
+      // From manifests that aren't complete little can be told: only a port is never shared on purpose.
+      const isCertain = (point: string): boolean => (context.prune ? point !== ANYWHERE : point.startsWith('port:'))
+      for (const point of heldBy(location, context).filter(isCertain)) staying.set(point, { name, why })
+    }
+  }
+  return staying
+}

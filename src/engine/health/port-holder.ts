@@ -1,0 +1,98 @@
+import type { ProcessFacts, ReadHost } from '../../core/provider.ts'
+import type { ListeningSockets } from '../../host/listening-sockets.ts'
+import { findMembers } from './service-members.ts'
+
+export type PortHost = Pick<ReadHost, 'readText' | 'readLink' | 'readDirectory' | 'process' | 'processes'>
+
+/** Who answers at an address. `unknown`: there is no telling, and whoever asks believes the answer. */
+export type PortHolder =
+  | { readonly kind: 'service' | 'unknown' }
+  | { readonly kind: 'other'; readonly pid: number; readonly name: string }
+
+/**
+ * They listen in the place of others: supervisors that hand a socket on, and helpers of containers. Which service they
+ * stand for can't be told.
+ */
+const STAND_INS: ReadonlySet<string> = new Set([
+  'systemd',
+  'systemd-socket-proxyd',
+  'inetd',
+  'xinetd',
+  'docker-proxy',
+  'dockerd',
+  'containerd-shim',
+  'conmon',
+  'rootlessport',
+  'rootlesskit',
+  'slirp4netns',
+  'pasta',
+  'passt',
+])
+
+/**
+ * It is `other` only where that is certain: the service listens nowhere at all (else a proxy may stand before it), and the
+ * holder is another facility's, or has been there for longer than the service, so that it is nothing that the service has
+ * started. `inodes`: of the sockets that listen at the address.
+ */
+export function findPortHolder(
+  main: ProcessFacts,
+  service: string,
+  inodes: ReadonlySet<string>,
+  sockets: ListeningSockets,
+  otherPids: ReadonlySet<number>,
+  host: PortHost,
+): PortHolder {
+  const unknown = { kind: 'unknown' } as const
+  if (inodes.size === 0 || !sharesNetwork(main.pid, host)) return unknown
+  const own = readSockets(main.pid, host)
+  if (!own) return unknown
+  if (own.some(inode => inodes.has(inode))) return { kind: 'service' }
+  if (own.some(inode => sockets.all.has(inode))) return unknown
+  const processes = host.processes().flatMap(pid => host.process(pid) ?? [])
+  const members = findMembers(main, service, processes, host)
+  for (const { pid } of members) {
+    const held = readSockets(pid, host)
+    if (held?.some(inode => inodes.has(inode))) return { kind: 'service' }
+    if (!held || held.some(inode => sockets.all.has(inode))) return unknown
+  }
+  const isMember = new Set(members.map(({ pid }) => pid))
+  const holders = processes.filter(({ pid }) => {
+    return !isMember.has(pid) && readSockets(pid, host)?.some(inode => inodes.has(inode))
+  })
+  const [holder] = holders.sort((left, right) => Number(left.startTime) - Number(right.startTime))
+  if (!holder) return unknown
+  const names = holders.map(({ pid }) => readName(pid, host))
+  if (holders.some(({ pid }) => pid === 1) || names.some(name => STAND_INS.has(name))) return unknown
+  const isOthers = holders.some(({ pid, group, session, parent }) => {
+    return [pid, group, session, parent].some(id => otherPids.has(id))
+  })
+  if (!isOthers && Number(holder.startTime) >= Number(main.startTime)) return unknown
+  return { kind: 'other', pid: holder.pid, name: readName(holder.pid, host) }
+}
+
+function sharesNetwork(pid: number, host: PortHost): boolean {
+  try {
+    const own = host.readLink('/proc/self/ns/net')
+    return own !== undefined && host.readLink(`/proc/${pid}/ns/net`) === own
+  } catch {
+    return false // not ours to read
+  }
+}
+
+/** Inodes of the sockets that a process has open. Undefined: it can't be told. */
+function readSockets(pid: number, host: PortHost): string[] | undefined {
+  try {
+    const names = host.readDirectory(`/proc/${pid}/fd`)
+    return names?.flatMap(name => {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(host.readLink(`/proc/${pid}/fd/${name}`) ?? '') ?? []
+      return inode ?? []
+    })
+  } catch {
+    return undefined
+  }
+}
+
+/** The kernel cuts it off after 15 letters. */
+function readName(pid: number, host: PortHost): string {
+  return host.readText(`/proc/${pid}/comm`)?.trim() || 'unknown'
+}

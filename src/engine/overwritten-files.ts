@@ -1,0 +1,53 @@
+import { ReeveError } from '../core/reeve-error.ts'
+import type { FacilityPlan, Step } from '../core/step.ts'
+import { bringsUp, createStepChain } from '../core/step-chain.ts'
+import type { Target, TargetFile } from '../core/target.ts'
+
+/**
+ * Programs that write their configuration as they end: write, restart, and the old content is back. That can't be known
+ * before, so that it is looked for after each restart; then the file is written while nothing runs. A plan doesn't do so
+ * from the start: a supervisor's restart is one transaction, and a file that can't be written must not leave a healthy
+ * service stopped.
+ */
+
+/** The steps that follow a restart after which these files aren't as declared: stop, write, start. */
+export function planRewrite(plan: FacilityPlan, files: readonly TargetFile[]): readonly Step[] {
+  const chain = createStepChain(plan.name)
+  chain.add('stop', 'overwritten')
+  for (const { path } of files) chain.add('write-file', 'overwritten', { path })
+  chain.add('start', 'overwritten')
+  return chain.steps
+}
+
+/** Whether a process has ended in this lane that may have written the files of the one that is about to be started. */
+export function followsStop({ steps }: FacilityPlan, start: Step): boolean {
+  return start.verb === 'start' && bringsUp(start) && steps.slice(0, steps.indexOf(start)).some(isStop)
+}
+
+function isStop({ verb }: Step): boolean {
+  return verb === 'stop'
+}
+
+/** It was to be restarted only if it runs, and would stay stopped if Reeve died before it is started again. */
+export function mayRewrite({ facility }: Target): boolean {
+  return facility.state === 'running'
+}
+
+export function overwrittenOnce({ facility }: Target, [file]: readonly TargetFile[]): ReeveError {
+  const { name } = facility
+  const path = file?.path ?? ''
+  return new ReeveError(
+    'failed',
+    `${name} wrote ${path} as it ended, so that what is declared is lost. ` +
+      `Stop ${name}, apply, and start it again; or take the file out of spec.files`,
+  )
+}
+
+export function overwrittenAgain({ facility }: Target, [file]: readonly TargetFile[]): ReeveError {
+  const path = file?.path ?? ''
+  return new ReeveError(
+    'failed',
+    `${facility.name} writes ${path} itself: written while ${facility.name} was stopped, it is not as declared again. ` +
+      'Have the program leave it alone, or take the file out of spec.files',
+  )
+}

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { processProvider } from '../../providers/process/index.ts'
+import { systemdProvider } from '../../providers/systemd/index.ts'
+import { readMarker } from '../../providers/systemd/marker.ts'
+import type { Facility } from '../../src/core/facility.ts'
+import type { Provider } from '../../src/core/provider.ts'
+import type { Target } from '../../src/core/target.ts'
+import { makeTarget, type TargetOptions } from '../../src/engine/targets.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
+import { plainFacility, plainProcess } from '../plain-facility.ts'
+
+const providers: [string, Provider][] = [
+  ['systemd', systemdProvider],
+  ['process', processProvider],
+]
+
+function targetOf(provider: Provider, facility: Partial<Facility>, more: Partial<TargetOptions> = {}): Target {
+  const instance = { name: 'one', type: provider.type, options: {}, stateDirectory: '/var/lib/reeve', owner: 'default' }
+  const whole = plainFacility({
+    name: 'web',
+    supervisor: 'one',
+    service: 'site',
+    process: { ...plainProcess, command: ['/bin/web'], workingDirectory: '/srv/web' },
+    files: [{ path: '/etc/web', content: new Uint8Array(), mode: 0o644, onChange: 'restart' }],
+    ...facility,
+  })
+  return makeTarget(whole, { instance, provider, host: createReadHost(), owner: 'default', ...more })
+}
+
+test.each(providers)(
+  '%s: under its former name a renamed facility had the definition that it is compared with',
+  (_, provider) => {
+    const former = targetOf(provider, { name: 'www' })
+    const renamed = targetOf(provider, { renamedFrom: 'www' })
+    expect(renamed.formerDigest).toBe(former.definition?.digest)
+    expect(former.formerDigest).toBeUndefined()
+  },
+)
+
+test('E24: a marker says where the service could meet others, and its files once', () => {
+  const [file] = targetOf(systemdProvider, {}).definition?.files ?? []
+  const marker = readMarker(file?.content ?? '')
+  expect(marker?.files).toEqual(['/etc/web'])
+  expect(marker?.meets).toEqual([expect.stringMatching(/^cmd:[0-9a-f]{16}$/), 'dir:/srv/web'])
+})
+
+test.each(providers)(
+  'E3: %s: for a marker of an earlier version there is the definition that it stands in',
+  (_, provider) => {
+    const ownership = { owner: 'default', facility: 'web', files: ['/etc/web'], dependsOn: [], prune: true }
+    const observed = { service: 'site', state: 'running', enabled: true, supervised: true, ownership } as const
+    const { earlier, definition } = targetOf(provider, {}, { observed })
+    expect(earlier?.digest).toBe(definition?.digest)
+    expect(earlier?.files[0]?.content).not.toContain('meets')
+    const other = { ...observed, ownership: { ...ownership, owner: 'edge' } }
+    expect(targetOf(provider, {}, { observed: other }).earlier).toBeUndefined()
+  },
+)
