@@ -277,7 +277,7 @@ export function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec
 export async function untilAtRest(count: () => number): Promise<void> {
   await eventually('it to come to rest', async () => {
     const before = count()
-    await new Promise(resolve => setTimeout(resolve, 700))
+    await new Promise(resolve => setTimeout(resolve, 1_500))
     return count() === before
   })
 }

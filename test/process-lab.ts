@@ -18,7 +18,10 @@ export const processHarness: ConformanceHarness = {
       meddle: definition => definition.replace('"policy": "always"', '"policy": "never"'),
       boot: () => boot(directory),
       async makeUnavailable() {
-        process.kill(await supervisorPid(directory), 'SIGSTOP')
+        const pid = await supervisorPid(directory)
+        process.kill(pid, 'SIGSTOP')
+        // On a busy machine it goes on for a moment.
+        await eventually('the supervisor to be stopped', () => createReadHost().process(pid)?.state === 'T')
       },
       async makeAvailable() {
         process.kill(await supervisorPid(directory), 'SIGCONT')
