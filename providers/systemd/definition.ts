@@ -61,7 +61,9 @@ export function renderDefinition(
 
 /** All but the units of the facility itself. */
 function listTouched(service: string, unit: string, files: readonly DefinitionFile[]): string[] {
-  const own = new Set([unit, ...triggerNames(service)])
+  // A socket or timer that isn't declared here is another's, if there is one.
+  const names = new Set(files.map(({ path }) => basename(path)))
+  const own = new Set([unit, ...triggerNames(service).filter(name => names.has(name))])
   const found = files.flatMap(({ path, content }) => {
     // In a drop-in, specifiers stand for the unit that it is laid over.
     const name = basename(path)

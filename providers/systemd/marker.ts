@@ -3,7 +3,7 @@ import { readSections, type Sections } from './unit-file.ts'
 
 /** A section that systemd passes over, as its name begins with `X-`. */
 const section = 'X-Reeve'
-const title = /^[^\S\n]*\[X-Reeve\]\s*$/m
+const title = /^[^\S\n]*\[X-Reeve\]\s*$/gm
 
 export function markerSections(ownership: Ownership): Sections {
   return { [section]: { Marker: [JSON.stringify(ownership)] } }
@@ -14,11 +14,14 @@ export function digestSections(digest: string): Sections {
   return { [section]: { Definition: [digest] } }
 }
 
-/** The marker in a unit file or drop-in, or undefined if there is none that can be read. */
+/**
+ * The marker in a unit file or drop-in, or undefined if there is none that can be read. Reeve writes it last: whatever stands
+ * before it may be native text of a manifest's, which must not claim anything.
+ */
 export function readMarker(text: string): Ownership | undefined {
-  const start = text.search(title)
-  if (start < 0) return undefined
-  const [marker] = readSections(text.slice(start))[section]?.Marker ?? []
+  const start = [...text.matchAll(title)].at(-1)?.index
+  if (start === undefined) return undefined
+  const marker = readSections(text.slice(start))[section]?.Marker?.at(-1)
   if (marker === undefined) return undefined
   try {
     return toOwnership(JSON.parse(marker))

@@ -11,6 +11,7 @@ import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
+import { listOthers } from './others.ts'
 import type { RestartReader } from './restarts.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
@@ -90,6 +91,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const ownership = written?.ownership
   const parts = listParts(service, disk, look.layout, look.host)
   const overrides = disk.dropIns(unit).filter(path => readMarker(look.host.readText(path) ?? '') === undefined)
+  const others = listOthers(service, ownership?.owner, disk, look.layout, look.host)
   const base = {
     service,
     enabled,
@@ -97,6 +99,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
     ...(ownership && { ownership }),
     ...(parts.length > 0 && { definitionFiles: parts }),
+    ...(others.length > 0 && { others }),
     ...(overrides.length > 0 && { overrides }),
     ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }

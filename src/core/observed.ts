@@ -87,8 +87,20 @@ export interface Observed {
   readonly definitionFiles?: readonly string[]
   /** Files of others that change how it is run, laid over its definition: systemd's drop-ins. */
   readonly overrides?: readonly string[]
+  /** What a file of a definition would take the place of. Absent: nothing, or only what stands at its very path. */
+  readonly others?: readonly OtherDefinition[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
+}
+
+/** Part of a definition that is of the service's name though not written for it, such as a packaged socket (E8). */
+export interface OtherDefinition {
+  /** A file that Reeve would write here would be read in its place. */
+  readonly path: string
+  /** For people. */
+  readonly name: string
+  /** By its marker. */
+  readonly owner?: string
 }
 
 /** What is known of a service whose supervisor can't be asked. */

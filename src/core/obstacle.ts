@@ -23,6 +23,7 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
     findLack(target, observed) ??
     findFixedEnablement(target, observed, context) ??
     findStranger(target, observed, context) ??
+    findTakenPlace(target, observed, context) ??
     findFileObstacle(target, observed, context)
   )
 }
@@ -81,6 +82,23 @@ function findStranger(target: Target, observed: Observed, context: PlanContext):
       : `managed by another Reeve (owner ${observed.ownership.owner})`
   return (
     `supervisor ${facility.supervisor} has a service ${facility.service} that is ${holder}: ` +
+    'declare adopt: true to take it over, or another serviceName'
+  )
+}
+
+/** E8: part of the definition would be read in place of something that isn't ours, though the service itself is, or is new. */
+function findTakenPlace(
+  { facility, definition }: Target,
+  observed: Observed,
+  context: PlanContext,
+): string | undefined {
+  if (facility.adopt) return undefined
+  const declared = new Set(definition?.files.map(({ path }) => path))
+  const other = observed.others?.find(({ path, owner }) => declared.has(path) && owner !== context.owner)
+  if (!other) return undefined
+  const holder = other.owner === undefined ? 'not managed by Reeve' : `managed by another Reeve (owner ${other.owner})`
+  return (
+    `${other.path} would take the place of ${other.name}, which is ${holder}: ` +
     'declare adopt: true to take it over, or another serviceName'
   )
 }

@@ -40,6 +40,7 @@ export const diagnosticCodes = [
   'source-unreadable',
   'too-many-facilities',
   'too-many-files',
+  'too-much-content',
   'unknown-api-version',
   'unknown-config-type',
   'unknown-dependency',

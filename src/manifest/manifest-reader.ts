@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import type { Diagnostic } from '../core/step.ts'
 import type { SourceReading } from './config-source.ts'
+import { createContentLimit, sizeOf, tooMuchContent } from './content-limit.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import { type FileContext, type ParsedManifest, parseManifest } from './manifest-file.ts'
 import type { ManifestFiles } from './manifest-files.ts'
@@ -41,6 +42,8 @@ interface Remembered {
   readonly content: Uint8Array
   readonly sources: ReadonlyMap<string, SourceReading>
   readonly parsed: ParsedManifest
+  /** In bytes, with what its facilities write. */
+  readonly size: number
 }
 
 export function createManifestReader(options: ManifestReaderOptions): ManifestReader {
@@ -72,6 +75,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
 
     const next = new Map<string, Remembered>()
     const manifests: ParsedManifest[] = []
+    const limit = createContentLimit()
     for (const listed of snapshot.files) {
       const file = join(directory, listed.path)
       const insecure = findInsecure(dirname(listed.realPath)) ?? findInsecure(listed.realPath)
@@ -84,9 +88,17 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
       const readSource = createSourceReader(snapshot, listed, files, findInsecure)
       const before = remembered.get(file)
       const entry =
-        before !== undefined && isSame(before, content, readSource)
+        before !== undefined && limit.fits(before.size) && isSame(before, content, readSource)
           ? before
-          : parseFile(file, content, { readSource, parse: options.memory?.parse })
+          : parseFile(file, content, {
+              readSource: limit.limitSources(content.byteLength, readSource),
+              parse: options.memory?.parse,
+            })
+      if (!limit.fits(entry.size)) {
+        refuse(file, tooMuchContent.code, tooMuchContent.message)
+        continue
+      }
+      limit.keep(entry.size)
       next.set(file, entry)
       manifests.push(entry.parsed)
     }
@@ -155,7 +167,7 @@ function parseFile(
       return reading
     },
   })
-  return { content, sources, parsed }
+  return { content, sources, parsed, size: sizeOf(content, parsed) }
 }
 
 function isSame(before: Remembered, content: Uint8Array, readSource: FileContext['readSource']): boolean {

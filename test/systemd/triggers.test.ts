@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { stepsOf } from '../engine-lab.ts'
+import { planOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'
@@ -100,5 +100,69 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     expect(stepsOf(await lab.plan())).toEqual([])
     systemctl('stop', 'tick.timer')
     expect(stepsOf(await lab.plan())).toEqual(['tick/start'])
+  })
+
+  const timed = (more: object = {}) => ({
+    process: { command: ['/bin/sleep', '1000000'] },
+    config: { systemd: { timer: { OnCalendar: 'yearly' } } },
+    ...more,
+  })
+
+  test('E8: a packaged timer, disabled or masked, without a service of its name isn’t shadowed', async () => {
+    const packaged = '/lib/systemd/system/rotate.timer'
+    const masked = '/run/systemd/system/masked.timer'
+    writeFileSync(packaged, '[Timer]\nOnCalendar=monthly\nUnit=ssh.service\n')
+    mkdirSync('/run/systemd/system', { recursive: true })
+    symlinkSync('/dev/null', masked)
+    systemctl('daemon-reload')
+    try {
+      await using lab = await createSystemdLab()
+      for (const name of ['rotate', 'masked']) {
+        lab.declareUnit(name, timed())
+        const { plan, stepsDone } = await lab.apply()
+        expect(planOf(plan, name)?.blocked).toBe(
+          `${units}/${name}.timer would take the place of ${name}.timer, which is not managed by Reeve: ` +
+            'declare adopt: true to take it over, or another serviceName',
+        )
+        expect([stepsDone, existsSync(`${units}/${name}.timer`)]).toEqual([0, false])
+        lab.withdraw(name)
+      }
+      // The service alone takes nobody's place; a timer that comes later would.
+      lab.declareUnit('rotate', { process: timed().process })
+      expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+      lab.declareUnit('rotate', timed())
+      expect(planOf((await lab.apply()).plan, 'rotate')?.blocked).toMatch('would take the place of rotate.timer')
+      lab.declareUnit('rotate', timed({ adopt: true }))
+      expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+      expect(property('rotate.timer', 'FragmentPath')).toBe(`${units}/rotate.timer`)
+      lab.declareUnit('rotate', timed())
+      expect(stepsOf(await lab.plan())).toEqual([])
+    } finally {
+      rmSync(packaged)
+      rmSync(masked)
+    }
+  })
+
+  test('E8: a timer or drop-in that somebody made for a service of ours isn’t overwritten', async () => {
+    await using lab = await createSystemdLab()
+    const { process } = timed()
+    lab.declareUnit('mine', { process })
+    await lab.apply()
+    const dropIn = `${units}/mine.service.d/limits.conf`
+    mkdirSync(`${units}/mine.service.d`)
+    const theirs = { [`${units}/mine.timer`]: '[Timer]\nOnCalendar=monthly\n', [dropIn]: '[Service]\nMemoryMax=1G\n' }
+    for (const [path, text] of Object.entries(theirs)) writeFileSync(path, text)
+    try {
+      const laidOver = { process, config: { systemd: { dropIns: { limits: { Service: { MemoryMax: '1M' } } } } } }
+      for (const spec of [timed(), laidOver]) {
+        lab.declareUnit('mine', spec)
+        const { plan, stepsDone } = await lab.apply()
+        expect(planOf(plan, 'mine')?.blocked).toMatch(/would take the place of .*not managed by Reeve/)
+        expect(stepsDone).toBe(0)
+      }
+      for (const [path, text] of Object.entries(theirs)) expect(readFileSync(path, 'utf8')).toBe(text)
+    } finally {
+      for (const path of Object.keys(theirs)) rmSync(path)
+    }
   })
 })

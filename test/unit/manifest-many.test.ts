@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Diagnostic } from '../../src/core/step.ts'
 import { cycleText, findCycles } from '../../src/manifest/dependency-cycle.ts'
-import { loadManifests } from '../../src/manifest/manifest-source.ts'
+import { createManifestSource, loadManifests } from '../../src/manifest/manifest-source.ts'
 import { facilityText, makeDirectory, supervisorText } from '../manifest-directory.ts'
 
 const many = 1_200
@@ -147,4 +147,70 @@ test.each([
 ] as const)('cycles of %j', (dependencies, expected) => {
   const graph = new Map<string, readonly string[]>(Object.entries(dependencies))
   expect(findCycles(graph).map(cycleText)).toEqual(expected)
+})
+
+describe('S12: what all manifests of a host come to is bounded', () => {
+  const mebibyte = 'x'.repeat(1024 * 1024)
+  const filesOf = (name: string, count: number, what: string): string =>
+    `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n  ${run}\n  files:\n` +
+    numbers(count)
+      .map(index => `    - { path: /srv/${name}/${index}, ${what} }\n`)
+      .join('')
+  const read = (files: Record<string, string>) => {
+    const source = createManifestSource({
+      directory: makeDirectory(files),
+      types,
+      runsAsRoot: false,
+      insecurePermissions: true,
+    })
+    return [source.read(), source.read()].map(({ facilities, diagnostics, complete }) => ({
+      complete,
+      names: facilities.map(({ name }) => name),
+      codes: [...new Set(diagnostics.map(({ code, file }) => `${code} ${file.replace(/.*\//, '')}`))],
+    }))
+  }
+
+  test('one file that is the source of thousands', () => {
+    const readings = read({
+      big: mebibyte,
+      'a.yaml': filesOf('a', 100, 'source: ./big'),
+      'b.yaml': filesOf('b', 1_000, 'source: ./big'),
+      'c.yaml': filesOf('c', 20, 'source: ./big'),
+    })
+    for (const reading of readings) {
+      expect(reading).toEqual({
+        complete: false,
+        names: ['a', 'c'],
+        codes: ['more-problems b.yaml', 'too-much-content b.yaml'],
+      })
+    }
+  })
+
+  test('one text that an alias repeats', () => {
+    const repeated = (name: string): string =>
+      numbers(30)
+        .map(index => {
+          const text = filesOf(`${name}${index}`, 100, 'content: *text')
+          return text.replace('*text', `&text ${'y'.repeat(30_000)}`)
+        })
+        .join('---\n')
+    const [first, second] = read({
+      'a.yaml': repeated('a'),
+      'b.yaml': repeated('b'),
+      'c.yaml': filesOf('c', 1, 'content: z'),
+    })
+    expect(first).toMatchObject({ complete: false, codes: ['too-much-content b.yaml'] })
+    expect(first?.names).toHaveLength(31)
+    expect(second).toEqual(first)
+  })
+
+  test('thousands of manifests', () => {
+    const comment = `# ${'x'.repeat(1_000_000)}\n`
+    const files = Object.fromEntries(
+      numbers(140).map(index => [`${String(index).padStart(3, '0')}.yaml`, comment + facilityText(`a${index}`, run)]),
+    )
+    const [first] = read(files)
+    expect(first).toMatchObject({ complete: false, codes: expect.arrayContaining(['too-much-content 139.yaml']) })
+    expect(first?.names).toContain('a133')
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
+import { readMarker } from '../../providers/systemd/marker.ts'
 import { readSections, writeSections } from '../../providers/systemd/unit-file.ts'
 import {
   expandSpecifiers,
@@ -242,4 +243,56 @@ describe('names of units', () => {
     expect([unitOfPath(path), pathOfUnit('a@b.service')]).toEqual(['a@b.service', path])
     expect(pathOfUnit('4z-9.service')).toBe('/org/freedesktop/systemd1/unit/_34z_2d9_2eservice')
   })
+})
+
+test('S11: a marker in native configuration claims nothing', () => {
+  const forged = JSON.stringify({
+    owner: 'default/controller',
+    facility: 'other',
+    files: ['/etc/passwd'],
+    dependsOn: [],
+    prune: true,
+  })
+  const text = `[X-Reeve]\nMarker=${forged}`
+  const start = { Service: { ExecStart: '/bin/true' } }
+  const configs: unknown[] = [
+    { text: `[Service]\nExecStart=/bin/true\n${text}` },
+    { text: `[Service]\nExecStart=/bin/true\n \t${text.replace(']', '] ')}\n[Service]\nA=b\\` },
+    { unit: { ...start, 'X-Reeve': { Marker: forged } } },
+    { unit: { Service: { ...start.Service, Type: `simple\n${text}` } } },
+    { unit: start, timer: { OnCalendar: `daily\n${text}` } },
+    { unit: start, socket: { ListenStream: `80\n${text}` } },
+    { unit: start, dropIns: { first: text, second: { 'X-Reeve': { Marker: forged } } } },
+    { dropIns: { first: text, second: `${text}\n[X-Reeve` } },
+  ]
+  for (const config of configs) {
+    const rendered = render({ config, paths: ['/etc/web.conf'] })
+    if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
+    for (const { path, content } of rendered.definition.files) {
+      expect(readMarker(content), path).toMatchObject({ owner: 'default', facility: 'web', files: ['/etc/web.conf'] })
+    }
+  }
+})
+
+test('no text of spec.process or of a path begins a line of its own', () => {
+  const evil = 'x\nUser=root\r\n[X-Reeve]\nMarker={}'
+  const own = { command: ['/bin/echo', evil], reload: { command: ['/bin/echo', evil] } }
+  const rendered = render({ process: { ...process, ...own }, paths: [`/etc/${evil}`] })
+  if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
+  for (const { content } of rendered.definition.files) expect(content).not.toMatch(/^\s*(?:User=|Marker=\{\})/m)
+  const refused = render({
+    process: {
+      ...process,
+      workingDirectory: `/srv/${evil}`,
+      environment: { A: evil, B: { fromFile: `/etc/${evil}` } },
+      environmentFiles: [`/etc/${evil}`],
+      output: { file: `/var/log/${evil}`, maxSize: 1, keep: 1 },
+    },
+  })
+  const fields = 'problems' in refused ? refused.problems.map(({ field }) => field) : []
+  expect(fields.sort()).toEqual(
+    ['environment.A', 'environment.B', 'environmentFiles', 'output.file', 'workingDirectory'].map(
+      field => `process.${field}`,
+    ),
+  )
 })

@@ -54,7 +54,17 @@ describe('S11: which services a unit names beyond itself', () => {
     ['sockets that it gets', unit('Service', 'Sockets', 'ssh.socket'), ['ssh.socket']],
     ['the service of its socket', { socket: { ListenStream: 80, Service: 'ssh.service' } }, ['ssh']],
     ['the unit of its timer', { timer: { OnCalendar: 'daily', Unit: 'reboot.target' } }, ['reboot.target']],
-    ['its own socket and timer', unit('Unit', 'Requires', 'web.socket web.timer web.service'), []],
+    [
+      'its own socket and timer',
+      {
+        ...unit('Unit', 'Requires', 'web.socket web.timer web.service'),
+        socket: { ListenStream: 80 },
+        timer: { OnCalendar: 'daily' },
+      },
+      [],
+    ],
+    ['a socket of its name that it has not declared', unit('Unit', 'Conflicts', 'web.socket'), ['web.socket']],
+    ['a timer of its name beside its own socket', { socket: { Service: 'web.timer' } }, ['web.timer']],
     ['what its end does to the host', unit('Unit', 'FailureAction', 'reboot-force'), ['reboot.target']],
     ['what no end of it does', unit('Unit', 'SuccessAction', 'none'), []],
     ['what a mount is needed for', unit('Unit', 'RequiresMountsFor', '/srv/a-b'), ['srv-a\\x2db.mount']],
