@@ -48,13 +48,15 @@ exec /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
 /** What the user's shell says goes through this one: no descriptor of root's gets into a process of that user's. */
 function renderUserLogger(process: Process, scripts: FamilyScripts): string {
   const numbers = [renderUserVariables(process), renderGroupNumber(process), scripts.selectUser(process)]
+  // Programs that are named in `FILE.d/config` get no terminal of whoever started the scanner.
+  const asUser = [...scripts.session, '$__reeve_user'].join(' ')
   return `if [ "$__reeve_id" = 0 ]; then
 ${numbers.filter(part => part !== '').join('\n')}
   if [ "$__reeve_uid" != 0 ]; then
-    if __reeve_said=$(umask 0027 && $__reeve_user /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
+    if __reeve_said=$(umask 0027 && ${asUser} /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
       umask 0027
       : >"$__reeve_problem"
-      exec $__reeve_user /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
+      exec ${asUser} /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
     fi
   fi
 fi

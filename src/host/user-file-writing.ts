@@ -22,6 +22,9 @@ export interface UserFileWriting {
 /** How long it may take, in ms: the user may have mounted something there that never answers. */
 const timeout = 30_000
 
+/** How long after its end what it said may take to come, in ms. */
+const complaintGrace = 200
+
 /** Of what a script says, in bytes. */
 const outputLimit = 4_096
 
@@ -124,8 +127,8 @@ function runAs(
     // Nothing of whoever started Reeve.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     stdio: ['pipe', 'ignore', 'pipe'],
-    timeout,
-    killSignal: 'SIGKILL',
+    // In root's session the user, who may trace it, could open root's terminal by it.
+    detached: true,
     ...rights,
   })
   let complaint = ''
@@ -136,16 +139,46 @@ function runAs(
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   return new Promise((resolve, reject) => {
-    child.once('error', error => reject(createFailure(task, error)))
+    let isOver = false
+    const end = (error?: unknown): void => {
+      isOver = true
+      clearTimeout(deadline)
+      child.stdin.destroy()
+      child.stderr.destroy()
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const fail = (signal: string | null): void => {
+      if (!isOver) end(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+    }
+    const deadline = setTimeout(() => {
+      killGroup(child.pid)
+      // Not when it has ended, which something mounted can keep it from.
+      fail('SIGKILL')
+    }, timeout)
+    child.once('error', error => end(createFailure(task, error)))
+    // Not `close`, which comes when nobody has its stderr open any more: its user can take hold of that.
+    child.once('exit', (code, signal) => {
+      if (code === 0) end()
+      else setTimeout(() => fail(signal), complaintGrace)
+    })
     child.once('close', (code, signal) => {
-      if (code === 0) resolve()
-      else reject(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+      if (code !== 0) fail(signal)
     })
   })
 }
 
+/** The leader lives, or is a zombie that Node hasn't reaped yet: its group can be nobody else's. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has just ended.
+  }
+}
+
 function explain(complaint: string, signal: string | null, { name }: UserIdentity): string {
-  if (signal !== null) return `it took longer than ${timeout / 1_000} s, and was ended; see what is mounted there`
+  if (signal !== null) return `it took longer than ${timeout / 1_000} s, or was ended; see what is mounted there`
   const [line = ''] = complaint.trim().split('\n')
   const said = line.replace(/^sh: (\d+: )?(line \d+: )?/, '')
   return `${said || 'the content could not be written whole'}; see that user ${name} may write there, and has the space`

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import type { Effect } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
+import { startHolder } from '../descriptor-holder.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, stepsOf } from '../engine-lab.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -191,6 +192,20 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     await acting.removeFileAs(web, path(made))
     await acting.removeFileAs(web, join(made.home, 'gone/file'))
     expect(existsSync(path(made))).toBe(false)
+  })
+
+  test('is in no session of root’s, and over at its end, whatever the user gets hold of', { timeout: 60_000 }, async ({
+    expect,
+  }) => {
+    await using made = createUserLab()
+    await using holder = await startHolder(web)
+    // Each is a process of its own, and the user may be too late for some.
+    for (let count = 0; count < 1_000 && holder.held().length === 0; count += 1) {
+      await host.writeFileAs(web, path(made), `${count}\n`, { mode: 0o600 })
+    }
+    expect(holder.held().length).toBeGreaterThan(0)
+    const own = host.process(process.pid)?.session
+    for (const session of holder.held()) expect(session).not.toBe(own)
   })
 
   test('nothing of more than the user has is used', async ({ expect }) => {
