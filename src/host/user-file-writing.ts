@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { closeSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { UserIdentity } from '../core/provider.ts'
@@ -37,12 +38,16 @@ cd -P -- "$1" || exit 3
 [ "$(pwd -P)" = "$1" ] || { echo "$1 was replaced meanwhile" >&2; exit 4; }
 `
 
-/** What a crash cut off, here (pid $2) or in a process that is no more, as `removeLeftovers` finds it. */
+/**
+ * What a crash cut off, in a process that is no more, or in an earlier one of the same pid ($2): those of this one may be in use, for
+ * other files in the directory, and begin their random part with $7.
+ */
 const tidy = `
 for leftover in ./.reeve-*-*-????????????.tmp; do
   writer=\${leftover%-????????????.tmp}
   writer=\${writer##*-}
   case $writer in '' | *[!0-9]*) continue ;; esac
+  case $leftover in *"-$2-$7"??????.tmp) continue ;; esac
   if [ "$writer" = "$2" ] || ! [ -d "/proc/$writer" ]; then rm -f -- "$leftover"; fi
 done
 `
@@ -79,10 +84,16 @@ export function createUserFileWriting(perform: Perform): UserFileWriting {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content
       const directory = findDirectory(path, task)
       const name = basename(path)
-      const temporary = createTemporaryName(name)
+      const temporary = createTemporaryName(name, processToken())
       const facts = [String(bytes.length), mode.toString(8).padStart(4, '0'), gid === undefined ? '' : String(gid)]
       await perform('write-temporary', join(directory, temporary), () =>
-        runAs(user, enter + tidy + fill, [directory, String(process.pid), temporary, ...facts], task, bytes),
+        runAs(
+          user,
+          enter + tidy + fill,
+          [directory, String(process.pid), temporary, ...facts, processToken()],
+          task,
+          bytes,
+        ),
       )
       await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task))
     },
@@ -96,10 +107,20 @@ export function createUserFileWriting(perform: Perform): UserFileWriting {
         throw error
       }
       await perform('remove-file', path, () =>
-        runAs(user, enter + tidy + remove, [directory, String(process.pid), basename(path)], task),
+        runAs(
+          user,
+          enter + tidy + remove,
+          [directory, String(process.pid), basename(path), '', '', '', processToken()],
+          task,
+        ),
       )
     },
   }
+}
+
+/** Six hexadecimal digits, the same as long as this process lives: an earlier one of its pid had others. */
+function processToken(): string {
+  return hash('sha256', String(performance.timeOrigin)).slice(0, 6)
 }
 
 /** Without symlinks, but for those that only root can have put there. */

@@ -194,6 +194,19 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(existsSync(path(made))).toBe(false)
   })
 
+  test('is left alone by those that are written beside it at the same time', async ({ expect }) => {
+    await using made = createUserLab()
+    const names = Array.from({ length: 20 }, (_, index) => `${index}.conf`)
+    await Promise.all(names.map(name => host.writeFileAs(web, join(made.home, name), name, { mode: 0o600 })))
+    expect(readdirSync(made.home).sort()).toEqual([...names].sort())
+    // An earlier process of the same pid, as in a container.
+    const stale = join(made.home, `.reeve-app.conf-${process.pid}-0123456789ab.tmp`)
+    writeFileSync(stale, 'half')
+    chownSync(stale, web.uid, web.gid)
+    await host.removeFileAs(web, join(made.home, '0.conf'))
+    expect(readdirSync(made.home).sort()).toEqual(names.slice(1).sort())
+  })
+
   test('is in no session of root’s, and over at its end, whatever the user gets hold of', { timeout: 60_000 }, async ({
     expect,
   }) => {
