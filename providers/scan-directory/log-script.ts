@@ -4,6 +4,7 @@ import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { renderGroupNumber, renderUserVariables } from './prepare-script.ts'
+import { closeDescriptors } from './shell-functions.ts'
 
 type Output = NonNullable<Process['output']>
 
@@ -21,7 +22,7 @@ export function renderLogScript(process: Process, output: Output, scripts: Famil
   const at = output.file.lastIndexOf('/')
   const directory = output.file.slice(0, at) || '/'
   const name = output.file.slice(at + 1)
-  return `umask 077
+  return `${closeDescriptors()}umask 077
 __reeve_problem=${quoteWord(join(records, 'log-problem'))}
 __reeve_fail() {
   printf '%.1000s\\n' "$1" >"$__reeve_problem"
