@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { UserIdentity } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createTemporaryName } from './atomic-write.ts'
+import { type Clock, createClock } from './clock.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, isAbsence } from './failure.ts'
 import { walkTo } from './path-walk.ts'
@@ -77,7 +78,7 @@ const remove = 'rm -f -- "./$3"'
  * Works as the service's user where that user could lead root elsewhere (S8): in a process that has given up all rights but
  * theirs before it looks at the path. A file is replaced in one step, as by `writeFileAtomically` (S7).
  */
-export function createUserFileWriting(perform: Perform): UserFileWriting {
+export function createUserFileWriting(perform: Perform, clock: Clock = createClock()): UserFileWriting {
   return {
     async writeFileAs(user, path, content, { mode, gid }) {
       const task = `write ${path} as user ${user.name}`
@@ -92,10 +93,11 @@ export function createUserFileWriting(perform: Perform): UserFileWriting {
           enter + tidy + fill,
           [directory, String(process.pid), temporary, ...facts, processToken()],
           task,
+          clock,
           bytes,
         ),
       )
-      await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task))
+      await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task, clock))
     },
     async removeFileAs(user, path) {
       const task = `remove ${path} as user ${user.name}`
@@ -112,6 +114,7 @@ export function createUserFileWriting(perform: Perform): UserFileWriting {
           enter + tidy + remove,
           [directory, String(process.pid), basename(path), '', '', '', processToken()],
           task,
+          clock,
         ),
       )
     },
@@ -140,6 +143,7 @@ function runAs(
   script: string,
   args: readonly string[],
   task: string,
+  clock: Clock,
   input?: Uint8Array,
 ): Promise<void> {
   const [program, words, rights] = asUser(user)
@@ -163,7 +167,7 @@ function runAs(
     let isOver = false
     const end = (error?: unknown): void => {
       isOver = true
-      clearTimeout(deadline)
+      deadline[Symbol.dispose]()
       child.stdin.destroy()
       child.stderr.destroy()
       if (error === undefined) resolve()
@@ -172,16 +176,18 @@ function runAs(
     const fail = (signal: string | null): void => {
       if (!isOver) end(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
     }
-    const deadline = setTimeout(() => {
+    const deadline = clock.after(timeout, () => {
       killGroup(child.pid)
       // Not when it has ended, which something mounted can keep it from.
       fail('SIGKILL')
-    }, timeout)
+    })
     child.once('error', error => end(createFailure(task, error)))
     // Not `close`, which comes when nobody has its stderr open any more: its user can take hold of that.
     child.once('exit', (code, signal) => {
+      // Its group may be another's by then.
+      deadline[Symbol.dispose]()
       if (code === 0) end()
-      else setTimeout(() => fail(signal), complaintGrace)
+      else clock.after(complaintGrace, () => fail(signal))
     })
     child.once('close', (code, signal) => {
       if (code !== 0) fail(signal)
