@@ -36,13 +36,14 @@ export function createS6Harness(command: readonly string[]): ConformanceHarness 
 
 /**
  * All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`, that of
- * `groupHarness` as root with a further group.
+ * `groupHarness` as root with a further group, that of `lendingHarness` with a file open that only root can read.
  */
 export const scanFamilies: readonly {
   readonly scanner: string
   readonly harness: ConformanceHarness
   readonly userHarness: ConformanceHarness
   readonly groupHarness: ConformanceHarness
+  readonly lendingHarness: ConformanceHarness
 }[] = [
   { scanner: 'runsvdir', harness: runitHarness, ...createOthers(runit) },
   { scanner: 's6-svscan', harness: s6Harness, ...createOthers(s6) },
@@ -61,11 +62,17 @@ export function testWhere(applies: boolean): (name: string, run: () => Promise<v
   }
 }
 
-function createOthers(family: ScanFamily): { userHarness: ConformanceHarness; groupHarness: ConformanceHarness } {
+function createOthers(family: ScanFamily): {
+  userHarness: ConformanceHarness
+  groupHarness: ConformanceHarness
+  lendingHarness: ConformanceHarness
+} {
   const inGroup = ['setpriv', `--groups=0,${nobody}`, '--', ...family.command]
+  const lending = ['/bin/sh', '-c', 'exec 7</etc/shadow; exec "$@"', 'sh', ...family.command]
   return {
     userHarness: createHarness({ ...family, user: nobody }),
     groupHarness: createHarness({ ...family, command: inGroup }),
+    lendingHarness: createHarness({ ...family, command: lending }),
   }
 }
 
@@ -110,7 +117,11 @@ function createHarness({ provider, command: plain, user }: ScanFamily): Conforma
 
 async function start([program = '', ...options]: readonly string[], services: string): Promise<ChildProcess> {
   const scanner = spawn(program, [...options, services], { stdio: 'ignore', detached: true })
-  await eventually('the scanner to run', () => scanner.pid !== undefined && isAlive(scanner.pid))
+  await eventually('the scanner to run', () => {
+    if (scanner.pid === undefined || !isAlive(scanner.pid)) return false
+    // The shell that opens files for it is not the scanner yet.
+    return !readQuietly(`/proc/${scanner.pid}/cmdline`).startsWith('/bin/sh')
+  })
   return scanner
 }
 

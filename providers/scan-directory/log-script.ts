@@ -4,6 +4,7 @@ import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { renderGroupNumber, renderUserVariables } from './prepare-script.ts'
+import { closeDescriptors } from './shell-functions.ts'
 
 type Output = NonNullable<Process['output']>
 
@@ -21,7 +22,7 @@ export function renderLogScript(process: Process, output: Output, scripts: Famil
   const at = output.file.lastIndexOf('/')
   const directory = output.file.slice(0, at) || '/'
   const name = output.file.slice(at + 1)
-  return `umask 077
+  return `${closeDescriptors()}umask 077
 __reeve_problem=${quoteWord(join(records, 'log-problem'))}
 __reeve_fail() {
   printf '%.1000s\\n' "$1" >"$__reeve_problem"
@@ -48,13 +49,15 @@ exec /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
 /** What the user's shell says goes through this one: no descriptor of root's gets into a process of that user's. */
 function renderUserLogger(process: Process, scripts: FamilyScripts): string {
   const numbers = [renderUserVariables(process), renderGroupNumber(process), scripts.selectUser(process)]
+  // Programs that are named in `FILE.d/config` get no terminal of whoever started the scanner.
+  const asUser = [...scripts.session, '$__reeve_user'].join(' ')
   return `if [ "$__reeve_id" = 0 ]; then
 ${numbers.filter(part => part !== '').join('\n')}
   if [ "$__reeve_uid" != 0 ]; then
-    if __reeve_said=$(umask 0027 && $__reeve_user /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
+    if __reeve_said=$(umask 0027 && ${asUser} /bin/sh -c "$__reeve_prepare" sh "$__reeve_directory" 2>&1 </dev/null); then
       umask 0027
       : >"$__reeve_problem"
-      exec $__reeve_user /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
+      exec ${asUser} /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
     fi
   fi
 fi

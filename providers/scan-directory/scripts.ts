@@ -4,7 +4,7 @@ import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { hasLogger } from './log-script.ts'
 import { renderExecution, renderPreparation, standardPath } from './prepare-script.ts'
-import { shellFunctions, signalNumber } from './shell-functions.ts'
+import { closeDescriptors, shellFunctions, signalNumber } from './shell-functions.ts'
 import { renderSuperviseFunctions } from './supervise-script.ts'
 
 /**
@@ -56,7 +56,7 @@ export function renderRun(input: ScriptInput): string {
   const { facility, supervisor, scripts, process, records } = input
   return `${header(facility)}# A clean environment: nothing is inherited.
 [ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
-${renderOutput(process)}__reeve_umask=$(umask)
+${closeDescriptors(input.notificationFd)}${renderOutput(process)}__reeve_umask=$(umask)
 umask 077
 __reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.

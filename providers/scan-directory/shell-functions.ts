@@ -58,3 +58,12 @@ __reeve_fail() {
 export function signalNumber(signal: string): number {
   return findSignalNumber(signal) ?? 15
 }
+
+/**
+ * Shell text that closes what whoever started the scanner had open: a file that only root can read would reach the service (S8).
+ * More than one digit is no descriptor to every shell.
+ */
+export function closeDescriptors(kept?: number): string {
+  const closed = [3, 4, 5, 6, 7, 8, 9].filter(fd => fd !== kept).map(fd => `${fd}>&-`)
+  return `exec ${closed.join(' ')}\n`
+}

@@ -127,6 +127,7 @@ export async function reloadService(task: Task): Promise<void> {
       directory: place.directory,
       timeout: commandTimeout,
       signal: task.signal,
+      hasOwnSession: true,
     })
     const said = stderr.trim().split('\n').at(-1)
     if (exitCode !== 0) {
@@ -139,7 +140,7 @@ export async function reloadService(task: Task): Promise<void> {
 /** As the run script writes them down. */
 function readSums({ place, host }: Task): string {
   const listed = (host.readText(join(place.records, 'files')) ?? '').split('\n').filter(path => path !== '')
-  const parts = /^sha256sum -- (.*) "\$@" >/m.exec(host.readText(join(place.directory, 'run')) ?? '')?.[1] ?? ''
+  const parts = /^ {2}sha256sum -- (.*)$/m.exec(host.readText(join(place.directory, 'run')) ?? '')?.[1] ?? ''
   const paths = [...parts.split(' ').map(word => word.replace(/^'(.*)'$/, '$1')), ...listed]
   return formatSums(
     paths.flatMap(path => {

@@ -398,6 +398,11 @@ export interface RunOptions {
    * `signal`, whatever it leaves behind is killed. Absent: what it starts may go on.
    */
   readonly isContained?: boolean
+  /**
+   * In a session of its own, and so without the terminal of whoever runs Reeve. For what comes to run as a service's user, who
+   * could type into root's shell through it.
+   */
+  readonly hasOwnSession?: boolean
 }
 
 export interface SpawnOptions {

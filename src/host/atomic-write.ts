@@ -54,10 +54,11 @@ export function writeFileAtomically(
   if (!options.isFleeting) perform('sync-directory', directory.path, () => syncDirectory(directory))
 }
 
-export function createTemporaryName(name: string): string {
+/** `token`: what its random part of twelve digits begins with. */
+export function createTemporaryName(name: string, token = ''): string {
   // Cut by bytes; a character cut in half becomes a replacement character, which is as good.
   const shown = Buffer.from(name).subarray(0, shownLength).toString()
-  return `.reeve-${shown}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+  return `.reeve-${shown}-${process.pid}-${token}${randomBytes(6).toString('hex').slice(token.length)}.tmp`
 }
 
 export const temporaryFlags: number = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY

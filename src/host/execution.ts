@@ -30,6 +30,7 @@ export async function execute(command: readonly string[], options: RunOptions, c
     stripFinalNewline: false,
     forceKillAfterDelay: 2_000,
     maxBuffer: outputLimit,
+    detached: options.hasOwnSession === true,
     extendEnv: false,
     env: { ...toolEnvironment(process.env), ...options.environment },
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),

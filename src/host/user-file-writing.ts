@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { closeSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { UserIdentity } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createTemporaryName } from './atomic-write.ts'
+import { type Clock, createClock } from './clock.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, isAbsence } from './failure.ts'
 import { walkTo } from './path-walk.ts'
@@ -22,6 +24,9 @@ export interface UserFileWriting {
 /** How long it may take, in ms: the user may have mounted something there that never answers. */
 const timeout = 30_000
 
+/** How long after its end what it said may take to come, in ms. */
+const complaintGrace = 200
+
 /** Of what a script says, in bytes. */
 const outputLimit = 4_096
 
@@ -34,12 +39,16 @@ cd -P -- "$1" || exit 3
 [ "$(pwd -P)" = "$1" ] || { echo "$1 was replaced meanwhile" >&2; exit 4; }
 `
 
-/** What a crash cut off, here (pid $2) or in a process that is no more, as `removeLeftovers` finds it. */
+/**
+ * What a crash cut off, in a process that is no more, or in an earlier one of the same pid ($2): those of this one may be in use, for
+ * other files in the directory, and begin their random part with $7.
+ */
 const tidy = `
 for leftover in ./.reeve-*-*-????????????.tmp; do
   writer=\${leftover%-????????????.tmp}
   writer=\${writer##*-}
   case $writer in '' | *[!0-9]*) continue ;; esac
+  case $leftover in *"-$2-$7"??????.tmp) continue ;; esac
   if [ "$writer" = "$2" ] || ! [ -d "/proc/$writer" ]; then rm -f -- "$leftover"; fi
 done
 `
@@ -69,19 +78,26 @@ const remove = 'rm -f -- "./$3"'
  * Works as the service's user where that user could lead root elsewhere (S8): in a process that has given up all rights but
  * theirs before it looks at the path. A file is replaced in one step, as by `writeFileAtomically` (S7).
  */
-export function createUserFileWriting(perform: Perform): UserFileWriting {
+export function createUserFileWriting(perform: Perform, clock: Clock = createClock()): UserFileWriting {
   return {
     async writeFileAs(user, path, content, { mode, gid }) {
       const task = `write ${path} as user ${user.name}`
       const bytes = typeof content === 'string' ? Buffer.from(content) : content
       const directory = findDirectory(path, task)
       const name = basename(path)
-      const temporary = createTemporaryName(name)
+      const temporary = createTemporaryName(name, processToken())
       const facts = [String(bytes.length), mode.toString(8).padStart(4, '0'), gid === undefined ? '' : String(gid)]
       await perform('write-temporary', join(directory, temporary), () =>
-        runAs(user, enter + tidy + fill, [directory, String(process.pid), temporary, ...facts], task, bytes),
+        runAs(
+          user,
+          enter + tidy + fill,
+          [directory, String(process.pid), temporary, ...facts, processToken()],
+          task,
+          clock,
+          bytes,
+        ),
       )
-      await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task))
+      await perform('rename', path, () => runAs(user, enter + replace, [directory, temporary, name], task, clock))
     },
     async removeFileAs(user, path) {
       const task = `remove ${path} as user ${user.name}`
@@ -93,10 +109,21 @@ export function createUserFileWriting(perform: Perform): UserFileWriting {
         throw error
       }
       await perform('remove-file', path, () =>
-        runAs(user, enter + tidy + remove, [directory, String(process.pid), basename(path)], task),
+        runAs(
+          user,
+          enter + tidy + remove,
+          [directory, String(process.pid), basename(path), '', '', '', processToken()],
+          task,
+          clock,
+        ),
       )
     },
   }
+}
+
+/** Six hexadecimal digits, the same as long as this process lives: an earlier one of its pid had others. */
+function processToken(): string {
+  return hash('sha256', String(performance.timeOrigin)).slice(0, 6)
 }
 
 /** Without symlinks, but for those that only root can have put there. */
@@ -116,6 +143,7 @@ function runAs(
   script: string,
   args: readonly string[],
   task: string,
+  clock: Clock,
   input?: Uint8Array,
 ): Promise<void> {
   const [program, words, rights] = asUser(user)
@@ -124,8 +152,8 @@ function runAs(
     // Nothing of whoever started Reeve.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     stdio: ['pipe', 'ignore', 'pipe'],
-    timeout,
-    killSignal: 'SIGKILL',
+    // In root's session the user, who may trace it, could open root's terminal by it.
+    detached: true,
     ...rights,
   })
   let complaint = ''
@@ -136,16 +164,48 @@ function runAs(
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   return new Promise((resolve, reject) => {
-    child.once('error', error => reject(createFailure(task, error)))
+    let isOver = false
+    const end = (error?: unknown): void => {
+      isOver = true
+      deadline[Symbol.dispose]()
+      child.stdin.destroy()
+      child.stderr.destroy()
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const fail = (signal: string | null): void => {
+      if (!isOver) end(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+    }
+    const deadline = clock.after(timeout, () => {
+      killGroup(child.pid)
+      // Not when it has ended, which something mounted can keep it from.
+      fail('SIGKILL')
+    })
+    child.once('error', error => end(createFailure(task, error)))
+    // Not `close`, which comes when nobody has its stderr open any more: its user can take hold of that.
+    child.once('exit', (code, signal) => {
+      // Its group may be another's by then.
+      deadline[Symbol.dispose]()
+      if (code === 0) end()
+      else clock.after(complaintGrace, () => fail(signal))
+    })
     child.once('close', (code, signal) => {
-      if (code === 0) resolve()
-      else reject(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+      if (code !== 0) fail(signal)
     })
   })
 }
 
+/** The leader lives, or is a zombie that Node hasn't reaped yet: its group can be nobody else's. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has just ended.
+  }
+}
+
 function explain(complaint: string, signal: string | null, { name }: UserIdentity): string {
-  if (signal !== null) return `it took longer than ${timeout / 1_000} s, and was ended; see what is mounted there`
+  if (signal !== null) return `it took longer than ${timeout / 1_000} s, or was ended; see what is mounted there`
   const [line = ''] = complaint.trim().split('\n')
   const said = line.replace(/^sh: (\d+: )?(line \d+: )?/, '')
   return `${said || 'the content could not be written whole'}; see that user ${name} may write there, and has the space`

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import type { Effect } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
+import { startHolder } from '../descriptor-holder.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, stepsOf } from '../engine-lab.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -191,6 +192,33 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     await acting.removeFileAs(web, path(made))
     await acting.removeFileAs(web, join(made.home, 'gone/file'))
     expect(existsSync(path(made))).toBe(false)
+  })
+
+  test('is left alone by those that are written beside it at the same time', async ({ expect }) => {
+    await using made = createUserLab()
+    const names = Array.from({ length: 20 }, (_, index) => `${index}.conf`)
+    await Promise.all(names.map(name => host.writeFileAs(web, join(made.home, name), name, { mode: 0o600 })))
+    expect(readdirSync(made.home).sort()).toEqual([...names].sort())
+    // An earlier process of the same pid, as in a container.
+    const stale = join(made.home, `.reeve-app.conf-${process.pid}-0123456789ab.tmp`)
+    writeFileSync(stale, 'half')
+    chownSync(stale, web.uid, web.gid)
+    await host.removeFileAs(web, join(made.home, '0.conf'))
+    expect(readdirSync(made.home).sort()).toEqual(names.slice(1).sort())
+  })
+
+  test('is in no session of root’s, and over at its end, whatever the user gets hold of', { timeout: 60_000 }, async ({
+    expect,
+  }) => {
+    await using made = createUserLab()
+    await using holder = await startHolder(web)
+    // Each is a process of its own, and the user may be too late for some.
+    for (let count = 0; count < 1_000 && holder.held().length === 0; count += 1) {
+      await host.writeFileAs(web, path(made), `${count}\n`, { mode: 0o600 })
+    }
+    expect(holder.held().length).toBeGreaterThan(0)
+    const own = host.process(process.pid)?.session
+    for (const session of holder.held()) expect(session).not.toBe(own)
   })
 
   test('nothing of more than the user has is used', async ({ expect }) => {

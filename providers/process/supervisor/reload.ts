@@ -44,6 +44,7 @@ async function runCommand(
     environment: { ...environment, MAINPID: String(pid) },
     directory: workingDirectory,
     timeout: commandTimeout,
+    hasOwnSession: true,
   })
   if (result.exitCode === 0) return
   const said = result.stderr.trim().split('\n').at(-1)
