@@ -189,11 +189,40 @@ function checkClaims(
       reportTwice(paths, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
     }
   }
+  checkRotation(places, paths, report)
+}
+
+/** An output is moved over whatever is at `FILE.1`, `FILE.2` … as it is rotated. */
+function checkRotation(
+  places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
+  paths: ReadonlyMap<string, Claim>,
+  report: ReportProblem,
+): void {
+  const kept = new Map<string, number>()
+  for (const { facility } of places) {
+    const { file, keep = 0 } = facility.process?.output ?? {}
+    if (file !== undefined) kept.set(file, Math.max(keep, kept.get(file) ?? 0))
+  }
+  for (const place of places) {
+    for (const { target, path } of writtenPaths(place.facility)) {
+      const [, file = '', number = '0'] = /^(.*)\.(?:rotating|([1-9][0-9]*))$/.exec(target) ?? []
+      const keep = kept.get(file)
+      const claim = paths.get(file)
+      if (keep === undefined || claim === undefined || Number(number) > keep) continue
+      const seen = new Map([[target, claim]])
+      reportTwice(seen, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
+    }
+  }
+}
+
+interface WrittenPath {
+  readonly target: string
+  readonly path: FieldPath
 }
 
 /** What a facility writes: its files, and its output, which is rotated besides. */
-export function writtenPaths(facility: Facility): { readonly target: string; readonly path: FieldPath }[] {
-  const written: { target: string; path: FieldPath }[] = facility.files.map((file, index) => ({
+export function writtenPaths(facility: Facility): WrittenPath[] {
+  const written: WrittenPath[] = facility.files.map((file, index) => ({
     target: file.path,
     path: ['spec', 'files', index, 'path'],
   }))

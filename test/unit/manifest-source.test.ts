@@ -396,3 +396,24 @@ function find(set: ManifestSet, name: string) {
   if (facility === undefined) throw new Error(`no facility ${name} in ${names(set)}`)
   return facility
 }
+
+test('a file that another facility’s output is moved over as it is rotated is claimed twice', () => {
+  const output = (name: string, file: string, keep: number): string =>
+    facilityText(name, `process: { command: [/bin/true], output: { file: ${file}, keep: ${keep} } }`)
+  const file = (path: string): string =>
+    facilityText('file', `process: { command: [/bin/true] }, files: [{ path: ${path}, content: mine }]`)
+  const codesOf = (files: Record<string, string>) =>
+    loadManifests({ directory: makeDirectory(files), types }).diagnostics.map(
+      ({ code, message }) => `${code}: ${message}`,
+    )
+  for (const end of ['1', '2', 'rotating']) {
+    const path = `/var/log/web.${end}`
+    for (const other of [file(path), output('file', path, 0)]) {
+      const found = codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': other })
+      expect(found.filter(one => one.startsWith(`duplicate-path: the path "${path}"`))).toHaveLength(2)
+    }
+  }
+  expect(codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': file('/var/log/web.3') })).toEqual([])
+  const same = codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': output('db', '/var/log/web', 2) })
+  expect(same).toHaveLength(2)
+})
