@@ -129,5 +129,7 @@ function isExecuted({ name, record, definition, chain }: Service, pid: number, c
   // A process that is just ending has none, and says nothing of what it was.
   if (!commandLine || commandLine.join('') === '') return false
   const command = definition.kind === 'valid' ? definition.process.command : []
-  return !isPreparing(commandLine, chain, command, tools)
+  if (isPreparing(commandLine, chain, command, tools)) return false
+  // It is read in parts: of a program that is executed meanwhile, the line is half the one before.
+  return readCommandLine(host, pid)?.join('\0') === commandLine.join('\0')
 }
