@@ -128,12 +128,14 @@ function judgeStatus(
   }
   if (status.want === 'up') {
     const why = readProblem(place, host) ?? (ending && describeEnding(ending))
-    const waits = hangs(status, host)
+    const isHeldUp = hangs(status, host)
+    const waits = isHeldUp
       ? `its finish script runs (pid ${status.pid}), and then ${family.supervisor} starts it again`
       : `waits for ${family.supervisor} to start it again`
     return {
       ...base,
-      ...countRestarts(ending),
+      // Held up by its own script, and not by a delay that a start would cut short.
+      ...(!isHeldUp && countRestarts(ending)),
       state: 'starting',
       message: why === undefined ? waits : `${waits}: ${why}`,
     }

@@ -122,7 +122,7 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
       }
       // Each host has a directory of its own, and so have digests of what names it.
       const text = JSON.stringify(look).replaceAll(directory, 'HOST')
-      return JSON.parse(text.replace(/\b[0-9a-f]{64}\b/g, 'DIGEST'))
+      return JSON.parse(text.replace(/\b(?:[0-9a-f]{64}|(?<=cmd:)[0-9a-f]{16})\b/g, 'DIGEST'))
     },
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }
