@@ -1,5 +1,5 @@
 import { definitionExists } from './comparison.ts'
-import { isWritten } from './file-claim.ts'
+import { isKnown, isWritten } from './file-claim.ts'
 import type { Observed } from './observed.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
@@ -11,9 +11,14 @@ export function isOurs(target: Target, observed: Observed, context: PlanContext)
   return isOursByRecord(target, context)
 }
 
-/** True if the configuration file is ours to overwrite: a marker of ours names it, and Reeve has written it (E19). */
+/**
+ * True if the configuration file is ours to overwrite: a marker of ours names it, and Reeve has written it (E19). A marker goes with
+ * a definition that somebody deletes; what Reeve wrote is then still known by its content.
+ */
 export function isOurFile(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
   const found = context.world.files.get(path)
+  const claim = context.claims?.get(path)
+  if (claim?.isFulfilled && found && isKnown(claim, found)) return true
   return isClaimed(path, target, observed, context) && (!found || isWritten(context.claims?.get(path), found))
 }
 

@@ -42,13 +42,15 @@ export function nextRecord(input: RecordInput): StateRecord {
     if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
   const applied = addApplied(new Map(kept), survey, input.plan)
-  // What is about to be written isn't named by a marker yet.
-  const acting = new Set(input.plan.facilities.flatMap(({ name, steps }) => (steps.length > 0 ? name : [])))
-  const going = survey.targets.flatMap(({ facility }) => (acting.has(facility.name) ? facility : []))
-  const facilities = [...(input.untouched ?? []), ...going].map(appliedOf)
-  const also = new Set([...applied.values(), ...facilities].flatMap(({ files }) => files))
+  // What is about to be written isn't named by a marker yet, and what was written may not be any more.
+  const files = [...[...applied.values()].flatMap(entry => entry.files), ...pathsOf(declared)]
+  const also = new Set(files)
   const seen = observeClaims(record.claims, survey.world, survey.targets, owner)
   return { applied, instances, claims: keepClaims(seen, { world: survey.world, owner, also }) }
+}
+
+function pathsOf(facilities: readonly Facility[]): string[] {
+  return facilities.flatMap(facility => facility.files.map(({ path }) => path))
 }
 
 /** The record before the first step of these plans, with what they are about to write (E19). */

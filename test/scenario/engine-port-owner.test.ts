@@ -1,20 +1,10 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import { openControl } from '../../src/engine/control-access.ts'
 import { conditionOf, createEngineLab, type Spec } from '../engine-lab.ts'
-
-/** A port that nobody has at the moment. */
-function findFreePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
+import { findFreePort } from '../free-port.ts'
 
 const serve = (port: number, host: string): string =>
   `require('node:http').createServer((q, a) => a.end('ok')).listen(${port}, '${host}')`

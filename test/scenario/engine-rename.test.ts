@@ -1,22 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import { processProvider } from '../../providers/process/index.ts'
 import { eventually } from '../../src/conformance/lab.ts'
 import { readHistory } from '../../src/engine/history.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../engine-lab.ts'
+import { findFreePort } from '../free-port.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 /** Listens at the port or fails for good; at TERM it takes `stopping` ms to let go of it. It answers with `mark`. */
 function server(port: number, mark: string, stopping = 300): Spec {
@@ -40,7 +31,7 @@ function declareAs(lab: EngineLab, name: string, renamedFrom: string, spec: Spec
 describe('E24: a facility is renamed, and keeps its port', () => {
   test.concurrent('apply stops the old one first', async () => {
     await using lab = createEngineLab()
-    const port = await freePort()
+    const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
     expect((await lab.apply()).notReady).toEqual([])
     lab.withdraw('www')
@@ -57,7 +48,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
 
   test.concurrent('the controller waits with the new one until the old one may go', async () => {
     await using lab = createEngineLab()
-    const port = await freePort()
+    const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
     const controller = await lab.run({ allowRemovals: 1 })
     await controller.ready('www')
@@ -72,7 +63,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
 
   test.concurrent('two that swap their ports', async () => {
     await using lab = createEngineLab()
-    const [one, two] = [await freePort(), await freePort()]
+    const [one, two] = [await findFreePort(), await findFreePort()]
     lab.declare('a', server(one, 'a'))
     lab.declare('b', server(two, 'b', 1_500))
     await lab.apply()
@@ -89,7 +80,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
 describe('metadata.renamedFrom', () => {
   test.concurrent('one change, with its history and the old service put back where the new one fails', async () => {
     await using lab = createEngineLab()
-    const port = await freePort()
+    const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
     await lab.apply()
     lab.withdraw('www')

@@ -163,6 +163,17 @@ describe('E19: plans', () => {
     expect(acts(planOne(found, { claims: drifted }))).toEqual(['write-file file-drift'])
   })
 
+  test('E18: what Reeve wrote is known by its content where its marker was deleted before anything was applied', () => {
+    const row = withFile(notThere(web), path, file('ours\n'))
+    const claims = new Map([[path, claim(true, 'ours\n')]])
+    expect(planOne(row, { claims }).blocked).toBeUndefined()
+    const theirs = withFile(notThere(web), path, file('theirs\n'))
+    expect(planOne(theirs, { claims }).blocked).toContain('is not managed by Reeve')
+    expect(planOne(row, { claims: new Map([[path, claim(false, 'ours\n')]]) }).blocked).toContain(
+      'is not managed by Reeve',
+    )
+  })
+
   test('what is dropped, pruned or left behind by a move is removed only if Reeve wrote it', () => {
     const withoutFiles = withFile(asDeclared({ name: 'web' }), path, 'theirs\n')
     const { location, key, observed } = ownedAt(web)
