@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { bytesEqual } from '../core/bytes.ts'
 import type { Observed, ObservedFile } from '../core/observed.ts'
-import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
+import { describeUnsafePart } from '../core/path-safety.ts'
 import type { FileFacts, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
@@ -20,8 +20,6 @@ export interface KnownServices {
 interface FileLook {
   readonly host: ReadHost
   readonly mountPoints: ReadonlySet<string>
-  /** What others can change on the way to a directory, or in it: asked once of each. */
-  exposure(directory: string): UnsafePart | undefined
 }
 
 /** Definitions and configuration files, by path: of the targets, and what a marker of ours names besides. */
@@ -30,7 +28,7 @@ export function observeFiles(
   { services, owned }: KnownServices,
   host: ReadHost,
 ): Map<string, ObservedFile> {
-  const look: FileLook = { host, mountPoints: host.mountPoints(), exposure: createExposure(host) }
+  const look: FileLook = { host, mountPoints: host.mountPoints() }
   const files = new Map<string, ObservedFile>()
   for (const target of targets) {
     const declared = target.definition?.files.map(({ path }) => path) ?? []
@@ -42,15 +40,6 @@ export function observeFiles(
     for (const path of ownership.files) if (!files.has(path)) files.set(path, observeForgotten(path, look))
   }
   return files
-}
-
-function createExposure(host: ReadHost): FileLook['exposure'] {
-  const known = new Map<string, UnsafePart | undefined>()
-  return directory => {
-    if (host.userId() !== 0) return undefined
-    if (!known.has(directory)) known.set(directory, host.findUnsafePart(directory, { isExclusive: true }))
-    return known.get(directory)
-  }
 }
 
 function observeDefinition(path: string, look: FileLook): ObservedFile {
@@ -133,9 +122,9 @@ function findReadProblem(
   path: string,
   { uid, gid, mode }: FileFacts,
   file: TargetFile | undefined,
-  look: FileLook,
+  { host }: FileLook,
 ): string | undefined {
-  const unsafe = look.exposure(dirname(path))
+  const unsafe = host.userId() === 0 ? host.findUnsafePart(dirname(path), { isExclusive: true }) : undefined
   if (!unsafe || (mode & 0o004) !== 0) return undefined
   const owners = [file?.uid, file?.actAs?.uid]
   if (uid !== 0 && owners.includes(uid)) return undefined

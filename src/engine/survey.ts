@@ -9,6 +9,7 @@ import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
+import { rememberPaths } from './remembering-host.ts'
 import { makeTarget } from './targets.ts'
 
 /** Looks at the host, through handles that can't write. */
@@ -44,7 +45,8 @@ export interface SurveyOptions {
 const SURVEY_LIMIT = 10_000
 
 export async function surveyHost(options: SurveyOptions): Promise<Survey> {
-  const { facilities, instances, host } = options
+  const { facilities, instances } = options
+  const host = rememberPaths(options.host)
   const services = new Map<string, Observed>()
   const unavailable = new Map<string, string>()
   const availability = new Map<string, Availability>()
