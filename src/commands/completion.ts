@@ -34,8 +34,10 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))
   }
   if (completion.type === 'fields') {
-    const { fieldCandidates } = await import('./explain.ts')
-    return candidatesOf(fieldCandidates(words.at(-1) ?? ''))
+    const { fieldCandidates, loadNativeSchemas } = await import('./explain.ts')
+    const globals = { ...context.globals, ...flagValues(words) }
+    const schemas = await loadNativeSchemas({ ...context, globals }, createLog('silent', context.err))
+    return candidatesOf(fieldCandidates(words.at(-1) ?? '', schemas))
   }
   return completion
 }

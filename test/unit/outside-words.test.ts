@@ -111,7 +111,7 @@ describe.each(words)('S12: %s is a word like any other', word => {
 
   test('as the path of a field to explain', () => {
     for (const path of [word, `spec.${word}`, `Supervisor.spec.${word}.${word}`, `HostConfiguration.${word}`]) {
-      const explain = (): unknown => explainField(path)
+      const explain = (): unknown => explainField(path, new Map())
       if (path.startsWith('Supervisor.')) continue // which takes options of any type
       expect(explain).toThrow(new RegExp(`has no field "${word}"`))
     }
