@@ -46,6 +46,8 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
         'reload.signal',
         'reload.command',
         'output.file',
+        'output.maxSize',
+        'output.keep',
       ],
       configSchema,
       optionsSchema,

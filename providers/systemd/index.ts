@@ -16,6 +16,9 @@ import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts
 import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
+const rotatesNothing =
+  'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
+
 /** systemd, the system's or a user's. See README.md beside this file. */
 export const systemdProvider: Provider = createSystemdProvider()
 
@@ -43,6 +46,10 @@ function createSystemdProvider(): Provider {
         'reload.command',
         'output.file',
       ],
+      refusals: {
+        'output.maxSize': rotatesNothing,
+        'output.keep': rotatesNothing,
+      },
       configSchema,
       configSource: 'text',
       optionsSchema,

@@ -87,6 +87,8 @@ export type Hosting =
 export interface Capabilities {
   /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
   readonly process: readonly PortableField[]
+  /** Why it can't honour others, and what to do instead, for people. */
+  readonly refusals?: Partial<Readonly<Record<PortableField, string>>>
   /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
   readonly configSchema?: object
   /**

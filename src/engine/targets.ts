@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
+import { type Facility, hasDefinition, type Instance, type ManagedFile, type PortableField } from '../core/facility.ts'
 import { meetingPointsOf } from '../core/meeting-point.ts'
 import type { Observed, Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
@@ -59,7 +59,7 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)
     for (const field of usedFields(facility.process)) {
-      const why = honoured.has(field) ? options.lacks?.[field] : `provider ${provider.type} has no such thing`
+      const why = honoured.has(field) ? options.lacks?.[field] : refusalOf(field, provider)
       if (why === undefined) continue
       problems.push(
         `supervisor ${facility.supervisor} can't honour spec.process.${field} of facility ${facility.name}: ${why}`,
@@ -85,6 +85,10 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
     return undefined
   })
   return definitions ?? {}
+}
+
+function refusalOf(field: PortableField, { type, capabilities }: Provider): string {
+  return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
 }
 
 function makeOwnership(facility: Facility, owner: string): Ownership {

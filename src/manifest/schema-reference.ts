@@ -1,3 +1,4 @@
+import { createDictionary } from '../core/dictionary.ts'
 import { type SchemaNode, schemaAt } from './schema-node.ts'
 
 /**
@@ -14,8 +15,8 @@ function resolve(value: unknown, root: object, within: readonly string[]): unkno
   const reference: unknown = Reflect.get(value, '$ref')
   const isInside = typeof reference === 'string' && reference.startsWith('#')
   const entries = Object.entries(value).filter(([key]) => key !== '$defs' && !(isInside && key === '$ref'))
-  if (!isInside) return Object.fromEntries(entries.map(([key, item]) => [key, resolve(item, root, within)]))
-  const own = Object.fromEntries(entries.map(([key, item]) => [key, resolve(item, root, within)]))
+  if (!isInside) return createDictionary(entries.map(([key, item]) => [key, resolve(item, root, within)]))
+  const own = createDictionary(entries.map(([key, item]) => [key, resolve(item, root, within)]))
   const target = schemaAt(root, reference)
   if (typeof target !== 'object' || target === null) return own
   if (within.includes(reference)) return { ...describedOnly(target), ...own }
@@ -23,5 +24,5 @@ function resolve(value: unknown, root: object, within: readonly string[]): unkno
 }
 
 function describedOnly(node: object): object {
-  return Object.fromEntries(Object.entries(node).filter(([key]) => ['title', 'description', 'type'].includes(key)))
+  return createDictionary(Object.entries(node).filter(([key]) => ['title', 'description', 'type'].includes(key)))
 }
