@@ -44,7 +44,7 @@ interface Place<T> {
   readonly declared: Declared<T>
 }
 
-/** What can be told only by looking at all files together (DESIGN.md section 2). */
+/** What can be told only by looking at all files together (PITFALLS 23). */
 export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
   resolver.begin()

@@ -5,7 +5,7 @@ import { eventually } from '../../src/conformance/lab.ts'
 import { longRun, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
-/** SUPERVISORS.md, systemd: starts, runs and stops that fail, and what is said of them. */
+/** Starts, runs and stops that fail, and what is said of them. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
   test('a program that is not there is a failed start, with the last lines of the journal', async () => {
     await using lab = await createSystemdLab()
