@@ -11,6 +11,7 @@ import { findAliases, findServiceOf } from './identity.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findNameProblem } from './unit-name.ts'
@@ -78,6 +79,8 @@ function createSystemdProvider(): Provider {
       return listOwned(layoutOf(instance, host), host)
     },
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
+    relate: (services, instance, host, { isElsewhere = false }) =>
+      relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)

@@ -1,4 +1,5 @@
-import { blockDependents } from './blocking.ts'
+import { blockDependents, withBlocker } from './blocking.ts'
+import { findContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
@@ -44,8 +45,22 @@ export function makeRemovalPlan(
 }
 
 function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
-  const plans = context.targets.map(target => planFacility(target, context))
+  const plans = blockContradictions(
+    context.targets.map(target => planFacility(target, context)),
+    context,
+  )
   return blockDependents(blockMeetings(plans, context, hash), context)
+}
+
+/** Nothing is done about facilities that would undo one another (E21): what runs goes on. */
+function blockContradictions(plans: readonly FacilityPlan[], context: PlanContext): readonly FacilityPlan[] {
+  const { targets, untouched = [], world } = context
+  if (!world.ties) return plans
+  const found = findContradictions([...targets.map(({ facility }) => facility), ...untouched], world.ties)
+  return plans.map(plan => {
+    const why = found.get(plan.name)
+    return why === undefined || plan.blocked !== undefined ? plan : withBlocker(plan, why)
+  })
 }
 
 function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
