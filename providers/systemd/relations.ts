@@ -34,11 +34,13 @@ export async function relateUnits(
     facilities.map(({ service, units }): [string, ServiceTies] => {
       const own = new Set(units.map(names.nameOf))
       const alias = names.aliasOf(unitOf(service))
+      const leaving = names.leavingOf(unitOf(service))
       return [
         service,
         {
           identities: [...own].map(identity),
           ...(alias !== undefined && { alias }),
+          ...(leaving !== undefined && { leaving: identity(leaving) }),
           relations: findRelations(own, graph).map(one => ({ ...one, to: identity(one.to) })),
         },
       ]
@@ -85,6 +87,8 @@ interface UnitNames {
   nameOf(unit: string): string
   /** For people: how it comes to have another name. */
   aliasOf(unit: string): string | undefined
+  /** Of which unit it is another name now, and won't be for long. */
+  leavingOf(unit: string): string | undefined
   /** A link `UNIT.wants/NAME` that goes, as a declared unit doesn't ask for it any more. */
   isStaleLink(folder: string, unit: string): boolean
 }
@@ -104,12 +108,15 @@ function nameUnits(facilities: readonly OwnUnits[], disk: Disk): UnitNames {
     return one.willBeEnabled === false || (one.isWhole && !askedLinks(unit, disk).includes(link))
   }
 
-  function nameOf(unit: string): string {
-    const owner = asked.get(unit)
-    if (owner !== undefined) return owner
+  function linkedTo(unit: string): { readonly name: string; readonly isGoing: boolean } | undefined {
     const file = disk.find(unit)
-    if (file.kind !== 'found' || file.unit === unit) return unit
-    return isGoing(unit, file.unit) && !isPackaged(file.path) ? unit : file.unit
+    if (file.kind !== 'found' || file.unit === unit) return undefined
+    return { name: file.unit, isGoing: isGoing(unit, file.unit) && !isPackaged(file.path) }
+  }
+
+  function nameOf(unit: string): string {
+    const linked = linkedTo(unit)
+    return asked.get(unit) ?? (linked && !linked.isGoing ? linked.name : unit)
   }
 
   return {
@@ -119,6 +126,10 @@ function nameUnits(facilities: readonly OwnUnits[], disk: Disk): UnitNames {
       if (owner !== undefined) return `Alias=${unit} of ${owner}`
       const name = nameOf(unit)
       return name === unit ? undefined : `${unit} is another name of ${name}`
+    },
+    leavingOf(unit) {
+      const linked = asked.has(unit) ? undefined : linkedTo(unit)
+      return linked?.isGoing ? linked.name : undefined
     },
     isStaleLink: (folder, unit) => isGoing(`${folder}/${unit}`, unit),
   }

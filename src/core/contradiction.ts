@@ -1,7 +1,35 @@
+import { withBlocker } from './blocking.ts'
 import type { Facility } from './facility.ts'
-import { compareText } from './plan-input.ts'
+import { compareText, type PlanContext } from './plan-input.ts'
+import { isWantedAbsent } from './readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from './relation.ts'
+import type { FacilityPlan } from './step.ts'
 import { locationKey } from './world.ts'
+
+/** Nothing is done about facilities that would undo one another (E21): what runs goes on. */
+export function blockContradictions(
+  plans: readonly FacilityPlan[],
+  { targets, untouched = [], world: { ties } }: PlanContext,
+): readonly FacilityPlan[] {
+  if (!ties) return plans
+  const facilities = new Map([...targets.map(({ facility }) => facility), ...untouched].map(one => [one.name, one]))
+  const found = findContradictions([...facilities.values()], ties)
+  return plans.map(plan => {
+    const why = found.get(plan.name)
+    const facility = facilities.get(plan.name)
+    if (plan.blocked !== undefined || !facility || facility.suspend) return plan
+    if (why !== undefined) return withBlocker(plan, why)
+    return ties.get(locationKey(facility))?.leaving === undefined ? plan : awaitOwnName(plan, facility)
+  })
+}
+
+/** What is observed of it is another's service, which is about to give up the name. */
+function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
+  const { name, supervisor, service } = plan
+  if (isWantedAbsent(facility)) return { name, supervisor, service, change: 'none', steps: [] }
+  const why = `service ${service} is another name of a service that is about to give it up; it can be had when that is done: apply again`
+  return withBlocker(plan, why)
+}
 
 /**
  * Facilities that are declared so that one's steps undo the other's (E21), by what their services have to do with one another.
@@ -14,14 +42,14 @@ import { locationKey } from './world.ts'
  *   enables      enabled otherwise than the other  → no
  *   all else                                       → may be had together
  *
- * What is suspended is left alone, and undoes nothing.
+ * What is suspended is left alone, and undoes nothing; another facility that is the same service would act on it.
  */
 export function findContradictions(
   facilities: readonly Facility[],
   ties: ReadonlyMap<string, ServiceTies>,
 ): ReadonlyMap<string, string> {
-  const active = facilities.filter(({ suspend }) => !suspend).sort((a, b) => compareText(a.name, b.name))
-  const holders = findHolders(active, ties)
+  const sorted = [...facilities].sort((a, b) => compareText(a.name, b.name))
+  const holders = findHolders(sorted, ties)
   /** By facility: what is wrong between it and each of the others, told once. */
   const found = new Map<string, Map<string, string>>()
   const note = (facility: Facility, other: Facility, message: string): void => {
@@ -34,10 +62,11 @@ export function findContradictions(
       for (const other of group) if (other !== facility) note(facility, other, describeSame(facility, other, ties))
     }
   }
-  for (const facility of active) {
+  for (const facility of sorted) {
     for (const relation of sortRelations(ties.get(locationKey(facility))?.relations ?? [])) {
       for (const other of holders.get(relation.to) ?? []) {
-        if (other === facility || !contradicts(relation.kind, facility, other)) continue
+        if (other === facility || facility.suspend || other.suspend) continue
+        if (!contradicts(relation.kind, facility, other)) continue
         const { here, there } = describe(relation, facility, other)
         note(facility, other, here)
         note(other, facility, there)

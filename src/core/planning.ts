@@ -1,5 +1,5 @@
-import { blockDependents, withBlocker } from './blocking.ts'
-import { findContradictions } from './contradiction.ts'
+import { blockDependents } from './blocking.ts'
+import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
@@ -50,17 +50,6 @@ function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
     context,
   )
   return blockDependents(blockMeetings(plans, context, hash), context)
-}
-
-/** Nothing is done about facilities that would undo one another (E21): what runs goes on. */
-function blockContradictions(plans: readonly FacilityPlan[], context: PlanContext): readonly FacilityPlan[] {
-  const { targets, untouched = [], world } = context
-  if (!world.ties) return plans
-  const found = findContradictions([...targets.map(({ facility }) => facility), ...untouched], world.ties)
-  return plans.map(plan => {
-    const why = found.get(plan.name)
-    return why === undefined || plan.blocked !== undefined ? plan : withBlocker(plan, why)
-  })
 }
 
 function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {

@@ -25,6 +25,11 @@ export interface ServiceTies {
    * the other name of a unit, a directory that two links lead to.
    */
   readonly identities: readonly string[]
+  /**
+   * What it is another name of only till that has been brought up to date: an alias that its definition asks for no more. What is
+   * observed of it is still the other's.
+   */
+  readonly leaving?: string
   /** Why it isn't simply what its name says, for people. Absent: it is. */
   readonly alias?: string
   readonly relations: readonly Relation[]
