@@ -2,6 +2,7 @@ import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { realPlace } from '../posix/real-place.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -50,7 +51,7 @@ function createSystemdProvider(): Provider {
       queries: [journalQuery],
       busQueries,
     },
-    place: instance => unitDirectoryOf(instance),
+    place: (instance, host) => realPlace(unitDirectoryOf(instance), host),
     findNameProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),

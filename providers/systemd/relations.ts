@@ -98,7 +98,7 @@ function nameUnits(facilities: readonly OwnUnits[], disk: Disk): UnitNames {
   const asked = new Map<string, string>()
   for (const { units, isEnabled } of facilities) {
     if (!isEnabled) continue
-    for (const unit of units) for (const link of askedLinks(unit, disk)) if (!link.includes('/')) asked.set(link, unit)
+    for (const unit of units) for (const alias of askedAliases(unit, disk)) asked.set(alias, unit)
   }
 
   /** Reeve is about to take the link away: with the others as it disables the unit, or as its new text doesn't name it. */
@@ -133,6 +133,12 @@ function nameUnits(facilities: readonly OwnUnits[], disk: Disk): UnitNames {
     },
     isStaleLink: (folder, unit) => isGoing(`${folder}/${unit}`, unit),
   }
+}
+
+function askedAliases(unit: string, disk: Disk): readonly string[] {
+  const file = disk.find(unit)
+  if (file.kind !== 'found' || !file.text.includes('Alias')) return []
+  return askedLinks(unit, disk).filter(link => !link.includes('/'))
 }
 
 function askedLinks(unit: string, disk: Disk): readonly string[] {

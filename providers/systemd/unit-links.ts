@@ -50,6 +50,12 @@ const kindsOfFolders: ReadonlyMap<string, readonly LinkKind[]> = new Map([
   ['wants', ['starts']],
 ])
 
+/** Most texts name no other unit but what starts all at boot, and needn't be read through for it. */
+const namingKeys = new RegExp(
+  `^\\s*(?:${[...kindsOfKeys.keys(), 'PropagatesStopTo', 'Sockets', 'Also', 'RequiredBy', 'UpheldBy'].join('|')}|WantedBy(?!\\s*=\\s*(?:multi-user|default|graphical)\\.target\\s*$))\\s*=`,
+  'm',
+)
+
 /** Of a socket, timer or path: which unit it starts, by section and key. */
 const triggerKeys: Readonly<Record<string, readonly [section: string, key: string]>> = {
   path: ['Path', 'Unit'],
@@ -59,7 +65,10 @@ const triggerKeys: Readonly<Record<string, readonly [section: string, key: strin
 
 /** Units that ask for `unit` once they are enabled, or are linked to it, from their own text. */
 export function readLinks(unit: string, isEnabled: boolean, disk: Disk): UnitLink[] {
-  const entries = disk.texts(unit).flatMap(readEntries)
+  const entries = disk
+    .texts(unit)
+    .filter(text => isTrigger(unit) || namingKeys.test(text))
+    .flatMap(readEntries)
   const named = (value: string): string[] =>
     value
       .replace(/["']/g, '')
@@ -84,7 +93,12 @@ export function readLinks(unit: string, isEnabled: boolean, disk: Disk): UnitLin
   return [...links, ...readTrigger(unit, entries)]
 }
 
+function isTrigger(unit: string): boolean {
+  return /\.(?:socket|timer|path)$/.test(unit)
+}
+
 function readTrigger(unit: string, entries: ReturnType<typeof readEntries>): UnitLink[] {
+  if (!isTrigger(unit)) return []
   const [, base = '', suffix = ''] = /^(.*)\.([a-z]+)$/.exec(unit) ?? []
   const [section, key] = triggerKeys[suffix] ?? []
   if (section === undefined || entries.length === 0) return []

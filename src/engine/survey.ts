@@ -85,6 +85,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
 
   /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
   async function trySurveyInstance(name: string, bound: BoundInstance): Promise<void> {
+    if (bound.problem !== undefined) return markUnavailable(name, bound.problem)
     if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
     let isOver = false
     const survey = surveyInstance(name, bound).finally(() => {
