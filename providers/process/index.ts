@@ -3,6 +3,7 @@ import type { Instance } from '../../src/core/facility.ts'
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { realPlace } from '../posix/real-place.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
 import { createDefinitionReader } from './definition-file.ts'
@@ -52,7 +53,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       configSchema,
       optionsSchema,
     },
-    place: instance => directoryOf(instance),
+    place: (instance, host) => realPlace(directoryOf(instance), host),
     directories: instance => [directoryOf(instance)],
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))
@@ -72,6 +73,12 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
     },
     async observe(services, instance, host) {
       return observeServices(services, layoutOf(directoryOf(instance)), host, readDefinition)
+    },
+    async relate(services, instance, host, { isElsewhere = false }) {
+      const place = realPlace(directoryOf(instance), isElsewhere ? undefined : host)
+      return new Map(
+        services.map(({ service }) => [service, { identities: [`process ${place} ${service}`], relations: [] }]),
+      )
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

@@ -1,5 +1,6 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { realPlace } from '../posix/real-place.ts'
 import { createAnnouncer } from './announcing.ts'
 import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
@@ -9,6 +10,7 @@ import { createOptionsSchema } from './instance-options.ts'
 import { layoutOf } from './layout.ts'
 import { listOwned } from './marker.ts'
 import { observeServices } from './observation.ts'
+import { relateDirectories } from './relations.ts'
 import { probeInstance } from './scanner.ts'
 import { watchServices } from './watching.ts'
 
@@ -22,10 +24,10 @@ export function createScanProvider(family: Family): Provider {
       configSchema: family.configSchema,
       optionsSchema: createOptionsSchema(family),
     },
-    place: instance => layoutOf(instance, family).services,
-    layout(instance) {
+    place: (instance, host) => realPlace(layoutOf(instance, family).services, host),
+    layout(instance, host) {
       const { services, definitions } = layoutOf(instance, family)
-      return `${services}, ${definitions}`
+      return `${realPlace(services, host)}, ${realPlace(definitions, host)}`
     },
     directories(instance) {
       const { services, definitions } = layoutOf(instance, family)
@@ -40,6 +42,9 @@ export function createScanProvider(family: Family): Provider {
     },
     async observe(services, instance, host) {
       return observeServices(family, services, layoutOf(instance, family), host)
+    },
+    async relate(services, instance, host, { isElsewhere = false }) {
+      return relateDirectories(services, layoutOf(instance, family), isElsewhere ? undefined : host)
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

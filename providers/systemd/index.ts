@@ -2,6 +2,7 @@ import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { realPlace } from '../posix/real-place.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -11,6 +12,7 @@ import { findAliases, findServiceOf } from './identity.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findNameProblem } from './unit-name.ts'
@@ -56,7 +58,7 @@ function createSystemdProvider(): Provider {
       queries: [journalQuery],
       busQueries,
     },
-    place: instance => unitDirectoryOf(instance),
+    place: (instance, host) => realPlace(unitDirectoryOf(instance), host),
     findNameProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
@@ -85,6 +87,8 @@ function createSystemdProvider(): Provider {
       return listOwned(layoutOf(instance, host), host)
     },
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
+    relate: (services, instance, host, { isElsewhere = false }) =>
+      relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)

@@ -20,6 +20,7 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   'put-back': 'the move failed, and the old service runs again',
   overwritten: 'the program wrote the file as it ended',
   requested: 'asked for by hand',
+  undone: 'another facility’s steps undo it over and over',
   ended: 'its process ended by itself',
 }
 

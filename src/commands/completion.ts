@@ -29,7 +29,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
     const log = createLog('silent', context.err)
     const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
     const { validate } = await import('../engine/validation.ts')
-    const { facilities, supervisors } = validate(session)
+    const { facilities, supervisors } = await validate(session)
     if (completion.type === 'supervisors') return candidatesOf(hostsAmong(session, supervisors))
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))
   }

@@ -1,4 +1,5 @@
 import { blockDependents } from './blocking.ts'
+import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
@@ -44,7 +45,10 @@ export function makeRemovalPlan(
 }
 
 function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
-  const plans = context.targets.map(target => planFacility(target, context))
+  const plans = blockContradictions(
+    context.targets.map(target => planFacility(target, context)),
+    context,
+  )
   return blockDependents(blockMeetings(plans, context, hash), context)
 }
 

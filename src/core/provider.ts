@@ -1,6 +1,7 @@
 import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
+import type { ServiceTies } from './relation.ts'
 import type { Verb } from './step.ts'
 
 /**
@@ -20,14 +21,14 @@ export interface Provider {
   /**
    * Which supervisor the options mean, in words. Two instances of one place are one supervisor under two names: of a
    * default and a declared one only the declared is looked at, and two declared ones are an error. Absent: each name
-   * means another.
+   * means another. With a host: as where it leads there, so that two ways to one place are one.
    */
-  place?(instance: Instance): string
+  place?(instance: Instance, host?: ReadHost): string
   /**
    * Where its things are, in words, if that is more than its place. Instances that are alike in this are the same, however
-   * their options are written: what stands under one stands under the other, and nothing has to move.
+   * their options are written: what stands under one stands under the other, and nothing has to move. `host` as for `place`.
    */
-  layout?(instance: Instance): string
+  layout?(instance: Instance, host?: ReadHost): string
   /**
    * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
@@ -59,6 +60,16 @@ export interface Provider {
   list(instance: Instance, host: ReadHost): Promise<OwnedService[]>
   /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
   observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>
+  /**
+   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
+   * else is on the host. Absent: nothing, and each name is a service of its own.
+   */
+  relate?(
+    services: readonly DeclaredService[],
+    instance: Instance,
+    host: ReadHost,
+    options: RelateOptions,
+  ): Promise<ReadonlyMap<string, ServiceTies>>
   /**
    * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
    * all have been reported. An action that throws or isn't reported counts as failed.
@@ -144,6 +155,21 @@ export interface DefinitionFile {
   readonly path: string
   readonly content: string
   readonly mode: number
+}
+
+/** A service as a facility declares it. */
+export interface DeclaredService {
+  readonly service: string
+  readonly enabled: Facility['enabled']
+  /** Absent: Reeve writes none. */
+  readonly definition?: Definition
+  /** As `Observed.definitionFiles`: those that the definition has no more are on their way out. */
+  readonly definitionFiles?: readonly string[]
+}
+
+export interface RelateOptions {
+  /** True: the manifests may be meant for another host: what is declared counts alone, and no supervisor is asked. */
+  readonly isElsewhere?: boolean
 }
 
 /** The verbs that a provider carries out; files of the facility are written by the engine. */

@@ -57,7 +57,7 @@ export function readinessOf(
 }
 
 /** A service that exists already, or doesn't, and is neither to run nor to start at boot. */
-function isWantedAbsent(facility: Facility): boolean {
+export function isWantedAbsent(facility: Facility): boolean {
   return !hasDefinition(facility) && facility.state === 'stopped' && facility.enabled === false
 }
 

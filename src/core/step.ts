@@ -48,6 +48,7 @@ export type Reason =
   | 'put-back' // a move failed, and the old service runs again
   | 'overwritten' // the program wrote the file as it ended
   | 'requested' // somebody asked for it by hand
+  | 'undone' // steps of other facilities undo it, over and over: in the history only
   | 'ended' // its process ended, and its supervisor has started it again: in the history only
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */

@@ -1,4 +1,5 @@
 import type { Observed, ObservedFile, OwnedService, Ownership } from './observed.ts'
+import type { ServiceTies } from './relation.ts'
 
 /** What a survey of the host found. Everything that a plan depends on besides what is declared. */
 export interface World {
@@ -15,6 +16,8 @@ export interface World {
    * install` leaves.
    */
   readonly controllers?: readonly Location[]
+  /** What declared services have to do with one another, by `locationKey`, as of the last look at everything. Absent: nothing. */
+  readonly ties?: ReadonlyMap<string, ServiceTies>
 }
 
 export interface Location {

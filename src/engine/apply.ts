@@ -13,6 +13,7 @@ import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type Susp
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
+import { createUndoingWatch, describeUndoing, type UndoingWatch } from './undoing-watch.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -92,11 +93,34 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return withTroubles(outcome, after.plan.troubles ?? [])
+  return withTroubles(withUndone(outcome, after), after.plan.troubles ?? [])
+}
+
+/** What was brought about a moment ago, and is undone again, isn't done (E21). */
+function withUndone(outcome: CarriedOut, { plan, survey }: Outlook): CarriedOut {
+  const undone = new Map<string, string>()
+  const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))
+  for (const { facility } of survey.targets) {
+    const { steps = [] } = byName.get(facility.name) ?? {}
+    const since = survey.world.services.get(locationKey(facility))?.since
+    const found = outcome.undoings.seen(facility.name, facility.digest, steps, since)
+    if (found) undone.set(facility.name, describeUndoing(found))
+  }
+  if (undone.size === 0) return outcome
+  const told = outcome.notReady.map(({ facility, message }) => {
+    const more = undone.get(facility)
+    undone.delete(facility)
+    return { facility, message: more === undefined ? message : `${message}; ${more}` }
+  })
+  const rest = [...undone].map(([facility, message]) => ({ facility, message }))
+  return { ...outcome, notReady: sortByFacility([...told, ...rest]) }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
-function withTroubles({ hasWaited: _, ...outcome }: CarriedOut, troubles: readonly Trouble[]): ApplyOutcome {
+function withTroubles(
+  { hasWaited: _, undoings: __, ...outcome }: CarriedOut,
+  troubles: readonly Trouble[],
+): ApplyOutcome {
   const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
   const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
@@ -109,6 +133,8 @@ function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady
 interface CarriedOut extends ApplyOutcome {
   /** Time has passed since the look that the plan was made from. */
   readonly hasWaited: boolean
+  /** What was done, for the look after it. */
+  readonly undoings: UndoingWatch
 }
 
 /** Stops and removes the named facilities, or all that is owned. Of what goes no suspension is left. */
@@ -129,7 +155,7 @@ export async function takeDown(
   }
   dropMarks(session, outlook)
   const claims = (): FileClaims => outlook.claims
-  const { hasWaited: _, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
+  const { hasWaited: _, undoings: __, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
   const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
     session.configuration.stateDirectory,
@@ -164,6 +190,7 @@ async function carryOut(
 ): Promise<CarriedOut> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
+  const undoings = createUndoingWatch(session.clock)
   let stepsDone = 0
   using acting = openActing(session, {
     instances: () => instances,
@@ -172,10 +199,15 @@ async function carryOut(
     trigger,
     bounded: true,
     listener(event) {
+      undoings.noted(event)
       if (event.type === 'step-finished' && event.result === 'done') stepsDone += 1
       options.listener(event)
     },
-    settled: result => results.push(result),
+    settled(result) {
+      results.push(result)
+      const { plan, target } = result
+      if (result.result === 'done' && target) undoings.done(plan.name, target.facility.digest, plan.steps)
+    },
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
@@ -201,7 +233,15 @@ async function carryOut(
     return !isExcused && !settled.has(facility.name)
   })
   const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook), hasWaited: expected.length > 0 }
+  return {
+    plan,
+    failed,
+    notReady,
+    stepsDone,
+    suspended: findSuspended(outlook),
+    hasWaited: expected.length > 0,
+    undoings,
+  }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */

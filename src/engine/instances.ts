@@ -10,6 +10,8 @@ export interface BoundInstance {
   readonly instance: Instance
   readonly provider: Provider
   readonly readHost: ReadHost
+  /** Why nothing can be done there: it is the same supervisor as another one that is declared, reached by another path. */
+  readonly problem?: string
 }
 
 /** What has to be known of an instance to find it again when its manifest is gone. */
@@ -44,6 +46,7 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   }
 
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
+  refuseDoubles(bound)
   const taken = new Set([...bound.values()].map(placeOf))
   for (const type of options.providers.keys()) {
     if (bound.has(type)) continue
@@ -58,8 +61,27 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   return bound
 }
 
+/** Each of the two would find the other's services, declared for it by nobody. */
+function refuseDoubles(bound: Map<string, BoundInstance>): void {
+  const places = new Map<string, string[]>()
+  for (const [name, one] of bound) {
+    const place = placeOf(one)
+    if (place !== undefined) places.set(place, [...(places.get(place) ?? []), name])
+  }
+  for (const [place, names] of places) {
+    for (const name of names) {
+      const one = bound.get(name)
+      const others = names.filter(other => other !== name)
+      if (!one || others.length === 0) continue
+      const problem = `it is the same as supervisor ${others.join(' and ')}: each is the ${place.replace(' ', ' at ')}. Declare it once`
+      bound.set(name, { ...one, problem })
+    }
+  }
+}
+
+/** Where its paths lead on this host. */
 function placeOf(bound: BoundInstance | undefined): string | undefined {
-  const place = bound && askPlace(bound.provider, bound.instance)
+  const place = bound && askPlace(bound.provider, bound.instance, bound.readHost)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
@@ -78,20 +100,21 @@ export function recordOf({ type, options }: Instance): InstanceRecord {
 }
 
 /** True if that is what is remembered under this name, in whatever words, and under whatever name it is declared now. */
-export function isSame({ provider, instance }: BoundInstance, name: string, record: InstanceRecord): boolean {
+export function isSame({ provider, instance, readHost }: BoundInstance, name: string, record: InstanceRecord): boolean {
   if (instance.type !== record.type) return false
-  const layout = layoutOf(provider, instance)
-  if (layout !== undefined) return layout === layoutOf(provider, { ...instance, ...record, name: declaredName(name) })
+  const recorded = { ...instance, ...record, name: declaredName(name) }
+  const layout = layoutOf(provider, instance, readHost)
+  if (layout !== undefined) return layout === layoutOf(provider, recorded, readHost)
   return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
 }
 
-function layoutOf(provider: Provider, instance: Instance): string | undefined {
-  return attempt(() => provider.layout?.(instance)) ?? askPlace(provider, instance)
+function layoutOf(provider: Provider, instance: Instance, host: ReadHost): string | undefined {
+  return attempt(() => provider.layout?.(instance, host)) ?? askPlace(provider, instance, host)
 }
 
 /** See `Provider.place`. Where the provider fails over it, the instance is one of its own. */
-export function askPlace(provider: Provider, instance: Instance): string | undefined {
-  return attempt(() => provider.place?.(instance))
+export function askPlace(provider: Provider, instance: Instance, host?: ReadHost): string | undefined {
+  return attempt(() => provider.place?.(instance, host))
 }
 
 /** What a provider fails over in one instance must not hold up all others. */

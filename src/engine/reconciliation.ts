@@ -34,6 +34,7 @@ import { type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
+import { createUndoingGuard } from './undoing.ts'
 import type { Due, WakeUp } from './wake-up.ts'
 import { findController } from './writer-lock.ts'
 
@@ -116,12 +117,16 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     },
     trigger: 'controller',
     bounded: false,
-    listener: options.listener,
+    listener(event) {
+      undoings.noted(event)
+      options.listener(event)
+    },
     settled: onSettled,
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
   const restarts = createRestartWatch()
+  const undoings = createUndoingGuard({ clock, log, history: acting.history, retries })
   const suspensions = openSuspensions(session, acting.host, acting.history)
   const suspended = suspensions.marks
 
@@ -136,6 +141,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
+      undoings.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
       if (target) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
@@ -169,6 +175,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
     instances = bindAll(session, current, record)
     tracker.track(marked)
+    undoings.declared(facilities)
     for (const name of conditions.keys()) if (!facilities.has(name)) conditions.delete(name)
     // E6: what is under way for an older manifest is overtaken.
     for (const [name, digest] of underWay) {
@@ -226,6 +233,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (hasRead) leaving = new Set(plan.facilities.flatMap(({ name }) => (facilities.has(name) ? [] : name)))
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
+    undoings.looked(plan.facilities, targets, survey.world)
     submit(plan, targets, survey, hasRead, busy)
     remember(plan, survey, full, untouched)
     lastPass = new Date(clock.now()).toISOString()
@@ -346,7 +354,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
     const { name } = facility
-    const { count: failures, message } = retries.failures(name, facility.digest)
+    const { count: failures, message, isUndone } = retries.failures(name, facility.digest)
+    const undone = undoings.undoneByOthers(name)
     const activity = executor.activity(name)
     const { blocked, withheld } = plans.get(name) ?? {}
     // Of others, what there is to do is under way, or waits for its next try.
@@ -366,6 +375,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         ...(activity === undefined ? {} : { underWay: activity }),
         ...(pending === undefined ? {} : { pending }),
         ...(message === undefined ? {} : { lastError: message }),
+        ...(isUndone && { isUndone }),
+        ...(undone === undefined ? {} : { undone }),
       },
       conditions.get(name) ?? [],
       clock.now(),

@@ -21,6 +21,8 @@ export interface StatusFacts {
   readonly pending?: string
   readonly failures: number
   readonly lastError?: string
+  readonly isUndone?: boolean
+  readonly undone?: string
 }
 
 export function makeFacilityStatus(facts: StatusFacts, before: readonly Condition[], now: number): FacilityStatus {

@@ -9,6 +9,7 @@ import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
+import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
 import { makeTarget } from './targets.ts'
 
@@ -84,6 +85,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
 
   /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
   async function trySurveyInstance(name: string, bound: BoundInstance): Promise<void> {
+    if (bound.problem !== undefined) return markUnavailable(name, bound.problem)
     if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
     let isOver = false
     const survey = surveyInstance(name, bound).finally(() => {
@@ -101,10 +103,10 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const asked = [...instances].filter(([name]) => options.full || named.has(name))
   await Promise.all(asked.map(([name, bound]) => trySurveyInstance(name, bound)))
   // In the order of the instances, whichever answered first.
-  const owned = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
+  const listed = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
   if (!options.full) {
     for (const [key, { ownership, service }] of services) {
-      if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
+      if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
   const targets = facilities.map(facility => {
@@ -121,11 +123,23 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       observed: services.get(locationKey(facility)),
     })
   })
+  // Between two looks at everything, the manifests are the same, and so is what they declare.
+  const ties = options.full
+    ? await relateServices({
+        instances,
+        targets,
+        services,
+        unavailable,
+        limited: asked => within(SURVEY_LIMIT, asked, options.clock),
+        failed: markUnavailable,
+      })
+    : undefined
+  const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
   const files = observeFiles(targets, { services, owned: ours }, host)
   return {
-    world: { services, owned, unavailable, files, controllers },
+    world: { services, owned, unavailable, files, controllers, ...(ties && { ties }) },
     targets,
     availability,
   }

@@ -95,6 +95,7 @@ function countConditions(facilities: readonly FacilityStatus[]): Map<string, num
     ['Reconciling', 0],
     ['Stalled', 0],
     ['CrashLooping', 0],
+    ['Undone', 0],
     ['Drifted', 0],
   ])
   const add = (condition: string): void => void counts.set(condition, (counts.get(condition) ?? 0) + 1)
