@@ -31,7 +31,7 @@ export async function carryOutRemoval(
 ): Promise<ExitCode> {
   const { io, out, err } = context
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
-    const nothing = { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
+    const nothing = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
     if (output === 'json') out.writeExact(jsonText(nothing))
     else out.write(`${removal.nothing}\n`)
     return 0

@@ -9,6 +9,7 @@ import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
+import { findUndone, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
@@ -32,6 +33,8 @@ export interface ApplyOutcome {
   readonly plan: Plan
   readonly failed: readonly { readonly facility: string; readonly message: string }[]
   readonly notReady: readonly { readonly facility: string; readonly message: string }[]
+  /** Seen afterwards, of those that neither failed nor weren't ready. */
+  readonly undone: readonly Undone[]
   readonly stepsDone: number
   /** Left alone, as they were when the plan was made. */
   readonly suspended: readonly SuspendedFacility[]
@@ -58,7 +61,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const outlook = await makeOutlook(session, options.set)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
-  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
+  if (!outlook.set.complete) return { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
   if (options.saved && options.saved.digest !== plan.digest) {
     throw new ReeveError(
       'stale-plan',
@@ -92,14 +95,20 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return withTroubles(outcome, after.plan.troubles ?? [])
+  const whole = withTroubles(outcome, after.plan.troubles ?? [])
+  // What was given up isn't undone.
+  return options.signal.aborted ? whole : { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
 function withTroubles({ hasWaited: _, ...outcome }: CarriedOut, troubles: readonly Trouble[]): ApplyOutcome {
-  const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
+  const told = toldOf(outcome)
   const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
+}
+
+function toldOf({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notReady'>): Set<string> {
+  return new Set([...failed, ...notReady].map(({ facility }) => facility))
 }
 
 function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
@@ -137,7 +146,9 @@ export async function takeDown(
     after.record,
     session.openWriteHost(),
   )
-  return outcome
+  if (options.signal.aborted) return outcome
+  const chosen = after.plan.facilities.filter(({ name }) => names.length === 0 || names.includes(name))
+  return { ...outcome, undone: findUndone(outlook.plan, chosen, toldOf(outcome)) }
 }
 
 /** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
@@ -201,7 +212,8 @@ async function carryOut(
     return !isExcused && !settled.has(facility.name)
   })
   const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook), hasWaited: expected.length > 0 }
+  const hasWaited = expected.length > 0
+  return { plan, failed, notReady, undone: [], stepsDone, suspended: findSuspended(outlook), hasWaited }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */
