@@ -20,6 +20,8 @@ export interface Removal {
   readonly question: string
   /** What to do where nobody can be asked. */
   readonly otherwise: string
+  /** A controller does it, and goes on whoever is interrupted. */
+  readonly isElsewhere?: boolean
   remove(ways: Pick<ApplyOptions, 'signal' | 'listener'>): Promise<ApplyOutcome>
 }
 
@@ -41,9 +43,9 @@ export async function carryOutRemoval(
     err.write('Nothing was changed.\n')
     return 1
   }
-  using interruption = listenForInterruption(io, () =>
-    progress.screen.write('Interrupted, ending what is under way.\n'),
-  )
+  using interruption = listenForInterruption(io, () => {
+    if (!removal.isElsewhere) progress.screen.write('Interrupted, ending what is under way.\n')
+  })
   const ways = { signal: interruption.signal, listener: progress.listener }
   const outcome = await removal.remove(ways).finally(progress.end)
   const interrupted = interruption.signal.aborted
