@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { createDictionary } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
@@ -23,7 +24,7 @@ export function settingsOf(session: Session, needsDirectory: boolean): Settings 
   const insecurePermissions = manifests.insecurePermissions === true
   const plain = { stateDirectory, owner, defaultSupervisor, removalLimit, policy, providers, insecurePermissions }
   const all = { ...(needsDirectory || hasDirectory ? { manifests: directory } : {}), ...plain }
-  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, shorten(JSON.stringify(value))]))
+  return createDictionary(Object.entries(all).map(([name, value]) => [name, shorten(JSON.stringify(value))] as const))
 }
 
 /** A policy may be longer than a request. */

@@ -1,3 +1,4 @@
+import { createDictionary } from '../core/dictionary.ts'
 import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
 import type { ApplyOutcome } from '../engine/apply.ts'
 import type { ControlOptions, ControlVerb, PassWish } from '../engine/control.ts'
@@ -100,7 +101,8 @@ export function parseDownRequest(body: unknown): DownRequest {
 }
 
 function parseSettings(value: unknown): Settings {
-  return Object.fromEntries(Object.entries(parseObject(value)).map(([name, setting]) => [name, String(setting)]))
+  const entries = Object.entries(parseObject(value))
+  return createDictionary(entries.map(([name, setting]) => [name, String(setting)] as const))
 }
 
 /** An error has its message only. */
