@@ -10,6 +10,7 @@ import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { SavedPlan } from '../core/step.ts'
 import type { Outlook } from '../engine/outlook.ts'
 import type { Session } from '../engine/session.ts'
+import { spellCommand } from '../engine/session-words.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
@@ -39,9 +40,10 @@ export async function plan(
 }
 
 /** E9: apply is going to refuse it, and whoever looks before has to know. */
-function warnOfRemovals({ plan, survey }: Outlook, { configuration }: Session, err: Screen): void {
-  const owned = countOwned(survey.world, configuration.owner)
-  const problem = findRemovalProblem(plan, owned, configuration.removalLimit)
+function warnOfRemovals({ plan, survey }: Outlook, session: Session, err: Screen): void {
+  const { owner, removalLimit } = session.configuration
+  const owned = countOwned(survey.world, owner)
+  const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
   if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
 }
 

@@ -121,8 +121,8 @@ async function openLab(
       const outcome = await apply(options)
       const blocked = outcome.plan.facilities.filter(facility => facility.blocked !== undefined)
       assert.deepEqual(
-        { blocked, failed: outcome.failed, notReady: outcome.notReady },
-        { blocked: [], failed: [], notReady: [] },
+        { blocked, failed: outcome.failed, notReady: outcome.notReady, undone: outcome.undone },
+        { blocked: [], failed: [], notReady: [], undone: [] },
       )
       return outcome
     },

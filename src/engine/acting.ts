@@ -3,7 +3,7 @@ import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Action, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { Verb } from '../core/step.ts'
+import type { Step, Verb } from '../core/step.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
 import { createProbeTrust } from './health/probe-trust.ts'
@@ -34,6 +34,8 @@ export interface ActingOptions {
   readonly listener: EngineListener
   /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
+  /** Of a facility's lane that was asked for by something else. */
+  triggerOf?(facility: string): string | undefined
   /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
   readonly bounded: boolean
   settled?(result: LaneResult): void
@@ -96,14 +98,18 @@ export function openActing(session: Session, options: ActingOptions): Acting {
         result,
         duration,
         step: id,
-        // Of all that a controller does, only this was asked for by hand.
-        trigger: reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger,
+        trigger: options.triggerOf?.(facility) ?? triggerFor(step),
         ...cause,
       })
     } catch (problem) {
       // A full disk must not keep services from being repaired.
       session.log.warn({ facility, step: id, error: messageOf(problem) }, 'the history could not be written')
     }
+  }
+
+  /** Of all that a controller does by itself, only this was asked for by hand. */
+  function triggerFor({ verb, reason }: Step): string {
+    return reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger
   }
 
   function findRefusal(facility: Facility): string | undefined {

@@ -9,10 +9,13 @@ import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
+import { findUndone, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
+import { spellCommand } from './session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
+import type { Tracker } from './tracker.ts'
 import { createUndoingWatch, describeUndoing, type UndoingWatch } from './undoing-watch.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
@@ -20,7 +23,7 @@ export interface ApplyOptions {
   /** So many removals are meant. */
   readonly allowRemovals?: number
   /** A plan made before: it is carried out only if it is still the one that fits. */
-  readonly saved?: Plan
+  readonly saved?: Pick<Plan, 'digest'>
   readonly signal: AbortSignal
   readonly listener: EngineListener
   /** Which command this is, for the lock and the history. Default: `apply`, or `down`. */
@@ -33,6 +36,8 @@ export interface ApplyOutcome {
   readonly plan: Plan
   readonly failed: readonly { readonly facility: string; readonly message: string }[]
   readonly notReady: readonly { readonly facility: string; readonly message: string }[]
+  /** Seen afterwards, of those that neither failed nor weren't ready. */
+  readonly undone: readonly Undone[]
   readonly stepsDone: number
   /** Left alone, as they were when the plan was made. */
   readonly suspended: readonly SuspendedFacility[]
@@ -59,16 +64,8 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const outlook = await makeOutlook(session, options.set)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
-  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
-  if (options.saved && options.saved.digest !== plan.digest) {
-    throw new ReeveError(
-      'stale-plan',
-      'the saved plan no longer fits: the manifests or the host have changed since it was made. Make a new one with reeve plan --out FILE',
-    )
-  }
-  const owned = countOwned(outlook.survey.world, session.configuration.owner)
-  const problem = findRemovalProblem(plan, owned, session.configuration.removalLimit, options.allowRemovals)
-  if (problem !== undefined) throw new ReeveError('refused', problem)
+  if (!outlook.set.complete) return { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
+  expectMeant(outlook, session, options)
   const { stateDirectory } = session.configuration
   keepParsed(session)
   const { owner } = session.configuration
@@ -93,17 +90,39 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return withTroubles(withUndone(outcome, after), after.plan.troubles ?? [])
+  const { hasWaited: _, undoings, ...done } = outcome
+  // What was given up isn't undone.
+  if (options.signal.aborted) return withTroubles(done, after.plan.troubles ?? [])
+  const whole = withTroubles(withCauses(done, undoings, after), after.plan.troubles ?? [])
+  return { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
 }
 
-/** What was brought about a moment ago, and is undone again, isn't done (E21). */
-function withUndone(outcome: CarriedOut, { plan, survey }: Outlook): CarriedOut {
+/** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */
+export function expectMeant(
+  { plan, survey }: Pick<Outlook, 'plan' | 'survey'>,
+  session: Session,
+  { saved, allowRemovals }: Pick<ApplyOptions, 'saved' | 'allowRemovals'>,
+): void {
+  if (saved && saved.digest !== plan.digest) {
+    throw new ReeveError(
+      'stale-plan',
+      'the saved plan no longer fits: the manifests or the host have changed since it was made. Make a new one with reeve plan --out FILE',
+    )
+  }
+  const { owner, removalLimit } = session.configuration
+  const owned = countOwned(survey.world, owner)
+  const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session), allowRemovals)
+  if (problem !== undefined) throw new ReeveError('refused', problem)
+}
+
+/** What was brought about a moment ago, and is undone again, isn't done (E21): by whom, where that is known. */
+function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, { plan, survey }: Outlook): ApplyOutcome {
   const undone = new Map<string, string>()
   const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))
   for (const { facility } of survey.targets) {
     const { steps = [] } = byName.get(facility.name) ?? {}
     const since = survey.world.services.get(locationKey(facility))?.since
-    const found = outcome.undoings.seen(facility.name, facility.digest, steps, since)
+    const found = undoings.seen(facility.name, facility.digest, steps, since)
     if (found) undone.set(facility.name, describeUndoing(found))
   }
   if (undone.size === 0) return outcome
@@ -117,13 +136,15 @@ function withUndone(outcome: CarriedOut, { plan, survey }: Outlook): CarriedOut 
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
-function withTroubles(
-  { hasWaited: _, undoings: __, ...outcome }: CarriedOut,
-  troubles: readonly Trouble[],
-): ApplyOutcome {
-  const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
+export function withTroubles(outcome: ApplyOutcome, troubles: readonly Trouble[]): ApplyOutcome {
+  const told = toldOf(outcome)
   const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
+}
+
+/** Those of which it is said that they aren't as declared. */
+export function toldOf({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notReady'>): Set<string> {
+  return new Set([...failed, ...notReady].map(({ facility }) => facility))
 }
 
 function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
@@ -146,13 +167,7 @@ export async function takeDown(
   const { command = 'down' } = options
   using _lock = await takeWriterLock(session, `reeve ${command}`)
   const outlook = await makeRemovalOutlook(session, names, options.set)
-  const missing = names.filter(name => !outlook.plan.facilities.some(facility => facility.name === name))
-  if (missing.length > 0) {
-    throw new ReeveError(
-      'not-found',
-      `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
-    )
-  }
+  expectOwned(names, outlook.plan)
   dropMarks(session, outlook)
   const claims = (): FileClaims => outlook.claims
   const { hasWaited: _, undoings: __, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
@@ -163,7 +178,19 @@ export async function takeDown(
     after.record,
     session.openWriteHost(),
   )
-  return outcome
+  if (options.signal.aborted) return outcome
+  const chosen = after.plan.facilities.filter(({ name }) => names.length === 0 || names.includes(name))
+  return { ...outcome, undone: findUndone(outlook.plan, chosen, toldOf(outcome)) }
+}
+
+/** Throws ReeveError `not-found` for those that there is nothing of to remove. */
+export function expectOwned(names: readonly string[], { facilities }: Pick<Plan, 'facilities'>): void {
+  const missing = names.filter(name => !facilities.some(facility => facility.name === name))
+  if (missing.length === 0) return
+  throw new ReeveError(
+    'not-found',
+    `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
+  )
 }
 
 /** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
@@ -227,21 +254,10 @@ async function carryOut(
     .filter(result => result.result !== 'done')
     .map(({ plan: { name }, error }) => ({ facility: name, message: error ? messageOf(error) : 'given up' }))
   const failedNames = new Set(failed.map(({ facility }) => facility))
-  const expected = plan.facilities.filter(facility => {
-    const isSuspended = targets.get(facility.name)?.facility.suspend ?? true
-    const isExcused = isSuspended || facility.blocked !== undefined || failedNames.has(facility.name)
-    return !isExcused && !settled.has(facility.name)
-  })
-  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return {
-    plan,
-    failed,
-    notReady,
-    stepsDone,
-    suspended: findSuspended(outlook),
-    hasWaited: expected.length > 0,
-    undoings,
-  }
+  const expected = findExpected(outlook, failedNames).filter(({ name }) => !settled.has(name))
+  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting.tracker, options)
+  const hasWaited = expected.length > 0
+  return { plan, failed, notReady, undone: [], stepsDone, suspended: findSuspended(outlook), hasWaited, undoings }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */
@@ -256,9 +272,18 @@ function findSettled({ plan, survey, lookedAt }: Outlook, { tracker }: Acting): 
   return settled
 }
 
-async function awaitReadiness(
+/** Those that have to be ready in the end: all but what goes, is left alone, is blocked, or has failed. */
+export function findExpected(
+  { plan, survey }: Pick<Outlook, 'plan' | 'survey'>,
+  failed: ReadonlySet<string>,
+): FacilityPlan[] {
+  const kept = new Set(survey.targets.flatMap(({ facility }) => (facility.suspend ? [] : facility.name)))
+  return plan.facilities.filter(({ name, blocked }) => kept.has(name) && blocked === undefined && !failed.has(name))
+}
+
+export async function awaitReadiness(
   expected: readonly FacilityPlan[],
-  { tracker }: Acting,
+  tracker: Tracker,
   { listener, signal }: Pick<ApplyOptions, 'signal' | 'listener'>,
 ): Promise<ApplyOutcome['notReady']> {
   const notReady: { facility: string; message: string }[] = []

@@ -23,6 +23,7 @@ export interface ControllerControlOptions {
   /** `trigger`: what a person said. Throws ReeveError `not-found` if nothing is known of the facility. */
   setSuspended(name: string, value: boolean, trigger: string): ControlOutcome
   notFound(name: string): ReeveError
+  readonly passes: Pick<Control, 'apply' | 'planDown' | 'down'>
 }
 
 /** How often an action by hand gives way to what a pass has begun at the same moment. */
@@ -79,5 +80,6 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       await options.begun()
       return options.setSuspended(name, false, 'reeve resume')
     },
+    ...options.passes,
   }
 }

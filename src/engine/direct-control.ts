@@ -5,6 +5,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
+import { applyOnce, makeDownPlan, takeDown } from './apply.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
@@ -35,6 +36,9 @@ export function createDirectControl(session: Session): Control {
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
     resume: name => setSuspended(session, name, false),
+    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways }),
+    planDown: names => makeDownPlan(session, names),
+    down: (names, ways) => takeDown(session, names, ways),
   }
 }
 

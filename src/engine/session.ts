@@ -17,6 +17,7 @@ import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { askPlace } from './instances.ts'
 import { loadProviders } from './provider-loading.ts'
+import { sessionWords } from './session-words.ts'
 import { readParsed, writeParsed } from './state-files.ts'
 
 export interface SessionOptions {
@@ -43,6 +44,10 @@ export interface Session {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
+  /** Somebody has named the directory. */
+  readonly hasDirectory: boolean
+  /** See `sessionWords`. */
+  readonly words: string
   readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
@@ -84,6 +89,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   return {
     configuration,
     directory,
+    hasDirectory: (options.directory ?? configuration.manifests) !== undefined,
+    words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
       types: [...providers.keys()],

@@ -162,7 +162,7 @@ describe('plan text', () => {
   test('the last words of apply say the same', () => {
     const plan = planOf([{ ...facility('web', 'none', []), suspended: true }])
     const suspended = [{ facility: 'web', state: 'absent', declared: 'running' }] as const
-    const outcome = { plan, failed: [], notReady: [], stepsDone: 0, suspended }
+    const outcome = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended }
     expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toBe(
       '1 facility is suspended: web (absent; declared running)\nNo changes. 0 facilities are as declared.\n',
     )
@@ -170,7 +170,7 @@ describe('plan text', () => {
 
   test('where only a block is left, running it again is not said to go on', () => {
     const blocked = { ...unchanged, blocked: 'declare adopt: true' }
-    const outcome = { plan: planOf([blocked]), notReady: [], stepsDone: 2, suspended: [] }
+    const outcome = { plan: planOf([blocked]), notReady: [], undone: [], stepsDone: 2, suspended: [] }
     const say = (failed: ApplyOutcome['failed'], interrupted = false) =>
       outcomeText({ ...outcome, failed }, { command: 'reeve apply', interrupted, colors: plainColors })
     expect(say([])).toBe(
@@ -233,7 +233,7 @@ test('E19: a file that is let go of without being removed is told of, before and
   const facilities = plan.facilities.map(facility => (facility.name === 'cron' ? { ...facility, kept } : facility))
   const text = planText({ ...plan, facilities }, screen)
   expect(text).toContain('    keep /etc/cron.conf  somebody has changed it since Reeve wrote it\n')
-  const outcome = { plan: { ...plan, facilities }, failed: [], notReady: [], stepsDone: 2, suspended: [] }
+  const outcome = { plan: { ...plan, facilities }, failed: [], notReady: [], undone: [], stepsDone: 2, suspended: [] }
   expect(outcomeText(outcome, { command: 'reeve down', interrupted: false, colors: plainColors })).toContain(
     '/etc/cron.conf was kept: somebody has changed it since Reeve wrote it\n',
   )
