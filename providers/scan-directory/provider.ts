@@ -25,7 +25,7 @@ export function createScanProvider(family: Family): Provider {
     place: instance => layoutOf(instance, family).services,
     layout(instance) {
       const { services, definitions } = layoutOf(instance, family)
-      return `${services}, ${definitions}`
+      return [services, definitions]
     },
     directories(instance) {
       const { services, definitions } = layoutOf(instance, family)

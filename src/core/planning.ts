@@ -2,6 +2,7 @@ import { blockDependents } from './blocking.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
+import { placeOf } from './place.ts'
 import { compareText, makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
@@ -33,8 +34,8 @@ export function makeRemovalPlan(
   input: Pick<PlanInput, 'world' | 'owner' | 'claims'>,
   hash: Hash,
 ): Plan {
-  const context = makeContext({ targets: [], applied: new Map(), prune: true, ...input })
   const chosen = names && new Set(names)
+  const context = withStaying(makeContext({ targets: [], applied: new Map(), prune: true, ...input }), chosen)
   const plans: FacilityPlan[] = []
   for (const [name, locations] of context.ownedBy) {
     if (chosen && !chosen.has(name)) continue
@@ -43,13 +44,26 @@ export function makeRemovalPlan(
   return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
 }
 
+/** What the markers of those name that stay isn't removed with the others. */
+function withStaying(context: PlanContext, chosen: ReadonlySet<string> | undefined): PlanContext {
+  if (!chosen) return context
+  const declaredFiles = new Map<string, string>()
+  for (const [name, locations] of context.ownedBy) {
+    if (chosen.has(name)) continue
+    for (const { ownership } of locations) {
+      for (const path of ownership.files) declaredFiles.set(placeOf(path, context.world), name)
+    }
+  }
+  return { ...context, declaredFiles }
+}
+
 function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
   const plans = context.targets.map(target => planFacility(target, context))
   return blockDependents(blockMeetings(plans, context, hash), context)
 }
 
-function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
-  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([path]) => !paths.has(path))) }
+function withoutFiles(context: PlanContext, places: ReadonlySet<string>): PlanContext {
+  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([place]) => !places.has(place))) }
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */

@@ -63,6 +63,7 @@ export function mergeSurveys(seen: Survey, quick: Survey): Survey {
       owned: [...seen.world.owned.filter(location => !asked(location)), ...quick.world.owned],
       unavailable,
       files: new Map([...seen.world.files, ...quick.world.files]),
+      places: new Map([...(seen.world.places ?? []), ...(quick.world.places ?? [])]),
       controllers: [...(seen.world.controllers ?? []), ...(quick.world.controllers ?? [])],
     },
   }

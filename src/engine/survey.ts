@@ -8,6 +8,7 @@ import type { Clock } from '../host/clock.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
+import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { rememberPaths } from './remembering-host.ts'
 import { makeTarget } from './targets.ts'
@@ -123,9 +124,11 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   })
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
-  const files = observeFiles(targets, { services, owned: ours }, host)
+  const known = { services, owned: ours }
+  const files = observeFiles(targets, known, host)
+  const places = findPlaces(targets, known, host)
   return {
-    world: { services, owned, unavailable, files, controllers },
+    world: { services, owned, unavailable, files, places, controllers },
     targets,
     availability,
   }
