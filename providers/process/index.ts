@@ -53,7 +53,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       configSchema,
       optionsSchema,
     },
-    place: (instance, host) => realPlace(directoryOf(instance), host),
+    place: directoryOf,
     directories: instance => [directoryOf(instance)],
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))

@@ -1,6 +1,5 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
-import { realPlace } from '../posix/real-place.ts'
 import { createAnnouncer } from './announcing.ts'
 import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
@@ -24,10 +23,10 @@ export function createScanProvider(family: Family): Provider {
       configSchema: family.configSchema,
       optionsSchema: createOptionsSchema(family),
     },
-    place: (instance, host) => realPlace(layoutOf(instance, family).services, host),
-    layout(instance, host) {
+    place: instance => layoutOf(instance, family).services,
+    layout(instance) {
       const { services, definitions } = layoutOf(instance, family)
-      return `${realPlace(services, host)}, ${realPlace(definitions, host)}`
+      return [services, definitions]
     },
     directories(instance) {
       const { services, definitions } = layoutOf(instance, family)

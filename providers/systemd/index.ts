@@ -2,7 +2,6 @@ import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
-import { realPlace } from '../posix/real-place.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -58,7 +57,7 @@ function createSystemdProvider(): Provider {
       queries: [journalQuery],
       busQueries,
     },
-    place: (instance, host) => realPlace(unitDirectoryOf(instance), host),
+    place: unitDirectoryOf,
     findNameProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),

@@ -6,6 +6,7 @@ import type { Observed } from './observed.ts'
 import { findObstacle } from './obstacle.ts'
 import { findOwed } from './owed.ts'
 import { findOldLocations, isOurs, type OldLocation } from './ownership.ts'
+import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Definition } from './provider.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
@@ -139,7 +140,7 @@ function planFiles({ target, change, context, chain }: Course): void {
   for (const file of target.files) {
     const found = context.world.files.get(file.path)
     if (!fileDiffers(file, found)) continue
-    const isKnown = context.ownedFiles.has(file.path)
+    const isKnown = context.ownedFiles.has(placeOf(file.path, context.world))
     const foreign: Reason = found !== undefined && found.kind !== 'absent' ? 'adopted' : 'new'
     const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)

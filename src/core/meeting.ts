@@ -1,5 +1,5 @@
 import { withBlocker } from './blocking.ts'
-import { describePoint, meetingPointsOf } from './meeting-point.ts'
+import { describePoint, meetingPointsOf, placePoint } from './meeting-point.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
 import type { FacilityPlan, Step } from './step.ts'
@@ -96,7 +96,7 @@ function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: H
     const points = [...comingTo(target, context, hash), ANYWHERE]
     for (const point of points) if (leaving.has(point)) addTo(coming, point, { plan, points })
   }
-  for (const [point, takers] of coming) pair(point, takers, leaving.get(point) ?? [], needs)
+  for (const [point, takers] of coming) pair(point, takers, leaving.get(point) ?? [], { needs, context })
   return needs
 }
 
@@ -104,7 +104,7 @@ function pair(
   point: string,
   takers: readonly Coming[],
   leavers: readonly Leaving[],
-  needs: Map<string, Set<string>>,
+  { needs, context }: { readonly needs: Map<string, Set<string>>; readonly context: PlanContext },
 ): void {
   const need = (step: Step, other: Step): void => {
     const ids = needs.get(step.id)
@@ -119,7 +119,9 @@ function pair(
   }
   for (const { plan } of takers) {
     const start = findStart(plan.steps)
-    const write = plan.steps.find(step => step.verb === 'write-file' && `file:${step.path}` === point)
+    const write = plan.steps.find(
+      step => step.verb === 'write-file' && placePoint(`file:${step.path}`, context.world) === point,
+    )
     for (const { facility, step } of before) {
       if (facility === plan.name) continue
       if (start) need(start, step)
@@ -140,7 +142,7 @@ function findLeaving(plan: FacilityPlan, target: Target | undefined, context: Pl
     if (step.verb !== 'stop' && step.verb !== 'restart') return []
     const held = heldAt(step.target ?? plan, target, context, hash)
     // What it has again afterwards it shares on purpose with whoever has it too.
-    const kept = new Set(start && target ? meetingPointsOf(target.facility, hash) : [])
+    const kept = new Set(start && target ? pointsOf(target, context, hash) : [])
     const points = held.filter(point => !kept.has(point) && (point !== ANYWHERE || !target))
     return points.length === 0 ? [] : [{ facility: plan.name, step, points }]
   })
@@ -153,14 +155,19 @@ function heldAt(at: Location, target: Target | undefined, context: PlanContext, 
   if (owned) return heldBy(owned, context)
   const before = target && context.applied.get(target.facility.name)
   const recorded = before && locationKey(before) === key ? before.meets : undefined
-  return [...(recorded ?? []), ...(target ? meetingPointsOf(target.facility, hash) : [])]
+  const places = (recorded ?? []).map(point => placePoint(point, context.world))
+  return [...places, ...(target ? pointsOf(target, context, hash) : [])]
 }
 
 function heldBy(location: OwnedLocation, context: PlanContext): string[] {
   const { meets, files, facility } = location.ownership
   const before = context.applied.get(facility)
   const recorded = before && locationKey(before) === locationKey(location) ? before.meets : undefined
-  const points = new Set([...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)])
+  const points = new Set(
+    [...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)].map(point =>
+      placePoint(point, context.world),
+    ),
+  )
   if (meets === undefined && recorded === undefined) points.add(ANYWHERE)
   return [...points]
 }
@@ -170,7 +177,12 @@ function comingTo(target: Target, context: PlanContext, hash: Hash): string[] {
   const state = context.world.services.get(key)?.state
   const owned = context.owned.get(key)
   const has = new Set(owned && (state === 'running' || state === 'starting') ? heldBy(owned, context) : [])
-  return meetingPointsOf(target.facility, hash).filter(point => !has.has(point))
+  return pointsOf(target, context, hash).filter(point => !has.has(point))
+}
+
+/** Those of what is declared, by where paths lead. */
+function pointsOf({ facility }: Target, { world }: PlanContext, hash: Hash): string[] {
+  return meetingPointsOf(facility, hash).map(point => placePoint(point, world))
 }
 
 /** Facilities that would come up beside a service which can't be stopped now, though no manifest declares it, wait. */

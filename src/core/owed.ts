@@ -1,5 +1,6 @@
 import type { Facility, OnChange } from './facility.ts'
 import type { Observed } from './observed.ts'
+import { lookUpByPlace, placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
 
@@ -12,7 +13,7 @@ export function findOwed(
   target: Target,
   observed: Observed,
   isChanging: boolean,
-  { declaredFiles }: PlanContext,
+  { declaredFiles, world }: PlanContext,
 ): 'restart' | 'reload' | undefined {
   const { facility, definition } = target
   if (!definition) {
@@ -28,12 +29,14 @@ export function findOwed(
   const due: OnChange[] = []
   const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
   if (!isLoaded) due.push(facility.onChange)
+  const read = new Map(Object.entries(loaded?.files ?? {}))
+  const digestOf = lookUpByPlace(read, world)
   for (const file of target.files) {
-    if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
+    if (digestOf(file.path) !== file.digest) due.push(file.onChange)
   }
-  for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
+  for (const [path, digest] of read) {
     // Dropped from the manifest; what another facility declares is still there.
-    if (digest !== 'absent' && !declaredFiles.has(path)) due.push(facility.onChange)
+    if (digest !== 'absent' && !declaredFiles.has(placeOf(path, world))) due.push(facility.onChange)
   }
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined

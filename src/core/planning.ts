@@ -3,6 +3,7 @@ import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
+import { placeOf } from './place.ts'
 import { compareText, makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
@@ -34,14 +35,27 @@ export function makeRemovalPlan(
   input: Pick<PlanInput, 'world' | 'owner' | 'claims'>,
   hash: Hash,
 ): Plan {
-  const context = makeContext({ targets: [], applied: new Map(), prune: true, ...input })
   const chosen = names && new Set(names)
+  const context = withStaying(makeContext({ targets: [], applied: new Map(), prune: true, ...input }), chosen)
   const plans: FacilityPlan[] = []
   for (const [name, locations] of context.ownedBy) {
     if (chosen && !chosen.has(name)) continue
     plans.push(planRemoval(name, locations, 'requested', context))
   }
   return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
+}
+
+/** What the markers of those name that stay isn't removed with the others. */
+function withStaying(context: PlanContext, chosen: ReadonlySet<string> | undefined): PlanContext {
+  if (!chosen) return context
+  const declaredFiles = new Map<string, string>()
+  for (const [name, locations] of context.ownedBy) {
+    if (chosen.has(name)) continue
+    for (const { ownership } of locations) {
+      for (const path of ownership.files) declaredFiles.set(placeOf(path, context.world), name)
+    }
+  }
+  return { ...context, declaredFiles }
 }
 
 function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
@@ -52,8 +66,8 @@ function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
   return blockDependents(blockMeetings(plans, context, hash), context)
 }
 
-function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
-  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([path]) => !paths.has(path))) }
+function withoutFiles(context: PlanContext, places: ReadonlySet<string>): PlanContext {
+  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([place]) => !places.has(place))) }
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */

@@ -19,16 +19,16 @@ export interface Provider {
   readonly type: string
   readonly capabilities: Capabilities
   /**
-   * Which supervisor the options mean, in words. Two instances of one place are one supervisor under two names: of a
-   * default and a declared one only the declared is looked at, and two declared ones are an error. Absent: each name
-   * means another. With a host: as where it leads there, so that two ways to one place are one.
+   * Which supervisor the options mean: its directory, or words. Directories are compared by where they lead. Two instances of
+   * one place are one supervisor under two names: of a default and a declared one only the declared is looked at, and two
+   * declared ones are an error. Absent: each name means another.
    */
-  place?(instance: Instance, host?: ReadHost): string
+  place?(instance: Instance): string
   /**
-   * Where its things are, in words, if that is more than its place. Instances that are alike in this are the same, however
-   * their options are written: what stands under one stands under the other, and nothing has to move. `host` as for `place`.
+   * Where its things are, by directories or in words, if that is more than its place. Instances that are alike in this are the
+   * same, however their options are written: what stands under one stands under the other, and nothing has to move.
    */
-  layout?(instance: Instance, host?: ReadHost): string
+  layout?(instance: Instance): string | readonly string[]
   /**
    * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
@@ -212,6 +212,7 @@ export interface FileFacts {
   readonly uid: number
   readonly gid: number
   readonly size: number
+  readonly device: number
   readonly inode: number
   /** Milliseconds since 1970. */
   readonly modified: number

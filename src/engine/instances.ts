@@ -1,5 +1,7 @@
 import type { Instance } from '../core/facility.ts'
+import { asWritten, type PlaceFinder } from '../core/place.ts'
 import type { Provider, ReadHost } from '../core/provider.ts'
+import { createPlaceFinder } from '../host/path-place.ts'
 import type { ManifestSet, SupervisorManifest } from '../manifest/manifest-set.ts'
 import type { Session } from './session.ts'
 import type { StateRecord } from './state-files.ts'
@@ -10,8 +12,8 @@ export interface BoundInstance {
   readonly instance: Instance
   readonly provider: Provider
   readonly readHost: ReadHost
-  /** Why nothing can be done there: it is the same supervisor as another one that is declared, reached by another path. */
-  readonly problem?: string
+  /** Where directories stand; one for all that are bound together. Absent: where they say. */
+  readonly finder?: PlaceFinder
 }
 
 /** What has to be known of an instance to find it again when its manifest is gone. */
@@ -27,6 +29,7 @@ export interface InstanceOptions {
   readonly recorded: ReadonlyMap<string, InstanceRecord>
   readonly stateDirectory: string
   readonly owner: string
+  readonly finder?: PlaceFinder
   createReadHost(provider: Provider): ReadHost
 }
 
@@ -34,6 +37,7 @@ export interface InstanceOptions {
 export function bindInstances(options: InstanceOptions): Map<string, BoundInstance> {
   const bound = new Map<string, BoundInstance>()
   const hosts = new Map<string, ReadHost>()
+  const { finder = asWritten } = options
 
   function bind(key: string, { type, options: own }: InstanceRecord): void {
     const provider = options.providers.get(type)
@@ -42,11 +46,10 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
     hosts.set(type, readHost)
     const { stateDirectory, owner } = options
     const instance = { name: declaredName(key), type, options: own, stateDirectory, owner }
-    bound.set(key, { instance, provider, readHost })
+    bound.set(key, { instance, provider, readHost, finder })
   }
 
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
-  refuseDoubles(bound)
   const taken = new Set([...bound.values()].map(placeOf))
   for (const type of options.providers.keys()) {
     if (bound.has(type)) continue
@@ -61,27 +64,9 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   return bound
 }
 
-/** Each of the two would find the other's services, declared for it by nobody. */
-function refuseDoubles(bound: Map<string, BoundInstance>): void {
-  const places = new Map<string, string[]>()
-  for (const [name, one] of bound) {
-    const place = placeOf(one)
-    if (place !== undefined) places.set(place, [...(places.get(place) ?? []), name])
-  }
-  for (const [place, names] of places) {
-    for (const name of names) {
-      const one = bound.get(name)
-      const others = names.filter(other => other !== name)
-      if (!one || others.length === 0) continue
-      const problem = `it is the same as supervisor ${others.join(' and ')}: each is the ${place.replace(' ', ' at ')}. Declare it once`
-      bound.set(name, { ...one, problem })
-    }
-  }
-}
-
 /** Where its paths lead on this host. */
 function placeOf(bound: BoundInstance | undefined): string | undefined {
-  const place = bound && askPlace(bound.provider, bound.instance, bound.readHost)
+  const place = bound && askPlace(bound.provider, bound.instance, bound.finder ?? asWritten)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
@@ -100,21 +85,28 @@ export function recordOf({ type, options }: Instance): InstanceRecord {
 }
 
 /** True if that is what is remembered under this name, in whatever words, and under whatever name it is declared now. */
-export function isSame({ provider, instance, readHost }: BoundInstance, name: string, record: InstanceRecord): boolean {
+export function isSame(
+  { provider, instance, finder = asWritten }: BoundInstance,
+  name: string,
+  record: InstanceRecord,
+): boolean {
   if (instance.type !== record.type) return false
+  const layout = layoutOf(provider, instance, finder)
   const recorded = { ...instance, ...record, name: declaredName(name) }
-  const layout = layoutOf(provider, instance, readHost)
-  if (layout !== undefined) return layout === layoutOf(provider, recorded, readHost)
+  if (layout !== undefined) return layout === layoutOf(provider, recorded, finder)
   return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
 }
 
-function layoutOf(provider: Provider, instance: Instance, host: ReadHost): string | undefined {
-  return attempt(() => provider.layout?.(instance, host)) ?? askPlace(provider, instance, host)
+function layoutOf(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
+  const layout = attempt(() => provider.layout?.(instance))
+  if (layout === undefined) return askPlace(provider, instance, finder)
+  return typeof layout === 'string' ? layout : layout.map(directory => finder.directory(directory)).join('\n')
 }
 
 /** See `Provider.place`. Where the provider fails over it, the instance is one of its own. */
-export function askPlace(provider: Provider, instance: Instance, host?: ReadHost): string | undefined {
-  return attempt(() => provider.place?.(instance, host))
+export function askPlace(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
+  const place = attempt(() => provider.place?.(instance))
+  return place?.startsWith('/') ? finder.directory(place) : place
 }
 
 /** What a provider fails over in one instance must not hold up all others. */
@@ -134,6 +126,7 @@ export function bindAll(session: Session, set: ManifestSet, record: StateRecord)
     recorded: record.instances,
     stateDirectory: session.configuration.stateDirectory,
     owner: session.configuration.owner,
+    finder: createPlaceFinder(session.readHost),
     createReadHost: session.readHostFor,
   })
 }

@@ -7,6 +7,7 @@ import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { readPackageVersion } from '../host/package-version.ts'
+import { createPlaceFinder } from '../host/path-place.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
@@ -96,9 +97,10 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
-      placeOf: ({ name, type, options }) => {
+      createPlaceFinder: () => createPlaceFinder(readHost),
+      placeOf: ({ name, type, options }, finder) => {
         const provider = providers.get(type)
-        return provider && askPlace(provider, { name, type, options, stateDirectory, owner })
+        return provider && askPlace(provider, { name, type, options, stateDirectory, owner }, finder)
       },
       directoriesOf,
       policy: configuration.policy,

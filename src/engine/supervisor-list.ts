@@ -37,8 +37,7 @@ export async function probeAll(instances: ReadonlyMap<string, BoundInstance>): P
 }
 
 /** One provider that fails must not hide what the others say. */
-async function tryProbe({ instance, provider, readHost, problem }: BoundInstance): Promise<Availability> {
-  if (problem !== undefined) return { available: false, reason: problem }
+async function tryProbe({ instance, provider, readHost }: BoundInstance): Promise<Availability> {
   try {
     return await provider.probe(instance, readHost)
   } catch (error) {

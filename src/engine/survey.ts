@@ -8,6 +8,7 @@ import type { Clock } from '../host/clock.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
+import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
@@ -85,7 +86,6 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
 
   /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
   async function trySurveyInstance(name: string, bound: BoundInstance): Promise<void> {
-    if (bound.problem !== undefined) return markUnavailable(name, bound.problem)
     if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
     let isOver = false
     const survey = surveyInstance(name, bound).finally(() => {
@@ -137,9 +137,11 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
-  const files = observeFiles(targets, { services, owned: ours }, host)
+  const known = { services, owned: ours }
+  const files = observeFiles(targets, known, host)
+  const places = findPlaces(targets, known, host)
   return {
-    world: { services, owned, unavailable, files, controllers, ...(ties && { ties }) },
+    world: { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) },
     targets,
     availability,
   }

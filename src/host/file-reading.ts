@@ -119,6 +119,7 @@ function toFileFacts(facts: Stats): FileFacts {
     uid: facts.uid,
     gid: facts.gid,
     size: facts.size,
+    device: facts.dev,
     inode: facts.ino,
     modified: facts.mtimeMs,
   }

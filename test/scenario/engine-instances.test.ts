@@ -1,8 +1,7 @@
-import { readdirSync, symlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isAlive } from '../../src/conformance/lab.ts'
-import { listSupervisors } from '../../src/engine/supervisor-list.ts'
 import { createEngineLab, longRun, stepsOf } from '../engine-lab.ts'
 
 test.concurrent('a supervisor that is declared in other words, or under another name, keeps its services', async () => {
@@ -48,33 +47,4 @@ test.concurrent('what a supervisor holds that is given another directory moves t
   expect((await lab.observe('web')).state).toBe('running')
   expect(readdirSync(`${usual}/definitions`)).toEqual([])
   expect(stepsOf(await lab.plan())).toEqual([])
-})
-
-test.concurrent('E21: two supervisors of one place, reached by two paths, are refused by name, and nothing is touched', async () => {
-  await using lab = createEngineLab()
-  const directory = lab.declareSupervisor('mine')
-  lab.declare('web', { process: longRun(), supervisor: 'mine' })
-  await lab.apply()
-  const { pid } = await lab.observe('web')
-
-  symlinkSync(directory, lab.path('other-way'))
-  lab.declareSupervisor('yours', lab.path('other-way'))
-  lab.declare('web-too', { process: longRun(), serviceName: 'web', state: 'stopped', supervisor: 'yours' })
-  const { facilities } = await lab.plan()
-  const refused = (name: string): string => `the same as supervisor ${name}: each is the process at ${directory}`
-  expect(facilities.map(({ name, blocked }) => [name, blocked])).toEqual([
-    ['web', expect.stringContaining(refused('yours'))],
-    ['web-too', expect.stringContaining(refused('mine'))],
-  ])
-  expect(
-    (await listSupervisors(await lab.open())).filter(({ reason }) => reason?.includes('the same as')),
-  ).toHaveLength(2)
-  expect((await lab.apply()).stepsDone).toBe(0)
-  lab.withdraw('supervisor-mine')
-  lab.withdraw('web-too')
-  lab.declare('web', { process: longRun(), supervisor: 'yours' })
-  // It is the same supervisor still, by another path.
-  expect(stepsOf(await lab.plan())).toEqual([])
-  await lab.apply()
-  expect((await lab.observe('web')).pid).toBe(pid)
 })

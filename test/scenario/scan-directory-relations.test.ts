@@ -30,7 +30,7 @@ for (const { scanner, harness } of scanFamilies) {
         const directory = await directoryOf(lab)
         symlinkSync(directory, join(dirname(directory), 'other'))
         lab.declare({ web: longRun, other: { ...longRun, state: 'stopped' } })
-        await expectRefused(lab, ['other', 'web'], /other leads to .*\/web/)
+        await expectRefused(lab, ['other', 'web'], /are one file, as both lead to .*\/web\/run/)
       })
     })
 
@@ -50,7 +50,7 @@ for (const { scanner, harness } of scanFamilies) {
           const spec = { type, [type]: options }
           const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'second' }, spec }
           writeFileSync(join(lab.directory, 'manifests/second.json'), JSON.stringify(manifest))
-          await expectRefused(lab, ['web', 'web-too'], /same service/)
+          await expectRefused(lab, ['web', 'web-too'], /are one file, as both lead to .*\/web\/run/)
           expect((await lab.observe('web')).pid).toBe(pid)
         } finally {
           await second.tearDown()
