@@ -179,7 +179,7 @@ async function follow(
   // A stop that took too long is "failed" or "timeout", and has stopped it.
   if (method === methods.stop && (await hasStopped(unit, context))) return outcome
   if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
-  throw await createFailureOf(unit, describeJobFailure(unit, result), context)
+  throw await createFailureOf(unit, await describeJobFailure(unit, result, context.bus), context)
 }
 
 /** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */

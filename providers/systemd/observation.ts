@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { join } from 'node:path'
 import { lookUp } from '../../src/core/dictionary.ts'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
@@ -7,12 +6,14 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { createAgeReader } from '../posix/process-age.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
+import { describeLoad } from './exit-words.ts'
 import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { listOthers } from './others.ts'
 import type { RestartReader } from './restarts.ts'
+import { describeEnd, describeFailure, readExit, readFailure } from './service-end.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
@@ -168,7 +169,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const { active, sub, path, name } = unit
   const state = lookUp(states, active)
   if (state === undefined) return { state: 'unknown', message: `systemd calls it ${active}` }
-  const problem = unit.load === 'loaded' ? undefined : `systemd calls its unit ${unit.load}`
+  const problem = describeLoad(unit.load)
   const base: Judged = { state, ...(problem !== undefined && { message: problem }) }
   if (!name.endsWith('.service')) return base
   const readSince = async (): Promise<number> => (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
@@ -219,35 +220,6 @@ async function readText(bus: Bus, path: string, name: string): Promise<string> {
   return String(await readProperty(bus, path, 'Unit', name))
 }
 
-async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
-  const [result, exit, restarts] = await Promise.all([
-    readProperty(bus, path, 'Service', 'Result'),
-    readExit(path, bus),
-    readNumber(bus, path, 'Service', 'NRestarts'),
-  ])
-  if (result === 'timeout' && (await isSlowStop(path, bus))) return { state: 'stopped', ...exit }
-  return { ...exit, restarts, totalRestarts: restarts, message: `systemd says: ${String(result)}` }
-}
-
-/**
- * A stop that took too long ends as a failure, and is a stop all the same. A start that took too long has never been
- * active; and one that was ended as it had run for longer than it may (RuntimeMaxSec=) was active for that long.
- */
-async function isSlowStop(path: string, bus: Bus): Promise<boolean> {
-  const names = ['InactiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic', 'ActiveExitTimestampMonotonic']
-  const [[began = 0, active = 0, ending = 0], longest] = await Promise.all([
-    Promise.all(names.map(name => readNumber(bus, path, 'Unit', name))),
-    readNumber(bus, path, 'Service', 'RuntimeMaxUSec'),
-  ])
-  return active > 0 && active >= began && ending - active < longest
-}
-
-async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
-  const type = await readProperty(bus, path, 'Service', 'Type')
-  const ended = await readNumber(bus, path, 'Service', 'ExecMainExitTimestamp')
-  return { ...(type === 'oneshot' && ended > 0 && { completed: true }), ...(ended > 0 && (await readExit(path, bus))) }
-}
-
 /** Of one that systemd may have forgotten. */
 function describeCompletion(unit: string, written: Written | undefined, look: Look): Partial<Observed> {
   const loaded = findCompletion({ unit, disk: look.disk, written }, look)
@@ -256,24 +228,12 @@ function describeCompletion(unit: string, written: Written | undefined, look: Lo
 
 async function describeWaiting(unit: LoadedUnit, look: Look): Promise<Partial<Observed>> {
   const restarts = await look.restarts.waiting(unit, look)
-  const { exit } = await readExit(unit.path, look.bus)
-  const how = exit?.code === undefined ? '' : ` with exit code ${exit.code}`
-  return { ...restarts, ...(exit && { exit }), message: `it has ended${how}, and systemd waits to start it again` }
-}
-
-/** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */
-async function readExit(path: string, bus: Bus): Promise<Pick<Observed, 'exit'>> {
-  const [code, status] = await Promise.all([
-    readNumber(bus, path, 'Service', 'ExecMainCode'),
-    readNumber(bus, path, 'Service', 'ExecMainStatus'),
-  ])
-  if (code === 1) return { exit: { code: status } }
-  return code === 0 ? {} : { exit: { signal: signalName(status) } }
-}
-
-function signalName(number: number): string {
-  const [name] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
-  return name?.replace(/^SIG/, '') ?? String(number)
+  const [exit, failure] = await Promise.all([readExit(unit.path, look.bus), readFailure(unit, look.bus)])
+  return {
+    ...restarts,
+    ...(exit && { exit }),
+    message: `${failure ?? 'it has ended'}; systemd waits to start it again`,
+  }
 }
 
 /** Units and drop-ins in Reeve's directory that carry a marker. */

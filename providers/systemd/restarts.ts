@@ -1,6 +1,7 @@
 import type { Exit, Observed } from '../../src/core/observed.ts'
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { GOOD_RUN } from '../../src/core/readiness.ts'
+import { exitedWith } from './exit-words.ts'
 import { journalQuery } from './failure-report.ts'
 import type { Layout } from './layout.ts'
 import { few, type LoadedUnit, readNumber } from './manager.ts'
@@ -93,5 +94,5 @@ export function parseRow(text: string): { count: number; exit?: Exit } {
   const [, how, number, name] =
     lines.map(line => /: Main process exited, code=(\w+), status=(\d+)\/(\S+)$/.exec(line)).findLast(Boolean) ?? []
   if (how === undefined || number === undefined) return { count }
-  return { count, exit: how === 'exited' ? { code: Number(number) } : { signal: name ?? number } }
+  return { count, exit: how === 'exited' ? exitedWith(Number(number)) : { signal: name ?? number } }
 }

@@ -39,6 +39,8 @@ export interface Loaded {
 /** How a run ended. Both absent: nobody saw how. */
 export interface Exit {
   readonly code?: number
+  /** What its supervisor means by the code, by name and in words: `EXEC: the program could not be executed`. */
+  readonly meaning?: string
   /** Its name without SIG: `KILL`. */
   readonly signal?: string
 }

@@ -78,9 +78,10 @@ function hasRunFor(duration: number, { since }: Observed, now: number): boolean 
 }
 
 /** `exited with code 3`, `was killed by signal KILL`. No times and no counts: the same failure has the same words. */
-export function describeExit({ code, signal }: Exit): string {
+export function describeExit({ code, meaning, signal }: Exit): string {
   if (signal !== undefined) return `was killed by signal ${signal}`
-  return code === undefined ? 'ended, nobody saw how' : `exited with code ${code}`
+  if (code === undefined) return 'ended, nobody saw how'
+  return `exited with code ${code}${meaning === undefined ? '' : `/${meaning}`}`
 }
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */

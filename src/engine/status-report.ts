@@ -1,10 +1,10 @@
 import { type Condition, conditionsOf } from '../core/conditions.ts'
 import type { Facility } from '../core/facility.ts'
-import type { Observed } from '../core/observed.ts'
+import type { Exit, Observed } from '../core/observed.ts'
 import { findRenames } from '../core/plan-input.ts'
 import { describeExit, type HealthState, type Readiness } from '../core/readiness.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
-import type { FacilityStatus, OtherPlace } from './status.ts'
+import type { FacilityStatus, LastExit, OtherPlace } from './status.ts'
 
 export interface StatusFacts {
   readonly name: string
@@ -48,8 +48,13 @@ function describeRestarts(observed: Observed | undefined): Pick<FacilityStatus, 
   const { exit, restarts, totalRestarts = restarts } = observed ?? {}
   return {
     ...(totalRestarts !== undefined && { restarts: totalRestarts }),
-    ...(exit && { lastExit: { ...exit, message: describeExit(exit) } }),
+    ...(exit && { lastExit: describeLastExit(exit) }),
   }
+}
+
+function describeLastExit(exit: Exit): LastExit {
+  const { meaning: _, ...found } = exit
+  return { ...found, message: describeExit(exit) }
 }
 
 /** Says of a declared facility where it is owned besides the place where it is declared. */

@@ -18,7 +18,7 @@ export interface Status {
   }
 }
 
-export interface LastExit extends Exit {
+export interface LastExit extends Omit<Exit, 'meaning'> {
   /** In words: `exited with code 3`. */
   readonly message: string
 }
