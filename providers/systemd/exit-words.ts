@@ -77,6 +77,14 @@ const results: Readonly<Record<string, string>> = {
 /** Of these how the process ended says all. */
 const ownEnds: ReadonlySet<string> = new Set(['exit-code', 'signal', 'core-dump'])
 
+/** How the main process ended that systemd's journal told of last. */
+export function parseMainExit(text: string): Exit | undefined {
+  const found = [...text.matchAll(/: Main process exited, code=(\w+), status=(\d+)\/(\S+)\s*$/gm)]
+  const [, how, number, name] = found.at(-1) ?? []
+  if (how === undefined || number === undefined) return undefined
+  return how === 'exited' ? exitedWith(Number(number)) : { signal: name ?? number }
+}
+
 /** The process whose end counts. */
 export interface End {
   readonly exit: Exit

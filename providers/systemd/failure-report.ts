@@ -56,3 +56,8 @@ function matchUser(unit: string, uid: number): string[] {
   const user = `_UID=${uid}`
   return [`_SYSTEMD_USER_UNIT=${unit}`, user, '+', `USER_UNIT=${unit}`, user, '+', `COREDUMP_USER_UNIT=${unit}`, user]
 }
+
+/** What the manager itself has said of a unit. */
+export function matchManager(unit: string, { isUser }: Layout, host: ReadHost): string[] {
+  return isUser ? [`USER_UNIT=${unit}`, `_UID=${host.userId()}`] : [`UNIT=${unit}`, '_PID=1']
+}

@@ -4,9 +4,11 @@ import { type Observed, type OwnedService, type ServiceState, unknownService } f
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createAgeReader } from '../posix/process-age.ts'
+import { isStarter, readActivation } from './activation.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
 import { describeLoad } from './exit-words.ts'
+import type { LastRunReader } from './last-run.ts'
 import type { Layout } from './layout.ts'
 import { findLoaded, findLoadedTrigger } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
@@ -26,6 +28,7 @@ interface Look {
   readonly disk: Disk
   readonly units: ReadonlyMap<string, LoadedUnit>
   readonly restarts: RestartReader
+  readonly lastRuns: LastRunReader
   /** How many services are being looked at. */
   readonly asked: number
   /** Most services have run for long, and systemd needn't be asked since when. */
@@ -40,7 +43,7 @@ export async function observeServices(
   services: readonly string[],
   layout: Layout,
   host: ReadHost,
-  restarts: RestartReader,
+  { restarts, lastRuns }: Pick<Look, 'restarts' | 'lastRuns'>,
 ): Promise<Map<string, Observed>> {
   try {
     using bus = await openManager(host, layout)
@@ -54,6 +57,7 @@ export async function observeServices(
       disk,
       units,
       restarts,
+      lastRuns,
       asked: services.length,
       sinceWhen: createAgeReader(host),
     }
@@ -113,16 +117,24 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const completion = judged.state === 'stopped' ? describeCompletion(unit, written, look) : {}
   const whole = { ...base, ...judged, ...completion, ...(why !== undefined && { message: why }) }
   if (triggers.length === 0) {
-    if (!loaded || !written || loaded.name.endsWith('.service')) return whole
-    const read = await findLoadedTrigger(loaded, written.path, written, look)
-    return { ...whole, ...(read && { loaded: read }) }
+    if (!loaded || loaded.name.endsWith('.service')) return whole
+    const read = written && (await findLoadedTrigger(loaded, written.path, written, look))
+    const activation = isStarter(loaded.name) ? await readActivation([loaded], unit, look) : undefined
+    return { ...whole, ...(read && { loaded: read }), ...(activation && { activation }) }
   }
-  // Whether the service itself has ended means nothing here.
-  const { loaded: read, completed: _completed, ...rest } = whole
+  // Whether the service itself has ended means nothing here, nor since when, nor why.
+  const { loaded: read, completed: _completed, since: _since, message: _message, ...rest } = whole
+  const waiting = triggers.flatMap(trigger => units.get(trigger) ?? [])
   const reads = await Promise.all(triggers.map(trigger => findTriggerRead(trigger, written, look)))
   const triggersRead = reads.includes(undefined) ? undefined : reads[0]
   const all = judged.pid === undefined ? triggersRead : triggersRead && read
-  return { ...rest, ...judgeTriggers(triggers, units), ...(all && { loaded: all }) }
+  return {
+    ...rest,
+    ...(message !== undefined && { message }),
+    ...(await judgeTriggers(triggers, look)),
+    activation: await readActivation(waiting, unit, look),
+    ...(all && { loaded: all }),
+  }
 }
 
 async function findTriggerRead(
@@ -135,14 +147,37 @@ async function findTriggerRead(
 }
 
 /** Where some run and some don't, there is one to be started and one to be stopped, whichever is declared. */
-function judgeTriggers(triggers: readonly string[], units: ReadonlyMap<string, LoadedUnit>): Judged {
+async function judgeTriggers(triggers: readonly string[], { units, bus }: Look): Promise<Judged> {
   const found = triggers.map(name => ({ name, state: states[units.get(name)?.active ?? 'inactive'] ?? 'unknown' }))
   const down = found.filter(({ state }) => state === 'stopped' || state === 'failed')
   if (down.length > 0 && down.length < found.length) {
     return { state: 'stopping', message: `${down.map(({ name }) => name).join(', ')} does not run` }
   }
   const worst = ['unknown', 'failed', 'stopping', 'starting'] as const
-  return { state: worst.find(one => found.some(({ state }) => state === one)) ?? found[0]?.state ?? 'unknown' }
+  const state = worst.find(one => found.some(found => found.state === one)) ?? found[0]?.state ?? 'unknown'
+  const loaded = triggers.flatMap(name => units.get(name) ?? [])
+  const told = await Promise.all(loaded.map(unit => describeStarter(unit, bus)))
+  return { state, ...told.findLast(({ message }) => message !== undefined), ...latestOf(told) }
+}
+
+/** Since when a unit that has no process of its own is as it is; and why it failed, if it has. */
+async function describeStarter(unit: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since' | 'message'>> {
+  const message = unit.active === 'failed' ? await readFailure(unit, bus) : undefined
+  const since = await readNumber(bus, unit.path, 'Unit', 'ActiveEnterTimestamp')
+  // Whenever it starts something, its state changes to systemd, and it waits as it did before.
+  const told = unit.active === 'active' && since > 0 ? { since: since / 1_000 } : await readSince(unit, bus)
+  return { ...told, ...(message !== undefined && { message }) }
+}
+
+function latestOf(found: readonly Pick<Observed, 'since'>[]): Pick<Observed, 'since'> {
+  const times = found.flatMap(({ since }) => since ?? [])
+  return times.length > 0 ? { since: Math.max(...times) } : {}
+}
+
+/** Absent: it has never been otherwise. */
+async function readSince({ path }: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since'>> {
+  const since = await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')
+  return since > 0 ? { since: since / 1_000 } : {}
 }
 
 /** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */
@@ -171,17 +206,18 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   if (state === undefined) return { state: 'unknown', message: `systemd calls it ${active}` }
   const problem = describeLoad(unit.load)
   const base: Judged = { state, ...(problem !== undefined && { message: problem }) }
-  if (!name.endsWith('.service')) return base
-  const readSince = async (): Promise<number> => (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
-  if (state === 'failed') return { ...base, since: await readSince(), ...(await describeFailure(unit, bus)) }
-  if (state === 'stopped') return { ...base, since: await readSince(), ...(await describeEnd(unit, bus)) }
-  if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, look)) }
+  if (!name.endsWith('.service')) return { ...base, ...(await describeStarter(unit, bus)) }
+  if (state === 'failed') return { ...base, ...(await readSince(unit, bus)), ...(await describeFailure(unit, bus)) }
+  if (state === 'stopped') return { ...base, ...(await readSince(unit, bus)), ...(await describeEnd(unit, bus)) }
+  if (sub === 'auto-restart')
+    return { ...base, ...(await readSince(unit, bus)), ...(await describeWaiting(unit, look)) }
   const pid = findOnlyProcess(unit, look) ?? (await readNumber(bus, path, 'Service', 'MainPID'))
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
   const process = look.host.process(pid)
   const isGone = process === undefined || process.state === 'Z'
-  const since = (process && look.sinceWhen(process)) ?? (await readSince())
+  const born = process && look.sinceWhen(process)
+  const since = born === undefined ? await readSince(unit, bus) : { since: born }
   if (isGone || (!loaded && written)) {
     // It may have ended since the units were listed, and is then not out of date, whatever it had read.
     const now = {
@@ -190,13 +226,15 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
       sub: await readText(bus, path, 'SubState'),
     }
     if (now.active !== active || now.sub !== sub) return judge(now, written, look)
-    if (isGone && pid > 0) return { ...base, state: 'starting', since, message: 'it has just ended' }
+    if (isGone && pid > 0) return { ...base, state: 'starting', ...since, message: 'it has just ended' }
   }
   const restarts =
-    state === 'running' && process && !isOver ? await look.restarts.running(unit, process, since, look.asked, look) : {}
+    state === 'running' && process && !isOver
+      ? await look.restarts.running(unit, process, since.since ?? 0, look.asked, look)
+      : {}
   return {
     ...base,
-    since,
+    ...since,
     ...restarts,
     // A process that has done its work, and stays to be seen.
     ...(isOver && { state: 'stopped', completed: true }),
