@@ -116,7 +116,8 @@ function renderUnit(
   const isRoot = runsAsRoot([config.unit ?? {}, ...dropIns].reduce(mergeSections, user).Service ?? {})
   // Root would be led elsewhere in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
   const paths = isRoot ? new Set<string>() : servicePaths
-  const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths)
+  const rendered =
+    process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths, { isTriggered })
   problems.push(...rendered.problems)
   return writeSections(mergeSections(mergeSections(rendered.sections, install), config.unit ?? {}))
 }

@@ -8,6 +8,7 @@ import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { findAliases, findServiceOf } from './identity.ts'
+import { createLastRunReader } from './last-run.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
@@ -25,7 +26,7 @@ export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
   const connections = createConnections(createClock())
-  const restarts = createRestartReader()
+  const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     type: 'systemd',
     capabilities: {
@@ -85,7 +86,7 @@ function createSystemdProvider(): Provider {
     async list(instance, host) {
       return listOwned(layoutOf(instance, host), host)
     },
-    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
+    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
     relate: (services, instance, host, { isElsewhere = false }) =>
       relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {

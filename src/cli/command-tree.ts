@@ -207,7 +207,11 @@ function addLooking(program: Command, run: Run): void {
 }
 
 const verbs = [
-  { name: 'start', description: 'start it; fine if it runs', suspend: false },
+  {
+    name: 'start',
+    description: 'start it; fine if it runs. What a timer or socket starts: start it now',
+    suspend: false,
+  },
   { name: 'stop', description: 'stop it; fine if it is stopped', suspend: true },
   { name: 'restart', description: 'restart it; starts it if it is stopped', suspend: false },
   { name: 'reload', description: 'have it read its configuration again', suspend: false },
@@ -252,7 +256,13 @@ function verbExamples(verb: string): [string, string][] {
   if (verb === 'stop') return [example, ['reeve stop web --suspend', 'and keep the controller from starting it again']]
   if (verb === 'restart')
     return [example, ['reeve restart web --if-changed', 'only if it runs with an old configuration']]
-  if (verb === 'start') return [example, ['reeve start web --if-stopped', 'leave it alone unless it is stopped']]
+  if (verb === 'start') {
+    return [
+      example,
+      ['reeve start web --if-stopped', 'leave it alone unless it is stopped'],
+      ['reeve start backup', 'whose timer waits: run the job now'],
+    ]
+  }
   return [example]
 }
 

@@ -1,3 +1,4 @@
+import { RUN_FAILED } from '../core/readiness.ts'
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import type { Trouble } from '../core/trouble.ts'
 import { visibleText } from '../core/visible-text.ts'
@@ -92,13 +93,34 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
 
 /** `1 facility does not stay up:` and which, with how its last run ended. */
 function troublesText(troubles: readonly Trouble[], colors: Colors, width: number | undefined): string {
-  const lines = [colors.red(`${count(troubles.length, 'facility does', 'facilities do')} not stay up:`)]
+  const failed = troubles.filter(({ reason }) => reason === RUN_FAILED)
+  const down = troubles.filter(({ reason }) => reason !== RUN_FAILED)
+  const lines = [
+    ...troubleLines(down, ['facility does not stay up:', 'facilities do not stay up:'], colors, width),
+    ...troubleLines(
+      failed,
+      ['job has failed when it ran last:', 'jobs have failed when they ran last:'],
+      colors,
+      width,
+    ),
+  ]
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function troubleLines(
+  troubles: readonly Trouble[],
+  [one, many]: readonly [string, string],
+  colors: Colors,
+  width: number | undefined,
+): string[] {
+  if (troubles.length === 0) return []
+  const lines = [colors.red(count(troubles.length, one, many))]
   const room = width ?? Number.POSITIVE_INFINITY
   for (const group of groupBy(troubles, ({ message }) => message)) {
     lines.push(`  ${colors.bold(namesText(group.map(({ facility }) => facility)))}`)
     lines.push(...wrap(oneLine(group[0].message), room, 6))
   }
-  return lines.map(line => `${line}\n`).join('')
+  return lines
 }
 
 function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, inFull: boolean): string {

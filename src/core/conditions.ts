@@ -1,5 +1,5 @@
 import { STALLED_AFTER } from './backoff.ts'
-import { LASTING_TROUBLE, type Readiness } from './readiness.ts'
+import { LASTING_TROUBLE, type Readiness, RUN_FAILED } from './readiness.ts'
 
 /**
  * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.
@@ -88,6 +88,7 @@ function reconciling(input: ConditionInput): Undated {
 function idleText(reason: string): string {
   if (reason === 'CrashLooping') return 'its supervisor starts it again; reeve apply has it begin at once'
   if (reason === 'FailedForGood') return 'nobody starts it again; reeve start does'
+  if (reason === RUN_FAILED) return 'the next run may go better; reeve start has it run now'
   if (reason === 'Unknown') return 'nothing is done while its state is unknown'
   if (reason === 'Undeclared') return 'nothing is done about what no manifest declares'
   return 'waiting for it to become ready'

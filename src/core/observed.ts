@@ -39,6 +39,8 @@ export interface Loaded {
 /** How a run ended. Both absent: nobody saw how. */
 export interface Exit {
   readonly code?: number
+  /** What its supervisor means by the code, by name and in words: `EXEC: the program could not be executed`. */
+  readonly meaning?: string
   /** Its name without SIG: `KILL`. */
   readonly signal?: string
 }
@@ -78,6 +80,8 @@ export interface Observed {
    * somebody last asked for a start or restart. Good runs don't reset it. Absent: the supervisor can't tell, or not cheaply.
    */
   readonly totalRestarts?: number
+  /** Of what runs only when something starts it. Absent: its supervisor starts it by itself. */
+  readonly activation?: Activation
   /** Where what it writes can be read: a path, or a command. */
   readonly output?: string
   /**
@@ -91,6 +95,40 @@ export interface Observed {
   readonly others?: readonly OtherDefinition[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
+}
+
+/**
+ * How what starts a service on occasion stands: a timer, a socket, a path that is watched. Then the state is theirs: `running`
+ * means that they wait, and whether the service itself runs is told by `pid` and `lastRun`.
+ */
+export interface Activation {
+  /** What they start, as the supervisor calls it: `backup.service`. */
+  readonly starts: readonly string[]
+  /** When a timer starts it next: milliseconds since 1970. Absent: nothing is due. */
+  readonly nextRun?: number
+  /** Absent: it has never been started, as far as the supervisor knows. */
+  readonly lastRun?: Run
+  /** Why the last run that is over failed. One that is under way hasn't shown yet whether it goes better. */
+  readonly failure?: Failure
+  /** Of a socket that has a process for each connection: how many there have been, and are now. */
+  readonly connections?: { readonly accepted: number; readonly open: number }
+}
+
+export interface Run {
+  /** Milliseconds since 1970. Absent: the supervisor can't tell. */
+  readonly began?: number
+  readonly ended?: number
+  /** `skipped`: it was not to run, as a condition of its own says. `unknown`: nobody remembers how it went. */
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'skipped' | 'unknown'
+  /** How it ended, in words. */
+  readonly message?: string
+}
+
+export interface Failure {
+  /** In words. */
+  readonly message: string
+  /** When: milliseconds since 1970. Absent: the supervisor can't tell. */
+  readonly at?: number
 }
 
 /** Part of a definition that is of the service's name though not written for it, such as a packaged socket (E8). */

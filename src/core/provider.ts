@@ -182,6 +182,8 @@ export interface Action {
   readonly service: string
   /** For `install`. */
   readonly definition?: Definition
+  /** For `start`: what its timer, socket or path would start is to be started now, and these are left as they are. */
+  readonly startsJob?: boolean
   /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
   readonly signal: AbortSignal
   /** To be told of what takes long by nobody's fault: it continues the sentence "waits for …". */

@@ -23,6 +23,9 @@ export interface Readiness {
 /** Reasons that no waiting mends: the service should run, and doesn't, and nobody is about to change that. */
 export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood'])
 
+/** What a timer, socket or path started last has failed: the next time it may go well, whenever that is. */
+export const RUN_FAILED = 'RunFailed'
+
 /** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
 export function readinessOf(
   facility: Facility,
@@ -46,11 +49,14 @@ export function readinessOf(
   if (isCrashLooping(observed, now)) return no('CrashLooping', describeCrashLoop(observed))
   if (hasFailedForGood(facility, observed)) return no('FailedForGood', describeFailure(observed))
   if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
+  const failure = observed.activation?.failure
+  if (failure) return no(RUN_FAILED, `its last run failed: ${failure.message}`)
   if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
   if (health === 'starting' || health === 'unknown') {
     return no('HealthPending', 'running, and its health check has not passed yet')
   }
-  if (!hasRunFor(facility.readyAfter, observed, now)) {
+  // What waits to start it doesn't crash.
+  if (!observed.activation && !hasRunFor(facility.readyAfter, observed, now)) {
     return no('Starting', `started less than ${facility.readyAfter / 1_000} s ago`)
   }
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
@@ -78,9 +84,10 @@ function hasRunFor(duration: number, { since }: Observed, now: number): boolean 
 }
 
 /** `exited with code 3`, `was killed by signal KILL`. No times and no counts: the same failure has the same words. */
-export function describeExit({ code, signal }: Exit): string {
+export function describeExit({ code, meaning, signal }: Exit): string {
   if (signal !== undefined) return `was killed by signal ${signal}`
-  return code === undefined ? 'ended, nobody saw how' : `exited with code ${code}`
+  if (code === undefined) return 'ended, nobody saw how'
+  return `exited with code ${code}${meaning === undefined ? '' : `/${meaning}`}`
 }
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */

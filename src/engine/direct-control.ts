@@ -127,10 +127,10 @@ async function act(
     },
   })
   // By hand means now: what it depends on isn't waited for.
-  acting.executor.submit([{ plan: request.plan }])
+  acting.executor.submit([request])
   await acting.executor.idle()
   if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
-  return withMark(name, describeDone(verb, request.plan), mark)
+  return withMark(name, describeDone(verb, request), mark)
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {

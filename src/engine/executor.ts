@@ -39,6 +39,8 @@ export interface Work {
   readonly plan: FacilityPlan
   /** Absent for removals. */
   readonly target?: Target
+  /** See `Action.startsJob`. */
+  readonly startsJob?: boolean
 }
 
 export interface LaneResult {
@@ -303,7 +305,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { signal } = lane.abort
     const { service } = location
     const waits = (until: string): void => wait(lane, until)
-    const action: Action = { id, verb, service, signal, waits, ...(definition ? { definition } : {}) }
+    const { startsJob = false } = lane.work
+    const action: Action = {
+      id,
+      verb,
+      service,
+      signal,
+      waits,
+      ...(definition ? { definition } : {}),
+      ...(startsJob && verb === 'start' ? { startsJob } : {}),
+    }
     return batcher.perform(location.supervisor, action)
   }
 

@@ -148,6 +148,17 @@ describe('plan text', () => {
     )
   })
 
+  test('a job that failed is named apart from what doesn’t stay up', () => {
+    const down = { facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }
+    const failed = { facility: 'backup', reason: 'RunFailed', message: 'its last run failed: it exited with code 1' }
+    const plan = planOf([facility('web', 'none', []), facility('backup', 'none', []), unchanged])
+    expect(planText({ ...plan, troubles: [failed, down] }, screen)).toBe(
+      '1 facility does not stay up:\n  web\n      crash loop: it exited with code 3\n' +
+        '1 job has failed when it ran last:\n  backup\n      its last run failed: it exited with code 1\n\n' +
+        'No changes. 1 facility is as declared, 2 are not.\n',
+    )
+  })
+
   test('what would be done about one that is suspended is told', () => {
     const steps: readonly Step[] = [{ id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }]
     const web: FacilityPlan = { ...facility('web', 'none', []), suspended: true, withheld: { change: 'repair', steps } }
