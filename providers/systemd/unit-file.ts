@@ -31,7 +31,7 @@ export function readSections(text: string): Sections {
 }
 
 /** Lines without comments and blank ones; one that ends in a backslash goes on in the next that is no comment. */
-function joinContinued(text: string): string[] {
+export function joinContinued(text: string): string[] {
   const lines: string[] = []
   let open: string | undefined
   for (const raw of text.split('\n')) {

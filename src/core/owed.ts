@@ -1,7 +1,10 @@
+import { lookUp } from './dictionary.ts'
 import type { Facility, OnChange } from './facility.ts'
+import { wasThere } from './file-age.ts'
 import type { Observed } from './observed.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
+import type { World } from './world.ts'
 
 /**
  * What the process owes to what is declared: the strongest of what each difference asks for. Read from what it has
@@ -12,7 +15,7 @@ export function findOwed(
   target: Target,
   observed: Observed,
   isChanging: boolean,
-  { declaredFiles }: PlanContext,
+  { declaredFiles, world }: PlanContext,
 ): 'restart' | 'reload' | undefined {
   const { facility, definition } = target
   if (!definition) {
@@ -29,7 +32,7 @@ export function findOwed(
   const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
   if (!isLoaded) due.push(facility.onChange)
   for (const file of target.files) {
-    if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
+    if (findRead(file.path, observed, world) !== file.digest) due.push(file.onChange)
   }
   for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
     // Dropped from the manifest; what another facility declares is still there.
@@ -39,6 +42,14 @@ export function findOwed(
   if (!due.includes('reload')) return undefined
   if (!hasProcess(observed)) return 'restart' // there is nobody to tell
   return canReload(facility, observed) ? 'reload' : 'restart'
+}
+
+/** The digest of what the process has read of that file; undefined if nobody can tell. */
+function findRead(path: string, { loaded, startedAt }: Observed, { files }: World): string | undefined {
+  const told = loaded && lookUp(loaded.files, path)
+  if (told !== undefined) return told
+  const { changed, digest } = files.get(path) ?? {}
+  return changed !== undefined && startedAt !== undefined && wasThere(changed, startedAt) ? digest : undefined
 }
 
 /** Of what the manifest doesn't say itself, its supervisor knows. `facility`: undefined for what isn't declared. */

@@ -121,6 +121,7 @@ function toFileFacts(facts: Stats): FileFacts {
     size: facts.size,
     inode: facts.ino,
     modified: facts.mtimeMs,
+    changed: facts.ctimeMs,
   }
 }
 
