@@ -1,5 +1,6 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { observeAdoptable } from './adoption.ts'
 import { createAnnouncer } from './announcing.ts'
 import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
@@ -44,6 +45,9 @@ export function createScanProvider(family: Family): Provider {
     },
     async relate(services, instance, host, { isElsewhere = false }) {
       return relateDirectories(services, layoutOf(instance, family), isElsewhere ? undefined : host)
+    },
+    async observeAdoptable(service, definition, instance, host) {
+      return observeAdoptable(family, layoutOf(instance, family), service, definition, host)
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

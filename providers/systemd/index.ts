@@ -2,6 +2,7 @@ import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { observeAdoptable } from './adoption.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
@@ -87,6 +88,8 @@ function createSystemdProvider(): Provider {
       return listOwned(layoutOf(instance, host), host)
     },
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
+    observeAdoptable: (service, definition, instance, host) =>
+      observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
     relate: (services, instance, host, { isElsewhere = false }) =>
       relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {

@@ -1,4 +1,3 @@
-import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Action } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
@@ -8,11 +7,11 @@ import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './com
 import { findVainExit } from './exec-wrapper-exit.ts'
 import { createFailureOf, describeJobFailure } from './failure-report.ts'
 import { type JobOutcome, lost } from './jobs.ts'
-import { digestOf, readInvocation } from './loaded.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
-import { definitionVariable, noteReload } from './records.ts'
+import { definitionVariable } from './records.ts'
 import { refuseRootPaths } from './root-paths.ts'
+import { recordRun } from './run-record.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { findWritten } from './written.ts'
@@ -74,7 +73,7 @@ async function runJob(action: Action, context: JobContext): Promise<void> {
   if (action.startsJob) return startJob(triggers.length > 0 ? triggers : [unit], unit, signal, context)
   if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
   if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
-  if (verb === 'reload') return reload(unit, signal, context)
+  if (verb === 'reload') return recordRun('reload', unit, context, () => begin(methods.reload, unit, signal, context))
   const texts = [unit, ...triggers].flatMap(name => disk.texts(name))
   refuseRootPaths(
     texts.filter(text => readMarker(text) !== undefined),
@@ -117,8 +116,10 @@ async function start(method: string, unit: string, signal: AbortSignal, context:
   const { disk, layout, host } = context
   const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
   if (!isForgotten(job)) {
-    await begin(method, unit, signal, context)
-    return expectProgram(unit, signal, context)
+    return recordRun('start', unit, context, async () => {
+      await begin(method, unit, signal, context)
+      await expectProgram(unit, signal, context)
+    })
   }
   const inputs = readInputs(job, host)
   forgetCompletion(unit, host, layout)
@@ -170,19 +171,6 @@ export async function stopUnits(names: readonly string[], signal: AbortSignal, c
     // A stop that took too long leaves a failure; that it has stopped is what was asked for.
     await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   }
-}
-
-/** What its own unit can't write down, as it is somebody else's, is written down here: what the process has read anew. */
-async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
-  const { bus, disk, units, layout, host } = context
-  const written = findWritten(unit, disk.find(unit), layout, host)
-  const files = written?.ownership.files.map((path): [string, string] => [path, digestOf(path, host)]) ?? []
-  await begin(methods.reload, unit, signal, context)
-  const loaded = units.get(unit)
-  if (!written?.ownership.isAddition || written.definition === undefined || !loaded) return
-  const invocation = await readInvocation(bus, loaded)
-  const record = { invocation, definition: written.definition, files: createDictionary(files) }
-  noteReload(unit, record, layout, host)
 }
 
 function isJobVerb(verb: Action['verb']): verb is JobVerb {

@@ -10,7 +10,7 @@ import { type Disk, readDisk } from './disk.ts'
 import { describeLoad } from './exit-words.ts'
 import type { LastRunReader } from './last-run.ts'
 import type { Layout } from './layout.ts'
-import { findLoaded, findLoadedTrigger } from './loaded.ts'
+import { findLoaded, findLoadedTrigger, readStart } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { listOthers } from './others.ts'
@@ -21,7 +21,7 @@ import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
 import { findWritten, listParts, type Written } from './written.ts'
 
-interface Look {
+export interface Look {
   readonly bus: Bus
   readonly host: ReadHost
   readonly layout: Layout
@@ -81,7 +81,8 @@ function unknown(service: string): (error: unknown) => Observed {
   return error => unknownService(service, messageOf(error))
 }
 
-async function observeService(service: string, look: Look): Promise<Observed> {
+/** `declared`: what starts it, where that isn't what Reeve wrote for it. */
+export async function observeService(service: string, look: Look, declared?: readonly string[]): Promise<Observed> {
   const { disk, units } = look
   const unit = unitOf(service)
   const file = disk.find(unit)
@@ -90,8 +91,8 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const isGone = own?.load === 'not-found' || file.kind === 'absent'
   const loaded = isGone && own?.active === 'inactive' ? undefined : own
   // What is started and enabled is the socket or timer, or both, if Reeve wrote them for it.
-  const triggers = triggersOf(service, file, disk)
-  const { enabled, message } = enablementOf(service, disk)
+  const triggers = declared ?? triggersOf(service, file, disk)
+  const { enabled, message } = enablementOf(service, disk, triggers)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
   const parts = listParts(service, disk, look.layout, look.host)
@@ -106,6 +107,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     ...(parts.length > 0 && { definitionFiles: parts }),
     ...(others.length > 0 && { others }),
     ...(overrides.length > 0 && { overrides }),
+    ...(written?.isEarlierForm && { isEarlierForm: true as const }),
     ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }
   if (!loaded && triggers.length === 0) {
@@ -238,7 +240,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     ...restarts,
     // A process that has done its work, and stays to be seen.
     ...(isOver && { state: 'stopped', completed: true }),
-    ...(pid > 0 && { pid }),
+    ...(pid > 0 && { pid, startedAt: born ?? (await readStart(unit, bus)) }),
     ...(loaded && { loaded }),
   }
 }

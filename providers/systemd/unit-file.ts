@@ -46,7 +46,7 @@ export function readEntries(text: string): Entry[] {
 }
 
 /** Lines without comments and blank ones; one that ends in a backslash goes on in the next that is no comment. */
-function joinContinued(text: string): string[] {
+export function joinContinued(text: string): string[] {
   const lines: string[] = []
   let open: string | undefined
   for (const raw of text.split('\n')) {

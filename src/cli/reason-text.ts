@@ -25,7 +25,12 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
 }
 
 /** Why the step is in the plan, in words. */
-export function reasonText(step: { readonly reason: Reason; readonly verb: string }): string {
+export function reasonText(step: {
+  readonly reason: Reason
+  readonly verb: string
+  readonly detail?: string | undefined
+}): string {
+  if (step.detail !== undefined) return step.detail
   if (step.reason !== 'enablement') return words[step.reason]
   return step.verb === 'disable' ? 'it starts at boot and should not' : 'it does not start at boot and should'
 }

@@ -11,6 +11,7 @@ import type { PlanContext } from './plan-input.ts'
 import type { Definition } from './provider.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
 import { createStepChain, keptFiles, type StepChain } from './step-chain.ts'
+import { explainSteps } from './step-detail.ts'
 import type { Target } from './target.ts'
 import { locationKey } from './world.ts'
 
@@ -58,7 +59,7 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   if (chain.steps.length === 0) return unchanged
   const { renamedFrom } = target.facility
   const isRenamed = renamedFrom !== undefined && context.newNames.has(renamedFrom) && hasMarkerOf(renamedFrom, context)
-  const { steps } = chain
+  const steps = explainSteps(chain.steps, target, observed)
   return { ...unchanged, change, ...(isRenamed ? { renamedFrom } : {}), steps, ...keptFiles(chain) }
 }
 
@@ -88,7 +89,7 @@ interface Course {
 function classify(target: Target, observed: Observed, old: readonly OldLocation[], context: PlanContext): Change {
   const { facility } = target
   const before = context.applied.get(facility.name)
-  if (before) return before.digest === facility.digest ? 'repair' : 'change'
+  if (before) return before.digest === facility.digest && !observed.isEarlierForm ? 'repair' : 'change'
   if (old.length > 0) return 'change'
   if (target.definition === undefined) return 'change'
   if (!isOurs(target, observed, context)) return 'add'

@@ -61,6 +61,15 @@ export interface Observed {
   readonly ownership?: Ownership
   /** Absent: no process, or the supervisor can't tell (then a running one is taken to be out of date). */
   readonly loaded?: Loaded
+  /**
+   * When its process was started, in ms since 1970, rather too early than too late: a file of which `loaded` doesn't tell has been
+   * read as it is if it is older. Absent: no process, or the supervisor can't tell.
+   */
+  readonly startedAt?: number
+  /** Of what is to be adopted: why it can't go on as it is, for people. Absent: it can, or nothing runs. */
+  readonly stale?: string
+  /** True: its definition is one that an earlier version of Reeve has written; it means the same. */
+  readonly isEarlierForm?: true
   /** False: its definition knows no reload, so that a reload is a restart. Absent: it can be reloaded, or the supervisor can't tell. */
   readonly canReload?: false
   readonly pid?: number
@@ -158,6 +167,8 @@ export interface ObservedFile {
   readonly content?: Uint8Array
   /** Of the content: hexadecimal SHA-256. Also where the content itself isn't kept. Absent for definitions. */
   readonly digest?: string
+  /** As in `FileFacts`. */
+  readonly changed?: number
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number

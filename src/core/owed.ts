@@ -1,8 +1,10 @@
 import type { Facility, OnChange } from './facility.ts'
+import { wasThere } from './file-age.ts'
 import type { Observed } from './observed.ts'
 import { lookUpByPlace, placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
+import type { World } from './world.ts'
 
 /**
  * What the process owes to what is declared: the strongest of what each difference asks for. Read from what it has
@@ -32,7 +34,8 @@ export function findOwed(
   const read = new Map(Object.entries(loaded?.files ?? {}))
   const digestOf = lookUpByPlace(read, world)
   for (const file of target.files) {
-    if (digestOf(file.path) !== file.digest) due.push(file.onChange)
+    const digest = digestOf(file.path) ?? findUntold(file.path, observed, world)
+    if (digest !== file.digest) due.push(file.onChange)
   }
   for (const [path, digest] of read) {
     // Dropped from the manifest; what another facility declares is still there.
@@ -42,6 +45,12 @@ export function findOwed(
   if (!due.includes('reload')) return undefined
   if (!hasProcess(observed)) return 'restart' // there is nobody to tell
   return canReload(facility, observed) ? 'reload' : 'restart'
+}
+
+/** Where nobody tells what the process has read: the digest of what is there, if it was there before the process. */
+function findUntold(path: string, { startedAt }: Observed, { files }: World): string | undefined {
+  const { changed, digest } = files.get(path) ?? {}
+  return changed !== undefined && startedAt !== undefined && wasThere(changed, startedAt) ? digest : undefined
 }
 
 /** Of what the manifest doesn't say itself, its supervisor knows. `facility`: undefined for what isn't declared. */

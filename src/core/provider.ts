@@ -71,6 +71,12 @@ export interface Provider {
     options: RelateOptions,
   ): Promise<ReadonlyMap<string, ServiceTies>>
   /**
+   * A service that isn't this Reeve's, as it is if all that the definition says is its own already: it is to be adopted, or added
+   * to. Where what runs was started with just that, but for what Reeve adds, `loaded` has the digest of the definition, and nothing
+   * has to be restarted (E20); else `stale` says why not. Absent: what `observe` says is all that can be known.
+   */
+  observeAdoptable?(service: string, definition: Definition, instance: Instance, host: ReadHost): Promise<Observed>
+  /**
    * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
    * all have been reported. An action that throws or isn't reported counts as failed.
    */
@@ -218,6 +224,8 @@ export interface FileFacts {
   readonly inode: number
   /** Milliseconds since 1970. */
   readonly modified: number
+  /** When anything of it last changed, its place or owner too: milliseconds since 1970. Nobody can set it back. */
+  readonly changed: number
 }
 
 export interface InspectedFile {

@@ -57,6 +57,8 @@ export interface Step {
   readonly id: string
   readonly verb: Verb
   readonly reason: Reason
+  /** Why, in words, where more is known than the reason tells. */
+  readonly detail?: string
   /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
   readonly needs: readonly string[]
   /** Absolute, for `write-file` and `remove-file`. */

@@ -1,10 +1,11 @@
 import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
-import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
+import { observeAdoptables } from './adoptable-survey.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
@@ -12,6 +13,7 @@ import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
+import { withinSurvey } from './survey-limit.ts'
 import { makeTarget } from './targets.ts'
 
 /** Looks at the host, through handles that can't write. */
@@ -42,9 +44,6 @@ export interface SurveyOptions {
   /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
   readonly hanging?: Set<string>
 }
-
-/** How long a supervisor may take to tell of all its services, in milliseconds. */
-const SURVEY_LIMIT = 10_000
 
 export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const { facilities, instances } = options
@@ -93,7 +92,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       options.hanging?.delete(name)
     })
     try {
-      await within(SURVEY_LIMIT, survey, options.clock)
+      await withinSurvey(survey, options.clock)
     } catch (error) {
       if (!isOver) options.hanging?.add(name)
       markUnavailable(name, messageOf(error))
@@ -109,7 +108,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
-  const targets = facilities.map(facility => {
+  const makeOne = (facility: Facility): Target => {
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
     const lacks = found?.available ? found.lacks : undefined
@@ -122,7 +121,9 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
       observed: services.get(locationKey(facility)),
     })
-  })
+  }
+  const targets = facilities.map(makeOne)
+  await observeAdoptables(targets, services, options)
   // Between two looks at everything, the manifests are the same, and so is what they declare.
   const ties = options.full
     ? await relateServices({
@@ -130,7 +131,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
         targets,
         services,
         unavailable,
-        limited: asked => within(SURVEY_LIMIT, asked, options.clock),
+        limited: asked => withinSurvey(asked, options.clock),
         failed: markUnavailable,
       })
     : undefined
@@ -145,13 +146,4 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     targets,
     availability,
   }
-}
-
-function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(limit, () =>
-      reject(new ReeveError('unavailable', `it has not answered within ${limit / 1_000} s`)),
-    )
-    promise.then(resolve, reject).finally(() => timer[Symbol.dispose]())
-  })
 }

@@ -122,6 +122,7 @@ function toFileFacts(facts: Stats): FileFacts {
     device: facts.dev,
     inode: facts.ino,
     modified: facts.mtimeMs,
+    changed: facts.ctimeMs,
   }
 }
 

@@ -47,7 +47,14 @@ function lookAt(now: number, asked: string[][]) {
       return { exitCode: 0, stdout: exited + failed, stderr: '' }
     },
   }
-  const layout = { isUser: false, unitDirectory: '/', recordDirectory: '/', reloadDirectory: '/', checkDirectory: '/' }
+  const layout = {
+    isUser: false,
+    unitDirectory: '/',
+    recordDirectory: '/',
+    reloadDirectory: '/',
+    checkDirectory: '/',
+    runtime: '/',
+  }
   return { bus, host, layout: { ...layout, completionDirectory: '/', addresses: [] } }
 }
 
