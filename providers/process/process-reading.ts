@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
+import { isVariableName } from '../../src/core/environment-file.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
-import { isVariableName } from '../posix/environment-names.ts'
 import { isStrings, isTable, type Table } from '../posix/table.ts'
 
 export interface Problem {

@@ -23,7 +23,7 @@ export function planText(
   }: { readonly inFull?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
 ): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
-  const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
+  const changing = plan.facilities.filter(facility => facility.change !== 'none')
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))

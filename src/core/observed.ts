@@ -91,6 +91,8 @@ export interface Observed {
   readonly others?: readonly OtherDefinition[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
+  /** For people: what of this host is in the way of a start. The engine adds it where a service doesn't run that should. */
+  readonly hindrance?: string
 }
 
 /** Part of a definition that is of the service's name though not written for it, such as a packaged socket (E8). */

@@ -10,6 +10,7 @@ import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { rememberPaths } from './remembering-host.ts'
+import { withHindrance } from './start-problems.ts'
 import { makeTarget } from './targets.ts'
 
 /** Looks at the host, through handles that can't write. */
@@ -30,6 +31,8 @@ export interface SurveyOptions {
    * between two full passes.
    */
   readonly full: boolean
+  /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
+  readonly declared?: readonly Facility[]
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
@@ -107,6 +110,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
+  const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
   const targets = facilities.map(facility => {
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
@@ -119,8 +123,14 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
       observed: services.get(locationKey(facility)),
+      declared,
     })
   })
+  for (const { facility, startProblems } of targets) {
+    const key = locationKey(facility)
+    const one = services.get(key)
+    if (one) services.set(key, withHindrance(one, facility, startProblems))
+  }
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
   const files = observeFiles(targets, { services, owned: ours }, host)
