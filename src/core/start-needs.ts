@@ -20,7 +20,10 @@ export interface StartNeeds {
   readonly output?: string
   /** Files that hold the values of variables. */
   readonly secrets: readonly { readonly variable: string; readonly path: string }[]
+  /** With lines of `KEY=value`: others make the start fail. */
   readonly environmentFiles: readonly string[]
+  /** Other files that have to be there, whatever is in them. `what`: `environment file`. */
+  readonly files?: readonly { readonly what: string; readonly path: string }[]
 }
 
 export function startNeedsOf({

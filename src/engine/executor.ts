@@ -301,7 +301,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
     const location: Location = step.target ?? lane.work.plan
     const result = await act(lane, location, step.id, step.verb)
-    if (!result.ok) throw result.error
+    if (!result.ok) throw explainStart(result.error, step, lane.work.target)
   }
 
   function act(lane: Lane, location: Location, id: string, verb: ServiceVerb): Promise<ActionResult> {
@@ -361,6 +361,19 @@ export function createExecutor(options: ExecutorOptions): Executor {
  */
 function mayEndAfter({ step, outcome }: Failure): boolean {
   return outcome !== 'aborted' && !(step.verb === 'install' && step.reason === 'adopted')
+}
+
+/** What was known to be in the way of the start says more than that it failed, unless its supervisor has said so too. */
+function explainStart(error: Error, step: Step, target: Target | undefined): Error {
+  const problems = bringsUp(step) ? (target?.startProblems ?? []) : []
+  const { message } = error
+  const more = problems.filter(problem => {
+    const [path] = /\/[^\s:;,]+/.exec(problem) ?? [problem]
+    return !message.includes(path)
+  })
+  if (more.length === 0) return error
+  const code = error instanceof ReeveError ? error.code : 'failed'
+  return new ReeveError(code, `${message}; ${more.join('; ')}`, { cause: error })
 }
 
 function givenUp(why: string): ReeveError {

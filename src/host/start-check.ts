@@ -39,6 +39,9 @@ export function findStartProblems(needs: StartNeeds, host: ReadHost): readonly s
       return undefined
     })
   }
+  for (const { what, path } of needs.files ?? []) {
+    look(() => (host.realPath(path) === undefined ? `there is no ${what} ${path}` : undefined))
+  }
   for (const { variable, path } of secrets) look(() => findSecretProblem(variable, path, host))
   const isGiven = needs.searchPath === undefined && (!isKnown || secrets.some(({ variable }) => variable === 'PATH'))
   const searchPath = needs.searchPath ?? variables.get('PATH')?.split(':') ?? usualPath()

@@ -13,6 +13,8 @@ export interface Mistake {
   /** What people are told by Reeve; its supervisor may have other words for it, in which is the `culprit`. */
   readonly told: RegExp
   readonly culprit: RegExp
+  /** The provider whose supervisor passes over it. */
+  readonly isForgivenBy?: string
   /** Only root can make it. */
   readonly isOfUsers?: boolean
 }
@@ -131,6 +133,7 @@ export const mistakes: readonly Mistake[] = [
       return { process: { ...other, environmentFiles: [join(directory, 'env')] } }
     },
     mend: directory => writeFileSync(join(directory, 'env'), 'A=1\n'),
+    isForgivenBy: 'systemd',
     told: /expected KEY=value in line 2 of .*\/env/,
     culprit: /\/env/,
   },
