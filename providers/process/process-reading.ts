@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
+import { isVariableName } from '../../src/core/environment-file.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
 import { defaultRotation } from '../../src/core/portable-fields.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
-import { isVariableName } from '../posix/environment-names.ts'
 import { isStrings, isTable, type Table } from '../posix/table.ts'
 
 export interface Problem {

@@ -16,6 +16,7 @@ import { listOwned, observeServices } from './observation.ts'
 import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
+import { findStartNeeds } from './start-needs.ts'
 import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
@@ -84,6 +85,7 @@ function createSystemdProvider(): Provider {
       )
       return problems.length > 0 || !process ? problems : findServiceOutputProblems(process, host)
     },
+    startNeeds: findStartNeeds,
     async list(instance, host) {
       return listOwned(layoutOf(instance, host), host)
     },

@@ -24,7 +24,7 @@ export function planText(
   }: { readonly inFull?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
 ): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
-  const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
+  const changing = plan.facilities.filter(facility => facility.change !== 'none')
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
@@ -66,15 +66,22 @@ function countIdleTroubles({ facilities, troubles = [] }: Plan): number {
  * `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended or in trouble nobody says that they are as declared.
  */
 export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): string {
-  const { add, change, repair, remove, unchanged } = summary
+  const { add, change, repair, remove, unchanged, blocked } = summary
   if (hasChanges(summary)) {
-    return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged.`
+    const more = blocked === 0 ? '' : `, ${blocked} blocked`
+    return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged${more}.`
   }
   const others = troubled === 0 ? '' : `, ${count(troubled, 'is', 'are')} not`
-  return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}.`
+  const more = blocked === 0 ? '' : `, ${count(blocked, 'is', 'are')} blocked`
+  return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}${more}.`
 }
 
-/** The one word on whether a plan does something: text, JSON readers and `--detailed-exitcode` must not disagree. */
+/** The one word on whether the host is as declared, for `--detailed-exitcode`. What is blocked isn't, and what doesn't stay up. */
+export function isAsDeclared({ summary, troubles = [] }: Plan): boolean {
+  return !hasChanges(summary) && summary.blocked === 0 && troubles.length === 0
+}
+
+/** The one word on whether a plan does something: text and JSON readers must not disagree. */
 export function hasChanges(summary: PlanSummary): boolean {
   return summary.add + summary.change + summary.repair + summary.remove > 0
 }

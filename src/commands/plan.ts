@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
-import { hasChanges, planText } from '../cli/plan-text.ts'
+import { isAsDeclared, planText } from '../cli/plan-text.ts'
 import type { Screen } from '../cli/screen.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
@@ -36,7 +36,7 @@ export async function plan(
   if (invalid) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
-  return options.detailedExitcode && hasChanges(plan.summary) ? 2 : 0
+  return options.detailedExitcode && !isAsDeclared(plan) ? 2 : 0
 }
 
 /** E9: apply is going to refuse it, and whoever looks before has to know. */

@@ -104,7 +104,8 @@ async function openLab(
       signal: controller.signal,
       listener() {},
     })
-    assert.deepEqual(outcome.plan.diagnostics, [], 'the manifests of the case are valid')
+    const errors = outcome.plan.diagnostics.filter(({ severity }) => severity === 'error')
+    assert.deepEqual(errors, [], 'the manifests of the case are valid')
     return outcome
   }
 

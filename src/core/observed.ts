@@ -104,6 +104,8 @@ export interface Observed {
   readonly others?: readonly OtherDefinition[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
+  /** For people: what of this host is in the way of a start. The engine adds it where a service doesn't run that should. */
+  readonly hindrance?: string
 }
 
 /**

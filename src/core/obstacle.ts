@@ -30,6 +30,20 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
   )
 }
 
+/**
+ * Whether a service that something is in the way of may be stopped and disabled all the same, where that is declared. What isn't
+ * Reeve's by its marker, can't be seen or mustn't be touched is left alone.
+ */
+export function mayEnd(target: Target, observed: Observed, context: PlanContext): boolean {
+  return (
+    observed.state !== 'unknown' &&
+    observed.ownership?.owner === context.owner &&
+    !context.world.unavailable.has(target.facility.supervisor) &&
+    findReachProblem(target, observed, context) === undefined &&
+    findOldPlaceObstacle(target, context) === undefined
+  )
+}
+
 /** E7: the old service of a move has to be known, or it might run beside the new one. The new supervisor answers. */
 function findOldPlaceObstacle(target: Target, context: PlanContext): string | undefined {
   const { facility } = target

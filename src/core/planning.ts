@@ -101,14 +101,15 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {
   const summary = { add: 0, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 }
   for (const facility of facilities) {
+    // One that is blocked may still be stopped or disabled, and then counts as both.
     if (facility.blocked !== undefined) summary.blocked += 1
-    else if (facility.change === 'none') summary.unchanged += 1
-    else summary[facility.change] += 1
+    if (facility.change !== 'none') summary[facility.change] += 1
+    else if (facility.blocked === undefined) summary.unchanged += 1
   }
   return summary
 }
 
-function compareDiagnostics(left: Diagnostic, right: Diagnostic): number {
+export function compareDiagnostics(left: Diagnostic, right: Diagnostic): number {
   return (
     compareText(left.file, right.file) ||
     left.line - right.line ||

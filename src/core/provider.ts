@@ -2,6 +2,7 @@ import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { ServiceTies } from './relation.ts'
+import type { StartNeeds } from './start-needs.ts'
 import type { Verb } from './step.ts'
 
 /**
@@ -53,6 +54,12 @@ export interface Provider {
   render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
   /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
   findHostProblems?(facility: Facility, definition: Definition, host: ReadHost): readonly string[]
+  /**
+   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
+   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
+   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
+   */
+  startNeeds?(facility: Facility, definition: Definition, instance: Instance, host: ReadHost): StartNeeds | undefined
   /**
    * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
    * supervisors that nobody names: what isn't on this host at all holds none.
@@ -270,6 +277,8 @@ export interface ReadHost {
    * It tells how the path is now; what acts on it checks again what it opens.
    */
   findUnsafePart(directory: string, options?: { readonly isExclusive?: boolean }): UnsafePart | undefined
+  /** The first bytes of a regular file, found as by `readFile`; fewer where it is shorter. Undefined if there is none. */
+  readHead(path: string, length: number): Uint8Array | undefined
   /** As `readFile`, decoded as UTF-8. */
   readText(path: string, limit?: number): string | undefined
   /** Names, sorted; undefined if there is no such directory. */
@@ -310,6 +319,16 @@ export interface ReadHost {
   findUserById(uid: number): UserIdentity | undefined
   /** Ids of all groups that the user belongs to. */
   findGroupsOf(user: UserIdentity): ReadonlySet<number>
+  /**
+   * Whether that user, with these groups, may use the path so, as a process of theirs sees it. It costs two processes: only for what
+   * the mode doesn't tell, an access list. True too where that can't be found out.
+   */
+  isGranted(
+    user: UserIdentity,
+    groups: ReadonlySet<number>,
+    path: string,
+    rights: readonly ('r' | 'w' | 'x')[],
+  ): boolean
   /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */

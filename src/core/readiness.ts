@@ -8,7 +8,7 @@ export const STARTUP_TIMEOUT = 10_000
 export const GOOD_RUN = 10_000
 
 /** So many failures in a row are a crash loop. A single one may be an accident. */
-const LOOPING_RESTARTS = 2
+export const LOOPING_RESTARTS = 2
 
 /** `none`: no health check is declared. `unknown`: nobody has looked. */
 export type HealthState = 'healthy' | 'unhealthy' | 'starting' | 'none' | 'unknown'
@@ -91,14 +91,24 @@ export function describeExit({ code, meaning, signal }: Exit): string {
 }
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */
-function describeCrashLoop({ exit, message }: Observed): string {
+function describeCrashLoop(observed: Observed): string {
+  const { exit, message } = observed
   const why = exit === undefined ? message : `it ${describeExit(exit)}`
-  return `crash loop: ${why ?? 'it ends soon after each start'}`
+  return withHindrance(`crash loop: ${why ?? 'it ends soon after each start'}`, observed)
 }
 
-function describeFailure({ exit, message }: Observed): string {
+function describeFailure(observed: Observed): string {
+  const { exit, message } = observed
   const why = message ?? (exit && `it ${describeExit(exit)}`)
-  return `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`
+  return withHindrance(
+    `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`,
+    observed,
+  )
+}
+
+/** Its supervisor may have said the same. */
+function withHindrance(text: string, { hindrance }: Observed): string {
+  return hindrance === undefined || text.includes(hindrance) ? text : `${text}; ${hindrance}`
 }
 
 const stateReasons = {
@@ -112,7 +122,8 @@ const stateReasons = {
 } as const
 
 function describe(observed: Observed): string {
-  return observed.message ? `${observed.state}: ${observed.message}` : observed.state
+  const { state, message } = observed
+  return withHindrance(message ? `${state}: ${message}` : state, observed)
 }
 
 function yes(reason: string, message: string): Readiness {

@@ -219,9 +219,11 @@ async function carryOut(
   const results: LaneResult[] = []
   const undoings = createUndoingWatch(session.clock)
   let stepsDone = 0
+  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   using acting = openActing(session, {
     instances: () => instances,
     claims: options.claims,
+    definition: name => targets.get(name)?.definition,
     ...(options.wrote && { wrote: options.wrote }),
     trigger,
     bounded: true,
@@ -238,7 +240,6 @@ async function carryOut(
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
-  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
   const settled = findSettled(outlook, acting)
   acting.executor.submit(

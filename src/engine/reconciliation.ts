@@ -157,7 +157,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       retries.done(name, digest, plan.steps)
       undoings.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
-      if (target) record = noteDone(record, target.facility)
+      if (target && plan.blocked === undefined) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
       if (plan.change === 'remove') leaving.delete(name)
     }
@@ -309,7 +309,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   async function look(free: readonly Facility[], full: boolean, also: readonly Location[] = []): Promise<Survey> {
     const checkPolicy = createPolicyCheck(session)
     const controller = findController(session)
-    const base = { instances, facilities: free, owner, host: readHost, clock, hanging, checkPolicy, controller }
+    const declared = [...facilities.values()]
+    const base = {
+      instances,
+      facilities: free,
+      declared,
+      owner,
+      host: readHost,
+      clock,
+      hanging,
+      checkPolicy,
+      controller,
+    }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
     return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))

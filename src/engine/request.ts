@@ -2,6 +2,7 @@ import type { Facility } from '../core/facility.ts'
 import type { Activation, Observed } from '../core/observed.ts'
 import { canReload } from '../core/owed.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { describeNoStart, isServing } from '../core/start-obstacle.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
 import type { ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
@@ -55,9 +56,13 @@ export function makeRequest(
     )
   }
   const isWithoutReload = verb === 'reload' && !canReload(target?.facility, observed)
+  const action = isWithoutReload ? 'restart' : verb
+  if (action === 'restart' && target?.startProblems && isServing(observed)) {
+    throw new ReeveError('refused', `${verb} ${at.name}: ${describeNoStart(target.startProblems)}`)
+  }
   const step = {
     id: `${at.name}/${verb}`,
-    verb: isWithoutReload ? 'restart' : verb,
+    verb: action,
     reason: 'requested',
     needs: [],
   } as const

@@ -13,6 +13,7 @@ import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
+import { withHindrance } from './start-problems.ts'
 import { withinSurvey } from './survey-limit.ts'
 import { makeTarget } from './targets.ts'
 
@@ -34,6 +35,8 @@ export interface SurveyOptions {
    * between two full passes.
    */
   readonly full: boolean
+  /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
+  readonly declared?: readonly Facility[]
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
@@ -108,6 +111,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
+  const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
   const makeOne = (facility: Facility): Target => {
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
@@ -120,10 +124,16 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
       observed: services.get(locationKey(facility)),
+      declared,
     })
   }
   const targets = facilities.map(makeOne)
   await observeAdoptables(targets, services, options)
+  for (const { facility, startProblems } of targets) {
+    const key = locationKey(facility)
+    const one = services.get(key)
+    if (one) services.set(key, withHindrance(one, facility, startProblems))
+  }
   // Between two looks at everything, the manifests are the same, and so is what they declare.
   const ties = options.full
     ? await relateServices({

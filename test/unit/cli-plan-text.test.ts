@@ -81,7 +81,7 @@ describe('plan text', () => {
             +"new"
           stop runit:worker  it moved to another supervisor or service name
 
-      Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged.
+      Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged, 1 blocked.
       "
     `)
   })
