@@ -1,4 +1,5 @@
 import { withBlocker } from './blocking.ts'
+import { isStartedAgain } from './facility.ts'
 import { describePoint, meetingPointsOf } from './meeting-point.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
@@ -50,7 +51,8 @@ export function linkMeetings(
   if (needs.size === 0) return linked
   const circles = findCircles(linked, needs)
   if (circles.size === 0) return withNeeds(linked, needs)
-  const halved = link(plans.map(plan => halveRestart(plan, circles)))
+  const mayHalve = findStartedAgain(context)
+  const halved = link(plans.map(plan => (mayHalve.has(plan.name) ? halveRestart(plan, circles) : plan)))
   const again = findNeeds(halved, context, hash)
   const left = findCircles(halved, again)
   return withNeeds(halved, new Map([...again].map(([id, ids]) => [id, left.has(id) ? outside(ids, left) : ids])))
@@ -62,6 +64,11 @@ function outside(ids: ReadonlySet<string>, circles: ReadonlySet<string>): Set<st
 
 function withNeeds(plans: readonly FacilityPlan[], needs: MoreNeeds): FacilityPlan[] {
   return plans.map(plan => addNeeds(plan, step => [...(needs.get(step.id) ?? [])]))
+}
+
+/** E4: whatever is stopped has to be started again though Reeve dies between the two. */
+function findStartedAgain({ targets }: PlanContext): Set<string> {
+  return new Set(targets.flatMap(({ facility }) => (isStartedAgain(facility) ? facility.name : [])))
 }
 
 function halveRestart(plan: FacilityPlan, circles: ReadonlySet<string>): FacilityPlan {

@@ -115,12 +115,13 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'b/start')).toContain('a/restart')
   })
 
+  function swap(name: string, from: number, to: number, more: Partial<Declaration> = {}): PlanningCase {
+    const row = madeFrom(own({ name, port: to, ...more }), own({ name, port: from }))
+    const ownership = markerOf(makeFacility(own({ name, port: from })))
+    return { ...row, observed: row.observed && { ...row.observed, ownership } }
+  }
+
   test('two that swap ports: both are stopped, and then started', () => {
-    const swap = (name: string, from: number, to: number): PlanningCase => {
-      const row = madeFrom(own({ name, port: to }), own({ name, port: from }))
-      const ownership = markerOf(makeFacility(own({ name, port: from })))
-      return { ...row, observed: row.observed && { ...row.observed, ownership } }
-    }
     const plan = planCases([swap('a', 80, 81), swap('b', 81, 80)])
     expect(acts(facilityIn(plan, 'a'))).toEqual([
       'install definition-changed',
@@ -129,6 +130,15 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     ])
     expect(needsOf(plan, 'a/start')).toEqual(['a/stop', 'b/stop'])
     expect(needsOf(plan, 'b/start')).toEqual(['a/stop', 'b/stop'])
+  })
+
+  test('E4: one whose state is not managed is restarted at once, as nobody would start it after a crash', () => {
+    const plan = planCases([swap('a', 80, 81), swap('b', 81, 80, { state: 'unmanaged' })])
+    expect(acts(facilityIn(plan, 'b'))).toEqual(['install definition-changed', 'restart definition-changed'])
+    expect(needsOf(plan, 'b/restart')).toEqual(['a/stop', 'b/install'])
+    expect(needsOf(plan, 'a/start')).toEqual(['a/stop', 'b/restart'])
+    const both = planCases([swap('a', 80, 81, { state: 'unmanaged' }), swap('b', 81, 80, { state: 'unmanaged' })])
+    expect(both.facilities.flatMap(acts).filter(act => act.startsWith('stop'))).toEqual([])
   })
 
   test('what two have on purpose they may go on having', () => {
