@@ -58,6 +58,11 @@ export interface PlanContext extends PlanInput {
   readonly declaredFiles: ReadonlyMap<string, string>
   /** Paths of configuration files that a marker of ours names. */
   readonly ownedFiles: ReadonlySet<string>
+  /**
+   * Where the service of a location could meet others when it was last seen to be as declared, whichever facility's it was: its
+   * marker may be that of another one by now, which takes its place.
+   */
+  readonly meetsAt: ReadonlyMap<string, readonly string[]>
 }
 
 export function makeContext(input: PlanInput): PlanContext {
@@ -85,7 +90,16 @@ export function makeContext(input: PlanInput): PlanContext {
     for (const file of facility.files) declaredFiles.set(file.path, facility.name)
   }
   const applied = applyNewNames(input.applied, newNames)
-  return { ...input, applied, owned, ownedBy, ownedFiles, declared, newNames, claimed, declaredFiles }
+  const meetsAt = collectMeetings(input.applied)
+  return { ...input, applied, owned, ownedBy, ownedFiles, meetsAt, declared, newNames, claimed, declaredFiles }
+}
+
+function collectMeetings(applied: PlanInput['applied']): Map<string, string[]> {
+  const result = new Map<string, string[]>()
+  for (const { meets, ...location } of applied.values()) {
+    if (meets) result.set(locationKey(location), [...(result.get(locationKey(location)) ?? []), ...meets])
+  }
+  return result
 }
 
 /** Names that facilities had before, and nobody has now, with the new ones. */
