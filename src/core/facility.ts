@@ -125,3 +125,11 @@ export interface Instance {
 export function hasDefinition(facility: Facility): boolean {
   return facility.process !== undefined || facility.config !== undefined
 }
+
+/**
+ * True if a restart of it may be made of a stop and a start: were Reeve to die between the two, it is started all the same. One
+ * whose state isn't managed would stay stopped.
+ */
+export function isStartedAgain(facility: Facility): boolean {
+  return facility.state === 'running'
+}

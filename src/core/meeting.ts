@@ -1,4 +1,5 @@
 import { withBlocker } from './blocking.ts'
+import { isStartedAgain } from './facility.ts'
 import { describePoint, meetingPointsOf, placePoint } from './meeting-point.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
@@ -11,7 +12,8 @@ import { type Location, locationKey, type OwnedLocation } from './world.ts'
 
 /**
  * Where what a plan ends and what it starts could meet (a directory, a file, a port, a command: see `meetingPointsOf`), the
- * one is stopped before the other is started (E24). What goes is known by its marker. All others wait for nobody (E5).
+ * one is stopped before the other is started (E24). What goes is known by its marker. All others wait for nobody (E5). A
+ * program that is reloaded goes from one port to another as one that is restarted does.
  */
 
 type Hash = (text: string) => string
@@ -22,14 +24,14 @@ const ANYWHERE = 'anywhere'
 /** So many needs for one point are written out one by one; where there would be more, they go through one of the stops. */
 const MOST_PAIRS = 256
 
-/** The step that ends a process, and the points that it leaves. */
+/** The step that ends a process, or has it read its configuration again, and the points that it leaves. */
 interface Leaving {
   readonly facility: string
   readonly step: Step
   readonly points: readonly string[]
 }
 
-/** A facility that comes up, and the points where it hasn't been before. */
+/** A facility that comes up, or reads its configuration again, and the points where it hasn't been before. */
 interface Coming {
   readonly plan: FacilityPlan
   readonly points: readonly string[]
@@ -50,7 +52,8 @@ export function linkMeetings(
   if (needs.size === 0) return linked
   const circles = findCircles(linked, needs)
   if (circles.size === 0) return withNeeds(linked, needs)
-  const halved = link(plans.map(plan => halveRestart(plan, circles)))
+  const mayHalve = findStartedAgain(context)
+  const halved = link(plans.map(plan => (mayHalve.has(plan.name) ? halveRestart(plan, circles) : plan)))
   const again = findNeeds(halved, context, hash)
   const left = findCircles(halved, again)
   return withNeeds(halved, new Map([...again].map(([id, ids]) => [id, left.has(id) ? outside(ids, left) : ids])))
@@ -62,6 +65,11 @@ function outside(ids: ReadonlySet<string>, circles: ReadonlySet<string>): Set<st
 
 function withNeeds(plans: readonly FacilityPlan[], needs: MoreNeeds): FacilityPlan[] {
   return plans.map(plan => addNeeds(plan, step => [...(needs.get(step.id) ?? [])]))
+}
+
+/** E4: whatever is stopped has to be started again though Reeve dies between the two. */
+function findStartedAgain({ targets }: PlanContext): Set<string> {
+  return new Set(targets.flatMap(({ facility }) => (isStartedAgain(facility) ? facility.name : [])))
 }
 
 function halveRestart(plan: FacilityPlan, circles: ReadonlySet<string>): FacilityPlan {
@@ -79,6 +87,11 @@ function halveRestart(plan: FacilityPlan, circles: ReadonlySet<string>): Facilit
   return { ...plan, steps: renamed }
 }
 
+/** The step by which the facility comes to where it hasn't been before: of one that is reloaded, the reload. */
+function findArrival({ steps }: FacilityPlan): Step | undefined {
+  return findStart(steps) ?? steps.find(({ verb }) => verb === 'reload')
+}
+
 function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: Hash): Map<string, Set<string>> {
   const targets = new Map(context.targets.map(target => [target.facility.name, target]))
   const leaving = new Map<string, Leaving[]>()
@@ -92,7 +105,7 @@ function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: H
   const coming = new Map<string, Coming[]>()
   for (const plan of plans) {
     const target = targets.get(plan.name)
-    if (!target || !findStart(plan.steps)) continue
+    if (!target || !findArrival(plan)) continue
     const points = [...comingTo(target, context, hash), ANYWHERE]
     for (const point of points) if (leaving.has(point)) addTo(coming, point, { plan, points })
   }
@@ -118,7 +131,7 @@ function pair(
     before = [last]
   }
   for (const { plan } of takers) {
-    const start = findStart(plan.steps)
+    const start = findArrival(plan)
     const write = plan.steps.find(
       step => step.verb === 'write-file' && placePoint(`file:${step.path}`, context.world) === point,
     )
@@ -137,9 +150,9 @@ function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
 }
 
 function findLeaving(plan: FacilityPlan, target: Target | undefined, context: PlanContext, hash: Hash): Leaving[] {
-  const start = findStart(plan.steps)
+  const start = findArrival(plan)
   return plan.steps.flatMap(step => {
-    if (step.verb !== 'stop' && step.verb !== 'restart') return []
+    if (step.verb !== 'stop' && step.verb !== 'restart' && step.verb !== 'reload') return []
     const held = heldAt(step.target ?? plan, target, context, hash)
     // What it has again afterwards it shares on purpose with whoever has it too.
     const kept = new Set(start && target ? pointsOf(target, context, hash) : [])
@@ -150,19 +163,16 @@ function findLeaving(plan: FacilityPlan, target: Target | undefined, context: Pl
 
 /** Where the process in that place may be: as its marker says, and as it was when it was last seen to be as declared. */
 function heldAt(at: Location, target: Target | undefined, context: PlanContext, hash: Hash): string[] {
-  const key = locationKey(at)
-  const owned = context.owned.get(key)
+  const owned = context.owned.get(locationKey(at))
   if (owned) return heldBy(owned, context)
-  const before = target && context.applied.get(target.facility.name)
-  const recorded = before && locationKey(before) === key ? before.meets : undefined
-  const places = (recorded ?? []).map(point => placePoint(point, context.world))
+  const recorded = context.meetsAt.get(locationKey(at)) ?? []
+  const places = recorded.map(point => placePoint(point, context.world))
   return [...places, ...(target ? pointsOf(target, context, hash) : [])]
 }
 
 function heldBy(location: OwnedLocation, context: PlanContext): string[] {
-  const { meets, files, facility } = location.ownership
-  const before = context.applied.get(facility)
-  const recorded = before && locationKey(before) === locationKey(location) ? before.meets : undefined
+  const { meets, files } = location.ownership
+  const recorded = context.meetsAt.get(locationKey(location))
   const points = new Set(
     [...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)].map(point =>
       placePoint(point, context.world),
@@ -192,7 +202,7 @@ export function blockMeetings(plans: readonly FacilityPlan[], context: PlanConte
   const targets = new Map(context.targets.map(target => [target.facility.name, target]))
   return plans.map(plan => {
     const target = targets.get(plan.name)
-    if (!target || !findStart(plan.steps)) return plan
+    if (!target || !findArrival(plan)) return plan
     for (const point of comingTo(target, context, hash)) {
       const found = staying.get(point)
       if (found === undefined || found.name === plan.name) continue

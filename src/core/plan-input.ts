@@ -62,6 +62,11 @@ export interface PlanContext extends PlanInput {
   readonly ownedFiles: ReadonlySet<string>
   /** See `findSharedPlaces`. */
   readonly shared: ReadonlyMap<string, string>
+  /**
+   * Where the service of a location could meet others when it was last seen to be as declared, whichever facility's it was: its
+   * marker may be that of another one by now, which takes its place.
+   */
+  readonly meetsAt: ReadonlyMap<string, readonly string[]>
 }
 
 export function makeContext(input: PlanInput): PlanContext {
@@ -90,7 +95,16 @@ export function makeContext(input: PlanInput): PlanContext {
   }
   const applied = applyNewNames(input.applied, newNames)
   const shared = findSharedPlaces(input.targets, input.untouched ?? [], input.world)
-  return { ...input, applied, owned, ownedBy, ownedFiles, declared, newNames, claimed, declaredFiles, shared }
+  const meetsAt = collectMeetings(input.applied)
+  return { ...input, applied, owned, ownedBy, ownedFiles, meetsAt, declared, newNames, claimed, declaredFiles, shared }
+}
+
+function collectMeetings(applied: PlanInput['applied']): Map<string, string[]> {
+  const result = new Map<string, string[]>()
+  for (const { meets, ...location } of applied.values()) {
+    if (meets) result.set(locationKey(location), [...(result.get(locationKey(location)) ?? []), ...meets])
+  }
+  return result
 }
 
 /** Names that facilities had before, and nobody has now, with the new ones. */

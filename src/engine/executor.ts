@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { isStartedAgain } from '../core/facility.ts'
 import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { makesWay } from '../core/start-obstacle.ts'
@@ -9,7 +10,14 @@ import { type Location, locationKey } from '../core/world.ts'
 import { abortable } from './abortable.ts'
 import { createBatcher, type Perform } from './batcher.ts'
 import type { EngineListener } from './engine-event.ts'
-import { followsStop, mayRewrite, overwrittenAgain, overwrittenOnce, planRewrite } from './overwritten-files.ts'
+import {
+  followsStop,
+  isLastStop,
+  overwrittenAgain,
+  overwrittenOnce,
+  planRestore,
+  planRewrite,
+} from './overwritten-files.ts'
 import { planPutBack } from './put-back.ts'
 
 /**
@@ -148,7 +156,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       }
       const found = await tryStep(lane, step, runStep)
       failure = found?.outcome === 'aborted' ? found : (failure ?? found)
-      if (!failure && step.verb === 'restart') failure = await keepFiles(lane)
+      if (!failure) failure = await keepFiles(lane, step)
     }
     if (!failure) return { ...base, result: 'done' }
     if (failure.outcome === 'aborted') return { ...base, result: 'aborted', error: failure.error }
@@ -225,15 +233,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
     for (const file of files) await options.writeFile(file, target.facility)
   }
 
-  /** After a restart: what the program wrote as it ended is written again, while it is stopped. */
-  async function keepFiles(lane: Lane): Promise<Failure | undefined> {
+  /** After a restart, or the last stop: what the program wrote as it ended is written again, while it is stopped. */
+  async function keepFiles(lane: Lane, ended: Step): Promise<Failure | undefined> {
     const { plan, target } = lane.work
-    const files = overwritten(lane)
+    const staysStopped = isLastStop(plan, ended)
+    const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
     const last = plan.steps.at(-1)
     if (!target || !last || files.length === 0) return undefined
-    if (!mayRewrite(target)) return { step: last, error: overwrittenOnce(target, files), outcome: 'failed' }
+    if (!staysStopped && !isStartedAgain(target.facility)) {
+      return { step: last, error: overwrittenOnce(target, files), outcome: 'failed' }
+    }
     let failure: Failure | undefined
-    for (const step of planRewrite(plan, files)) {
+    for (const step of staysStopped ? planRestore(plan, files) : planRewrite(plan, files)) {
       // What was stopped for it is started again, whether the file could be written or not.
       if (!failure || step.verb === 'start') failure = (await tryStep(lane, step, takeStep)) ?? failure
     }

@@ -5,7 +5,7 @@ import type { Target, TargetFile } from '../core/target.ts'
 
 /**
  * Programs that write their configuration as they end: write, restart, and the old content is back. That can't be known
- * before, so that it is looked for after each restart; then the file is written while nothing runs. A plan doesn't do so
+ * before, so that it is looked for after each restart and each stop; then the file is written while nothing runs. A plan doesn't do so
  * from the start: a supervisor's restart is one transaction, and a file that can't be written must not leave a healthy
  * service stopped.
  */
@@ -19,6 +19,16 @@ export function planRewrite(plan: FacilityPlan, files: readonly TargetFile[]): r
   return chain.steps
 }
 
+/** The steps that follow the last stop, if no start does: nothing runs that could write them again. */
+export function planRestore(plan: FacilityPlan, files: readonly TargetFile[]): readonly Step[] {
+  return planRewrite(plan, files).filter(({ verb }) => verb === 'write-file')
+}
+
+/** Whether what the lane has stopped stays stopped. */
+export function isLastStop({ steps }: FacilityPlan, step: Step): boolean {
+  return isStop(step) && !steps.slice(steps.indexOf(step) + 1).some(other => bringsUp(other) || isStop(other))
+}
+
 /** Whether a process has ended in this lane that may have written the files of the one that is about to be started. */
 export function followsStop({ steps }: FacilityPlan, start: Step): boolean {
   return start.verb === 'start' && bringsUp(start) && steps.slice(0, steps.indexOf(start)).some(isStop)
@@ -26,11 +36,6 @@ export function followsStop({ steps }: FacilityPlan, start: Step): boolean {
 
 function isStop({ verb }: Step): boolean {
   return verb === 'stop'
-}
-
-/** It was to be restarted only if it runs, and would stay stopped if Reeve died before it is started again. */
-export function mayRewrite({ facility }: Target): boolean {
-  return facility.state === 'running'
 }
 
 export function overwrittenOnce({ facility }: Target, [file]: readonly TargetFile[]): ReeveError {

@@ -46,6 +46,22 @@ test.concurrent('PITFALLS 24: the controller comes to rest with it', async () =>
   expect(configuration(lab)).toBe('two\n')
 })
 
+test.concurrent.each([
+  ['is declared stopped with it', { state: 'stopped' }],
+  ['moves with it, and its state is not managed', { state: 'unmanaged', serviceName: 'elsewhere' }],
+])('E3, PITFALLS 24: a changed file is as declared also where the program %s', async (_title, more) => {
+  await using lab = createEngineLab()
+  lab.declare('web', scribe(lab, 'one'))
+  await lab.apply()
+  await eventually('it to have read', () => lab.lines('read').length === 1)
+  lab.declare('web', { ...scribe(lab, 'two'), ...more })
+  const outcome = await lab.apply()
+  expect([outcome.failed, outcome.notReady]).toEqual([[], []])
+  expect(configuration(lab)).toBe('two\n')
+  expect(stepsOf(await lab.plan())).toEqual([])
+  expect(lab.lines('read')).toEqual(['one'])
+})
+
 test.concurrent('E11: one that writes its own whatever comes is Stalled, and named as the writer', async () => {
   await using lab = createEngineLab()
   lab.declare('web', scribe(lab, 'one'))

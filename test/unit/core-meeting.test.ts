@@ -12,6 +12,7 @@ import {
   type PlanningCase,
   type PlanOptions,
   planCases,
+  withoutRecord,
 } from '../simulation/planning-case.ts'
 
 function needsOf(plan: Plan, id: string): readonly string[] | undefined {
@@ -115,12 +116,41 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'b/start')).toContain('a/restart')
   })
 
+  function swap(name: string, from: number, to: number, more: Partial<Declaration> = {}): PlanningCase {
+    const row = madeFrom(own({ name, port: to, ...more }), own({ name, port: from }))
+    const ownership = markerOf(makeFacility(own({ name, port: from })))
+    return { ...row, observed: row.observed && { ...row.observed, ownership } }
+  }
+
+  test('E4: a place is taken over by another facility, whose marker is there already, and the process is still the former one', () => {
+    const former = own({ name: 'former', service: 'place', port: 80 })
+    const meets = meetingPointsOf(makeFacility(former), sha256)
+    const installed = asDeclared(own({ name: 'next', service: 'place' }), {
+      loaded: { definition: 'older', files: {} },
+    })
+    const rows = [installed, notThere(own({ name: 'new', port: 80 }))].map(withoutRecord)
+    const applied = new Map([['former', { digest: 'older', supervisor: 'alpha', service: 'place', files: [], meets }]])
+    expect(needsOf(planCases(rows, { applied }), 'new/start')).toContain('next/restart')
+  })
+
+  const reloaded = { reload: true, onChange: 'reload' } as const
+
+  test('a program that is reloaded comes to a port when who had it has ended', () => {
+    const row = madeFrom(own({ name: 'web', port: 80, ...reloaded }), own({ name: 'web', port: 90, ...reloaded }))
+    const ownership = markerOf(makeFacility(own({ name: 'web', port: 90, ...reloaded })))
+    const rows = [{ ...row, observed: row.observed && { ...row.observed, ownership } }]
+    expect(needsOf(planCases(rows, orphans(own({ name: 'old', port: 80 }))), 'web/reload')).toContain('old/stop')
+    expect(needsOf(planCases(rows, orphans(own({ name: 'old', port: 81 }))), 'web/reload')).toEqual(['web/install'])
+    expect(needsOf(planCases([...rows, notThere(own({ name: 'new', port: 90 }))]), 'new/start')).toContain('web/reload')
+  })
+
+  test('two that swap ports, and one is reloaded: nobody waits for ever', () => {
+    const plan = planCases([swap('a', 80, 81, reloaded), swap('b', 81, 80)])
+    expect(needsOf(plan, 'a/reload')).toEqual(['a/install', 'b/stop'])
+    expect(needsOf(plan, 'b/start')).toEqual(['a/reload', 'b/stop'])
+  })
+
   test('two that swap ports: both are stopped, and then started', () => {
-    const swap = (name: string, from: number, to: number): PlanningCase => {
-      const row = madeFrom(own({ name, port: to }), own({ name, port: from }))
-      const ownership = markerOf(makeFacility(own({ name, port: from })))
-      return { ...row, observed: row.observed && { ...row.observed, ownership } }
-    }
     const plan = planCases([swap('a', 80, 81), swap('b', 81, 80)])
     expect(acts(facilityIn(plan, 'a'))).toEqual([
       'install definition-changed',
@@ -129,6 +159,15 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     ])
     expect(needsOf(plan, 'a/start')).toEqual(['a/stop', 'b/stop'])
     expect(needsOf(plan, 'b/start')).toEqual(['a/stop', 'b/stop'])
+  })
+
+  test('E4: one whose state is not managed is restarted at once, as nobody would start it after a crash', () => {
+    const plan = planCases([swap('a', 80, 81), swap('b', 81, 80, { state: 'unmanaged' })])
+    expect(acts(facilityIn(plan, 'b'))).toEqual(['install definition-changed', 'restart definition-changed'])
+    expect(needsOf(plan, 'b/restart')).toEqual(['a/stop', 'b/install'])
+    expect(needsOf(plan, 'a/start')).toEqual(['a/stop', 'b/restart'])
+    const both = planCases([swap('a', 80, 81, { state: 'unmanaged' }), swap('b', 81, 80, { state: 'unmanaged' })])
+    expect(both.facilities.flatMap(acts).filter(act => act.startsWith('stop'))).toEqual([])
   })
 
   test('what two have on purpose they may go on having', () => {
