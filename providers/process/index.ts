@@ -10,6 +10,7 @@ import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
 import { watchLiveness } from './liveness.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
+import { hearSupervisor } from './telling.ts'
 import { findLacks, findTools } from './tools.ts'
 
 /** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
@@ -62,14 +63,21 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       }
       // Without a supervisor there is no version: the first service that is to run brings one.
       const version = findSupervisor(host, layout).state === 'dead' ? undefined : host.readText(layout.version)?.trim()
-      return { available: true, ...(version !== undefined && { version }), lacks: findLacks(host, tools) }
+      const { unwritable } = await hearSupervisor(layout, host, clock)
+      return {
+        available: true,
+        ...(version !== undefined && { version }),
+        lacks: findLacks(host, tools),
+        ...(unwritable.length > 0 && { unwritable }),
+      }
     },
     render: renderDefinition,
     async list(instance, host) {
       return listOwned(layoutOf(directoryOf(instance)), host, readDefinition)
     },
     async observe(services, instance, host) {
-      return observeServices(services, layoutOf(directoryOf(instance)), host, readDefinition)
+      const layout = layoutOf(directoryOf(instance))
+      return observeServices(services, layout, host, readDefinition, await hearSupervisor(layout, host, clock))
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

@@ -2,6 +2,7 @@ import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { Verb } from './step.ts'
+import type { Unwritable } from './unwritable.ts'
 
 /**
  * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
@@ -109,6 +110,8 @@ export type Availability =
       readonly version?: string
       /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
       readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
+      /** Where it can't write down what it does, which it does all the same. Absent: nowhere. */
+      readonly unwritable?: readonly Unwritable[]
     }
   | { readonly available: false; readonly reason: string }
 
@@ -275,6 +278,11 @@ export interface ReadHost {
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
   openBus(address: BusAddress): Promise<Bus>
+  /**
+   * What a process tells of itself, line by line, to whoever connects to its unix socket: nothing is sent to it. Ends when it
+   * hangs up. Throws ReeveError: `unavailable` if nobody listens there, `aborted` by the signal.
+   */
+  hear(socket: string, signal: AbortSignal): AsyncIterable<string>
   /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
@@ -416,6 +424,9 @@ export interface SpawnOptions {
 
 export interface SpawnedProcess {
   readonly pid: number
-  /** Resolves when it has ended and been reaped. Waiting for it doesn't keep this process alive. */
-  readonly exited: Promise<void>
+  /**
+   * Resolves when it has ended and been reaped, with its exit code; undefined: a signal ended it. Waiting for it doesn't keep
+   * this process alive.
+   */
+  readonly exited: Promise<number | undefined>
 }

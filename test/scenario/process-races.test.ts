@@ -134,7 +134,7 @@ async function rotateOverAndOver(
   end: number,
 ): Promise<number> {
   const silent = (): void => {}
-  let pending: Promise<void>[] = []
+  let pending: Promise<unknown>[] = []
   let count = 0
   const host: typeof made.host = {
     ...made.host,
