@@ -10,7 +10,7 @@ import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
 import { watchLiveness } from './liveness.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
-import { hearSupervisor } from './telling.ts'
+import { followTelling, hearSupervisor } from './telling.ts'
 import { findLacks, findTools } from './tools.ts'
 
 /** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
@@ -111,10 +111,12 @@ function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) 
     host.watch(layout.state, hintFile),
     host.watch(layout.enabled, hint),
   ]
+  const told = followTelling(layout, host, hint)
   const liveness = watchLiveness(layout, host, hint)
   return {
     [Symbol.dispose]() {
       liveness[Symbol.dispose]()
+      told[Symbol.dispose]()
       for (const watch of watches) watch[Symbol.dispose]()
     },
   }

@@ -1,6 +1,7 @@
 import type { ReadHost } from '../../src/core/provider.ts'
 import type { Unwritable } from '../../src/core/unwritable.ts'
 import type { Clock } from '../../src/host/clock.ts'
+import { beat } from '../../src/host/common-beat.ts'
 import { openDeadline } from '../../src/host/deadline.ts'
 import { isTable, parseTable } from '../posix/table.ts'
 import type { Layout } from './layout.ts'
@@ -54,4 +55,41 @@ export async function hearSupervisor(layout: Layout, host: ReadHost, clock: Cloc
     // It is dead, hangs, or ends: what is written down is all there is to know.
   }
   return nothing
+}
+
+/** How often it is seen whether there is a supervisor to hear, in ms. */
+const interval = 500
+
+/** Calls `hint` whenever what the supervisor tells has changed: of what it can't write down, no file tells. */
+export function followTelling(layout: Layout, host: ReadHost, hint: () => void): Disposable {
+  const ending = new AbortController()
+  let isHeard = false
+
+  async function hear(): Promise<void> {
+    isHeard = true
+    let count = 0
+    try {
+      for await (const _line of host.hear(layout.telling, ending.signal)) {
+        count += 1
+        // What it says at first is seen by whoever looks at all.
+        if (count > 1) hint()
+      }
+    } catch {
+      // It isn't there, or no longer.
+    }
+    isHeard = false
+  }
+
+  function look(): void {
+    if (!isHeard && host.facts(layout.telling)) void hear()
+  }
+
+  const beats = beat(interval, look)
+  look()
+  return {
+    [Symbol.dispose]() {
+      beats[Symbol.dispose]()
+      ending.abort()
+    },
+  }
 }

@@ -39,7 +39,26 @@ export function createUnwritablePlaces(log: Log, now: () => number, changed: () 
   }
 }
 
+/** As plans and the status have it. */
+export interface UnwritableReport {
+  /** Whose place it is; absent: the controller's. */
+  readonly supervisor?: string
+  readonly path: string
+  readonly message: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+export function reportUnwritable(places: readonly Unwritable[], supervisor?: string): UnwritableReport[] {
+  return places.map(({ path, message, since }) => ({
+    ...(supervisor !== undefined && { supervisor }),
+    path,
+    message,
+    since: new Date(since).toISOString(),
+  }))
+}
+
 /** For people. */
-export function describeUnwritable({ message, since }: Unwritable): string {
-  return `${message} (since ${new Date(since).toISOString()})`
+export function describeUnwritable({ supervisor, message, since }: UnwritableReport): string {
+  return `${supervisor === undefined ? '' : `supervisor ${supervisor}: `}${message} (since ${since})`
 }

@@ -34,6 +34,8 @@ export interface ActingOptions {
   readonly listener: EngineListener
   /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
+  /** Absent: the state directory's, written at once or not at all. */
+  readonly history?: History
   /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
   readonly bounded: boolean
   settled?(result: LaneResult): void
@@ -46,7 +48,7 @@ const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', '
 export function openActing(session: Session, options: ActingOptions): Acting {
   const { clock, configuration } = session
   const host = session.openWriteHost()
-  const history = openHistory(configuration.stateDirectory, host)
+  const history = options.history ?? openHistory(configuration.stateDirectory, host)
   const actingHosts = new Map<string, WriteHost>()
 
   function find(supervisor: string): BoundInstance {

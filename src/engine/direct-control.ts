@@ -12,7 +12,7 @@ import { openHistory } from './history.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
 import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './request.ts'
 import type { Session } from './session.ts'
-import type { Condition, FacilityStatus } from './status.ts'
+import type { Condition, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 import { type Mark, openSuspensions } from './suspension.ts'
 import { takeWriterLock } from './writer-lock.ts'
@@ -25,12 +25,13 @@ export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
   return {
     async status(name) {
-      const facilities = await reportStatus(session, conditions)
+      const { facilities, unwritable } = await reportStatus(session, conditions)
       conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
-      if (name === undefined) return { facilities }
+      const told = unwritable === undefined ? {} : { unwritable }
+      if (name === undefined) return { facilities, ...told }
       const chosen = facilities.filter(facility => facility.name === name)
       if (chosen.length === 0) throw notFound(name, session)
-      return { facilities: chosen }
+      return { facilities: chosen, ...told }
     },
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
@@ -38,10 +39,7 @@ export function createDirectControl(session: Session): Control {
   }
 }
 
-async function reportStatus(
-  session: Session,
-  before: ReadonlyMap<string, readonly Condition[]>,
-): Promise<FacilityStatus[]> {
+async function reportStatus(session: Session, before: ReadonlyMap<string, readonly Condition[]>): Promise<Status> {
   const outlook = await makeOutlook(session)
   const { survey, plan } = outlook
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
@@ -75,9 +73,10 @@ async function reportStatus(
   )
   const declared = survey.targets.map(target => target.facility)
   const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
-  return all
+  const facilities = all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+  return { facilities, ...(plan.unwritable && { unwritable: plan.unwritable }) }
 }
 
 async function askHealth(

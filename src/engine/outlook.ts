@@ -13,7 +13,7 @@ import { type BoundInstance, bindAll } from './instances.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { carrySuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import { findController } from './writer-lock.ts'
@@ -73,7 +73,12 @@ export async function makeOutlook(
     sha256,
   )
   const troubles = findTroubles(survey.targets, survey.world, clock.now())
-  const whole = troubles.length > 0 ? { ...plan, troubles } : plan
+  const unwritable = findUnwritable(survey.availability)
+  const whole = {
+    ...plan,
+    ...(troubles.length > 0 && { troubles }),
+    ...(unwritable.length > 0 && { unwritable }),
+  }
   return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
 }
 

@@ -6,8 +6,8 @@ import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
 import { findRenames } from '../core/plan-input.ts'
 import { makePlan } from '../core/planning.ts'
-import { messageOf } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
+import { reportUnwritable } from '../core/unwritable.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -26,11 +26,12 @@ import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
-import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
+import { readRecord, type StateRecord } from './state-files.ts'
+import { openStateKeeping } from './state-keeping.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
 import { logKept, mayWrite, withoutOvertaking } from './submission.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
@@ -86,8 +87,14 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const underWay = new Map<string, string>()
   const conditions = new Map<string, readonly Condition[]>()
   let record: StateRecord = readRecord(stateDirectory, readHost)
-  /** What of it is on disk. */
-  let written = record
+  const keeping = openStateKeeping({
+    stateDirectory,
+    record,
+    host: session.openWriteHost(),
+    clock,
+    log,
+    changed: () => wake.full(),
+  })
   let set: ManifestSet | undefined
   let facilities: ReadonlyMap<string, Facility> = new Map()
   let byLocation: ReadonlyMap<string, string> = new Map()
@@ -115,6 +122,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       record = noteWritten(record, path, digest)
     },
     trigger: 'controller',
+    history: keeping.history,
     bounded: false,
     listener: options.listener,
     settled: onSettled,
@@ -299,7 +307,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
       )
     }
-    const announced = ready.filter(facility => mayWrite(facility, written.claims, byName.get(facility.name), log))
+    const announced = ready.filter(facility =>
+      mayWrite(facility, keeping.written().claims, byName.get(facility.name), log),
+    )
     const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return
@@ -333,15 +343,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
-  /** A full disk must not keep services from being repaired: what couldn't be written is tried again at the next pass. */
   function save(next: StateRecord): void {
     record = next
-    try {
-      writeRecord(stateDirectory, record, written, acting.host)
-      written = record
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'what was applied could not be written down')
-    }
+    keeping.save(next)
   }
 
   function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
@@ -390,8 +394,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const wanted = namesOfWanted()
     for (const [name, reason] of seen?.world.unavailable ?? [])
       if (wanted.has(name)) problems.push(`supervisor ${name} is unavailable: ${reason}`)
+    const unwritable = [...reportUnwritable(keeping.unwritable()), ...findUnwritable(seen?.availability ?? new Map())]
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(unwritable.length > 0 && { unwritable }),
       controller: { pid: process.pid, since: started, lastPass, problems },
     }
   }
@@ -441,6 +447,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       executor.end()
       await executor.idle()
       acting[Symbol.dispose]()
+      keeping[Symbol.dispose]()
       retries[Symbol.dispose]()
       removals[Symbol.dispose]()
     },
