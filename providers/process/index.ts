@@ -84,6 +84,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       const command = options.command ?? defaultCommand()
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },
+    startedBy: 'controller',
     hosting: {
       refusal:
         'nothing starts the built-in supervisor after a boot but the controller itself. In a container, have its ' +

@@ -67,6 +67,8 @@ export interface Provider {
   apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  readonly startedBy?: 'controller'
   /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
   readonly hosting?: Hosting
 }

@@ -5,6 +5,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
+import { findBootProblem } from './boot-start.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
@@ -25,9 +26,8 @@ export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
   return {
     async status(name) {
-      const { facilities, unwritable } = await reportStatus(session, conditions)
+      const { facilities, ...told } = await reportStatus(session, conditions)
       conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
-      const told = unwritable === undefined ? {} : { unwritable }
       if (name === undefined) return { facilities, ...told }
       const chosen = facilities.filter(facility => facility.name === name)
       if (chosen.length === 0) throw notFound(name, session)
@@ -76,7 +76,12 @@ async function reportStatus(session: Session, before: ReadonlyMap<string, readon
   const facilities = all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  return { facilities, ...(plan.unwritable && { unwritable: plan.unwritable }) }
+  const atBoot = await findBootProblem(session, outlook)
+  return {
+    facilities,
+    ...(plan.unwritable && { unwritable: plan.unwritable }),
+    ...(atBoot !== undefined && { atBoot }),
+  }
 }
 
 async function askHealth(

@@ -13,6 +13,7 @@ import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
+import { createBootCheck } from './boot-start.ts'
 import type { Control, ControlOutcome } from './control.ts'
 import { createControllerControl } from './controller-control.ts'
 import { notFound } from './direct-control.ts'
@@ -106,6 +107,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let guardProblem: string | undefined
   /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
   let leaving = new Set<string>()
+  const bootProblemOf = createBootCheck(session)
+  let atBoot: string | undefined
   const hanging = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
@@ -236,8 +239,15 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const { facility } of targets) noteProgress(facility.name)
     submit(plan, targets, survey, hasRead, busy)
     remember(plan, survey, full, untouched)
+    if (full) await checkBoot(survey)
     lastPass = new Date(clock.now()).toISOString()
     return { plan, set: current, full, isSettled: current.complete && isSettled() }
+  }
+
+  async function checkBoot(survey: Survey): Promise<void> {
+    const found = await bootProblemOf({ survey, instances })
+    if (found !== undefined && found !== atBoot) log.warn({}, found)
+    atBoot = found
   }
 
   function isSettled(): boolean {
@@ -398,6 +408,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
       ...(unwritable.length > 0 && { unwritable }),
+      ...(atBoot !== undefined && { atBoot }),
       controller: { pid: process.pid, since: started, lastPass, problems },
     }
   }

@@ -10,6 +10,8 @@ export interface Status {
   readonly facilities: readonly FacilityStatus[]
   /** Where the controller, or a supervisor, can't write down what it does, as on a full disk. Absent: nowhere. */
   readonly unwritable?: readonly UnwritableReport[]
+  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  readonly atBoot?: string
   /** Absent when no controller runs. */
   readonly controller?: {
     readonly pid: number
