@@ -1,6 +1,7 @@
 import { RUN_FAILED } from '../core/readiness.ts'
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import type { Trouble } from '../core/trouble.ts'
+import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import { visibleText } from '../core/visible-text.ts'
 import type { SuspendedFacility } from '../engine/outlook.ts'
 import { groupBy, namesText } from './grouping.ts'
@@ -27,6 +28,7 @@ export function planText(
   const changing = plan.facilities.filter(facility => facility.change !== 'none')
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
+  if (plan.unwritable !== undefined) blocks.push(unwritableText(plan.unwritable, colors, width()))
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
   if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n${withheldText(plan, colors)}`)
@@ -96,6 +98,12 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
     lines.push(...wrap(oneLine(first.blocked ?? ''), room, 6))
   }
   return lines.map(line => `${line}\n`).join('')
+}
+
+function unwritableText(places: readonly UnwritableReport[], colors: Colors, width: number | undefined): string {
+  const room = width ?? Number.POSITIVE_INFINITY
+  const lines = places.flatMap(place => wrap(oneLine(describeUnwritable(place)), room, 2))
+  return [colors.red('Not everything can be written down:'), ...lines].map(line => `${line}\n`).join('')
 }
 
 /** `1 facility does not stay up:` and which, with how its last run ended. */

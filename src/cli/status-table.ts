@@ -1,4 +1,5 @@
 import { RUN_FAILED } from '../core/readiness.ts'
+import { describeUnwritable } from '../core/unwritable.ts'
 import type { Condition, FacilityStatus, Status } from '../engine/status.ts'
 import { ageText } from './duration-text.ts'
 import { type Colors, oneLine, type Screen, wrap } from './screen.ts'
@@ -11,9 +12,9 @@ type TableScreen = Pick<Screen, 'colors' | 'width'>
 
 /** `reeve status`: a line for each facility, and before it what the controller says of the whole. `now` in ms. */
 export function statusText(status: Status, screen: TableScreen, now: number): string {
-  const problems = (status.controller?.problems ?? []).map(problem => {
-    return `${screen.colors.yellow('!')} ${oneLine(problem)}\n`
-  })
+  const problems = [...(status.controller?.problems ?? []), ...(status.unwritable ?? []).map(describeUnwritable)].map(
+    problem => `${screen.colors.yellow('!')} ${oneLine(problem)}\n`,
+  )
   const table =
     status.facilities.length === 0
       ? 'No facilities.\n'

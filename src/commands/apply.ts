@@ -6,6 +6,7 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
+import { oneLine } from '../cli/screen.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { SavedPlan } from '../core/step.ts'
 import type { Control } from '../engine/control.ts'
@@ -59,6 +60,7 @@ export async function apply(
   const interrupted = interruption.signal.aborted
   const ok = outcomeProblems(outcome).length === 0 && !interrupted
   const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
+  if (outcome.atBoot !== undefined) err.write(`${err.colors.yellow('Warning:')} ${oneLine(outcome.atBoot)}\n`)
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1

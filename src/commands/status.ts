@@ -37,6 +37,9 @@ export async function status(
   }
   if (options.output === 'json') context.out.writeExact(jsonText(answer))
   else context.out.write(screenText(context, answer, name))
+  if (answer.atBoot !== undefined) {
+    context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(answer.atBoot)}\n`)
+  }
   return 0
 }
 

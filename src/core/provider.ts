@@ -4,6 +4,7 @@ import type { UnsafePart } from './path-safety.ts'
 import type { ServiceTies } from './relation.ts'
 import type { StartNeeds } from './start-needs.ts'
 import type { Verb } from './step.ts'
+import type { Unwritable } from './unwritable.ts'
 
 /**
  * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
@@ -90,6 +91,8 @@ export interface Provider {
   apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  readonly startedBy?: 'controller'
   /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
   readonly hosting?: Hosting
 }
@@ -135,6 +138,8 @@ export type Availability =
       readonly version?: string
       /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
       readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
+      /** Where it can't write down what it does, which it does all the same. Absent: nowhere. */
+      readonly unwritable?: readonly Unwritable[]
     }
   | { readonly available: false; readonly reason: string }
 
@@ -333,6 +338,11 @@ export interface ReadHost {
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
   openBus(address: BusAddress): Promise<Bus>
+  /**
+   * What a process tells of itself, line by line, to whoever connects to its unix socket: nothing is sent to it. Ends when it
+   * hangs up. Throws ReeveError: `unavailable` if nobody listens there, `aborted` by the signal.
+   */
+  hear(socket: string, signal: AbortSignal): AsyncIterable<string>
   /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
@@ -474,6 +484,9 @@ export interface SpawnOptions {
 
 export interface SpawnedProcess {
   readonly pid: number
-  /** Resolves when it has ended and been reaped. Waiting for it doesn't keep this process alive. */
-  readonly exited: Promise<void>
+  /**
+   * Resolves when it has ended and been reaped, with its exit code; undefined: a signal ended it. Waiting for it doesn't keep
+   * this process alive.
+   */
+  readonly exited: Promise<number | undefined>
 }

@@ -1,4 +1,5 @@
 import type { Trouble } from './trouble.ts'
+import type { UnwritableReport } from './unwritable.ts'
 
 /** The closed set of things that Reeve does to a host. Each is idempotent. */
 export type Verb =
@@ -132,6 +133,11 @@ export interface Plan {
    * them or not, they aren't as declared. No part of the digest, as it changes nothing of the work. Absent: there are none.
    */
   readonly troubles?: readonly Trouble[]
+  /**
+   * Where a supervisor couldn't write down what it does when the plan was made, as on a full disk. No part of the digest. Absent:
+   * nowhere.
+   */
+  readonly unwritable?: readonly UnwritableReport[]
 }
 
 /** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */

@@ -41,6 +41,8 @@ export interface ActingOptions {
   readonly trigger: string
   /** Of a facility's lane that was asked for by something else. */
   triggerOf?(facility: string): string | undefined
+  /** Absent: the state directory's, written at once or not at all. */
+  readonly history?: History
   /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
   readonly bounded: boolean
   settled?(result: LaneResult): void
@@ -53,7 +55,7 @@ const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', '
 export function openActing(session: Session, options: ActingOptions): Acting {
   const { clock, configuration } = session
   const host = session.openWriteHost()
-  const history = openHistory(configuration.stateDirectory, host)
+  const history = options.history ?? openHistory(configuration.stateDirectory, host)
   const actingHosts = new Map<string, WriteHost>()
 
   function find(supervisor: string): BoundInstance {

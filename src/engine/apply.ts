@@ -7,6 +7,7 @@ import type { Trouble } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
+import { findBootProblem } from './boot-start.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { findUndone, type Undone } from './final-look.ts'
@@ -41,6 +42,8 @@ export interface ApplyOutcome {
   readonly stepsDone: number
   /** Left alone, as they were when the plan was made. */
   readonly suspended: readonly SuspendedFacility[]
+  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  readonly atBoot?: string
 }
 
 /** A look at what `apply` would do. Writes nothing. Invalid manifests are in the plan's diagnostics. */
@@ -90,7 +93,9 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  const { hasWaited: _, undoings, ...done } = outcome
+  const { hasWaited: _, undoings, ...rest } = outcome
+  const atBoot = await findBootProblem(session, outlook)
+  const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
   if (options.signal.aborted) return withTroubles(done, after.plan.troubles ?? [])
   const whole = withTroubles(withCauses(done, undoings, after), after.plan.troubles ?? [])

@@ -14,7 +14,7 @@ import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { warnOfStarts } from './start-warning.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { carrySuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import { findController } from './writer-lock.ts'
@@ -75,9 +75,15 @@ export async function makeOutlook(
   )
   const troubles = findTroubles(survey.targets, survey.world, clock.now())
   const warnings = warnOfStarts(plan, survey)
+  const unwritable = findUnwritable(survey.availability)
   // What changes nothing of the work is no part of the digest.
   const diagnostics = [...plan.diagnostics, ...warnings].sort(compareDiagnostics)
-  const whole = { ...plan, diagnostics, ...(troubles.length > 0 && { troubles }) }
+  const whole = {
+    ...plan,
+    diagnostics,
+    ...(troubles.length > 0 && { troubles }),
+    ...(unwritable.length > 0 && { unwritable }),
+  }
   return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
 }
 

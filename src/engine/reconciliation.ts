@@ -6,14 +6,16 @@ import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
 import { findRenames } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
-import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { ReeveError } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
 import { findTroubles } from '../core/trouble.ts'
+import { reportUnwritable } from '../core/unwritable.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
+import { createBootCheck } from './boot-start.ts'
 import type { Control, ControlOutcome } from './control.ts'
 import { createControllerControl } from './controller-control.ts'
 import { type AskedPass, type AskedResult, createControllerPasses, type PassView } from './controller-passes.ts'
@@ -29,11 +31,12 @@ import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
-import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
+import { readRecord, type StateRecord } from './state-files.ts'
+import { openStateKeeping } from './state-keeping.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
 import { logKept, mayWrite, withoutOvertaking } from './submission.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
@@ -93,8 +96,14 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const underWay = new Map<string, string>()
   const conditions = new Map<string, readonly Condition[]>()
   let record: StateRecord = readRecord(stateDirectory, readHost)
-  /** What of it is on disk. */
-  let written = record
+  const keeping = openStateKeeping({
+    stateDirectory,
+    record,
+    host: session.openWriteHost(),
+    clock,
+    log,
+    changed: () => wake.full(),
+  })
   let set: ManifestSet | undefined
   let facilities: ReadonlyMap<string, Facility> = new Map()
   let byLocation: ReadonlyMap<string, string> = new Map()
@@ -106,6 +115,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let guardProblem: string | undefined
   /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
   let leaving = new Set<string>()
+  const bootProblemOf = createBootCheck(session)
+  let atBoot: string | undefined
   const hanging = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
@@ -128,6 +139,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     },
     trigger: 'controller',
     triggerOf: name => askedFor.get(name)?.trigger,
+    history: keeping.history,
     bounded: false,
     listener(event) {
       undoings.noted(event)
@@ -258,6 +270,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (!asked) submit(plan, targets, survey, hasRead, busy)
     else if (isAdmitted) lanes = beginAsked(asked, plan, targets, survey)
     remember(plan, survey, full, untouched)
+    if (full) await checkBoot(survey)
     lastPass = new Date(clock.now()).toISOString()
     return { ...view, full, isSettled: current.complete && isSettled(), lanes, underWay: plansUnderWay(lanes) }
   }
@@ -294,6 +307,12 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { removal } = asked
     const everything: Due = { manifests: true, full: true, facilities: new Set() }
     return inTurn(() => (removal ? removeAsked(asked, removal) : makePass(everything, asked)))
+  }
+
+  async function checkBoot(survey: Survey): Promise<void> {
+    const found = await bootProblemOf({ survey, instances })
+    if (found !== undefined && found !== atBoot) log.warn({}, found)
+    atBoot = found
   }
 
   function isSettled(): boolean {
@@ -386,7 +405,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
       )
     }
-    const announced = ready.filter(facility => mayWrite(facility, written.claims, byName.get(facility.name), log))
+    const announced = ready.filter(facility =>
+      mayWrite(facility, keeping.written().claims, byName.get(facility.name), log),
+    )
     const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return new Set()
@@ -424,15 +445,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
-  /** A full disk must not keep services from being repaired: what couldn't be written is tried again at the next pass. */
   function save(next: StateRecord): void {
     record = next
-    try {
-      writeRecord(stateDirectory, record, written, acting.host)
-      written = record
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'what was applied could not be written down')
-    }
+    keeping.save(next)
   }
 
   function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
@@ -484,8 +499,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const wanted = namesOfWanted()
     for (const [name, reason] of seen?.world.unavailable ?? [])
       if (wanted.has(name)) problems.push(`supervisor ${name} is unavailable: ${reason}`)
+    const unwritable = [...reportUnwritable(keeping.unwritable()), ...findUnwritable(seen?.availability ?? new Map())]
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(unwritable.length > 0 && { unwritable }),
+      ...(atBoot !== undefined && { atBoot }),
       controller: { pid: process.pid, since: started, lastPass, problems },
     }
   }
@@ -559,6 +577,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       executor.end()
       await executor.idle()
       acting[Symbol.dispose]()
+      keeping[Symbol.dispose]()
       retries[Symbol.dispose]()
       removals[Symbol.dispose]()
     },

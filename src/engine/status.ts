@@ -1,12 +1,17 @@
 import { type Condition, findCondition } from '../core/conditions.ts'
 import type { Exit, Run, ServiceState } from '../core/observed.ts'
 import type { HealthState } from '../core/readiness.ts'
+import type { UnwritableReport } from '../core/unwritable.ts'
 
 export type { Condition, HealthState }
 
 /** `reeve status -o json` and `GET /status` of the control socket: `schemas/status.schema.json`. */
 export interface Status {
   readonly facilities: readonly FacilityStatus[]
+  /** Where the controller, or a supervisor, can't write down what it does, as on a full disk. Absent: nowhere. */
+  readonly unwritable?: readonly UnwritableReport[]
+  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  readonly atBoot?: string
   /** Absent when no controller runs. */
   readonly controller?: {
     readonly pid: number

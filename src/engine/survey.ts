@@ -1,8 +1,10 @@
 import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
+import { compareText } from '../core/plan-input.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
+import { reportUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import { observeAdoptables } from './adoptable-survey.ts'
@@ -156,4 +158,11 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     targets,
     availability,
   }
+}
+
+/** Where supervisors can't write down what they do. */
+export function findUnwritable(availability: Survey['availability']): UnwritableReport[] {
+  return [...availability]
+    .flatMap(([name, found]) => (found.available ? reportUnwritable(found.unwritable ?? [], name) : []))
+    .sort((left, right) => compareText(left.path, right.path))
 }

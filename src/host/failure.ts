@@ -54,6 +54,13 @@ export function isAbsence(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
+const unwritable: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])
+
+/** True if nobody can write there now: the disk is full, read-only or broken. */
+export function isUnwritable(error: unknown): boolean {
+  return unwritable.has(errnoOf(error))
+}
+
 /** `task` completes the sentence "cannot …": `write /etc/web.toml`. */
 export function createFailure(task: string, error: unknown): ReeveError {
   if (error instanceof ReeveError) return error

@@ -14,6 +14,7 @@ import {
   readLinkTarget,
   resolveRealPath,
 } from './file-reading.ts'
+import { hearLines } from './line-request.ts'
 import { readMountPoints } from './mount-points.ts'
 import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
@@ -86,6 +87,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const { query, listen, unref, ended } = bus
       return Object.freeze<Bus>({ query, listen, unref, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
     },
+    hear: hearLines,
     watch: (directory, hint) => watchDirectory(directory, hint),
   })
 }

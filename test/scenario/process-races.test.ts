@@ -136,7 +136,7 @@ async function rotateOverAndOver(
   isOver: () => boolean,
 ): Promise<number> {
   const silent = (): void => {}
-  let pending: Promise<void>[] = []
+  let pending: Promise<unknown>[] = []
   let count = 0
   const host: typeof made.host = {
     ...made.host,

@@ -25,6 +25,7 @@ async function openMetrics(): Promise<Place> {
     metrics: await createMetrics(),
     clock,
     standstill: () => undefined,
+    complaints: () => [],
     isReady: () => true,
   })
   onTestFinished(() => server.close())
