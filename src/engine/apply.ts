@@ -92,7 +92,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return withTroubles(outcome, after.plan.troubles ?? [])
+  return explainAll(withTroubles(outcome, after.plan.troubles ?? []), after)
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
@@ -100,6 +100,19 @@ function withTroubles({ hasWaited: _, ...outcome }: CarriedOut, troubles: readon
   const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
   const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
+}
+
+/** With what of the host is in the way of those that did not get ready, where their supervisor doesn't say so. */
+function explainAll(outcome: ApplyOutcome, { survey }: Outlook): ApplyOutcome {
+  const hindrances = new Map(
+    survey.targets.map(({ facility }) => [facility.name, survey.world.services.get(locationKey(facility))?.hindrance]),
+  )
+  const notReady = outcome.notReady.map(({ facility, message }) => {
+    const hindrance = hindrances.get(facility)
+    const isTold = hindrance === undefined || message.includes(hindrance)
+    return { facility, message: isTold ? message : `${message}; ${hindrance}` }
+  })
+  return { ...outcome, notReady }
 }
 
 function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
@@ -165,11 +178,9 @@ async function carryOut(
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
   let stepsDone = 0
-  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   using acting = openActing(session, {
     instances: () => instances,
     claims: options.claims,
-    definition: name => targets.get(name)?.definition,
     ...(options.wrote && { wrote: options.wrote }),
     trigger,
     bounded: true,
@@ -181,6 +192,7 @@ async function carryOut(
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
+  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
   const settled = findSettled(outlook, acting)
   acting.executor.submit(

@@ -259,7 +259,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
-    return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))
+    const known = seen.world.services
+    return mergeSurveys(seen, await surveyHost({ ...base, full: false, known, also: [...places, ...also] }))
   }
 
   /** Gives those whose health check fails. */

@@ -2,11 +2,13 @@ import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { describeTakenPort } from '../core/taken-port.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
+import { createPortLook } from './health/taken-port.ts'
 import type { BoundInstance } from './instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { rememberPaths } from './remembering-host.ts'
@@ -33,6 +35,8 @@ export interface SurveyOptions {
   readonly full: boolean
   /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
   readonly declared?: readonly Facility[]
+  /** Services that were seen before: whose a process is, for a look that doesn't take in all. */
+  readonly known?: ReadonlyMap<string, Observed>
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
@@ -111,25 +115,30 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     }
   }
   const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
+  const findTakenPort = createPortLook(new Map([...(options.known ?? []), ...services]), host)
   const targets = facilities.map(facility => {
+    const observed = services.get(locationKey(facility))
+    const takenPort = findTakenPort(facility, observed)
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
     const lacks = found?.available ? found.lacks : undefined
-    return makeTarget(facility, {
+    const target = makeTarget(facility, {
       instance: bound?.instance,
       provider: bound?.provider,
       host,
       owner: options.owner,
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
-      observed: services.get(locationKey(facility)),
+      observed,
       declared,
     })
+    return takenPort ? { ...target, takenPort } : target
   })
-  for (const { facility, startProblems } of targets) {
+  for (const { facility, startProblems = [], takenPort } of targets) {
     const key = locationKey(facility)
     const one = services.get(key)
-    if (one) services.set(key, withHindrance(one, facility, startProblems))
+    const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
+    if (one) services.set(key, withHindrance(one, facility, problems))
   }
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
