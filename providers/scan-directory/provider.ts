@@ -10,6 +10,7 @@ import { layoutOf } from './layout.ts'
 import { listOwned } from './marker.ts'
 import { observeServices } from './observation.ts'
 import { probeInstance } from './scanner.ts'
+import { findStartNeeds } from './start-needs.ts'
 import { watchServices } from './watching.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
@@ -35,6 +36,7 @@ export function createScanProvider(family: Family): Provider {
       return probeInstance(family, layoutOf(instance, family), host)
     },
     render: (facility, instance, ownership) => renderDefinition(family, facility, instance, ownership),
+    startNeeds: findStartNeeds,
     async list(instance, host) {
       return listOwned(layoutOf(instance, family), host)
     },
