@@ -78,6 +78,8 @@ interface Controller {
   readonly manifests: ManifestWatch
   readonly supervisors: SupervisorWatch
   readonly files: FileWatch
+  /** What keeps services from being started. */
+  readonly obstacles: FileWatch
   readonly troubles: TroubleLog
   readonly log: Log
   /** When the pass that is under way began. */
@@ -131,6 +133,8 @@ async function openController(
   closing.push(() => supervisors[Symbol.dispose]())
   const files = createFileWatch(readHost, log, wake.facility)
   closing.push(() => files[Symbol.dispose]())
+  const obstacles = createFileWatch(readHost, log, wake.facility)
+  closing.push(() => obstacles[Symbol.dispose]())
   const troubles = createTroubleLog(clock, log)
   closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
@@ -141,6 +145,7 @@ async function openController(
     manifests,
     supervisors,
     files,
+    obstacles,
     troubles,
     log,
     passBegan: undefined,
@@ -225,6 +230,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
     controller.files.follow(reconciliation.facilities())
+    controller.obstacles.follow(reconciliation.hindered())
     const { facilities } = reconciliation.status()
     metrics?.setFacilities(facilities)
     troubles.note(facilities, reconciliation.digestOf)

@@ -26,6 +26,7 @@ import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
+import { listStartPaths } from './start-problems.ts'
 import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
@@ -48,6 +49,8 @@ export interface Reconciliation {
   /** Those that exist now; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
   facilities(): Iterable<Facility>
+  /** Those that something of the host is in the way of, with the paths where it may be put right. */
+  hindered(): Iterable<{ readonly name: string; readonly files: readonly { readonly path: string }[] }>
   /** The facilities of that service, for hints. */
   facilityAt(supervisor: string, service: string): string | undefined
   status(): Status
@@ -444,6 +447,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     control,
     instances: () => instances,
     facilities: () => facilities.values(),
+    hindered: () =>
+      [...facilities.values()]
+        .filter(({ name }) => plans.get(name)?.blocked !== undefined || tracker.observed(name)?.hindrance !== undefined)
+        .map(facility => ({ name: facility.name, files: listStartPaths(facility).map(path => ({ path })) })),
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     digestOf: name => facilities.get(name)?.digest,

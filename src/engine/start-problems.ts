@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Definition, FileFacts, Provider, ReadHost } from '../core/provider.ts'
@@ -88,6 +89,15 @@ function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: St
       return facts && content ? { facts, content } : host.inspectFile(path, options)
     },
   }
+}
+
+/** The paths that decide whether it can be started: when one of them changes, it is worth another look. */
+export function listStartPaths({ process }: Facility): string[] {
+  if (!process) return []
+  const { program, workingDirectory, output, secrets, environmentFiles } = startNeedsOf(process)
+  const own = [program, workingDirectory, output && dirname(output)].filter(path => path?.startsWith('/'))
+  const accounts = process.user === undefined && process.group === undefined ? [] : ['/etc/passwd', '/etc/group']
+  return [...own.flatMap(path => path ?? []), ...secrets.map(({ path }) => path), ...environmentFiles, ...accounts]
 }
 
 /** With what is in the way of a start, where the service should run and doesn't. */
