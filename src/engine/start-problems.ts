@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Definition, FileFacts, Provider, ReadHost } from '../core/provider.ts'
+import { isCompleted } from '../core/readiness.ts'
 import { type StartNeeds, startNeedsOf } from '../core/start-needs.ts'
 import { isServing } from '../core/start-obstacle.ts'
 import type { TargetFile } from '../core/target.ts'
@@ -102,6 +103,6 @@ export function listStartPaths({ process }: Facility): string[] {
 
 /** With what is in the way of a start, where the service should run and doesn't. */
 export function withHindrance(observed: Observed, facility: Facility, problems: readonly string[] = []): Observed {
-  const isWanted = facility.state === 'running' && !isServing(observed) && !observed.completed
+  const isWanted = facility.state === 'running' && !isServing(observed) && !isCompleted(facility, observed)
   return isWanted && problems.length > 0 ? { ...observed, hindrance: problems.join('; ') } : observed
 }

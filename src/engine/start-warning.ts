@@ -1,4 +1,5 @@
 import type { Facility } from '../core/facility.ts'
+import { isCompleted } from '../core/readiness.ts'
 import { isServing } from '../core/start-obstacle.ts'
 import type { Diagnostic, Plan } from '../core/step.ts'
 import { findPortProblem } from '../core/taken-port.ts'
@@ -14,7 +15,7 @@ export function warnOfStarts({ facilities }: Plan, { targets, world }: Survey): 
     const { facility, startProblems } = target
     if (facility.suspend || facility.state !== 'running' || blocked.has(facility.name)) return []
     const observed = world.services.get(locationKey(facility))
-    if (isServing(observed) || observed?.completed) return []
+    if (!observed || isServing(observed) || isCompleted(facility, observed)) return []
     if (startProblems) return startWarning(facility, startProblems)
     const port = findPortProblem(target, facilities, { owned, targets }, sha256)
     return port === undefined
