@@ -12,6 +12,7 @@ import { listOwned } from './marker.ts'
 import { observeServices } from './observation.ts'
 import { relateDirectories } from './relations.ts'
 import { probeInstance } from './scanner.ts'
+import { findStartNeeds } from './start-needs.ts'
 import { watchServices } from './watching.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
@@ -37,6 +38,7 @@ export function createScanProvider(family: Family): Provider {
       return probeInstance(family, layoutOf(instance, family), host)
     },
     render: (facility, instance, ownership) => renderDefinition(family, facility, instance, ownership),
+    startNeeds: findStartNeeds,
     async list(instance, host) {
       return listOwned(layoutOf(instance, family), host)
     },

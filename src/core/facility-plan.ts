@@ -10,6 +10,7 @@ import { findOldLocations, isOurs, type OldLocation } from './ownership.ts'
 import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Definition } from './provider.ts'
+import { isCompleted } from './readiness.ts'
 import { findStartObstacle } from './start-obstacle.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
 import { createStepChain, keptFiles, type StepChain } from './step-chain.ts'
@@ -198,7 +199,7 @@ function planState(course: Course): void {
   }
   if (facility.state === 'unmanaged') return
   // A job that has done its work, here; or a failure that is final, but for a move that is tried again.
-  const isDone = observed.completed === true || (observed.state === 'failed' && isForever(target) && !isMove)
+  const isDone = isCompleted(facility, observed) || (observed.state === 'failed' && isForever(target) && !isMove)
   if (isDone && !owed) return
   chain.add('start', startReason(observed, change, isMove))
 }

@@ -8,6 +8,7 @@ import { compareText, makeContext, type PlanContext, type PlanInput } from './pl
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
 import { linkFacilities } from './step-order.ts'
+import { blockTakenPorts } from './taken-port.ts'
 import type { OwnedLocation } from './world.ts'
 
 /** Hexadecimal SHA-256 of a text. Given from outside: the core does no I/O and imports no platform. */
@@ -17,13 +18,11 @@ export type Hash = (text: string) => string
 export function makePlan(input: PlanInput, hash: Hash): Plan {
   const targets = [...input.targets].sort((a, b) => compareText(a.facility.name, b.facility.name))
   const context = makeContext({ ...input, targets })
-  const first = planTargets(context, hash)
+  const first = planTargets(context, hash, planRemovals(context))
   const forsaken = findForsakenFiles(first, context)
   const settled = forsaken.size === 0 ? context : withoutFiles(context, forsaken)
-  const plans = settled === context ? first : planTargets(settled, hash)
-  if (input.prune) {
-    for (const [name, locations] of findOrphans(settled)) plans.push(planRemoval(name, locations, 'pruned', settled))
-  }
+  const removals = planRemovals(settled)
+  const plans = [...(settled === context ? first : planTargets(settled, hash, removals)), ...removals]
   const needs = collectNeeds(settled)
   const link = (some: readonly FacilityPlan[]): FacilityPlan[] => linkHandovers(linkFacilities(some, needs), settled)
   return sealPlan(linkMeetings(plans, link, settled, hash), settled, hash)
@@ -58,12 +57,18 @@ function withStaying(context: PlanContext, chosen: ReadonlySet<string> | undefin
   return { ...context, declaredFiles }
 }
 
-function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
+function planTargets(context: PlanContext, hash: Hash, removals: readonly FacilityPlan[]): FacilityPlan[] {
   const plans = blockContradictions(
     context.targets.map(target => planFacility(target, context)),
     context,
   )
-  return blockDependents(blockMeetings(plans, context, hash), context)
+  const apart = blockMeetings(plans, context, hash)
+  return blockDependents(blockTakenPorts(apart, removals, context, hash), context)
+}
+
+function planRemovals(context: PlanContext): FacilityPlan[] {
+  if (!context.prune) return []
+  return [...findOrphans(context)].map(([name, locations]) => planRemoval(name, locations, 'pruned', context))
 }
 
 function withoutFiles(context: PlanContext, places: ReadonlySet<string>): PlanContext {

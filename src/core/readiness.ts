@@ -45,7 +45,8 @@ export function readinessOf(
   if (facility.state === 'unmanaged' && observed.state !== 'absent') {
     return yes('Unmanaged', `${observed.state}; its state is not managed`)
   }
-  if (observed.completed) return yes('Completed', 'it has done its work and ended, as its restart policy allows')
+  if (isCompleted(facility, observed))
+    return yes('Completed', 'it has done its work and ended, as its restart policy allows')
   if (isCrashLooping(observed, now)) return no('CrashLooping', describeCrashLoop(observed))
   if (hasFailedForGood(facility, observed)) return no('FailedForGood', describeFailure(observed))
   if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
@@ -60,6 +61,12 @@ export function readinessOf(
     return no('Starting', `started less than ${facility.readyAfter / 1_000} s ago`)
   }
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
+}
+
+/** It has done its work, as its restart policy allows. One that is to run always never has, whoever gave up on it. */
+export function isCompleted({ process, config }: Facility, { completed }: Observed): boolean {
+  const runsAlways = process?.restart.policy === 'always' && config === undefined
+  return completed === true && !runsAlways
 }
 
 /** A service that exists already, or doesn't, and is neither to run nor to start at boot. */

@@ -43,7 +43,8 @@ export function makesWay(step: Step, steps: readonly Step[]): boolean {
   return step.verb === 'restart' || (step.verb === 'stop' && findStart(steps) !== undefined)
 }
 
-function leadsToStart(step: Step, steps: readonly Step[], target: Target, { loaded }: Observed): boolean {
+/** Whether another process comes in the place of the present one by this step, sooner or later. */
+export function leadsToStart(step: Step, steps: readonly Step[], target: Target, { loaded }: Observed): boolean {
   if (makesWay(step, steps)) return true
   // Some supervisors end what is left behind, to start it anew.
   if (step.reason === 'unsupervised') return true

@@ -91,7 +91,7 @@ export interface FacilityPlan {
   readonly steps: readonly Step[]
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]
-  /** Why nothing is done about it, and what to do. */
+  /** What is in its way, and what to do. Then it has no steps but those that stop and disable it. */
   readonly blocked?: string
   /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
   readonly suspended?: true

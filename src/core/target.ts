@@ -21,6 +21,19 @@ export interface Target {
    * where nothing can be lost by that. Absent: nothing is known to be in its way.
    */
   readonly startProblems?: readonly string[]
+  /** Absent: nobody else has the port where its health check looks, as far as can be told. */
+  readonly takenPort?: TakenPort
+}
+
+/** The port of a health check, and the process that listens there now. */
+export interface TakenPort {
+  readonly port: number
+  readonly pid: number
+  readonly name: string
+  /** The service that the process is of, by `locationKey`. Absent: none that is known. */
+  readonly holder?: string
+  /** True: the service listens by itself where its check looks, so that it can't do without. Else a proxy may answer for it. */
+  readonly isNeeded: boolean
 }
 
 export interface TargetFile {

@@ -3,7 +3,7 @@ import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Action, Definition, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { describeNoStart, isServing } from '../core/start-obstacle.ts'
+import { describeNoStart } from '../core/start-obstacle.ts'
 import type { Step, Verb } from '../core/step.ts'
 import { findStartProblems } from '../host/start-check.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
@@ -15,7 +15,7 @@ import type { BoundInstance } from './instances.ts'
 import { holdsContent, removeManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
-import { findStartNeeds, withHindrance } from './start-problems.ts'
+import { findStartNeeds } from './start-problems.ts'
 import { createTracker, type Tracker } from './tracker.ts'
 
 /** Everything that acting needs: made once by whoever holds the lock. */
@@ -34,8 +34,6 @@ export interface ActingOptions {
   claims(): FileClaims
   /** A file has been written; `digest` is of its content. */
   wrote?(path: string, digest: string): void
-  /** What is declared for the facility, as it was rendered for the plan. Absent: only `spec.process` tells what a start needs. */
-  definition?(facility: string): Definition | undefined
   readonly listener: EngineListener
   /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
@@ -79,17 +77,11 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     const { provider, instance, readHost } = find(first.supervisor)
     const services = facilities.map(facility => facility.service)
     const observed = await provider.observe(services, instance, readHost)
-    for (const facility of facilities) {
-      const one = observed.get(facility.service)
-      if (one) found.set(facility.name, explain(one, facility))
+    for (const { name, service } of facilities) {
+      const one = observed.get(service)
+      if (one) found.set(name, one)
     }
     return found
-  }
-
-  /** Somebody waits for it in vain, mostly: what is in its way is told. */
-  function explain(observed: Observed, facility: Facility): Observed {
-    if (isServing(observed) || facility.state !== 'running') return observed
-    return withHindrance(observed, facility, findProblems(facility, options.definition?.(facility.name)))
   }
 
   function recordEvent(event: EngineEvent): void {

@@ -97,8 +97,9 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const atBoot = await findBootProblem(session, outlook)
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
-  if (options.signal.aborted) return withTroubles(done, after.plan.troubles ?? [])
-  const whole = withTroubles(withCauses(done, undoings, after), after.plan.troubles ?? [])
+  const seen = options.signal.aborted ? done : withCauses(done, undoings, after)
+  const whole = explainAll(withTroubles(seen, after.plan.troubles ?? []), after)
+  if (options.signal.aborted) return whole
   return { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
 }
 
@@ -150,6 +151,19 @@ export function withTroubles(outcome: ApplyOutcome, troubles: readonly Trouble[]
 /** Those of which it is said that they aren't as declared. */
 export function toldOf({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notReady'>): Set<string> {
   return new Set([...failed, ...notReady].map(({ facility }) => facility))
+}
+
+/** With what of the host is in the way of those that did not get ready, where their supervisor doesn't say so. */
+function explainAll(outcome: ApplyOutcome, { survey }: Outlook): ApplyOutcome {
+  const hindrances = new Map(
+    survey.targets.map(({ facility }) => [facility.name, survey.world.services.get(locationKey(facility))?.hindrance]),
+  )
+  const notReady = outcome.notReady.map(({ facility, message }) => {
+    const hindrance = hindrances.get(facility)
+    const isTold = hindrance === undefined || message.includes(hindrance)
+    return { facility, message: isTold ? message : `${message}; ${hindrance}` }
+  })
+  return { ...outcome, notReady }
 }
 
 function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
@@ -224,11 +238,9 @@ async function carryOut(
   const results: LaneResult[] = []
   const undoings = createUndoingWatch(session.clock)
   let stepsDone = 0
-  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   using acting = openActing(session, {
     instances: () => instances,
     claims: options.claims,
-    definition: name => targets.get(name)?.definition,
     ...(options.wrote && { wrote: options.wrote }),
     trigger,
     bounded: true,
@@ -245,6 +257,7 @@ async function carryOut(
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
+  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
   const settled = findSettled(outlook, acting)
   acting.executor.submit(

@@ -80,6 +80,8 @@ interface Controller {
   readonly manifests: ManifestWatch
   readonly supervisors: SupervisorWatch
   readonly files: FileWatch
+  /** What keeps services from being started. */
+  readonly obstacles: FileWatch
   readonly troubles: TroubleLog
   readonly logUnwritable: (places: readonly UnwritableReport[]) => void
   readonly log: Log
@@ -134,6 +136,8 @@ async function openController(
   closing.push(() => supervisors[Symbol.dispose]())
   const files = createFileWatch(readHost, log, wake.facility)
   closing.push(() => files[Symbol.dispose]())
+  const obstacles = createFileWatch(readHost, log, wake.facility)
+  closing.push(() => obstacles[Symbol.dispose]())
   const troubles = createTroubleLog(clock, log)
   closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
@@ -144,6 +148,7 @@ async function openController(
     manifests,
     supervisors,
     files,
+    obstacles,
     troubles,
     logUnwritable: createUnwritableLog(log),
     log,
@@ -230,6 +235,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
     controller.files.follow(reconciliation.facilities())
+    controller.obstacles.follow(reconciliation.hindered())
     const { facilities, unwritable = [] } = reconciliation.status()
     metrics?.setFacilities(facilities)
     metrics?.setUnwritable(unwritable)

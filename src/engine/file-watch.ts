@@ -1,13 +1,18 @@
 import { basename, dirname } from 'node:path'
-import type { Facility } from '../core/facility.ts'
 import type { Log } from '../core/log.ts'
 import type { ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 
-/** Hints that somebody has edited, removed or made anew a configuration file of a facility. */
+/** Files, by the facility that has to do with them. */
+interface WatchedFiles {
+  readonly name: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+/** Hints that somebody has edited, removed or made anew a file that a facility has to do with. */
 export interface FileWatch {
   /** Watches the files of these from now on, and no others. */
-  follow(facilities: Iterable<Facility>): void
+  follow(facilities: Iterable<WatchedFiles>): void
   /** False: not all of them can be watched. */
   isComplete(): boolean
   [Symbol.dispose](): void
@@ -15,7 +20,7 @@ export interface FileWatch {
 
 interface Watched {
   /** Whose the files in it are, by their names. */
-  owners: ReadonlyMap<string, string>
+  owners: ReadonlyMap<string, readonly string[]>
   /** Absent: it can't be watched. */
   readonly watch: Disposable | undefined
 }
@@ -25,10 +30,10 @@ export function createFileWatch(host: ReadHost, log: Log, hint: (facility: strin
   const watched = new Map<string, Watched>()
 
   function notice(directory: string, name: string | undefined): void {
-    const owners = watched.get(directory)?.owners ?? new Map<string, string>()
+    const owners = watched.get(directory)?.owners ?? new Map<string, readonly string[]>()
     // Unknown is what has become of the whole directory.
-    const hinted = name === undefined ? new Set(owners.values()) : [owners.get(name)]
-    for (const facility of hinted) if (facility !== undefined) hint(facility)
+    const hinted = name === undefined ? [...owners.values()].flat() : (owners.get(name) ?? [])
+    for (const facility of new Set(hinted)) hint(facility)
   }
 
   function tryWatch(directory: string): Disposable | undefined {
@@ -66,13 +71,14 @@ export function createFileWatch(host: ReadHost, log: Log, hint: (facility: strin
   }
 }
 
-function findDirectories(facilities: Iterable<Facility>): Map<string, Map<string, string>> {
-  const directories = new Map<string, Map<string, string>>()
+function findDirectories(facilities: Iterable<WatchedFiles>): Map<string, Map<string, string[]>> {
+  const directories = new Map<string, Map<string, string[]>>()
   for (const { name, files } of facilities) {
     for (const { path } of files) {
       const directory = dirname(path)
-      const owners = directories.get(directory) ?? new Map<string, string>()
-      directories.set(directory, owners.set(basename(path), name))
+      const owners = directories.get(directory) ?? new Map<string, string[]>()
+      const known = owners.get(basename(path)) ?? []
+      directories.set(directory, owners.set(basename(path), [...known, name]))
     }
   }
   return directories

@@ -31,6 +31,7 @@ import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
+import { listStartPaths } from './start-problems.ts'
 import { readRecord, type StateRecord } from './state-files.ts'
 import { openStateKeeping } from './state-keeping.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
@@ -56,6 +57,8 @@ export interface Reconciliation {
   /** Those that exist now; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
   facilities(): Iterable<Facility>
+  /** Those that something of the host is in the way of, with the paths where it may be put right. */
+  hindered(): Iterable<{ readonly name: string; readonly files: readonly { readonly path: string }[] }>
   /** The facilities of that service, for hints. */
   facilityAt(supervisor: string, service: string): string | undefined
   status(): Status
@@ -342,7 +345,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
-    return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))
+    const known = seen.world.services
+    return mergeSurveys(seen, await surveyHost({ ...base, full: false, known, also: [...places, ...also] }))
   }
 
   /** Gives those whose health check fails. */
@@ -568,6 +572,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     control,
     instances: () => instances,
     facilities: () => facilities.values(),
+    hindered: () =>
+      [...facilities.values()]
+        .filter(({ name }) => plans.get(name)?.blocked !== undefined || tracker.observed(name)?.hindrance !== undefined)
+        .map(facility => ({ name: facility.name, files: listStartPaths(facility).map(path => ({ path })) })),
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     digestOf: name => facilities.get(name)?.digest,

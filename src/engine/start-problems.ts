@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import type { Facility } from '../core/facility.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Definition, FileFacts, Provider, ReadHost } from '../core/provider.ts'
+import { isCompleted } from '../core/readiness.ts'
 import { type StartNeeds, startNeedsOf } from '../core/start-needs.ts'
 import { isServing } from '../core/start-obstacle.ts'
 import type { TargetFile } from '../core/target.ts'
@@ -90,8 +92,17 @@ function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: St
   }
 }
 
+/** The paths that decide whether it can be started: when one of them changes, it is worth another look. */
+export function listStartPaths({ process }: Facility): string[] {
+  if (!process) return []
+  const { program, workingDirectory, output, secrets, environmentFiles } = startNeedsOf(process)
+  const own = [program, workingDirectory, output && dirname(output)].filter(path => path?.startsWith('/'))
+  const accounts = process.user === undefined && process.group === undefined ? [] : ['/etc/passwd', '/etc/group']
+  return [...own.flatMap(path => path ?? []), ...secrets.map(({ path }) => path), ...environmentFiles, ...accounts]
+}
+
 /** With what is in the way of a start, where the service should run and doesn't. */
 export function withHindrance(observed: Observed, facility: Facility, problems: readonly string[] = []): Observed {
-  const isWanted = facility.state === 'running' && !isServing(observed) && !observed.completed
+  const isWanted = facility.state === 'running' && !isServing(observed) && !isCompleted(facility, observed)
   return isWanted && problems.length > 0 ? { ...observed, hindrance: problems.join('; ') } : observed
 }

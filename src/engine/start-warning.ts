@@ -1,21 +1,34 @@
 import type { Facility } from '../core/facility.ts'
+import { isCompleted } from '../core/readiness.ts'
 import { isServing } from '../core/start-obstacle.ts'
 import type { Diagnostic, Plan } from '../core/step.ts'
+import { findPortProblem } from '../core/taken-port.ts'
 import { locationKey } from '../core/world.ts'
 import type { Survey } from './survey.ts'
+import { sha256 } from './targets.ts'
 
-/** Of facilities that are to run, and don't, and whose start is certain to fail on this host. Of blocked ones the plan says more. */
+/** Of facilities that are to run, and don't: what keeps them from it on this host. Of blocked ones the plan says more. */
 export function warnOfStarts({ facilities }: Plan, { targets, world }: Survey): Diagnostic[] {
+  const owned = new Map(world.owned.map(location => [locationKey(location), location]))
   const blocked = new Set(facilities.flatMap(({ name, blocked }) => (blocked === undefined ? [] : name)))
-  return targets.flatMap(({ facility, startProblems }) => {
-    if (startProblems === undefined || facility.suspend || facility.state !== 'running') return []
+  return targets.flatMap(target => {
+    const { facility, startProblems } = target
+    if (facility.suspend || facility.state !== 'running' || blocked.has(facility.name)) return []
     const observed = world.services.get(locationKey(facility))
-    if (blocked.has(facility.name) || isServing(observed) || observed?.completed) return []
-    return startWarning(facility, startProblems)
+    if (!observed || isServing(observed) || isCompleted(facility, observed)) return []
+    if (startProblems) return startWarning(facility, startProblems)
+    const port = findPortProblem(target, facilities, { owned, targets }, sha256)
+    return port === undefined
+      ? []
+      : warning(facility, `facility ${facility.name} may not get ready on this host: ${port}`)
   })
 }
 
-export function startWarning({ name, position }: Facility, problems: readonly string[]): Diagnostic {
-  const message = `facility ${name} can not start on this host: ${problems.join('; ')}`
+/** Of one that is certain not to start. */
+export function startWarning(facility: Facility, problems: readonly string[]): Diagnostic {
+  return warning(facility, `facility ${facility.name} can not start on this host: ${problems.join('; ')}`)
+}
+
+function warning({ position }: Facility, message: string): Diagnostic {
   return { ...position, severity: 'warning', code: 'cannot-start', message }
 }

@@ -3,6 +3,7 @@ import type { Observed, OwnedService } from '../core/observed.ts'
 import { compareText } from '../core/plan-input.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import { describeTakenPort } from '../core/taken-port.ts'
 import type { Target } from '../core/target.ts'
 import { reportUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
@@ -10,6 +11,7 @@ import type { Clock } from '../host/clock.ts'
 import { observeAdoptables } from './adoptable-survey.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
+import { createPortLook } from './health/taken-port.ts'
 import type { BoundInstance } from './instances.ts'
 import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
@@ -39,6 +41,8 @@ export interface SurveyOptions {
   readonly full: boolean
   /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
   readonly declared?: readonly Facility[]
+  /** Services that were seen before: whose a process is, for a look that doesn't take in all. */
+  readonly known?: ReadonlyMap<string, Observed>
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
@@ -114,27 +118,32 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     }
   }
   const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
+  const findTakenPort = createPortLook(new Map([...(options.known ?? []), ...services]), host)
   const makeOne = (facility: Facility): Target => {
+    const observed = services.get(locationKey(facility))
+    const takenPort = findTakenPort(facility, observed)
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
     const lacks = found?.available ? found.lacks : undefined
-    return makeTarget(facility, {
+    const target = makeTarget(facility, {
       instance: bound?.instance,
       provider: bound?.provider,
       host,
       owner: options.owner,
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
-      observed: services.get(locationKey(facility)),
+      observed,
       declared,
     })
+    return takenPort ? { ...target, takenPort } : target
   }
   const targets = facilities.map(makeOne)
   await observeAdoptables(targets, services, options)
-  for (const { facility, startProblems } of targets) {
+  for (const { facility, startProblems = [], takenPort } of targets) {
     const key = locationKey(facility)
     const one = services.get(key)
-    if (one) services.set(key, withHindrance(one, facility, startProblems))
+    const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
+    if (one) services.set(key, withHindrance(one, facility, problems))
   }
   // Between two looks at everything, the manifests are the same, and so is what they declare.
   const ties = options.full

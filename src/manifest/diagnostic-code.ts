@@ -1,6 +1,7 @@
 /** Every `Diagnostic.code`, explained in README.md. A new one is a new line in both. */
 export const diagnosticCodes = [
   'alias-expansion',
+  'cannot-start',
   'dependency-cycle',
   'directory-changing',
   'directory-missing',

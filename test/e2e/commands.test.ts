@@ -13,6 +13,15 @@ spec:
   procces: { command: [sleep, "1000"] }
 `
 
+function lost(name: string, program: string): string {
+  return `apiVersion: reeve/v1
+kind: Facility
+metadata: { name: ${name} }
+spec:
+  process: { command: [${program}] }
+`
+}
+
 describe('validate', () => {
   test('says how many facilities are valid', async () => {
     const home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
@@ -36,6 +45,21 @@ describe('validate', () => {
     const { exitCode, stdout } = await home.reeve(['validate', '-o', 'json'])
     expect(exitCode).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ valid: false, diagnostics: [{ line: 5, column: 3, severity: 'error' }] })
+  })
+
+  test('--host warns of what services would lack to start on this host', async () => {
+    const home = openHousehold({ 'web.yaml': lost('web', '/nowhere/web'), 'db.yaml': sleeper('db') })
+    expect(await home.reeve(['validate'])).toMatchObject({ exitCode: 0, stderr: '' })
+    const { exitCode, stdout, stderr } = await home.reeve(['validate', '--host'])
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^2 facilities in .*: valid\.\n$/),
+    })
+    expect(stderr).toContain('manifests/web.yaml:3:19')
+    expect(stderr).toContain('facility web can not start on this host: there is no program /nowhere/web')
+    expect(stderr).toMatch(/1 warning\n$/)
+    const json = JSON.parse((await home.reeve(['validate', '--host', '-o', 'json'])).stdout)
+    expect(json).toMatchObject({ valid: true, diagnostics: [{ severity: 'warning', code: 'cannot-start' }] })
   })
 
   test('E9: a missing directory is an error, not an empty set', async () => {
@@ -64,6 +88,36 @@ describe('plan', () => {
     await home.succeed(['apply'])
     const after = await home.reeve(['plan', '--detailed-exitcode'])
     expect(after).toMatchObject({ exitCode: 0, stdout: 'No changes. 1 facility is as declared.\n', stderr: '' })
+  })
+
+  test('what is certain to fail is said before, in text, JSON and exit code, and a service that runs goes on', async () => {
+    const home = openHousehold({ 'web.yaml': lost('web', '/nowhere/web') })
+    const first = await home.reeve(['plan'])
+    expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Plan: 1 to add') })
+    expect(first.stderr).toContain('facility web can not start on this host: there is no program /nowhere/web')
+    home.write('manifests/web.yaml', sleeper('web'))
+    await home.succeed(['apply'])
+    const before = await home.status('web')
+
+    home.write('manifests/web.yaml', lost('web', '/nowhere/web'))
+    const planned = await home.reeve(['plan', '--detailed-exitcode'])
+    expect(planned.exitCode).toBe(2)
+    expect(planned.stdout).toContain('1 facility is blocked:\n  web (process)\n')
+    expect(planned.stdout.replace(/\s+/g, ' ')).toContain(
+      'there is no program /nowhere/web. The service goes on as it is',
+    )
+    expect(planned.stdout).toMatch(/\nNo changes\. 0 facilities are as declared, 1 is blocked\.\n$/)
+    const json = JSON.parse((await home.reeve(['plan', '-o', 'json'])).stdout)
+    expect(json).toMatchObject({ summary: { blocked: 1, unchanged: 0 }, facilities: [{ steps: [] }] })
+    const applied = await home.reeve(['apply'])
+    expect(applied.exitCode).toBe(1)
+    expect(applied.stderr).toContain('there is no program /nowhere/web')
+    const restarted = await home.reeve(['restart', 'web'])
+    expect(restarted).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('there is no program /nowhere/web'),
+    })
+    expect(await home.status('web')).toMatchObject({ state: 'running', pid: before?.pid })
   })
 
   test('S4: a saved plan is for its owner only, also where another file was', async () => {

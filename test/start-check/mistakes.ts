@@ -161,6 +161,60 @@ export const mistakes: readonly Mistake[] = [
   },
 ]
 
+const unit = (keys: object): FacilitySpec => ({ process: other, config: { systemd: { unit: { Service: keys } } } })
+const text = (lines: string): FacilitySpec => ({
+  config: { systemd: { text: `[Service]\n${lines}\n[Install]\nWantedBy=multi-user.target\n` } },
+})
+
+/** In what is native to systemd. */
+export const systemdMistakes: readonly Mistake[] = [
+  {
+    name: 'a whole unit with a program that is not there',
+    make: () => text('ExecStart=/usr/bin/sleeep 1000000'),
+    instead: () => text('ExecStart=/usr/bin/sleep 1000000'),
+    told: /there is no program \/usr\/bin\/sleeep/,
+    culprit: /sleeep/,
+  },
+  {
+    name: 'a user who does not exist, laid over the unit',
+    make: () => unit({ User: 'no-such-user' }),
+    instead: () => unit({ User: user }),
+    told: /there is no user no-such-user on this host/,
+    culprit: /no-such-user/,
+  },
+  {
+    name: 'a further group that does not exist',
+    make: () => unit({ SupplementaryGroups: 'daemon no-such-group' }),
+    instead: () => unit({ SupplementaryGroups: 'daemon' }),
+    told: /there is no group no-such-group on this host/,
+    culprit: /no-such-group/,
+  },
+  {
+    name: 'an environment file and a directory that are not there, in the unit',
+    make: directory => unit({ EnvironmentFile: join(directory, 'env'), WorkingDirectory: join(directory, 'work') }),
+    mend(directory) {
+      mkdirSync(join(directory, 'work'))
+      writeFileSync(join(directory, 'env'), 'A=1\n')
+    },
+    told: /there is no working directory .*\/work; there is no environment file .*\/env/,
+    culprit: /\/env/,
+  },
+]
+
+/** In what is native to a supervisor that scans a directory. */
+export function listScanMistakes(type: string): readonly Mistake[] {
+  const native = (first: string): FacilitySpec => ({ config: { [type]: { run: `${first}\nexec sleep 1000000\n` } } })
+  return [
+    {
+      name: 'a script of its own with an interpreter that is not there',
+      make: () => native('#!/usr/bin/shh'),
+      instead: () => native('#!/bin/sh'),
+      told: /its script can not be executed, .*: there is no program \/usr\/bin\/shh/,
+      culprit: /shh/,
+    },
+  ]
+}
+
 function script(directory: string, name: string, first: string, mode: number): string {
   const path = join(directory, name)
   rmSync(path, { force: true })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Observed } from '../../src/core/observed.ts'
+import { readinessOf } from '../../src/core/readiness.ts'
 import type { Declaration } from '../simulation/declaration.ts'
 import {
   asDeclared,
@@ -140,4 +141,24 @@ describe('S8: what a blocked facility may do', () => {
     const unavailable = { [row.target.facility.supervisor]: 'it is down' }
     expect(facilityIn(planCases([row], { unavailable }), 'web').steps).toEqual([])
   })
+})
+
+test('a service that is to run always has never done its work, whoever gave up on it', () => {
+  const over = { state: 'stopped', completed: true } as const
+  expect(verbsOf(asDeclared({ ...older, restart: 'on-failure' }, over))).toEqual([])
+  const row = asDeclared(older, over)
+  expect(verbsOf(row)).toEqual(['start'])
+  const { facility } = row.target
+  expect(readinessOf(facility, row.observed, 'none', 0)).toMatchObject({ ready: false, reason: 'Stopped' })
+})
+
+test('what is in the way is told with how it is, once', () => {
+  const { facility } = notThere(older).target
+  const observed = { service: 'web', enabled: true, supervised: true, hindrance: 'there is no program /x' } as const
+  const tell = (found: Partial<Observed>): string =>
+    readinessOf(facility, { ...observed, state: 'starting', ...found }, 'none', 0).message
+  expect(tell({})).toBe('starting; there is no program /x')
+  expect(tell({ message: 'it waits' })).toBe('starting: it waits; there is no program /x')
+  expect(tell({ message: 'there is no program /x' })).toBe('starting: there is no program /x')
+  expect(tell({ restarts: 2, exit: { code: 127 } })).toBe('crash loop: it exited with code 127; there is no program /x')
 })

@@ -55,19 +55,34 @@ export function findPortHolder(
     if (held?.some(inode => inodes.has(inode))) return { kind: 'service' }
     if (!held || held.some(inode => sockets.all.has(inode))) return unknown
   }
-  const isMember = new Set(members.map(({ pid }) => pid))
-  const holders = processes.filter(({ pid }) => {
-    return !isMember.has(pid) && readSockets(pid, host)?.some(inode => inodes.has(inode))
-  })
-  const [holder] = holders.sort((left, right) => Number(left.startTime) - Number(right.startTime))
+  const { holder, holders } = findHolders(inodes, new Set(members.map(({ pid }) => pid)), processes, host)
   if (!holder) return unknown
-  const names = holders.map(({ pid }) => readName(pid, host))
-  if (holders.some(({ pid }) => pid === 1) || names.some(name => STAND_INS.has(name))) return unknown
   const isOthers = holders.some(({ pid, group, session, parent }) => {
     return [pid, group, session, parent].some(id => otherPids.has(id))
   })
   if (!isOthers && Number(holder.startTime) >= Number(main.startTime)) return unknown
   return { kind: 'other', pid: holder.pid, name: readName(holder.pid, host) }
+}
+
+interface Holders {
+  /** The one that has been there for longest. Absent: nobody can be seen, or who can stands in for others. */
+  readonly holder?: ProcessFacts
+  readonly holders: readonly ProcessFacts[]
+}
+
+/** The processes that have one of these sockets open, but for those of the service itself. */
+export function findHolders(
+  inodes: ReadonlySet<string>,
+  members: ReadonlySet<number>,
+  processes: readonly ProcessFacts[],
+  host: PortHost,
+): Holders {
+  const holders = processes
+    .filter(({ pid }) => !members.has(pid) && readSockets(pid, host)?.some(inode => inodes.has(inode)))
+    .sort((left, right) => Number(left.startTime) - Number(right.startTime))
+  const [holder] = holders
+  const isStandIn = holders.some(({ pid }) => pid === 1 || STAND_INS.has(readName(pid, host)))
+  return { ...(holder && !isStandIn && { holder }), holders }
 }
 
 function sharesNetwork(pid: number, host: PortHost): boolean {
@@ -80,7 +95,7 @@ function sharesNetwork(pid: number, host: PortHost): boolean {
 }
 
 /** Inodes of the sockets that a process has open. Undefined: it can't be told. */
-function readSockets(pid: number, host: PortHost): string[] | undefined {
+export function readSockets(pid: number, host: PortHost): string[] | undefined {
   try {
     const names = host.readDirectory(`/proc/${pid}/fd`)
     return names?.flatMap(name => {
@@ -93,6 +108,6 @@ function readSockets(pid: number, host: PortHost): string[] | undefined {
 }
 
 /** The kernel cuts it off after 15 letters. */
-function readName(pid: number, host: PortHost): string {
+export function readName(pid: number, host: PortHost): string {
   return host.readText(`/proc/${pid}/comm`)?.trim() || 'unknown'
 }

@@ -67,7 +67,7 @@ function findLiving(pid: number, host: PortHost): ProcessFacts | undefined {
 }
 
 /** Where a check asks this host itself. */
-function findAddress(check: Health['check']): { readonly host: string; readonly port: number } | undefined {
+export function findAddress(check: Health['check']): { readonly host: string; readonly port: number } | undefined {
   if (check.type === 'tcp') return isLoopback(check.host) ? check : undefined
   if (check.type !== 'http') return undefined
   const { hostname, port, protocol } = new URL(check.url)

@@ -1,0 +1,71 @@
+import type { Facility } from '../../core/facility.ts'
+import type { Observed } from '../../core/observed.ts'
+import type { ProcessFacts, ReadHost } from '../../core/provider.ts'
+import { isServing } from '../../core/start-obstacle.ts'
+import type { TakenPort } from '../../core/target.ts'
+import { type ListeningSockets, readListeningSockets } from '../../host/listening-sockets.ts'
+import { findHolders, readName, readSockets } from './port-holder.ts'
+import { findAddress } from './probe-trust.ts'
+import { findMembers } from './service-members.ts'
+
+/** Says who has the port that a facility is going to listen at. The host is looked at once, and only if a facility has need of it. */
+export type PortLook = (facility: Facility, observed: Observed | undefined) => TakenPort | undefined
+
+/** `services`: all that are known to run, by `locationKey`. */
+export function createPortLook(services: ReadonlyMap<string, Observed>, host: ReadHost): PortLook {
+  let sockets: ListeningSockets | undefined
+  let processes: readonly ProcessFacts[] | undefined
+
+  function look(facility: Facility, observed: Observed | undefined): TakenPort | undefined {
+    const address = facility.health && findAddress(facility.health.check)
+    if (!address || facility.state === 'stopped') return undefined
+    const before = portsOf(observed)
+    // What runs there is asked by its health check who it is.
+    if (isServing(observed) && before.includes(address.port)) return undefined
+    sockets ??= readListeningSockets(host)
+    const inodes = sockets.at(address.host, address.port)
+    if (inodes.size === 0) return undefined
+    processes ??= host.processes().flatMap(pid => host.process(pid) ?? [])
+    const main = observed?.pid === undefined ? undefined : host.process(observed.pid)
+    const members = main ? [main, ...findMembers(main, facility.service, processes, host)] : []
+    const own = new Set(members.flatMap(({ pid }) => readSockets(pid, host) ?? []))
+    if ([...inodes].some(inode => own.has(inode))) return undefined
+    const { holder } = findHolders(inodes, new Set(members.map(({ pid }) => pid)), processes, host)
+    if (!holder) return undefined
+    const service = findService(holder, services)
+    // It listens by itself where it was asked till now.
+    const old = before.flatMap(port => [...(sockets?.at(address.host, port) ?? [])])
+    return {
+      port: address.port,
+      pid: holder.pid,
+      name: readName(holder.pid, host),
+      ...(service !== undefined && { holder: service }),
+      isNeeded: old.some(inode => own.has(inode)),
+    }
+  }
+
+  return (facility, observed) => {
+    try {
+      return look(facility, observed)
+    } catch {
+      return undefined // processes come and go while they are looked at
+    }
+  }
+}
+
+/** Where its health check looked when its definition was written. */
+function portsOf(observed: Observed | undefined): number[] {
+  return (observed?.ownership?.meets ?? []).flatMap(point => {
+    const [, port] = /^port:(\d+)$/.exec(point) ?? []
+    return port === undefined ? [] : Number(port)
+  })
+}
+
+function findService(
+  { pid, parent, group, session }: ProcessFacts,
+  services: ReadonlyMap<string, Observed>,
+): string | undefined {
+  const ids = new Set([pid, parent, group, session])
+  const [key] = [...services].find(([, observed]) => observed.pid !== undefined && ids.has(observed.pid)) ?? []
+  return key
+}
