@@ -14,7 +14,7 @@ import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
-import { findNameProblem } from './unit-name.ts'
+import { findNameProblem, findStateProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
@@ -46,12 +46,14 @@ function createSystemdProvider(): Provider {
       ],
       configSchema,
       configSource: 'text',
+      configSourceIn: ['socket', 'timer', 'dropIns.*'],
       optionsSchema,
       queries: [journalQuery],
       busQueries,
     },
     place: instance => unitDirectoryOf(instance),
     findNameProblem,
+    findStateProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
     aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),

@@ -1,3 +1,5 @@
+import type { Facility } from '../../src/core/facility.ts'
+
 const suffixes = [
   'service',
   'socket',
@@ -84,6 +86,18 @@ export function startersOfName(unit: string): readonly string[] {
 export function templateOf(unit: string): string | undefined {
   const [, prefix, suffix] = /^([^@]+@)[^.].*(\.[a-z]+)$/.exec(unit) ?? []
   return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
+}
+
+/** `foo@.service`: a pattern for instances, which itself never runs. */
+export function isTemplate(unit: string): boolean {
+  return /^[^@]+@\.[a-z]+$/.test(unit)
+}
+
+/** Why nothing of that name can be in the state that is declared. */
+export function findStateProblem(service: string, state: Facility['state']): string | undefined {
+  if (state !== 'running' || !isTemplate(unitOf(service))) return undefined
+  const [prefix = '', suffix = ''] = service.split(/(?<=@)/)
+  return `expected state: unmanaged, found ${state}: ${service} is a template, of which only instances run: name one, ${prefix}NAME${suffix}, to have it run`
 }
 
 /**

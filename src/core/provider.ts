@@ -33,6 +33,8 @@ export interface Provider {
    * must not. Absent: each name is a service of its own.
    */
   findNameProblem?(service: string): string | undefined
+  /** Why nothing of that name can be in that state, for people: what is only a pattern for others doesn't run. Absent: all can. */
+  findStateProblem?(service: string, state: Facility['state']): string | undefined
   /**
    * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
    * Absent: only what its options say in so many words.
@@ -94,6 +96,8 @@ export interface Capabilities {
    * and no `source`. Both stand in the schema. Absent: `source` has no such meaning.
    */
   readonly configSource?: string
+  /** Tables in `spec.config.<type>` of which that goes too, by their keys; `*` is any: `['timer', 'dropIns.*']`. Absent: none. */
+  readonly configSourceIn?: readonly string[]
   /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
   readonly optionsSchema?: object
   /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */

@@ -45,9 +45,16 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
   }
   const named = attempt('judge the name of', facility, provider, problems, () => ({
     problem: provider.findNameProblem?.(facility.service),
+    state: provider.findStateProblem?.(facility.service, facility.state),
   }))
   if (!named) return {}
   const misnamed = named.problem
+  if (named.state !== undefined) {
+    problems.push(
+      `supervisor ${facility.supervisor} can't have facility ${facility.name} in that state: ${named.state}`,
+    )
+    return {}
+  }
   if (misnamed !== undefined) {
     problems.push(
       `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,

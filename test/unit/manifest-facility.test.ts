@@ -353,6 +353,34 @@ describe('native configuration is checked by the schema of its provider', () => 
       expect(diagnostics).toMatchObject([{ code: 'one-of', message: expect.stringContaining('"source" and "text"') }])
     })
 
+    test('goes for the tables in it of which the provider says so, each by itself', () => {
+      const places = { configSchema: {}, configSource: 'text', configSourceIn: ['timer', 'dropIns.*'] }
+      const read = (config: string) =>
+        loadManifests({
+          directory: makeDirectory({
+            'a/x.timer': 'T',
+            'a/y.conf': 'Y',
+            'a/web.yaml': facilityText('web', `config: { process: ${config} }`),
+          }),
+          types,
+          schemaOf: () => places,
+        })
+      const { facilities, diagnostics } = read(
+        '{ timer: { source: ./x.timer }, dropIns: { y: { source: ./y.conf } }, other: { source: ./none } }',
+      )
+      expect(diagnostics).toEqual([])
+      expect(facilities[0]?.config).toEqual({
+        timer: { text: 'T' },
+        dropIns: { y: { text: 'Y' } },
+        other: { source: './none' },
+      })
+      const told = read('{ timer: { source: ./none }, dropIns: { y: { source: ./y.conf, text: Z } } }').diagnostics
+      expect(told.map(({ code, message }) => `${code} ${message}`)).toEqual([
+        expect.stringMatching(/^source-unreadable .*\.\/none/),
+        'one-of spec.config.process.dropIns.y has both "source" and "text": keep one of them',
+      ])
+    })
+
     test('means nothing to a provider that does not say so', () => {
       const directory = makeDirectory({ 'web.yaml': facilityText('web', 'config: { process: { source: ./none } }') })
       const set = loadManifests({ directory, types, schemaOf: () => ({ configSchema: {} }) })
