@@ -14,6 +14,9 @@ import { triggerNames } from './trigger.ts'
 import { isYes, mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
 import { hasSuffix, isTemplate, serviceOfUnit, unitOf } from './unit-name.ts'
 
+/** Of a file, in bytes. */
+const LONGEST_NAME = 255
+
 const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
 
 /** Units of one facility: its own, what starts it, drop-ins. */
@@ -55,6 +58,11 @@ export function renderDefinition(
     const sections = isAddition && index === 0 ? mergeSections(told, marker) : marker
     add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(sections)].join('\n'))
   })
+  const long = files.find(({ path }) => path.split('/').some(part => part.length > LONGEST_NAME))
+  if (long)
+    return {
+      problems: [{ field: 'serviceName', message: `no file system takes a name as long as that of ${long.path}` }],
+    }
   const touches = listTouched(facility.service, unit, files)
   return { definition: { files, digest, ...(isAddition && { isAddition }), ...(touches.length > 0 && { touches }) } }
 }

@@ -14,7 +14,7 @@ import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
-import { findNameProblem, findStateProblem } from './unit-name.ts'
+import { findNameProblem, findStateProblem, serviceNames } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
@@ -52,6 +52,7 @@ function createSystemdProvider(): Provider {
       busQueries,
     },
     place: instance => unitDirectoryOf(instance),
+    serviceNames,
     findNameProblem,
     findStateProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],

@@ -50,7 +50,8 @@ export function recordKeys(
   reload: readonly string[],
 ): Readonly<Record<string, readonly string[]>> {
   if (files.length === 0 && reload.length === 0) return {}
-  const directory = `${recordDirectoryName}/${unit}`
+  // In other names, systemd would take a colon for the end of the path, and a backslash for an escape.
+  const directory = `${recordDirectoryName}/${/^[\w.@-]+$/.test(unit) ? unit : '%n'}`
   // The directory has to be known to systemd by a specifier, in words that have all others escaped.
   const place = (command: readonly string[]): string =>
     quoteCommand(command).replace('"DIRECTORY"', `"%t/${directory}"`)

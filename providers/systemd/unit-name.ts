@@ -1,4 +1,5 @@
 import type { Facility } from '../../src/core/facility.ts'
+import type { ServiceNames } from '../../src/core/service-name.ts'
 
 const suffixes = [
   'service',
@@ -14,6 +15,15 @@ const suffixes = [
   'device',
 ]
 const suffixPattern = new RegExp(`\\.(?:${suffixes.join('|')})$`)
+
+/** systemd.unit(5). An escaped character is `\xHH`, which is part of the name: `site\x2da` isn't `site-a`. */
+export const serviceNames: ServiceNames = {
+  pattern: '[A-Za-z0-9_:\\\\-][A-Za-z0-9_.:\\\\-]*(?:@[A-Za-z0-9_.:\\\\@-]*)?',
+  words: 'letters, digits and _ . @ : - \\, as systemd.unit(5) has it, with neither . nor @ at its beginning',
+}
+
+/** With its suffix. */
+const LONGEST = 255
 
 /** The unit that a service's name means: `nginx` is `nginx.service`, `fstrim.timer` is itself. */
 export function unitOf(service: string): string {
@@ -50,6 +60,8 @@ const hostActions: ReadonlySet<string> = new Set([
 /** Of the two names that a service could have, it has the short one; and not every unit is a service. */
 export function findNameProblem(service: string): string | undefined {
   const unit = unitOf(service)
+  if (unit.length > LONGEST)
+    return `expected a unit's name of at most ${LONGEST} characters, found ${unit.length}: ${unit}`
   const [, suffix = ''] = /\.([a-z]+)$/.exec(unit) ?? []
   const kind = otherKinds[suffix]
   if (kind !== undefined) return `expected a service, socket, timer or path unit, found ${unit}, ${kind}`

@@ -1,6 +1,7 @@
 import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
+import type { ServiceNames } from './service-name.ts'
 import type { Verb } from './step.ts'
 
 /**
@@ -28,8 +29,10 @@ export interface Provider {
    * their options are written: what stands under one stands under the other, and nothing has to move.
    */
   layout?(instance: Instance): string
+  /** The names that its supervisor takes. Absent: those that facilities may have (`metadata.name`). */
+  readonly serviceNames?: ServiceNames
   /**
-   * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
+   * Why no facility's service can be called so, though `serviceNames` has the name, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
    */
   findNameProblem?(service: string): string | undefined

@@ -2,6 +2,7 @@ import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { takesName } from '../core/service-name.ts'
 import type { Target } from '../core/target.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
@@ -69,7 +70,8 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       return
     }
     const listed = options.full ? (first ?? (await list())) : []
-    const names = new Set([...(named.get(name) ?? []), ...listed.map(({ service }) => service)])
+    const wanted = [...(named.get(name) ?? [])].filter(service => takesName(provider, service))
+    const names = new Set([...wanted, ...listed.map(({ service }) => service)])
     const observed = await provider.observe([...names], instance, readHost)
     if (unavailable.has(name)) return // it came too late
     availability.set(name, found)

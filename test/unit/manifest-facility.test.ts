@@ -317,6 +317,22 @@ describe('native configuration is checked by the schema of its provider', () => 
     ])
   })
 
+  test.each(['a\\x2db', '-a', '_a', '.a', 'a+b~c', '...'])(
+    'a service may be called %s, if its supervisor takes that',
+    name => {
+      const text = facilityText('web', `serviceName: '${name}'`)
+      const { diagnostics, facilities } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
+      expect(diagnostics).toEqual([])
+      expect(facilities[0]).toMatchObject({ name: 'web', service: name })
+    },
+  )
+
+  test.each(['.', '..', 'a/b', 'a b', 'ä', 'a\u202eb', `${'n'.repeat(256)}`])('no service is called %s', name => {
+    const text = facilityText('web', `serviceName: '${name}'`)
+    const { diagnostics } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
+    expect(diagnostics).toMatchObject([{ code: 'invalid-value', message: expect.stringContaining('spec.serviceName') }])
+  })
+
   describe('source', () => {
     const schemas = { configSchema: { properties: { source: {}, text: {} } }, configSource: 'text' }
     const load = (files: Readonly<Record<string, string>>, config: string) =>
