@@ -26,6 +26,11 @@ export function createScanProvider(family: Family): Provider {
       optionsSchema: createOptionsSchema(family),
     },
     place: instance => layoutOf(instance, family).services,
+    // Scanners pass over names that begin with a dot, and hand the others to their supervisors as words of a command line.
+    serviceNames: {
+      pattern: '[A-Za-z0-9_][A-Za-z0-9_.@:+,=~-]{0,199}',
+      words: 'letters, digits and _ . @ : + , = ~ -, beginning with a letter, digit or _, at most 200 characters',
+    },
     layout(instance) {
       const { services, definitions } = layoutOf(instance, family)
       return [services, definitions]

@@ -62,20 +62,44 @@ async function readLastRun(
   const [first] = starters
   const since = first ? (await readNumber(look.bus, first.path, 'Unit', 'ActiveEnterTimestamp')) / 1_000 : 0
   const isTimer = starters.some(({ name }) => name.endsWith('.timer'))
-  const found = await Promise.all(units.map(unit => look.lastRuns.read(unit, { isTimer, since }, look)))
+  const came = await readLastTrigger(starters, look.bus)
+  const found = await Promise.all(
+    units.map(async unit => {
+      const missed = came >= since ? await findMissed(unit, came, look.bus) : undefined
+      return missed ?? look.lastRuns.read(unit, { isTimer, since }, look)
+    }),
+  )
   const known = found.flatMap(one => one ?? []).sort((a, b) => (b.run.began ?? 0) - (a.run.began ?? 0))
   const failure = known.find(one => one.failure)?.failure
-  const run = known[0]?.run ?? (await readForgottenRun(starters, look.bus))
+  // A timer remembers when it came, beyond a boot even; how that went nobody knows any more.
+  const forgotten: Run | undefined = came > 0 ? { began: came, outcome: 'unknown' } : undefined
+  const run = known[0]?.run ?? forgotten
   return { ...(run && { run }), ...(failure && { failure }) }
 }
 
-/** A timer remembers when it last came, beyond a boot even; how that went nobody knows any more. */
-async function readForgottenRun(starters: readonly LoadedUnit[], bus: Bus): Promise<Run | undefined> {
+/** When a timer came last, in ms since 1970; 0 if none has. */
+async function readLastTrigger(starters: readonly LoadedUnit[], bus: Bus): Promise<number> {
   const timers = starters.filter(({ name }) => name.endsWith('.timer'))
   const times = await Promise.all(timers.map(({ path }) => readNumber(bus, path, 'Timer', 'LastTriggerUSec')))
-  const last = Math.max(0, ...times)
-  return last > 0 ? { began: last / 1_000, outcome: 'unknown' } : undefined
+  return Math.max(0, ...times) / 1_000
 }
+
+/** A timer came, and its unit has not been started for it: it wasn't to be, or could not be. Of that the unit keeps no trace. */
+async function findMissed({ active, path }: LoadedUnit, came: number, bus: Bus): Promise<LastRun | undefined> {
+  if (active !== 'inactive') return undefined
+  const names = ['InactiveExitTimestamp', 'InactiveEnterTimestamp', 'ConditionTimestamp']
+  const times = await Promise.all(names.map(async name => (await readNumber(bus, path, 'Unit', name)) / 1_000))
+  const [began = 0, ended = 0, judged = 0] = times
+  const job = await readProperty(bus, path, 'Unit', 'Job')
+  // It may still be about to begin.
+  if (came <= began || came <= ended || (Array.isArray(job) && job[0] !== 0)) return undefined
+  const isMet = judged < came || (await readProperty(bus, path, 'Unit', 'ConditionResult')) === true
+  if (!isMet) return { run: { began: came, outcome: 'skipped', message: 'a condition of its unit was not met' } }
+  return { run: { began: came, outcome: 'failed', message: notStarted }, failure: { message: notStarted, at: came } }
+}
+
+const notStarted =
+  'it could not be started: a unit that it requires has failed, or an assertion of its own does not hold'
 
 /** Larger ones are systemd's infinity. */
 const LATEST = 2 ** 62

@@ -5,7 +5,7 @@ import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
 import type { Disk } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { digestOf, sha256 } from './loaded.ts'
-import { mergeSections, readSections } from './unit-file.ts'
+import { isYes, mergeSections, readSections } from './unit-file.ts'
 import type { Written } from './written.ts'
 
 /**
@@ -25,7 +25,7 @@ export function isForgotten({ unit, disk }: Pick<Job, 'unit' | 'disk'>): boolean
   if (!texts.some(text => text.includes('oneshot'))) return false
   const { Service } = texts.map(readSections).reduce(mergeSections, {})
   const remains = Service?.RemainAfterExit?.at(-1) ?? 'no'
-  return Service?.Type?.at(-1) === 'oneshot' && !/^(?:1|y|yes|t|true|on)$/i.test(remains)
+  return Service?.Type?.at(-1) === 'oneshot' && !isYes(remains)
 }
 
 /** What it reads if it is started now. Of somebody else's unit, all that its definition consists of counts. */

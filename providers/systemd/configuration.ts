@@ -7,6 +7,15 @@ const values = {
   anyOf: [value, { type: 'array', items: value }, { type: 'null' }],
 }
 const keys = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: values }
+/** What stands for a whole file in the place of keys or sections. */
+const whole = {
+  source: {
+    type: 'string',
+    minLength: 1,
+    description: 'A file in the manifests directory that is the whole, in place of text. Relative to the manifest.',
+  },
+  text: { type: 'string', minLength: 1, description: 'The whole file, in place of all else.' },
+}
 const sections = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: keys }
 
 /** JSON Schema of `spec.config.systemd`. */
@@ -30,17 +39,26 @@ export const configSchema: object = {
     dropIns: {
       type: 'object',
       description:
-        'Drop-ins by name, as sections and keys or as text. Without spec.process, unit and text they are for a unit that exists already, which stays as it is.',
+        'Drop-ins by name, as sections and keys, as text, or as source: FILE. Without spec.process, unit and text they are for a unit that exists already, which stays as it is.',
       propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$' },
-      additionalProperties: { anyOf: [{ type: 'string', minLength: 1 }, sections] },
+      additionalProperties: {
+        anyOf: [
+          { type: 'string', minLength: 1 },
+          { ...sections, properties: whole },
+        ],
+      },
     },
     socket: {
       ...keys,
-      description: 'Keys of [Socket]: a unit NAME.socket, which is enabled and started in place of the service.',
+      properties: whole,
+      description:
+        'Keys of [Socket], or the whole unit as source or text: a unit NAME.socket, which is enabled and started in place of the service.',
     },
     timer: {
       ...keys,
-      description: 'Keys of [Timer]: a unit NAME.timer, which is enabled and started in place of the service.',
+      properties: whole,
+      description:
+        'Keys of [Timer], or the whole unit as source or text: a unit NAME.timer, which is enabled and started in place of the service.',
     },
   },
 }
@@ -74,24 +92,44 @@ export interface Configuration {
   readonly unit?: Sections
   readonly text?: string
   readonly dropIns: Readonly<Record<string, Sections | string>>
-  readonly socket?: Readonly<Record<string, readonly string[]>>
-  readonly timer?: Readonly<Record<string, readonly string[]>>
+  readonly socket?: Trigger
+  readonly timer?: Trigger
+  /** Tables that have both a text and something else. */
+  readonly ambiguous: readonly string[]
 }
+
+/** The keys of its section, or the whole unit. */
+export type Trigger = Readonly<Record<string, readonly string[]>> | string
 
 /** `spec.config.systemd`, which has passed `configSchema`. */
 export function readConfiguration(config: unknown): Configuration {
   const { unit, text, dropIns, socket, timer } = tableOf(config)
   const read = Object.entries(tableOf(dropIns)).map(([name, content]): [string, Sections | string] => [
     name,
-    typeof content === 'string' ? content : readTable(content),
+    readText(content) ?? readTable(content),
   ])
   return {
     ...(unit !== undefined && { unit: readTable(unit) }),
     ...(typeof text === 'string' && { text }),
     dropIns: createDictionary(read),
-    ...(socket !== undefined && { socket: readKeys(socket) }),
-    ...(timer !== undefined && { timer: readKeys(timer) }),
+    ambiguous: [
+      ...Object.entries({ socket, timer }).flatMap(([key, table]) => (isAmbiguous(table) ? [key] : [])),
+      ...Object.entries(tableOf(dropIns)).flatMap(([name, table]) => (isAmbiguous(table) ? [`dropIns.${name}`] : [])),
+    ],
+    ...(socket !== undefined && { socket: readText(socket) ?? readKeys(socket) }),
+    ...(timer !== undefined && { timer: readText(timer) ?? readKeys(timer) }),
   }
+}
+
+function isAmbiguous(table: unknown): boolean {
+  return typeof table !== 'string' && readText(table) !== undefined && Object.keys(tableOf(table)).length > 1
+}
+
+/** Of what is a whole file; undefined if it is a table of keys or sections. */
+function readText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  const { text } = tableOf(value)
+  return typeof text === 'string' ? text : undefined
 }
 
 function readTable(table: unknown): Sections {

@@ -11,8 +11,11 @@ import { type Problem, processSections } from './process-sections.ts'
 import { findTouchedUnits } from './reach.ts'
 import { definitionVariable } from './records.ts'
 import { triggerNames } from './trigger.ts'
-import { mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
-import { hasSuffix, serviceOfUnit, unitOf } from './unit-name.ts'
+import { isYes, mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
+import { hasSuffix, isTemplate, serviceOfUnit, unitOf } from './unit-name.ts'
+
+/** Of a file, in bytes. */
+const LONGEST_NAME = 255
 
 const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
 
@@ -53,6 +56,11 @@ export function renderDefinition(
     const sections = isAddition && index === 0 ? mergeSections(told, marker) : marker
     add(join(`${unit}.d`, `${name}.conf`), [text, writeSections(sections)].join('\n'))
   })
+  const long = files.find(({ path }) => path.split('/').some(part => part.length > LONGEST_NAME))
+  if (long)
+    return {
+      problems: [{ field: 'serviceName', message: `no file system takes a name as long as that of ${long.path}` }],
+    }
   const touches = listTouched(facility.service, unit, files)
   return { definition: { files, digest, ...(isAddition && { isAddition }), ...(touches.length > 0 && { touches }) } }
 }
@@ -79,19 +87,34 @@ function textOf(content: Sections | string): string {
 
 function findProblems(
   { process, service, files }: Facility,
-  { unit, text, dropIns, socket, timer }: Configuration,
+  { unit, text, dropIns, socket, timer, ambiguous }: Configuration,
 ): Problem[] {
   const problems: Problem[] = []
   const complain = (field: string, message: string): number => problems.push({ field, message })
   const isWhole = process !== undefined || unit !== undefined || text !== undefined
-  if (!isWhole && files.length === 0 && Object.keys(dropIns).length === 0) {
-    complain('config.systemd', 'expected a unit, a text, a source or drop-ins')
+  const triggers = { socket, timer }
+  const isTriggered = socket !== undefined || timer !== undefined
+  if (!isWhole && !isTriggered && files.length === 0 && Object.keys(dropIns).length === 0) {
+    complain('config.systemd', 'expected a unit, a text, a source, a socket, a timer or drop-ins')
   }
   if (isWhole && hasSuffix(service)) complain('serviceName', 'it gets its suffix by itself: leave it out')
-  if (isWhole && /^[^@]*@/.test(service)) complain('serviceName', 'an instance has its definition from its template')
+  if ((isWhole || isTriggered) && isTemplate(unitOf(service))) {
+    complain('serviceName', `a template is only a pattern: name an instance of it, ${service}NAME`)
+  }
   if (text?.trim() === '') complain('config.systemd', 'the unit is empty')
   if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it can not be had together with unit')
-  if (!isWhole && (socket ?? timer) !== undefined) complain('config.systemd', 'a socket or timer needs a service')
+  if (!isWhole && isTriggered && hasSuffix(service)) {
+    complain('config.systemd', `a socket or timer starts a service, and ${service} is none`)
+  }
+  for (const key of ambiguous) complain(`config.systemd.${key}`, 'its text can not be had together with anything else')
+  if (typeof socket === 'object' && socket.Accept?.some(value => isYes(value))) {
+    complain('config.systemd.socket', 'with Accept=yes it starts instances of a template, and Reeve writes none')
+  }
+  for (const [kind, keys] of Object.entries(triggers)) {
+    if (typeof keys === 'string' ? keys.trim() === '' : keys !== undefined && Object.keys(keys).length === 0) {
+      complain(`config.systemd.${kind}`, 'the unit is empty')
+    }
+  }
   if (unit !== undefined && process === undefined && unit.Service?.ExecStart === undefined) {
     complain('config.systemd.unit', 'without spec.process, the whole unit is expected, with an ExecStart')
   }
@@ -123,9 +146,7 @@ function renderUnit(
 /** By the keys of `[Service]`. */
 function runsAsRoot({ User, DynamicUser }: Readonly<Record<string, readonly string[]>>): boolean {
   const user = User?.at(-1)
-  return user === undefined
-    ? !/^(?:1|y|yes|t|true|on)$/i.test(DynamicUser?.at(-1) ?? '')
-    : user === 'root' || Number(user) === 0
+  return user === undefined ? !isYes(DynamicUser?.at(-1) ?? '') : user === 'root' || Number(user) === 0
 }
 
 function renderTriggers({ name }: Facility, config: Configuration): Readonly<Record<string, string>> {
@@ -133,6 +154,10 @@ function renderTriggers({ name }: Facility, config: Configuration): Readonly<Rec
   for (const kind of ['socket', 'timer'] as const) {
     const keys = config[kind]
     if (keys === undefined) continue
+    if (typeof keys === 'string') {
+      triggers[kind] = `${keys.trimEnd()}\n`
+      continue
+    }
     triggers[kind] = writeSections({
       Unit: { Description: [`${name} (${kind})`] },
       [kind === 'socket' ? 'Socket' : 'Timer']: keys,

@@ -4,7 +4,7 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import { few } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { readSections, type Sections } from './unit-file.ts'
-import { dropInOwnersOf, expandSpecifiers, templateOf } from './unit-name.ts'
+import { dropInOwnersOf, expandSpecifiers, isTemplate, templateOf } from './unit-name.ts'
 
 /** Units as they stand on the disk: what systemd would load. Directories are read once for each look. */
 export interface Disk {
@@ -110,7 +110,7 @@ export function readDisk(host: DiskHost, directories: readonly string[], service
     }
     const install = readInstall(file.text)
     const expected = expectedLinks(install, file.unit)
-    if (expected.length === 0) return { enabled: 'fixed', message: describeFixed(install) }
+    if (expected.length === 0) return { enabled: 'fixed', message: describeFixed(install, file.unit) }
     const there = expected.filter(link => directories.some(directory => isLink(directory, link, file))).length
     return { enabled: there === expected.length || (there > 0 && 'partly') }
   }
@@ -189,19 +189,32 @@ interface Link {
   readonly name: string
 }
 
+/** Of a template, the links stand for its default instance; without one, only other templates can want it. */
 function expectedLinks(install: Sections[string], unit: string): Link[] {
   const links: Link[] = []
+  const name = defaultInstanceOf(install, unit) ?? unit
   const named = (values: readonly string[] | undefined): string[] =>
-    words(values).flatMap(word => expandSpecifiers(word, unit) ?? [])
+    words(values).flatMap(word => expandSpecifiers(word, name) ?? [])
   for (const [key, kind] of Object.entries(linkKinds)) {
-    for (const target of named(install[key])) links.push({ folder: `${target}.${kind}`, name: unit })
+    const targets = named(install[key]).filter(target => !isTemplate(name) || isTemplate(target))
+    for (const target of targets) links.push({ folder: `${target}.${kind}`, name })
   }
   for (const alias of named(install.Alias)) links.push({ folder: '', name: alias })
   return links
 }
 
-function describeFixed(install: Sections[string]): string {
+function defaultInstanceOf({ DefaultInstance }: Sections[string], unit: string): string | undefined {
+  const instance = DefaultInstance?.at(-1)
+  if (instance === undefined || !isTemplate(unit)) return undefined
+  const expanded = expandSpecifiers(instance, unit)
+  return expanded === undefined ? undefined : unit.replace('@.', () => `@${expanded}.`)
+}
+
+function describeFixed(install: Sections[string], unit: string): string {
   const asked = words([...Object.keys(linkKinds), 'Alias'].flatMap(key => install[key] ?? []))
+  if (asked.length > 0 && isTemplate(unit)) {
+    return 'it is a template without a default instance (DefaultInstance=): enable instances of it instead'
+  }
   if (asked.length > 0) return `its [Install] section has specifiers that only systemd knows: ${asked.join(' ')}`
   return install.Also === undefined
     ? 'it is static: its unit has no [Install] section that says what would start it'

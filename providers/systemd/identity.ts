@@ -18,10 +18,16 @@ export function findServiceOf(pid: number, { isUser }: Layout, host: ReadHost): 
 }
 
 function unitIn(path: string, isUser: boolean): string | undefined {
-  if (!isUser) return path.split('/').find(part => part.endsWith('.service'))
+  const isService = (part: string): boolean => part.endsWith('.service')
+  if (!isUser) return unescapeGroup(path.split('/').find(isService))
   // A user's manager is a service of the system's; what it runs is below.
   const [, below] = /\/user@\d+\.service(\/.*)$/.exec(path) ?? []
-  return below?.split('/').findLast(part => part.endsWith('.service'))
+  return unescapeGroup(below?.split('/').findLast(isService))
+}
+
+/** A name that begins with `_`, or could be a file of the kernel's, gets another `_` before it. */
+function unescapeGroup(name: string | undefined): string | undefined {
+  return name?.replace(/^_/, '')
 }
 
 /** Where units and links to them are, apart from those of packages that nobody has changed. */

@@ -17,7 +17,7 @@ import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findStartNeeds } from './start-needs.ts'
-import { findNameProblem } from './unit-name.ts'
+import { findNameProblem, findStateProblem, serviceNames } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
 const rotatesNothing =
@@ -56,12 +56,15 @@ function createSystemdProvider(): Provider {
       },
       configSchema,
       configSource: 'text',
+      configSourceIn: ['socket', 'timer', 'dropIns.*'],
       optionsSchema,
       queries: [journalQuery],
       busQueries,
     },
     place: unitDirectoryOf,
+    serviceNames,
     findNameProblem,
+    findStateProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
     aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),

@@ -5,7 +5,7 @@ import { type Application, openDisk, together } from './batch.ts'
 import type { Disk } from './disk.ts'
 import { managerCall } from './manager.ts'
 import { startersOf } from './trigger.ts'
-import { unitOf } from './unit-name.ts'
+import { isTemplate, unitOf } from './unit-name.ts'
 
 /**
  * Enables and disables. Without a daemon-reload: at boot systemd reads everything anew, and till then only what somebody
@@ -81,7 +81,8 @@ async function disableUnits(links: readonly Link[], disk: Disk, { bus, host }: A
     return file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
   }
   const units = links.map(({ unit }) => unit)
-  const others = units.filter(unit => !isLinked(unit))
+  // With a template's links, systemd would take away those of all its instances.
+  const others = units.filter(unit => !isLinked(unit) && !isTemplate(unit))
   if (others.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', others, false))
   // It leaves the alias of an instance, too (252).
   for (const path of units.flatMap(unit => disk.links(unit))) if (host.facts(path)) host.removeFile(path)

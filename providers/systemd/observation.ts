@@ -4,6 +4,7 @@ import { type Observed, type OwnedService, type ServiceState, unknownService } f
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createAgeReader } from '../posix/process-age.ts'
+import { quoteWord } from '../posix/shell-quoting.ts'
 import { isStarter, readActivation } from './activation.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
@@ -102,7 +103,7 @@ export async function observeService(service: string, look: Look, declared?: rea
     service,
     enabled,
     supervised: true,
-    output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${unit}`,
+    output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${quoteUnit(unit)}`,
     ...(ownership && { ownership }),
     ...(parts.length > 0 && { definitionFiles: parts }),
     ...(others.length > 0 && { others }),
@@ -137,6 +138,11 @@ export async function observeService(service: string, look: Look, declared?: rea
     activation: await readActivation(waiting, unit, look),
     ...(all && { loaded: all }),
   }
+}
+
+/** As a shell takes it. */
+function quoteUnit(unit: string): string {
+  return unit.includes('\\') ? quoteWord(unit) : unit
 }
 
 async function findTriggerRead(

@@ -20,14 +20,17 @@ export function enablementOf(service: string, disk: Disk, triggers?: readonly st
   return others.every(({ enabled }) => enabled === first.enabled) ? first : { enabled: 'partly' }
 }
 
-/** The units that Reeve wrote beside a service to start it: they are enabled, started and stopped in its place. */
+/**
+ * The units that Reeve wrote beside a service to start it, be that service Reeve's or another's: they are enabled, started and
+ * stopped in its place.
+ */
 export function triggersOf(service: string, file: UnitFile, disk: Disk): string[] {
   if (file.kind !== 'found') return []
   const { ownership } = file
-  if (!ownership) return []
   return triggerNames(service).filter(unit => {
     const trigger = disk.find(unit)
-    return trigger.kind === 'found' && trigger.ownership?.facility === ownership.facility
+    if (trigger.kind !== 'found' || !trigger.ownership) return false
+    return ownership ? trigger.ownership.facility === ownership.facility : trigger.ownership.isAddition === true
   })
 }
 

@@ -68,3 +68,8 @@ export function mergeSections(base: Sections, over: Sections): Sections {
   }
   return merged
 }
+
+/** As systemd reads a boolean. */
+export function isYes(value: string): boolean {
+  return /^(?:1|y|yes|t|true|on)$/i.test(value)
+}

@@ -1,3 +1,6 @@
+import type { Facility } from '../../src/core/facility.ts'
+import type { ServiceNames } from '../../src/core/service-name.ts'
+
 const suffixes = [
   'service',
   'socket',
@@ -12,6 +15,15 @@ const suffixes = [
   'device',
 ]
 const suffixPattern = new RegExp(`\\.(?:${suffixes.join('|')})$`)
+
+/** systemd.unit(5). An escaped character is `\xHH`, which is part of the name: `site\x2da` isn't `site-a`. */
+export const serviceNames: ServiceNames = {
+  pattern: '[A-Za-z0-9_:\\\\-][A-Za-z0-9_.:\\\\-]*(?:@[A-Za-z0-9_.:\\\\@-]*)?',
+  words: 'letters, digits and _ . @ : - \\, as systemd.unit(5) has it, with neither . nor @ at its beginning',
+}
+
+/** With its suffix. */
+const LONGEST = 255
 
 /** The unit that a service's name means: `nginx` is `nginx.service`, `fstrim.timer` is itself. */
 export function unitOf(service: string): string {
@@ -48,6 +60,8 @@ const hostActions: ReadonlySet<string> = new Set([
 /** Of the two names that a service could have, it has the short one; and not every unit is a service. */
 export function findNameProblem(service: string): string | undefined {
   const unit = unitOf(service)
+  if (unit.length > LONGEST)
+    return `expected a unit's name of at most ${LONGEST} characters, found ${unit.length}: ${unit}`
   const [, suffix = ''] = /\.([a-z]+)$/.exec(unit) ?? []
   const kind = otherKinds[suffix]
   if (kind !== undefined) return `expected a service, socket, timer or path unit, found ${unit}, ${kind}`
@@ -84,6 +98,18 @@ export function startersOfName(unit: string): readonly string[] {
 export function templateOf(unit: string): string | undefined {
   const [, prefix, suffix] = /^([^@]+@)[^.].*(\.[a-z]+)$/.exec(unit) ?? []
   return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
+}
+
+/** `foo@.service`: a pattern for instances, which itself never runs. */
+export function isTemplate(unit: string): boolean {
+  return /^[^@]+@\.[a-z]+$/.test(unit)
+}
+
+/** Why nothing of that name can be in the state that is declared. */
+export function findStateProblem(service: string, state: Facility['state']): string | undefined {
+  if (state !== 'running' || !isTemplate(unitOf(service))) return undefined
+  const [prefix = '', suffix = ''] = service.split(/(?<=@)/)
+  return `expected state: unmanaged, found ${state}: ${service} is a template, of which only instances run: name one, ${prefix}NAME${suffix}, to have it run`
 }
 
 /**

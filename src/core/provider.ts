@@ -2,6 +2,7 @@ import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { ServiceTies } from './relation.ts'
+import type { ServiceNames } from './service-name.ts'
 import type { StartNeeds } from './start-needs.ts'
 import type { Verb } from './step.ts'
 import type { Unwritable } from './unwritable.ts'
@@ -31,11 +32,15 @@ export interface Provider {
    * same, however their options are written: what stands under one stands under the other, and nothing has to move.
    */
   layout?(instance: Instance): string | readonly string[]
+  /** The names that its supervisor takes. Absent: those that facilities may have (`metadata.name`). */
+  readonly serviceNames?: ServiceNames
   /**
-   * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
+   * Why no facility's service can be called so, though `serviceNames` has the name, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
    */
   findNameProblem?(service: string): string | undefined
+  /** Why nothing of that name can be in that state, for people: what is only a pattern for others doesn't run. Absent: all can. */
+  findStateProblem?(service: string, state: Facility['state']): string | undefined
   /**
    * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
    * Absent: only what its options say in so many words.
@@ -123,6 +128,8 @@ export interface Capabilities {
    * and no `source`. Both stand in the schema. Absent: `source` has no such meaning.
    */
   readonly configSource?: string
+  /** Tables in `spec.config.<type>` of which that goes too, by their keys; `*` is any: `['timer', 'dropIns.*']`. Absent: none. */
+  readonly configSourceIn?: readonly string[]
   /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
   readonly optionsSchema?: object
   /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */

@@ -3,6 +3,7 @@ import type { Observed, OwnedService } from '../core/observed.ts'
 import { compareText } from '../core/plan-input.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import { takesName } from '../core/service-name.ts'
 import { describeTakenPort } from '../core/taken-port.ts'
 import type { Target } from '../core/target.ts'
 import { reportUnwritable, type UnwritableReport } from '../core/unwritable.ts'
@@ -79,7 +80,8 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       return
     }
     const listed = options.full ? (first ?? (await list())) : []
-    const names = new Set([...(named.get(name) ?? []), ...listed.map(({ service }) => service)])
+    const wanted = [...(named.get(name) ?? [])].filter(service => takesName(provider, service))
+    const names = new Set([...wanted, ...listed.map(({ service }) => service)])
     const observed = await provider.observe([...names], instance, readHost)
     if (unavailable.has(name)) return // it came too late
     availability.set(name, found)

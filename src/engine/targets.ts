@@ -6,6 +6,7 @@ import type { Observed, Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import { findServiceNameProblem } from '../core/service-name.ts'
 import type { Target, TargetFile } from '../core/target.ts'
 import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
@@ -65,10 +66,17 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
     return {}
   }
   const named = attempt('judge the name of', facility, provider, problems, () => ({
-    problem: provider.findNameProblem?.(facility.service),
+    problem: findServiceNameProblem(provider, facility.service),
+    state: provider.findStateProblem?.(facility.service, facility.state),
   }))
   if (!named) return {}
   const misnamed = named.problem
+  if (named.state !== undefined) {
+    problems.push(
+      `supervisor ${facility.supervisor} can't have facility ${facility.name} in that state: ${named.state}`,
+    )
+    return {}
+  }
   if (misnamed !== undefined) {
     problems.push(
       `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,

@@ -48,10 +48,10 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-/** True if the error says that the thing isn't there. */
+/** True if the error says that the thing isn't there. A name that no file system takes (`UNIT.d` of a long one) is nobody's. */
 export function isAbsence(error: unknown): boolean {
   const code = errnoOf(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG'
 }
 
 const unwritable: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])

@@ -47,7 +47,7 @@ export function sizeOf(content: Uint8Array, { facilities }: ParsedManifest): num
   let size = content.byteLength
   for (const { value } of facilities) {
     for (const file of value.files) size += file.content.byteLength
-    for (const reading of Object.values(value.configSources)) {
+    for (const { reading } of Object.values(value.configSources).flat()) {
       if (reading instanceof Uint8Array) size += reading.byteLength
     }
   }

@@ -4,7 +4,7 @@ import type { Facility } from '../core/facility.ts'
 import type { FollowPath } from '../core/path-rule.ts'
 import { asWritten, type PlaceFinder } from '../core/place.ts'
 import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy.ts'
-import { placeSource } from './config-source.ts'
+import { placeSources } from './config-source.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
@@ -79,10 +79,9 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
 
   function completeConfig(type: string, draft: FacilityDraft, problems: FieldProblem[]): unknown {
     const given = lookUp(draft.config, type)
-    const key = options.schemaOf?.(type)?.configSource
-    const reading = lookUp(draft.configSources, type)
-    if (key === undefined || reading === undefined) return given
-    const placed = placeSource(type, key, given, reading)
+    const sources = lookUp(draft.configSources, type)
+    if (sources === undefined) return given
+    const placed = placeSources(type, options.schemaOf?.(type) ?? {}, given, sources)
     problems.push(...placed.problems)
     return placed.config
   }

@@ -1,18 +1,17 @@
 import type { Policy } from '../core/host-configuration.ts'
 import type { PlaceFinder } from '../core/place.ts'
 import type { PolicyPlaces } from '../core/policy-refusal.ts'
+import type { SourcePlaces } from './config-source.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import type { YamlMemory } from './yaml-memory.ts'
 
 /** What a provider says of its native configuration: JSON Schemas; see `Capabilities`. */
-export interface NativeSchemas {
+export interface NativeSchemas extends SourcePlaces {
   /** Of `spec.config.<type>`. Absent: the type takes no native configuration. */
   readonly configSchema?: object | undefined
   /** Of `spec.<type>` of a Supervisor. Absent: the type takes no options. */
   readonly optionsSchema?: object | undefined
-  /** The key of `spec.config.<type>` for which the text of the file may stand that `source` beside it names. */
-  readonly configSource?: string | undefined
 }
 
 export interface ManifestOptions {

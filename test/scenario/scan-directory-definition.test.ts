@@ -34,6 +34,33 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
   const hasFinish = scanner !== 'svscan'
 
   describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
+    test('a service may have any name that its scanner takes, as an existing one would', async () => {
+      await withLab(harness, async lab => {
+        const spec = (more: object = {}) => ({
+          serviceName: '_g++~a=b,c@1:2',
+          process: { command: LONG_RUN, environment: { A: '1' }, reload: { signal: 'CONT' }, ...more },
+        })
+        lab.declare({ web: spec() })
+        await lab.converge()
+        const { pid } = await lab.observe('web')
+        await lab.control.act('reload', 'web')
+        expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, pid })
+        lab.declare({ web: spec({ environment: { A: '2' } }) })
+        await lab.converge()
+        expect((await lab.observe('web')).pid).not.toBe(pid)
+        expect((await lab.plan()).summary).toMatchObject({ change: 0, repair: 0, unchanged: 1 })
+        lab.declare({ web: { ...spec(), serviceName: 'a\\x2db' }, other: { ...spec(), serviceName: '.hidden' } })
+        const { facilities } = await lab.plan()
+        expect(facilities.map(({ blocked }) => blocked)).toEqual([
+          expect.stringContaining('expected a name of letters, digits and _ . @ : + , = ~ -'),
+          expect.stringContaining('expected a name of letters'),
+        ])
+        lab.declare({})
+        await lab.converge()
+        expect((await lab.observe('web')).state).toBe('absent')
+      })
+    })
+
     test.skipIf(!isRoot)('user, group, limits, umask and environment files reach a real process', async () => {
       await withLab(harness, async lab => {
         const out = join(lab.directory, 'out')

@@ -16,7 +16,7 @@ async function statusOf(lab: SystemdLab, name: string) {
 /** What systemd says by numbers and by words of its own is told in words for people. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended, in words', () => {
   test('every exit code that this systemd has for a start that came to nothing has its name and a meaning', () => {
-    const listed = spawnSync('systemd-analyze', ['exit-status', '--no-pager'], { encoding: 'utf8' }).stdout
+    const listed = spawnSync('/usr/bin/systemd-analyze', ['exit-status', '--no-pager'], { encoding: 'utf8' }).stdout
     const ofSystemd = [...listed.matchAll(/^(\w+)\s+(\d+)\s+systemd$/gm)].filter(([, , code]) => Number(code) < 255)
     expect(ofSystemd.length).toBeGreaterThan(40)
     for (const [, name, code] of ofSystemd) {

@@ -310,7 +310,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(observed).toMatchObject({
       state: 'starting',
       exit: { code: 7 },
-      message: expect.stringMatching(/exit code 7.*waits/),
+      message: expect.stringMatching(/code 7.*waits/),
     })
     expect(stepsOf(await lab.plan())).toEqual(['web/start'])
   })

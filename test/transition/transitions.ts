@@ -92,7 +92,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('metadata.renamedFrom', [undefined, 'earlier', '../name']),
     vary('metadata.labels.*', [undefined, 'front', 7]),
     vary('spec.supervisor', [undefined, 'other', 'nowhere']),
-    vary('spec.serviceName', [undefined, 'another', '-']),
+    vary('spec.serviceName', [undefined, 'another', 'a/b']),
     vary('spec.state', [undefined, 'stopped', 'up']),
     leave(vary('spec.state', [undefined, 'unmanaged', true])),
     vary('spec.enabled', [undefined, false, 'yes']),

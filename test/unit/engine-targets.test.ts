@@ -44,6 +44,31 @@ test('E24: a marker says where the service could meet others, and its files once
   expect(marker?.meets).toEqual([expect.stringMatching(/^cmd:[0-9a-f]{16}$/), 'dir:/srv/web'])
 })
 
+test.each([
+  ['systemd', systemdProvider, 'a\\x2db@c\\x2dd', undefined],
+  ['systemd', systemdProvider, 'a+b', 'expected a name of letters, digits and _ . @ : - \\, as systemd.unit(5) has it'],
+  ['process', processProvider, 'a:b', undefined],
+  ['process', processProvider, 'a\\x2db', 'expected a name of letters, digits and _ . @ : -, beginning with a letter'],
+  ['one that says nothing', { ...processProvider, type: 'mine' }, 'a~b', 'expected a name of letters'],
+  ['one that says so', { ...processProvider, serviceNames: { pattern: 'a~b', words: 'a and b' } }, 'a~b', undefined],
+  [
+    'one that says so',
+    { ...processProvider, serviceNames: { pattern: 'a|b', words: 'a or b' } },
+    'ab',
+    'a or b, found ab',
+  ],
+  [
+    'one that can not',
+    { ...processProvider, serviceNames: { pattern: '(', words: '' } },
+    'a',
+    'a fault of the provider',
+  ],
+] as const)('the provider says what a service may be called: %s, %s %s', (_, provider, service, expected) => {
+  const { problems } = targetOf(provider, { service, files: [] })
+  if (expected === undefined) expect(problems).toEqual([])
+  else expect(problems).toEqual([expect.stringContaining(expected)])
+})
+
 test.each(providers)(
   'E3: %s: for a marker of an earlier version there is the definition that it stands in',
   (_, provider) => {

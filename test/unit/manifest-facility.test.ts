@@ -317,6 +317,22 @@ describe('native configuration is checked by the schema of its provider', () => 
     ])
   })
 
+  test.each(['a\\x2db', '-a', '_a', '.a', 'a+b~c', '...'])(
+    'a service may be called %s, if its supervisor takes that',
+    name => {
+      const text = facilityText('web', `serviceName: '${name}'`)
+      const { diagnostics, facilities } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
+      expect(diagnostics).toEqual([])
+      expect(facilities[0]).toMatchObject({ name: 'web', service: name })
+    },
+  )
+
+  test.each(['.', '..', 'a/b', 'a b', 'ä', 'a\u202eb', `${'n'.repeat(256)}`])('no service is called %s', name => {
+    const text = facilityText('web', `serviceName: '${name}'`)
+    const { diagnostics } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
+    expect(diagnostics).toMatchObject([{ code: 'invalid-value', message: expect.stringContaining('spec.serviceName') }])
+  })
+
   describe('source', () => {
     const schemas = { configSchema: { properties: { source: {}, text: {} } }, configSource: 'text' }
     const load = (files: Readonly<Record<string, string>>, config: string) =>
@@ -351,6 +367,34 @@ describe('native configuration is checked by the schema of its provider', () => 
     test('is not had together with the text itself', () => {
       const { diagnostics } = load({ 'a/web.service': 'x' }, '{ source: ./web.service, text: y }')
       expect(diagnostics).toMatchObject([{ code: 'one-of', message: expect.stringContaining('"source" and "text"') }])
+    })
+
+    test('goes for the tables in it of which the provider says so, each by itself', () => {
+      const places = { configSchema: {}, configSource: 'text', configSourceIn: ['timer', 'dropIns.*'] }
+      const read = (config: string) =>
+        loadManifests({
+          directory: makeDirectory({
+            'a/x.timer': 'T',
+            'a/y.conf': 'Y',
+            'a/web.yaml': facilityText('web', `config: { process: ${config} }`),
+          }),
+          types,
+          schemaOf: () => places,
+        })
+      const { facilities, diagnostics } = read(
+        '{ timer: { source: ./x.timer }, dropIns: { y: { source: ./y.conf } }, other: { source: ./none } }',
+      )
+      expect(diagnostics).toEqual([])
+      expect(facilities[0]?.config).toEqual({
+        timer: { text: 'T' },
+        dropIns: { y: { text: 'Y' } },
+        other: { source: './none' },
+      })
+      const told = read('{ timer: { source: ./none }, dropIns: { y: { source: ./y.conf, text: Z } } }').diagnostics
+      expect(told.map(({ code, message }) => `${code} ${message}`)).toEqual([
+        expect.stringMatching(/^source-unreadable .*\.\/none/),
+        'one-of spec.config.process.dropIns.y has both "source" and "text": keep one of them',
+      ])
     })
 
     test('means nothing to a provider that does not say so', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dropInOwnersOf } from '../../providers/systemd/unit-name.ts'
+import { dropInOwnersOf, findStateProblem } from '../../providers/systemd/unit-name.ts'
 
 const owners: Readonly<Record<string, readonly string[]>> = {
   'web.service': ['web.service'],
@@ -15,3 +15,14 @@ for (const [unit, expected] of Object.entries(owners)) {
     expect(dropInOwnersOf(unit)).toEqual(expected)
   })
 }
+
+test('a template never runs, and its instances and others may', () => {
+  expect(findStateProblem('tpl@', 'running')).toContain(
+    'tpl@ is a template, of which only instances run: name one, tpl@NAME,',
+  )
+  expect(findStateProblem('tpl@.timer', 'running')).toContain('name one, tpl@NAME.timer,')
+  for (const state of ['stopped', 'unmanaged'] as const) expect(findStateProblem('tpl@', state)).toBeUndefined()
+  for (const service of ['tpl', 'tpl@x', 'tpl@x.timer', 'a@b@']) {
+    expect(findStateProblem(service, 'running')).toBeUndefined()
+  }
+})
