@@ -41,8 +41,8 @@ export async function observeAdoptable(
 }
 
 /** What the definition has to start the service by, of what is there. */
-export function declaredTriggers(service: string, { files }: Definition, disk: Disk): string[] {
-  const declared = new Set(files.map(({ path }) => basename(path)))
+export function declaredTriggers(service: string, definition: Definition | undefined, disk: Disk): string[] {
+  const declared = new Set(definition?.files.map(({ path }) => basename(path)))
   return triggerNames(service).filter(name => declared.has(name) && disk.find(name).kind === 'found')
 }
 

@@ -81,6 +81,10 @@ function createSystemdProvider(): Provider {
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
     observeAdoptable: (service, definition, instance, host) =>
       observeAdoptable(service, definition, layoutOf(instance, host), host, restarts),
+    keepRuns: async (services, instance, host) => {
+      const { keepRuns } = await import('./run-keeping.ts') // not needed by those who only look
+      return keepRuns(services, layoutOf(instance, host), host)
+    },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)

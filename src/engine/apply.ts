@@ -177,10 +177,12 @@ async function carryOut(
     },
     settled: result => results.push(result),
   })
+  const declared = survey.targets.map(target => target.facility)
+  await acting.keepRuns(declared, survey.world)
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
   const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
-  acting.tracker.track(survey.targets.map(target => target.facility))
+  acting.tracker.track(declared)
   const settled = findSettled(outlook, acting)
   acting.executor.submit(
     plan.facilities.map(facility => {
