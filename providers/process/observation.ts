@@ -112,7 +112,7 @@ const states: Readonly<Record<Phase, Observed['state']>> = {
 
 /** `loaded` stays when it has ended by itself: it then tells whether it would do the same again. */
 function describe(record: ServiceRecord): Judged {
-  const { phase, since, pid, exit, loaded, restarts, total, message } = record
+  const { phase, since, startedAt, pid, exit, loaded, restarts, total, message } = record
   return {
     state: states[phase],
     since,
@@ -120,6 +120,7 @@ function describe(record: ServiceRecord): Judged {
     ...(total !== undefined && { totalRestarts: total }),
     ...(phase === 'finished' && { completed: true }),
     ...(pid !== undefined && (phase === 'up' || phase === 'stopping') && { pid }),
+    ...(startedAt !== undefined && phase === 'up' && { startedAt }),
     ...(loaded && phase !== 'down' && { loaded }),
     ...(exit && {
       exit: { ...(exit.code !== undefined && { code: exit.code }), ...(exit.signal && { signal: exit.signal }) },

@@ -40,8 +40,8 @@ export async function observeAdoptable(
 }
 
 /** What the definition has to start the service by, of what is there. */
-export function declaredTriggers(service: string, { files }: Definition, disk: Disk): string[] {
-  const declared = new Set(files.map(({ path }) => basename(path)))
+export function declaredTriggers(service: string, definition: Definition | undefined, disk: Disk): string[] {
+  const declared = new Set(definition?.files.map(({ path }) => basename(path)))
   return triggerNames(service).filter(name => declared.has(name) && disk.find(name).kind === 'found')
 }
 
@@ -58,10 +58,13 @@ export function listRunning(service: string, { disk, units, triggers, isDone }: 
   const [own = unitOf(service)] = unitsOf(service, disk)
   return [own, ...triggers].flatMap(name => {
     const unit = units.get(name)
-    const isMeant = unit?.active === 'active' || unit?.active === 'reloading' || (name === own && isDone)
-    return unit && isMeant ? [unit] : []
+    if (!unit) return []
+    const isUp = upStates.has(unit.active) && unit.sub !== 'auto-restart'
+    return isUp || (name === own && isDone) ? [unit] : []
   })
 }
+
+const upStates: ReadonlySet<string> = new Set(['active', 'reloading', 'refreshing', 'activating'])
 
 interface StaleLook {
   readonly bus: Bus
@@ -88,28 +91,30 @@ function findDifference(
   { name }: LoadedUnit,
   service: string,
   { files }: Definition,
-  { host, disk, layout }: StaleLook,
+  look: StaleLook,
 ): string | undefined {
-  const dropIns = disk.dropIns(name)
-  const alias = unitOf(service)
+  const unit = unitOf(service)
+  const names = new Set([unit, ...triggerNames(service)])
+  if (!names.has(name)) return `${unit} is but another name of ${name} on this host`
   for (const { path, content } of files) {
-    const [part = '', dropIn] = relative(layout.unitDirectory, path).split('/')
+    const [part = '', dropIn] = relative(look.layout.unitDirectory, path).split('/')
     const owner = dropIn === undefined ? part : part.replace(/\.d$/, '')
-    if (owner !== name && !(owner === alias && !name.endsWith('.timer') && !name.endsWith('.socket'))) continue
-    const file = disk.find(name)
-    const text =
-      dropIn === undefined
-        ? file.kind === 'found'
-          ? file.text
-          : ''
-        : (host.readText(dropIns.find(found => basename(found) === dropIn) ?? '') ?? '')
-    if (!saysTheSame(text, content)) {
-      return dropIn === undefined
-        ? `the manifest defines ${name} otherwise than it is on this host`
-        : `the manifest has another drop-in ${dropIn} of ${name} than this host`
-    }
+    if (owner !== name || saysTheSame(readPart(name, dropIn, look), content)) continue
+    return dropIn === undefined
+      ? `the manifest defines ${name} otherwise than it is on this host`
+      : `the manifest has another drop-in ${dropIn} of ${name} than this host`
   }
   return undefined
+}
+
+/** The text of the unit, or of its drop-in of that name. Empty: there is none. */
+function readPart(name: string, dropIn: string | undefined, { host, disk }: StaleLook): string {
+  if (dropIn !== undefined) {
+    const path = disk.dropIns(name).find(found => basename(found) === dropIn)
+    return path === undefined ? '' : (host.readText(path) ?? '')
+  }
+  const file = disk.find(name)
+  return file.kind === 'found' ? file.text : ''
 }
 
 /** What has changed since the unit was started, or since systemd has loaded it. */

@@ -95,6 +95,10 @@ function createSystemdProvider(): Provider {
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
     observeAdoptable: (service, definition, instance, host) =>
       observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
+    keepRuns: async (services, instance, host) => {
+      const { keepRuns } = await import('./run-keeping.ts') // not needed by those who only look
+      return keepRuns(services, layoutOf(instance, host), host)
+    },
     relate: (services, instance, host, { isElsewhere = false }) =>
       relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {

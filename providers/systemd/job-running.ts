@@ -10,6 +10,7 @@ import { type JobOutcome, lost } from './jobs.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { definitionVariable } from './records.ts'
+import { findReloadSignal } from './reload-signal.ts'
 import { refuseRootPaths } from './root-paths.ts'
 import { recordRun } from './run-record.ts'
 import { triggersOf } from './trigger.ts'
@@ -73,7 +74,7 @@ async function runJob(action: Action, context: JobContext): Promise<void> {
   if (action.startsJob) return startJob(triggers.length > 0 ? triggers : [unit], unit, signal, context)
   if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
   if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
-  if (verb === 'reload') return recordRun('reload', unit, context, () => begin(methods.reload, unit, signal, context))
+  if (verb === 'reload') return recordRun('reload', unit, context, () => reload(unit, signal, context))
   const texts = [unit, ...triggers].flatMap(name => disk.texts(name))
   refuseRootPaths(
     texts.filter(text => readMarker(text) !== undefined),
@@ -171,6 +172,21 @@ export async function stopUnits(names: readonly string[], signal: AbortSignal, c
     // A stop that took too long leaves a failure; that it has stopped is what was asked for.
     await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   }
+}
+
+/** A signal is sent by systemd itself: the service may be shut in, and a command of Reeve's with it. */
+async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const { bus, disk, units } = context
+  const number = findReloadSignal(unit, disk)
+  if (number !== undefined && units.get(unit)?.sub === 'running') {
+    try {
+      await bus.call(managerCall('KillUnit', 'ssi', unit, 'main', number))
+      return
+    } catch {
+      // Its process has just ended: what a reload comes to then, systemd knows.
+    }
+  }
+  await begin(methods.reload, unit, signal, context)
 }
 
 function isJobVerb(verb: Action['verb']): verb is JobVerb {

@@ -14,6 +14,12 @@ export interface LoadedLook {
   readonly layout: Layout
 }
 
+export interface FoundLoaded {
+  readonly loaded: Loaded
+  /** What of files can be told at all is not written down, and may not be told later. */
+  readonly isByAge: boolean
+}
+
 /**
  * What the running process has read: of this very start by the record, else its definition by its environment, and its files by
  * their age. Programs that write their title over their environment, units without a process, and those of which a drop-in
@@ -25,7 +31,7 @@ export async function findLoaded(
   pid: number,
   written: Written | undefined,
   look: LoadedLook,
-): Promise<Loaded | undefined> {
+): Promise<FoundLoaded | undefined> {
   const { bus, host, layout } = look
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
   // Where the file of a unit is gone, its process still knows what it has read. One that isn't Reeve's knows nothing.
@@ -33,7 +39,9 @@ export async function findLoaded(
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
   const record = readRecord(unit.name, invocation, layout, host)
   const definition = record?.definition ?? (await findDefinition(unit, environment, written, look))
-  return definition === undefined ? undefined : { definition, files: await findFiles(record, unit, written, look) }
+  if (definition === undefined) return undefined
+  const { files, isByAge } = await findFiles(record, unit, written, look)
+  return { loaded: { definition, files }, isByAge }
 }
 
 async function findDefinition(
@@ -61,10 +69,9 @@ async function findFiles(
   unit: LoadedUnit,
   written: Written | undefined,
   { bus, host }: LoadedLook,
-): Promise<Loaded['files']> {
+): Promise<{ readonly files: Loaded['files']; readonly isByAge: boolean }> {
   const files = createDictionary<string>()
   const declared = written?.ownership.files ?? []
-  if (declared.length === 0 && !record) return files
   const told = Object.entries(record?.files ?? {})
   const isReloaded =
     told.length > 0 && record?.changed !== undefined && (await readStateChange(bus, unit)) !== record.changed
@@ -72,13 +79,13 @@ async function findFiles(
     if (digest !== unknownDigest) files[path] = digest
   }
   const untold = declared.filter(path => !(path in files))
-  if (untold.length === 0) return files
+  if (untold.length === 0) return { files, isByAge: false }
   const since = isReloaded ? await readLastReload(unit, bus) : await readStart(unit, bus)
   for (const path of untold) {
     const digest = readOlder(path, since, host)
     if (digest !== undefined) files[path] = digest
   }
-  return files
+  return { files, isByAge: untold.some(path => path in files) }
 }
 
 /**

@@ -221,7 +221,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     return { ...base, ...(await readSince(unit, bus)), ...(await describeWaiting(unit, look)) }
   const pid = findOnlyProcess(unit, look) ?? (await readNumber(bus, path, 'Service', 'MainPID'))
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
-  const loaded = await findLoaded(unit, pid, written, look)
+  const { loaded, isByAge = false } = (await findLoaded(unit, pid, written, look)) ?? {}
   const process = look.host.process(pid)
   const isGone = process === undefined || process.state === 'Z'
   const born = process && look.sinceWhen(process)
@@ -248,6 +248,7 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     ...(isOver && { state: 'stopped', completed: true }),
     ...(pid > 0 && { pid, startedAt: born ?? (await readStart(unit, bus)) }),
     ...(loaded && { loaded }),
+    ...(isByAge && { isUnrecorded: true as const }),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Process } from '../../src/core/facility.ts'
 import { inputKeys, splitEnvironment } from './process-inputs.ts'
 import { escapeSpecifiers, findPlainProblem, quoteCommand } from './quoting.ts'
+import { reloadSignalCommand } from './reload-signal.ts'
 import type { Sections } from './unit-file.ts'
 
 export interface Problem {
@@ -68,5 +69,5 @@ function checkVariables(variables: readonly (readonly [string, string])[], probl
 
 /** Here the variable is systemd's own. */
 function reloadCommand(reload: NonNullable<Process['reload']>): string {
-  return 'signal' in reload ? `/bin/kill -s ${reload.signal} $MAINPID` : quoteCommand(reload.command)
+  return 'signal' in reload ? reloadSignalCommand(reload.signal) : quoteCommand(reload.command)
 }

@@ -28,6 +28,8 @@ export interface Lab {
   readonly supervisor: ConformanceSupervisor
   readonly session: Session
   readonly control: Control
+  /** Of another Reeve on this host, with a state of its own, that reads the same manifests. */
+  openAs(owner: string): Promise<Session>
   /** Replaces the manifests by these facilities' specs, by name. Those that name no supervisor get `lab`. */
   declare(facilities: Readonly<Record<string, FacilitySpec>>): void
   plan(): Promise<Plan>
@@ -67,13 +69,15 @@ async function openLab(
   const manifests = join(directory, 'manifests')
   mkdirSync(manifests)
   const { type } = harness.provider
-  const session = await openSession({
-    directory: manifests,
-    stateDir: join(directory, 'state'),
-    config: writeConfiguration(directory),
-    insecurePermissions: true,
-    extraProviders: [harness.provider],
-  })
+  const open = (stateDir: string, config: string): Promise<Session> =>
+    openSession({
+      directory: manifests,
+      stateDir: join(directory, stateDir),
+      config,
+      insecurePermissions: true,
+      extraProviders: [harness.provider],
+    })
+  const session = await open('state', writeConfiguration(directory, 'reeve.yaml'))
   const controller = new AbortController()
 
   function declare(facilities: Readonly<Record<string, FacilitySpec>>): void {
@@ -115,6 +119,7 @@ async function openLab(
     supervisor,
     session,
     control: createDirectControl(session),
+    openAs: owner => open(`state-${owner}`, writeConfiguration(directory, `${owner}.yaml`, `owner: ${owner}\n`)),
     declare,
     plan: () => makeCurrentPlan(session),
     apply,
@@ -143,9 +148,9 @@ async function openLab(
 }
 
 /** A host configuration of its own, so that the machine's doesn't leak into the case. */
-function writeConfiguration(directory: string): string {
-  const file = join(directory, 'reeve.yaml')
-  writeFileSync(file, 'apiVersion: reeve/v1\nkind: HostConfiguration\n')
+function writeConfiguration(directory: string, name: string, more = ''): string {
+  const file = join(directory, name)
+  writeFileSync(file, `apiVersion: reeve/v1\nkind: HostConfiguration\n${more}`)
   return file
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServiceVerb } from '../core/provider.ts'
+import { applyOnce, makeCurrentPlan } from '../engine/apply.ts'
 import { makeOutlook } from '../engine/outlook.ts'
 import { openDeadline } from '../host/deadline.ts'
 import { proveFields } from './field-cases.ts'
@@ -32,6 +33,21 @@ export const stateCases: Readonly<Record<string, Body>> = {
     const again = await lab.converge()
     assert.equal(again.stepsDone, 0)
     assert.equal((await lab.observe('web')).pid, web.pid, 'the second apply restarted nothing')
+  },
+
+  async 'what another Reeve runs as it is declared is adopted without a restart'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    lab.declare({ web: { ...service, adopt: true } })
+    const other = await lab.openAs('another')
+    const stepsLeft = async (): Promise<string[]> =>
+      (await makeCurrentPlan(other)).facilities.flatMap(({ steps }) => steps.map(step => step.id))
+    assert.deepEqual(await stepsLeft(), ['web/install'])
+    using deadline = openDeadline(lab.session.clock, 30_000)
+    const { failed, notReady } = await applyOnce(other, { signal: deadline.signal, listener() {} })
+    assert.deepEqual([failed, notReady, await stepsLeft()], [[], [], []])
+    assert.equal((await lab.observe('web')).pid, pid, 'it goes on')
   },
 
   async 'each action done twice is the same as done once'(lab) {

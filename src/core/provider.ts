@@ -94,6 +94,11 @@ export interface Provider {
    * all have been reported. An action that throws or isn't reported counts as failed.
    */
   apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
+  /**
+   * Writes down what the processes of these services have read, of which `Observed.isUnrecorded` says so. Asked by those who act,
+   * after they have looked. Absent: nothing has to be.
+   */
+  keepRuns?(services: readonly string[], instance: Instance, host: WriteHost): Promise<void>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
   /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */

@@ -1,10 +1,11 @@
 import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
-import type { Action, Definition, Report, WriteHost } from '../core/provider.ts'
+import type { Action, Definition, Provider, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { describeNoStart } from '../core/start-obstacle.ts'
 import type { Step, Verb } from '../core/step.ts'
+import { type Location, locationKey, type World } from '../core/world.ts'
 import { findStartProblems } from '../host/start-check.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
@@ -24,6 +25,8 @@ export interface Acting {
   readonly tracker: Tracker
   readonly history: History
   readonly host: WriteHost
+  /** Has providers write down what services have read, where they will not be able to tell later: see `Provider.keepRuns`. */
+  keepRuns(looked: readonly Location[], world: World): Promise<void>
   [Symbol.dispose](): void
 }
 
@@ -56,6 +59,12 @@ export function openActing(session: Session, options: ActingOptions): Acting {
   const history = options.history ?? openHistory(configuration.stateDirectory, host)
   const actingHosts = new Map<string, WriteHost>()
 
+  function hostFor(provider: Provider): WriteHost {
+    const actingHost = actingHosts.get(provider.type) ?? session.openWriteHost(provider)
+    actingHosts.set(provider.type, actingHost)
+    return actingHost
+  }
+
   function find(supervisor: string): BoundInstance {
     const bound = options.instances().get(supervisor)
     if (!bound)
@@ -65,9 +74,25 @@ export function openActing(session: Session, options: ActingOptions): Acting {
 
   async function perform(supervisor: string, actions: readonly Action[], report: Report): Promise<void> {
     const { provider, instance } = find(supervisor)
-    const actingHost = actingHosts.get(provider.type) ?? session.openWriteHost(provider)
-    actingHosts.set(provider.type, actingHost)
-    await provider.apply(actions, instance, actingHost, report)
+    await provider.apply(actions, instance, hostFor(provider), report)
+  }
+
+  /** What is known now of runs that nobody here has started, and may not be later. Without it, one is restarted too often. */
+  async function keepRuns(looked: readonly Location[], world: World): Promise<void> {
+    const services = new Map<string, string[]>()
+    for (const { supervisor, service } of looked) {
+      const observed = world.services.get(locationKey({ supervisor, service }))
+      if (!observed?.isUnrecorded || observed.ownership?.owner !== configuration.owner) continue
+      services.set(supervisor, [...(services.get(supervisor) ?? []), service])
+    }
+    for (const [supervisor, names] of services) {
+      try {
+        const { provider, instance } = find(supervisor)
+        await provider.keepRuns?.(names, instance, hostFor(provider))
+      } catch (error) {
+        session.log.warn({ supervisor, error: messageOf(error) }, 'what services have read could not be written down')
+      }
+    }
   }
 
   async function observe(facilities: readonly Facility[]): Promise<Map<string, Observed>> {
@@ -179,6 +204,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     tracker,
     history,
     host,
+    keepRuns,
     [Symbol.dispose]: () => tracker[Symbol.dispose](),
   }
 }

@@ -255,10 +255,12 @@ async function carryOut(
       if (result.result === 'done' && target) undoings.done(plan.name, target.facility.digest, plan.steps)
     },
   })
+  const declared = survey.targets.map(target => target.facility)
+  await acting.keepRuns(declared, survey.world)
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
   const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
-  acting.tracker.track(survey.targets.map(target => target.facility))
+  acting.tracker.track(declared)
   const settled = findSettled(outlook, acting)
   acting.executor.submit(
     plan.facilities.map(facility => {

@@ -236,6 +236,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const lookedAt = clock.now()
     const busy = new Set(underWay.keys())
     const survey = await look(free, full, waiting)
+    await acting.keepRuns(free, survey.world)
     // While it was looked around, a request by hand may have set something going.
     const targets = survey.targets.filter(({ facility }) => !executor.isBusy(facility.name))
     const looked = new Set(targets.map(({ facility }) => facility.name))

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/lab.ts'
 import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
@@ -72,6 +73,52 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     await lab.apply()
     expect(runOf('shop')).toBe(run)
     rmSync('/lib/systemd/system/shop.service')
+  })
+
+  test('of a unit with an old date, where systemd has loaded it since it came', async () => {
+    await using lab = await createSystemdLab()
+    const old = new Date('2020-01-01')
+    lab.place('web.service', service('/bin/sleep 1000002'))
+    systemctl('enable', '--now', 'web')
+    write(`${units}/web.service`, text)
+    utimesSync(`${units}/web.service`, old, old)
+    systemctl('daemon-reload')
+    systemctl('restart', 'web')
+    lab.declareUnit('web', { config: { systemd: { text } }, adopt: true })
+    await expectAdopted(lab, 'web')
+  })
+
+  test('of one that is still starting doesn’t disturb it', async () => {
+    await using lab = await createSystemdLab()
+    const slow = service(
+      '/bin/sh -c "until test -e /tmp/go; do sleep 0.1; done; systemd-notify --ready; sleep 1000000"',
+      'Type=notify\nNotifyAccess=all',
+    )
+    rmSync('/tmp/go', { force: true })
+    lab.place('web.service', slow)
+    systemctl('start', '--no-block', 'web')
+    await eventually('it to be starting', () => property('web', 'ActiveState') === 'activating')
+    lab.declareUnit('web', { config: { systemd: { text: slow } }, adopt: true, enabled: false })
+    const run = runOf('web')
+    expect(stepsOf(await lab.plan())).toEqual(['web/install'])
+    const applied = lab.apply()
+    writeFileSync('/tmp/go', '')
+    expect(await applied).toMatchObject({ failed: [], notReady: [] })
+    expect([runOf('web'), stepsOf(await lab.plan())]).toEqual([run, []])
+  })
+
+  test('under another name of a unit is a restart, and says so', async () => {
+    await using lab = await createSystemdLab()
+    const packages = '/lib/systemd/system'
+    symlinkSync('shop.service', `${packages}/web.service`)
+    lab.place('shop.service', text, packages)
+    systemctl('start', 'shop')
+    lab.declareUnit('web', { config: { systemd: { text } }, adopt: true })
+    const steps = planOf(await lab.plan(), 'web')?.steps ?? []
+    expect(steps.map(({ verb }) => verb)).toContain('restart')
+    expect(steps.at(-1)?.detail).toContain('web.service is but another name of shop.service')
+    systemctl('stop', 'shop')
+    for (const name of ['web', 'shop']) rmSync(`${packages}/${name}.service`)
   })
 
   for (const [kind, section, keys] of [

@@ -37,10 +37,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
   beforeEach(() => rmSync(path, { force: true }))
 
   /** Applies, changes its file, and gives how the process and the plans were. */
-  async function expectKept(lab: SystemdLab, declare: (content: string) => void): Promise<void> {
+  async function expectKept(lab: SystemdLab, declare: (content: string) => void, unit = 'box'): Promise<void> {
     declare('one\n')
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    const pid = property('box', 'MainPID')
+    const run = property(unit, 'InvocationID')
     expect(stepsOf(await lab.plan())).toEqual([])
     // Content counts, and not times (E12).
     writeFileSync(path, 'one\n')
@@ -48,7 +48,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
     declare('two\n')
     expect(stepsOf(await lab.plan())).toEqual([`box/write-file:${path}`, 'box/restart'])
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
-    expect(property('box', 'MainPID')).not.toBe(pid)
+    expect(property(unit, 'InvocationID')).not.toBe(run)
     expect(stepsOf(await lab.plan())).toEqual([])
   }
 
@@ -68,4 +68,50 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
       expect(stepsOf(await lab.plan())).toEqual([])
     })
   }
+
+  const shutIn = `RootDirectory=${root}\nMountAPIVFS=yes\nBindReadOnlyPaths=/bin/sleep /lib /lib64 /usr/lib\n`
+  const natives = {
+    simple: `[Service]\n${shutIn}ExecStart=/bin/sleep 1000000\n`,
+    oneshot: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${shutIn}ExecStart=/bin/sleep 0\n`,
+    forking: `[Service]\nType=forking\nProtectSystem=strict\nNoExecPaths=/bin/sh\nExecStart=/sbin/start-stop-daemon --start --background --exec /bin/sleep -- 1000000\n`,
+  }
+  for (const [name, text] of Object.entries(natives)) {
+    test(`PITFALLS 26: a unit of one’s own, ${name}, has files`, async () => {
+      await using lab = await createSystemdLab()
+      const declare = (content: string): void =>
+        lab.declareUnit('box', {
+          enabled: 'unmanaged',
+          config: { systemd: { text } },
+          files: [{ path, content }],
+        })
+      await expectKept(lab, declare, 'box')
+    })
+  }
+
+  test('PITFALLS 26: an instance of a template that a package brings has files', async () => {
+    await using lab = await createSystemdLab()
+    lab.place('box@.service', natives.simple, '/lib/systemd/system')
+    const declare = (content: string): void =>
+      lab.declareUnit('box', { serviceName: 'box@1', enabled: 'unmanaged', files: [{ path, content }] })
+    await expectKept(lab, declare, 'box@1')
+    systemctl('stop', 'box@1')
+    rmSync('/lib/systemd/system/box@.service')
+  })
+
+  test('PITFALLS 26: one that is told by a signal that its file changed is told so from outside', async () => {
+    await using lab = await createSystemdLab()
+    const declare = (content: string): void =>
+      lab.declareUnit('box', {
+        process: { command: ['/bin/sleep', '1000000'], reload: { signal: 'URG' } },
+        config: { systemd: { unit: { Service: sandboxes.RootDirectory } } },
+        files: [{ path, content, onChange: 'reload' }],
+      })
+    declare('one\n')
+    await lab.apply()
+    const pid = property('box', 'MainPID')
+    declare('two\n')
+    expect(stepsOf(await lab.plan())).toEqual([`box/write-file:${path}`, 'box/reload'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect([property('box', 'MainPID'), stepsOf(await lab.plan())]).toEqual([pid, []])
+  })
 })
