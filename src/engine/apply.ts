@@ -96,24 +96,33 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   return withTroubles(withUndone(outcome, after), after.plan.troubles ?? [])
 }
 
-/** What was brought about a moment ago, and is undone again, isn't done (E21). */
-function withUndone(outcome: CarriedOut, { plan, survey }: Outlook): CarriedOut {
+/** By facility, in words. Of the first look, which nothing was done before, it only takes note. */
+function findUndone(undoings: UndoingWatch, { plan, survey, elapsedAt }: Outlook): Map<string, string> {
   const undone = new Map<string, string>()
   const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))
   for (const { facility } of survey.targets) {
-    const { steps = [] } = byName.get(facility.name) ?? {}
+    const found = byName.get(facility.name)
+    if (!found || found.blocked !== undefined || found.suspended) continue
     const since = survey.world.services.get(locationKey(facility))?.since
-    const found = outcome.undoings.seen(facility.name, facility.digest, steps, since)
-    if (found) undone.set(facility.name, describeUndoing(found))
+    const look = { began: elapsedAt, ...(since !== undefined && { since }) }
+    const undoing = undoings.seen(facility.name, facility.digest, found.steps, look)
+    if (undoing) undone.set(facility.name, describeUndoing(undoing))
   }
+  return undone
+}
+
+/** What was brought about a moment ago, and is undone again, isn't done (E21). */
+function withUndone(outcome: CarriedOut, after: Outlook): CarriedOut {
+  const undone = findUndone(outcome.undoings, after)
   if (undone.size === 0) return outcome
-  const told = outcome.notReady.map(({ facility, message }) => {
+  const explain = ({ facility, message }: ApplyOutcome['failed'][number]) => {
     const more = undone.get(facility)
     undone.delete(facility)
     return { facility, message: more === undefined ? message : `${message}; ${more}` }
-  })
+  }
+  const [failed, notReady] = [outcome.failed.map(explain), outcome.notReady.map(explain)]
   const rest = [...undone].map(([facility, message]) => ({ facility, message }))
-  return { ...outcome, notReady: sortByFacility([...told, ...rest]) }
+  return { ...outcome, failed, notReady: sortByFacility([...notReady, ...rest]) }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
@@ -191,6 +200,7 @@ async function carryOut(
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
   const undoings = createUndoingWatch(session.clock)
+  findUndone(undoings, outlook)
   let stepsDone = 0
   using acting = openActing(session, {
     instances: () => instances,
@@ -205,8 +215,7 @@ async function carryOut(
     },
     settled(result) {
       results.push(result)
-      const { plan, target } = result
-      if (result.result === 'done' && target) undoings.done(plan.name, target.facility.digest, plan.steps)
+      undoings.settled(result.plan.name, result.target?.facility.digest ?? '')
     },
   })
   const onAbort = (): void => acting.executor.end()

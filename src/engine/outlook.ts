@@ -31,6 +31,8 @@ export interface Outlook {
   readonly survey: Survey
   /** When the look began, in ms since 1970. */
   readonly lookedAt: number
+  /** The same by a clock that is never stepped, in ms. */
+  readonly elapsedAt: number
   readonly plan: Plan
 }
 
@@ -46,6 +48,7 @@ export async function makeOutlook(
   const suspended = carrySuspensions(marks, findRenames(set.facilities))
   const facilities = markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
+  const elapsedAt = clock.elapsed()
   const survey = await surveyHost({
     instances,
     facilities,
@@ -74,7 +77,7 @@ export async function makeOutlook(
   )
   const troubles = findTroubles(survey.targets, survey.world, clock.now())
   const whole = troubles.length > 0 ? { ...plan, troubles } : plan
-  return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
+  return { set, record, claims, instances, suspended, survey, lookedAt, elapsedAt, plan: whole }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
@@ -88,6 +91,7 @@ export async function makeRemovalOutlook(
   const instances = bindAll(session, set, record)
   const { owner } = configuration
   const lookedAt = clock.now()
+  const elapsedAt = clock.elapsed()
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
   const claims = observeClaims(record.claims, survey.world, [], owner)
@@ -100,6 +104,7 @@ export async function makeRemovalOutlook(
     suspended,
     survey,
     lookedAt,
+    elapsedAt,
     plan: makeRemovalPlan(chosen, { world: survey.world, owner, claims }, sha256),
   }
 }

@@ -135,13 +135,13 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const digest = underWay.get(name)
     underWay.delete(name)
     restarts.acted(name, clock.now())
+    undoings.settled(name, plan.change === 'remove' ? '' : (target?.facility.digest ?? ''))
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
-      undoings.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
       if (target) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
@@ -205,6 +205,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // They may wait for long; nothing is planned for them, and what they are like is told all the same.
     const waiting = inScope.filter(({ name }) => executor.isBusy(name))
     const lookedAt = clock.now()
+    const began = clock.elapsed()
     const busy = new Set(underWay.keys())
     const survey = await look(free, full, waiting)
     // While it was looked around, a request by hand may have set something going.
@@ -233,7 +234,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (hasRead) leaving = new Set(plan.facilities.flatMap(({ name }) => (facilities.has(name) ? [] : name)))
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
-    undoings.looked(plan.facilities, targets, survey.world)
+    undoings.looked(plan.facilities, { targets, world: survey.world }, began)
     submit(plan, targets, survey, hasRead, busy)
     remember(plan, survey, full, untouched)
     lastPass = new Date(clock.now()).toISOString()

@@ -4,19 +4,27 @@ import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
-import { locationKey, type World } from '../core/world.ts'
+import { locationKey } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import type { History } from './history.ts'
 import type { RetryBook } from './retry-book.ts'
-import { createUndoingWatch, describeEffect, describeUndoing, type Often, type UndoingWatch } from './undoing-watch.ts'
+import type { Survey } from './survey.ts'
+import {
+  createUndoingWatch,
+  describeEffect,
+  describeUndoing,
+  type Look,
+  type Often,
+  type UndoingWatch,
+} from './undoing-watch.ts'
 
 /**
  * What becomes of what is undone over and over (E21). Facilities that undo one another are held, all of them, and tried again
  * rarely. What others undo is drift: it is repaired each time, and told.
  */
-export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'done'> {
-  /** What a look has found that there is to do, before any of it is set going. */
-  looked(plans: readonly FacilityPlan[], targets: readonly Target[], world: World): void
+export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'settled'> {
+  /** What a look has found that there is to do, before any of it is set going. `began`: when it began, by `Clock.elapsed`. */
+  looked(plans: readonly FacilityPlan[], survey: Pick<Survey, 'targets' | 'world'>, began: number): void
   /** All that is declared now. */
   declared(facilities: ReadonlyMap<string, Facility>): void
   /** For its conditions: how others undo it over and over. */
@@ -68,10 +76,8 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
     log.warn({ facility }, `${facility}: ${describeUndoing(often)}, ${times}; Reeve brings it about again each time`)
   }
 
-  function lookAt({ facility }: Target, plan: FacilityPlan, world: World): void {
-    const { name, digest } = facility
-    const observed = world.services.get(locationKey(facility))
-    const undone = watch.seen(name, digest, plan.steps, observed?.since)
+  function lookAt({ facility: { name, digest } }: Target, { steps }: FacilityPlan, look: Look): void {
+    const undone = watch.seen(name, digest, steps, look)
     const often = watch.often(name)
     if (!often) told.delete(name)
     if (!undone || !often) return
@@ -82,12 +88,14 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
 
   return {
     noted: event => watch.noted(event),
-    done: (...lane) => watch.done(...lane),
-    looked(plans, targets, world) {
+    settled: (...lane) => watch.settled(...lane),
+    looked(plans, { targets, world }, began) {
       const byName = new Map(plans.map(plan => [plan.name, plan]))
       for (const target of targets) {
         const plan = byName.get(target.facility.name)
-        if (plan) lookAt(target, plan, world)
+        if (!plan || plan.blocked !== undefined || plan.suspended) continue
+        const since = world.services.get(locationKey(target.facility))?.since
+        lookAt(target, plan, { began, ...(since !== undefined && { since }) })
       }
     },
     declared(facilities) {
