@@ -76,7 +76,14 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
     log.warn({ facility }, `${facility}: ${describeUndoing(often)}, ${times}; Reeve brings it about again each time`)
   }
 
+  function forget(facility: string): void {
+    watch.forget(facility)
+    told.delete(facility)
+  }
+
   function lookAt({ facility: { name, digest } }: Target, { steps }: FacilityPlan, look: Look): void {
+    // What they have undone before they came to rest doesn't count for what is undone later.
+    if (told.get(name) === 'circle' && !retries.failures(name, digest).isUndone) forget(name)
     const undone = watch.seen(name, digest, steps, look)
     const often = watch.often(name)
     if (!often) told.delete(name)
@@ -102,9 +109,8 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
       for (const [name, before] of known) {
         const now = facilities.get(name)
         if (now?.digest === before.digest && now.suspend === before.suspend) continue
-        watch.forget(name)
+        forget(name)
         retries.release(name)
-        told.delete(name)
       }
       known = facilities
     },
