@@ -13,7 +13,7 @@ import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type Susp
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
-import { createUndoingWatch, describeUndoing, type UndoingWatch } from './undoing-watch.ts'
+import { createUndoingWatch, describeUndoing, lookAt, type UndoingWatch } from './undoing-watch.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -103,8 +103,7 @@ function findUndone(undoings: UndoingWatch, { plan, survey, elapsedAt }: Outlook
   for (const { facility } of survey.targets) {
     const found = byName.get(facility.name)
     if (!found || found.blocked !== undefined || found.suspended) continue
-    const since = survey.world.services.get(locationKey(facility))?.since
-    const look = { began: elapsedAt, ...(since !== undefined && { since }) }
+    const look = lookAt(elapsedAt, survey.world.services.get(locationKey(facility)))
     const undoing = undoings.seen(facility.name, facility.digest, found.steps, look)
     if (undoing) undone.set(facility.name, describeUndoing(undoing))
   }

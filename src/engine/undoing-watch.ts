@@ -1,3 +1,4 @@
+import type { Exit, Observed } from '../core/observed.ts'
 import type { Reason, Step } from '../core/step.ts'
 import type { Clock } from '../host/clock.ts'
 import type { EngineEvent } from './engine-event.ts'
@@ -29,6 +30,8 @@ export interface Look {
   readonly began: number
   /** When the service came into the state that was found, in ms since 1970. */
   readonly since?: number
+  /** How its last run ended. */
+  readonly exit?: Exit
 }
 
 export interface Undoing {
@@ -77,6 +80,9 @@ const ownReasons: ReadonlySet<Reason> = new Set([
   'overwritten',
   'requested',
 ])
+
+/** Of a program that ends by these, somebody else has made an end; the others tell of its own mistakes. */
+const killers: ReadonlySet<string> = new Set(['HUP', 'INT', 'KILL', 'QUIT', 'TERM'])
 
 /** What is being done about a facility. */
 interface Lane {
@@ -151,13 +157,15 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       lanes.delete(facility)
       if (lane) dones.set(facility, { ...lane, digest, ended: clock.elapsed() })
     },
-    seen(facility, digest, steps, { began, since }) {
+    seen(facility, digest, steps, { began, since, exit }) {
       const before = dones.get(facility)
       if (before?.digest !== digest) {
         if (steps.length === 0) dones.set(facility, { digest, began, ended: began, seenAt: began })
         return undefined
       }
-      const again = steps.filter(({ reason }) => !ownReasons.has(reason)).flatMap(effectsOf)
+      const isKilled = killers.has(exit?.signal ?? '')
+      const isOthers = ({ reason }: Step): boolean => !ownReasons.has(reason) || (reason === 'failed' && isKilled)
+      const again = steps.filter(isOthers).flatMap(effectsOf)
       const effect = again.find(one => before.effects?.has(one) ?? true)
       if (effect === undefined) {
         if (began >= before.ended) dones.set(facility, { ...before, seenAt: began })
@@ -247,3 +255,8 @@ export function describeUndoing({ effect, suspects }: Undoing): string {
 
 /** More names would tell nothing. */
 const MOST_NAMES = 3
+
+/** Of a look that began then. */
+export function lookAt(began: number, { since, exit }: Partial<Observed> = {}): Look {
+  return { began, ...(since !== undefined && { since }), ...(exit && { exit }) }
+}

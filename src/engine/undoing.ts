@@ -14,6 +14,7 @@ import {
   describeEffect,
   describeUndoing,
   type Look,
+  lookAt,
   type Often,
   type UndoingWatch,
 } from './undoing-watch.ts'
@@ -81,7 +82,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
     told.delete(facility)
   }
 
-  function lookAt({ facility: { name, digest } }: Target, { steps }: FacilityPlan, look: Look): void {
+  function judge({ facility: { name, digest } }: Target, { steps }: FacilityPlan, look: Look): void {
     // What they have undone before they came to rest doesn't count for what is undone later.
     if (told.get(name) === 'circle' && !retries.failures(name, digest).isUndone) forget(name)
     const undone = watch.seen(name, digest, steps, look)
@@ -101,8 +102,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
       for (const target of targets) {
         const plan = byName.get(target.facility.name)
         if (!plan || plan.blocked !== undefined || plan.suspended) continue
-        const since = world.services.get(locationKey(target.facility))?.since
-        lookAt(target, plan, { began, ...(since !== undefined && { since }) })
+        judge(target, plan, lookAt(began, world.services.get(locationKey(target.facility))))
       }
     },
     declared(facilities) {

@@ -55,6 +55,20 @@ test.each<[why: string, step: Step, digest: string]>([
   expect(look('web', undefined, step, digest)).toBeUndefined()
 })
 
+test('one that failed as somebody killed it has been undone, and none that failed by itself', async () => {
+  for (const [signal, effect] of [
+    ['KILL', 'up'],
+    ['TERM', 'up'],
+    ['SEGV', undefined],
+    ['ABRT', undefined],
+  ] as const) {
+    const { act, clock, watch } = createBench()
+    await act('web')
+    const look = { began: clock.elapsed(), exit: { signal } }
+    expect(watch.seen('web', 'one', [start('web', 'failed')], look)?.effect).toBe(effect)
+  }
+})
+
 test('by whose steps were under way at the moment; where that isn’t known, by whoever has acted since', async () => {
   const { act, look, clock } = createBench()
   await act('web')
