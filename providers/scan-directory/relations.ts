@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import type { DeclaredService, ReadHost } from '../../src/core/provider.ts'
 import type { ServiceTies } from '../../src/core/relation.ts'
 import { realPlace } from '../posix/real-place.ts'
@@ -13,26 +13,29 @@ export function relateDirectories(
   layout: Layout,
   host: ReadHost | undefined,
 ): Map<string, ServiceTies> {
-  return new Map(services.map(one => [one.service, describeDirectory(one, layout, host)]))
+  const real = {
+    services: realPlace(layout.services, host),
+    definitions: realPlace(layout.definitions, host),
+  }
+  return new Map(services.map(one => [one.service, describeDirectory(one, layout, real, host)]))
 }
 
 function describeDirectory(
   { service, definition }: DeclaredService,
   layout: Layout,
+  real: Pick<Layout, 'services' | 'definitions'>,
   host: ReadHost | undefined,
 ): ServiceTies {
   const { link, directory } = placeOf(layout, service)
-  const linked = host?.realPath(link)
-  const own = realPlace(directory, host)
+  // As Reeve makes it: to resolve every part of two paths for each would take long.
+  const isDirect = host?.readLink(link) === directory && host.facts(directory)?.kind === 'directory'
+  const own = isDirect ? join(real.definitions, service) : realPlace(directory, host)
+  const linked = isDirect ? own : host?.realPath(link)
   const found = linked ?? own
-  const isElsewhere = basename(found) !== service
   const directories = new Set([found, ...(definition ? [own] : [])])
   return {
-    identities: [
-      `link ${realPlace(layout.services, host)}/${service}`,
-      ...[...directories].map(path => `directory ${path}`),
-    ],
-    ...(isElsewhere && { alias: `${linked === undefined ? directory : link} leads to ${found}` }),
+    identities: [`link ${join(real.services, service)}`, ...[...directories].map(path => `directory ${path}`)],
+    ...(basename(found) !== service && { alias: `${linked === undefined ? directory : link} leads to ${found}` }),
     relations: [],
   }
 }

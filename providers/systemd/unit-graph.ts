@@ -32,8 +32,8 @@ export function readGraph(units: readonly string[], { disk, nameOf, isEnabled, i
   for (let unit = open.pop(); unit !== undefined; unit = open.pop()) {
     if (seen.has(unit)) continue
     seen.add(unit)
-    const folders = readFolders(unit, disk).filter(link => !isStale(link.how.slice(0, link.how.indexOf('/')), link.to))
-    for (const link of [...readLinks(unit, isEnabled(unit), disk), ...folders]) {
+    const links = [...readLinks(unit, isEnabled(unit), disk), ...readFolders(unit, disk, isStale)]
+    for (const link of links) {
       const known = { ...link, from: nameOf(link.from), to: nameOf(link.to) }
       note(from, known.from, known)
       note(to, known.to, known)

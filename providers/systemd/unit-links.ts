@@ -108,10 +108,10 @@ function readTrigger(unit: string, entries: ReturnType<typeof readEntries>): Uni
 }
 
 /** By the links in its directories, `UNIT.wants` and the like, which somebody may have made by hand. */
-export function readFolders(unit: string, disk: Disk): UnitLink[] {
-  return [...kindsOfFolders].flatMap(([folder, kinds]) =>
-    disk
-      .folder(`${unit}.${folder}`)
-      .flatMap(name => kinds.map(kind => ({ kind, from: unit, to: name, how: `${unit}.${folder}/${name}` }))),
-  )
+export function readFolders(unit: string, disk: Disk, isStale: (folder: string, unit: string) => boolean): UnitLink[] {
+  return [...kindsOfFolders].flatMap(([suffix, kinds]) => {
+    const folder = `${unit}.${suffix}`
+    const names = disk.folder(folder).filter(name => !isStale(folder, name))
+    return names.flatMap(to => kinds.map((kind): UnitLink => ({ kind, from: unit, to, how: `${folder}/${to}` })))
+  })
 }

@@ -17,7 +17,7 @@ import { keepParsed, type Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
 import type { Tracker } from './tracker.ts'
-import { createUndoingWatch, describeUndoing, type UndoingWatch } from './undoing-watch.ts'
+import { createUndoingWatch, describeUndoing, lookAt, type UndoingWatch } from './undoing-watch.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
@@ -121,24 +121,32 @@ export function expectMeant(
   if (problem !== undefined) throw new ReeveError('refused', problem)
 }
 
-/** What was brought about a moment ago, and is undone again, isn't done (E21): by whom, where that is known. */
-function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, { plan, survey }: Outlook): ApplyOutcome {
+/** Who undid what, by facility, in words. Of the first look, which nothing was done before, it only takes note. */
+function findCauses(undoings: UndoingWatch, { plan, survey, elapsedAt }: Outlook): Map<string, string> {
   const undone = new Map<string, string>()
   const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))
   for (const { facility } of survey.targets) {
-    const { steps = [] } = byName.get(facility.name) ?? {}
-    const since = survey.world.services.get(locationKey(facility))?.since
-    const found = undoings.seen(facility.name, facility.digest, steps, since)
-    if (found) undone.set(facility.name, describeUndoing(found))
+    const found = byName.get(facility.name)
+    if (!found || found.blocked !== undefined || found.suspended) continue
+    const look = lookAt(elapsedAt, survey.world.services.get(locationKey(facility)))
+    const undoing = undoings.seen(facility.name, facility.digest, found.steps, look)
+    if (undoing) undone.set(facility.name, describeUndoing(undoing))
   }
+  return undone
+}
+
+/** What was brought about a moment ago, and is undone again, isn't done (E21). */
+function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, after: Outlook): ApplyOutcome {
+  const undone = findCauses(undoings, after)
   if (undone.size === 0) return outcome
-  const told = outcome.notReady.map(({ facility, message }) => {
+  const explain = ({ facility, message }: ApplyOutcome['failed'][number]) => {
     const more = undone.get(facility)
     undone.delete(facility)
     return { facility, message: more === undefined ? message : `${message}; ${more}` }
-  })
+  }
+  const [failed, notReady] = [outcome.failed.map(explain), outcome.notReady.map(explain)]
   const rest = [...undone].map(([facility, message]) => ({ facility, message }))
-  return { ...outcome, notReady: sortByFacility([...told, ...rest]) }
+  return { ...outcome, failed, notReady: sortByFacility([...notReady, ...rest]) }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
@@ -237,6 +245,7 @@ async function carryOut(
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
   const undoings = createUndoingWatch(session.clock)
+  findCauses(undoings, outlook)
   let stepsDone = 0
   using acting = openActing(session, {
     instances: () => instances,
@@ -251,8 +260,7 @@ async function carryOut(
     },
     settled(result) {
       results.push(result)
-      const { plan, target } = result
-      if (result.result === 'done' && target) undoings.done(plan.name, target.facility.digest, plan.steps)
+      undoings.settled(result.plan.name, result.target?.facility.digest ?? '')
     },
   })
   const declared = survey.targets.map(target => target.facility)

@@ -32,6 +32,8 @@ export interface Outlook {
   readonly survey: Survey
   /** When the look began, in ms since 1970. */
   readonly lookedAt: number
+  /** The same by a clock that is never stepped, in ms. */
+  readonly elapsedAt: number
   readonly plan: Plan
 }
 
@@ -47,6 +49,7 @@ export async function makeOutlook(
   const suspended = carrySuspensions(marks, findRenames(set.facilities))
   const facilities = markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
+  const elapsedAt = clock.elapsed()
   const survey = await surveyHost({
     instances,
     facilities,
@@ -84,7 +87,7 @@ export async function makeOutlook(
     ...(troubles.length > 0 && { troubles }),
     ...(unwritable.length > 0 && { unwritable }),
   }
-  return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
+  return { set, record, claims, instances, suspended, survey, lookedAt, elapsedAt, plan: whole }
 }
 
 /** As `makeOutlook`, for the removal of the named facilities, or of all that is owned. */
@@ -98,6 +101,7 @@ export async function makeRemovalOutlook(
   const instances = bindAll(session, set, record)
   const { owner } = configuration
   const lookedAt = clock.now()
+  const elapsedAt = clock.elapsed()
   const survey = await surveyHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
   const chosen = names.length > 0 ? names : undefined
   const claims = observeClaims(record.claims, survey.world, [], owner)
@@ -110,6 +114,7 @@ export async function makeRemovalOutlook(
     suspended,
     survey,
     lookedAt,
+    elapsedAt,
     plan: makeRemovalPlan(chosen, { world: survey.world, owner, claims }, sha256),
   }
 }

@@ -52,7 +52,7 @@ export function overwrittenAgain({ facility }: Target, [file]: readonly TargetFi
   const path = file?.path ?? ''
   return new ReeveError(
     'failed',
-    `${facility.name} writes ${path} itself: written while ${facility.name} was stopped, it is not as declared again. ` +
-      'Have the program leave it alone, or take the file out of spec.files',
+    `${facility.name} writes ${path} itself, or another program does: written while ${facility.name} was stopped, it is not as ` +
+      'declared again. Have the program leave it alone, or take the file out of spec.files',
   )
 }

@@ -164,13 +164,13 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     underWay.delete(name)
     askedFor.delete(name)
     restarts.acted(name, clock.now())
+    undoings.settled(name, plan.change === 'remove' ? '' : (target?.facility.digest ?? ''))
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
-      undoings.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
       if (target && plan.blocked === undefined) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
@@ -234,6 +234,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     // They may wait for long; nothing is planned for them, and what they are like is told all the same.
     const waiting = inScope.filter(({ name }) => executor.isBusy(name))
     const lookedAt = clock.now()
+    const began = clock.elapsed()
     const busy = new Set(underWay.keys())
     const survey = await look(free, full, waiting)
     await acting.keepRuns(free, survey.world)
@@ -269,7 +270,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (hasRead) leaving = new Set(plan.facilities.flatMap(({ name }) => (facilities.has(name) ? [] : name)))
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
-    undoings.looked(plan.facilities, targets, survey.world)
+    undoings.looked(plan.facilities, { targets, world: survey.world }, began)
     let lanes: AskedResult['lanes'] = nothingBegun.lanes
     if (!asked) submit(plan, targets, survey, hasRead, busy)
     else if (isAdmitted) lanes = beginAsked(asked, plan, targets, survey)

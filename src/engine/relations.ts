@@ -25,7 +25,8 @@ export async function relateServices(options: RelationOptions): Promise<Map<stri
   const asked = new Map<string, DeclaredService[]>()
   for (const target of options.targets) {
     const { supervisor } = target.facility
-    if (options.unavailable.has(supervisor)) continue
+    // Of what can't be had on this host nothing will ever be done.
+    if (options.unavailable.has(supervisor) || target.problems.length > 0) continue
     const declared = asked.get(supervisor)
     const one = declaredService(target, options.services)
     if (declared) declared.push(one)

@@ -95,6 +95,14 @@ export function createRetryBook(
     })
   }
 
+  /** One of a circle was tried once more: whatever that came to, it lasts till all of them are as declared. */
+  function stillUndone(facility: string, digest: string): boolean {
+    const entry = entries.get(facility)
+    if (!entry?.circle || entry.digest !== digest) return false
+    fail(facility, digest, entry.message, { ...UNDONE, circle: entry.circle })
+    return true
+  }
+
   function hasLasted(facility: string): boolean {
     const since = entries.get(facility)?.asDeclaredSince
     return since !== undefined && clock.elapsed() - since >= LASTS_AFTER
@@ -106,16 +114,17 @@ export function createRetryBook(
   }
 
   return {
-    failed: (facility, digest, message, rule) => fail(facility, digest, message, rule ? { rule } : {}),
+    failed(facility, digest, message, rule) {
+      if (!stillUndone(facility, digest)) fail(facility, digest, message, rule ? { rule } : {})
+    },
     done(facility, digest, steps) {
       const work = `${digest} ${steps.map(step => step.id).join(' ')}`
       const before = lastDone.get(facility)
       lastDone.set(facility, { work, at: clock.elapsed() })
       const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
       const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
-      const { circle } = entries.get(facility) ?? {}
+      if (stillUndone(facility, digest)) return
       if (cause) fail(facility, digest, `it was ${cause.reason}, and has been started again`, { isFleeting: true })
-      else if (circle) fail(facility, digest, entries.get(facility)?.message ?? '', { ...UNDONE, circle })
       else if (isAgain) fail(facility, digest, describeUndone(facility, steps), { isFleeting: true })
       else forget(facility)
     },

@@ -1,3 +1,4 @@
+import type { Exit, Observed } from '../core/observed.ts'
 import type { Reason, Step } from '../core/step.ts'
 import type { Clock } from '../host/clock.ts'
 import type { EngineEvent } from './engine-event.ts'
@@ -10,19 +11,27 @@ import type { EngineEvent } from './engine-event.ts'
 export interface UndoingWatch {
   /** Steps that begin and end, whatever they come to. */
   noted(event: EngineEvent): void
-  /** All steps of the facility were done. */
-  done(facility: string, digest: string, steps: readonly Step[]): void
+  /** All its steps have ended. One that failed may have brought about something before. */
+  settled(facility: string, digest: string): void
   /**
-   * What there is to do about it, by a look. `since`: when its service came into its state, in ms since 1970. Gives what has been
-   * undone, once.
+   * What there is to do about it, by a look: nothing, where it is as declared. Gives what has been undone, once.
    */
-  seen(facility: string, digest: string, steps: readonly Step[], since?: number): Undoing | undefined
+  seen(facility: string, digest: string, steps: readonly Step[], look: Look): Undoing | undefined
   /** The facility and those that it undoes and is undone by, over and over: sorted. Empty: there are none. */
   circleOf(facility: string): readonly string[]
   /** What is undone over and over, whoever does it. */
   often(facility: string): Often | undefined
   /** It is to be had otherwise now: what was before doesn't count. */
   forget(facility: string): void
+}
+
+export interface Look {
+  /** When it began, by `Clock.elapsed`: what it finds as declared was so then. */
+  readonly began: number
+  /** When the service came into the state that was found, in ms since 1970. */
+  readonly since?: number
+  /** How its last run ended. */
+  readonly exit?: Exit
 }
 
 export interface Undoing {
@@ -72,19 +81,31 @@ const ownReasons: ReadonlySet<Reason> = new Set([
   'requested',
 ])
 
-/** What was done last, till it is seen to be undone. */
+/** Of a program that ends by these, somebody else has made an end; the others tell of its own mistakes. */
+const killers: ReadonlySet<string> = new Set(['HUP', 'INT', 'KILL', 'QUIT', 'TERM'])
+
+/** What is being done about a facility. */
+interface Lane {
+  readonly began: number
+  readonly effects: Set<Effect>
+}
+
+/** What was done last, or found as declared, till it is seen to be undone. */
 interface Done {
   readonly digest: string
-  readonly effects: ReadonlySet<Effect>
+  /** Undefined: all that there may be to do. */
+  readonly effects?: ReadonlySet<Effect>
   readonly began: number
+  readonly ended: number
+  /** Seen to be so at that time, last. */
+  readonly seenAt?: number
 }
 
 export function createUndoingWatch(clock: Clock): UndoingWatch {
   const underWay = new Map<string, number>()
   const spans = new Map<string, readonly Span[]>()
   const dones = new Map<string, Done>()
-  /** When the first step of the lane under way began. */
-  const beginnings = new Map<string, number>()
+  const lanes = new Map<string, Lane>()
   const events = new Map<string, readonly Event[]>()
 
   function recent(facility: string): readonly Event[] {
@@ -121,28 +142,41 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
 
   return {
     noted(event) {
-      if (event.type === 'step-finished') noteSpan(event.facility)
-      if (event.type !== 'step-started') return
-      underWay.set(event.facility, clock.elapsed())
-      if (!beginnings.has(event.facility)) beginnings.set(event.facility, clock.elapsed())
+      if (event.type === 'step-started') {
+        const began = clock.elapsed()
+        underWay.set(event.facility, began)
+        if (!lanes.has(event.facility)) lanes.set(event.facility, { began, effects: new Set() })
+      } else if (event.type === 'step-finished') {
+        noteSpan(event.facility)
+        const { effects } = lanes.get(event.facility) ?? {}
+        if (event.result === 'done') for (const effect of effectsOf(event.step)) effects?.add(effect)
+      }
     },
-    done(facility, digest, steps) {
-      const began = beginnings.get(facility) ?? clock.elapsed()
-      beginnings.delete(facility)
-      dones.set(facility, { digest, effects: new Set(steps.flatMap(effectsOf)), began })
+    settled(facility, digest) {
+      const lane = lanes.get(facility)
+      lanes.delete(facility)
+      if (lane) dones.set(facility, { ...lane, digest, ended: clock.elapsed() })
     },
-    seen(facility, digest, steps, since) {
+    seen(facility, digest, steps, { began, since, exit }) {
       const before = dones.get(facility)
-      if (before?.digest !== digest) return undefined
-      const again = steps.filter(({ reason }) => !ownReasons.has(reason)).flatMap(effectsOf)
-      const effect = again.find(one => before.effects.has(one))
-      if (effect === undefined) return undefined
+      if (before?.digest !== digest) {
+        if (steps.length === 0) dones.set(facility, { digest, began, ended: began, seenAt: began })
+        return undefined
+      }
+      const isKilled = killers.has(exit?.signal ?? '')
+      const isOthers = ({ reason }: Step): boolean => !ownReasons.has(reason) || (reason === 'failed' && isKilled)
+      const again = steps.filter(isOthers).flatMap(effectsOf)
+      const effect = again.find(one => before.effects?.has(one) ?? true)
+      if (effect === undefined) {
+        if (began >= before.ended) dones.set(facility, { ...before, seenAt: began })
+        return undefined
+      }
       dones.delete(facility)
       // A file tells nothing of when it was written that others couldn't set.
       const isTimed = (effect === 'up' || effect === 'down') && since !== undefined
       const moment = isTimed ? clock.elapsed() - (clock.now() - since) : undefined
       const isKnown = moment !== undefined && moment >= before.began
-      const suspects = findSuspects(facility, before.began, isKnown ? moment : undefined)
+      const suspects = findSuspects(facility, before.seenAt ?? before.began, isKnown ? moment : undefined)
       events.set(facility, [...recent(facility), { effect, suspects, at: clock.elapsed() }])
       return { effect, suspects }
     },
@@ -164,7 +198,7 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       return { effect, suspects: findCulprits(facility), count: found.length, span: last.at - first.at }
     },
     forget(facility) {
-      for (const known of [spans, dones, beginnings, events]) known.delete(facility)
+      for (const known of [spans, dones, events]) known.delete(facility)
     },
   }
 }
@@ -221,3 +255,8 @@ export function describeUndoing({ effect, suspects }: Undoing): string {
 
 /** More names would tell nothing. */
 const MOST_NAMES = 3
+
+/** Of a look that began then. */
+export function lookAt(began: number, { since, exit }: Partial<Observed> = {}): Look {
+  return { began, ...(since !== undefined && { since }), ...(exit && { exit }) }
+}

@@ -4,19 +4,28 @@ import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
-import { locationKey, type World } from '../core/world.ts'
+import { locationKey } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
 import type { History } from './history.ts'
 import type { RetryBook } from './retry-book.ts'
-import { createUndoingWatch, describeEffect, describeUndoing, type Often, type UndoingWatch } from './undoing-watch.ts'
+import type { Survey } from './survey.ts'
+import {
+  createUndoingWatch,
+  describeEffect,
+  describeUndoing,
+  type Look,
+  lookAt,
+  type Often,
+  type UndoingWatch,
+} from './undoing-watch.ts'
 
 /**
  * What becomes of what is undone over and over (E21). Facilities that undo one another are held, all of them, and tried again
  * rarely. What others undo is drift: it is repaired each time, and told.
  */
-export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'done'> {
-  /** What a look has found that there is to do, before any of it is set going. */
-  looked(plans: readonly FacilityPlan[], targets: readonly Target[], world: World): void
+export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'settled'> {
+  /** What a look has found that there is to do, before any of it is set going. `began`: when it began, by `Clock.elapsed`. */
+  looked(plans: readonly FacilityPlan[], survey: Pick<Survey, 'targets' | 'world'>, began: number): void
   /** All that is declared now. */
   declared(facilities: ReadonlyMap<string, Facility>): void
   /** For its conditions: how others undo it over and over. */
@@ -68,10 +77,15 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
     log.warn({ facility }, `${facility}: ${describeUndoing(often)}, ${times}; Reeve brings it about again each time`)
   }
 
-  function lookAt({ facility }: Target, plan: FacilityPlan, world: World): void {
-    const { name, digest } = facility
-    const observed = world.services.get(locationKey(facility))
-    const undone = watch.seen(name, digest, plan.steps, observed?.since)
+  function forget(facility: string): void {
+    watch.forget(facility)
+    told.delete(facility)
+  }
+
+  function judge({ facility: { name, digest } }: Target, { steps }: FacilityPlan, look: Look): void {
+    // What they have undone before they came to rest doesn't count for what is undone later.
+    if (told.get(name) === 'circle' && !retries.failures(name, digest).isUndone) forget(name)
+    const undone = watch.seen(name, digest, steps, look)
     const often = watch.often(name)
     if (!often) told.delete(name)
     if (!undone || !often) return
@@ -82,21 +96,21 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
 
   return {
     noted: event => watch.noted(event),
-    done: (...lane) => watch.done(...lane),
-    looked(plans, targets, world) {
+    settled: (...lane) => watch.settled(...lane),
+    looked(plans, { targets, world }, began) {
       const byName = new Map(plans.map(plan => [plan.name, plan]))
       for (const target of targets) {
         const plan = byName.get(target.facility.name)
-        if (plan) lookAt(target, plan, world)
+        if (!plan || plan.blocked !== undefined || plan.suspended) continue
+        judge(target, plan, lookAt(began, world.services.get(locationKey(target.facility))))
       }
     },
     declared(facilities) {
       for (const [name, before] of known) {
         const now = facilities.get(name)
         if (now?.digest === before.digest && now.suspend === before.suspend) continue
-        watch.forget(name)
+        forget(name)
         retries.release(name)
-        told.delete(name)
       }
       known = facilities
     },

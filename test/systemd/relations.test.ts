@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { LONG_RUN } from '../../src/conformance/lab.ts'
+import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import { validate } from '../../src/engine/validation.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { longRun, planOf, reasonOf, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'
@@ -165,6 +165,24 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     lab.declareUnit('web', { enabled: 'unmanaged' })
     lab.declareUnit('web-too', { supervisor: 'second', serviceName: 'web', enabled: 'unmanaged', state: 'stopped' })
     await expectBlocked(lab, ['web', 'web-too'], /same service/)
+  })
+
+  test('two that kill each other as they start, which no text tells: both are stalled', async () => {
+    await using lab = await createSystemdLab({ configuration: 'resync: 1s' })
+    const killer = (own: string, other: string): string =>
+      `[Service]\nExecStartPre=-/usr/bin/pkill -KILL -f "^/bin/sleep ${other}"\nExecStart=/bin/sleep ${own}\n[Install]\nWantedBy=multi-user.target\n`
+    const tokens = ['1111111', '2222222'] as const
+    lab.declareUnit('one', { config: { systemd: { text: killer(tokens[0], tokens[1]) } } })
+    lab.declareUnit('two', { config: { systemd: { text: killer(tokens[1], tokens[0]) } } })
+    const controller = await lab.run()
+    for (const name of ['one', 'two']) {
+      await eventually(
+        `${name} to be stalled`,
+        async () => reasonOf(await controller.status(name), 'Stalled') === 'Undone',
+      )
+    }
+    const told = (await controller.status('one'))?.conditions.find(({ type }) => type === 'Stalled')?.message
+    expect(told).toMatch(/facilities one and two undo each other's steps.*one is stopped again, two is stopped again/)
   })
 
   test('what can be had together is', async () => {

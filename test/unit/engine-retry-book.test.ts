@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Reason, Step } from '../../src/core/step.ts'
 import { createRetryBook } from '../../src/engine/retry-book.ts'
 import { createManualClock } from '../manual-clock.ts'
@@ -125,6 +125,55 @@ test('PITFALLS 12: the same work over and over counts as failing, though each ti
   await clock.advance(60_000)
   book.done('web', 'one', [step()])
   expect(book.failures('web', 'one').count).toBe(2)
+})
+
+describe('E21: facilities that undo one another', () => {
+  const message = 'a and b undo each other'
+  const undone = { message, isUndone: true }
+
+  function createCircle() {
+    const bench = createBench()
+    bench.book.undone(['a', 'b'], () => 'one', message)
+    return bench
+  }
+
+  test('are held together, stalled at once, and tried rarely', async () => {
+    const { clock, due, book } = createCircle()
+    for (const name of ['a', 'b']) expect(book.failures(name, 'one')).toEqual({ count: 3, ...undone })
+    await clock.advance(299_999)
+    expect([book.isHeld('a', 'one'), book.isHeld('b', 'one'), due]).toEqual([true, true, []])
+    await clock.advance(1)
+    expect([book.isHeld('a', 'one'), due]).toEqual([false, ['a', 'b']])
+    // The next time they are held for longer, whatever the try came to.
+    book.done('a', 'one', [{ ...step('failed'), id: 'a/start' }])
+    book.failed('b', 'one', 'no luck')
+    await clock.advance(599_999)
+    for (const name of ['a', 'b']) {
+      expect(book.isHeld(name, 'one')).toBe(true)
+      expect(book.failures(name, 'one')).toEqual({ count: 4, ...undone })
+    }
+  })
+
+  test('are over it when all of them have been as declared for a while', async () => {
+    const { clock, book } = createCircle()
+    book.seen('a', true)
+    await clock.advance(60_000)
+    book.seen('a', true)
+    book.seen('b', false)
+    expect(book.failures('a', 'one')).toMatchObject(undone)
+    book.seen('b', true)
+    await clock.advance(10_000)
+    book.seen('b', true)
+    for (const name of ['a', 'b']) expect(book.failures(name, 'one').count).toBe(0)
+  })
+
+  test('are tried at once when one of them is declared anew', () => {
+    const { book } = createCircle()
+    expect(book.isHeld('a', 'two')).toBe(false)
+    book.release('a')
+    expect(book.isHeld('b', 'one')).toBe(false)
+    expect(book.failures('b', 'one').count).toBe(0)
+  })
 })
 
 test('the same work once in a while, or other work, is no failure', async () => {

@@ -24,11 +24,11 @@ function createBench() {
         await clock.advance(500)
         watch.noted({ type: 'step-finished', facility, step, at, result: 'done', duration: 500 })
       }
-      watch.done(facility, digest, steps)
+      watch.settled(facility, digest)
     },
     /** A look that finds it stopped since that moment, by the clock of the wall. */
     look: (facility: string, since?: number, step = start(facility), digest = 'one') =>
-      watch.seen(facility, digest, [step], since),
+      watch.seen(facility, digest, [step], { began: clock.elapsed(), ...(since !== undefined && { since }) }),
   }
 }
 
@@ -36,7 +36,7 @@ test('what was done and is to be done again has been undone, once', async () => 
   const { act, look, watch, clock } = createBench()
   expect(look('web')).toBeUndefined() // nobody has done anything yet
   await act('web')
-  expect(watch.seen('web', 'one', [])).toBeUndefined()
+  expect(watch.seen('web', 'one', [], { began: clock.elapsed() })).toBeUndefined()
   await clock.advance(60_000)
   expect(look('web', clock.now())).toEqual({ effect: 'up', suspects: [] })
   expect(look('web', clock.now())).toBeUndefined()
@@ -55,6 +55,20 @@ test.each<[why: string, step: Step, digest: string]>([
   expect(look('web', undefined, step, digest)).toBeUndefined()
 })
 
+test('one that failed as somebody killed it has been undone, and none that failed by itself', async () => {
+  for (const [signal, effect] of [
+    ['KILL', 'up'],
+    ['TERM', 'up'],
+    ['SEGV', undefined],
+    ['ABRT', undefined],
+  ] as const) {
+    const { act, clock, watch } = createBench()
+    await act('web')
+    const look = { began: clock.elapsed(), exit: { signal } }
+    expect(watch.seen('web', 'one', [start('web', 'failed')], look)?.effect).toBe(effect)
+  }
+})
+
 test('by whose steps were under way at the moment; where that isn’t known, by whoever has acted since', async () => {
   const { act, look, clock } = createBench()
   await act('web')
@@ -67,6 +81,25 @@ test('by whose steps were under way at the moment; where that isn’t known, by 
   await act('web')
   await act('db')
   expect(look('web')?.suspects).toEqual(['db', 'late'])
+})
+
+test('what was seen to be so was undone since', async () => {
+  const { act, look, clock, watch } = createBench()
+  await act('web')
+  await act('db')
+  await clock.advance(60_000)
+  watch.seen('web', 'one', [], { began: clock.elapsed() })
+  await act('late')
+  expect(look('web')?.suspects).toEqual(['late'])
+})
+
+test('what was as declared before anything was done, and isn’t any more, has been undone', async () => {
+  const { act, look, clock, watch } = createBench()
+  watch.seen('web', 'one', [], { began: clock.elapsed() })
+  await clock.advance(1_000)
+  const moment = clock.now() + 250
+  await act('db')
+  expect(look('web', moment)).toEqual({ effect: 'up', suspects: ['db'] })
 })
 
 test('a step that takes long is at work all the while', async () => {

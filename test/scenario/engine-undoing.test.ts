@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { processProvider } from '../../providers/process/index.ts'
+import { runitProvider } from '../../providers/runit/index.ts'
+import { eventually } from '../../src/conformance/lab.ts'
+import type { FacilityStatus } from '../../src/engine/status.ts'
+import { createEngineLab, type EngineLab, longRun, type RunningController, reasonOf, type Spec } from '../engine-lab.ts'
+import { has } from '../requirements.ts'
+import { runitHarness } from '../scan-lab.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+function stalledOf(status: FacilityStatus | undefined): string {
+  const found = status?.conditions.find(({ type }) => type === 'Stalled')
+  return found?.status === 'True' ? `${found.reason}: ${found.message}` : ''
+}
+
+/** Both are stalled with each other's names, and nothing is done any more. */
+async function expectStalled(controller: RunningController, lab: EngineLab): Promise<void> {
+  await eventually('both to be stalled', async () => {
+    const found = [stalledOf(await controller.status('a')), stalledOf(await controller.status('b'))]
+    return found.every(message => /^Undone: facilities a and b undo each other's steps/.test(message))
+  })
+  const steps = controller.steps().length
+  // Passes go on, and take no step.
+  await passesOf(controller, 3)
+  expect(controller.steps().length).toBe(steps)
+  const told = controller.log.filter(({ level, message }) => level === 'warn' && message.includes('undo each other'))
+  expect(told.map(({ fields }) => fields.facility).sort()).toEqual(['a', 'b'])
+  const entries = lab.history().filter(({ reason }) => reason === 'undone')
+  expect(entries.map(({ facility, result }) => [facility, result]).sort()).toEqual([
+    ['a', 'failed'],
+    ['b', 'failed'],
+  ])
+  for (const { error } of entries) expect(error).toMatch(/facilities a and b undo each other's steps/)
+}
+
+async function passesOf({ control }: RunningController, count: number): Promise<void> {
+  let last: string | null | undefined
+  for (let pass = 0; pass < count; pass += 1) {
+    await eventually('a pass', async () => {
+      const { controller } = await control.status()
+      const isNew = controller?.lastPass !== last
+      last = controller?.lastPass
+      return isNew
+    })
+  }
+}
+
+/** Spoils the other's file as it starts, and whenever its own is written anew. */
+function spoiler(lab: EngineLab, name: string, other: string, isTamed = false): Spec {
+  const spoil = isTamed ? ':' : `echo spoilt > ${lab.path(`${other}.conf`)}`
+  const look = `stat -c %i ${lab.path(`${name}.conf`)}`
+  const watch = `sleep 0.1; now=$(${look}); if [ "$now" != "$seen" ]; then seen=$now; ${spoil}; fi`
+  return {
+    process: { command: ['/bin/sh', '-c', `seen=$(${look}); ${spoil}; while :; do ${watch}; done`] },
+    files: [{ path: lab.path(`${name}.conf`), content: `${name}\n` }],
+  }
+}
+
+describe('facilities that spoil each other’s files', () => {
+  test.concurrent('E21: an apply that undoes what it has done says so, and fails', async () => {
+    await using lab = createEngineLab()
+    lab.declare('a', spoiler(lab, 'a', 'b'))
+    lab.declare('b', spoiler(lab, 'b', 'a'))
+    const { failed, notReady } = await lab.apply()
+    expect(failed).toEqual([])
+    const told = notReady.map(({ facility, message }) => `${facility}: ${message}`)
+    expect(told).toEqual([
+      expect.stringMatching(/^a: .*a\.conf is changed again, most likely by what was done about facility b$/),
+      expect.stringMatching(/^b: .*b\.conf is changed again, most likely by what was done about facility a$/),
+    ])
+  })
+
+  test.concurrent('E21: a controller stalls both, each with the other’s name, and goes on when one is declared anew', async () => {
+    await using lab = createEngineLab({ configuration: 'resync: 1s' })
+    lab.declare('a', spoiler(lab, 'a', 'b'))
+    lab.declare('b', spoiler(lab, 'b', 'a'))
+    lab.declare('bystander', { process: longRun() })
+    const controller = await lab.run()
+    await expectStalled(controller, lab)
+    expect(stalledOf(await controller.ready('bystander'))).toBe('')
+
+    lab.declare('a', spoiler(lab, 'a', 'b', true))
+    lab.declare('b', spoiler(lab, 'b', 'a', true))
+    for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
+    expect(readFileSync(lab.path('a.conf'), 'utf8')).toBe('a\n')
+  })
+})
+
+describe('what somebody else undoes', () => {
+  test.concurrent('E21: is repaired each time, and told as such, with no facility blamed', async () => {
+    await using lab = createEngineLab()
+    const path = lab.path('web.conf')
+    lab.declare('web', { process: longRun(), files: [{ path, content: 'web\n', onChange: 'none' }] })
+    lab.declare('bystander', { process: longRun() })
+    const controller = await lab.run()
+    for (let time = 0; time < 3; time += 1) {
+      await controller.ready('web')
+      writeFileSync(path, 'mine\n')
+      await eventually('it to be put right', () => readFileSync(path, 'utf8') === 'web\n')
+    }
+    await eventually('it to be told', async () => reasonOf(await controller.status('web'), 'Undone') === 'ByOthers')
+    const condition = (await controller.status('web'))?.conditions.find(({ type }) => type === 'Undone')
+    expect(condition?.message).toBe(
+      `file ${path} is changed again, by something other than Reeve or by itself, over and over`,
+    )
+    const told = controller.log.filter(({ message }) => message.includes('by something other than Reeve'))
+    expect(told.map(({ message }) => message)).toEqual([expect.stringMatching(/^web: .*, 3 times in 1 minute; Reeve/)])
+    expect(reasonOf(await controller.status('bystander'), 'Undone')).toBeUndefined()
+  })
+})
+
+describe.skipIf(!has('runsvdir'))('services of runit that stop each other as they start', () => {
+  async function openLab(): Promise<
+    AsyncDisposable & {
+      readonly lab: EngineLab
+      readonly services: string
+      declare(name: string, other?: string): void
+    }
+  > {
+    const lab = createEngineLab({ providers: [processProvider, runitProvider], configuration: 'resync: 1s' })
+    const directory = mkdtempSync(join(tmpdir(), 'reeve-undoing-'))
+    const scanner = await runitHarness.setUp(directory)
+    const spec = { type: 'runit', runit: scanner.options }
+    lab.write(
+      'runit.yaml',
+      JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'rack' }, spec }),
+    )
+    return {
+      lab,
+      services: String(scanner.options.serviceDirectory),
+      declare(name, other) {
+        const services = String(scanner.options.serviceDirectory)
+        const stop = other === undefined ? '' : `sv -w 1 down ${join(services, other)} >/dev/null\n`
+        const run = `#!/bin/sh\n${stop}exec sleep 1000000\n`
+        lab.declare(name, { supervisor: 'rack', config: { runit: { run } } })
+      },
+      async [Symbol.asyncDispose]() {
+        await lab[Symbol.asyncDispose]()
+        await scanner.tearDown()
+        rmSync(directory, { recursive: true, force: true })
+      },
+    }
+  }
+
+  test('E21: both are stalled, with each other’s names, and go on when one is declared anew', async () => {
+    await using made = await openLab()
+    const { lab, declare } = made
+    declare('a', 'b')
+    declare('b', 'a')
+    const controller = await lab.run()
+    await expectStalled(controller, lab)
+    const states = await Promise.all(['a', 'b'].map(async name => (await controller.status(name))?.state))
+    expect(states.sort()).toEqual(['running', 'stopped'])
+    declare('a')
+    declare('b')
+    for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
+  })
+
+  test('E21: an apply that stops what it has just started names who has', async () => {
+    await using made = await openLab()
+    const { lab, declare } = made
+    declare('a')
+    expect((await lab.apply()).notReady).toEqual([])
+    declare('b', 'a')
+    // Nothing was to be done about it, and it ran before.
+    expect((await lab.apply()).notReady).toEqual([
+      { facility: 'a', message: 'it is stopped again, most likely by what was done about facility b' },
+    ])
+    // The next one starts it, and leaves b alone.
+    expect((await lab.apply()).notReady).toEqual([])
+  })
+
+  test('E21: one that an administrator stops again and again is started again each time, and that is told', async () => {
+    await using made = await openLab()
+    const { lab, services, declare } = made
+    declare('a')
+    declare('bystander')
+    const controller = await lab.run()
+    for (let time = 0; time < 3; time += 1) {
+      await controller.ready('a')
+      spawnSync('sv', ['-w', '5', 'down', join(services, 'a')])
+      await eventually(
+        'it to be stopped',
+        async () => controller.steps().filter(id => id === 'a/start').length === time + 2,
+      )
+    }
+    await eventually('it to be told', async () => reasonOf(await controller.status('a'), 'Undone') === 'ByOthers')
+    expect(stalledOf(await controller.status('a'))).not.toMatch(/^Undone/)
+    expect(
+      controller.log.filter(({ message }) => /^a: it is stopped again, by something other than Reeve/.test(message)),
+    ).toHaveLength(1)
+  })
+})
