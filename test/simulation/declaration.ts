@@ -46,10 +46,20 @@ export interface DeclaredFile {
   readonly onChange?: OnChange
 }
 
-/** The programs of the simulated world: one runs, one does its work and ends, one fails at once. */
+/** The programs of the simulated world: one runs, one does its work and ends, one fails at once, … */
 export const DAEMON: readonly string[] = ['/bin/daemon']
 export const JOB: readonly string[] = ['/bin/job']
 export const BROKEN: readonly string[] = ['/bin/broken']
+/** … one ends some moments after each start, one runs and answers nobody, one writes its files back as it ends. */
+export const BRITTLE: readonly string[] = ['/bin/brittle']
+export const HUNG: readonly string[] = ['/bin/hung']
+export const SCRIBE: readonly string[] = ['/bin/scribe']
+
+export type Program = 'daemon' | 'job' | 'broken' | 'brittle' | 'hung' | 'scribe'
+
+export function isProgram(command: readonly string[] | null | undefined, program: Program): boolean {
+  return command?.[0] === `/bin/${program}`
+}
 
 export function makeFacility(declaration: Declaration): Facility {
   const { name, command = DAEMON, native = false, restart = 'always', reload = false, port, directory } = declaration

@@ -1,5 +1,15 @@
 import fc from 'fast-check'
-import { BROKEN, DAEMON, type Declaration, type DeclaredFile, JOB } from './declaration.ts'
+import {
+  BRITTLE,
+  BROKEN,
+  DAEMON,
+  type Declaration,
+  type DeclaredFile,
+  HUNG,
+  isProgram,
+  JOB,
+  SCRIBE,
+} from './declaration.ts'
 import { type Meddling, meddlings } from './meddling.ts'
 
 /** What may come about on one host: one revision applied, then people meddle, then another revision. */
@@ -47,7 +57,17 @@ const wish = (name: string): fc.Arbitrary<Wish> =>
       service: mostly(name, 's1', 'packaged'),
       state: mostly('running', 'stopped', 'unmanaged'),
       enabled: mostly<boolean | 'unmanaged'>(true, false, 'unmanaged'),
-      command: mostly<readonly string[] | null>(DAEMON, [...DAEMON, '2'], JOB, BROKEN, null),
+      command: mostly<readonly string[] | null>(
+        DAEMON,
+        [...DAEMON, '2'],
+        JOB,
+        BROKEN,
+        BRITTLE,
+        HUNG,
+        SCRIBE,
+        SCRIBE,
+        null,
+      ),
       restart: mostly('always', 'on-failure', 'never'),
       reload: fc.boolean(),
       native: seldom(),
@@ -68,38 +88,46 @@ const told = {
   choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
 }
 
-/** The newer revision is the older one: what changes is the host. */
-export const stories: fc.Arbitrary<Story> = fc
-  .record(told)
-  .map(({ older, ...rest }) => ({ ...rest, older: tidy(older), newer: tidy(older) }))
-
-/** Half of the facilities stay as they are; the others come, go and change. */
+/** Half of the facilities stay as they are; the others come, go and change. Some get another name. */
 export const changes: fc.Arbitrary<Story> = fc
-  .record({ ...told, newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 2 }))) })
-  .map(({ older, newer, ...rest }) => ({
+  .record({
+    ...told,
+    newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 2 }))),
+    renames: fc.tuple(...names.map(() => mostly<Rename>('none', 'in its place', 'with its service'))),
+  })
+  .map(({ older, newer, renames, ...rest }) => ({
     ...rest,
     older: tidy(older),
-    newer: tidy(older.map((before, index) => newer[index] ?? before)),
+    newer: tidy(
+      older.map((before, index) => newer[index] ?? before),
+      renames,
+    ),
   }))
 
+/** `in its place`: its service is called as before. */
+type Rename = 'none' | 'in its place' | 'with its service'
+
 /** No place, no path, no port and no directory is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
-function tidy(wishes: readonly Wish[]): Declaration[] {
+function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declaration[] {
   const claimed = new Set<string>()
   let isSharedTaken = false
   const result: Declaration[] = []
   for (const [index, { isDeclared, wantsShared, dependencies, declaration }] of wishes.entries()) {
-    const name = names[index]
-    if (!isDeclared || name === undefined) continue
+    const former = names[index]
+    if (!isDeclared || former === undefined) continue
+    const isRenamed = (renames[index] ?? 'none') !== 'none'
+    const name = isRenamed ? `${former}-renamed` : former
     const { supervisor = 'alpha', command, files = [], native = false, port, directory, ...rest } = declaration
     const claims = (key: string): boolean => !claimed.has(key) && claimed.add(key).has(key)
-    const isTaken = declaration.service === undefined || claimed.has(`${supervisor}/${declaration.service}`)
-    const service = isTaken ? name : (declaration.service ?? name)
+    const wanted = renames[index] === 'with its service' ? name : (declaration.service ?? name)
+    const service = claimed.has(`${supervisor}/${wanted}`) ? name : wanted
     claimed.add(`${supervisor}/${service}`)
     const shared: DeclaredFile[] = wantsShared && !isSharedTaken ? [{ path: '/etc/shared', content: `${name}\n` }] : []
     isSharedTaken ||= shared.length > 0
     result.push({
       ...rest,
       name,
+      ...(isRenamed ? { renamedFrom: former } : {}),
       supervisor,
       service,
       native: native && command !== null,
@@ -114,9 +142,11 @@ function tidy(wishes: readonly Wish[]): Declaration[] {
   return result
 }
 
-function comesUp({ command, restart, native }: Declaration): boolean {
-  const [program] = command ?? ['/bin/daemon']
-  return program === '/bin/daemon' || (program === '/bin/job' && restart !== 'always' && !native)
+/** Whether its program stays up, or ends well. */
+export function comesUp({ command = DAEMON, restart, native, port }: Declaration): boolean {
+  if (command === null || isProgram(command, 'daemon') || isProgram(command, 'scribe')) return true
+  if (isProgram(command, 'hung')) return port === undefined // nobody asks it
+  return isProgram(command, 'job') && restart !== 'always' && !native
 }
 
 /** The first value three times out of four. */

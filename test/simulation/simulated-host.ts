@@ -24,6 +24,11 @@ export interface SimulatedService {
   readonly loaded?: Loaded
   readonly pid?: number
   readonly restarts?: number
+  readonly since?: number
+  /** Where it listens. */
+  readonly port?: number
+  /** What it read as it started, and writes back as it ends. */
+  readonly memory?: ReadonlyMap<string, SimulatedFile>
   /** Installed by a package: it has a definition of its own, somewhere else. */
   readonly packaged?: boolean
 }
@@ -130,7 +135,7 @@ function observe(host: SimulatedHost, supervisor: string, service: string): Obse
   // Its definition was deleted: while its process lives the supervisor still knows of it.
   if (!definition && !isUp && !found.packaged)
     return { service, state: 'absent', enabled: found.enabled, supervised: found.supervised }
-  const { state, enabled, supervised, completed, loaded, pid, restarts } = found
+  const { state, enabled, supervised, completed, loaded, pid, restarts, since } = found
   return {
     service,
     state,
@@ -141,5 +146,6 @@ function observe(host: SimulatedHost, supervisor: string, service: string): Obse
     ...(loaded ? { loaded } : {}),
     ...(pid === undefined ? {} : { pid }),
     ...(restarts === undefined ? {} : { restarts }),
+    ...(since === undefined ? {} : { since }),
   }
 }
