@@ -29,7 +29,7 @@ const scripts: FamilyScripts = {
   }`,
   isWantedDown,
   runLogger: ({ maxSize, keep }) => `exec multilog n${keep} s${maxSize} .`,
-  findOutputProblem({ maxSize, keep }) {
+  findRotationProblem({ maxSize, keep }) {
     if (keep < fewestKept) return `multilog keeps at least ${fewestKept} old files: declare keep: ${fewestKept}`
     if (maxSize >= leastSize && maxSize <= largestSize) return undefined
     return `multilog takes a maxSize between ${leastSize} and ${largestSize} bytes`

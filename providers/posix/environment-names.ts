@@ -1,3 +1,5 @@
+import { isVariableName } from '../../src/core/environment-file.ts'
+
 /**
  * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the
  * dynamic loader would run a service's code in the tools that still run as root. They travel under names of our own, and
@@ -25,9 +27,4 @@ const steering = new RegExp(`^(?:${steeringNames.join('|').replaceAll('*', '.*')
 /** True if the variable can simply stand in the environment of the shim. */
 export function isPlainVariable(name: string): boolean {
   return isVariableName(name) && !steering.test(name)
-}
-
-/** A name that a shell takes. Those that begin with `__reeve` are for the scripts between supervisor and service. */
-export function isVariableName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !name.startsWith('__reeve')
 }

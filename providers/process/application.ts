@@ -5,6 +5,7 @@ import { enabledPath, type Layout, recordPath } from './layout.ts'
 import { isRequestVerb, parseResponse, type RequestedAction } from './request.ts'
 import { parseRecord } from './service-record.ts'
 import { ensureSupervisor } from './supervisor-process.ts'
+import { hearSupervisor } from './telling.ts'
 
 /** How often a request is made again when the supervisor is gone before it has answered. Each action is idempotent. */
 const mostAttempts = 5
@@ -93,12 +94,14 @@ async function requestActions(
   finish: Report,
   signal: AbortSignal,
 ): Promise<void> {
-  const { layout, host } = application
+  const { layout, host, clock } = application
+  const { records } = await hearSupervisor(layout, host, clock)
   // Read once: when the request is made again, what has been started meanwhile isn't started again.
   const runs = new Map<string, number>()
   for (const { service, verb } of open.values()) {
-    if (verb === 'start' || verb === 'restart')
-      runs.set(service, parseRecord(host.readText(recordPath(layout, service)))?.run ?? 0)
+    if (verb !== 'start' && verb !== 'restart') continue
+    const record = records.get(service) ?? parseRecord(host.readText(recordPath(layout, service)))
+    runs.set(service, record?.run ?? 0)
   }
   for (let count = 1; open.size > 0; count += 1) {
     if (count > 1) await ensure(application, signal)

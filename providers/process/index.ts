@@ -3,6 +3,7 @@ import type { Instance } from '../../src/core/facility.ts'
 import type { Provider, ReadHost } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { realPlace } from '../posix/real-place.ts'
 import { configSchema, optionsSchema } from './configuration-schema.ts'
 import { renderDefinition } from './definition.ts'
 import { createDefinitionReader } from './definition-file.ts'
@@ -10,6 +11,7 @@ import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
 import { watchLiveness } from './liveness.ts'
 import { listOwned, observeServices } from './observation.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
+import { followTelling, hearSupervisor } from './telling.ts'
 import { findLacks, findTools } from './tools.ts'
 
 /** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
@@ -46,11 +48,13 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
         'reload.signal',
         'reload.command',
         'output.file',
+        'output.maxSize',
+        'output.keep',
       ],
       configSchema,
       optionsSchema,
     },
-    place: instance => directoryOf(instance),
+    place: directoryOf,
     directories: instance => [directoryOf(instance)],
     async probe(instance, host) {
       const layout = layoutOf(directoryOf(instance))
@@ -62,20 +66,34 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       }
       // Without a supervisor there is no version: the first service that is to run brings one.
       const version = findSupervisor(host, layout).state === 'dead' ? undefined : host.readText(layout.version)?.trim()
-      return { available: true, ...(version !== undefined && { version }), lacks: findLacks(host, tools) }
+      const { unwritable } = await hearSupervisor(layout, host, clock)
+      return {
+        available: true,
+        ...(version !== undefined && { version }),
+        lacks: findLacks(host, tools),
+        ...(unwritable.length > 0 && { unwritable }),
+      }
     },
     render: renderDefinition,
     async list(instance, host) {
       return listOwned(layoutOf(directoryOf(instance)), host, readDefinition)
     },
     async observe(services, instance, host) {
-      return observeServices(services, layoutOf(directoryOf(instance)), host, readDefinition)
+      const layout = layoutOf(directoryOf(instance))
+      return observeServices(services, layout, host, readDefinition, await hearSupervisor(layout, host, clock))
+    },
+    async relate(services, instance, host, { isElsewhere = false }) {
+      const place = realPlace(directoryOf(instance), isElsewhere ? undefined : host)
+      return new Map(
+        services.map(({ service }) => [service, { identities: [`process ${place} ${service}`], relations: [] }]),
+      )
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const command = options.command ?? defaultCommand()
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },
+    startedBy: 'controller',
     hosting: {
       refusal:
         'nothing starts the built-in supervisor after a boot but the controller itself. In a container, have its ' +
@@ -103,10 +121,12 @@ function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) 
     host.watch(layout.state, hintFile),
     host.watch(layout.enabled, hint),
   ]
+  const told = followTelling(layout, host, hint)
   const liveness = watchLiveness(layout, host, hint)
   return {
     [Symbol.dispose]() {
       liveness[Symbol.dispose]()
+      told[Symbol.dispose]()
       for (const watch of watches) watch[Symbol.dispose]()
     },
   }

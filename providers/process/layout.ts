@@ -20,6 +20,8 @@ export interface Layout {
   /** Claims of the one supervisor that works on this directory. */
   readonly lock: string
   readonly socket: string
+  /** Where the supervisor tells, to whoever connects, what it could not write down; see telling.ts. */
+  readonly telling: string
   /** What the supervisor has to say. */
   readonly log: string
   /** Of the Reeve that the supervisor is of: it goes on when Reeve is upgraded. */
@@ -44,6 +46,7 @@ export function layoutOf(directory: string): Layout {
     logs: join(directory, 'logs'),
     lock: join(directory, 'lock'),
     socket: join(directory, 'supervisor.sock'),
+    telling: join(directory, 'telling.sock'),
     log: join(directory, 'supervisor.log'),
     version: join(directory, 'version'),
   }

@@ -5,31 +5,41 @@ import type { ReadDefinition } from './definition-file.ts'
 import { enabledPath, type Layout, ownLogPath, recordPath, serviceOfJson } from './layout.ts'
 import { exitOf, settle } from './life-cycle.ts'
 import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from './service-record.ts'
-import { isAlive, readRun } from './supervisor/run-facts.ts'
+import { isAlive, type KnownRun, type LivingShim, listShims, readRun } from './supervisor/run-facts.ts'
 import { restartPolicyOf } from './supervisor/run-start.ts'
-import { listServices } from './supervisor/service-loading.ts'
+import { followLiving, knownOf, listServices } from './supervisor/service-loading.ts'
 import { findProblem, findSupervisor } from './supervisor-process.ts'
+import type { Telling } from './telling.ts'
 
-/** Looks only at files and /proc: the supervisor isn't asked, and needn't live. */
+/**
+ * Looks at files and /proc, and at what the supervisor tells of itself where it can't write files. It isn't asked anything,
+ * and needn't live.
+ */
 export function observeServices(
   services: readonly string[],
   layout: Layout,
   host: ReadHost,
   readDefinition: ReadDefinition,
+  { records }: Pick<Telling, 'records'>,
 ): Map<string, Observed> {
   const problem = findProblem(host, layout)
   if (problem !== undefined) return new Map(services.map(service => [service, createUnknown(service, problem)]))
   const isSupervised = findSupervisor(host, layout).state === 'alive'
   const observed = new Map<string, Observed>()
   let runs: ReadonlyMap<string, readonly number[]> | undefined
+  // While it lives, what is not written down is told.
+  const shims = isSupervised ? new Map<string, LivingShim>() : listShims(host, layout)
   for (const service of services) {
     const definition = readDefinition(host, layout, service)
-    let record = parseRecord(host.readText(recordPath(layout, service)))
+    let record = records.get(service) ?? parseRecord(host.readText(recordPath(layout, service)))
     if (!record) {
       runs ??= listServices({ host, layout })
       record = recoverRecord(runs.get(service) ?? [], host)
     }
-    observed.set(service, observeService({ service, definition, record, isSupervised }, layout, host))
+    const living = shims.get(service)
+    if (record?.boot === host.bootId()) record = followLiving(record, living, host.now())
+    const known = record ? knownOf(record, living) : {}
+    observed.set(service, observeService({ service, definition, record, known, isSupervised }, layout, host))
   }
   return observed
 }
@@ -38,6 +48,7 @@ interface Found {
   readonly service: string
   readonly definition: ServiceDefinition
   readonly record: ServiceRecord | undefined
+  readonly known: KnownRun
   readonly isSupervised: boolean
 }
 
@@ -59,7 +70,7 @@ function observeService(found: Found, layout: Layout, host: ReadHost): Observed 
 type Judged = Pick<Observed, 'state'> & Partial<Observed>
 
 function judge(
-  { service, definition, isSupervised }: Found,
+  { service, definition, known, isSupervised }: Found,
   record: ServiceRecord,
   layout: Layout,
   host: ReadHost,
@@ -68,7 +79,7 @@ function judge(
   if (!current) return describe({ ...record, phase: 'down' })
   if (isSupervised && (record.phase !== 'up' || isMainAlive(record, host))) return describe(record)
   if (!hasRun(record)) return describe(record.phase === 'backoff' ? { ...record, phase: 'down' } : record)
-  const run = readRun(host, layout, service, record.run)
+  const run = readRun(host, layout, service, record.run, known)
   if (run.state === 'alive') {
     const phase = isSupervised ? record.phase : 'up'
     return describe({ ...record, ...run.main, phase })

@@ -1,5 +1,6 @@
 import { createDictionary, lookUp } from '../../src/core/dictionary.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
+import { type Rotation, rotationOf } from '../../src/core/portable-fields.ts'
 import { isTable, type Table } from '../posix/table.ts'
 
 /**
@@ -23,8 +24,7 @@ export function presentProcess(process: Process): Table {
       'output',
       process.output && {
         file: process.output.file,
-        maxSize: presentSize(process.output.maxSize),
-        keep: process.output.keep,
+        ...presentRotation(rotationOf(process.output)),
       },
     ),
   }
@@ -62,6 +62,10 @@ const sizeUnits = [
   ['MiB', 2 ** 20],
   ['KiB', 2 ** 10],
 ] as const
+
+function presentRotation({ maxSize, keep }: Rotation): Table {
+  return { maxSize: presentSize(maxSize), keep }
+}
 
 function presentSize(bytes: number): string {
   for (const [unit, factor] of sizeUnits) {

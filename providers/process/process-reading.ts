@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
+import { isVariableName } from '../../src/core/environment-file.ts'
 import type { Process, SecretReference } from '../../src/core/facility.ts'
+import { defaultRotation } from '../../src/core/portable-fields.ts'
 import { findSignalNumber } from '../../src/host/signals.ts'
-import { isVariableName } from '../posix/environment-names.ts'
 import { isStrings, isTable, type Table } from '../posix/table.ts'
 
 export interface Problem {
@@ -174,9 +175,9 @@ function readReload(value: unknown, complain: Complain): Process['reload'] {
 
 function readOutput(value: unknown, complain: Complain): Process['output'] {
   if (value === undefined) return undefined
-  const { file, maxSize = '10MiB', keep = 5 } = readTable(value, 'output', complain)
+  const { file, maxSize, keep = defaultRotation.keep } = readTable(value, 'output', complain)
   const path = readPath(file, 'output.file', complain)
-  const size = readSize(maxSize, complain)
+  const size = maxSize === undefined ? defaultRotation.maxSize : readSize(maxSize, complain)
   if (file === undefined) complain('output.file', 'expected an absolute path')
   if (!isCount(keep) || keep > 1_000) complain('output.keep', 'expected a number up to 1000')
   return path === undefined || !isCount(keep) ? undefined : { file: path, maxSize: size, keep }

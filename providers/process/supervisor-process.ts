@@ -77,7 +77,7 @@ export async function ensureSupervisor(
 function startSupervisor(command: readonly string[], layout: Layout, host: WriteHost): Promise<void> {
   const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
   const options = { environment, directory: '/', output: layout.log, outputMode: 0o600 }
-  return host.spawn([...command, layout.directory], options).exited
+  return host.spawn([...command, layout.directory], options).exited.then(() => {})
 }
 
 async function answers(layout: Layout, host: WriteHost, signal: AbortSignal): Promise<boolean> {

@@ -27,6 +27,7 @@ export function keepUp(services: ReadonlyMap<string, Service>, context: Context)
     if (clock.elapsed() - lastSweep < services.size * sweepShare) return
     lastSweep = clock.elapsed()
     for (const service of services.values()) if (needsLook(service)) context.wake(service.name)
+    if (![...services.values()].some(({ isHeldBack }) => isHeldBack)) context.unwritable.worked(layout.directory)
   }
 
   function needsLook({ record, isSaved }: Service): boolean {

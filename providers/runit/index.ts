@@ -21,7 +21,7 @@ const scripts: FamilyScripts = {
   stayDown: '__reeve_tell d',
   isWantedDown: `read -r __reeve_rest <supervise/stat && case $__reeve_rest in *'want down'* | *'want exit'*) true ;; *) false ;; esac`,
   runLogger: ({ maxSize, keep }) => `printf 's%s\\nn%s\\n' ${maxSize} ${keep} >config\nexec svlogd . 2>&1`,
-  findOutputProblem({ keep }) {
+  findRotationProblem({ keep }) {
     return keep === 0 ? 'svlogd keeps at least one old file: declare keep: 1' : undefined
   },
   settings: [],

@@ -32,7 +32,7 @@ const scripts: FamilyScripts = {
   // The flags are the last byte, whatever the version.
   isWantedDown: '[ $(($(tail -c 1 supervise/status | od -An -tu1) & 4)) = 0 ]',
   runLogger: ({ maxSize, keep }) => `exec s6-log n${keep} s${maxSize} .`,
-  findOutputProblem({ maxSize, keep }) {
+  findRotationProblem({ maxSize, keep }) {
     if (keep === 0) return 's6-log keeps at least one old file: declare keep: 1'
     if (maxSize >= leastSize && maxSize <= largestSize) return undefined
     return `s6-log takes a maxSize between ${leastSize} and ${largestSize} bytes`

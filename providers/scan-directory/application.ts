@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type { Action, ActionResult, Report } from '../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
+import { keepRun } from './adoption.ts'
 import { installDefinition, linkService } from './installation.ts'
 import { placeOf } from './layout.ts'
 import { assertSafe } from './proof.ts'
@@ -49,6 +50,7 @@ async function installAll(actions: readonly Action[], application: Application, 
       application.claimRoom(service)
       const place = placeOf(application.layout, service)
       if (await takeOver({ ...application, place, signal, waits })) enabledBefore.add(service)
+      keepRun(application.family, place, definition, application.host)
       await installDefinition(definition, place, application)
     }),
   )

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Facility, Instance, Process } from '../../src/core/facility.ts'
 import type { Ownership } from '../../src/core/observed.ts'
+import { rotationOf } from '../../src/core/portable-fields.ts'
 import type { DefinitionFile, Rendered } from '../../src/core/provider.ts'
 import { isTable } from '../posix/table.ts'
 import type { Family } from './family.ts'
@@ -80,8 +81,10 @@ function findProblems(
   }
   const environment = findEnvironmentProblem(process)
   if (environment) problems.push(environment)
-  const output = process.output && hasLogger(process.output) && family.scripts.findOutputProblem(process.output)
-  if (typeof output === 'string') problems.push({ field: 'process.output', message: output })
+  if (process.output && hasLogger(process.output)) {
+    const message = family.scripts.findRotationProblem(rotationOf(process.output))
+    if (message !== undefined) problems.push({ field: 'process.output', message })
+  }
   return problems
 }
 

@@ -1,4 +1,5 @@
 import type { PortableField, Process } from '../../src/core/facility.ts'
+import type { Rotation } from '../../src/core/portable-fields.ts'
 import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
 
 /**
@@ -75,6 +76,8 @@ export const scriptFields: readonly PortableField[] = [
   'reload.signal',
   'reload.command',
   'output.file',
+  'output.maxSize',
+  'output.keep',
 ]
 
 /** The parts of a definition that are rendered differently. */
@@ -100,9 +103,9 @@ export interface FamilyScripts {
   /** Shell text: true if the end of the service was asked for. */
   readonly isWantedDown: string
   /** The lines that become the logger, in its directory of logs. */
-  runLogger(output: NonNullable<Process['output']>): string
+  runLogger(rotation: Rotation): string
   /** What of the output can't be had; undefined if all can. */
-  findOutputProblem(output: NonNullable<Process['output']>): string | undefined
+  findRotationProblem(rotation: Rotation): string | undefined
   /** The names of the files in a definition by which its supervisor is set. */
   readonly settings: readonly string[]
   /** Further files of a definition, by their paths in it: settings, and what is in `control/`. */

@@ -1,5 +1,6 @@
 import { join, normalize } from 'node:path'
 import type { Process } from '../../src/core/facility.ts'
+import { rotationOf } from '../../src/core/portable-fields.ts'
 import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
@@ -30,7 +31,7 @@ __reeve_fail() {
   exit 111
 }
 ${protectedPathFunctions}__reeve_prepare=${quoteWord(renderStep(name, output.file))}
-__reeve_log=${quoteWord(`cd -P -- "$1" || exit 111\n${scripts.runLogger(output)}\n`)}
+__reeve_log=${quoteWord(`cd -P -- "$1" || exit 111\n${scripts.runLogger(rotationOf(output))}\n`)}
 __reeve_directory=${quoteWord(directory)} __reeve_name=${quoteWord(`${name}.d`)} __reeve_said=
 __reeve_id=$(id -u)
 cd /

@@ -8,7 +8,7 @@ import type { Family, SupervisionStatus } from './family.ts'
 import { type Layout, type Place, placeOf } from './layout.ts'
 import { readMarker } from './marker.ts'
 import { createProofs, type Proofs } from './proof.ts'
-import { type Ending, readClaim, readEnding, readLoaded, readLogProblem, readProblem } from './records.ts'
+import { type Ending, isTakenOver, readClaim, readEnding, readLoaded, readLogProblem, readProblem } from './records.ts'
 import { readSupervision, type Supervision } from './supervision.ts'
 
 /** How long a run script may take till it has left its claim, in ms. */
@@ -25,11 +25,17 @@ export function observeServices(
   return new Map(services.map(service => [service, observeService(family, layout, service, host, proofs)]))
 }
 
-function observeService(family: Family, layout: Layout, service: string, host: ReadHost, proofs: Proofs): Observed {
+export function observeService(
+  family: Family,
+  layout: Layout,
+  service: string,
+  host: ReadHost,
+  proofs: Proofs,
+): Observed {
   try {
     const ours = placeOf(layout, service)
     const linked = findLinked(ours, host)
-    const isForeign = linked !== undefined && linked !== ours.directory && linked !== host.realPath(ours.directory)
+    const isForeign = isElsewhere(linked, ours, host)
     // What the scanner runs under that name, wherever it is, is the service of that name.
     const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
@@ -47,8 +53,12 @@ function observeService(family: Family, layout: Layout, service: string, host: R
   }
 }
 
+export function isElsewhere(linked: string | undefined, { directory }: Place, host: ReadHost): linked is string {
+  return linked !== undefined && linked !== directory && linked !== host.realPath(directory)
+}
+
 /** Where the link leads. Undefined: nowhere, or there is none. */
-function findLinked({ link, directory }: Place, host: ReadHost): string | undefined {
+export function findLinked({ link, directory }: Place, host: ReadHost): string | undefined {
   // As Reeve makes it: to resolve every part of two paths would take three times as long.
   const isDirect = host.readLink(link) === directory && host.facts(directory)?.kind === 'directory'
   return isDirect ? directory : host.realPath(link)
@@ -66,10 +76,10 @@ interface Found {
 type Judged = Pick<Observed, 'state' | 'supervised'> & Partial<Observed>
 
 function judge(found: Found): Judged {
-  const { family, place, supervision, isLinked, host, ownership } = found
+  const { family, place, supervision, isLinked, host } = found
   const { orphan } = supervision
   if (orphan) {
-    const loaded = readLoaded(place, ownership, host)
+    const loaded = readLoaded(place, host)
     const what =
       orphan.lostSupervisor === undefined
         ? `its ${family.supervisor} was killed, and left process ${orphan.pid} behind`
@@ -83,24 +93,25 @@ function judge(found: Found): Judged {
 }
 
 function judgeStatus(
-  { family, place, ownership, host }: Found,
+  { family, place, host }: Found,
   { status, pid, launched, isPreparing }: Supervision & { readonly state: 'alive' },
 ): Judged {
   const ending = readEnding(place, host)
   const base = { supervised: true, since: status.since, ...(ending && { exit: exitOf(ending) }) }
   if (status.state === 'up' && pid !== undefined) {
     if (status.want === 'down') return { ...base, state: 'stopping', pid }
+    const startedAt = status.since
     if (!launched) {
       // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
       const isOurs = readClaim(place, host)?.pid === pid
       const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
-      if (!isOurs && !isPreparing && !isYoung) return { ...base, state: 'running', pid }
+      if (!isOurs && !isPreparing && !isYoung) return { ...base, state: 'running', pid, startedAt }
       // Where no finish script does, the run script waits for the time of the next start.
       const counted = countRestarts(ending)
       const why = counted.restarts ? (readProblem(place, host) ?? (ending && describeEnding(ending))) : undefined
       return { ...base, ...counted, state: 'starting', ...(why !== undefined && { message: why }) }
     }
-    const loaded = readLoaded(place, ownership, host)
+    const loaded = readLoaded(place, host)
     const paused = status.isPaused && { message: 'it is paused by a signal: continue it' }
     if (status.isReady === false && host.facts(join(place.directory, 'notification-fd'))) {
       return {
@@ -118,10 +129,11 @@ function judgeStatus(
       return { ...base, state: 'starting', pid, ...(loaded && { loaded }), message }
     }
     // The supervisor's stamp is that of the run script, which takes its time.
-    const since = host.facts(join(place.records, 'launched'))?.modified ?? status.since
+    const ready = isTakenOver(place, host) ? undefined : host.facts(join(place.records, 'launched'))?.modified
+    const since = ready ?? status.since
     const isGood = Math.abs(host.now() - since) >= GOOD_RUN
     const restarts = countRestarts(isGood ? ending && { ...ending, failures: 0 } : ending)
-    return { ...base, ...restarts, state: 'running', since, pid, ...(loaded && { loaded }), ...paused }
+    return { ...base, ...restarts, state: 'running', since, pid, startedAt, ...(loaded && { loaded }), ...paused }
   }
   if (status.state === 'finish' && status.want === 'down' && ending?.wasAsked !== false) {
     return { ...base, state: 'stopping', message: `its finish script runs (pid ${status.pid})` }
@@ -141,7 +153,7 @@ function judgeStatus(
     }
   }
   if (!ending || ending.wasAsked) return { ...base, state: 'stopped' }
-  const loaded = readLoaded(place, ownership, host)
+  const loaded = readLoaded(place, host)
   const ended = { ...base, ...(loaded && { loaded }) }
   if (ending.code === 0) return { ...ended, state: 'stopped', completed: true }
   return { ...ended, state: 'failed', message: readProblem(place, host) ?? describeEnding(ending) }

@@ -1,5 +1,6 @@
 import type { Provider } from '../../src/core/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
+import { observeAdoptable } from './adoption.ts'
 import { createAnnouncer } from './announcing.ts'
 import { createRoomClaim } from './capacity.ts'
 import { renderDefinition } from './definition.ts'
@@ -9,6 +10,7 @@ import { createOptionsSchema } from './instance-options.ts'
 import { layoutOf } from './layout.ts'
 import { listOwned } from './marker.ts'
 import { observeServices } from './observation.ts'
+import { relateDirectories } from './relations.ts'
 import { probeInstance } from './scanner.ts'
 import { watchServices } from './watching.ts'
 
@@ -25,7 +27,7 @@ export function createScanProvider(family: Family): Provider {
     place: instance => layoutOf(instance, family).services,
     layout(instance) {
       const { services, definitions } = layoutOf(instance, family)
-      return `${services}, ${definitions}`
+      return [services, definitions]
     },
     directories(instance) {
       const { services, definitions } = layoutOf(instance, family)
@@ -40,6 +42,12 @@ export function createScanProvider(family: Family): Provider {
     },
     async observe(services, instance, host) {
       return observeServices(family, services, layoutOf(instance, family), host)
+    },
+    async relate(services, instance, host, { isElsewhere = false }) {
+      return relateDirectories(services, layoutOf(instance, family), isElsewhere ? undefined : host)
+    },
+    async observeAdoptable(service, definition, instance, host) {
+      return observeAdoptable(family, layoutOf(instance, family), service, definition, host)
     },
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look

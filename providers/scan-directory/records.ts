@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
-import type { Loaded, Ownership } from '../../src/core/observed.ts'
+import type { Loaded } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import type { Place } from './layout.ts'
@@ -35,6 +35,15 @@ export function readClaim(place: Place, host: ReadHost): Identity | undefined {
 /** As the run script writes it down, but for when it began. */
 export function formatClaim({ pid, startTime }: Identity, bootId: string): string {
   return `${pid} ${startTime} 0 ${bootId}\n`
+}
+
+/** True if no run script of Reeve's has left the claim: the process was taken over as it ran. */
+export function isTakenOver(place: Place, host: ReadHost): boolean {
+  return /^\d+ \d+ 0 /.test(host.readText(join(place.records, 'claim')) ?? '')
+}
+
+export function formatLaunched({ pid, startTime }: Identity): string {
+  return `${pid} ${startTime}\n`
 }
 
 /** Of the last run that came as far as the service itself. */
@@ -96,18 +105,16 @@ export function readLogProblem(place: Place, host: ReadHost): string | undefined
 }
 
 /** What the last run read; undefined if it isn't written down. */
-export function readLoaded(place: Place, ownership: Ownership | undefined, host: ReadHost): Loaded | undefined {
+export function readLoaded(place: Place, host: ReadHost): Loaded | undefined {
   const text = host.readText(join(place.records, 'loaded'))
   if (text === undefined) return undefined
   const lines = parseSums(text)
   const parts = lines.filter(({ path }) => !path.startsWith('/'))
-  const files = createDictionary<string>()
-  for (const path of ownership?.files ?? []) files[path] = 'absent'
-  for (const { path, sum } of lines) if (path.startsWith('/')) files[path] = sum
+  const files = createDictionary(lines.filter(({ path }) => path.startsWith('/')).map(({ path, sum }) => [path, sum]))
   return { definition: digestSums(parts), files }
 }
 
-interface Sum {
+export interface Sum {
   readonly path: string
   readonly sum: string
 }

@@ -106,6 +106,13 @@ const fileDigest = `${protectedPathFunctions}__reeve_digest() {
 }
 `
 
+const plainStart = 'umask "$__reeve_umask"\nexec '
+
+/** True if a run script adds nothing to the native one that it executes: there is no `spec.process`. */
+export function isPlainRun(run: string): boolean {
+  return run.includes(plainStart)
+}
+
 /** The part of a run script that becomes the service. */
 function renderService(input: ScriptInput): string {
   const { process, scripts, isNative, isPrepared, parts, records, notificationFd } = input
@@ -114,7 +121,7 @@ function renderService(input: ScriptInput): string {
   const command = isNative ? [`${records}/native-run`] : process.command
   const start = isPrepared
     ? renderExecution(process, command, session, problems)
-    : `umask "$__reeve_umask"\nexec ${[...session, quoteWords(command)].join(' ')}`
+    : `${plainStart}${[...session, quoteWords(command)].join(' ')}`
   const preparation = isPrepared ? `${renderPreparation(process, scripts)}\n` : ''
   // Not $$, which in a subshell is still its parent.
   return `read -r __reeve_self __reeve_rest </proc/self/stat

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
-import type { ReadHost } from '../../src/core/provider.ts'
+import type { ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { isWrapped } from '../posix/exec-wrapper.ts'
+import { readStart } from '../posix/process-age.ts'
 import type { Family, SupervisionStatus } from './family.ts'
 import type { Place } from './layout.ts'
 import { createProofs, isProgram, isStartedThere, isUnforged, type Proofs } from './proof.ts'
@@ -44,7 +45,8 @@ export function readSupervision(
   if (problem !== undefined) return { state: 'unknown', message: problem, orphan: undefined }
   const isUnproven = !isUnforged(family, place.supervise, host)
   const isAlive = isSupervisorAlive(family, place, host, proofs)
-  const status = isAlive ? readStatus(family, place, host) : undefined
+  const told = isAlive ? readStatus(family, place, host) : undefined
+  const status = told && correctStatus(told, family, place, host, proofs)
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
   if (isAlive && !status) {
@@ -78,6 +80,50 @@ export function isSupervisorAlive(
 ): boolean {
   if (isUnforged(family, place.supervise, host)) return host.isRead(join(place.supervise, family.livenessPipe))
   return proofs.findSupervisor(host.realPath(place.directory) ?? '') !== undefined
+}
+
+/** How much later than it is told a process may have begun, in ms: clocks are read one after the other, in ticks. */
+const stampTolerance = 2_000
+
+/**
+ * On a full disk the supervisor goes on, and its status stays as it was: a process that is told to run, and is gone or another
+ * one by now, isn't believed in. Then its children are what runs.
+ */
+function correctStatus(
+  told: SupervisionStatus,
+  family: Family,
+  place: Place,
+  host: ReadHost,
+  proofs: Proofs,
+): SupervisionStatus {
+  if (told.state !== 'up' || told.pid === undefined) return told
+  const facts = host.process(told.pid)
+  const isThere = facts !== undefined && facts.state !== 'Z' && facts.state !== 'X'
+  if (isThere && readStart(facts, host) <= told.since + stampTolerance) return told
+  if (isThere && isStartedThere(told.pid, family, place, host)) return told
+  const [child] = listChildren(place, host, proofs)
+  const { pid: _pid, ...rest } = told
+  return child ? { ...rest, pid: child.pid, since: readStart(child, host) } : { ...rest, state: 'down' }
+}
+
+function listChildren(place: Place, host: ReadHost, proofs: Proofs): ProcessFacts[] {
+  const directory = host.realPath(place.directory) ?? ''
+  const supervisor = proofs.findSupervisor(directory)
+  if (supervisor === undefined) return []
+  return host.processes().flatMap(pid => {
+    const facts = host.process(pid)
+    if (facts?.parent !== supervisor || facts.state === 'Z' || facts.state === 'X') return []
+    // It runs the log as well, in a directory of its own.
+    return readQuietly(() => host.readLink(`/proc/${pid}/cwd`)) === join(directory, 'log') ? [] : facts
+  })
+}
+
+function readQuietly<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined // another user's
+  }
 }
 
 /** As far as /proc can tell: it has started what it says, or nothing but a log. */

@@ -9,6 +9,7 @@ import { findUnits, isUp } from './manager.ts'
 import { removeAll } from './removal.ts'
 import { findRenewal, type Renewal, renew } from './renewal.ts'
 import { refuseRootPaths } from './root-paths.ts'
+import { keepRuns } from './run-record.ts'
 import { enablementOf, unitsOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { verifyUnits } from './verification.ts'
@@ -57,6 +58,7 @@ async function installAll(actions: readonly Action[], application: Application):
     attempt(action, report, () => found.push(findRenewal(action, before, application)))
     return found
   })
+  await keepRuns(taken, before, application)
   const stopped = await stopTriggers(renewals, before, application)
   const written = stopped.filter(renewal => attempt(renewal.action, report, () => renew(renewal, application)))
   if (written.length === 0) return

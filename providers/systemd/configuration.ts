@@ -2,7 +2,10 @@ import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Sections } from './unit-file.ts'
 
 const value = { type: ['string', 'number', 'boolean'] }
-const values = { anyOf: [value, { type: 'array', items: value }, { type: 'null' }] }
+const values = {
+  description: 'A value, a list of values (the key once for each), or null: without the key.',
+  anyOf: [value, { type: 'array', items: value }, { type: 'null' }],
+}
 const keys = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: values }
 const sections = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: keys }
 

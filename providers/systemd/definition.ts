@@ -9,7 +9,7 @@ import { sha256 } from './loaded.ts'
 import { digestSections, markerSections } from './marker.ts'
 import { type Problem, processSections } from './process-sections.ts'
 import { findTouchedUnits } from './reach.ts'
-import { definitionVariable, recordKeys } from './records.ts'
+import { definitionVariable } from './records.ts'
 import { triggerNames } from './trigger.ts'
 import { mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
 import { hasSuffix, serviceOfUnit, unitOf } from './unit-name.ts'
@@ -43,9 +43,7 @@ export function renderDefinition(
   const digest = sha256(JSON.stringify([own, triggers, dropIns]))
   const isAddition = own === undefined
   const marker = markerSections(isAddition ? { ...ownership, isAddition } : ownership)
-  // Of another's unit it isn't known here how it is reloaded; see job-running.ts.
-  const reload = own === undefined ? [] : (readSections(own).Service?.ExecReload ?? [])
-  const service = { Environment: [`${definitionVariable}=${digest}`], ...recordKeys(unit, ownership.files, reload) }
+  const service = { Environment: [`${definitionVariable}=${digest}`] }
   if (own !== undefined) add(unit, [own, writeSections({ Service: service, ...marker })].join('\n'))
   for (const [name, text] of Object.entries(triggers)) {
     add(`${facility.service}.${name}`, [text, writeSections(marker)].join('\n'))
@@ -116,7 +114,8 @@ function renderUnit(
   const isRoot = runsAsRoot([config.unit ?? {}, ...dropIns].reduce(mergeSections, user).Service ?? {})
   // Root would be led elsewhere in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
   const paths = isRoot ? new Set<string>() : servicePaths
-  const rendered = process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths)
+  const rendered =
+    process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths, { isTriggered })
   problems.push(...rendered.problems)
   return writeSections(mergeSections(mergeSections(rendered.sections, install), config.unit ?? {}))
 }

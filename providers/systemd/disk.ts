@@ -14,6 +14,8 @@ export interface Disk {
   dropIns(unit: string): readonly string[]
   /** All that defines it: the unit's own text, then those of its drop-ins. */
   texts(unit: string): readonly string[]
+  /** What is linked in a directory of that name, `web.service.wants`, wherever it is. */
+  folder(name: string): readonly string[]
   /** Of the links that its `[Install]` asks for, those that are there: absolute paths. */
   links(unit: string): readonly string[]
   /** An alias that its `[Install]` asks for, and that stands for another unit: the path, and where it leads. */
@@ -41,13 +43,16 @@ export interface Enablement {
   readonly message?: string
 }
 
+/** What is needed to read units. */
+export type DiskHost = Pick<ReadHost, 'readDirectory' | 'readText' | 'realPath'> & { facts(path: string): unknown }
+
 const linkKinds = { WantedBy: 'wants', RequiredBy: 'requires', UpheldBy: 'upholds' } as const
 
 /**
  * `directories`: the manager's search path, first come first served. For a few services each name is looked for by itself;
  * for many, all names are read once.
  */
-export function readDisk(host: ReadHost, directories: readonly string[], services: number): Disk {
+export function readDisk(host: DiskHost, directories: readonly string[], services: number): Disk {
   const listings = new Map<string, ReadonlySet<string>>()
   const files = new Map<string, UnitFile>()
 
@@ -165,7 +170,13 @@ export function readDisk(host: ReadHost, directories: readonly string[], service
     return [file.text, ...dropIns(file.unit).map(path => host.readText(path) ?? '')]
   }
 
-  return { find, dropIns, texts, links, takenAlias, enablement }
+  function folder(name: string): readonly string[] {
+    return directories
+      .filter(directory => has(directory, name))
+      .flatMap(directory => host.readDirectory(join(directory, name)) ?? [])
+  }
+
+  return { find, dropIns, texts, folder, links, takenAlias, enablement }
 }
 
 /** The links that the `[Install]` of a unit with that text asks for, below a directory of units. */

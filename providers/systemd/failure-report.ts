@@ -1,7 +1,10 @@
-import type { ReadHost } from '../../src/core/provider.ts'
+import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import { describeJobResult } from './exit-words.ts'
 import { lost } from './jobs.ts'
 import type { Layout } from './layout.ts'
+import { findUnits } from './manager.ts'
+import { readFailure } from './service-end.ts'
 
 /** How many of the last lines of the journal an error carries. */
 const lineCount = 5
@@ -9,10 +12,14 @@ const lineCount = 5
 /** What `ReadHost.query` is used for: it prints, and nothing else. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']
 
-/** Why a job didn't do what it was to do. */
-export function describeJobFailure(unit: string, result: string): string {
-  if (result !== lost) return `systemd ended the job of ${unit} with "${result}"`
-  return `the connection to systemd was lost during the job of ${unit}, and it is not known to have succeeded`
+/** Why a job didn't do what it was to do, with how the unit ended. */
+export async function describeJobFailure(unit: string, result: string, bus: Bus): Promise<string> {
+  if (result === lost) {
+    return `the connection to systemd was lost during the job of ${unit}, and it is not known to have succeeded`
+  }
+  const found = (await findUnits(bus, [unit])).get(unit)
+  const why = found && (await readFailure(found, bus))
+  return `${describeJobResult(unit, result)}${why === undefined ? '' : `: ${why}`}`
 }
 
 /** That something has failed, with what the unit has said last. */
@@ -48,4 +55,9 @@ function matchSystem(unit: string): string[] {
 function matchUser(unit: string, uid: number): string[] {
   const user = `_UID=${uid}`
   return [`_SYSTEMD_USER_UNIT=${unit}`, user, '+', `USER_UNIT=${unit}`, user, '+', `COREDUMP_USER_UNIT=${unit}`, user]
+}
+
+/** What the manager itself has said of a unit. */
+export function matchManager(unit: string, { isUser }: Layout, host: ReadHost): string[] {
+  return isUser ? [`USER_UNIT=${unit}`, `_UID=${host.userId()}`] : [`UNIT=${unit}`, '_PID=1']
 }

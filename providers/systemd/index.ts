@@ -2,26 +2,33 @@ import type { Provider } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { findInsecurePath } from '../../src/manifest/permissions.ts'
+import { observeAdoptable } from './adoption.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
 import { journalQuery } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { findAliases, findServiceOf } from './identity.ts'
+import { createLastRunReader } from './last-run.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
 import { busQueries, probeManager } from './manager.ts'
 import { listOwned, observeServices } from './observation.ts'
+import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
+import { findStartNeeds } from './start-needs.ts'
 import { findNameProblem } from './unit-name.ts'
 import { watchManager } from './watch.ts'
+
+const rotatesNothing =
+  'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
 
 /** systemd, the system's or a user's. See README.md beside this file. */
 export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
   const connections = createConnections(createClock())
-  const restarts = createRestartReader()
+  const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     type: 'systemd',
     capabilities: {
@@ -43,13 +50,17 @@ function createSystemdProvider(): Provider {
         'reload.command',
         'output.file',
       ],
+      refusals: {
+        'output.maxSize': rotatesNothing,
+        'output.keep': rotatesNothing,
+      },
       configSchema,
       configSource: 'text',
       optionsSchema,
       queries: [journalQuery],
       busQueries,
     },
-    place: instance => unitDirectoryOf(instance),
+    place: unitDirectoryOf,
     findNameProblem,
     directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
@@ -74,10 +85,15 @@ function createSystemdProvider(): Provider {
       )
       return problems.length > 0 || !process ? problems : findServiceOutputProblems(process, host)
     },
+    startNeeds: findStartNeeds,
     async list(instance, host) {
       return listOwned(layoutOf(instance, host), host)
     },
-    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, restarts),
+    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
+    observeAdoptable: (service, definition, instance, host) =>
+      observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
+    relate: (services, instance, host, { isElsewhere = false }) =>
+      relateUnits(services, layoutOf(instance, host), host, isElsewhere),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)

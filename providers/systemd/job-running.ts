@@ -1,17 +1,17 @@
-import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Action } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
+import { findStarted } from './activation.ts'
 import { type JobContext, together } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { findVainExit } from './exec-wrapper-exit.ts'
 import { createFailureOf, describeJobFailure } from './failure-report.ts'
 import { type JobOutcome, lost } from './jobs.ts'
-import { digestOf, readInvocation } from './loaded.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
-import { definitionVariable, noteReload } from './records.ts'
+import { definitionVariable } from './records.ts'
 import { refuseRootPaths } from './root-paths.ts'
+import { recordRun } from './run-record.ts'
 import { triggersOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 import { findWritten } from './written.ts'
@@ -64,14 +64,16 @@ async function lacksDropIn(
   return there.some(dropIn => !known.has(dropIn))
 }
 
-async function runJob({ verb, service, signal }: Action, context: JobContext): Promise<void> {
+async function runJob(action: Action, context: JobContext): Promise<void> {
+  const { verb, service, signal } = action
   if (!isJobVerb(verb)) return
   const { bus, disk, units } = context
   const unit = unitOf(service)
   const triggers = triggersOf(service, disk.find(unit), disk)
+  if (action.startsJob) return startJob(triggers.length > 0 ? triggers : [unit], unit, signal, context)
   if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
   if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
-  if (verb === 'reload') return reload(unit, signal, context)
+  if (verb === 'reload') return recordRun('reload', unit, context, () => begin(methods.reload, unit, signal, context))
   const texts = [unit, ...triggers].flatMap(name => disk.texts(name))
   refuseRootPaths(
     texts.filter(text => readMarker(text) !== undefined),
@@ -86,12 +88,38 @@ async function runJob({ verb, service, signal }: Action, context: JobContext): P
   for (const trigger of triggers) await begin(methods.start, trigger, signal, context)
 }
 
+/** What timers, sockets and paths would start, which stay as they are. `own`: where none of them is loaded to tell. */
+async function startJob(
+  starters: readonly string[],
+  own: string,
+  signal: AbortSignal,
+  context: JobContext,
+): Promise<void> {
+  const { bus, host, disk } = context
+  const loaded = await findUnits(bus, starters)
+  const started = await findStarted(
+    starters.flatMap(name => loaded.get(name) ?? []),
+    bus,
+  )
+  const names = started.length > 0 ? started : [own]
+  const units = await findUnits(bus, names)
+  for (const name of names) {
+    const texts = disk.texts(name).filter(text => readMarker(text) !== undefined)
+    refuseRootPaths(texts, host)
+    if (units.has(name)) await bus.call(managerCall('ResetFailedUnit', 's', name)).catch(passOverUnloaded)
+    await begin(methodFor('start', name, { units }), name, signal, context)
+    await expectProgram(name, signal, context)
+  }
+}
+
 async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const { disk, layout, host } = context
   const job = { unit, disk, written: findWritten(unit, disk.find(unit), layout, host) }
   if (!isForgotten(job)) {
-    await begin(method, unit, signal, context)
-    return expectProgram(unit, signal, context)
+    return recordRun('start', unit, context, async () => {
+      await begin(method, unit, signal, context)
+      await expectProgram(unit, signal, context)
+    })
   }
   const inputs = readInputs(job, host)
   forgetCompletion(unit, host, layout)
@@ -126,7 +154,7 @@ function findConditions(unit: string, { disk }: JobContext): string[] {
  * What has ended for good is still active to systemd, which would start nothing. The start of one that it waits to start
  * again would wait along.
  */
-function methodFor(verb: 'start' | 'restart', unit: string, { units }: JobContext): string {
+function methodFor(verb: 'start' | 'restart', unit: string, { units }: Pick<JobContext, 'units'>): string {
   const found = units.get(unit)
   if (found?.sub === 'auto-restart') return 'RestartUnit'
   return found?.active === 'active' && found.sub === 'exited' ? 'RestartUnit' : methods[verb]
@@ -143,19 +171,6 @@ export async function stopUnits(names: readonly string[], signal: AbortSignal, c
     // A stop that took too long leaves a failure; that it has stopped is what was asked for.
     await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   }
-}
-
-/** What its own unit can't write down, as it is somebody else's, is written down here: what the process has read anew. */
-async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
-  const { bus, disk, units, layout, host } = context
-  const written = findWritten(unit, disk.find(unit), layout, host)
-  const files = written?.ownership.files.map((path): [string, string] => [path, digestOf(path, host)]) ?? []
-  await begin(methods.reload, unit, signal, context)
-  const loaded = units.get(unit)
-  if (!written?.ownership.isAddition || written.definition === undefined || !loaded) return
-  const invocation = await readInvocation(bus, loaded)
-  const record = { invocation, definition: written.definition, files: createDictionary(files) }
-  noteReload(unit, record, layout, host)
 }
 
 function isJobVerb(verb: Action['verb']): verb is JobVerb {
@@ -179,7 +194,7 @@ async function follow(
   // A stop that took too long is "failed" or "timeout", and has stopped it.
   if (method === methods.stop && (await hasStopped(unit, context))) return outcome
   if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
-  throw await createFailureOf(unit, describeJobFailure(unit, result), context)
+  throw await createFailureOf(unit, await describeJobFailure(unit, result, context.bus), context)
 }
 
 /** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */

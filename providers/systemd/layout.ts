@@ -7,10 +7,10 @@ import type { BusAddress, ReadHost } from '../../src/core/provider.ts'
 export interface Layout {
   /** Where Reeve writes units. */
   readonly unitDirectory: string
-  /** UNIT/loaded in here says what a process has read; see records.ts. Gone with the boot. */
+  /** Of what is gone with the boot. */
+  readonly runtime: string
+  /** UNIT in here says what a process has read; see records.ts. Root's alone. Gone with the boot. */
   readonly recordDirectory: string
-  /** UNIT in here says what Reeve has had a process read anew. Root's alone. Gone with the boot. */
-  readonly reloadDirectory: string
   /** UNIT in here says with what a oneshot has succeeded; see completion.ts. Gone with the boot. */
   readonly completionDirectory: string
   /** Where units are for a moment to be verified. */
@@ -25,8 +25,8 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   const runtime = pathOr(instance.options.runtimeDirectory, isUser ? `/run/user/${host.userId()}` : '/run')
   return {
     unitDirectory: unitDirectoryOf(instance),
-    recordDirectory: join(runtime, recordDirectoryName),
-    reloadDirectory: join(runtime, 'reeve-reloaded'),
+    runtime,
+    recordDirectory: join(runtime, 'reeve-runs'),
     completionDirectory: join(runtime, 'reeve-completed'),
     checkDirectory: join(runtime, 'reeve-check'),
     addresses: [
@@ -44,8 +44,6 @@ export const searchedDirectories: readonly string[] = [
   '/usr/local/lib/systemd',
   '/usr/lib/systemd',
 ]
-
-export const recordDirectoryName = 'reeve-loaded'
 
 export function unitDirectoryOf({ options }: Instance): string {
   const usual = options.scope === 'user' ? join(homedir(), '.config/systemd/user') : '/etc/systemd/system'

@@ -133,7 +133,7 @@ export async function readProperty(bus: Bus, path: string | undefined, kind: str
   return value
 }
 
-export async function readNumber(bus: Bus, path: string, kind: string, name: string): Promise<number> {
+export async function readNumber(bus: Bus, path: string | undefined, kind: string, name: string): Promise<number> {
   const value = await readProperty(bus, path, kind, name)
   return typeof value === 'number' ? value : 0
 }

@@ -1,30 +1,34 @@
-import { constants } from 'node:os'
 import { join } from 'node:path'
 import { lookUp } from '../../src/core/dictionary.ts'
 import { type Observed, type OwnedService, type ServiceState, unknownService } from '../../src/core/observed.ts'
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createAgeReader } from '../posix/process-age.ts'
+import { isStarter, readActivation } from './activation.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
+import { describeLoad } from './exit-words.ts'
+import type { LastRunReader } from './last-run.ts'
 import type { Layout } from './layout.ts'
-import { findLoaded, findLoadedTrigger } from './loaded.ts'
+import { findLoaded, findLoadedTrigger, readStart } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { listOthers } from './others.ts'
 import type { RestartReader } from './restarts.ts'
+import { describeEnd, describeFailure, readExit, readFailure } from './service-end.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
 import { findWritten, listParts, type Written } from './written.ts'
 
-interface Look {
+export interface Look {
   readonly bus: Bus
   readonly host: ReadHost
   readonly layout: Layout
   readonly disk: Disk
   readonly units: ReadonlyMap<string, LoadedUnit>
   readonly restarts: RestartReader
+  readonly lastRuns: LastRunReader
   /** How many services are being looked at. */
   readonly asked: number
   /** Most services have run for long, and systemd needn't be asked since when. */
@@ -39,7 +43,7 @@ export async function observeServices(
   services: readonly string[],
   layout: Layout,
   host: ReadHost,
-  restarts: RestartReader,
+  { restarts, lastRuns }: Pick<Look, 'restarts' | 'lastRuns'>,
 ): Promise<Map<string, Observed>> {
   try {
     using bus = await openManager(host, layout)
@@ -53,6 +57,7 @@ export async function observeServices(
       disk,
       units,
       restarts,
+      lastRuns,
       asked: services.length,
       sinceWhen: createAgeReader(host),
     }
@@ -76,7 +81,8 @@ function unknown(service: string): (error: unknown) => Observed {
   return error => unknownService(service, messageOf(error))
 }
 
-async function observeService(service: string, look: Look): Promise<Observed> {
+/** `declared`: what starts it, where that isn't what Reeve wrote for it. */
+export async function observeService(service: string, look: Look, declared?: readonly string[]): Promise<Observed> {
   const { disk, units } = look
   const unit = unitOf(service)
   const file = disk.find(unit)
@@ -85,8 +91,8 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const isGone = own?.load === 'not-found' || file.kind === 'absent'
   const loaded = isGone && own?.active === 'inactive' ? undefined : own
   // What is started and enabled is the socket or timer, or both, if Reeve wrote them for it.
-  const triggers = triggersOf(service, file, disk)
-  const { enabled, message } = enablementOf(service, disk)
+  const triggers = declared ?? triggersOf(service, file, disk)
+  const { enabled, message } = enablementOf(service, disk, triggers)
   const written = findWritten(unit, file, look.layout, look.host)
   const ownership = written?.ownership
   const parts = listParts(service, disk, look.layout, look.host)
@@ -101,6 +107,7 @@ async function observeService(service: string, look: Look): Promise<Observed> {
     ...(parts.length > 0 && { definitionFiles: parts }),
     ...(others.length > 0 && { others }),
     ...(overrides.length > 0 && { overrides }),
+    ...(written?.isEarlierForm && { isEarlierForm: true as const }),
     ...(knowsNoReload(unit, disk) && { canReload: false as const }),
   }
   if (!loaded && triggers.length === 0) {
@@ -112,16 +119,24 @@ async function observeService(service: string, look: Look): Promise<Observed> {
   const completion = judged.state === 'stopped' ? describeCompletion(unit, written, look) : {}
   const whole = { ...base, ...judged, ...completion, ...(why !== undefined && { message: why }) }
   if (triggers.length === 0) {
-    if (!loaded || !written || loaded.name.endsWith('.service')) return whole
-    const read = await findLoadedTrigger(loaded, written.path, written, look)
-    return { ...whole, ...(read && { loaded: read }) }
+    if (!loaded || loaded.name.endsWith('.service')) return whole
+    const read = written && (await findLoadedTrigger(loaded, written.path, written, look))
+    const activation = isStarter(loaded.name) ? await readActivation([loaded], unit, look) : undefined
+    return { ...whole, ...(read && { loaded: read }), ...(activation && { activation }) }
   }
-  // Whether the service itself has ended means nothing here.
-  const { loaded: read, completed: _completed, ...rest } = whole
+  // Whether the service itself has ended means nothing here, nor since when, nor why.
+  const { loaded: read, completed: _completed, since: _since, message: _message, ...rest } = whole
+  const waiting = triggers.flatMap(trigger => units.get(trigger) ?? [])
   const reads = await Promise.all(triggers.map(trigger => findTriggerRead(trigger, written, look)))
   const triggersRead = reads.includes(undefined) ? undefined : reads[0]
   const all = judged.pid === undefined ? triggersRead : triggersRead && read
-  return { ...rest, ...judgeTriggers(triggers, units), ...(all && { loaded: all }) }
+  return {
+    ...rest,
+    ...(message !== undefined && { message }),
+    ...(await judgeTriggers(triggers, look)),
+    activation: await readActivation(waiting, unit, look),
+    ...(all && { loaded: all }),
+  }
 }
 
 async function findTriggerRead(
@@ -134,14 +149,37 @@ async function findTriggerRead(
 }
 
 /** Where some run and some don't, there is one to be started and one to be stopped, whichever is declared. */
-function judgeTriggers(triggers: readonly string[], units: ReadonlyMap<string, LoadedUnit>): Judged {
+async function judgeTriggers(triggers: readonly string[], { units, bus }: Look): Promise<Judged> {
   const found = triggers.map(name => ({ name, state: states[units.get(name)?.active ?? 'inactive'] ?? 'unknown' }))
   const down = found.filter(({ state }) => state === 'stopped' || state === 'failed')
   if (down.length > 0 && down.length < found.length) {
     return { state: 'stopping', message: `${down.map(({ name }) => name).join(', ')} does not run` }
   }
   const worst = ['unknown', 'failed', 'stopping', 'starting'] as const
-  return { state: worst.find(one => found.some(({ state }) => state === one)) ?? found[0]?.state ?? 'unknown' }
+  const state = worst.find(one => found.some(found => found.state === one)) ?? found[0]?.state ?? 'unknown'
+  const loaded = triggers.flatMap(name => units.get(name) ?? [])
+  const told = await Promise.all(loaded.map(unit => describeStarter(unit, bus)))
+  return { state, ...told.findLast(({ message }) => message !== undefined), ...latestOf(told) }
+}
+
+/** Since when a unit that has no process of its own is as it is; and why it failed, if it has. */
+async function describeStarter(unit: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since' | 'message'>> {
+  const message = unit.active === 'failed' ? await readFailure(unit, bus) : undefined
+  const since = await readNumber(bus, unit.path, 'Unit', 'ActiveEnterTimestamp')
+  // Whenever it starts something, its state changes to systemd, and it waits as it did before.
+  const told = unit.active === 'active' && since > 0 ? { since: since / 1_000 } : await readSince(unit, bus)
+  return { ...told, ...(message !== undefined && { message }) }
+}
+
+function latestOf(found: readonly Pick<Observed, 'since'>[]): Pick<Observed, 'since'> {
+  const times = found.flatMap(({ since }) => since ?? [])
+  return times.length > 0 ? { since: Math.max(...times) } : {}
+}
+
+/** Absent: it has never been otherwise. */
+async function readSince({ path }: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since'>> {
+  const since = await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')
+  return since > 0 ? { since: since / 1_000 } : {}
 }
 
 /** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */
@@ -168,19 +206,20 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
   const { active, sub, path, name } = unit
   const state = lookUp(states, active)
   if (state === undefined) return { state: 'unknown', message: `systemd calls it ${active}` }
-  const problem = unit.load === 'loaded' ? undefined : `systemd calls its unit ${unit.load}`
+  const problem = describeLoad(unit.load)
   const base: Judged = { state, ...(problem !== undefined && { message: problem }) }
-  if (!name.endsWith('.service')) return base
-  const readSince = async (): Promise<number> => (await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')) / 1_000
-  if (state === 'failed') return { ...base, since: await readSince(), ...(await describeFailure(unit, bus)) }
-  if (state === 'stopped') return { ...base, since: await readSince(), ...(await describeEnd(unit, bus)) }
-  if (sub === 'auto-restart') return { ...base, since: await readSince(), ...(await describeWaiting(unit, look)) }
+  if (!name.endsWith('.service')) return { ...base, ...(await describeStarter(unit, bus)) }
+  if (state === 'failed') return { ...base, ...(await readSince(unit, bus)), ...(await describeFailure(unit, bus)) }
+  if (state === 'stopped') return { ...base, ...(await readSince(unit, bus)), ...(await describeEnd(unit, bus)) }
+  if (sub === 'auto-restart')
+    return { ...base, ...(await readSince(unit, bus)), ...(await describeWaiting(unit, look)) }
   const pid = findOnlyProcess(unit, look) ?? (await readNumber(bus, path, 'Service', 'MainPID'))
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const loaded = await findLoaded(unit, pid, written, look)
   const process = look.host.process(pid)
   const isGone = process === undefined || process.state === 'Z'
-  const since = (process && look.sinceWhen(process)) ?? (await readSince())
+  const born = process && look.sinceWhen(process)
+  const since = born === undefined ? await readSince(unit, bus) : { since: born }
   if (isGone || (!loaded && written)) {
     // It may have ended since the units were listed, and is then not out of date, whatever it had read.
     const now = {
@@ -189,17 +228,19 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
       sub: await readText(bus, path, 'SubState'),
     }
     if (now.active !== active || now.sub !== sub) return judge(now, written, look)
-    if (isGone && pid > 0) return { ...base, state: 'starting', since, message: 'it has just ended' }
+    if (isGone && pid > 0) return { ...base, state: 'starting', ...since, message: 'it has just ended' }
   }
   const restarts =
-    state === 'running' && process && !isOver ? await look.restarts.running(unit, process, since, look.asked, look) : {}
+    state === 'running' && process && !isOver
+      ? await look.restarts.running(unit, process, since.since ?? 0, look.asked, look)
+      : {}
   return {
     ...base,
-    since,
+    ...since,
     ...restarts,
     // A process that has done its work, and stays to be seen.
     ...(isOver && { state: 'stopped', completed: true }),
-    ...(pid > 0 && { pid }),
+    ...(pid > 0 && { pid, startedAt: born ?? (await readStart(unit, bus)) }),
     ...(loaded && { loaded }),
   }
 }
@@ -219,35 +260,6 @@ async function readText(bus: Bus, path: string, name: string): Promise<string> {
   return String(await readProperty(bus, path, 'Unit', name))
 }
 
-async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
-  const [result, exit, restarts] = await Promise.all([
-    readProperty(bus, path, 'Service', 'Result'),
-    readExit(path, bus),
-    readNumber(bus, path, 'Service', 'NRestarts'),
-  ])
-  if (result === 'timeout' && (await isSlowStop(path, bus))) return { state: 'stopped', ...exit }
-  return { ...exit, restarts, totalRestarts: restarts, message: `systemd says: ${String(result)}` }
-}
-
-/**
- * A stop that took too long ends as a failure, and is a stop all the same. A start that took too long has never been
- * active; and one that was ended as it had run for longer than it may (RuntimeMaxSec=) was active for that long.
- */
-async function isSlowStop(path: string, bus: Bus): Promise<boolean> {
-  const names = ['InactiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic', 'ActiveExitTimestampMonotonic']
-  const [[began = 0, active = 0, ending = 0], longest] = await Promise.all([
-    Promise.all(names.map(name => readNumber(bus, path, 'Unit', name))),
-    readNumber(bus, path, 'Service', 'RuntimeMaxUSec'),
-  ])
-  return active > 0 && active >= began && ending - active < longest
-}
-
-async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
-  const type = await readProperty(bus, path, 'Service', 'Type')
-  const ended = await readNumber(bus, path, 'Service', 'ExecMainExitTimestamp')
-  return { ...(type === 'oneshot' && ended > 0 && { completed: true }), ...(ended > 0 && (await readExit(path, bus))) }
-}
-
 /** Of one that systemd may have forgotten. */
 function describeCompletion(unit: string, written: Written | undefined, look: Look): Partial<Observed> {
   const loaded = findCompletion({ unit, disk: look.disk, written }, look)
@@ -256,24 +268,12 @@ function describeCompletion(unit: string, written: Written | undefined, look: Lo
 
 async function describeWaiting(unit: LoadedUnit, look: Look): Promise<Partial<Observed>> {
   const restarts = await look.restarts.waiting(unit, look)
-  const { exit } = await readExit(unit.path, look.bus)
-  const how = exit?.code === undefined ? '' : ` with exit code ${exit.code}`
-  return { ...restarts, ...(exit && { exit }), message: `it has ended${how}, and systemd waits to start it again` }
-}
-
-/** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */
-async function readExit(path: string, bus: Bus): Promise<Pick<Observed, 'exit'>> {
-  const [code, status] = await Promise.all([
-    readNumber(bus, path, 'Service', 'ExecMainCode'),
-    readNumber(bus, path, 'Service', 'ExecMainStatus'),
-  ])
-  if (code === 1) return { exit: { code: status } }
-  return code === 0 ? {} : { exit: { signal: signalName(status) } }
-}
-
-function signalName(number: number): string {
-  const [name] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
-  return name?.replace(/^SIG/, '') ?? String(number)
+  const [exit, failure] = await Promise.all([readExit(unit.path, look.bus), readFailure(unit, look.bus)])
+  return {
+    ...restarts,
+    ...(exit && { exit }),
+    message: `${failure ?? 'it has ended'}; systemd waits to start it again`,
+  }
 }
 
 /** Units and drop-ins in Reeve's directory that carry a marker. */

@@ -12,11 +12,15 @@ export interface Problem {
 /** `spec.process.restart.policy` in systemd's words. */
 const restartPolicies = { always: 'always', 'on-failure': 'on-failure', never: 'no' } as const
 
-/** A unit for `spec.process`, without what Reeve adds for itself. `servicePaths`: see `Provider.render`. */
+/**
+ * A unit for `spec.process`, without what Reeve adds for itself. `servicePaths`: see `Provider.render`. `isTriggered`: a timer
+ * or socket starts it.
+ */
 export function processSections(
   process: Process,
   facility: string,
   servicePaths: ReadonlySet<string>,
+  { isTriggered = false }: { readonly isTriggered?: boolean } = {},
 ): { sections: Sections; problems: Problem[] } {
   const problems: Problem[] = []
   const plain = (field: string, value: string): string => {
@@ -42,8 +46,9 @@ export function processSections(
   }
   service.Restart = [restartPolicies[restart.policy]]
   service.RestartSec = [`${restart.delay}ms`]
-  // What ends for good stays to be seen: systemd forgets a unit that is merely inactive.
-  if (restart.policy !== 'always') service.RemainAfterExit = ['yes']
+  // What ends for good stays to be seen: systemd forgets a unit that is merely inactive. What is started on occasion would
+  // never be started again, and is remembered for as long as its timer or socket is there.
+  if (restart.policy !== 'always' && !isTriggered) service.RemainAfterExit = ['yes']
   service.KillSignal = [`SIG${stop.signal}`]
   // 0 would be: for ever.
   service.TimeoutStopSec = [`${Math.max(stop.timeout, 1)}ms`]

@@ -1,23 +1,25 @@
 import { join } from 'node:path'
 import { createDictionary } from '../../src/core/dictionary.ts'
+import type { Loaded } from '../../src/core/observed.ts'
 import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
-import { type Layout, recordDirectoryName } from './layout.ts'
-import { quoteCommand } from './quoting.ts'
+import type { Layout } from './layout.ts'
 
 /**
- * What a process has loaded has to be read from the world (E4). Of its definition, a variable in its environment tells.
- * Of its configuration files, and of what it read anew at a reload, a record does, that systemd has written by the
- * service's own user, with no more rights than the service: `RUNTIME/reeve-loaded/UNIT/loaded`. It goes when the service
- * stops. That user can write anything there: it counts for nothing but whether that service has to be restarted. What Reeve
- * itself notes of a reload is where only root can write: `RUNTIME/reeve-reloaded/UNIT`.
+ * What a process has loaded has to be read from the world (E4). Of its definition, a variable in its environment tells. Of its
+ * configuration files, and of what was adopted or read anew at a reload, a record does, where only root can write:
+ * `RUNTIME/reeve-runs/UNIT`. Reeve writes it from outside of whatever the service is shut in; of a start that Reeve had no part
+ * in there is none, and times tell; see loaded.ts. It counts for one invocation of the unit, and is gone with the boot.
  *
- *   INVOCATION-ID DEFINITION-DIGEST
- *   SHA-256 PATH          (`unknown` instead, if the service's user can't read the file)
+ *   INVOCATION-ID DEFINITION-DIGEST STATE-CHANGE
+ *   SHA-256 PATH          (`unknown` instead: times tell)
  */
-export interface LoadRecord {
+export interface LoadRecord extends Loaded {
   readonly invocation: string
-  readonly definition: string
-  readonly files: Readonly<Record<string, string>>
+  /**
+   * The unit's `StateChangeTimestamp` (µs since 1970) when it was written: another one says that somebody has reloaded the
+   * service since. Absent: an earlier version wrote it, or the unit itself as units of earlier versions did.
+   */
+  readonly changed?: number
 }
 
 /** The variable with `Definition.digest` of the definition that the process was started with. */
@@ -25,52 +27,24 @@ export const definitionVariable = 'REEVE_DEFINITION'
 
 export const unknownDigest = 'unknown'
 
-/**
- * `sh -c … reeve DIRECTORY PATH…`. What is written counts when it has been moved into place. By a digest, what is in a short file
- * can be guessed, so nobody else reads it.
- */
-const script = `cd "$1" || exit
-shift
-umask 077
-rm -f loading
-{
-printf '%s %s\\n' "$INVOCATION_ID" "$${definitionVariable}"
-for file; do
-sum=$(sha256sum <"$file" 2>/dev/null) || sum=${unknownDigest}
-printf '%s %s\\n' "\${sum%% *}" "$file"
-done
-} >loading`
+/** Units of earlier versions had this as their `RuntimeDirectory=`, and wrote their records there by themselves. */
+const earlierDirectory = /^RuntimeDirectory=reeve-loaded\//m
 
-const publish = `cd "$1" && exec mv -f loading loaded`
-
-/** The keys of `[Service]` that have records written, around the `ExecReload` that there is. */
-export function recordKeys(
-  unit: string,
-  files: readonly string[],
-  reload: readonly string[],
-): Readonly<Record<string, readonly string[]>> {
-  if (files.length === 0 && reload.length === 0) return {}
-  const directory = `${recordDirectoryName}/${unit}`
-  // The directory has to be known to systemd by a specifier, in words that have all others escaped.
-  const place = (command: readonly string[]): string =>
-    quoteCommand(command).replace('"DIRECTORY"', `"%t/${directory}"`)
-  const write = place(['/bin/sh', '-c', script, 'reeve', 'DIRECTORY', ...files])
-  const move = place(['/bin/sh', '-c', publish, 'reeve', 'DIRECTORY'])
-  return {
-    RuntimeDirectory: [directory],
-    ...(files.length > 0 && { ExecStartPre: [write, move] }),
-    // The empty one takes back those that stand further up in the unit.
-    ...(reload.length > 0 && { ExecReload: ['', write, ...reload, move] }),
-  }
+/** True if a unit or drop-in is as an earlier version of Reeve has written it. */
+export function isOfEarlierVersion(text: string): boolean {
+  return earlierDirectory.test(text)
 }
 
-/** No record of systemd's is larger than that of so many paths. */
+/** No record is larger than that of so many paths. */
 const limit = 1024 * 1024
 
 /** The record of a unit that counts for this start; undefined if there is none that can be read. */
 export function readRecord(unit: string, invocation: string, layout: Layout, host: ReadHost): LoadRecord | undefined {
-  const records = recordPaths(unit, layout).map(path => readRecordFile(path, host))
-  return records.find(record => record?.invocation === invocation)
+  for (const path of recordPaths(unit, layout)) {
+    const record = readRecordFile(path, host)
+    if (record?.invocation === invocation) return record
+  }
+  return undefined
 }
 
 /** True if there is one of any start. */
@@ -78,9 +52,13 @@ export function hasRecord(unit: string, layout: Layout, host: ReadHost): boolean
   return recordPaths(unit, layout).some(path => readRecordFile(path, host) !== undefined)
 }
 
-/** The one that a reload has left counts first: it is the later one. */
-function recordPaths(unit: string, { recordDirectory, reloadDirectory }: Layout): string[] {
-  return [join(reloadDirectory, unit), join(recordDirectory, unit, 'loaded')]
+/**
+ * The last two are those of earlier versions. What a service's user may have written counts for nothing but whether that service
+ * has to be restarted.
+ */
+function recordPaths(unit: string, { runtime, recordDirectory }: Layout): string[] {
+  const earlier = [join(runtime, 'reeve-reloaded', unit), join(runtime, 'reeve-loaded', unit, 'loaded')]
+  return [join(recordDirectory, unit), ...earlier]
 }
 
 function readRecordFile(path: string, host: ReadHost): LoadRecord | undefined {
@@ -92,30 +70,36 @@ function readRecordFile(path: string, host: ReadHost): LoadRecord | undefined {
   }
 }
 
-/** Of what somebody else's unit has read anew at a reload, which that unit doesn't write down. */
-export function noteReload(unit: string, record: LoadRecord, { reloadDirectory }: Layout, host: WriteHost): void {
-  host.makeDirectory(reloadDirectory, { mode: 0o700 })
-  host.writeFile(join(reloadDirectory, unit), writeRecord(record), { mode: 0o600 })
+/** By a digest, what is in a short file can be guessed, so nobody else reads it. */
+export function noteRecord(unit: string, record: LoadRecord, { recordDirectory }: Layout, host: WriteHost): void {
+  host.makeDirectory(recordDirectory, { mode: 0o700 })
+  host.writeFile(join(recordDirectory, unit), writeRecord(record), { mode: 0o600, isFleeting: true })
 }
 
-export function forgetReload(unit: string, { reloadDirectory }: Layout, host: WriteHost): void {
-  const path = join(reloadDirectory, unit)
-  if (host.facts(path)) host.removeFile(path)
+export function forgetRecord(unit: string, { runtime, recordDirectory }: Layout, host: WriteHost): void {
+  for (const path of [join(recordDirectory, unit), join(runtime, 'reeve-reloaded', unit)]) {
+    if (host.facts(path)) host.removeFile(path)
+  }
 }
 
-export function writeRecord({ invocation, definition, files }: LoadRecord): string {
+export function writeRecord({ invocation, definition, files, changed }: LoadRecord): string {
   const lines = Object.entries(files).map(([path, digest]) => `${digest} ${path}`)
-  return [`${invocation} ${definition}`, ...lines, ''].join('\n')
+  return [`${invocation} ${definition}${changed === undefined ? '' : ` ${changed}`}`, ...lines, ''].join('\n')
 }
 
 export function parseRecord(text: string | undefined): LoadRecord | undefined {
   const [first = '', ...lines] = (text ?? '').split('\n')
-  const [, invocation, definition] = /^([0-9a-f]{32}) ([0-9a-f]{64})$/.exec(first) ?? []
+  const [, invocation, definition, changed] = /^([0-9a-f]{32}) ([0-9a-f]{64})(?: (\d{1,17}))?$/.exec(first) ?? []
   if (invocation === undefined || definition === undefined) return undefined
   const files = new Map<string, string>()
   for (const line of lines) {
     const [, digest, path] = /^([0-9a-f]{64}|absent|unknown) (\/.*)$/.exec(line) ?? []
     if (digest !== undefined && path !== undefined) files.set(path, digest)
   }
-  return { invocation, definition, files: createDictionary(files) }
+  return {
+    invocation,
+    definition,
+    files: createDictionary(files),
+    ...(changed !== undefined && { changed: Number(changed) }),
+  }
 }

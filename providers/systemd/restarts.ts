@@ -1,7 +1,8 @@
 import type { Exit, Observed } from '../../src/core/observed.ts'
 import type { Bus, ProcessFacts, ReadHost } from '../../src/core/provider.ts'
 import { GOOD_RUN } from '../../src/core/readiness.ts'
-import { journalQuery } from './failure-report.ts'
+import { parseMainExit } from './exit-words.ts'
+import { journalQuery, matchManager } from './failure-report.ts'
 import type { Layout } from './layout.ts'
 import { few, type LoadedUnit, readNumber } from './manager.ts'
 
@@ -77,9 +78,9 @@ export function createRestartReader(): RestartReader {
 
 /** How often it has been started again of late, and how its last run ended, by the journal. */
 async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<{ count: number; exit?: Exit }> {
-  const of = layout.isUser ? [`USER_UNIT=${unit.name}`, `_UID=${host.userId()}`] : [`UNIT=${unit.name}`, '_PID=1']
   try {
     const ids = MESSAGES.map(id => `MESSAGE_ID=${id}`)
+    const of = matchManager(unit.name, layout, host)
     const { stdout } = await host.query([...journalQuery, `--since=${ROW}`, ...ids, ...of])
     return parseRow(stdout)
   } catch {
@@ -88,10 +89,7 @@ async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<{ coun
 }
 
 export function parseRow(text: string): { count: number; exit?: Exit } {
-  const lines = text.split('\n')
-  const count = lines.filter(line => line.includes('Scheduled restart job')).length
-  const [, how, number, name] =
-    lines.map(line => /: Main process exited, code=(\w+), status=(\d+)\/(\S+)$/.exec(line)).findLast(Boolean) ?? []
-  if (how === undefined || number === undefined) return { count }
-  return { count, exit: how === 'exited' ? { code: Number(number) } : { signal: name ?? number } }
+  const count = text.split('\n').filter(line => line.includes('Scheduled restart job')).length
+  const exit = parseMainExit(text)
+  return { count, ...(exit && { exit }) }
 }

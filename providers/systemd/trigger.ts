@@ -2,21 +2,21 @@ import type { Disk, Enablement, UnitFile } from './disk.ts'
 import { hasSuffix, unitOf } from './unit-name.ts'
 
 /** The units that tell of a service: its own, by its real name, and what starts it. */
-export function unitsOf(service: string, disk: Disk): string[] {
+export function unitsOf(service: string, disk: Disk, triggers?: readonly string[]): string[] {
   const unit = unitOf(service)
   const file = disk.find(unit)
-  return [file.kind === 'found' ? file.unit : unit, ...triggersOf(service, file, disk)]
+  return [file.kind === 'found' ? file.unit : unit, ...(triggers ?? triggersOf(service, file, disk))]
 }
 
 /** The units that are enabled for it to come up at boot: what starts it, else its own by its real name. */
-export function startersOf(service: string, disk: Disk): string[] {
-  const [own = service, ...triggers] = unitsOf(service, disk)
-  return triggers.length > 0 ? triggers : [own]
+export function startersOf(service: string, disk: Disk, own?: readonly string[]): string[] {
+  const [unit = service, ...triggers] = unitsOf(service, disk, own)
+  return triggers.length > 0 ? triggers : [unit]
 }
 
-/** Whether all that starts the service does so at boot. */
-export function enablementOf(service: string, disk: Disk): Enablement {
-  const [first = { enabled: false }, ...others] = startersOf(service, disk).map(unit => disk.enablement(unit))
+/** Whether all that starts the service does so at boot. `triggers`: other units than those that Reeve wrote for it. */
+export function enablementOf(service: string, disk: Disk, triggers?: readonly string[]): Enablement {
+  const [first = { enabled: false }, ...others] = startersOf(service, disk, triggers).map(unit => disk.enablement(unit))
   return others.every(({ enabled }) => enabled === first.enabled) ? first : { enabled: 'partly' }
 }
 

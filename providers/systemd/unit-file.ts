@@ -15,23 +15,38 @@ export function writeSections(sections: Sections): string {
 /** Reads what `writeSections` gives, and what people and packages write: comments, continued lines. */
 export function readSections(text: string): Sections {
   const sections = createDictionary<Record<string, string[]>>()
-  let current = createDictionary<string[]>()
-  for (const line of joinContinued(text)) {
-    const [, title] = /^\[(.+)\]$/.exec(line) ?? []
-    if (title !== undefined) {
-      current = sections[title] ?? createDictionary()
-      sections[title] = current
-      continue
-    }
-    const [, key, value = ''] = /^([^=[]+?)\s*=\s*(.*)$/.exec(line) ?? []
-    if (key === undefined) continue
-    current[key] = value === '' ? [] : [...(current[key] ?? []), value]
+  for (const { section, key, value } of readEntries(text)) {
+    const current = sections[section] ?? createDictionary()
+    sections[section] = current
+    if (key !== undefined) current[key] = value === '' ? [] : [...(current[key] ?? []), value]
   }
   return sections
 }
 
+interface Entry {
+  /** Empty before the first one. */
+  readonly section: string
+  /** Undefined: a section begins. */
+  readonly key: string | undefined
+  readonly value: string
+}
+
+/** Each by itself: where keys name other units, an empty value forgets none of them. */
+export function readEntries(text: string): Entry[] {
+  let section = ''
+  return joinContinued(text).flatMap((line): Entry[] => {
+    const [, title] = /^\[(.+)\]$/.exec(line) ?? []
+    if (title !== undefined) {
+      section = title
+      return [{ section, key: undefined, value: '' }]
+    }
+    const [, key, value = ''] = /^([^=[]+?)\s*=\s*(.*)$/.exec(line) ?? []
+    return key === undefined ? [] : [{ section, key, value }]
+  })
+}
+
 /** Lines without comments and blank ones; one that ends in a backslash goes on in the next that is no comment. */
-function joinContinued(text: string): string[] {
+export function joinContinued(text: string): string[] {
   const lines: string[] = []
   let open: string | undefined
   for (const raw of text.split('\n')) {

@@ -75,6 +75,11 @@ export function servicesOf(unit: string): readonly string[] {
   return base === unit ? [unit] : [base, unit]
 }
 
+/** The units of a service's name that may start it, each a service to a facility that has to do with a packaged one. */
+export function startersOfName(unit: string): readonly string[] {
+  return unit.endsWith('.service') ? ['timer', 'socket', 'path'].map(kind => `${serviceOfUnit(unit)}.${kind}`) : []
+}
+
 /** `foo@bar.service` is made from `foo@.service`. Undefined if it is no instance. */
 export function templateOf(unit: string): string | undefined {
   const [, prefix, suffix] = /^([^@]+@)[^.].*(\.[a-z]+)$/.exec(unit) ?? []

@@ -4,7 +4,7 @@ import { attempt, toError } from './batch.ts'
 import { forgetCompletion } from './completion.ts'
 import type { Layout } from './layout.ts'
 import { managerCall } from './manager.ts'
-import { forgetReload } from './records.ts'
+import { forgetRecord } from './records.ts'
 import type { Reload } from './reload.ts'
 import { unitOf } from './unit-name.ts'
 import { unitsAmong } from './written.ts'
@@ -30,9 +30,10 @@ export async function removeUnits(stopped: readonly Going[], context: Context): 
   const unlinked = await removeLinks(stopped, context)
   const going = unlinked.filter(({ action, parts, report }) =>
     attempt(action, report, () => {
-      for (const unit of unitsAmong(parts, layout)) forgetCompletion(unit, host, layout)
+      const units = unitsAmong(parts, layout)
+      for (const unit of units) forgetCompletion(unit, host, layout)
       removeParts(action.service, parts, layout, host)
-      forgetReload(unitOf(action.service), layout, host)
+      for (const unit of new Set([...units, unitOf(action.service)])) forgetRecord(unit, layout, host)
     }),
   )
   if (going.length === 0) return

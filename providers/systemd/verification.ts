@@ -35,7 +35,8 @@ export async function verifyUnits(
   const directory = openDirectory(actions, layout.checkDirectory, host)
   let found: QueryResult | undefined
   try {
-    writeFiles(files, directory, host)
+    // What was verified once may not be on the disk yet, and be required by another.
+    writeFiles(files.some(isRelated) ? checks.flatMap(check => check.files) : files, directory, host)
     found = await analyze(files, directory, application)
   } catch (error) {
     if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Bus, BusSignal, ReadHost } from '../../src/core/provider.ts'
 import type { Layout } from './layout.ts'
 import { managerInterface, openManager, propertiesInterface, subscribe } from './manager.ts'
-import { hasSuffix, servicesOf, unitOfPath } from './unit-name.ts'
+import { hasSuffix, servicesOf, startersOfName, unitOfPath } from './unit-name.ts'
 
 /** How long after the end of a connection, or a try in vain, another one is made, in ms; doubled each time. */
 const firstDelay = 100
@@ -25,7 +25,8 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
   let disposed = false
 
   function hintUnit(unit: string | undefined): void {
-    if (unit !== undefined) for (const service of servicesOf(unit)) hint(service)
+    if (unit === undefined) return
+    for (const service of [...servicesOf(unit), ...startersOfName(unit)]) hint(service)
   }
 
   function hear(member: string, path: string, body: readonly unknown[]): void {

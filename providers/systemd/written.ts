@@ -4,7 +4,7 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import type { Disk, UnitFile } from './disk.ts'
 import type { Layout } from './layout.ts'
 import { readMarker } from './marker.ts'
-import { definitionVariable } from './records.ts'
+import { definitionVariable, isOfEarlierVersion } from './records.ts'
 import { triggerNames } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
 
@@ -14,6 +14,8 @@ export interface Written {
   readonly ownership: Ownership
   /** The digest that a process gets to tell. */
   readonly definition: string | undefined
+  /** An earlier version of Reeve has written it otherwise; it means the same. */
+  readonly isEarlierForm: boolean
 }
 
 export function findWritten(
@@ -23,7 +25,7 @@ export function findWritten(
   host: ReadHost,
 ): Written | undefined {
   if (file.kind === 'found' && file.ownership) {
-    return { path: file.path, ownership: file.ownership, definition: definitionOf(file.text) }
+    return readWritten(file.path, file.text)
   }
   const directory = join(unitDirectory, `${unit}.d`)
   const names = host.readDirectory(directory) ?? []
@@ -72,7 +74,7 @@ function readAll(paths: readonly string[], host: ReadHost): Written[] {
 
 function readWritten(path: string, text: string): Written | undefined {
   const ownership = readMarker(text)
-  return ownership && { path, ownership, definition: definitionOf(text) }
+  return ownership && { path, ownership, definition: definitionOf(text), isEarlierForm: isOfEarlierVersion(text) }
 }
 
 /** The digest that stands in a unit's text: for its process, or, where it has none, in the marker's section. */

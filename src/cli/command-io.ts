@@ -34,7 +34,7 @@ export interface OutputStream {
 
 export type InputStream = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 
-/** 2 only for changes with `--detailed-exitcode`. */
+/** 2 only with `--detailed-exitcode`: not all is as declared. */
 export type ExitCode = 0 | 1 | 2
 
 /** The real thing. A reader that goes away (`| head`) is no error. */

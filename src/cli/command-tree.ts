@@ -13,7 +13,7 @@ const exitCodes = `
 Exit codes:
   0  done
   1  failed or invalid; for apply also when a facility did not become ready
-  2  there are changes (only with plan --detailed-exitcode)
+  2  not all is as declared (only with plan --detailed-exitcode)
 
 stdout holds the answer; stderr holds logs and progress.
 Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reeve run\` does it for ever.
@@ -80,21 +80,26 @@ function addReconciling(program: Command, run: Run): void {
   program.commandsGroup(groups.reconcile)
   add(program, 'validate', 'parse and check the manifests; needs no supervisor and no root', [
     ['reeve validate', 'check the default manifests directory'],
+    ['reeve validate --host', 'on the host that they are for: warn of what services would lack to start'],
     ['reeve validate ./manifests -o json', 'the diagnostics for programs'],
   ])
     .addArgument(directory())
     .addOption(output())
+    .option('--host', 'look at this host too: its users, groups, programs, directories and files')
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/validate.ts')).validate(context, dir, options)),
     )
   add(program, 'plan', 'show what apply would do, and why; writes nothing', [
     ['reeve plan', 'for people'],
-    ['reeve plan --detailed-exitcode', 'exit 2 if there is something to do'],
+    ['reeve plan --detailed-exitcode', 'exit 2 if not all is as declared'],
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
   ])
     .addArgument(directory())
     .addOption(output())
-    .option('--detailed-exitcode', 'exit 0 without changes, 1 after an error, 2 with changes')
+    .option(
+      '--detailed-exitcode',
+      'exit 0 if all is as declared, 1 after an error, 2 if something is to be done, blocked or does not stay up',
+    )
     .option('--out <FILE>', 'save the plan as JSON')
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/plan.ts')).plan(context, dir, options)),
@@ -207,7 +212,11 @@ function addLooking(program: Command, run: Run): void {
 }
 
 const verbs = [
-  { name: 'start', description: 'start it; fine if it runs', suspend: false },
+  {
+    name: 'start',
+    description: 'start it; fine if it runs. What a timer or socket starts: start it now',
+    suspend: false,
+  },
   { name: 'stop', description: 'stop it; fine if it is stopped', suspend: true },
   { name: 'restart', description: 'restart it; starts it if it is stopped', suspend: false },
   { name: 'reload', description: 'have it read its configuration again', suspend: false },
@@ -252,7 +261,13 @@ function verbExamples(verb: string): [string, string][] {
   if (verb === 'stop') return [example, ['reeve stop web --suspend', 'and keep the controller from starting it again']]
   if (verb === 'restart')
     return [example, ['reeve restart web --if-changed', 'only if it runs with an old configuration']]
-  if (verb === 'start') return [example, ['reeve start web --if-stopped', 'leave it alone unless it is stopped']]
+  if (verb === 'start') {
+    return [
+      example,
+      ['reeve start web --if-stopped', 'leave it alone unless it is stopped'],
+      ['reeve start backup', 'whose timer waits: run the job now'],
+    ]
+  }
   return [example]
 }
 

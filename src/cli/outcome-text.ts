@@ -1,11 +1,13 @@
 import type { ApplyOutcome } from '../engine/apply.ts'
+import type { Undone } from '../engine/final-look.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { hasChanges, summaryText, suspendedText } from './plan-text.ts'
+import { reasonText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine } from './screen.ts'
 
 export interface OutcomeProblem {
   readonly facility: string
-  readonly kind: 'failed' | 'not ready' | 'blocked'
+  readonly kind: 'failed' | 'not ready' | 'blocked' | 'not as declared'
   readonly message: string
 }
 
@@ -15,8 +17,15 @@ export function outcomeProblems(outcome: ApplyOutcome): OutcomeProblem[] {
   return [
     ...outcome.failed.map(({ facility, message }) => ({ facility, kind: 'failed' as const, message })),
     ...outcome.notReady.map(({ facility, message }) => ({ facility, kind: 'not ready' as const, message })),
+    ...outcome.undone.map(each => ({ facility: each.facility, ...undoneProblem(each) })),
     ...blocked.map(({ name, blocked }) => ({ facility: name, kind: 'blocked' as const, message: blocked ?? '' })),
   ]
+}
+
+function undoneProblem({ steps, blocked }: Undone): Pick<OutcomeProblem, 'kind' | 'message'> {
+  if (blocked !== undefined) return { kind: 'blocked', message: blocked }
+  const due = steps.map(step => `${stepText(step)} (${reasonText(step)})`).join(', ')
+  return { kind: 'not as declared', message: `all steps were done, and it is otherwise again; to do: ${due}` }
 }
 
 /** The last words of `apply` and `down`, each line ended. `command`: what to run again. */

@@ -1,5 +1,7 @@
+import { RUN_FAILED } from '../core/readiness.ts'
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import type { Trouble } from '../core/trouble.ts'
+import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import { visibleText } from '../core/visible-text.ts'
 import type { SuspendedFacility } from '../engine/outlook.ts'
 import { groupBy, namesText } from './grouping.ts'
@@ -23,9 +25,10 @@ export function planText(
   }: { readonly inFull?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
 ): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
-  const changing = plan.facilities.filter(facility => facility.change !== 'none' && facility.blocked === undefined)
+  const changing = plan.facilities.filter(facility => facility.change !== 'none')
   const blocks: string[] = []
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
+  if (plan.unwritable !== undefined) blocks.push(unwritableText(plan.unwritable, colors, width()))
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
   if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n${withheldText(plan, colors)}`)
@@ -65,15 +68,22 @@ function countIdleTroubles({ facilities, troubles = [] }: Plan): number {
  * `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended or in trouble nobody says that they are as declared.
  */
 export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): string {
-  const { add, change, repair, remove, unchanged } = summary
+  const { add, change, repair, remove, unchanged, blocked } = summary
   if (hasChanges(summary)) {
-    return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged.`
+    const more = blocked === 0 ? '' : `, ${blocked} blocked`
+    return `Plan: ${add} to add, ${change} to change, ${repair} to repair, ${remove} to remove, ${unchanged} unchanged${more}.`
   }
   const others = troubled === 0 ? '' : `, ${count(troubled, 'is', 'are')} not`
-  return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}.`
+  const more = blocked === 0 ? '' : `, ${count(blocked, 'is', 'are')} blocked`
+  return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}${more}.`
 }
 
-/** The one word on whether a plan does something: text, JSON readers and `--detailed-exitcode` must not disagree. */
+/** The one word on whether the host is as declared, for `--detailed-exitcode`. What is blocked isn't, and what doesn't stay up. */
+export function isAsDeclared({ summary, troubles = [] }: Plan): boolean {
+  return !hasChanges(summary) && summary.blocked === 0 && troubles.length === 0
+}
+
+/** The one word on whether a plan does something: text and JSON readers must not disagree. */
 export function hasChanges(summary: PlanSummary): boolean {
   return summary.add + summary.change + summary.repair + summary.remove > 0
 }
@@ -90,15 +100,42 @@ function blockedText(facilities: readonly FacilityPlan[], colors: Colors, width:
   return lines.map(line => `${line}\n`).join('')
 }
 
+function unwritableText(places: readonly UnwritableReport[], colors: Colors, width: number | undefined): string {
+  const room = width ?? Number.POSITIVE_INFINITY
+  const lines = places.flatMap(place => wrap(oneLine(describeUnwritable(place)), room, 2))
+  return [colors.red('Not everything can be written down:'), ...lines].map(line => `${line}\n`).join('')
+}
+
 /** `1 facility does not stay up:` and which, with how its last run ended. */
 function troublesText(troubles: readonly Trouble[], colors: Colors, width: number | undefined): string {
-  const lines = [colors.red(`${count(troubles.length, 'facility does', 'facilities do')} not stay up:`)]
+  const failed = troubles.filter(({ reason }) => reason === RUN_FAILED)
+  const down = troubles.filter(({ reason }) => reason !== RUN_FAILED)
+  const lines = [
+    ...troubleLines(down, ['facility does not stay up:', 'facilities do not stay up:'], colors, width),
+    ...troubleLines(
+      failed,
+      ['job has failed when it ran last:', 'jobs have failed when they ran last:'],
+      colors,
+      width,
+    ),
+  ]
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function troubleLines(
+  troubles: readonly Trouble[],
+  [one, many]: readonly [string, string],
+  colors: Colors,
+  width: number | undefined,
+): string[] {
+  if (troubles.length === 0) return []
+  const lines = [colors.red(count(troubles.length, one, many))]
   const room = width ?? Number.POSITIVE_INFINITY
   for (const group of groupBy(troubles, ({ message }) => message)) {
     lines.push(`  ${colors.bold(namesText(group.map(({ facility }) => facility)))}`)
     lines.push(...wrap(oneLine(group[0].message), room, 6))
   }
-  return lines.map(line => `${line}\n`).join('')
+  return lines
 }
 
 function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, inFull: boolean): string {

@@ -20,11 +20,17 @@ const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
   'put-back': 'the move failed, and the old service runs again',
   overwritten: 'the program wrote the file as it ended',
   requested: 'asked for by hand',
+  undone: 'another facility’s steps undo it over and over',
   ended: 'its process ended by itself',
 }
 
 /** Why the step is in the plan, in words. */
-export function reasonText(step: { readonly reason: Reason; readonly verb: string }): string {
+export function reasonText(step: {
+  readonly reason: Reason
+  readonly verb: string
+  readonly detail?: string | undefined
+}): string {
+  if (step.detail !== undefined) return step.detail
   if (step.reason !== 'enablement') return words[step.reason]
   return step.verb === 'disable' ? 'it starts at boot and should not' : 'it does not start at boot and should'
 }

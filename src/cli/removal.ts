@@ -20,6 +20,8 @@ export interface Removal {
   readonly question: string
   /** What to do where nobody can be asked. */
   readonly otherwise: string
+  /** A controller does it, and goes on whoever is interrupted. */
+  readonly isElsewhere?: boolean
   remove(ways: Pick<ApplyOptions, 'signal' | 'listener'>): Promise<ApplyOutcome>
 }
 
@@ -31,7 +33,7 @@ export async function carryOutRemoval(
 ): Promise<ExitCode> {
   const { io, out, err } = context
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
-    const nothing = { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
+    const nothing = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
     if (output === 'json') out.writeExact(jsonText(nothing))
     else out.write(`${removal.nothing}\n`)
     return 0
@@ -41,9 +43,9 @@ export async function carryOutRemoval(
     err.write('Nothing was changed.\n')
     return 1
   }
-  using interruption = listenForInterruption(io, () =>
-    progress.screen.write('Interrupted, ending what is under way.\n'),
-  )
+  using interruption = listenForInterruption(io, () => {
+    if (!removal.isElsewhere) progress.screen.write('Interrupted, ending what is under way.\n')
+  })
   const ways = { signal: interruption.signal, listener: progress.listener }
   const outcome = await removal.remove(ways).finally(progress.end)
   const interrupted = interruption.signal.aborted

@@ -1,3 +1,5 @@
+import { RUN_FAILED } from '../core/readiness.ts'
+import { describeUnwritable } from '../core/unwritable.ts'
 import type { Condition, FacilityStatus, Status } from '../engine/status.ts'
 import { ageText } from './duration-text.ts'
 import { type Colors, oneLine, type Screen, wrap } from './screen.ts'
@@ -10,9 +12,9 @@ type TableScreen = Pick<Screen, 'colors' | 'width'>
 
 /** `reeve status`: a line for each facility, and before it what the controller says of the whole. `now` in ms. */
 export function statusText(status: Status, screen: TableScreen, now: number): string {
-  const problems = (status.controller?.problems ?? []).map(problem => {
-    return `${screen.colors.yellow('!')} ${oneLine(problem)}\n`
-  })
+  const problems = [...(status.controller?.problems ?? []), ...(status.unwritable ?? []).map(describeUnwritable)].map(
+    problem => `${screen.colors.yellow('!')} ${oneLine(problem)}\n`,
+  )
   const table =
     status.facilities.length === 0
       ? 'No facilities.\n'
@@ -35,6 +37,7 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   ]
   if (facility.restarts !== undefined) lines.push(`  restarts     ${facility.restarts}`)
   if (facility.lastExit !== undefined) lines.push(`  last exit    ${oneLine(facility.lastExit.message)}`)
+  lines.push(...activationLines(facility, now))
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)
   for (const { supervisor, service, state, pid } of facility.elsewhere ?? []) {
@@ -49,6 +52,30 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   }
   return lines.map(line => `${line}\n`).join('')
 }
+
+/** What starts it on occasion: when it comes next, and how it went when it came last. */
+function activationLines({ activation }: FacilityStatus, now: number): string[] {
+  if (!activation) return []
+  const { starts, nextRun, lastRun, failure, connections } = activation
+  const lines = [`  starts       ${oneLine(starts.join(', '))}`]
+  if (nextRun !== null) lines.push(`  next run     ${nextRun} (in ${ageText(Date.parse(nextRun) - now)})`)
+  lines.push(`  last run     ${lastRun ? runText(lastRun, now) : '-'}`)
+  if (failure && lastRun?.outcome !== 'failed') lines.push(`  last failed  ${failedText(failure, now)}`)
+  if (connections) lines.push(`  connections  ${connections.open} open, ${connections.accepted} accepted`)
+  return lines
+}
+
+function runText({ outcome, began, ended, message }: NonNullable<Activation['lastRun']>, now: number): string {
+  const at = ended ?? began
+  const when = at === null ? '' : ` ${outcome === 'running' ? 'since ' : ''}${at} (${ageText(now - Date.parse(at))})`
+  return `${outcome}${when}${message === undefined ? '' : `: ${oneLine(message)}`}`
+}
+
+function failedText({ at, message }: NonNullable<Activation['failure']>, now: number): string {
+  return `${at === null ? '' : `${at} (${ageText(now - Date.parse(at))}): `}${oneLine(message)}`
+}
+
+type Activation = NonNullable<FacilityStatus['activation']>
 
 function statusColumns({ colors }: TableScreen, now: number): readonly Column<FacilityStatus>[] {
   return [
@@ -76,7 +103,7 @@ function statusColumns({ colors }: TableScreen, now: number): readonly Column<Fa
     },
     {
       title: 'CONDITION',
-      value: conditionText,
+      value: facility => conditionText(facility, now),
       style: (text, facility) => conditionColor(facility, colors)(text),
       flexible: true,
     },
@@ -97,7 +124,7 @@ function enabledText(facility: FacilityStatus): string {
  * The one condition that tells most: what stalls it, else what goes on, else whether it is ready. Beside it, what must not be
  * overlooked: that it is suspended, right after the word, where no terminal cuts it off; or what nobody is doing yet.
  */
-function conditionText(facility: FacilityStatus): string {
+function conditionText(facility: FacilityStatus, now: number): string {
   const suspended = notReconciling(facility, 'Suspended') ? ', suspended' : ''
   const stalled = trueCondition(facility, 'Stalled')
   if (stalled) return withMessage(`Stalled${suspended}`, stalled)
@@ -107,8 +134,20 @@ function conditionText(facility: FacilityStatus): string {
   if (ready === undefined) return '-'
   const todo = facility.pending ?? notReconciling(facility, 'OutOfSync')?.message
   const pending = todo === undefined ? '' : `; ${todo}`
-  if (ready.status === 'True') return `Ready${suspended}${pending}`
-  return withMessage(`${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`, ready) + pending
+  if (ready.status === 'True') return `Ready${suspended}${pending}${nextRunText(facility, now)}`
+  const word = `${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`
+  return `${withMessage(word, ready)}${failedWhen(facility, ready, now)}${pending}`
+}
+
+function nextRunText({ activation }: FacilityStatus, now: number): string {
+  if (!activation || activation.nextRun === null) return ''
+  return `; next run in ${ageText(Date.parse(activation.nextRun) - now)}`
+}
+
+/** When it was: the condition itself doesn't say, as it holds no times. */
+function failedWhen({ activation }: FacilityStatus, { reason }: Condition, now: number): string {
+  const at = reason === RUN_FAILED ? activation?.failure?.at : undefined
+  return typeof at === 'string' ? ` (${ageText(now - Date.parse(at))} ago)` : ''
 }
 
 function notReconciling(facility: FacilityStatus, reason: string): Condition | undefined {

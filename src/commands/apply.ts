@@ -6,8 +6,10 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
+import { oneLine } from '../cli/screen.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { SavedPlan } from '../core/step.ts'
+import type { Control } from '../engine/control.ts'
 import { localFiles } from '../manifest/manifest-files.ts'
 import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 
@@ -27,21 +29,29 @@ export async function apply(
   const trusts = context.globals.insecurePermissions === true
   const saved = options.plan === undefined ? undefined : await readPlan(resolve(io.cwd, options.plan), trusts)
   const progress = startProgress(err, io.clock)
-  using interruption = listenForInterruption(io, () =>
-    progress.screen.write('Interrupted, ending what is under way.\n'),
-  )
+  let control: Control | undefined
+  using interruption = listenForInterruption(io, () => {
+    // What a controller does goes on.
+    if (control?.pid === undefined) progress.screen.write('Interrupted, ending what is under way.\n')
+  })
   const session = await openCommandSession(
     context,
     directory ?? saved?.manifests,
     openLog(context, 'warn', progress.screen),
   )
-  const { applyOnce } = await import('../engine/apply.ts')
-  const outcome = await applyOnce(session, {
+  const { openControl } = await import('../engine/control-access.ts')
+  const { settingsOf } = await import('../engine/settings.ts')
+  control = await openControl(session)
+  const wish = {
     ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
-    ...(saved !== undefined && { saved }),
+    ...(saved !== undefined && { saved: { digest: saved.digest } }),
+  }
+  const ways = {
     signal: interruption.signal,
     listener: progress.listener,
-  }).finally(progress.end)
+    settings: settingsOf(session, true),
+  }
+  const outcome = await control.apply(wish, ways).finally(progress.end)
   if (options.output === 'json') out.writeExact(jsonText(outcome))
   if (await reportDiagnostics(outcome.plan.diagnostics, err)) {
     err.write('Nothing was changed.\n')
@@ -50,6 +60,7 @@ export async function apply(
   const interrupted = interruption.signal.aborted
   const ok = outcomeProblems(outcome).length === 0 && !interrupted
   const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
+  if (outcome.atBoot !== undefined) err.write(`${err.colors.yellow('Warning:')} ${oneLine(outcome.atBoot)}\n`)
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1

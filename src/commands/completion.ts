@@ -29,13 +29,15 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
     const log = createLog('silent', context.err)
     const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
     const { validate } = await import('../engine/validation.ts')
-    const { facilities, supervisors } = validate(session)
+    const { facilities, supervisors } = await validate(session)
     if (completion.type === 'supervisors') return candidatesOf(hostsAmong(session, supervisors))
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))
   }
   if (completion.type === 'fields') {
-    const { fieldCandidates } = await import('./explain.ts')
-    return candidatesOf(fieldCandidates(words.at(-1) ?? ''))
+    const { fieldCandidates, loadNativeSchemas } = await import('./explain.ts')
+    const globals = { ...context.globals, ...flagValues(words) }
+    const schemas = await loadNativeSchemas({ ...context, globals }, createLog('silent', context.err))
+    return candidatesOf(fieldCandidates(words.at(-1) ?? '', schemas))
   }
   return completion
 }

@@ -15,8 +15,11 @@ export interface DownOptions {
 export async function down(context: CommandContext, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
-  const { makeDownPlan, takeDown } = await import('../engine/apply.ts')
-  const plan = await makeDownPlan(session, names)
+  const { openControl } = await import('../engine/control-access.ts')
+  const { settingsOf } = await import('../engine/settings.ts')
+  const control = await openControl(session)
+  const settings = settingsOf(session, false)
+  const plan = await control.planDown(names, settings)
   const missing = names.filter(name => !plan.facilities.some(facility => facility.name === name))
   if (missing.length > 0) {
     throw new ReeveError('not-found', `Reeve owns no facility ${missing.join(', ')} on this host; see reeve status`)
@@ -28,6 +31,7 @@ export async function down(context: CommandContext, names: readonly string[], op
     nothing: 'Nothing to remove.',
     question: `Stop and remove ${count(plan.summary.remove, 'facility', 'facilities')}?`,
     otherwise: 'run reeve down --yes to stop and remove all of the above',
-    remove: ways => takeDown(session, [...names], ways),
+    isElsewhere: control.pid !== undefined,
+    remove: ways => control.down(names, { ...ways, settings }),
   })
 }

@@ -1,7 +1,9 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat } from '../cli/context.ts'
+import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { wrap } from '../cli/screen.ts'
-import { type Explanation, explainField } from '../manifest/explanation.ts'
+import type { Log } from '../core/log.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { type Explanation, explainField, type SchemasByType } from '../manifest/explanation.ts'
 
 export interface ExplainOptions {
   readonly output: OutputFormat
@@ -15,22 +17,37 @@ export async function explain(
   path: string | undefined,
   options: ExplainOptions,
 ): Promise<ExitCode> {
-  const explanations = (path === undefined ? kinds : [path]).map(each => explainField(each))
+  const schemas = await loadNativeSchemas(context, openLog(context, 'warn'))
+  const explanations = (path === undefined ? kinds : [path]).map(each => explainField(each, schemas))
   const { out } = context
   if (options.output === 'json') out.writeExact(jsonText(path === undefined ? explanations : explanations[0]))
   else out.write(explanations.map(each => explanationText(each, context)).join('\n'))
   return 0
 }
 
-/** The paths that may go on from an unfinished one, for completion. */
-export function fieldCandidates(unfinished: string): [path: string, type: string][] {
-  const end = unfinished.lastIndexOf('.')
-  if (end < 0) return [...kinds.map((kind): [string, string] => [kind, '']), ...below('')]
-  return below(unfinished.slice(0, end))
+/** Of the providers of this host. Where its configuration can't be used, of those that come with Reeve, and the log says so. */
+export async function loadNativeSchemas(context: CommandContext, log: Log): Promise<SchemasByType> {
+  const { providers } = await openCommandSession(context, undefined, log).catch(async error => {
+    if (!(error instanceof ReeveError)) throw error
+    log.warn({}, `only the providers that come with Reeve are explained: ${messageOf(error)}`)
+    const { loadOwnProviders } = await import('../engine/provider-loading.ts')
+    return { providers: await loadOwnProviders() }
+  })
+  return new Map([...providers].map(([type, { capabilities }]) => [type, capabilities]))
 }
 
-function below(parent: string): [path: string, type: string][] {
-  return explainField(parent).children.map(({ name, type }) => [parent === '' ? name : `${parent}.${name}`, type])
+/** The paths that may go on from an unfinished one, for completion. */
+export function fieldCandidates(unfinished: string, schemas: SchemasByType): [path: string, type: string][] {
+  const end = unfinished.lastIndexOf('.')
+  if (end < 0) return [...kinds.map((kind): [string, string] => [kind, '']), ...below('', schemas)]
+  return below(unfinished.slice(0, end), schemas)
+}
+
+function below(parent: string, schemas: SchemasByType): [path: string, type: string][] {
+  return explainField(parent, schemas).children.map(({ name, type }) => [
+    parent === '' ? name : `${parent}.${name}`,
+    type,
+  ])
 }
 
 function explanationText(explanation: Explanation, { out }: CommandContext): string {

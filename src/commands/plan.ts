@@ -3,13 +3,14 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
-import { hasChanges, planText } from '../cli/plan-text.ts'
+import { isAsDeclared, planText } from '../cli/plan-text.ts'
 import type { Screen } from '../cli/screen.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { SavedPlan } from '../core/step.ts'
 import type { Outlook } from '../engine/outlook.ts'
 import type { Session } from '../engine/session.ts'
+import { spellCommand } from '../engine/session-words.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
@@ -35,13 +36,14 @@ export async function plan(
   if (invalid) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
-  return options.detailedExitcode && hasChanges(plan.summary) ? 2 : 0
+  return options.detailedExitcode && !isAsDeclared(plan) ? 2 : 0
 }
 
 /** E9: apply is going to refuse it, and whoever looks before has to know. */
-function warnOfRemovals({ plan, survey }: Outlook, { configuration }: Session, err: Screen): void {
-  const owned = countOwned(survey.world, configuration.owner)
-  const problem = findRemovalProblem(plan, owned, configuration.removalLimit)
+function warnOfRemovals({ plan, survey }: Outlook, session: Session, err: Screen): void {
+  const { owner, removalLimit } = session.configuration
+  const owned = countOwned(survey.world, owner)
+  const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
   if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
 }
 

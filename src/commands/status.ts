@@ -33,10 +33,13 @@ export async function status(
   if (answer.controller === undefined) {
     // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
     const { validate } = await import('../engine/validation.ts')
-    await reportDiagnostics(validate(session).diagnostics, context.err)
+    await reportDiagnostics((await validate(session)).diagnostics, context.err)
   }
   if (options.output === 'json') context.out.writeExact(jsonText(answer))
   else context.out.write(screenText(context, answer, name))
+  if (answer.atBoot !== undefined) {
+    context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(answer.atBoot)}\n`)
+  }
   return 0
 }
 

@@ -5,6 +5,7 @@ import { count } from '../cli/screen.ts'
 
 export interface ValidateOptions {
   readonly output: OutputFormat
+  readonly host?: boolean
 }
 
 /** Fails if any manifest has an error; warnings are only told. */
@@ -15,7 +16,7 @@ export async function validate(
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
   const { validate } = await import('../engine/validation.ts')
-  const { facilities, supervisors, diagnostics, complete } = await validate(session)
+  const { facilities, supervisors, diagnostics, complete } = await validate(session, { onHost: options.host === true })
   const valid = complete && diagnostics.every(({ severity }) => severity !== 'error')
   if (options.output === 'json') {
     context.out.writeExact(jsonText({ valid, facilities: facilities.map(({ name }) => name), diagnostics }))

@@ -1,7 +1,7 @@
 import { contractCases } from './contract-cases.ts'
 import type { ConformanceCase, ConformanceHarness } from './harness.ts'
 import { withLab } from './lab.ts'
-import { portableCases, stateCases } from './state-cases.ts'
+import { stateCases } from './state-cases.ts'
 
 export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
@@ -14,11 +14,6 @@ const TIMEOUT = 300_000
 export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
   const cases: ConformanceCase[] = []
   for (const [name, body] of Object.entries({ ...contractCases, ...stateCases })) {
-    cases.push({ name, timeout: TIMEOUT, run: () => withLab(harness, lab => body(lab, harness)) })
-  }
-  const honoured = new Set(harness.provider.capabilities.process)
-  for (const [name, { needs, body }] of Object.entries(portableCases)) {
-    if (!needs.every(field => honoured.has(field))) continue
     cases.push({ name, timeout: TIMEOUT, run: () => withLab(harness, lab => body(lab, harness)) })
   }
   return cases

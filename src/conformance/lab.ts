@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -95,7 +104,8 @@ async function openLab(
       signal: controller.signal,
       listener() {},
     })
-    assert.deepEqual(outcome.plan.diagnostics, [], 'the manifests of the case are valid')
+    const errors = outcome.plan.diagnostics.filter(({ severity }) => severity === 'error')
+    assert.deepEqual(errors, [], 'the manifests of the case are valid')
     return outcome
   }
 
@@ -112,8 +122,8 @@ async function openLab(
       const outcome = await apply(options)
       const blocked = outcome.plan.facilities.filter(facility => facility.blocked !== undefined)
       assert.deepEqual(
-        { blocked, failed: outcome.failed, notReady: outcome.notReady },
-        { blocked: [], failed: [], notReady: [] },
+        { blocked, failed: outcome.failed, notReady: outcome.notReady, undone: outcome.undone },
+        { blocked: [], failed: [], notReady: [], undone: [] },
       )
       return outcome
     },
@@ -162,6 +172,11 @@ export function snapshot(directories: readonly string[]): Map<string, string> {
   }
   for (const directory of directories) visit(directory)
   return seen
+}
+
+/** Empty where there is no such file. */
+export function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
 /** A zombie has ended. */

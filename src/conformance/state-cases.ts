@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PortableField } from '../core/facility.ts'
 import type { ServiceVerb } from '../core/provider.ts'
 import { makeOutlook } from '../engine/outlook.ts'
 import { openDeadline } from '../host/deadline.ts'
+import { proveFields } from './field-cases.ts'
 import type { ConformanceHarness } from './harness.ts'
 import { eventually, isAlive, type Lab, LONG_RUN, snapshot } from './lab.ts'
 
@@ -180,99 +180,19 @@ export const stateCases: Readonly<Record<string, Body>> = {
     const pids = found.flatMap(facility => facility.pid ?? [])
     assert.deepEqual(pids.filter(isAlive), [])
   },
-}
 
-/** Portable fields, each only where the provider says that it honours it. */
-export const portableCases: Readonly<
-  Record<string, { readonly needs: readonly PortableField[]; readonly body: Body }>
-> = {
-  'command, environment, workingDirectory and umask reach the process': {
-    needs: ['command', 'environment', 'workingDirectory', 'umask'],
-    async body(lab) {
-      const out = join(lab.directory, 'seen')
-      const script = `{ pwd; umask; printf '%s\\n' "$GREETING" "$1"; } > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`
-      const odd = `it's "odd" $HOME \`id\` \\ * é`
-      lab.declare({
-        web: {
-          process: {
-            command: ['/bin/sh', '-c', script, 'sh', odd],
-            workingDirectory: lab.directory,
-            umask: '0027',
-            environment: { GREETING: `hello $USER 'and' "all" %i` },
-          },
-        },
-      })
-      await lab.converge()
-      await eventually('the service to write what it sees', () => existsSync(out))
-      const [directory, umask, greeting, argument] = readFileSync(out, 'utf8').split('\n')
-      assert.equal(directory, lab.directory)
-      assert.match(umask ?? '', /^0?0?027$/)
-      assert.equal(greeting, `hello $USER 'and' "all" %i`)
-      assert.equal(argument, odd)
-    },
+  async 'a service that keeps failing is not called running, and its exit code can be seen'(lab) {
+    lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] } } })
+    const outcome = await lab.apply()
+    assert.deepEqual(
+      [...outcome.failed, ...outcome.notReady].map(({ facility }) => facility),
+      ['web'],
+    )
+    const { facilities } = await lab.control.status('web')
+    assert.equal(facilities[0]?.conditions.find(({ type }) => type === 'Ready')?.status, 'False')
   },
 
-  'a secret reaches the process and no definition': {
-    needs: ['environment.fromFile'],
-    async body(lab) {
-      const secret = join(lab.directory, 'token')
-      const out = join(lab.directory, 'seen')
-      writeFileSync(secret, 'xyzzy-secret\n', { mode: 0o600 })
-      const script = `printf '%s' "$TOKEN" > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`
-      lab.declare({
-        web: { process: { command: ['/bin/sh', '-c', script], environment: { TOKEN: { fromFile: secret } } } },
-      })
-      await lab.converge()
-      await eventually('the service to write what it sees', () => existsSync(out))
-      assert.equal(readFileSync(out, 'utf8'), 'xyzzy-secret')
-      for (const path of await lab.definitionPaths('web')) {
-        assert.equal(readFileSync(path, 'utf8').includes('xyzzy'), false, `${path} holds the secret`)
-      }
-    },
-  },
-
-  'a service that ignores its stop signal is killed with its whole group': {
-    needs: ['stop.timeout'],
-    async body(lab) {
-      const out = join(lab.directory, 'child')
-      const script = `trap '' TERM; sh -c 'trap "" TERM; echo $$ > ${out}; while :; do sleep 1; done' & while :; do sleep 1; done`
-      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { timeout: '500ms' } } } })
-      await lab.converge()
-      await eventually('the child to run', () => existsSync(out) && readFileSync(out, 'utf8').endsWith('\n'))
-      const child = Number(readFileSync(out, 'utf8'))
-      await lab.control.act('stop', 'web')
-      assert.equal((await lab.observe('web')).state, 'stopped')
-      await eventually('its child to be gone', () => !isAlive(child))
-    },
-  },
-
-  'a reload reaches the process, which goes on': {
-    needs: ['reload.signal'],
-    async body(lab) {
-      const out = join(lab.directory, 'reloaded')
-      const ready = join(lab.directory, 'ready')
-      const script = `trap 'echo again >> ${out}' HUP; : > ${ready}; while :; do sleep 0.05; done`
-      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], reload: { signal: 'HUP' } } } })
-      await lab.converge()
-      await eventually('the trap to be set', () => existsSync(ready))
-      const { pid } = await lab.observe('web')
-      await lab.control.act('reload', 'web')
-      await eventually('the reload to be seen', () => existsSync(out))
-      assert.equal((await lab.observe('web')).pid, pid)
-    },
-  },
-
-  'a service that keeps failing is not called running, and its exit code can be seen': {
-    needs: ['command'],
-    async body(lab) {
-      lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] } } })
-      const outcome = await lab.apply()
-      assert.deepEqual(
-        [...outcome.failed, ...outcome.notReady].map(({ facility }) => facility),
-        ['web'],
-      )
-      const { facilities } = await lab.control.status('web')
-      assert.equal(facilities[0]?.conditions.find(({ type }) => type === 'Ready')?.status, 'False')
-    },
+  async 'every portable field has its effect, or is refused by its name'(lab, { provider }) {
+    await proveFields(lab, provider.capabilities.process)
   },
 }

@@ -11,6 +11,9 @@ export const RETRY: BackoffRule = { first: 1_000, most: 300_000, jitter: 0.2 }
 /** For a move that was put back: each try costs the service that runs an outage. */
 export const MOVE_RETRY: BackoffRule = { first: 600_000, most: 3_600_000, jitter: 0.2 }
 
+/** For facilities that undo one another: each try costs what runs an outage. */
+export const UNDONE_RETRY: BackoffRule = { first: 300_000, most: 3_600_000, jitter: 0.2 }
+
 /** Failures in a row after which a facility counts as stalled; it is tried again all the same. */
 export const STALLED_AFTER = 3
 

@@ -2,7 +2,7 @@ import { dependenciesFirst } from './dependency-order.ts'
 import type { PlanContext } from './plan-input.ts'
 import { readinessOf } from './readiness.ts'
 import type { FacilityPlan } from './step.ts'
-import { findStart } from './step-chain.ts'
+import { endingSteps, findStart } from './step-chain.ts'
 import type { Target } from './target.ts'
 import { locationKey, type World } from './world.ts'
 
@@ -28,9 +28,10 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, world
   return [...result.values()]
 }
 
-/** Nothing is done about it, after all: neither is it renamed, nor a file let go of. */
-export function withBlocker({ name, supervisor, service }: FacilityPlan, blocked: string): FacilityPlan {
-  return { name, supervisor, service, change: 'none', steps: [], blocked }
+/** Nothing is done about it but what ends it: neither is it renamed, nor a file let go of. */
+export function withBlocker({ name, supervisor, service, ...plan }: FacilityPlan, blocked: string): FacilityPlan {
+  const steps = endingSteps(plan.steps)
+  return { name, supervisor, service, change: steps.length === 0 ? 'none' : plan.change, steps, blocked }
 }
 
 /** Undefined also if the dependency isn't in this pass: the executor waits for it. */

@@ -1,5 +1,6 @@
 import { announceContent, type FileClaim, type FileClaims, fulfilClaim, isKnown } from './file-claim.ts'
 import type { ObservedFile } from './observed.ts'
+import { lookUpByPlace, placeOf } from './place.ts'
 import type { Applied } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 import type { Target } from './target.ts'
@@ -14,22 +15,44 @@ export function observeClaims(
   targets: readonly Target[],
   owner: string,
 ): Map<string, FileClaim> {
-  const result = new Map(claims)
+  const result = withSpellings(claims, world, targets, owner)
   const note = (path: string, digest: string): unknown => result.set(path, fulfilClaim(result.get(path), digest))
-  const declared = new Map(targets.flatMap(({ files }) => files.map(file => [file.path, file.digest])))
+  const declaredAt = lookUpByPlace(digestsOf(targets), world)
   for (const location of ourLocations(world, owner)) {
     const loaded = world.services.get(locationKey(location))?.loaded?.files
+    const loadedAt = lookUpByPlace(new Map(Object.entries(loaded ?? {})), world)
     for (const path of location.ownership.files) {
       const found = world.files.get(path)
       const digest = found?.kind === 'file' ? found.digest : undefined
       if (found === undefined || digest === undefined) continue
       const claim = result.get(path)
-      if (digest === declared.get(path)) note(path, digest)
-      else if (!claim && loaded?.[path] === digest) note(path, digest)
+      if (digest === declaredAt(path)) note(path, digest)
+      else if (!claim && loadedAt(path) === digest) note(path, digest)
       else if (claim && !claim.isFulfilled && isKnown(claim, found)) result.set(path, { ...claim, isFulfilled: true })
     }
   }
   return result
+}
+
+/** What is known of a file is known of it under every path that leads to it. */
+function withSpellings(
+  claims: FileClaims,
+  world: World,
+  targets: readonly Target[],
+  owner: string,
+): Map<string, FileClaim> {
+  const result = new Map(claims)
+  const claimAt = lookUpByPlace(claims, world)
+  const named = ourLocations(world, owner).flatMap(({ ownership }) => ownership.files)
+  for (const path of [...digestsOf(targets).keys(), ...named]) {
+    const claim = claimAt(path)
+    if (claim) result.set(path, claim)
+  }
+  return result
+}
+
+function digestsOf(targets: readonly Target[]): Map<string, string> {
+  return new Map(targets.flatMap(({ files }) => files.map(file => [file.path, file.digest])))
 }
 
 /**
@@ -43,14 +66,15 @@ export function announceClaims(
   known: { readonly world: World; readonly owner: string; readonly applied: ReadonlyMap<string, Applied> },
 ): Map<string, FileClaim> {
   const result = new Map(claims)
-  const digests = new Map(targets.flatMap(({ files }) => files.map(file => [file.path, file.digest])))
-  const ours = new Set(ourLocations(known.world, known.owner).flatMap(({ ownership }) => ownership.files))
+  const digests = digestsOf(targets)
+  const at = (path: string): string => placeOf(path, known.world)
+  const ours = new Set(ourLocations(known.world, known.owner).flatMap(({ ownership }) => ownership.files.map(at)))
   for (const { name, steps } of plans) {
-    const before = known.applied.get(name)?.files ?? []
+    const before = (known.applied.get(name)?.files ?? []).map(at)
     for (const { verb, path = '' } of steps) {
       const digest = digests.get(path)
       if (verb !== 'write-file' || digest === undefined) continue
-      result.set(path, announceContent(result.get(path), digest, ours.has(path) || before.includes(path)))
+      result.set(path, announceContent(result.get(path), digest, ours.has(at(path)) || before.includes(at(path))))
     }
   }
   return result

@@ -1,12 +1,13 @@
 import { STALLED_AFTER } from './backoff.ts'
-import { LASTING_TROUBLE, type Readiness } from './readiness.ts'
+import { LASTING_TROUBLE, type Readiness, RUN_FAILED } from './readiness.ts'
 
 /**
  * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.
- * CrashLooping: the service ends soon after each start.
+ * CrashLooping: the service ends soon after each start. Undone: what was brought about is undone over and over, by others than
+ * Reeve, and brought about again; told while it is so.
  */
 export interface Condition {
-  readonly type: 'Ready' | 'Reconciling' | 'Stalled' | 'CrashLooping'
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled' | 'CrashLooping' | 'Undone'
   readonly status: 'True' | 'False' | 'Unknown'
   /** CamelCase, for programs. */
   readonly reason: string
@@ -27,12 +28,17 @@ export interface ConditionInput {
   /** Failures in a row of Reeve's own steps, and the last error's message. */
   readonly failures: number
   readonly lastError?: string
+  /** Those failures are steps that other facilities undo, and the other way round. */
+  readonly isUndone?: boolean
+  /** How what was brought about is undone over and over, by others. */
+  readonly undone?: string
 }
 
 /** The conditions of a facility; `since` is kept from `before` where the status is the same. */
 export function conditionsOf(input: ConditionInput, before: readonly Condition[], now: string): Condition[] {
   const { readiness } = input
-  return [ready(input, readiness), reconciling(input), stalled(input), crashLooping(input)].map(condition => {
+  const found = [ready(input, readiness), reconciling(input), stalled(input), crashLooping(input), ...undone(input)]
+  return found.map(condition => {
     const previous = findCondition(before, condition.type)
     return { ...condition, since: previous?.status === condition.status ? previous.since : now }
   })
@@ -82,6 +88,7 @@ function reconciling(input: ConditionInput): Undated {
 function idleText(reason: string): string {
   if (reason === 'CrashLooping') return 'its supervisor starts it again; reeve apply has it begin at once'
   if (reason === 'FailedForGood') return 'nobody starts it again; reeve start does'
+  if (reason === RUN_FAILED) return 'the next run may go better; reeve start has it run now'
   if (reason === 'Unknown') return 'nothing is done while its state is unknown'
   if (reason === 'Undeclared') return 'nothing is done about what no manifest declares'
   return 'waiting for it to become ready'
@@ -90,7 +97,8 @@ function idleText(reason: string): string {
 function stalled(input: ConditionInput): Undated {
   if (input.blocked !== undefined) return { type: 'Stalled', status: 'True', reason: 'Blocked', message: input.blocked }
   if (input.failures >= STALLED_AFTER) {
-    return { type: 'Stalled', status: 'True', reason: 'Failing', message: input.lastError ?? 'it keeps failing' }
+    const reason = input.isUndone ? 'Undone' : 'Failing'
+    return { type: 'Stalled', status: 'True', reason, message: input.lastError ?? 'it keeps failing' }
   }
   const { reason, message } = input.readiness
   if (LASTING_TROUBLE.has(reason)) return { type: 'Stalled', status: 'True', reason, message }
@@ -102,4 +110,8 @@ function crashLooping({ readiness }: ConditionInput): Undated {
   if (reason === 'CrashLooping') return { type: 'CrashLooping', status: 'True', reason, message }
   const status = reason === 'Unknown' ? 'Unknown' : 'False'
   return { type: 'CrashLooping', status, reason: reason === 'Unknown' ? 'Unknown' : 'Stable', message: '' }
+}
+
+function undone({ undone: message }: ConditionInput): Undated[] {
+  return message === undefined ? [] : [{ type: 'Undone', status: 'True', reason: 'ByOthers', message }]
 }

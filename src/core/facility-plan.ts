@@ -1,15 +1,19 @@
+import { withBlocker } from './blocking.ts'
 import { bytesOf } from './bytes.ts'
 import { definitionDiffers, fileDiffers, filesDiffer, findSurplus, otherDefinitionExists } from './comparison.ts'
 import { definitionDiff, diffText } from './diff-text.ts'
 import { planFileRemovals } from './file-removal.ts'
 import type { Observed } from './observed.ts'
-import { findObstacle } from './obstacle.ts'
+import { findObstacle, mayEnd } from './obstacle.ts'
 import { findOwed } from './owed.ts'
 import { findOldLocations, isOurs, type OldLocation } from './ownership.ts'
+import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Definition } from './provider.ts'
+import { findStartObstacle } from './start-obstacle.ts'
 import type { Change, FacilityPlan, Reason } from './step.ts'
 import { createStepChain, keptFiles, type StepChain } from './step-chain.ts'
+import { explainSteps } from './step-detail.ts'
 import type { Target } from './target.ts'
 import { locationKey } from './world.ts'
 
@@ -33,11 +37,25 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   }
 
   const observed = context.world.services.get(locationKey(target.facility))
-  const blocked = findObstacle(target, observed, context)
-  if (blocked !== undefined) return { ...unchanged, blocked }
-  if (!observed) return unchanged
-
+  const obstacle = findObstacle(target, observed, context)
+  if (!observed || (obstacle !== undefined && !mayEnd(target, observed, context))) {
+    return { ...unchanged, ...(obstacle !== undefined && { blocked: obstacle }) }
+  }
   const old = findOldLocations(target, context)
+  const plan = planSteps(target, observed, old, context)
+  const others = old.map(({ observed: before }) => before)
+  const blocked = obstacle ?? findStartObstacle(target, observed, others, plan.steps)
+  return blocked === undefined ? plan : withBlocker(plan, blocked)
+}
+
+function planSteps(
+  target: Target,
+  observed: Observed,
+  old: readonly OldLocation[],
+  context: PlanContext,
+): FacilityPlan {
+  const { name, supervisor, service } = target.facility
+  const unchanged: FacilityPlan = { name, supervisor, service, change: 'none', steps: [] }
   const change = classify(target, observed, old, context)
   const course: Course = { target, observed, change, isMove: old.length > 0, context, chain: createStepChain(name) }
   const { chain } = course
@@ -57,7 +75,7 @@ export function planFacility(target: Target, context: PlanContext): FacilityPlan
   if (chain.steps.length === 0) return unchanged
   const { renamedFrom } = target.facility
   const isRenamed = renamedFrom !== undefined && context.newNames.has(renamedFrom) && hasMarkerOf(renamedFrom, context)
-  const { steps } = chain
+  const steps = explainSteps(chain.steps, target, observed)
   return { ...unchanged, change, ...(isRenamed ? { renamedFrom } : {}), steps, ...keptFiles(chain) }
 }
 
@@ -87,7 +105,7 @@ interface Course {
 function classify(target: Target, observed: Observed, old: readonly OldLocation[], context: PlanContext): Change {
   const { facility } = target
   const before = context.applied.get(facility.name)
-  if (before) return before.digest === facility.digest ? 'repair' : 'change'
+  if (before) return before.digest === facility.digest && !observed.isEarlierForm ? 'repair' : 'change'
   if (old.length > 0) return 'change'
   if (target.definition === undefined) return 'change'
   if (!isOurs(target, observed, context)) return 'add'
@@ -139,7 +157,7 @@ function planFiles({ target, change, context, chain }: Course): void {
   for (const file of target.files) {
     const found = context.world.files.get(file.path)
     if (!fileDiffers(file, found)) continue
-    const isKnown = context.ownedFiles.has(file.path)
+    const isKnown = context.ownedFiles.has(placeOf(file.path, context.world))
     const foreign: Reason = found !== undefined && found.kind !== 'absent' ? 'adopted' : 'new'
     const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)

@@ -31,8 +31,11 @@ export interface Process {
   readonly stop: { readonly signal: string; readonly timeout: number }
   /** Absent: a reload is a restart. */
   readonly reload?: { readonly signal: string } | { readonly command: readonly string[] }
-  /** Absent: the supervisor's own logging. `maxSize` in bytes; `keep` counts the rotated files kept. */
-  readonly output?: { readonly file: string; readonly maxSize: number; readonly keep: number }
+  /**
+   * Absent: the supervisor's own logging. `maxSize` in bytes; `keep` counts the rotated files kept. Both are absent unless they
+   * are declared: not every supervisor rotates. See `rotationOf`.
+   */
+  readonly output?: { readonly file: string; readonly maxSize?: number; readonly keep?: number }
 }
 
 /** The fields of `spec.process` that a provider may be unable to honour; see `Capabilities`. */
@@ -53,6 +56,8 @@ export type PortableField =
   | 'reload.signal'
   | 'reload.command'
   | 'output.file'
+  | 'output.maxSize'
+  | 'output.keep'
 
 /** A configuration file that belongs to the facility. */
 export interface ManagedFile {

@@ -1,8 +1,9 @@
 import { withoutCycles } from './dependency-order.ts'
+import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan, Step } from './step.ts'
 import { addNeeds } from './step-order.ts'
-import { locationKey } from './world.ts'
+import { locationKey, type OwnedLocation } from './world.ts'
 
 /**
  * A configuration file that goes over from one facility to another stays in its place all the while. So that a crash
@@ -10,14 +11,17 @@ import { locationKey } from './world.ts'
  * only when the taker's has it.
  */
 
-/** Declared files that their facility can't take over in this plan: whoever has them now drops them, as any other. */
+/** Places of declared files that their facility can't take over in this plan: whoever has them now drops them, as any other. */
 export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanContext): Set<string> {
   const forsaken = new Set<string>()
   const byName = new Map(plans.map(plan => [plan.name, plan]))
   for (const { facility } of context.targets) {
     if (byName.get(facility.name)?.blocked === undefined && !facility.suspend) continue
     const own = ownedFilesOf(facility.name, context)
-    for (const { path } of facility.files) if (!own.has(path)) forsaken.add(path)
+    for (const { path } of facility.files) {
+      const place = placeOf(path, context.world)
+      if (!own.has(place)) forsaken.add(place)
+    }
   }
   return forsaken
 }
@@ -36,15 +40,19 @@ export function linkHandovers(plans: readonly FacilityPlan[], context: PlanConte
 function takersFrom(plan: FacilityPlan, context: PlanContext): string[] {
   const names = new Set<string>()
   const here = context.owned.get(locationKey(plan))
-  for (const path of [...ownedFilesOf(plan.name, context), ...(here?.ownership.files ?? [])]) {
-    const taker = context.declaredFiles.get(path)
+  for (const place of [...ownedFilesOf(plan.name, context), ...placesIn(here ? [here] : [], context)]) {
+    const taker = context.declaredFiles.get(place)
     if (taker !== undefined) names.add(taker)
   }
   return [...names]
 }
 
 function ownedFilesOf(facility: string, context: PlanContext): Set<string> {
-  return new Set((context.ownedBy.get(facility) ?? []).flatMap(({ ownership }) => ownership.files))
+  return placesIn(context.ownedBy.get(facility) ?? [], context)
+}
+
+function placesIn(locations: readonly OwnedLocation[], { world }: PlanContext): Set<string> {
+  return new Set(locations.flatMap(({ ownership }) => ownership.files.map(path => placeOf(path, world))))
 }
 
 function isInstall(step: Step): boolean {

@@ -1,4 +1,5 @@
 import { findKeepReason } from './file-claim.ts'
+import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Reason } from './step.ts'
 import type { StepChain } from './step-chain.ts'
@@ -16,7 +17,7 @@ export function planFileRemovals(
   chain: StepChain,
 ): void {
   for (const path of ownership.files) {
-    if (declaredFiles.has(path)) continue
+    if (declaredFiles.has(placeOf(path, world))) continue
     const why = findKeepReason(claims?.get(path), world.files.get(path))
     if (why === undefined) chain.add('remove-file', reason, { path, ...elsewhere })
     else chain.keep({ path, why })

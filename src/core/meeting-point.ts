@@ -1,4 +1,5 @@
 import type { Facility } from './facility.ts'
+import { asDirectory, type Placed, placeOf } from './place.ts'
 
 /** Hexadecimal SHA-256 of a text. */
 type Hash = (text: string) => string
@@ -34,6 +35,19 @@ function portOf(check: NonNullable<Facility['health']>['check']): string | undef
   const [, scheme, authority] = /^(https?):\/\/([^/?#]*)/i.exec(check.url) ?? []
   if (scheme === undefined || authority === undefined) return undefined
   return /:(\d+)$/.exec(authority)?.[1] ?? (scheme.toLowerCase() === 'https' ? '443' : '80')
+}
+
+/** A point with its path by where it leads. */
+export function placePoint(point: string, placed: Placed): string {
+  const path = pathOf(point)
+  if (path === undefined) return point
+  if (!point.startsWith('dir:')) return `file:${placeOf(path, placed)}`
+  return `dir:${placeOf(asDirectory(path), placed).replace(/(.)\/$/, '$1')}`
+}
+
+/** The path that a point names; undefined for any other. */
+export function pathOf(point: string): string | undefined {
+  return /^(?:dir|file):(.*)$/s.exec(point)?.[1]
 }
 
 /** `port 8080`, for people. */

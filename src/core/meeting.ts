@@ -1,6 +1,6 @@
 import { withBlocker } from './blocking.ts'
 import { type Facility, isStartedAgain } from './facility.ts'
-import { describePoint, meetingPointsOf } from './meeting-point.ts'
+import { describePoint, meetingPointsOf, placePoint } from './meeting-point.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
 import type { FacilityPlan, Step } from './step.ts'
@@ -109,7 +109,7 @@ function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: H
     const points = [...comingTo(target, context, hash), ANYWHERE]
     for (const point of points) if (leaving.has(point)) addTo(coming, point, { plan, points })
   }
-  for (const [point, takers] of coming) pair(point, takers, leaving.get(point) ?? [], needs)
+  for (const [point, takers] of coming) pair(point, takers, leaving.get(point) ?? [], { needs, context })
   return needs
 }
 
@@ -117,7 +117,7 @@ function pair(
   point: string,
   takers: readonly Coming[],
   leavers: readonly Leaving[],
-  needs: Map<string, Set<string>>,
+  { needs, context }: { readonly needs: Map<string, Set<string>>; readonly context: PlanContext },
 ): void {
   const need = (step: Step, other: Step): void => {
     const ids = needs.get(step.id)
@@ -132,7 +132,9 @@ function pair(
   }
   for (const { plan } of takers) {
     const start = findArrival(plan)
-    const write = plan.steps.find(step => step.verb === 'write-file' && `file:${step.path}` === point)
+    const write = plan.steps.find(
+      step => step.verb === 'write-file' && placePoint(`file:${step.path}`, context.world) === point,
+    )
     for (const { facility, step } of before) {
       if (facility === plan.name) continue
       if (start) need(start, step)
@@ -153,7 +155,7 @@ function findLeaving(plan: FacilityPlan, target: Target | undefined, context: Pl
     if (step.verb !== 'stop' && step.verb !== 'restart' && step.verb !== 'reload') return []
     const held = heldAt(step.target ?? plan, target, context, hash)
     // What it has again afterwards it shares on purpose with whoever has it too.
-    const kept = new Set(start && target ? meetingPointsOf(target.facility, hash) : [])
+    const kept = new Set(start && target ? pointsOf(target, context, hash) : [])
     const points = held.filter(point => !kept.has(point) && (point !== ANYWHERE || !target))
     return points.length === 0 ? [] : [{ facility: plan.name, step, points }]
   })
@@ -163,13 +165,19 @@ function findLeaving(plan: FacilityPlan, target: Target | undefined, context: Pl
 function heldAt(at: Location, target: Target | undefined, context: PlanContext, hash: Hash): string[] {
   const owned = context.owned.get(locationKey(at))
   if (owned) return heldBy(owned, context)
-  return [...(context.meetsAt.get(locationKey(at)) ?? []), ...(target ? meetingPointsOf(target.facility, hash) : [])]
+  const recorded = context.meetsAt.get(locationKey(at)) ?? []
+  const places = recorded.map(point => placePoint(point, context.world))
+  return [...places, ...(target ? pointsOf(target, context, hash) : [])]
 }
 
 function heldBy(location: OwnedLocation, context: PlanContext): string[] {
   const { meets, files } = location.ownership
   const recorded = context.meetsAt.get(locationKey(location))
-  const points = new Set([...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)])
+  const points = new Set(
+    [...(meets ?? []), ...(recorded ?? []), ...files.map(path => `file:${path}`)].map(point =>
+      placePoint(point, context.world),
+    ),
+  )
   if (meets === undefined && recorded === undefined) points.add(ANYWHERE)
   return [...points]
 }
@@ -178,7 +186,12 @@ function comingTo(target: Target, context: PlanContext, hash: Hash): string[] {
   const state = context.world.services.get(locationKey(target.facility))?.state
   const isUp = state === 'running' || state === 'starting'
   const has = new Set(isUp ? comesFrom(target.facility, context) : [])
-  return meetingPointsOf(target.facility, hash).filter(point => !has.has(point))
+  return pointsOf(target, context, hash).filter(point => !has.has(point))
+}
+
+/** Those of what is declared, by where paths lead. */
+function pointsOf({ facility }: Target, { world }: PlanContext, hash: Hash): string[] {
+  return meetingPointsOf(facility, hash).map(point => placePoint(point, world))
 }
 
 /** Where its process is by now. A marker that a crash left without its restart says where it will be (E4); the record doesn't. */
@@ -187,7 +200,7 @@ function comesFrom(facility: Facility, context: PlanContext): readonly string[] 
   const before = context.applied.get(facility.name)
   const recorded = before && locationKey(before) === key ? before.meets : context.meetsAt.get(key)
   const owned = context.owned.get(key)
-  return recorded ?? (owned ? heldBy(owned, context) : [])
+  return recorded?.map(point => placePoint(point, context.world)) ?? (owned ? heldBy(owned, context) : [])
 }
 
 /** Facilities that would come up beside a service which can't be stopped now, though no manifest declares it, wait. */

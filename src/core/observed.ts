@@ -39,6 +39,8 @@ export interface Loaded {
 /** How a run ended. Both absent: nobody saw how. */
 export interface Exit {
   readonly code?: number
+  /** What its supervisor means by the code, by name and in words: `EXEC: the program could not be executed`. */
+  readonly meaning?: string
   /** Its name without SIG: `KILL`. */
   readonly signal?: string
 }
@@ -59,6 +61,15 @@ export interface Observed {
   readonly ownership?: Ownership
   /** Absent: no process, or the supervisor can't tell (then a running one is taken to be out of date). */
   readonly loaded?: Loaded
+  /**
+   * When its process was started, in ms since 1970, rather too early than too late: a file of which `loaded` doesn't tell has been
+   * read as it is if it is older. Absent: no process, or the supervisor can't tell.
+   */
+  readonly startedAt?: number
+  /** Of what is to be adopted: why it can't go on as it is, for people. Absent: it can, or nothing runs. */
+  readonly stale?: string
+  /** True: its definition is one that an earlier version of Reeve has written; it means the same. */
+  readonly isEarlierForm?: true
   /** False: its definition knows no reload, so that a reload is a restart. Absent: it can be reloaded, or the supervisor can't tell. */
   readonly canReload?: false
   readonly pid?: number
@@ -78,6 +89,8 @@ export interface Observed {
    * somebody last asked for a start or restart. Good runs don't reset it. Absent: the supervisor can't tell, or not cheaply.
    */
   readonly totalRestarts?: number
+  /** Of what runs only when something starts it. Absent: its supervisor starts it by itself. */
+  readonly activation?: Activation
   /** Where what it writes can be read: a path, or a command. */
   readonly output?: string
   /**
@@ -91,6 +104,42 @@ export interface Observed {
   readonly others?: readonly OtherDefinition[]
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
+  /** For people: what of this host is in the way of a start. The engine adds it where a service doesn't run that should. */
+  readonly hindrance?: string
+}
+
+/**
+ * How what starts a service on occasion stands: a timer, a socket, a path that is watched. Then the state is theirs: `running`
+ * means that they wait, and whether the service itself runs is told by `pid` and `lastRun`.
+ */
+export interface Activation {
+  /** What they start, as the supervisor calls it: `backup.service`. */
+  readonly starts: readonly string[]
+  /** When a timer starts it next: milliseconds since 1970. Absent: nothing is due. */
+  readonly nextRun?: number
+  /** Absent: it has never been started, as far as the supervisor knows. */
+  readonly lastRun?: Run
+  /** Why the last run that is over failed. One that is under way hasn't shown yet whether it goes better. */
+  readonly failure?: Failure
+  /** Of a socket that has a process for each connection: how many there have been, and are now. */
+  readonly connections?: { readonly accepted: number; readonly open: number }
+}
+
+export interface Run {
+  /** Milliseconds since 1970. Absent: the supervisor can't tell. */
+  readonly began?: number
+  readonly ended?: number
+  /** `skipped`: it was not to run, as a condition of its own says. `unknown`: nobody remembers how it went. */
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'skipped' | 'unknown'
+  /** How it ended, in words. */
+  readonly message?: string
+}
+
+export interface Failure {
+  /** In words. */
+  readonly message: string
+  /** When: milliseconds since 1970. Absent: the supervisor can't tell. */
+  readonly at?: number
 }
 
 /** Part of a definition that is of the service's name though not written for it, such as a packaged socket (E8). */
@@ -120,6 +169,8 @@ export interface ObservedFile {
   readonly content?: Uint8Array
   /** Of the content: hexadecimal SHA-256. Also where the content itself isn't kept. Absent for definitions. */
   readonly digest?: string
+  /** As in `FileFacts`. */
+  readonly changed?: number
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number

@@ -2,6 +2,7 @@ import { definitionDiffers, otherDefinitionExists } from './comparison.ts'
 import { hasDefinition } from './facility.ts'
 import type { Observed } from './observed.ts'
 import { findOldLocations, isOurFile, isOurs } from './ownership.ts'
+import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findReachProblem } from './reach.ts'
 import type { Target } from './target.ts'
@@ -18,6 +19,7 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
     return `the state of service ${facility.service} is unknown: ${observed.message ?? 'the supervisor does not say why'}`
   }
   return (
+    context.shared.get(facility.name) ??
     findReachProblem(target, observed, context) ??
     findOldPlaceObstacle(target, context) ??
     findLack(target, observed) ??
@@ -25,6 +27,20 @@ export function findObstacle(target: Target, observed: Observed | undefined, con
     findStranger(target, observed, context) ??
     findTakenPlace(target, observed, context) ??
     findFileObstacle(target, observed, context)
+  )
+}
+
+/**
+ * Whether a service that something is in the way of may be stopped and disabled all the same, where that is declared. What isn't
+ * Reeve's by its marker, can't be seen or mustn't be touched is left alone.
+ */
+export function mayEnd(target: Target, observed: Observed, context: PlanContext): boolean {
+  return (
+    observed.state !== 'unknown' &&
+    observed.ownership?.owner === context.owner &&
+    !context.world.unavailable.has(target.facility.supervisor) &&
+    findReachProblem(target, observed, context) === undefined &&
+    findOldPlaceObstacle(target, context) === undefined
   )
 }
 
@@ -113,7 +129,7 @@ function findFileObstacle(target: Target, observed: Observed, context: PlanConte
     if (found?.problem !== undefined) return `file ${path} can't be managed: ${found.problem}`
     if (!found || found.kind === 'absent' || target.facility.adopt) continue
     if (isOurFile(path, target, observed, context)) continue
-    const isClaimed = context.ownedFiles.has(path)
+    const isClaimed = context.ownedFiles.has(placeOf(path, context.world))
     const whose = isClaimed
       ? 'was not written by Reeve, which did not succeed in writing it'
       : 'is not managed by Reeve'

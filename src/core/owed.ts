@@ -1,7 +1,10 @@
 import type { Facility, OnChange } from './facility.ts'
+import { wasThere } from './file-age.ts'
 import type { Observed } from './observed.ts'
+import { lookUpByPlace, placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
+import type { World } from './world.ts'
 
 /**
  * What the process owes to what is declared: the strongest of what each difference asks for. Read from what it has
@@ -12,7 +15,7 @@ export function findOwed(
   target: Target,
   observed: Observed,
   isChanging: boolean,
-  { declaredFiles }: PlanContext,
+  { declaredFiles, world }: PlanContext,
 ): 'restart' | 'reload' | undefined {
   const { facility, definition } = target
   if (!definition) {
@@ -28,17 +31,26 @@ export function findOwed(
   const due: OnChange[] = []
   const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
   if (!isLoaded) due.push(facility.onChange)
+  const read = new Map(Object.entries(loaded?.files ?? {}))
+  const digestOf = lookUpByPlace(read, world)
   for (const file of target.files) {
-    if (loaded?.files[file.path] !== file.digest) due.push(file.onChange)
+    const digest = digestOf(file.path) ?? findUntold(file.path, observed, world)
+    if (digest !== file.digest) due.push(file.onChange)
   }
-  for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
+  for (const [path, digest] of read) {
     // Dropped from the manifest; what another facility declares is still there.
-    if (digest !== 'absent' && !declaredFiles.has(path)) due.push(facility.onChange)
+    if (digest !== 'absent' && !declaredFiles.has(placeOf(path, world))) due.push(facility.onChange)
   }
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined
   if (!hasProcess(observed)) return 'restart' // there is nobody to tell
   return canReload(facility, observed) ? 'reload' : 'restart'
+}
+
+/** Where nobody tells what the process has read: the digest of what is there, if it was there before the process. */
+function findUntold(path: string, { startedAt }: Observed, { files }: World): string | undefined {
+  const { changed, digest } = files.get(path) ?? {}
+  return changed !== undefined && startedAt !== undefined && wasThere(changed, startedAt) ? digest : undefined
 }
 
 /** Of what the manifest doesn't say itself, its supervisor knows. `facility`: undefined for what isn't declared. */

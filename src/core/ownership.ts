@@ -1,6 +1,7 @@
 import { definitionExists } from './comparison.ts'
 import { isKnown, isWritten } from './file-claim.ts'
 import type { Observed } from './observed.ts'
+import { isSamePlace, placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Target } from './target.ts'
 import { locationKey, type OwnedLocation } from './world.ts'
@@ -23,10 +24,11 @@ export function isOurFile(path: string, target: Target, observed: Observed, cont
 }
 
 function isClaimed(path: string, target: Target, observed: Observed, context: PlanContext): boolean {
-  if (context.ownedFiles.has(path)) return true
-  if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.includes(path)
+  if (context.ownedFiles.has(placeOf(path, context.world))) return true
+  const isHere = (other: string): boolean => isSamePlace(path, other, context.world)
+  if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.some(isHere)
   const before = context.applied.get(target.facility.name)
-  return before?.files.includes(path) === true && isOursByRecord(target, context)
+  return before?.files.some(isHere) === true && isOursByRecord(target, context)
 }
 
 /** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */

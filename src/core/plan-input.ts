@@ -1,6 +1,8 @@
 import type { Facility } from './facility.ts'
 import type { FileClaims } from './file-claim.ts'
 import type { Policy } from './host-configuration.ts'
+import { placeOf } from './place.ts'
+import { findSharedPlaces } from './shared-place.ts'
 import type { Diagnostic } from './step.ts'
 import type { Target } from './target.ts'
 import { type Location, locationKey, type OwnedLocation, type World } from './world.ts'
@@ -54,10 +56,12 @@ export interface PlanContext extends PlanInput {
   readonly newNames: ReadonlyMap<string, string>
   /** Locations that a declared facility claims, by key. */
   readonly claimed: ReadonlySet<string>
-  /** Configuration files that are declared, by path, with the facility that declares them. */
+  /** Configuration files that are declared, by place, with the facility that declares them. */
   readonly declaredFiles: ReadonlyMap<string, string>
-  /** Paths of configuration files that a marker of ours names. */
+  /** Places of configuration files that a marker of ours names. */
   readonly ownedFiles: ReadonlySet<string>
+  /** See `findSharedPlaces`. */
+  readonly shared: ReadonlyMap<string, string>
   /**
    * Where the service of a location could meet others when it was last seen to be as declared, whichever facility's it was: its
    * marker may be that of another one by now, which takes its place.
@@ -81,17 +85,18 @@ export function makeContext(input: PlanInput): PlanContext {
     const list = ownedBy.get(name)
     if (list) list.push(location)
     else ownedBy.set(name, [location])
-    for (const path of files) ownedFiles.add(path)
+    for (const path of files) ownedFiles.add(placeOf(path, input.world))
   }
   const claimed = new Set<string>()
   const declaredFiles = new Map<string, string>()
   for (const facility of facilities) {
     claimed.add(locationKey(facility))
-    for (const file of facility.files) declaredFiles.set(file.path, facility.name)
+    for (const { path } of facility.files) declaredFiles.set(placeOf(path, input.world), facility.name)
   }
   const applied = applyNewNames(input.applied, newNames)
+  const shared = findSharedPlaces(input.targets, input.untouched ?? [], input.world)
   const meetsAt = collectMeetings(input.applied)
-  return { ...input, applied, owned, ownedBy, ownedFiles, meetsAt, declared, newNames, claimed, declaredFiles }
+  return { ...input, applied, owned, ownedBy, ownedFiles, meetsAt, declared, newNames, claimed, declaredFiles, shared }
 }
 
 function collectMeetings(applied: PlanInput['applied']): Map<string, string[]> {

@@ -1,7 +1,9 @@
 import { blockDependents } from './blocking.ts'
+import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
+import { placeOf } from './place.ts'
 import { compareText, makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import type { Diagnostic, FacilityPlan, Plan, PlanSummary } from './step.ts'
@@ -33,8 +35,8 @@ export function makeRemovalPlan(
   input: Pick<PlanInput, 'world' | 'owner' | 'claims'>,
   hash: Hash,
 ): Plan {
-  const context = makeContext({ targets: [], applied: new Map(), prune: true, ...input })
   const chosen = names && new Set(names)
+  const context = withStaying(makeContext({ targets: [], applied: new Map(), prune: true, ...input }), chosen)
   const plans: FacilityPlan[] = []
   for (const [name, locations] of context.ownedBy) {
     if (chosen && !chosen.has(name)) continue
@@ -43,13 +45,29 @@ export function makeRemovalPlan(
   return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
 }
 
+/** What the markers of those name that stay isn't removed with the others. */
+function withStaying(context: PlanContext, chosen: ReadonlySet<string> | undefined): PlanContext {
+  if (!chosen) return context
+  const declaredFiles = new Map<string, string>()
+  for (const [name, locations] of context.ownedBy) {
+    if (chosen.has(name)) continue
+    for (const { ownership } of locations) {
+      for (const path of ownership.files) declaredFiles.set(placeOf(path, context.world), name)
+    }
+  }
+  return { ...context, declaredFiles }
+}
+
 function planTargets(context: PlanContext, hash: Hash): FacilityPlan[] {
-  const plans = context.targets.map(target => planFacility(target, context))
+  const plans = blockContradictions(
+    context.targets.map(target => planFacility(target, context)),
+    context,
+  )
   return blockDependents(blockMeetings(plans, context, hash), context)
 }
 
-function withoutFiles(context: PlanContext, paths: ReadonlySet<string>): PlanContext {
-  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([path]) => !paths.has(path))) }
+function withoutFiles(context: PlanContext, places: ReadonlySet<string>): PlanContext {
+  return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([place]) => !places.has(place))) }
 }
 
 /** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */
@@ -83,14 +101,15 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {
   const summary = { add: 0, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 }
   for (const facility of facilities) {
+    // One that is blocked may still be stopped or disabled, and then counts as both.
     if (facility.blocked !== undefined) summary.blocked += 1
-    else if (facility.change === 'none') summary.unchanged += 1
-    else summary[facility.change] += 1
+    if (facility.change !== 'none') summary[facility.change] += 1
+    else if (facility.blocked === undefined) summary.unchanged += 1
   }
   return summary
 }
 
-function compareDiagnostics(left: Diagnostic, right: Diagnostic): number {
+export function compareDiagnostics(left: Diagnostic, right: Diagnostic): number {
   return (
     compareText(left.file, right.file) ||
     left.line - right.line ||

@@ -22,5 +22,22 @@ export function usedFields(process: Process): PortableField[] {
   if (process.stop.timeout !== DEFAULT_STOP_TIMEOUT) used.push('stop.timeout')
   if (process.reload) used.push('signal' in process.reload ? 'reload.signal' : 'reload.command')
   if (process.output) used.push('output.file')
+  if (process.output?.maxSize !== undefined) used.push('output.maxSize')
+  if (process.output?.keep !== undefined) used.push('output.keep')
   return used
+}
+
+export interface Rotation {
+  /** Bytes. */
+  readonly maxSize: number
+  /** How many rotated files are kept. */
+  readonly keep: number
+}
+
+/** How an output file is rotated, under a supervisor that rotates, where the manifest doesn't say. */
+export const defaultRotation: Rotation = { maxSize: 10 * 1_024 * 1_024, keep: 5 }
+
+/** How an output file is rotated under a supervisor that rotates. */
+export function rotationOf({ maxSize, keep }: NonNullable<Process['output']>): Rotation {
+  return { maxSize: maxSize ?? defaultRotation.maxSize, keep: keep ?? defaultRotation.keep }
 }

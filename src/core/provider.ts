@@ -1,7 +1,10 @@
 import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
 import type { UnsafePart } from './path-safety.ts'
+import type { ServiceTies } from './relation.ts'
+import type { StartNeeds } from './start-needs.ts'
 import type { Verb } from './step.ts'
+import type { Unwritable } from './unwritable.ts'
 
 /**
  * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
@@ -18,16 +21,16 @@ export interface Provider {
   readonly type: string
   readonly capabilities: Capabilities
   /**
-   * Which supervisor the options mean, in words. Two instances of one place are one supervisor under two names: of a
-   * default and a declared one only the declared is looked at, and two declared ones are an error. Absent: each name
-   * means another.
+   * Which supervisor the options mean: its directory, or words. Directories are compared by where they lead. Two instances of
+   * one place are one supervisor under two names: of a default and a declared one only the declared is looked at, and two
+   * declared ones are an error. Absent: each name means another.
    */
   place?(instance: Instance): string
   /**
-   * Where its things are, in words, if that is more than its place. Instances that are alike in this are the same, however
-   * their options are written: what stands under one stands under the other, and nothing has to move.
+   * Where its things are, by directories or in words, if that is more than its place. Instances that are alike in this are the
+   * same, however their options are written: what stands under one stands under the other, and nothing has to move.
    */
-  layout?(instance: Instance): string
+  layout?(instance: Instance): string | readonly string[]
   /**
    * Why no facility's service can be called so, for people: mostly that another name means the same one, as two facilities
    * must not. Absent: each name is a service of its own.
@@ -53,6 +56,12 @@ export interface Provider {
   /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
   findHostProblems?(facility: Facility, definition: Definition, host: ReadHost): readonly string[]
   /**
+   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
+   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
+   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
+   */
+  startNeeds?(facility: Facility, definition: Definition, instance: Instance, host: ReadHost): StartNeeds | undefined
+  /**
    * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
    * supervisors that nobody names: what isn't on this host at all holds none.
    */
@@ -60,12 +69,30 @@ export interface Provider {
   /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
   observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>
   /**
+   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
+   * else is on the host. Absent: nothing, and each name is a service of its own.
+   */
+  relate?(
+    services: readonly DeclaredService[],
+    instance: Instance,
+    host: ReadHost,
+    options: RelateOptions,
+  ): Promise<ReadonlyMap<string, ServiceTies>>
+  /**
+   * A service that isn't this Reeve's, as it is if all that the definition says is its own already: it is to be adopted, or added
+   * to. Where what runs was started with just that, but for what Reeve adds, `loaded` has the digest of the definition, and nothing
+   * has to be restarted (E20); else `stale` says why not. Absent: what `observe` says is all that can be known.
+   */
+  observeAdoptable?(service: string, definition: Definition, instance: Instance, host: ReadHost): Promise<Observed>
+  /**
    * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
    * all have been reported. An action that throws or isn't reported counts as failed.
    */
   apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  readonly startedBy?: 'controller'
   /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
   readonly hosting?: Hosting
 }
@@ -87,6 +114,8 @@ export type Hosting =
 export interface Capabilities {
   /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
   readonly process: readonly PortableField[]
+  /** Why it can't honour others, and what to do instead, for people. */
+  readonly refusals?: Partial<Readonly<Record<PortableField, string>>>
   /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
   readonly configSchema?: object
   /**
@@ -109,6 +138,8 @@ export type Availability =
       readonly version?: string
       /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
       readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
+      /** Where it can't write down what it does, which it does all the same. Absent: nowhere. */
+      readonly unwritable?: readonly Unwritable[]
     }
   | { readonly available: false; readonly reason: string }
 
@@ -144,6 +175,21 @@ export interface DefinitionFile {
   readonly mode: number
 }
 
+/** A service as a facility declares it. */
+export interface DeclaredService {
+  readonly service: string
+  readonly enabled: Facility['enabled']
+  /** Absent: Reeve writes none. */
+  readonly definition?: Definition
+  /** As `Observed.definitionFiles`: those that the definition has no more are on their way out. */
+  readonly definitionFiles?: readonly string[]
+}
+
+export interface RelateOptions {
+  /** True: the manifests may be meant for another host: what is declared counts alone, and no supervisor is asked. */
+  readonly isElsewhere?: boolean
+}
+
 /** The verbs that a provider carries out; files of the facility are written by the engine. */
 export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file'>
 
@@ -154,6 +200,8 @@ export interface Action {
   readonly service: string
   /** For `install`. */
   readonly definition?: Definition
+  /** For `start`: what its timer, socket or path would start is to be started now, and these are left as they are. */
+  readonly startsJob?: boolean
   /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
   readonly signal: AbortSignal
   /** To be told of what takes long by nobody's fault: it continues the sentence "waits for …". */
@@ -184,9 +232,12 @@ export interface FileFacts {
   readonly uid: number
   readonly gid: number
   readonly size: number
+  readonly device: number
   readonly inode: number
   /** Milliseconds since 1970. */
   readonly modified: number
+  /** When anything of it last changed, its place or owner too: milliseconds since 1970. Nobody can set it back. */
+  readonly changed: number
 }
 
 export interface InspectedFile {
@@ -231,6 +282,8 @@ export interface ReadHost {
    * It tells how the path is now; what acts on it checks again what it opens.
    */
   findUnsafePart(directory: string, options?: { readonly isExclusive?: boolean }): UnsafePart | undefined
+  /** The first bytes of a regular file, found as by `readFile`; fewer where it is shorter. Undefined if there is none. */
+  readHead(path: string, length: number): Uint8Array | undefined
   /** As `readFile`, decoded as UTF-8. */
   readText(path: string, limit?: number): string | undefined
   /** Names, sorted; undefined if there is no such directory. */
@@ -271,10 +324,25 @@ export interface ReadHost {
   findUserById(uid: number): UserIdentity | undefined
   /** Ids of all groups that the user belongs to. */
   findGroupsOf(user: UserIdentity): ReadonlySet<number>
+  /**
+   * Whether that user, with these groups, may use the path so, as a process of theirs sees it. It costs two processes: only for what
+   * the mode doesn't tell, an access list. True too where that can't be found out.
+   */
+  isGranted(
+    user: UserIdentity,
+    groups: ReadonlySet<number>,
+    path: string,
+    rights: readonly ('r' | 'w' | 'x')[],
+  ): boolean
   /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
   query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
   openBus(address: BusAddress): Promise<Bus>
+  /**
+   * What a process tells of itself, line by line, to whoever connects to its unix socket: nothing is sent to it. Ends when it
+   * hangs up. Throws ReeveError: `unavailable` if nobody listens there, `aborted` by the signal.
+   */
+  hear(socket: string, signal: AbortSignal): AsyncIterable<string>
   /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
@@ -416,6 +484,9 @@ export interface SpawnOptions {
 
 export interface SpawnedProcess {
   readonly pid: number
-  /** Resolves when it has ended and been reaped. Waiting for it doesn't keep this process alive. */
-  readonly exited: Promise<void>
+  /**
+   * Resolves when it has ended and been reaped, with its exit code; undefined: a signal ended it. Waiting for it doesn't keep
+   * this process alive.
+   */
+  readonly exited: Promise<number | undefined>
 }

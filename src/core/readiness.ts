@@ -8,7 +8,7 @@ export const STARTUP_TIMEOUT = 10_000
 export const GOOD_RUN = 10_000
 
 /** So many failures in a row are a crash loop. A single one may be an accident. */
-const LOOPING_RESTARTS = 2
+export const LOOPING_RESTARTS = 2
 
 /** `none`: no health check is declared. `unknown`: nobody has looked. */
 export type HealthState = 'healthy' | 'unhealthy' | 'starting' | 'none' | 'unknown'
@@ -22,6 +22,9 @@ export interface Readiness {
 
 /** Reasons that no waiting mends: the service should run, and doesn't, and nobody is about to change that. */
 export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood'])
+
+/** What a timer, socket or path started last has failed: the next time it may go well, whenever that is. */
+export const RUN_FAILED = 'RunFailed'
 
 /** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
 export function readinessOf(
@@ -46,18 +49,21 @@ export function readinessOf(
   if (isCrashLooping(observed, now)) return no('CrashLooping', describeCrashLoop(observed))
   if (hasFailedForGood(facility, observed)) return no('FailedForGood', describeFailure(observed))
   if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
+  const failure = observed.activation?.failure
+  if (failure) return no(RUN_FAILED, `its last run failed: ${failure.message}`)
   if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
   if (health === 'starting' || health === 'unknown') {
     return no('HealthPending', 'running, and its health check has not passed yet')
   }
-  if (!hasRunFor(facility.readyAfter, observed, now)) {
+  // What waits to start it doesn't crash.
+  if (!observed.activation && !hasRunFor(facility.readyAfter, observed, now)) {
     return no('Starting', `started less than ${facility.readyAfter / 1_000} s ago`)
   }
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
 }
 
 /** A service that exists already, or doesn't, and is neither to run nor to start at boot. */
-function isWantedAbsent(facility: Facility): boolean {
+export function isWantedAbsent(facility: Facility): boolean {
   return !hasDefinition(facility) && facility.state === 'stopped' && facility.enabled === false
 }
 
@@ -78,20 +84,31 @@ function hasRunFor(duration: number, { since }: Observed, now: number): boolean 
 }
 
 /** `exited with code 3`, `was killed by signal KILL`. No times and no counts: the same failure has the same words. */
-export function describeExit({ code, signal }: Exit): string {
+export function describeExit({ code, meaning, signal }: Exit): string {
   if (signal !== undefined) return `was killed by signal ${signal}`
-  return code === undefined ? 'ended, nobody saw how' : `exited with code ${code}`
+  if (code === undefined) return 'ended, nobody saw how'
+  return `exited with code ${code}${meaning === undefined ? '' : `/${meaning}`}`
 }
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */
-function describeCrashLoop({ exit, message }: Observed): string {
+function describeCrashLoop(observed: Observed): string {
+  const { exit, message } = observed
   const why = exit === undefined ? message : `it ${describeExit(exit)}`
-  return `crash loop: ${why ?? 'it ends soon after each start'}`
+  return withHindrance(`crash loop: ${why ?? 'it ends soon after each start'}`, observed)
 }
 
-function describeFailure({ exit, message }: Observed): string {
+function describeFailure(observed: Observed): string {
+  const { exit, message } = observed
   const why = message ?? (exit && `it ${describeExit(exit)}`)
-  return `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`
+  return withHindrance(
+    `failed for good, as its restart policy is never${why === undefined ? '' : `: ${why}`}`,
+    observed,
+  )
+}
+
+/** Its supervisor may have said the same. */
+function withHindrance(text: string, { hindrance }: Observed): string {
+  return hindrance === undefined || text.includes(hindrance) ? text : `${text}; ${hindrance}`
 }
 
 const stateReasons = {
@@ -105,7 +122,8 @@ const stateReasons = {
 } as const
 
 function describe(observed: Observed): string {
-  return observed.message ? `${observed.state}: ${observed.message}` : observed.state
+  const { state, message } = observed
+  return withHindrance(message ? `${state}: ${message}` : state, observed)
 }
 
 function yes(reason: string, message: string): Readiness {

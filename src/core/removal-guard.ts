@@ -10,12 +10,14 @@ export interface RemovalLimit {
 
 /**
  * Stands between a plan and its execution (E9): a mistake in the source must not take a host down.
- * `owned` counts the facilities that Reeve owns on this host; `allowed` is what `--allow-removals` said.
+ * `owned` counts the facilities that Reeve owns on this host; `allowed` is what `--allow-removals` said. `command`: the one
+ * that applies these manifests, wherever it is typed.
  */
 export function findRemovalProblem(
   plan: Pick<Plan, 'facilities'>,
   owned: number,
   limit: RemovalLimit,
+  command: string,
   allowed = 0,
 ): string | undefined {
   const names = plan.facilities.filter(facility => facility.change === 'remove').map(facility => facility.name)
@@ -23,7 +25,7 @@ export function findRemovalProblem(
   return (
     `${names.length} of the ${owned} owned facilities would be removed, which is over the limit ` +
     `(more than ${limit.count} and more than ${Math.round(limit.fraction * 100)} %): ${names.join(', ')}. ` +
-    `If that is meant, allow it with --allow-removals ${names.length}; else look for what is missing in the manifests.`
+    `If that is meant, allow it with \`${command} --allow-removals ${names.length}\`; else look for what is missing in the manifests.`
   )
 }
 

@@ -50,3 +50,13 @@ export function findStart(steps: readonly Step[]): Step | undefined {
 export function keptFiles({ kept }: StepChain): { readonly kept?: readonly KeptFile[] } {
   return kept.length === 0 ? {} : { kept }
 }
+
+/**
+ * Of these steps, those that end the service for good or keep it from starting at boot. They are taken whatever is in the way of
+ * the others: else who could put something in their way would decide what runs.
+ */
+export function endingSteps(steps: readonly Step[]): Step[] {
+  const isEnd = findStart(steps) === undefined
+  const ending = steps.filter(({ verb }) => verb === 'disable' || (verb === 'stop' && isEnd))
+  return ending.map((step, index) => ({ ...step, needs: ending.slice(index - 1, index).map(({ id }) => id) }))
+}

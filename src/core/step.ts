@@ -1,4 +1,5 @@
 import type { Trouble } from './trouble.ts'
+import type { UnwritableReport } from './unwritable.ts'
 
 /** The closed set of things that Reeve does to a host. Each is idempotent. */
 export type Verb =
@@ -48,6 +49,7 @@ export type Reason =
   | 'put-back' // a move failed, and the old service runs again
   | 'overwritten' // the program wrote the file as it ended
   | 'requested' // somebody asked for it by hand
+  | 'undone' // steps of other facilities undo it, over and over: in the history only
   | 'ended' // its process ended, and its supervisor has started it again: in the history only
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
@@ -56,6 +58,8 @@ export interface Step {
   readonly id: string
   readonly verb: Verb
   readonly reason: Reason
+  /** Why, in words, where more is known than the reason tells. */
+  readonly detail?: string
   /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
   readonly needs: readonly string[]
   /** Absolute, for `write-file` and `remove-file`. */
@@ -129,6 +133,11 @@ export interface Plan {
    * them or not, they aren't as declared. No part of the digest, as it changes nothing of the work. Absent: there are none.
    */
   readonly troubles?: readonly Trouble[]
+  /**
+   * Where a supervisor couldn't write down what it does when the plan was made, as on a full disk. No part of the digest. Absent:
+   * nowhere.
+   */
+  readonly unwritable?: readonly UnwritableReport[]
 }
 
 /** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */

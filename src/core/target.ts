@@ -16,6 +16,11 @@ export interface Target {
   readonly files: readonly TargetFile[]
   /** Why it can't be had on this host as declared; then nothing is done about it. */
   readonly problems: readonly string[]
+  /**
+   * Why a start is certain to fail on this host as it is, with all that the facility and those it depends on bring. It is tried
+   * where nothing can be lost by that. Absent: nothing is known to be in its way.
+   */
+  readonly startProblems?: readonly string[]
 }
 
 export interface TargetFile {

@@ -1,9 +1,13 @@
+import type { Observed } from './observed.ts'
 import { compareText } from './plan-input.ts'
-import { LASTING_TROUBLE, readinessOf } from './readiness.ts'
+import { LASTING_TROUBLE, RUN_FAILED, readinessOf } from './readiness.ts'
 import type { Target } from './target.ts'
 import { locationKey, type World } from './world.ts'
 
-/** A facility that is declared running and doesn't stay up, whoever has given up on it: never "as declared". */
+/**
+ * A facility that is declared running and doesn't stay up, whoever has given up on it, or whose job has failed: never "as
+ * declared".
+ */
 export interface Trouble {
   readonly facility: string
   /** As in its conditions. */
@@ -18,7 +22,14 @@ export function findTroubles(targets: readonly Target[], world: World, now: numb
       if (facility.suspend) return []
       const observed = world.services.get(locationKey(facility))
       const { reason, message } = readinessOf(facility, observed, 'none', now)
-      return LASTING_TROUBLE.has(reason) ? [{ facility: facility.name, reason, message }] : []
+      const isTrouble = LASTING_TROUBLE.has(reason) || reason === RUN_FAILED
+      return isTrouble ? [{ facility: facility.name, reason, message: message + failedAt(reason, observed) }] : []
     })
     .sort((left, right) => compareText(left.facility, right.facility))
+}
+
+/** Unlike a condition, a plan is made once: the time of a failure makes no other of it. */
+function failedAt(reason: string, observed: Observed | undefined): string {
+  const at = reason === RUN_FAILED ? observed?.activation?.failure?.at : undefined
+  return at === undefined ? '' : ` (at ${new Date(at).toISOString()})`
 }

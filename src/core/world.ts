@@ -1,7 +1,9 @@
 import type { Observed, ObservedFile, OwnedService, Ownership } from './observed.ts'
+import type { Placed } from './place.ts'
+import type { ServiceTies } from './relation.ts'
 
 /** What a survey of the host found. Everything that a plan depends on besides what is declared. */
-export interface World {
+export interface World extends Placed {
   /** By `locationKey`. A service that isn't here wasn't asked about. */
   readonly services: ReadonlyMap<string, Observed>
   /** All that carries a Reeve's marker, under every supervisor that answered. */
@@ -15,6 +17,8 @@ export interface World {
    * install` leaves.
    */
   readonly controllers?: readonly Location[]
+  /** What declared services have to do with one another, by `locationKey`, as of the last look at everything. Absent: nothing. */
+  readonly ties?: ReadonlyMap<string, ServiceTies>
 }
 
 export interface Location {

@@ -1,9 +1,11 @@
 import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
-import type { Action, Report, WriteHost } from '../core/provider.ts'
+import type { Action, Definition, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { Verb } from '../core/step.ts'
+import { describeNoStart, isServing } from '../core/start-obstacle.ts'
+import type { Step, Verb } from '../core/step.ts'
+import { findStartProblems } from '../host/start-check.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
 import { createProbeTrust } from './health/probe-trust.ts'
@@ -13,6 +15,7 @@ import type { BoundInstance } from './instances.ts'
 import { holdsContent, removeManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
+import { findStartNeeds, withHindrance } from './start-problems.ts'
 import { createTracker, type Tracker } from './tracker.ts'
 
 /** Everything that acting needs: made once by whoever holds the lock. */
@@ -31,9 +34,15 @@ export interface ActingOptions {
   claims(): FileClaims
   /** A file has been written; `digest` is of its content. */
   wrote?(path: string, digest: string): void
+  /** What is declared for the facility, as it was rendered for the plan. Absent: only `spec.process` tells what a start needs. */
+  definition?(facility: string): Definition | undefined
   readonly listener: EngineListener
   /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
+  /** Of a facility's lane that was asked for by something else. */
+  triggerOf?(facility: string): string | undefined
+  /** Absent: the state directory's, written at once or not at all. */
+  readonly history?: History
   /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
   readonly bounded: boolean
   settled?(result: LaneResult): void
@@ -46,7 +55,7 @@ const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', '
 export function openActing(session: Session, options: ActingOptions): Acting {
   const { clock, configuration } = session
   const host = session.openWriteHost()
-  const history = openHistory(configuration.stateDirectory, host)
+  const history = options.history ?? openHistory(configuration.stateDirectory, host)
   const actingHosts = new Map<string, WriteHost>()
 
   function find(supervisor: string): BoundInstance {
@@ -70,11 +79,17 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     const { provider, instance, readHost } = find(first.supervisor)
     const services = facilities.map(facility => facility.service)
     const observed = await provider.observe(services, instance, readHost)
-    for (const { name, service } of facilities) {
-      const one = observed.get(service)
-      if (one) found.set(name, one)
+    for (const facility of facilities) {
+      const one = observed.get(facility.service)
+      if (one) found.set(facility.name, explain(one, facility))
     }
     return found
+  }
+
+  /** Somebody waits for it in vain, mostly: what is in its way is told. */
+  function explain(observed: Observed, facility: Facility): Observed {
+    if (isServing(observed) || facility.state !== 'running') return observed
+    return withHindrance(observed, facility, findProblems(facility, options.definition?.(facility.name)))
   }
 
   function recordEvent(event: EngineEvent): void {
@@ -96,8 +111,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
         result,
         duration,
         step: id,
-        // Of all that a controller does, only this was asked for by hand.
-        trigger: reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger,
+        trigger: options.triggerOf?.(facility) ?? triggerFor(step),
         ...cause,
       })
     } catch (problem) {
@@ -106,10 +120,22 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     }
   }
 
+  /** Of all that a controller does by itself, only this was asked for by hand. */
+  function triggerFor({ verb, reason }: Step): string {
+    return reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger
+  }
+
   function findRefusal(facility: Facility): string | undefined {
     const { instance, provider } = find(facility.supervisor)
     const problems = createPolicyCheck(session)(facility, instance, provider)
     return problems.length > 0 ? problems.join('; ') : undefined
+  }
+
+  /** Of a start on the host as it is now. */
+  function findProblems(facility: Facility, definition: Definition | undefined): readonly string[] {
+    const { instance, provider } = find(facility.supervisor)
+    const needs = findStartNeeds(facility, definition, provider, { instance, host })
+    return needs ? findStartProblems(needs, host) : []
   }
 
   const trust = createProbeTrust({ host, pids: () => tracker.pids() })
@@ -131,6 +157,11 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       if (!policedVerbs.has(verb)) return
       const refused = findRefusal(facility)
       if (refused !== undefined) throw new ReeveError('refused', refused)
+    },
+    expectStartable({ facility, definition, startProblems }) {
+      // What was known when the plan was made is no reason now: then there was nothing to lose.
+      const problems = startProblems === undefined ? findProblems(facility, definition) : []
+      if (problems.length > 0) throw new ReeveError('refused', describeNoStart(problems))
     },
     async writeFile(file, facility) {
       await writeManagedFile(file, { host, claim: options.claims().get(file.path), adopt: facility.adopt })

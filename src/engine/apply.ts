@@ -7,19 +7,24 @@ import type { Trouble } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
+import { findBootProblem } from './boot-start.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
+import { findUndone, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
+import { spellCommand } from './session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
+import type { Tracker } from './tracker.ts'
+import { createUndoingWatch, describeUndoing, type UndoingWatch } from './undoing-watch.ts'
 import { expectWriterLockFree, takeWriterLock } from './writer-lock.ts'
 
 export interface ApplyOptions {
   /** So many removals are meant. */
   readonly allowRemovals?: number
   /** A plan made before: it is carried out only if it is still the one that fits. */
-  readonly saved?: Plan
+  readonly saved?: Pick<Plan, 'digest'>
   readonly signal: AbortSignal
   readonly listener: EngineListener
   /** Which command this is, for the lock and the history. Default: `apply`, or `down`. */
@@ -32,9 +37,13 @@ export interface ApplyOutcome {
   readonly plan: Plan
   readonly failed: readonly { readonly facility: string; readonly message: string }[]
   readonly notReady: readonly { readonly facility: string; readonly message: string }[]
+  /** Seen afterwards, of those that neither failed nor weren't ready. */
+  readonly undone: readonly Undone[]
   readonly stepsDone: number
   /** Left alone, as they were when the plan was made. */
   readonly suspended: readonly SuspendedFacility[]
+  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  readonly atBoot?: string
 }
 
 /** A look at what `apply` would do. Writes nothing. Invalid manifests are in the plan's diagnostics. */
@@ -58,16 +67,8 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const outlook = await makeOutlook(session, options.set)
   const { plan } = outlook
   // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
-  if (!outlook.set.complete) return { plan, failed: [], notReady: [], stepsDone: 0, suspended: [] }
-  if (options.saved && options.saved.digest !== plan.digest) {
-    throw new ReeveError(
-      'stale-plan',
-      'the saved plan no longer fits: the manifests or the host have changed since it was made. Make a new one with reeve plan --out FILE',
-    )
-  }
-  const owned = countOwned(outlook.survey.world, session.configuration.owner)
-  const problem = findRemovalProblem(plan, owned, session.configuration.removalLimit, options.allowRemovals)
-  if (problem !== undefined) throw new ReeveError('refused', problem)
+  if (!outlook.set.complete) return { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
+  expectMeant(outlook, session, options)
   const { stateDirectory } = session.configuration
   keepParsed(session)
   const { owner } = session.configuration
@@ -92,14 +93,63 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const after = isOver ? await makeOutlook(session, outlook.set) : { ...outlook, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
-  return withTroubles(outcome, after.plan.troubles ?? [])
+  const { hasWaited: _, undoings, ...rest } = outcome
+  const atBoot = await findBootProblem(session, outlook)
+  const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
+  // What was given up isn't undone.
+  if (options.signal.aborted) return withTroubles(done, after.plan.troubles ?? [])
+  const whole = withTroubles(withCauses(done, undoings, after), after.plan.troubles ?? [])
+  return { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
+}
+
+/** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */
+export function expectMeant(
+  { plan, survey }: Pick<Outlook, 'plan' | 'survey'>,
+  session: Session,
+  { saved, allowRemovals }: Pick<ApplyOptions, 'saved' | 'allowRemovals'>,
+): void {
+  if (saved && saved.digest !== plan.digest) {
+    throw new ReeveError(
+      'stale-plan',
+      'the saved plan no longer fits: the manifests or the host have changed since it was made. Make a new one with reeve plan --out FILE',
+    )
+  }
+  const { owner, removalLimit } = session.configuration
+  const owned = countOwned(survey.world, owner)
+  const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session), allowRemovals)
+  if (problem !== undefined) throw new ReeveError('refused', problem)
+}
+
+/** What was brought about a moment ago, and is undone again, isn't done (E21): by whom, where that is known. */
+function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, { plan, survey }: Outlook): ApplyOutcome {
+  const undone = new Map<string, string>()
+  const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))
+  for (const { facility } of survey.targets) {
+    const { steps = [] } = byName.get(facility.name) ?? {}
+    const since = survey.world.services.get(locationKey(facility))?.since
+    const found = undoings.seen(facility.name, facility.digest, steps, since)
+    if (found) undone.set(facility.name, describeUndoing(found))
+  }
+  if (undone.size === 0) return outcome
+  const told = outcome.notReady.map(({ facility, message }) => {
+    const more = undone.get(facility)
+    undone.delete(facility)
+    return { facility, message: more === undefined ? message : `${message}; ${more}` }
+  })
+  const rest = [...undone].map(([facility, message]) => ({ facility, message }))
+  return { ...outcome, notReady: sortByFacility([...told, ...rest]) }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */
-function withTroubles({ hasWaited: _, ...outcome }: CarriedOut, troubles: readonly Trouble[]): ApplyOutcome {
-  const told = new Set([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility))
+export function withTroubles(outcome: ApplyOutcome, troubles: readonly Trouble[]): ApplyOutcome {
+  const told = toldOf(outcome)
   const more = troubles.flatMap(({ facility, message }) => (told.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
+}
+
+/** Those of which it is said that they aren't as declared. */
+export function toldOf({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notReady'>): Set<string> {
+  return new Set([...failed, ...notReady].map(({ facility }) => facility))
 }
 
 function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady'] {
@@ -109,6 +159,8 @@ function sortByFacility(found: ApplyOutcome['notReady']): ApplyOutcome['notReady
 interface CarriedOut extends ApplyOutcome {
   /** Time has passed since the look that the plan was made from. */
   readonly hasWaited: boolean
+  /** What was done, for the look after it. */
+  readonly undoings: UndoingWatch
 }
 
 /** Stops and removes the named facilities, or all that is owned. Of what goes no suspension is left. */
@@ -120,16 +172,10 @@ export async function takeDown(
   const { command = 'down' } = options
   using _lock = await takeWriterLock(session, `reeve ${command}`)
   const outlook = await makeRemovalOutlook(session, names, options.set)
-  const missing = names.filter(name => !outlook.plan.facilities.some(facility => facility.name === name))
-  if (missing.length > 0) {
-    throw new ReeveError(
-      'not-found',
-      `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
-    )
-  }
+  expectOwned(names, outlook.plan)
   dropMarks(session, outlook)
   const claims = (): FileClaims => outlook.claims
-  const { hasWaited: _, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
+  const { hasWaited: _, undoings: __, ...outcome } = await carryOut(session, outlook, command, { ...options, claims })
   const after = await makeRemovalOutlook(session, [], options.set)
   writeRecord(
     session.configuration.stateDirectory,
@@ -137,7 +183,19 @@ export async function takeDown(
     after.record,
     session.openWriteHost(),
   )
-  return outcome
+  if (options.signal.aborted) return outcome
+  const chosen = after.plan.facilities.filter(({ name }) => names.length === 0 || names.includes(name))
+  return { ...outcome, undone: findUndone(outlook.plan, chosen, toldOf(outcome)) }
+}
+
+/** Throws ReeveError `not-found` for those that there is nothing of to remove. */
+export function expectOwned(names: readonly string[], { facilities }: Pick<Plan, 'facilities'>): void {
+  const missing = names.filter(name => !facilities.some(facility => facility.name === name))
+  if (missing.length === 0) return
+  throw new ReeveError(
+    'not-found',
+    `Reeve owns no facility ${missing.join(', ')} on this host; reeve status shows those that it does`,
+  )
 }
 
 /** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
@@ -164,22 +222,29 @@ async function carryOut(
 ): Promise<CarriedOut> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
+  const undoings = createUndoingWatch(session.clock)
   let stepsDone = 0
+  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   using acting = openActing(session, {
     instances: () => instances,
     claims: options.claims,
+    definition: name => targets.get(name)?.definition,
     ...(options.wrote && { wrote: options.wrote }),
     trigger,
     bounded: true,
     listener(event) {
+      undoings.noted(event)
       if (event.type === 'step-finished' && event.result === 'done') stepsDone += 1
       options.listener(event)
     },
-    settled: result => results.push(result),
+    settled(result) {
+      results.push(result)
+      const { plan, target } = result
+      if (result.result === 'done' && target) undoings.done(plan.name, target.facility.digest, plan.steps)
+    },
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })
-  const targets = new Map(survey.targets.map(target => [target.facility.name, target]))
   acting.tracker.track(survey.targets.map(target => target.facility))
   const settled = findSettled(outlook, acting)
   acting.executor.submit(
@@ -195,13 +260,10 @@ async function carryOut(
     .filter(result => result.result !== 'done')
     .map(({ plan: { name }, error }) => ({ facility: name, message: error ? messageOf(error) : 'given up' }))
   const failedNames = new Set(failed.map(({ facility }) => facility))
-  const expected = plan.facilities.filter(facility => {
-    const isSuspended = targets.get(facility.name)?.facility.suspend ?? true
-    const isExcused = isSuspended || facility.blocked !== undefined || failedNames.has(facility.name)
-    return !isExcused && !settled.has(facility.name)
-  })
-  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting, options)
-  return { plan, failed, notReady, stepsDone, suspended: findSuspended(outlook), hasWaited: expected.length > 0 }
+  const expected = findExpected(outlook, failedNames).filter(({ name }) => !settled.has(name))
+  const notReady = options.signal.aborted ? [] : await awaitReadiness(expected, acting.tracker, options)
+  const hasWaited = expected.length > 0
+  return { plan, failed, notReady, undone: [], stepsDone, suspended: findSuspended(outlook), hasWaited, undoings }
 }
 
 /** Those that nobody is going to touch, and that were seen to be ready just now. */
@@ -216,9 +278,18 @@ function findSettled({ plan, survey, lookedAt }: Outlook, { tracker }: Acting): 
   return settled
 }
 
-async function awaitReadiness(
+/** Those that have to be ready in the end: all but what goes, is left alone, is blocked, or has failed. */
+export function findExpected(
+  { plan, survey }: Pick<Outlook, 'plan' | 'survey'>,
+  failed: ReadonlySet<string>,
+): FacilityPlan[] {
+  const kept = new Set(survey.targets.flatMap(({ facility }) => (facility.suspend ? [] : facility.name)))
+  return plan.facilities.filter(({ name, blocked }) => kept.has(name) && blocked === undefined && !failed.has(name))
+}
+
+export async function awaitReadiness(
   expected: readonly FacilityPlan[],
-  { tracker }: Acting,
+  tracker: Tracker,
   { listener, signal }: Pick<ApplyOptions, 'signal' | 'listener'>,
 ): Promise<ApplyOutcome['notReady']> {
   const notReady: { facility: string; message: string }[] = []

@@ -1,3 +1,6 @@
+import type { Plan } from '../core/step.ts'
+import type { ApplyOptions, ApplyOutcome } from './apply.ts'
+import type { Settings } from './settings.ts'
 import type { Status } from './status.ts'
 
 export type ControlVerb = 'start' | 'stop' | 'restart' | 'reload' | 'enable' | 'disable'
@@ -18,13 +21,33 @@ export interface ControlOutcome {
   readonly message: string
 }
 
+export interface PassWish {
+  readonly allowRemovals?: number
+  readonly saved?: Pick<Plan, 'digest'>
+}
+
+export interface PassWays extends Pick<ApplyOptions, 'listener'> {
+  /** Where the pass is made here, it ends it. A controller goes on with what it has begun, and begins nothing more for it. */
+  readonly signal: AbortSignal
+  /** Settings of who asks, where that is another process. Those of a controller have to be the same. */
+  readonly settings?: Settings
+}
+
 /**
  * What people ask of a running Reeve: over the control socket where a controller runs, else done here under the
  * writer's lock. Both fail with ReeveError.
  */
 export interface Control {
+  /** The process that does it, where it isn't this one. */
+  readonly pid?: number
   status(name?: string): Promise<Status>
   act(verb: ControlVerb, name: string, options?: ControlOptions): Promise<ControlOutcome>
   suspend(name: string): Promise<ControlOutcome>
   resume(name: string): Promise<ControlOutcome>
+  /** See `applyOnce`. */
+  apply(wish: PassWish, ways: PassWays): Promise<ApplyOutcome>
+  /** What `down` would do. */
+  planDown(names: readonly string[], settings?: Settings): Promise<Plan>
+  /** See `takeDown`. */
+  down(names: readonly string[], ways: PassWays): Promise<ApplyOutcome>
 }

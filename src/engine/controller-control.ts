@@ -23,6 +23,7 @@ export interface ControllerControlOptions {
   /** `trigger`: what a person said. Throws ReeveError `not-found` if nothing is known of the facility. */
   setSuspended(name: string, value: boolean, trigger: string): ControlOutcome
   notFound(name: string): ReeveError
+  readonly passes: Pick<Control, 'apply' | 'planDown' | 'down'>
 }
 
 /** How often an action by hand gives way to what a pass has begun at the same moment. */
@@ -52,11 +53,11 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       if (wish.suspend) mark ??= options.setSuspended(name, true, `reeve ${verb}`)
       if ('outcome' in request) return withMark(name, request.outcome, mark)
       // While that was looked up, a pass may have set something going.
-      if (!executor.submit([{ plan: request.plan }]).has(name)) continue
+      if (!executor.submit([request]).has(name)) continue
       const error = await executor.settled(name)
       if (facility) await options.refresh(facility)
       if (error) throw mark ? suspendedAllTheSame(name, error) : error
-      return withMark(name, describeDone(verb, request.plan), mark)
+      return withMark(name, describeDone(verb, request), mark)
     }
     throw new ReeveError('failed', `${verb} ${name}: something else is always being done about it; try again`)
   }
@@ -79,5 +80,6 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       await options.begun()
       return options.setSuspended(name, false, 'reeve resume')
     },
+    ...options.passes,
   }
 }

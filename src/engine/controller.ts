@@ -2,6 +2,7 @@ import { findCondition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import type { Clock } from '../host/clock.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
@@ -15,6 +16,7 @@ import { controlSocketPath, type Session } from './session.ts'
 import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 import { createTroubleLog, type TroubleLog } from './trouble-log.ts'
+import { createUnwritableLog } from './unwritable-log.ts'
 import { createWakeUp, type Due, type WakeUp } from './wake-up.ts'
 import { controllerPurpose, takeWriterLock } from './writer-lock.ts'
 
@@ -79,6 +81,7 @@ interface Controller {
   readonly supervisors: SupervisorWatch
   readonly files: FileWatch
   readonly troubles: TroubleLog
+  readonly logUnwritable: (places: readonly UnwritableReport[]) => void
   readonly log: Log
   /** When the pass that is under way began. */
   passBegan: number | undefined
@@ -142,6 +145,7 @@ async function openController(
     supervisors,
     files,
     troubles,
+    logUnwritable: createUnwritableLog(log),
     log,
     passBegan: undefined,
     passEnded: clock.elapsed(),
@@ -160,6 +164,7 @@ async function openController(
       metrics,
       clock,
       standstill,
+      complaints: () => (reconciliation.status().unwritable ?? []).map(describeUnwritable),
       isReady: () => controller.isReady,
     })
     closing.push(() => server.close())
@@ -225,8 +230,10 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.manifests.follow()
     controller.supervisors.follow(reconciliation.instances())
     controller.files.follow(reconciliation.facilities())
-    const { facilities } = reconciliation.status()
+    const { facilities, unwritable = [] } = reconciliation.status()
     metrics?.setFacilities(facilities)
+    metrics?.setUnwritable(unwritable)
+    controller.logUnwritable(unwritable)
     troubles.note(facilities, reconciliation.digestOf)
     announce(controller, facilities, result.isSettled)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)

@@ -5,6 +5,8 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { describePending } from '../core/step.ts'
 import { type Location, locationKey, type OwnedLocation } from '../core/world.ts'
 import { openActing } from './acting.ts'
+import { applyOnce, makeDownPlan, takeDown } from './apply.ts'
+import { findBootProblem } from './boot-start.ts'
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
@@ -12,7 +14,7 @@ import { openHistory } from './history.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
 import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './request.ts'
 import type { Session } from './session.ts'
-import type { Condition, FacilityStatus } from './status.ts'
+import type { Condition, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 import { type Mark, openSuspensions } from './suspension.ts'
 import { takeWriterLock } from './writer-lock.ts'
@@ -25,23 +27,23 @@ export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
   return {
     async status(name) {
-      const facilities = await reportStatus(session, conditions)
+      const { facilities, ...told } = await reportStatus(session, conditions)
       conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
-      if (name === undefined) return { facilities }
+      if (name === undefined) return { facilities, ...told }
       const chosen = facilities.filter(facility => facility.name === name)
       if (chosen.length === 0) throw notFound(name, session)
-      return { facilities: chosen }
+      return { facilities: chosen, ...told }
     },
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
     resume: name => setSuspended(session, name, false),
+    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways }),
+    planDown: names => makeDownPlan(session, names),
+    down: (names, ways) => takeDown(session, names, ways),
   }
 }
 
-async function reportStatus(
-  session: Session,
-  before: ReadonlyMap<string, readonly Condition[]>,
-): Promise<FacilityStatus[]> {
+async function reportStatus(session: Session, before: ReadonlyMap<string, readonly Condition[]>): Promise<Status> {
   const outlook = await makeOutlook(session)
   const { survey, plan } = outlook
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
@@ -75,9 +77,15 @@ async function reportStatus(
   )
   const declared = survey.targets.map(target => target.facility)
   const all = [...facts, ...findUndeclared(survey.world, session.configuration.owner, declared, outlook.suspended)]
-  return all
+  const facilities = all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const atBoot = await findBootProblem(session, outlook)
+  return {
+    facilities,
+    ...(plan.unwritable && { unwritable: plan.unwritable }),
+    ...(atBoot !== undefined && { atBoot }),
+  }
 }
 
 async function askHealth(
@@ -123,10 +131,10 @@ async function act(
     },
   })
   // By hand means now: what it depends on isn't waited for.
-  acting.executor.submit([{ plan: request.plan }])
+  acting.executor.submit([request])
   await acting.executor.idle()
   if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
-  return withMark(name, describeDone(verb, request.plan), mark)
+  return withMark(name, describeDone(verb, request), mark)
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {

@@ -2,8 +2,9 @@ import pLimit from 'p-limit'
 import { isStartedAgain } from '../core/facility.ts'
 import type { Action, ActionResult, ServiceVerb } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { makesWay } from '../core/start-obstacle.ts'
 import { type FacilityPlan, participles, type Step, type Verb } from '../core/step.ts'
-import { bringsUp } from '../core/step-chain.ts'
+import { bringsUp, endingSteps } from '../core/step-chain.ts'
 import type { Target, TargetFile } from '../core/target.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { abortable } from './abortable.ts'
@@ -47,6 +48,8 @@ export interface Work {
   readonly plan: FacilityPlan
   /** Absent for removals. */
   readonly target?: Target
+  /** See `Action.startsJob`. */
+  readonly startsJob?: boolean
 }
 
 export interface LaneResult {
@@ -61,6 +64,8 @@ export interface ExecutorOptions {
   perform: Perform
   /** Throws if the host's policy forbids the step as the host is now. */
   expectAllowed?(target: Target, step: Step): void
+  /** Throws if what is declared is certain not to start on the host as it is now. */
+  expectStartable?(target: Target): void
   writeFile(file: TargetFile, facility: Target['facility']): Promise<void>
   removeFile(path: string): Promise<void>
   /** Whether the file has the content that is declared. True also where that can't be told. */
@@ -142,13 +147,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function runLane(lane: Lane): Promise<LaneResult> {
     const { plan, target } = lane.work
     const base = { plan, ...(target ? { target } : {}) }
+    const ending = new Set(target ? endingSteps(plan.steps).map(({ id }) => id) : [])
     let failure: Failure | undefined
     for (const step of plan.steps) {
-      if (failure) {
+      if (failure && !(ending.has(step.id) && mayEndAfter(failure))) {
         conclude(lane, step, 'skipped', options.now())
         continue
       }
-      failure = (await tryStep(lane, step, runStep)) ?? (await keepFiles(lane, step))
+      const found = await tryStep(lane, step, runStep)
+      failure = found?.outcome === 'aborted' ? found : (failure ?? found)
+      if (!failure) failure = await keepFiles(lane, step)
     }
     if (!failure) return { ...base, result: 'done' }
     if (failure.outcome === 'aborted') return { ...base, result: 'aborted', error: failure.error }
@@ -296,6 +304,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function perform(lane: Lane, step: Step): Promise<void> {
     if (lane.work.target && !step.target) options.expectAllowed?.(lane.work.target, step)
+    if (lane.work.target && makesWay(step, lane.work.plan.steps)) options.expectStartable?.(lane.work.target)
     if (step.verb === 'write-file') {
       const { target } = lane.work
       const file = target?.files.find(candidate => candidate.path === step.path)
@@ -305,7 +314,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
     const location: Location = step.target ?? lane.work.plan
     const result = await act(lane, location, step.id, step.verb)
-    if (!result.ok) throw result.error
+    if (!result.ok) throw explainStart(result.error, step, lane.work.target)
   }
 
   function act(lane: Lane, location: Location, id: string, verb: ServiceVerb): Promise<ActionResult> {
@@ -313,7 +322,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { signal } = lane.abort
     const { service } = location
     const waits = (until: string): void => wait(lane, until)
-    const action: Action = { id, verb, service, signal, waits, ...(definition ? { definition } : {}) }
+    const { startsJob = false } = lane.work
+    const action: Action = {
+      id,
+      verb,
+      service,
+      signal,
+      waits,
+      ...(definition ? { definition } : {}),
+      ...(startsJob && verb === 'start' ? { startsJob } : {}),
+    }
     return batcher.perform(location.supervisor, action)
   }
 
@@ -357,6 +375,27 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return new Promise(resolve => idleWaiters.push(resolve))
     },
   }
+}
+
+/**
+ * What ends the service is done though a step before it failed: else who makes it fail would decide what runs. Not where the
+ * service would only have become ours by that step.
+ */
+function mayEndAfter({ step, outcome }: Failure): boolean {
+  return outcome !== 'aborted' && !(step.verb === 'install' && step.reason === 'adopted')
+}
+
+/** What was known to be in the way of the start says more than that it failed, unless its supervisor has said so too. */
+function explainStart(error: Error, step: Step, target: Target | undefined): Error {
+  const problems = bringsUp(step) ? (target?.startProblems ?? []) : []
+  const { message } = error
+  const more = problems.filter(problem => {
+    const [path] = /\/[^\s:;,]+/.exec(problem) ?? [problem]
+    return !message.includes(path)
+  })
+  if (more.length === 0) return error
+  const code = error instanceof ReeveError ? error.code : 'failed'
+  return new ReeveError(code, `${message}; ${more.join('; ')}`, { cause: error })
 }
 
 function givenUp(why: string): ReeveError {

@@ -103,12 +103,12 @@ function inspect(
       },
     })
     if (!found) return { kind: 'absent' }
-    const { mode, uid, gid, kind } = found.facts
+    const { mode, uid, gid, kind, changed } = found.facts
     if (kind !== 'file') return { kind: 'other', mode, uid, gid, problem: `${path} is a ${kind}, not a file` }
     if (unread !== undefined || !found.content) {
       return { kind: 'other', mode, uid, gid, problem: unread ?? `${path} can't be read` }
     }
-    return { kind: 'file', mode, uid, gid, content: found.content }
+    return { kind: 'file', mode, uid, gid, changed, content: found.content }
   } catch (error) {
     return { kind: 'other', problem: messageOf(error) }
   }

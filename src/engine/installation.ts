@@ -158,7 +158,7 @@ function declareController(
   const { owner, stateDirectory } = configuration
   const { config, keepsOutput = false } = hostingOf(provider)
   const hasFile = !keepsOutput && provider.capabilities.process.includes('output.file')
-  const output = { file: join(stateDirectory, 'controller.log'), maxSize: 10 * 1024 * 1024, keep: 5 }
+  const output = { file: join(stateDirectory, 'controller.log') }
   const content: Omit<Facility, 'position' | 'digest'> = {
     name: 'reeve',
     labels: {},

@@ -1,5 +1,7 @@
 import type { Instance } from '../core/facility.ts'
+import { asWritten, type PlaceFinder } from '../core/place.ts'
 import type { Provider, ReadHost } from '../core/provider.ts'
+import { createPlaceFinder } from '../host/path-place.ts'
 import type { ManifestSet, SupervisorManifest } from '../manifest/manifest-set.ts'
 import type { Session } from './session.ts'
 import type { StateRecord } from './state-files.ts'
@@ -10,6 +12,8 @@ export interface BoundInstance {
   readonly instance: Instance
   readonly provider: Provider
   readonly readHost: ReadHost
+  /** Where directories stand; one for all that are bound together. Absent: where they say. */
+  readonly finder?: PlaceFinder
 }
 
 /** What has to be known of an instance to find it again when its manifest is gone. */
@@ -25,6 +29,7 @@ export interface InstanceOptions {
   readonly recorded: ReadonlyMap<string, InstanceRecord>
   readonly stateDirectory: string
   readonly owner: string
+  readonly finder?: PlaceFinder
   createReadHost(provider: Provider): ReadHost
 }
 
@@ -32,6 +37,7 @@ export interface InstanceOptions {
 export function bindInstances(options: InstanceOptions): Map<string, BoundInstance> {
   const bound = new Map<string, BoundInstance>()
   const hosts = new Map<string, ReadHost>()
+  const { finder = asWritten } = options
 
   function bind(key: string, { type, options: own }: InstanceRecord): void {
     const provider = options.providers.get(type)
@@ -40,7 +46,7 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
     hosts.set(type, readHost)
     const { stateDirectory, owner } = options
     const instance = { name: declaredName(key), type, options: own, stateDirectory, owner }
-    bound.set(key, { instance, provider, readHost })
+    bound.set(key, { instance, provider, readHost, finder })
   }
 
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
@@ -58,8 +64,9 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   return bound
 }
 
+/** Where its paths lead on this host. */
 function placeOf(bound: BoundInstance | undefined): string | undefined {
-  const place = bound && askPlace(bound.provider, bound.instance)
+  const place = bound && askPlace(bound.provider, bound.instance, bound.finder ?? asWritten)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
@@ -78,20 +85,28 @@ export function recordOf({ type, options }: Instance): InstanceRecord {
 }
 
 /** True if that is what is remembered under this name, in whatever words, and under whatever name it is declared now. */
-export function isSame({ provider, instance }: BoundInstance, name: string, record: InstanceRecord): boolean {
+export function isSame(
+  { provider, instance, finder = asWritten }: BoundInstance,
+  name: string,
+  record: InstanceRecord,
+): boolean {
   if (instance.type !== record.type) return false
-  const layout = layoutOf(provider, instance)
-  if (layout !== undefined) return layout === layoutOf(provider, { ...instance, ...record, name: declaredName(name) })
+  const layout = layoutOf(provider, instance, finder)
+  const recorded = { ...instance, ...record, name: declaredName(name) }
+  if (layout !== undefined) return layout === layoutOf(provider, recorded, finder)
   return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
 }
 
-function layoutOf(provider: Provider, instance: Instance): string | undefined {
-  return attempt(() => provider.layout?.(instance)) ?? askPlace(provider, instance)
+function layoutOf(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
+  const layout = attempt(() => provider.layout?.(instance))
+  if (layout === undefined) return askPlace(provider, instance, finder)
+  return typeof layout === 'string' ? layout : layout.map(directory => finder.directory(directory)).join('\n')
 }
 
 /** See `Provider.place`. Where the provider fails over it, the instance is one of its own. */
-export function askPlace(provider: Provider, instance: Instance): string | undefined {
-  return attempt(() => provider.place?.(instance))
+export function askPlace(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
+  const place = attempt(() => provider.place?.(instance))
+  return place?.startsWith('/') ? finder.directory(place) : place
 }
 
 /** What a provider fails over in one instance must not hold up all others. */
@@ -111,6 +126,7 @@ export function bindAll(session: Session, set: ManifestSet, record: StateRecord)
     recorded: record.instances,
     stateDirectory: session.configuration.stateDirectory,
     owner: session.configuration.owner,
+    finder: createPlaceFinder(session.readHost),
     createReadHost: session.readHostFor,
   })
 }

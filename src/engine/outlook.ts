@@ -3,7 +3,7 @@ import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { ServiceState } from '../core/observed.ts'
 import { compareText, findRenames } from '../core/plan-input.ts'
-import { makePlan, makeRemovalPlan } from '../core/planning.ts'
+import { compareDiagnostics, makePlan, makeRemovalPlan } from '../core/planning.ts'
 import type { Plan } from '../core/step.ts'
 import { findTroubles } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
@@ -12,8 +12,9 @@ import { loadManifests } from '../manifest/manifest-source.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
+import { warnOfStarts } from './start-warning.ts'
 import { readRecord, readSuspended, type StateRecord } from './state-files.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { carrySuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
 import { findController } from './writer-lock.ts'
@@ -73,7 +74,16 @@ export async function makeOutlook(
     sha256,
   )
   const troubles = findTroubles(survey.targets, survey.world, clock.now())
-  const whole = troubles.length > 0 ? { ...plan, troubles } : plan
+  const warnings = warnOfStarts(plan, survey)
+  const unwritable = findUnwritable(survey.availability)
+  // What changes nothing of the work is no part of the digest.
+  const diagnostics = [...plan.diagnostics, ...warnings].sort(compareDiagnostics)
+  const whole = {
+    ...plan,
+    diagnostics,
+    ...(troubles.length > 0 && { troubles }),
+    ...(unwritable.length > 0 && { unwritable }),
+  }
   return { set, record, claims, instances, suspended, survey, lookedAt, plan: whole }
 }
 

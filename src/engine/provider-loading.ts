@@ -16,9 +16,7 @@ export async function loadProviders(
   host: ReadHost,
   checkPermissions: boolean,
 ): Promise<Map<string, Provider>> {
-  const providers = new Map<string, Provider>()
-  const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
-  for (const [type, provider] of await Promise.all(loading)) providers.set(type, provider)
+  const providers = await loadOwnProviders()
   for (const module of outside) {
     const url = await resolveModule(module)
     if (checkPermissions) {
@@ -37,6 +35,12 @@ export async function loadProviders(
     providers.set(provider.type, provider)
   }
   return providers
+}
+
+/** Those that come with Reeve, by type. */
+export async function loadOwnProviders(): Promise<Map<string, Provider>> {
+  const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
+  return new Map(await Promise.all(loading))
 }
 
 async function resolveModule(module: string): Promise<string> {

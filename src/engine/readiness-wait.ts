@@ -1,6 +1,6 @@
 import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
-import { type Readiness, STARTUP_TIMEOUT } from '../core/readiness.ts'
+import { type Readiness, RUN_FAILED, STARTUP_TIMEOUT } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import { createAbortSharing } from './abort-sharing.ts'
@@ -130,7 +130,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       waiter.reject(notReady({ message: 'it is declared stopped' }))
     } else if (found.ready) {
       waiter.resolve()
-    } else if (waiter.options.bounded && hasFailedForGood(waiter)) {
+    } else if (waiter.options.bounded && (found.reason === RUN_FAILED || hasFailedForGood(waiter))) {
       waiter.reject(notReady(found))
     }
   }

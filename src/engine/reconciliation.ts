@@ -5,16 +5,20 @@ import { count } from '../core/count-text.ts'
 import type { Facility } from '../core/facility.ts'
 import { type Observed, unknownService } from '../core/observed.ts'
 import { findRenames } from '../core/plan-input.ts'
-import { makePlan } from '../core/planning.ts'
-import { messageOf } from '../core/reeve-error.ts'
+import { makePlan, makeRemovalPlan } from '../core/planning.ts'
+import { ReeveError } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
+import { findTroubles } from '../core/trouble.ts'
+import { reportUnwritable } from '../core/unwritable.ts'
 import { type Location, locationKey } from '../core/world.ts'
 import { diagnosticLine } from '../manifest/diagnostic-text.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { createManifestSource } from '../manifest/manifest-source.ts'
 import { openActing } from './acting.ts'
+import { createBootCheck } from './boot-start.ts'
 import type { Control, ControlOutcome } from './control.ts'
 import { createControllerControl } from './controller-control.ts'
+import { type AskedPass, type AskedResult, createControllerPasses, type PassView } from './controller-passes.ts'
 import { notFound } from './direct-control.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
@@ -26,14 +30,18 @@ import { admitRemovals, createRemovalWatch } from './removal-watch.ts'
 import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { createRetryBook } from './retry-book.ts'
 import { keepParsed, type Session } from './session.ts'
-import { readRecord, type StateRecord, writeRecord } from './state-files.ts'
+import { spellCommand } from './session-words.ts'
+import { readRecord, type StateRecord } from './state-files.ts'
+import { openStateKeeping } from './state-keeping.ts'
 import type { FacilityStatus, OtherPlace, Status } from './status.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from './status-report.ts'
 import { logKept, mayWrite, withoutOvertaking } from './submission.ts'
-import { type Survey, surveyHost } from './survey.ts'
+import { findUnwritable, type Survey, surveyHost } from './survey.ts'
 import { findOtherPlaces, mergeSurveys, widenScope } from './survey-scope.ts'
 import { openSuspensions } from './suspension.ts'
 import { sha256 } from './targets.ts'
+import { createTurns } from './turns.ts'
+import { createUndoingGuard } from './undoing.ts'
 import type { Due, WakeUp } from './wake-up.ts'
 import { findController } from './writer-lock.ts'
 
@@ -73,6 +81,8 @@ export interface ReconciliationOptions {
   drifted(): void
 }
 
+const nothingBegun: Pick<AskedResult, 'lanes' | 'underWay'> = { lanes: new Map(), underWay: [] }
+
 export function createReconciliation(session: Session, options: ReconciliationOptions): Reconciliation {
   const { clock, configuration, log, readHost } = session
   const { owner, stateDirectory } = configuration
@@ -86,8 +96,14 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const underWay = new Map<string, string>()
   const conditions = new Map<string, readonly Condition[]>()
   let record: StateRecord = readRecord(stateDirectory, readHost)
-  /** What of it is on disk. */
-  let written = record
+  const keeping = openStateKeeping({
+    stateDirectory,
+    record,
+    host: session.openWriteHost(),
+    clock,
+    log,
+    changed: () => wake.full(),
+  })
   let set: ManifestSet | undefined
   let facilities: ReadonlyMap<string, Facility> = new Map()
   let byLocation: ReadonlyMap<string, string> = new Map()
@@ -99,10 +115,17 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let guardProblem: string | undefined
   /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
   let leaving = new Set<string>()
+  const bootProblemOf = createBootCheck(session)
+  let atBoot: string | undefined
   const hanging = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
-  let ended = false
+  /** Facilities with a lane that somebody asked for, with whom to tell of it. */
+  const askedFor = new Map<string, AskedPass>()
+  /** How many want no pass but theirs to begin anything now. */
+  let holds = 0
+  const inTurn = createTurns()
+  const ending = new AbortController()
   let begin = (): void => {}
   const begun = new Promise<void>(resolve => {
     begin = resolve
@@ -115,13 +138,20 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       record = noteWritten(record, path, digest)
     },
     trigger: 'controller',
+    triggerOf: name => askedFor.get(name)?.trigger,
+    history: keeping.history,
     bounded: false,
-    listener: options.listener,
+    listener(event) {
+      undoings.noted(event)
+      options.listener(event)
+      askedFor.get(event.facility)?.listener(event)
+    },
     settled: onSettled,
     changed: name => wake.facility(name),
   })
   const { executor, tracker } = acting
   const restarts = createRestartWatch()
+  const undoings = createUndoingGuard({ clock, log, history: acting.history, retries })
   const suspensions = openSuspensions(session, acting.host, acting.history)
   const suspended = suspensions.marks
 
@@ -129,6 +159,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { name } = plan
     const digest = underWay.get(name)
     underWay.delete(name)
+    askedFor.delete(name)
     restarts.acted(name, clock.now())
     if (result === 'failed' && digest !== undefined) {
       const isMove = plan.steps.some(step => step.reason === 'moved')
@@ -136,8 +167,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
+      undoings.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
-      if (target) record = noteDone(record, target.facility)
+      if (target && plan.blocked === undefined) record = noteDone(record, target.facility)
       if (plan.change === 'repair') options.drifted()
       if (plan.change === 'remove') leaving.delete(name)
     }
@@ -169,6 +201,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     byLocation = new Map(marked.map(facility => [locationKey(facility), facility.name]))
     instances = bindAll(session, current, record)
     tracker.track(marked)
+    undoings.declared(facilities)
     for (const name of conditions.keys()) if (!facilities.has(name)) conditions.delete(name)
     // E6: what is under way for an older manifest is overtaken.
     for (const [name, digest] of underWay) {
@@ -180,13 +213,13 @@ export function createReconciliation(session: Session, options: ReconciliationOp
 
   async function pass(due: Due): Promise<PassResult> {
     try {
-      return await makePass(due)
+      return await inTurn(() => makePass(due))
     } finally {
       begin()
     }
   }
 
-  async function makePass(due: Due): Promise<PassResult> {
+  async function makePass(due: Due, asked?: AskedPass): Promise<PassResult & AskedResult> {
     const hasRead = due.manifests || !set
     const current = due.manifests || !set ? readManifests() : set
     const full = due.full || hasRead || !seen
@@ -205,7 +238,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const looked = new Set(targets.map(({ facility }) => facility.name))
     record = { ...record, claims: observeClaims(record.claims, survey.world, targets, owner) }
     const untouched = all.filter(({ name }) => !looked.has(name))
-    const plan = makePlan(
+    const unhealthy = note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt)
+    const made = makePlan(
       {
         targets,
         untouched,
@@ -213,7 +247,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         owner,
         applied: record.applied,
         claims: record.claims,
-        unhealthy: note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt),
+        // Who asks is shown what `reeve plan` shows; of a check that fails only the controller knows.
+        ...(asked ? { startsWaiting: true } : { unhealthy }),
         // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
         prune: current.complete,
         suspended,
@@ -222,14 +257,62 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       },
       sha256,
     )
-    if (ended) return { plan, set: current, full, isSettled: false }
+    const troubles = asked ? findTroubles(targets, survey.world, clock.now()) : []
+    const view = { plan: troubles.length > 0 ? { ...made, troubles } : made, survey, set: current }
+    const { plan } = view
+    if (ending.signal.aborted) return { ...view, full, isSettled: false, ...nothingBegun }
+    const isAdmitted = asked?.admit(view)
     if (hasRead) leaving = new Set(plan.facilities.flatMap(({ name }) => (facilities.has(name) ? [] : name)))
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
-    submit(plan, targets, survey, hasRead, busy)
+    undoings.looked(plan.facilities, targets, survey.world)
+    let lanes: AskedResult['lanes'] = nothingBegun.lanes
+    if (!asked) submit(plan, targets, survey, hasRead, busy)
+    else if (isAdmitted) lanes = beginAsked(asked, plan, targets, survey)
     remember(plan, survey, full, untouched)
+    if (full) await checkBoot(survey)
     lastPass = new Date(clock.now()).toISOString()
-    return { plan, set: current, full, isSettled: current.complete && isSettled() }
+    return { ...view, full, isSettled: current.complete && isSettled(), lanes, underWay: plansUnderWay(lanes) }
+  }
+
+  function plansUnderWay(begun: ReadonlyMap<string, unknown>): FacilityPlan[] {
+    return [...plans.values()].filter(({ name }) => executor.isBusy(name) && !begun.has(name))
+  }
+
+  function beginAsked(asked: AskedPass, plan: Plan, targets: Survey['targets'], survey: Survey): AskedResult['lanes'] {
+    guardProblem = undefined
+    const ready = plan.facilities.filter(({ name, steps }) => steps.length > 0 && !executor.isBusy(name))
+    for (const { name } of ready) askedFor.set(name, asked)
+    const begun = setGoing(ready, plan, targets, survey)
+    for (const { name } of ready) if (!begun.has(name)) askedFor.delete(name)
+    return new Map([...begun].map(name => [name, executor.settled(name)]))
+  }
+
+  /** What is asked to go, whoever declares it. */
+  async function removeAsked(asked: AskedPass, names: readonly string[]): Promise<AskedResult> {
+    const current = readManifests()
+    declare(current)
+    const survey = await look([], true)
+    const claims = observeClaims(record.claims, survey.world, [], owner)
+    const chosen = names.length > 0 ? names : undefined
+    const plan = makeRemovalPlan(chosen, { world: survey.world, owner, claims }, sha256)
+    const view: PassView = { plan, survey, set: current }
+    if (ending.signal.aborted || !asked.admit(view)) return { ...view, ...nothingBegun }
+    record = { ...record, claims }
+    suspensions.forget(plan.facilities.map(({ name }) => name))
+    return { ...view, ...nothingBegun, lanes: beginAsked(asked, plan, [], survey) }
+  }
+
+  function passAsked(asked: AskedPass): Promise<AskedResult> {
+    const { removal } = asked
+    const everything: Due = { manifests: true, full: true, facilities: new Set() }
+    return inTurn(() => (removal ? removeAsked(asked, removal) : makePass(everything, asked)))
+  }
+
+  async function checkBoot(survey: Survey): Promise<void> {
+    const found = await bootProblemOf({ survey, instances })
+    if (found !== undefined && found !== atBoot) log.warn({}, found)
+    atBoot = found
   }
 
   function isSettled(): boolean {
@@ -245,7 +328,18 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   async function look(free: readonly Facility[], full: boolean, also: readonly Location[] = []): Promise<Survey> {
     const checkPolicy = createPolicyCheck(session)
     const controller = findController(session)
-    const base = { instances, facilities: free, owner, host: readHost, clock, hanging, checkPolicy, controller }
+    const declared = [...facilities.values()]
+    const base = {
+      instances,
+      facilities: free,
+      declared,
+      owner,
+      host: readHost,
+      clock,
+      hanging,
+      checkPolicy,
+      controller,
+    }
     if (full || !seen) return surveyHost({ ...base, full: true, also })
     const places = findOtherPlaces(free, seen.world, record.applied)
     return mergeSurveys(seen, await surveyHost({ ...base, full: false, also: [...places, ...also] }))
@@ -285,6 +379,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   ): void {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
     const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
+    if (holds > 0) return
     // Only a manifest that is missing now, in a look at everything, is gone.
     const admitted = hasRead ? admit(plan, survey) : plan.facilities.filter(({ change }) => change !== 'remove')
     // A removal that was under way may have ended since it was looked: it must not be made twice.
@@ -294,28 +389,45 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       facility =>
         facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
     )
+    setGoing(ready, plan, targets, survey)
+  }
+
+  /** As much of it as may begin now. Gives the facilities. */
+  function setGoing(
+    ready: readonly FacilityPlan[],
+    plan: Plan,
+    targets: Survey['targets'],
+    survey: Survey,
+  ): ReadonlySet<string> {
+    const byName = new Map(targets.map(target => [target.facility.name, target]))
     if (ready.length > 0) {
       save(
         announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
       )
     }
-    const announced = ready.filter(facility => mayWrite(facility, written.claims, byName.get(facility.name), log))
+    const announced = ready.filter(facility =>
+      mayWrite(facility, keeping.written().claims, byName.get(facility.name), log),
+    )
     const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
-    if (work.length === 0) return
+    if (work.length === 0) return new Set()
     const begun = executor.submit(
       work.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
         return { plan: facility, ...(target ? { target } : {}) }
       }),
     )
-    for (const name of begun) underWay.set(name, digestOf(name))
+    for (const name of begun) underWay.set(name, byName.get(name)?.facility.digest ?? '')
     logKept(work, log)
+    return begun
   }
 
   function admit(plan: Plan, survey: Survey): readonly FacilityPlan[] {
-    const settings = { ...configuration, allowRemovals: options.allowRemovals }
-    const { facilities: admitted, problem } = admitRemovals(plan, survey.world, removals, settings)
+    const { allowRemovals } = options
+    const settings = { ...configuration, allowRemovals, command: spellCommand('apply', session) }
+    // What is on its way out was allowed.
+    const others = plan.facilities.filter(({ name, change }) => change !== 'remove' || !executor.isBusy(name))
+    const { facilities: admitted, problem } = admitRemovals({ facilities: others }, survey.world, removals, settings)
     if (problem !== undefined && problem !== guardProblem) log.error({}, problem)
     guardProblem = problem
     return admitted
@@ -333,20 +445,15 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
-  /** A full disk must not keep services from being repaired: what couldn't be written is tried again at the next pass. */
   function save(next: StateRecord): void {
     record = next
-    try {
-      writeRecord(stateDirectory, record, written, acting.host)
-      written = record
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'what was applied could not be written down')
-    }
+    keeping.save(next)
   }
 
   function statusOf(facility: Facility, elsewhere: readonly OtherPlace[]): FacilityStatus {
     const { name } = facility
-    const { count: failures, message } = retries.failures(name, facility.digest)
+    const { count: failures, message, isUndone } = retries.failures(name, facility.digest)
+    const undone = undoings.undoneByOthers(name)
     const activity = executor.activity(name)
     const { blocked, withheld } = plans.get(name) ?? {}
     // Of others, what there is to do is under way, or waits for its next try.
@@ -366,6 +473,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         ...(activity === undefined ? {} : { underWay: activity }),
         ...(pending === undefined ? {} : { pending }),
         ...(message === undefined ? {} : { lastError: message }),
+        ...(isUndone && { isUndone }),
+        ...(undone === undefined ? {} : { undone }),
       },
       conditions.get(name) ?? [],
       clock.now(),
@@ -390,8 +499,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const wanted = namesOfWanted()
     for (const [name, reason] of seen?.world.unavailable ?? [])
       if (wanted.has(name)) problems.push(`supervisor ${name} is unavailable: ${reason}`)
+    const unwritable = [...reportUnwritable(keeping.unwritable()), ...findUnwritable(seen?.availability ?? new Map())]
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(unwritable.length > 0 && { unwritable }),
+      ...(atBoot !== undefined && { atBoot }),
       controller: { pid: process.pid, since: started, lastPass, problems },
     }
   }
@@ -425,6 +537,30 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     },
     setSuspended,
     notFound: name => notFound(name, session),
+    passes: createControllerPasses({
+      session,
+      executor,
+      tracker,
+      ending: ending.signal,
+      begun: () => begun,
+      holdBack() {
+        holds += 1
+        return {
+          [Symbol.dispose]() {
+            holds -= 1
+            wake.full()
+          },
+        }
+      },
+      giveUp() {
+        const names = [...underWay.keys()]
+        for (const name of names) executor.abort(name)
+        return names
+      },
+      pass: passAsked,
+      isDeclared: name => facilities.has(name),
+      wake: () => wake.manifests(),
+    }),
   })
 
   return {
@@ -436,11 +572,12 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     status,
     digestOf: name => facilities.get(name)?.digest,
     async end() {
-      ended = true
+      ending.abort(new ReeveError('aborted', 'the controller has ended meanwhile; run it again to go on from here'))
       begin()
       executor.end()
       await executor.idle()
       acting[Symbol.dispose]()
+      keeping[Symbol.dispose]()
       retries[Symbol.dispose]()
       removals[Symbol.dispose]()
     },

@@ -43,13 +43,19 @@ export function admitRemovals(
   plan: Pick<Plan, 'facilities'>,
   world: Pick<World, 'owned'>,
   watch: RemovalWatch,
-  settings: { readonly owner: string; readonly removalLimit: RemovalLimit; readonly allowRemovals: number },
+  settings: {
+    readonly owner: string
+    readonly removalLimit: RemovalLimit
+    readonly allowRemovals: number
+    /** That allows what is refused here. */
+    readonly command: string
+  },
 ): { readonly facilities: readonly FacilityPlan[]; readonly problem?: string } {
   const removals = plan.facilities.filter(facility => facility.change === 'remove')
   watch.note(new Set(removals.map(facility => facility.name)))
   if (removals.length === 0) return { facilities: plan.facilities }
   const owned = countOwned(world, settings.owner)
-  const problem = findRemovalProblem(plan, owned, settings.removalLimit, settings.allowRemovals)
+  const problem = findRemovalProblem(plan, owned, settings.removalLimit, settings.command, settings.allowRemovals)
   const facilities = plan.facilities.filter(
     facility => facility.change !== 'remove' || (problem === undefined && watch.isSettled(facility.name)),
   )

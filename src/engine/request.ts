@@ -1,13 +1,22 @@
 import type { Facility } from '../core/facility.ts'
-import type { Observed } from '../core/observed.ts'
+import type { Activation, Observed } from '../core/observed.ts'
 import { canReload } from '../core/owed.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { describeNoStart, isServing } from '../core/start-obstacle.ts'
 import type { FacilityPlan } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
 import type { ControlOptions, ControlOutcome, ControlVerb } from './control.ts'
 
 /** One action that a person asks for, made into a plan of one step; or the reason why there is nothing to do. */
-export type Request = { readonly plan: FacilityPlan } | { readonly outcome: ControlOutcome }
+export type Request = Act | { readonly outcome: ControlOutcome }
+
+export interface Act {
+  readonly plan: FacilityPlan
+  /** Its timer, socket or path waits already: what that starts is to be started now. */
+  readonly startsJob?: boolean
+  /** What it is that starts on occasion only, where it does. */
+  readonly activation?: Activation
+}
 
 export function makeRequest(
   verb: ControlVerb,
@@ -33,8 +42,10 @@ export function makeRequest(
   if (options.ifChanged && !isOutOfDate(observed, target)) {
     return nothing(`${at.name} runs with its present configuration: nothing done`)
   }
-  if (verb === 'start' && observed.state === 'running' && observed.supervised)
-    return nothing(`${at.name} is running already`)
+  const { activation } = observed
+  const isUp = observed.state === 'running' && observed.supervised
+  const idle = verb === 'start' && isUp ? findIdle(at.name, activation) : undefined
+  if (idle !== undefined) return nothing(idle)
   if (verb === 'stop' && observed.state === 'stopped') return nothing(`${at.name} is stopped already`)
   if (verb === 'enable' && observed.enabled === true) return nothing(`${at.name} is enabled already`)
   if (verb === 'disable' && observed.enabled === false) return nothing(`${at.name} is disabled already`)
@@ -45,14 +56,27 @@ export function makeRequest(
     )
   }
   const isWithoutReload = verb === 'reload' && !canReload(target?.facility, observed)
+  const action = isWithoutReload ? 'restart' : verb
+  if (action === 'restart' && target?.startProblems && isServing(observed)) {
+    throw new ReeveError('refused', `${verb} ${at.name}: ${describeNoStart(target.startProblems)}`)
+  }
   const step = {
     id: `${at.name}/${verb}`,
-    verb: isWithoutReload ? 'restart' : verb,
+    verb: action,
     reason: 'requested',
     needs: [],
   } as const
   const { name, supervisor, service } = at
-  return { plan: { name, supervisor, service, change: 'change', steps: [step] } }
+  const plan = { name, supervisor, service, change: 'change', steps: [step] } as const
+  return { plan, ...(verb === 'start' && isUp && { startsJob: true }), ...(activation && { activation }) }
+}
+
+/** Why there is nothing to be started of what is up. */
+function findIdle(name: string, activation: Activation | undefined): string | undefined {
+  if (!activation) return `${name} is running already`
+  if (activation.connections) return `${name} is running already: each connection starts a process of its own`
+  if (activation.lastRun?.outcome !== 'running') return undefined
+  return `${name} is running already, and so is what it starts: ${activation.starts.join(', ')}`
 }
 
 /** A running controller would undo it at its next pass: said before it is done, with the two ways out. */
@@ -82,12 +106,19 @@ const PAST: Readonly<Record<ControlVerb, string>> = {
   disable: 'disabled',
 }
 
-export function describeDone(verb: ControlVerb, plan: FacilityPlan): ControlOutcome {
+export function describeDone(verb: ControlVerb, { plan, startsJob, activation }: Act): ControlOutcome {
   const { name } = plan
+  const job = activation?.starts.join(', ')
+  if (startsJob) {
+    const message = `${name}: ${job} was started now, beside what starts it otherwise; reeve status ${name} tells how it went`
+    return { changed: true, message }
+  }
   if (verb === 'reload' && plan.steps.some(step => step.verb === 'restart')) {
     return { changed: true, message: `${name} restarted, as it declares no reload` }
   }
-  return { changed: true, message: `${name} ${PAST[verb]}` }
+  const waits = `, and waits for its time or its visitors; reeve start ${name} once more starts ${job} now`
+  const isWaiting = activation && (verb === 'start' || verb === 'restart') && !activation.connections
+  return { changed: true, message: `${name} ${PAST[verb]}${isWaiting ? waits : ''}` }
 }
 
 /** The same, of one that was to be suspended with it. */

@@ -43,7 +43,9 @@ export function createRestartWatch(): RestartWatch {
     seen(facility, observed, lookedAt) {
       const actedAt = touched.get(facility)
       if (actedAt !== undefined && lookedAt < actedAt) return undefined
-      const { state, pid, restarts = 0 } = observed
+      const { state, pid, restarts = 0, activation } = observed
+      // What starts it on occasion has done so.
+      if (activation) return undefined
       const isWaiting = state === 'starting' && pid === undefined && restarts > 0
       // Of a run to come nothing is known yet, and of what can't be seen nothing at all.
       if (!isWaiting && (state !== 'running' || pid === undefined)) return undefined

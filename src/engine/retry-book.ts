@@ -1,4 +1,4 @@
-import { type BackoffRule, backoffDelay, RETRY } from '../core/backoff.ts'
+import { type BackoffRule, backoffDelay, RETRY, STALLED_AFTER, UNDONE_RETRY } from '../core/backoff.ts'
 import type { Step } from '../core/step.ts'
 import type { Clock } from '../host/clock.ts'
 
@@ -13,25 +13,50 @@ export interface RetryBook {
   done(facility: string, digest: string, steps: readonly Step[]): void
   /** Seen to be as declared, or not. */
   seen(facility: string, asDeclared: boolean): void
+  /**
+   * These undo one another: all are held, and tried again rarely. They are over it together, when all are as declared for a while.
+   */
+  undone(circle: readonly string[], digestOf: (facility: string) => string, message: string): void
+  /** One of those is declared anew, or not any more: the others needn't be held because of it. */
+  release(facility: string): void
   /** True if its time hasn't come yet. A digest other than the one that failed is always welcome. */
   isHeld(facility: string, digest: string): boolean
   /** What is seen to be as declared has no step that failed, whatever the last try came to; it may still not have lasted. */
-  failures(facility: string, digest: string): { readonly count: number; readonly message: string | undefined }
+  failures(facility: string, digest: string): Failures
   /** Facilities other than these are forgotten. */
   keep(facilities: ReadonlySet<string>): void
   [Symbol.dispose](): void
 }
 
+export interface Failures {
+  readonly count: number
+  readonly message: string | undefined
+  /** Other facilities undo its steps, and it theirs. */
+  readonly isUndone?: true
+}
+
 interface Entry {
   readonly digest: string
   readonly count: number
+  /** By which the wait gets longer. */
+  readonly tries: number
   readonly message: string
   readonly notBefore: number
   /** Its steps succeed, and what they bring about doesn't last. */
   readonly isFleeting: boolean
+  /** It and those that it undoes and is undone by. */
+  readonly circle: readonly string[] | undefined
   timer: Disposable
   asDeclaredSince: number | undefined
 }
+
+interface FailOptions {
+  readonly rule?: BackoffRule
+  readonly isFleeting?: boolean
+  readonly circle?: readonly string[]
+}
+
+const UNDONE = { rule: UNDONE_RETRY, isFleeting: true } as const
 
 /** As declared for so long (ms), the failures before don't count any more. */
 const LASTS_AFTER = 10_000
@@ -48,22 +73,31 @@ export function createRetryBook(
     facility: string,
     digest: string,
     message: string,
-    { rule = RETRY, isFleeting = false }: { readonly rule?: BackoffRule; readonly isFleeting?: boolean },
+    { rule = RETRY, isFleeting = false, circle }: FailOptions,
   ): void {
     const before = entries.get(facility)
     before?.timer[Symbol.dispose]()
-    const count = before?.digest === digest ? before.count + 1 : 1
-    const delay = backoffDelay(count, random(), rule)
+    const same = before?.digest === digest ? before : undefined
+    const count = Math.max((same?.count ?? 0) + 1, circle ? STALLED_AFTER : 1)
+    const tries = same && !circle === !same.circle ? same.tries + 1 : 1
+    const delay = backoffDelay(tries, random(), rule)
     const timer = clock.after(delay, () => due(facility))
     entries.set(facility, {
       digest,
       count,
+      tries,
       message,
       notBefore: clock.elapsed() + delay,
       isFleeting,
+      circle,
       timer,
       asDeclaredSince: undefined,
     })
+  }
+
+  function hasLasted(facility: string): boolean {
+    const since = entries.get(facility)?.asDeclaredSince
+    return since !== undefined && clock.elapsed() - since >= LASTS_AFTER
   }
 
   function forget(facility: string): void {
@@ -79,7 +113,9 @@ export function createRetryBook(
       lastDone.set(facility, { work, at: clock.elapsed() })
       const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
       const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
+      const { circle } = entries.get(facility) ?? {}
       if (cause) fail(facility, digest, `it was ${cause.reason}, and has been started again`, { isFleeting: true })
+      else if (circle) fail(facility, digest, entries.get(facility)?.message ?? '', { ...UNDONE, circle })
       else if (isAgain) fail(facility, digest, describeUndone(facility, steps), { isFleeting: true })
       else forget(facility)
     },
@@ -95,7 +131,14 @@ export function createRetryBook(
         entry.timer[Symbol.dispose]()
         entry.timer = clock.after(LASTS_AFTER, () => due(facility))
       }
-      if (clock.elapsed() - entry.asDeclaredSince >= LASTS_AFTER) forget(facility)
+      const { circle = [facility] } = entry
+      if (circle.every(hasLasted)) for (const name of circle) forget(name)
+    },
+    undone(circle, digestOf, message) {
+      for (const name of circle) fail(name, digestOf(name), message, { ...UNDONE, circle })
+    },
+    release(facility) {
+      for (const [name, { circle }] of entries) if (circle?.includes(facility)) forget(name)
     },
     isHeld(facility, digest) {
       const entry = entries.get(facility)
@@ -105,7 +148,7 @@ export function createRetryBook(
       const entry = entries.get(facility)
       const isOver = entry !== undefined && !entry.isFleeting && entry.asDeclaredSince !== undefined
       return entry?.digest === digest && !isOver
-        ? { count: entry.count, message: entry.message }
+        ? { count: entry.count, message: entry.message, ...(entry.circle && { isUndone: true }) }
         : { count: 0, message: undefined }
     },
     keep(facilities) {

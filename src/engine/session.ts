@@ -7,6 +7,7 @@ import type { Provider, ReadHost, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { readPackageVersion } from '../host/package-version.ts'
+import { createPlaceFinder } from '../host/path-place.ts'
 import { createReadHost, type ReadHostOptions } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
@@ -17,6 +18,7 @@ import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 import { createYamlMemory, type YamlMemory } from '../manifest/yaml-memory.ts'
 import { askPlace } from './instances.ts'
 import { loadProviders } from './provider-loading.ts'
+import { sessionWords } from './session-words.ts'
 import { readParsed, writeParsed } from './state-files.ts'
 
 export interface SessionOptions {
@@ -43,6 +45,10 @@ export interface Session {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
+  /** Somebody has named the directory. */
+  readonly hasDirectory: boolean
+  /** See `sessionWords`. */
+  readonly words: string
   readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
@@ -84,14 +90,17 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   return {
     configuration,
     directory,
+    hasDirectory: (options.directory ?? configuration.manifests) !== undefined,
+    words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
-      placeOf: ({ name, type, options }) => {
+      createPlaceFinder: () => createPlaceFinder(readHost),
+      placeOf: ({ name, type, options }, finder) => {
         const provider = providers.get(type)
-        return provider && askPlace(provider, { name, type, options, stateDirectory, owner })
+        return provider && askPlace(provider, { name, type, options, stateDirectory, owner }, finder)
       },
       directoriesOf,
       policy: configuration.policy,

@@ -1,10 +1,10 @@
 import { type Condition, conditionsOf } from '../core/conditions.ts'
 import type { Facility } from '../core/facility.ts'
-import type { Observed } from '../core/observed.ts'
+import type { Activation, Exit, Observed } from '../core/observed.ts'
 import { findRenames } from '../core/plan-input.ts'
 import { describeExit, type HealthState, type Readiness } from '../core/readiness.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
-import type { FacilityStatus, OtherPlace } from './status.ts'
+import type { ActivationStatus, FacilityStatus, LastExit, OtherPlace } from './status.ts'
 
 export interface StatusFacts {
   readonly name: string
@@ -21,6 +21,8 @@ export interface StatusFacts {
   readonly pending?: string
   readonly failures: number
   readonly lastError?: string
+  readonly isUndone?: boolean
+  readonly undone?: string
 }
 
 export function makeFacilityStatus(facts: StatusFacts, before: readonly Condition[], now: number): FacilityStatus {
@@ -33,9 +35,10 @@ export function makeFacilityStatus(facts: StatusFacts, before: readonly Conditio
     state: observed?.state ?? 'unknown',
     enabled: typeof observed?.enabled === 'boolean' ? observed.enabled : null,
     pid: observed?.pid ?? null,
-    since: observed?.since === undefined ? null : new Date(observed.since).toISOString(),
+    since: isoTime(observed?.since),
     health: running || health === 'none' ? health : 'unknown',
     ...describeRestarts(observed),
+    ...(observed?.activation && { activation: describeActivation(observed.activation) }),
     ...(observed?.output === undefined ? {} : { output: observed.output }),
     ...(observed?.overrides === undefined ? {} : { overrides: observed.overrides }),
     conditions: conditionsOf(facts, before, new Date(now).toISOString()),
@@ -48,8 +51,27 @@ function describeRestarts(observed: Observed | undefined): Pick<FacilityStatus, 
   const { exit, restarts, totalRestarts = restarts } = observed ?? {}
   return {
     ...(totalRestarts !== undefined && { restarts: totalRestarts }),
-    ...(exit && { lastExit: { ...exit, message: describeExit(exit) } }),
+    ...(exit && { lastExit: describeLastExit(exit) }),
   }
+}
+
+function describeActivation({ starts, nextRun, lastRun, failure, connections }: Activation): ActivationStatus {
+  return {
+    starts,
+    nextRun: isoTime(nextRun),
+    lastRun: lastRun ? { ...lastRun, began: isoTime(lastRun.began), ended: isoTime(lastRun.ended) } : null,
+    ...(failure && { failure: { message: failure.message, at: isoTime(failure.at) } }),
+    ...(connections && { connections }),
+  }
+}
+
+function isoTime(time: number | undefined): string | null {
+  return time === undefined ? null : new Date(time).toISOString()
+}
+
+function describeLastExit(exit: Exit): LastExit {
+  const { meaning: _, ...found } = exit
+  return { ...found, message: describeExit(exit) }
 }
 
 /** Says of a declared facility where it is owned besides the place where it is declared. */

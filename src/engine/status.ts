@@ -1,12 +1,17 @@
 import { type Condition, findCondition } from '../core/conditions.ts'
-import type { Exit, ServiceState } from '../core/observed.ts'
+import type { Exit, Run, ServiceState } from '../core/observed.ts'
 import type { HealthState } from '../core/readiness.ts'
+import type { UnwritableReport } from '../core/unwritable.ts'
 
 export type { Condition, HealthState }
 
 /** `reeve status -o json` and `GET /status` of the control socket: `schemas/status.schema.json`. */
 export interface Status {
   readonly facilities: readonly FacilityStatus[]
+  /** Where the controller, or a supervisor, can't write down what it does, as on a full disk. Absent: nowhere. */
+  readonly unwritable?: readonly UnwritableReport[]
+  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  readonly atBoot?: string
   /** Absent when no controller runs. */
   readonly controller?: {
     readonly pid: number
@@ -18,9 +23,29 @@ export interface Status {
   }
 }
 
-export interface LastExit extends Exit {
+export interface LastExit extends Omit<Exit, 'meaning'> {
   /** In words: `exited with code 3`. */
   readonly message: string
+}
+
+export interface ActivationStatus {
+  /** What is started, as the supervisor calls it. */
+  readonly starts: readonly string[]
+  /** ISO 8601: when a timer starts it next; null where nothing is due. */
+  readonly nextRun: string | null
+  /** Null: it has never been started, as far as the supervisor knows. */
+  readonly lastRun: {
+    /** ISO 8601, or null where the supervisor can't tell. */
+    readonly began: string | null
+    readonly ended: string | null
+    readonly outcome: Run['outcome']
+    /** How it ended, in words. */
+    readonly message?: string
+  } | null
+  /** Why the last run that is over failed. Absent: it didn't. */
+  readonly failure?: { readonly message: string; readonly at: string | null }
+  /** Of a socket that has a process for each connection. */
+  readonly connections?: { readonly accepted: number; readonly open: number }
 }
 
 export interface FacilityStatus {
@@ -37,6 +62,8 @@ export interface FacilityStatus {
   readonly restarts?: number
   /** How its last run ended: while it runs, the run before this one. Absent: the supervisor doesn't say, or there was none. */
   readonly lastExit?: LastExit
+  /** Of what runs only when a timer, socket or path starts it; then `state` is theirs. Absent: its supervisor starts it. */
+  readonly activation?: ActivationStatus
   /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
   readonly output?: string
   /** Files of others that change how it is run. Absent: none that the supervisor tells of. */

@@ -63,6 +63,8 @@ export function mergeSurveys(seen: Survey, quick: Survey): Survey {
       owned: [...seen.world.owned.filter(location => !asked(location)), ...quick.world.owned],
       unavailable,
       files: new Map([...seen.world.files, ...quick.world.files]),
+      ...(seen.world.ties && { ties: seen.world.ties }),
+      places: new Map([...(seen.world.places ?? []), ...(quick.world.places ?? [])]),
       controllers: [...(seen.world.controllers ?? []), ...(quick.world.controllers ?? [])],
     },
   }

@@ -1,15 +1,22 @@
 import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
+import { compareText } from '../core/plan-input.ts'
 import type { Availability, ReadHost } from '../core/provider.ts'
-import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { Target } from '../core/target.ts'
+import { reportUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import { type Location, locationKey, ownedLocation, type World } from '../core/world.ts'
 import type { Clock } from '../host/clock.ts'
+import { observeAdoptables } from './adoptable-survey.ts'
 import { findControllers } from './controller-service.ts'
 import { observeFiles } from './file-survey.ts'
 import type { BoundInstance } from './instances.ts'
+import { findPlaces } from './place-survey.ts'
 import type { PolicyCheck } from './policy-check.ts'
+import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
+import { withHindrance } from './start-problems.ts'
+import { withinSurvey } from './survey-limit.ts'
 import { makeTarget } from './targets.ts'
 
 /** Looks at the host, through handles that can't write. */
@@ -30,6 +37,8 @@ export interface SurveyOptions {
    * between two full passes.
    */
   readonly full: boolean
+  /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
+  readonly declared?: readonly Facility[]
   /** Services to look at besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
@@ -40,9 +49,6 @@ export interface SurveyOptions {
   /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
   readonly hanging?: Set<string>
 }
-
-/** How long a supervisor may take to tell of all its services, in milliseconds. */
-const SURVEY_LIMIT = 10_000
 
 export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const { facilities, instances } = options
@@ -91,7 +97,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       options.hanging?.delete(name)
     })
     try {
-      await within(SURVEY_LIMIT, survey, options.clock)
+      await withinSurvey(survey, options.clock)
     } catch (error) {
       if (!isOver) options.hanging?.add(name)
       markUnavailable(name, messageOf(error))
@@ -101,13 +107,14 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const asked = [...instances].filter(([name]) => options.full || named.has(name))
   await Promise.all(asked.map(([name, bound]) => trySurveyInstance(name, bound)))
   // In the order of the instances, whichever answered first.
-  const owned = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
+  const listed = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
   if (!options.full) {
     for (const [key, { ownership, service }] of services) {
-      if (ownership) owned.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
+      if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
-  const targets = facilities.map(facility => {
+  const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
+  const makeOne = (facility: Facility): Target => {
     const bound = instances.get(facility.supervisor)
     const found = availability.get(facility.supervisor)
     const lacks = found?.available ? found.lacks : undefined
@@ -119,23 +126,43 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
       observed: services.get(locationKey(facility)),
+      declared,
     })
-  })
+  }
+  const targets = facilities.map(makeOne)
+  await observeAdoptables(targets, services, options)
+  for (const { facility, startProblems } of targets) {
+    const key = locationKey(facility)
+    const one = services.get(key)
+    if (one) services.set(key, withHindrance(one, facility, startProblems))
+  }
+  // Between two looks at everything, the manifests are the same, and so is what they declare.
+  const ties = options.full
+    ? await relateServices({
+        instances,
+        targets,
+        services,
+        unavailable,
+        limited: asked => withinSurvey(asked, options.clock),
+        failed: markUnavailable,
+      })
+    : undefined
+  const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
-  const files = observeFiles(targets, { services, owned: ours }, host)
+  const known = { services, owned: ours }
+  const files = observeFiles(targets, known, host)
+  const places = findPlaces(targets, known, host)
   return {
-    world: { services, owned, unavailable, files, controllers },
+    world: { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) },
     targets,
     availability,
   }
 }
 
-function within<T>(limit: number, promise: Promise<T>, clock: Clock): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(limit, () =>
-      reject(new ReeveError('unavailable', `it has not answered within ${limit / 1_000} s`)),
-    )
-    promise.then(resolve, reject).finally(() => timer[Symbol.dispose]())
-  })
+/** Where supervisors can't write down what they do. */
+export function findUnwritable(availability: Survey['availability']): UnwritableReport[] {
+  return [...availability]
+    .flatMap(([name, found]) => (found.available ? reportUnwritable(found.unwritable ?? [], name) : []))
+    .sort((left, right) => compareText(left.path, right.path))
 }

@@ -14,6 +14,8 @@ export interface Suspensions {
   change(mark: Mark): ControlOutcome
   /** Facilities that have a new name stay suspended under it: former names, with the new ones. */
   carryOver(renames: ReadonlyMap<string, string>): void
+  /** Of what goes no mark is left. Throws if that can't be written down. */
+  forget(facilities: readonly string[]): void
 }
 
 export interface Mark {
@@ -62,6 +64,12 @@ export function openSuspensions(session: Session, host: WriteHost, history: Hist
       } catch (problem) {
         log.warn({ error: messageOf(problem) }, 'what is suspended could not be written down under its new name')
       }
+    },
+    forget(facilities) {
+      const going = facilities.filter(name => marks.has(name))
+      if (going.length === 0) return
+      writeSuspended(configuration.stateDirectory, new Set([...marks].filter(name => !going.includes(name))), host)
+      for (const name of going) marks.delete(name)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { type Facility, hasDefinition, type Instance, type ManagedFile } from '../core/facility.ts'
+import { type Facility, hasDefinition, type Instance, type ManagedFile, type PortableField } from '../core/facility.ts'
 import { meetingPointsOf } from '../core/meeting-point.ts'
 import type { Observed, Ownership } from '../core/observed.ts'
 import { usedFields } from '../core/portable-fields.ts'
@@ -10,6 +10,7 @@ import type { Target, TargetFile } from '../core/target.ts'
 import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
+import { type Declared, findStartNeeds, judgeStart, type StartOutlook } from './start-problems.ts'
 
 export interface TargetOptions {
   readonly instance: Instance | undefined
@@ -24,6 +25,8 @@ export interface TargetOptions {
   readonly isElsewhere?: boolean
   /** What is there in its place now. */
   readonly observed?: Observed | undefined
+  /** All that is declared. Absent: the facility stands by itself. */
+  readonly declared?: Declared
 }
 
 /** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
@@ -32,7 +35,25 @@ export function makeTarget(facility: Facility, options: TargetOptions): Target {
   const definitions = renderDefinitions(facility, options, problems)
   checkPaths(facility, definitions.definition, options, problems)
   const files = facility.files.map(file => resolveFile(file, facility, options.host, problems))
-  return { facility, files, problems, ...definitions }
+  const startProblems = options.isElsewhere ? [] : judgeStartOf(facility, definitions.definition, options, problems)
+  return { facility, files, problems, ...definitions, ...(startProblems.length > 0 && { startProblems }) }
+}
+
+/** Of one that could not even be rendered, there is nothing more to say. */
+function judgeStartOf(
+  facility: Facility,
+  definition: Definition | undefined,
+  { instance, provider, host, declared = new Map() }: TargetOptions,
+  problems: string[],
+): readonly string[] {
+  if (!definition || !provider || facility.state === 'stopped') return []
+  const resolve: StartOutlook['resolve'] = (file, one) => resolveFile(file, one, host, [])
+  return (
+    attempt('say what a start needs of', facility, provider, problems, () => {
+      const needs = findStartNeeds(facility, definition, provider, { instance, host })
+      return needs && judgeStart(needs, facility, { host, declared, resolve })
+    }) ?? []
+  )
 }
 
 type Definitions = Pick<Target, 'definition' | 'earlier' | 'formerDigest'>
@@ -59,7 +80,7 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
   if (facility.process) {
     const honoured = new Set(provider.capabilities.process)
     for (const field of usedFields(facility.process)) {
-      const why = honoured.has(field) ? options.lacks?.[field] : `provider ${provider.type} has no such thing`
+      const why = honoured.has(field) ? options.lacks?.[field] : refusalOf(field, provider)
       if (why === undefined) continue
       problems.push(
         `supervisor ${facility.supervisor} can't honour spec.process.${field} of facility ${facility.name}: ${why}`,
@@ -85,6 +106,10 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
     return undefined
   })
   return definitions ?? {}
+}
+
+function refusalOf(field: PortableField, { type, capabilities }: Provider): string {
+  return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
 }
 
 function makeOwnership(facility: Facility, owner: string): Ownership {
@@ -159,7 +184,12 @@ function checkPaths(
   }
 }
 
-function resolveFile(file: ManagedFile, facility: Facility, host: ReadHost, problems: string[]): TargetFile {
+function resolveFile(
+  file: ManagedFile,
+  facility: Pick<Facility, 'process'>,
+  host: ReadHost,
+  problems: string[],
+): TargetFile {
   const { path, content, mode, onChange } = file
   const owner = file.owner === undefined ? undefined : host.findUser(file.owner)
   if (file.owner !== undefined && !owner) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
@@ -180,7 +210,11 @@ function resolveFile(file: ManagedFile, facility: Facility, host: ReadHost, prob
 }
 
 /** What stands in the way is told where the file is looked at. */
-function tryFindWriter(file: ManagedFile, facility: Facility, host: ReadHost): UserIdentity | undefined {
+function tryFindWriter(
+  file: ManagedFile,
+  facility: Pick<Facility, 'process'>,
+  host: ReadHost,
+): UserIdentity | undefined {
   try {
     return findWriter(file, facility, host)
   } catch {
@@ -192,7 +226,11 @@ function tryFindWriter(file: ManagedFile, facility: Facility, host: ReadHost): U
  * Where others than root can change the directory: the declared owner of the file, else the user of the service. Root, or a user
  * who doesn't exist, is no answer: `findTargetProblem` then says why the file can't be managed.
  */
-function findWriter({ path, owner }: ManagedFile, { process }: Facility, host: ReadHost): UserIdentity | undefined {
+function findWriter(
+  { path, owner }: ManagedFile,
+  { process }: Pick<Facility, 'process'>,
+  host: ReadHost,
+): UserIdentity | undefined {
   const name = owner ?? process?.user
   if (name === undefined || !findUnsafeDirectory(path, host)) return undefined
   const user = host.findUser(name)

@@ -1,5 +1,6 @@
 import { type Condition, findCondition } from '../core/conditions.ts'
 import type { Log } from '../core/log.ts'
+import { RUN_FAILED } from '../core/readiness.ts'
 import type { Clock } from '../host/clock.ts'
 import { type FacilityStatus, isSuspended, isUndeclared } from './status.ts'
 
@@ -31,7 +32,7 @@ const REMINDER = 3_600_000
 export const OVER_AFTER = 10_000
 
 /** Those that no waiting mends. The others are on the way of every start and stop. */
-const LASTING_REASONS: ReadonlySet<string> = new Set(['Unhealthy', 'Failed'])
+const LASTING_REASONS: ReadonlySet<string> = new Set(['Unhealthy', 'Failed', RUN_FAILED])
 
 export function createTroubleLog(clock: Clock, log: Log): TroubleLog {
   const troubles = new Map<string, Trouble>()

@@ -1,37 +1,101 @@
+import { findContradictions } from '../core/contradiction.ts'
+import type { Facility } from '../core/facility.ts'
 import type { Diagnostic } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
-import { bindAll } from './instances.ts'
+import { type BoundInstance, bindAll } from './instances.ts'
+import { relateServices } from './relations.ts'
 import type { Session } from './session.ts'
+import { startWarning } from './start-warning.ts'
 import { emptyRecord } from './state-files.ts'
 import { makeTarget } from './targets.ts'
 
+export interface ValidationOptions {
+  /** True: the manifests are for this host, and what a start would lack on it is told as well. */
+  readonly onHost?: boolean
+}
+
 /**
- * All that can be said of the manifests without asking a supervisor and without root: their own diagnostics, and what
- * providers can't honour.
+ * All that can be said of the manifests without asking a supervisor and without root: their own diagnostics, what
+ * providers can't honour, and which facilities would undo one another.
  */
-export function validate(session: Session): ManifestSet {
+export async function validate(session: Session, { onHost = false }: ValidationOptions = {}): Promise<ManifestSet> {
   const set = loadManifests(session.manifests)
   const instances = bindAll(session, set, emptyRecord)
+  const targets = set.facilities.flatMap(facility => makeOwnTarget(facility, instances, session) ?? [])
+  const errors = [...findUnhonoured(targets), ...(await findContradicting(set, targets, instances))]
+  const warnings = onHost ? findLacking(set, targets, instances, session) : []
+  if (errors.length + warnings.length === 0) return set
+  const diagnostics = [...set.diagnostics, ...errors, ...warnings]
+  return { ...set, diagnostics, complete: set.complete && errors.length === 0 }
+}
+
+/** Undefined for one of an unknown supervisor, which has its own diagnostic. */
+function makeOwnTarget(
+  facility: Facility,
+  instances: ReadonlyMap<string, BoundInstance>,
+  { configuration, readHost }: Session,
+): Target | undefined {
+  const { instance, provider } = instances.get(facility.supervisor) ?? {}
+  if (!instance || !provider) return undefined
+  // Whether users exist is the host's affair, and manifests may be checked on another.
+  const options = { instance, provider, host: readHost, owner: configuration.owner, isElsewhere: true }
+  return makeTarget({ ...facility, files: [] }, options)
+}
+
+function findUnhonoured(targets: readonly Target[]): Diagnostic[] {
+  return targets.flatMap(({ facility, problems }) =>
+    problems.map(message => makeError(facility, 'not-honoured', message)),
+  )
+}
+
+async function findContradicting(
+  { facilities }: ManifestSet,
+  targets: readonly Target[],
+  instances: ReadonlyMap<string, BoundInstance>,
+): Promise<Diagnostic[]> {
   const found: Diagnostic[] = []
-  for (const facility of set.facilities) {
-    const bound = instances.get(facility.supervisor)
-    if (!bound) continue // an unknown supervisor has its own diagnostic
-    // Whether users exist is this host's affair, and manifests may be checked on another.
-    const { problems } = makeTarget(
-      { ...facility, files: [] },
-      {
-        instance: bound.instance,
-        provider: bound.provider,
-        host: session.readHost,
-        owner: session.configuration.owner,
-        isElsewhere: true,
-      },
-    )
-    for (const message of problems) {
-      found.push({ ...facility.position, severity: 'error', code: 'not-honoured', message })
-    }
+  const ties = await relateServices({
+    instances,
+    targets,
+    services: new Map(),
+    unavailable: new Map(),
+    isElsewhere: true,
+    limited: asked => asked,
+    failed(supervisor, reason) {
+      const first = facilities.find(facility => facility.supervisor === supervisor)
+      const message = `supervisor ${supervisor} can't tell what its services have to do with one another: ${reason}`
+      if (first) found.push(makeError(first, 'not-honoured', message))
+    },
+  })
+  const contradictions = findContradictions(facilities, ties)
+  for (const facility of facilities) {
+    const message = contradictions.get(facility.name)
+    if (message !== undefined) found.push(makeError(facility, 'contradiction', `facility ${facility.name}: ${message}`))
   }
-  if (found.length === 0) return set
-  return { ...set, diagnostics: [...set.diagnostics, ...found], complete: false }
+  return found
+}
+
+/** What starts would lack on this host, of facilities in which nothing else is wrong. */
+function findLacking(
+  { facilities }: ManifestSet,
+  targets: readonly Target[],
+  instances: ReadonlyMap<string, BoundInstance>,
+  { configuration, readHost }: Session,
+): Diagnostic[] {
+  const declared = new Map(facilities.map(facility => [facility.name, facility]))
+  const faulty = new Set(targets.flatMap(({ facility, problems }) => (problems.length > 0 ? facility.name : [])))
+  return facilities.flatMap(facility => {
+    const { instance, provider } = instances.get(facility.supervisor) ?? {}
+    if (faulty.has(facility.name) || facility.suspend || !instance || !provider) return []
+    const options = { instance, provider, host: readHost, owner: configuration.owner, declared }
+    const here = makeTarget(facility, options)
+    const lacks = [...here.problems, ...(here.startProblems ?? [])]
+    return lacks.length > 0 ? [startWarning(facility, lacks)] : []
+  })
+}
+
+function makeError({ position }: Facility, code: string, message: string): Diagnostic {
+  return { ...position, severity: 'error', code, message }
 }

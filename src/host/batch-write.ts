@@ -37,10 +37,8 @@ export async function writeBatch(
     return { file, directory, name: createTemporaryName(basename(file.path)) }
   })
   try {
-    await settle(
-      temporaries.map(({ file, directory, name }) =>
-        perform('write-temporary', join(directory.path, name), () => writeSynced(directory.entry(name), file)),
-      ),
+    await forEach(temporaries, ({ file, directory, name }) =>
+      perform('write-temporary', join(directory.path, name), () => writeSynced(directory.entry(name), file)),
     )
     for (const { file, directory, name } of temporaries) {
       perform('rename', file.path, () => renameSync(directory.entry(name), directory.entry(basename(file.path))))
@@ -49,8 +47,8 @@ export async function writeBatch(
     for (const { directory, name } of temporaries) removeQuietly(directory.entry(name))
     throw error
   }
-  await settle(
-    directories.all().map(directory => perform('sync-directory', directory.path, () => syncDirectory(directory))),
+  await forEach(directories.all(), directory =>
+    perform('sync-directory', directory.path, () => syncDirectory(directory)),
   )
 }
 
@@ -76,9 +74,13 @@ async function syncDirectory(directory: OpenedDirectory): Promise<void> {
   }
 }
 
-/** Waits for all, also when one fails: nothing may be under way any more when what is left is taken away. */
-async function settle(promises: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(promises)).find(({ status }) => status === 'rejected')
+/**
+ * Acts on all side by side and waits for all, also when one fails or isn't even begun: nothing may be under way any more when
+ * what is left is taken away and the directories are closed.
+ */
+async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const outcomes = await Promise.allSettled(items.map(async item => act(item)))
+  const failed = outcomes.find(({ status }) => status === 'rejected')
   if (failed?.status === 'rejected') throw failed.reason
 }
 

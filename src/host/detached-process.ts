@@ -31,7 +31,7 @@ function follow(child: ChildProcess, command: readonly string[], options: SpawnO
   // Node tells why a start failed only later, as an event, which unheard would end this process.
   child.on('error', () => {})
   if (child.pid === undefined) throw createStartFailure(command, options.directory, guessCause(command, options))
-  const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const exited = new Promise<number | undefined>(resolve => child.once('exit', code => resolve(code ?? undefined)))
   child.unref()
   return { pid: child.pid, exited }
 }

@@ -29,6 +29,18 @@ const meanings: Readonly<Record<string, readonly [meaning: string, remedy: strin
   EXDEV: ['it lies on another file system', 'choose a path on the same one'],
 }
 
+/** What keeps even root from something, where the usual words would send people to be root. */
+const rootMeanings: typeof meanings = {
+  EACCES: [
+    'permission denied, even to root',
+    'see whether SELinux or AppArmor forbids it, whether it lies on a network file system (NFS with root_squash), or whether root lacks capabilities here, as in a container',
+  ],
+  EPERM: [
+    'the operation is not permitted, even to root',
+    'see with lsattr -d whether it or its directory is immutable or append-only (chattr -i -a takes that away), or whether root lacks capabilities here, as in a container',
+  ],
+}
+
 /** The `code` of a Node error (`ENOENT`), also of one that a ReeveError has as its cause; else undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof ReeveError) return errnoOf(error.cause)
@@ -42,13 +54,25 @@ export function isAbsence(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
+const unwritable: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])
+
+/** True if nobody can write there now: the disk is full, read-only or broken. */
+export function isUnwritable(error: unknown): boolean {
+  return unwritable.has(errnoOf(error))
+}
+
 /** `task` completes the sentence "cannot …": `write /etc/web.toml`. */
 export function createFailure(task: string, error: unknown): ReeveError {
   if (error instanceof ReeveError) return error
   const code = errnoOf(error)
-  const known = code === undefined ? undefined : lookUp(meanings, code)
+  const known = code === undefined ? undefined : findMeaning(code)
   const message = known
     ? `cannot ${task}: ${known[0]} (${code}); ${known[1]}`
     : `cannot ${task}: ${error instanceof Error ? error.message : String(error)}`
   return new ReeveError('failed', message, { cause: error })
+}
+
+function findMeaning(code: string): readonly [meaning: string, remedy: string] | undefined {
+  const isRoot = process.geteuid?.() === 0
+  return (isRoot ? lookUp(rootMeanings, code) : undefined) ?? lookUp(meanings, code)
 }

@@ -29,6 +29,22 @@ export function readFileBytes(
   }
 }
 
+/** See `ReadHost.readHead`. */
+export function readFileHead(path: string, length: number): Uint8Array | undefined {
+  let fd: number | undefined
+  try {
+    fd = openFileForReading(path)
+    if (!fstatSync(fd).isFile()) return undefined
+    const buffer = Buffer.alloc(length)
+    return buffer.subarray(0, readSync(fd, buffer, 0, length, 0))
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw createFailure(`read ${path}`, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
 /** Reads to the end, whatever the size says: files in /proc say 0, and others may grow meanwhile. */
 function readAll(fd: number, path: string, size: number, limit: number): Uint8Array {
   let buffer = Buffer.allocUnsafe(Math.min(size, limit) + 512)
@@ -119,8 +135,10 @@ function toFileFacts(facts: Stats): FileFacts {
     uid: facts.uid,
     gid: facts.gid,
     size: facts.size,
+    device: facts.dev,
     inode: facts.ino,
     modified: facts.mtimeMs,
+    changed: facts.ctimeMs,
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
+import { chmodSync, closeSync, lstatSync, mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type FileOptions, removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
 import { type FileToWrite, writeBatch } from './batch-write.ts'
@@ -45,7 +45,7 @@ export function createFileWriting(perform: Perform): FileWriting {
       attempt(`remove ${path}`, () =>
         inParent(path, (directory, entry) => {
           tidy(directory)
-          perform('remove-file', path, () => unlinkSync(entry))
+          perform('remove-file', path, () => removeEntry(entry, unlinkSync))
         }),
       ),
     removeDirectory: path => attempt(`remove ${path}`, () => removeDirectory(path, perform)),
@@ -115,7 +115,7 @@ function removeDirectory(path: string, perform: Perform): void {
   try {
     inParent(path, (_directory, entry) => {
       removeLeftoversIn(path, perform)
-      perform('remove-directory', path, () => rmdirSync(entry))
+      perform('remove-directory', path, () => removeEntry(entry, rmdirSync))
     })
   } catch (error) {
     if (errnoOf(error) !== 'ENOTEMPTY') throw error
@@ -125,6 +125,15 @@ function removeDirectory(path: string, perform: Perform): void {
 function removeLeftoversIn(path: string, perform: Perform): void {
   using directory = openDirectory(path)
   removeLeftovers(directory, perform)
+}
+
+/** What isn't there is removed: of that, a file system which is read-only says that it is read-only. */
+function removeEntry(entry: string, remove: (entry: string) => void): void {
+  try {
+    remove(entry)
+  } catch (error) {
+    if (lstatSync(entry, { throwIfNoEntry: false })) throw error
+  }
 }
 
 /** Does nothing if the entry, or its directory, isn't there. */

@@ -25,11 +25,24 @@ export function checkSocketPath(path: string): void {
  * Sends one line to a unix socket and gives each line that comes back, until the peer closes. Nothing is sent before the
  * first one is asked for. Throws ReeveError: `unavailable` if nobody listens, `aborted` by the signal.
  */
-export async function* requestLines(
+export function requestLines(
   path: string,
   line: string,
   signal: AbortSignal,
   perform: Perform,
+): AsyncGenerator<string, void, undefined> {
+  return exchangeLines(path, signal, socket => perform('request', path, () => send(socket, line)))
+}
+
+/** As `requestLines`, but nothing is sent; see `ReadHost.hear`. */
+export function hearLines(path: string, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  return exchangeLines(path, signal, () => Promise.resolve())
+}
+
+async function* exchangeLines(
+  path: string,
+  signal: AbortSignal,
+  begin: (socket: Socket) => Promise<void>,
 ): AsyncGenerator<string, void, undefined> {
   checkSocketPath(path)
   if (signal.aborted) throw createAbortion(path, signal)
@@ -44,7 +57,7 @@ export async function* requestLines(
   signal.addEventListener('abort', abort, { once: true })
   try {
     await connected(socket)
-    await perform('request', path, () => send(socket, line))
+    await begin(socket)
     limitLines(socket, path)
     yield* createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })
     if (failure !== undefined) throw failure

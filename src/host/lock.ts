@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from './clock.ts'
+import { isUnwritable } from './failure.ts'
 import { readTrusted } from './trusted-reading.ts'
 
 /**
@@ -58,8 +59,16 @@ export async function acquireLock(
   const name = nameOwnClaim(host)
   const path = join(directory, name)
   const holder: Holder = { pid: process.pid, command: purpose, since: new Date(host.now()).toISOString() }
-  const write = (held: boolean): void =>
-    host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644, isFleeting: true })
+  const write = (held: boolean): void => {
+    try {
+      host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644, isFleeting: true })
+    } catch (error) {
+      if (!isUnwritable(error)) throw error
+      // What is no claim counts as one that is held, and takes no room: on a full disk services are still to be seen to.
+      const before = readClaim(directory, name, host)
+      if (!before?.held) host.appendFile(path, before ? '-' : '', { mode: 0o644 })
+    }
+  }
   const withdraw = (): void => host.removeFile(path)
 
   // A second one in the same process would have the same name.

@@ -1,5 +1,6 @@
 import type { Bus, ReadHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createPerform } from './effects.ts'
@@ -9,9 +10,11 @@ import {
   readDirectoryNames,
   readFileBytes,
   readFileFacts,
+  readFileHead,
   readLinkTarget,
   resolveRealPath,
 } from './file-reading.ts'
+import { hearLines } from './line-request.ts'
 import { readMountPoints } from './mount-points.ts'
 import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
@@ -42,6 +45,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
   return Object.freeze<ReadHost>({
     now: () => Date.now(),
     readFile: readFileBytes,
+    readHead: readFileHead,
     readText(path, limit) {
       const content = readFileBytes(path, limit)
       return content && new TextDecoder().decode(content)
@@ -67,6 +71,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     findGroup: accounts.findGroup,
     findUserById: accounts.findUserById,
     findGroupsOf: accounts.findGroupsOf,
+    isGranted,
     async query(command, { timeout = queryTimeout } = {}) {
       if (!queries.some(prefix => startsWith(command, prefix))) {
         const declared = queries.map(prefix => prefix.join(' ')).join(', ') || 'none'
@@ -82,6 +87,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const { query, listen, unref, ended } = bus
       return Object.freeze<Bus>({ query, listen, unref, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
     },
+    hear: hearLines,
     watch: (directory, hint) => watchDirectory(directory, hint),
   })
 }

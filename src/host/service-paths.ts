@@ -1,8 +1,9 @@
 import { basename, dirname } from 'node:path'
 import type { Process } from '../core/facility.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
-import type { FileFacts, ReadHost } from '../core/provider.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
 import { findUnsafeFilePart } from './file-safety.ts'
+import { describeFacts, findClosedDirectory, may } from './user-rights.ts'
 
 /** The one device that output may go to: it is discarded. */
 export const nullDevice = '/dev/null'
@@ -55,8 +56,6 @@ export interface PathCheckOptions {
   /** True: what is missing or closed says nothing: it is made later, or the manifests are meant for another host. */
   readonly isTentative?: boolean
 }
-
-type User = { readonly name: string; readonly uid: number; readonly gid: number }
 
 /**
  * Why a service's output can't go to the file that it declares: undefined if it can, as far as can be seen. Allowed are a
@@ -139,9 +138,11 @@ function findWritingProblem(
   const closed = findClosedDirectory(directory, user, host)
   if (closed !== undefined) return `user ${user.name} can not reach ${file}: ${closed}`
   const existing = host.facts(file)
-  if (existing && !may(existing, user, 2)) return `user ${user.name} can not write ${describe(file, existing)}`
-  if (!existing && !may(facts, user, 3)) {
-    return `user ${user.name} can not make ${file} in ${describe(directory, facts)}`
+  if (existing && !may(file, existing, user, ['w'], host)) {
+    return `user ${user.name} can not write ${describeFacts(file, existing)}`
+  }
+  if (!existing && !may(directory, facts, user, ['w', 'x'], host)) {
+    return `user ${user.name} can not make ${file} in ${describeFacts(directory, facts)}`
   }
   return undefined
 }
@@ -161,37 +162,17 @@ function findReadingProblem(
   const closed = findClosedDirectory(dirname(path), user, host)
   if (closed !== undefined) return `user ${user.name} can not reach ${path}: ${closed}`
   const facts = host.facts(path)
-  if (facts?.kind === 'file' && !may(facts, user, 4)) return `user ${user.name} can not read ${describe(path, facts)}`
+  if (facts?.kind === 'file' && !may(path, facts, user, ['r'], host)) {
+    return `user ${user.name} can not read ${describeFacts(path, facts)}`
+  }
   return undefined
 }
 
 /** The user that the service runs as, with the group that it declares; undefined if it declares none. */
-function findUser(process: Process, host: ReadHost): User | 'unknown' | undefined {
+function findUser(process: Process, host: ReadHost): UserIdentity | 'unknown' | undefined {
   if (process.user === undefined) return undefined
   const found = host.findUser(process.user)
   if (!found) return 'unknown'
   const gid = process.group === undefined ? found.gid : host.findGroup(process.group)
   return { name: process.user, uid: found.uid, gid: gid ?? found.gid }
-}
-
-/** The first directory on the way that the user can't go through. */
-function findClosedDirectory(directory: string, user: User, host: ReadHost): string | undefined {
-  const parts = (host.realPath(directory) ?? directory).split('/').filter(part => part !== '')
-  for (let count = 1; count <= parts.length; count += 1) {
-    const path = `/${parts.slice(0, count).join('/')}`
-    const facts = host.facts(path)
-    if (facts?.kind === 'directory' && !may(facts, user, 1)) return `${describe(path, facts)} is closed to that user`
-  }
-  return undefined
-}
-
-/** False if it is certain that the user lacks a right of `bits`. Further groups and access lists may give it. */
-function may({ uid, gid, mode }: FileFacts, user: User, bits: number): boolean {
-  if (uid === user.uid) return ((mode >> 6) & bits) === bits
-  if (gid === user.gid) return ((mode >> 3) & bits) === bits
-  return ((mode | (mode >> 3)) & bits) === bits
-}
-
-function describe(path: string, { uid, gid, mode }: FileFacts): string {
-  return `${path} (owner ${uid}, group ${gid}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`
 }

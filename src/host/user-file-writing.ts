@@ -71,8 +71,8 @@ mv -fT -- "./$2" "./$3" || { rm -f -- "./$2"; exit 1; }
 sync . 2>/dev/null || sync
 `
 
-/** $3 the name. */
-const remove = 'rm -f -- "./$3"'
+/** $3 the name. What isn't there is removed: of that, a file system which is read-only says that it is read-only. */
+const remove = '[ -e "./$3" ] || [ -L "./$3" ] || exit 0; rm -f -- "./$3"'
 
 /**
  * Works as the service's user where that user could lead root elsewhere (S8): in a process that has given up all rights but
@@ -208,7 +208,10 @@ function explain(complaint: string, signal: string | null, { name }: UserIdentit
   if (signal !== null) return `it took longer than ${timeout / 1_000} s, or was ended; see what is mounted there`
   const [line = ''] = complaint.trim().split('\n')
   const said = line.replace(/^sh: (\d+: )?(line \d+: )?/, '')
-  return `${said || 'the content could not be written whole'}; see that user ${name} may write there, and has the space`
+  const remedy = /not permitted/i.test(said)
+    ? 'see with lsattr -d whether it or its directory is immutable or append-only (chattr -i -a takes that away)'
+    : `see that user ${name} may write there, and has the space`
+  return `${said || 'the content could not be written whole'}; ${remedy}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Facility } from '../core/facility.ts'
+import { rotationOf } from '../core/portable-fields.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { cycleText, findCycles } from './dependency-cycle.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
@@ -44,7 +45,7 @@ interface Place<T> {
   readonly declared: Declared<T>
 }
 
-/** What can be told only by looking at all files together (DESIGN.md section 2). */
+/** What can be told only by looking at all files together (PITFALLS 23). */
 export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
   resolver.begin()
@@ -83,7 +84,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   }
   const doubled = checkNames(manifests, report)
   checkRenames(drafts, input, report)
-  checkClaims(places, doubled, report)
+  checkClaims(places, doubled, path => resolver.placeOfFile(path), report)
   checkDependencies(places, input, report, invalidFiles)
   for (const place of places.slice(input.maximumFacilities)) {
     const message = `this is one more than the ${input.maximumFacilities} facilities that a host can have`
@@ -174,10 +175,11 @@ function checkRenames(places: readonly Place<FacilityDraft>[], input: CrossCheck
 function checkClaims(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
   doubled: ReadonlySet<Declared<unknown>>,
+  placeOf: (path: string) => string,
   report: ReportProblem,
 ): void {
   const services = new Map<string, Claim>()
-  const paths = new Map<string, Claim>()
+  const paths = new Map<string, FileClaim>()
   for (const place of places) {
     const { service, supervisor } = place.facility
     if (!doubled.has(place.declared)) {
@@ -186,30 +188,34 @@ function checkClaims(
       reportTwice(services, `${supervisor}\n${service}`, place, what, 'duplicate-service', path, report)
     }
     for (const { target, path } of writtenPaths(place.facility)) {
-      reportTwice(paths, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
+      const file = { target, facility: place.facility.name }
+      reportFileTwice(paths, placeOf(target), { ...place, path, file }, report)
     }
   }
-  checkRotation(places, paths, report)
+  checkRotation(places, paths, placeOf, report)
 }
 
 /** An output is moved over whatever is at `FILE.1`, `FILE.2` … as it is rotated. */
 function checkRotation(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
   paths: ReadonlyMap<string, Claim>,
+  placeOf: (path: string) => string,
   report: ReportProblem,
 ): void {
   const kept = new Map<string, number>()
   for (const { facility } of places) {
-    const { file, keep = 0 } = facility.process?.output ?? {}
-    if (file !== undefined) kept.set(file, Math.max(keep, kept.get(file) ?? 0))
+    const output = facility.process?.output
+    if (output === undefined) continue
+    const at = placeOf(output.file)
+    kept.set(at, Math.max(rotationOf(output).keep, kept.get(at) ?? 0))
   }
   for (const place of places) {
     for (const { target, path } of writtenPaths(place.facility)) {
-      const [, file = '', number = '0'] = /^(.*)\.(?:rotating|([1-9][0-9]*))$/.exec(target) ?? []
+      const [, file = '', number = '0'] = /^(.*)\.(?:rotating|([1-9][0-9]*))$/.exec(placeOf(target)) ?? []
       const keep = kept.get(file)
       const claim = paths.get(file)
       if (keep === undefined || claim === undefined || Number(number) > keep) continue
-      const seen = new Map([[target, claim]])
+      const seen = new Map<string, Claim>([[target, claim]])
       reportTwice(seen, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
     }
   }
@@ -227,7 +233,9 @@ export function writtenPaths(facility: Facility): WrittenPath[] {
     path: ['spec', 'files', index, 'path'],
   }))
   const output = facility.process?.output
-  if (output !== undefined) written.push({ target: output.file, path: ['spec', 'process', 'output', 'file'] })
+  // The one device that output may go to is anybody's.
+  if (output !== undefined && output.file !== '/dev/null')
+    written.push({ target: output.file, path: ['spec', 'process', 'output', 'file'] })
   return written
 }
 
@@ -238,10 +246,10 @@ interface Claim extends Place<unknown> {
 }
 
 /** Reports a second claim of `key` at both places. True: it is the first. */
-function reportTwice(
-  seen: Map<string, Claim>,
+function reportTwice<T extends Claim>(
+  seen: Map<string, T>,
   key: string,
-  place: Claim,
+  place: T,
   what: string,
   code: DiagnosticCode,
   path: FieldPath,
@@ -263,6 +271,23 @@ function reportTwice(
   if (!first.isReported) report(first, { ...problem, path: firstPath, message: say(here) })
   seen.set(key, { ...first, isReported: true })
   return false
+}
+
+/** A file that a facility writes, by the path that it has for it. */
+interface FileClaim extends Claim {
+  readonly path: FieldPath
+  readonly file: { readonly target: string; readonly facility: string }
+}
+
+/** As `reportTwice`, of files, which are one by where their paths lead. */
+function reportFileTwice(seen: Map<string, FileClaim>, at: string, place: FileClaim, report: ReportProblem): void {
+  const { target, facility } = place.file
+  const first = seen.get(at)?.file
+  const what =
+    first === undefined || first.target === target
+      ? `path "${target}"`
+      : `file ${at}, to which "${target}" of facility ${facility} and "${first.target}" of facility ${first.facility} lead,`
+  reportTwice(seen, at, place, what, 'duplicate-path', place.path, report)
 }
 
 /** So many unknown names are compared with all others, to find what was meant: it takes milliseconds each. */

@@ -1,7 +1,9 @@
-import { lookUp } from '../core/dictionary.ts'
+import { createDictionary, lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { listOf, suggest } from './field-suggestion.ts'
+import type { NativeSchemas } from './manifest-options.ts'
 import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
+import { resolveReferences } from './schema-reference.ts'
 
 /** What `reeve explain` says of a field: all from the schemas. */
 export interface Explanation {
@@ -32,25 +34,35 @@ const schemaNames: Readonly<Record<string, SchemaName>> = {
   HostConfiguration: 'host-configuration',
 }
 
+/** The schemas of the known providers, by type. */
+export type SchemasByType = ReadonlyMap<string, NativeSchemas>
+
 /**
  * Explains a field by its path: `spec.process.restart`, `Supervisor.spec.type`, `HostConfiguration.resync`; without a
- * kind a Facility's, and without a path the Facility itself. Throws ReeveError `not-found` with the likely field.
+ * kind a Facility's, and without a path the Facility itself. `spec.config.TYPE` of a facility and `spec.TYPE` of a Supervisor are
+ * explained by the schemas of the type's provider. Throws ReeveError `not-found` with the likely field.
  */
-export function explainField(path?: string): Explanation {
-  const parts = (path ?? '')
+export function explainField(path: string, schemas: SchemasByType): Explanation {
+  const parts = path
     .split('.')
     .map(part => part.replace(/\[\d*\]$/, ''))
     .filter(part => part !== '')
   const kind = kindOf(parts)
   if (parts[0] === kind) parts.shift()
-  let node = readSchema(lookUp(schemaNames, kind) ?? 'facility')
+  let node = withNativeFields(lookUp(schemaNames, kind) ?? 'facility', schemas)
   let required = true
   let at = kind
   for (const part of parts) {
-    const { properties, required: names } = fieldsOf(node)
-    const next = lookUp(properties, part) ?? entrySchema(node)
-    if (next === undefined) throw unknownField(part, at, Object.keys(properties))
-    required = (names ?? []).includes(part)
+    const fields = fieldsOf(node)
+    const field = fields.find(({ name }) => name === part)
+    const next = field?.node ?? entrySchema(node)
+    if (next === undefined)
+      throw unknownField(
+        part,
+        at,
+        fields.map(({ name }) => name),
+      )
+    required = field?.isRequired === true
     node = next
     at = `${at}.${part}`
   }
@@ -66,6 +78,35 @@ export function explainField(path?: string): Explanation {
   }
 }
 
+/** Where the fields of a kind that providers bring stand, and which of their schemas says what they are. */
+const nativeFields: Partial<
+  Record<SchemaName, { readonly below: readonly string[]; readonly which: keyof NativeSchemas }>
+> = {
+  facility: { below: ['spec', 'config'], which: 'configSchema' },
+  supervisor: { below: ['spec'], which: 'optionsSchema' },
+}
+
+function withNativeFields(name: SchemaName, schemas: SchemasByType): SchemaNode {
+  const schema = readSchema(name)
+  const place = nativeFields[name]
+  if (place === undefined) return schema
+  const fields = [...schemas].flatMap(([type, { [place.which]: native }]): [string, SchemaNode][] =>
+    typeof native === 'object' ? [[type, resolveReferences(native)]] : [],
+  )
+  return withFieldsAt(schema, place.below, createDictionary(fields))
+}
+
+function withFieldsAt(
+  node: SchemaNode,
+  [part, ...rest]: readonly string[],
+  added: Readonly<Record<string, SchemaNode>>,
+): SchemaNode {
+  const { properties = {} } = node
+  if (part === undefined) return { ...node, properties: { ...properties, ...added }, additionalProperties: false }
+  const below = withFieldsAt(lookUp(properties, part) ?? {}, rest, added)
+  return { ...node, properties: { ...properties, [part]: below } }
+}
+
 /** `facility` and `FACILITY` are understood as well. */
 function kindOf(parts: string[]): string {
   const [first = ''] = parts
@@ -74,31 +115,44 @@ function kindOf(parts: string[]): string {
   return kind ?? 'Facility'
 }
 
-/** The map that a path goes on into: the node itself, a list's items, or the map among the ways to write it. */
-function fieldsOf(node: SchemaNode): {
-  properties: Readonly<Record<string, SchemaNode>>
-  required?: readonly string[]
-} {
-  const { properties, required } = node
-  if (properties !== undefined) return { properties, ...(required !== undefined && { required }) }
-  if (node.items !== undefined) return fieldsOf(node.items)
-  const branch = (node.anyOf ?? []).find(candidate => candidate.properties !== undefined)
-  return branch === undefined ? { properties: {} } : fieldsOf(branch)
+interface Field {
+  readonly name: string
+  readonly node: SchemaNode
+  readonly isRequired: boolean
+}
+
+/** The fields that a path can go on into: of the node itself, of a list's items, or of any way to write it. */
+function fieldsOf(node: SchemaNode): Field[] {
+  const { properties = {}, required = [] } = node
+  const own = Object.entries(properties).map(([name, child]) => ({
+    name,
+    node: child,
+    isRequired: required.includes(name),
+  }))
+  const others = [...(node.allOf ?? []), ...waysOf(node)].flatMap(fieldsOf)
+  return [...new Map([...others, ...own].map(field => [field.name, field])).values()]
+}
+
+/** The other nodes that a value, or an item of it, may fit. */
+function waysOf({ items, anyOf = [], oneOf = [] }: SchemaNode): readonly SchemaNode[] {
+  return [...(items === undefined ? [] : [items]), ...anyOf, ...oneOf]
 }
 
 /** Of a map with free keys: what each value is. */
 function entrySchema(node: SchemaNode): SchemaNode | undefined {
   const { additionalProperties } = node
-  if (additionalProperties === true) return { description: 'Native configuration: see the provider of this type.' }
-  return typeof additionalProperties === 'object' ? additionalProperties : undefined
+  if (additionalProperties === true) return {}
+  if (typeof additionalProperties === 'object') return additionalProperties
+  return waysOf(node)
+    .map(entrySchema)
+    .find(found => found !== undefined)
 }
 
 function childrenOf(node: SchemaNode): FieldSummary[] {
-  const { properties, required } = fieldsOf(node)
-  return Object.entries(properties).map(([name, child]) => ({
+  return fieldsOf(node).map(({ name, node: child, isRequired }) => ({
     name,
     type: typeOf(child),
-    required: (required ?? []).includes(name),
+    required: isRequired,
     description: firstSentence(child.description),
   }))
 }
@@ -106,16 +160,23 @@ function childrenOf(node: SchemaNode): FieldSummary[] {
 function typeOf(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map(showValue).join(' | ')
   if (node.const !== undefined) return showValue(node.const)
-  if (node.type === 'array') return node.items === undefined ? 'list' : `list of ${typeOf(node.items)}`
+  if (node.type === 'array') return node.items === undefined ? 'list' : `list of ${asItem(typeOf(node.items))}`
   if (node.type === 'object') {
     const value = node.properties === undefined ? entrySchema(node) : undefined
-    return value?.type === undefined && value?.anyOf === undefined ? 'map' : `map of ${typeOf(value)}`
+    return value === undefined || Object.keys(value).length === 0 ? 'map' : `map of ${asItem(typeOf(value))}`
   }
-  if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' | ')
+  const ways = [...(node.anyOf ?? []), ...(node.oneOf ?? [])]
+  // A choice of keys is a map all the same.
+  if (node.type === undefined && ways.length > 0) return [...new Set(ways.map(typeOf))].join(' | ')
   return [node.type ?? 'anything']
     .flat()
     .map(type => lookUp(typeWords, type) ?? type)
     .join(' | ')
+}
+
+/** So that it is seen where the choice begins. */
+function asItem(type: string): string {
+  return type.includes(' | ') ? `(${type})` : type
 }
 
 const typeWords: Readonly<Record<string, string>> = { string: 'text', boolean: 'true | false' }

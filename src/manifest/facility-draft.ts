@@ -120,12 +120,16 @@ function draftOutput(
 ): NonNullable<Process['output']> {
   const path = ['spec', 'process', 'output']
   checkTarget(output.file, [...path, 'file'], problems)
-  const maxSize = parseSize(output.maxSize ?? '10MiB')
-  if (maxSize < 4096 || maxSize > 1024 ** 5) {
+  const maxSize = output.maxSize === undefined ? undefined : parseSize(output.maxSize)
+  if (maxSize !== undefined && (maxSize < 4096 || maxSize > 1024 ** 5)) {
     const message = 'spec.process.output.maxSize must be at least 4KiB and at most 1024 TiB'
     problems.push({ code: 'invalid-value', message, path: [...path, 'maxSize'] })
   }
-  return { file: output.file, maxSize, keep: output.keep ?? 5 }
+  return {
+    file: output.file,
+    ...(maxSize !== undefined && { maxSize }),
+    ...(output.keep !== undefined && { keep: output.keep }),
+  }
 }
 
 function draftFile(file: FileManifest, path: FieldPath, context: DraftContext, problems: FieldProblem[]): ManagedFile {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { lookUp } from '../core/dictionary.ts'
 import type { Facility } from '../core/facility.ts'
 import type { FollowPath } from '../core/path-rule.ts'
+import { asWritten, type PlaceFinder } from '../core/place.ts'
 import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy.ts'
 import { placeSource } from './config-source.ts'
 import { digestOf } from './digest.ts'
@@ -30,6 +31,8 @@ export interface FacilityResolver {
   checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
   /** Which supervisor a declared one without problems is, in words; undefined: one of its own. */
   placeOf(supervisor: SupervisorManifest): string | undefined
+  /** Where a file that a facility writes stands. */
+  placeOfFile(path: string): string
 }
 
 export interface ResolvedFacility {
@@ -45,6 +48,11 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: ResolvedFacility }>()
 
   let follow = followEnds(options.files ?? localFiles)
+  let finder = findPlaces()
+
+  function findPlaces(): PlaceFinder {
+    return options.createPlaceFinder?.() ?? asWritten
+  }
 
   function resolveAs(type: string, supervisor: string, draft: FacilityDraft): ResolvedFacility {
     const others = Object.keys(draft.config).filter(key => key !== type)
@@ -89,6 +97,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   return {
     begin() {
       follow = followEnds(options.files ?? localFiles)
+      finder = findPlaces()
     },
     resolve(draft, supervisors, invalidSupervisors) {
       const supervisor = draft.supervisor ?? options.defaultSupervisor ?? 'process'
@@ -123,9 +132,10 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
       return problems
     },
     placeOf(supervisor) {
-      const place = options.placeOf?.(supervisor)
+      const place = options.placeOf?.(supervisor, finder)
       return place === undefined ? undefined : `${supervisor.type} at ${place}`
     },
+    placeOfFile: path => finder.entry(path),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Policy } from '../core/host-configuration.ts'
+import type { PlaceFinder } from '../core/place.ts'
 import type { PolicyPlaces } from '../core/policy-refusal.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
@@ -24,7 +25,9 @@ export interface ManifestOptions {
   /** Asked only for types that are used. Undefined: the schemas can't be had, and nothing is checked by them. */
   readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
   /** What its provider says it is (`Provider.place`), whatever its name. Undefined: nobody else can be it. */
-  readonly placeOf?: ((supervisor: SupervisorManifest) => string | undefined) | undefined
+  readonly placeOf?: ((supervisor: SupervisorManifest, finder: PlaceFinder) => string | undefined) | undefined
+  /** For each look at all manifests: where paths lead. Default: where they say. */
+  readonly createPlaceFinder?: (() => PlaceFinder) | undefined
   /** Where its provider keeps what Reeve writes for it (`Provider.directories`). Undefined: nobody knows. */
   readonly directoriesOf?: ((supervisor: SupervisorManifest) => readonly string[]) | undefined
   readonly policy?: Policy | undefined

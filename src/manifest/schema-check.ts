@@ -179,12 +179,12 @@ function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldPro
       }
     }
     case 'type':
-      return wrongType(name, value, parent, path)
+      return wrongType(name, error, parent, schema)
     case 'oneOf':
     case 'anyOf': {
       const keys = choiceOfKeys(error, schema)
       if (keys.length > 0) return { code: 'one-of', message: oneOfKeys(name, keys, value), path }
-      return wrongType(name, value, parent, path)
+      return wrongType(name, error, parent, schema)
     }
     case 'enum':
     case 'const':
@@ -203,6 +203,10 @@ function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldPro
     }
     case 'maxLength':
       return { code: 'invalid-value', message: `${name} is longer than ${params.limit} characters`, path }
+    case 'minLength': {
+      const wanted = params.limit === 1 ? 'must not be an empty text' : `is shorter than ${params.limit} characters`
+      return { code: 'invalid-value', message: `${name} ${wanted}`, path }
+    }
     case 'maxItems':
       return { code: 'invalid-value', message: `${name} has more than ${params.limit} items`, path }
     default:
@@ -239,8 +243,9 @@ function missingField(field: string, name: string, parent: SchemaNode): string {
   return `${name} needs the field "${field}"${sentence === '' ? '' : `: ${sentence}`}`
 }
 
-function wrongType(name: string, value: unknown, wanted: SchemaNode, path: FieldPath): FieldProblem {
-  const message = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}`
+function wrongType(name: string, error: Placed, wanted: SchemaNode, schema: SchemaNode): FieldProblem {
+  const { path, value } = error
+  const message = `${name} must be ${expectation(wanted)}, found ${describeValue(value)}${entryHint(name, error, schema)}`
   const text = [wanted, ...(wanted.anyOf ?? [])].find(branch => branch.type === 'string')
   if (text !== undefined && (typeof value === 'number' || typeof value === 'boolean')) {
     return { code: 'wrong-type', message, path, ifQuoted: text.pattern ?? '' }
@@ -248,6 +253,15 @@ function wrongType(name: string, value: unknown, wanted: SchemaNode, path: Field
   if (typeof value !== 'string') return { code: 'wrong-type', message, path }
   const hint = wanted.type === 'array' ? ': write a list, as in [a, b]' : unquotedHint(value, wanted)
   return { code: 'wrong-type', message: message + hint, path }
+}
+
+/** Of an entry of a map with free keys: what the map holds. Its own schema has no name for it. */
+function entryHint(name: string, { schemaPath, value }: Placed, schema: SchemaNode): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return ''
+  const owner = /^(.*)\/additionalProperties(?:\/(?:anyOf|oneOf)\/\d+)*\/[^/]+$/.exec(schemaPath)?.[1]
+  const map: SchemaNode = Object(owner === undefined ? undefined : schemaAt(schema, owner))
+  const sentence = firstSentence(map.description)
+  return sentence === '' ? '' : `; ${name.replace(/\.[^.]*$/, '')} is for: ${sentence}`
 }
 
 /** For a text that would do if it were none: `"true"`, `"80"`. */

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { lookUp } from '../core/dictionary.ts'
+import { listOf } from './field-suggestion.ts'
 
 /** The part of JSON Schema that messages and explanations are made from. */
 export interface SchemaNode {
@@ -17,6 +18,7 @@ export interface SchemaNode {
   readonly default?: unknown
   readonly anyOf?: readonly SchemaNode[]
   readonly oneOf?: readonly SchemaNode[]
+  readonly allOf?: readonly SchemaNode[]
 }
 
 export type SchemaName = 'facility' | 'supervisor' | 'host-configuration' | 'plan' | 'status'
@@ -56,17 +58,18 @@ function decodeFragment(part: string): string {
 
 /** `a list`, `text`, …: what a schema wants, for a sentence. */
 export function expectation(node: SchemaNode): string {
-  if (node.title !== undefined) return node.title
-  if (node.enum !== undefined)
-    return node.enum
-      .map(showValue)
-      .join(', ')
-      .replace(/, ([^,]*)$/, ' or $1')
-  if (node.const !== undefined) return showValue(node.const)
+  const wanted = [...new Set(expectationsOf(node))]
+  return wanted.length === 0 ? 'something else' : listOf(wanted, 'or')
+}
+
+function expectationsOf(node: SchemaNode): string[] {
+  if (node.title !== undefined) return [node.title]
+  if (node.enum !== undefined) return node.enum.map(showValue)
+  if (node.const !== undefined) return [showValue(node.const)]
   // Ours have titles; those of outside providers may not.
-  if (node.pattern !== undefined) return `text that matches ${node.pattern}`
-  const types = node.type === undefined ? [] : [node.type].flat()
-  return types.length === 0 ? 'something else' : types.map(type => lookUp(typeWords, type) ?? type).join(' or ')
+  if (node.pattern !== undefined) return [`text that matches ${node.pattern}`]
+  if (node.type !== undefined) return [node.type].flat().map(type => lookUp(typeWords, type) ?? type)
+  return [...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap(expectationsOf)
 }
 
 const typeWords: Readonly<Record<string, string>> = {

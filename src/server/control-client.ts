@@ -2,13 +2,17 @@ import { fstatSync } from 'node:fs'
 import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { Control, ControlOutcome } from '../engine/control.ts'
+import type { Plan } from '../core/step.ts'
+import type { ApplyOutcome } from '../engine/apply.ts'
+import type { Control, ControlOutcome, PassWays } from '../engine/control.ts'
 import type { Status } from '../engine/status.ts'
 import type { Clock } from '../host/clock.ts'
 import { openDeadline } from '../host/deadline.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
-import { decodeError, responseLimit } from './control-protocol.ts'
+import { readPackageVersion } from '../host/package-version.ts'
+import { decodeError, type Greeting, responseLimit } from './control-protocol.ts'
+import { readPass } from './pass-reading.ts'
 
 /** How long a controller may take to say that it is there, in ms. */
 const pingTimeout = 5_000
@@ -22,6 +26,8 @@ interface Question {
   readonly body?: unknown
   /** Gives the question up. Absent: it takes as long as it takes. */
   readonly signal?: AbortSignal
+  /** What the question fails by then. */
+  readonly givenUp?: ReeveError
 }
 
 /**
@@ -29,9 +35,10 @@ interface Question {
  * socket may not be used, `unavailable` if whoever listens gives no answer.
  */
 export async function connectControl(socketPath: string, clock: Clock): Promise<Control | undefined> {
+  let greeting: Greeting
   try {
     using deadline = openDeadline(clock, pingTimeout)
-    await ask(socketPath, { method: 'GET', path: '/ping', signal: deadline.signal })
+    greeting = toGreeting(await ask(socketPath, { method: 'GET', path: '/ping', signal: deadline.signal }))
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED') return undefined
@@ -39,7 +46,14 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
   }
   const post = async (path: string, body: unknown): Promise<ControlOutcome> =>
     toOutcome(await ask(socketPath, { method: 'POST', path, body }))
+  async function pass(path: string, body: unknown, { signal, listener }: PassWays): Promise<ApplyOutcome> {
+    expectPasses(greeting)
+    const question = { method: 'POST', path, body, signal, givenUp: interrupted(greeting) } as const
+    return converse(socketPath, question, response => readPass(response, listener))
+  }
+
   return {
+    pid: greeting.pid,
     async status(name) {
       const search = name === undefined ? '' : `?${new URLSearchParams({ name })}`
       using deadline = openDeadline(clock, statusTimeout)
@@ -48,13 +62,47 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
     act: (verb, name, options = {}) => post('/act', { verb, name, options }),
     suspend: name => post('/suspend', { name }),
     resume: name => post('/resume', { name }),
+    apply: (wish, ways) => pass('/apply', { wish, settings: ways.settings ?? {} }, ways),
+    async planDown(names, settings = {}) {
+      expectPasses(greeting)
+      const answer = await ask(socketPath, { method: 'POST', path: '/plan-down', body: { names, settings } })
+      return toPlan(answer)
+    },
+    down: (names, ways) => pass('/down', { names, settings: ways.settings ?? {} }, ways),
   }
 }
 
+/** A controller that was started before Reeve was upgraded doesn't know of passes. */
+function expectPasses({ pid, version, protocol }: Greeting): void {
+  if (protocol !== undefined && protocol >= 1) return
+  const found = version === undefined ? 'an older Reeve' : `Reeve ${version}`
+  throw new ReeveError(
+    'unavailable',
+    `the controller (process ${pid}) is of ${found}, which cannot be asked for this, as Reeve ${readPackageVersion()} can: ` +
+      'restart it (reeve install does, if it is installed as a service), or stop it and run this again',
+  )
+}
+
+function interrupted({ pid }: Greeting): ReeveError {
+  return new ReeveError(
+    'aborted',
+    `interrupted; the controller (process ${pid}) goes on with what it has begun: see reeve status`,
+  )
+}
+
 async function ask(socketPath: string, question: Question): Promise<unknown> {
+  return converse(socketPath, question, async response => JSON.parse(await readText(response)))
+}
+
+/** `read`: what becomes of an answer that is no error. */
+async function converse<T>(
+  socketPath: string,
+  question: Question,
+  read: (response: IncomingMessage) => Promise<T>,
+): Promise<T> {
   using directory = openDirectory(dirname(socketPath))
   expectOwn(directory)
-  const { method, path, body, signal } = question
+  const { method, path, body, signal, givenUp = noAnswer() } = question
   const request = openRequest({
     // Through the descriptor also where the path is longer than the kernel lets a socket's be.
     socketPath: directory.entry(basename(socketPath)),
@@ -63,21 +111,24 @@ async function ask(socketPath: string, question: Question): Promise<unknown> {
     agent: false,
     headers: { 'content-type': 'application/json' },
   })
-  const giveUp = (): void => {
-    request.destroy(new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped'))
-  }
+  const giveUp = (): void => void request.destroy(givenUp)
   signal?.addEventListener('abort', giveUp, { once: true })
+  if (signal?.aborted) giveUp()
   try {
     const response = await exchange(request, body)
-    const answer = JSON.parse(await readText(response))
-    if (response.statusCode === 200) return answer
-    throw decodeError(answer)
+    if (response.statusCode === 200) return await read(response)
+    throw decodeError(JSON.parse(await readText(response)))
   } catch (error) {
-    throw toClientError(socketPath, error)
+    // How reading ends when the connection is closed tells nothing of who closed it.
+    throw signal?.aborted ? givenUp : toClientError(socketPath, error)
   } finally {
     signal?.removeEventListener('abort', giveUp)
     request.destroy()
   }
+}
+
+function noAnswer(): ReeveError {
+  return new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped')
 }
 
 /** Who could listen here in place of a controller of this user or root, would be believed. */
@@ -133,6 +184,24 @@ function toStatus(value: unknown): Status {
 
 function isStatus(value: unknown): value is Status {
   return typeof value === 'object' && value !== null && 'facilities' in value && Array.isArray(value.facilities)
+}
+
+function toGreeting(value: unknown): Greeting {
+  if (isGreeting(value)) return value
+  throw new ReeveError('failed', 'expected a controller at the control socket, found something else')
+}
+
+function isGreeting(value: unknown): value is Greeting {
+  return typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number'
+}
+
+function toPlan(value: unknown): Plan {
+  if (isPlan(value)) return value
+  throw new ReeveError('failed', 'expected a plan, found something else; is the controller of the same version?')
+}
+
+function isPlan(value: unknown): value is Plan {
+  return typeof value === 'object' && value !== null && 'formatVersion' in value && 'facilities' in value
 }
 
 function toOutcome(value: unknown): ControlOutcome {

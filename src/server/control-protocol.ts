@@ -1,5 +1,9 @@
+import { createDictionary } from '../core/dictionary.ts'
 import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
-import type { ControlOptions, ControlVerb } from '../engine/control.ts'
+import type { ApplyOutcome } from '../engine/apply.ts'
+import type { ControlOptions, ControlVerb, PassWish } from '../engine/control.ts'
+import type { EngineEvent } from '../engine/engine-event.ts'
+import type { Settings } from '../engine/settings.ts'
 
 /**
  * What goes over the control socket: HTTP with JSON bodies.
@@ -9,11 +13,37 @@ import type { ControlOptions, ControlVerb } from '../engine/control.ts'
  *   POST /act      {verb, name, options?}       → ControlOutcome
  *   POST /suspend  {name}                       → ControlOutcome
  *   POST /resume   {name}                       → ControlOutcome
+ *   POST /plan-down  {names, settings}          → Plan
+ *   POST /apply    {wish, settings}             → PassLines
+ *   POST /down     {names, settings}            → PassLines
  *
- * Anything but 200 carries an ErrorBody.
+ * Anything but 200 carries an ErrorBody. The answer to a pass begins with it and ends when it is over: a line for each thing that
+ * happens, and a last one for what came of it. Whoever closes the connection before has gone: see `createControllerPasses`.
  */
 export interface Greeting {
   readonly pid: number
+  /** Of the Reeve that the controller is of. Absent, as the next: it is older than they are. */
+  readonly version?: string
+  readonly protocol?: number
+}
+
+/** Counts what can be asked: 1 has the passes. */
+export const protocol = 1
+
+/** One line of the answer to a pass, as JSON. */
+export type PassLine =
+  | { readonly event: EngineEvent }
+  | { readonly outcome: ApplyOutcome }
+  | { readonly error: ErrorBody['error'] }
+
+export interface ApplyRequest {
+  readonly wish: PassWish
+  readonly settings: Settings
+}
+
+export interface DownRequest {
+  readonly names: readonly string[]
+  readonly settings: Settings
 }
 
 export interface ActRequest {
@@ -45,6 +75,41 @@ export function parseName(body: unknown): string {
   const { name } = parseObject(body)
   if (typeof name === 'string') return name
   throw new ReeveError('usage', `expected the name of a facility, found ${JSON.stringify(name)}`)
+}
+
+/** Throws ReeveError `usage`. */
+export function parseApplyRequest(body: unknown): ApplyRequest {
+  const { wish, settings } = parseObject(body)
+  const { allowRemovals, saved } = parseObject(wish)
+  if (allowRemovals !== undefined && !Number.isSafeInteger(allowRemovals))
+    throw new ReeveError('usage', `expected a whole number of removals, found ${JSON.stringify(allowRemovals)}`)
+  return {
+    wish: {
+      ...(allowRemovals === undefined ? {} : { allowRemovals: Number(allowRemovals) }),
+      ...(saved === undefined ? {} : { saved: { digest: String(parseObject(saved).digest) } }),
+    },
+    settings: parseSettings(settings),
+  }
+}
+
+/** Throws ReeveError `usage`. */
+export function parseDownRequest(body: unknown): DownRequest {
+  const { names, settings } = parseObject(body)
+  if (!Array.isArray(names) || !names.every(name => typeof name === 'string'))
+    throw new ReeveError('usage', `expected a list of facilities, found ${JSON.stringify(names)}`)
+  return { names, settings: parseSettings(settings) }
+}
+
+function parseSettings(value: unknown): Settings {
+  const entries = Object.entries(parseObject(value))
+  return createDictionary(entries.map(([name, setting]) => [name, String(setting)] as const))
+}
+
+/** An error has its message only. */
+export function encodeEvent(event: EngineEvent): EngineEvent {
+  if (event.type !== 'step-finished' || !event.error) return event
+  const { name, message } = event.error
+  return { ...event, error: { name, message } }
 }
 
 function parseOptions(value: unknown): ControlOptions {

@@ -4,12 +4,25 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { Control } from '../engine/control.ts'
+import type { ApplyOutcome } from '../engine/apply.ts'
+import type { Control, PassWays } from '../engine/control.ts'
 import type { Clock } from '../host/clock.ts'
 import { createFailure } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
+import { readPackageVersion } from '../host/package-version.ts'
 import { type ConnectionLimit, limitConnections, serverOptions } from './connection-limit.ts'
-import { encodeError, type Greeting, parseActRequest, parseName, requestLimit } from './control-protocol.ts'
+import {
+  encodeError,
+  encodeEvent,
+  type Greeting,
+  type PassLine,
+  parseActRequest,
+  parseApplyRequest,
+  parseDownRequest,
+  parseName,
+  protocol,
+  requestLimit,
+} from './control-protocol.ts'
 import { closeServer, listen, parseTarget, type RunningServer } from './http-listening.ts'
 
 /** Of sockets that are not in their place yet; a crash may leave one behind. */
@@ -105,11 +118,48 @@ async function respond(
     const body = request.method === 'POST' ? await readBody(request) : undefined
     // An answer may take as long as a service takes to become ready.
     using _held = limit.hold(request.socket)
-    send(response, 200, await answer(control, request, body))
+    const pass = findPass(control, request, body)
+    if (pass) await tellPass(response, pass)
+    else send(response, 200, await answer(control, request, body))
   } catch (error) {
     const { status, body } = encodeError(error)
     send(response, status, body)
   }
+}
+
+type Pass = (ways: Pick<PassWays, 'signal' | 'listener'>) => Promise<ApplyOutcome>
+
+function findPass(control: Control, request: IncomingMessage, body: unknown): Pass | undefined {
+  switch (`${request.method} ${parseTarget(request)?.pathname}`) {
+    case 'POST /apply': {
+      const { wish, settings } = parseApplyRequest(body)
+      return ways => control.apply(wish, { ...ways, settings })
+    }
+    case 'POST /down': {
+      const { names, settings } = parseDownRequest(body)
+      return ways => control.down(names, { ...ways, settings })
+    }
+    default:
+      return undefined
+  }
+}
+
+async function tellPass(response: ServerResponse, pass: Pass): Promise<void> {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort(new ReeveError('aborted', 'whoever asked for it has gone')))
+  const write = (line: PassLine): void => {
+    // What happens goes on being told after the answer is over, to nobody.
+    if (!response.writableEnded && !response.destroyed) response.write(`${JSON.stringify(line)}\n`)
+  }
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })
+  response.flushHeaders()
+  try {
+    const outcome = await pass({ signal: gone.signal, listener: event => write({ event: encodeEvent(event) }) })
+    write({ outcome })
+  } catch (error) {
+    write(encodeError(error).body)
+  }
+  response.end()
 }
 
 async function answer(control: Control, request: IncomingMessage, body: unknown): Promise<unknown> {
@@ -117,12 +167,16 @@ async function answer(control: Control, request: IncomingMessage, body: unknown)
   if (url === undefined) throw new ReeveError('usage', 'the path of the request cannot be read')
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /ping':
-      return { pid: process.pid } satisfies Greeting
+      return { pid: process.pid, version: readPackageVersion(), protocol } satisfies Greeting
     case 'GET /status':
       return control.status(url.searchParams.get('name') ?? undefined)
     case 'POST /act': {
       const { verb, name, options } = parseActRequest(body)
       return control.act(verb, name, options)
+    }
+    case 'POST /plan-down': {
+      const { names, settings } = parseDownRequest(body)
+      return control.planDown(names, settings)
     }
     case 'POST /suspend':
       return control.suspend(parseName(body))

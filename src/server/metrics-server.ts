@@ -17,6 +17,8 @@ export interface MetricsServerOptions {
   readonly clock: Clock
   /** Why the controller is taken to be stuck, in words; undefined: it isn't. */
   standstill(): string | undefined
+  /** What is wrong though the controller works: a restart of it would mend nothing. */
+  complaints(): readonly string[]
   /** True once a complete pass has ended. */
   isReady(): boolean
 }
@@ -68,7 +70,7 @@ async function answer(options: MetricsServerOptions, request: IncomingMessage): 
     case undefined:
       return plain(400, 'the path of the request cannot be read')
     case '/healthz':
-      return answerHealth(options.standstill())
+      return answerHealth(options.standstill(), options.complaints())
     case '/readyz':
       return options.isReady() ? plain(200, 'ready') : plain(503, 'the first pass has not ended yet')
     case '/metrics':
@@ -78,8 +80,8 @@ async function answer(options: MetricsServerOptions, request: IncomingMessage): 
   }
 }
 
-function answerHealth(standstill: string | undefined): Answer {
-  return standstill === undefined ? plain(200, 'ok') : plain(503, standstill)
+function answerHealth(standstill: string | undefined, complaints: readonly string[]): Answer {
+  return standstill === undefined ? plain(200, ['ok', ...complaints].join('\n')) : plain(503, standstill)
 }
 
 function plain(status: number, text: string): Answer {

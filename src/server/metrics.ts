@@ -1,4 +1,5 @@
 import type { Verb } from '../core/step.ts'
+import type { UnwritableReport } from '../core/unwritable.ts'
 import type { EngineListener } from '../engine/engine-event.ts'
 import type { FacilityStatus } from '../engine/status.ts'
 
@@ -13,6 +14,8 @@ export interface Metrics {
   /** As they are now: replaces what was said before. */
   setFacilities(facilities: readonly FacilityStatus[]): void
   setManifestErrors(count: number): void
+  /** As they are now. */
+  setUnwritable(places: readonly UnwritableReport[]): void
   /** In the text format of Prometheus. */
   text(): Promise<string>
   readonly contentType: string
@@ -65,6 +68,12 @@ export async function createMetrics(): Promise<Metrics> {
     help: 'Errors in the manifests, as last read.',
     registers,
   })
+  const unwritable = new Gauge<'supervisor' | 'path'>({
+    name: 'reeve_unwritable_since_timestamp_seconds',
+    help: "Since when the controller (supervisor is empty) or a supervisor can't write down what it does in the place of this path, as on a full disk. No sample: it can.",
+    labelNames: ['supervisor', 'path'],
+    registers,
+  })
   // A rate needs the zero before the first event.
   for (const result of ['done', 'failed', 'aborted']) passes.inc({ result }, 0)
 
@@ -83,6 +92,11 @@ export async function createMetrics(): Promise<Metrics> {
       for (const [condition, count] of countConditions(all)) facilities.set({ condition }, count)
     },
     setManifestErrors: count => manifestErrors.set(count),
+    setUnwritable(places) {
+      unwritable.reset()
+      for (const { supervisor = '', path, since } of places)
+        unwritable.set({ supervisor, path }, Date.parse(since) / 1000)
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }
@@ -95,6 +109,7 @@ function countConditions(facilities: readonly FacilityStatus[]): Map<string, num
     ['Reconciling', 0],
     ['Stalled', 0],
     ['CrashLooping', 0],
+    ['Undone', 0],
     ['Drifted', 0],
   ])
   const add = (condition: string): void => void counts.set(condition, (counts.get(condition) ?? 0) + 1)

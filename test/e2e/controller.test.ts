@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { isAlive, openHousehold, sleeper, until } from './household.ts'
+import { isAlive, openHousehold, reevePath, sleeper, until } from './household.ts'
 
 // A user's day with `reeve run`: what comes up, what follows an edit, what is repaired, and how it ends.
 
@@ -22,7 +23,7 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
 
   const down = await home.reeve(['down', '--yes'])
   expect(down).toMatchObject({ exitCode: 1, stdout: '' })
-  expect(down.stderr).toMatch(/^reeve: .*the only writer.*\(reeve run\)/)
+  expect(down.stderr).toMatch(/^reeve: the controller would bring web, worker back .* stop the controller/)
 
   const refused = await home.reeve(['stop', 'worker'])
   expect(refused.exitCode).toBe(1)
@@ -46,6 +47,48 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
   expect(isAlive(second)).toBe(true)
   for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg')
   home.write('manifests/web.yaml', sleeper('web'))
+})
+
+test('E9: what it refuses to remove goes by the command that its log names, typed anywhere', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  const home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+  const controller = home.start(['run'])
+  await until(async () => (await home.status('d'))?.pid, 'd runs')
+  for (const name of names.slice(1)) home.remove(`manifests/${name}.yaml`)
+  const hint = await until(() => /`(reeve apply .*? --allow-removals 3)`/.exec(controller.stderr())?.[1], 'it refuses')
+
+  const plain = await home.reeve(['apply'])
+  expect(plain).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(plain.stderr).toContain(hint)
+  const command = hint.replace('reeve', `'${process.execPath}' '${reevePath}'`)
+  const env = { PATH: process.env.PATH, HOME: home.directory }
+  const typed = spawnSync('/bin/sh', ['-c', command], { cwd: '/', env, encoding: 'utf8' })
+  expect(typed.stderr).toContain('b: stopped')
+  expect(typed).toMatchObject({ status: 0, stdout: 'Done: 0 added, 0 changed, 0 repaired, 3 removed, 1 unchanged.\n' })
+
+  const elsewhere = await home.reeve(['apply', '/tmp'])
+  expect(elsewhere.stderr).toMatch(/^reeve: the controller .* has other settings .*manifests is .* and "\/tmp" here/)
+  expect((await home.reeve(['apply'])).stdout).toBe('No changes. 1 facility is as declared.\n')
+  home.remove('manifests/a.yaml')
+  expect(JSON.parse(await home.succeed(['down', 'a', '--yes', '-o', 'json']))).toMatchObject({
+    failed: [],
+    stepsDone: 2,
+  })
+  expect(await home.status('a')).toBeUndefined()
+})
+
+test('who is interrupted while it works is told so, and it goes on', async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  home.start(['run'])
+  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  home.write('manifests/slow.yaml', sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n'))
+  const asking = home.start(['apply'])
+  await until(() => asking.stderr().includes('slow: waits'), 'it waits')
+  asking.child.kill('SIGINT')
+  const { exitCode, stderr } = await asking.ended
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/reeve: interrupted; the controller \(process \d+\) goes on with what it has begun/)
+  expect(await home.status('slow')).toMatchObject({ state: 'running' })
 })
 
 test('status --watch goes on when the controller ends, and when another one begins', async () => {

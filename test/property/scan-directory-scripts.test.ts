@@ -159,7 +159,7 @@ function writeService(
     stayDown: 'true',
     isWantedDown,
     runLogger: () => '',
-    findOutputProblem: () => undefined,
+    findRotationProblem: () => undefined,
     settings: [],
     moreFiles: () => ({}),
   }

@@ -271,6 +271,29 @@ test('a file is moved over another, a link as itself', () => {
   expect(() => host.moveFile(join(directory, 'gone'), join(directory, 'x'))).toThrow(/cannot move .*gone to .*x/)
 })
 
+test('of files that are written together nothing is under way any more when one of them could not be begun', async () => {
+  const paths = Array.from({ length: 64 }, (_, index) => join(directory, `file${index}`))
+  const broken = createWriteHost({
+    onEffect({ target }) {
+      if (target.includes('.reeve-file63-')) throw new Error('not begun')
+    },
+  })
+  const files = paths.map(path => ({ path, content: 'x', mode: 0o644 }))
+  await expect(broken.writeFiles(files)).rejects.toThrow('not begun')
+  const open = readdirSync('/proc/self/fd').flatMap(fd => readOpenPath(fd))
+  expect(open.filter(path => path.startsWith(directory))).toEqual([])
+  expect(readdirSync(directory)).toEqual([])
+})
+
+/** None if it was that of the listing itself. */
+function readOpenPath(fd: string): string[] {
+  try {
+    return [readlinkSync(`/proc/self/fd/${fd}`)]
+  } catch {
+    return []
+  }
+}
+
 test('appending adds to the end, and takes no pipe for a file', () => {
   const path = join(directory, 'log')
   host.appendFile(path, 'one\n', { mode: 0o640 })

@@ -270,7 +270,7 @@ describe.runIf(isRoot)('S8: output', () => {
 async function rotate({ made }: Stage, declared: Partial<Process>, file: string): Promise<string[]> {
   const complaints: string[] = []
   const log: Log = { debug() {}, info() {}, warn() {}, error: (_fields, message) => complaints.push(message) }
-  const ended: Promise<void>[] = []
+  const ended: Promise<unknown>[] = []
   const host: typeof made.host = {
     ...made.host,
     spawn(command, options) {

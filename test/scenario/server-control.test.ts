@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { createServer as createHttpServer, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { ApplyOutcome } from '../../src/engine/apply.ts'
 import type { Control } from '../../src/engine/control.ts'
+import type { EngineEvent } from '../../src/engine/engine-event.ts'
 import type { Status } from '../../src/engine/status.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { connectControl } from '../../src/server/control-client.ts'
@@ -39,6 +41,23 @@ const status: Status = {
   ],
 }
 
+const web = { supervisor: 'process', service: 'web' }
+
+const outcome: ApplyOutcome = {
+  plan: {
+    formatVersion: 1,
+    digest: '0',
+    facilities: [],
+    summary: { add: 0, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 },
+    diagnostics: [],
+  },
+  failed: [{ facility: 'web', message: 'no luck' }],
+  notReady: [],
+  undone: [],
+  stepsDone: 0,
+  suspended: [],
+}
+
 /** Keeps what it was asked; fails for the facility `bad`. */
 function createRecorder(): { control: Control; asked: unknown[] } {
   const asked: unknown[] = []
@@ -57,6 +76,32 @@ function createRecorder(): { control: Control; asked: unknown[] } {
     act: (verb, name, options) => answer('act', verb, name, options),
     suspend: name => answer('suspend', name),
     resume: name => answer('resume', name),
+    async apply(wish, { listener, settings }) {
+      asked.push(['apply', wish, settings])
+      listener({ type: 'not-ready', facility: 'web', message: 'starting' })
+      const { supervisor, service } = web
+      const step = { id: 'web/start', verb: 'start', reason: 'stopped', needs: [] } as const
+      const error = new ReeveError('failed', 'no luck')
+      listener({
+        type: 'step-finished',
+        facility: 'web',
+        step,
+        at: { supervisor, service },
+        result: 'failed',
+        duration: 3,
+        error,
+      })
+      if (wish.allowRemovals === 0) throw new ReeveError('refused', 'too many')
+      return outcome
+    },
+    async planDown(names, settings) {
+      asked.push(['planDown', names, settings])
+      return outcome.plan
+    },
+    async down(names, { settings }) {
+      asked.push(['down', names, settings])
+      return outcome
+    },
   }
   return { control, asked }
 }
@@ -90,6 +135,91 @@ test('what is asked over the socket is what the controller is asked, and the ans
     ['suspend', 'web'],
     ['resume', 'web'],
   ])
+})
+
+test('what happens in a pass is told while it goes on, and then what came of it', async () => {
+  const { control, asked } = createRecorder()
+  await serve(control)
+  const client = await connect()
+  expect(client.pid).toBe(process.pid)
+  const { signal } = new AbortController()
+  const events: EngineEvent[] = []
+  const listener = (event: EngineEvent): void => void events.push(event)
+  const settings = { owner: '"default"' }
+  const wish = { allowRemovals: 3, saved: { digest: 'abc' } }
+  expect(await client.apply(wish, { signal, listener, settings })).toEqual(outcome)
+  expect(events).toMatchObject([
+    { type: 'not-ready', facility: 'web', message: 'starting' },
+    { type: 'step-finished', result: 'failed', error: { message: 'no luck' } },
+  ])
+  expect(await client.planDown(['a'], settings)).toEqual(outcome.plan)
+  expect(await client.down(['a'], { signal, listener, settings })).toEqual(outcome)
+  expect(asked).toEqual([
+    ['apply', wish, settings],
+    ['planDown', ['a'], settings],
+    ['down', ['a'], settings],
+  ])
+  const refused = client.apply({ allowRemovals: 0 }, { signal, listener })
+  await expect(refused).rejects.toMatchObject({ code: 'refused', message: 'too many' })
+})
+
+test('a controller that was started before it could be asked for a pass is named, with what to do', async () => {
+  mkdirSync(join(root, 'run'), { mode: 0o700 })
+  const older = createHttpServer((_request, response) => response.end(JSON.stringify({ pid: 7 })))
+  await new Promise<void>(resolve => older.listen(socketPath, resolve))
+  onTestFinished(() => void older.close())
+  const client = await connect()
+  const ways = { signal: new AbortController().signal, listener() {} }
+  const refused = {
+    code: 'unavailable',
+    message: expect.stringMatching(/process 7\) is of an older Reeve.*restart it/),
+  }
+  await expect(client.apply({}, ways)).rejects.toMatchObject(refused)
+  await expect(client.down(['a'], ways)).rejects.toMatchObject(refused)
+  await expect(client.planDown(['a'])).rejects.toMatchObject(refused)
+})
+
+test('E16: a pass under way does not hold up the end for long, and who asked is told', async () => {
+  let arrive = (): void => {}
+  const arrived = new Promise<void>(resolve => {
+    arrive = resolve
+  })
+  const apply = (): Promise<never> => {
+    arrive()
+    return new Promise(() => {})
+  }
+  const server = await serve({ ...createRecorder().control, apply })
+  const ways = { signal: new AbortController().signal, listener() {} }
+  const asking = expect((await connect()).apply({}, ways)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/ended before it was over/),
+  })
+  await arrived
+  await server.close()
+  await asking
+})
+
+test('who is interrupted is told that the controller goes on, and the controller that they have gone', async () => {
+  const gone = new Promise<string>(resolve => {
+    const apply: Control['apply'] = (_wish, { signal, listener }) => {
+      listener({ type: 'ready', facility: 'web' })
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          resolve(String(signal.reason))
+          reject(signal.reason)
+        })
+      })
+    }
+    void serve({ ...createRecorder().control, apply })
+  })
+  const interruption = new AbortController()
+  await expect.poll(() => existsSync(socketPath)).toBe(true)
+  const ways = { signal: interruption.signal, listener: () => interruption.abort() }
+  await expect((await connect()).apply({}, ways)).rejects.toMatchObject({
+    code: 'aborted',
+    message: expect.stringMatching(/goes on with what it has begun/),
+  })
+  expect(await gone).toContain('has gone')
 })
 
 test('errors travel with code, message and position', async () => {
@@ -232,6 +362,9 @@ test.each([
   ],
   ['without a name', '/act', '{"verb":"start"}', 400, /expected the name of a facility/],
   ['with odd options', '/act', '{"verb":"start","name":"web","options":"all"}', 400, /expected a JSON object/],
+  ['with removals that are no number', '/apply', '{"wish":{"allowRemovals":"all"},"settings":{}}', 400, /whole number/],
+  ['without a wish', '/apply', '{}', 400, /expected a JSON object/],
+  ['with names that are none', '/down', '{"names":[1],"settings":{}}', 400, /expected a list of facilities/],
   ['with several names', '/suspend', '{"name":["web"]}', 400, /expected the name of a facility/],
   ['for what there is not', '/other', '{}', 404, /the control socket has no POST \/other/],
   ['by the wrong method', '/status', '{}', 404, /no POST \/status/],

@@ -25,6 +25,7 @@ async function openMetrics(): Promise<Place> {
     metrics: await createMetrics(),
     clock,
     standstill: () => undefined,
+    complaints: () => [],
     isReady: () => true,
   })
   onTestFinished(() => server.close())
@@ -34,13 +35,23 @@ async function openMetrics(): Promise<Place> {
   }
 }
 
+const noPass = (): Promise<never> => Promise.reject(new Error('nobody asks for a pass here'))
+
 /** `act` takes as long as the test wants. */
 async function openControl(act: Control['act'] = async () => ({ changed: false, message: '' })): Promise<Place> {
   const root = mkdtempSync(join(tmpdir(), 'reeve-limits-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
   const path = join(root, 'run', 'control.sock')
   const outcome = async () => ({ changed: false, message: '' })
-  const control: Control = { status: async () => ({ facilities: [] }), act, suspend: outcome, resume: outcome }
+  const control: Control = {
+    status: async () => ({ facilities: [] }),
+    act,
+    suspend: outcome,
+    resume: outcome,
+    apply: noPass,
+    planDown: noPass,
+    down: noPass,
+  }
   const server = await serveControl(control, path, clock)
   onTestFinished(() => server.close())
   return { address: { path }, ask: async () => (await connectControl(path, clock))?.status() }

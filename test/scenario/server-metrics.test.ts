@@ -12,6 +12,7 @@ async function serve(options: Partial<MetricsServerOptions> = {}): Promise<strin
     metrics: await createMetrics(),
     clock: createClock(),
     standstill: () => undefined,
+    complaints: () => [],
     isReady: () => true,
     ...options,
   })
@@ -23,6 +24,18 @@ async function get(url: string, method = 'GET'): Promise<[number, string]> {
   const response = await fetch(url, { method })
   return [response.status, await response.text()]
 }
+
+test('/healthz stays 200 on a full disk, which no restart mends, and tells of it; a metric says since when', async () => {
+  const metrics = await createMetrics()
+  const since = '2026-01-02T03:04:05.000Z'
+  metrics.setUnwritable([{ supervisor: 'lab', path: '/full', message: 'cannot write to /full', since }])
+  const url = await serve({ metrics, complaints: () => ['cannot write to /full'] })
+  expect(await get(`${url}/healthz`)).toEqual([200, 'ok\ncannot write to /full\n'])
+  const sample = `reeve_unwritable_since_timestamp_seconds{supervisor="lab",path="/full"} ${Date.parse(since) / 1000}`
+  expect((await get(`${url}/metrics`))[1]).toContain(sample)
+  metrics.setUnwritable([])
+  expect((await get(`${url}/metrics`))[1]).not.toContain('path="/full"')
+})
 
 test('/healthz is 200 until passes have come to a standstill, and says why', async () => {
   let standstill: string | undefined

@@ -149,6 +149,6 @@ test.runIf(isRoot)('S8: plan and validate block a facility whose paths can not b
     expect(blocked.get(name)).toContain(`spec.process.${field} of facility ${name}: root can not use ${open}/`)
   }
   const session = await lab.open()
-  const said = validate(session).diagnostics.map(({ message }) => message)
+  const said = (await validate(session)).diagnostics.map(({ message }) => message)
   expect(said.filter(message => message.includes('root can not use')).length).toBe(4)
 })

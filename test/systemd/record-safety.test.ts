@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
@@ -12,7 +12,7 @@ const command = ['/bin/sleep', '1000000']
 /** What of root's the service's user would like to have read. */
 const treasure = '/srv/treasure'
 
-/** Some are written by the service's user, who may write anything there. */
+/** Units of earlier versions had the service's user write some, who may write anything there. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)(
   'S8: what is written down of a process',
   {
@@ -37,7 +37,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       lab.declareUnit('once', { process: once, config: oneshot, files: [{ ...files[0], path: '/etc/once.conf' }] })
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
       expect(existsSync('/run/reeve-completed/once.service')).toBe(true)
-      for (const place of ['/run/reeve-loaded', '/run/reeve-completed']) {
+      for (const place of ['/run/reeve-runs', '/run/reeve-completed']) {
         for (const entry of readdirSync(place, { withFileTypes: true, recursive: true })) {
           if (!entry.isFile()) continue
           expect([entry.name, statSync(join(entry.parentPath, entry.name)).mode & 0o077]).toEqual([entry.name, 0])
@@ -53,8 +53,12 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       const files = [{ path, content: 'one\n' }]
       lab.declareUnit('web', { process: { command, user: 'app' }, files })
       await lab.apply()
+      const [, definition = ''] = readFileSync('/run/reeve-runs/web.service', 'utf8').split(/\s/)
+      rmSync('/run/reeve-runs/web.service')
       const record = '/run/reeve-loaded/web.service/loaded'
-      const [first = ''] = readFileSync(record, 'utf8').split('\n')
+      mkdirSync(dirname(record), { recursive: true })
+      chownSync(dirname(record), app.uid, app.gid)
+      const first = `${property('web', 'InvocationID')} ${definition}`
       for (const put of [
         () => makeLink(record, treasure, app),
         () => spawnSync('mkfifo', [record]),
@@ -62,7 +66,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
         () => writeFileSync(record, `${first}\nunknown ${treasure}\n`),
         () => writeFileSync(record, `${first}\n${'0'.repeat(64)} ${path}\n`),
       ]) {
-        rmSync(record)
+        rmSync(record, { force: true })
         put()
         const observed = await lab.observe('web')
         expect(observed.state).toBe('running')
@@ -72,6 +76,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(stepsOf(await lab.plan())).toEqual(['web/restart'])
       await lab.apply()
       expect(stepsOf(await lab.plan())).toEqual([])
+      rmSync('/run/reeve-loaded', { recursive: true })
       rmSync(path)
     })
 
@@ -92,10 +97,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
       expect(property('packaged', 'MainPID')).toBe(pid)
       expect(stepsOf(await lab.plan())).toEqual([])
-      expect(statSync('/run/reeve-reloaded').mode & 0o077).toBe(0)
+      expect(statSync('/run/reeve-runs').mode & 0o077).toBe(0)
       lab.withdraw('packaged')
       await lab.apply()
-      expect(readdirSync('/run/reeve-reloaded')).toEqual([])
+      expect(readdirSync('/run/reeve-runs')).not.toContain('packaged.service')
       systemctl('stop', 'packaged')
       for (const path of ['/lib/systemd/system/packaged.service', '/etc/packaged.conf']) rmSync(path, { force: true })
     })

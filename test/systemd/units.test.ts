@@ -9,7 +9,7 @@ import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const run = `ExecStart=${LONG_RUN.join(' ')}`
 
-/** SUPERVISORS.md, systemd: what kinds of units there are, and how each can be. */
+/** What kinds of units there are, and how each can be. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', () => {
   const fixed = [
     { kind: 'static', text: `[Service]\n${run}\n`, message: /static/ },

@@ -25,6 +25,8 @@ export interface Surroundings {
   /** Below the manifests: `one`, `two`. */
   source(name: string): string
   readonly isRoot: boolean
+  /** The provider keeps output from growing; else it refuses to. */
+  readonly rotates: boolean
 }
 
 export type Ports = readonly [number, number]
@@ -61,7 +63,7 @@ const limits: Readonly<Record<string, number>> = {
 }
 
 /** Of all fields of a facility; a new field wants a line here. */
-export function listTransitions({ type, config, path, ports, source, isRoot }: Surroundings): Transition[] {
+export function listTransitions({ type, config, path, ports, source, isRoot, rotates }: Surroundings): Transition[] {
   const vary = (field: string, [old, next, invalid]: Values, around: Fragment = {}): Transition => ({
     field,
     old: merge(around, nest(field, old, type)),
@@ -119,8 +121,8 @@ export function listTransitions({ type, config, path, ports, source, isRoot }: S
     vary('spec.process.reload.signal', ['HUP', 'USR1', 'ANYTHING']),
     vary('spec.process.reload.command', [['/bin/true'], ['/bin/true', 'two'], []]),
     vary('spec.process.output.file', [path('one.log'), path('two.log'), 'one.log']),
-    vary('spec.process.output.maxSize', [undefined, '1MiB', '1M'], output('size.log')),
-    vary('spec.process.output.keep', [undefined, 1, -1], output('keep.log')),
+    vary('spec.process.output.maxSize', [undefined, rotates ? '1MiB' : undefined, '1M'], output('size.log')),
+    vary('spec.process.output.keep', [undefined, rotates ? 1 : undefined, -1], output('keep.log')),
 
     vary('spec.files.*.path', [path('one.conf'), path('two.conf'), 'one.conf'], { spec: { files: [{ content: '' }] } }),
     vary('spec.files.*.content', ['one\n', 'two\n', 2], file('content.conf', {})),

@@ -4,7 +4,7 @@ import { plainColors } from '../../src/cli/screen.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { runCommandLine } from './cli-io.ts'
 
-// DESIGN.md section 3.
+/** What scripts rely on: names and flags stay. */
 const commands = {
   validate: ['--output'],
   plan: ['--output', '--detailed-exitcode', '--out'],

@@ -81,7 +81,7 @@ describe('plan text', () => {
             +"new"
           stop runit:worker  it moved to another supervisor or service name
 
-      Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged.
+      Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged, 1 blocked.
       "
     `)
   })
@@ -148,6 +148,17 @@ describe('plan text', () => {
     )
   })
 
+  test('a job that failed is named apart from what doesn’t stay up', () => {
+    const down = { facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }
+    const failed = { facility: 'backup', reason: 'RunFailed', message: 'its last run failed: it exited with code 1' }
+    const plan = planOf([facility('web', 'none', []), facility('backup', 'none', []), unchanged])
+    expect(planText({ ...plan, troubles: [failed, down] }, screen)).toBe(
+      '1 facility does not stay up:\n  web\n      crash loop: it exited with code 3\n' +
+        '1 job has failed when it ran last:\n  backup\n      its last run failed: it exited with code 1\n\n' +
+        'No changes. 1 facility is as declared, 2 are not.\n',
+    )
+  })
+
   test('what would be done about one that is suspended is told', () => {
     const steps: readonly Step[] = [{ id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }]
     const web: FacilityPlan = { ...facility('web', 'none', []), suspended: true, withheld: { change: 'repair', steps } }
@@ -162,7 +173,7 @@ describe('plan text', () => {
   test('the last words of apply say the same', () => {
     const plan = planOf([{ ...facility('web', 'none', []), suspended: true }])
     const suspended = [{ facility: 'web', state: 'absent', declared: 'running' }] as const
-    const outcome = { plan, failed: [], notReady: [], stepsDone: 0, suspended }
+    const outcome = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended }
     expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toBe(
       '1 facility is suspended: web (absent; declared running)\nNo changes. 0 facilities are as declared.\n',
     )
@@ -170,7 +181,7 @@ describe('plan text', () => {
 
   test('where only a block is left, running it again is not said to go on', () => {
     const blocked = { ...unchanged, blocked: 'declare adopt: true' }
-    const outcome = { plan: planOf([blocked]), notReady: [], stepsDone: 2, suspended: [] }
+    const outcome = { plan: planOf([blocked]), notReady: [], undone: [], stepsDone: 2, suspended: [] }
     const say = (failed: ApplyOutcome['failed'], interrupted = false) =>
       outcomeText({ ...outcome, failed }, { command: 'reeve apply', interrupted, colors: plainColors })
     expect(say([])).toBe(
@@ -233,7 +244,7 @@ test('E19: a file that is let go of without being removed is told of, before and
   const facilities = plan.facilities.map(facility => (facility.name === 'cron' ? { ...facility, kept } : facility))
   const text = planText({ ...plan, facilities }, screen)
   expect(text).toContain('    keep /etc/cron.conf  somebody has changed it since Reeve wrote it\n')
-  const outcome = { plan: { ...plan, facilities }, failed: [], notReady: [], stepsDone: 2, suspended: [] }
+  const outcome = { plan: { ...plan, facilities }, failed: [], notReady: [], undone: [], stepsDone: 2, suspended: [] }
   expect(outcomeText(outcome, { command: 'reeve down', interrupted: false, colors: plainColors })).toContain(
     '/etc/cron.conf was kept: somebody has changed it since Reeve wrote it\n',
   )

@@ -105,6 +105,49 @@ describe('status table', () => {
     expect(lines[0]).toMatch(/^NAME .*STATE/)
   })
 
+  test('a timer tells when it comes next, how it went last, and when it failed', () => {
+    const at = '2026-01-02T11:58:00.000Z'
+    const failure = { message: 'it exited with code 3', at }
+    const timer = { starts: ['backup.service'], nextRun: '2026-01-03T00:00:00.000Z', lastRun: null }
+    const failed = {
+      began: '2026-01-02T11:57:00.000Z',
+      ended: at,
+      outcome: 'failed',
+      message: failure.message,
+    } as const
+    const notReady = [condition('Ready', 'False', 'RunFailed', 'its last run failed: it exited with code 3')]
+    const screen = { colors: plainColors, width: () => undefined }
+    const tell = (activation: FacilityStatus['activation'], conditions?: readonly Condition[]): string[] => {
+      const one = facility('backup', { ...(activation && { activation }), ...(conditions && { conditions }) })
+      const [, row = ''] = statusText({ facilities: [one] }, screen, now).split('\n')
+      const lines = facilityStatusText(one, screen, now).split('\n')
+      return [
+        row.slice(row.indexOf('-  ')).trim(),
+        ...lines.filter(line => /^ {2}(?:starts|next|last|conn)/.test(line)),
+      ]
+    }
+    expect(tell(timer)).toEqual([
+      expect.stringMatching(/Ready; next run in 12h$/),
+      '  starts       backup.service',
+      '  next run     2026-01-03T00:00:00.000Z (in 12h)',
+      '  last run     -',
+    ])
+    expect(tell({ ...timer, lastRun: failed, failure }, notReady)).toEqual([
+      expect.stringMatching(/Not ready: its last run failed: it exited with code 3 \(2m ago\)$/),
+      '  starts       backup.service',
+      '  next run     2026-01-03T00:00:00.000Z (in 12h)',
+      `  last run     failed ${at} (2m): it exited with code 3`,
+    ])
+    const running = { began: '2026-01-02T11:59:30.000Z', ended: null, outcome: 'running' } as const
+    const open = { accepted: 7, open: 1 }
+    expect(tell({ ...timer, nextRun: null, lastRun: running, failure, connections: open }, notReady).slice(1)).toEqual([
+      '  starts       backup.service',
+      '  last run     running since 2026-01-02T11:59:30.000Z (30s)',
+      `  last failed  ${at} (2m): it exited with code 3`,
+      '  connections  1 open, 7 accepted',
+    ])
+  })
+
   test('what the controller says of the whole comes first', () => {
     const controller = { pid: 1, since: '2026-01-02T00:00:00.000Z', lastPass: null, problems: ['web.yaml: is invalid'] }
     const screen = { colors: plainColors, width: () => undefined }

@@ -319,22 +319,30 @@ describe('E9: the guard', () => {
   for (const [removed, owned, allowed, passes] of rows) {
     test(`${removed} of ${owned}, ${allowed ?? 'none'} allowed: ${passes ? 'goes ahead' : 'refused'}`, () => {
       const facilities = Array.from({ length: removed }, (_, index) => removal(`s${index}`))
-      const problem = findRemovalProblem({ facilities: [...facilities, kept('web')] }, owned, limit, allowed)
+      const problem = findRemovalProblem(
+        { facilities: [...facilities, kept('web')] },
+        owned,
+        limit,
+        'reeve apply',
+        allowed,
+      )
       expect(problem === undefined).toBe(passes)
     })
   }
 
   test('names the flag and the facilities', () => {
     const facilities = ['a', 'b', 'c'].map(removal)
-    expect(findRemovalProblem({ facilities }, 3, limit)).toMatchInlineSnapshot(
-      `"3 of the 3 owned facilities would be removed, which is over the limit (more than 2 and more than 50 %): a, b, c. If that is meant, allow it with --allow-removals 3; else look for what is missing in the manifests."`,
+    expect(findRemovalProblem({ facilities }, 3, limit, 'reeve apply')).toMatchInlineSnapshot(
+      `"3 of the 3 owned facilities would be removed, which is over the limit (more than 2 and more than 50 %): a, b, c. If that is meant, allow it with \`reeve apply --allow-removals 3\`; else look for what is missing in the manifests."`,
     )
   })
 
   test('a host may have other limits', () => {
     const facilities = ['a', 'b', 'c'].map(removal)
-    expect(findRemovalProblem({ facilities }, 3, { count: 3, fraction: 0 })).toBeUndefined()
-    expect(findRemovalProblem({ facilities }, 100, { count: 0, fraction: 0.02 })).toContain('3 of the 100')
+    expect(findRemovalProblem({ facilities }, 3, { count: 3, fraction: 0 }, 'reeve apply')).toBeUndefined()
+    expect(findRemovalProblem({ facilities }, 100, { count: 0, fraction: 0.02 }, 'reeve apply')).toContain(
+      '3 of the 100',
+    )
   })
 })
 

@@ -99,11 +99,14 @@ describe('portable fields in use', () => {
     [{ stop: { signal: 'TERM', timeout: 1 } }, 'stop.timeout'],
     [{ reload: { signal: 'HUP' } }, 'reload.signal'],
     [{ reload: { command: ['/bin/true'] } }, 'reload.command'],
-    [{ output: { file: '/a', maxSize: 1, keep: 1 } }, 'output.file'],
+    [{ output: { file: '/a' } }, 'output.file'],
+    [{ output: { file: '/a', maxSize: 1 } }, 'output.maxSize'],
+    [{ output: { file: '/a', keep: 1 } }, 'output.keep'],
   ]
   for (const [more, field] of cases) {
     test(`${field} is a use that a provider must honour or refuse`, () => {
-      expect(usedFields({ ...plain, ...more })).toEqual(['command', field])
+      const around = more.output ? ['output.file'] : []
+      expect(new Set(usedFields({ ...plain, ...more }))).toEqual(new Set(['command', ...around, field]))
     })
   }
 

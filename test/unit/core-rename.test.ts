@@ -35,7 +35,7 @@ describe('a facility that was renamed', () => {
       'web/start',
       'web/remove@alpha/www',
     ])
-    expect(findRemovalProblem(plan, 1, { count: 0, fraction: 0 })).toBeUndefined()
+    expect(findRemovalProblem(plan, 1, { count: 0, fraction: 0 }, 'reeve apply')).toBeUndefined()
   })
 
   test('with the service name that it had: only the marker changes', () => {

@@ -12,6 +12,7 @@ const now = 1_000_000
 
 describe('readiness', () => {
   type Row = [Partial<Declaration>, Partial<Observed>, HealthState, ready: boolean, reason: string]
+  const failing = { starts: ['job.service'], failure: { message: 'it exited with code 3' } }
   const rows: Row[] = [
     [{}, { state: 'running', since: now - 500 }, 'none', true, 'Running'],
     [{}, { state: 'running', since: now - 499 }, 'none', false, 'Starting'],
@@ -38,6 +39,13 @@ describe('readiness', () => {
     [{ state: 'stopped' }, { state: 'starting', restarts: 3 }, 'none', false, 'NotStopped'],
     [{ restart: 'never' }, { state: 'failed', exit: { code: 3 } }, 'none', false, 'FailedForGood'],
     [{ restart: 'never', state: 'stopped' }, { state: 'failed', exit: { code: 3 } }, 'none', true, 'Stopped'],
+    [{}, { state: 'running', activation: failing }, 'none', false, 'RunFailed'],
+    [{}, { state: 'running', activation: failing }, 'healthy', false, 'RunFailed'],
+    [{}, { state: 'running', activation: { starts: ['job.service'] } }, 'none', true, 'Running'],
+    // What waits doesn't crash: it is up at once.
+    [{}, { state: 'running', since: now, activation: { starts: ['job.service'] } }, 'none', true, 'Running'],
+    [{}, { state: 'failed', activation: failing }, 'none', false, 'Failed'],
+    [{ state: 'stopped' }, { state: 'stopped', activation: failing }, 'none', true, 'Stopped'],
     [{}, { state: 'stopping' }, 'none', false, 'Stopping'],
     [{}, { state: 'stopped' }, 'none', false, 'Stopped'],
     [{}, { state: 'stopped', restarts: 1 }, 'none', false, 'Stopped'],
@@ -82,6 +90,7 @@ describe('readiness', () => {
         "failed for good, as its restart policy is never: it exited with code 3",
         "failed; its state is not managed",
         "it has done its work and ended, as its restart policy allows",
+        "its last run failed: it exited with code 3",
         "not installed, and declared neither to run nor to start at boot",
         "running",
         "running, and its health check has not passed yet",
@@ -124,6 +133,14 @@ describe('conditions', () => {
       'E11: a first failure',
       { ...calm, readiness: failing, failures: 1, lastError: 'no' },
       ['False CrashLooping', 'True Retrying', 'True CrashLooping', 'True CrashLooping'],
+    ],
+    [
+      'a job that failed',
+      {
+        ...calm,
+        readiness: { ready: false, reason: 'RunFailed', message: 'its last run failed: it exited with code 7' },
+      },
+      ['False RunFailed', 'False RunFailed', 'False Progressing'],
     ],
     [
       'E11: failing again and again',
@@ -189,6 +206,7 @@ describe('conditions', () => {
         "Ready CrashLooping: crash loop: it exited with code 7",
         "Ready Failed: crash loop: it exited with code 7",
         "Ready FailedForGood: failed for good",
+        "Ready RunFailed: its last run failed: it exited with code 7",
         "Ready Running: running",
         "Ready Starting: starting",
         "Ready Unknown: no answer",
@@ -198,6 +216,7 @@ describe('conditions', () => {
         "Reconciling FailedForGood: nobody starts it again; reeve start does",
         "Reconciling OutOfSync: start",
         "Reconciling Retrying: no",
+        "Reconciling RunFailed: the next run may go better; reeve start has it run now",
         "Reconciling Starting: waiting for it to become ready",
         "Reconciling Suspended: observed only, till it is resumed",
         "Reconciling Suspended: observed only, till it is resumed; to do: start",

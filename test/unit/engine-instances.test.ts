@@ -112,7 +112,7 @@ test.each([
     config: `${directory}/reeve.yaml`,
     insecurePermissions: true,
   })
-  const { diagnostics } = validate(session)
+  const { diagnostics } = await validate(session)
   const also = (file: string): string =>
     `the ${type} at ${place}, which can have one name only, is also claimed at ${directory}/manifests/${file}:3:19`
   expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([

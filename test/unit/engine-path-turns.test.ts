@@ -4,7 +4,7 @@ import { findTurns } from '../../src/engine/path-turns.ts'
 
 /** Directories by path, and links with what they hold. */
 function hostOf(directories: readonly string[], links: Readonly<Record<string, string>>) {
-  const base = { mode: 0o755, uid: 0, gid: 0, size: 0, inode: 1, modified: 0 }
+  const base = { mode: 0o755, uid: 0, gid: 0, size: 0, device: 1, inode: 1, modified: 0, changed: 0 }
   return {
     facts(path: string): FileFacts | undefined {
       if (path in links) return { ...base, kind: 'symlink' }

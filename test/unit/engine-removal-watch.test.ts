@@ -65,7 +65,12 @@ test('only removals wait, and too many of them go nowhere', async () => {
   const names = ['kept', 'a', 'b', 'c']
   const world: Pick<World, 'owned'> = { owned: [...names.map(name => owned(name)), owned('other', 'stranger')] }
   const admit = (count: number, allowRemovals = 0) =>
-    admitRemovals(plan, world, watch, { owner: 'default', removalLimit: { count, fraction: 0.5 }, allowRemovals })
+    admitRemovals(plan, world, watch, {
+      owner: 'default',
+      removalLimit: { count, fraction: 0.5 },
+      allowRemovals,
+      command: 'reeve apply',
+    })
   expect(admit(3)).toEqual({ facilities: [kept] })
   await clock.advance(REMOVAL_SETTLING)
   expect(admit(3)).toEqual({ facilities: [kept, ...gone] })
@@ -80,7 +85,12 @@ test('without removals all goes ahead, and what was missing is forgotten', async
   watch.note(new Set(['web']))
   await clock.advance(REMOVAL_SETTLING)
   const plan = { facilities: [facility('web', 'none')] }
-  const settings = { owner: 'default', removalLimit: { count: 0, fraction: 0 }, allowRemovals: 0 }
+  const settings = {
+    owner: 'default',
+    removalLimit: { count: 0, fraction: 0 },
+    allowRemovals: 0,
+    command: 'reeve apply',
+  }
   expect(admitRemovals(plan, { owned: [] }, watch, settings)).toEqual({ facilities: plan.facilities })
   expect(watch.isSettled('web')).toBe(false)
 })

@@ -56,3 +56,12 @@ test.each(providers)(
     expect(targetOf(provider, {}, { observed: other }).earlier).toBeUndefined()
   },
 )
+
+test.each(['maxSize', 'keep'])('output.%s is refused under systemd, which rotates nothing, with what to do', field => {
+  const output = { file: '/var/log/web.log', [field]: 5_000 }
+  const { problems } = targetOf(systemdProvider, { process: { ...plainProcess, command: ['/bin/web'], output } })
+  expect(problems).toEqual([
+    `supervisor one can't honour spec.process.output.${field} of facility web: systemd rotates no files; leave it away and set ` +
+      'up logrotate, or leave output away and use the journal',
+  ])
+})

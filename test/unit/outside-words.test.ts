@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { mergeForm } from '../../providers/process/process-form.ts'
-import { buildEnvironment, parseEnvironmentFile } from '../../providers/process/supervisor/environment.ts'
+import { buildEnvironment } from '../../providers/process/supervisor/environment.ts'
 import { readConfiguration } from '../../providers/systemd/configuration.ts'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { mergeSections, readSections, writeSections } from '../../providers/systemd/unit-file.ts'
 import { createDictionary, lookUp } from '../../src/core/dictionary.ts'
+import { parseEnvironmentFile } from '../../src/core/environment-file.ts'
 import type { Facility } from '../../src/core/facility.ts'
 import { openHistory, readHistory } from '../../src/engine/history.ts'
 import { emptyRecord, readRecord, writeRecord } from '../../src/engine/state-files.ts'
@@ -111,7 +112,7 @@ describe.each(words)('S12: %s is a word like any other', word => {
 
   test('as the path of a field to explain', () => {
     for (const path of [word, `spec.${word}`, `Supervisor.spec.${word}.${word}`, `HostConfiguration.${word}`]) {
-      const explain = (): unknown => explainField(path)
+      const explain = (): unknown => explainField(path, new Map())
       if (path.startsWith('Supervisor.')) continue // which takes options of any type
       expect(explain).toThrow(new RegExp(`has no field "${word}"`))
     }

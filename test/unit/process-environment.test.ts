@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isPlainVariable } from '../../providers/posix/environment-names.ts'
-import { buildEnvironment, parseEnvironmentFile } from '../../providers/process/supervisor/environment.ts'
+import { buildEnvironment } from '../../providers/process/supervisor/environment.ts'
+import { parseEnvironmentFile } from '../../src/core/environment-file.ts'
 import type { Process } from '../../src/core/facility.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'

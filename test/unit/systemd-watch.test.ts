@@ -5,6 +5,9 @@ import { eventually } from '../../src/conformance/lab.ts'
 import type { Bus, BusSignal, ReadHost } from '../../src/core/provider.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 
+/** The facilities that a change of `web.service` may concern: its own, and those of packaged units that may start it. */
+const ofWeb = ['web', 'web.service', 'web.timer', 'web.socket', 'web.path']
+
 /** A manager whose words come when a test says so, which the real one's don't. */
 interface ToldManager extends Disposable {
   /** Services that were hinted; `*` is all. */
@@ -81,7 +84,7 @@ test('what is said between the two words of a reload is no hint, and its end is 
   manager.say('Reloading', false)
   expect(manager.hints).toEqual(['*'])
   manager.change('web')
-  expect(manager.hints).toEqual(['*', 'web', 'web.service'])
+  expect(manager.hints).toEqual(['*', ...ofWeb])
 })
 
 test('that a unit is called inactive in the middle of its start, with a MainPID, has it looked at, and no more', async () => {
@@ -90,7 +93,7 @@ test('that a unit is called inactive in the middle of its start, with a MainPID,
   manager.hints.length = 0
   manager.change('web', 'org.freedesktop.systemd1.Unit', { ActiveState: 'inactive', SubState: 'dead' }, [])
   manager.change('web', 'org.freedesktop.systemd1.Service', { MainPID: 42 }, [])
-  expect(manager.hints).toEqual(['web', 'web.service', 'web', 'web.service'])
+  expect(manager.hints).toEqual([...ofWeb, ...ofWeb])
 })
 
 test('where the second word of a reload is never said, it hears again when systemd has come back', async () => {

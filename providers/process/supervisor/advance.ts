@@ -3,7 +3,7 @@ import { runPath } from '../layout.ts'
 import { goodRun } from '../life-cycle.ts'
 import { claimRun } from './run-claim.ts'
 import { concludeRun } from './run-end.ts'
-import { type RunFacts, readCommandLine, readRun, readTicks } from './run-facts.ts'
+import { type RunFacts, readCommandLine, readRun, readTicks, scriptOf } from './run-facts.ts'
 import { removeRunFiles } from './run-files.ts'
 import { beginRun } from './run-start.ts'
 import { type Context, lookAgain, type Service, setRecord, trySaveRecord, wakeIn } from './service.ts'
@@ -65,7 +65,7 @@ function waitOrBegin(service: Service, context: Context): boolean {
 
 function followRun(service: Service, context: Context): boolean {
   const { host, layout } = context
-  const facts = readRun(host, layout, service.name, service.record.run)
+  const facts = readRun(host, layout, service.name, service.record.run, service.known)
   switch (facts.state) {
     case 'ended':
       return concludeRun(service, facts, context)
@@ -76,6 +76,7 @@ function followRun(service: Service, context: Context): boolean {
       return false
     case 'alive':
       service.seenAlive = readTicks(host)
+      service.known = { ...service.known, main: facts.main }
       return followProcess(service, facts, context)
   }
 }
@@ -122,7 +123,7 @@ function becomeUp(service: Service, facts: RunFacts & { readonly state: 'alive' 
 function isExecuted({ name, record, definition, chain }: Service, pid: number, context: Context): boolean {
   const { host, layout, tools } = context
   const commandLine = readCommandLine(host, pid)
-  if (commandLine?.[1] === runPath(layout, name, record.run, 'sh')) return false
+  if (scriptOf(commandLine) === runPath(layout, name, record.run, 'sh')) return false
   // It may read much, or from afar, and nobody's service looks like the whole rest of its own chain.
   if (chain && commandLine && isWrapped(commandLine) && isPreparing(commandLine, chain, [], tools)) return false
   if (host.now() - (record.startedAt ?? 0) >= preparationTime) return true

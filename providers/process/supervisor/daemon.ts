@@ -1,15 +1,19 @@
 import type { Log } from '../../../src/core/log.ts'
 import type { WriteHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { createUnwritablePlaces } from '../../../src/core/unwritable.ts'
 import { createClock } from '../../../src/host/clock.ts'
 import { acquireLock } from '../../../src/host/lock.ts'
 import { readPackageVersion } from '../../../src/host/package-version.ts'
 import { findDirectoryProblem } from '../directory-check.ts'
 import { type Layout, layoutOf } from '../layout.ts'
+import { formatTelling } from '../telling.ts'
 import { findTools } from '../tools.ts'
+import { attempt } from '../upkeep.ts'
 import { handleAction } from './request-handling.ts'
 import { listen, type Server } from './server.ts'
 import { createSupervision } from './supervision.ts'
+import { serveTelling, type TellingServer } from './telling-server.ts'
 
 /** How long the supervisor stays at first without anything to supervise, in ms: what it was started for is on its way. */
 const patience = 2_000
@@ -34,12 +38,18 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
     end()
   }
 
+  let telling: TellingServer | undefined
+  const told = (): void => telling?.changed()
+  const unwritable = createUnwritablePlaces(log, host.now, told)
   using supervision = createSupervision(
-    { host, layout, log, clock, tools: findTools(host), node: process.execPath, random: Math.random },
+    { host, layout, log, clock, tools: findTools(host), node: process.execPath, random: Math.random, unwritable, told },
     endIfIdle,
   )
-  host.writeFile(layout.version, `${readPackageVersion()}\n`, { mode: 0o600 })
-  host.removeFile(layout.socket)
+  attempt(log, () => host.writeFile(layout.version, `${readPackageVersion()}\n`, { mode: 0o600 }))
+  for (const socket of [layout.socket, layout.telling]) host.removeFile(socket)
+  const tell = (): string => formatTelling({ unwritable: unwritable.list(), records: supervision.heldBack() })
+  telling = await serveTelling(layout.telling, tell)
+  using _telling = telling
   server = await listen(layout.socket, action => handleAction(action, supervision), endIfIdle)
   using _server = server
   using _timer = clock.after(patience, endIfIdle)
@@ -47,7 +57,7 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
   await aborted(ending.signal)
-  host.removeFile(layout.socket)
+  for (const socket of [layout.socket, layout.telling]) attempt(log, () => host.removeFile(socket))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

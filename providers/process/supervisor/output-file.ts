@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Process } from '../../../src/core/facility.ts'
+import { type Rotation, rotationOf } from '../../../src/core/portable-fields.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { chooseActor, describeKind, describeNobody, nullDevice } from '../../../src/host/service-paths.ts'
@@ -9,16 +10,13 @@ import type { Context } from './service.ts'
 import type { Identity } from './shim-script.ts'
 
 /** Where a service's output goes, and how far it may grow. */
-export interface Output {
+export interface Output extends Rotation {
   readonly file: string
-  /** Bytes. */
-  readonly maxSize: number
-  /** How many rotated files are kept. */
-  readonly keep: number
 }
 
 export function outputOf(layout: Layout, service: string, process: Process): Output {
-  return process.output ?? { file: ownLogPath(layout, service), maxSize: 10 * 1024 * 1024, keep: 5 }
+  const output = process.output ?? { file: ownLogPath(layout, service) }
+  return { file: output.file, ...rotationOf(output) }
 }
 
 /** Who opens the output, and thereby where. `nobody`: it is discarded. */

@@ -44,7 +44,7 @@ export interface Rotation {
   rotate(output: Output, name: string, process?: Process): void
 }
 
-export function createRotation(context: Omit<Context, 'wake'>): Rotation {
+export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout' | 'log'>): Rotation {
   const { host, tools, layout, log } = context
   const underWay = new Set<string>()
   const failing = new Set<string>()

@@ -3,7 +3,7 @@ import { wrapperFailure } from '../../posix/exec-wrapper.ts'
 import { runPath } from '../layout.ts'
 import { describeExit, exitOf, settle } from '../life-cycle.ts'
 import { findLeftMembers } from './process-group.ts'
-import type { RunFacts } from './run-facts.ts'
+import { type RunFacts, readTicks } from './run-facts.ts'
 import { failStart, restartPolicyOf } from './run-start.ts'
 import { type Context, lookAgain, type Service, setRecord, trySaveRecord } from './service.ts'
 import { signalGroup, stopTimeoutOf } from './stop.ts'
@@ -17,7 +17,9 @@ type Ended = RunFacts & { readonly state: 'ended' }
 const notExecuted: readonly (number | undefined)[] = [126, 127]
 
 /** The process of a run is gone: writes down how, clears away what it left behind, and settles. */
-export function concludeRun(service: Service, facts: Ended, context: Context): boolean {
+export function concludeRun(service: Service, found: Ended, context: Context): boolean {
+  if (!found.exit && isShimAwaited(service)) return false
+  const facts = withShimStatus(service, found, context)
   if (!facts.main && !facts.exit) return concludeUnstarted(service, context)
   rememberExit(service, facts, context)
   if (!clearGroup(service, facts, context)) return false
@@ -36,6 +38,21 @@ export function concludeRun(service: Service, facts: Ended, context: Context): b
   const { phase } = service.record
   log.info({ service: service.name, run: record.run }, `ended with ${describeExit(record.exit)}; now ${phase}`)
   return true
+}
+
+/** It is a child of ours whose end we haven't been told of yet; we will be. */
+function isShimAwaited({ record: { run }, spawned, shimEnded }: Service): boolean {
+  return spawned === run && shimEnded < run
+}
+
+/** What the shim couldn't write down, as on a full disk, its own exit status says. */
+function withShimStatus(
+  { record: { run }, shimEnded, shimStatus, known }: Service,
+  facts: Ended,
+  { host }: Context,
+): Ended {
+  if (facts.exit || shimEnded !== run || shimStatus === undefined || !known.shim) return facts
+  return { ...facts, exit: { status: shimStatus, ticks: readTicks(host) + 1, left: true } }
 }
 
 /**

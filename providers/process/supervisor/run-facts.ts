@@ -1,10 +1,17 @@
+import { basename } from 'node:path'
 import type { ReadHost } from '../../../src/core/provider.ts'
-import { type Layout, runPath } from '../layout.ts'
+import { type Layout, runOfFile, runPath } from '../layout.ts'
 
 /** What identifies a process within a boot. */
 export interface ProcessIdentity {
   readonly pid: number
   readonly startTime: string
+}
+
+/** What is known of a run though its files don't say it: from the process table, or as it is remembered. */
+export interface KnownRun {
+  readonly shim?: ProcessIdentity
+  readonly main?: ProcessIdentity
 }
 
 /** What the files of a run and /proc say of it. Holds within the boot of the run only. */
@@ -29,14 +36,16 @@ export interface ExitFacts {
 /** Per second, in /proc: the same on every architecture that Node runs on. */
 const ticksPerSecond = 100
 
-export function readRun(host: ReadHost, layout: Layout, service: string, run: number): RunFacts {
+/** Where a file couldn't be written, or not yet, the process table says what would stand in it. */
+export function readRun(host: ReadHost, layout: Layout, service: string, run: number, known: KnownRun = {}): RunFacts {
   const before = readExitFacts(host, layout, service, run)
-  const main = parseIdentity(host.readText(runPath(layout, service, run, 'pid')))
-  if (before) return { state: 'ended', main, exit: before }
+  const written = parseIdentity(host.readText(runPath(layout, service, run, 'pid'))) ?? known.main
+  if (before) return { state: 'ended', main: written, exit: before }
   const claim = host.readText(runPath(layout, service, run, 'shim'))
-  if (claim === undefined) return { state: 'unclaimed' }
-  const shim = parseIdentity(claim)
+  if (claim === undefined && known.shim === undefined) return { state: 'unclaimed' }
+  const shim = parseIdentity(claim) ?? known.shim
   const shimLives = shim !== undefined && isAlive(host, shim)
+  const main = written ?? (shimLives ? findChild(host, shim.pid) : undefined)
   if (main && isAlive(host, main)) {
     // While its shim lives, it is the shim's child, or else not the process of this run.
     const isOurs = !shimLives || host.process(main.pid)?.parent === shim.pid
@@ -54,12 +63,56 @@ export function isAlive(host: ReadHost, { pid, startTime }: ProcessIdentity): bo
   return facts?.startTime === startTime && facts.state !== 'Z' && facts.state !== 'X'
 }
 
+/** A shim has no child but the service. */
+function findChild(host: ReadHost, shim: number): ProcessIdentity | undefined {
+  const listed = host.readText(`/proc/${shim}/task/${shim}/children`)?.trim().split(' ').filter(Boolean).map(Number)
+  // Not every kernel lists them.
+  for (const pid of listed ?? host.processes()) {
+    const facts = host.process(pid)
+    if (facts?.parent === shim && facts.state !== 'Z' && facts.state !== 'X') return { pid, startTime: facts.startTime }
+  }
+  return undefined
+}
+
 /** The process whose command line is the script of the run. Others than this user can give theirs any. */
 export function findShim(host: ReadHost, layout: Layout, service: string, run: number): number | undefined {
   const script = runPath(layout, service, run, 'sh')
-  return host
-    .processes()
-    .find(pid => readCommandLine(host, pid)?.[1] === script && host.facts(`/proc/${pid}`)?.uid === host.userId())
+  return host.processes().find(pid => scriptOf(readCommandLine(host, pid)) === script && isOwn(host, pid))
+}
+
+export interface LivingShim {
+  readonly run: number
+  readonly shim: ProcessIdentity
+}
+
+/** By service, the shim of the newest run that has one, by the process table alone. */
+export function listShims(host: ReadHost, layout: Layout): ReadonlyMap<string, LivingShim> {
+  const found = new Map<string, LivingShim>()
+  for (const pid of host.processes()) {
+    const script = scriptOf(readCommandLine(host, pid))
+    if (!script?.startsWith(`${layout.runs}/`) || !isOwn(host, pid)) continue
+    const { service, run } = runOfFile(basename(script)) ?? {}
+    const facts = host.process(pid)
+    // The half of it that has yet to become the service has the same command line.
+    if (
+      service === undefined ||
+      run === undefined ||
+      !facts ||
+      scriptOf(readCommandLine(host, facts.parent)) === script
+    )
+      continue
+    if (run > (found.get(service)?.run ?? 0)) found.set(service, { run, shim: { pid, startTime: facts.startTime } })
+  }
+  return found
+}
+
+/** The path of a shim's script; where that couldn't be written, it is only its name. */
+export function scriptOf([_shell, first, _text, name]: readonly string[] = []): string | undefined {
+  return first === '-c' ? name : first
+}
+
+function isOwn(host: ReadHost, pid: number): boolean {
+  return host.facts(`/proc/${pid}`)?.uid === host.userId()
 }
 
 /** Undefined if there is no such process, or it is none of ours to read. A zombie's is empty. */

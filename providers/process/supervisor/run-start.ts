@@ -2,19 +2,20 @@ import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { readDefinition } from '../definition-file.ts'
-import { runPath } from '../layout.ts'
 import { settleFailedStart } from '../life-cycle.ts'
 import type { ServiceRecord } from '../service-record.ts'
 import { prepareLaunch, readLoaded } from './launch.ts'
-import { prepareOutput } from './output-file.ts'
-import { type Context, type Service, saveRecord, setRecord } from './service.ts'
-import { chainOf, renderShim, type ShimPlan, saidDescriptor } from './shim-script.ts'
+import { type OutputOpening, prepareOutput } from './output-file.ts'
+import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
+import { chainOf, type ShimPlan, saidDescriptor } from './shim-script.ts'
+import { openOrDiscard, spawnShim, writeScript } from './shim-start.ts'
 
 type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }
 
 /**
  * Starts a new run: its script, then the record of it, then its shim. Of a supervisor killed in between, the next one
- * finds a script that no record tells of (and removes it), or a run that no shim has claimed (and claims it itself).
+ * finds a script that no record tells of (and removes it), or a run that no shim has claimed (and claims it itself). Where
+ * neither can be written, it is started all the same: then the next one finds its shim in the process table.
  */
 export function beginRun(service: Service, context: Context): boolean {
   const { host, layout, log } = context
@@ -75,17 +76,17 @@ function createStartRecord(before: ServiceRecord, definition: ServiceDefinition,
 }
 
 function startShim(service: Service, record: ServiceRecord, definition: ValidDefinition, context: Context): void {
-  const { host, layout, tools } = context
+  const { host, tools } = context
   const { process } = definition
   const { identity, environment, workingDirectory, wrapper } = prepareLaunch(process, host, tools, context.node)
-  const output = prepareOutput(service.name, process, identity, context)
+  const prepare = (): OutputOpening => prepareOutput(service.name, process, identity, context)
+  const output = openOrDiscard(service, context, prepare, (): OutputOpening => ({ by: 'nobody' }))
   const words = wrapExecution({
     ...wrapper,
     problems: saidDescriptor,
     ...(output.by === 'user' && { output: output.file }),
   })
   const chain = chainOf(process, identity, words, tools)
-  const script = runPath(layout, service.name, record.run, 'sh')
   const plan: ShimPlan = {
     service: service.name,
     run: record.run,
@@ -95,21 +96,11 @@ function startShim(service: Service, record: ServiceRecord, definition: ValidDef
     chain,
     opensOutput: output.by === 'user',
   }
-  host.removeFile(script)
-  host.appendFile(script, renderShim(layout, plan), { mode: 0o600 })
+  const isWritten = writeScript(plan, context)
   setRecord(service, record)
-  saveRecord(service, context)
+  trySaveRecord(service, context)
   service.chain = chain
-  const shim = host.spawn(['/bin/sh', script], {
-    environment,
-    directory: '/',
-    ...(output.by === 'supervisor' && { output: output.file, outputMode: 0o640 }),
-  })
-  service.spawned = record.run
-  void shim.exited.then(() => {
-    service.shimEnded = Math.max(service.shimEnded, record.run)
-    context.wake(service.name)
-  })
+  spawnShim(service, { plan, isWritten, environment, output }, context)
 }
 
 function describeLack(definition: ServiceDefinition): string {

@@ -2,7 +2,7 @@ import type { ReadHost } from '../../../src/core/provider.ts'
 import { readDefinition } from '../definition-file.ts'
 import { enabledPath, type Layout, recordPath, runOfFile, runPath, serviceOfJson } from '../layout.ts'
 import { createRecord, hasRun, parseRecord, type ServiceRecord } from '../service-record.ts'
-import { readRun } from './run-facts.ts'
+import { type KnownRun, type LivingShim, readRun } from './run-facts.ts'
 import { removeRunFiles } from './run-files.ts'
 import { type Context, createService, type Service, trySaveRecord } from './service.ts'
 
@@ -33,22 +33,40 @@ export function listServices({
 
 /**
  * Takes a service over from the supervisor before, or from the boot before. Undefined if there is nothing but dead files of
- * it, which are removed. `runs`: those of which there are files.
+ * it, which are removed. `runs`: those of which there are files; `living`: the newest of which there is a process.
  */
-export function adoptService(name: string, runs: readonly number[], context: Context): Service | undefined {
+export function adoptService(
+  name: string,
+  runs: readonly number[],
+  living: LivingShim | undefined,
+  context: Context,
+): Service | undefined {
   const { host, layout, log } = context
   const definition = readDefinition(host, layout, name)
   const saved = parseRecord(host.readText(recordPath(layout, name)))
-  const record = saved ? continueRecord(saved, name, context) : recoverRecord(name, runs, context)
+  const found = saved ? continueRecord(saved, name, context) : recoverRecord(name, runs, context)
+  const record = followLiving(found, living, host.now())
   for (const run of runs) {
     if (run !== record.run || !hasRun(record)) removeRunFiles(name, run, context)
   }
   if (definition.kind === 'absent' && !saved && !hasRun(record)) return undefined
   const service = createService(name, record, definition)
   service.isSaved = record === saved
+  service.known = knownOf(record, living)
   if (record.phase === 'starting') service.attempt = 'under way'
   if (hasRun(record)) log.info({ service: name, run: record.run }, `is taken over, ${record.phase}`)
   return service
+}
+
+/** The supervisor before couldn't write down that it had started another run: the process table is believed. */
+export function followLiving(record: ServiceRecord, living: LivingShim | undefined, now: number): ServiceRecord {
+  if (!living || living.run <= record.run) return record
+  const { pid: _pid, startTime: _startTime, asked: _asked, nextStart: _nextStart, message: _message, ...rest } = record
+  return { ...rest, want: 'up', phase: 'starting', since: now, startedAt: now, run: living.run }
+}
+
+export function knownOf({ run }: ServiceRecord, living: LivingShim | undefined): KnownRun {
+  return living?.run === run ? { shim: living.shim } : {}
 }
 
 /** A service that was installed while we run: it isn't started for that. */

@@ -1,10 +1,13 @@
 import type { Log } from '../../../src/core/log.ts'
 import type { WriteHost } from '../../../src/core/provider.ts'
-import { messageOf } from '../../../src/core/reeve-error.ts'
+import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import type { UnwritablePlaces } from '../../../src/core/unwritable.ts'
 import type { Clock } from '../../../src/host/clock.ts'
+import { createFailure, isUnwritable } from '../../../src/host/failure.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { type Layout, recordPath, temporaryRecordPath } from '../layout.ts'
 import { formatRecord, type ServiceRecord } from '../service-record.ts'
+import type { KnownRun } from './run-facts.ts'
 import type { Tools } from './shim-script.ts'
 
 /** What everything in the supervisor works with. */
@@ -16,6 +19,10 @@ export interface Context {
   readonly tools: Tools
   /** The program that runs Reeve. */
   readonly node: string
+  /** Where nothing can be written down: what is to be done is done all the same, and told (telling.ts). */
+  readonly unwritable: UnwritablePlaces
+  /** What could not be written down has changed. */
+  told(): void
   /** In [0, 1). */
   random(): number
   /** Has the service looked at again soon. */
@@ -28,6 +35,8 @@ export interface Service {
   record: ServiceRecord
   /** Whether the record on disk is this one. */
   isSaved: boolean
+  /** It could not be written down when that was tried last: whoever wants to know is told. */
+  isHeldBack: boolean
   /** Runs that are over: their files go once the record that says so is saved. */
   finished: number[]
   definition: ServiceDefinition
@@ -39,6 +48,10 @@ export interface Service {
   /** The newest run whose shim is a child of ours, and the newest of those that has ended. */
   spawned: number
   shimEnded: number
+  /** With which code; undefined: a signal ended it. */
+  shimStatus: number | undefined
+  /** What is known of the newest run besides what its files say, which may have come to nothing on a full disk. */
+  known: KnownRun
   /** The run of another supervisor that we have claimed in place of its shim. */
   claimed: number
   /** When the main process was last seen alive, in clock ticks since boot. */
@@ -56,6 +69,7 @@ export function createService(name: string, record: ServiceRecord, definition: S
     name,
     record,
     isSaved: false,
+    isHeldBack: false,
     finished: [],
     definition,
     attempts: 0,
@@ -63,6 +77,8 @@ export function createService(name: string, record: ServiceRecord, definition: S
     chain: undefined,
     spawned: 0,
     shimEnded: 0,
+    shimStatus: undefined,
+    known: {},
     claimed: 0,
     seenAlive: 0,
     killAt: undefined,
@@ -84,23 +100,37 @@ export function setRecord(service: Service, record: ServiceRecord): void {
  * crashes, the runs that it tells of are gone as well, and the next boot asks `enabled`, which is synced.
  * Throws ReeveError.
  */
-export function saveRecord(service: Service, { host, layout }: Context): void {
-  if (service.isSaved) return
+function saveRecord(service: Service, { host, layout, told }: Context): void {
   const temporary = temporaryRecordPath(layout, service.name)
   // There is one only if a supervisor was killed right there.
   if (host.facts(temporary)) host.removeFile(temporary)
   host.appendFile(temporary, formatRecord(service.record), { mode: 0o600 })
   host.moveFile(temporary, recordPath(layout, service.name))
   service.isSaved = true
+  if (!service.isHeldBack) return
+  service.isHeldBack = false
+  told()
 }
 
-/** As `saveRecord`, for what has to go on in any case: a full disk must not keep a service from being stopped. */
+/** What is to be done goes on in any case: a full disk must keep no service from being stopped, nor from being started. */
 export function trySaveRecord(service: Service, context: Context): void {
+  if (service.isSaved) return
   try {
     saveRecord(service, context)
   } catch (error) {
-    context.log.error({ service: service.name }, `its state could not be saved: ${messageOf(error)}`)
+    service.isHeldBack = true
+    if (!noteUnwritable(error, context))
+      context.log.error({ service: service.name }, `its state could not be saved: ${messageOf(error)}`)
+    context.told()
   }
+}
+
+/** False if it is another error. */
+export function noteUnwritable(error: unknown, { layout: { directory }, unwritable }: Context): boolean {
+  if (!isUnwritable(error)) return false
+  const cause = error instanceof ReeveError ? error.cause : error
+  unwritable.failed(directory, createFailure(`write to ${directory}`, cause).message)
+  return true
 }
 
 /** Has the service looked at again in so many milliseconds, or earlier if something happens. */

@@ -14,6 +14,10 @@ import { type Layout, type RunPart, runPath } from '../layout.ts'
  *   NAME~N.exit  `STATUS UPTIME LEFT`: as the shell has it (128 and more: a signal); seconds since boot; whether members
  *                of its process group were left (`left` or `none`)
  *
+ * On a full or read-only disk all of that comes to nothing, and the service is started all the same: the process table tells
+ * who is whose child, and the shim's own exit status is the service's. Where not even the script can be written, it is given
+ * to the shell as a text, with no claim: only the supervisor that gave it knows of the run.
+ *
  * The shell's own signals are caught, not ignored: the service gets them with their default. It runs in the foreground
  * of a subshell, since a shell has its background children ignore INT and QUIT; and setsid(1) there needn't fork, so the
  * pid stays, and is the service's process group and session as well.
@@ -29,6 +33,11 @@ export interface ShimPlan {
   readonly chain: readonly string[]
   /** Whether the chain opens the output itself. What is said before goes to NAME~N.said. */
   readonly opensOutput: boolean
+}
+
+/** The words that run a shim; `text`: the script, where it isn't in its file. */
+export function shimCommand(script: string, text?: string): readonly string[] {
+  return text === undefined ? ['/bin/sh', script] : ['/bin/sh', '-c', text, script]
 }
 
 /** The descriptor of NAME~N.said, for the exec wrapper; it closes it. */
@@ -48,35 +57,39 @@ export interface Identity {
   readonly groups: boolean
 }
 
-export function renderShim(layout: Layout, plan: ShimPlan): string {
+/** `isWritten`: to its file. */
+export function renderShim(layout: Layout, plan: ShimPlan, isWritten = true): string {
   const path = (part: RunPart): string => quoteWord(runPath(layout, plan.service, plan.run, part))
   const umask = plan.umask.toString(8).padStart(4, '0')
   const isHeard = plan.chain.some((_word, index) => isWrapped(plan.chain.slice(index)))
-  const said = isHeard
-    ? `\n  exec ${saidDescriptor}>${path('said')}${plan.opensOutput ? ` 2>&${saidDescriptor}` : ''}`
-    : ''
+  // A redirection of exec, or of `:`, that fails ends the shell.
+  const hear = `{ :; } 2>/dev/null >${path('said')} && exec ${saidDescriptor}>>${path('said')} || exec ${saidDescriptor}>/dev/null`
+  const said = isHeard ? `\n  ${hear}${plan.opensOutput ? `\n  exec 2>&${saidDescriptor}` : ''}` : ''
+  const claim = `{ :; } 2>/dev/null >${path('shim')} || exit 0
+[ -e ${path('sh')} ] || exit 0
+{ printf '%s\\n' "$__reeve"; } 2>/dev/null >>${path('shim')}
+`
   return `# Run ${plan.run} of ${plan.service}, by Reeve's built-in supervisor.
 # boot ${plan.bootId}
 trap : HUP INT QUIT TERM
 exec 3>&2 2>/dev/null
 set -C
 read -r __reeve </proc/self/stat
-{ printf '%s\\n' "$__reeve"; } 2>/dev/null >${path('shim')} || exit 0
-[ -e ${path('sh')} ] || exit 0
-(
-  exec 2>&3 3>&-
+${isWritten ? claim : ''}(
   read -r __reeve </proc/self/stat
-  printf '%s\\n' "$__reeve" >${path('pid')} || exit 126${said}
+  { printf '%s\\n' "$__reeve"; } 2>/dev/null >${path('pid')}
+  exec 2>&3 3>&-${said}
   umask ${umask}
   cd -P -- ${quoteWord(plan.workingDirectory)} || exit 126
   unset __reeve OLDPWD
   exec ${quoteWords(plan.chain)}
 )
 __reeve_status=$?
-__reeve_left=none
-read -r __reeve_pid __reeve <${path('pid')} && kill -0 "-$__reeve_pid" 2>/dev/null && __reeve_left=left
+__reeve_left=left
+{ read -r __reeve_pid __reeve; } <${path('pid')} && ! kill -0 "-$__reeve_pid" 2>/dev/null && __reeve_left=none
 read -r __reeve_uptime __reeve </proc/uptime
-printf '%s %s %s\\n' "$__reeve_status" "$__reeve_uptime" "$__reeve_left" >${path('exit')}
+{ printf '%s %s %s\\n' "$__reeve_status" "$__reeve_uptime" "$__reeve_left"; } >${path('exit')}
+exit "$__reeve_status"
 `
 }
 

@@ -1,9 +1,10 @@
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { readDefinition } from '../definition-file.ts'
 import { runOfFile, serviceOfJson } from '../layout.ts'
-import { hasRun } from '../service-record.ts'
+import { hasRun, type ServiceRecord } from '../service-record.ts'
 import { attempt, keepUp } from '../upkeep.ts'
 import { advance } from './advance.ts'
+import { listShims } from './run-facts.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
 import { admitService, adoptService, listServices } from './service-loading.ts'
 
@@ -19,6 +20,8 @@ export interface Supervision extends Disposable {
   reach(service: Service, judge: () => Verdict): Promise<void>
   /** The service is removed: nothing of it is looked at any more. */
   forget(service: Service): void
+  /** Those whose records could not be written down. */
+  heldBack(): ReadonlyMap<string, ServiceRecord>
   /** False while there is a definition or a process. */
   isIdle(): boolean
 }
@@ -108,9 +111,10 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
     host.watch(layout.runs, file => attempt(log, () => noticeRun(file))),
     host.watch(layout.definitions, file => attempt(log, () => noticeDefinition(file))),
   ]
+  const shims = listShims(host, layout)
   for (const [name, runs] of listServices(context)) {
     attempt(log, () => {
-      const service = adoptService(name, runs, context)
+      const service = adoptService(name, runs, shims.get(name), context)
       if (!service) return
       services.set(name, service)
       wake(name)
@@ -132,6 +136,10 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
     forget(service) {
       service.timer?.[Symbol.dispose]()
       services.delete(service.name)
+    },
+    heldBack() {
+      const held = [...services.values()].filter(({ isHeldBack }) => isHeldBack)
+      return new Map(held.map(({ name, record }) => [name, record]))
     },
     isIdle() {
       return [...services.values()].every(({ definition, record }) => definition.kind === 'absent' && !hasRun(record))

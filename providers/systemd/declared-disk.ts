@@ -1,0 +1,64 @@
+import { basename, dirname, join } from 'node:path'
+import type { DeclaredService, ReadHost } from '../../src/core/provider.ts'
+import { type Disk, type DiskHost, readDisk } from './disk.ts'
+import { unitOf } from './unit-name.ts'
+
+/**
+ * Units as they will stand on the disk: declared files in place of those that are there, and none of what Reeve wrote and isn't
+ * declared any more. `host` absent: nothing but what is declared.
+ */
+export function readDeclaredDisk(
+  services: readonly DeclaredService[],
+  directories: readonly string[],
+  host: ReadHost | undefined,
+): Disk {
+  const texts = new Map<string, string>()
+  for (const { service, definition } of services) {
+    const [first] = definition?.files ?? []
+    // What is added to a unit that isn't known here says something of it all the same.
+    if (!host && definition?.isAddition && first) {
+      texts.set(join(dirname(dirname(first.path)), unitOf(service)), '[Unit]\n')
+    }
+    for (const { path, content } of definition?.files ?? []) texts.set(path, content)
+  }
+  const gone = new Set(services.flatMap(({ definitionFiles = [] }) => definitionFiles).filter(path => !texts.has(path)))
+  const made = listEntries([...texts.keys()])
+
+  const overlaid: DiskHost = {
+    readDirectory(path) {
+      const there = host?.readDirectory(path)
+      const more = made.get(path)
+      if (!there && !more) return undefined
+      const kept = (there ?? []).filter(name => !gone.has(`${path}/${name}`))
+      return [...new Set([...kept, ...(more ?? [])])].sort()
+    },
+    readText(path) {
+      if (gone.has(path)) return undefined
+      return texts.get(path) ?? host?.readText(path)
+    },
+    realPath(path) {
+      if (gone.has(path)) return undefined
+      return texts.has(path) ? path : host?.realPath(path)
+    },
+    facts(path) {
+      if (gone.has(path)) return undefined
+      return texts.has(path) || made.has(path) ? true : host?.facts(path)
+    },
+  }
+  return readDisk(overlaid, directories, Number.POSITIVE_INFINITY)
+}
+
+/** What is in each directory on the way to these files, and in that of units. */
+function listEntries(paths: readonly string[]): Map<string, Set<string>> {
+  const entries = new Map<string, Set<string>>()
+  const note = (path: string): void => {
+    const names = entries.get(dirname(path)) ?? new Set<string>()
+    names.add(basename(path))
+    entries.set(dirname(path), names)
+  }
+  for (const path of paths) {
+    note(path)
+    if (dirname(path).endsWith('.d')) note(dirname(path))
+  }
+  return entries
+}

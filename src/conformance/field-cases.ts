@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDictionary } from '../core/dictionary.ts'
+import type { PortableField } from '../core/facility.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import { eventually, type FacilitySpec, isAlive, type Lab, readIfThere } from './lab.ts'
+
+/** How a portable field is seen to be honoured. */
+interface FieldCase {
+  /** `spec.process` of the facility that declares it, which has the field's name. */
+  declare(place: FieldPlace): Readonly<Record<string, unknown>>
+  /** Rejects if it has no effect. */
+  prove(place: FieldPlace, lab: Lab): Promise<void>
+}
+
+interface FieldPlace {
+  readonly field: string
+  /** Only Reeve's user can write in it. */
+  readonly own: string
+  /** Where a service of any user can write. */
+  readonly out: string
+  /** What the facility wrote that is started again and again; see `countRuns`. */
+  readonly control: string
+}
+
+const odd = `it's "odd" $HOME \`id\` \\ * é`
+const secret = 'xyzzy-secret'
+const lineCount = 100_000
+
+/** A command that shows once what shell text prints, and goes on. */
+const shows = ({ out }: FieldPlace, text: string, ...args: readonly string[]): { command: string[] } => ({
+  command: ['/bin/sh', '-c', `{ ${text}; } > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`, 'sh', ...args],
+})
+
+/** A command that goes on and does something at a signal. */
+const waitsFor = ({ out }: FieldPlace, signal: string, text: string): { command: string[] } => ({
+  command: ['/bin/sh', '-c', `trap '${text}' ${signal}; : > ${out}.ready; while :; do sleep 0.05; done`],
+})
+
+/** A command that ends at once, and leaves a line for each run. */
+const countRuns = (out: string): string[] => ['/bin/sh', '-c', `echo run >> ${out}; exit 3`]
+
+/** Long output in numbered lines, with pauses: a supervisor may look only now and then how much there is. */
+const writesOn = ({ out }: FieldPlace): { command: string[] } => ({
+  command: [
+    '/bin/sh',
+    '-c',
+    `i=0; while [ $i -lt ${lineCount} ] && [ ! -e ${out}.stop ]; do i=$((i+1)); printf "%-1000s|\\n" "line $i."; sleep 0.02; done; exec sleep 1000000`,
+  ],
+})
+
+async function expectShown({ out }: FieldPlace, expected: string | RegExp): Promise<void> {
+  await eventually('the service to show what it sees', () => existsSync(out))
+  const shown = readFileSync(out, 'utf8').trimEnd()
+  if (typeof expected === 'string') assert.equal(shown, expected)
+  else assert.match(shown, expected)
+}
+
+/** The other, which was started along with it, is at its third run. */
+async function expectOneRun({ out, control }: FieldPlace): Promise<void> {
+  await eventually('it to run', () => existsSync(out))
+  await eventually('another service to be started again and again', () => /^(run\n){3}/.test(readIfThere(control)))
+  assert.equal(readFileSync(out, 'utf8'), 'run\n')
+}
+
+function outputFile({ own }: FieldPlace): string {
+  return join(own, 'output.log')
+}
+
+/** The files that hold output, whatever they are called. */
+function outputFiles({ own }: FieldPlace): string[] {
+  const files = readdirSync(own, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile())
+  return files.map(({ parentPath, name }) => readIfThere(join(parentPath, name))).filter(text => text.includes('line '))
+}
+
+/** One for each portable field: a new one without a case doesn't compile. */
+const fieldCases: Readonly<Record<PortableField, FieldCase>> = {
+  command: {
+    declare: place => shows(place, `printf '%s' "$1"`, odd),
+    prove: place => expectShown(place, odd),
+  },
+  workingDirectory: {
+    declare: place => ({ ...shows(place, 'pwd'), workingDirectory: place.own }),
+    prove: place => expectShown(place, place.own),
+  },
+  user: {
+    declare: place => ({ ...shows(place, 'id -un'), user: 'nobody' }),
+    prove: place => expectShown(place, 'nobody'),
+  },
+  group: {
+    declare: place => ({ ...shows(place, 'id -gn'), group: 'daemon' }),
+    prove: place => expectShown(place, 'daemon'),
+  },
+  umask: {
+    declare: place => ({ ...shows(place, 'umask'), umask: '0027' }),
+    prove: place => expectShown(place, /^0?0?027$/),
+  },
+  environment: {
+    declare: place => ({ ...shows(place, `printf '%s' "$GREETING"`), environment: { GREETING: odd } }),
+    prove: place => expectShown(place, odd),
+  },
+  'environment.fromFile': {
+    declare(place) {
+      const fromFile = join(place.own, 'token')
+      writeFileSync(fromFile, `${secret}\n`, { mode: 0o600 })
+      return { ...shows(place, `printf '%s' "$TOKEN"`), environment: { TOKEN: { fromFile } } }
+    },
+    async prove(place, lab) {
+      await expectShown(place, secret)
+      for (const path of await lab.definitionPaths(place.field)) {
+        assert.equal(readFileSync(path, 'utf8').includes(secret), false, `${path} holds the secret`)
+      }
+    },
+  },
+  environmentFiles: {
+    declare(place) {
+      const file = join(place.own, 'variables')
+      writeFileSync(file, 'COLOUR=blue\n')
+      return { ...shows(place, `printf '%s' "$COLOUR"`), environmentFiles: [file] }
+    },
+    prove: place => expectShown(place, 'blue'),
+  },
+  limits: {
+    declare: place => ({ ...shows(place, 'ulimit -n'), limits: { nofile: 99 } }),
+    prove: place => expectShown(place, '99'),
+  },
+  'restart.policy': {
+    declare: ({ out }) => ({ command: countRuns(out), restart: { policy: 'never' } }),
+    prove: expectOneRun,
+  },
+  'restart.delay': {
+    declare: ({ out }) => ({ command: countRuns(out), restart: { delay: '5m' } }),
+    prove: expectOneRun,
+  },
+  'stop.signal': {
+    declare: place => ({ ...waitsFor(place, 'USR1', `: > ${place.out}; exit`), stop: { signal: 'USR1' } }),
+    async prove({ field, out }, lab) {
+      await eventually('the trap to be set', () => existsSync(`${out}.ready`))
+      await lab.control.act('stop', field)
+      assert.ok(existsSync(out), 'it was stopped by its signal')
+    },
+  },
+  'stop.timeout': {
+    declare({ out }) {
+      const child = `trap "" TERM; echo $$ > ${out}; while :; do sleep 1; done`
+      const script = `trap '' TERM; sh -c '${child}' & while :; do sleep 1; done`
+      return { command: ['/bin/sh', '-c', script], stop: { timeout: '500ms' } }
+    },
+    async prove({ field, out }, lab) {
+      await eventually('its child to run', () => readIfThere(out).endsWith('\n'))
+      const child = Number(readFileSync(out, 'utf8'))
+      const began = performance.now()
+      await lab.control.act('stop', field)
+      assert.ok(performance.now() - began < 9_000, 'it was killed before the default timeout')
+      assert.equal((await lab.observe(field)).state, 'stopped')
+      await eventually('its child to be gone', () => !isAlive(child))
+    },
+  },
+  'reload.signal': {
+    declare: place => ({ ...waitsFor(place, 'HUP', `: > ${place.out}`), reload: { signal: 'HUP' } }),
+    prove: expectReload,
+  },
+  'reload.command': {
+    declare: place => ({ ...waitsFor(place, 'TERM', 'exit'), reload: { command: ['/usr/bin/touch', place.out] } }),
+    prove: expectReload,
+  },
+  'output.file': {
+    declare: place => ({
+      command: ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000'],
+      output: { file: outputFile(place) },
+    }),
+    async prove(place) {
+      await eventually('both streams to be there', () => /^(out\nerr|err\nout)\n$/.test(readIfThere(outputFile(place))))
+    },
+  },
+  'output.maxSize': {
+    declare: place => ({ ...writesOn(place), output: { file: outputFile(place), maxSize: '8KiB' } }),
+    async prove(place) {
+      const text = (): string => readIfThere(outputFile(place))
+      await eventually('it to be rotated', () => text().includes('line ') && !text().includes('line 1.'))
+      writeFileSync(`${place.out}.stop`, '')
+    },
+  },
+  'output.keep': {
+    declare: place => ({ ...writesOn(place), output: { file: outputFile(place), maxSize: '8KiB', keep: 2 } }),
+    async prove(place) {
+      await eventually('the oldest to be gone', () => {
+        const files = outputFiles(place)
+        return files.length > 0 && !files.some(text => text.includes('line 1.'))
+      })
+      writeFileSync(`${place.out}.stop`, '')
+      await eventually('no more than two to be left', () => outputFiles(place).length <= 3)
+    },
+  },
+}
+
+async function expectReload({ field, out }: FieldPlace, lab: Lab): Promise<void> {
+  await eventually('the trap to be set', () => existsSync(`${out}.ready`))
+  const { pid } = await lab.observe(field)
+  await lab.control.act('reload', field)
+  await eventually('the reload to be seen', () => existsSync(out))
+  assert.equal((await lab.observe(field)).pid, pid, 'it goes on')
+}
+
+function specsOf(
+  cases: readonly { readonly field: string; readonly spec: FacilitySpec }[],
+): Record<string, FacilitySpec> {
+  return createDictionary(cases.map(({ field, spec }) => [field, spec]))
+}
+
+/** A directory of its own for each field. `open`: where services of any user can write. */
+function createPlace(field: string, own: string, open: string): FieldPlace {
+  mkdirSync(join(own, field), { recursive: true })
+  return { field, own: join(own, field), out: join(open, field), control: join(open, 'control') }
+}
+
+/**
+ * Declares a facility for each portable field, which uses it, and sees for each that the field has its effect, or that the
+ * facility is refused with the field's name. Nothing that is declared is ignored in silence.
+ */
+export async function proveFields(lab: Lab, capable: readonly PortableField[]): Promise<void> {
+  const open = mkdtempSync(join(tmpdir(), 'reeve-fields-'))
+  chmodSync(open, 0o777)
+  try {
+    const cases = Object.entries(fieldCases).map(([field, found]) => {
+      const place = createPlace(field, join(lab.directory, 'fields'), open)
+      return { field, place, prove: found.prove, spec: { process: found.declare(place) } }
+    })
+    lab.declare(specsOf(cases))
+    const { facilities } = await lab.plan()
+    const refused = new Map(facilities.map(({ name, blocked }) => [name, blocked]))
+    const honoured = cases.filter(({ field }) => refused.get(field) === undefined)
+    const unnamed = cases.filter(({ field }) => {
+      const why = refused.get(field)
+      return why !== undefined && !why.includes(`can't honour spec.process.${field} of facility ${field}`)
+    })
+    assert.deepEqual(
+      unnamed.map(({ field }) => `${field}: ${refused.get(field)}`),
+      [],
+    )
+    const taken = honoured.map(({ field }) => field).filter(field => !capable.some(each => each === field))
+    assert.deepEqual(taken, [], 'what the provider does not claim is refused')
+
+    // It ends again and again, for those that must not.
+    const control = { process: { command: countRuns(join(open, 'control')) } }
+    lab.declare({ ...specsOf(honoured), control })
+    await lab.apply()
+    const failures: string[] = []
+    // One after the other: there is one writer.
+    for (const { field, place, prove } of honoured) {
+      await prove(place, lab).catch(error => failures.push(`${field}: ${messageOf(error)}`))
+    }
+    assert.deepEqual(failures, [])
+  } finally {
+    rmSync(open, { recursive: true })
+  }
+}

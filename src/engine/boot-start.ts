@@ -1,0 +1,91 @@
+import type { Facility } from '../core/facility.ts'
+import type { ReadHost } from '../core/provider.ts'
+import { locationKey } from '../core/world.ts'
+import type { BoundInstance } from './instances.ts'
+import type { Session } from './session.ts'
+import { probeAll } from './supervisor-list.ts'
+import type { Survey } from './survey.ts'
+import { findController } from './writer-lock.ts'
+
+export interface BootQuestion {
+  readonly survey: Survey
+  readonly instances: ReadonlyMap<string, BoundInstance>
+}
+
+/**
+ * Why what is enabled doesn't start after a boot, and what to do; undefined where it does, or nothing can be known. `enabled` under
+ * the built-in supervisor means that it starts as that one comes up, and only a controller has it come up.
+ */
+export async function findBootProblem(session: Session, question: BootQuestion): Promise<string | undefined> {
+  const lost = findLost(question)
+  if (lost.length === 0 || isStartedAtBoot(session, question)) return undefined
+  return describe(lost, await findWay(question))
+}
+
+/** As `findBootProblem`, for who asks again and again: supervisors are asked only when the answer may be another. */
+export function createBootCheck(session: Session): (question: BootQuestion) => Promise<string | undefined> {
+  let known = ''
+  let problem: string | undefined
+  return async question => {
+    const lost = isStartedAtBoot(session, question) ? [] : findLost(question)
+    const key = lost.join(' ')
+    if (key !== known) problem = lost.length === 0 ? undefined : describe(lost, await findWay(question))
+    known = key
+    return problem
+  }
+}
+
+/** Those that are to start at boot, and need a controller for it; sorted. */
+function findLost({ survey, instances }: BootQuestion): string[] {
+  const isLost = ({ enabled, suspend, supervisor }: Facility): boolean =>
+    enabled === true && !suspend && needsController(instances.get(supervisor))
+  return survey.targets.flatMap(({ facility }) => (isLost(facility) ? facility.name : [])).sort()
+}
+
+function needsController(bound: BoundInstance | undefined): boolean {
+  return bound?.provider.startedBy === 'controller'
+}
+
+function isStartedAtBoot(session: Session, { survey, instances }: BootQuestion): boolean {
+  const { readHost } = session
+  // Who has just been started with the host, or with the container, will be again.
+  for (const pid of [process.pid, findController(session)]) {
+    if (pid !== undefined && isOfFirstSession(pid, readHost)) return true
+  }
+  return (survey.world.controllers ?? []).some(location => {
+    const enabled = survey.world.services.get(locationKey(location))?.enabled
+    return enabled !== false && !needsController(instances.get(location.supervisor))
+  })
+}
+
+/** Whoever isn't part of what pid 1 began with has a session of its own. */
+function isOfFirstSession(pid: number, host: ReadHost): boolean {
+  const first = host.process(1)
+  return pid === 1 || (first !== undefined && host.process(pid)?.session === first.session)
+}
+
+async function findWay({ instances }: BootQuestion): Promise<string> {
+  const availability = await probeAll(instances)
+  const able = [...instances].filter(
+    ([
+      name,
+      {
+        provider: { hosting },
+      },
+    ]) => {
+      return availability.get(name)?.available === true && !(hosting && 'refusal' in hosting)
+    },
+  )
+  // One that is declared has to be named.
+  const [name, bound] = able.find(([name, { instance }]) => name === instance.type) ?? able[0] ?? []
+  if (name === undefined) {
+    return "no supervisor of this host that could start one answers. In a container, have its entrypoint be 'reeve run DIR'"
+  }
+  return `reeve install${name === bound?.instance.type ? '' : ` --supervisor ${name}`} has ${name} start one at boot`
+}
+
+function describe(lost: readonly string[], way: string): string {
+  const names = lost.length <= 5 ? lost.join(', ') : `${lost.slice(0, 4).join(', ')} and ${lost.length - 4} more`
+  const are = lost.length === 1 ? 'is' : 'are'
+  return `${names} ${are} enabled, and nothing is known to start ${lost.length === 1 ? 'it' : 'them'} after a boot: only a controller has the built-in supervisor come up, and no service of this host runs one; ${way}`
+}

@@ -1,0 +1,28 @@
+import { compareText } from '../core/plan-input.ts'
+import type { FacilityPlan, Plan, Step } from '../core/step.ts'
+
+/** A facility that isn't as declared, though whatever was to be done about it was done. */
+export interface Undone {
+  readonly facility: string
+  /** What there is to do about it again. */
+  readonly steps: readonly Step[]
+  /** Why nothing can be done about it now. Absent: something can. */
+  readonly blocked?: string
+}
+
+/**
+ * What a pass has come to is told by the look after it, not by its own steps: a service that ended right after, a file that was
+ * changed back. `told`: facilities of which it is said already that they aren't as declared. Sorted by name.
+ */
+export function findUndone(
+  { facilities }: Pick<Plan, 'facilities'>,
+  after: readonly FacilityPlan[],
+  told: ReadonlySet<string>,
+): Undone[] {
+  const wasBlocked = new Set(facilities.flatMap(({ name, blocked }) => (blocked === undefined ? [] : name)))
+  return after
+    .filter(({ name, steps, blocked }) => steps.length > 0 || (blocked !== undefined && !wasBlocked.has(name)))
+    .filter(({ name }) => !told.has(name))
+    .map(({ name, steps, blocked }) => ({ facility: name, steps, ...(blocked === undefined ? {} : { blocked }) }))
+    .sort((left, right) => compareText(left.facility, right.facility))
+}

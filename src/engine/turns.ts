@@ -1,0 +1,11 @@
+/** One task after another, in the order in which they came; what one fails by concerns no other. */
+export type Turns = <T>(task: () => Promise<T>) => Promise<T>
+
+export function createTurns(): Turns {
+  let last: Promise<unknown> = Promise.resolve()
+  return task => {
+    const mine = last.then(task)
+    last = mine.catch(() => {})
+    return mine
+  }
+}

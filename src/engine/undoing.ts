@@ -1,0 +1,122 @@
+import { count } from '../core/count-text.ts'
+import type { Facility } from '../core/facility.ts'
+import type { Log } from '../core/log.ts'
+import { messageOf } from '../core/reeve-error.ts'
+import type { FacilityPlan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
+import { locationKey, type World } from '../core/world.ts'
+import type { Clock } from '../host/clock.ts'
+import type { History } from './history.ts'
+import type { RetryBook } from './retry-book.ts'
+import { createUndoingWatch, describeEffect, describeUndoing, type Often, type UndoingWatch } from './undoing-watch.ts'
+
+/**
+ * What becomes of what is undone over and over (E21). Facilities that undo one another are held, all of them, and tried again
+ * rarely. What others undo is drift: it is repaired each time, and told.
+ */
+export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'done'> {
+  /** What a look has found that there is to do, before any of it is set going. */
+  looked(plans: readonly FacilityPlan[], targets: readonly Target[], world: World): void
+  /** All that is declared now. */
+  declared(facilities: ReadonlyMap<string, Facility>): void
+  /** For its conditions: how others undo it over and over. */
+  undoneByOthers(facility: string): string | undefined
+}
+
+export interface UndoingOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly history: History
+  readonly retries: RetryBook
+}
+
+export function createUndoingGuard({ clock, log, history, retries }: UndoingOptions): UndoingGuard {
+  const watch = createUndoingWatch(clock)
+  let known: ReadonlyMap<string, Facility> = new Map()
+  /** What has been told of already. */
+  const told = new Map<string, 'circle' | 'others'>()
+
+  const digestOf = (name: string): string => known.get(name)?.digest ?? ''
+
+  function stall(circle: readonly string[]): void {
+    const message = describeCircle(circle, watch)
+    retries.undone(circle, digestOf, message)
+    for (const name of circle) {
+      if (told.get(name) === 'circle') continue
+      told.set(name, 'circle')
+      writeDown(name, message)
+    }
+  }
+
+  function writeDown(facility: string, error: string): void {
+    const { supervisor = '', service = '' } = known.get(facility) ?? {}
+    const verb = watch.often(facility)?.effect === 'down' ? 'stop' : 'start'
+    const time = new Date(clock.now()).toISOString()
+    const what = { verb, reason: 'undone', result: 'failed', duration: 0, trigger: 'controller' } as const
+    try {
+      history.append({ time, facility, supervisor, service, ...what, step: `${facility}/${verb}`, error })
+    } catch (problem) {
+      log.warn({ facility, error: messageOf(problem) }, 'the history could not be written')
+    }
+  }
+
+  function tellOthers(facility: string, often: Often): void {
+    if (told.has(facility)) return
+    told.set(facility, 'others')
+    const minutes = Math.max(1, Math.round(often.span / 60_000))
+    const times = `${often.count} times in ${count(minutes, 'minute')}`
+    log.warn({ facility }, `${facility}: ${describeUndoing(often)}, ${times}; Reeve brings it about again each time`)
+  }
+
+  function lookAt({ facility }: Target, plan: FacilityPlan, world: World): void {
+    const { name, digest } = facility
+    const observed = world.services.get(locationKey(facility))
+    const undone = watch.seen(name, digest, plan.steps, observed?.since)
+    const often = watch.often(name)
+    if (!often) told.delete(name)
+    if (!undone || !often) return
+    const circle = watch.circleOf(name)
+    if (circle.length > 0) stall(circle)
+    else tellOthers(name, often)
+  }
+
+  return {
+    noted: event => watch.noted(event),
+    done: (...lane) => watch.done(...lane),
+    looked(plans, targets, world) {
+      const byName = new Map(plans.map(plan => [plan.name, plan]))
+      for (const target of targets) {
+        const plan = byName.get(target.facility.name)
+        if (plan) lookAt(target, plan, world)
+      }
+    },
+    declared(facilities) {
+      for (const [name, before] of known) {
+        const now = facilities.get(name)
+        if (now?.digest === before.digest && now.suspend === before.suspend) continue
+        watch.forget(name)
+        retries.release(name)
+        told.delete(name)
+      }
+      known = facilities
+    },
+    undoneByOthers(name) {
+      const often = watch.often(name)
+      return often && watch.circleOf(name).length === 0 ? `${describeUndoing(often)}, over and over` : undefined
+    },
+  }
+}
+
+/** The same words for all of them: they are told together. */
+function describeCircle(circle: readonly string[], watch: UndoingWatch): string {
+  const names = [circle.slice(0, -1).join(', '), circle.at(-1)].join(' and ')
+  const what = circle.flatMap(name => {
+    const often = watch.often(name)
+    return often ? [describeEffect(often.effect, name)] : []
+  })
+  return (
+    `facilities ${names} undo each other's steps: whenever one is acted on, another is undone (${what.join(', ')}). ` +
+    'Nothing more is done about them but a try now and then. See to what makes the one act on the other (a hook in a script, ' +
+    'one file under two paths, what units say of each other), or change the manifest of one'
+  )
+}

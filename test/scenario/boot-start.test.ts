@@ -1,0 +1,42 @@
+import { mkdirSync } from 'node:fs'
+import { expect, onTestFinished, test } from 'vitest'
+import { openHousehold, sleeper, until } from '../e2e/household.ts'
+import { has } from '../requirements.ts'
+import { runitHarness } from '../scan-lab.ts'
+
+const lost = 'web is enabled, and nothing is known to start it after a boot'
+
+test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
+  const { stderr } = await home.reeve(['apply', 'manifests'])
+  expect(stderr.split(lost)).toHaveLength(2)
+  expect(stderr).toContain("have its entrypoint be 'reeve run DIR'")
+  const status = await home.reeve(['status'])
+  expect(status.stderr).toContain(lost)
+  expect(JSON.parse(await home.succeed(['status', '-o', 'json'])).atBoot).toContain(lost)
+
+  const controller = home.start(['run', 'manifests'])
+  await until(() => controller.stderr().includes(lost), 'the controller says so')
+  const { atBoot } = JSON.parse(await home.succeed(['status', '-o', 'json']))
+  expect(atBoot).toContain(lost)
+  controller.child.kill('SIGTERM')
+  await controller.ended
+})
+
+test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is amiss', { timeout: 120_000 }, async () => {
+  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const root = home.path('runit')
+  mkdirSync(root)
+  const runit = await runitHarness.setUp(root)
+  onTestFinished(() => runit.tearDown())
+  const spec = { type: 'runit', runit: runit.options }
+  const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'app-runit' }, spec }
+  home.write('manifests/app-runit.yaml', JSON.stringify(manifest))
+  const { stderr } = await home.reeve(['apply', 'manifests'])
+  expect(stderr).toContain(lost)
+  expect(stderr).toContain('reeve install --supervisor app-runit has app-runit start one at boot')
+  await home.succeed(['install', 'manifests', '--supervisor', 'app-runit', '--insecure-permissions'])
+  onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
+  const status = await home.reeve(['status', '--manifests', 'manifests', '-o', 'json'])
+  expect(JSON.parse(status.stdout).atBoot).toBeUndefined()
+})

@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A small file system of its own in memory, which can be filled up and made read-only. Needs the right to mount. */
+export interface SmallDisk extends Disposable {
+  readonly directory: string
+  /** Till not one byte more fits. Files can still be made and removed, as on most disks that are full. */
+  fill(): void
+  /** Gives back what `fill` took. */
+  free(): void
+  setReadOnly(isReadOnly: boolean): void
+}
+
+/** `at`: an empty directory, or one to be made. Absent: a new one. */
+export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-disk-'))): SmallDisk {
+  mkdirSync(at, { recursive: true, mode: 0o700 })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', at])
+  const ballast = join(at, 'ballast')
+  return {
+    directory: at,
+    fill() {
+      for (const block of [64 * 1024, 4096, 1]) while (append(ballast, block));
+    },
+    free: () => rmSync(ballast, { force: true }),
+    setReadOnly(isReadOnly) {
+      // The kernel refuses it to one that is written to; as after an error of the device, those who have files open keep them.
+      if (!isReadOnly) return void execFileSync('umount', ['-l', at])
+      execFileSync('mount', ['--bind', at, at])
+      execFileSync('mount', ['-o', 'remount,bind,ro', at])
+    },
+    [Symbol.dispose]() {
+      // What still runs there keeps it in use, and is on its way out. Read-only, it is two.
+      while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) execFileSync('umount', ['-l', at])
+      rmSync(at, { recursive: true, force: true })
+    },
+  }
+}
+
+/** False: there is no room. */
+function append(file: string, size: number): boolean {
+  const fd = openSync(file, 'a', 0o600)
+  try {
+    return writeSync(fd, Buffer.alloc(size)) === size
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}

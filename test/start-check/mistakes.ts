@@ -1,0 +1,170 @@
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FacilitySpec } from '../../src/conformance/lab.ts'
+
+/** A mistake that keeps a service from starting, made and mended in a directory of the test's own, which everybody may enter. */
+export interface Mistake {
+  readonly name: string
+  /** The service with it. */
+  make(directory: string): FacilitySpec
+  /** The service as it is to run in the end. Absent: `make`'s, of which `mend` has made a good one. */
+  instead?(directory: string): FacilitySpec
+  mend?(directory: string): void
+  /** What people are told by Reeve; its supervisor may have other words for it, in which is the `culprit`. */
+  readonly told: RegExp
+  readonly culprit: RegExp
+  /** The provider whose supervisor passes over it. */
+  readonly isForgivenBy?: string
+  /** Only root can make it. */
+  readonly isOfUsers?: boolean
+}
+
+const seconds = '1000000'
+const user = 'nobody'
+
+/** What runs before the mistake. */
+export const healthy: FacilitySpec = { process: { command: ['/bin/sleep', seconds], workingDirectory: '/' } }
+
+const other = { command: ['/bin/sleep', `${seconds}1`] }
+
+export const mistakes: readonly Mistake[] = [
+  {
+    name: 'a program that is not there',
+    make: () => ({ process: { command: ['/usr/bin/sleeep', seconds] } }),
+    instead: () => ({ process: other }),
+    told: /there is no program \/usr\/bin\/sleeep/,
+    culprit: /sleeep/,
+  },
+  {
+    name: 'a name that no directory of PATH has',
+    make: () => ({ process: { command: ['sleeep', seconds] } }),
+    instead: () => ({ process: other }),
+    told: /there is no program sleeep in \/usr\/local\/sbin:/,
+    culprit: /sleeep/,
+  },
+  {
+    name: 'a directory in the place of the program',
+    make: () => ({ process: { command: ['/usr/bin', seconds] } }),
+    instead: () => ({ process: other }),
+    told: /\/usr\/bin is a directory, not a program/,
+    culprit: /\/usr\/bin/,
+  },
+  {
+    name: 'a program that is not executable',
+    make: directory => ({ process: { command: [script(directory, 'run', '#!/bin/sh\n', 0o644)] } }),
+    mend: directory => chmodSync(join(directory, 'run'), 0o755),
+    told: /run \(owner 0, group 0, mode 0644\) is not executable/,
+    culprit: /\/run/,
+  },
+  {
+    name: 'a program that the user may not execute',
+    make: directory => ({ process: { command: [script(directory, 'run', '#!/bin/sh\n', 0o750)], user } }),
+    mend: directory => chmodSync(join(directory, 'run'), 0o755),
+    told: /user nobody can not execute .*run \(owner 0, group 0, mode 0750\)/,
+    culprit: /\/run/,
+    isOfUsers: true,
+  },
+  {
+    name: 'an interpreter that is not there',
+    make: directory => ({ process: { command: [script(directory, 'run', '#!/usr/bin/shh -e\n', 0o755)] } }),
+    mend: directory => void script(directory, 'run', '#!/bin/sh\n', 0o755),
+    told: /run can not be executed, as its first line asks for an interpreter: there is no program \/usr\/bin\/shh/,
+    culprit: /\/run/,
+  },
+  {
+    name: 'an interpreter that env does not find',
+    make: directory => ({ process: { command: [script(directory, 'run', '#!/usr/bin/env shh\n', 0o755)] } }),
+    mend: directory => void script(directory, 'run', '#!/usr/bin/env sh\n', 0o755),
+    told: /run can not be executed, .*: there is no program shh in /,
+    culprit: /\/run/,
+  },
+  {
+    name: 'a user who does not exist',
+    make: () => ({ process: { ...other, user: 'no-such-user' } }),
+    instead: () => ({ process: { ...other, user } }),
+    told: /there is no user no-such-user on this host/,
+    culprit: /no-such-user/,
+    isOfUsers: true,
+  },
+  {
+    name: 'a group that does not exist',
+    make: () => ({ process: { ...other, user, group: 'no-such-group' } }),
+    instead: () => ({ process: { ...other, user } }),
+    told: /there is no group no-such-group on this host/,
+    culprit: /no-such-group/,
+    isOfUsers: true,
+  },
+  {
+    name: 'a working directory that is not there',
+    make: directory => ({ process: { ...other, workingDirectory: join(directory, 'work') } }),
+    mend: directory => mkdirSync(join(directory, 'work')),
+    told: /there is no working directory .*\/work/,
+    culprit: /\/work/,
+  },
+  {
+    name: 'a working directory that the user may not enter',
+    make(directory) {
+      mkdirSync(join(directory, 'work'), { mode: 0o700, recursive: true })
+      return { process: { ...other, user, workingDirectory: join(directory, 'work') } }
+    },
+    mend: directory => chmodSync(join(directory, 'work'), 0o755),
+    told: /user nobody can not enter the working directory .*\/work: .*\(owner 0, group 0, mode 0700\) is closed/,
+    culprit: /\/work/,
+    isOfUsers: true,
+  },
+  {
+    name: 'a secret that is not there',
+    make: directory => ({ process: { ...other, environment: { TOKEN: { fromFile: join(directory, 'token') } } } }),
+    mend: directory => writeFileSync(join(directory, 'token'), 'hunter2\n'),
+    told: /there is no file .*\/token for the secret of variable TOKEN/,
+    culprit: /\/token/,
+  },
+  {
+    name: 'an environment file that is not there',
+    make: directory => ({ process: { ...other, environmentFiles: [join(directory, 'env')] } }),
+    mend: directory => writeFileSync(join(directory, 'env'), 'A=1\n'),
+    told: /there is no environment file .*\/env/,
+    culprit: /\/env/,
+  },
+  {
+    name: 'an environment file that can not be read as one',
+    make(directory) {
+      writeFileSync(join(directory, 'env'), 'A=1\nhunter2\n')
+      return { process: { ...other, environmentFiles: [join(directory, 'env')] } }
+    },
+    mend: directory => writeFileSync(join(directory, 'env'), 'A=1\n'),
+    isForgivenBy: 'systemd',
+    told: /expected KEY=value in line 2 of .*\/env/,
+    culprit: /\/env/,
+  },
+  {
+    name: "an environment file in the user's own directory that can not be read as one",
+    make(directory) {
+      const home = join(directory, 'home')
+      mkdirSync(home, { recursive: true })
+      chownSync(home, 65_534, 65_534)
+      writeFileSync(join(home, 'env'), 'A=1\nhunter2\n')
+      chownSync(join(home, 'env'), 65_534, 65_534)
+      return { process: { ...other, user, environmentFiles: [join(home, 'env')] } }
+    },
+    mend: directory => writeFileSync(join(directory, 'home/env'), 'A=1\n'),
+    told: /expected KEY=value in line 2 of .*\/env/,
+    culprit: /\/env/,
+    isOfUsers: true,
+  },
+  {
+    name: 'a directory for its output that is not there',
+    make: directory => ({ process: { ...other, output: { file: join(directory, 'logs/web.log') } } }),
+    mend: directory => mkdirSync(join(directory, 'logs')),
+    told: /there is no directory .*\/logs for the output/,
+    culprit: /\/logs/,
+  },
+]
+
+function script(directory: string, name: string, first: string, mode: number): string {
+  const path = join(directory, name)
+  rmSync(path, { force: true })
+  writeFileSync(path, `${first}exec sleep ${seconds}\n`)
+  chmodSync(path, mode)
+  return path
+}

@@ -1,0 +1,71 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Spec, stepsOf } from '../engine-lab.ts'
+import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
+
+type Section = Readonly<Record<string, string | boolean | readonly string[]>>
+
+/** A directory with nothing in it but the program, its libraries and no shell. */
+const root = '/srv/root'
+const command = ['/bin/sleep', '1000000']
+
+/** What a service can be shut in, so that a shell, or its own files, can't be had in there. */
+const sandboxes: Readonly<Record<string, Section>> = {
+  RootDirectory: {
+    RootDirectory: root,
+    MountAPIVFS: true,
+    BindReadOnlyPaths: ['/bin/sleep', '/lib', '/lib64', '/usr/lib'],
+  },
+  NoExecPaths: { NoExecPaths: '/', ExecPaths: ['/bin/sleep', '/usr/bin/sleep', '/usr/lib', '/lib', '/lib64'] },
+  ProtectSystem: { ProtectSystem: 'strict', ProtectHome: true, PrivateTmp: true, PrivateDevices: true },
+  DynamicUser: { DynamicUser: true, NoNewPrivileges: true, RestrictNamespaces: true },
+  SystemCallFilter: { SystemCallFilter: ['@system-service', '~clone clone3 fork vfork pipe pipe2'] },
+  TemporaryFileSystem: { TemporaryFileSystem: ['/etc', '/srv', '/run'] },
+  InaccessiblePaths: {
+    InaccessiblePaths: ['/etc/reeve-box.conf', '-/bin/sh', '-/usr/bin/sh', '-/usr/bin/dash', '-/usr/bin/sha256sum'],
+  },
+  PrivateUsers: { PrivateUsers: true, CapabilityBoundingSet: '' },
+  ExecStartPre: { ExecStartPre: '/bin/true', RuntimeDirectory: 'box box/inner' },
+}
+
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut in', { timeout: 120_000 }, () => {
+  beforeAll(() => {
+    mkdirSync(`${root}/bin`, { recursive: true })
+  })
+
+  const path = '/etc/reeve-box.conf'
+  beforeEach(() => rmSync(path, { force: true }))
+
+  /** Applies, changes its file, and gives how the process and the plans were. */
+  async function expectKept(lab: SystemdLab, declare: (content: string) => void): Promise<void> {
+    declare('one\n')
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    const pid = property('box', 'MainPID')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    // Content counts, and not times (E12).
+    writeFileSync(path, 'one\n')
+    expect(stepsOf(await lab.plan())).toEqual([])
+    declare('two\n')
+    expect(stepsOf(await lab.plan())).toEqual([`box/write-file:${path}`, 'box/restart'])
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(property('box', 'MainPID')).not.toBe(pid)
+    expect(stepsOf(await lab.plan())).toEqual([])
+  }
+
+  for (const [name, keys] of Object.entries(sandboxes)) {
+    test(`PITFALLS 26: ${name}: has files, which Reeve knows it to have read`, async () => {
+      await using lab = await createSystemdLab()
+      const files = (content: string): Spec[] => [{ path, content, mode: '0600' }]
+      await expectKept(lab, content =>
+        lab.declareUnit('box', {
+          process: { command },
+          config: { systemd: { unit: { Service: keys } } },
+          files: files(content),
+        }),
+      )
+      // Of a start that Reeve had no part in, the age of the files tells.
+      systemctl('restart', 'box')
+      expect(stepsOf(await lab.plan())).toEqual([])
+    })
+  }
+})

@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest'
+import type { Step } from '../../src/core/step.ts'
+import { createUndoingWatch, describeUndoing } from '../../src/engine/undoing-watch.ts'
+import { createManualClock } from '../manual-clock.ts'
+
+const start = (facility: string, reason: Step['reason'] = 'stopped'): Step => ({
+  id: `${facility}/start`,
+  verb: 'start',
+  reason,
+  needs: [],
+})
+
+function createBench() {
+  const clock = createManualClock()
+  const watch = createUndoingWatch(clock)
+  const at = { supervisor: 'lab', service: 'web' }
+  return {
+    clock,
+    watch,
+    /** Its steps take half a second, and all are done. */
+    async act(facility: string, steps: readonly Step[] = [start(facility)], digest = 'one') {
+      for (const step of steps) {
+        watch.noted({ type: 'step-started', facility, step, at })
+        await clock.advance(500)
+        watch.noted({ type: 'step-finished', facility, step, at, result: 'done', duration: 500 })
+      }
+      watch.done(facility, digest, steps)
+    },
+    /** A look that finds it stopped since that moment, by the clock of the wall. */
+    look: (facility: string, since?: number, step = start(facility), digest = 'one') =>
+      watch.seen(facility, digest, [step], since),
+  }
+}
+
+test('what was done and is to be done again has been undone, once', async () => {
+  const { act, look, watch, clock } = createBench()
+  expect(look('web')).toBeUndefined() // nobody has done anything yet
+  await act('web')
+  expect(watch.seen('web', 'one', [])).toBeUndefined()
+  await clock.advance(60_000)
+  expect(look('web', clock.now())).toEqual({ effect: 'up', suspects: [] })
+  expect(look('web', clock.now())).toBeUndefined()
+})
+
+test.each<[why: string, step: Step, digest: string]>([
+  ['it failed', start('web', 'failed'), 'one'],
+  ['its health check fails', { ...start('web', 'unhealthy'), verb: 'restart' }, 'one'],
+  ['nobody watches over it', start('web', 'unsupervised'), 'one'],
+  ['another manifest', start('web'), 'two'],
+  ['something else is to be done', { ...start('web'), verb: 'enable' }, 'one'],
+  ['it is the old side of a move', { ...start('web'), target: { supervisor: 'x', service: 'web' } }, 'one'],
+])('nothing is undone: %s', async (_why, step, digest) => {
+  const { act, look } = createBench()
+  await act('web')
+  expect(look('web', undefined, step, digest)).toBeUndefined()
+})
+
+test('by whose steps were under way at the moment; where that isn’t known, by whoever has acted since', async () => {
+  const { act, look, clock } = createBench()
+  await act('web')
+  await clock.advance(10_000)
+  const moment = clock.now() + 200
+  await act('db')
+  await clock.advance(10_000)
+  await act('late')
+  expect(look('web', moment)).toEqual({ effect: 'up', suspects: ['db'] })
+  await act('web')
+  await act('db')
+  expect(look('web')?.suspects).toEqual(['db', 'late'])
+})
+
+test('a step that takes long is at work all the while', async () => {
+  const { act, look, clock, watch } = createBench()
+  await act('web')
+  watch.noted({
+    type: 'step-started',
+    facility: 'slow',
+    step: start('slow'),
+    at: { supervisor: 'lab', service: 'slow' },
+  })
+  await clock.advance(60_000)
+  expect(look('web', clock.now() - 1_000)?.suspects).toEqual(['slow'])
+})
+
+test('E21: two that undo each other are found, and no third that acts at other times', async () => {
+  const { act, look, clock, watch } = createBench()
+  await act('a')
+  for (let round = 0; round < 4; round += 1) {
+    const first = clock.now() + 250
+    await act('b') // stops a
+    look('a', first)
+    await clock.advance(5_000)
+    await act('other')
+    await clock.advance(5_000)
+    const second = clock.now() + 250
+    await act('a') // stops b
+    look('b', second)
+    await clock.advance(5_000)
+    expect(watch.circleOf('a')).toEqual(round < 2 ? [] : ['a', 'b'])
+  }
+  expect(watch.circleOf('b')).toEqual(['a', 'b'])
+  expect(watch.circleOf('other')).toEqual([])
+  watch.forget('a')
+  expect(watch.circleOf('b')).toEqual([])
+})
+
+test('E21: three of which each undoes the next', async () => {
+  const { act, look, clock, watch } = createBench()
+  const names = ['a', 'b', 'c']
+  for (const name of names) await act(name)
+  await clock.advance(10_000)
+  for (let turn = 0; turn < 12; turn += 1) {
+    const [name = '', next = ''] = [names[turn % 3], names[(turn + 1) % 3]]
+    const moment = clock.now() + 250
+    await act(name)
+    look(next, moment)
+    await clock.advance(10_000)
+  }
+  for (const name of names) expect(watch.circleOf(name)).toEqual(names)
+})
+
+test('what one facility undoes, and nobody undoes for it, is no circle', async () => {
+  const { act, look, clock, watch } = createBench()
+  for (let round = 0; round < 3; round += 1) {
+    await act('web')
+    await clock.advance(10_000)
+    const moment = clock.now() + 250
+    await act('db')
+    look('web', moment)
+  }
+  expect(watch.circleOf('web')).toEqual([])
+  expect(watch.often('web')).toMatchObject({ effect: 'up', suspects: ['db'], count: 3 })
+})
+
+test('over and over is three times in an hour', async () => {
+  const { act, look, clock, watch } = createBench()
+  for (let round = 0; round < 4; round += 1) {
+    await act('web')
+    await clock.advance(60_000)
+    look('web', clock.now())
+    expect(watch.often('web')?.count).toBe(round < 2 ? undefined : round + 1)
+  }
+  await clock.advance(3_500_000)
+  expect(watch.often('web')).toBeUndefined()
+})
+
+test('in words', () => {
+  const many = ['a', 'b', 'c', 'd']
+  expect([
+    describeUndoing({ effect: 'up', suspects: [] }),
+    describeUndoing({ effect: 'down', suspects: ['db'] }),
+    describeUndoing({ effect: 'file /etc/x', suspects: ['a', 'b'] }),
+    describeUndoing({ effect: 'enabled', suspects: many }),
+    describeUndoing({ effect: 'definition', suspects: [] }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "it is stopped again, by something other than Reeve or by itself",
+      "it is started again, most likely by what was done about facility db",
+      "file /etc/x is changed again, most likely by what was done about one of the facilities a, b",
+      "it is disabled again, most likely by what was done about one of 4 others",
+      "its definition is changed again, by something other than Reeve or by itself",
+    ]
+  `)
+})
