@@ -4,13 +4,13 @@ import type { Facility } from '../../src/core/facility.ts'
 import { makePlan } from '../../src/core/planning.ts'
 import type { Plan } from '../../src/core/step.ts'
 import { findStart } from '../../src/core/step-chain.ts'
-import type { Target } from '../../src/core/target.ts'
-import { converge, describeHost, type Pass, pass, planFor, type Situation, stepsOf } from '../simulation/convergence.ts'
+import { converge, describeHost, type Pass, pass, planFor, stepsOf } from '../simulation/convergence.ts'
 import { bytesOf, type Declaration, makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
 import { changes, comesUp, type Story } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
-import { emptyHost, readDefinition, type SimulatedHost, surveyHost, withFile } from '../simulation/simulated-host.ts'
+import { readDefinition, type SimulatedHost, surveyHost, withFile } from '../simulation/simulated-host.ts'
 import { holdersOf } from '../simulation/simulated-process.ts'
+import { aliasedHost, chooser, type Scene, stage, undisturbed } from '../simulation/stage.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
@@ -24,33 +24,12 @@ const report = openPropertyReport('property-planning', 'Properties of planning, 
 /** No story needs more passes than this till one does nothing, wherever it was cut off. */
 const MOST_PASSES = 3
 
-interface Scene {
-  readonly before: Situation
-  readonly targets: readonly Target[]
-}
-
-/** The older revision applied among strangers, and meddled with; the newer one is to come. */
-function stage({ older, newer, strangers, meddling }: Story): Scene {
-  const start: Situation = { host: meddle(emptyHost, strangers), applied: new Map() }
-  const applied = converge(start, older.map(makeTarget))
-  return { before: { ...applied, host: meddle(applied.host, meddling) }, targets: newer.map(makeTarget) }
-}
-
-function chooser(choices: readonly number[]): (count: number) => number {
-  let index = 0
-  return count => (choices[index++ % choices.length] ?? 0) % Math.max(count, 1)
-}
-
 function check(property: (story: Story, scene: Scene) => void): void {
   assertReported(
     report,
     fc.property(changes, story => property(story, stage(story))),
     runs,
   )
-}
-
-function undisturbed({ before, targets }: Scene, story: Story): Pass {
-  return pass(before, targets, { choose: chooser(story.choices) })
 }
 
 /** A facility fails in a quiet world only because its program never comes up, or because of another that it waits for. */
@@ -127,6 +106,8 @@ describe('plans, over many stories', () => {
           targets: shuffle(targets, keys),
           applied: new Map(shuffle([...before.applied], keys)),
           world: {
+            ...world,
+            ...(world.ties ? { ties: new Map(shuffle([...world.ties], keys)) } : {}),
             services: new Map(shuffle([...world.services], keys)),
             owned: shuffle(world.owned, keys),
             unavailable: new Map(shuffle([...world.unavailable], keys)),
@@ -186,7 +167,10 @@ describe('plans, over many stories', () => {
       const plan = planFor(before, targets)
       const suspended = new Set(targets.filter(target => target.facility.suspend).map(target => target.facility.name))
       for (const { name, supervisor, service, steps, blocked, change } of plan.facilities) {
-        if (blocked !== undefined || suspended.has(name)) expect([steps, change]).toEqual([[], 'none'])
+        if (suspended.has(name)) expect([steps, change]).toEqual([[], 'none'])
+        // S8: what is in the way of all else keeps nothing running.
+        const ends = steps.every(({ verb, reason }) => verb === 'disable' || (verb === 'stop' && reason === 'running'))
+        expect(blocked === undefined || ends).toBe(true)
         if (steps.length === 0) expect(change).toBe('none')
         for (const step of steps) {
           const at = step.target ?? { supervisor, service }
@@ -220,7 +204,7 @@ describe('plans, over many stories', () => {
       fc.property(changes, fc.nat({ max: 12 }), (story, limit) => {
         // A first pass: whatever is written is new.
         const targets = story.newer.map(makeTarget)
-        const before = { host: meddle(emptyHost, story.strangers), applied: new Map() }
+        const before = { host: meddle(aliasedHost, story.strangers), applied: new Map() }
         const cut = pass(before, targets, { limit, choose: chooser(story.choices) })
         const theirs = { content: bytesOf('a stranger’s\n'), mode: 0o644, uid: 0, gid: 0 }
         let { host } = cut
@@ -273,7 +257,7 @@ describe('plans, over many stories', () => {
     check((story, scene) => {
       const { host, failed, plan } = undisturbed(scene, story)
       // Where it was before only the record knows, while its old supervisor doesn't answer.
-      const lost = plan.facilities.filter(({ blocked }) => blocked?.startsWith('it was under supervisor'))
+      const lost = plan.facilities.filter(({ blocked }) => blocked?.includes('it was under supervisor'))
       const except = new Set([...failed, ...lost.map(({ name }) => name)])
       expect(stepsOf(planFor({ host, applied: new Map() }, scene.targets), except)).toEqual([])
     })
@@ -283,7 +267,8 @@ describe('plans, over many stories', () => {
     check((_story, { before, targets }) => {
       const { summary, facilities } = planFor(before, targets)
       const { add, change, repair, remove, unchanged, blocked } = summary
-      expect(add + change + repair + remove + unchanged + blocked).toBe(facilities.length)
+      const both = facilities.filter(facility => facility.blocked !== undefined && facility.steps.length > 0)
+      expect(add + change + repair + remove + unchanged + blocked).toBe(facilities.length + both.length)
       expect(facilities.filter(facility => facility.blocked !== undefined)).toHaveLength(blocked)
       expect(facilities.filter(({ steps }) => steps.length > 0)).toHaveLength(add + change + repair + remove)
       expect(facilities.map(({ name }) => name)).toEqual(facilities.map(({ name }) => name).sort())

@@ -8,7 +8,7 @@ import { locationKey } from '../../src/core/world.ts'
 import { announceWrites, nextRecord } from '../../src/engine/record-keeping.ts'
 import type { StateRecord } from '../../src/engine/state-files.ts'
 import { OWNER, sha256 } from './declaration.ts'
-import { type ExecutionOptions, execute } from './execution.ts'
+import { type ExecutionEvent, type ExecutionOptions, execute } from './execution.ts'
 import { type SimulatedHost, surveyHost } from './simulated-host.ts'
 
 /** Reeve and its host at rest between two passes. */
@@ -29,6 +29,7 @@ export interface Pass extends Situation {
   readonly done: readonly string[]
   readonly deadlocked: readonly string[]
   readonly failed: ReadonlySet<string>
+  readonly events: ReadonlySet<ExecutionEvent>
 }
 
 export function planFor(situation: Situation, targets: readonly Target[], prune = true): Plan {
@@ -45,10 +46,10 @@ export function pass(situation: Situation, targets: readonly Target[], options: 
   const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
   const seen = { ...before, claims: observeClaims(before.claims, survey.world, targets, OWNER) }
   const announced = announceWrites(seen, plan.facilities, { survey, owner: OWNER })
-  const { host, done, deadlocked, failed } = execute(plan, targets, situation.host, options)
+  const { host, done, deadlocked, failed, events } = execute(plan, targets, situation.host, options)
   const isCutOff = options.limit !== undefined
   const record = isCutOff ? announced : noteApplied({ ...announced, host }, targets)
-  return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked, failed }
+  return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked, failed, events }
 }
 
 function recordOf({ applied, claims = new Map() }: Situation): StateRecord {

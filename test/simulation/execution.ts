@@ -1,6 +1,6 @@
 import { bytesEqual } from '../../src/core/bytes.ts'
 import { isStartedAgain } from '../../src/core/facility.ts'
-import { type HealthState, readinessOf } from '../../src/core/readiness.ts'
+import { type HealthState, type Readiness, readinessOf } from '../../src/core/readiness.ts'
 import type { FacilityPlan, Plan, Step } from '../../src/core/step.ts'
 import { bringsUp } from '../../src/core/step-chain.ts'
 import type { Target, TargetFile } from '../../src/core/target.ts'
@@ -20,7 +20,11 @@ export interface Execution {
   readonly deadlocked: readonly string[]
   /** Facilities that did not come up, and those that wait for them. */
   readonly failed: ReadonlySet<string>
+  readonly events: ReadonlySet<ExecutionEvent>
 }
+
+/** A move whose new service didn't come up; a program that wrote its files as it ended. */
+export type ExecutionEvent = 'put back' | 'written back'
 
 export interface ExecutionOptions {
   /** A crash after so many steps. Default: none. */
@@ -52,6 +56,7 @@ export function execute(
     .map(facility => ({ plan: facility, target: byName.get(facility.name), next: 0 }))
   const pending = new Set(lanes.flatMap(lane => lane.plan.steps.map(step => step.id)))
   const failed = new Set<string>()
+  const events = new Set<ExecutionEvent>()
   const done: string[] = []
   let current = host
   let left = limit
@@ -61,7 +66,9 @@ export function execute(
   }
   const fail = (lane: Lane, step: Step): void => {
     failed.add(step.id)
-    for (const undo of planPutBack(lane.plan, lane.target, step)?.steps ?? []) if (left > 0) perform(lane, undo)
+    const undoing = planPutBack(lane.plan, lane.target, step)?.steps ?? []
+    if (undoing.length > 0) events.add('put back')
+    for (const undo of undoing) if (left > 0) perform(lane, undo)
   }
   /** Files that the program has written back as it ended. */
   const overwritten = ({ target }: Lane): TargetFile[] => {
@@ -72,13 +79,16 @@ export function execute(
     return target?.files.filter(file => !holds(file)) ?? []
   }
   const rewrite = (lane: Lane, step: Step): void => {
-    for (const { path } of overwritten(lane)) if (left > 0) perform(lane, { ...step, verb: 'write-file', path })
+    const files = overwritten(lane)
+    if (files.length > 0) events.add('written back')
+    for (const { path } of files) if (left > 0) perform(lane, { ...step, verb: 'write-file', path })
   }
   /** False if they can't be kept as declared. */
   const keepFiles = (lane: Lane, ended: Step): boolean => {
     const staysStopped = isLastStop(lane.plan, ended)
     const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
     if (!lane.target || files.length === 0) return true
+    events.add('written back')
     if (!staysStopped && !isStartedAgain(lane.target.facility)) return false
     const steps = staysStopped ? planRestore(lane.plan, files) : planRewrite(lane.plan, files)
     for (const step of steps) if (left > 0) perform(lane, step)
@@ -114,7 +124,7 @@ export function execute(
   }
   const deadlocked = left > 0 ? [...pending].filter(id => !failed.has(id)) : []
   const failures = lanes.filter(lane => lane.plan.steps.some(step => failed.has(step.id)))
-  return { host: current, done, deadlocked, failed: new Set(failures.map(lane => lane.plan.name)) }
+  return { host: current, done, deadlocked, failed: new Set(failures.map(lane => lane.plan.name)), events }
 }
 
 /** It ended at once, and nobody starts it again. */
@@ -146,13 +156,17 @@ function mayGoOn({ plan, target, next }: Lane, targets: readonly Target[], host:
   })
 }
 
-export function isReady(target: Target, host: SimulatedHost): boolean {
+function isReady(target: Target, host: SimulatedHost): boolean {
+  return readinessIn(host, target).ready
+}
+
+export function readinessIn(host: SimulatedHost, target: Target): Readiness {
   const observed = surveyHost(host, [target]).services.get(locationKey(target.facility))
-  return readinessOf(target.facility, observed, healthOf(target, host), NOW).ready
+  return readinessOf(target.facility, observed, healthOf(target, host), NOW)
 }
 
 /** What is heard at its port, whoever answers there; of one that hangs, nothing ever. */
-function healthOf({ facility }: Target, host: SimulatedHost): HealthState {
+export function healthOf({ facility }: Target, host: SimulatedHost): HealthState {
   const check = facility.health?.check
   if (check?.type !== 'tcp') return 'none'
   const own = host.services.get(locationKey(facility))

@@ -30,7 +30,21 @@ export function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
 export function start(host: SimulatedHost, before: SimulatedService): SimulatedHost {
   const isUpAlready = before.state === 'running' || before.state === 'starting'
   if (isUpAlready) return withService(host, { ...before, supervised: true })
-  return run(host, before)
+  return run(stopConflicting(host, before), before)
+}
+
+/** Whatever has a definition that says so, or that this one says so of. */
+function stopConflicting(host: SimulatedHost, at: Location): SimulatedHost {
+  const key = locationKey(at)
+  const conflictOf = ({ supervisor, service }: Location): string | undefined => {
+    return readDefinition(host, supervisor, service)?.process.conflicts
+  }
+  let result = host
+  for (const [other, service] of host.services) {
+    const isBeside = other !== key && !service.packaged && isUp(service)
+    if (isBeside && (conflictOf(service) === key || conflictOf(at) === other)) result = stop(result, service)
+  }
+  return result
 }
 
 function run(host: SimulatedHost, { supervisor, service, enabled, packaged, port }: SimulatedService): SimulatedHost {

@@ -4,6 +4,7 @@ import { type Location, locationKey } from '../../src/core/world.ts'
 import { OWNER } from './declaration.ts'
 import {
   readDefinition,
+  resolve,
   type SimulatedHost,
   withFile,
   withoutFile,
@@ -22,7 +23,7 @@ export function performStep(
   plan: Location,
   target: Target | undefined,
 ): SimulatedHost {
-  const at: Location = step.target ?? { supervisor: plan.supervisor, service: plan.service }
+  const at = resolve(host, step.target ?? { supervisor: plan.supervisor, service: plan.service })
   refuseTrespass(host, step, at, target)
   return settle(act(host, step, at, target))
 }
