@@ -34,6 +34,11 @@ export function withBlocker({ name, supervisor, service, ...plan }: FacilityPlan
   return { name, supervisor, service, change: steps.length === 0 ? 'none' : plan.change, steps, blocked }
 }
 
+/** Nothing at all is done about it. */
+export function withHalt({ name, supervisor, service }: FacilityPlan, blocked: string): FacilityPlan {
+  return { name, supervisor, service, change: 'none', steps: [], blocked }
+}
+
 /** Undefined also if the dependency isn't in this pass: the executor waits for it. */
 function whyNotStarted(target: Target | undefined, plan: FacilityPlan | undefined, world: World): string | undefined {
   if (!target || !plan) return undefined

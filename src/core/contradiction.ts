@@ -1,4 +1,4 @@
-import { withBlocker } from './blocking.ts'
+import { withHalt } from './blocking.ts'
 import type { Facility } from './facility.ts'
 import { compareText, type PlanContext } from './plan-input.ts'
 import { isWantedAbsent } from './readiness.ts'
@@ -6,7 +6,10 @@ import type { Relation, RelationKind, ServiceTies } from './relation.ts'
 import type { FacilityPlan } from './step.ts'
 import { locationKey } from './world.ts'
 
-/** Nothing is done about facilities that would undo one another (E21): what runs goes on. */
+/**
+ * Nothing is done about facilities that would undo one another (E21): what runs goes on. Nor is one stopped that is declared so: the
+ * other may be the same service.
+ */
 export function blockContradictions(
   plans: readonly FacilityPlan[],
   { targets, untouched = [], world: { ties } }: PlanContext,
@@ -18,7 +21,7 @@ export function blockContradictions(
     const why = found.get(plan.name)
     const facility = facilities.get(plan.name)
     if (plan.blocked !== undefined || !facility || facility.suspend) return plan
-    if (why !== undefined) return withBlocker(plan, why)
+    if (why !== undefined) return withHalt(plan, why)
     return ties.get(locationKey(facility))?.leaving === undefined ? plan : awaitOwnName(plan, facility)
   })
 }
@@ -28,7 +31,7 @@ function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
   const { name, supervisor, service } = plan
   if (isWantedAbsent(facility)) return { name, supervisor, service, change: 'none', steps: [] }
   const why = `service ${service} is another name of a service that is about to give it up; it can be had when that is done: apply again`
-  return withBlocker(plan, why)
+  return withHalt(plan, why)
 }
 
 /**

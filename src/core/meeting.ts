@@ -1,5 +1,5 @@
 import { withBlocker } from './blocking.ts'
-import { isStartedAgain } from './facility.ts'
+import { type Facility, isStartedAgain } from './facility.ts'
 import { describePoint, meetingPointsOf, placePoint } from './meeting-point.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
@@ -183,16 +183,24 @@ function heldBy(location: OwnedLocation, context: PlanContext): string[] {
 }
 
 function comingTo(target: Target, context: PlanContext, hash: Hash): string[] {
-  const key = locationKey(target.facility)
-  const state = context.world.services.get(key)?.state
-  const owned = context.owned.get(key)
-  const has = new Set(owned && (state === 'running' || state === 'starting') ? heldBy(owned, context) : [])
+  const state = context.world.services.get(locationKey(target.facility))?.state
+  const isUp = state === 'running' || state === 'starting'
+  const has = new Set(isUp ? comesFrom(target.facility, context) : [])
   return pointsOf(target, context, hash).filter(point => !has.has(point))
 }
 
 /** Those of what is declared, by where paths lead. */
 function pointsOf({ facility }: Target, { world }: PlanContext, hash: Hash): string[] {
   return meetingPointsOf(facility, hash).map(point => placePoint(point, world))
+}
+
+/** Where its process is by now. A marker that a crash left without its restart says where it will be (E4); the record doesn't. */
+function comesFrom(facility: Facility, context: PlanContext): readonly string[] {
+  const key = locationKey(facility)
+  const before = context.applied.get(facility.name)
+  const recorded = before && locationKey(before) === key ? before.meets : context.meetsAt.get(key)
+  const owned = context.owned.get(key)
+  return recorded?.map(point => placePoint(point, context.world)) ?? (owned ? heldBy(owned, context) : [])
 }
 
 /** Facilities that would come up beside a service which can't be stopped now, though no manifest declares it, wait. */

@@ -57,6 +57,9 @@ export function keptFiles({ kept }: StepChain): { readonly kept?: readonly KeptF
  */
 export function endingSteps(steps: readonly Step[]): Step[] {
   const isEnd = findStart(steps) === undefined
-  const ending = steps.filter(({ verb }) => verb === 'disable' || (verb === 'stop' && isEnd))
+  // What is stopped to be had elsewhere isn't to end.
+  const ending = steps.filter(
+    ({ verb, reason }) => verb === 'disable' || (verb === 'stop' && isEnd && reason !== 'moved'),
+  )
   return ending.map((step, index) => ({ ...step, needs: ending.slice(index - 1, index).map(({ id }) => id) }))
 }

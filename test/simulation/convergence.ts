@@ -2,12 +2,13 @@ import { observeClaims } from '../../src/core/claim-keeping.ts'
 import type { FileClaims } from '../../src/core/file-claim.ts'
 import type { Applied } from '../../src/core/plan-input.ts'
 import { makePlan } from '../../src/core/planning.ts'
-import type { Plan } from '../../src/core/step.ts'
+import type { FacilityPlan, Plan } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
+import { locationKey } from '../../src/core/world.ts'
 import { announceWrites, nextRecord } from '../../src/engine/record-keeping.ts'
 import type { StateRecord } from '../../src/engine/state-files.ts'
 import { OWNER, sha256 } from './declaration.ts'
-import { type ExecutionOptions, execute } from './execution.ts'
+import { type ExecutionEvent, type ExecutionOptions, execute } from './execution.ts'
 import { type SimulatedHost, surveyHost } from './simulated-host.ts'
 
 /** Reeve and its host at rest between two passes. */
@@ -27,6 +28,8 @@ export interface Pass extends Situation {
   readonly plan: Plan
   readonly done: readonly string[]
   readonly deadlocked: readonly string[]
+  readonly failed: ReadonlySet<string>
+  readonly events: ReadonlySet<ExecutionEvent>
 }
 
 export function planFor(situation: Situation, targets: readonly Target[], prune = true): Plan {
@@ -43,10 +46,10 @@ export function pass(situation: Situation, targets: readonly Target[], options: 
   const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
   const seen = { ...before, claims: observeClaims(before.claims, survey.world, targets, OWNER) }
   const announced = announceWrites(seen, plan.facilities, { survey, owner: OWNER })
-  const { host, done, deadlocked } = execute(plan, targets, situation.host, options)
+  const { host, done, deadlocked, failed, events } = execute(plan, targets, situation.host, options)
   const isCutOff = options.limit !== undefined
   const record = isCutOff ? announced : noteApplied({ ...announced, host }, targets)
-  return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked }
+  return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked, failed, events }
 }
 
 function recordOf({ applied, claims = new Map() }: Situation): StateRecord {
@@ -61,12 +64,12 @@ function noteApplied(situation: Situation, targets: readonly Target[]): StateRec
 }
 
 export interface Convergence extends Situation {
-  /** How many passes did something. */
+  /** How many passes brought something about. */
   readonly passes: number
   readonly plans: readonly Plan[]
 }
 
-/** Passes until one does nothing; at most `most`. */
+/** Passes until one does nothing, or fails by all that the one before has failed by; at most `most`. */
 export function converge(
   situation: Situation,
   targets: readonly Target[],
@@ -75,22 +78,39 @@ export function converge(
 ): Convergence {
   const plans: Plan[] = []
   let current: Situation = situation
-  for (let passes = 0; passes < most; passes += 1) {
+  let passes = 0
+  let failing: string | undefined
+  while (plans.length < most) {
     const result = pass(current, targets, options)
     plans.push(result.plan)
     current = result
-    if (result.done.length === 0) return { ...current, passes, plans }
+    const isInVain = planned(result.plan).every(({ name }) => result.failed.has(name))
+    if (!isInVain) passes += 1
+    const steps = stepsOf(result.plan)
+    if (steps.length === 0 || (isInVain && steps.join() === failing)) break
+    failing = isInVain ? steps.join() : undefined
   }
-  return { ...current, passes: most, plans }
+  return { ...current, passes, plans }
 }
 
-export function stepsOf(plan: Plan): string[] {
-  return plan.facilities.flatMap(facility => facility.steps.map(step => step.id))
+function planned({ facilities }: Plan): FacilityPlan[] {
+  return facilities.filter(({ steps }) => steps.length > 0)
 }
 
-/** The end state in a form that compares: no pids, sorted. */
-export function describeHost(host: SimulatedHost): unknown {
-  const services = [...host.services].map(([key, { pid: _pid, ...service }]) => [key, service])
+/** `except`: facilities whose steps don't count. */
+export function stepsOf(plan: Plan, except: ReadonlySet<string> = new Set()): string[] {
+  return plan.facilities.flatMap(({ name, steps }) => (except.has(name) ? [] : steps.map(step => step.id)))
+}
+
+/**
+ * The end state in a form that compares: no pids, sorted. What it has in memory is of no account, and what a process has loaded counts where `targets` say what it should
+ * have: of a service that is there already nobody cares.
+ */
+export function describeHost(host: SimulatedHost, targets: readonly Target[]): unknown {
+  const loading = new Set(targets.flatMap(target => (target.definition ? locationKey(target.facility) : [])))
+  const services = [...host.services].map(([key, { pid: _pid, memory: _memory, loaded, ...service }]) => {
+    return [key, loading.has(key) ? { ...service, loaded } : service]
+  })
   const files = [...host.files].map(([path, { content, ...facts }]) => [path, new TextDecoder().decode(content), facts])
   return { services: services.sort(byFirst), files: files.sort(byFirst) }
 }

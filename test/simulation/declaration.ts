@@ -4,6 +4,7 @@ import { meetingPointsOf } from '../../src/core/meeting-point.ts'
 import type { Ownership } from '../../src/core/observed.ts'
 import type { Definition } from '../../src/core/provider.ts'
 import type { Target, TargetFile } from '../../src/core/target.ts'
+import { locationKey } from '../../src/core/world.ts'
 import { plainProcess } from '../plain-facility.ts'
 
 /** Whose Reeve the tests play. */
@@ -31,6 +32,8 @@ export interface Declaration {
   /** Where it listens, and where its health check looks. */
   readonly port?: number
   readonly directory?: string
+  /** A service that is stopped when this one starts, and the other way round. Of the same supervisor. */
+  readonly conflicts?: string
   readonly adopt?: boolean
   readonly readyAfter?: number
   readonly prune?: boolean
@@ -46,10 +49,20 @@ export interface DeclaredFile {
   readonly onChange?: OnChange
 }
 
-/** The programs of the simulated world: one runs, one does its work and ends, one fails at once. */
+/** The programs of the simulated world: one runs, one does its work and ends, one fails at once, … */
 export const DAEMON: readonly string[] = ['/bin/daemon']
 export const JOB: readonly string[] = ['/bin/job']
 export const BROKEN: readonly string[] = ['/bin/broken']
+/** … one ends some moments after each start, one runs and answers nobody, one writes its files back as it ends. */
+export const BRITTLE: readonly string[] = ['/bin/brittle']
+export const HUNG: readonly string[] = ['/bin/hung']
+export const SCRIBE: readonly string[] = ['/bin/scribe']
+
+export type Program = 'daemon' | 'job' | 'broken' | 'brittle' | 'hung' | 'scribe'
+
+export function isProgram(command: readonly string[] | null | undefined, program: Program): boolean {
+  return command?.[0] === `/bin/${program}`
+}
 
 export function makeFacility(declaration: Declaration): Facility {
   const { name, command = DAEMON, native = false, restart = 'always', reload = false, port, directory } = declaration
@@ -103,7 +116,8 @@ export function makeTarget(declaration: Declaration): Target {
       onChange,
     }),
   )
-  const definition = command === null || problems.length > 0 ? undefined : renderDefinition(facility, command)
+  const definition =
+    command === null || problems.length > 0 ? undefined : renderDefinition(facility, command, declaration.conflicts)
   return { facility, files, problems, ...(definition ? { definition } : {}) }
 }
 
@@ -132,10 +146,12 @@ export interface SimulatedDefinition {
     readonly reload: boolean
     readonly port?: number
     readonly directory?: string
+    /** A location, as `locationKey`. */
+    readonly conflicts?: string
   }
 }
 
-function renderDefinition(facility: Facility, command: readonly string[]): Definition {
+function renderDefinition(facility: Facility, command: readonly string[], conflicts: string | undefined): Definition {
   const restart = facility.process?.restart.policy ?? 'always'
   const { check } = facility.health ?? {}
   const process = {
@@ -144,6 +160,7 @@ function renderDefinition(facility: Facility, command: readonly string[]): Defin
     reload: facility.process?.reload !== undefined,
     ...(check?.type === 'tcp' ? { port: check.port } : {}),
     ...(facility.process?.workingDirectory === undefined ? {} : { directory: facility.process.workingDirectory }),
+    ...(conflicts === undefined ? {} : { conflicts: locationKey({ ...facility, service: conflicts }) }),
   }
   const path = definitionPath(facility.supervisor, facility.service)
   const content = definitionText({ reeve: markerOf(facility), process })

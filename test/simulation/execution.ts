@@ -1,9 +1,15 @@
-import { readinessOf } from '../../src/core/readiness.ts'
-import type { FacilityPlan, Plan } from '../../src/core/step.ts'
+import { bytesEqual } from '../../src/core/bytes.ts'
+import { isStartedAgain } from '../../src/core/facility.ts'
+import { type HealthState, type Readiness, readinessOf } from '../../src/core/readiness.ts'
+import type { FacilityPlan, Plan, Step } from '../../src/core/step.ts'
 import { bringsUp } from '../../src/core/step-chain.ts'
-import type { Target } from '../../src/core/target.ts'
-import { locationKey } from '../../src/core/world.ts'
-import { type SimulatedHost, surveyHost } from './simulated-host.ts'
+import type { Target, TargetFile } from '../../src/core/target.ts'
+import { type Location, locationKey } from '../../src/core/world.ts'
+import { followsStop, isLastStop, planRestore, planRewrite } from '../../src/engine/overwritten-files.ts'
+import { planPutBack } from '../../src/engine/put-back.ts'
+import { isProgram } from './declaration.ts'
+import { readDefinition, type SimulatedHost, type SimulatedService, surveyHost } from './simulated-host.ts'
+import { isUp, NOW } from './simulated-process.ts'
 import { performStep } from './simulated-step.ts'
 
 export interface Execution {
@@ -12,7 +18,13 @@ export interface Execution {
   readonly done: readonly string[]
   /** Ids of the steps that can never be done: they wait for one another. Always a defect of the plan. */
   readonly deadlocked: readonly string[]
+  /** Facilities that did not come up, and those that wait for them. */
+  readonly failed: ReadonlySet<string>
+  readonly events: ReadonlySet<ExecutionEvent>
 }
+
+/** A move whose new service didn't come up; a program that wrote its files as it ended. */
+export type ExecutionEvent = 'put back' | 'written back'
 
 export interface ExecutionOptions {
   /** A crash after so many steps. Default: none. */
@@ -29,7 +41,8 @@ interface Lane {
 
 /**
  * Carries a plan out as the executor does: the steps of a facility one after another, the facilities in any order that
- * `needs` allows, a start only when what it depends on is ready, the old side of a move removed only when the new one is.
+ * `needs` allows, a start only when what it depends on is ready, the old side of a move removed only when the new one is;
+ * if that doesn't come up, the old one is put back (E14).
  */
 export function execute(
   plan: Plan,
@@ -43,9 +56,45 @@ export function execute(
     .map(facility => ({ plan: facility, target: byName.get(facility.name), next: 0 }))
   const pending = new Set(lanes.flatMap(lane => lane.plan.steps.map(step => step.id)))
   const failed = new Set<string>()
+  const events = new Set<ExecutionEvent>()
   const done: string[] = []
   let current = host
-  while (done.length < limit) {
+  let left = limit
+  const perform = ({ plan: facility, target }: Lane, step: Step): void => {
+    left -= 1
+    current = performStep(current, step, facility, target)
+  }
+  const fail = (lane: Lane, step: Step): void => {
+    failed.add(step.id)
+    const undoing = planPutBack(lane.plan, lane.target, step)?.steps ?? []
+    if (undoing.length > 0) events.add('put back')
+    for (const undo of undoing) if (left > 0) perform(lane, undo)
+  }
+  /** Files that the program has written back as it ended. */
+  const overwritten = ({ target }: Lane): TargetFile[] => {
+    const holds = ({ path, content }: TargetFile): boolean => {
+      const found = current.files.get(path)
+      return found !== undefined && bytesEqual(found.content, content)
+    }
+    return target?.files.filter(file => !holds(file)) ?? []
+  }
+  const rewrite = (lane: Lane, step: Step): void => {
+    const files = overwritten(lane)
+    if (files.length > 0) events.add('written back')
+    for (const { path } of files) if (left > 0) perform(lane, { ...step, verb: 'write-file', path })
+  }
+  /** False if they can't be kept as declared. */
+  const keepFiles = (lane: Lane, ended: Step): boolean => {
+    const staysStopped = isLastStop(lane.plan, ended)
+    const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
+    if (!lane.target || files.length === 0) return true
+    events.add('written back')
+    if (!staysStopped && !isStartedAgain(lane.target.facility)) return false
+    const steps = staysStopped ? planRestore(lane.plan, files) : planRewrite(lane.plan, files)
+    for (const step of steps) if (left > 0) perform(lane, step)
+    return true
+  }
+  while (left > 0) {
     failLanes(lanes, failed, pending)
     const free = lanes.filter(lane => {
       const step = lane.plan.steps[lane.next]
@@ -56,18 +105,31 @@ export function execute(
     const step = lane?.plan.steps[lane.next]
     if (!lane || !step) {
       // Nothing goes on any more, so that what is still waited for won't come.
-      const given = free.flatMap(waiting => waiting.plan.steps[waiting.next]?.id ?? [])
-      if (given.length === 0) break
-      for (const id of given) failed.add(id)
+      if (free.length === 0) break
+      for (const waiting of free) {
+        const given = waiting.plan.steps[waiting.next]
+        if (given) fail(waiting, given)
+      }
       continue
     }
-    current = performStep(current, step, lane.plan, lane.target)
+    if (followsStop(lane.plan, step)) rewrite(lane, step)
+    perform(lane, step)
+    if (!keepFiles(lane, step) || (bringsUp(step) && hasFailed(lane.plan, current))) {
+      fail(lane, step)
+      continue
+    }
     pending.delete(step.id)
     done.push(step.id)
     lane.next += 1
   }
-  const deadlocked = done.length < limit ? [...pending].filter(id => !failed.has(id)) : []
-  return { host: current, done, deadlocked }
+  const deadlocked = left > 0 ? [...pending].filter(id => !failed.has(id)) : []
+  const failures = lanes.filter(lane => lane.plan.steps.some(step => failed.has(step.id)))
+  return { host: current, done, deadlocked, failed: new Set(failures.map(lane => lane.plan.name)), events }
+}
+
+/** It ended at once, and nobody starts it again. */
+function hasFailed(at: Location, host: SimulatedHost): boolean {
+  return host.services.get(locationKey(at))?.state === 'failed'
 }
 
 /** What comes after a failed step, or needs it, fails too. */
@@ -94,7 +156,28 @@ function mayGoOn({ plan, target, next }: Lane, targets: readonly Target[], host:
   })
 }
 
-export function isReady(target: Target, host: SimulatedHost): boolean {
+function isReady(target: Target, host: SimulatedHost): boolean {
+  return readinessIn(host, target).ready
+}
+
+export function readinessIn(host: SimulatedHost, target: Target): Readiness {
   const observed = surveyHost(host, [target]).services.get(locationKey(target.facility))
-  return readinessOf(target.facility, observed, 'none', Number.MAX_SAFE_INTEGER).ready
+  return readinessOf(target.facility, observed, healthOf(target, host), NOW)
+}
+
+/** What is heard at its port, whoever answers there; of one that hangs, nothing ever. */
+export function healthOf({ facility }: Target, host: SimulatedHost): HealthState {
+  const check = facility.health?.check
+  if (check?.type !== 'tcp') return 'none'
+  const own = host.services.get(locationKey(facility))
+  const isAnswered = [...host.services.values()].some(service => {
+    // One that was not restarted as its check was declared has listened there all along.
+    const listens = service.port === check.port || (service === own && service.port === undefined)
+    return listens && isUp(service) && !hangs(service, host)
+  })
+  return isAnswered ? 'healthy' : 'starting'
+}
+
+function hangs({ supervisor, service, packaged }: SimulatedService, host: SimulatedHost): boolean {
+  return !packaged && isProgram(readDefinition(host, supervisor, service)?.process.command, 'hung')
 }

@@ -1,5 +1,15 @@
 import fc from 'fast-check'
-import { BROKEN, DAEMON, type Declaration, type DeclaredFile, JOB } from './declaration.ts'
+import {
+  BRITTLE,
+  BROKEN,
+  DAEMON,
+  type Declaration,
+  type DeclaredFile,
+  HUNG,
+  isProgram,
+  JOB,
+  SCRIBE,
+} from './declaration.ts'
 import { type Meddling, meddlings } from './meddling.ts'
 
 /** What may come about on one host: one revision applied, then people meddle, then another revision. */
@@ -16,14 +26,18 @@ export interface Story {
 
 const names = ['a', 'b', 'c', 'd', 'e'] as const
 
+/** Another name of the service `packaged`. */
+export const ALIAS = 'alias'
+
 /** What a facility would like; `tidy` makes of many what manifests may say together. */
 interface Wish {
   readonly isDeclared: boolean
   readonly wantsShared: boolean
   readonly dependencies: readonly number[]
-  readonly declaration: Omit<Declaration, 'name' | 'dependsOn' | 'port' | 'directory'> & {
+  readonly declaration: Omit<Declaration, 'name' | 'dependsOn' | 'port' | 'directory' | 'conflicts'> & {
     readonly port: number | undefined
     readonly directory: string | undefined
+    readonly conflicts: string | undefined
   }
 }
 
@@ -44,10 +58,20 @@ const wish = (name: string): fc.Arbitrary<Wish> =>
     dependencies: fc.array(fc.nat({ max: names.length - 1 }), { maxLength: 2 }),
     declaration: fc.record({
       supervisor: mostly('alpha', 'beta'),
-      service: mostly(name, 's1', 'packaged'),
+      service: mostly(name, 's1', 'packaged', 'packaged', ALIAS),
       state: mostly('running', 'stopped', 'unmanaged'),
       enabled: mostly<boolean | 'unmanaged'>(true, false, 'unmanaged'),
-      command: mostly<readonly string[] | null>(DAEMON, [...DAEMON, '2'], JOB, BROKEN, null),
+      command: mostly<readonly string[] | null>(
+        DAEMON,
+        [...DAEMON, '2'],
+        JOB,
+        BROKEN,
+        BRITTLE,
+        HUNG,
+        SCRIBE,
+        SCRIBE,
+        null,
+      ),
       restart: mostly('always', 'on-failure', 'never'),
       reload: fc.boolean(),
       native: seldom(),
@@ -58,6 +82,7 @@ const wish = (name: string): fc.Arbitrary<Wish> =>
       suspend: seldom(),
       port: fc.constantFrom(undefined, undefined, 80, 81),
       directory: fc.constantFrom(undefined, undefined, '/srv/one', '/srv/two'),
+      conflicts: mostly<string | undefined>(undefined, 'a', 'b'),
     }),
   })
 
@@ -68,55 +93,88 @@ const told = {
   choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
 }
 
-/** The newer revision is the older one: what changes is the host. */
-export const stories: fc.Arbitrary<Story> = fc
-  .record(told)
-  .map(({ older, ...rest }) => ({ ...rest, older: tidy(older), newer: tidy(older) }))
-
-/** Half of the facilities stay as they are; the others come, go and change. */
+/** Of most facilities nothing changes but files; the others come, go and change. Some get another name. */
 export const changes: fc.Arbitrary<Story> = fc
-  .record({ ...told, newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 2 }))) })
-  .map(({ older, newer, ...rest }) => ({
+  .record({
+    ...told,
+    newer: fc.tuple(...names.map(name => fc.option(wish(name), { freq: 2 }))),
+    edits: fc.tuple(...names.map(() => fc.boolean())),
+    renames: fc.tuple(...names.map(() => mostly<Rename>('none', 'in its place', 'with its service'))),
+  })
+  .map(({ older, newer, edits, renames, ...rest }) => ({
     ...rest,
     older: tidy(older),
-    newer: tidy(older.map((before, index) => newer[index] ?? before)),
+    newer: tidy(
+      older.map((before, index) => newer[index] ?? (edits[index] ? withEditedFiles(before) : before)),
+      renames,
+    ),
   }))
 
+function withEditedFiles(before: Wish): Wish {
+  const files = before.declaration.files?.map(one => ({ ...one, content: one.content === 'one\n' ? 'two\n' : 'one\n' }))
+  return { ...before, declaration: { ...before.declaration, ...(files ? { files } : {}) } }
+}
+
+/** `in its place`: its service is called as before. */
+type Rename = 'none' | 'in its place' | 'with its service'
+
 /** No place, no path, no port and no directory is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
-function tidy(wishes: readonly Wish[]): Declaration[] {
+function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declaration[] {
   const claimed = new Set<string>()
   let isSharedTaken = false
   const result: Declaration[] = []
   for (const [index, { isDeclared, wantsShared, dependencies, declaration }] of wishes.entries()) {
-    const name = names[index]
-    if (!isDeclared || name === undefined) continue
-    const { supervisor = 'alpha', command, files = [], native = false, port, directory, ...rest } = declaration
+    const former = names[index]
+    if (!isDeclared || former === undefined) continue
+    const isRenamed = (renames[index] ?? 'none') !== 'none'
+    const name = isRenamed ? `${former}-renamed` : former
+    const { supervisor = 'alpha', files = [], native = false, port, directory, conflicts, ...rest } = declaration
     const claims = (key: string): boolean => !claimed.has(key) && claimed.add(key).has(key)
-    const isTaken = declaration.service === undefined || claimed.has(`${supervisor}/${declaration.service}`)
-    const service = isTaken ? name : (declaration.service ?? name)
+    const wanted = renames[index] === 'with its service' ? name : (declaration.service ?? name)
+    const service = claimed.has(`${supervisor}/${wanted}`) ? name : wanted
     claimed.add(`${supervisor}/${service}`)
+    // A definition of its own would take the name away.
+    const command = service === ALIAS ? null : declaration.command
     const shared: DeclaredFile[] = wantsShared && !isSharedTaken ? [{ path: '/etc/shared', content: `${name}\n` }] : []
     isSharedTaken ||= shared.length > 0
     result.push({
       ...rest,
       name,
+      ...(isRenamed ? { renamedFrom: former } : {}),
       supervisor,
       service,
       native: native && command !== null,
       ...(command === undefined ? {} : { command }),
       ...(port !== undefined && claims(`port ${port}`) ? { port } : {}),
       ...(directory !== undefined && claims(directory) ? { directory } : {}),
+      ...(conflicts === undefined || conflicts === service ? {} : { conflicts }),
       // Without a definition there is no marker that could name files.
       files: command === null ? [] : [...files, ...shared],
       dependsOn: result.filter((other, at) => dependencies.includes(at) && comesUp(other)).map(other => other.name),
     })
   }
-  return result
+  return result.map(declaration => (isSoundConflict(declaration, result) ? declaration : withoutConflict(declaration)))
 }
 
-function comesUp({ command, restart, native }: Declaration): boolean {
-  const [program] = command ?? ['/bin/daemon']
-  return program === '/bin/daemon' || (program === '/bin/job' && restart !== 'always' && !native)
+/**
+ * With one whose state is declared too. What conflicts with a service of which nobody says whether it is to run may stop it, or
+ * be stopped by it, in whatever order things are done.
+ */
+function isSoundConflict({ conflicts, supervisor }: Declaration, all: readonly Declaration[]): boolean {
+  const other = all.find(one => one.service === conflicts && one.supervisor === supervisor)
+  if (!other?.command || other.suspend) return false
+  return other.state === 'stopped' || (other.state === 'running' && comesUp(other))
+}
+
+function withoutConflict({ conflicts: _, ...declaration }: Declaration): Declaration {
+  return declaration
+}
+
+/** Whether its program stays up, or ends well. */
+export function comesUp({ command = DAEMON, restart, native, port }: Declaration): boolean {
+  if (command === null || isProgram(command, 'daemon') || isProgram(command, 'scribe')) return true
+  if (isProgram(command, 'hung')) return port === undefined // nobody asks it
+  return isProgram(command, 'job') && restart !== 'always' && !native
 }
 
 /** The first value three times out of four. */

@@ -9,6 +9,7 @@ import {
   withoutFile,
   withService,
 } from './simulated-host.ts'
+import { settle, stop } from './simulated-process.ts'
 
 /** What somebody else does to a host. `at` chooses the service, file or place, modulo how many there are. */
 export interface Meddling {
@@ -44,9 +45,10 @@ const paths = ['/etc/a/1', '/etc/b/2', '/etc/shared']
 
 const deeds: Readonly<Record<Kind, Deed>> = {
   kill: onService(service => ({ ...service, state: 'failed' })),
-  stop: onService(({ supervisor, service, enabled, packaged }) => {
-    return { supervisor, service, enabled, ...(packaged ? { packaged } : {}), supervised: true, state: 'stopped' }
-  }),
+  stop(host, at) {
+    const service = pick([...host.services.values()], at)
+    return service ? stop(host, { ...service, supervised: true }) : host
+  },
   stopping: onService(service => (service.state === 'running' ? { ...service, state: 'stopping' } : service)),
   orphan: onService(service => ({ ...service, supervised: false })),
   enable: onService(service => ({ ...service, enabled: !service.enabled })),
@@ -71,7 +73,9 @@ const deeds: Readonly<Record<Kind, Deed>> = {
   settle(host, at) {
     const place = pick(places, at)
     if (!place || host.services.has(`${place.supervisor}/${place.service}`)) return host
-    return withService(host, { ...place, state: 'running', enabled: true, supervised: true, packaged: true, pid: 7 })
+    const listens = at % 2 === 0 ? { port: 80 } : {}
+    const base = { ...place, enabled: true, supervised: true, packaged: true } as const
+    return withService(host, { ...base, ...listens, state: 'running', pid: 7 })
   },
   settleAsAnother(host, at) {
     const { supervisor, service } = pick(places, at) ?? { supervisor: 'alpha', service: 'a' }
@@ -100,7 +104,7 @@ export const meddlings: fc.Arbitrary<Meddling> = fc.record({
 
 export function meddle(host: SimulatedHost, meddling: readonly Meddling[]): SimulatedHost {
   let result = host
-  for (const { kind, at } of meddling) result = deeds[kind](result, at)
+  for (const { kind, at } of meddling) result = settle(deeds[kind](result, at))
   return result
 }
 

@@ -1,6 +1,7 @@
 import type { Loaded, Observed, ObservedFile, Ownership, ServiceState } from '../../src/core/observed.ts'
+import type { Relation, ServiceTies } from '../../src/core/relation.ts'
 import type { Target } from '../../src/core/target.ts'
-import { locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
+import { type Location, locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
 import { definitionDigest, definitionPath, type SimulatedDefinition, sha256 } from './declaration.ts'
 
 /** A host with supervisors, as plain data: what a survey would find, and what steps change. */
@@ -10,6 +11,8 @@ export interface SimulatedHost {
   readonly files: ReadonlyMap<string, SimulatedFile>
   /** Supervisors that don't answer. */
   readonly unavailable: ReadonlyMap<string, string>
+  /** Other names of services: what each is, by `locationKey`. A definition in the place of such a name takes it away. */
+  readonly aliases: ReadonlyMap<string, Location>
   /** Services of which nothing can be known, by `locationKey`. */
   readonly unknown: ReadonlySet<string>
 }
@@ -24,6 +27,11 @@ export interface SimulatedService {
   readonly loaded?: Loaded
   readonly pid?: number
   readonly restarts?: number
+  readonly since?: number
+  /** Where it listens. */
+  readonly port?: number
+  /** What it read as it started, and writes back as it ends. */
+  readonly memory?: ReadonlyMap<string, SimulatedFile>
   /** Installed by a package: it has a definition of its own, somewhere else. */
   readonly packaged?: boolean
 }
@@ -39,6 +47,7 @@ export const emptyHost: SimulatedHost = {
   services: new Map(),
   files: new Map(),
   unavailable: new Map(),
+  aliases: new Map(),
   unknown: new Set(),
 }
 
@@ -64,9 +73,12 @@ export function readDefinition(
   service: string,
 ): SimulatedDefinition | undefined {
   const file = host.files.get(definitionPath(supervisor, service))
-  if (!file) return undefined
+  return file && parseDefinition(new TextDecoder().decode(file.content))
+}
+
+function parseDefinition(text: string): SimulatedDefinition {
   try {
-    return JSON.parse(new TextDecoder().decode(file.content)) as SimulatedDefinition
+    return JSON.parse(text)
   } catch {
     return { process: { command: [], restart: 'always', reload: false } } // somebody wrote rubbish
   }
@@ -102,7 +114,31 @@ export function surveyHost(host: SimulatedHost, targets: readonly Target[]): Wor
     const file = host.files.get(path)
     files.set(path, file ? { kind: 'file', digest: sha256(file.content), ...file } : { kind: 'absent' })
   }
-  return { services, owned, unavailable: host.unavailable, files }
+  const ties = new Map(targets.map(target => [locationKey(target.facility), tiesOf(target, host)]))
+  return { services, owned, unavailable: host.unavailable, files, ties }
+}
+
+/** The service that is meant by a name. */
+export function resolve({ aliases, files }: SimulatedHost, at: Location): Location {
+  return files.has(definitionPath(at.supervisor, at.service)) ? at : (aliases.get(locationKey(at)) ?? at)
+}
+
+/** What the service of a target has to do with others, once it is as declared. */
+function tiesOf({ facility, definition }: Target, host: SimulatedHost): ServiceTies {
+  const { supervisor, service } = definition ? facility : resolve(host, facility)
+  const [file] = definition?.files ?? []
+  const { process } = file ? parseDefinition(file.content) : (readDefinition(host, supervisor, service) ?? {})
+  const relations = process?.conflicts === undefined ? [] : [conflictWith(process.conflicts, service)]
+  const isAlias = service !== facility.service
+  return {
+    identities: [locationKey({ supervisor, service })],
+    ...(isAlias ? { alias: `${facility.service} is another name of ${service}` } : {}),
+    relations,
+  }
+}
+
+function conflictWith(to: string, service: string): Relation {
+  return { kind: 'conflicts', to, how: `${service} conflicts with ${to}` }
 }
 
 function listOwned(host: SimulatedHost): OwnedLocation[] {
@@ -116,7 +152,12 @@ function listOwned(host: SimulatedHost): OwnedLocation[] {
   return owned
 }
 
-function observe(host: SimulatedHost, supervisor: string, service: string): Observed {
+function observe(host: SimulatedHost, supervisor: string, name: string): Observed {
+  const { service } = resolve(host, { supervisor, service: name })
+  return { ...observeService(host, supervisor, service), service: name }
+}
+
+function observeService(host: SimulatedHost, supervisor: string, service: string): Observed {
   const key = locationKey({ supervisor, service })
   if (host.unknown.has(key)) {
     return { service, state: 'unknown', enabled: 'unknown', supervised: false, message: 'it gives no answer' }
@@ -130,7 +171,7 @@ function observe(host: SimulatedHost, supervisor: string, service: string): Obse
   // Its definition was deleted: while its process lives the supervisor still knows of it.
   if (!definition && !isUp && !found.packaged)
     return { service, state: 'absent', enabled: found.enabled, supervised: found.supervised }
-  const { state, enabled, supervised, completed, loaded, pid, restarts } = found
+  const { state, enabled, supervised, completed, loaded, pid, restarts, since } = found
   return {
     service,
     state,
@@ -141,5 +182,6 @@ function observe(host: SimulatedHost, supervisor: string, service: string): Obse
     ...(loaded ? { loaded } : {}),
     ...(pid === undefined ? {} : { pid }),
     ...(restarts === undefined ? {} : { restarts }),
+    ...(since === undefined ? {} : { since }),
   }
 }

@@ -4,14 +4,14 @@ import { type Location, locationKey } from '../../src/core/world.ts'
 import { OWNER } from './declaration.ts'
 import {
   readDefinition,
-  readLoaded,
+  resolve,
   type SimulatedHost,
-  type SimulatedService,
   withFile,
   withoutFile,
   withoutService,
   withService,
 } from './simulated-host.ts'
+import { isUp, reload, serviceAt, settle, start, stop } from './simulated-process.ts'
 
 /** A step that must never have been planned: it acts on what is not ours, or on what nobody knows. */
 export class Trespass extends Error {}
@@ -23,8 +23,12 @@ export function performStep(
   plan: Location,
   target: Target | undefined,
 ): SimulatedHost {
-  const at: Location = step.target ?? { supervisor: plan.supervisor, service: plan.service }
+  const at = resolve(host, step.target ?? { supervisor: plan.supervisor, service: plan.service })
   refuseTrespass(host, step, at, target)
+  return settle(act(host, step, at, target))
+}
+
+function act(host: SimulatedHost, step: Step, at: Location, target: Target | undefined): SimulatedHost {
   switch (step.verb) {
     case 'install':
       return install(host, at, target)
@@ -96,51 +100,6 @@ function writeFile(host: SimulatedHost, step: Step, target: Target | undefined):
   if (!file) throw new Trespass(`${step.id}: the facility has no such file`)
   const { content, mode, uid, gid } = file
   return withFile(host, file.path, { content, mode, uid, gid })
-}
-
-function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
-  return (
-    host.services.get(locationKey(at)) ?? {
-      supervisor: at.supervisor,
-      service: at.service,
-      state: 'stopped',
-      enabled: false,
-      supervised: true,
-    }
-  )
-}
-
-/** The next pid doesn't matter: what the end states are compared by has none. */
-function start(host: SimulatedHost, before: SimulatedService): SimulatedHost {
-  const { supervisor, service, enabled, packaged } = before
-  const isUpAlready = before.state === 'running' || before.state === 'starting'
-  if (isUpAlready) return withService(host, { ...before, supervised: true })
-  const base = { supervisor, service, enabled, supervised: true, ...(packaged ? { packaged } : {}) }
-  const loaded = readLoaded(host, supervisor, service)
-  const definition = readDefinition(host, supervisor, service)
-  const [program] = definition?.process.command ?? []
-  const restart = definition?.process.restart
-  if (packaged || program === '/bin/daemon') return withService(host, { ...base, state: 'running', loaded, pid: 100 })
-  if (program === '/bin/job' && restart !== 'always') {
-    return withService(host, { ...base, state: 'stopped', completed: true, loaded })
-  }
-  if (restart === 'never') return withService(host, { ...base, state: 'failed', loaded })
-  return withService(host, { ...base, state: 'starting', restarts: 3, loaded }) // it keeps failing
-}
-
-function stop(host: SimulatedHost, before: SimulatedService): SimulatedHost {
-  const { supervisor, service, enabled, supervised, packaged } = before
-  const kept = { supervisor, service, enabled, supervised, ...(packaged ? { packaged } : {}) }
-  return withService(host, { ...kept, state: 'stopped' })
-}
-
-function reload(host: SimulatedHost, before: SimulatedService): SimulatedHost {
-  if (before.state !== 'running') return host
-  return withService(host, { ...before, loaded: readLoaded(host, before.supervisor, before.service) })
-}
-
-function isUp(service: SimulatedService): boolean {
-  return service.state === 'running' || service.state === 'starting' || service.state === 'stopping'
 }
 
 function pathOf({ supervisor, service }: Location): string {

@@ -133,6 +133,14 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(planCases(rows, { applied }), 'new/start')).toContain('next/restart')
   })
 
+  test('E4: the marker says that it has the port already, and its process has not been restarted yet', () => {
+    const installed = asDeclared(own({ name: 'web', port: 80 }), { loaded: { definition: 'older', files: {} } })
+    const meets = meetingPointsOf(makeFacility(own({ name: 'web', port: 90 })), sha256)
+    const applied = { digest: 'older', supervisor: 'alpha', service: 'web', files: [], meets }
+    const plan = planCases([{ ...installed, applied }], orphans(own({ name: 'old', port: 80 })))
+    expect(needsOf(plan, 'web/restart')).toEqual(['old/stop'])
+  })
+
   const reloaded = { reload: true, onChange: 'reload' } as const
 
   test('a program that is reloaded comes to a port when who had it has ended', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withBlocker } from '../../src/core/blocking.ts'
 import type { Observed } from '../../src/core/observed.ts'
 import { readinessOf } from '../../src/core/readiness.ts'
 import type { Declaration } from '../simulation/declaration.ts'
@@ -120,6 +121,17 @@ describe('S8: what a blocked facility may do', () => {
     const down = change(madeFrom(stopped, declared, { state: 'stopped', enabled: false }))
     expect(verbsOf(down)).toEqual([])
     expect(blockOf(down)).toBeDefined()
+  })
+
+  test('a move is no end: the old service goes on', () => {
+    const files = declared.files ?? []
+    const old = ownedAt({ ...declared, supervisor: 'runit' })
+    const more = { services: { [old.key]: old.observed }, owned: [old.location] }
+    const first = notThere({ name: 'first', files: [{ path: '/srv/first.conf', content: '' }] })
+    const dependent = notThere({ ...declared, files, state: 'unmanaged', supervisor: 's6', dependsOn: ['first'] })
+    const moved = facilityIn(planCases([first, dependent], more), 'web')
+    expect(moved.steps.map(({ id }) => id)).toContain('web/stop@runit/web')
+    expect(withBlocker(moved, 'whatever').steps).toEqual([])
   })
 
   test('nothing else is done about it', () => {
