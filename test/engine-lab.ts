@@ -57,6 +57,7 @@ export interface EngineLab extends AsyncDisposable {
 
 export interface RunOptions extends SessionOptions {
   readonly allowRemovals?: number
+  readonly stopServices?: boolean
   readonly listener?: EngineListener
 }
 
@@ -121,7 +122,12 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
     return own
   }
 
-  async function run({ allowRemovals, listener, ...more }: RunOptions = {}): Promise<RunningController> {
+  async function run({
+    allowRemovals,
+    stopServices = false,
+    listener,
+    ...more
+  }: RunOptions = {}): Promise<RunningController> {
     const log: LogLine[] = []
     const events: EngineEvent[] = []
     const say = (level: string) => (fields: LogLine['fields'], message: string) => log.push({ level, fields, message })
@@ -133,6 +139,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
     const over = runController(session, {
       signal: ending.signal,
       log: sink,
+      stopServices,
       listener(event) {
         events.push(event)
         listener?.(event)

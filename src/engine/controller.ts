@@ -12,6 +12,7 @@ import type { EngineListener } from './engine-event.ts'
 import { createFileWatch, type FileWatch } from './file-watch.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
+import { stopServices } from './service-stop.ts'
 import { controlSocketPath, type Session } from './session.ts'
 import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
@@ -27,6 +28,8 @@ export interface ControllerOptions {
   readonly listener?: EngineListener
   /** So many removals in one pass are meant. */
   readonly allowRemovals?: number
+  /** True: what runs under supervisors that only a controller starts ends with it. */
+  readonly stopServices?: boolean
 }
 
 /** As long as something isn't as declared, or can't be watched, everything is looked at again after this, in milliseconds. */
@@ -58,7 +61,10 @@ export async function runController(session: Session, options: ControllerOptions
   } finally {
     await closeAll(closing, clock)
   }
-  log.info({}, 'the controller has ended; the services go on')
+  if (options.stopServices) {
+    await stopServices(session, { log, listener: options.listener ?? (() => {}) })
+    log.info({}, 'the controller has ended')
+  } else log.info({}, 'the controller has ended; the services go on')
 }
 
 /** All side by side, and not for ever: what doesn't end in time is left behind with the process. */
