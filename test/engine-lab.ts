@@ -23,6 +23,7 @@ import { type HistoryEntry, readHistory } from '../src/engine/history.ts'
 import { makeOutlook } from '../src/engine/outlook.ts'
 import { controlSocketPath, openSession, type Session, type SessionOptions } from '../src/engine/session.ts'
 import type { FacilityStatus } from '../src/engine/status.ts'
+import type { WriteOut } from '../src/host/patient-output.ts'
 import { createReadHost } from '../src/host/read-host.ts'
 import { connectControl } from '../src/server/control-client.ts'
 import { powerOff } from './process-lab.ts'
@@ -58,6 +59,7 @@ export interface EngineLab extends AsyncDisposable {
 export interface RunOptions extends SessionOptions {
   readonly allowRemovals?: number
   readonly stopServices?: boolean
+  readonly writeOutput?: WriteOut
   readonly listener?: EngineListener
 }
 
@@ -125,6 +127,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   async function run({
     allowRemovals,
     stopServices = false,
+    writeOutput,
     listener,
     ...more
   }: RunOptions = {}): Promise<RunningController> {
@@ -140,6 +143,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
       signal: ending.signal,
       log: sink,
       stopServices,
+      ...(writeOutput && { writeOutput }),
       listener(event) {
         events.push(event)
         listener?.(event)

@@ -47,6 +47,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
         'reload.signal',
         'reload.command',
         'output.file',
+        'output.stdout',
       ],
       configSchema,
       optionsSchema,

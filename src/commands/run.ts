@@ -29,9 +29,11 @@ export async function run(
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, directory, log)
   const { runController } = await import('../engine/controller.ts')
+  const { openPatientOutput } = await import('../host/patient-output.ts')
   await runController(session, {
     ...(allowRemovals !== undefined && { allowRemovals }),
     stopServices: stopServicesOnExit,
+    writeOutput: openPatientOutput(1, io.clock),
     signal: interruption.signal,
     log,
     listener: createEventLog(log),

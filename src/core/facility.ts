@@ -33,6 +33,8 @@ export interface Process {
   readonly reload?: { readonly signal: string } | { readonly command: readonly string[] }
   /** Absent: the supervisor's own logging. `maxSize` in bytes; `keep` counts the rotated files kept. */
   readonly output?: { readonly file: string; readonly maxSize: number; readonly keep: number }
+  /** What it writes, to the supervisor's own logging, is also to appear on the stdout of the controller. Then there is no `output`. */
+  readonly toStdout?: true
 }
 
 /** The fields of `spec.process` that a provider may be unable to honour; see `Capabilities`. */
@@ -53,6 +55,7 @@ export type PortableField =
   | 'reload.signal'
   | 'reload.command'
   | 'output.file'
+  | 'output.stdout'
 
 /** A configuration file that belongs to the facility. */
 export interface ManagedFile {

@@ -22,5 +22,6 @@ export function usedFields(process: Process): PortableField[] {
   if (process.stop.timeout !== DEFAULT_STOP_TIMEOUT) used.push('stop.timeout')
   if (process.reload) used.push('signal' in process.reload ? 'reload.signal' : 'reload.command')
   if (process.output) used.push('output.file')
+  if (process.toStdout) used.push('output.stdout')
   return used
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts, InspectedFile } from '../core/provider.ts'
+import type { FileFacts, FilePart, InspectedFile } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
 import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'
@@ -23,6 +23,23 @@ export function readFileBytes(
   } catch (error) {
     // ESRCH is /proc's word for a process that has just ended.
     if (isAbsence(error) || errnoOf(error) === 'ESRCH') return undefined
+    throw createFailure(`read ${path}`, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** See `ReadHost.readPart`. */
+export function readFilePart(path: string, offset: number, length: number): FilePart | undefined {
+  let fd: number | undefined
+  try {
+    fd = openFileForReading(path, {})
+    const facts = toFileFacts(fstatSync(fd))
+    const room = Math.max(0, Math.min(length, facts.size - offset))
+    const content = Buffer.alloc(room)
+    return { facts, content: content.subarray(0, readSync(fd, content, 0, room, offset)) }
+  } catch (error) {
+    if (isAbsence(error)) return undefined
     throw createFailure(`read ${path}`, error)
   } finally {
     if (fd !== undefined) closeSync(fd)

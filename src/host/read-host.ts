@@ -9,6 +9,7 @@ import {
   readDirectoryNames,
   readFileBytes,
   readFileFacts,
+  readFilePart,
   readLinkTarget,
   resolveRealPath,
 } from './file-reading.ts'
@@ -47,6 +48,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const content = readFileBytes(path, limit)
       return content && new TextDecoder().decode(content)
     },
+    readPart: readFilePart,
     readProtectedFile: (path, limit) => readFileBytes(path, limit, { isProtected: true }),
     findUnsafePart: (directory, findOptions) => findUnsafePart(directory, findOptions),
     readDirectory: readDirectoryNames,
