@@ -84,8 +84,8 @@ export function describeExit({ code, signal }: Exit): string {
 }
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */
-function describeCrashLoop({ exit, message }: Observed): string {
-  const why = exit === undefined ? message : `it ${describeExit(exit)}`
+function describeCrashLoop({ cause, exit, message }: Observed): string {
+  const why = cause ?? (exit === undefined ? message : `it ${describeExit(exit)}`)
   return `crash loop: ${why ?? 'it ends soon after each start'}`
 }
 
