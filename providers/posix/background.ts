@@ -1,5 +1,8 @@
 import { basename } from 'node:path'
 
+/** In the environment of each run: by its value, its processes are known wherever they are. */
+export const markVariable = 'REEVE_RUN'
+
 /** What a person is told of a program that has left its supervisor: the same words under each. */
 export function describeBackground(command: readonly string[]): string {
   const program = basename(command[0] ?? '') || 'the program'

@@ -1,5 +1,7 @@
+import { mkdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createEngineLab, reasonOf } from '../engine-lab.ts'
+import { scanFamilies } from '../scan-lab.ts'
 import { findProcesses } from './process-instance.ts'
 
 const words = 'put itself in the background, and was ended there; this supervisor needs it in the foreground'
@@ -45,3 +47,35 @@ test('what a service that stays in the foreground starts in a session of its own
   expect(session).toBeGreaterThan(0)
   process.kill(session ?? 0, 'SIGKILL')
 })
+
+for (const { scanner, harness } of scanFamilies) {
+  for (const policy of ['always', 'never'] as const) {
+    test(`the same under ${scanner} (restart: ${policy})`, async () => {
+      await using lab = createEngineLab({ providers: [harness.provider] })
+      const mark = `${1_500_000 + process.pid}.${policy.length}${scanner.length}`
+      const root = lab.path('scan')
+      mkdirSync(root)
+      const supervisor = await harness.setUp(root)
+      await using _scanner = { [Symbol.asyncDispose]: () => supervisor.tearDown() }
+      const { type } = harness.provider
+      const spec = { type, [type]: supervisor.options }
+      const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'scan' }, spec }
+      lab.write('scan.yaml', JSON.stringify(manifest))
+      lab.declare('web', {
+        process: { command: daemon(mark), restart: { policy } },
+        state: 'running',
+        supervisor: 'scan',
+      })
+      await lab.apply()
+      await expect
+        .poll(async () => {
+          const { state, message = '' } = await lab.observe('web')
+          return `${state} ${message}`
+        })
+        .toMatch(new RegExp(`^${policy === 'never' ? 'failed' : 'starting'} .*sh ${words}`))
+      lab.withdraw('web')
+      await lab.apply({ allowRemovals: 1 })
+      expect(findProcesses(mark)).toEqual([])
+    })
+  }
+}

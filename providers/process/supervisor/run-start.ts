@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { markVariable } from '../../posix/background.ts'
 import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { readDefinition } from '../definition-file.ts'
@@ -10,7 +11,6 @@ import { type OutputOpening, prepareOutput } from './output-file.ts'
 import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
 import { chainOf, type ShimPlan, saidDescriptor } from './shim-script.ts'
 import { openOrDiscard, spawnShim, writeScript } from './shim-start.ts'
-import { markVariable } from './stray-processes.ts'
 
 type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }
 

@@ -1,24 +1,22 @@
-import { describeBackground } from '../../posix/background.ts'
+import { describeBackground, markVariable } from '../../posix/background.ts'
 import { runPath } from '../layout.ts'
 import { goodRun } from '../life-cycle.ts'
 import { readCommandLine, scriptOf } from './run-facts.ts'
 import { type Context, type Service, setRecord } from './service.ts'
 
-/** In the environment of each run: by its value, which nobody else knows, its processes are known wherever they are. */
-export const markVariable = 'REEVE_RUN'
-
 /**
  * A program that puts itself in the background leaves its session, and the process that was started ends at once, well, and by
- * itself. What it has left behind would be one more copy with every start. Who leaves the session later, or when somebody
- * stops the service, has a reason to, and is let go.
+ * itself. What it has left behind would be one more copy with every start. What a service that stays in the foreground has put
+ * into another session may have a reason to be there, and is let go.
  */
 export function findStrays(service: Service, context: Context): number[] {
   const { record, definition } = service
   const { exit, mark } = record
-  if (mark === undefined || record.asked || record.want === 'down') return []
+  if (mark === undefined) return []
   if (exit?.run !== record.run || exit.code !== 0 || exit.at - (record.startedAt ?? 0) >= goodRun) return []
   const strays = findMarked(mark, service, context)
-  if (strays.length === 0 || record.background?.run === record.run) return strays
+  const isAsked = record.asked === true || record.want === 'down'
+  if (strays.length === 0 || isAsked || record.background?.run === record.run) return strays
   const message = describeBackground(definition.kind === 'valid' ? definition.process.command : [])
   setRecord(service, { ...record, background: { run: record.run, message } })
   context.log.error({ service: service.name, run: record.run, pids: strays.join(' ') }, message)
