@@ -23,6 +23,7 @@ import { type HistoryEntry, readHistory } from '../src/engine/history.ts'
 import { makeOutlook } from '../src/engine/outlook.ts'
 import { controlSocketPath, openSession, type Session, type SessionOptions } from '../src/engine/session.ts'
 import type { FacilityStatus } from '../src/engine/status.ts'
+import type { WriteOut } from '../src/host/patient-output.ts'
 import { createReadHost } from '../src/host/read-host.ts'
 import { connectControl } from '../src/server/control-client.ts'
 import { powerOff } from './process-lab.ts'
@@ -57,6 +58,8 @@ export interface EngineLab extends AsyncDisposable {
 
 export interface RunOptions extends SessionOptions {
   readonly allowRemovals?: number
+  readonly stopServices?: boolean
+  readonly writeOutput?: WriteOut
   readonly listener?: EngineListener
 }
 
@@ -121,7 +124,13 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
     return own
   }
 
-  async function run({ allowRemovals, listener, ...more }: RunOptions = {}): Promise<RunningController> {
+  async function run({
+    allowRemovals,
+    stopServices = false,
+    writeOutput,
+    listener,
+    ...more
+  }: RunOptions = {}): Promise<RunningController> {
     const log: LogLine[] = []
     const events: EngineEvent[] = []
     const say = (level: string) => (fields: LogLine['fields'], message: string) => log.push({ level, fields, message })
@@ -133,6 +142,8 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
     const over = runController(session, {
       signal: ending.signal,
       log: sink,
+      stopServices,
+      ...(writeOutput && { writeOutput }),
       listener(event) {
         events.push(event)
         listener?.(event)

@@ -50,6 +50,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
         'output.file',
         'output.maxSize',
         'output.keep',
+        'output.stdout',
       ],
       configSchema,
       optionsSchema,

@@ -22,6 +22,7 @@ import type { Exit, ServiceRecord } from './service-record.ts'
  *
  *   [ended]   its end was asked for, or it isn't wanted up    down (and from there starting, if wanted up)
  *             exit code 0, policy on-failure or never         finished
+ *               (but for one that put itself in the background, which counts as a failure)
  *             policy never                                    failed
  *             all else                                        backoff
  */
@@ -42,7 +43,7 @@ const jitter = 0.1
 export function settle(record: ServiceRecord, policy: Process['restart'], now: number, random: number): ServiceRecord {
   const { pid: _pid, startTime: _startTime, asked, nextStart: _nextStart, message: _message, ...rest } = record
   if (asked || record.want === 'down') return { ...rest, phase: 'down', since: now, restarts: 0, total: 0 }
-  const wasGood = record.exit?.run === record.run && record.exit.code === 0
+  const wasGood = record.exit?.run === record.run && record.exit.code === 0 && record.background?.run !== record.run
   if (wasGood && policy.policy !== 'always') return { ...rest, phase: 'finished', since: now, restarts: 0, total: 0 }
   const message = describeEnd(record)
   if (policy.policy === 'never') return { ...rest, phase: 'failed', since: now, message }
@@ -88,6 +89,7 @@ export function describeExit(exit: Exit | undefined): string {
 }
 
 function describeEnd(record: ServiceRecord): string {
+  if (record.background?.run === record.run) return record.background.message
   const exit = record.exit?.run === record.run ? record.exit : undefined
   return `it ended by itself with ${describeExit(exit)}`
 }

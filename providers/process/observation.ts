@@ -112,7 +112,7 @@ const states: Readonly<Record<Phase, Observed['state']>> = {
 
 /** `loaded` stays when it has ended by itself: it then tells whether it would do the same again. */
 function describe(record: ServiceRecord): Judged {
-  const { phase, since, startedAt, pid, exit, loaded, restarts, total, message } = record
+  const { phase, since, startedAt, pid, exit, loaded, restarts, total, message, background, run } = record
   return {
     state: states[phase],
     since,
@@ -125,6 +125,8 @@ function describe(record: ServiceRecord): Judged {
     ...(exit && {
       exit: { ...(exit.code !== undefined && { code: exit.code }), ...(exit.signal && { signal: exit.signal }) },
     }),
+    // Of the run before too: what alternates between two words would be told again and again.
+    ...(background && background.run >= run - 1 && { cause: background.message }),
     ...(message !== undefined && {
       message: phase === 'backoff' ? `waits before it is started again: ${message}` : message,
     }),

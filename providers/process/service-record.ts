@@ -43,6 +43,10 @@ export interface ServiceRecord {
   /** How that definition wants it to be stopped, likewise. */
   readonly stop?: { readonly signal: string; readonly timeout: number }
   readonly message?: string
+  /** Of the newest run: see `markVariable`. Absent in records of older versions. */
+  readonly mark?: string
+  /** The newest run whose program put itself in the background, in words. */
+  readonly background?: { readonly run: number; readonly message: string }
 }
 
 const phases: readonly string[] = ['down', 'starting', 'up', 'stopping', 'backoff', 'finished', 'failed']
@@ -71,11 +75,12 @@ export function parseRecord(text: string | undefined): ServiceRecord | undefined
   const { want, phase, since, boot, run, restarts } = table
   if ((want !== 'up' && want !== 'down') || !isPhase(phase) || typeof boot !== 'string') return undefined
   if (!isNumber(since) || !isNumber(run) || !isNumber(restarts)) return undefined
-  const { total, asked, startedAt, pid, startTime, nextStart, message } = table
+  const { total, asked, startedAt, pid, startTime, nextStart, message, mark } = table
   const exit = readExit(table.exit)
   const loaded = readLoaded(table.loaded)
   const reeve = readOwnership(table.reeve)
   const stop = readStop(table.stop)
+  const background = readBackground(table.background)
   return {
     want,
     phase,
@@ -94,7 +99,14 @@ export function parseRecord(text: string | undefined): ServiceRecord | undefined
     ...(reeve && { reeve }),
     ...(stop && { stop }),
     ...(typeof message === 'string' && { message }),
+    ...(typeof mark === 'string' && { mark }),
+    ...(background && { background }),
   }
+}
+
+function readBackground(value: unknown): ServiceRecord['background'] {
+  if (!isTable(value) || !isNumber(value.run) || typeof value.message !== 'string') return undefined
+  return { run: value.run, message: value.message }
 }
 
 function readExit(value: unknown): Exit | undefined {

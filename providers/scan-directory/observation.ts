@@ -139,7 +139,8 @@ function judgeStatus(
     return { ...base, state: 'stopping', message: `its finish script runs (pid ${status.pid})` }
   }
   if (status.want === 'up') {
-    const why = readProblem(place, host) ?? (ending && describeEnding(ending))
+    const problem = readProblem(place, host)
+    const why = problem ?? (ending && describeEnding(ending))
     const isHeldUp = hangs(status, host)
     const waits = isHeldUp
       ? `its finish script runs (pid ${status.pid}), and then ${family.supervisor} starts it again`
@@ -149,14 +150,17 @@ function judgeStatus(
       // Held up by its own script, and not by a delay that a start would cut short.
       ...(!isHeldUp && countRestarts(ending)),
       state: 'starting',
+      ...(problem !== undefined && { cause: problem }),
       message: why === undefined ? waits : `${waits}: ${why}`,
     }
   }
   if (!ending || ending.wasAsked) return { ...base, state: 'stopped' }
   const loaded = readLoaded(place, host)
   const ended = { ...base, ...(loaded && { loaded }) }
-  if (ending.code === 0) return { ...ended, state: 'stopped', completed: true }
-  return { ...ended, state: 'failed', message: readProblem(place, host) ?? describeEnding(ending) }
+  const problem = readProblem(place, host)
+  // Of what put itself in the background, the process that was started has ended well.
+  if (ending.code === 0 && problem === undefined) return { ...ended, state: 'stopped', completed: true }
+  return { ...ended, state: 'failed', message: problem ?? describeEnding(ending) }
 }
 
 function countRestarts(ending: Ending | undefined): Pick<Observed, 'restarts' | 'totalRestarts'> {

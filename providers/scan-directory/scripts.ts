@@ -1,4 +1,5 @@
 import type { Process } from '../../src/core/facility.ts'
+import { describeBackground, markVariable } from '../posix/background.ts'
 import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
@@ -15,7 +16,7 @@ import { renderSuperviseFunctions } from './supervise-script.ts'
  *   loaded     what sha256sum says of the definition's files and of the facility's, before anything of them is read
  *   launched   PID START, last of all: then the service itself is executed
  *   ended      CODE SIGNAL asked|alone FAILURES BOOT TOTAL of the last end; TOTAL counts failures and the ends of good runs
- *   problem    why the script could not come as far as the service
+ *   problem    why the script could not come as far as the service, or that the service put itself in the background
  *   log-problem  why its output can't be written, by the script of the logger; see log-script.ts
  *
  * They are private: digests of a short secret tell the secret (S9).
@@ -126,6 +127,7 @@ function renderService(input: ScriptInput): string {
   // Not $$, which in a subshell is still its parent.
   return `read -r __reeve_self __reeve_rest </proc/self/stat
 __reeve_start_of "$__reeve_self"
+export ${markVariable}="$__reeve_self.$__reeve_start:"
 __reeve_clock
 printf '%s %s %s %s\\n' "$__reeve_self" "$__reeve_start" "$__reeve_now" "$__reeve_boot" >reeve/claim
 : >reeve/problem
@@ -250,7 +252,7 @@ __reeve_left=$((__reeve_began + ${Math.ceil(delay / 10)} - __reeve_now))
  * Writes down how a run ended, by its exit code (or -1) and signal in "$1" and "$2", ends what is left of its process group,
  * and leaves in `__reeve_again` whether it is to be started again, in `__reeve_why` whether its end was asked for.
  */
-function renderEnding({ process, scripts }: ScriptInput): string {
+function renderEnding({ process, scripts, isNative }: ScriptInput): string {
   const { signal, timeout } = process.stop
   const onEnd = {
     always: '__reeve_again=yes',
@@ -284,6 +286,12 @@ if [ -n "$__reeve_pid" ] && ! __reeve_start_of "$__reeve_pid"; then${scripts.sig
     sleep ${nap}
   done
   : >reeve/claim
+fi
+# A program that puts itself in the background has left its group, and would be there once more with every start.
+if [ "$1" = 0 ] && [ -n "$__reeve_pid" ] && [ $((__reeve_now - __reeve_began)) -lt 1000 ] &&
+  __reeve_end_strays "$__reeve_pid.$__reeve_then:" && [ $__reeve_why = alone ]; then
+  printf '%s\\n' ${quoteWord(describeBackground(isNative ? [] : process.command))} >reeve/problem
+  ${process.restart.policy === 'never' ? ':' : '__reeve_again=yes'}
 fi
 `
 }

@@ -1,4 +1,5 @@
 import { findSignalNumber } from '../../src/host/signals.ts'
+import { markVariable } from '../posix/background.ts'
 
 /**
  * Shell text that several of the scripts need. All names start with `__reeve`, so that they meet no variable of a service.
@@ -6,8 +7,9 @@ import { findSignalNumber } from '../../src/host/signals.ts'
  * `__reeve_start_of PID` leaves in `__reeve_start` when the process started, as field 22 of its stat has it, and fails if
  * there is none. `__reeve_is_supervisor PID NAME` fails unless that is a program of this name, started by whoever runs the script:
  * everybody can call a process so, and have it run with root's rights (a set-user-id program). `__reeve_find_boot` leaves in `__reeve_boot` what no other boot has. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
+ * `__reeve_end_strays MARK` kills the processes of a run wherever they are, and fails if there is none.
  */
-export const shellFunctions = `__reeve_read_stat() {
+export const shellFunctions: string = `__reeve_read_stat() {
   __reeve_stat=
   {
     # The last line: a process may call itself anything, with line ends too.
@@ -46,6 +48,17 @@ __reeve_group_lives() {
   fi
   # A zombie that nobody reaps would count for ever. Not by the shell, which reads byte by byte.
   cat /proc/[0-9]*/stat 2>/dev/null | grep -q ") [^ZX] [0-9]* $1 "
+}
+__reeve_end_strays() {
+  __reeve_strays=
+  while __reeve_found=$(grep -lF -- "${markVariable}=$1" /proc/[0-9]*/environ 2>/dev/null); [ -n "$__reeve_found" ]; do
+    for __reeve_stray in $__reeve_found; do
+      __reeve_stray=\${__reeve_stray#/proc/}
+      kill -9 "\${__reeve_stray%/environ}" 2>/dev/null && __reeve_strays=yes
+    done
+    sleep 0.05
+  done
+  [ -n "$__reeve_strays" ]
 }
 __reeve_fail() {
   printf '%s\\n' "$1" >&2

@@ -119,9 +119,14 @@ function addReconciling(program: Command, run: Run): void {
   add(program, 'run', 'the controller: reconcile for ever, as a service or a sidecar', [
     ['reeve run', 'until Ctrl-C or SIGTERM; the services go on'],
     ['reeve run /srv/manifests --log-level debug', 'say more'],
+    ['reeve run --stop-services-on-exit', 'in a container: end the services before it ends'],
   ])
     .addArgument(directory())
     .addOption(removals())
+    .option(
+      '--stop-services-on-exit',
+      'at SIGTERM or Ctrl-C, stop the services of the built-in supervisor first, those that depend on others before those; the next start brings them up again',
+    )
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/run.ts')).run(context, dir, options)),
     )

@@ -5,12 +5,17 @@ import { listenForInterruption } from '../cli/interruption.ts'
 
 export interface RunOptions {
   readonly allowRemovals?: number
+  readonly stopServicesOnExit?: boolean
 }
 
 /** How long what was left behind may go on, in milliseconds. */
 const LEFT_BEHIND = 200
 
-/** The controller, until SIGINT or SIGTERM. The services go on without it. */
+/** Nobody but process 1 can do it, and Node can't. */
+const firstProcessAdvice =
+  'this is process 1, which has to reap the orphaned processes of a container, and does not: put an init before it, by docker run --init, tini, or the entrypoint in docs/container.md'
+
+/** The controller, until SIGINT or SIGTERM. The services go on without it, unless they are to end with it. */
 export async function run(
   context: CommandContext,
   directory: string | undefined,
@@ -18,11 +23,17 @@ export async function run(
 ): Promise<ExitCode> {
   const { io } = context
   const log = openLog(context, 'info')
-  using interruption = listenForInterruption(io, signal => log.info({ signal }, 'stopping; the services go on'))
+  const { allowRemovals, stopServicesOnExit = false } = options
+  const rest = stopServicesOnExit ? 'and the services with it; once more ends it at once' : 'the services go on'
+  using interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
+  if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, directory, log)
   const { runController } = await import('../engine/controller.ts')
+  const { openPatientOutput } = await import('../host/patient-output.ts')
   await runController(session, {
-    ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
+    ...(allowRemovals !== undefined && { allowRemovals }),
+    stopServices: stopServicesOnExit,
+    writeOutput: openPatientOutput(1, io.clock),
     signal: interruption.signal,
     log,
     listener: createEventLog(log),

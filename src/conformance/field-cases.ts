@@ -60,6 +60,10 @@ const writesOn = ({ out }: FieldPlace): { command: string[] } => ({
   ],
 })
 
+/** On both streams. */
+const speaks = 'echo out; echo err >&2; exec sleep 1000000'
+const spoken = /^(out\nerr|err\nout)\n$/
+
 async function expectShown({ out }: FieldPlace, expected: string | RegExp): Promise<void> {
   await eventually('the service to show what it sees', () => existsSync(out))
   const shown = readFileSync(out, 'utf8').trimEnd()
@@ -177,11 +181,21 @@ const fieldCases: Readonly<Record<PortableField, FieldCase>> = {
   },
   'output.file': {
     declare: place => ({
-      command: ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000'],
+      command: ['/bin/sh', '-c', speaks],
       output: { file: outputFile(place) },
     }),
     async prove(place) {
-      await eventually('both streams to be there', () => /^(out\nerr|err\nout)\n$/.test(readIfThere(outputFile(place))))
+      await eventually('both streams to be there', () => spoken.test(readIfThere(outputFile(place))))
+    },
+  },
+  'output.stdout': {
+    declare: () => ({ command: ['/bin/sh', '-c', speaks], output: 'stdout' }),
+    // Of which the controller tells on its stdout.
+    async prove({ field }, lab) {
+      await eventually('both streams to be kept for the controller', async () => {
+        const { output = '' } = await lab.observe(field)
+        return spoken.test(readIfThere(output))
+      })
     },
   },
   'output.maxSize': {

@@ -36,6 +36,8 @@ export interface Process {
    * are declared: not every supervisor rotates. See `rotationOf`.
    */
   readonly output?: { readonly file: string; readonly maxSize?: number; readonly keep?: number }
+  /** What it writes, to the supervisor's own logging, is also to appear on the stdout of the controller. Then there is no `output`. */
+  readonly toStdout?: true
 }
 
 /** The fields of `spec.process` that a provider may be unable to honour; see `Capabilities`. */
@@ -58,6 +60,7 @@ export type PortableField =
   | 'output.file'
   | 'output.maxSize'
   | 'output.keep'
+  | 'output.stdout'
 
 /** A configuration file that belongs to the facility. */
 export interface ManagedFile {

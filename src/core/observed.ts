@@ -104,6 +104,8 @@ export interface Observed {
   readonly overrides?: readonly string[]
   /** What a file of a definition would take the place of. Absent: nothing, or only what stands at its very path. */
   readonly others?: readonly OtherDefinition[]
+  /** For people: why its runs end, where the supervisor knows more than how; the same while it waits and while it runs. */
+  readonly cause?: string
   /** For people: why unknown or failed, what it is waiting for. */
   readonly message?: string
   /** For people: what of this host is in the way of a start. The engine adds it where a service doesn't run that should. */

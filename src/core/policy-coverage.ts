@@ -58,6 +58,7 @@ export const facilityCoverage: Coverage = {
   'spec.process.stop.timeout': ofProcess,
   'spec.process.reload.signal': 'is sent to the processes of the service itself',
   'spec.process.reload.command': ['commands'],
+  'spec.process.output': 'the stdout of the controller, where it appears after the name of the facility',
   'spec.process.output.file': ['files', 'commands', 'supervisorDirectories'],
   'spec.process.output.maxSize': 'is about the file, which is bounded',
   'spec.process.output.keep': 'is about the file, which is bounded',

@@ -24,6 +24,7 @@ export function usedFields(process: Process): PortableField[] {
   if (process.output) used.push('output.file')
   if (process.output?.maxSize !== undefined) used.push('output.maxSize')
   if (process.output?.keep !== undefined) used.push('output.keep')
+  if (process.toStdout) used.push('output.stdout')
   return used
 }
 

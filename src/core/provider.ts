@@ -252,6 +252,11 @@ export interface FileFacts {
   readonly changed: number
 }
 
+export interface FilePart {
+  readonly facts: FileFacts
+  readonly content: Uint8Array
+}
+
 export interface InspectedFile {
   readonly facts: FileFacts
   /** Absent: it isn't a regular file, or `mayRead` said no. */
@@ -294,8 +299,8 @@ export interface ReadHost {
    * It tells how the path is now; what acts on it checks again what it opens.
    */
   findUnsafePart(directory: string, options?: { readonly isExclusive?: boolean }): UnsafePart | undefined
-  /** The first bytes of a regular file, found as by `readFile`; fewer where it is shorter. Undefined if there is none. */
-  readHead(path: string, length: number): Uint8Array | undefined
+  /** As `readFile`, so many bytes from an offset on, or what there is of them. */
+  readPart(path: string, offset: number, length: number): FilePart | undefined
   /** As `readFile`, decoded as UTF-8. */
   readText(path: string, limit?: number): string | undefined
   /** Names, sorted; undefined if there is no such directory. */

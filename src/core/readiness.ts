@@ -99,8 +99,8 @@ export function describeExit({ code, meaning, signal }: Exit): string {
 
 /** The same words while it waits and while it runs: what alternates between two would be told again and again. */
 function describeCrashLoop(observed: Observed): string {
-  const { exit, message } = observed
-  const why = exit === undefined ? message : `it ${describeExit(exit)}`
+  const { cause, exit, message } = observed
+  const why = cause ?? (exit === undefined ? message : `it ${describeExit(exit)}`)
   return withHindrance(`crash loop: ${why ?? 'it ends soon after each start'}`, observed)
 }
 

@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
 import type { Clock } from '../host/clock.ts'
+import type { WriteOut } from '../host/patient-output.ts'
 import { serveControl } from '../server/control-server.ts'
 import type { Metrics } from '../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../server/service-manager.ts'
@@ -12,6 +13,8 @@ import type { EngineListener } from './engine-event.ts'
 import { createFileWatch, type FileWatch } from './file-watch.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
+import { openServiceOutput, type ServiceOutput } from './service-output.ts'
+import { stopServices } from './service-stop.ts'
 import { controlSocketPath, type Session } from './session.ts'
 import { type FacilityStatus, isLeftAlone } from './status.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
@@ -27,6 +30,10 @@ export interface ControllerOptions {
   readonly listener?: EngineListener
   /** So many removals in one pass are meant. */
   readonly allowRemovals?: number
+  /** True: what runs under supervisors that only a controller starts ends with it. */
+  readonly stopServices?: boolean
+  /** Takes what services with `output: stdout` write. Absent: nobody does. */
+  readonly writeOutput?: WriteOut
 }
 
 /** As long as something isn't as declared, or can't be watched, everything is looked at again after this, in milliseconds. */
@@ -46,9 +53,10 @@ export async function runController(session: Session, options: ControllerOptions
   const { configuration, clock } = session
   const { log, signal } = options
   using _lock = await takeWriterLock(session, controllerPurpose)
+  using output = options.writeOutput && openServiceOutput(session, log, options.writeOutput)
   const closing: (() => unknown)[] = []
   try {
-    const controller = await openController(session, options, closing)
+    const controller = await openController(session, options, output, closing)
     log.info(
       { manifests: session.directory, pid: process.pid, resync: configuration.resync },
       `reconciling ${session.directory}`,
@@ -58,7 +66,11 @@ export async function runController(session: Session, options: ControllerOptions
   } finally {
     await closeAll(closing, clock)
   }
-  log.info({}, 'the controller has ended; the services go on')
+  if (options.stopServices) {
+    await stopServices(session, { log, listener: options.listener ?? (() => {}) })
+  }
+  await output?.end()
+  log.info({}, options.stopServices ? 'the controller has ended' : 'the controller has ended; the services go on')
 }
 
 /** All side by side, and not for ever: what doesn't end in time is left behind with the process. */
@@ -83,6 +95,7 @@ interface Controller {
   /** What keeps services from being started. */
   readonly obstacles: FileWatch
   readonly troubles: TroubleLog
+  readonly output: ServiceOutput | undefined
   readonly logUnwritable: (places: readonly UnwritableReport[]) => void
   readonly log: Log
   /** When the pass that is under way began. */
@@ -101,6 +114,7 @@ interface Controller {
 async function openController(
   session: Session,
   { log, listener, allowRemovals = 0 }: ControllerOptions,
+  output: ServiceOutput | undefined,
   closing: (() => unknown)[],
 ): Promise<Controller> {
   const { configuration, clock, readHost } = session
@@ -150,6 +164,7 @@ async function openController(
     files,
     obstacles,
     troubles,
+    output,
     logUnwritable: createUnwritableLog(log),
     log,
     passBegan: undefined,
@@ -240,6 +255,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     metrics?.setFacilities(facilities)
     metrics?.setUnwritable(unwritable)
     controller.logUnwritable(unwritable)
+    controller.output?.follow(reconciliation.facilities(), facilities)
     troubles.note(facilities, reconciliation.digestOf)
     announce(controller, facilities, result.isSettled)
     metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)

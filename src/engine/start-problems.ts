@@ -80,7 +80,12 @@ function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: St
     facts: path => factsOf(path) ?? host.facts(path),
     realPath: path => (files.has(path) ? path : host.realPath(path)),
     readLink: path => (files.has(path) ? undefined : host.readLink(path)),
-    readHead: (path, length) => contentOf(path)?.subarray(0, length) ?? host.readHead(path, length),
+    readPart(path, offset, length) {
+      const [facts, content] = [factsOf(path), contentOf(path)]
+      return facts && content
+        ? { facts, content: content.subarray(offset, offset + length) }
+        : host.readPart(path, offset, length)
+    },
     readText(path, limit) {
       const content = contentOf(path)
       return content ? new TextDecoder().decode(content) : host.readText(path, limit)

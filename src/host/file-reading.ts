@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts, InspectedFile } from '../core/provider.ts'
+import type { FileFacts, FilePart, InspectedFile } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
 import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'
@@ -29,14 +29,15 @@ export function readFileBytes(
   }
 }
 
-/** See `ReadHost.readHead`. */
-export function readFileHead(path: string, length: number): Uint8Array | undefined {
+/** See `ReadHost.readPart`. */
+export function readFilePart(path: string, offset: number, length: number): FilePart | undefined {
   let fd: number | undefined
   try {
-    fd = openFileForReading(path)
-    if (!fstatSync(fd).isFile()) return undefined
-    const buffer = Buffer.alloc(length)
-    return buffer.subarray(0, readSync(fd, buffer, 0, length, 0))
+    fd = openFileForReading(path, {})
+    const facts = toFileFacts(fstatSync(fd))
+    const room = Math.max(0, Math.min(length, facts.size - offset))
+    const content = Buffer.alloc(room)
+    return { facts, content: content.subarray(0, readSync(fd, content, 0, room, offset)) }
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw createFailure(`read ${path}`, error)

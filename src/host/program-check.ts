@@ -113,7 +113,7 @@ function findContentProblem(path: string, facts: FileFacts, check: ProgramCheck,
 
 function tryReadHead(path: string, host: ReadHost): Uint8Array | undefined {
   try {
-    return host.readHead(path, headLength)
+    return host.readPart(path, 0, headLength)?.content
   } catch {
     return undefined
   }

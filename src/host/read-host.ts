@@ -10,7 +10,7 @@ import {
   readDirectoryNames,
   readFileBytes,
   readFileFacts,
-  readFileHead,
+  readFilePart,
   readLinkTarget,
   resolveRealPath,
 } from './file-reading.ts'
@@ -45,11 +45,11 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
   return Object.freeze<ReadHost>({
     now: () => Date.now(),
     readFile: readFileBytes,
-    readHead: readFileHead,
     readText(path, limit) {
       const content = readFileBytes(path, limit)
       return content && new TextDecoder().decode(content)
     },
+    readPart: readFilePart,
     readProtectedFile: (path, limit) => readFileBytes(path, limit, { isProtected: true }),
     findUnsafePart: (directory, findOptions) => findUnsafePart(directory, findOptions),
     readDirectory: readDirectoryNames,

@@ -92,7 +92,7 @@ function draftProcess(process: ProcessManifest, context: DraftContext, problems:
       timeout: duration(stop?.timeout, '10s', [...path, 'stop', 'timeout'], problems),
     },
     ...(process.reload !== undefined && { reload: draftReload(process.reload, problems) }),
-    ...(output !== undefined && { output: draftOutput(output, problems) }),
+    ...(output === 'stdout' ? { toStdout: true } : output && { output: draftOutput(output, problems) }),
   }
 }
 
@@ -115,7 +115,7 @@ function draftReload(
 }
 
 function draftOutput(
-  output: NonNullable<ProcessManifest['output']>,
+  output: Exclude<NonNullable<ProcessManifest['output']>, 'stdout'>,
   problems: FieldProblem[],
 ): NonNullable<Process['output']> {
   const path = ['spec', 'process', 'output']

@@ -152,7 +152,7 @@ describe('plan', () => {
 
 describe('apply', () => {
   test('tells each step on stderr and the sum on stdout; again, there is nothing to do', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openHousehold({ 'web.yaml': sleeper('web', '  enabled: false\n') })
     const first = await home.reeve(['apply'])
     expect(first).toMatchObject({
       exitCode: 0,

@@ -37,6 +37,8 @@ export interface Household {
   /** Runs `reeve` to its end, fails with all that it said unless that went well, and gives what is on stdout. */
   succeed(args: readonly string[], options?: RunOptions): Promise<string>
   start(args: readonly string[], options?: RunOptions): Running
+  /** Another program, in the same surroundings. */
+  startProgram(program: string, args: readonly string[]): Running
   /** In a pseudo-terminal of 80 columns and 24 lines. */
   startInTerminal(args: readonly string[], options?: RunOptions): Running
   path(...names: string[]): string
@@ -97,6 +99,7 @@ export function openHousehold(manifests: Readonly<Record<string, string>> = {}):
       return stdout
     },
     start: (args, options) => begin(process.execPath, [reevePath, ...args, ...settings], options),
+    startProgram: (program, args) => begin(program, args),
     startInTerminal(args, options) {
       const command = [process.execPath, reevePath, ...args, ...settings].map(word => `'${word}'`).join(' ')
       return begin('script', ['-qfec', `stty cols 80 rows 24; exec ${command}`, '/dev/null'], {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
+import { markVariable } from '../../providers/posix/background.ts'
 import type { FamilyScripts } from '../../providers/scan-directory/family.ts'
 import { renderRun } from '../../providers/scan-directory/scripts.ts'
 import { eventually } from '../../src/conformance/lab.ts'
@@ -87,7 +88,7 @@ for (const { shell, hasFinish, what } of ways) {
           )
           const expected = { ...listed, ...declared, ...secrets }
           for (const [key, value] of Object.entries(expected)) expect([key, found.get(key)]).toEqual([key, value])
-          const shellsOwn = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_']
+          const shellsOwn = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_', markVariable]
           expect([...found.keys()].filter(key => !(key in expected) && !shellsOwn.includes(key))).toEqual([])
 
           const printed = run(shell, { ...process, command: ['/usr/bin/printf', '%s\\0', ...args] }, hasFinish)

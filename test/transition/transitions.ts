@@ -120,6 +120,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('spec.process.stop.timeout', [undefined, '3s', '-1s']),
     vary('spec.process.reload.signal', ['HUP', 'USR1', 'ANYTHING']),
     vary('spec.process.reload.command', [['/bin/true'], ['/bin/true', 'two'], []]),
+    vary('spec.process.output', [undefined, undefined, 'stderr']),
     vary('spec.process.output.file', [path('one.log'), path('two.log'), 'one.log']),
     vary('spec.process.output.maxSize', [undefined, rotates ? '1MiB' : undefined, '1M'], output('size.log')),
     vary('spec.process.output.keep', [undefined, rotates ? 1 : undefined, -1], output('keep.log')),

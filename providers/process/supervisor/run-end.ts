@@ -7,6 +7,7 @@ import { type RunFacts, readTicks } from './run-facts.ts'
 import { failStart, restartPolicyOf } from './run-start.ts'
 import { type Context, lookAgain, type Service, setRecord, trySaveRecord } from './service.ts'
 import { signalGroup, stopTimeoutOf } from './stop.ts'
+import { findStrays } from './stray-processes.ts'
 
 /** In bytes. */
 const saidLimit = 16 * 1024
@@ -79,22 +80,25 @@ function rememberExit(service: Service, facts: Ended, context: Context): void {
 }
 
 /**
- * True if no member of its process group is left. After a stop they have had the stop signal, and the rest of the timeout;
+ * True if no member of its process group is left, and nothing that it put in the background. After a stop they have had the stop signal, and the rest of the timeout;
  * after an end of its own accord they are leftovers, and get KILL at once, so that the next run starts alone.
  */
 function clearGroup(service: Service, { main, exit }: Ended, context: Context): boolean {
   const { host, clock } = context
-  if (!main || exit?.left === false) return true
-  const members = findLeftMembers(host, main, exit?.ticks ?? service.seenAlive)
-  if (members.length === 0) return true
+  const members = main && exit?.left !== false ? findLeftMembers(host, main, exit?.ticks ?? service.seenAlive) : []
+  const strays = findStrays(service, context)
+  if (members.length === 0 && strays.length === 0) return true
   const { record } = service
   const isAsked = record.asked === true || record.want === 'down'
   if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() })
   service.killAt ??= clock.elapsed() + (isAsked ? stopTimeoutOf(service) : 0)
   // The next supervisor has to know that it ended by itself, or was asked to.
   trySaveRecord(service, context)
-  if (!isAsked || clock.elapsed() >= service.killAt) host.kill(-main.pid, 'KILL')
-  else if (!service.isSignalled) signalGroup(service, main.pid, context)
+  for (const pid of strays) host.kill(pid, 'KILL')
+  if (main && members.length > 0) {
+    if (!isAsked || clock.elapsed() >= service.killAt) host.kill(-main.pid, 'KILL')
+    else if (!service.isSignalled) signalGroup(service, main.pid, context)
+  }
   lookAgain(service, 200, context)
   return false
 }

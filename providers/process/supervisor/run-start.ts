@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { markVariable } from '../../posix/background.ts'
 import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../definition.ts'
 import { readDefinition } from '../definition-file.ts'
@@ -56,7 +58,7 @@ export function restartPolicyOf(definition: ServiceDefinition): {
 
 function createStartRecord(before: ServiceRecord, definition: ServiceDefinition, { host }: Context): ServiceRecord {
   const now = host.now()
-  const { want, restarts, total, boot, exit, loaded, reeve, stop } = before
+  const { want, restarts, total, boot, exit, loaded, reeve, stop, background } = before
   const ownership = definition.kind === 'valid' ? definition.ownership : reeve
   const stopping = definition.kind === 'valid' ? definition.process.stop : stop
   return {
@@ -72,6 +74,8 @@ function createStartRecord(before: ServiceRecord, definition: ServiceDefinition,
     ...(loaded && { loaded }),
     ...(ownership && { reeve: ownership }),
     ...(stopping && { stop: stopping }),
+    mark: randomBytes(16).toString('hex'),
+    ...(background && { background }),
   }
 }
 
@@ -100,7 +104,8 @@ function startShim(service: Service, record: ServiceRecord, definition: ValidDef
   setRecord(service, record)
   trySaveRecord(service, context)
   service.chain = chain
-  spawnShim(service, { plan, isWritten, environment, output }, context)
+  const marked = { ...(record.mark !== undefined && { [markVariable]: record.mark }), ...environment }
+  spawnShim(service, { plan, isWritten, environment: marked, output }, context)
 }
 
 function describeLack(definition: ServiceDefinition): string {

@@ -1,0 +1,41 @@
+import { describeBackground, markVariable } from '../../posix/background.ts'
+import { runPath } from '../layout.ts'
+import { goodRun } from '../life-cycle.ts'
+import { readCommandLine, scriptOf } from './run-facts.ts'
+import { type Context, type Service, setRecord } from './service.ts'
+
+/**
+ * A program that puts itself in the background leaves its session, and the process that was started ends at once, well, and by
+ * itself. What it has left behind would be one more copy with every start. What a service that stays in the foreground has put
+ * into another session may have a reason to be there, and is let go.
+ */
+export function findStrays(service: Service, context: Context): number[] {
+  const { record, definition } = service
+  const { exit, mark } = record
+  if (mark === undefined) return []
+  if (exit?.run !== record.run || exit.code !== 0 || exit.at - (record.startedAt ?? 0) >= goodRun) return []
+  const strays = findMarked(mark, service, context)
+  const isAsked = record.asked === true || record.want === 'down'
+  if (strays.length === 0 || isAsked || record.background?.run === record.run) return strays
+  const message = describeBackground(definition.kind === 'valid' ? definition.process.command : [])
+  setRecord(service, { ...record, background: { run: record.run, message } })
+  context.log.error({ service: service.name, run: record.run, pids: strays.join(' ') }, message)
+  return strays
+}
+
+function findMarked(mark: string, { name, record }: Service, { host, layout }: Context): number[] {
+  const script = runPath(layout, name, record.run, 'sh')
+  return host.processes().filter(pid => {
+    const facts = host.process(pid)
+    if (!facts || facts.state === 'Z' || facts.state === 'X') return false
+    return hasMark() && scriptOf(readCommandLine(host, pid)) !== script
+
+    function hasMark(): boolean {
+      try {
+        return host.readText(`/proc/${pid}/environ`)?.split('\0').includes(`${markVariable}=${mark}`) ?? false
+      } catch {
+        return false // gone, or another user's
+      }
+    }
+  })
+}
