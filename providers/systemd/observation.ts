@@ -17,6 +17,7 @@ import { readMarker } from './marker.ts'
 import { listOthers } from './others.ts'
 import type { RestartReader } from './restarts.ts'
 import { describeEnd, describeFailure, readExit, readFailure } from './service-end.ts'
+import { describeStarter, latestOf, readSince } from './since.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
 import { readSections } from './unit-file.ts'
 import { hasSuffix, servicesOf, unitOf } from './unit-name.ts'
@@ -162,30 +163,10 @@ async function judgeTriggers(triggers: readonly string[], { units, bus }: Look):
     return { state: 'stopping', message: `${down.map(({ name }) => name).join(', ')} does not run` }
   }
   const worst = ['unknown', 'failed', 'stopping', 'starting'] as const
-  const state = worst.find(one => found.some(found => found.state === one)) ?? found[0]?.state ?? 'unknown'
+  const state = worst.find(one => found.some(({ state }) => state === one)) ?? found[0]?.state ?? 'unknown'
   const loaded = triggers.flatMap(name => units.get(name) ?? [])
   const told = await Promise.all(loaded.map(unit => describeStarter(unit, bus)))
   return { state, ...told.findLast(({ message }) => message !== undefined), ...latestOf(told) }
-}
-
-/** Since when a unit that has no process of its own is as it is; and why it failed, if it has. */
-async function describeStarter(unit: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since' | 'message'>> {
-  const message = unit.active === 'failed' ? await readFailure(unit, bus) : undefined
-  const since = await readNumber(bus, unit.path, 'Unit', 'ActiveEnterTimestamp')
-  // Whenever it starts something, its state changes to systemd, and it waits as it did before.
-  const told = unit.active === 'active' && since > 0 ? { since: since / 1_000 } : await readSince(unit, bus)
-  return { ...told, ...(message !== undefined && { message }) }
-}
-
-function latestOf(found: readonly Pick<Observed, 'since'>[]): Pick<Observed, 'since'> {
-  const times = found.flatMap(({ since }) => since ?? [])
-  return times.length > 0 ? { since: Math.max(...times) } : {}
-}
-
-/** Absent: it has never been otherwise. */
-async function readSince({ path }: LoadedUnit, bus: Bus): Promise<Pick<Observed, 'since'>> {
-  const since = await readNumber(bus, path, 'Unit', 'StateChangeTimestamp')
-  return since > 0 ? { since: since / 1_000 } : {}
 }
 
 /** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */
