@@ -41,6 +41,8 @@ export interface Applied extends Location {
   readonly files: readonly string[]
   /** As in `Ownership`: for a marker that doesn't say, or that was written before its process ended. */
   readonly meets?: readonly string[]
+  /** See `partsOf`. Absent: a record of an earlier version. */
+  readonly parts?: readonly string[]
 }
 
 /** The input, looked up as planning needs it. */

@@ -3,6 +3,7 @@ import { compareText } from '../core/plan-input.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
 import type { Trouble } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -11,7 +12,7 @@ import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { findUndone, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
-import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
+import { announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
@@ -81,6 +82,9 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     claims: () => record.claims,
     wrote(path, digest) {
       record = noteWritten(record, path, digest)
+    },
+    done(target) {
+      record = noteDone(record, target)
     },
   })
   writeRecord(stateDirectory, record, announced, session.openWriteHost())
@@ -189,7 +193,11 @@ async function carryOut(
   session: Session,
   outlook: Outlook,
   trigger: string,
-  options: Pick<ApplyOptions, 'signal' | 'listener'> & Pick<ActingOptions, 'claims' | 'wrote'>,
+  options: Pick<ApplyOptions, 'signal' | 'listener'> &
+    Pick<ActingOptions, 'claims' | 'wrote'> & {
+      /** All that was planned for it was done. */
+      done?(target: Target): void
+    },
 ): Promise<CarriedOut> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
@@ -204,7 +212,10 @@ async function carryOut(
       if (event.type === 'step-finished' && event.result === 'done') stepsDone += 1
       options.listener(event)
     },
-    settled: result => results.push(result),
+    settled(result) {
+      results.push(result)
+      if (result.result === 'done' && result.target) options.done?.(result.target)
+    },
   })
   const onAbort = (): void => acting.executor.end()
   options.signal.addEventListener('abort', onAbort, { once: true })

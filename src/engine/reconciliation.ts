@@ -153,7 +153,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     } else if (result === 'done' && digest !== undefined) {
       retries.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
-      if (target) record = noteDone(record, target.facility)
+      if (target) record = noteDone(record, target)
       if (plan.change === 'repair') options.drifted()
       if (plan.change === 'remove') leaving.delete(name)
     }

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { enabledPath, layoutOf } from '../../providers/process/layout.ts'
 import { outcomeProblems, outcomeText } from '../../src/cli/outcome-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
+import type { Plan } from '../../src/core/step.ts'
 import { type ApplyOutcome, takeDown } from '../../src/engine/apply.ts'
 import type { EngineListener } from '../../src/engine/engine-event.ts'
 import { createEngineLab, longRun } from '../engine-lab.ts'
@@ -79,4 +80,18 @@ test.concurrent('what lasts is done, and costs one look', async () => {
   const outcome = await lab.apply()
   expect(outcome.undone).toEqual([])
   expect(lastWords(outcome)).toMatch(/^Done: 1 added/)
+})
+
+test.concurrent('an app that rewrites its own file right after its start is the one that is named by the next plan', async () => {
+  await using lab = createEngineLab()
+  const file = lab.path('web.conf')
+  const script = `echo own > ${file}; exec sleep 1000000`
+  const spec = { process: { command: ['/bin/sh', '-c', script] }, files: [{ path: file, content: 'one\n' }] }
+  lab.declare('web', spec)
+  const reasons = (plan: Plan): string[] => plan.facilities.flatMap(({ steps }) => steps.map(({ reason }) => reason))
+  const first = await lab.apply()
+  expect(first.undone.flatMap(({ steps }) => steps.map(({ reason }) => reason))).toContain('file-drift')
+  expect(reasons(await lab.plan())).toEqual(['file-drift'])
+  lab.declare('web', { ...spec, files: [{ path: file, content: 'two\n' }] })
+  expect(reasons(await lab.plan())).toEqual(['file-changed', 'file-changed'])
 })
