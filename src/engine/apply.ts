@@ -10,7 +10,7 @@ import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { type Acting, type ActingOptions, openActing } from './acting.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
-import { findUndone, type Undone } from './final-look.ts'
+import { findUndone, findUnready, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
@@ -94,9 +94,21 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
   const { hasWaited: _, ...done } = outcome
-  const whole = withTroubles(done, after.plan.troubles ?? [])
   // What was given up isn't undone.
-  return options.signal.aborted ? whole : { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
+  return options.signal.aborted ? withTroubles(done, after.plan.troubles ?? []) : judgeAfter(done, after)
+}
+
+/** The outcome by the look after it. `others`: plans of those that it could not look at. */
+export function judgeAfter(
+  outcome: ApplyOutcome,
+  after: Pick<Outlook, 'plan' | 'survey' | 'lookedAt'>,
+  others: readonly FacilityPlan[] = [],
+): ApplyOutcome {
+  const whole = withTroubles(outcome, after.plan.troubles ?? [])
+  const unready = findUnready(after, toldOf(whole))
+  const notReady = sortByFacility([...whole.notReady, ...unready])
+  const seen = [...after.plan.facilities, ...others]
+  return { ...whole, notReady, undone: findUndone(outcome.plan, seen, toldOf(whole)) }
 }
 
 /** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */
