@@ -118,9 +118,22 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     return problems.length > 0 ? problems.join('; ') : undefined
   }
 
+  /** What can't be watched is looked at all the same. */
+  function watch(supervisor: string, hint: (service?: string) => void): Disposable | undefined {
+    const { provider, instance, readHost } = find(supervisor)
+    try {
+      return provider.watch?.(instance, readHost, hint)
+    } catch (error) {
+      session.log.debug({ supervisor, error: messageOf(error) }, `supervisor ${supervisor} can not be watched`)
+      return undefined
+    }
+  }
+
   const trust = createProbeTrust({ host, pids: () => tracker.pids() })
   const tracker: Tracker = createTracker({
     clock,
+    // A controller watches them all, and looks at what they tell of.
+    ...(options.bounded && { watch }),
     observe,
     async probe(facility, signal) {
       // A command is run again and again, long after the plan.
