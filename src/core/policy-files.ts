@@ -80,21 +80,34 @@ export function checkFileOwners(facility: Facility, policy: Policy, { runsAsRoot
   return problems
 }
 
-/** Secrets and environment files are read with Reeve's rights, and end up in the service's hands. */
+/** They are read with Reeve's rights, and end up in the hands of the service, or of whoever is asked for its health. */
 export function checkReads(facility: Facility, { reads }: Policy, { follow }: PolicyContext): PolicyProblem[] {
-  const { process } = facility
-  if (reads === undefined || process === undefined) return []
+  const { process, health } = facility
+  if (reads === undefined) return []
   const problems: PolicyProblem[] = []
   const check = (file: string, path: PolicyProblem['path']): void => {
     const who = `facility ${facility.name}`
     const message = findPathRefusal({ who, verb: 'read', path: file, list: 'reads', allowed: reads, follow })
     if (message !== undefined) problems.push({ code: 'policy-read', message, path })
   }
-  for (const [name, value] of Object.entries(process.environment)) {
+  for (const [name, value] of Object.entries(process?.environment ?? {})) {
     if (typeof value !== 'string') check(value.fromFile, ['spec', 'process', 'environment', name, 'fromFile'])
   }
-  for (const [index, file] of process.environmentFiles.entries()) {
+  for (const [index, file] of (process?.environmentFiles ?? []).entries()) {
     check(file, ['spec', 'process', 'environmentFiles', index])
   }
+  for (const { file, field } of filesOfCheck(health?.check)) check(file, ['spec', 'health', 'http', ...field])
   return problems
+}
+
+/** Those that a health check reads each time. */
+export function filesOfCheck(
+  check: NonNullable<Facility['health']>['check'] | undefined,
+): { readonly file: string; readonly field: readonly string[] }[] {
+  if (check?.type !== 'http') return []
+  const { ca, headers = {} } = check
+  const secrets = Object.entries(headers).flatMap(([name, value]) =>
+    typeof value === 'string' ? [] : [{ file: value.fromFile, field: ['headers', name, 'fromFile'] }],
+  )
+  return ca === undefined ? secrets : [{ file: ca, field: ['ca'] }, ...secrets]
 }

@@ -1,6 +1,7 @@
 import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
+import { filesOfCheck } from '../core/policy-files.ts'
 import type { Action, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Step, Verb } from '../core/step.ts'
@@ -136,8 +137,10 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     ...(options.bounded && { watch }),
     observe,
     async probe(facility, signal) {
-      // A command is run again and again, long after the plan.
-      const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
+      // Commands are run and files read again and again, long after the plan.
+      const check = facility.health?.check
+      const isBound = check?.type === 'exec' || filesOfCheck(check).length > 0
+      const refused = isBound ? findRefusal(facility) : undefined
       if (refused !== undefined) return { healthy: false, message: refused }
       const ask = () => probeHealth(facility, host, clock, signal)
       return trust.check(facility, tracker.observed(facility.name), ask)

@@ -40,6 +40,12 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
       run('/a', ', environmentFiles: [/etc/web/env, /etc/web/../shadow]'),
       ['policy-read'],
     ],
+    [
+      'files of a check from where nothing may be read',
+      { reads: ['/etc/web'], services: ['web'] },
+      'health: { http: { url: "https://h/", ca: /root/ca.pem, headers: { A: { fromFile: /etc/shadow }, B: { fromFile: /etc/web/b } } } }',
+      ['policy-read', 'policy-read'],
+    ],
     ['no process, so no user', { users: [], services: ['web'] }, 'state: running', []],
     ['a command below a prefix', { commands: ['/usr/bin'] }, run('/usr/bin/node'), []],
     ['a command that is a prefix', { commands: ['/usr/bin/node'] }, run('/usr/bin/node, a.js'), []],
