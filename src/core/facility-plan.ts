@@ -179,7 +179,7 @@ function planState(course: Course): void {
     else {
       if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
       if (owed === 'reload') chain.add('reload', owedReason(chain))
-      else if (context.startsWaiting && facility.state === 'running' && isWaiting(observed))
+      else if (mayStartWaiting(facility.name, context) && facility.state === 'running' && isWaiting(observed))
         chain.add('start', 'failed')
     }
     return
@@ -189,6 +189,10 @@ function planState(course: Course): void {
   const isDone = observed.completed === true || (observed.state === 'failed' && isForever(target) && !isMove)
   if (isDone && !owed) return
   chain.add('start', startReason(observed, change, isMove))
+}
+
+function mayStartWaiting(facility: string, { startsWaiting = false }: PlanContext): boolean {
+  return typeof startsWaiting === 'boolean' ? startsWaiting : startsWaiting.has(facility)
 }
 
 /** In its supervisor's backoff. */

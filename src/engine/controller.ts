@@ -1,5 +1,6 @@
 import { findCondition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
+import type { Facility } from '../core/facility.ts'
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
@@ -10,6 +11,7 @@ import { abortable } from './abortable.ts'
 import type { EngineListener } from './engine-event.ts'
 import { createFileWatch, type FileWatch } from './file-watch.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
+import { createMissingWatch, type MissingWatch } from './missing-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { controlSocketPath, type Session } from './session.ts'
 import { type FacilityStatus, isLeftAlone } from './status.ts'
@@ -78,6 +80,7 @@ interface Controller {
   readonly manifests: ManifestWatch
   readonly supervisors: SupervisorWatch
   readonly files: FileWatch
+  readonly missing: MissingWatch
   readonly troubles: TroubleLog
   readonly log: Log
   /** When the pass that is under way began. */
@@ -131,6 +134,8 @@ async function openController(
   closing.push(() => supervisors[Symbol.dispose]())
   const files = createFileWatch(readHost, log, wake.facility)
   closing.push(() => files[Symbol.dispose]())
+  const missing = createMissingWatch(readHost, reconciliation.encourage)
+  closing.push(() => missing[Symbol.dispose]())
   const troubles = createTroubleLog(clock, log)
   closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
@@ -141,6 +146,7 @@ async function openController(
     manifests,
     supervisors,
     files,
+    missing,
     troubles,
     log,
     passBegan: undefined,
@@ -226,6 +232,7 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.supervisors.follow(reconciliation.instances())
     controller.files.follow(reconciliation.facilities())
     const { facilities } = reconciliation.status()
+    controller.missing.follow(findTroubled(controller, facilities))
     metrics?.setFacilities(facilities)
     troubles.note(facilities, reconciliation.digestOf)
     announce(controller, facilities, result.isSettled)
@@ -267,6 +274,12 @@ function announce(controller: Controller, facilities: readonly FacilityStatus[],
     controller.log.info({ facilities: kept.length }, `${what} as declared${rest}`)
   }
   controller.allAsDeclared = all
+}
+
+/** Those that can't be as declared yet, maybe for something that is missing on the host. */
+function findTroubled({ reconciliation }: Controller, all: readonly FacilityStatus[]): Facility[] {
+  const troubled = new Set(all.flatMap(status => (isLeftAlone(status) || isAtRest(status) ? [] : status.name)))
+  return troubled.size === 0 ? [] : [...reconciliation.facilities()].filter(({ name }) => troubled.has(name))
 }
 
 function isAtRest({ conditions }: FacilityStatus): boolean {

@@ -11,6 +11,8 @@ export interface RetryBook {
   failed(facility: string, digest: string, message: string, rule?: BackoffRule): void
   /** The steps were carried out. */
   done(facility: string, digest: string, steps: readonly Step[]): void
+  /** What it failed for is gone: it is as if it had never been tried. */
+  forget(facility: string): void
   /** Seen to be as declared, or not. */
   seen(facility: string, asDeclared: boolean): void
   /** True if its time hasn't come yet. A digest other than the one that failed is always welcome. */
@@ -72,6 +74,10 @@ export function createRetryBook(
   }
 
   return {
+    forget(facility) {
+      forget(facility)
+      lastDone.delete(facility)
+    },
     failed: (facility, digest, message, rule) => fail(facility, digest, message, rule ? { rule } : {}),
     done(facility, digest, steps) {
       const work = `${digest} ${steps.map(step => step.id).join(' ')}`
