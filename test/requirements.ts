@@ -18,6 +18,7 @@ const requirements: readonly Requirement[] = [
     without: 'tests of users, of what root refuses, and of rights',
   },
   { what: 'tmux', isMet: () => has('tmux'), debian: 'tmux', without: 'tests of what terminals show' },
+  { what: 'openssl', isMet: () => has('openssl'), debian: 'openssl', without: 'tests of health checks over TLS' },
   { what: 'strace', isMet: () => has('strace'), debian: 'strace', without: 'proofs that looking writes nothing' },
   {
     what: 'systemd-notify',

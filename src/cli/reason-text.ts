@@ -1,7 +1,7 @@
 import { participles, type Reason, type Step, type Verb } from '../core/step.ts'
 import { visibleWord } from '../core/visible-text.ts'
 
-const words: Readonly<Record<Exclude<Reason, 'enablement'>, string>> = {
+const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>, string>> = {
   new: 'not on this host yet',
   adopted: 'on this host already, and the manifest says `adopt: true`',
   'definition-changed': 'its definition changed in the manifest',
@@ -31,8 +31,13 @@ export function reasonText(step: {
   readonly detail?: string | undefined
 }): string {
   if (step.detail !== undefined) return step.detail
+  const isDisabling = step.verb === 'disable'
+  if (step.reason === 'enablement-drift')
+    return isDisabling
+      ? 'it was enabled on the host and should not start at boot'
+      : 'it was disabled on the host and should start at boot'
   if (step.reason !== 'enablement') return words[step.reason]
-  return step.verb === 'disable' ? 'it starts at boot and should not' : 'it does not start at boot and should'
+  return isDisabling ? 'it starts at boot and should not' : 'it does not start at boot and should'
 }
 
 const doing: Readonly<Record<Verb, string>> = {

@@ -1,3 +1,4 @@
+import { hasDefinitionDrifted, hasEnablementDrifted, hasFileDrifted } from './applied-parts.ts'
 import { withBlocker } from './blocking.ts'
 import { bytesOf } from './bytes.ts'
 import { definitionDiffers, fileDiffers, filesDiffer, findSurplus, otherDefinitionExists } from './comparison.ts'
@@ -147,29 +148,34 @@ function removalDiff(paths: readonly string[], { world }: PlanContext): string {
   return paths.map(path => definitionDiff(path, { content: world.files.get(path)?.content }, {})).join('')
 }
 
-function installReason({ target, observed, change, context }: Course, definition: Definition): Reason {
-  if (change === 'repair') return 'definition-drift'
-  if (isOurs(target, observed, context)) return 'definition-changed'
+function installReason(course: Course, definition: Definition): Reason {
+  const { target, observed, context } = course
+  if (course.change === 'repair' || isOurs(target, observed, context))
+    return hasDefinitionDrifted(course) ? 'definition-drift' : 'definition-changed'
   const isAdopted = observed.state !== 'absent' && !definition.isAddition
   return isAdopted || otherDefinitionExists(definition, context.world) ? 'adopted' : 'new'
 }
 
-function planFiles({ target, change, context, chain }: Course): void {
+function planFiles(course: Course): void {
+  const { target, context, chain } = course
   for (const file of target.files) {
     const found = context.world.files.get(file.path)
     if (!fileDiffers(file, found)) continue
     const isKnown = context.ownedFiles.has(placeOf(file.path, context.world))
     const foreign: Reason = found !== undefined && found.kind !== 'absent' ? 'adopted' : 'new'
-    const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : foreign
+    const known: Reason = hasFileDrifted(file, course) ? 'file-drift' : 'file-changed'
+    const reason: Reason = isKnown || course.change === 'repair' ? known : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)
     chain.add('write-file', reason, { path: file.path, diff })
   }
 }
 
-function planEnablement({ target, observed, change, chain }: Course): void {
+function planEnablement(course: Course): void {
+  const { target, observed, change, chain } = course
   const { enabled, state } = target.facility
   if (enabled === 'unmanaged' || observed.enabled === 'unknown') return
-  const reason: Reason = change === 'add' ? 'new' : 'enablement'
+  const known: Reason = hasEnablementDrifted(course) ? 'enablement-drift' : 'enablement'
+  const reason: Reason = change === 'add' ? 'new' : known
   if (enabled !== observed.enabled) {
     chain.add(enabled ? 'enable' : 'disable', reason)
   } else if (enabled && state === 'unmanaged' && !observed.supervised) {
@@ -187,12 +193,12 @@ function planState(course: Course): void {
   const owed = findOwed(target, observed, findWrite(chain) !== undefined, context)
   if (isUp(observed) && observed.state !== 'stopping') {
     const isIll = context.unhealthy?.has(facility.name) && facility.health?.onFailure === 'restart'
-    if (owed === 'restart') chain.add('restart', owedReason(change, chain))
+    if (owed === 'restart') chain.add('restart', owedReason(chain))
     else if (isIll) chain.add('restart', 'unhealthy')
     else {
       if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
-      if (owed === 'reload') chain.add('reload', owedReason(change, chain))
-      else if (context.startsWaiting && facility.state === 'running' && isWaiting(observed))
+      if (owed === 'reload') chain.add('reload', owedReason(chain))
+      else if (mayStartWaiting(facility.name, context) && facility.state === 'running' && isWaiting(observed))
         chain.add('start', 'failed')
     }
     return
@@ -202,6 +208,10 @@ function planState(course: Course): void {
   const isDone = isCompleted(facility, observed) || (observed.state === 'failed' && isForever(target) && !isMove)
   if (isDone && !owed) return
   chain.add('start', startReason(observed, change, isMove))
+}
+
+function mayStartWaiting(facility: string, { startsWaiting = false }: PlanContext): boolean {
+  return typeof startsWaiting === 'boolean' ? startsWaiting : startsWaiting.has(facility)
 }
 
 /** In its supervisor's backoff. */
@@ -221,10 +231,10 @@ function startReason(observed: Observed, change: Change, isMove: boolean): Reaso
 }
 
 /** Why the process is out of date: named after what is being changed in this plan, if it is. */
-function owedReason(change: Change, chain: StepChain): Reason {
+function owedReason(chain: StepChain): Reason {
   const cause = findWrite(chain)
   if (!cause) return 'out-of-date'
-  return cause.verb !== 'write-file' || change === 'repair' ? cause.reason : 'file-changed'
+  return cause.verb !== 'write-file' || cause.reason === 'file-drift' ? cause.reason : 'file-changed'
 }
 
 function findWrite(chain: StepChain): StepChain['steps'][number] | undefined {

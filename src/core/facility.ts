@@ -9,7 +9,7 @@ import type { SourcePosition } from './reeve-error.ts'
 export type OnChange = 'restart' | 'reload' | 'none'
 
 export interface SecretReference {
-  /** Absolute path, read when the service starts. The value is never in a plan or a definition. */
+  /** Absolute path, read when the service starts, or for each check of its health. The value is never in a plan or a definition. */
   readonly fromFile: string
 }
 
@@ -73,9 +73,26 @@ export interface ManagedFile {
   readonly onChange: OnChange
 }
 
+export interface HttpCheck {
+  readonly type: 'http'
+  readonly url: string
+  /** What counts as healthy. Absent: 200 to 399. */
+  readonly statuses?: readonly StatusRange[]
+  readonly headers?: Readonly<Record<string, string | SecretReference>>
+  /** Absolute path of PEM certificates, read for each check. */
+  readonly ca?: string
+  readonly insecureSkipVerify?: true
+}
+
+/** Both included. */
+export interface StatusRange {
+  readonly from: number
+  readonly to: number
+}
+
 export interface Health {
   readonly check:
-    | { readonly type: 'http'; readonly url: string }
+    | HttpCheck
     | { readonly type: 'tcp'; readonly host: string; readonly port: number }
     | { readonly type: 'exec'; readonly command: readonly string[] }
   readonly interval: number

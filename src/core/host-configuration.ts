@@ -39,7 +39,7 @@ export interface Policy {
   readonly users?: readonly string[]
   /** Groups that facilities may name. Absent while `users` is given: those of the same names only. */
   readonly groups?: readonly string[]
-  /** Path prefixes that `fromFile` and `environmentFiles` have to lead below. */
+  /** Path prefixes that `fromFile`, `environmentFiles` and the `ca` of a health check have to lead below. */
   readonly reads?: readonly string[]
   /** Path prefixes that `command[0]` has to lead below. */
   readonly commands?: readonly string[]

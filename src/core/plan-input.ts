@@ -23,9 +23,9 @@ export interface PlanInput {
   readonly unhealthy?: ReadonlySet<string>
   /**
    * True: somebody is there who wants it now, and what waits in its supervisor's backoff is started at once. False: for a
-   * controller, which leaves that to the supervisor (E11).
+   * controller, which leaves that to the supervisor (E11), but for these: what they failed for is gone.
    */
-  readonly startsWaiting?: boolean
+  readonly startsWaiting?: boolean | ReadonlySet<string>
   /** False: the manifests are incomplete, so that the absence of a facility means nothing (E9). */
   readonly prune: boolean
   /** Facilities that a person suspended: nothing of theirs is removed, though no manifest declares them any more. */
@@ -43,6 +43,8 @@ export interface Applied extends Location {
   readonly files: readonly string[]
   /** As in `Ownership`: for a marker that doesn't say, or that was written before its process ended. */
   readonly meets?: readonly string[]
+  /** See `partsOf`. Absent: a record of an earlier version. */
+  readonly parts?: readonly string[]
 }
 
 /** The input, looked up as planning needs it. */

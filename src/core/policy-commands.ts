@@ -5,8 +5,8 @@ import { isAmong } from './path-rule.ts'
 import { findPathRefusal, type PolicyContext, type PolicyProblem, refusal } from './policy-refusal.ts'
 import { findSteering } from './steering-variables.ts'
 
-export function checkCommands(facility: Facility, { commands }: Policy, { follow }: PolicyContext): PolicyProblem[] {
-  if (commands === undefined) return []
+export function checkCommands(facility: Facility, policy: Policy, { follow }: PolicyContext): PolicyProblem[] {
+  if (policy.commands === undefined) return []
   const problems: PolicyProblem[] = []
   for (const { command, path, user } of commandsOf(facility)) {
     const program = command[0] ?? ''
@@ -15,7 +15,7 @@ export function checkCommands(facility: Facility, { commands }: Policy, { follow
       verb: 'run',
       path: program,
       list: 'commands',
-      allowed: commands,
+      policy,
       follow: asked => follow(asked, user),
       isRead: true,
     })
@@ -55,7 +55,7 @@ export function checkEnvironment(facility: Facility, policy: Policy): PolicyProb
   return Object.keys(facility.process?.environment ?? {}).flatMap(name => {
     const why = fitsAny(name, allowed) ? undefined : findSteering(name)
     if (why === undefined) return []
-    const message = `${refusal(facility, `set ${name}`, 'environment', policy.environment)}: ${why}`
+    const message = `${refusal(facility, `set ${name}`, 'environment', policy)}: ${why}`
     return [{ code: 'policy-environment' as const, message, path: ['spec', 'process', 'environment', name] }]
   })
 }
@@ -81,7 +81,7 @@ export function checkEnvironmentFiles(
             ? 'it is among what Reeve keeps, or is in the repository'
             : (found.changeable ?? found.writable)
     if (why === undefined) return []
-    const message = `${refusal(facility, `read variables from ${file}`, 'environment', policy.environment)}: it can set any variable, and ${why}`
+    const message = `${refusal(facility, `read variables from ${file}`, 'environment', policy)}: it can set any variable, and ${why}`
     return [{ code: 'policy-environment' as const, message, path: ['spec', 'process', 'environmentFiles', index] }]
   })
 }

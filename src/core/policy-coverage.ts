@@ -73,7 +73,12 @@ export const facilityCoverage: Coverage = {
   'spec.onChange': ofFacility,
   'spec.dependsOn': 'names facilities, which are bounded themselves',
   'spec.health.http.url':
-    'is asked for by Reeve without a secret, and nothing of the answer is kept: bound it by the host’s network',
+    'is asked for by Reeve, with no secret but its headers, and nothing of the answer is kept: bound it by the host’s network',
+  'spec.health.http.status': noSecret,
+  'spec.health.http.headers.*': 'is what the repository itself says to whom it asks: bound it by the host’s network',
+  'spec.health.http.headers.*.fromFile': ['reads'],
+  'spec.health.http.ca': ['reads'],
+  'spec.health.http.insecureSkipVerify': 'only decides whose answer counts as healthy',
   'spec.health.tcp.host': 'is connected to and left at once: bound it by the host’s network',
   'spec.health.tcp.port': 'is connected to and left at once: bound it by the host’s network',
   'spec.health.exec.command': ['commands', 'users'],

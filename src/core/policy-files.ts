@@ -33,7 +33,7 @@ function findWriteRefusal(
   const { files, commands } = policy
   if (files !== undefined) {
     const who = `facility ${facility.name}`
-    const refused = findPathRefusal({ who, verb: 'write', path, list: 'files', allowed: files, follow })
+    const refused = findPathRefusal({ who, verb: 'write', path, list: 'files', policy, follow })
     if (refused !== undefined) return refused
   }
   const found = follow(path)
@@ -69,32 +69,45 @@ export function checkFileOwners(facility: Facility, policy: Policy, { runsAsRoot
   for (const [index, { path: file, owner, group }] of facility.files.entries()) {
     const at = ['spec', 'files', index]
     if (owner !== undefined && users !== undefined && !users.includes(owner) && !isOwn(owner)) {
-      const message = refusal(facility, `give ${file} to user ${owner}`, 'users', users)
+      const message = refusal(facility, `give ${file} to user ${owner}`, 'users', policy)
       problems.push({ code: 'policy-user', message, path: [...at, 'owner'] })
     }
     if (group !== undefined && groups !== undefined && !groups.includes(group) && !isOwn(group)) {
-      const message = refusal(facility, `give ${file} to group ${group}`, 'groups', policy.groups)
+      const message = refusal(facility, `give ${file} to group ${group}`, 'groups', policy)
       problems.push({ code: 'policy-group', message, path: [...at, 'group'] })
     }
   }
   return problems
 }
 
-/** Secrets and environment files are read with Reeve's rights, and end up in the service's hands. */
-export function checkReads(facility: Facility, { reads }: Policy, { follow }: PolicyContext): PolicyProblem[] {
-  const { process } = facility
-  if (reads === undefined || process === undefined) return []
+/** They are read with Reeve's rights, and end up in the hands of the service, or of whoever is asked for its health. */
+export function checkReads(facility: Facility, policy: Policy, { follow }: PolicyContext): PolicyProblem[] {
+  const { process, health } = facility
+  if (policy.reads === undefined) return []
   const problems: PolicyProblem[] = []
   const check = (file: string, path: PolicyProblem['path']): void => {
     const who = `facility ${facility.name}`
-    const message = findPathRefusal({ who, verb: 'read', path: file, list: 'reads', allowed: reads, follow })
+    const message = findPathRefusal({ who, verb: 'read', path: file, list: 'reads', policy, follow })
     if (message !== undefined) problems.push({ code: 'policy-read', message, path })
   }
-  for (const [name, value] of Object.entries(process.environment)) {
+  for (const [name, value] of Object.entries(process?.environment ?? {})) {
     if (typeof value !== 'string') check(value.fromFile, ['spec', 'process', 'environment', name, 'fromFile'])
   }
-  for (const [index, file] of process.environmentFiles.entries()) {
+  for (const [index, file] of (process?.environmentFiles ?? []).entries()) {
     check(file, ['spec', 'process', 'environmentFiles', index])
   }
+  for (const { file, field } of filesOfCheck(health?.check)) check(file, ['spec', 'health', 'http', ...field])
   return problems
+}
+
+/** Those that a health check reads each time. */
+export function filesOfCheck(
+  check: NonNullable<Facility['health']>['check'] | undefined,
+): { readonly file: string; readonly field: readonly string[] }[] {
+  if (check?.type !== 'http') return []
+  const { ca, headers = {} } = check
+  const secrets = Object.entries(headers).flatMap(([name, value]) =>
+    typeof value === 'string' ? [] : [{ file: value.fromFile, field: ['headers', name, 'fromFile'] }],
+  )
+  return ca === undefined ? secrets : [{ file: ca, field: ['ca'] }, ...secrets]
 }

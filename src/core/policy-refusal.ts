@@ -43,9 +43,9 @@ interface PathQuestion {
   readonly who: string
   readonly verb: string
   readonly path: string
-  /** The key of the policy, and what it has. */
-  readonly list: keyof Policy
-  readonly allowed: readonly string[] | undefined
+  /** The key of the policy that allows it. */
+  readonly list: Extract<keyof Policy, 'reads' | 'commands' | 'files' | 'supervisorDirectories'>
+  readonly policy: Policy
   readonly follow: FollowPath
   /** Also what is at its end must not be others' to write. */
   readonly isRead?: boolean
@@ -53,8 +53,9 @@ interface PathQuestion {
 
 /** Why the path may not be used so: it is judged by where it leads, and that has to stay so. Undefined: it may be. */
 export function findPathRefusal(question: PathQuestion): string | undefined {
-  const { who, verb, path, list, allowed, follow, isRead = false } = question
-  const refuse = (more = ''): string => refusalOf(who, `${verb} ${path}${more}`, list, allowed)
+  const { who, verb, path, list, policy, follow, isRead = false } = question
+  const allowed = policy[list]
+  const refuse = (more = ''): string => refusalOf(who, `${verb} ${path}${more}`, list, policy)
   if (!path.startsWith('/')) return refuse()
   const found = follow(path)
   // But in the owner's own words: /dev/stdout, say, which leads each process elsewhere.
@@ -71,22 +72,49 @@ function describeEnd(path: string, { entry, end }: PathEnd): string {
   return `, which is ${end}`
 }
 
-export function refusal(
-  facility: Facility,
-  what: string,
-  list: keyof Policy,
-  allowed: readonly string[] | undefined,
-): string {
-  return refusalOf(`facility ${facility.name}`, what, list, allowed)
+/** `policy`: all of it, as what an absent list allows depends on the others. */
+export function refusal(facility: Facility, what: string, list: keyof Policy, policy: Policy): string {
+  return refusalOf(`facility ${facility.name}`, what, list, policy)
 }
 
-export function refusalOf(
-  who: string,
-  what: string,
-  list: keyof Policy,
-  allowed: readonly string[] | undefined,
-): string {
-  const given = allowed?.length === 0 ? 'it is empty' : `it has ${allowed?.join(', ')}`
-  const said = allowed === undefined ? 'it is not given' : given
-  return `${who} may not ${what}: not allowed by policy.${list} of the host configuration (${said})`
+export function refusalOf(who: string, what: string, list: keyof Policy, policy: Policy): string {
+  return `${who} may not ${what}: not allowed by policy.${list} of the host configuration (${describeList(list, policy)})`
 }
+
+/** The lists that narrow an absent one. Those that aren't here allow everything where they are absent. */
+const narrowedBy: Readonly<Partial<Record<keyof Policy, readonly (keyof Policy)[] | 'any'>>> = {
+  services: 'any',
+  groups: ['users'],
+  environment: ['commands'],
+  supervisorDirectories: 'any',
+  config: ['users', 'commands'],
+}
+
+/** What nobody has written isn't said to be empty: it is absent, and allows little because of what was written. */
+function describeList(list: keyof Policy, policy: Policy): string {
+  const allowed = policy[list]
+  if (allowed !== undefined) return allowed.length === 0 ? 'it is empty' : `it has ${allowed.join(', ')}`
+  const cause = narrowedBy[list]
+  const given = keysOf(policy).filter(key => cause === 'any' || cause?.includes(key))
+  if (given.length === 0) return 'it is not given'
+  const left = list === 'groups' ? `only groups of the same names (${policy.users?.join(', ') || 'none'})` : 'none'
+  const others = given.map(key => `policy.${key}`).join(', ')
+  return `it is not given, and as ${others} ${given.length === 1 ? 'is' : 'are'}, that allows ${left}`
+}
+
+function keysOf(policy: Policy): (keyof Policy)[] {
+  return policyKeys.filter(key => policy[key] !== undefined)
+}
+
+const policyKeys: readonly (keyof Policy)[] = [
+  'supervisors',
+  'services',
+  'users',
+  'groups',
+  'reads',
+  'commands',
+  'environment',
+  'files',
+  'supervisorDirectories',
+  'config',
+]

@@ -67,7 +67,6 @@ export function checkSupervisorPolicy(
   if (!isRestricted(policy)) return []
   const { name, type, options } = supervisor
   const problems: PolicyProblem[] = []
-  const { supervisorDirectories: allowed } = policy
   const named = pathsOf(options, ['spec', type])
   const implied = directories
     .filter(value => !named.some(one => one.value === value) && !usual.some(place => isBelow(value, place)))
@@ -75,7 +74,7 @@ export function checkSupervisorPolicy(
   for (const { value, path } of [...named, ...implied]) {
     const who = `supervisor ${name}`
     const verb = 'use the directory'
-    const message = findPathRefusal({ who, verb, path: value, list: 'supervisorDirectories', allowed, follow })
+    const message = findPathRefusal({ who, verb, path: value, list: 'supervisorDirectories', policy, follow })
     if (message !== undefined) problems.push({ code: 'policy-file', message, path })
   }
   return problems
@@ -89,7 +88,7 @@ export function findServiceRefusal(
   policy: Policy,
 ): string | undefined {
   if (!isRestricted(policy) || fitsAny(service, policy.services ?? [])) return undefined
-  return refusal(facility, what, 'services', policy.services)
+  return refusal(facility, what, 'services', policy)
 }
 
 interface PlacedText {
@@ -106,11 +105,12 @@ function pathsOf(value: unknown, path: PolicyProblem['path']): PlacedText[] {
 }
 
 /** By its type: a name is what the repository gives it. Its places are checked where it is declared. */
-function checkSupervisor(facility: Facility, { supervisors }: Policy, { type }: PolicyContext): PolicyProblem[] {
+function checkSupervisor(facility: Facility, policy: Policy, { type }: PolicyContext): PolicyProblem[] {
+  const { supervisors } = policy
   if (supervisors === undefined || supervisors.includes(type)) return []
   const { supervisor } = facility
   const what = `use the supervisor ${supervisor}${supervisor === type ? '' : `, which is of type ${type}`}`
-  const message = refusal(facility, what, 'supervisors', supervisors)
+  const message = refusal(facility, what, 'supervisors', policy)
   return [{ code: 'policy-supervisor', message, path: ['spec', 'supervisor'] }]
 }
 
@@ -134,17 +134,17 @@ function checkUser(facility: Facility, policy: Policy, context: PolicyContext): 
   if (facility.process === undefined) {
     // A health command runs as the service's user, and here as Reeve's.
     if (facility.health?.check.type !== 'exec' || !context.runsAsRoot || users.includes('root')) return []
-    const message = refusal(facility, 'run its health check as root', 'users', users)
+    const message = refusal(facility, 'run its health check as root', 'users', policy)
     return [{ code: 'policy-user', message, path: ['spec', 'health', 'exec'] }]
   }
   const { user } = facility.process
   if (user !== undefined) {
     if (users.includes(user)) return []
-    const message = refusal(facility, `run as ${user}`, 'users', users)
+    const message = refusal(facility, `run as ${user}`, 'users', policy)
     return [{ code: 'policy-user', message, path: ['spec', 'process', 'user'] }]
   }
   if (!context.runsAsRoot || users.includes('root')) return []
-  const message = `${refusal(facility, 'run as root', 'users', users)}; name a user in spec.process.user`
+  const message = `${refusal(facility, 'run as root', 'users', policy)}; name a user in spec.process.user`
   return [{ code: 'policy-user', message, path: ['spec', 'process'] }]
 }
 
@@ -153,7 +153,7 @@ function checkGroup(facility: Facility, policy: Policy): PolicyProblem[] {
   const group = facility.process?.group
   const allowed = policy.groups ?? policy.users
   if (group === undefined || allowed === undefined || allowed.includes(group)) return []
-  const message = refusal(facility, `run with the group ${group}`, 'groups', policy.groups)
+  const message = refusal(facility, `run with the group ${group}`, 'groups', policy)
   return [{ code: 'policy-group', message, path: ['spec', 'process', 'group'] }]
 }
 
@@ -163,6 +163,6 @@ function checkConfig(facility: Facility, policy: Policy, context: PolicyContext)
   const isBounded = policy.users !== undefined || policy.commands !== undefined
   const allowed = policy.config ?? (isBounded ? [] : undefined)
   if (allowed === undefined || allowed.includes(context.type)) return []
-  const message = refusal(facility, `have native configuration for ${context.type}`, 'config', policy.config)
+  const message = refusal(facility, `have native configuration for ${context.type}`, 'config', policy)
   return [{ code: 'policy-config', message, path: ['spec', 'config', context.type] }]
 }

@@ -41,7 +41,8 @@ export type Reason =
   | 'stopped' // should run
   | 'failed' // should run
   | 'running' // should be stopped
-  | 'enablement' // enabled or disabled otherwise than declared
+  | 'enablement' // enabled or disabled otherwise than declared now
+  | 'enablement-drift' // enabled or disabled on the host, and no manifest changed it
   | 'unsupervised' // nobody watches over it
   | 'unhealthy'
   | 'moved' // another supervisor or service name than before

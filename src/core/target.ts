@@ -6,6 +6,8 @@ export interface Target {
   readonly facility: Facility
   /** Absent: Reeve writes no definition for it. */
   readonly definition?: Definition
+  /** Of all that its definition has on disk, the marker included, which `Definition.digest` leaves out: hexadecimal SHA-256. */
+  readonly imprint?: string
   /**
    * The same with the marker of an earlier version, where such a one is on the host: that is as declared too, and is
    * brought up to date when something else is installed.

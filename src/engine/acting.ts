@@ -1,6 +1,7 @@
 import type { Facility } from '../core/facility.ts'
 import type { FileClaims } from '../core/file-claim.ts'
 import type { Observed } from '../core/observed.ts'
+import { filesOfCheck } from '../core/policy-files.ts'
 import type { Action, Definition, Provider, Report, WriteHost } from '../core/provider.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { describeNoStart } from '../core/start-obstacle.ts'
@@ -155,13 +156,28 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     return needs ? findStartProblems(needs, host) : []
   }
 
+  /** What can't be watched is looked at all the same. */
+  function watch(supervisor: string, hint: (service?: string) => void): Disposable | undefined {
+    const { provider, instance, readHost } = find(supervisor)
+    try {
+      return provider.watch?.(instance, readHost, hint)
+    } catch (error) {
+      session.log.debug({ supervisor, error: messageOf(error) }, `supervisor ${supervisor} can not be watched`)
+      return undefined
+    }
+  }
+
   const trust = createProbeTrust({ host, pids: () => tracker.pids() })
   const tracker: Tracker = createTracker({
     clock,
+    // A controller watches them all, and looks at what they tell of.
+    ...(options.bounded && { watch }),
     observe,
     async probe(facility, signal) {
-      // A command is run again and again, long after the plan.
-      const refused = facility.health?.check.type === 'exec' ? findRefusal(facility) : undefined
+      // Commands are run and files read again and again, long after the plan.
+      const check = facility.health?.check
+      const isBound = check?.type === 'exec' || filesOfCheck(check).length > 0
+      const refused = isBound ? findRefusal(facility) : undefined
       if (refused !== undefined) return { healthy: false, message: refused }
       const ask = () => probeHealth(facility, host, clock, signal)
       return trust.check(facility, tracker.observed(facility.name), ask)

@@ -3,6 +3,7 @@ import { compareText } from '../core/plan-input.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
 import type { Trouble } from '../core/trouble.ts'
 import { locationKey } from '../core/world.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -10,9 +11,9 @@ import { type Acting, type ActingOptions, openActing } from './acting.ts'
 import { findBootProblem } from './boot-start.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
-import { findUndone, type Undone } from './final-look.ts'
+import { findUndone, findUnready, type Undone } from './final-look.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
-import { announceInstances, announceWrites, nextRecord, noteWritten } from './record-keeping.ts'
+import { announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from './state-files.ts'
@@ -86,6 +87,9 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     wrote(path, digest) {
       record = noteWritten(record, path, digest)
     },
+    done(target) {
+      record = noteDone(record, target)
+    },
   })
   writeRecord(stateDirectory, record, announced, session.openWriteHost())
   // What a pass that neither did nor waited for anything saw is what is; else it takes another look.
@@ -97,10 +101,21 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const atBoot = await findBootProblem(session, outlook)
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
-  const seen = options.signal.aborted ? done : withCauses(done, undoings, after)
-  const whole = explainAll(withTroubles(seen, after.plan.troubles ?? []), after)
-  if (options.signal.aborted) return whole
-  return { ...whole, undone: findUndone(plan, after.plan.facilities, toldOf(whole)) }
+  if (options.signal.aborted) return explainAll(withTroubles(done, after.plan.troubles ?? []), after)
+  return judgeAfter(withCauses(done, undoings, after), after)
+}
+
+/** The outcome by the look after it. `others`: plans of those that it could not look at. */
+export function judgeAfter(
+  outcome: ApplyOutcome,
+  after: Pick<Outlook, 'plan' | 'survey' | 'lookedAt'>,
+  others: readonly FacilityPlan[] = [],
+): ApplyOutcome {
+  const whole = withTroubles(outcome, after.plan.troubles ?? [])
+  const unready = findUnready(after, toldOf(whole))
+  const notReady = sortByFacility([...whole.notReady, ...unready])
+  const seen = [...after.plan.facilities, ...others]
+  return explainAll({ ...whole, notReady, undone: findUndone(outcome.plan, seen, toldOf(whole)) }, after)
 }
 
 /** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */
@@ -162,7 +177,7 @@ export function toldOf({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notR
 }
 
 /** With what of the host is in the way of those that did not get ready, where their supervisor doesn't say so. */
-function explainAll(outcome: ApplyOutcome, { survey }: Outlook): ApplyOutcome {
+function explainAll(outcome: ApplyOutcome, { survey }: Pick<Outlook, 'survey'>): ApplyOutcome {
   const hindrances = new Map(
     survey.targets.map(({ facility }) => [facility.name, survey.world.services.get(locationKey(facility))?.hindrance]),
   )
@@ -240,7 +255,11 @@ async function carryOut(
   session: Session,
   outlook: Outlook,
   trigger: string,
-  options: Pick<ApplyOptions, 'signal' | 'listener'> & Pick<ActingOptions, 'claims' | 'wrote'>,
+  options: Pick<ApplyOptions, 'signal' | 'listener'> &
+    Pick<ActingOptions, 'claims' | 'wrote'> & {
+      /** All that was planned for it was done. */
+      done?(target: Target): void
+    },
 ): Promise<CarriedOut> {
   const { plan, survey, instances } = outlook
   const results: LaneResult[] = []
@@ -261,6 +280,8 @@ async function carryOut(
     settled(result) {
       results.push(result)
       undoings.settled(result.plan.name, result.target?.facility.digest ?? '')
+      const { plan, target } = result
+      if (result.result === 'done' && target && plan.blocked === undefined) options.done?.(target)
     },
   })
   const declared = survey.targets.map(target => target.facility)

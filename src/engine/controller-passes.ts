@@ -8,6 +8,7 @@ import {
   expectMeant,
   expectOwned,
   findExpected,
+  judgeAfter,
   toldOf,
   withTroubles,
 } from './apply.ts'
@@ -119,10 +120,9 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       const suspended = findSuspended(result)
       const done = { plan, failed, notReady, undone: [], stepsDone: counted.done(), suspended }
       if (result.lanes.size === 0 && expected.length === 0) return withTroubles(done, plan.troubles ?? [])
+      const lookedAt = session.clock.now()
       const after = await ground.pass({ ...asked, admit: () => false })
-      const whole = withTroubles(done, after.plan.troubles ?? [])
-      const seen = [...after.plan.facilities, ...after.underWay]
-      return { ...whole, undone: findUndone(plan, seen, toldOf(whole)) }
+      return judgeAfter(done, { ...after, lookedAt }, after.underWay)
     } finally {
       ground.wake()
     }

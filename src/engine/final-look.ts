@@ -1,5 +1,8 @@
 import { compareText } from '../core/plan-input.ts'
+import { readinessOf } from '../core/readiness.ts'
 import type { FacilityPlan, Plan, Step } from '../core/step.ts'
+import { locationKey } from '../core/world.ts'
+import type { Survey } from './survey.ts'
 
 /** A facility that isn't as declared, though whatever was to be done about it was done. */
 export interface Undone {
@@ -25,4 +28,22 @@ export function findUndone(
     .filter(({ name }) => !told.has(name))
     .map(({ name, steps, blocked }) => ({ facility: name, steps, ...(blocked === undefined ? {} : { blocked }) }))
     .sort((left, right) => compareText(left.facility, right.facility))
+}
+
+/**
+ * Those that were ready and aren't any more, though nobody has to do anything about it: one that has ended, and that its supervisor
+ * is about to start again. Their health isn't asked again. `lookedAt` in ms since 1970. In the order of the targets.
+ */
+export function findUnready(
+  { plan, survey, lookedAt }: { readonly plan: Plan; readonly survey: Survey; readonly lookedAt: number },
+  told: ReadonlySet<string>,
+): { readonly facility: string; readonly message: string }[] {
+  const due = plan.facilities.filter(({ steps, blocked }) => steps.length > 0 || blocked !== undefined)
+  const excused = new Set([...told, ...due.map(({ name }) => name)])
+  return survey.targets.flatMap(({ facility }) => {
+    if (facility.suspend || excused.has(facility.name)) return []
+    const observed = survey.world.services.get(locationKey(facility))
+    const { ready, message } = readinessOf(facility, observed, facility.health ? 'healthy' : 'none', lookedAt)
+    return ready ? [] : [{ facility: facility.name, message: `it was ready, and then: ${message}` }]
+  })
 }

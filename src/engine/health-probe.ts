@@ -26,7 +26,7 @@ export async function probeHealth(
   const limit = check.type === 'exec' ? timeout + endingTime : timeout
   using deadline = openDeadline(clock, limit, [signal])
   try {
-    if (check.type === 'http') return await abortable(probeHttp(check.url, deadline.signal), deadline.signal)
+    if (check.type === 'http') return await abortable(probeHttp(check, host, deadline.signal), deadline.signal)
     if (check.type === 'tcp') return await abortable(probeTcp(check, deadline.signal), deadline.signal)
     const probing = probeByCommand(check.command, { process, host, timeout, signal })
     return await abortable(probing, deadline.signal)

@@ -64,6 +64,8 @@ export interface Reconciliation {
   status(): Status
   /** Of what is declared. */
   digestOf(facility: string): string | undefined
+  /** What the facility failed for is gone: it is tried again at once. */
+  encourage(facility: string): void
   /** Gives up waiting, and resolves when nothing is under way any more. */
   end(): Promise<void>
 }
@@ -121,6 +123,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const bootProblemOf = createBootCheck(session)
   let atBoot: string | undefined
   const hanging = new Set<string>()
+  /** Facilities of which what they failed for is gone, till that was tried. */
+  const encouraged = new Set<string>()
+  /** Those of them with a lane that tries it. */
+  const retrying = new Set<string>()
   /** Some plans wait for others' lanes: see `withoutOvertaking`. */
   let hasDeferred = false
   /** Facilities with a lane that somebody asked for, with whom to tell of it. */
@@ -163,6 +169,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const digest = underWay.get(name)
     underWay.delete(name)
     askedFor.delete(name)
+    const wasRetried = retrying.delete(name)
     restarts.acted(name, clock.now())
     undoings.settled(name, plan.change === 'remove' ? '' : (target?.facility.digest ?? ''))
     if (result === 'failed' && digest !== undefined) {
@@ -170,9 +177,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
       log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
     } else if (result === 'done' && digest !== undefined) {
-      retries.done(name, digest, plan.steps)
+      if (wasRetried) retries.forget(name)
+      else retries.done(name, digest, plan.steps)
       // Written down by the pass that sees it.
-      if (target && plan.blocked === undefined) record = noteDone(record, target.facility)
+      if (target && plan.blocked === undefined) record = noteDone(record, target)
       if (plan.change === 'repair') options.drifted()
       if (plan.change === 'remove') leaving.delete(name)
     }
@@ -253,7 +261,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         applied: record.applied,
         claims: record.claims,
         // Who asks is shown what `reeve plan` shows; of a check that fails only the controller knows.
-        ...(asked ? { startsWaiting: true } : { unhealthy }),
+        ...(asked ? { startsWaiting: true } : { startsWaiting: encouraged, unhealthy }),
         // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
         prune: current.complete,
         suspended,
@@ -271,6 +279,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const facility of plan.facilities) plans.set(facility.name, facility)
     for (const { facility } of targets) noteProgress(facility.name)
     undoings.looked(plan.facilities, { targets, world: survey.world }, began)
+    for (const name of looked) if (tracker.readiness(name).ready) encouraged.delete(name)
     let lanes: AskedResult['lanes'] = nothingBegun.lanes
     if (!asked) submit(plan, targets, survey, hasRead, busy)
     else if (isAdmitted) lanes = beginAsked(asked, plan, targets, survey)
@@ -393,7 +402,9 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       !executor.isBusy(name) && !executor.isBusy(renamedFrom) && !(change === 'remove' && wasBusy.has(name))
     const ready = admitted.filter(
       facility =>
-        facility.steps.length > 0 && isFree(facility) && !retries.isHeld(facility.name, digestOf(facility.name)),
+        facility.steps.length > 0 &&
+        isFree(facility) &&
+        (encouraged.has(facility.name) || !retries.isHeld(facility.name, digestOf(facility.name))),
     )
     setGoing(ready, plan, targets, survey)
   }
@@ -423,7 +434,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         return { plan: facility, ...(target ? { target } : {}) }
       }),
     )
-    for (const name of begun) underWay.set(name, byName.get(name)?.facility.digest ?? '')
+    for (const name of begun) {
+      underWay.set(name, byName.get(name)?.facility.digest ?? '')
+      if (encouraged.delete(name)) retrying.add(name)
+    }
     logKept(work, log)
     return begun
   }
@@ -581,6 +595,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     digestOf: name => facilities.get(name)?.digest,
+    encourage(name) {
+      retries.forget(name)
+      encouraged.add(name)
+      wake.facility(name)
+    },
     async end() {
       ending.abort(new ReeveError('aborted', 'the controller has ended meanwhile; run it again to go on from here'))
       begin()

@@ -1,9 +1,11 @@
+import { partsOf } from '../core/applied-parts.ts'
 import { announceClaims, keepClaims, observeClaims } from '../core/claim-keeping.ts'
 import type { Facility } from '../core/facility.ts'
 import { fulfilClaim } from '../core/file-claim.ts'
 import { meetingPointsOf } from '../core/meeting-point.ts'
 import { type Applied, applyNewNames, findRenames } from '../core/plan-input.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
 import { type BoundInstance, formerName, type InstanceRecord, isSame, recordOf } from './instances.ts'
 import type { StateRecord } from './state-files.ts'
 import type { Survey } from './survey.ts'
@@ -95,22 +97,24 @@ export function amendRecord(record: StateRecord, survey: Survey, plan: Plan): St
 }
 
 /** The record when all that was planned for a facility has been done: what differs from now on is drift. */
-export function noteDone(record: StateRecord, facility: Facility): StateRecord {
-  return { ...record, applied: new Map(record.applied).set(facility.name, appliedOf(facility)) }
+export function noteDone(record: StateRecord, target: Target): StateRecord {
+  return { ...record, applied: new Map(record.applied).set(target.facility.name, appliedOf(target)) }
 }
 
-function appliedOf(facility: Facility): Applied {
+function appliedOf(target: Target): Applied {
+  const { facility } = target
   const { digest, supervisor, service, files } = facility
   const meets = meetingPointsOf(facility, sha256)
-  return { digest, supervisor, service, files: files.map(({ path }) => path), meets }
+  return { digest, supervisor, service, files: files.map(({ path }) => path), meets, parts: partsOf(target) }
 }
 
 function addApplied(applied: Map<string, Applied>, survey: Survey, plan: Plan): Map<string, Applied> {
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
-  for (const { facility } of survey.targets) {
+  for (const target of survey.targets) {
+    const { facility } = target
     const found = plans.get(facility.name)
     if (!found || found.steps.length > 0 || found.blocked !== undefined || facility.suspend) continue
-    applied.set(facility.name, appliedOf(facility))
+    applied.set(facility.name, appliedOf(target))
   }
   return applied
 }

@@ -11,6 +11,8 @@ export interface RetryBook {
   failed(facility: string, digest: string, message: string, rule?: BackoffRule): void
   /** The steps were carried out. */
   done(facility: string, digest: string, steps: readonly Step[]): void
+  /** What it failed for is gone: it is as if it had never been tried. */
+  forget(facility: string): void
   /** Seen to be as declared, or not. */
   seen(facility: string, asDeclared: boolean): void
   /**
@@ -114,6 +116,10 @@ export function createRetryBook(
   }
 
   return {
+    forget(facility) {
+      forget(facility)
+      lastDone.delete(facility)
+    },
     failed(facility, digest, message, rule) {
       if (!stillUndone(facility, digest)) fail(facility, digest, message, rule ? { rule } : {})
     },

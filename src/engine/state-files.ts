@@ -31,10 +31,16 @@ export function readRecord(directory: string, host: ReadHost): StateRecord {
   const applied = new Map<string, Applied>()
   for (const [name, entry] of Object.entries(isObject(value.applied) ? value.applied : {})) {
     if (!isObject(entry)) continue
-    const { digest, supervisor, service, files, meets } = entry
+    const { digest, supervisor, service, files, meets, parts } = entry
     if (typeof digest !== 'string' || typeof supervisor !== 'string' || typeof service !== 'string') continue
-    const known = { digest, supervisor, service, files: textsOf(files) }
-    applied.set(name, Array.isArray(meets) ? { ...known, meets: textsOf(meets) } : known)
+    applied.set(name, {
+      digest,
+      supervisor,
+      service,
+      files: textsOf(files),
+      ...(Array.isArray(meets) ? { meets: textsOf(meets) } : {}),
+      ...(Array.isArray(parts) ? { parts: textsOf(parts) } : {}),
+    })
   }
   const instances = new Map<string, InstanceRecord>()
   for (const [name, entry] of Object.entries(isObject(value.instances) ? value.instances : {})) {

@@ -57,7 +57,7 @@ function judgeStartOf(
   )
 }
 
-type Definitions = Pick<Target, 'definition' | 'earlier' | 'formerDigest'>
+type Definitions = Pick<Target, 'definition' | 'imprint' | 'earlier' | 'formerDigest'>
 
 function renderDefinitions(facility: Facility, options: TargetOptions, problems: string[]): Definitions {
   const { instance, provider } = options
@@ -104,7 +104,12 @@ function renderDefinitions(facility: Facility, options: TargetOptions, problems:
       const { definition } = rendered
       const found = provider.findHostProblems?.(facility, definition, options.host) ?? []
       problems.push(...found)
-      return found.length > 0 ? undefined : { definition, ...renderOlder(facility, options, render) }
+      if (found.length > 0) return undefined
+      return {
+        definition,
+        imprint: sha256(JSON.stringify(definition.files)),
+        ...renderOlder(facility, options, render),
+      }
     }
     for (const { field, message } of rendered.problems) {
       problems.push(
@@ -139,7 +144,7 @@ function renderOlder(
   facility: Facility,
   { observed, owner }: TargetOptions,
   render: Render,
-): Omit<Definitions, 'definition'> {
+): Omit<Definitions, 'definition' | 'imprint'> {
   const ownership = makeOwnership(facility, owner)
   const found = observed?.ownership
   const { meets: _, ...withoutMeets } = ownership

@@ -30,6 +30,8 @@ export interface Tracker {
 
 export interface TrackerOptions {
   readonly clock: Clock
+  /** See `createReadinessWaits`. */
+  watch?(supervisor: string, hint: (service?: string) => void): Disposable | undefined
   /** Looks at facilities of one supervisor; the answer is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
   probe(facility: Facility, signal: AbortSignal): Promise<ProbeResult>
@@ -68,6 +70,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     facility: name => tracks.get(name)?.facility,
     observed: name => tracks.get(name)?.observed,
     readiness,
+    ...(options.watch && { watch: options.watch }),
     observe: options.observe,
     update,
   })
@@ -128,7 +131,12 @@ export function createTracker(options: TrackerOptions): Tracker {
   /** A run becomes ready, or the end of a crash loop, by having been up for a while: nobody else would say so. */
   function announceMoments(entry: Track): void {
     const moments = [entry.facility.readyAfter, ...((entry.observed?.restarts ?? 0) > 0 ? [GOOD_RUN] : [])]
-    entry.moments = moments.map(moment => clock.after(moment + 1, () => options.changed(entry.facility.name)))
+    const { name } = entry.facility
+    const tell = (): void => {
+      waits.hint(name)
+      options.changed(name)
+    }
+    entry.moments = moments.map(moment => clock.after(moment + 1, tell))
   }
 
   function scheduleProbe(entry: Track, delay: number): void {

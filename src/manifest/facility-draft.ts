@@ -1,9 +1,9 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
-import { createDictionary } from '../core/dictionary.ts'
-import type { Facility, Health, ManagedFile, Process, SecretReference } from '../core/facility.ts'
+import type { Facility, Health, ManagedFile, Process } from '../core/facility.ts'
 import type { SourcePosition } from '../core/reeve-error.ts'
 import { type ConfigSources, readConfigSources, type SourceReading } from './config-source.ts'
 import { suggestionFor } from './field-suggestion.ts'
+import { draftHttpCheck, draftSecrets } from './http-check-draft.ts'
 import type { FieldPath, FieldProblem } from './problem.ts'
 import { longestDuration, parseDuration, parseOctal, parseSignal, parseSize, signalNames } from './quantity.ts'
 
@@ -45,7 +45,7 @@ export function draftFacility(
     files: (spec.files ?? []).map((file, index) => draftFile(file, ['spec', 'files', index], context, problems)),
     onChange: spec.onChange ?? 'restart',
     dependsOn: spec.dependsOn ?? [],
-    ...(spec.health !== undefined && { health: draftHealth(spec.health, problems) }),
+    ...(spec.health !== undefined && { health: draftHealth(spec.health, context, problems) }),
     adopt: spec.adopt ?? false,
     readyAfter: Math.round((spec.readySeconds ?? 1) * 1_000),
     prune: spec.prune ?? true,
@@ -80,7 +80,7 @@ function draftProcess(process: ProcessManifest, context: DraftContext, problems:
     ...(user !== undefined && { user }),
     ...(group !== undefined && { group }),
     ...(umask !== undefined && { umask: parseOctal(umask) }),
-    environment: draftEnvironment(process.environment ?? {}, context),
+    environment: draftSecrets(process.environment ?? {}, context),
     environmentFiles: (process.environmentFiles ?? []).map(file => context.resolvePath(file)),
     limits: process.limits ?? {},
     restart: {
@@ -94,16 +94,6 @@ function draftProcess(process: ProcessManifest, context: DraftContext, problems:
     ...(process.reload !== undefined && { reload: draftReload(process.reload, problems) }),
     ...(output === 'stdout' ? { toStdout: true } : output && { output: draftOutput(output, problems) }),
   }
-}
-
-function draftEnvironment(
-  environment: NonNullable<ProcessManifest['environment']>,
-  context: DraftContext,
-): Record<string, string | SecretReference> {
-  const entries = Object.entries(environment).map(([name, value]): [string, string | SecretReference] =>
-    typeof value === 'string' ? [name, value] : [name, { fromFile: context.resolvePath(value.fromFile) }],
-  )
-  return createDictionary(entries)
 }
 
 function draftReload(
@@ -152,10 +142,10 @@ function contentOf(file: FileManifest, path: FieldPath, context: DraftContext, p
   return new Uint8Array()
 }
 
-function draftHealth(health: HealthManifest, problems: FieldProblem[]): Health {
+function draftHealth(health: HealthManifest, context: DraftContext, problems: FieldProblem[]): Health {
   const path = ['spec', 'health']
   return {
-    check: draftCheck(health, problems),
+    check: draftCheck(health, context, problems),
     interval: duration(health.interval, '10s', [...path, 'interval'], problems, 100),
     timeout: duration(health.timeout, '2s', [...path, 'timeout'], problems, 1),
     failureThreshold: health.failureThreshold ?? 3,
@@ -164,16 +154,11 @@ function draftHealth(health: HealthManifest, problems: FieldProblem[]): Health {
   }
 }
 
-function draftCheck(health: HealthManifest, problems: FieldProblem[]): Health['check'] {
+function draftCheck(health: HealthManifest, context: DraftContext, problems: FieldProblem[]): Health['check'] {
   const { http, tcp, exec } = health
   if (tcp !== undefined) return { type: 'tcp', host: tcp.host ?? '127.0.0.1', port: tcp.port }
   if (exec !== undefined) return { type: 'exec', command: exec.command }
-  const url = http?.url ?? ''
-  if (!URL.canParse(url)) {
-    const message = `spec.health.http.url is not a URL: ${url}`
-    problems.push({ code: 'invalid-value', message, path: ['spec', 'health', 'http', 'url'] })
-  }
-  return { type: 'http', url }
+  return draftHttpCheck(http ?? { url: '' }, context, problems)
 }
 
 function duration(

@@ -118,7 +118,8 @@ export function makeTarget(declaration: Declaration): Target {
   )
   const definition =
     command === null || problems.length > 0 ? undefined : renderDefinition(facility, command, declaration.conflicts)
-  return { facility, files, problems, ...(definition ? { definition } : {}) }
+  if (!definition) return { facility, files, problems }
+  return { facility, files, problems, definition, imprint: sha256(JSON.stringify(definition.files)) }
 }
 
 function portCheck(port: number): Health {

@@ -1,3 +1,4 @@
+import { partsOf } from '../../src/core/applied-parts.ts'
 import { observeClaims } from '../../src/core/claim-keeping.ts'
 import type { Observed, ObservedFile } from '../../src/core/observed.ts'
 import type { Applied, PlanInput } from '../../src/core/plan-input.ts'
@@ -33,6 +34,7 @@ export function madeFrom(declaration: Declaration, older: Declaration, found: Pa
       supervisor: before.facility.supervisor,
       service: before.facility.service,
       files: before.facility.files.map(file => file.path),
+      parts: partsOf(before),
     },
   }
 }

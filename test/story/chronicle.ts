@@ -66,7 +66,7 @@ function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
 }
 
 /** Of a change that was cut off, by an upheaval or a newer one, after its definition was written: what was left to do. */
-const leftToDo: ReadonlySet<string> = new Set(['out-of-date', 'enablement', 'stopped'])
+const leftToDo: ReadonlySet<string> = new Set(['out-of-date', 'enablement', 'enablement-drift', 'stopped'])
 
 /** What the entries about a deed tell. */
 function textsOf(

@@ -64,12 +64,12 @@ export const deeds: Readonly<Record<string, Deed>> = {
   'service disabled': {
     suits: ({ isEnabled }) => isEnabled,
     perform: ({ name }, { host }) => void host.systemctl('disable', name),
-    tells: () => ['enable enablement'],
+    tells: () => ['enable enablement-drift'],
   },
   'link deleted': {
     suits: ({ isEnabled }) => isEnabled,
     perform: declared => rmSync(linkOf(declared)),
-    tells: () => ['enable enablement'],
+    tells: () => ['enable enablement-drift'],
   },
   'unit edited': {
     perform: declared => edit(unitOf(declared), 'Restart=always', 'Restart=on-failure'),
@@ -78,7 +78,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
   'unit deleted': {
     perform: declared => rmSync(unitOf(declared)),
     tells: () => ['install definition-drift'],
-    mayTell: ['enable enablement'],
+    mayTell: ['enable enablement-drift'],
   },
   'stopped, disabled, deleted and reloaded': {
     suits: ({ isRunning, isEnabled }) => isRunning && isEnabled,
@@ -88,7 +88,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
       host.systemctl('daemon-reload')
     },
     tells: () => ['install definition-drift'],
-    mayTell: ['install definition-drift', 'enable enablement', 'start stopped', 'start failed'],
+    mayTell: ['install definition-drift', 'enable enablement-drift', 'start stopped', 'start failed'],
     mayFailBy: /Unit (?:file )?\S+ (?:does not exist|not found)/,
   },
   'drop-in edited': {

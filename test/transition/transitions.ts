@@ -82,6 +82,10 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
   const listening = (at: Ports): Fragment => ({
     spec: { process: { command: [process.execPath, '-e', server, ...at.map(String)] } },
   })
+  /** What is stopped has no health. */
+  const unasked = (scheme: string): Fragment => ({
+    spec: { state: 'stopped', health: { http: { url: `${scheme}://127.0.0.1/` } } },
+  })
   const [forUrl = noPorts, forHost = noPorts, forPort = noPorts] = ports
   const user = isRoot ? 'daemon' : undefined // systemd warns of nobody
 
@@ -134,6 +138,11 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('spec.files.*.onChange', [undefined, 'reload', 'stop'], file('change.conf')),
 
     vary('spec.health.http.url', [http(forUrl[0]), http(forUrl[1]), 'ftp://127.0.0.1/'], listening(forUrl)),
+    vary('spec.health.http.status', [undefined, [200, '300-399'], 99], unasked('http')),
+    vary('spec.health.http.headers.*', [undefined, 'one', 'two\nlines'], unasked('http')),
+    vary('spec.health.http.headers.*.fromFile', [path('one.env'), path('two.env'), ''], unasked('http')),
+    vary('spec.health.http.ca', [undefined, path('one.env'), ''], unasked('https')),
+    vary('spec.health.http.insecureSkipVerify', [undefined, true, 'yes'], unasked('https')),
     vary(
       'spec.health.tcp.host',
       [undefined, 'localhost', 'a b'],

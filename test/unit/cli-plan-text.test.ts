@@ -214,6 +214,9 @@ describe('plan text', () => {
 test('enablement is put into words by its direction', () => {
   expect(reasonText({ verb: 'enable', reason: 'enablement' })).toBe('it does not start at boot and should')
   expect(reasonText({ verb: 'disable', reason: 'enablement' })).toBe('it starts at boot and should not')
+  const drift = 'enablement-drift'
+  expect(reasonText({ verb: 'enable', reason: drift })).toBe('it was disabled on the host and should start at boot')
+  expect(reasonText({ verb: 'disable', reason: drift })).toBe('it was enabled on the host and should not start at boot')
 })
 
 function step(id: string, verb: Step['verb'], reason: Step['reason']): Step {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { OnChange } from '../../src/core/facility.ts'
 import type { Observed } from '../../src/core/observed.ts'
-import { bytesOf, type Declaration, definitionDigest } from '../simulation/declaration.ts'
+import { bytesOf, type Declaration, definitionDigest, sha256 } from '../simulation/declaration.ts'
 import {
   acts,
   asDeclared,
@@ -237,6 +237,53 @@ describe('what a running process owes', () => {
       'install definition-changed',
       'restart definition-changed',
     ])
+  })
+})
+
+describe('the manifest has changed one part, and the host another', () => {
+  const path = '/etc/web.toml'
+  const older: Declaration = { name: 'web', command: ['/bin/one'], enabled: true, files: [{ path, content: 'a' }] }
+
+  test('a file', () => {
+    const newer = madeFrom({ ...older, command: ['/bin/two'] }, older)
+    const reasons = acts(planOne(withFile(newer, path, 'edited')))
+    expect(reasons).toEqual(['install definition-changed', 'write-file file-drift', 'restart definition-changed'])
+    const mode = { ...older, files: [{ path, content: 'a', mode: 0o600 }] }
+    expect(acts(planOne(madeFrom(mode, older)))).toEqual(['write-file file-changed'])
+    const both = madeFrom({ ...older, files: [{ path, content: 'b' }] }, older)
+    expect(acts(planOne(withFile(both, path, 'edited')))[0]).toBe('write-file file-changed')
+  })
+
+  test('the definition', () => {
+    const newer = madeFrom({ ...older, files: [{ path, content: 'b' }] }, older)
+    const definition = newer.target.definition?.files[0]?.path ?? ''
+    expect(acts(planOne(withFile(newer, definition, 'edited')))).toEqual([
+      'install definition-drift',
+      'write-file file-changed',
+      'restart definition-drift',
+    ])
+  })
+
+  test('the enablement', () => {
+    expect(acts(planOne(madeFrom({ ...older, command: ['/bin/two'] }, older, { enabled: false })))[1]).toBe(
+      'enable enablement-drift',
+    )
+    expect(acts(planOne(madeFrom({ ...older, enabled: false }, older)))).toEqual(['disable enablement'])
+  })
+
+  test('a record that knows no parts tells by the whole', () => {
+    const { applied, ...row } = withFile(madeFrom({ ...older, command: ['/bin/two'] }, older), path, 'edited')
+    const { parts: _, ...whole } = applied ?? expect.fail()
+    expect(acts(planOne({ ...row, applied: whole }))[1]).toBe('write-file file-changed')
+  })
+
+  test('a pass that was cut off after it had written the file shows that the host changed it', () => {
+    const { applied: _, ...row } = withFile(asDeclared(older), path, 'edited')
+    const digest = row.target.files[0]?.digest ?? ''
+    const claims = new Map([[path, { isFulfilled: true, contents: [digest] }]])
+    expect(acts(planOne(row, { claims }))[0]).toBe('write-file file-drift')
+    const failed = new Map([[path, { isFulfilled: true, contents: [sha256('edited'), digest] }]])
+    expect(acts(planOne(row, { claims: failed }))[0]).toBe('write-file file-changed')
   })
 })
 

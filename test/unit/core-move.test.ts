@@ -3,6 +3,7 @@ import type { Observed } from '../../src/core/observed.ts'
 import { type Declaration, JOB } from '../simulation/declaration.ts'
 import {
   acts,
+  asDeclared,
   facilityIn,
   madeFrom,
   notThere,
@@ -73,7 +74,12 @@ describe('E14: moves', () => {
   })
 
   test('E4: cut off anywhere, the next plan goes on from there', () => {
-    const installed = madeFrom(after, after, { state: 'stopped', enabled: false })
+    // The record is of its old place: it was never seen as declared at the new one.
+    const { applied } = asDeclared(before)
+    const installed = {
+      ...madeFrom(after, after, { state: 'stopped', enabled: false }),
+      ...(applied ? { applied } : {}),
+    }
     const [, old] = moved(after, before)
     expect(planOne(installed, old).steps.map(step => step.id)).toEqual([
       'web/enable',

@@ -222,12 +222,12 @@ describe('a service that exists already', () => {
 describe('enablement', () => {
   const rows: [declared: Facility['enabled'], observed: Observed['enabled'], expected: string[]][] = [
     [true, true, []],
-    [true, false, ['enable enablement']],
-    [true, 'partly', ['enable enablement']],
+    [true, false, ['enable enablement-drift']],
+    [true, 'partly', ['enable enablement-drift']],
     [true, 'unknown', []],
-    [false, true, ['disable enablement']],
+    [false, true, ['disable enablement-drift']],
     [false, false, []],
-    [false, 'partly', ['disable enablement']],
+    [false, 'partly', ['disable enablement-drift']],
     [false, 'unknown', []],
     ['unmanaged', true, []],
     ['unmanaged', false, []],

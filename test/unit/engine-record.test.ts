@@ -126,7 +126,17 @@ test('PITFALLS 9: only what needs nothing more counts as applied', () => {
   const plan = planOf(installing('web', 'lab'), done, { ...done, name: 'off' }, blocked)
   const record = next({}, {}, { survey: { world: worldOf({}), targets, availability: new Map() }, plan })
   expect([...record.applied]).toEqual([
-    ['db', { digest: db.facility.digest, supervisor: 'lab', service: 'db', files: [], meets: [expect.any(String)] }],
+    [
+      'db',
+      {
+        digest: db.facility.digest,
+        supervisor: 'lab',
+        service: 'db',
+        files: [],
+        meets: [expect.any(String)],
+        parts: [`definition ${db.imprint}`, 'enabled true'],
+      },
+    ],
   ])
 })
 

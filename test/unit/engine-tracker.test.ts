@@ -25,6 +25,10 @@ interface Bench extends Disposable {
   /** Supervisors that don't answer any more. */
   readonly hanging: Set<string>
   probes: number
+  /** How often somebody looked. */
+  looks: number
+  /** Tells of a change, as long as somebody listens. */
+  hint: ((service?: string) => void) | undefined
   declare(...declarations: Declaration[]): void
   /** What is found of `web` by a look now. */
   update(observed: Observed): void
@@ -40,9 +44,20 @@ function createBench(): Bench {
     states: new Map(),
     hanging: new Set(),
     probes: 0,
+    looks: 0,
+    hint: undefined,
     tracker: createTracker({
       clock,
+      watch(_supervisor, hint) {
+        bench.hint = hint
+        return {
+          [Symbol.dispose]() {
+            bench.hint = undefined
+          },
+        }
+      },
       async observe(facilities: readonly Facility[]) {
+        bench.looks += 1
         const [first] = facilities
         if (first && bench.hanging.has(first.supervisor)) return new Promise(() => {})
         const found = new Map<string, Observed>()
@@ -197,7 +212,7 @@ test('a wait looks for itself: what was seen before may be of an older process',
   await bench.clock.advance(1_000)
   expect(wait.outcome).toBe('waits')
   bench.states.set('web', observed('running', 2))
-  await bench.clock.advance(600)
+  await bench.clock.advance(2_600)
   expect(wait.outcome).toBe('ready')
 })
 
@@ -255,6 +270,51 @@ test('E7: a supervisor that cannot be read makes its services unknown, which is 
     message: 'web can not be seen',
   })
   bench.states.set('web', observed('running', 1))
+  await bench.clock.advance(2_100)
+  expect(wait.outcome).toBe('ready')
+})
+
+test('what nothing changes about is looked at ever more rarely, down to every 2 s', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' })
+  bench.states.set('web', observed('starting'))
+  const wait = follow(bench.tracker.whenReady('web', never, { bounded: false }))
+  await bench.clock.advance(5_000)
+  expect(bench.looks).toBeLessThanOrEqual(8)
+  const before = bench.looks
+  await bench.clock.advance(60_000)
+  expect(bench.looks - before).toBe(30)
+  expect(wait.outcome).toBe('waits')
+})
+
+test('an event of its supervisor has it looked at within 50 ms, one of others has not', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' }, { name: 'db' })
+  bench.states.set('web', observed('starting'))
+  const wait = follow(bench.tracker.whenReady('web', never, { bounded: false }))
+  await bench.clock.advance(10_100)
+  const before = bench.looks
+  bench.hint?.('db')
+  await bench.clock.advance(60)
+  expect(bench.looks).toBe(before)
+  bench.states.set('web', observed('running', 1, bench.clock.now() - 10_000))
+  bench.hint?.('web')
+  await bench.clock.advance(60)
+  expect(bench.looks).toBeGreaterThan(before)
+  await bench.clock.advance(600)
+  expect(wait.outcome).toBe('ready')
+  await bench.clock.advance(2_000)
+  expect(bench.hint, 'nobody listens any more').toBeUndefined()
+})
+
+test('who begins to wait is seen to at once, however long others have waited', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web' }, { name: 'db' })
+  bench.states.set('web', observed('starting'))
+  bench.states.set('db', observed('running', 1))
+  follow(bench.tracker.whenReady('web', never, { bounded: false }))
+  await bench.clock.advance(20_100)
+  const wait = follow(bench.tracker.whenReady('db', never, { bounded: false }))
   await bench.clock.advance(100)
   expect(wait.outcome).toBe('ready')
 })
@@ -283,7 +343,7 @@ test('a bounded wait ends soon where the service has failed for good, and not wh
   await bench.clock.advance(1_000)
   expect(passing.outcome).toBe('waits')
   bench.states.set('web', observed('failed'))
-  await bench.clock.advance(1_200)
+  await bench.clock.advance(2_200)
   expect(passing.outcome).toBe('failed')
 })
 

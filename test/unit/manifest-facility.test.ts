@@ -141,6 +141,27 @@ spec:
 
   test.each([
     ['http: { url: "http://127.0.0.1:8080/healthz" }', { type: 'http', url: 'http://127.0.0.1:8080/healthz' }],
+    ['http: { url: "http://h/", status: 204 }', { type: 'http', url: 'http://h/', statuses: [{ from: 204, to: 204 }] }],
+    [
+      'http: { url: "http://h/", status: ["200-299", 401] }',
+      {
+        type: 'http',
+        url: 'http://h/',
+        statuses: [
+          { from: 200, to: 299 },
+          { from: 401, to: 401 },
+        ],
+      },
+    ],
+    [
+      'http: { url: "https://h/", ca: /etc/ca.pem, headers: { A: "1", B: { fromFile: /etc/b } } }',
+      { type: 'http', url: 'https://h/', ca: '/etc/ca.pem', headers: { A: '1', B: { fromFile: '/etc/b' } } },
+    ],
+    [
+      'http: { url: "https://h/", insecureSkipVerify: true }',
+      { type: 'http', url: 'https://h/', insecureSkipVerify: true },
+    ],
+    ['http: { url: "https://h/", insecureSkipVerify: false }', { type: 'http', url: 'https://h/' }],
     ['tcp: { host: "::1", port: 1 }', { type: 'tcp', host: '::1', port: 1 }],
     ['exec: { command: [/bin/true] }', { type: 'exec', command: ['/bin/true'] }],
   ])('health: %s', (check, expected) => {

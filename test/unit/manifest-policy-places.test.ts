@@ -253,7 +253,7 @@ describe('S11: variables that decide what code runs need a word of the owner', (
     expect(load(set('LD_PRELOAD'), { commands }).diagnostics[0]).toMatchObject({
       line: 4,
       message:
-        'facility web may not set LD_PRELOAD: not allowed by policy.environment of the host configuration (it is not given): the loader and the C library load code, or read their files, from where they say',
+        'facility web may not set LD_PRELOAD: not allowed by policy.environment of the host configuration (it is not given, and as policy.commands is, that allows none): the loader and the C library load code, or read their files, from where they say',
     })
   })
 

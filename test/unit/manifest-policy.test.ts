@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { builtinProviders } from '../../providers/registry.ts'
 import type { Policy } from '../../src/core/host-configuration.ts'
+import { refusal } from '../../src/core/policy-refusal.ts'
 import { loadManifests } from '../../src/manifest/manifest-source.ts'
 import type { SchemaNode } from '../../src/manifest/schema-node.ts'
 import { facilityText, makeDirectory, supervisorText } from '../manifest-directory.ts'
+import { makeFacility } from '../simulation/declaration.ts'
 
 const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
 
@@ -39,6 +41,12 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
       { reads: ['/etc/web'] },
       run('/a', ', environmentFiles: [/etc/web/env, /etc/web/../shadow]'),
       ['policy-read'],
+    ],
+    [
+      'files of a check from where nothing may be read',
+      { reads: ['/etc/web'], services: ['web'] },
+      'health: { http: { url: "https://h/", ca: /root/ca.pem, headers: { A: { fromFile: /etc/shadow }, B: { fromFile: /etc/web/b } } } }',
+      ['policy-read', 'policy-read'],
     ],
     ['no process, so no user', { users: [], services: ['web'] }, 'state: running', []],
     ['a command below a prefix', { commands: ['/usr/bin'] }, run('/usr/bin/node'), []],
@@ -135,6 +143,35 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     expect(load(run('/a'), { users: [] }).diagnostics[0]?.message).toContain('run as root')
   })
 
+  /** What is said where a key is absent, and others narrow that; undefined: absent, it allows everything. */
+  const narrowed: Readonly<Record<keyof Policy, readonly [given: Policy, said: string] | undefined>> = {
+    supervisors: undefined,
+    services: [{ reads: ['/a'] }, 'as policy.reads is, that allows none'],
+    users: undefined,
+    groups: [{ users: ['web', 'joe'] }, 'as policy.users is, that allows only groups of the same names (web, joe)'],
+    reads: undefined,
+    commands: undefined,
+    environment: [{ commands: ['/opt'] }, 'as policy.commands is, that allows none'],
+    files: undefined,
+    supervisorDirectories: [{ users: ['web'], groups: [] }, 'as policy.users, policy.groups are, that allows none'],
+    config: [{ commands: ['/opt'], users: ['root'] }, 'as policy.users, policy.commands are, that allows none'],
+  }
+  const facility = makeFacility({ name: 'web' })
+
+  test.each(Object.entries(narrowed))(
+    'policy.%s is said to be empty only where somebody wrote so',
+    async (key, absent) => {
+      const list = Object.keys(narrowed).find(name => name === key) as keyof Policy
+      expect(refusal(facility, 'do it', list, { [list]: [] })).toMatch(/\(it is empty\)$/)
+      expect(refusal(facility, 'do it', list, { [list]: ['a', 'b'] })).toMatch(/\(it has a, b\)$/)
+      if (absent) expect(refusal(facility, 'do it', list, absent[0])).toContain(`(it is not given, and ${absent[1]})`)
+      // As `reeve explain` says.
+      const schema = await import('../../schemas/host-configuration.schema.json', { with: { type: 'json' } })
+      const { policy } = schema.default.properties
+      expect(/ or (?:all )?(?:none|those|only)/.test(policy.properties[list].description)).toBe(absent !== undefined)
+    },
+  )
+
   test('the diagnostic says where, what, and by which list', () => {
     const [diagnostic] = load(run('node'), { commands: ['/usr/bin', '/opt'] }).diagnostics
     expect(diagnostic).toMatchObject({ line: 4, column: 30, severity: 'error' })
@@ -200,7 +237,7 @@ describe('S3: the host’s policy decides which directories supervisors may have
     }).diagnostics
     expect(diagnostic).toMatchObject({ line: 4, column: 46, severity: 'error' })
     expect(diagnostic?.message).toBe(
-      'supervisor app may not use the directory /tmp/evil: not allowed by policy.supervisorDirectories of the host configuration (it is not given)',
+      'supervisor app may not use the directory /tmp/evil: not allowed by policy.supervisorDirectories of the host configuration (it is not given, and as policy.files is, that allows none)',
     )
   })
 })

@@ -1,0 +1,87 @@
+import type { FacilityManifest } from '#schemas/compiled/types.js'
+import { createDictionary } from '../core/dictionary.ts'
+import type { HttpCheck, SecretReference, StatusRange } from '../core/facility.ts'
+import type { DraftContext } from './facility-draft.ts'
+import type { FieldProblem } from './problem.ts'
+
+type HttpManifest = NonNullable<NonNullable<FacilityManifest['spec']['health']>['http']>
+type StatusManifest = Extract<HttpManifest['status'], readonly unknown[]>[number]
+
+/** They say how the request is sent, which is not for a manifest to say. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+export function draftHttpCheck(http: HttpManifest, context: DraftContext, problems: FieldProblem[]): HttpCheck {
+  const { url, status, headers, ca, insecureSkipVerify = false } = http
+  if (!URL.canParse(url)) complain(['url'], `is not a URL: ${url}`, problems)
+  checkTrust(http, problems)
+  if (headers) checkHeaders(headers, problems)
+  return {
+    type: 'http',
+    url,
+    ...(status !== undefined && { statuses: draftStatuses(status, problems) }),
+    ...(headers !== undefined && { headers: draftSecrets(headers, context) }),
+    ...(ca !== undefined && { ca: context.resolvePath(ca) }),
+    ...(insecureSkipVerify && { insecureSkipVerify }),
+  }
+}
+
+/** Values by name, of which some stand in files. */
+export function draftSecrets(
+  values: Readonly<Record<string, string | { readonly fromFile: string }>>,
+  context: DraftContext,
+): Record<string, string | SecretReference> {
+  return createDictionary(
+    Object.entries(values).map(([name, value]): [string, string | SecretReference] =>
+      typeof value === 'string' ? [name, value] : [name, { fromFile: context.resolvePath(value.fromFile) }],
+    ),
+  )
+}
+
+function checkTrust({ url, ca, insecureSkipVerify }: HttpManifest, problems: FieldProblem[]): void {
+  const isPlain = !/^https:/i.test(url)
+  if (ca !== undefined && isPlain) complain(['ca'], 'needs an https URL: without TLS there is no certificate', problems)
+  if (!insecureSkipVerify) return
+  if (isPlain) complain(['insecureSkipVerify'], 'needs an https URL: without TLS nothing is verified', problems)
+  if (ca !== undefined)
+    complain(['insecureSkipVerify'], 'and ca exclude each other: with it, no certificate counts', problems)
+}
+
+function checkHeaders(headers: NonNullable<HttpManifest['headers']>, problems: FieldProblem[]): void {
+  const seen = new Set<string>()
+  for (const name of Object.keys(headers)) {
+    const same = name.toLowerCase()
+    if (ownHeaders.has(same)) complain(['headers', name], 'is set by Reeve itself: leave it out', problems)
+    if (seen.has(same)) complain(['headers', name], 'is there twice: case does not count in names of headers', problems)
+    seen.add(same)
+  }
+}
+
+function draftStatuses(status: NonNullable<HttpManifest['status']>, problems: FieldProblem[]): StatusRange[] {
+  if (!Array.isArray(status)) return [draftStatus(status, ['status'], problems)]
+  return status.map((one, index) => draftStatus(one, ['status', index], problems))
+}
+
+function draftStatus(
+  status: StatusManifest,
+  path: readonly (string | number)[],
+  problems: FieldProblem[],
+): StatusRange {
+  if (typeof status === 'number') return { from: status, to: status }
+  const [from = 0, to = 0] = status.split('-').map(Number)
+  if (from > to) complain(path, `is a range that holds nothing: ${status}`, problems)
+  return { from, to }
+}
+
+function complain(path: readonly (string | number)[], what: string, problems: FieldProblem[]): void {
+  const whole = ['spec', 'health', 'http', ...path]
+  problems.push({ code: 'invalid-value', message: `${whole.join('.')} ${what}`, path: whole })
+}
