@@ -1,3 +1,4 @@
+import { findAdopted, tooLargeToKeep } from './adopted-file.ts'
 import { bytesOf } from './bytes.ts'
 import { definitionDiffers, fileDiffers, filesDiffer, findSurplus, otherDefinitionExists } from './comparison.ts'
 import { definitionDiff, diffText } from './diff-text.ts'
@@ -145,6 +146,9 @@ function planFiles({ target, change, context, chain }: Course): void {
     const reason: Reason = change === 'repair' ? 'file-drift' : isKnown ? 'file-changed' : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)
     chain.add('write-file', reason, { path: file.path, diff })
+    if (reason === 'adopted' && findAdopted(file, target, found)?.isKept === false) {
+      chain.noteUnkept({ path: file.path, why: tooLargeToKeep })
+    }
   }
 }
 

@@ -12,6 +12,7 @@ export type Verb =
   | 'reload' // a stopped service stays stopped
   | 'write-file'
   | 'remove-file'
+  | 'restore-file' // as it was before it was adopted
 
 /** As in `web to be stopped`. */
 export const participles: Readonly<Record<Verb, string>> = {
@@ -25,6 +26,7 @@ export const participles: Readonly<Record<Verb, string>> = {
   reload: 'reloaded',
   'write-file': 'written',
   'remove-file': 'removed',
+  'restore-file': 'put back',
 }
 
 /** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
@@ -58,7 +60,7 @@ export interface Step {
   readonly reason: Reason
   /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
   readonly needs: readonly string[]
-  /** Absolute, for `write-file` and `remove-file`. */
+  /** Absolute, for `write-file`, `remove-file` and `restore-file`. */
   readonly path?: string
   /** Where it isn't the facility's own: the old side of a move. */
   readonly target?: { readonly supervisor: string; readonly service: string }
@@ -87,6 +89,8 @@ export interface FacilityPlan {
   readonly steps: readonly Step[]
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]
+  /** Files that are taken over and can't be put back later. */
+  readonly unkept?: readonly KeptFile[]
   /** Why nothing is done about it, and what to do. */
   readonly blocked?: string
   /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
@@ -103,7 +107,7 @@ export interface Withheld {
 
 export interface KeptFile {
   readonly path: string
-  /** Why it isn't removed, for people. */
+  /** Why it isn't removed, or no copy of it is kept; for people. */
   readonly why: string
 }
 

@@ -43,9 +43,10 @@ export function mayWrite(plan: FacilityPlan, claims: FileClaims, target: Target 
   return may
 }
 
-/** Files that Reeve lets go of without removing them. */
+/** Files that Reeve lets go of without removing them, and those that it can't put back later. */
 export function logKept(plans: readonly FacilityPlan[], log: Log): void {
-  for (const { name, kept = [] } of plans) {
+  for (const { name, kept = [], unkept = [] } of plans) {
     for (const { path, why } of kept) log.warn({ facility: name }, `${name}: ${path} is kept: ${why}`)
+    for (const { path, why } of unkept) log.warn({ facility: name }, `${name}: no copy of ${path} is kept: ${why}`)
   }
 }

@@ -160,7 +160,7 @@ function checkPaths(
 }
 
 function resolveFile(file: ManagedFile, facility: Facility, host: ReadHost, problems: string[]): TargetFile {
-  const { path, content, mode, onChange } = file
+  const { path, content, mode, onChange, onRemove } = file
   const owner = file.owner === undefined ? undefined : host.findUser(file.owner)
   if (file.owner !== undefined && !owner) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
   const group = file.group === undefined ? undefined : host.findGroup(file.group)
@@ -175,7 +175,7 @@ function resolveFile(file: ManagedFile, facility: Facility, host: ReadHost, prob
   }
   const uid = owner?.uid ?? actAs?.uid ?? host.userId()
   const gid = group ?? owner?.gid ?? actAs?.gid ?? host.groupId()
-  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content) }
+  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content), ...(onRemove && { onRemove }) }
   return actAs ? { ...base, actAs } : base
 }
 

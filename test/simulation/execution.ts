@@ -1,3 +1,4 @@
+import type { FileClaims } from '../../src/core/file-claim.ts'
 import { readinessOf } from '../../src/core/readiness.ts'
 import type { FacilityPlan, Plan } from '../../src/core/step.ts'
 import { bringsUp } from '../../src/core/step-chain.ts'
@@ -19,6 +20,8 @@ export interface ExecutionOptions {
   readonly limit?: number
   /** Which of so many lanes goes on next: any of them may. Default: the first. */
   readonly choose?: (count: number) => number
+  /** With what was found where files were adopted. */
+  readonly claims?: FileClaims
 }
 
 interface Lane {
@@ -35,7 +38,7 @@ export function execute(
   plan: Plan,
   targets: readonly Target[],
   host: SimulatedHost,
-  { limit = Number.POSITIVE_INFINITY, choose = () => 0 }: ExecutionOptions = {},
+  { limit = Number.POSITIVE_INFINITY, choose = () => 0, claims }: ExecutionOptions = {},
 ): Execution {
   const byName = new Map(targets.map(target => [target.facility.name, target]))
   const lanes: Lane[] = plan.facilities
@@ -61,7 +64,7 @@ export function execute(
       for (const id of given) failed.add(id)
       continue
     }
-    current = performStep(current, step, lane.plan, lane.target)
+    current = performStep(current, step, lane.plan, lane.target, claims)
     pending.delete(step.id)
     done.push(step.id)
     lane.next += 1

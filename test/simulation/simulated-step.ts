@@ -1,3 +1,4 @@
+import type { FileClaims } from '../../src/core/file-claim.ts'
 import type { Step } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
 import { type Location, locationKey } from '../../src/core/world.ts'
@@ -22,6 +23,7 @@ export function performStep(
   step: Step,
   plan: Location,
   target: Target | undefined,
+  claims: FileClaims = new Map(),
 ): SimulatedHost {
   const at: Location = step.target ?? { supervisor: plan.supervisor, service: plan.service }
   refuseTrespass(host, step, at, target)
@@ -46,6 +48,8 @@ export function performStep(
       return reload(host, serviceAt(host, at))
     case 'write-file':
       return writeFile(host, step, target)
+    case 'restore-file':
+      return restoreFile(host, step, claims)
     case 'remove-file':
       return withoutFile(host, step.path ?? '')
   }
@@ -66,7 +70,7 @@ function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: T
   }
   if (step.verb === 'remove' && !isOurs) throw new Trespass(`${step.id}: it isn't ours`)
   if (step.verb === 'remove' && service && isUp(service)) throw new Trespass(`${step.id}: it still runs`)
-  if (step.verb === 'remove-file' && !markersNaming(host, step.path ?? '')) {
+  if ((step.verb === 'remove-file' || step.verb === 'restore-file') && !markersNaming(host, step.path ?? '')) {
     throw new Trespass(`${step.id}: no marker of ours names it`)
   }
   const isServiceVerb = ['start', 'stop', 'restart', 'reload', 'enable', 'disable'].includes(step.verb)
@@ -96,6 +100,13 @@ function writeFile(host: SimulatedHost, step: Step, target: Target | undefined):
   if (!file) throw new Trespass(`${step.id}: the facility has no such file`)
   const { content, mode, uid, gid } = file
   return withFile(host, file.path, { content, mode, uid, gid })
+}
+
+function restoreFile(host: SimulatedHost, { id, path = '' }: Step, claims: FileClaims): SimulatedHost {
+  const found = claims.get(path)?.found
+  if (typeof found !== 'object' || !found.content) throw new Trespass(`${id}: nothing is known of what was there`)
+  const { content, mode, uid, gid } = found
+  return withFile(host, path, { content, mode, uid, gid })
 }
 
 function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
