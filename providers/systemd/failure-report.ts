@@ -3,8 +3,8 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import { lost } from './jobs.ts'
 import type { Layout } from './layout.ts'
 
-/** How many of the last lines of the journal an error carries. */
-const lineCount = 5
+/** How many of the last lines of the journal an error carries: systemd itself writes some six at each start that fails. */
+const lineCount = 8
 
 /** What `ReadHost.query` is used for: it prints, and nothing else. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']

@@ -7,6 +7,7 @@ import { usedFields } from '../core/portable-fields.ts'
 import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findEnvironmentFileProblems } from '../host/environment-file-check.ts'
 import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
@@ -154,7 +155,8 @@ function checkPaths(
   const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
   const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
   const reads = findReadProblems(process, host, { isTentative: isElsewhere })
-  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
+  const contents = isElsewhere || facility.state === 'stopped' ? [] : findEnvironmentFileProblems(process, host)
+  for (const { field, message } of [...(output ? [output] : []), ...reads, ...contents]) {
     problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
   }
 }

@@ -1,8 +1,9 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
+import { environmentFileLimit, parseVariables } from '../../../src/core/environment-file.ts'
 import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { isPlainVariable, isVariableName } from '../../posix/environment-names.ts'
+import { isPlainVariable } from '../../posix/environment-names.ts'
 import { type VariableSource, variableFileLimit } from '../../posix/exec-wrapper.ts'
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -29,10 +30,10 @@ type Part =
 export function buildEnvironment(process: Process, host: ReadHost, node: string, hasUser: boolean): ServiceEnvironment {
   const parts = toParts({ PATH: extendPath(node), ...userVariables(process, host) })
   for (const path of process.environmentFiles) {
-    const content = readFor(path, host, hasUser)
+    const content = readFor(path, host, hasUser, environmentFileLimit)
     if (content === undefined) throw new ReeveError('failed', `there is no environment file ${path}; create it`)
     if (content === 'for the user') parts.push({ kind: 'file', path })
-    else parts.push(...toParts(parseEnvironmentFile(content.text, path)))
+    else parts.push(...toParts(parseEnvironmentFile(content, path)))
   }
   for (const [name, value] of Object.entries(process.environment)) {
     if (typeof value === 'string') {
@@ -40,12 +41,12 @@ export function buildEnvironment(process: Process, host: ReadHost, node: string,
       continue
     }
     const path = value.fromFile
-    const content = readFor(path, host, hasUser)
+    const content = readFor(path, host, hasUser, variableFileLimit)
     if (content === undefined) {
       throw new ReeveError('failed', `expected the value of variable ${name} in ${path}, but there is no such file`)
     }
     if (content === 'for the user') parts.push({ kind: 'secret', name, path })
-    else parts.push({ kind: 'value', name, value: content.text.replace(/\r?\n$/, '') })
+    else parts.push({ kind: 'value', name, value: decode(content, path).replace(/\r?\n$/, '') })
   }
   return arrange(parts)
 }
@@ -101,11 +102,10 @@ function readFor(
   path: string,
   host: ReadHost,
   hasUser: boolean,
-): { readonly text: string } | 'for the user' | undefined {
+  limit: number,
+): Uint8Array | 'for the user' | undefined {
   try {
-    const isRoot = host.userId() === 0
-    const content = isRoot ? host.readProtectedFile(path, variableFileLimit) : host.readFile(path, variableFileLimit)
-    return content && { text: decode(content, path) }
+    return host.userId() === 0 ? host.readProtectedFile(path, limit) : host.readFile(path, limit)
   } catch (error) {
     if (hasUser && error instanceof ReeveError && error.code === 'insecure') return 'for the user'
     throw error
@@ -121,34 +121,7 @@ function decode(content: Uint8Array, path: string): string {
   }
 }
 
-/**
- * Lines of `KEY=value`; empty lines and those that start with `#` or `;` don't count. One pair of quotes around a value
- * is taken off; nothing in it is expanded. Throws ReeveError that names the line, but not what is in it. The exec wrapper reads
- * it alike.
- */
-export function parseEnvironmentFile(content: string, path: string): Record<string, string> {
-  const variables = new Map<string, string>()
-  for (const [index, raw] of content.split('\n').entries()) {
-    const line = trimBlanks(raw.endsWith('\r') ? raw.slice(0, -1) : raw)
-    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
-    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(line) ?? []
-    if (!isVariableName(name)) {
-      throw new ReeveError('failed', `expected KEY=value in line ${index + 1} of ${path}, KEY of letters, digits and _`)
-    }
-    variables.set(name, /^(["']).*\1$/s.test(value) && value.length > 1 ? value.slice(1, -1) : value)
-  }
-  return createDictionary(variables)
-}
-
-/** Spaces and tabs. Step by step, since an expression for the end takes long where there are many in the middle. */
-function trimBlanks(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isBlank(text[start])) start += 1
-  while (end > start && isBlank(text[end - 1])) end -= 1
-  return text.slice(start, end)
-}
-
-function isBlank(character: string | undefined): boolean {
-  return character === ' ' || character === '\t'
+/** As `parseVariables` says. */
+export function parseEnvironmentFile(content: Uint8Array | string, path: string): Record<string, string> {
+  return createDictionary(parseVariables(typeof content === 'string' ? Buffer.from(content) : content, path))
 }
