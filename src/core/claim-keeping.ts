@@ -125,14 +125,19 @@ export function keepClaims(
   return new Map([...claims].filter(([path]) => named.has(path) || also.has(path)))
 }
 
-/** True if the claims of all that the plan writes are among these. */
-export function hasAnnounced(claims: FileClaims, plan: FacilityPlan, target: Target | undefined): boolean {
-  return plan.steps.every(({ verb, reason, path = '' }) => {
+/** True if the claims of all that the plan writes are among these, with what was found there as in `wanted`. */
+export function hasAnnounced(
+  claims: FileClaims,
+  plan: FacilityPlan,
+  target: Target | undefined,
+  wanted: FileClaims = claims,
+): boolean {
+  return plan.steps.every(({ verb, path = '' }) => {
     if (verb !== 'write-file') return true
     const file = target?.files.find(candidate => candidate.path === path)
     const claim = claims.get(path)
     if (!file || !claim?.contents.includes(file.digest)) return false
-    return reason !== 'adopted' || file.onRemove === 'delete' || claim.isFulfilled || claim.found !== undefined
+    return claim.found === wanted.get(path)?.found
   })
 }
 

@@ -34,11 +34,16 @@ export function withoutOvertaking(
 }
 
 /**
- * E19: false while what the plan writes isn't in the record on disk (`claims`), as on a full disk: after a crash nobody would know
+ * E19: false while what the plan writes, and what it overwrites, isn't in the record on disk, as on a full disk: after a crash nobody would know
  * whether what is there then was written by Reeve.
  */
-export function mayWrite(plan: FacilityPlan, claims: FileClaims, target: Target | undefined, log: Log): boolean {
-  const may = hasAnnounced(claims, plan, target)
+export function mayWrite(
+  plan: FacilityPlan,
+  { onDisk, wanted }: { readonly onDisk: FileClaims; readonly wanted: FileClaims },
+  target: Target | undefined,
+  log: Log,
+): boolean {
+  const may = hasAnnounced(onDisk, plan, target, wanted)
   if (!may) log.warn({ facility: plan.name }, `${plan.name}: waits till the state directory can be written`)
   return may
 }

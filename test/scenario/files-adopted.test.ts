@@ -13,7 +13,7 @@ import {
 import { describe, expect, test, vi } from 'vitest'
 import { createEngineLab, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../engine-lab.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 240_000 })
 
 const isRoot = process.getuid?.() === 0
 const theirs = 'theirs\npassword=hush\n'
