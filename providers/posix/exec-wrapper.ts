@@ -1,4 +1,6 @@
+import { environmentFileLimit } from '../../src/core/environment-file.ts'
 import { quoteWord } from './shell-quoting.ts'
+import { textCheckFunctions } from './text-check.ts'
 
 /**
  * Where variables of a service come from, each winning over those before. `credential`: the supervisor has read the file as root,
@@ -33,7 +35,7 @@ export interface ExecWrapper {
 /** The exit code where the service can't be executed. */
 export const wrapperFailure = 111
 
-/** In bytes, of a secret or an environment file. */
+/** In bytes, of a secret. */
 export const variableFileLimit: number = 1024 * 1024
 
 /**
@@ -98,14 +100,15 @@ function renderSource(source: VariableSource): string {
     case 'content':
       return `__reeve_parse ${quoteWord(source.path)} "$${source.alias}"\nunset ${source.alias}`
     case 'file': {
-      const reading = `__reeve_read ${whereToRead(source)}
+      const reading = `__reeve_read ${whereToRead(source)} ${quoteWord(source.path)} ${environmentFileLimit}
 __reeve_parse ${quoteWord(source.path)} "$__reeve_text"`
       return source.alias === undefined
         ? reading
         : orGiven(source.alias, renderSource({ kind: 'content', alias: source.alias, path: source.path }), reading)
     }
     case 'secret': {
-      const reading = `__reeve_read ${whereToRead(source)}
+      const reading = `__reeve_read ${whereToRead(source)} ${quoteWord(source.path)} ${variableFileLimit}
+__reeve_text=\${__reeve_text#"$__reeve_mark"}
 case $__reeve_text in
   *"$__reeve_return$__reeve_newline") __reeve_text=\${__reeve_text%??} ;;
   *"$__reeve_newline") __reeve_text=\${__reeve_text%?} ;;
@@ -142,19 +145,22 @@ __reeve_keep() {
   eval "__reeve_kept_$__reeve_count=\\$1"
 }
 __reeve_head() {
-  head -c ${variableFileLimit + 1} -- "$1" 2>/dev/null
+  head -c $(($2 + 1)) -- "$1" 2>/dev/null
 }
 __reeve_read() {
-  [ -f "$1" ] && [ -r "$1" ] || __reeve_fail "cannot read $1 as user $(id -u); create it, or let that user read it"
-  __reeve_size=$(__reeve_head "$1" | wc -c)
-  [ "$__reeve_size" -le ${variableFileLimit} ] || __reeve_fail "cannot read $1: it is larger than ${variableFileLimit} bytes"
-  [ "$__reeve_size" -eq "$(__reeve_head "$1" | tr -d '\\000' | wc -c)" ] || __reeve_fail "expected text in $1, found a NUL byte"
+  [ -f "$1" ] && [ -r "$1" ] || __reeve_fail "cannot read $2 as user $(id -u); create it, or let that user read it"
+  __reeve_size=$(__reeve_head "$1" "$3" | wc -c)
+  [ "$__reeve_size" -le "$3" ] || __reeve_fail "cannot read $2: it is larger than $3 bytes"
+  __reeve_line_number=$(__reeve_head "$1" "$3" | __reeve_find_nul)
+  [ -z "$__reeve_line_number" ] || __reeve_fail "expected text in line $__reeve_line_number of $2, found a NUL byte"
   # The x keeps line ends at the end.
-  __reeve_text=$(__reeve_head "$1" && printf x) || __reeve_fail "cannot read $1 as user $(id -u)"
+  __reeve_text=$(__reeve_head "$1" "$3" && printf x) || __reeve_fail "cannot read $2 as user $(id -u)"
   __reeve_text=\${__reeve_text%x}
-  __reeve_text=\${__reeve_text#"$__reeve_mark"}
 }
 __reeve_parse() {
+  __reeve_text=\${2#"$__reeve_mark"}
+  __reeve_line_number=$(printf %s "$__reeve_text" | __reeve_find_other_bytes)
+  [ -z "$__reeve_line_number" ] || __reeve_fail "expected UTF-8 text in line $__reeve_line_number of $1, found other bytes"
   __reeve_line_number=0
   while IFS= read -r __reeve_line || [ -n "$__reeve_line" ]; do
     __reeve_line_number=$((__reeve_line_number + 1))
@@ -167,6 +173,8 @@ __reeve_parse() {
     case $__reeve_line in *=*) ;; *) __reeve_name= ;; esac
     case $__reeve_name in '' | [0-9]* | *[!A-Za-z0-9_]*)
       __reeve_fail "expected KEY=value in line $__reeve_line_number of $1, KEY of letters, digits and _" ;;
+    __reeve*)
+      __reeve_fail "the name in line $__reeve_line_number of $1 is reserved: those that begin with __reeve are" ;;
     esac
     case $__reeve_value in \\"*\\" | \\'*\\')
       __reeve_value=\${__reeve_value#?}
@@ -174,9 +182,10 @@ __reeve_parse() {
     esac
     __reeve_keep "$__reeve_name=$__reeve_value"
   done <<__reeve_end
-$2
+$__reeve_text
 __reeve_end
-}`
+}
+${textCheckFunctions}`
 
 /**
  * A name that this shell keeps for itself is an error: it would be dropped or changed without a word. Unset, most of them lose

@@ -1,8 +1,10 @@
+import { environmentFileLimit } from '../../src/core/environment-file.ts'
 import type { Process } from '../../src/core/facility.ts'
 import { isPlainVariable } from '../posix/environment-names.ts'
 import { type VariableSource, wrapExecution } from '../posix/exec-wrapper.ts'
 import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
+import { textCheckFunctions } from '../posix/text-check.ts'
 import type { FamilyScripts } from './family.ts'
 
 export const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -141,19 +143,24 @@ __reeve_give() {
     ${user === undefined ? '' : '[ "$__reeve_uid" = 0 ] || return 0\n    '}__reeve_fail "root does not read the $4, $3: others can change $__reeve_unsafe and so lead root elsewhere; keep it where only root can write, or declare a user"
   fi
   [ -f "$__reeve_real" ] || __reeve_fail "cannot read the $4: there is no file $3"
+  [ "$(head -c ${environmentFileLimit + 1} -- "$__reeve_real" | wc -c)" -le ${environmentFileLimit} ] ||
+    __reeve_fail "cannot read the $4: $3 is larger than ${environmentFileLimit} bytes"
+  __reeve_line=$(head -c ${environmentFileLimit} -- "$__reeve_real" | __reeve_find_nul)
+  [ -z "$__reeve_line" ] || __reeve_fail "expected text in line $__reeve_line of $3, found a NUL byte"
   # The x keeps line ends at the end, of which only one isn't meant.
-  __reeve_value=$(cat -- "$__reeve_real" && printf x) || __reeve_fail "cannot read the $4, $3"
+  __reeve_value=$(head -c ${environmentFileLimit} -- "$__reeve_real" && printf x) || __reeve_fail "cannot read the $4, $3"
   __reeve_value=\${__reeve_value%x}
+  [ -z "$2" ] || __reeve_value=\${__reeve_value#"$__reeve_mark"}
   [ -z "$2" ] || case $__reeve_value in *"$__reeve_newline")
     __reeve_value=\${__reeve_value%"$__reeve_newline"}
     __reeve_value=\${__reeve_value%"$__reeve_return"}
   esac
-  [ \${#__reeve_value} -le 120000 ] || __reeve_fail "the $4, $3, is longer than 120000 characters"
   export "$1=\${2:+$2=}$__reeve_value"
 }
 __reeve_newline='
 '
-__reeve_return=$(printf '\\r')`
+__reeve_return=$(printf '\\r') __reeve_mark=$(printf '\\357\\273\\277')
+${textCheckFunctions}`
 }
 
 function compareNames([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -7,6 +7,7 @@ import { type Configuration, readConfiguration } from './configuration.ts'
 import { bootTargetOf, unitDirectoryOf } from './layout.ts'
 import { sha256 } from './loaded.ts'
 import { digestSections, markerSections } from './marker.ts'
+import { withoutIdleFiles } from './process-inputs.ts'
 import { type Problem, processSections } from './process-sections.ts'
 import { findTouchedUnits } from './reach.ts'
 import { definitionVariable } from './records.ts'
@@ -140,7 +141,8 @@ function renderUnit(
   const rendered =
     process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths, { isTriggered })
   problems.push(...rendered.problems)
-  return writeSections(mergeSections(mergeSections(rendered.sections, install), config.unit ?? {}))
+  const merged = mergeSections(mergeSections(rendered.sections, install), config.unit ?? {})
+  return writeSections(withoutIdleFiles(merged, rendered.sections, { reload: process?.reload, dropIns }))
 }
 
 /** By the keys of `[Service]`. */

@@ -6,8 +6,8 @@ import type { Layout } from './layout.ts'
 import { findUnits } from './manager.ts'
 import { readFailure } from './service-end.ts'
 
-/** How many of the last lines of the journal an error carries. */
-const lineCount = 5
+/** How many of the last lines of the journal an error carries: systemd itself writes some six at each start that fails. */
+const lineCount = 8
 
 /** What `ReadHost.query` is used for: it prints, and nothing else. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']

@@ -5,6 +5,7 @@ import type { ReadHost } from '../../src/core/provider.ts'
 import { messageOf, ReeveError } from '../../src/core/reeve-error.ts'
 import { findUnsafeFilePart } from '../../src/host/file-safety.ts'
 import { nullDevice } from '../../src/host/service-paths.ts'
+import { fileCredential } from './process-inputs.ts'
 import { escapeSpecifiers } from './quoting.ts'
 import { readSections } from './unit-file.ts'
 
@@ -41,7 +42,7 @@ function findProblem({ act, path, kind }: RootPath, host: ReadHost): string | un
     const unsafe = findUnsafeFilePart(path, host)
     if (unsafe) return `systemd must not ${act} ${path} as root: ${describeUnsafePart(unsafe)}`
     if (kind === 'secret' && host.facts(host.realPath(path) ?? path)?.kind === 'directory') {
-      return `cannot read the secret ${path}: expected a file, found a directory`
+      return `cannot ${act} ${path}: expected a file, found a directory`
     }
     return kind === 'output' ? findOutputProblem(path, host) : undefined
   } catch (error) {
@@ -99,7 +100,9 @@ function findRootPaths(text: string, host: ReadHost): RootPath[] {
     found.push(...paths.map(path => ({ act: 'read the environment file', path: escapeSpecifiers(path) })))
   }
   for (const value of credentialKeys.flatMap(key => Service[key] ?? [])) {
-    found.push({ act: 'read the secret', path: value.replace(/^[^:]*:/, ''), kind: 'secret' })
+    const [, name, path = ''] = /^([^:]*):(.*)$/.exec(value) ?? [undefined, '', value]
+    const isFile = name.startsWith(fileCredential)
+    found.push({ act: isFile ? 'read the environment file' : 'read the secret', path, kind: 'secret' })
   }
   for (const value of Service.OpenFile ?? []) found.push({ act: 'open', path: value.replace(/:.*$/, '') })
   for (const path of socketKeys.flatMap(key => Socket[key] ?? [])) found.push({ act: 'listen at', path })

@@ -42,6 +42,9 @@ export function outcomeText(
   for (const { path, why } of outcome.plan.facilities.flatMap(({ kept = [] }) => kept)) {
     lines.push(colors.yellow(oneLine(`${path} was kept: ${why}`)))
   }
+  for (const { path, why } of outcome.plan.facilities.flatMap(({ unkept = [] }) => unkept)) {
+    lines.push(colors.yellow(oneLine(`no copy of ${path} was kept: ${why}`)))
+  }
   if (outcome.suspended.length > 0) lines.push(colors.yellow(suspendedText(outcome.suspended)))
   const steps = count(outcome.stepsDone, 'step')
   const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'

@@ -154,6 +154,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
     if (inFull || change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
   for (const { path, why } of facility.kept ?? []) lines.push(...stepLines(`keep ${path}`, why, screen))
+  for (const { path, why } of facility.unkept ?? []) lines.push(...stepLines(`keep no copy of ${path}`, why, screen))
   return lines.map(line => `${line}\n`).join('')
 }
 

@@ -51,6 +51,7 @@ const doing: Readonly<Record<Verb, string>> = {
   reload: 'reloading',
   'write-file': 'writing',
   'remove-file': 'removing',
+  'restore-file': 'putting back',
 }
 
 const done: Readonly<Record<Verb, string>> = { ...participles, 'write-file': 'wrote' }
@@ -61,6 +62,7 @@ type StepObject = Pick<Step, 'verb' | 'path' | 'target'>
 export function stepText(step: Step): string {
   if (step.verb === 'write-file') return withObject('write', step)
   if (step.verb === 'remove-file') return withObject('remove', step)
+  if (step.verb === 'restore-file') return withObject('put back', step)
   return withObject(step.verb, step)
 }
 

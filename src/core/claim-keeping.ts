@@ -1,9 +1,10 @@
+import { findAdopted } from './adopted-file.ts'
 import { announceContent, type FileClaim, type FileClaims, fulfilClaim, isKnown } from './file-claim.ts'
 import type { ObservedFile } from './observed.ts'
 import { lookUpByPlace, placeOf } from './place.ts'
 import type { Applied } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
-import type { Target } from './target.ts'
+import type { Target, TargetFile } from './target.ts'
 import { locationKey, type OwnedLocation, type World } from './world.ts'
 
 /** How claims are kept from pass to pass (E19): seen anew, noted before a plan is carried out, and forgotten. */
@@ -17,6 +18,7 @@ export function observeClaims(
 ): Map<string, FileClaim> {
   const result = withSpellings(claims, world, targets, owner)
   const note = (path: string, digest: string): unknown => result.set(path, fulfilClaim(result.get(path), digest))
+  const adopting = adoptingPaths(targets)
   const declaredAt = lookUpByPlace(digestsOf(targets), world)
   for (const location of ourLocations(world, owner)) {
     const loaded = world.services.get(locationKey(location))?.loaded?.files
@@ -26,12 +28,31 @@ export function observeClaims(
       const digest = found?.kind === 'file' ? found.digest : undefined
       if (found === undefined || digest === undefined) continue
       const claim = result.get(path)
-      if (digest === declaredAt(path)) note(path, digest)
-      else if (!claim && loadedAt(path) === digest) note(path, digest)
+      if (digest === declaredAt(path)) {
+        note(path, digest)
+        // Whether it was there before Reeve stood in a record that is lost.
+        if (!claim && adopting.has(path)) result.set(path, { ...fulfilClaim(claim, digest), found: 'lost' })
+      } else if (!claim && loadedAt(path) === digest) note(path, digest)
       else if (claim && !claim.isFulfilled && isKnown(claim, found)) result.set(path, { ...claim, isFulfilled: true })
     }
   }
+  for (const { path, onRemove } of targets.flatMap(({ files }) => files)) {
+    const claim = result.get(path)
+    if (claim) result.set(path, withOnRemove(claim, onRemove))
+  }
   return result
+}
+
+function withOnRemove({ deletes: _, ...claim }: FileClaim, onRemove: 'delete' | undefined): FileClaim {
+  return onRemove === 'delete' ? { ...claim, deletes: true } : claim
+}
+
+function adoptingPaths(targets: readonly Target[]): Set<string> {
+  return new Set(
+    targets.flatMap(({ facility, files }) =>
+      (facility.adopt ? files.filter(file => file.onRemove !== 'delete') : []).map(({ path }) => path),
+    ),
+  )
 }
 
 /** What is known of a file is known of it under every path that leads to it. */
@@ -67,14 +88,27 @@ export function announceClaims(
 ): Map<string, FileClaim> {
   const result = new Map(claims)
   const digests = digestsOf(targets)
+  const byName = new Map(targets.map(target => [target.facility.name, target]))
   const at = (path: string): string => placeOf(path, known.world)
   const ours = new Set(ourLocations(known.world, known.owner).flatMap(({ ownership }) => ownership.files.map(at)))
   for (const { name, steps } of plans) {
-    const before = (known.applied.get(name)?.files ?? []).map(at)
+    const before = new Set((known.applied.get(name)?.files ?? []).map(at))
+    const isOurs = (path: string): boolean => ours.has(at(path)) || before.has(at(path))
     for (const { verb, path = '' } of steps) {
       const digest = digests.get(path)
       if (verb !== 'write-file' || digest === undefined) continue
-      result.set(path, announceContent(result.get(path), digest, ours.has(at(path)) || before.includes(at(path))))
+      result.set(path, announceContent(result.get(path), digest, isOurs(path)))
+    }
+    const target = steps.length > 0 ? byName.get(name) : undefined
+    for (const file of target?.files ?? []) {
+      const { path } = file
+      const claim = claims.get(path)
+      const observed = known.world.files.get(path)
+      const isWritten = claim ? claim.isFulfilled || (observed !== undefined && isKnown(claim, observed)) : isOurs(path)
+      if (!target || isWritten) continue
+      const found = findAdopted(file, target, observed)
+      // Of what is there as it is declared, nothing else tells that Reeve did not write it.
+      if (found) result.set(path, { ...(result.get(path) ?? fulfilClaim(undefined, file.digest)), found })
     }
   }
   return result
@@ -91,12 +125,19 @@ export function keepClaims(
   return new Map([...claims].filter(([path]) => named.has(path) || also.has(path)))
 }
 
-/** True if the claims of all that the plan writes are among these. */
-export function hasAnnounced(claims: FileClaims, plan: FacilityPlan, target: Target | undefined): boolean {
+/** True if the claims of all that the plan writes are among these, with what was found there as in `wanted`. */
+export function hasAnnounced(
+  claims: FileClaims,
+  plan: FacilityPlan,
+  target: Target | undefined,
+  wanted: FileClaims = claims,
+): boolean {
   return plan.steps.every(({ verb, path = '' }) => {
     if (verb !== 'write-file') return true
     const file = target?.files.find(candidate => candidate.path === path)
-    return file !== undefined && claims.get(path)?.contents.includes(file.digest) === true
+    const claim = claims.get(path)
+    if (!file || !claim?.contents.includes(file.digest)) return false
+    return claim.found === wanted.get(path)?.found
   })
 }
 
@@ -106,11 +147,16 @@ export function ourLocations(world: Pick<World, 'owned'>, owner: string): OwnedL
 
 /** Why what is found isn't overwritten now though the plan says so: it came after the plan was made. */
 export function findOverwriteProblem(
-  path: string,
+  { path, onRemove }: Pick<TargetFile, 'path' | 'onRemove'>,
   claim: FileClaim | undefined,
   found: ObservedFile,
   adopt: boolean,
 ): string | undefined {
-  if (adopt || found.kind === 'absent' || !claim || claim.isFulfilled || isKnown(claim, found)) return undefined
+  if (found.kind === 'absent' || !claim || claim.isFulfilled || isKnown(claim, found)) return undefined
+  if (adopt) {
+    const copied = typeof claim.found === 'object' ? claim.found.digest : undefined
+    if (onRemove === 'delete' || copied === found.digest) return undefined
+    return `file ${path} has changed since Reeve looked at it, and is not as the copy that is to be put back later: it is adopted at the next try`
+  }
   return `file ${path} was made by somebody else meanwhile: declare adopt: true to take it over, or another path`
 }

@@ -1,3 +1,4 @@
+import { findAdopted, tooLargeToKeep } from './adopted-file.ts'
 import { hasDefinitionDrifted, hasEnablementDrifted, hasFileDrifted } from './applied-parts.ts'
 import { withBlocker } from './blocking.ts'
 import { bytesOf } from './bytes.ts'
@@ -167,6 +168,9 @@ function planFiles(course: Course): void {
     const reason: Reason = isKnown || course.change === 'repair' ? known : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)
     chain.add('write-file', reason, { path: file.path, diff })
+    if (reason === 'adopted' && findAdopted(file, target, found)?.isKept === false) {
+      chain.noteUnkept({ path: file.path, why: tooLargeToKeep })
+    }
   }
 }
 

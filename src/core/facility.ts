@@ -71,6 +71,8 @@ export interface ManagedFile {
   readonly group?: string
   readonly mode: number
   readonly onChange: OnChange
+  /** Absent: what was there before Reeve is put back when it goes. */
+  readonly onRemove?: 'delete'
 }
 
 export interface HttpCheck {

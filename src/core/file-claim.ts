@@ -1,3 +1,4 @@
+import { type FoundFile, isAsFound } from './adopted-file.ts'
 import type { ObservedFile } from './observed.ts'
 
 /**
@@ -17,6 +18,10 @@ export interface FileClaim {
   readonly isFulfilled: boolean
   /** Hexadecimal SHA-256 of what it wrote last, and of what it has been about to write since. */
   readonly contents: readonly string[]
+  /** What was there when the file was adopted; `lost`: nobody knows any more. Absent: nothing, or nothing is to be put back. */
+  readonly found?: FoundFile | 'lost'
+  /** True: what was found isn't put back, as the manifest says. */
+  readonly deletes?: true
 }
 
 /** By path. */
@@ -39,17 +44,41 @@ export function findKeepReason(claim: FileClaim | undefined, found: ObservedFile
   return claim.isFulfilled ? 'somebody has changed it since Reeve wrote it' : 'Reeve did not write it'
 }
 
+export type FileRemoval =
+  | { readonly kind: 'remove' }
+  /** It is put back as it was found. */
+  | { readonly kind: 'restore' }
+  | { readonly kind: 'keep'; readonly why: string }
+
+/** What becomes of a file that no manifest declares any more. */
+export function decideRemoval(claim: FileClaim | undefined, observed: ObservedFile | undefined): FileRemoval {
+  const found = claim?.deletes ? undefined : claim?.found
+  const isThere = observed !== undefined && observed.kind !== 'absent'
+  if (isThere && claim?.isFulfilled && typeof found === 'object' && isAsFound(found, observed)) {
+    return { kind: 'keep', why: 'it was there before Reeve, and is as it was found' }
+  }
+  const why = findKeepReason(claim, observed)
+  if (why !== undefined) return { kind: 'keep', why }
+  if (!isThere || found === undefined) return { kind: 'remove' }
+  if (found === 'lost') {
+    return { kind: 'keep', why: 'it was adopted, and Reeve has lost its record of what was there before' }
+  }
+  return found.isKept
+    ? { kind: 'restore' }
+    : { kind: 'keep', why: 'it was there before Reeve, and too large for a copy to be kept' }
+}
+
 /** The claim before the file is written with that content. `isOurs`: a marker named the file before this plan. */
 export function announceContent(claim: FileClaim | undefined, digest: string, isOurs: boolean): FileClaim {
   if (claim?.contents.includes(digest)) return claim
   const contents = [...(claim?.contents ?? []), digest].slice(-mostContents)
-  return { isFulfilled: claim?.isFulfilled ?? isOurs, contents }
+  return { ...claim, isFulfilled: claim?.isFulfilled ?? isOurs, contents }
 }
 
 /** The claim once the file holds that content, by Reeve's hand or as declared. */
 export function fulfilClaim(claim: FileClaim | undefined, digest: string): FileClaim {
   const isAsBefore = claim?.isFulfilled === true && claim.contents.length === 1 && claim.contents[0] === digest
-  return isAsBefore ? claim : { isFulfilled: true, contents: [digest] }
+  return isAsBefore ? claim : { ...claim, isFulfilled: true, contents: [digest] }
 }
 
 export function isKnown(claim: FileClaim, { digest }: ObservedFile): boolean {

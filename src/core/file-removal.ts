@@ -1,4 +1,4 @@
-import { findKeepReason } from './file-claim.ts'
+import { decideRemoval } from './file-claim.ts'
 import { placeOf } from './place.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { Reason } from './step.ts'
@@ -6,8 +6,8 @@ import type { StepChain } from './step-chain.ts'
 import type { Location, OwnedLocation } from './world.ts'
 
 /**
- * Removes the configuration files that the marker at a location names and nobody declares any more. What isn't, by its content,
- * what Reeve wrote is kept, and the plan says so (E19).
+ * Removes the configuration files that the marker at a location names and nobody declares any more, or puts back what was there
+ * before they were adopted. What isn't, by its content, what Reeve wrote is kept, and the plan says so (E19).
  */
 export function planFileRemovals(
   { ownership }: Pick<OwnedLocation, 'ownership'>,
@@ -18,8 +18,8 @@ export function planFileRemovals(
 ): void {
   for (const path of ownership.files) {
     if (declaredFiles.has(placeOf(path, world))) continue
-    const why = findKeepReason(claims?.get(path), world.files.get(path))
-    if (why === undefined) chain.add('remove-file', reason, { path, ...elsewhere })
-    else chain.keep({ path, why })
+    const removal = decideRemoval(claims?.get(path), world.files.get(path))
+    if (removal.kind === 'keep') chain.keep({ path, why: removal.why })
+    else chain.add(removal.kind === 'restore' ? 'restore-file' : 'remove-file', reason, { path, ...elsewhere })
   }
 }

@@ -70,6 +70,7 @@ export const facilityCoverage: Coverage = {
   'spec.files.*.group': ['groups', 'users'],
   'spec.files.*.mode': ['commands'],
   'spec.files.*.onChange': ofFacility,
+  'spec.files.*.onRemove': 'is about a file that Reeve may write, which is bounded: it goes, or is again what it was',
   'spec.onChange': ofFacility,
   'spec.dependsOn': 'names facilities, which are bounded themselves',
   'spec.health.http.url':

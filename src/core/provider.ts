@@ -203,7 +203,7 @@ export interface RelateOptions {
 }
 
 /** The verbs that a provider carries out; files of the facility are written by the engine. */
-export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file'>
+export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file' | 'restore-file'>
 
 export interface Action {
   /** The step's. */

@@ -7,16 +7,22 @@ export interface StepChain {
   /** Files that are let go of without being removed. */
   readonly kept: readonly KeptFile[]
   keep(file: KeptFile): void
+  /** Files that can't be put back later. */
+  readonly unkept: readonly KeptFile[]
+  noteUnkept(file: KeptFile): void
   add(verb: Verb, reason: Reason, detail?: { path?: string; target?: Location; diff?: string }): void
 }
 
 export function createStepChain(facility: string): StepChain {
   const steps: Step[] = []
   const kept: KeptFile[] = []
+  const unkept: KeptFile[] = []
   return {
     steps,
     kept,
     keep: file => kept.push(file),
+    unkept,
+    noteUnkept: file => unkept.push(file),
     add(verb, reason, { path, target, diff } = {}) {
       const subject = path === undefined ? '' : `:${path}`
       const elsewhere = target === undefined ? '' : `@${locationKey(target)}`
@@ -47,8 +53,11 @@ export function findStart(steps: readonly Step[]): Step | undefined {
 }
 
 /** For the plan, which has none where nothing is kept. */
-export function keptFiles({ kept }: StepChain): { readonly kept?: readonly KeptFile[] } {
-  return kept.length === 0 ? {} : { kept }
+export function keptFiles({ kept, unkept }: StepChain): {
+  readonly kept?: readonly KeptFile[]
+  readonly unkept?: readonly KeptFile[]
+} {
+  return { ...(kept.length > 0 && { kept }), ...(unkept.length > 0 && { unkept }) }
 }
 
 /**

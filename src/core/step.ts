@@ -13,6 +13,7 @@ export type Verb =
   | 'reload' // a stopped service stays stopped
   | 'write-file'
   | 'remove-file'
+  | 'restore-file' // as it was before it was adopted
 
 /** As in `web to be stopped`. */
 export const participles: Readonly<Record<Verb, string>> = {
@@ -26,6 +27,7 @@ export const participles: Readonly<Record<Verb, string>> = {
   reload: 'reloaded',
   'write-file': 'written',
   'remove-file': 'removed',
+  'restore-file': 'put back',
 }
 
 /** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
@@ -63,7 +65,7 @@ export interface Step {
   readonly detail?: string
   /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
   readonly needs: readonly string[]
-  /** Absolute, for `write-file` and `remove-file`. */
+  /** Absolute, for `write-file`, `remove-file` and `restore-file`. */
   readonly path?: string
   /** Where it isn't the facility's own: the old side of a move. */
   readonly target?: { readonly supervisor: string; readonly service: string }
@@ -92,6 +94,8 @@ export interface FacilityPlan {
   readonly steps: readonly Step[]
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]
+  /** Files that are taken over and can't be put back later. */
+  readonly unkept?: readonly KeptFile[]
   /** What is in its way, and what to do. Then it has no steps but those that stop and disable it. */
   readonly blocked?: string
   /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
@@ -108,7 +112,7 @@ export interface Withheld {
 
 export interface KeptFile {
   readonly path: string
-  /** Why it isn't removed, for people. */
+  /** Why it isn't removed, or no copy of it is kept; for people. */
   readonly why: string
 }
 

@@ -47,6 +47,7 @@ export interface TargetFile {
   readonly uid: number
   readonly gid: number
   readonly onChange: OnChange
+  readonly onRemove?: 'delete'
   /** Whose rights it is written with, as root doesn't work in its directory: others can write there (S8). Absent: Reeve's own. */
   readonly actAs?: UserIdentity
 }

@@ -8,13 +8,14 @@ import { describeNoStart } from '../core/start-obstacle.ts'
 import type { Step, Verb } from '../core/step.ts'
 import { type Location, locationKey, type World } from '../core/world.ts'
 import { findStartProblems } from '../host/start-check.ts'
+import { readCopy } from './adopted-copies.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
 import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
 import { createProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
-import { holdsContent, removeManagedFile, writeManagedFile } from './managed-file.ts'
+import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import type { Session } from './session.ts'
 import { findStartNeeds } from './start-problems.ts'
@@ -201,6 +202,11 @@ export function openActing(session: Session, options: ActingOptions): Acting {
       options.wrote?.(file.path, file.digest)
     },
     removeFile: path => removeManagedFile(path, options.claims().get(path), host),
+    restoreFile: path =>
+      restoreManagedFile(path, options.claims().get(path), {
+        host,
+        readCopy: found => readCopy(configuration.stateDirectory, found, host),
+      }),
     holds: file => holdsContent(file, host),
     whenReady: (facility, signal, as) =>
       tracker.whenReady(facility, signal, {

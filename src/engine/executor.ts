@@ -68,6 +68,8 @@ export interface ExecutorOptions {
   expectStartable?(target: Target): void
   writeFile(file: TargetFile, facility: Target['facility']): Promise<void>
   removeFile(path: string): Promise<void>
+  /** Puts back what was there before the file was adopted. */
+  restoreFile(path: string): Promise<void>
   /** Whether the file has the content that is declared. True also where that can't be told. */
   holds(file: TargetFile): boolean
   /**
@@ -312,6 +314,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return options.writeFile(file, target.facility)
     }
     if (step.verb === 'remove-file') return options.removeFile(step.path ?? '')
+    if (step.verb === 'restore-file') return options.restoreFile(step.path ?? '')
     const location: Location = step.target ?? lane.work.plan
     const result = await act(lane, location, step.id, step.verb)
     if (!result.ok) throw explainStart(result.error, step, lane.work.target)

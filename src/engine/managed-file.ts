@@ -1,5 +1,6 @@
+import { type FoundFile, isAsFound } from '../core/adopted-file.ts'
 import { findOverwriteProblem } from '../core/claim-keeping.ts'
-import { type FileClaim, findKeepReason } from '../core/file-claim.ts'
+import { decideRemoval, type FileClaim, findKeepReason } from '../core/file-claim.ts'
 import type { ObservedFile } from '../core/observed.ts'
 import type { FileFacts, ReadHost, WriteHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -18,7 +19,7 @@ export async function writeManagedFile(
 ): Promise<void> {
   const { path, content, mode, uid, gid, actAs } = file
   const problem =
-    findTargetProblem(path, host, { actAs }) ?? findOverwriteProblem(path, claim, observe(path, host).found, adopt)
+    findTargetProblem(path, host, { actAs }) ?? findOverwriteProblem(file, claim, observe(path, host).found, adopt)
   if (problem !== undefined) throw new ReeveError('refused', problem)
   if (actAs) await host.writeFileAs(actAs, path, content, { mode, gid })
   else host.writeFile(path, content, { mode, uid, gid })
@@ -32,6 +33,24 @@ export async function removeManagedFile(path: string, claim: FileClaim | undefin
   const remover = findRemover(path, facts, host)
   if (remover === undefined || remover === 'nobody') host.removeFile(path)
   else await host.removeFileAs(remover, path)
+}
+
+/** Puts back what was there before the file was adopted. Where others than root can change its directory, as the user whose it is. */
+export async function restoreManagedFile(
+  path: string,
+  claim: FileClaim | undefined,
+  { host, readCopy }: { readonly host: WriteHost; readonly readCopy: (found: FoundFile) => Uint8Array },
+): Promise<void> {
+  const { found, facts } = observe(path, host)
+  const before = claim?.found
+  if (!facts || typeof before !== 'object' || isAsFound(before, found)) return
+  const removal = decideRemoval(claim, found)
+  if (removal.kind === 'keep') throw new ReeveError('refused', `${path} is not put back: ${removal.why}`)
+  const { mode, uid, gid } = before
+  const content = readCopy(before)
+  const remover = findRemover(path, facts, host)
+  if (remover === undefined || remover === 'nobody') host.writeFile(path, content, { mode, uid, gid })
+  else await host.writeFileAs(remover, path, content, { mode, ...(host.findGroupsOf(remover).has(gid) && { gid }) })
 }
 
 /**
@@ -51,7 +70,8 @@ function observe(path: string, host: ReadHost): { readonly found: ObservedFile; 
   const inspected = host.inspectFile(path)
   if (!inspected) return { found: { kind: 'absent' } }
   const { facts, content } = inspected
+  const { mode, uid, gid } = facts
   return content
-    ? { found: { kind: 'file', digest: sha256(content) }, facts }
+    ? { found: { kind: 'file', digest: sha256(content), mode, uid, gid }, facts }
     : { found: { kind: 'other', problem: `it is a ${facts.kind}, not a file` }, facts }
 }

@@ -422,9 +422,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         announceWrites(announceInstances(record, ready, instances), ready, { survey: { ...survey, targets }, owner }),
       )
     }
-    const announced = ready.filter(facility =>
-      mayWrite(facility, keeping.written().claims, byName.get(facility.name), log),
-    )
+    const claims = { onDisk: keeping.written().claims, wanted: record.claims }
+    const announced = ready.filter(facility => mayWrite(facility, claims, byName.get(facility.name), log))
     const { begin: work, deferred } = withoutOvertaking(announced, plan.facilities)
     hasDeferred = deferred.length > 0
     if (work.length === 0) return new Set()

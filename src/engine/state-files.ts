@@ -5,6 +5,7 @@ import type { Applied } from '../core/plan-input.ts'
 import type { ReadHost, WriteHost } from '../core/provider.ts'
 import { readTrusted } from '../host/trusted-reading.ts'
 import type { YamlMemoryContent } from '../manifest/yaml-memory.ts'
+import { sweepCopies, writeCopies } from './adopted-copies.ts'
 import type { InstanceRecord } from './instances.ts'
 
 /**
@@ -56,9 +57,24 @@ function readClaims(value: unknown): Map<string, FileClaim> {
   for (const [path, entry] of Object.entries(isObject(value) ? value : {})) {
     if (!isObject(entry) || typeof entry.isFulfilled !== 'boolean' || !Array.isArray(entry.contents)) continue
     const contents = entry.contents.filter(digest => typeof digest === 'string')
-    claims.set(path, { isFulfilled: entry.isFulfilled, contents })
+    const found = readFound(entry.found)
+    claims.set(path, {
+      isFulfilled: entry.isFulfilled,
+      contents,
+      ...(found !== undefined && { found }),
+      ...(entry.deletes === true && { deletes: true }),
+    })
   }
   return claims
+}
+
+function readFound(value: unknown): FileClaim['found'] {
+  if (value === undefined || value === 'lost') return value
+  if (!isObject(value)) return 'lost'
+  const { digest, mode, uid, gid, isKept } = value
+  const isWhole = typeof digest === 'string' && typeof isKept === 'boolean'
+  if (!isWhole || typeof mode !== 'number' || typeof uid !== 'number' || typeof gid !== 'number') return 'lost'
+  return { digest, mode, uid, gid, isKept }
 }
 
 function textsOf(value: unknown): string[] {
@@ -68,7 +84,10 @@ function textsOf(value: unknown): string[] {
 /** Writes only what differs from `before`: a pass that changes nothing touches no file. */
 export function writeRecord(directory: string, record: StateRecord, before: StateRecord, host: WriteHost): void {
   const text = recordText(record)
-  if (text !== recordText(before)) host.writeFile(join(directory, recordFile), text, { mode: 0o600 })
+  if (text === recordText(before)) return
+  writeCopies(directory, record.claims, before.claims, host)
+  host.writeFile(join(directory, recordFile), text, { mode: 0o600 })
+  sweepCopies(directory, record.claims, before.claims, host)
 }
 
 /** The facilities that a person suspended, by name. */
@@ -99,8 +118,15 @@ export function writeParsed(directory: string, content: YamlMemoryContent, host:
 function recordText(record: StateRecord): string {
   const applied = createDictionary([...record.applied].sort(byName))
   const instances = createDictionary([...record.instances].sort(byName))
-  const claims = createDictionary([...record.claims].sort(byName))
+  const claims = createDictionary([...record.claims].sort(byName).map(withoutContent))
   return `${JSON.stringify({ applied, instances, claims }, undefined, 1)}\n`
+}
+
+/** The copy of it stands elsewhere. */
+function withoutContent([path, claim]: [string, FileClaim]): [string, FileClaim] {
+  if (typeof claim.found !== 'object') return [path, claim]
+  const { content: _, ...found } = claim.found
+  return [path, { ...claim, found }]
 }
 
 function byName([left]: [string, unknown], [right]: [string, unknown]): number {

@@ -8,6 +8,7 @@ import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provi
 import { messageOf } from '../core/reeve-error.ts'
 import { findServiceNameProblem } from '../core/service-name.ts'
 import type { Target, TargetFile } from '../core/target.ts'
+import { findEnvironmentFileProblems } from '../host/environment-file-check.ts'
 import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
@@ -192,7 +193,8 @@ function checkPaths(
   const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
   const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
   const reads = findReadProblems(process, host, { isTentative: isElsewhere })
-  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
+  const contents = isElsewhere || facility.state === 'stopped' ? [] : findEnvironmentFileProblems(process, host)
+  for (const { field, message } of [...(output ? [output] : []), ...reads, ...contents]) {
     problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
   }
 }
@@ -203,7 +205,7 @@ function resolveFile(
   host: ReadHost,
   problems: string[],
 ): TargetFile {
-  const { path, content, mode, onChange } = file
+  const { path, content, mode, onChange, onRemove } = file
   const owner = file.owner === undefined ? undefined : host.findUser(file.owner)
   if (file.owner !== undefined && !owner) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
   const group = file.group === undefined ? undefined : host.findGroup(file.group)
@@ -218,7 +220,7 @@ function resolveFile(
   }
   const uid = owner?.uid ?? actAs?.uid ?? host.userId()
   const gid = group ?? owner?.gid ?? actAs?.gid ?? host.groupId()
-  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content) }
+  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content), ...(onRemove && { onRemove }) }
   return actAs ? { ...base, actAs } : base
 }
 

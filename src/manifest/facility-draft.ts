@@ -131,6 +131,8 @@ function draftFile(file: FileManifest, path: FieldPath, context: DraftContext, p
     ...(file.group !== undefined && { group: file.group }),
     mode: parseOctal(file.mode ?? '0644'),
     onChange: file.onChange ?? 'restart',
+    // Only where it says something: a facility's digest stays what it was.
+    ...(file.onRemove === 'delete' && { onRemove: file.onRemove }),
   }
 }
 

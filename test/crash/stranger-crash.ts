@@ -11,12 +11,14 @@ const theirs = 'theirs\n'
 export type Stranger =
   /** It was there before, and the manifest adopts it; after the crash the manifest is taken back. */
   | 'was-there'
+  /** As before; the crash comes as the manifest is taken back, and what was there is put back. */
+  | 'comes-back'
   /** They make it after the crash, if it isn't there yet. */
   | 'comes-after'
 
 /**
- * E19: kills `apply` at the moments of a first installation with a file, and looks whether what a stranger wrote there is ever
- * overwritten or removed, by going on or by taking the manifest back. For any provider.
+ * E19: kills `apply` at the moments of a first installation with a file, or of its removal, and looks whether what a stranger
+ * wrote there is ever overwritten or removed, by going on or by taking the manifest back. For any provider.
  */
 export async function crashBesideStranger(
   harness: ConformanceHarness,
@@ -42,10 +44,14 @@ async function crashAt(
 ): Promise<{ readonly moments: number } | { readonly failure: string | undefined }> {
   const { place } = host
   const path = place.path(`file-${moment}`)
-  const web = { process: { command: place.command(1) }, adopt: stranger === 'was-there' }
+  const web = { process: { command: place.command(1) }, adopt: stranger !== 'comes-after' }
   const revision: Revision = { [`web${moment}`]: { ...web, files: [{ path, content: 'ours\n' }] } }
-  if (stranger === 'was-there') writeFileSync(path, theirs)
+  if (stranger !== 'comes-after') writeFileSync(path, theirs)
   host.declare(revision)
+  if (stranger === 'comes-back') {
+    await host.apply()
+    host.declare({})
+  }
   const outcome = await host.applyAndDie(moment, 'distinct')
   if (!('died' in outcome)) return outcome
   const isWritten = existsSync(path) && readFileSync(path, 'utf8') !== theirs
@@ -57,6 +63,12 @@ async function crashAt(
   host.declare({})
   await host.apply()
   const after = read(path)
+  if (stranger !== 'comes-after') {
+    return {
+      failure:
+        after === theirs ? undefined : `${outcome.died}: found ${before ?? 'nothing'}, then ${after ?? 'nothing'}`,
+    }
+  }
   if (isWritten) return { failure: after === undefined ? undefined : `${outcome.died}: what Reeve wrote is left` }
   const isKept = before === theirs && after === theirs
   return { failure: isKept ? undefined : `${outcome.died}: found ${before ?? 'nothing'}, then ${after ?? 'nothing'}` }

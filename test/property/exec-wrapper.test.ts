@@ -165,29 +165,52 @@ for (const shell of shells) {
           'A==',
           '__reeve_end',
           '__reeve_x=1',
+          'export A=1',
+          'A="x\\"y"',
+          'A=x\\',
+          'A=$HOME',
+          'É=1',
+          'A=é€😀',
         ),
+        fc
+          .constantFrom(
+            'A=\xff',
+            'A=\0b',
+            '\xfe\xffA=1',
+            'A=\xe2\x82',
+            'A=\xed\xa0\x80',
+            'A=\xc0\xaf',
+            '\x01A=1',
+            'A=\x01',
+          )
+          .map(text => Buffer.from(text, 'latin1')),
       )
       assertReported(
         report,
-        fc.property(fc.array(line, { maxLength: 8 }), fc.constantFrom('', '\n'), (lines, end) => {
-          const content = `${lines.join('\n')}${end}`
-          writeFileSync(path, content)
-          const { status, stderr, found } = run(shell, [{ kind: 'file', path }], { PATH: '/usr/bin' })
-          let expected: Record<string, string>
-          try {
-            expected = parseEnvironmentFile(new TextDecoder().decode(Buffer.from(content)), path)
-          } catch (error) {
-            const [, number] = /in line (\d+) of/.exec(messageOf(error)) ?? []
-            expect(status).toBe(wrapperFailure)
-            if (!lines[Number(number) - 1]?.includes('__reeve')) expect(stderr).toBe(`${messageOf(error)}\n`)
-            return
-          }
-          expect(status).toBe(0)
-          for (const [key, text] of Object.entries(expected)) expect([key, found.get(key)]).toEqual([key, text])
-          const known = new Set(['PATH', ...Object.keys(expected), ...added])
-          expect([...found.keys()].filter(key => !known.has(key))).toEqual([])
-        }),
-        { numRuns: 40 },
+        fc.property(
+          fc.array(line, { maxLength: 8 }),
+          fc.constantFrom('', '\n'),
+          fc.constantFrom('', '\ufeff', '\ufeff\ufeff'),
+          (lines, end, mark) => {
+            const parts = lines.flatMap((line, index) => [Buffer.from(index === 0 ? '' : '\n'), Buffer.from(line)])
+            const content = Buffer.concat([Buffer.from(mark), ...parts, Buffer.from(end)])
+            writeFileSync(path, content)
+            const { status, stderr, found } = run(shell, [{ kind: 'file', path }], { PATH: '/usr/bin' })
+            let expected: Record<string, string>
+            try {
+              expected = parseEnvironmentFile(content, path)
+            } catch (error) {
+              expect(status).toBe(wrapperFailure)
+              expect(stderr).toBe(`${messageOf(error)}\n`)
+              return
+            }
+            expect(status).toBe(0)
+            for (const [key, text] of Object.entries(expected)) expect([key, found.get(key)]).toEqual([key, text])
+            const known = new Set(['PATH', ...Object.keys(expected), ...added])
+            expect([...found.keys()].filter(key => !known.has(key))).toEqual([])
+          },
+        ),
+        { numRuns: 120 },
       )
     })
 

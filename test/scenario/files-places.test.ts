@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { validate } from '../../src/engine/validation.ts'
 import { createEngineLab, diary, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../engine-lab.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 240_000 })
 
 const isRoot = process.getuid?.() === 0
 

@@ -94,9 +94,10 @@ for (const { scanner, harness } of scanFamilies) {
         symlinkSync(home, link)
         const places = { home, shared, made, planted, link }
         const before = Object.values(places).map(list)
+        // Two facilities can't have one file, whichever way it is written.
+        const fileIn = (place: string): string => join(place, place === link ? 'linked.log' : 'a.log')
         const facilities = Object.entries(places).map(
-          ([key, place]) =>
-            [key, { health, process: { command: LONG_RUN, output: { file: join(place, 'a.log') } } }] as const,
+          ([key, place]) => [key, { health, process: { command: LONG_RUN, output: { file: fileIn(place) } } }] as const,
         )
         lab.declare(Object.fromEntries(facilities))
         await lab.apply()

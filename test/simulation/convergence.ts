@@ -46,7 +46,10 @@ export function pass(situation: Situation, targets: readonly Target[], options: 
   const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
   const seen = { ...before, claims: observeClaims(before.claims, survey.world, targets, OWNER) }
   const announced = announceWrites(seen, plan.facilities, { survey, owner: OWNER })
-  const { host, done, deadlocked, failed, events } = execute(plan, targets, situation.host, options)
+  const { host, done, deadlocked, failed, events } = execute(plan, targets, situation.host, {
+    ...options,
+    claims: announced.claims,
+  })
   const isCutOff = options.limit !== undefined
   const record = isCutOff ? announced : noteApplied({ ...announced, host }, targets)
   return { host, applied: record.applied, claims: record.claims, plan, done, deadlocked, failed, events }

@@ -1,5 +1,6 @@
 import { bytesEqual } from '../../src/core/bytes.ts'
 import { isStartedAgain } from '../../src/core/facility.ts'
+import type { FileClaims } from '../../src/core/file-claim.ts'
 import { type HealthState, type Readiness, readinessOf } from '../../src/core/readiness.ts'
 import type { FacilityPlan, Plan, Step } from '../../src/core/step.ts'
 import { bringsUp } from '../../src/core/step-chain.ts'
@@ -31,6 +32,8 @@ export interface ExecutionOptions {
   readonly limit?: number
   /** Which of so many lanes goes on next: any of them may. Default: the first. */
   readonly choose?: (count: number) => number
+  /** With what was found where files were adopted. */
+  readonly claims?: FileClaims
 }
 
 interface Lane {
@@ -48,7 +51,7 @@ export function execute(
   plan: Plan,
   targets: readonly Target[],
   host: SimulatedHost,
-  { limit = Number.POSITIVE_INFINITY, choose = () => 0 }: ExecutionOptions = {},
+  { limit = Number.POSITIVE_INFINITY, choose = () => 0, claims }: ExecutionOptions = {},
 ): Execution {
   const byName = new Map(targets.map(target => [target.facility.name, target]))
   const lanes: Lane[] = plan.facilities
@@ -62,7 +65,7 @@ export function execute(
   let left = limit
   const perform = ({ plan: facility, target }: Lane, step: Step): void => {
     left -= 1
-    current = performStep(current, step, facility, target)
+    current = performStep(current, step, facility, target, claims)
   }
   const fail = (lane: Lane, step: Step): void => {
     failed.add(step.id)

@@ -1,3 +1,4 @@
+import type { FileClaims } from '../../src/core/file-claim.ts'
 import type { Step } from '../../src/core/step.ts'
 import type { Target } from '../../src/core/target.ts'
 import { type Location, locationKey } from '../../src/core/world.ts'
@@ -22,13 +23,19 @@ export function performStep(
   step: Step,
   plan: Location,
   target: Target | undefined,
+  claims: FileClaims = new Map(),
 ): SimulatedHost {
   const at = resolve(host, step.target ?? { supervisor: plan.supervisor, service: plan.service })
   refuseTrespass(host, step, at, target)
-  return settle(act(host, step, at, target))
+  return settle(act(host, step, at, { target, claims }))
 }
 
-function act(host: SimulatedHost, step: Step, at: Location, target: Target | undefined): SimulatedHost {
+interface Given {
+  readonly target: Target | undefined
+  readonly claims: FileClaims
+}
+
+function act(host: SimulatedHost, step: Step, at: Location, { target, claims }: Given): SimulatedHost {
   switch (step.verb) {
     case 'install':
       return install(host, at, target)
@@ -50,6 +57,8 @@ function act(host: SimulatedHost, step: Step, at: Location, target: Target | und
       return reload(host, serviceAt(host, at))
     case 'write-file':
       return writeFile(host, step, target)
+    case 'restore-file':
+      return restoreFile(host, step, claims)
     case 'remove-file':
       return withoutFile(host, step.path ?? '')
   }
@@ -70,7 +79,7 @@ function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: T
   }
   if (step.verb === 'remove' && !isOurs) throw new Trespass(`${step.id}: it isn't ours`)
   if (step.verb === 'remove' && service && isUp(service)) throw new Trespass(`${step.id}: it still runs`)
-  if (step.verb === 'remove-file' && !markersNaming(host, step.path ?? '')) {
+  if ((step.verb === 'remove-file' || step.verb === 'restore-file') && !markersNaming(host, step.path ?? '')) {
     throw new Trespass(`${step.id}: no marker of ours names it`)
   }
   const isServiceVerb = ['start', 'stop', 'restart', 'reload', 'enable', 'disable'].includes(step.verb)
@@ -100,6 +109,13 @@ function writeFile(host: SimulatedHost, step: Step, target: Target | undefined):
   if (!file) throw new Trespass(`${step.id}: the facility has no such file`)
   const { content, mode, uid, gid } = file
   return withFile(host, file.path, { content, mode, uid, gid })
+}
+
+function restoreFile(host: SimulatedHost, { id, path = '' }: Step, claims: FileClaims): SimulatedHost {
+  const found = claims.get(path)?.found
+  if (typeof found !== 'object' || !found.content) throw new Trespass(`${id}: nothing is known of what was there`)
+  const { content, mode, uid, gid } = found
+  return withFile(host, path, { content, mode, uid, gid })
 }
 
 function pathOf({ supervisor, service }: Location): string {

@@ -114,14 +114,15 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       }
     }
 
-    test('paths that only root can change stay with systemd, without a wrapper', async () => {
+    test('paths that only root can change stay with systemd', async () => {
       await using lab = await createSystemdLab()
       makeFile('/srv/log/input', 'FROM_FILE=yes\n', 0o600, root)
       const process = { user: 'app', output: { file: '/srv/log/web.log' }, environmentFiles: ['/srv/log/input'] }
       expect(await declare(lab, process)).toMatchObject({ failed: [], notReady: [] })
       await eventually('it to write', () => readFileSync('/srv/log/web.log', 'utf8') === 'here\n')
       expect(environmentOf('web')).toContain('FROM_FILE=yes')
-      expect(unitText('web')).not.toContain('__reeve')
+      expect(unitText('web')).toContain('\nLoadCredential=environment-1:/srv/log/input\n')
+      expect(unitText('web')).toContain('\nStandardOutput=append:/srv/log/web.log\n')
     })
 
     test('a symlink of root into the directory of another user is no way for root', async () => {

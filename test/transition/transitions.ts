@@ -136,6 +136,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('spec.files.*.group', [undefined, isRoot ? 'nogroup' : undefined, 'a b'], file('group.conf')),
     vary('spec.files.*.mode', [undefined, '0600', '600x'], file('mode.conf')),
     vary('spec.files.*.onChange', [undefined, 'reload', 'stop'], file('change.conf')),
+    vary('spec.files.*.onRemove', [undefined, 'delete', 'keep'], file('remove.conf')),
 
     vary('spec.health.http.url', [http(forUrl[0]), http(forUrl[1]), 'ftp://127.0.0.1/'], listening(forUrl)),
     vary('spec.health.http.status', [undefined, [200, '300-399'], 99], unasked('http')),

@@ -136,6 +136,12 @@ describe('E19: claims are kept', () => {
     expect(hasAnnounced(new Map(), writing, target)).toBe(false)
     expect(hasAnnounced(new Map([[path, claim(false, 'ours\n')]]), writing, target)).toBe(true)
     expect(hasAnnounced(new Map(), planOne(asDeclared(web)), target)).toBe(true)
+    // What is overwritten has to be kept as well.
+    const known = claim(false, 'ours\n')
+    const found = { digest: sha256('theirs\n'), mode: 0o644, uid: 0, gid: 0, isKept: true }
+    const wanted = new Map([[path, { ...known, found }]])
+    expect(hasAnnounced(new Map([[path, known]]), writing, target, wanted)).toBe(false)
+    expect(hasAnnounced(wanted, writing, target, wanted)).toBe(true)
   })
 
   test('claims are forgotten with the marker, but for what is still on its way, or can’t be seen', () => {

@@ -52,6 +52,9 @@ function createBench({ answer, whenReady, holds, write, expectAllowed }: BenchOp
     async removeFile(path) {
       deeds.push(`remove ${path}`)
     },
+    async restoreFile(path) {
+      deeds.push(`restore ${path}`)
+    },
     holds: file => holds?.(file.path) ?? true,
     async whenReady(facility, signal, as) {
       deeds.push(`${facility} ready as ${as}`)
@@ -209,20 +212,21 @@ test('it says what it is doing, and what it waits for', async () => {
   ])
 })
 
-test('files are written and removed by their path, with no provider asked', async () => {
+test('files are written, removed and put back by their path, with no provider asked', async () => {
   const { executor, deeds, results } = createBench()
   const target = makeTarget({ name: 'web', files: [{ path: '/etc/web.conf', content: '' }] })
   const plan = planFor('web', chain => {
     chain.add('write-file', 'file-changed', { path: '/etc/web.conf' })
     chain.add('remove-file', 'file-dropped', { path: '/etc/old.conf' })
+    chain.add('restore-file', 'file-dropped', { path: '/etc/adopted.conf' })
   })
   executor.submit([{ plan, target }])
   await executor.idle()
-  expect(deeds).toEqual(['write /etc/web.conf', 'remove /etc/old.conf'])
+  expect(deeds).toEqual(['write /etc/web.conf', 'remove /etc/old.conf', 'restore /etc/adopted.conf'])
   executor.submit([{ plan: planFor('web', chain => chain.add('write-file', 'new', { path: '/etc/other' })), target }])
   await executor.idle()
   expect(results[1]?.error?.message).toBe("web/write-file:/etc/other names a file that the facility doesn't have")
-  expect(deeds).toHaveLength(2)
+  expect(deeds).toHaveLength(3)
 })
 
 test('a definition goes with its installation, and with nothing else', async () => {

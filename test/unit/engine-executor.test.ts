@@ -29,6 +29,7 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
     async removeFile(path) {
       files.push(`-${path}`)
     },
+    restoreFile: async () => {},
     holds: () => true,
     async whenReady(name) {
       const error = notReady.get(name)
@@ -261,6 +262,7 @@ test('an action that its provider says nothing of has failed', async () => {
     perform: async () => {},
     writeFile: async () => {},
     removeFile: async () => {},
+    restoreFile: async () => {},
     holds: () => true,
     whenReady: async () => {},
     now: () => 0,

@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { TargetFile } from '../../src/core/target.ts'
-import { holdsContent } from '../../src/engine/managed-file.ts'
+import { holdsContent, writeManagedFile } from '../../src/engine/managed-file.ts'
 import { sha256 } from '../../src/engine/targets.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'reeve-managed-file-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -41,4 +42,24 @@ test('PITFALLS 24: S8: what is no file, or can not be looked at, is left to the 
     },
   }
   expect(holdsContent(declaredAt('file'), unreadable)).toBe(true)
+})
+
+test('E19: what is adopted is overwritten only as the copy has it, or where nothing is to be put back', async () => {
+  const file = { ...declaredAt('adopted'), uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  const write = (copied: string | undefined, onRemove?: 'delete'): Promise<void> => {
+    const found = { digest: sha256(copied ?? ''), mode: 0o644, uid: 0, gid: 0, isKept: true }
+    const claim = { isFulfilled: false, contents: [file.digest], ...(copied !== undefined && { found }) }
+    const host = createWriteHost()
+    return writeManagedFile({ ...file, ...(onRemove && { onRemove }) }, { host, claim, adopt: true })
+  }
+  writeFileSync(file.path, 'edited meanwhile\n')
+  for (const copied of ['as it was looked at\n', undefined]) {
+    await expect(write(copied)).rejects.toThrow(`file ${file.path} has changed since Reeve looked at it`)
+    expect(readFileSync(file.path, 'utf8')).toBe('edited meanwhile\n')
+  }
+  await write('edited meanwhile\n')
+  expect(readFileSync(file.path, 'utf8')).toBe('declared\n')
+  writeFileSync(file.path, 'edited again\n')
+  await write(undefined, 'delete')
+  expect(readFileSync(file.path, 'utf8')).toBe('declared\n')
 })

@@ -119,7 +119,23 @@ describe('a facility as a unit', () => {
     expect(ExecStart?.[0]).toMatch(/^:"\/bin\/sh" "-c" "__reeve_.*" "sh" "\/usr\/bin\/web"/)
     expect(ExecStart?.[0]).not.toContain('A=b')
     expect(Environment).toEqual(['"REEVE_VARIABLE_1=A=b"', expect.stringMatching(/^REEVE_DEFINITION=/)])
-    expect(EnvironmentFile).toEqual(['/etc/web/\\*.env'])
+    expect(EnvironmentFile).toBeUndefined()
+  })
+
+  test('systemd reads files of variables only for commands that the wrapper does not come before', () => {
+    const filesOf = (said: Parameters<typeof service>[0]) =>
+      service({ ...said, process: { ...process, environmentFiles: ['/etc/web/*.env'], ...said.process } })
+        .EnvironmentFile
+    expect(filesOf({})).toBeUndefined()
+    expect(filesOf({ process: { ...process, environmentFiles: ['/e'], reload: { signal: 'HUP' } } })).toBeUndefined()
+    const lenient = ['-/etc/web/\\*.env']
+    expect(filesOf({ config: { unit: { Service: { ExecStartPre: '/bin/migrate' } } } })).toEqual(lenient)
+    expect(filesOf({ config: { dropIns: { own: '[Service]\nExecStopPost=/bin/tidy\n' } } })).toEqual(lenient)
+    expect(filesOf({ process: { ...process, environmentFiles: ['/e'], reload: { command: ['/bin/x'] } } })).toEqual([
+      '-/e',
+    ])
+    expect(filesOf({ config: { unit: { Service: { ExecStart: '/bin/other' } } } })).toEqual(['/etc/web/\\*.env'])
+    expect(filesOf({ config: { unit: { Service: { EnvironmentFile: '/own' } } } })).toEqual(['/own'])
   })
 
   describe('S8: paths that root must not open', () => {
@@ -149,7 +165,8 @@ describe('a facility as a unit', () => {
         const [unit] = define({ ...said, servicePaths }).files
         const found = [...(unit?.content ?? '').matchAll(openedByRoot)].map(([, value]) => value)
         const output = `append:${paths.file}`
-        expect(found).toEqual([paths.early, paths.late, `TOKEN:${paths.secret}`, output, output])
+        const files = [`environment-1:${paths.early}`, `environment-2:${paths.late}`]
+        expect(found).toEqual([...files, `TOKEN:${paths.secret}`, output, output])
       }
     })
 

@@ -1,5 +1,5 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
-import { parseEnvironmentFile } from '../../../src/core/environment-file.ts'
+import { environmentFileLimit, parseEnvironmentFile } from '../../../src/core/environment-file.ts'
 import type { Process } from '../../../src/core/facility.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
@@ -30,10 +30,10 @@ type Part =
 export function buildEnvironment(process: Process, host: ReadHost, node: string, hasUser: boolean): ServiceEnvironment {
   const parts = toParts({ PATH: extendPath(node), ...userVariables(process, host) })
   for (const path of process.environmentFiles) {
-    const content = readFor(path, host, hasUser)
+    const content = readFor(path, host, hasUser, environmentFileLimit)
     if (content === undefined) throw new ReeveError('failed', `there is no environment file ${path}; create it`)
     if (content === 'for the user') parts.push({ kind: 'file', path })
-    else parts.push(...toParts(parseEnvironmentFile(content.text, path)))
+    else parts.push(...toParts(parseEnvironmentFile(content, path)))
   }
   for (const [name, value] of Object.entries(process.environment)) {
     if (typeof value === 'string') {
@@ -41,12 +41,12 @@ export function buildEnvironment(process: Process, host: ReadHost, node: string,
       continue
     }
     const path = value.fromFile
-    const content = readFor(path, host, hasUser)
+    const content = readFor(path, host, hasUser, variableFileLimit)
     if (content === undefined) {
       throw new ReeveError('failed', `expected the value of variable ${name} in ${path}, but there is no such file`)
     }
     if (content === 'for the user') parts.push({ kind: 'secret', name, path })
-    else parts.push({ kind: 'value', name, value: content.text.replace(/\r?\n$/, '') })
+    else parts.push({ kind: 'value', name, value: decode(content, path).replace(/\r?\n$/, '') })
   }
   return arrange(parts)
 }
@@ -102,11 +102,10 @@ function readFor(
   path: string,
   host: ReadHost,
   hasUser: boolean,
-): { readonly text: string } | 'for the user' | undefined {
+  limit: number,
+): Uint8Array | 'for the user' | undefined {
   try {
-    const isRoot = host.userId() === 0
-    const content = isRoot ? host.readProtectedFile(path, variableFileLimit) : host.readFile(path, variableFileLimit)
-    return content && { text: decode(content, path) }
+    return host.userId() === 0 ? host.readProtectedFile(path, limit) : host.readFile(path, limit)
   } catch (error) {
     if (hasUser && error instanceof ReeveError && error.code === 'insecure') return 'for the user'
     throw error

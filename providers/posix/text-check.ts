@@ -1,0 +1,22 @@
+/**
+ * Shell functions that find what is no text. Each reads its input to the end and says the number of the first line with such
+ * bytes, or nothing. They need no locale: the tools are told of bytes by number. `__reeve_newline` is there by then.
+ *
+ * `__reeve_find_nul`: a shell drops them without a word. `__reeve_find_other_bytes`: what isn't UTF-8.
+ */
+export const textCheckFunctions = `__reeve_find_nul() {
+  # The x keeps line ends at the end.
+  __reeve_shown=$(tr '\\000\\n\\001' '\\n\\001 ' && printf x)
+  case $__reeve_shown in *"$__reeve_newline"*)
+    echo $(($(printf %s "\${__reeve_shown%%"$__reeve_newline"*}" | tr -dc '\\001' | wc -c) + 1)) ;;
+  esac
+}
+__reeve_find_other_bytes() {
+  od -An -v -tx1 | tr -s ' \\n' '  ' | sed 's/ 0a/\\
+/g' | sed -n -e 's/ c[2-9a-f] [89ab][0-9a-f]/x/g' -e 's/ d[0-9a-f] [89ab][0-9a-f]/x/g' \\
+    -e 's/ e0 [ab][0-9a-f] [89ab][0-9a-f]/x/g' -e 's/ ed [89][0-9a-f] [89ab][0-9a-f]/x/g' \\
+    -e 's/ e[1-9abcef] [89ab][0-9a-f] [89ab][0-9a-f]/x/g' \\
+    -e 's/ f0 [9ab][0-9a-f] [89ab][0-9a-f] [89ab][0-9a-f]/x/g' \\
+    -e 's/ f[123] [89ab][0-9a-f] [89ab][0-9a-f] [89ab][0-9a-f]/x/g' \\
+    -e 's/ f4 8[0-9a-f] [89ab][0-9a-f] [89ab][0-9a-f]/x/g' -e '/ [89a-f][0-9a-f]/{=;q;}'
+}`
