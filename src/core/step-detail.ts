@@ -13,6 +13,7 @@ export function explainSteps(
 ): readonly Step[] {
   const isTouched = steps.some(({ verb, target }) => target === undefined && touching.has(verb))
   const goesOn = !isTouched && (observed.state === 'running' || observed.state === 'starting')
+  const isAsDeclared = definition !== undefined && observed.loaded?.definition === definition.digest
   return steps.map(step => {
     const detail = findDetail(step)
     return detail === undefined ? step : { ...step, detail }
@@ -20,7 +21,8 @@ export function explainSteps(
 
   function findDetail({ verb, reason }: Step): string | undefined {
     const isAdopted = reason === 'adopted' || (reason === 'new' && definition?.isAddition === true)
-    if (verb === 'install' && isAdopted && goesOn) return "adopt: writes Reeve's marker, the service goes on"
+    if (verb === 'install' && isAdopted && goesOn && isAsDeclared)
+      return "adopt: writes Reeve's marker, the service goes on"
     if (verb === 'install' && observed.isEarlierForm) {
       return `an earlier version of Reeve wrote it${goesOn ? ', the service goes on' : ''}`
     }

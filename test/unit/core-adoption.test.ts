@@ -61,6 +61,12 @@ describe('E20: adoption', () => {
     expect(planOne(foreign(web)).steps.map(({ detail }) => detail)).toEqual([undefined, undefined])
   })
 
+  test('of what doesn’t, and is to be left alone all the same, doesn’t call it a marker alone', () => {
+    const plan = planOne(foreign({ ...web, onChange: 'none' }, { stale: 'web.service changed on disk' }))
+    expect(acts(plan)).toEqual(['install adopted'])
+    expect(plan.steps[0]?.detail).toBeUndefined()
+  })
+
   test('of one that is stopped, and should run, says nothing of going on', () => {
     const plan = planOne(foreign(web, { state: 'stopped' }))
     expect(acts(plan)).toEqual(['install adopted', 'start stopped'])
