@@ -1,8 +1,7 @@
 import { basename, join } from 'node:path'
 import type { Facility, Instance } from '../../src/core/facility.ts'
 import type { Definition, ReadHost } from '../../src/core/provider.ts'
-import type { StartNeeds } from '../../src/core/start-needs.ts'
-import { startNeedsOf } from '../../src/core/start-needs.ts'
+import { type StartNeeds, startNeedsOf } from '../../src/core/start-needs.ts'
 import { usualSearchPath } from '../../src/host/program-check.ts'
 import { isWrapped } from '../posix/exec-wrapper.ts'
 import { splitWords } from './command-line.ts'
@@ -41,8 +40,11 @@ export function findStartNeeds(
     ...readFiles(Service, portable, plain),
   }
   if (rootKeys.some(key => Service[key]?.length)) return accounts
-  const program = plain(findProgram(Service))
-  const workingDirectory = findWorkingDirectory(Service, Unit, plain)
+  const isHidden = (path: string): boolean => isYes(Service.PrivateTmp) && /^\/(?:var\/)?tmp\//.test(`${path}/`)
+  const onHost = (path: string | undefined): string | undefined =>
+    path === undefined || isHidden(path) ? undefined : path
+  const program = onHost(plain(findProgram(Service)))
+  const workingDirectory = onHost(findWorkingDirectory(Service, Unit, plain))
   return {
     ...accounts,
     ...(program !== undefined && { program }),

@@ -63,7 +63,7 @@ const deeds: [string, (scene: Scene) => void][] = [
   ['no directory at all', ({ home }) => renameSync(home, `${home}.away`)],
 ]
 
-describe.runIf(isRoot)('S8: who can put something in the way does not decide what runs', () => {
+describe.runIf(isRoot)('S8: who can put something in the way does not decide what runs', { timeout: 300_000 }, () => {
   for (const [what, plant] of deeds) {
     test.concurrent(`${what} in place of a declared file keeps no service from being stopped and disabled`, async () => {
       await using scene = await createScene()

@@ -14,6 +14,9 @@ import {
   stepsOf,
 } from '../engine-lab.ts'
 
+/** In ms, on a busy machine. */
+const timeout = 300_000
+
 const clean = { failed: [], notReady: [] }
 
 /** It runs only with a secret. */
@@ -21,7 +24,9 @@ function withSecret(lab: EngineLab, mark = 0): Spec {
   return { process: { ...longRun(mark), environment: { TOKEN: { fromFile: lab.path('token') } } } }
 }
 
-test.concurrent('what its own files and those of its dependencies bring is there, what others bring may come too late', async () => {
+test.concurrent('what its own files and those of its dependencies bring is there, what others bring may come too late', {
+  timeout,
+}, async () => {
   await using lab = createEngineLab()
   const [program, env] = [lab.path('run'), lab.path('env')]
   const brings = (path: string, content: string, mode: string): Spec => ({
@@ -48,7 +53,9 @@ test.concurrent('what its own files and those of its dependencies bring is there
   expect(planOf(await lab.plan(), 'web')?.blocked).toContain('is not executable')
 })
 
-test.concurrent('a controller leaves it running, says why, and goes on as soon as that is put right', async () => {
+test.concurrent('a controller leaves it running, says why, and goes on as soon as that is put right', {
+  timeout,
+}, async () => {
   await using lab = createEngineLab({ configuration: 'resync: 10m' })
   writeFileSync(lab.path('token'), 'hunter2')
   lab.declare('web', withSecret(lab))
@@ -62,13 +69,15 @@ test.concurrent('a controller leaves it running, says why, and goes on as soon a
   expect(JSON.stringify([controller.log, await controller.status('web')])).not.toContain('hunter2')
   renameSync(lab.path('elsewhere'), lab.path('token'))
   // Long before the next look at everything, which comes after 30 s.
-  await eventually('the new one to run', async () => (await controller.status('web'))?.pid !== pid, 20_000)
+  await eventually('the new one to run', async () => (await controller.status('web'))?.pid !== pid, 25_000)
   const after = await controller.ready('web')
   expect(conditionOf(after, 'Stalled')).toBe('False')
   expect(controller.steps().filter(step => step === 'web/restart')).toEqual(['web/restart'])
 })
 
-test.concurrent('where it can not be started any more when it comes to it, it is not stopped either', async () => {
+test.concurrent('where it can not be started any more when it comes to it, it is not stopped either', {
+  timeout,
+}, async () => {
   await using lab = createEngineLab()
   const command = (mark: number): Spec => ({ command: [lab.path('run'), String(mark)] })
   writeFileSync(lab.path('run'), '#!/bin/sh\nexec sleep 1000000\n', { mode: 0o755 })
@@ -87,7 +96,7 @@ test.concurrent('where it can not be started any more when it comes to it, it is
   expect(await lab.apply()).toMatchObject(clean)
 })
 
-test.concurrent('a restart that a person asks for is refused, a stop is not', async () => {
+test.concurrent('a restart that a person asks for is refused, a stop is not', { timeout }, async () => {
   await using lab = createEngineLab()
   mkdirSync(lab.path('secrets'))
   const file = lab.path('secrets', 'token')
@@ -106,7 +115,7 @@ test.concurrent('a restart that a person asks for is refused, a stop is not', as
   expect((await lab.observe('web')).state).toBe('stopped')
 })
 
-test.concurrent('a move to another supervisor is blocked, and the old service goes on', async () => {
+test.concurrent('a move to another supervisor is blocked, and the old service goes on', { timeout }, async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -120,7 +129,7 @@ test.concurrent('a move to another supervisor is blocked, and the old service go
   expect(await lab.observe('web')).toMatchObject({ state: 'running', pid })
 })
 
-test.concurrent('what was given up, or never came up, is never as declared', async () => {
+test.concurrent('what was given up, or never came up, is never as declared', { timeout }, async () => {
   await using lab = createEngineLab()
   lab.declare('gone', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
   lab.declare('typo', { process: { command: ['/nowhere/web'], restart: { policy: 'on-failure', delay: '60s' } } })

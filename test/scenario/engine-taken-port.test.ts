@@ -7,10 +7,10 @@ const serve = (port: number): string =>
   `require('node:http').createServer((q, a) => a.end('ok')).listen(${port}, '127.0.0.1')`
 
 /** Listens at the port by itself; its health check looks at `asked`. */
-function web(port: number, { asked = port, mark = 0 } = {}): Spec {
+function web(port: number, { asked = port, mark = 0, patience = '60s' } = {}): Spec {
   return {
     process: { command: [process.execPath, '-e', `${serve(port)}; ${mark}`], restart: { delay: '100ms' } },
-    health: { http: { url: `http://127.0.0.1:${asked}/` }, interval: '200ms', timeout: '2s', startupTimeout: '20s' },
+    health: { http: { url: `http://127.0.0.1:${asked}/` }, interval: '200ms', timeout: '5s', startupTimeout: patience },
   }
 }
 
@@ -28,9 +28,14 @@ async function occupy(port: number): Promise<AsyncDisposable & { readonly pid: n
   }
 }
 
+/** In ms: on a busy machine each start of a Node takes seconds. */
+const timeout = 300_000
+
 const clean = { failed: [], notReady: [] }
 
-test.concurrent('a service that runs is left as it is where the port that it is to go to is taken', async () => {
+test.concurrent('a service that runs is left as it is where the port that it is to go to is taken', {
+  timeout,
+}, async () => {
   const [first, second] = [await findFreePort(), await findFreePort()]
   await using lab = createEngineLab()
   lab.declare('web', web(first))
@@ -49,7 +54,9 @@ test.concurrent('a service that runs is left as it is where the port that it is 
   expect(await lab.apply()).toMatchObject(clean)
 })
 
-test.concurrent('services that swap their ports are no obstacle to one another, nor is one that goes', async () => {
+test.concurrent('services that swap their ports are no obstacle to one another, nor is one that goes', {
+  timeout,
+}, async () => {
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()] as const
   await using lab = createEngineLab()
   for (const [index, name] of (['a', 'b', 'c'] as const).entries()) lab.declare(name, web(ports[index] ?? 0))
@@ -63,7 +70,7 @@ test.concurrent('services that swap their ports are no obstacle to one another, 
   expect(await lab.apply({ allowRemovals: 1 })).toMatchObject(clean)
 })
 
-test.concurrent('who counted on a port that is not left after all is left as it is too', async () => {
+test.concurrent('who counted on a port that is not left after all is left as it is too', { timeout }, async () => {
   const [first, second] = [await findFreePort(), await findFreePort()]
   await using lab = createEngineLab()
   lab.declare('a', web(first))
@@ -79,7 +86,7 @@ test.concurrent('who counted on a port that is not left after all is left as it 
   expect([(await lab.observe('a')).pid, (await lab.observe('b')).pid]).toEqual(pids)
 })
 
-test.concurrent('a proxy that answers for a service is nothing in its way', async () => {
+test.concurrent('a proxy that answers for a service is nothing in its way', { timeout }, async () => {
   const [own, proxied] = [await findFreePort(), await findFreePort()]
   await using _proxy = await occupy(proxied)
   await using lab = createEngineLab()
@@ -90,11 +97,11 @@ test.concurrent('a proxy that answers for a service is nothing in its way', asyn
   expect(await lab.apply()).toMatchObject(clean)
 })
 
-test.concurrent('a first start is tried, and the plan warns of the port', async () => {
+test.concurrent('a first start is tried, and the plan warns of the port', { timeout }, async () => {
   const port = await findFreePort()
   await using other = await occupy(port)
   await using lab = createEngineLab()
-  lab.declare('web', web(port))
+  lab.declare('web', web(port, { patience: '3s' }))
   const told = `port ${port} is held by another process (pid ${other.pid}, node), not by web`
   const plan = await lab.plan()
   expect(planOf(plan, 'web')).toMatchObject({ change: 'add' })

@@ -280,6 +280,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
 
     rmSync(secretFile)
     declare('8082')
+    const running = property('web', 'MainPID')
+    expect((await lab.apply()).plan.facilities[0]?.blocked).toContain(secretFile)
+    expect(property('web', 'MainPID')).toBe(running)
+    systemctl('stop', 'web')
     expect((await lab.apply()).failed).toEqual([
       { facility: 'web', message: expect.stringMatching(/TOKEN|CREDENTIALS|243/) },
     ])

@@ -274,3 +274,45 @@ test('an action that its provider says nothing of has failed', async () => {
   await executor.idle()
   expect(results[0]?.error?.message).toContain('said nothing of the outcome')
 })
+
+function ending(verb: Verb, reason: Step['reason']): FacilityPlan {
+  const chain = createStepChain('web')
+  chain.add(verb, reason)
+  chain.add('write-file', reason, { path: '/etc/web' })
+  chain.add('disable', 'enablement')
+  chain.add('stop', 'running')
+  return { name: 'web', supervisor: 'lab', service: 'web', change: 'change', steps: chain.steps }
+}
+
+test('S8: what ends a service is done though a step before it failed, and the lane has failed all the same', async () => {
+  const bench = createBench()
+  const target = makeTarget({ name: 'web', state: 'stopped', enabled: false })
+  bench.executor.submit([{ plan: ending('install', 'definition-changed'), target }])
+  await bench.end('web/install', new Error('the disk is full'))
+  await bench.end('web/disable')
+  await bench.end('web/stop')
+  expect(bench.files).toEqual([])
+  expect(bench.results).toMatchObject([{ result: 'failed', error: { message: 'the disk is full' } }])
+})
+
+test('what would only have become ours by the step that failed is not ended', async () => {
+  const bench = createBench()
+  const target = makeTarget({ name: 'web', state: 'stopped', enabled: false, adopt: true })
+  bench.executor.submit([{ plan: ending('install', 'adopted'), target }])
+  await bench.end('web/install', new Error('the disk is full'))
+  expect(bench.pending()).toEqual([])
+  expect(bench.results).toMatchObject([{ result: 'failed' }])
+})
+
+test('a service that is to run is not stopped for a step that failed', async () => {
+  const bench = createBench()
+  const chain = createStepChain('web')
+  chain.add('install', 'definition-changed')
+  chain.add('stop', 'definition-changed')
+  chain.add('start', 'definition-changed')
+  const plan: FacilityPlan = { name: 'web', supervisor: 'lab', service: 'web', change: 'change', steps: chain.steps }
+  bench.executor.submit([{ plan, target: makeTarget({ name: 'web' }) }])
+  await bench.end('web/install', new Error('the disk is full'))
+  expect(bench.pending()).toEqual([])
+  expect(bench.results).toMatchObject([{ result: 'failed' }])
+})

@@ -106,6 +106,7 @@ LoadCredential=token:/etc/token`),
       'ExecStart=/opt/web\nWorkingDirectory=/srv\nRootImage=/srv/image',
       'workingDirectory',
     ],
+    ['a directory for temporary files of its own', 'ExecStart=/tmp/web\nPrivateTmp=yes', 'program'],
     ['a home', 'ExecStart=/opt/web\nWorkingDirectory=~', 'workingDirectory'],
     ['a directory that may be missing', 'ExecStart=/opt/web\nWorkingDirectory=-/srv/web', 'workingDirectory'],
     [
