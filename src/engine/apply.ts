@@ -145,7 +145,7 @@ function findCauses(undoings: UndoingWatch, { plan, survey, elapsedAt }: Outlook
     if (!found || found.blocked !== undefined || found.suspended) continue
     const look = lookAt(elapsedAt, survey.world.services.get(locationKey(facility)))
     const undoing = undoings.seen(facility.name, facility.digest, found.steps, look)
-    if (undoing) undone.set(facility.name, describeUndoing(undoing))
+    if (undoing && !undoing.isAttempt) undone.set(facility.name, describeUndoing(undoing))
   }
   return undone
 }

@@ -38,6 +38,8 @@ export interface Undoing {
   readonly effect: Effect
   /** Facilities whose steps may have done it: sorted. */
   readonly suspects: readonly string[]
+  /** The step that was to bring it about has failed: only if it does so over and over is that any facility's doing. */
+  readonly isAttempt?: true
 }
 
 export interface Often extends Undoing {
@@ -88,6 +90,8 @@ const killers: ReadonlySet<string> = new Set(['HUP', 'INT', 'KILL', 'QUIT', 'TER
 interface Lane {
   readonly began: number
   readonly effects: Set<Effect>
+  /** Steps failed that were to bring this about: it may have been undone as they went on, or they have failed by themselves. */
+  readonly attempts: Set<Effect>
 }
 
 /** What was done last, or found as declared, till it is seen to be undone. */
@@ -95,6 +99,7 @@ interface Done {
   readonly digest: string
   /** Undefined: all that there may be to do. */
   readonly effects?: ReadonlySet<Effect>
+  readonly attempts?: ReadonlySet<Effect>
   readonly began: number
   readonly ended: number
   /** Seen to be so at that time, last. */
@@ -145,11 +150,12 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       if (event.type === 'step-started') {
         const began = clock.elapsed()
         underWay.set(event.facility, began)
-        if (!lanes.has(event.facility)) lanes.set(event.facility, { began, effects: new Set() })
+        if (!lanes.has(event.facility)) lanes.set(event.facility, { began, effects: new Set(), attempts: new Set() })
       } else if (event.type === 'step-finished') {
         noteSpan(event.facility)
-        const { effects } = lanes.get(event.facility) ?? {}
-        if (event.result === 'done') for (const effect of effectsOf(event.step)) effects?.add(effect)
+        const { effects, attempts } = lanes.get(event.facility) ?? {}
+        const noted = event.result === 'done' ? effects : event.result === 'failed' ? attempts : undefined
+        for (const effect of effectsOf(event.step)) noted?.add(effect)
       }
     },
     settled(facility, digest) {
@@ -166,7 +172,8 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       const isKilled = killers.has(exit?.signal ?? '')
       const isOthers = ({ reason }: Step): boolean => !ownReasons.has(reason) || (reason === 'failed' && isKilled)
       const again = steps.filter(isOthers).flatMap(effectsOf)
-      const effect = again.find(one => before.effects?.has(one) ?? true)
+      const undone = again.find(one => before.effects?.has(one) ?? true)
+      const effect = undone ?? again.find(one => before.attempts?.has(one))
       if (effect === undefined) {
         if (began >= before.ended) dones.set(facility, { ...before, seenAt: began })
         return undefined
@@ -177,8 +184,10 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       const moment = isTimed ? clock.elapsed() - (clock.now() - since) : undefined
       const isKnown = moment !== undefined && moment >= before.began
       const suspects = findSuspects(facility, before.seenAt ?? before.began, isKnown ? moment : undefined)
+      // Where nobody else was at work, the step has failed by itself.
+      if (undone === undefined && suspects.length === 0) return undefined
       events.set(facility, [...recent(facility), { effect, suspects, at: clock.elapsed() }])
-      return { effect, suspects }
+      return { effect, suspects, ...(undone === undefined && { isAttempt: true }) }
     },
     circleOf(facility) {
       const upstream = (start: string): Set<string> => {
@@ -247,10 +256,9 @@ export function describeEffect(effect: Effect, name?: string): string {
 export function describeUndoing({ effect, suspects }: Undoing): string {
   const what = describeEffect(effect)
   if (suspects.length === 0) return `${what}, by something other than Reeve or by itself`
-  if (suspects.length > MOST_NAMES)
-    return `${what}, most likely by what was done about one of ${suspects.length} others`
-  const names = suspects.length === 1 ? `facility ${suspects[0]}` : `one of the facilities ${suspects.join(', ')}`
-  return `${what}, most likely by what was done about ${names}`
+  if (suspects.length > MOST_NAMES) return `${what}, perhaps by what was done about one of ${suspects.length} others`
+  if (suspects.length > 1) return `${what}, perhaps by what was done about one of the facilities ${suspects.join(', ')}`
+  return `${what}, most likely by what was done about facility ${suspects[0]}`
 }
 
 /** More names would tell nothing. */

@@ -135,7 +135,7 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
       services: String(scanner.options.serviceDirectory),
       declare(name, other) {
         const services = String(scanner.options.serviceDirectory)
-        const stop = other === undefined ? '' : `sv -w 1 down ${join(services, other)} >/dev/null\n`
+        const stop = other === undefined ? '' : `(sv -w 1 down ${join(services, other)} >/dev/null) &\n`
         const run = `#!/bin/sh\n${stop}exec sleep 1000000\n`
         lab.declare(name, { supervisor: 'rack', config: { runit: { run } } })
       },

@@ -69,6 +69,21 @@ test('one that failed as somebody killed it has been undone, and none that faile
   }
 })
 
+test('a step that fails while another facility is acted on may have been undone as it went on, and no other', async () => {
+  for (const isDisturbed of [true, false]) {
+    const { act, clock, watch } = createBench()
+    const step = start('web')
+    const base = { facility: 'web', step, at: { supervisor: 'lab', service: 'web' } }
+    watch.noted({ type: 'step-started', ...base })
+    if (isDisturbed) await act('db')
+    await clock.advance(500)
+    watch.noted({ type: 'step-finished', ...base, result: 'failed', duration: 500 })
+    watch.settled('web', 'one')
+    const undone = watch.seen('web', 'one', [step], { began: clock.elapsed() })
+    expect(undone).toEqual(isDisturbed ? { effect: 'up', suspects: ['db'], isAttempt: true } : undefined)
+  }
+})
+
 test('by whose steps were under way at the moment; where that isn’t known, by whoever has acted since', async () => {
   const { act, look, clock } = createBench()
   await act('web')
@@ -189,8 +204,8 @@ test('in words', () => {
     [
       "it is stopped again, by something other than Reeve or by itself",
       "it is started again, most likely by what was done about facility db",
-      "file /etc/x is changed again, most likely by what was done about one of the facilities a, b",
-      "it is disabled again, most likely by what was done about one of 4 others",
+      "file /etc/x is changed again, perhaps by what was done about one of the facilities a, b",
+      "it is disabled again, perhaps by what was done about one of 4 others",
       "its definition is changed again, by something other than Reeve or by itself",
     ]
   `)
