@@ -168,8 +168,8 @@ function describeFile(path: string): string {
   return `${path} ${mode.toString(8)} ${uid} ${gid} ${readFileSync(path, 'utf8')}`
 }
 
-/** What systemd tells a process of this very start, and of itself. */
-const ofThisStart = /^(?:INVOCATION_ID|JOURNAL_STREAM|MANAGERPID|SYSTEMD_EXEC_PID)=/
+/** What supervisors tell a process of this very start, and of themselves. */
+const ofThisStart = /^(?:REEVE_RUN|INVOCATION_ID|JOURNAL_STREAM|MANAGERPID|SYSTEMD_EXEC_PID)=/
 
 /** All that a manifest can make different in a process. */
 function describeProcess(pid: number): Facts {
