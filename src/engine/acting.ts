@@ -208,9 +208,10 @@ export function openActing(session: Session, options: ActingOptions): Acting {
         readCopy: found => readCopy(configuration.stateDirectory, found, host),
       }),
     holds: file => holdsContent(file, host),
-    whenReady: (facility, signal, as) =>
+    whenReady: (facility, signal, as, waiting) =>
       tracker.whenReady(facility, signal, {
-        bounded: options.bounded || as === 'moved',
+        // Who asked for it waits for an answer.
+        bounded: options.bounded || as === 'moved' || options.triggerOf?.(waiting) !== undefined,
         serving: as === 'dependency',
       }),
     now: () => Math.round(clock.elapsed()),

@@ -74,9 +74,9 @@ export interface ExecutorOptions {
   holds(file: TargetFile): boolean
   /**
    * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
-   * the new service has to get ready in its startup timeout.
+   * the new service has to get ready in its startup timeout. `waiting`: the facility whose lane waits.
    */
-  whenReady(facility: string, signal: AbortSignal, as: 'dependency' | 'moved'): Promise<void>
+  whenReady(facility: string, signal: AbortSignal, as: 'dependency' | 'moved', waiting: string): Promise<void>
   now(): number
   /** How many starts, stops, restarts and reloads may be under way at once. */
   concurrency: number
@@ -292,7 +292,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function waitReady(lane: Lane, name: string, as: 'dependency' | 'moved'): Promise<void> {
     wait(lane, `${name} to become ready`)
     try {
-      await options.whenReady(name, lane.abort.signal, as)
+      await options.whenReady(name, lane.abort.signal, as, lane.work.plan.name)
     } catch (cause) {
       if (lane.abort.signal.aborted) throw cause
       throw new ReeveError('failed', `${name} did not become ready: ${messageOf(cause)}`, { cause })

@@ -236,3 +236,18 @@ test.concurrent('E16: a controller that ends tells who waits for it, and the ser
   })
   expect((await lab.observe('slow')).state).toBe('running')
 })
+
+test.concurrent('what waits for a dependency that never gets ready is answered when its startup timeout is over', async () => {
+  await using lab = createEngineLab({ configuration: 'resync: 1h' })
+  lab.declare('db', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('db')
+  lab.declare('sick', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '1s' }) })
+  lab.declare('needs', { process: longRun(), dependsOn: ['sick'] })
+  const outcome = await controller.control.apply({}, waysFor(controller))
+  expect(outcome.failed.map(({ facility }) => facility)).toEqual(['needs'])
+  expect(outcome.notReady.map(({ facility }) => facility)).toEqual(['sick'])
+  // The controller goes on waiting for it.
+  lab.write('../never', '')
+  await controller.ready('needs')
+})
