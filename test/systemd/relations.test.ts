@@ -170,7 +170,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
   test('two that kill each other as they start, which no text tells: both are stalled', async () => {
     await using lab = await createSystemdLab({ configuration: 'resync: 1s' })
     const killer = (own: string, other: string): string =>
-      `[Service]\nExecStartPre=-/usr/bin/pkill -KILL -f "^/bin/sleep ${other}"\nExecStart=/bin/sleep ${own}\n[Install]\nWantedBy=multi-user.target\n`
+      `[Service]\nExecStart=/bin/sleep ${own}\nExecStartPost=-/usr/bin/pkill -KILL -f "^/bin/sleep ${other}"\n[Install]\nWantedBy=multi-user.target\n`
     const tokens = ['1111111', '2222222'] as const
     lab.declareUnit('one', { config: { systemd: { text: killer(tokens[0], tokens[1]) } } })
     lab.declareUnit('two', { config: { systemd: { text: killer(tokens[1], tokens[0]) } } })
