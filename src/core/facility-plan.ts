@@ -152,7 +152,7 @@ function removalDiff(paths: readonly string[], { world }: PlanContext): string {
 function installReason(course: Course, definition: Definition): Reason {
   const { target, observed, context } = course
   if (course.change === 'repair' || isOurs(target, observed, context))
-    return hasDefinitionDrifted(course) ? 'definition-drift' : 'definition-changed'
+    return !observed.isEarlierForm && hasDefinitionDrifted(course) ? 'definition-drift' : 'definition-changed'
   const isAdopted = observed.state !== 'absent' && !definition.isAddition
   return isAdopted || otherDefinitionExists(definition, context.world) ? 'adopted' : 'new'
 }

@@ -52,7 +52,9 @@ describe('readiness', () => {
     [{}, { state: 'failed' }, 'none', false, 'Failed'],
     [{}, { state: 'absent' }, 'none', false, 'Absent'],
     [{}, { state: 'unknown' }, 'healthy', false, 'Unknown'],
-    [{}, { state: 'stopped', completed: true }, 'none', true, 'Completed'],
+    [{ restart: 'on-failure' }, { state: 'stopped', completed: true }, 'none', true, 'Completed'],
+    // Its supervisor has given it up.
+    [{}, { state: 'stopped', completed: true }, 'none', false, 'Stopped'],
     [{ state: 'stopped' }, { state: 'stopped' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'failed' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'absent' }, 'none', false, 'Absent'], // it is yet to be installed

@@ -15,7 +15,7 @@ test.each([
     'systemd',
     { timer: { Timer: { OnCalendar: 'daily' } } },
     'spec.config.systemd.timer.Timer must be text, a number, true or false, a list or null, found a map; ' +
-      'spec.config.systemd.timer is for: Keys of [Timer]: a unit NAME.timer, which is enabled and started in place of the service.',
+      'spec.config.systemd.timer is for: Keys of [Timer], or the whole unit as source or text: a unit NAME.timer, which is enabled and started in place of the service.',
   ],
   [
     'systemd',
