@@ -20,8 +20,9 @@ export function blockContradictions(
   return plans.map(plan => {
     const why = found.get(plan.name)
     const facility = facilities.get(plan.name)
-    if (plan.blocked !== undefined || !facility || facility.suspend) return plan
-    if (why !== undefined) return withHalt(plan, why)
+    if (!facility || facility.suspend) return plan
+    if (why !== undefined) return withHalt(plan, plan.blocked ?? why)
+    if (plan.blocked !== undefined) return plan
     return ties.get(locationKey(facility))?.leaving === undefined ? plan : awaitOwnName(plan, facility)
   })
 }

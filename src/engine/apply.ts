@@ -102,7 +102,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
   if (options.signal.aborted) return explainAll(withTroubles(done, after.plan.troubles ?? []), after)
-  return judgeAfter(withCauses(done, undoings, after), after)
+  return withCauses(judgeAfter(done, after), undoings, after)
 }
 
 /** The outcome by the look after it. `others`: plans of those that it could not look at. */
@@ -150,18 +150,18 @@ function findCauses(undoings: UndoingWatch, { plan, survey, elapsedAt }: Outlook
   return undone
 }
 
-/** What was brought about a moment ago, and is undone again, isn't done (E21). */
+/** What was brought about a moment ago, and is undone again, isn't done (E21): it is told by whom, where that is known. */
 function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, after: Outlook): ApplyOutcome {
-  const undone = findCauses(undoings, after)
-  if (undone.size === 0) return outcome
+  const causes = findCauses(undoings, after)
   const explain = ({ facility, message }: ApplyOutcome['failed'][number]) => {
-    const more = undone.get(facility)
-    undone.delete(facility)
-    return { facility, message: more === undefined ? message : `${message}; ${more}` }
+    const cause = causes.get(facility)
+    return { facility, message: cause === undefined ? message : `${message}; ${cause}` }
   }
-  const [failed, notReady] = [outcome.failed.map(explain), outcome.notReady.map(explain)]
-  const rest = [...undone].map(([facility, message]) => ({ facility, message }))
-  return { ...outcome, failed, notReady: sortByFacility([...notReady, ...rest]) }
+  const undone = outcome.undone.map(one => {
+    const cause = causes.get(one.facility)
+    return { ...one, ...(cause !== undefined && { cause }) }
+  })
+  return { ...outcome, failed: outcome.failed.map(explain), notReady: outcome.notReady.map(explain), undone }
 }
 
 /** What was ready for a moment, and is in a crash loop at the end, isn't ready. */

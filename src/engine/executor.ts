@@ -238,7 +238,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** After a restart, or the last stop: what the program wrote as it ended is written again, while it is stopped. */
   async function keepFiles(lane: Lane, ended: Step): Promise<Failure | undefined> {
     const { plan, target } = lane.work
-    const staysStopped = isLastStop(plan, ended)
+    // What is stopped though it is blocked has none of its files touched.
+    const staysStopped = plan.blocked === undefined && isLastStop(plan, ended)
     const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
     const last = plan.steps.at(-1)
     if (!target || !last || files.length === 0) return undefined

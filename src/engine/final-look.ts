@@ -11,6 +11,8 @@ export interface Undone {
   readonly steps: readonly Step[]
   /** Why nothing can be done about it now. Absent: something can. */
   readonly blocked?: string
+  /** Who has most likely undone it. Absent: nobody can tell. */
+  readonly cause?: string
 }
 
 /**

@@ -119,6 +119,7 @@ test('/metrics tells what was recorded', async () => {
       "reeve_facilities{condition="Reconciling"} 1",
       "reeve_facilities{condition="Stalled"} 0",
       "reeve_facilities{condition="CrashLooping"} 0",
+      "reeve_facilities{condition="Undone"} 0",
       "reeve_facilities{condition="Drifted"} 0",
       "reeve_drift_corrected_total 2",
       "reeve_manifest_errors 3",
