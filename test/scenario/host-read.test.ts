@@ -27,6 +27,7 @@ test('E2: the handle of observing code has, at run time too, nothing but the met
     'findUser',
     'findUserById',
     'groupId',
+    'hear',
     'inspectFile',
     'isGranted',
     'isRead',
