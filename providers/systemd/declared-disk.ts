@@ -34,7 +34,7 @@ export function readDeclaredDisk(
     },
     readText(path) {
       if (gone.has(path)) return undefined
-      return texts.get(path) ?? host?.readText(path)
+      return texts.get(path) ?? readQuietly(path, host)
     },
     realPath(path) {
       if (gone.has(path)) return undefined
@@ -46,6 +46,15 @@ export function readDeclaredDisk(
     },
   }
   return readDisk(overlaid, directories, Number.POSITIVE_INFINITY)
+}
+
+/** What can't be read tells of no relation. Whoever observes the unit says why it can't be. */
+function readQuietly(path: string, host: ReadHost | undefined): string | undefined {
+  try {
+    return host?.readText(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** What is in each directory on the way to these files, and in that of units. */

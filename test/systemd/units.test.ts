@@ -280,7 +280,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     lab.declareUnit('web', { process: { ...longRun(), reload: { signal: 'HUP' } } })
     await lab.apply()
     const onEffect = ({ target }: Effect, phase: string): void => {
-      if (phase === 'before' && target.includes('Reload')) systemctl('stop', 'web')
+      if (phase === 'before' && target.includes('KillUnit')) systemctl('stop', 'web')
     }
     const session = await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) })
     await createDirectControl(session).act('reload', 'web')
