@@ -181,9 +181,9 @@ describe.runIf(process.geteuid?.() === 0)('S1: who answers for the controller', 
     const socket = join(control, 'control.sock')
     mkdirSync(control, { mode: 0o700 })
     let asked = 0
-    const server = createServer((_request, response) => {
+    const server = createServer(({ url }, response) => {
       asked += 1
-      response.end('{"facilities":[]}')
+      response.end(url === '/ping' ? `{"pid":${process.pid}}` : '{"facilities":[]}')
     })
     await new Promise<void>(resolve => server.listen(socket, resolve))
     onTestFinished(() => void server.close())
