@@ -114,8 +114,12 @@ export function readLoaded(place: Place, host: ReadHost): Loaded | undefined {
   return { definition: digestSums(parts), files }
 }
 
+/** In the place of the digest, of a configuration file that isn't there; see `Loaded.files`. */
+export const absence = 'absent'
+
 export interface Sum {
   readonly path: string
+  /** Or `absence`. */
   readonly sum: string
 }
 
@@ -133,7 +137,7 @@ export function formatSums(sums: readonly Sum[]): string {
 /** sha256sum marks a line with a backslash where it has doubled those of the path. */
 function parseSums(text: string): Sum[] {
   return text.split('\n').flatMap(line => {
-    const [, mark, sum, path] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? []
+    const [, mark, sum, path] = /^(\\?)([0-9a-f]{64}|absent) [ *](.+)$/.exec(line) ?? []
     if (sum === undefined || path === undefined) return []
     return { sum, path: mark === '' ? path : path.replaceAll('\\\\', '\\') }
   })

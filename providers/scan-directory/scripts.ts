@@ -5,6 +5,7 @@ import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { hasLogger } from './log-script.ts'
 import { renderExecution, renderPreparation, standardPath } from './prepare-script.ts'
+import { absence } from './records.ts'
 import { closeDescriptors, shellFunctions, signalNumber } from './shell-functions.ts'
 import { renderSuperviseFunctions } from './supervise-script.ts'
 
@@ -90,10 +91,11 @@ function renderOutput({ output }: Process): string {
 const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
 
 /**
- * A line of sha256sum for a configuration file, if it is a regular one. Where others can lead root elsewhere, the file is read with
- * the rights of its owner; and one of root's, as in /tmp, only if nothing is followed to it (S8).
+ * A line of sha256sum for a configuration file, or `absent` in the place of the digest if there is no regular one. Where others can
+ * lead root elsewhere, the file is read with the rights of its owner; and one of root's, as in /tmp, only if nothing is followed to
+ * it (S8).
  */
-const fileDigest = `${protectedPathFunctions}__reeve_digest() {
+const fileDigest = `${protectedPathFunctions}__reeve_sum_of() {
   if [ "$(id -u)" != 0 ] || __reeve_is_protected "$1"; then
     [ ! -f "$1" ] || sha256sum -- "$1"
     return
@@ -104,6 +106,10 @@ const fileDigest = `${protectedPathFunctions}__reeve_digest() {
   elif __reeve_sum=$(dd "if=$1" iflag=nofollow,nonblock 2>/dev/null | sha256sum) && [ -f "$1" ]; then
     printf '%s  %s\\n' "\${__reeve_sum%% *}" "$1"
   fi
+}
+__reeve_digest() {
+  __reeve_found=$(__reeve_sum_of "$1")
+  printf '%s\\n' "\${__reeve_found:-${absence}  $1}"
 }
 `
 

@@ -46,7 +46,8 @@ export function readSupervision(
   const isUnproven = !isUnforged(family, place.supervise, host)
   const isAlive = isSupervisorAlive(family, place, host, proofs)
   const told = isAlive ? readStatus(family, place, host) : undefined
-  const status = told && correctStatus(told, family, place, host, proofs)
+  // What others can write isn't corrected, but doubted.
+  const status = told && !isUnproven ? correctStatus(told, family, place, host, proofs) : told
   const claim = readClaim(place, host)
   const living = claim && isRunning(claim, host) ? claim : undefined
   if (isAlive && !status) {

@@ -4,7 +4,7 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import { removeLog } from './contents.ts'
 import { endSupervisor, ensureSupervised, isSupervised, tellSupervisor } from './pickup.ts'
 import { isStartedThere } from './proof.ts'
-import { formatSums, readClaim, readLaunched, readProblem, sha256, withoutFailures } from './records.ts'
+import { absence, formatSums, readClaim, readLaunched, readProblem, sha256, withoutFailures } from './records.ts'
 import { renewDirectory } from './renewal.ts'
 import { isLogSupervised, readSupervision, type Supervision } from './supervision.ts'
 import type { Task } from './task.ts'
@@ -144,8 +144,10 @@ function readSums({ place, host }: Task): string {
   const paths = [...parts.split(' ').map(word => word.replace(/^'(.*)'$/, '$1')), ...listed]
   return formatSums(
     paths.flatMap(path => {
-      const content = host.readFile(path.startsWith('/') ? path : join(place.directory, path))
-      return content ? { path, sum: sha256(content) } : []
+      const isConfiguration = path.startsWith('/')
+      const content = host.readFile(isConfiguration ? path : join(place.directory, path))
+      if (content) return { path, sum: sha256(content) }
+      return isConfiguration ? { path, sum: absence } : []
     }),
   )
 }

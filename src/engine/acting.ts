@@ -6,7 +6,6 @@ import type { Action, Definition, Provider, Report, WriteHost } from '../core/pr
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { describeNoStart } from '../core/start-obstacle.ts'
 import type { Step, Verb } from '../core/step.ts'
-import { type Location, locationKey, type World } from '../core/world.ts'
 import { findStartProblems } from '../host/start-check.ts'
 import { readCopy } from './adopted-copies.ts'
 import type { EngineEvent, EngineListener } from './engine-event.ts'
@@ -17,6 +16,7 @@ import { type History, openHistory } from './history.ts'
 import type { BoundInstance } from './instances.ts'
 import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
 import { createPolicyCheck } from './policy-check.ts'
+import { createRunKeeping, type KeepRuns } from './run-keeping.ts'
 import type { Session } from './session.ts'
 import { findStartNeeds } from './start-problems.ts'
 import { createTracker, type Tracker } from './tracker.ts'
@@ -27,8 +27,7 @@ export interface Acting {
   readonly tracker: Tracker
   readonly history: History
   readonly host: WriteHost
-  /** Has providers write down what services have read, where they will not be able to tell later: see `Provider.keepRuns`. */
-  keepRuns(looked: readonly Location[], world: World): Promise<void>
+  readonly keepRuns: KeepRuns
   [Symbol.dispose](): void
 }
 
@@ -77,24 +76,6 @@ export function openActing(session: Session, options: ActingOptions): Acting {
   async function perform(supervisor: string, actions: readonly Action[], report: Report): Promise<void> {
     const { provider, instance } = find(supervisor)
     await provider.apply(actions, instance, hostFor(provider), report)
-  }
-
-  /** What is known now of runs that nobody here has started, and may not be later. Without it, one is restarted too often. */
-  async function keepRuns(looked: readonly Location[], world: World): Promise<void> {
-    const services = new Map<string, string[]>()
-    for (const { supervisor, service } of looked) {
-      const observed = world.services.get(locationKey({ supervisor, service }))
-      if (!observed?.isUnrecorded || observed.ownership?.owner !== configuration.owner) continue
-      services.set(supervisor, [...(services.get(supervisor) ?? []), service])
-    }
-    for (const [supervisor, names] of services) {
-      try {
-        const { provider, instance } = find(supervisor)
-        await provider.keepRuns?.(names, instance, hostFor(provider))
-      } catch (error) {
-        session.log.warn({ supervisor, error: messageOf(error) }, 'what services have read could not be written down')
-      }
-    }
   }
 
   async function observe(facilities: readonly Facility[]): Promise<Map<string, Observed>> {
@@ -227,7 +208,7 @@ export function openActing(session: Session, options: ActingOptions): Acting {
     tracker,
     history,
     host,
-    keepRuns,
+    keepRuns: createRunKeeping(session, { find, hostFor }),
     [Symbol.dispose]: () => tracker[Symbol.dispose](),
   }
 }

@@ -19,19 +19,37 @@ export interface BootQuestion {
 export async function findBootProblem(session: Session, question: BootQuestion): Promise<string | undefined> {
   const lost = findLost(question)
   if (lost.length === 0 || isStartedAtBoot(session, question)) return undefined
-  return describe(lost, await findWay(question))
+  return describe(lost, await findWay(session, question))
 }
 
-/** As `findBootProblem`, for who asks again and again: supervisors are asked only when the answer may be another. */
-export function createBootCheck(session: Session): (question: BootQuestion) => Promise<string | undefined> {
+/** As `findBootProblem`, for who looks again and again: supervisors are asked only when the answer may be another, and not waited for. */
+export interface BootCheck {
+  looked(question: BootQuestion): void
+  /** By the last look, as soon as all have answered or were given up. */
+  problem(): string | undefined
+}
+
+export function createBootCheck(session: Session): BootCheck {
   let known = ''
   let problem: string | undefined
-  return async question => {
-    const lost = isStartedAtBoot(session, question) ? [] : findLost(question)
-    const key = lost.join(' ')
-    if (key !== known) problem = lost.length === 0 ? undefined : describe(lost, await findWay(question))
-    known = key
-    return problem
+
+  async function ask(lost: readonly string[], question: BootQuestion): Promise<void> {
+    const found = describe(lost, await findWay(session, question))
+    if (known !== lost.join(' ') || found === problem) return
+    problem = found
+    session.log.warn({}, found)
+  }
+
+  return {
+    looked(question) {
+      const lost = isStartedAtBoot(session, question) ? [] : findLost(question)
+      const key = lost.join(' ')
+      if (key === known) return
+      known = key
+      if (lost.length === 0) problem = undefined
+      else void ask(lost, question)
+    },
+    problem: () => problem,
   }
 }
 
@@ -64,8 +82,10 @@ function isOfFirstSession(pid: number, host: ReadHost): boolean {
   return pid === 1 || (first !== undefined && host.process(pid)?.session === first.session)
 }
 
-async function findWay({ instances }: BootQuestion): Promise<string> {
-  const availability = await probeAll(instances)
+async function findWay({ clock }: Session, { survey, instances }: BootQuestion): Promise<string> {
+  // Who has just been looked at isn't asked again: the look has not waited for one that hangs, and nor must this.
+  const others = new Map([...instances].filter(([name]) => !survey.availability.has(name)))
+  const availability = new Map([...survey.availability, ...(await probeAll(others, clock))])
   const able = [...instances].filter(
     ([
       name,

@@ -66,7 +66,7 @@ export async function prepareInstallation(session: Session, options: Installatio
     defaultSupervisor: session.configuration.defaultSupervisor,
     providers: session.providers,
     types: new Map([...bound].map(([name, { instance }]) => [name, instance.type])),
-    availability: await probeAll(bound),
+    availability: await probeAll(bound, session.clock),
   })
   const chosen = bound.get(place.supervisor)
   if (!chosen) throw new ReeveError('internal', `supervisor ${place.supervisor} is chosen and not bound`)

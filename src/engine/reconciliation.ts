@@ -120,8 +120,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let guardProblem: string | undefined
   /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
   let leaving = new Set<string>()
-  const bootProblemOf = createBootCheck(session)
-  let atBoot: string | undefined
+  const boot = createBootCheck(session)
   const hanging = new Set<string>()
   /** Facilities of which what they failed for is gone, till that was tried. */
   const encouraged = new Set<string>()
@@ -284,7 +283,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (!asked) submit(plan, targets, survey, hasRead, busy)
     else if (isAdmitted) lanes = beginAsked(asked, plan, targets, survey)
     remember(plan, survey, full, untouched)
-    if (full) await checkBoot(survey)
+    if (full) boot.looked({ survey, instances })
     lastPass = new Date(clock.now()).toISOString()
     return { ...view, full, isSettled: current.complete && isSettled(), lanes, underWay: plansUnderWay(lanes) }
   }
@@ -321,12 +320,6 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const { removal } = asked
     const everything: Due = { manifests: true, full: true, facilities: new Set() }
     return inTurn(() => (removal ? removeAsked(asked, removal) : makePass(everything, asked)))
-  }
-
-  async function checkBoot(survey: Survey): Promise<void> {
-    const found = await bootProblemOf({ survey, instances })
-    if (found !== undefined && found !== atBoot) log.warn({}, found)
-    atBoot = found
   }
 
   function isSettled(): boolean {
@@ -519,6 +512,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const [name, reason] of seen?.world.unavailable ?? [])
       if (wanted.has(name)) problems.push(`supervisor ${name} is unavailable: ${reason}`)
     const unwritable = [...reportUnwritable(keeping.unwritable()), ...findUnwritable(seen?.availability ?? new Map())]
+    const atBoot = boot.problem()
     return {
       facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
       ...(unwritable.length > 0 && { unwritable }),

@@ -1,9 +1,11 @@
 import type { Availability } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import type { Clock } from '../host/clock.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import type { Session } from './session.ts'
 import { readRecord } from './state-files.ts'
+import { withinSurvey } from './survey-limit.ts'
 
 export interface SupervisorReport {
   readonly name: string
@@ -20,7 +22,7 @@ export interface SupervisorReport {
 export async function listSupervisors(session: Session): Promise<SupervisorReport[]> {
   const set = loadManifests(session.manifests)
   const instances = bindAll(session, set, readRecord(session.configuration.stateDirectory, session.readHost))
-  const found = await probeAll(instances)
+  const found = await probeAll(instances, session.clock)
   const reports = [...found].map(([name, answer]): SupervisorReport => {
     const facilities = set.facilities.filter(({ supervisor }) => supervisor === name).length
     const base = { name, type: instances.get(name)?.instance.type ?? '', facilities }
@@ -31,15 +33,18 @@ export async function listSupervisors(session: Session): Promise<SupervisorRepor
 }
 
 /** By name, all side by side. */
-export async function probeAll(instances: ReadonlyMap<string, BoundInstance>): Promise<Map<string, Availability>> {
-  const probing = [...instances].map(async ([name, bound]) => [name, await tryProbe(bound)] as const)
+export async function probeAll(
+  instances: ReadonlyMap<string, BoundInstance>,
+  clock: Clock,
+): Promise<Map<string, Availability>> {
+  const probing = [...instances].map(async ([name, bound]) => [name, await tryProbe(bound, clock)] as const)
   return new Map(await Promise.all(probing))
 }
 
-/** One provider that fails must not hide what the others say. */
-async function tryProbe({ instance, provider, readHost }: BoundInstance): Promise<Availability> {
+/** One provider that fails or hangs must not hide what the others say. */
+async function tryProbe({ instance, provider, readHost }: BoundInstance, clock: Clock): Promise<Availability> {
   try {
-    return await provider.probe(instance, readHost)
+    return await withinSurvey(provider.probe(instance, readHost), clock)
   } catch (error) {
     return { available: false, reason: messageOf(error) }
   }

@@ -72,7 +72,14 @@ export function createStartFailure(
   if (directory !== undefined && !existsSync(directory)) {
     return new ReeveError('failed', `cannot ${task}: there is no working directory ${directory}; create it`, { cause })
   }
-  if (errnoOf(cause) !== 'ENOENT') return createFailure(task, cause)
+  const code = errnoOf(cause)
+  // Of running a program, it means other things than of writing a file, to root too.
+  if (code === 'EACCES') {
+    const forbidden = `permission denied (EACCES): ${command[0]}, or what its first line asks for, can't be executed`
+    const remedy = 'make it executable (chmod +x), and see that it lies on no file system mounted noexec'
+    return new ReeveError('failed', `cannot ${task}: ${forbidden}; ${remedy}`, { cause })
+  }
+  if (code !== 'ENOENT') return createFailure(task, cause)
   const missing = `there is no program ${command[0]}, or what its first line asks for; install it, or correct the path`
   return new ReeveError('unavailable', `cannot ${task}: ${missing}`, { cause })
 }

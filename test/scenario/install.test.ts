@@ -42,7 +42,12 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
     expect(await install('--supervisor', 'app-s6')).toContain('1 changed')
     const moved = await controllerPid(home)
     expect([isAlive(first), runit.services(), s6.services()]).toEqual([false, [], ['reeve']])
-    expect((await home.reeve(['down', '--yes'])).stderr).toContain('reeve run')
+    // The controller looks the removal through, by what it was installed with.
+    expect((await home.reeve(['down', '--yes'])).stderr).toMatch(
+      `the controller (process ${moved}) has other settings than this command: insecurePermissions is true there`,
+    )
+    const down = await home.reeve(['down', '--yes', '--insecure-permissions'])
+    expect(down.stderr).toMatch(/^reeve: the controller would bring web back .* stop the controller/)
 
     process.kill(moved, 'SIGKILL')
     const next = await until(async () => (await findController(home)) ?? false, 'it is started again')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { type Lab, withLab } from '../../src/conformance/lab.ts'
+import { type FacilitySpec, type Lab, withLab } from '../../src/conformance/lab.ts'
 import { healthy, type Mistake } from './mistakes.ts'
 
 /** A service runs, and a change to it would keep it from starting: it goes on as it is, till that is put right. */
@@ -46,7 +46,7 @@ export async function proveLeftRunning(harness: ConformanceHarness, mistake: Mis
 export async function proveWarned(harness: ConformanceHarness, mistake: Mistake): Promise<void> {
   await withLab(harness, async lab => {
     const directory = openPlace(lab)
-    const wrong = mistake.make(directory)
+    const wrong = withLongDelay(mistake.make(directory))
     lab.declare({ web: wrong })
     const plan = await lab.plan()
     const [facility] = plan.facilities
@@ -66,6 +66,14 @@ export async function proveWarned(harness: ConformanceHarness, mistake: Mistake)
     assert.deepEqual((await lab.plan()).diagnostics, [])
     await lab.converge()
   })
+}
+
+/**
+ * Till the next start that its supervisor makes by itself: put right, the service is started by apply. A start of its supervisor's
+ * that happened to be under way would leave it in its crash loop till it has run for as long as apply waits.
+ */
+function withLongDelay(spec: FacilitySpec): FacilitySpec {
+  return spec.process ? { ...spec, process: { ...spec.process, restart: { delay: '5m' } } } : spec
 }
 
 const nothingDone = { failed: [], notReady: [], stepsDone: 0 }
