@@ -6,15 +6,20 @@ import { openDeadline } from '../../src/host/deadline.ts'
 import { isTable, parseTable } from '../posix/table.ts'
 import type { Layout } from './layout.ts'
 import { parseRecord, type ServiceRecord } from './service-record.ts'
+import { findSupervisor } from './supervisor-process.ts'
 
 /**
  * What goes over telling.sock: one line of JSON at once, and another whenever it changes. Nothing is asked. It holds only what
- * could not be written down; where it says nothing of a service, what stands in `state/` is true.
+ * could not be written down; where it says nothing of a service, what stands in `state/` is true. While there is something, the
+ * supervisor is called `tellingName`; else nobody connects, so that a mere look does nothing but read (E2).
  */
 export interface Telling {
   readonly unwritable: readonly Unwritable[]
   readonly records: ReadonlyMap<string, ServiceRecord>
 }
+
+/** A sign that takes no room on a full disk, and can be given on a read-only one. */
+export const tellingName = 'reeve-unwritten'
 
 const nothing: Telling = { unwritable: [], records: new Map() }
 
@@ -47,7 +52,7 @@ function isUnwritablePlace(value: unknown): value is Unwritable {
 
 /** What the supervisor of the directory tells now. Of one that doesn't live, or doesn't answer, there is nothing. */
 export async function hearSupervisor(layout: Layout, host: ReadHost, clock: Clock): Promise<Telling> {
-  if (host.facts(layout.telling) === undefined) return nothing
+  if (!hasToTell(layout, host)) return nothing
   using deadline = openDeadline(clock, hearingTimeout)
   try {
     for await (const line of host.hear(layout.telling, deadline.signal)) return parseTelling(line)
@@ -57,7 +62,17 @@ export async function hearSupervisor(layout: Layout, host: ReadHost, clock: Cloc
   return nothing
 }
 
-/** How often it is seen whether there is a supervisor to hear, in ms. */
+/** That it can't be looked at is told of by `findProblem`. */
+function hasToTell(layout: Layout, host: ReadHost): boolean {
+  try {
+    const supervisor = findSupervisor(host, layout)
+    return supervisor.state === 'alive' && host.readText(`/proc/${supervisor.pid}/comm`)?.trimEnd() === tellingName
+  } catch {
+    return false
+  }
+}
+
+/** How often it is seen whether there is something to hear, in ms. */
 const interval = 500
 
 /** Calls `hint` whenever what the supervisor tells has changed: of what it can't write down, no file tells. */
@@ -67,13 +82,8 @@ export function followTelling(layout: Layout, host: ReadHost, hint: () => void):
 
   async function hear(): Promise<void> {
     isHeard = true
-    let count = 0
     try {
-      for await (const _line of host.hear(layout.telling, ending.signal)) {
-        count += 1
-        // What it says at first is seen by whoever looks at all.
-        if (count > 1) hint()
-      }
+      for await (const _line of host.hear(layout.telling, ending.signal)) hint()
     } catch {
       // It isn't there, or no longer.
     }
@@ -81,7 +91,7 @@ export function followTelling(layout: Layout, host: ReadHost, hint: () => void):
   }
 
   function look(): void {
-    if (!isHeard && host.facts(layout.telling)) void hear()
+    if (!isHeard && hasToTell(layout, host)) void hear()
   }
 
   const beats = beat(interval, look)

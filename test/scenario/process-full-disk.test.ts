@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { tellingName } from '../../providers/process/telling.ts'
 import type { Unwritable } from '../../src/core/unwritable.ts'
+import { findSupervisorPid } from '../process-lab.ts'
 import { mountSmallDisk } from '../small-disk.ts'
 import { createInstance, isRunning, type ProcessInstance, until } from './process-instance.ts'
 
@@ -7,11 +10,20 @@ const isRoot = process.geteuid?.() === 0
 
 const always = { policy: 'always', delay: 0 } as const
 
-/** What the supervisor says of its own directory. */
-async function unwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
+async function listUnwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
   const found = await made.provider.probe(made.instance, made.host)
   if (!found.available) throw new Error(found.reason)
-  return (found.unwritable ?? []).filter(({ path }) => path === made.layout.directory)
+  return found.unwritable ?? []
+}
+
+/** What the supervisor says of its own directory. */
+async function unwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
+  return (await listUnwritable(made)).filter(({ path }) => path === made.layout.directory)
+}
+
+/** What ps calls the supervisor. */
+function supervisorName(made: ProcessInstance): string {
+  return readFileSync(`/proc/${findSupervisorPid(made.layout.directory)}/comm`, 'utf8').trimEnd()
 }
 
 test.runIf(isRoot)('a supervisor that comes up on a full disk takes over what no record tells of', async () => {
@@ -65,6 +77,7 @@ for (const { what, block, clear, reason } of [
         await made.install(service, { command: ['sleep', '1000'], restart: always })
       await made.act('start', 'web', 'job')
       const first = await made.observe('web')
+      const name = supervisorName(made)
       block(disk)
       process.kill(first.pid ?? 0, 'SIGKILL')
       const second = await another(made, 'web', first.pid)
@@ -84,9 +97,14 @@ for (const { what, block, clear, reason } of [
       expect(isRunning(third)).toBe(false)
       const [place] = await unwritable(made)
       expect(place).toMatchObject({ message: expect.stringContaining(reason), since: expect.any(Number) })
+      // Nobody connects to one that is not called so (E2).
+      expect(supervisorName(made)).toBe(tellingName)
       // Everything settles by itself, and nothing is restarted for it.
       clear(disk)
       await until('all is written down', async () => (await unwritable(made)).length === 0 || undefined)
+      // Of an output that could not be opened, it tells till the next start.
+      const [output] = await listUnwritable(made)
+      expect(supervisorName(made)).toBe(output ? tellingName : name)
       expect(await made.observe('web')).toMatchObject({ state: 'running', pid: fourth })
       await made.killSupervisor()
       expect(await made.observe('web')).toMatchObject({ state: 'running', pid: fourth, supervised: false })

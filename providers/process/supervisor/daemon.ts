@@ -5,14 +5,15 @@ import { createUnwritablePlaces } from '../../../src/core/unwritable.ts'
 import { createClock } from '../../../src/host/clock.ts'
 import { acquireLock } from '../../../src/host/lock.ts'
 import { readPackageVersion } from '../../../src/host/package-version.ts'
+import { createProcessSign } from '../../../src/host/process-sign.ts'
 import { findDirectoryProblem } from '../directory-check.ts'
 import { type Layout, layoutOf } from '../layout.ts'
-import { formatTelling } from '../telling.ts'
+import { formatTelling, tellingName } from '../telling.ts'
 import { findTools } from '../tools.ts'
 import { attempt } from '../upkeep.ts'
 import { handleAction } from './request-handling.ts'
 import { listen, type Server } from './server.ts'
-import { createSupervision } from './supervision.ts'
+import { createSupervision, type Supervision } from './supervision.ts'
 import { serveTelling, type TellingServer } from './telling-server.ts'
 
 /** How long the supervisor stays at first without anything to supervise, in ms: what it was started for is on its way. */
@@ -33,24 +34,35 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
   let server: Server | undefined
 
   function endIfIdle(): void {
-    if (clock.elapsed() - startedAt < patience || server?.clients() !== 0 || !supervision.isIdle()) return
+    if (clock.elapsed() - startedAt < patience || server?.clients() !== 0 || !supervision?.isIdle()) return
     log.info({}, 'ends: there is nothing to supervise')
     end()
   }
 
   let telling: TellingServer | undefined
-  const told = (): void => telling?.changed()
+  let supervision: Supervision | undefined
+  const sign = createProcessSign(tellingName)
+
+  function told(): void {
+    const hasToTell = unwritable.list().length > 0 || (supervision?.heldBack().size ?? 0) > 0
+    // At once: whoever is answered looks next.
+    attempt(log, () => sign(hasToTell))
+    telling?.changed()
+  }
+
   const unwritable = createUnwritablePlaces(log, host.now, told)
-  using supervision = createSupervision(
+  using made = createSupervision(
     { host, layout, log, clock, tools: findTools(host), node: process.execPath, random: Math.random, unwritable, told },
     endIfIdle,
   )
+  supervision = made
+  told()
   attempt(log, () => host.writeFile(layout.version, `${readPackageVersion()}\n`, { mode: 0o600 }))
   for (const socket of [layout.socket, layout.telling]) host.removeFile(socket)
-  const tell = (): string => formatTelling({ unwritable: unwritable.list(), records: supervision.heldBack() })
+  const tell = (): string => formatTelling({ unwritable: unwritable.list(), records: made.heldBack() })
   telling = await serveTelling(layout.telling, tell)
   using _telling = telling
-  server = await listen(layout.socket, action => handleAction(action, supervision), endIfIdle)
+  server = await listen(layout.socket, action => handleAction(action, made), endIfIdle)
   using _server = server
   using _timer = clock.after(patience, endIfIdle)
   log.info({ pid: process.pid }, 'supervises')
