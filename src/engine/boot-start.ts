@@ -99,13 +99,13 @@ async function findWay({ clock }: Session, { survey, instances }: BootQuestion):
   // One that is declared has to be named.
   const [name, bound] = able.find(([name, { instance }]) => name === instance.type) ?? able[0] ?? []
   if (name === undefined) {
-    return "no supervisor of this host that could start one answers. In a container, have its entrypoint be 'reeve run DIR'"
+    return "No supervisor of this host that could run the controller answers; in a container, make 'reeve run DIR' its entrypoint"
   }
-  return `reeve install${name === bound?.instance.type ? '' : ` --supervisor ${name}`} has ${name} start one at boot`
+  return `To have ${name} start the controller at boot, run reeve install${name === bound?.instance.type ? '' : ` --supervisor ${name}`}`
 }
 
 function describe(lost: readonly string[], way: string): string {
   const names = lost.length <= 5 ? lost.join(', ') : `${lost.slice(0, 4).join(', ')} and ${lost.length - 4} more`
-  const are = lost.length === 1 ? 'is' : 'are'
-  return `${names} ${are} enabled, and nothing is known to start ${lost.length === 1 ? 'it' : 'them'} after a boot: only a controller has the built-in supervisor come up, and no service of this host runs one; ${way}`
+  const [are, them] = lost.length === 1 ? ['is', 'it'] : ['are', 'them']
+  return `${names} ${are} enabled, but nothing starts ${them} at boot: the built-in supervisor is started by a controller, and none is a service of this host. ${way}`
 }

@@ -4,13 +4,13 @@ import { openHousehold, sleeper, until } from '../e2e/household.ts'
 import { has } from '../requirements.ts'
 import { runitHarness } from '../scan-lab.ts'
 
-const lost = 'web is enabled, and nothing is known to start it after a boot'
+const lost = 'web is enabled, but nothing starts it at boot'
 
 test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
   const home = openHousehold({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr.split(lost)).toHaveLength(2)
-  expect(stderr).toContain("have its entrypoint be 'reeve run DIR'")
+  expect(stderr).toContain("make 'reeve run DIR' its entrypoint")
   const status = await home.reeve(['status'])
   expect(status.stderr).toContain(lost)
   expect(JSON.parse(await home.succeed(['status', '-o', 'json'])).atBoot).toContain(lost)
