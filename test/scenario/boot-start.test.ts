@@ -34,7 +34,7 @@ test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is ami
   home.write('manifests/app-runit.yaml', JSON.stringify(manifest))
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr).toContain(lost)
-  expect(stderr).toContain('reeve install --supervisor app-runit has app-runit start one at boot')
+  expect(stderr).toContain('To have app-runit start the controller at boot, run reeve install --supervisor app-runit')
   await home.succeed(['install', 'manifests', '--supervisor', 'app-runit', '--insecure-permissions'])
   onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
   const status = await home.reeve(['status', '--manifests', 'manifests', '-o', 'json'])
