@@ -14,7 +14,8 @@ import { renderSuperviseFunctions } from './supervise-script.ts'
  *
  *   claim      PID START CLOCK BOOT of the process that becomes the service, first of all: an orphan is known by it. With `-` for
  *              PID and START: of the last one, which the next has to wait for
- *   loaded     what sha256sum says of the definition's files and of the facility's, before anything of them is read
+ *   loaded     what sha256sum says of the definition's files and of the facility's, or that one of these is absent, before any
+ *              of them is read
  *   launched   PID START, last of all: then the service itself is executed
  *   ended      CODE SIGNAL asked|alone FAILURES BOOT TOTAL of the last end; TOTAL counts failures and the ends of good runs
  *   problem    why the script could not come as far as the service, or that the service put itself in the background

@@ -75,7 +75,8 @@ export function createStartFailure(
   const code = errnoOf(cause)
   // Of running a program, it means other things than of writing a file, to root too.
   if (code === 'EACCES') {
-    const forbidden = `permission denied (EACCES): ${command[0]}, or what its first line asks for, can't be executed`
+    const entered = directory === undefined ? '' : `, or its working directory ${directory} can't be entered`
+    const forbidden = `permission denied (EACCES): ${command[0]}, or what its first line asks for, can't be executed${entered}`
     const remedy = 'make it executable (chmod +x), and see that it lies on no file system mounted noexec'
     return new ReeveError('failed', `cannot ${task}: ${forbidden}; ${remedy}`, { cause })
   }

@@ -65,7 +65,13 @@ test('a service that keeps the output of its init script open is not waited for'
 
 test.each([
   [['no-such-program'], {}, 'unavailable', /there is no program no-such-program/],
-  [['/etc/passwd'], {}, 'failed', /permission denied \(EACCES\)/],
+  [['/etc/passwd'], {}, 'failed', /permission denied \(EACCES\): .*passwd.* can't be executed; make it executable/],
+  [
+    ['/etc/passwd'],
+    { directory: '/' },
+    'failed',
+    /can't be executed, or its working directory \/ can't be entered; make/,
+  ],
   [['true'], { directory: '/no/such' }, 'failed', /there is no working directory \/no\/such/],
   [['sleep', '30'], { timeout: 50 }, 'failed', /sleep 30 did not end within 50 ms/],
   [[], {}, 'internal', /at least a program/],

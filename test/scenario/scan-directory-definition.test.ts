@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -58,6 +58,28 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
         lab.declare({})
         await lab.converge()
         expect((await lab.observe('web')).state).toBe('absent')
+      })
+    })
+
+    test('a file that was not there at a start, or at a reload, is told to be absent', async () => {
+      await withLab(harness, async lab => {
+        const path = join(lab.directory, 'a\\b c.conf')
+        const files = [{ path, content: 'a = 1\n' }]
+        lab.declare({ web: { process: { command: LONG_RUN, reload: { signal: 'CONT' } }, files } })
+        await lab.converge()
+        const told = async (): Promise<string | undefined> => (await lab.observe('web')).loaded?.files[path]
+        const digest = await told()
+        expect(digest).toMatch(/^[0-9a-f]{64}$/)
+        for (const verb of ['reload', 'restart'] as const) {
+          rmSync(path)
+          await lab.control.act(verb, 'web')
+          await eventually('it to run', async () => (await lab.observe('web')).state === 'running')
+          expect(await told()).toBe('absent')
+          // What was not read is read now.
+          expect((await lab.plan()).facilities[0]?.steps.map(step => step.verb)).toContain('restart')
+          await lab.converge()
+          expect(await told()).toBe(digest)
+        }
       })
     })
 
