@@ -45,12 +45,15 @@ export async function startService(task: Task): Promise<void> {
   const endings = host.readText(join(place.records, 'ended'))
   skipDelay(task)
   if (!family.scripts.hasFinish) forgetDelay(task)
+  const changed = readChange(task)
   command(task, 'u')
   const hasLaunched = (): boolean => readLaunched(place, host)?.startTime !== before
   const isDone = await waitFor(task, startLimit, () => {
     const found = readSupervision(family, place, host)
     if (found.state !== 'alive' || found.orphan) return false
     if (found.status.state === 'up' && (found.launched !== undefined || !isOurs(task))) return true
+    // Somebody else may have taken it down before its run script came as far as the service.
+    if (isDown(found) && changed !== undefined && found.status.since !== changed) return true
     // It may have ended since, or not have come as far as the service.
     const hasFailed = readProblem(place, host) !== undefined && readClaim(place, host)?.startTime !== claim
     return hasLaunched() || hasFailed || host.readText(join(place.records, 'ended')) !== endings
@@ -66,6 +69,12 @@ export async function startService(task: Task): Promise<void> {
       `${script} has not come as far as the service within ${startLimit / 1_000} s; run it by hand`,
     )
   }
+}
+
+/** When its state has changed last, in ms since 1970. */
+function readChange({ family, place, host }: Task): number | undefined {
+  const found = readSupervision(family, place, host)
+  return found.state === 'alive' ? found.status.since : undefined
 }
 
 /** No event tells that a run script which is about to execute the service has done so. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { processProvider } from '../../providers/process/index.ts'
 import { runitProvider } from '../../providers/runit/index.ts'
+import { outcomeProblems } from '../../src/cli/outcome-text.ts'
 import { eventually } from '../../src/conformance/lab.ts'
 import type { FacilityStatus } from '../../src/engine/status.ts'
 import { createEngineLab, type EngineLab, longRun, type RunningController, reasonOf, type Spec } from '../engine-lab.ts'
@@ -66,13 +67,30 @@ describe('facilities that spoil each other’s files', () => {
     await using lab = createEngineLab()
     lab.declare('a', spoiler(lab, 'a', 'b'))
     lab.declare('b', spoiler(lab, 'b', 'a'))
-    const { failed, notReady } = await lab.apply()
-    expect(failed).toEqual([])
-    const told = notReady.map(({ facility, message }) => `${facility}: ${message}`)
-    expect(told).toEqual([
-      expect.stringMatching(/^a: .*a\.conf is changed again, most likely by what was done about facility b$/),
-      expect.stringMatching(/^b: .*b\.conf is changed again, most likely by what was done about facility a$/),
+    const outcome = await lab.apply()
+    expect([outcome.failed, outcome.notReady]).toEqual([[], []])
+    expect(outcome.undone.map(({ facility, steps, cause }) => [facility, steps[0]?.path, cause])).toEqual([
+      [
+        'a',
+        lab.path('a.conf'),
+        `file ${lab.path('a.conf')} is changed again, most likely by what was done about facility b`,
+      ],
+      [
+        'b',
+        lab.path('b.conf'),
+        `file ${lab.path('b.conf')} is changed again, most likely by what was done about facility a`,
+      ],
     ])
+    expect(outcomeProblems(outcome).map(({ facility, kind, message }) => `${facility} is ${kind}: ${message}`)).toEqual(
+      [
+        expect.stringMatching(
+          /^a is not as declared: .* \(file .*a\.conf is changed again, most likely by .* b\); to do: /,
+        ),
+        expect.stringMatching(
+          /^b is not as declared: .* \(file .*b\.conf is changed again, most likely by .* a\); to do: /,
+        ),
+      ],
+    )
   })
 
   test.concurrent('E21: a controller stalls both, each with the other’s name, and goes on when one is declared anew', async () => {
@@ -86,8 +104,11 @@ describe('facilities that spoil each other’s files', () => {
 
     lab.declare('a', spoiler(lab, 'a', 'b', true))
     lab.declare('b', spoiler(lab, 'b', 'a', true))
-    for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
-    expect(readFileSync(lab.path('a.conf'), 'utf8')).toBe('a\n')
+    // The one of before spoils the other's file once more as its own is written, before it is restarted.
+    await eventually('both files to be as declared, and both to be ready', async () => {
+      for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
+      return ['a', 'b'].every(name => readFileSync(lab.path(`${name}.conf`), 'utf8') === `${name}\n`)
+    })
   })
 })
 
@@ -135,7 +156,11 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
       services: String(scanner.options.serviceDirectory),
       declare(name, other) {
         const services = String(scanner.options.serviceDirectory)
-        const stop = other === undefined ? '' : `(sv -w 1 down ${join(services, other)} >/dev/null) &\n`
+        // One at a time, once it runs and only while it does: else both could end up stopped, or running, by chance.
+        const isUp = `sv status ${join(services, name)} | grep -q ^run`
+        const down = `sv -w 1 down ${join(services, other ?? '')} >/dev/null`
+        const turn = `flock ${lab.path('turn')} sh -c '${isUp} && ${down}'`
+        const stop = other === undefined ? '' : `(sleep 0.3; ${turn}) &\n`
         const run = `#!/bin/sh\n${stop}exec sleep 1000000\n`
         lab.declare(name, { supervisor: 'rack', config: { runit: { run } } })
       },
@@ -165,14 +190,15 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
     await using made = await openLab()
     const { lab, declare } = made
     declare('a')
-    expect((await lab.apply()).notReady).toEqual([])
+    expect(outcomeProblems(await lab.apply())).toEqual([])
     declare('b', 'a')
     // Nothing was to be done about it, and it ran before.
-    expect((await lab.apply()).notReady).toEqual([
-      { facility: 'a', message: 'it is stopped again, most likely by what was done about facility b' },
-    ])
+    const outcome = await lab.apply()
+    const cause = 'it is stopped again, most likely by what was done about facility b'
+    expect(outcome.undone).toMatchObject([{ facility: 'a', steps: [{ id: 'a/start' }], cause }])
+    expect(outcomeProblems(outcome)).toMatchObject([{ facility: 'a', message: expect.stringContaining(cause) }])
     // The next one starts it, and leaves b alone.
-    expect((await lab.apply()).notReady).toEqual([])
+    expect(outcomeProblems(await lab.apply())).toEqual([])
   })
 
   test('E21: one that an administrator stops again and again is started again each time, and that is told', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually, isAlive, withLab } from '../../src/conformance/lab.ts'
@@ -122,6 +122,25 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         spawnSync(program, [...words, directory])
         await eventually('the signal to be seen', () => readQuietly(seen) === 'QUIT\nQUIT\n')
         await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
+      })
+    })
+
+    test('a start that is taken back by hand before its run script gets to the service is over at once', async () => {
+      await withLab(harness, async lab => {
+        lab.declare({ web: { process: { command: ['/bin/sleep', argumentOf(5)] } } })
+        await lab.converge()
+        const directory = host.realPath(`/proc/${supervisorOf((await lab.observe('web')).pid ?? 0)}/cwd`) ?? ''
+        await lab.control.act('stop', 'web')
+        // It never gets there.
+        const slow = argumentOf(6)
+        writeFileSync(join(directory, 'run'), `#!/bin/sh\nexec /bin/sleep ${slow}\n`)
+        const [began, started] = [Date.now(), lab.control.act('start', 'web').catch(String)]
+        await eventually('it to be on its way', () => countProcesses(slow) === 1)
+        const [program = '', ...words] = stopByHand[scanner] ?? []
+        spawnSync(program, [...words, directory])
+        await started
+        expect(Date.now() - began).toBeLessThan(30_000)
+        expect((await lab.observe('web')).state).toBe('stopped')
       })
     })
 
