@@ -155,7 +155,8 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
         noteSpan(event.facility)
         const { effects, attempts } = lanes.get(event.facility) ?? {}
         const noted = event.result === 'done' ? effects : event.result === 'failed' ? attempts : undefined
-        for (const effect of effectsOf(event.step)) noted?.add(effect)
+        for (const effect of effectsOf(event.step))
+          if (event.result === 'done' || isOfProcess(effect)) noted?.add(effect)
       }
     },
     settled(facility, digest) {
@@ -180,7 +181,7 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       }
       dones.delete(facility)
       // A file tells nothing of when it was written that others couldn't set.
-      const isTimed = (effect === 'up' || effect === 'down') && since !== undefined
+      const isTimed = isOfProcess(effect) && since !== undefined
       const moment = isTimed ? clock.elapsed() - (clock.now() - since) : undefined
       const isKnown = moment !== undefined && moment >= before.began
       const suspects = findSuspects(facility, before.seenAt ?? before.began, isKnown ? moment : undefined)
@@ -210,6 +211,11 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       for (const known of [spans, dones, events]) known.delete(facility)
     },
   }
+}
+
+/** A start may fail as somebody stops it; what could not be written, as on a full disk, was never there to be undone. */
+function isOfProcess(effect: Effect): boolean {
+  return effect === 'up' || effect === 'down'
 }
 
 function effectsOf({ verb, path, target }: Step): Effect[] {

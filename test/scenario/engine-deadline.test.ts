@@ -27,8 +27,11 @@ function freePort(): Promise<number> {
 test('E23: a deadline whose signal nobody else holds fires in spite of collections', async () => {
   collectGarbage()
   let fired = 0
-  const parent = new AbortController()
+  // One each, as of every probe, and all held.
+  const parents: AbortController[] = []
   function arm(): Disposable {
+    const parent = new AbortController()
+    parents.push(parent)
     const deadline = openDeadline(createClock(), 500, [parent.signal])
     deadline.signal.addEventListener('abort', () => {
       fired += 1
@@ -37,6 +40,7 @@ test('E23: a deadline whose signal nobody else holds fires in spite of collectio
   }
   for (let index = 0; index < 20; index += 1) arm()
   await eventually('all to fire', () => fired === 20)
+  expect(parents.map(({ signal }) => signal.aborted)).not.toContain(true)
 })
 
 test('E23: a web service that is stopped by SIGSTOP becomes unhealthy and is restarted, in spite of collections', async () => {

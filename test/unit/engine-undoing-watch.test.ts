@@ -210,3 +210,26 @@ test('in words', () => {
     ]
   `)
 })
+
+test('those that fail to be written at the same time, as on a full disk, do not undo each other', async () => {
+  const { clock, watch } = createBench()
+  const at = { supervisor: 'lab', service: 'web' }
+  const install = (facility: string): Step => ({
+    id: `${facility}/install`,
+    verb: 'install',
+    reason: 'definition-changed',
+    needs: [],
+  })
+  const names = ['a', 'b']
+  for (let time = 0; time < 4; time += 1) {
+    for (const facility of names) watch.noted({ type: 'step-started', facility, step: install(facility), at })
+    await clock.advance(100)
+    for (const facility of names) {
+      watch.noted({ type: 'step-finished', facility, step: install(facility), at, result: 'failed', duration: 100 })
+      watch.settled(facility, 'one')
+    }
+    for (const name of names)
+      expect(watch.seen(name, 'one', [install(name)], { began: clock.elapsed() })).toBeUndefined()
+  }
+  for (const name of names) expect([watch.often(name), watch.circleOf(name)]).toEqual([undefined, []])
+})
