@@ -36,8 +36,6 @@ function findOffence(line: string, own: ReadonlySet<string>): string | undefined
   if (name.includes('write')) return /^(1|2)</.test(rest) || /^\d+<(pipe|anon_inode):/.test(rest) ? undefined : line
   if (name === 'kill') return /^\d+, 0\)/.test(rest) ? undefined : line
   if (name === 'tkill' || name === 'tgkill') return own.has(/^(\d+)/.exec(rest)?.[1] ?? '') ? undefined : line
-  // It tells whoever listens; whatever were said to it would be seen above.
-  if (name === 'connect' && /\/telling\.sock"\}, \d+\) = 0$/.test(rest)) return undefined
   // Where a supervisor would be asked, if there were one.
   if (name === 'connect' && rest.includes('AF_UNIX')) return / = -1 E(NOENT|CONNREFUSED) /.test(rest) ? undefined : line
   // Its first one is how it was started.
