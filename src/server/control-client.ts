@@ -14,8 +14,8 @@ import { readPackageVersion } from '../host/package-version.ts'
 import { decodeError, type Greeting, responseLimit } from './control-protocol.ts'
 import { readPass } from './pass-reading.ts'
 
-/** How long a controller may take to say that it is there, in ms. */
-const pingTimeout = 5_000
+/** How long a controller may take to say that it is there, in ms: on a busy host it gets its turn late. */
+const pingTimeout = 20_000
 
 /** The same for its status, of thousands of facilities on a busy host. Actions take as long as they take. */
 const statusTimeout = 60_000
