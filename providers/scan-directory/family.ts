@@ -126,4 +126,6 @@ export interface SupervisionStatus {
   readonly isReady?: boolean
   /** Milliseconds since 1970. */
   readonly since: number
+  /** By the process table, which is ahead of what the supervisor writes down, or knows what it can't write. */
+  readonly isCorrected?: true
 }

@@ -103,7 +103,7 @@ function correctStatus(
   if (isThere && readStart(facts, host) <= told.since + stampTolerance) return told
   if (isThere && isStartedThere(told.pid, family, place, host)) return told
   const [child] = listChildren(place, host, proofs)
-  const { pid: _pid, ...rest } = told
+  const { pid: _pid, ...rest } = { ...told, isCorrected: true as const }
   return child ? { ...rest, pid: child.pid, since: readStart(child, host) } : { ...rest, state: 'down' }
 }
 

@@ -18,7 +18,11 @@ const startLimit = 60_000
 
 /** How long a run script that has come to the service may take to execute it, in ms, and how often it is looked at. */
 const executionLimit = 5_000
+
 const executionPause = 10
+
+/** How long what only the process table tells has to last, in ms. */
+const correctionLasts = 1_000
 
 /** How long the supervisor of a log may come after that of its service, in ms: till it is seen to, and after that. */
 const logSettling = 500
@@ -99,15 +103,32 @@ export async function stopService(task: Task): Promise<void> {
     tellSupervisor(task, place.supervise, 'd')
   }
   const find = (): Supervision => readSupervision(family, place, host)
-  for (let found = find(); !isDown(found); found = find()) {
+  const isOver = createDownCheck(task)
+  for (let found = find(); !isOver(found); found = find()) {
     // Else it would be started again, from what was replaced.
     if (found.orphan?.lostSupervisor !== undefined) host.kill(found.orphan.lostSupervisor, 'TERM')
     if (found.orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
     // The supervisor may be killed meanwhile, and leave an orphan.
     await waitFor(task, Number.MAX_SAFE_INTEGER, () => {
       const now = find()
-      return now.orphan !== undefined || isDown(now)
+      return now.orphan !== undefined || isOver(now)
     })
+  }
+}
+
+/**
+ * What only the process table tells may be what the supervisor is about to write down itself, and then a finish script may follow:
+ * it has to last.
+ */
+function createDownCheck({ clock }: Task): (found: Supervision) => boolean {
+  let since: number | undefined
+  return found => {
+    if (!isDown(found) || found.state !== 'alive' || !found.status.isCorrected) {
+      since = undefined
+      return isDown(found)
+    }
+    since ??= clock.elapsed()
+    return clock.elapsed() - since >= correctionLasts
   }
 }
 
