@@ -86,6 +86,7 @@ function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: St
         ? { facts, content: content.subarray(offset, offset + length) }
         : host.readPart(path, offset, length)
     },
+    readFile: (path, limit) => contentOf(path) ?? host.readFile(path, limit),
     readText(path, limit) {
       const content = contentOf(path)
       return content ? new TextDecoder().decode(content) : host.readText(path, limit)

@@ -1,13 +1,10 @@
-import { parseEnvironmentFile } from '../core/environment-file.ts'
+import { environmentFileLimit, parseEnvironmentFile } from '../core/environment-file.ts'
 import type { ReadHost } from '../core/provider.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import type { StartNeeds } from '../core/start-needs.ts'
 import { findInterpreterProblem, findProgramProblem, type ProgramCheck, usualSearchPath } from './program-check.ts'
 import { chooseActor } from './service-paths.ts'
 import { findClosedDirectory, may, type RightsOf } from './user-rights.ts'
-
-/** In bytes: what is longer is for whoever reads it to refuse. */
-const environmentLimit = 1024 * 1024
 
 /**
  * Why a start with these needs is certain to fail on this host as it is now, for people; empty if nothing is known to be in its way.
@@ -123,22 +120,23 @@ function readVariables(
   const kind = kindOf(path, host)
   if (kind === undefined) return `there is no environment file ${path}`
   if (kind !== 'file') return `the environment file ${path} is no regular file`
-  const text = readAs(path, user, host)
-  if (text === undefined) return undefined
+  const size = host.facts(host.realPath(path) ?? path)?.size ?? 0
+  if (size > environmentFileLimit) return `the environment file ${path} is larger than ${environmentFileLimit} bytes`
+  const content = readAs(path, user, host)
+  if (content === undefined) return undefined
   try {
-    return parseEnvironmentFile(text, path)
+    return parseEnvironmentFile(content, path)
   } catch (error) {
     return messageOf(error)
   }
 }
 
 /** Where others can lead root elsewhere, it reads only what the service's user may read anyway. */
-function readAs(path: string, user: RightsOf, host: ReadHost): string | undefined {
+function readAs(path: string, user: RightsOf, host: ReadHost): Uint8Array | undefined {
   try {
-    if (chooseActor(path, user.uid, host).as === 'self') return host.readText(path, environmentLimit)
+    if (chooseActor(path, user.uid, host).as === 'self') return host.readFile(path, environmentFileLimit)
     const mayRead = (facts: Parameters<typeof may>[1]): boolean => may(path, facts, user, ['r'], host)
-    const { content } = host.inspectFile(path, { limit: environmentLimit, mayRead }) ?? {}
-    return content && new TextDecoder().decode(content)
+    return host.inspectFile(path, { limit: environmentFileLimit, mayRead })?.content
   } catch {
     return undefined
   }

@@ -198,3 +198,18 @@ describe.runIf(isRoot)('with the eyes of the service’s user', () => {
     expect(told).not.toMatch(/alone|line|hunter2/)
   })
 })
+
+test.runIf(isRoot).each([
+  ['that is not UTF-8', Buffer.from([0x41, 0x3d, 0xff, 0x0a]), /expected UTF-8 text in line 1 of .*variables/],
+  ['with a NUL byte', Buffer.from('A=1\nB=\0\n'), /expected text in line 2 of .*variables, found a NUL byte/],
+  ['that is too large', Buffer.from(`A=${'x'.repeat(120_000)}`), /variables is larger than 120000 bytes/],
+])(
+  'an environment file %s keeps a service from being stopped for it, also in a directory of its user',
+  (_, content, expected) => {
+    const path = put('variables', content, 0o644)
+    expect(problemsOf({ environmentFiles: [path] })).toMatch(expected)
+    chownSync(base, 65_534, 65_534)
+    chownSync(path, 65_534, 65_534)
+    expect(problemsOf({ environmentFiles: [path], user: 'nobody' })).toMatch(expected)
+  },
+)
