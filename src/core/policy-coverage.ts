@@ -7,7 +7,7 @@ export type Bound = readonly (keyof Policy)[] | string
 export type Coverage = Readonly<Record<string, Bound>>
 
 const names = 'only names things to Reeve and to people'
-const ofFacility = 'what it makes happen is bounded where the facility says which service that is'
+const ofFacility = 'acts on the service of the facility, which is bounded where it is named'
 const ofProcess = 'changes only how the process runs, within what its user may do anyhow'
 const noSecret = 'bounds what Reeve does, and reaches nothing on the host'
 const native: Bound = ['config']
@@ -58,7 +58,7 @@ export const facilityCoverage: Coverage = {
   'spec.process.stop.timeout': ofProcess,
   'spec.process.reload.signal': 'is sent to the processes of the service itself',
   'spec.process.reload.command': ['commands'],
-  'spec.process.output': 'the stdout of the controller, where it appears after the name of the facility',
+  'spec.process.output': 'appears on the stdout of the controller, after the name of its facility',
   'spec.process.output.file': ['files', 'commands', 'supervisorDirectories'],
   'spec.process.output.maxSize': 'is about the file, which is bounded',
   'spec.process.output.keep': 'is about the file, which is bounded',
