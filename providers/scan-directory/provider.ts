@@ -11,13 +11,14 @@ import { layoutOf } from './layout.ts'
 import { listOwned } from './marker.ts'
 import { observeServices } from './observation.ts'
 import { relateDirectories } from './relations.ts'
-import { probeInstance } from './scanner.ts'
+import { createProbe } from './scanner.ts'
 import { findStartNeeds } from './start-needs.ts'
 import { watchServices } from './watching.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
 export function createScanProvider(family: Family): Provider {
   const clock = createClock()
+  const probe = createProbe(family)
   return {
     type: family.type,
     capabilities: {
@@ -40,7 +41,7 @@ export function createScanProvider(family: Family): Provider {
       return [services, definitions]
     },
     async probe(instance, host) {
-      return probeInstance(family, layoutOf(instance, family), host)
+      return probe(layoutOf(instance, family), host)
     },
     render: (facility, instance, ownership) => renderDefinition(family, facility, instance, ownership),
     startNeeds: findStartNeeds,

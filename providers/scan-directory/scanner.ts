@@ -19,20 +19,21 @@ export function findScanner(family: Family, layout: Layout, host: ReadHost): Sca
 
 function listScanners(family: Family, layout: Layout, host: ReadHost): Scanner[] {
   const directory = host.realPath(layout.services)
-  const scanners: Scanner[] = []
-  if (directory === undefined) return scanners
-  for (const pid of host.processes()) {
-    const words = readCommandLine(pid, host)
-    if (basename(words[0] ?? '') !== family.scanner) continue
-    const named = scannedDirectory(words)
-    const inside = `/proc/${pid}/cwd`
-    const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
-    const facts = host.process(pid)
-    if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) continue
-    const userId = findStarter(pid, host)
-    if (userId !== undefined) scanners.push({ pid, words, isPaused: facts.state === 'T', userId })
-  }
-  return scanners
+  if (directory === undefined) return []
+  return host.processes().flatMap(pid => readScanner(family, directory, pid, host) ?? [])
+}
+
+/** Undefined: the process doesn't scan the directory, which is given as it really is. */
+function readScanner(family: Family, directory: string, pid: number, host: ReadHost): Scanner | undefined {
+  const words = readCommandLine(pid, host)
+  if (basename(words[0] ?? '') !== family.scanner) return undefined
+  const named = scannedDirectory(words)
+  const inside = `/proc/${pid}/cwd`
+  const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
+  const facts = host.process(pid)
+  if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) return undefined
+  const userId = findStarter(pid, host)
+  return userId === undefined ? undefined : { pid, words, isPaused: facts.state === 'T', userId }
 }
 
 function readCommandLine(pid: number, host: ReadHost): string[] {
@@ -62,7 +63,27 @@ function scannedDirectory([, ...words]: readonly string[]): string {
   return '.'
 }
 
-export function probeInstance(family: Family, layout: Layout, host: ReadHost): Availability {
+/** Reading the command lines of all processes takes long on a busy host: the scanner that was found last is tried first. */
+export function createProbe(family: Family): (layout: Layout, host: ReadHost) => Availability {
+  const pids = new Map<string, number>()
+  return (layout, host) => {
+    const findAgain = (): Scanner | undefined => {
+      const directory = host.realPath(layout.services)
+      const pid = pids.get(layout.services)
+      if (directory === undefined || pid === undefined) return undefined
+      const scanner = readScanner(family, directory, pid, host)
+      return scanner?.userId === host.userId() ? scanner : undefined
+    }
+    return probeInstance(family, layout, host, () => {
+      const scanner = findAgain() ?? findScanner(family, layout, host)
+      if (scanner) pids.set(layout.services, scanner.pid)
+      else pids.delete(layout.services)
+      return scanner
+    })
+  }
+}
+
+function probeInstance(family: Family, layout: Layout, host: ReadHost, find: () => Scanner | undefined): Availability {
   const unavailable = (reason: string): Availability => ({ available: false, reason })
   const missing = family.tools.filter(tool => findTool(host, tool) === undefined)
   if (missing.length > 0) {
@@ -86,7 +107,7 @@ export function probeInstance(family: Family, layout: Layout, host: ReadHost): A
       const insecure = findInsecurePath(path, host, own)
       if (insecure) return unavailable(insecure.problem)
     }
-    const scanner = findScanner(family, layout, host)
+    const scanner = find()
     if (!scanner) {
       const [stranger] = listScanners(family, layout, host)
       const whose = stranger

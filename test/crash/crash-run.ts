@@ -1,7 +1,7 @@
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { openReport } from '../report.ts'
+import { drawSample, isThorough } from '../sample.ts'
 import { type CrashReport, type CrashScenario, crashEverywhere } from './crash-everywhere.ts'
-import { drawSample, isThorough } from './sample.ts'
 
 /** Kills `apply` at a sample of the moments of a scenario, and reports it; see `crashEverywhere`. */
 export type CrashRun = (

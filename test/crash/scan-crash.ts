@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { has } from '../requirements.ts'
+import { isThorough } from '../sample.ts'
 import type { CrashScenario } from './crash-everywhere.ts'
 import { openCrashRun } from './crash-run.ts'
-import { isThorough } from './sample.ts'
 
 /** Every one waits for the scanner. All three families act by the same code. */
-const stride = 9
+const stride = 18
 
 /** One for nearly each moment, where they are few: they wait for their scanners side by side. */
 const hosts = isThorough ? 3 : 8

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { openCrashRun } from '../crash/crash-run.ts'
-import { drawSample } from '../crash/sample.ts'
 import { crashScenarios } from '../crash/scenarios.ts'
 import { crashBesideStranger } from '../crash/stranger-crash.ts'
 import { processHarness } from '../process-lab.ts'
+import { drawSample } from '../sample.ts'
 
 const run = openCrashRun('crash-process', 'process')
 
@@ -12,7 +12,7 @@ test.concurrent.for(crashScenarios)(
   { timeout: 600_000 },
   async scenario => {
     // What fails takes longest.
-    const { moments, failures } = await run(processHarness, scenario, { stride: scenario.fails ? 6 : 3, hosts: 3 })
+    const { moments, failures } = await run(processHarness, scenario, { stride: scenario.fails ? 12 : 6, hosts: 3 })
     expect(failures).toEqual([])
     expect(moments).toBeGreaterThan(20)
   },
@@ -26,7 +26,7 @@ test.concurrent.for([
   'E19: apply gets SIGKILL at its effects, and a file of a stranger that %s is neither overwritten nor removed',
   { timeout: 600_000 },
   async ([stranger, least]) => {
-    const { moments, failures } = await crashBesideStranger(processHarness, stranger, drawSample(2))
+    const { moments, failures } = await crashBesideStranger(processHarness, stranger, drawSample(4))
     expect(failures).toEqual([])
     expect(moments).toBeGreaterThan(least)
   },

@@ -9,8 +9,8 @@ import { createRecord, formatRecord, type ServiceRecord } from '../../providers/
 import { chainOf, renderShim } from '../../providers/process/supervisor/shim-script.ts'
 import { findTools } from '../../providers/process/tools.ts'
 import { type BundledProgram, bundleProgram } from '../bundled-program.ts'
-import { drawSample } from '../crash/sample.ts'
 import { openReport } from '../report.ts'
+import { drawSample } from '../sample.ts'
 import { createInstance, findProcesses, type ProcessInstance, until } from './process-instance.ts'
 
 let daemon: BundledProgram
@@ -73,7 +73,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
     const moments = await countMoments(scenario)
     expect(moments).toBeGreaterThan(20)
     const failures: string[] = []
-    const { first, stride } = drawSample(3)
+    const { first, stride } = drawSample(6)
     const open = Array.from({ length: Math.ceil((moments - first + 1) / stride) }, (_, index) => first + index * stride)
     const points = open.length
     await Promise.all(

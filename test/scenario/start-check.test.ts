@@ -1,6 +1,8 @@
 import { describe, test } from 'vitest'
 import { processHarness } from '../process-lab.ts'
+import { openReport } from '../report.ts'
 import { has } from '../requirements.ts'
+import { drawSample, sampleOf } from '../sample.ts'
 import { scanFamilies } from '../scan-lab.ts'
 import { proveLeftRunning, proveWarned } from '../start-check/mistake-cases.ts'
 import { listScanMistakes, mistakes } from '../start-check/mistakes.ts'
@@ -13,12 +15,22 @@ const families = [
   }),
 ]
 
-for (const { harness, isThere, more } of families) {
+/** The judge is the same for all providers: in each run a mistake is made under one of them, and under the next in another run. */
+const { stride, first } = drawSample(families.length)
+openReport('start-check', 'Mistakes that keep a service from starting, under one provider each', [
+  'MISTAKES',
+  'PROVIDERS',
+  'FIRST',
+  'STRIDE',
+]).add(mistakes.length, families.length, first, stride)
+
+families.forEach(({ harness, isThere, more }, family) => {
+  const sample = { stride, first: 1 + ((first - 1 + family) % stride) }
   describe.skipIf(!isThere).concurrent(harness.provider.type, { timeout: 300_000 }, () => {
-    for (const mistake of [...mistakes, ...more].filter(({ isOfUsers = false }) => isRoot || !isOfUsers)) {
+    for (const mistake of [...sampleOf(mistakes, sample), ...more].filter(({ isOfUsers }) => isRoot || !isOfUsers)) {
       test(`a service that runs is left as it is by ${mistake.name}`, () => proveLeftRunning(harness, mistake))
       test(`a first start is tried, and told of before and after, with ${mistake.name}`, () =>
         proveWarned(harness, mistake))
     }
   })
-}
+})

@@ -39,6 +39,11 @@ done
 mount --bind "$shared" "$root$shared"
 # At boot, systemd-tmpfiles empties /tmp, where some of these paths may lie.
 ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf"
+# Each daemon-reload runs all generators. These find nothing to generate here.
+mkdir -p "$root/etc/systemd/system-generators"
+for name in cryptsetup debug fstab getty gpt-auto hibernate-resume integritysetup rc-local run system-update veritysetup; do
+  ln -s /dev/null "$root/etc/systemd/system-generators/systemd-$name-generator"
+done
 echo machine > "$root/etc/hostname"
 hostname machine
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { CrashScenario } from '../crash/crash-everywhere.ts'
 import { openCrashRun } from '../crash/crash-run.ts'
-import { isThorough } from '../crash/sample.ts'
+import { isThorough } from '../sample.ts'
 import { systemHarness } from './harness.ts'
 
 /** All of them take ten minutes. */
-const stride = 7
+const stride = 12
 
 /** The tests that kill `apply` over systemd. `lab` is the machine's own manager, of which there is one, and `other` a user's. */
 export function testSystemdCrashes(what: string, scenarios: readonly CrashScenario[]): void {

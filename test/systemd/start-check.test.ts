@@ -1,13 +1,20 @@
 import { describe, test } from 'vitest'
+import { drawSample } from '../sample.ts'
 import { proveLeftRunning, proveWarned } from '../start-check/mistake-cases.ts'
 import { mistakes, systemdMistakes } from '../start-check/mistakes.ts'
 import { systemHarness } from '../systemd-lab/harness.ts'
 
+/** In each run a mistake is made before the first start or after it, and the other way in another run. */
+const { stride, first } = drawSample(2)
+
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('systemd', () => {
   const all = [...mistakes, ...systemdMistakes].filter(({ isForgivenBy }) => isForgivenBy !== 'systemd')
-  for (const mistake of all) {
-    test(`a service that runs is left as it is by ${mistake.name}`, () => proveLeftRunning(systemHarness, mistake))
-    test(`a first start is tried, and told of before and after, with ${mistake.name}`, () =>
-      proveWarned(systemHarness, mistake))
+  for (const [index, mistake] of all.entries()) {
+    const isDrawn = (way: number): boolean => (index + way) % stride === first - 1
+    if (isDrawn(0))
+      test(`a service that runs is left as it is by ${mistake.name}`, () => proveLeftRunning(systemHarness, mistake))
+    if (isDrawn(1))
+      test(`a first start is tried, and told of before and after, with ${mistake.name}`, () =>
+        proveWarned(systemHarness, mistake))
   }
 })
