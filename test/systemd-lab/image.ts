@@ -27,11 +27,18 @@ chmod 755 "$image.new"
 mv "$image.new" "$image"
 `
 
+let image: Promise<string> | undefined
+
 /**
  * The directory of the image. It is made if it isn't there yet: once for each machine, in about a minute, with
  * debootstrap. Of those who ask at the same time, in whatever process, one makes it, and the others wait.
  */
-export async function makeImage(): Promise<string> {
+export function makeImage(): Promise<string> {
+  image ??= findOrMakeImage()
+  return image
+}
+
+async function findOrMakeImage(): Promise<string> {
   const { codename, mirror } = findSource()
   const digest = createHash('sha256').update(packages.join()).digest('hex').slice(0, 8)
   const path = join(cache, `systemd-${codename}-${digest}`)
