@@ -232,6 +232,8 @@ export interface ProcessFacts {
   readonly parent: number
   readonly group: number
   readonly session: number
+  /** Its session has a controlling terminal. */
+  readonly hasTerminal: boolean
   /** The letter of /proc/PID/stat: `Z` is a zombie, `T` stopped. */
   readonly state: string
   /** Field 22 of /proc/PID/stat: clock ticks since boot. With pid and boot id it identifies the process for good. */

@@ -65,21 +65,32 @@ function needsController(bound: BoundInstance | undefined): boolean {
 }
 
 function isStartedAtBoot(session: Session, { survey, instances }: BootQuestion): boolean {
-  const { readHost } = session
-  // Who has just been started with the host, or with the container, will be again.
-  for (const pid of [process.pid, findController(session)]) {
-    if (pid !== undefined && isOfFirstSession(pid, readHost)) return true
-  }
+  const controller = findController(session)
+  if (controller !== undefined && isOfFirstSession(controller, session.readHost)) return true
+  if (isRunByEntrypoint(process.pid, session.readHost)) return true
   return (survey.world.controllers ?? []).some(location => {
     const enabled = survey.world.services.get(locationKey(location))?.enabled
     return enabled !== false && !needsController(instances.get(location.supervisor))
   })
 }
 
-/** Whoever isn't part of what pid 1 began with has a session of its own. */
+/**
+ * Started with the host, or with the container, and so it will be again: whoever isn't part of what pid 1 began with has a session
+ * of its own.
+ */
 function isOfFirstSession(pid: number, host: ReadHost): boolean {
   const first = host.process(1)
   return pid === 1 || (first !== undefined && host.process(pid)?.session === first.session)
+}
+
+/**
+ * An `apply` that ends at once is run again by an entrypoint only, and not by the shell that somebody types at in a container, which is
+ * pid 1 as well: on a terminal that one makes a process group for each command line.
+ */
+function isRunByEntrypoint(pid: number, host: ReadHost): boolean {
+  if (!isOfFirstSession(pid, host)) return false
+  const facts = host.process(pid)
+  return facts?.hasTerminal !== true || facts.group === host.process(1)?.group
 }
 
 async function findWay({ clock }: Session, { survey, instances }: BootQuestion): Promise<string> {

@@ -25,10 +25,11 @@ export function parseProcessStat(text: string): ProcessFacts | undefined {
   if (nameStart <= 0 || nameEnd < nameStart) return undefined
   const pid = Number(text.slice(0, nameStart))
   // From field 3 on.
-  const [state, parent, group, session, ...rest] = text.slice(nameEnd + 2).split(' ')
-  const startTime = rest[22 - 7]
+  const [state, parent, group, session, terminal, ...rest] = text.slice(nameEnd + 2).split(' ')
+  const startTime = rest[22 - 8]
   if (!Number.isSafeInteger(pid) || !state || !startTime || !/^\d+$/.test(startTime)) return undefined
-  return { pid, parent: Number(parent), group: Number(group), session: Number(session), state, startTime }
+  const hasTerminal = terminal !== '0'
+  return { pid, parent: Number(parent), group: Number(group), session: Number(session), hasTerminal, state, startTime }
 }
 
 /** The pids of all processes that can be seen, ascending. */

@@ -51,7 +51,7 @@ for (const hasInit of [true, false]) {
         expect(container.stderr()).not.toContain('this is process 1')
       } else expect(container.stderr()).toContain('this is process 1')
       // A controller that is started with its container will be again.
-      expect(container.stderr()).not.toContain('after a boot')
+      expect(container.stderr()).not.toContain('at boot')
       process.kill(first, 'SIGTERM')
       const { exitCode, stdout, stderr } = await container.ended
       expect(exitCode, stderr).toBe(0)

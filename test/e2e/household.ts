@@ -66,7 +66,8 @@ export function openHousehold(manifests: Readonly<Record<string, string>> = {}):
   mkdirSync(path('manifests'), { mode: 0o755 })
 
   function begin(command: string, args: readonly string[], options: RunOptions = {}): Running {
-    const child = spawn(command, args, { cwd: directory, env: surroundings(directory, options.env) })
+    // In a session of its own: the tester's may be that of process 1, in a container, and Reeve then takes itself for its entrypoint's.
+    const child = spawn(command, args, { cwd: directory, env: surroundings(directory, options.env), detached: true })
     running.add(child)
     let stdout = ''
     let stderr = ''

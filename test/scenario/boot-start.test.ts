@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { expect, onTestFinished, test } from 'vitest'
-import { openHousehold, sleeper, until } from '../e2e/household.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openHousehold, reevePath, sleeper, until } from '../e2e/household.ts'
 import { has } from '../requirements.ts'
 import { runitHarness } from '../scan-lab.ts'
 
@@ -21,6 +21,30 @@ test('what nothing starts after a boot is said at apply and in status, with the 
   expect(atBoot).toContain(lost)
   controller.child.kill('SIGTERM')
   await controller.ended
+})
+
+describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
+  const shell = 'unshare --pid --fork --mount-proc --kill-child sh'
+  const apply = `${process.execPath} ${reevePath} apply manifests --config reeve.yaml`
+  const inTerminal = (command: string): string[] => ['-qfec', `stty cols 1000; ${command}`, '/dev/null']
+
+  test.each([
+    ['without a terminal', 'sh', ['-c', `${shell} entrypoint.sh`]],
+    ['on a terminal', 'script', inTerminal(`${shell} entrypoint.sh`)],
+  ])('that its entrypoint runs, at each start, starts what is enabled: %s', async (_where, program, args) => {
+    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    home.write('entrypoint.sh', `${apply}\necho served\n`)
+    const { stdout, stderr } = await home.startProgram(program, args).ended
+    expect(stdout).toContain('served')
+    expect(stdout + stderr).not.toContain('at boot')
+  })
+
+  test('that is typed at the shell which is its process 1 is not run again', async () => {
+    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const terminal = home.startProgram('script', inTerminal(`${shell} -i`))
+    terminal.child.stdin?.write(`${apply}\nexit\n`)
+    expect((await terminal.ended).stdout).toContain(lost)
+  })
 })
 
 test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is amiss', { timeout: 120_000 }, async () => {

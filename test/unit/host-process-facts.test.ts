@@ -3,7 +3,7 @@ import { parseProcessStat, readProcessFacts } from '../../src/host/process-facts
 
 /** Fields 3 to 24 of a process of which 22 is 4711. */
 const fields = 'S 1 120 119 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 999 12'
-const facts = { parent: 1, group: 120, session: 119, state: 'S', startTime: '4711' }
+const facts = { parent: 1, group: 120, session: 119, hasTerminal: false, state: 'S', startTime: '4711' }
 
 test.each([
   ['a plain name', 'node'],
@@ -16,6 +16,10 @@ test.each([
   ['an opening one behind a space', ' ( '],
 ])('a process is identified whatever it calls itself: %s', (_what, name) => {
   expect(parseProcessStat(`123 (${name}) ${fields}`)).toEqual({ pid: 123, ...facts })
+})
+
+test('who has a controlling terminal is told from who has none', () => {
+  expect(parseProcessStat(`123 (sh) ${fields.replace('119 0 -1', '119 34816 123')}`)?.hasTerminal).toBe(true)
 })
 
 test.each([

@@ -9,7 +9,8 @@ function createHost(...processes: readonly Partial<ProcessFacts>[]): ReadHost {
   const facts = new Map<number, ProcessFacts>()
   for (const [index, given] of processes.entries()) {
     const pid = given.pid ?? 200 + index
-    facts.set(pid, { pid, parent: 1, group: 100, session: 100, state: 'S', startTime: '5100', ...given })
+    const usual = { pid, parent: 1, group: 100, session: 100, hasTerminal: false, state: 'S', startTime: '5100' }
+    facts.set(pid, { ...usual, ...given })
   }
   return { ...createReadHost(), process: pid => facts.get(pid), processes: () => [...facts.keys()] }
 }
