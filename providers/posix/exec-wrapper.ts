@@ -89,7 +89,9 @@ function renderOutput(path: string): string {
   const file = quoteWord(path)
   return `[ ! -L ${file} ] && { [ -f ${file} ] || [ ! -e ${file} ]; } ||
   __reeve_fail "cannot append output to "${file}": it is not a regular file"
-(umask 0027 && : >>${file}) 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
+__reeve_said=$( (LC_ALL=C && umask 0027 && : >>${file}) 2>&1) ||
+  __reeve_fail "cannot append output to "${file}" as user $(id -u): \${__reeve_said##*: }"
+unset __reeve_said
 exec >>${file} 2>&1`
 }
 

@@ -14,10 +14,12 @@ import { relateDirectories } from './relations.ts'
 import { probeInstance } from './scanner.ts'
 import { findStartNeeds } from './start-needs.ts'
 import { watchServices } from './watching.ts'
+import { createDiskLook } from './writability.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
 export function createScanProvider(family: Family): Provider {
   const clock = createClock()
+  const findUnwritable = createDiskLook()
   return {
     type: family.type,
     capabilities: {
@@ -40,7 +42,10 @@ export function createScanProvider(family: Family): Provider {
       return [services, definitions]
     },
     async probe(instance, host) {
-      return probeInstance(family, layoutOf(instance, family), host)
+      const layout = layoutOf(instance, family)
+      const found = probeInstance(family, layout, host)
+      const unwritable = findUnwritable(layout, host)
+      return found.available && unwritable.length > 0 ? { ...found, unwritable } : found
     },
     render: (facility, instance, ownership) => renderDefinition(family, facility, instance, ownership),
     startNeeds: findStartNeeds,

@@ -318,6 +318,8 @@ export interface ReadHost {
   ): InspectedFile | undefined
   /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>
+  /** Why nothing can be written to the directory now, whoever tries: its file system is full or read-only. Undefined: nothing is known. */
+  findDiskProblem(directory: string): string | undefined
   readLink(path: string): string | undefined
   /** All symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined
