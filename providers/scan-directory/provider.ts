@@ -24,6 +24,7 @@ export function createScanProvider(family: Family): Provider {
     type: family.type,
     capabilities: {
       process: family.process,
+      besideOutput: 'directory',
       configSchema: family.configSchema,
       optionsSchema: createOptionsSchema(family),
     },
