@@ -5,7 +5,7 @@ import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { renderGroupNumber, renderUserVariables } from './prepare-script.ts'
-import { closeDescriptors } from './shell-functions.ts'
+import { closeDescriptors, hasClosed } from './shell-functions.ts'
 
 type Output = NonNullable<Process['output']>
 
@@ -23,8 +23,9 @@ export function renderLogScript(process: Process, output: Output, scripts: Famil
   const at = output.file.lastIndexOf('/')
   const directory = output.file.slice(0, at) || '/'
   const name = output.file.slice(at + 1)
-  return `${closeDescriptors()}umask 077
-__reeve_problem=${quoteWord(join(records, 'log-problem'))}
+  const problem = join(records, 'log-problem')
+  return `${closeDescriptors({ script: ['env', hasClosed, '/bin/sh', './run'], problem })}umask 077
+__reeve_problem=${quoteWord(problem)}
 __reeve_fail() {
   printf '%.1000s\\n' "$1" >"$__reeve_problem"
   printf '%.1000s\\n' "$1" >&2
