@@ -36,7 +36,7 @@ export function createS6Harness(command: readonly string[]): ConformanceHarness 
 
 /**
  * All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`, that of
- * `groupHarness` as root with a further group, that of `lendingHarness` with a file open that only root can read.
+ * `groupHarness` as root with a further group, that of `lendingHarness` with a file open, three times, that only root can read.
  */
 export const scanFamilies: readonly {
   readonly scanner: string
@@ -68,7 +68,7 @@ function createOthers(family: ScanFamily): {
   lendingHarness: ConformanceHarness
 } {
   const inGroup = ['setpriv', `--groups=0,${nobody}`, '--', ...family.command]
-  const lending = ['/bin/sh', '-c', 'exec 7</etc/shadow; exec "$@"', 'sh', ...family.command]
+  const lending = ['/bin/bash', '-c', 'exec 7</etc/shadow 20<&7 200<&7; exec "$@"', 'sh', ...family.command]
   return {
     userHarness: createHarness({ ...family, user: nobody }),
     groupHarness: createHarness({ ...family, command: inGroup }),
@@ -120,7 +120,7 @@ async function start([program = '', ...options]: readonly string[], services: st
   await eventually('the scanner to run', () => {
     if (scanner.pid === undefined || !isAlive(scanner.pid)) return false
     // The shell that opens files for it is not the scanner yet.
-    return !readQuietly(`/proc/${scanner.pid}/cmdline`).startsWith('/bin/sh')
+    return !readQuietly(`/proc/${scanner.pid}/cmdline`).startsWith('/bin/bash')
   })
   return scanner
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { environmentFileLimit } from '../../src/core/environment-file.ts'
 import { quoteWord } from './shell-quoting.ts'
 import { textCheckFunctions } from './text-check.ts'
@@ -84,12 +85,19 @@ __reeve_fail() {
   return parts.join('\n')
 }
 
-/** Not what would hold up the start for ever, or go elsewhere without a word. The service has its own umask. */
+/**
+ * Not what would hold up the start for ever, or go elsewhere without a word; but the link that a logger of a scan directory has left
+ * makes room. The service has its own umask.
+ */
 function renderOutput(path: string): string {
   const file = quoteWord(path)
-  return `[ ! -L ${file} ] && { [ -f ${file} ] || [ ! -e ${file} ]; } ||
+  const logs = quoteWord(`${basename(path)}.d/current`)
+  return `[ ! -L ${file} ] || [ "$(readlink -- ${file})" != ${logs} ] || rm -f -- ${file}
+[ ! -L ${file} ] && { [ -f ${file} ] || [ ! -e ${file} ]; } ||
   __reeve_fail "cannot append output to "${file}": it is not a regular file"
-(umask 0027 && : >>${file}) 2>/dev/null || __reeve_fail "cannot append output to "${file}" as user $(id -u)"
+__reeve_said=$( (LC_ALL=C && umask 0027 && : >>${file}) 2>&1) ||
+  __reeve_fail "cannot append output to "${file}" as user $(id -u): \${__reeve_said##*: }"
+unset __reeve_said
 exec >>${file} 2>&1`
 }
 

@@ -31,6 +31,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
   return {
     type: 'process',
     capabilities: {
+      besideOutput: 'rotated',
       process: [
         'command',
         'workingDirectory',

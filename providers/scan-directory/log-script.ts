@@ -5,7 +5,7 @@ import { protectedPathFunctions } from '../posix/protected-path.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import type { FamilyScripts } from './family.ts'
 import { renderGroupNumber, renderUserVariables } from './prepare-script.ts'
-import { closeDescriptors } from './shell-functions.ts'
+import { closeDescriptors, hasClosed } from './shell-functions.ts'
 
 type Output = NonNullable<Process['output']>
 
@@ -23,8 +23,9 @@ export function renderLogScript(process: Process, output: Output, scripts: Famil
   const at = output.file.lastIndexOf('/')
   const directory = output.file.slice(0, at) || '/'
   const name = output.file.slice(at + 1)
-  return `${closeDescriptors()}umask 077
-__reeve_problem=${quoteWord(join(records, 'log-problem'))}
+  const problem = join(records, 'log-problem')
+  return `${closeDescriptors({ script: ['env', hasClosed, '/bin/sh', './run'], problem })}umask 077
+__reeve_problem=${quoteWord(problem)}
 __reeve_fail() {
   printf '%.1000s\\n' "$1" >"$__reeve_problem"
   printf '%.1000s\\n' "$1" >&2
@@ -73,7 +74,8 @@ function renderStep(name: string, path: string): string {
   printf '%s\\n' "$1"
   exit 1
 }
-me=$(id -u)
+me=$(id -u) LC_ALL=C
+export LC_ALL
 cd -P -- "$1" 2>/dev/null || fail "there is no directory $1 that user $me can enter"
 if [ -L ${file} ]; then
   [ "$(readlink -- ${file})" = ${current} ] || fail ${full}" is a symlink that Reeve has not made: take it away, or name another file"
@@ -81,13 +83,13 @@ elif [ -e ${file} ]; then
   [ -f ${file} ] || fail ${full}" is not a regular file: name another one, or /dev/null"
 fi
 [ ! -L ${logs} ] || fail "there is a link in the place of the directory "${full}.d
-[ -d ${logs} ] || mkdir -m 0750 -- ${logs} 2>/dev/null || fail "user $me cannot make the directory "${full}.d
+[ -d ${logs} ] || said=$(mkdir -m 0750 -- ${logs} 2>&1) || fail "user $me cannot make the directory "${full}".d: \${said##*: }"
 [ -O ${logs} ] || fail "the directory "${full}".d is not user $me's: give it and all in it to that user, or take it away"
 found=$(cd -P -- ${logs} && find . ! -name before '(' ! -user "$me" -o -type l -o -perm -0020 -o -perm -0002 -o -type f -links +1 ')' | head -n 1)
 [ -z "$found" ] || fail "others than user $me can write $found in "${full}".d, or have made it: take it away"
 if [ -e ${file} ] && [ ! -L ${file} ]; then
-  mv -- ${file} ${quoteWord(`${name}.d/before`)} 2>/dev/null || fail "user $me cannot move "${full}" to "${full}.d/before
+  said=$(mv -- ${file} ${quoteWord(`${name}.d/before`)} 2>&1) || fail "user $me cannot move "${full}" to "${full}".d/before: \${said##*: }"
 fi
-[ -L ${file} ] || ln -s -- ${current} ${file} 2>/dev/null || fail "user $me cannot make the link "${full}
+[ -L ${file} ] || said=$(ln -s -- ${current} ${file} 2>&1) || fail "user $me cannot make the link "${full}": \${said##*: }"
 `
 }

@@ -14,15 +14,18 @@ import { relateDirectories } from './relations.ts'
 import { createProbe } from './scanner.ts'
 import { findStartNeeds } from './start-needs.ts'
 import { watchServices } from './watching.ts'
+import { createDiskLook } from './writability.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
 export function createScanProvider(family: Family): Provider {
   const clock = createClock()
   const probe = createProbe(family)
+  const findUnwritable = createDiskLook()
   return {
     type: family.type,
     capabilities: {
       process: family.process,
+      besideOutput: 'directory',
       configSchema: family.configSchema,
       optionsSchema: createOptionsSchema(family),
     },
@@ -41,7 +44,10 @@ export function createScanProvider(family: Family): Provider {
       return [services, definitions]
     },
     async probe(instance, host) {
-      return probe(layoutOf(instance, family), host)
+      const layout = layoutOf(instance, family)
+      const found = probe(layout, host)
+      const unwritable = findUnwritable(layout, host)
+      return found.available && unwritable.length > 0 ? { ...found, unwritable } : found
     },
     render: (facility, instance, ownership) => renderDefinition(family, facility, instance, ownership),
     startNeeds: findStartNeeds,

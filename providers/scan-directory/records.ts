@@ -4,6 +4,7 @@ import { createDictionary } from '../../src/core/dictionary.ts'
 import type { Loaded } from '../../src/core/observed.ts'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
+import { explainComplaint } from '../../src/host/failure.ts'
 import type { Place } from './layout.ts'
 
 /** A process, known for good within one boot. */
@@ -92,7 +93,8 @@ export function readProblem(place: Place, host: ReadHost): string | undefined {
 
 function readWords(path: string, host: ReadHost): string | undefined {
   try {
-    return host.readText(path, problemLimit)?.trim() || undefined
+    const said = host.readText(path, problemLimit)?.trim()
+    return said ? explainComplaint(said) : undefined
   } catch (error) {
     return messageOf(error)
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Process } from '../../src/core/facility.ts'
 import { describeBackground, markVariable } from '../posix/background.ts'
 import { protectedPathFunctions } from '../posix/protected-path.ts'
@@ -6,7 +7,7 @@ import type { FamilyScripts } from './family.ts'
 import { hasLogger } from './log-script.ts'
 import { renderExecution, renderPreparation, standardPath } from './prepare-script.ts'
 import { absence } from './records.ts'
-import { closeDescriptors, shellFunctions, signalNumber } from './shell-functions.ts'
+import { closeDescriptors, hasClosed, shellFunctions, signalNumber } from './shell-functions.ts'
 import { renderSuperviseFunctions } from './supervise-script.ts'
 
 /**
@@ -57,9 +58,15 @@ const nap = '0.05'
 
 export function renderRun(input: ScriptInput): string {
   const { facility, supervisor, scripts, process, records } = input
+  const clean = ['env', '-i', `PATH=${standardPath}`]
+  const closing = {
+    kept: input.notificationFd,
+    script: [...clean, hasClosed, ...scriptWords],
+    problem: join(records, 'problem'),
+  }
   return `${header(facility)}# A clean environment: nothing is inherited.
-[ "$1" = ${preparedWord} ] || exec env -i ${quoteWord(`PATH=${standardPath}`)} ${scriptWords.join(' ')}
-${closeDescriptors(input.notificationFd)}${renderOutput(process)}__reeve_umask=$(umask)
+[ "$1" = ${preparedWord} ] || exec ${quoteWords(clean)} ${scriptWords.join(' ')}
+${closeDescriptors(closing)}${renderOutput(process)}__reeve_umask=$(umask)
 umask 077
 __reeve_records=${quoteWord(records)}
 ${shellFunctions}# Never a second copy beside one that its supervisor has left behind.

@@ -1,5 +1,6 @@
 import { findSignalNumber } from '../../src/host/signals.ts'
 import { markVariable } from '../posix/background.ts'
+import { quoteWord, quoteWords } from '../posix/shell-quoting.ts'
 
 /**
  * Shell text that several of the scripts need. All names start with `__reeve`, so that they meet no variable of a service.
@@ -72,11 +73,43 @@ export function signalNumber(signal: string): number {
   return findSignalNumber(signal) ?? 15
 }
 
-/**
- * Shell text that closes what whoever started the scanner had open: a file that only root can read would reach the service (S8).
- * More than one digit is no descriptor to every shell.
- */
-export function closeDescriptors(kept?: number): string {
-  const closed = [3, 4, 5, 6, 7, 8, 9].filter(fd => fd !== kept).map(fd => `${fd}>&-`)
-  return `exec ${closed.join(' ')}\n`
+export interface Closing {
+  /** The descriptor that stays. */
+  readonly kept?: number | undefined
+  /** The command line of the script itself, which is executed anew without the others. */
+  readonly script: readonly string[]
+  /** The file that says why they can't be closed. */
+  readonly problem: string
 }
+
+/**
+ * Shell text that closes what whoever started the scanner had open: a file that only root can read would reach the service (S8). What
+ * the shell has open itself is closed by the kernel (O_CLOEXEC, the 2 in the seventh octal digit). More than one digit is no
+ * descriptor to dash: another shell closes these, and executes the script anew.
+ */
+export function closeDescriptors({ kept, script, problem }: Closing): string {
+  const closed = [3, 4, 5, 6, 7, 8, 9].filter(fd => fd !== kept).map(fd => `${fd}>&-`)
+  const others = kept !== undefined && kept > 9 ? `${kept} | ` : ''
+  return `exec ${closed.join(' ')}
+__reeve_open=
+for __reeve_fd in /proc/$$/fdinfo/[1-9][0-9]*; do
+  __reeve_flags=
+  { while read -r __reeve_line __reeve_flags; do [ "$__reeve_line" != flags: ] || break; done <"$__reeve_fd"; } 2>/dev/null
+  case $__reeve_flags in '' | *[2367]??????) continue ;; esac
+  case \${__reeve_fd##*/} in ${others}'') ;; *) __reeve_open="$__reeve_open \${__reeve_fd##*/}" ;; esac
+done
+if [ -n "$__reeve_open" ]; then
+  for __reeve_shell in 'bash --norc' 'busybox sh'; do
+    [ -z "$__reeve_closed" ] && command -v "\${__reeve_shell%% *}" >/dev/null || continue
+    exec $__reeve_shell -c 'for fd in $1; do eval "exec $fd>&-"; done; shift; exec "$@"' sh "$__reeve_open" ${quoteWords(script)}
+  done
+  umask 077
+  printf '%s\n' "its scanner has files open that are not meant for it (descriptors$__reeve_open), and there is neither bash nor busybox here, which could close them: install one, or start the scanner without them" >${quoteWord(problem)}
+  exit 111
+fi
+unset __reeve_closed __reeve_open __reeve_fd __reeve_flags __reeve_shell
+`
+}
+
+/** Says to a script that is executed anew that this was done. */
+export const hasClosed = '__reeve_closed=yes'

@@ -18,7 +18,10 @@ const preparation: Readonly<Record<number, readonly [name: string, meaning: stri
   206: ['OOM_ADJUST', 'its OOMScoreAdjust= could not be set'],
   207: ['SIGNAL_MASK', 'its signal mask could not be set'],
   208: ['STDIN', 'its standard input could not be opened'],
-  209: ['STDOUT', 'its standard output could not be opened'],
+  209: [
+    'STDOUT',
+    'its standard output could not be opened: see whether its file can be written, and its disk is full or read-only',
+  ],
   210: ['CHROOT', 'its root directory could not be changed'],
   211: ['IOPRIO', 'its I/O priority could not be set'],
   212: ['TIMERSLACK', 'its timer slack could not be set'],
@@ -31,7 +34,10 @@ const preparation: Readonly<Record<number, readonly [name: string, meaning: stri
   219: ['CGROUP', 'it could not be put into its control group'],
   220: ['SETSID', 'it could not get a session of its own'],
   221: ['CONFIRM', 'whoever was asked on the console refused its start'],
-  222: ['STDERR', 'its standard error could not be opened'],
+  222: [
+    'STDERR',
+    'its standard error could not be opened: see whether its file can be written, and its disk is full or read-only',
+  ],
   224: ['PAM', 'its PAM session could not be opened'],
   225: ['NETWORK', 'its network namespace could not be set up'],
   226: ['NAMESPACE', 'its sandbox of mounts could not be set up: mostly a path of it is missing'],

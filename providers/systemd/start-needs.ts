@@ -7,6 +7,7 @@ import { isWrapped } from '../posix/exec-wrapper.ts'
 import { splitWords } from './command-line.ts'
 import { readDisk } from './disk.ts'
 import { searchedDirectories, unitDirectoryOf } from './layout.ts'
+import { findRootShell } from './root-shell.ts'
 import { readSections } from './unit-file.ts'
 import { expandSpecifiers, unitOf } from './unit-name.ts'
 
@@ -32,12 +33,15 @@ export function findStartNeeds(
   const group = isDynamic ? undefined : plain(Service.Group?.at(-1))
   const moreGroups = wordsOf(Service.SupplementaryGroups).flatMap(name => plain(name) ?? [])
   const portable = facility.process && startNeedsOf(facility.process)
+  const files = readFiles(Service, portable, plain)
+  const rootShell = findRootShell(Service, plain(Service.RootDirectory?.at(-1)), host)
   const accounts = {
     ...(user !== undefined && { user }),
     ...(group !== undefined && { group }),
     ...(moreGroups.length > 0 && { moreGroups }),
     secrets: portable?.secrets ?? [],
-    ...readFiles(Service, portable, plain),
+    environmentFiles: files.environmentFiles,
+    files: [...files.files, ...rootShell],
   }
   if (rootKeys.some(key => Service[key]?.length)) return accounts
   const isHidden = (path: string): boolean => isYes(Service.PrivateTmp) && /^\/(?:var\/)?tmp\//.test(`${path}/`)
@@ -117,7 +121,7 @@ function readFiles(
   { EnvironmentFile = [], LoadCredential = [] }: Keys,
   portable: StartNeeds | undefined,
   plain: (text: string) => string | undefined,
-): Pick<StartNeeds, 'environmentFiles' | 'files'> {
+): Required<Pick<StartNeeds, 'environmentFiles' | 'files'>> {
   const secrets = new Set(portable?.secrets.map(({ path }) => path))
   const read = EnvironmentFile.filter(path => path.startsWith('/') && !/(?<!\\)[*?[]/.test(path))
   const environment = read.flatMap(path => plain(path.replace(/\\(.)/g, '$1')) ?? [])

@@ -61,7 +61,7 @@ export const facilityCoverage: Coverage = {
   'spec.process.output': 'appears on the stdout of the controller, after the name of its facility',
   'spec.process.output.file': ['files', 'commands', 'supervisorDirectories'],
   'spec.process.output.maxSize': 'is about the file, which is bounded',
-  'spec.process.output.keep': 'is about the file, which is bounded',
+  'spec.process.output.keep': ['files', 'commands', 'supervisorDirectories'],
   'spec.config.*': native,
   'spec.files.*.path': ['files', 'commands', 'supervisorDirectories'],
   'spec.files.*.content': 'goes where the path says, which is bounded',

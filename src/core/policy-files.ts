@@ -1,5 +1,6 @@
-import type { Facility } from './facility.ts'
+import type { Facility, Process } from './facility.ts'
 import type { Policy } from './host-configuration.ts'
+import { placesBeside } from './output-places.ts'
 import { isAmong, isBelow } from './path-rule.ts'
 import { findPathRefusal, type PolicyContext, type PolicyProblem, refusal } from './policy-refusal.ts'
 
@@ -11,12 +12,31 @@ export function checkFiles(facility: Facility, policy: Policy, context: PolicyCo
     const message = findWriteRefusal(facility, file.path, isProgram, policy, context)
     if (message !== undefined) problems.push({ code: 'policy-file', message, path: ['spec', 'files', index, 'path'] })
   }
-  const output = facility.process?.output?.file
-  const message = output === undefined ? undefined : findWriteRefusal(facility, output, true, policy, context)
+  const message = facility.process?.output && findOutputRefusal(facility, facility.process.output, policy, context)
   if (message !== undefined) {
     problems.push({ code: 'policy-file', message, path: ['spec', 'process', 'output', 'file'] })
   }
   return problems
+}
+
+/** Of the file itself, else of the first place beside it that is written to. */
+function findOutputRefusal(
+  facility: Facility,
+  output: NonNullable<Process['output']>,
+  policy: Policy,
+  context: PolicyContext,
+): string | undefined {
+  const { file } = output
+  const refused = findWriteRefusal(facility, file, true, policy, context)
+  if (refused !== undefined || context.besideOutput === undefined) return refused
+  // What leads each process elsewhere is no file, and is never rotated.
+  if (context.follow(file) === undefined) return undefined
+  for (const place of placesBeside(output, context.besideOutput)) {
+    const message = findWriteRefusal(facility, place, true, policy, context)
+    if (message !== undefined)
+      return `${message}; supervisor ${facility.supervisor} keeps output there too, beside ${file}`
+  }
+  return undefined
 }
 
 /** They lead each process to what it was started with. */

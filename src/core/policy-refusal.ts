@@ -1,5 +1,6 @@
 import type { Facility } from './facility.ts'
 import type { Policy } from './host-configuration.ts'
+import type { BesideOutput } from './output-places.ts'
 import { type FollowPath, isAllowedPath, type PathEnd } from './path-rule.ts'
 
 /** Something that a facility asks for and the host's owner doesn't allow. */
@@ -24,6 +25,8 @@ export interface PolicyContext {
   readonly type: string
   /** True: a process whose facility names no user runs as root. */
   readonly runsAsRoot: boolean
+  /** Where its supervisor writes besides the file of an output. Absent: nowhere. */
+  readonly besideOutput?: BesideOutput | undefined
   readonly follow: FollowPath
   readonly places: PolicyPlaces
 }

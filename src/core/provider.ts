@@ -1,5 +1,6 @@
 import type { Facility, Instance, PortableField, Process } from './facility.ts'
 import type { Observed, OwnedService, Ownership } from './observed.ts'
+import type { BesideOutput } from './output-places.ts'
 import type { UnsafePart } from './path-safety.ts'
 import type { ServiceTies } from './relation.ts'
 import type { ServiceNames } from './service-name.ts'
@@ -126,6 +127,8 @@ export interface Capabilities {
   readonly process: readonly PortableField[]
   /** Why it can't honour others, and what to do instead, for people. */
   readonly refusals?: Partial<Readonly<Record<PortableField, string>>>
+  /** Where the output of a service is written besides its file. Absent: nowhere. */
+  readonly besideOutput?: BesideOutput
   /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
   readonly configSchema?: object
   /**
@@ -320,6 +323,8 @@ export interface ReadHost {
   ): InspectedFile | undefined
   /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>
+  /** Why nothing can be written to the directory now, whoever tries: its file system is full or read-only. Undefined: nothing is known. */
+  findDiskProblem(directory: string): string | undefined
   readLink(path: string): string | undefined
   /** All symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined

@@ -1,4 +1,5 @@
 import type { Facility } from './facility.ts'
+import { findOutputBeside } from './output-places.ts'
 import { type Placed, placeOf } from './place.ts'
 import { rotationOf } from './portable-fields.ts'
 import type { Target } from './target.ts'
@@ -34,8 +35,9 @@ export function findSharedPlaces(
   }
   for (const one of written) {
     const place = placeOf(one.path, placed)
-    const output = findRotated(place, byPlace)
-    if (output) block(one, { ...output, what: `${output.what}, rotated,` }, place, problems)
+    const file = findOutputBeside(place, path => byPlace.get(path)?.keep)
+    const output = file === undefined ? undefined : byPlace.get(file)
+    if (output) block(one, { ...output, what: `${output.what}, with what is kept beside it,` }, place, problems)
   }
   return problems
 }
@@ -57,13 +59,6 @@ function writtenBy({ name, files, process }: Facility): Written[] {
     written.push({ facility: name, path: output.file, what: 'output', keep: rotationOf(output).keep })
   }
   return written
-}
-
-/** The output that is moved there as it is rotated. */
-function findRotated(place: string, byPlace: ReadonlyMap<string, Written>): Written | undefined {
-  const [, file = '', number = '0'] = /^(.*)\.(?:rotating|([1-9][0-9]*))$/s.exec(place) ?? []
-  const output = byPlace.get(file)
-  return output?.keep !== undefined && Number(number) <= output.keep ? output : undefined
 }
 
 function block(one: Written, other: Written, place: string, problems: Map<string, string>): void {

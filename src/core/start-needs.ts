@@ -22,8 +22,8 @@ export interface StartNeeds {
   readonly secrets: readonly { readonly variable: string; readonly path: string }[]
   /** With lines of `KEY=value`: others make the start fail. */
   readonly environmentFiles: readonly string[]
-  /** Other files that have to be there, whatever is in them. `what`: `environment file`. */
-  readonly files?: readonly { readonly what: string; readonly path: string }[]
+  /** Other files that have to be there, whatever is in them. `what`: `environment file`. `remedy`: what to do where there is none. */
+  readonly files?: readonly { readonly what: string; readonly path: string; readonly remedy?: string }[]
 }
 
 export function startNeedsOf({

@@ -1,6 +1,5 @@
 import { findCondition } from '../core/conditions.ts'
 import { count } from '../core/count-text.ts'
-import type { Facility } from '../core/facility.ts'
 import type { Log } from '../core/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
@@ -13,7 +12,6 @@ import { abortable } from './abortable.ts'
 import type { EngineListener } from './engine-event.ts'
 import { createFileWatch, type FileWatch } from './file-watch.ts'
 import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
-import { createMissingWatch, type MissingWatch } from './missing-watch.ts'
 import { createReconciliation, type PassResult, type Reconciliation } from './reconciliation.ts'
 import { openServiceOutput, type ServiceOutput } from './service-output.ts'
 import { stopServices } from './service-stop.ts'
@@ -96,7 +94,6 @@ interface Controller {
   readonly files: FileWatch
   /** What keeps services from being started. */
   readonly obstacles: FileWatch
-  readonly missing: MissingWatch
   readonly troubles: TroubleLog
   readonly output: ServiceOutput | undefined
   readonly logUnwritable: (places: readonly UnwritableReport[]) => void
@@ -155,8 +152,6 @@ async function openController(
   closing.push(() => files[Symbol.dispose]())
   const obstacles = createFileWatch(readHost, log, wake.facility)
   closing.push(() => obstacles[Symbol.dispose]())
-  const missing = createMissingWatch(readHost, reconciliation.encourage)
-  closing.push(() => missing[Symbol.dispose]())
   const troubles = createTroubleLog(clock, log)
   closing.push(() => troubles[Symbol.dispose]())
   const controller: Controller = {
@@ -168,7 +163,6 @@ async function openController(
     supervisors,
     files,
     obstacles,
-    missing,
     troubles,
     output,
     logUnwritable: createUnwritableLog(log),
@@ -258,7 +252,6 @@ async function makePass(controller: Controller, { clock }: Session, due: Due, si
     controller.files.follow(reconciliation.facilities())
     controller.obstacles.follow(reconciliation.hindered())
     const { facilities, unwritable = [] } = reconciliation.status()
-    controller.missing.follow(findTroubled(controller, facilities))
     metrics?.setFacilities(facilities)
     metrics?.setUnwritable(unwritable)
     controller.logUnwritable(unwritable)
@@ -303,12 +296,6 @@ function announce(controller: Controller, facilities: readonly FacilityStatus[],
     controller.log.info({ facilities: kept.length }, `${what} as declared${rest}`)
   }
   controller.allAsDeclared = all
-}
-
-/** Those that can't be as declared yet, maybe for something that is missing on the host. */
-function findTroubled({ reconciliation }: Controller, all: readonly FacilityStatus[]): Facility[] {
-  const troubled = new Set(all.flatMap(status => (isLeftAlone(status) || isAtRest(status) ? [] : status.name)))
-  return troubled.size === 0 ? [] : [...reconciliation.facilities()].filter(({ name }) => troubled.has(name))
 }
 
 function isAtRest({ conditions }: FacilityStatus): boolean {

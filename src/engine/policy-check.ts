@@ -26,7 +26,13 @@ export function createPolicyCheck(session: Pick<Session, 'configuration' | 'mani
     const directories = provider.directories?.(instance) ?? []
     return [
       ...checkSupervisorPolicy(instance, policy, { follow, directories, usual: usualPlaces(places) }),
-      ...checkPolicy(facility, policy, { type: instance.type, runsAsRoot, follow, places }),
+      ...checkPolicy(facility, policy, {
+        type: instance.type,
+        runsAsRoot,
+        besideOutput: provider.capabilities.besideOutput,
+        follow,
+        places,
+      }),
     ].map(({ message }) => message)
   }
 }

@@ -8,6 +8,7 @@ import { findRenames } from '../core/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../core/planning.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { describePending, type FacilityPlan, type Plan } from '../core/step.ts'
+import type { Target } from '../core/target.ts'
 import { findTroubles } from '../core/trouble.ts'
 import { reportUnwritable } from '../core/unwritable.ts'
 import { type Location, locationKey } from '../core/world.ts'
@@ -64,8 +65,6 @@ export interface Reconciliation {
   status(): Status
   /** Of what is declared. */
   digestOf(facility: string): string | undefined
-  /** What the facility failed for is gone: it is tried again at once. */
-  encourage(facility: string): void
   /** Gives up waiting, and resolves when nothing is under way any more. */
   end(): Promise<void>
 }
@@ -122,6 +121,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   let leaving = new Set<string>()
   const boot = createBootCheck(session)
   const hanging = new Set<string>()
+  /** Facilities that were certain not to start when they were looked at last. */
+  const hindered = new Set<string>()
   /** Facilities of which what they failed for is gone, till that was tried. */
   const encouraged = new Set<string>()
   /** Those of them with a lane that tries it. */
@@ -213,6 +214,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     tracker.track(marked)
     undoings.declared(facilities)
     for (const name of conditions.keys()) if (!facilities.has(name)) conditions.delete(name)
+    for (const name of hindered) if (!facilities.has(name)) hindered.delete(name)
     // E6: what is under way for an older manifest is overtaken.
     for (const [name, digest] of underWay) {
       const now = facilities.get(name)
@@ -251,6 +253,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     record = { ...record, claims: observeClaims(record.claims, survey.world, targets, owner) }
     const untouched = all.filter(({ name }) => !looked.has(name))
     const unhealthy = note([...targets.map(({ facility }) => facility), ...waiting], survey, lookedAt)
+    for (const target of targets) noteHindrance(target)
     const made = makePlan(
       {
         targets,
@@ -370,6 +373,15 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     if (executor.isBusy(name)) return
     const restart = restarts.seen(name, observed, lookedAt)
     if (restart) tellRestart(facility, restart, { clock, log, history: acting.history })
+  }
+
+  /** What is certain to fail no more is tried again at once, however often it failed. */
+  function noteHindrance({ facility: { name }, problems, startProblems }: Target): void {
+    if (startProblems) hindered.add(name)
+    else if (problems.length === 0 && hindered.delete(name)) {
+      retries.forget(name)
+      encouraged.add(name)
+    }
   }
 
   function noteProgress(name: string): void {
@@ -583,16 +595,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     facilities: () => facilities.values(),
     hindered: () =>
       [...facilities.values()]
-        .filter(({ name }) => plans.get(name)?.blocked !== undefined || tracker.observed(name)?.hindrance !== undefined)
+        .filter(({ name }) => plans.get(name)?.blocked !== undefined || hindered.has(name))
         .map(facility => ({ name: facility.name, files: listStartPaths(facility).map(path => ({ path })) })),
     facilityAt: (supervisor, service) => byLocation.get(locationKey({ supervisor, service })),
     status,
     digestOf: name => facilities.get(name)?.digest,
-    encourage(name) {
-      retries.forget(name)
-      encouraged.add(name)
-      wake.facility(name)
-    },
     async end() {
       ending.abort(new ReeveError('aborted', 'the controller has ended meanwhile; run it again to go on from here'))
       begin()

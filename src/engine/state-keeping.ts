@@ -71,7 +71,10 @@ export function openStateKeeping({
       retry = clock.after(RETRY_INTERVAL, tryAgain)
       if (!isUnwritable(error)) throw error
       const cause = error instanceof ReeveError ? error.cause : error
-      places.failed(stateDirectory, createFailure(`write to ${stateDirectory}`, cause).message)
+      places.failed(
+        stateDirectory,
+        createFailure(`write to ${stateDirectory}`, cause, { path: stateDirectory }).message,
+      )
     }
   }
 

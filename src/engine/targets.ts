@@ -8,7 +8,6 @@ import type { Definition, Provider, ReadHost, UserIdentity } from '../core/provi
 import { messageOf } from '../core/reeve-error.ts'
 import { findServiceNameProblem } from '../core/service-name.ts'
 import type { Target, TargetFile } from '../core/target.ts'
-import { findEnvironmentFileProblems } from '../host/environment-file-check.ts'
 import { findUnsafeDirectory } from '../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../host/service-paths.ts'
 import type { PolicyCheck } from './policy-check.ts'
@@ -193,8 +192,7 @@ function checkPaths(
   const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
   const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
   const reads = findReadProblems(process, host, { isTentative: isElsewhere })
-  const contents = isElsewhere || facility.state === 'stopped' ? [] : findEnvironmentFileProblems(process, host)
-  for (const { field, message } of [...(output ? [output] : []), ...reads, ...contents]) {
+  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
     problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
   }
 }

@@ -64,7 +64,7 @@ export function openOutput(path: string, mode: number): number {
     closeSync(fd)
     throw new ReeveError('failed', `expected a regular file to append to, found something else: ${path}`)
   } catch (error) {
-    throw createFailure(`append to ${path}`, error)
+    throw createFailure(`append to ${path}`, error, { path })
   }
 }
 

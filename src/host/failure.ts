@@ -1,14 +1,14 @@
+import { userInfo } from 'node:os'
 import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { findMount } from './mount-points.ts'
 
 /** What the usual errnos mean, and what to do about them: the two halves of a message. */
 const meanings: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {
   EACCES: ['permission denied', 'run Reeve as a user who may do this, or change the permissions'],
   EBUSY: ['it is in use', 'see what holds it, e.g. a mount'],
-  EDQUOT: ['the disk quota is used up', 'free some space or raise the quota'],
   EEXIST: ['something of that name exists already', 'move it away'],
   EINVAL: ['the kernel refuses it as invalid', 'check the path and the file system'],
-  EIO: ['the device reports an input/output error', 'check the disk'],
   EISDIR: ['it is a directory', 'remove the directory, or choose another path'],
   ELOOP: ['it is a symlink, or a chain of them without an end', 'put the file itself there'],
   EMFILE: ['this process has too many files open', 'raise its limit of open files (ulimit -n)'],
@@ -16,7 +16,6 @@ const meanings: Readonly<Record<string, readonly [meaning: string, remedy: strin
   ENFILE: ['the system has too many files open', 'raise fs.file-max'],
   ENOENT: ['there is no such file or directory', 'create it, or correct the path'],
   ENOMEM: ['there is not enough memory', 'free some'],
-  ENOSPC: ['there is no space left on the device', 'free some space'],
   ENOTDIR: ['a part of the path is no directory', 'correct the path'],
   ENOTEMPTY: ['the directory is not empty', 'see what is in it'],
   ENXIO: ['it is a pipe or a device, and nothing is at its other end', 'put a regular file there'],
@@ -24,7 +23,6 @@ const meanings: Readonly<Record<string, readonly [meaning: string, remedy: strin
     'the operation is not permitted',
     'run Reeve as a user who may do this (mostly root), or choose another owner',
   ],
-  EROFS: ['the file system is read-only', 'mount it writable, or choose another path'],
   ETXTBSY: ['the program is being written or run', 'try again'],
   EXDEV: ['it lies on another file system', 'choose a path on the same one'],
 }
@@ -41,6 +39,53 @@ const rootMeanings: typeof meanings = {
   ],
 }
 
+/** Where it was tried, and as which user; absent: unknown, and as this process's. */
+export interface Attempted {
+  readonly path?: string
+  readonly user?: string
+}
+
+/** Where nobody can write now, what is wrong with the file system that it lies on. */
+const diskMeanings: Readonly<Record<string, (attempted: Attempted) => (typeof meanings)[string]>> = {
+  EDQUOT: ({ path, user = ownName() }) => [
+    `the disk quota of user ${user} is used up`,
+    `free some of that user's space on the file system ${placeOf(path)}, or raise the quota (edquota)`,
+  ],
+  EIO: ({ path }) => [
+    'the device reports an input/output error',
+    `check the disk of the file system ${placeOf(path)}: dmesg and smartctl -a tell more`,
+  ],
+  ENOSPC: ({ path }) => [
+    'there is no space left on the device',
+    `free some space on the file system ${placeOf(path)} (df and df -i tell of space and files)`,
+  ],
+  EROFS: ({ path }) => [
+    'the file system is read-only',
+    `make it writable (mount -o remount,rw ${findMount(path)?.point ?? 'PLACE'}; dmesg tells whether an error has made it so), or choose another path`,
+  ],
+}
+
+/** As the system says it, for what comes from tools and shells: GNU's words, and those of musl where they are others. */
+const systemWords: readonly (readonly [RegExp, keyof typeof diskMeanings])[] = [
+  [/(disk )?quota exceeded/i, 'EDQUOT'],
+  [/input\/output error|i\/o error/i, 'EIO'],
+  [/no space left on device/i, 'ENOSPC'],
+  [/read-only file system/i, 'EROFS'],
+]
+
+function placeOf(path: string | undefined): string {
+  const point = findMount(path)?.point
+  return point === undefined ? 'that it lies on' : `at ${point}`
+}
+
+function ownName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.geteuid?.())
+  }
+}
+
 /** The `code` of a Node error (`ENOENT`), also of one that a ReeveError has as its cause; else undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof ReeveError) return errnoOf(error.cause)
@@ -54,25 +99,45 @@ export function isAbsence(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG'
 }
 
-const unwritable: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'])
-
 /** True if nobody can write there now: the disk is full, read-only or broken. */
 export function isUnwritable(error: unknown): boolean {
-  return unwritable.has(errnoOf(error))
+  const code = errnoOf(error)
+  return code !== undefined && lookUp(diskMeanings, code) !== undefined
 }
 
 /** `task` completes the sentence "cannot …": `write /etc/web.toml`. */
-export function createFailure(task: string, error: unknown): ReeveError {
+export function createFailure(task: string, error: unknown, attempted: Attempted = {}): ReeveError {
   if (error instanceof ReeveError) return error
   const code = errnoOf(error)
-  const known = code === undefined ? undefined : findMeaning(code)
-  const message = known
-    ? `cannot ${task}: ${known[0]} (${code}); ${known[1]}`
-    : `cannot ${task}: ${error instanceof Error ? error.message : String(error)}`
-  return new ReeveError('failed', message, { cause: error })
+  const known = code === undefined ? undefined : explainErrno(code, attempted)
+  return new ReeveError(
+    'failed',
+    `cannot ${task}: ${known ?? (error instanceof Error ? error.message : String(error))}`,
+    {
+      cause: error,
+    },
+  )
 }
 
-function findMeaning(code: string): readonly [meaning: string, remedy: string] | undefined {
+/** What it means, and what to do; undefined of what isn't known here. */
+export function explainErrno(code: string, attempted: Attempted = {}): string | undefined {
   const isRoot = process.geteuid?.() === 0
-  return (isRoot ? lookUp(rootMeanings, code) : undefined) ?? lookUp(meanings, code)
+  const words =
+    lookUp(diskMeanings, code)?.(attempted) ??
+    (isRoot ? lookUp(rootMeanings, code) : undefined) ??
+    lookUp(meanings, code)
+  return words && `${words[0]} (${code}); ${words[1]}`
+}
+
+/**
+ * What a shell or tool has said of a disk that is full, read-only or broken, with what to do about it; else as it is. What isn't known
+ * of where it was tried, and as whom, is taken from its own words.
+ */
+export function explainComplaint(said: string, attempted: Attempted = {}): string {
+  const [words, code] = systemWords.find(([pattern]) => pattern.test(said)) ?? []
+  if (!words || code === undefined) return said
+  const [, path] = / (\/\S*[^\s:])/.exec(said) ?? []
+  const [, user] = /\buser ([\w.-]+)/.exec(said) ?? []
+  const where = { ...(path !== undefined && { path }), ...(user !== undefined && { user }), ...attempted }
+  return said.replace(words, explainErrno(code, where) ?? '')
 }

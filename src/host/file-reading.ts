@@ -23,7 +23,7 @@ export function readFileBytes(
   } catch (error) {
     // ESRCH is /proc's word for a process that has just ended.
     if (isAbsence(error) || errnoOf(error) === 'ESRCH') return undefined
-    throw createFailure(`read ${path}`, error)
+    throw createFailure(`read ${path}`, error, { path })
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
@@ -40,7 +40,7 @@ export function readFilePart(path: string, offset: number, length: number): File
     return { facts, content: content.subarray(0, readSync(fd, content, 0, room, offset)) }
   } catch (error) {
     if (isAbsence(error)) return undefined
-    throw createFailure(`read ${path}`, error)
+    throw createFailure(`read ${path}`, error, { path })
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
@@ -71,7 +71,7 @@ export function readDirectoryNames(path: string): string[] | undefined {
     return readdirSync(path).sort()
   } catch (error) {
     if (isAbsence(error)) return undefined
-    throw createFailure(`list ${path}`, error)
+    throw createFailure(`list ${path}`, error, { path })
   }
 }
 
@@ -82,7 +82,7 @@ export function readFileFacts(path: string): FileFacts | undefined {
     return facts && toFileFacts(facts)
   } catch (error) {
     if (isAbsence(error)) return undefined
-    throw createFailure(`look at ${path}`, error)
+    throw createFailure(`look at ${path}`, error, { path })
   }
 }
 
@@ -103,7 +103,7 @@ export function inspectFile(
     return { facts, content: readAll(fd, path, facts.size, limit) }
   } catch (error) {
     if (isAbsence(error)) return undefined
-    throw createFailure(`read ${path}`, error)
+    throw createFailure(`read ${path}`, error, { path })
   } finally {
     if (fd !== undefined) closeSync(fd)
     if (named !== undefined) closeSync(named)
@@ -116,7 +116,7 @@ export function readLinkTarget(path: string): string | undefined {
     return readlinkSync(path)
   } catch (error) {
     if (isAbsence(error) || errnoOf(error) === 'EINVAL') return undefined
-    throw createFailure(`read the link ${path}`, error)
+    throw createFailure(`read the link ${path}`, error, { path })
   }
 }
 
@@ -125,7 +125,7 @@ export function resolveRealPath(path: string): string | undefined {
     return realpathSync.native(path)
   } catch (error) {
     if (isAbsence(error)) return undefined
-    throw createFailure(`resolve ${path}`, error)
+    throw createFailure(`resolve ${path}`, error, { path })
   }
 }
 

@@ -24,7 +24,7 @@ export function createFileWriting(perform: Perform): FileWriting {
   const tidy = createTidy(perform)
   return {
     writeFile: (path, content, options) =>
-      attempt(`write ${path}`, () => {
+      attempt(`write ${path}`, path, () => {
         using directory = openDirectory(dirname(path))
         tidy(directory)
         writeFileAtomically(directory, basename(path), content, options, perform)
@@ -33,30 +33,32 @@ export function createFileWriting(perform: Perform): FileWriting {
       try {
         await writeBatch(files, tidy, perform)
       } catch (error) {
-        throw createFailure(`write ${files[0]?.path ?? ''} and ${files.length - 1} more`, error)
+        const [first = { path: '' }] = files
+        throw createFailure(`write ${first.path} and ${files.length - 1} more`, error, first)
       }
     },
     appendFile: (path, content, { mode }) =>
-      attempt(`append to ${path}`, () => perform('append-file', path, () => append(path, content, mode))),
-    moveFile: (from, to) => attempt(`move ${from} to ${to}`, () => moveFile(from, to, perform)),
-    makeLink: (path, target) => attempt(`make the symlink ${path}`, () => makeLink(path, target, perform)),
-    makeDirectory: (path, { mode }) => attempt(`make the directory ${path}`, () => makeDirectory(path, mode, perform)),
+      attempt(`append to ${path}`, path, () => perform('append-file', path, () => append(path, content, mode))),
+    moveFile: (from, to) => attempt(`move ${from} to ${to}`, to, () => moveFile(from, to, perform)),
+    makeLink: (path, target) => attempt(`make the symlink ${path}`, path, () => makeLink(path, target, perform)),
+    makeDirectory: (path, { mode }) =>
+      attempt(`make the directory ${path}`, path, () => makeDirectory(path, mode, perform)),
     removeFile: path =>
-      attempt(`remove ${path}`, () =>
+      attempt(`remove ${path}`, path, () =>
         inParent(path, (directory, entry) => {
           tidy(directory)
           perform('remove-file', path, () => removeEntry(entry, unlinkSync))
         }),
       ),
-    removeDirectory: path => attempt(`remove ${path}`, () => removeDirectory(path, perform)),
+    removeDirectory: path => attempt(`remove ${path}`, path, () => removeDirectory(path, perform)),
   }
 }
 
-function attempt(task: string, act: () => void): void {
+function attempt(task: string, path: string, act: () => void): void {
   try {
     act()
   } catch (error) {
-    throw createFailure(task, error)
+    throw createFailure(task, error, { path })
   }
 }
 

@@ -1,24 +1,53 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+export interface Mount {
+  readonly point: string
+  readonly isReadOnly: boolean
+}
 
 /** See `ReadHost.mountPoints`. Empty where /proc doesn't tell. */
 export function readMountPoints(): ReadonlySet<string> {
-  let text: string
-  try {
-    text = readFileSync('/proc/self/mountinfo', 'utf8')
-  } catch {
-    return new Set()
-  }
-  return parseMountPoints(text)
+  return new Set(readMounts().map(({ point }) => point))
 }
 
-/** `ID PARENT MAJOR:MINOR ROOT MOUNT-POINT …`: proc_pid_mountinfo(5). Blanks and backslashes stand as octal numbers. */
-export function parseMountPoints(text: string): Set<string> {
-  const points = new Set<string>()
-  for (const line of text.split('\n')) {
-    const point = line.split(' ')[4]
-    if (point !== undefined) points.add(decodeEscapes(point))
+function readMounts(): Mount[] {
+  try {
+    return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+  } catch {
+    return []
   }
-  return points
+}
+
+/**
+ * `ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS … - TYPE SOURCE OPTIONS`: proc_pid_mountinfo(5). Blanks and backslashes stand as
+ * octal numbers.
+ */
+export function parseMounts(text: string): Mount[] {
+  return text.split('\n').flatMap(line => {
+    const [own = '', ofDevice = ''] = line.split(' - ')
+    const [, , , , point, options] = own.split(' ')
+    const isReadOnly = [options, ofDevice.split(' ')[2]].some(list => list?.split(',').includes('ro'))
+    return point === undefined ? [] : [{ point: decodeEscapes(point), isReadOnly }]
+  })
+}
+
+/** What the path lies on, or would; undefined where that can't be told. Of two that are mounted on one point, the last one counts. */
+export function findMount(path: string | undefined): Mount | undefined {
+  const real = path === undefined ? undefined : resolveExisting(path)
+  if (real === undefined) return undefined
+  const around = readMounts().filter(({ point }) => `${real}/`.startsWith(point === '/' ? point : `${point}/`))
+  const longest = Math.max(...around.map(({ point }) => point.length))
+  return around.findLast(({ point }) => point.length === longest)
+}
+
+/** Of the path, or of the nearest directory above it that is there. */
+export function resolveExisting(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path === dirname(path) ? undefined : resolveExisting(dirname(path))
+  }
 }
 
 /** By bytes: a name may hold any. */

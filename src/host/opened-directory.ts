@@ -73,7 +73,7 @@ function openDirectly(path: string, options: OpenOptions): number | undefined {
     }
   } catch (error) {
     closeSync(fd)
-    throw createFailure(`open the directory ${path}`, error)
+    throw createFailure(`open the directory ${path}`, error, { path })
   }
   closeSync(fd)
   return undefined
@@ -90,7 +90,7 @@ function openByWalking(path: string, { create, isExclusive = false }: OpenOption
       throw error
     }
   } catch (error) {
-    throw createFailure(`open the directory ${path}`, error)
+    throw createFailure(`open the directory ${path}`, error, { path })
   }
 }
 

@@ -3,6 +3,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
+import { findDiskProblem } from './disk-problem.ts'
 import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import {
@@ -56,6 +57,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     facts: readFileFacts,
     inspectFile,
     mountPoints: readMountPoints,
+    findDiskProblem,
     readLink: readLinkTarget,
     realPath: resolveRealPath,
     isRead: isPipeRead,

@@ -76,7 +76,7 @@ export function findOutputProblem(
 }
 
 /** The loggers of scan directories leave one in the place of the file, to what they write in a directory beside it. */
-function isLoggerLink(file: string, host: ReadHost): boolean {
+export function isLoggerLink(file: string, host: ReadHost): boolean {
   return host.facts(file)?.kind === 'symlink' && host.readLink(file) === `${basename(file)}.d/current`
 }
 

@@ -36,8 +36,9 @@ export function findStartProblems(needs: StartNeeds, host: ReadHost): readonly s
       return undefined
     })
   }
-  for (const { what, path } of needs.files ?? []) {
-    look(() => (host.realPath(path) === undefined ? `there is no ${what} ${path}` : undefined))
+  for (const { what, path, remedy } of needs.files ?? []) {
+    const problem = `there is no ${what} ${path}${remedy === undefined ? '' : `: ${remedy}`}`
+    look(() => (host.realPath(path) === undefined ? problem : undefined))
   }
   for (const { variable, path } of secrets) look(() => findSecretProblem(variable, path, host))
   const isGiven = needs.searchPath === undefined && (!isKnown || secrets.some(({ variable }) => variable === 'PATH'))

@@ -7,7 +7,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { createTemporaryName } from './atomic-write.ts'
 import { type Clock, createClock } from './clock.ts'
 import type { Perform } from './effects.ts'
-import { createFailure, isAbsence } from './failure.ts'
+import { createFailure, explainComplaint, isAbsence } from './failure.ts'
 import { walkTo } from './path-walk.ts'
 
 /** The part of `WriteHost` that changes files with the rights of a service's user (S8); see there. */
@@ -174,7 +174,7 @@ function runAs(
       else reject(error)
     }
     const fail = (signal: string | null): void => {
-      if (!isOver) end(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user)}`))
+      if (!isOver) end(new ReeveError('failed', `cannot ${task}: ${explain(complaint, signal, user, args[0])}`))
     }
     const deadline = clock.after(timeout, () => {
       killGroup(child.pid)
@@ -204,10 +204,12 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-function explain(complaint: string, signal: string | null, { name }: UserIdentity): string {
+function explain(complaint: string, signal: string | null, { name }: UserIdentity, path = '/'): string {
   if (signal !== null) return `it took longer than ${timeout / 1_000} s, or was ended; see what is mounted there`
   const [line = ''] = complaint.trim().split('\n')
   const said = line.replace(/^sh: (\d+: )?(line \d+: )?/, '')
+  const explained = explainComplaint(said, { path, user: name })
+  if (explained !== said) return explained
   const remedy = /not permitted/i.test(said)
     ? 'see with lsattr -d whether it or its directory is immutable or append-only (chattr -i -a takes that away)'
     : `see that user ${name} may write there, and has the space`

@@ -1,4 +1,5 @@
 import type { Facility } from '../core/facility.ts'
+import { findOutputBeside } from '../core/output-places.ts'
 import { rotationOf } from '../core/portable-fields.ts'
 import type { Diagnostic } from '../core/step.ts'
 import { cycleText, findCycles } from './dependency-cycle.ts'
@@ -192,11 +193,11 @@ function checkClaims(
       reportFileTwice(paths, placeOf(target), { ...place, path, file }, report)
     }
   }
-  checkRotation(places, paths, placeOf, report)
+  checkBesideOutputs(places, paths, placeOf, report)
 }
 
-/** An output is moved over whatever is at `FILE.1`, `FILE.2` … as it is rotated. */
-function checkRotation(
+/** An output is moved over whatever is at `FILE.1`, `FILE.2` … as it is rotated, or kept in `FILE.d`. */
+function checkBesideOutputs(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
   paths: ReadonlyMap<string, Claim>,
   placeOf: (path: string) => string,
@@ -205,16 +206,15 @@ function checkRotation(
   const kept = new Map<string, number>()
   for (const { facility } of places) {
     const output = facility.process?.output
-    if (output === undefined) continue
+    if (output === undefined || output.file === '/dev/null') continue
     const at = placeOf(output.file)
     kept.set(at, Math.max(rotationOf(output).keep, kept.get(at) ?? 0))
   }
   for (const place of places) {
     for (const { target, path } of writtenPaths(place.facility)) {
-      const [, file = '', number = '0'] = /^(.*)\.(?:rotating|([1-9][0-9]*))$/.exec(placeOf(target)) ?? []
-      const keep = kept.get(file)
-      const claim = paths.get(file)
-      if (keep === undefined || claim === undefined || Number(number) > keep) continue
+      const file = findOutputBeside(placeOf(target), output => kept.get(output))
+      const claim = file === undefined ? undefined : paths.get(file)
+      if (claim === undefined) continue
       const seen = new Map<string, Claim>([[target, claim]])
       reportTwice(seen, target, { ...place, path }, `path "${target}"`, 'duplicate-path', path, report)
     }

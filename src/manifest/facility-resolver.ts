@@ -89,7 +89,8 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   /** Asked each time: where paths lead may have changed. Whether others could change it is asked before a plan. */
   function withPolicy({ facility, problems }: ResolvedFacility, type: string): ResolvedFacility {
     if (facility === undefined || policy === undefined) return { problems, ...(facility && { facility }) }
-    const refused = checkPolicy(facility, policy, { type, runsAsRoot, follow, places })
+    const besideOutput = options.schemaOf?.(type)?.besideOutput
+    const refused = checkPolicy(facility, policy, { type, runsAsRoot, besideOutput, follow, places })
     return { facility, problems: [...problems, ...refused] }
   }
 

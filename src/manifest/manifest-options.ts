@@ -1,4 +1,5 @@
 import type { Policy } from '../core/host-configuration.ts'
+import type { BesideOutput } from '../core/output-places.ts'
 import type { PlaceFinder } from '../core/place.ts'
 import type { PolicyPlaces } from '../core/policy-refusal.ts'
 import type { SourcePlaces } from './config-source.ts'
@@ -6,12 +7,13 @@ import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import type { YamlMemory } from './yaml-memory.ts'
 
-/** What a provider says of its native configuration: JSON Schemas; see `Capabilities`. */
+/** What a provider says of its native configuration, JSON Schemas, and of outputs; see `Capabilities`. */
 export interface NativeSchemas extends SourcePlaces {
   /** Of `spec.config.<type>`. Absent: the type takes no native configuration. */
   readonly configSchema?: object | undefined
   /** Of `spec.<type>` of a Supervisor. Absent: the type takes no options. */
   readonly optionsSchema?: object | undefined
+  readonly besideOutput?: BesideOutput | undefined
 }
 
 export interface ManifestOptions {

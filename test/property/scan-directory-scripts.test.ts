@@ -131,6 +131,27 @@ test.each(shells)('an end that was asked for is known as such, though the superv
   }
 })
 
+test.each(
+  [...shells, '/bin/busybox sh']
+    .filter(shell => existsSync(shell.split(' ')[0] ?? ''))
+    .flatMap(shell => [true, false].map(hasFinish => ({ shell, hasFinish }))),
+)(
+  'S8: no descriptor that the scanner has open reaches the service but that by which it says that it is ready: $shell, finish script: $hasFinish',
+  ({ shell, hasFinish }) => {
+    const own = plainProcess(['/bin/ls', '/proc/self/fd'])
+    const service = writeService(shell, own, { hasFinish, isWantedDown: 'false', notificationFd: 20 })
+    const open = 'for fd in 3 9 10 11 {12..200} 250 1000; do eval "exec $fd</etc/passwd"; done; exec "$@"'
+    const { stdout, stderr } = spawnSync('/bin/bash', ['--norc', '-c', open, 'sh', ...shell.split(' '), './run'], {
+      cwd: service,
+      encoding: 'utf8',
+      env: {},
+    })
+    expect(stderr).toBe('')
+    // The last one is that of the listing.
+    expect(stdout).toBe('0\n1\n2\n20\n3\n')
+  },
+)
+
 /** Runs the script as the supervisor of a service would, and gives what it prints. */
 function run(shell: string, process: Process, hasFinish: boolean, claim?: string): string {
   const service = writeService(shell, process, { hasFinish, isWantedDown: 'false' })
@@ -144,7 +165,11 @@ function run(shell: string, process: Process, hasFinish: boolean, claim?: string
 function writeService(
   shell: string,
   process: Process,
-  { hasFinish, isWantedDown }: Pick<FamilyScripts, 'hasFinish' | 'isWantedDown'>,
+  {
+    hasFinish,
+    isWantedDown,
+    notificationFd,
+  }: Pick<FamilyScripts, 'hasFinish' | 'isWantedDown'> & { readonly notificationFd?: number },
 ): string {
   const service = join(directory, 'service')
   // What the run before has left would have this one wait.
@@ -173,6 +198,7 @@ function writeService(
     isPrepared: true,
     parts: ['run'],
     records: join(service, 'reeve'),
+    ...(notificationFd !== undefined && { notificationFd }),
   })
   writeFileSync(join(service, 'run'), text.replaceAll('/bin/sh ./run', `${shell} ./run`))
   return service

@@ -96,6 +96,28 @@ test.concurrent('where it can not be started any more when it comes to it, it is
   expect(await lab.apply()).toMatchObject(clean)
 })
 
+test.concurrent('an environment file that no start can read is warned of at first, and takes down nothing that runs', {
+  timeout,
+}, async () => {
+  await using lab = createEngineLab()
+  const env = lab.path('env')
+  const web = (mark: number): Spec => ({ process: { ...longRun(mark), environmentFiles: [env] } })
+  writeFileSync(env, 'export A=1\n')
+  lab.declare('web', web(1))
+  const plan = await lab.plan()
+  expect(planOf(plan, 'web')?.blocked).toBeUndefined()
+  expect(plan.diagnostics[0]?.message).toContain(`expected KEY=value in line 1 of ${env}`)
+  expect((await lab.apply()).failed).toMatchObject([{ facility: 'web' }])
+  writeFileSync(env, 'A=1\n')
+  expect(await lab.apply()).toMatchObject(clean)
+  const { pid } = await lab.observe('web')
+  writeFileSync(env, 'export A=1\n')
+  lab.declare('web', web(2))
+  expect(planOf(await lab.plan(), 'web')?.blocked).toContain(`in line 1 of ${env}`)
+  await lab.apply()
+  expect(await lab.observe('web')).toMatchObject({ state: 'running', pid })
+})
+
 test.concurrent('a restart that a person asks for is refused, a stop is not', { timeout }, async () => {
   await using lab = createEngineLab()
   mkdirSync(lab.path('secrets'))

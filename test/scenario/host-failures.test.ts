@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createFailure } from '../../src/host/failure.ts'
+import { createFailure, explainComplaint } from '../../src/host/failure.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -55,7 +55,7 @@ describe.runIf(isRoot)('a read-only file system', () => {
     chownSync(there, nobody.uid, nobody.gid)
     mounted.remount('ro')
     await host.removeFileAs(nobody, mounted.path('gone'))
-    expect(await failureOf(() => host.removeFileAs(nobody, there))).toContain('Read-only file system')
+    expect(await failureOf(() => host.removeFileAs(nobody, there))).toContain('the file system is read-only (EROFS)')
     mounted.remount('rw')
     chownSync(mounted.path(), 0, 0)
     mounted.remount('ro')
@@ -113,5 +113,42 @@ describe.runIf(isRoot)('what the kernel refuses even to root', () => {
       expect(message).toContain(`even to root (${code})`)
       expect(message).not.toMatch(/run Reeve as|mostly root/)
     }
+  })
+})
+
+describe('a disk that can not be written', () => {
+  const { username } = userInfo()
+
+  /** As it is where the kernel refuses each write with that errno. */
+  async function refusalOf(code: string, path: string): Promise<string> {
+    const failing = createWriteHost({
+      onEffect() {
+        throw Object.assign(new Error(code), { code })
+      },
+    })
+    return failureOf(() => failing.writeFile(path, 'x', { mode: 0o644 }))
+  }
+
+  test.each([
+    [
+      'EDQUOT',
+      `the disk quota of user ${username} is used up (EDQUOT); free some of that user's space on the file system at /`,
+    ],
+    ['EIO', 'the device reports an input/output error (EIO); check the disk of the file system at /'],
+    ['ENOSPC', 'there is no space left on the device (ENOSPC); free some space on the file system at /'],
+    ['EROFS', 'the file system is read-only (EROFS); make it writable (mount -o remount,rw /'],
+  ])('%s is told with where it is, and what to do', async (code, words) => {
+    const path = join(tmpdir(), 'reeve-failure.conf')
+    expect(await refusalOf(code, path)).toContain(`cannot write ${path}: ${words}`)
+  })
+
+  test('and so it is in the words of shells and tools', () => {
+    expect(explainComplaint('cannot append output to /proc/web/out as user 33: Disk quota exceeded')).toBe(
+      "cannot append output to /proc/web/out as user 33: the disk quota of user 33 is used up (EDQUOT); free some of that user's space on the file system at /proc, or raise the quota (edquota)",
+    )
+    expect(explainComplaint('mkdir: /proc/x: I/O error')).toMatch(
+      /\(EIO\); check the disk of the file system at \/proc:.*smartctl/,
+    )
+    expect(explainComplaint('no such thing: /proc')).toBe('no such thing: /proc')
   })
 })

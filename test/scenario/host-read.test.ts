@@ -21,6 +21,7 @@ test('E2: the handle of observing code has, at run time too, nothing but the met
   expect(Reflect.ownKeys(host).sort()).toEqual([
     'bootId',
     'facts',
+    'findDiskProblem',
     'findGroup',
     'findGroupsOf',
     'findUnsafePart',

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, chownSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { tellingName } from '../../providers/process/telling.ts'
 import type { Unwritable } from '../../src/core/unwritable.ts'
@@ -9,6 +9,7 @@ import { createInstance, isRunning, type ProcessInstance, until } from './proces
 const isRoot = process.geteuid?.() === 0
 
 const always = { policy: 'always', delay: 0 } as const
+const never = { policy: 'never', delay: 0 } as const
 
 async function listUnwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
   const found = await made.provider.probe(made.instance, made.host)
@@ -117,3 +118,25 @@ for (const { what, block, clear, reason } of [
     },
   )
 }
+
+test.runIf(isRoot)(
+  'an output that the user of the service opens, on a read-only disk: the cause is named',
+  async () => {
+    using disk = mountSmallDisk()
+    await using made = createInstance()
+    const nobody = 65_534
+    chownSync(disk.directory, nobody, nobody)
+    chmodSync(disk.directory, 0o755)
+    const file = `${disk.directory}/web.log`
+    await made.install('web', { command: ['sleep', '1000'], user: 'nobody', output: { file }, restart: never })
+    disk.setReadOnly(true)
+    await made.attempt('start', 'web')
+    const { message } = await made.see('web', 'failed')
+    expect(message).toContain(
+      `cannot append output to ${file} as user ${nobody}: the file system is read-only (EROFS); make it writable (mount -o remount,rw ${disk.directory};`,
+    )
+    disk.setReadOnly(false)
+    await made.act('start', 'web')
+    expect(await made.see('web', 'running')).toMatchObject({ state: 'running' })
+  },
+)

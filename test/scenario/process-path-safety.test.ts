@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createRotation } from '../../providers/process/supervisor/rotation.ts'
@@ -205,6 +215,24 @@ describe.runIf(isRoot)('S8: output', () => {
       stage.expectUntouched()
     })
   }
+
+  test('is not rotated over what is somebody else’s, which stays as it is', async () => {
+    await using stage = createStage()
+    const { name } = stage
+    const file = stage.file(join(stage.directory('logs'), 'a.log'), 'x'.repeat(100))
+    const theirs = stage.file(`${file}.1`, 'theirs', { uid: stranger.uid, gid: 0 })
+    const inTheWay = (path: string): string =>
+      `its output could not be rotated: ${path} is in the way, and is none of its rotated files: move it away`
+    expect(await rotate(stage, { user: name }, file)).toEqual([inTheWay(theirs)])
+    expect(readFileSync(theirs, 'utf8')).toBe('theirs')
+    expect(statSync(file).size).toBe(100)
+    rmSync(theirs)
+    mkdirSync(`${file}.rotating`)
+    expect(await rotate(stage, { user: name }, file)).toEqual([inTheWay(`${file}.rotating`)])
+    rmdirSync(`${file}.rotating`)
+    expect(await rotate(stage, { user: name }, file)).toEqual([])
+    expect(statSync(file).size).toBe(0)
+  })
 
   test('that only another user could rotate is not rotated with that one’s rights', async () => {
     await using stage = createStage()

@@ -1,5 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -281,6 +292,40 @@ describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => 
 })
 
 describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () => {
+  for (const reader of isRoot ? ['root', 'nobody'] : ['whoever runs it']) {
+    test(`a facility whose output ${reader} writes moves to the built-in supervisor and back, and keeps all of it`, async () => {
+      await withLab(runitHarness, async lab => {
+        const directory = join(lab.directory, 'logs')
+        const file = join(directory, 'web.log')
+        chmodSync(lab.directory, 0o755)
+        mkdirSync(directory)
+        const user = reader === 'nobody' ? { user: 'nobody' } : {}
+        if (reader === 'nobody') chownSync(directory, 65_534, 65_534)
+        const web = (supervisor: string) => {
+          const command = ['/bin/sh', '-c', `echo under ${supervisor}; exec sleep 1000000`]
+          return { web: { supervisor, process: { command, output: { file }, ...user } } }
+        }
+        lab.declare(web('lab'))
+        await lab.converge()
+        const hasLine = (path: string, line: string) => () =>
+          existsSync(path) && readFileSync(path, 'utf8').includes(line)
+        await eventually('the logger to write', hasLine(file, 'under lab'))
+        lab.declare(web('process'))
+        await lab.converge()
+        await eventually('the file to be written', hasLine(file, 'under process'))
+        expect(lstatSync(file).isFile()).toBe(true)
+        expect(readFileSync(`${file}.d/current`, 'utf8')).toContain('under lab')
+        lab.declare(web('lab'))
+        await lab.converge()
+        await eventually('the link to be back', () => lstatSync(file).isSymbolicLink())
+        expect(readFileSync(`${file}.d/before`, 'utf8')).toContain('under process')
+        await eventually('the logger to write again', () => readFileSync(file, 'utf8').split('under lab').length === 3)
+        lab.declare({})
+        await lab.converge()
+      })
+    })
+  }
+
   test('native scripts stand in for signals, by Reeve and by hand, and go when they are no longer declared', async () => {
     await withLab(runitHarness, async lab => {
       const seen = join(lab.directory, 'seen')

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -21,7 +23,17 @@ import { makeOutlook } from '../../src/engine/outlook.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { has } from '../requirements.ts'
-import { s6Harness, scanFamilies, testWhere } from '../scan-lab.ts'
+import { nobody, s6Harness, scanFamilies, testWhere } from '../scan-lab.ts'
+import { mountSmallDisk } from '../small-disk.ts'
+
+/** Plan and status name it, and so does the step that fails. */
+async function toldOf(lab: Lab, path: string, words: RegExp): Promise<void> {
+  const place = { supervisor: 'lab', path, message: expect.stringMatching(words) }
+  expect((await lab.plan()).unwritable).toMatchObject([place])
+  expect((await lab.control.status()).unwritable).toMatchObject([place])
+  const { failed } = await lab.apply()
+  expect(failed[0]?.message).toMatch(words)
+}
 
 for (const { scanner, harness } of scanFamilies) {
   const { type } = harness.provider
@@ -236,6 +248,59 @@ for (const { scanner, harness } of scanFamilies) {
         await eventually('it to be well', async () => (await lab.observe('web')).state === 'running')
       })
     })
+
+    testWhere(type === 'runit' && process.geteuid?.() === 0)(
+      'a disk that is full or read-only is told of with the way out, and services go on',
+      async () => {
+        await withLab(harness, async lab => {
+          const directory = String(lab.supervisor.options.definitionDirectory)
+          // What takes all down at the end looks for it.
+          using _after = { [Symbol.dispose]: () => void mkdirSync(directory) }
+          using disk = mountSmallDisk(directory)
+          lab.declare({ web: { process: { command: LONG_RUN } } })
+          await lab.converge()
+          const { pid } = await lab.observe('web')
+          const change = { web: { process: { command: LONG_RUN, environment: { NEW: 'x'.repeat(8_192) } } } }
+          disk.fill()
+          lab.declare(change)
+          await toldOf(lab, directory, /no space left on the device \(ENOSPC\); free some space on the file system at /)
+          disk.free()
+          expect((await lab.plan()).unwritable).toBeUndefined()
+          disk.setReadOnly(true)
+          await toldOf(lab, directory, /read-only \(EROFS\); make it writable \(mount -o remount,rw /)
+          expect(await lab.observe('web')).toMatchObject({ state: 'running', pid })
+          disk.setReadOnly(false)
+          await lab.converge()
+          const after = await lab.observe('web')
+          expect(after.state).toBe('running')
+          expect(after.pid).not.toBe(pid)
+          lab.declare({})
+          await lab.converge({ allowRemovals: 1 })
+        })
+      },
+    )
+
+    testWhere(type === 'runit' && process.geteuid?.() === 0)(
+      'a logger of the user of the service on a read-only disk: the cause is told',
+      async () => {
+        await withLab(harness, async lab => {
+          using disk = mountSmallDisk(join(lab.directory, 'logs'))
+          chownSync(disk.directory, nobody, nobody)
+          chmodSync(lab.directory, 0o755)
+          const file = join(disk.directory, 'web.log')
+          lab.declare({ web: { process: { command: LONG_RUN, user: 'nobody', output: { file } } } })
+          disk.setReadOnly(true)
+          await lab.apply()
+          expect((await lab.observe('web')).message).toContain(
+            `cannot make the directory ${file}.d: the file system is read-only (EROFS); make it writable (mount -o remount,rw ${disk.directory}`,
+          )
+          disk.setReadOnly(false)
+          await eventually('it to be well', async () => (await lab.observe('web')).state === 'running')
+          lab.declare({})
+          await lab.converge({ allowRemovals: 1 })
+        })
+      },
+    )
 
     test('a removal leaves what somebody else has put there, and nothing besides', async () => {
       await withLab(harness, async lab => {

@@ -199,7 +199,25 @@ export const systemdMistakes: readonly Mistake[] = [
     told: /there is no working directory .*\/work; there is no environment file .*\/env/,
     culprit: /\/env/,
   },
+  {
+    name: 'a secret, and a root directory in which there is no shell for it',
+    make: directory => inRoot(directory, ['/bin/sleep', '/lib', '/lib64', '/usr/lib']),
+    instead: directory => inRoot(directory, ['/bin', '/lib', '/lib64', '/usr']),
+    told: /there is no shell .*\/root\/bin\/sh: Reeve's wrapper needs it .* RootDirectory=.*\/root has none/,
+    culprit: /EXEC/,
+  },
 ]
+
+function inRoot(directory: string, bound: readonly string[]): FacilitySpec {
+  const [RootDirectory, fromFile] = [join(directory, 'root'), join(directory, 'token')]
+  mkdirSync(join(RootDirectory, 'bin'), { recursive: true })
+  writeFileSync(fromFile, 'hunter2')
+  const Service = { RootDirectory, MountAPIVFS: true, BindReadOnlyPaths: bound }
+  return {
+    process: { command: ['/bin/sleep', seconds], environment: { TOKEN: { fromFile } } },
+    config: { systemd: { unit: { Service } } },
+  }
+}
 
 /** In what is native to a supervisor that scans a directory. */
 export function listScanMistakes(type: string): readonly Mistake[] {

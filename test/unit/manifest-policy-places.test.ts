@@ -399,3 +399,54 @@ describe('S11: whatever way it is written', () => {
     expect(diagnostics.map(({ code }) => code)).toEqual(expected)
   })
 })
+
+describe('S11: what is written beside an output is bounded as the file itself', () => {
+  const output = (more = '') => run('/a', `, output: { file: /var/log/web.log${more} }`)
+
+  function messagesOf(spec: string, files: readonly string[], besideOutput?: 'rotated' | 'directory'): string[] {
+    const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
+    const { diagnostics } = loadManifests({
+      directory,
+      types: ['process'],
+      policy: { files },
+      runsAsRoot: true,
+      insecurePermissions: true,
+      schemaOf: () => ({ besideOutput }),
+    })
+    return diagnostics.map(({ message }) => message)
+  }
+
+  test.each<['rotated' | 'directory', string, string]>([
+    ['rotated', '', '/var/log/web.log.1'],
+    ['rotated', ', keep: 2', '/var/log/web.log.1'],
+    ['directory', ', keep: 0', '/var/log/web.log.d'],
+  ])('%s, %s', (beside, more, refused) => {
+    expect(messagesOf(output(more), ['/var/log/web.log'], beside)).toEqual([
+      `facility web may not write ${refused}: not allowed by policy.files of the host configuration (it has /var/log/web.log); supervisor process keeps output there too, beside /var/log/web.log`,
+    ])
+    expect(messagesOf(output(more), ['/var/log'], beside)).toEqual([])
+    expect(messagesOf(output(more), ['/var/log/web.log'])).toEqual([])
+  })
+
+  test('each place that is written to has to be allowed, and no more', () => {
+    const [file, others] = ['/var/log/web.log', ['.1', '.2', '.rotating'].map(end => `/var/log/web.log${end}`)]
+    expect(messagesOf(output(', keep: 2'), [file, ...others], 'rotated')).toEqual([])
+    expect(messagesOf(output(', keep: 3'), [file, ...others], 'rotated')).toHaveLength(1)
+    expect(messagesOf(output(', keep: 0'), [file], 'rotated')).toEqual([])
+    expect(messagesOf(output(), [file, `${file}.d`], 'directory')).toEqual([])
+  })
+
+  test('a program that policy.commands allows is not rotated over', () => {
+    const spec = run('/usr/bin/web', ', output: { file: /usr/bin/web.log, keep: 1 }')
+    const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
+    const { diagnostics } = loadManifests({
+      directory,
+      types: ['process'],
+      policy: { commands: ['/usr/bin/web', '/usr/bin/web.log.1'] },
+      runsAsRoot: true,
+      insecurePermissions: true,
+      schemaOf: () => ({ besideOutput: 'rotated' }),
+    })
+    expect(diagnostics.map(({ code }) => code)).toEqual(['policy-file'])
+  })
+})

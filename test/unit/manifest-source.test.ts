@@ -397,7 +397,7 @@ function find(set: ManifestSet, name: string) {
   return facility
 }
 
-test('a file that another facility’s output is moved over as it is rotated is claimed twice', () => {
+test('a file that another facility’s output is moved over as it is rotated, or kept in the directory of, is claimed twice', () => {
   const output = (name: string, file: string, keep: number): string =>
     facilityText(name, `process: { command: [/bin/true], output: { file: ${file}, keep: ${keep} } }`)
   const file = (path: string): string =>
@@ -413,7 +413,14 @@ test('a file that another facility’s output is moved over as it is rotated is 
       expect(found.filter(one => one.startsWith(`duplicate-path: the path "${path}"`))).toHaveLength(2)
     }
   }
-  expect(codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': file('/var/log/web.3') })).toEqual([])
+  for (const end of ['d', 'd/config', 'd/x/y']) {
+    const path = `/var/log/web.${end}`
+    const found = codesOf({ 'a.yaml': output('web', '/var/log/web', 0), 'b.yaml': file(path) })
+    expect(found.filter(one => one.startsWith(`duplicate-path: the path "${path}"`))).toHaveLength(2)
+  }
+  for (const end of ['3', 'data/x', 'de/x', 'd2']) {
+    expect(codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': file(`/var/log/web.${end}`) })).toEqual([])
+  }
   const same = codesOf({ 'a.yaml': output('web', '/var/log/web', 2), 'b.yaml': output('db', '/var/log/web', 2) })
   expect(same).toHaveLength(2)
 })

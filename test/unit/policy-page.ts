@@ -35,6 +35,10 @@ schema or of a provider is missing here.
 - **Paths are followed as the kernel does**: links first, then \`..\`. They are followed when manifests are read, before a plan, and
   again before each step. A path is refused if others than root and Reeve's user can change where it leads. For
   \`process.command\`, the user that the process runs as may own the way there.
+- **What is written beside a file is bounded too.** The output of a service is rotated to \`FILE.1\`, \`FILE.2\` … and through
+  \`FILE.rotating\` by the built-in supervisor, and kept in the directory \`FILE.d\` by the loggers of runit, s6 and daemontools. Where
+  \`files\` names the file alone, that is refused: name its directory, or these as well. A file of \`spec.files\` is written to
+  \`.reeve-NAME-….tmp\` beside it and renamed; that name is Reeve's, has the owner and mode of the file, and matches no include pattern.
 - **Once any key is given**, these get narrow by themselves: \`services\` (only definitions that Reeve writes itself),
   \`supervisorDirectories\` (only where a type has its things anyhow), and files that Reeve itself reads.
 - **Whatever the policy**, no manifest can touch the service that runs Reeve's controller, and none can name a unit that is no

@@ -119,6 +119,34 @@ LoadCredential=token:/etc/token`),
     expect(ofText(lines)).not.toHaveProperty(left)
   })
 
+  describe('a shell in a root directory of its own', () => {
+    const secret = { environment: { TOKEN: { fromFile: '/etc/token' } } }
+    const shellIn = (Service: object, process: Partial<Process> = secret, onDisk = {}): unknown =>
+      needsOf(
+        { process: { ...plainProcess, command: ['/opt/web'], ...process }, config: { unit: { Service } } },
+        onDisk,
+      )?.files?.map(({ what, path }) => `${what} ${path}`)
+    const RootDirectory = ['/nowhere/root']
+
+    test('is needed for what the wrapper does', () => {
+      expect(shellIn({ RootDirectory })).toEqual(['shell /nowhere/root/bin/sh'])
+      expect(shellIn({ RootDirectory, BindReadOnlyPaths: ['/usr/lib -/bin/sleep:/bin/sleep:norbind'] })).toHaveLength(1)
+      expect(shellIn({ RootDirectory }, {})).toEqual([])
+      expect(shellIn({})).toEqual([])
+    })
+
+    test.each([
+      ['has it', {}, '/nowhere/root/bin/sh'],
+      ['has it in the other place', {}, '/nowhere/root/usr/bin/sh'],
+      ['gets it from the host', { BindReadOnlyPaths: ['/lib -/usr:/usr/:rbind'] }, ''],
+      ['gets it from elsewhere', { BindPaths: ['/opt/tools:/bin'] }, ''],
+      ['can not be looked into', { RootImage: ['/srv/image'] }, ''],
+      ['gets more of an image', { ExtensionImages: ['/srv/more'] }, ''],
+    ])('nothing is said of a root that %s', (_, keys, there) => {
+      expect(shellIn({ RootDirectory, ...keys }, secret, there === '' ? {} : { [there]: '' })).toEqual([])
+    })
+  })
+
   test('nothing is said of a directory that is mounted for it', () => {
     const text = '[Unit]\nRequiresMountsFor=/mnt/web\n[Service]\nExecStart=/opt/web\nWorkingDirectory=/mnt/web/data\n'
     expect(needsOf({ config: { text } })).not.toHaveProperty('workingDirectory')

@@ -3,7 +3,7 @@ import type { Process } from '../../../src/core/facility.ts'
 import { type Rotation, rotationOf } from '../../../src/core/portable-fields.ts'
 import type { ReadHost } from '../../../src/core/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { chooseActor, describeKind, describeNobody, nullDevice } from '../../../src/host/service-paths.ts'
+import { chooseActor, describeKind, describeNobody, isLoggerLink, nullDevice } from '../../../src/host/service-paths.ts'
 import { type Layout, ownLogPath } from '../layout.ts'
 import { otherUserOf } from './launch.ts'
 import type { Context } from './service.ts'
@@ -38,6 +38,8 @@ export function prepareOutput(
   const actor = chooseActor(file, otherUserOf(identity), host)
   if (actor.as === 'nobody') throw new ReeveError('insecure', describeNobody(file, actor.unsafe))
   if (actor.as === 'user') return { by: 'user', file }
+  // What was written there stays in FILE.d.
+  if (isLoggerLink(file, host)) host.removeFile(file)
   const facts = host.facts(file)
   const problem = describeKind(file, facts)
   if (problem !== undefined) throw new ReeveError('failed', problem)

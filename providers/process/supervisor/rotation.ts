@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path'
 import type { Process } from '../../../src/core/facility.ts'
+import { placesBeside } from '../../../src/core/output-places.ts'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import { chooseActor, describeNobody } from '../../../src/host/service-paths.ts'
 import { protectedPathFunctions } from '../../posix/protected-path.ts'
@@ -59,6 +60,15 @@ export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout
     return changeUser(identity, tools)
   }
 
+  /** Where somebody else's file would be overwritten: copies of the output have its owner (E19). A link holds nothing. */
+  function findStranger({ file, keep }: Output): string | undefined {
+    const owner = host.facts(file)?.uid
+    return placesBeside({ file, keep }, 'rotated').find(path => {
+      const facts = host.facts(path)
+      return facts && facts.kind !== 'symlink' && (facts.kind !== 'file' || facts.uid !== owner)
+    })
+  }
+
   function complain(file: string, name: string, problem: string): void {
     if (!failing.has(file)) log.error({ service: name, file }, `its output could not be rotated: ${problem}`)
     failing.add(file)
@@ -70,6 +80,10 @@ export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout
       if (underWay.has(file)) return
       underWay.add(file)
       try {
+        const stranger = findStranger(output)
+        if (stranger !== undefined) {
+          throw new ReeveError('failed', `${stranger} is in the way, and is none of its rotated files: move it away`)
+        }
         const rights = chooseRights(file, process)
         const words = [dirname(file), basename(file), String(keep), host.userId() === 0 ? 'protected' : 'own']
         const command = [...rights, '/bin/sh', '-c', `${protectedPathFunctions}${script}`, 'sh', ...words]

@@ -1,4 +1,5 @@
 import { messageOf } from '../../../src/core/reeve-error.ts'
+import { explainComplaint } from '../../../src/host/failure.ts'
 import { wrapperFailure } from '../../posix/exec-wrapper.ts'
 import { runPath } from '../layout.ts'
 import { describeExit, exitOf, settle } from '../life-cycle.ts'
@@ -108,7 +109,7 @@ function readSaid({ name, record }: Service, { host, layout, log }: Context): st
   try {
     const [line = ''] = host.readText(runPath(layout, name, record.run, 'said'), saidLimit)?.split('\n') ?? []
     const text = line.replace(/[\p{Cc}\p{Cf}]/gu, ' ').trim()
-    return text === '' ? undefined : text
+    return text === '' ? undefined : explainComplaint(text)
   } catch (error) {
     log.warn({ service: name }, messageOf(error))
     return undefined

@@ -129,7 +129,7 @@ export function trySaveRecord(service: Service, context: Context): void {
 export function noteUnwritable(error: unknown, { layout: { directory }, unwritable }: Context): boolean {
   if (!isUnwritable(error)) return false
   const cause = error instanceof ReeveError ? error.cause : error
-  unwritable.failed(directory, createFailure(`write to ${directory}`, cause).message)
+  unwritable.failed(directory, createFailure(`write to ${directory}`, cause, { path: directory }).message)
   return true
 }
 

@@ -1,0 +1,21 @@
+import { statfsSync } from 'node:fs'
+import { explainErrno } from './failure.ts'
+import { findMount, resolveExisting } from './mount-points.ts'
+
+/** See `ReadHost.findDiskProblem`. */
+export function findDiskProblem(directory: string): string | undefined {
+  const code = findMount(directory)?.isReadOnly ? 'EROFS' : isFull(directory) ? 'ENOSPC' : undefined
+  return code && `cannot write to ${directory}: ${explainErrno(code, { path: directory })}`
+}
+
+function isFull(directory: string): boolean {
+  const real = resolveExisting(directory)
+  if (real === undefined) return false
+  try {
+    const { blocks, bfree, bavail, files, ffree } = statfsSync(real)
+    const free = process.geteuid?.() === 0 ? bfree : bavail
+    return (blocks > 0 && free === 0) || (files > 0 && ffree === 0)
+  } catch {
+    return false // whoever writes there finds out
+  }
+}
