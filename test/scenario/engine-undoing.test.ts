@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -53,7 +53,7 @@ async function passesOf({ control }: RunningController, count: number): Promise<
   }
 }
 
-/** What happens as steps of `a` and `b` end: at once, as on a busy host a program would come to it at any time. */
+/** What happens as steps of `a` and `b` end: in this process, as on a busy host another could come to it at any time. */
 function atSteps(verb: Verb, happen: (name: string, other: string) => void): EngineListener {
   const others = new Map([
     ['a', 'b'],
@@ -115,7 +115,7 @@ describe('facilities that spoil each other’s files', () => {
     lab.declare('bystander', { process: longRun() })
     let isTamed = false
     const listener = atSteps('write-file', (_name, other) => {
-      if (!isTamed) spoil(lab, other)
+      if (!isTamed && existsSync(lab.path(`${other}.conf`))) spoil(lab, other)
     })
     const controller = await lab.run({ listener })
     await expectStalled(controller, lab)
