@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import { longRun, stepsOf } from '../engine-lab.ts'
+import { mountSmallDisk } from '../small-disk.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 /** Starts, runs and stops that fail, and what is said of them. */
@@ -13,6 +15,31 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     const { failed } = await lab.apply()
     expect(failed[0]?.message).toMatch(/has failed: .*; its journal ends with:.*\/nowhere\/web/s)
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
+  })
+
+  test('an output on a read-only disk: the cause is told, whoever opens it', async () => {
+    await using lab = await createSystemdLab()
+    using disk = mountSmallDisk('/srv/small')
+    chownSync(disk.directory, 65_534, 65_534)
+    const inner = join(disk.directory, 'of-root')
+    mkdirSync(inner)
+    disk.setReadOnly(true)
+    const declare = (directory: string, more: object): void => {
+      const process = { ...longRun(), restart: { policy: 'never' }, output: { file: join(directory, 'web.log') } }
+      lab.declareUnit('web', { process: { ...process, ...more } })
+    }
+    declare(disk.directory, { user: 'nobody' })
+    const { failed } = await lab.apply()
+    expect(failed[0]?.message).toContain(
+      'cannot append output to /srv/small/web.log as user 65534: Read-only file system',
+    )
+    disk.setReadOnly(false)
+    chownSync(disk.directory, 0, 0)
+    disk.setReadOnly(true)
+    declare(inner, {})
+    expect((await lab.apply()).failed[0]?.message).toContain('Read-only file system')
+    expect((await lab.observe('web')).message).toContain('its disk is full or read-only')
+    disk.setReadOnly(false)
   })
 
   test('what root has said of a unit, and was gone when it was read, is among the last lines; what others say is not', async () => {
