@@ -6,6 +6,8 @@ export interface ManualClock extends Clock {
   step(duration: number): void
   /** Moves on, and fires on the way what is due, in order of time; lets promises run after each. */
   advance(duration: number): Promise<void>
+  /** As `advance`, where nothing waits: no timer is fired. */
+  pass(duration: number): void
   /** How many sleeps and timers are waiting. */
   readonly pending: number
   /** Resolves when that many wait: for code under test that gets to its timer by way of real I/O. */
@@ -72,6 +74,9 @@ export function createManualClock(start = 1_700_000_000_000): ManualClock {
         await settle()
       }
       now = end
+    },
+    pass(duration) {
+      now += duration
     },
     get pending() {
       return timers.size

@@ -23,6 +23,8 @@ export interface UndoingWatch {
   often(facility: string): Often | undefined
   /** It is to be had otherwise now: what was before doesn't count. */
   forget(facility: string): void
+  /** Facilities other than these are forgotten, an hour after their last step: what was done to remove one may have undone another. */
+  keep(facilities: Pick<ReadonlySet<string>, 'has'>): void
 }
 
 export interface Look {
@@ -145,6 +147,10 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
     spans.set(facility, [...(spans.get(facility) ?? []).filter(span => ended - span.ended < WINDOW), { began, ended }])
   }
 
+  function forget(facility: string): void {
+    for (const known of [spans, dones, events]) known.delete(facility)
+  }
+
   return {
     noted(event) {
       if (event.type === 'step-started') {
@@ -207,8 +213,12 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
       const { effect } = last
       return { effect, suspects: findCulprits(facility), count: found.length, span: last.at - first.at }
     },
-    forget(facility) {
-      for (const known of [spans, dones, events]) known.delete(facility)
+    forget,
+    keep(facilities) {
+      for (const [name, list] of spans) {
+        const ended = list.at(-1)?.ended ?? 0
+        if (!facilities.has(name) && clock.elapsed() - ended >= WINDOW) forget(name)
+      }
     },
   }
 }

@@ -113,6 +113,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
         retries.release(name)
       }
       known = facilities
+      watch.keep(facilities)
     },
     undoneByOthers(name) {
       const often = watch.often(name)

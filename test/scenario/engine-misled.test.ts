@@ -51,7 +51,7 @@ test('whatever happens, nothing is stopped or removed wrongly, and when it is ov
         // What was set going by what was seen before comes to its end too.
         await world.clock.advance(LOOK_EVERY)
         waited += LOOK_EVERY
-      } while (waited < PATIENCE && !(await isAsPlanned(world)))
+      } while (waited < PATIENCE && !(world.hasNothingToDo() && (await isAsPlanned(world))))
       most = Math.max(most, world.passes.working - before)
       expectSafe(world)
       await expectAsDeclared(world, wanted)
@@ -102,7 +102,7 @@ async function expectAsDeclared(world: EngineWorld, { edited, file, moving }: Wa
   const found = [...world.supervisor.services].flatMap(([key, run]) => {
     if (!run.process) return []
     const contents: { command: readonly string[] } = JSON.parse(readFileSync(`${key}.json`, 'utf8'))
-    return `${key.replace(/^.*supervisor-/, '')} ${contents.command.join(' ')}`
+    return `${key.replace(/^.*simulated\//, '')} ${contents.command.join(' ')}`
   })
   expect(found.sort()).toEqual(running.sort())
   expect(readFileSync(world.path('waiting'), 'utf8')).toBe(file)

@@ -1,15 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Action } from '../../src/core/provider.ts'
+import { basename, dirname, join } from 'node:path'
+import type { Action, ProcessFacts, QueryResult, RunOptions } from '../../src/core/provider.ts'
+import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Plan } from '../../src/core/step.ts'
 import { makeCurrentPlan } from '../../src/engine/apply.ts'
 import { createReconciliation } from '../../src/engine/reconciliation.ts'
 import { openSession, type Session } from '../../src/engine/session.ts'
+import type { Status } from '../../src/engine/status.ts'
 import { createSupervisorWatch } from '../../src/engine/supervisor-watch.ts'
 import { createWakeUp } from '../../src/engine/wake-up.ts'
+import { createWriteHost } from '../../src/host/write-host.ts'
 import { createManualClock, type ManualClock } from '../manual-clock.ts'
 import { createMeddledProvider, type Meddled } from '../meddled-provider.ts'
+import { createPrograms, type Programs } from './programs.ts'
 import { createSimulatedSupervisor, type SimulatedSupervisor } from './simulated-supervisor.ts'
 
 /** The controller's reconciliation over a simulated supervisor, on a clock in the test's hands. */
@@ -17,6 +21,9 @@ export interface EngineWorld extends AsyncDisposable {
   readonly clock: ManualClock
   readonly meddled: Meddled
   readonly supervisor: SimulatedSupervisor
+  readonly programs: Programs
+  /** To start the one stops the other, by a hook in its script that nobody knows of: names of services. */
+  readonly quarrels: Map<string, string>
   /** Of the supervisors `alpha` and `beta`. */
   directory(supervisor: string): string
   path(name: string): string
@@ -27,6 +34,9 @@ export interface EngineWorld extends AsyncDisposable {
   /** `working`: those since which something has been done. */
   readonly passes: { working: number; all: number }
   plan(): Promise<Plan>
+  status(): Status
+  /** True if the last look at everything found nothing to do. */
+  hasNothingToDo(): boolean
   readonly session: Session
 }
 
@@ -40,48 +50,69 @@ export interface Act {
 /** Of the controller, in ms. */
 const RESYNC = 30_000
 
-export async function createEngineWorld(): Promise<EngineWorld> {
-  const root = mkdtempSync(join(tmpdir(), 'reeve-engine-world-'))
+/** Whether what is written lasts is proved elsewhere: syncing is what would take most of the time here. */
+const disk = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+export async function createEngineWorld(pause: number = RESYNC): Promise<EngineWorld> {
+  const root = mkdtempSync(join(disk, 'reeve-engine-world-'))
   const path = (...names: string[]): string => join(root, ...names)
-  const directory = (supervisor: string): string => path(`supervisor-${supervisor}`)
-  for (const name of ['manifests', 'state', 'files', 'supervisor-alpha', 'supervisor-beta']) mkdirSync(path(name))
+  const directory = (supervisor: string): string => path('state', 'simulated', supervisor)
+  for (const name of ['manifests', 'files']) mkdirSync(path(name))
+  for (const name of ['alpha', 'beta']) mkdirSync(directory(name), { recursive: true })
   const write = (name: string, document: object): void =>
     writeFileSync(path('manifests', `${name}.yaml`), JSON.stringify({ apiVersion: 'reeve/v1', ...document }))
   writeFileSync(path('reeve.yaml'), 'apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: alpha\n')
   for (const name of ['alpha', 'beta']) {
-    const spec = { type: 'simulated', simulated: { directory: directory(name) } }
-    write(`supervisor-${name}`, { kind: 'Supervisor', metadata: { name }, spec })
+    write(`supervisor-${name}`, { kind: 'Supervisor', metadata: { name }, spec: { type: 'simulated' } })
   }
 
   const clock = createManualClock()
-  let pid = 0
-  const supervisor = createSimulatedSupervisor(clock, {
-    start() {
-      pid += 1
-      return { pid, async stop() {} }
+  const quarrels = new Map<string, string>()
+  const programs = createPrograms({
+    clock,
+    started(key) {
+      const other = quarrels.get(basename(key))
+      if (other !== undefined) void supervisor.stop(join(dirname(key), other), true)
     },
   })
+  const supervisor = createSimulatedSupervisor(clock, programs)
   const acts: Act[] = []
   const noting = {
     ...supervisor.provider,
+    // It needs no options: to compile their schema takes longer than a story.
+    capabilities: { process: ['command'] as const },
     apply(...[actions, instance, host, report]: Parameters<SimulatedSupervisor['provider']['apply']>) {
       for (const { verb, service, signal } of actions) {
-        if (!signal.aborted) acts.push({ verb, key: `${instance.options.directory}/${service}`, at: clock.elapsed() })
+        if (!signal.aborted) acts.push({ verb, key: `${directory(instance.name)}/${service}`, at: clock.elapsed() })
       }
       return supervisor.provider.apply(actions, instance, host, report)
     },
   }
   const meddled = createMeddledProvider(noting, clock)
+  /** A health check: `/bin/true SERVICE`. */
+  async function ask(command: readonly string[], { timeout = 0, signal }: RunOptions = {}): Promise<QueryResult> {
+    if (programs.answers(command[1] ?? '')) return { exitCode: 0, stdout: '', stderr: '' }
+    await clock.sleep(timeout, signal)
+    throw new ReeveError('failed', `no answer in ${timeout} ms`)
+  }
+
+  function findProcess(pid: number): ProcessFacts | undefined {
+    if (!programs.isAlive(pid)) return undefined
+    return { pid, parent: 1, group: pid, session: pid, hasTerminal: false, state: 'S', startTime: String(pid) }
+  }
+
   const session = await openSession({
     config: path('reeve.yaml'),
     directory: path('manifests'),
     stateDir: path('state'),
     insecurePermissions: true,
     extraProviders: [meddled.provider],
+    createWriteHost: options => ({ ...createWriteHost(options), run: ask, process: findProcess }),
     clock,
   })
   const wake = createWakeUp(clock)
   const passes = { working: 0, all: 0 }
+  let isQuiet = false
   const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals: 1_000, drifted() {} })
   const watch = createSupervisorWatch((name, service) => {
     const facility = service === undefined ? undefined : reconciliation.facilityAt(name, service)
@@ -98,14 +129,15 @@ export async function createEngineWorld(): Promise<EngineWorld> {
     let noted = 0
     const resync = (): void => {
       wake.manifests()
-      clock.after(RESYNC, resync)
+      clock.after(pause, resync)
     }
     resync()
     while (!signal.aborted) {
       const due = await wake.next(signal)
       if (acts.length > noted) passes.working += 1
       noted = acts.length
-      await reconciliation.pass(due)
+      const { plan, full } = await reconciliation.pass(due)
+      if (full) isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
       watch.follow(reconciliation.instances())
       passes.all += 1
     }
@@ -115,6 +147,8 @@ export async function createEngineWorld(): Promise<EngineWorld> {
     clock,
     meddled,
     supervisor,
+    programs,
+    quarrels,
     directory,
     path: name => path('files', name),
     declare(name, spec, isNoticed) {
@@ -125,6 +159,8 @@ export async function createEngineWorld(): Promise<EngineWorld> {
     acts,
     passes,
     plan: () => makeCurrentPlan(session),
+    status: () => reconciliation.status(),
+    hasNothingToDo: () => isQuiet,
     session,
     async [Symbol.asyncDispose]() {
       ending.abort(new Error('the test is over'))

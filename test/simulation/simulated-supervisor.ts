@@ -1,16 +1,24 @@
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Instance } from '../../src/core/facility.ts'
 import type { Loaded, Observed, Ownership } from '../../src/core/observed.ts'
-import type { Action, Provider, ReadHost, WriteHost } from '../../src/core/provider.ts'
+import type { Action, DeclaredService, Provider, ReadHost, WriteHost } from '../../src/core/provider.ts'
 import { GOOD_RUN } from '../../src/core/readiness.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { ServiceTies } from '../../src/core/relation.ts'
 import type { Clock } from '../../src/host/clock.ts'
-import { sha256 } from './declaration.ts'
+import {
+  type Contents,
+  conflictOf,
+  digestOf,
+  parseContents,
+  readContents,
+  readLoaded,
+} from './supervised-definition.ts'
 
 /** Where the simulated supervisor has its processes from: real ones for the conformance suite, numbers elsewhere. */
 export interface Processes {
-  /** `ended` is called once, when it has ended by itself. */
-  start(command: readonly string[], ended: () => void): SimulatedProcess
+  /** `ended` is called once, when it has ended by itself. `key`: `DIRECTORY/SERVICE`. */
+  start(command: readonly string[], ended: () => void, key: string): SimulatedProcess
 }
 
 export interface SimulatedProcess {
@@ -25,6 +33,8 @@ export interface SimulatedSupervisor {
   isAvailable: boolean
   /** What it knows, by `DIRECTORY/SERVICE`. */
   readonly services: ReadonlyMap<string, SimulatedRun>
+  /** What other names mean, both as `DIRECTORY/SERVICE`. */
+  readonly aliases: Map<string, string>
   /** As a reboot of the host, for the services of an instance. */
   boot(directory: string, host: ReadHost): Promise<void>
   /** Ends the process of a service for good. It tells nobody unless `isTold`. */
@@ -44,19 +54,15 @@ export interface SimulatedRun {
   readonly total: number
 }
 
-/** What stands in a definition. */
-interface Contents {
-  readonly reeve?: Ownership
-  readonly command: readonly string[]
-}
-
-/** Of a service that ends by itself, in ms: then it is started again. */
+/** Of a service that ends by itself, in ms: then it is started again, ever later as it ends again and again. */
 const RESTART_DELAY = 500
+const LONGEST_DELAY = 300_000
 
 export function createSimulatedSupervisor(clock: Clock, processes: Processes): SimulatedSupervisor {
   const runs = new Map<string, SimulatedRun>()
   const hints = new Map<string, Set<(service?: string) => void>>()
   const restarts = new Map<string, Disposable>()
+  const aliases = new Map<string, string>()
   let isAvailable = true
 
   function set(key: string, change: Partial<SimulatedRun>, isTold = true): void {
@@ -66,11 +72,26 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     if (isTold) for (const hint of hints.get(key.slice(0, at)) ?? []) hint(key.slice(at + 1))
   }
 
+  function keyOf(directory: string, service: string): string {
+    const key = join(directory, service)
+    return aliases.get(key) ?? key
+  }
+
+  /** To start one of two that conflict stops the other, whichever of them says so. */
+  function stopConflicting(key: string, own: Contents, host: ReadHost): void {
+    for (const [other, { process }] of runs) {
+      if (other === key || !process || dirname(other) !== dirname(key)) continue
+      const theirs = readContents(`${other}.json`, host)
+      if (conflictOf(own) === basename(other) || (theirs && conflictOf(theirs) === basename(key))) void stop(other)
+    }
+  }
+
   function start(key: string, host: ReadHost): void {
     const contents = readContents(`${key}.json`, host)
     if (!contents) throw new ReeveError('failed', `${key} has no definition`)
+    stopConflicting(key, contents, host)
     const loaded = { definition: digestOf(contents), files: readLoaded(contents, host) }
-    const process = processes.start(contents.command, () => onEnd(key, host))
+    const process = processes.start(contents.command, () => onEnd(key, host), key)
     set(key, { state: 'running', process, loaded, ...(contents.reeve ? { ownership: contents.reeve } : {}) })
   }
 
@@ -80,10 +101,11 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     const { process: _process, ...rest } = run
     runs.set(key, rest)
     const isGood = clock.now() - run.since >= GOOD_RUN
-    set(key, { state: 'starting', restarts: isGood ? 1 : run.restarts + 1, total: run.total + 1 })
+    const failures = isGood ? 1 : run.restarts + 1
+    set(key, { state: 'starting', restarts: failures, total: run.total + 1 })
     restarts.set(
       key,
-      clock.after(RESTART_DELAY, () => {
+      clock.after(Math.min(RESTART_DELAY * 2 ** (failures - 1), LONGEST_DELAY), () => {
         if (runs.get(key)?.state === 'starting' && readContents(`${key}.json`, host)) start(key, host)
       }),
     )
@@ -107,7 +129,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     signal.throwIfAborted()
     if (!isAvailable) throw new ReeveError('unavailable', 'it does not answer')
     const directory = directoryOf(instance)
-    const key = join(directory, service)
+    const key = keyOf(directory, service)
     const state = runs.get(key)?.state ?? 'stopped'
     switch (verb) {
       case 'install':
@@ -169,6 +191,10 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     async observe(services, instance, host) {
       return new Map(services.map(service => [service, observe(service, directoryOf(instance), host)]))
     },
+    async relate(services, instance, host) {
+      const directory = directoryOf(instance)
+      return new Map(services.map(declared => [declared.service, tiesOf(declared, directory, host)]))
+    },
     async apply(actions, instance, host, report) {
       for (const action of actions) {
         try {
@@ -188,7 +214,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
   }
 
   function observe(service: string, directory: string, host: ReadHost): Observed {
-    const key = join(directory, service)
+    const key = keyOf(directory, service)
     if (!isAvailable) {
       return { service, state: 'unknown', enabled: 'unknown', supervised: false, message: 'it does not answer' }
     }
@@ -208,6 +234,20 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     }
   }
 
+  function tiesOf({ service, definition }: DeclaredService, directory: string, host: ReadHost): ServiceTies {
+    const key = keyOf(directory, service)
+    const text = definition?.files[0]?.content
+    const contents = text === undefined ? readContents(`${key}.json`, host) : parseContents(text)
+    const other = contents && conflictOf(contents)
+    const isAlias = basename(key) !== service
+    const how = `${service} conflicts with ${other}`
+    return {
+      identities: [key],
+      ...(isAlias && { alias: `${service} is another name of ${basename(key)}` }),
+      relations: other === undefined ? [] : [{ kind: 'conflicts', to: join(directory, other), how }],
+    }
+  }
+
   return {
     provider,
     get isAvailable() {
@@ -217,6 +257,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       isAvailable = value
     },
     services: runs,
+    aliases,
     async boot(directory, host) {
       for (const [key, { enabled }] of runs) {
         if (!key.startsWith(`${directory}/`)) continue
@@ -230,28 +271,5 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
 }
 
 function directoryOf(instance: Instance): string {
-  return String(instance.options.directory ?? join(instance.stateDirectory, 'simulated'))
-}
-
-/** Rubbish is a definition too, of somebody else. */
-function readContents(path: string, host: ReadHost): Contents | undefined {
-  const text = host.readText(path)
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return { command: [] }
-  }
-}
-
-function digestOf({ command }: Contents): string {
-  return sha256(JSON.stringify(command))
-}
-
-function readLoaded({ reeve }: Contents, host: ReadHost): Record<string, string> {
-  const read = (path: string): string => {
-    const content = host.readFile(path)
-    return content ? sha256(content) : 'absent'
-  }
-  return Object.fromEntries((reeve?.files ?? []).map(path => [path, read(path)]))
+  return String(instance.options.directory ?? join(instance.stateDirectory, 'simulated', instance.name))
 }

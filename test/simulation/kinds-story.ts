@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { endFaults, type Turn } from './engine-story.ts'
+import type { EngineWorld } from './engine-world.ts'
+
+/** What the manifests of the services that are not well say now. */
+export interface Declared {
+  /** The argument of a program, never used twice. */
+  mark: number
+  /** What is declared of the one that loops is itself at fault. */
+  isFaulty: boolean
+  /** Of the file that its program writes as it ends. */
+  content: string
+  /** The two that can't run beside each other are declared so; else nothing is said of it. */
+  doConflict: boolean
+  isRivalRunning: boolean
+  /** A second facility for the service that has two names. */
+  isNamedTwice: boolean
+  /** As `mark`, of one of the two that may undo each other. */
+  leftMark: number
+}
+
+type Deed = (world: EngineWorld, declared: Declared, at: number) => unknown
+
+export const PORT = '80'
+const sleep = (...words: readonly string[]): { command: readonly string[] } => ({ command: ['/bin/sleep', ...words] })
+
+/** A check of the service that it is declared for; see `EngineWorld`. */
+function healthOf(service: string, onFailure: 'restart' | 'report'): object {
+  const times = { interval: '30s', timeout: '5s', failureThreshold: 2, startupTimeout: '30s' }
+  return { health: { exec: { command: ['/bin/true', service] }, ...times, onFailure } }
+}
+
+export function declareKinds(world: EngineWorld, declared: Declared, isNoticed = true): void {
+  const { mark, isFaulty, content, doConflict, isRivalRunning, isNamedTwice, leftMark } = declared
+  const file = world.path('scribe')
+  const specs: Record<string, object | undefined> = {
+    steady: { process: sleep('1') },
+    web: { process: sleep('2'), ...healthOf('web', 'restart') },
+    api: { process: sleep('3'), ...healthOf('api', 'report') },
+    loop: { process: sleep(String(mark), ...(isFaulty ? ['faulty'] : [])) },
+    listener: { process: sleep('4', `port=${PORT}`) },
+    scribe: { process: sleep('5', `writes=${file}`), files: [{ path: file, content }] },
+    left: { process: sleep(String(leftMark)) },
+    right: { process: sleep('7') },
+    rival: { process: sleep('8'), state: isRivalRunning ? 'running' : 'stopped' },
+    other: { process: sleep('9', ...(doConflict ? ['conflicts=rival'] : [])) },
+    packaged: {},
+    nickname: isNamedTwice ? {} : undefined,
+  }
+  for (const [name, spec] of Object.entries(specs)) world.declare(name, spec, false)
+  if (isNoticed) world.declare('steady', specs.steady, true)
+}
+
+/** A service of a package, with another name; and one of a stranger. */
+export function settleOthers({ supervisor, directory }: EngineWorld): void {
+  for (const name of ['packaged', 'stranger']) {
+    writeFileSync(`${directory('alpha')}/${name}.json`, JSON.stringify({ command: ['/bin/theirs'] }))
+    supervisor.enable(`${directory('alpha')}/${name}`, true)
+  }
+  supervisor.aliases.set(`${directory('alpha')}/nickname`, `${directory('alpha')}/packaged`)
+}
+
+function redeclare(part: (declared: Declared, at: number) => void): Deed {
+  return (world, declared, at) => {
+    part(declared, at)
+    declareKinds(world, declared, at % 3 !== 0)
+  }
+}
+
+const deeds: Readonly<Record<string, Deed>> = {
+  'web hangs': ({ programs }) => programs.troubles.set('web', 'hangs'),
+  'api hangs': ({ programs }) => programs.troubles.set('api', 'hangs'),
+  'web gets stuck': ({ programs }) => programs.getStuck('web'),
+  'loop begins': ({ programs }) => {
+    programs.troubles.set('loop', 'crashes')
+    programs.crash('loop')
+  },
+  'port taken': ({ programs }) => {
+    programs.taken.add(PORT)
+    programs.crash('listener')
+  },
+  'quarrel begins': ({ quarrels, supervisor, directory }) => {
+    quarrels.set('left', 'right').set('right', 'left')
+    return supervisor.stop(`${directory('alpha')}/left`, true)
+  },
+  'faulty revision': redeclare(declared => {
+    declared.isFaulty = !declared.isFaulty
+    declared.mark += 1
+  }),
+  'edit the file': redeclare((declared, at) => {
+    declared.content = `edited ${at}\n`
+  }),
+  'declare a conflict': redeclare(declared => {
+    declared.doConflict = !declared.doConflict
+  }),
+  'declare the rival running or stopped': redeclare(declared => {
+    declared.isRivalRunning = !declared.isRivalRunning
+  }),
+  'declare the other name': redeclare(declared => {
+    declared.isNamedTwice = !declared.isNamedTwice
+  }),
+  'one is well again': ({ programs }, _declared, at) => {
+    const name = ['web', 'api', 'loop'][at % 3]
+    if (name !== undefined) programs.troubles.delete(name)
+  },
+  'port left': ({ programs }) => programs.taken.delete(PORT),
+  'quarrel ends': ({ quarrels }) => quarrels.clear(),
+  'lose hints': ({ meddled }) => {
+    meddled.hints = 'lost'
+  },
+  'double hints': ({ meddled }) => {
+    meddled.hints = 'doubled'
+  },
+  'deny acting': ({ meddled }) => {
+    meddled.actions = 'denied'
+  },
+  'act late': ({ meddled, clock }, _declared, at) => {
+    meddled.before = () => clock.sleep(at * 200)
+  },
+  'not answer': ({ supervisor }) => {
+    supervisor.isAvailable = false
+  },
+  'behave for a while': world => endFaults(world),
+}
+
+/** What is wrong with the programs is over; what is declared stays. */
+export function endTroubles({ programs, quarrels }: EngineWorld): void {
+  programs.troubles.clear()
+  programs.taken.clear()
+  quarrels.clear()
+}
+
+/** And what is declared is as it can be had. */
+export function endContradictions(world: EngineWorld, declared: Declared): void {
+  declared.isFaulty = false
+  declared.mark += 1
+  declared.doConflict = false
+  declared.isRivalRunning = true
+  declared.isNamedTwice = false
+  declareKinds(world, declared)
+}
+
+export async function takeTurn({ kind, at, wait }: Turn, world: EngineWorld, declared: Declared): Promise<void> {
+  await deeds[kind]?.(world, declared, at)
+  await world.clock.advance(wait)
+}
+
+export const kindStories: fc.Arbitrary<readonly Turn[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom(...Object.keys(deeds)),
+    at: fc.nat({ max: 20 }),
+    wait: fc.constantFrom(0, 60, 700, 8_000, 90_000),
+  }),
+  { minLength: 3, maxLength: 14 },
+)
