@@ -6,7 +6,7 @@ import { observeAdoptable } from './adoption.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
-import { journalQuery } from './failure-report.ts'
+import { journalQuery, readJournal } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { findAliases, findServiceOf } from './identity.ts'
 import { createLastRunReader } from './last-run.ts'
@@ -17,7 +17,7 @@ import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findStartNeeds } from './start-needs.ts'
-import { findNameProblem, findStateProblem, serviceNames } from './unit-name.ts'
+import { findNameProblem, findStateProblem, serviceNames, unitOf } from './unit-name.ts'
 import { watchManager } from './watch.ts'
 
 const rotatesNothing =
@@ -95,6 +95,8 @@ function createSystemdProvider(): Provider {
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
     observeAdoptable: (service, definition, instance, host) =>
       observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
+    readLastLines: (service, instance, host, count) =>
+      readJournal(unitOf(service), layoutOf(instance, host), host, count),
     keepRuns: async (services, instance, host) => {
       const { keepRuns } = await import('./run-keeping.ts') // not needed by those who only look
       return keepRuns(services, layoutOf(instance, host), host)

@@ -37,6 +37,9 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   ]
   if (facility.restarts !== undefined) lines.push(`  restarts     ${facility.restarts}`)
   if (facility.lastExit !== undefined) lines.push(`  last exit    ${oneLine(facility.lastExit.message)}`)
+  for (const [index, line] of (facility.lastOutput ?? []).entries()) {
+    lines.push(`${(index === 0 ? '  last output' : '').padEnd(LABEL_WIDTH)}${oneLine(line)}`)
+  }
   lines.push(...activationLines(facility, now))
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)

@@ -99,6 +99,11 @@ export interface Provider {
    * after they have looked. Absent: nothing has to be.
    */
   keepRuns?(services: readonly string[], instance: Instance, host: WriteHost): Promise<void>
+  /**
+   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
+   * Absent: `Observed.output` names the file, if there is one.
+   */
+  readLastLines?(service: string, instance: Instance, host: ReadHost, count: number): Promise<readonly string[]>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
   /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
@@ -310,11 +315,16 @@ export interface ReadHost {
   /**
    * Facts and content of one file, from one descriptor: nobody can put another in its place between the two. No symlink in its
    * place is followed, and on the way only those that nobody else can have put there (S8). Undefined if there is none. Throws
-   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB).
+   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB). `tail`: of a larger
+   * one, only so many bytes from its end.
    */
   inspectFile(
     path: string,
-    options?: { readonly limit?: number; readonly mayRead?: (facts: FileFacts) => boolean },
+    options?: {
+      readonly limit?: number
+      readonly tail?: number
+      readonly mayRead?: (facts: FileFacts) => boolean
+    },
   ): InspectedFile | undefined
   /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>

@@ -12,6 +12,7 @@ import { findBootProblem } from './boot-start.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { findUndone, findUnready, type Undone } from './final-look.ts'
+import { outputGroundOf, tellLastOutput } from './last-output.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
@@ -102,7 +103,8 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
   if (options.signal.aborted) return explainAll(withTroubles(done, after.plan.troubles ?? []), after)
-  return withCauses(judgeAfter(done, after), undoings, after)
+  const judged = withCauses(judgeAfter(done, after), undoings, after)
+  return tellLastOutput(judged, after.survey, outputGroundOf(after))
 }
 
 /** The outcome by the look after it. `others`: plans of those that it could not look at. */

@@ -76,7 +76,7 @@ export function findOutputProblem(
 }
 
 /** The loggers of scan directories leave one in the place of the file, to what they write in a directory beside it. */
-function isLoggerLink(file: string, host: ReadHost): boolean {
+export function isLoggerLink(file: string, host: ReadHost): boolean {
   return host.facts(file)?.kind === 'symlink' && host.readLink(file) === `${basename(file)}.d/current`
 }
 
@@ -169,7 +169,7 @@ function findReadingProblem(
 }
 
 /** The user that the service runs as, with the group that it declares; undefined if it declares none. */
-function findUser(process: Process, host: ReadHost): UserIdentity | 'unknown' | undefined {
+export function findUser(process: Process, host: ReadHost): UserIdentity | 'unknown' | undefined {
   if (process.user === undefined) return undefined
   const found = host.findUser(process.user)
   if (!found) return 'unknown'

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
+import { openControl } from '../../src/engine/control-access.ts'
 import { longRun, stepsOf } from '../engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
@@ -54,7 +55,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
 
   test('E11: what ends a while after each start is a crash loop while it runs too, and apply begins at once what waits', async () => {
     await using lab = await createSystemdLab()
-    const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; sleep 0.7; exit 3']
+    const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; echo broken; sleep 0.7; exit 3']
     const crashing = { command, restart: { policy: 'always', delay: '50ms' } }
     lab.declareUnit('loop', { process: crashing, readySeconds: 0.2 })
     expect((await lab.apply()).failed).toEqual([])
@@ -65,6 +66,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect((await lab.plan()).troubles).toEqual([
       { facility: 'loop', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' },
     ])
+    const { facilities } = await (await openControl(await lab.open())).status('loop')
+    expect(facilities[0]?.lastOutput).toContain('broken')
     // systemd would wait for a minute now.
     lab.declareUnit('loop', {
       process: { ...crashing, restart: { policy: 'always', delay: '60s' } },

@@ -179,6 +179,15 @@ describe('plan text', () => {
     )
   })
 
+  test('the last lines of what did not get ready stand below its message, escaped', () => {
+    const message = 'crash loop: it exited with code 3; its output ends with:\n  no port\n  \u001b[31mbye'
+    const notReady = [{ facility: 'web', message }]
+    const outcome = { plan: planOf([unchanged]), failed: [], notReady, undone: [], stepsDone: 2, suspended: [] }
+    expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toContain(
+      'not ready web: crash loop: it exited with code 3; its output ends with:\n    no port\n    \\u001b[31mbye\n',
+    )
+  })
+
   test('where only a block is left, running it again is not said to go on', () => {
     const blocked = { ...unchanged, blocked: 'declare adopt: true' }
     const outcome = { plan: planOf([blocked]), notReady: [], undone: [], stepsDone: 2, suspended: [] }
