@@ -1,5 +1,6 @@
 import type { FileClaims } from '../core/file-claim.ts'
 import { compareText } from '../core/plan-input.ts'
+import { STARTING } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
@@ -113,7 +114,9 @@ export function judgeAfter(
   after: Pick<Outlook, 'plan' | 'survey' | 'lookedAt'>,
   others: readonly FacilityPlan[] = [],
 ): ApplyOutcome {
-  const whole = withTroubles(outcome, after.plan.troubles ?? [])
+  // Of those that were ready, and are being started again, the look says more.
+  const lasting = (after.plan.troubles ?? []).filter(({ reason }) => reason !== STARTING)
+  const whole = withTroubles(outcome, lasting)
   const unready = findUnready(after, toldOf(whole))
   const notReady = sortByFacility([...whole.notReady, ...unready])
   const seen = [...after.plan.facilities, ...others]

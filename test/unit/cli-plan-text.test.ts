@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { outcomeText } from '../../src/cli/outcome-text.ts'
-import { hasChanges, planText, summaryText, suspendedText } from '../../src/cli/plan-text.ts'
+import { hasChanges, isAsDeclared, planText, summaryText, suspendedText } from '../../src/cli/plan-text.ts'
 import { reasonText } from '../../src/cli/reason-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
 import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
@@ -157,6 +157,16 @@ describe('plan text', () => {
         '1 job has failed when it ran last:\n  backup\n      its last run failed: it exited with code 1\n\n' +
         'No changes. 1 facility is as declared, 2 are not.\n',
     )
+  })
+
+  test('PITFALLS 14: what is still being started is not as declared, in words and by the exit code', () => {
+    const troubles = [{ facility: 'web', reason: 'Starting', message: 'starting (since 2026-01-02T11:58:00.000Z)' }]
+    const idle = { ...planOf([facility('web', 'none', []), unchanged]), troubles }
+    expect(planText(idle, screen)).toBe(
+      '1 facility is not yet as declared:\n  web\n      starting (since 2026-01-02T11:58:00.000Z)\n\n' +
+        'No changes. 1 facility is as declared, 1 is not.\n',
+    )
+    expect(isAsDeclared(idle)).toBe(false)
   })
 
   test('what would be done about one that is suspended is told', () => {
