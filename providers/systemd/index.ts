@@ -18,6 +18,7 @@ import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findStartNeeds } from './start-needs.ts'
 import { findNameProblem, findStateProblem, serviceNames, unitOf } from './unit-name.ts'
+import { createVerifier, verifyDeclared, verifyQuery } from './verification.ts'
 import { watchManager } from './watch.ts'
 
 const rotatesNothing =
@@ -28,6 +29,7 @@ export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
   const connections = createConnections(createClock())
+  const verifier = createVerifier()
   const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     type: 'systemd',
@@ -58,7 +60,7 @@ function createSystemdProvider(): Provider {
       configSource: 'text',
       configSourceIn: ['socket', 'timer', 'dropIns.*'],
       optionsSchema,
-      queries: [journalQuery],
+      queries: [journalQuery, verifyQuery],
       busQueries,
     },
     place: unitDirectoryOf,
@@ -103,10 +105,12 @@ function createSystemdProvider(): Provider {
     },
     relate: (services, instance, host, { isElsewhere = false }) =>
       relateUnits(services, layoutOf(instance, host), host, isElsewhere),
+    verify: (services, instance, host) =>
+      verifyDeclared(services, { layout: layoutOf(instance, host), host, verifier }),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)
-      return applyActions(actions, layout, host, connections, report)
+      return applyActions(actions, layout, host, { connections, verifier }, report)
     },
     hosting,
     watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),
