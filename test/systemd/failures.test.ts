@@ -81,6 +81,40 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('loop')).toMatchObject({ state: 'running', restarts: 0, totalRestarts: 0 })
   })
 
+  test('a program that puts itself in the background is told by name, whether systemd starts it again or keeps what it left', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', 'setsid sleep 1000333 </dev/null >/dev/null 2>&1 & sleep 0.7; exit 0']
+    const told = 'the program put itself in the background'
+    const looping = { command, restart: { policy: 'always', delay: '1s' } }
+    lab.declareUnit('web', { process: looping, readySeconds: 0.1 })
+    await lab.apply()
+    const hint =
+      'it ends well soon after each start, as a program does that puts itself in the background; systemd needs'
+    const explained = async (state: string) => {
+      const found = await lab.observe('web')
+      return found.state === state && (found.restarts ?? 0) >= 2 && found.cause?.startsWith(hint) === true
+    }
+    // In the same words while it waits and while it runs.
+    await eventually('a wait', () => explained('starting'))
+    await eventually('a run', () => explained('running'))
+    const [trouble] = (await lab.plan()).troubles ?? []
+    expect(trouble).toMatchObject({ reason: 'CrashLooping', message: expect.stringContaining(`crash loop: ${hint}`) })
+    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure' } }, readySeconds: 0.1 })
+    await lab.apply()
+    await eventually('it to be over', async () => property('web', 'SubState') === 'exited')
+    expect(await lab.observe('web')).toMatchObject({ state: 'starting', message: expect.stringContaining(told) })
+    expect((await lab.plan()).troubles).toMatchObject([{ facility: 'web', reason: 'Starting' }])
+    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure' } }, state: 'stopped' })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(spawnSync('pgrep', ['-f', 'sleep 1000333']).status).toBe(1)
+    // What has but done its work leaves nobody.
+    lab.declareUnit('web', {
+      process: { command: ['/bin/sh', '-c', 'sleep 0.3; exit 0'], restart: { policy: 'on-failure' } },
+    })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(await lab.observe('web')).toMatchObject({ state: 'stopped', completed: true })
+  })
+
   test('a single kill is counted and told, and is no crash loop', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
