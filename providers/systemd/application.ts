@@ -12,7 +12,7 @@ import { refuseRootPaths } from './root-paths.ts'
 import { keepRunsOf } from './run-keeping.ts'
 import { enablementOf, unitsOf } from './trigger.ts'
 import { unitOf } from './unit-name.ts'
-import { verifyUnits } from './verification.ts'
+import { type Verifier, verifyActions } from './verification.ts'
 
 /**
  * Carries out a batch: all that is written, one daemon-reload for it, links, then jobs side by side, each followed to its
@@ -22,11 +22,11 @@ export async function applyActions(
   actions: readonly Action[],
   layout: Layout,
   host: WriteHost,
-  connections: Connections,
+  { connections, verifier }: { readonly connections: Connections; readonly verifier: Verifier },
   report: Report,
 ): Promise<void> {
   await connections.use(actions, { host, layout, report }, (connection, report) =>
-    carryOut(actions, { ...connection, host, layout, report }),
+    carryOut(actions, { ...connection, host, layout, report, verifier }),
   )
 }
 
@@ -51,7 +51,7 @@ async function installAll(actions: readonly Action[], application: Application):
     const texts = action.definition?.files.map(({ content }) => content) ?? []
     return attempt(action, report, () => refuseRootPaths(texts, host))
   })
-  const taken = await verifyUnits(safe, before, application)
+  const taken = await verifyActions(safe, before, application)
   const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
   const renewals = taken.flatMap(action => {
     const found: Renewal[] = []

@@ -4,12 +4,14 @@ import type { Connection } from './connection.ts'
 import { type Disk, readDisk } from './disk.ts'
 import type { Layout } from './layout.ts'
 import type { LoadedUnit } from './manager.ts'
+import type { Verifier } from './verification.ts'
 
 /** What a batch of actions has at hand. */
 export interface Application extends Connection {
   readonly host: WriteHost
   readonly layout: Layout
   readonly report: Report
+  readonly verifier: Verifier
 }
 
 /** What those actions have besides that need jobs of systemd. */

@@ -15,8 +15,6 @@ export interface Connection {
   readonly reload: Reload
   readonly removals: Gathering<Going>
   readonly clock: Clock
-  /** Digests of what `systemd-analyze verify` has taken while this process lives: what is put back isn't asked about again. */
-  readonly verified: Set<string>
   /** The manager's search path for units, best first. */
   readonly directories: readonly string[]
 }
@@ -31,10 +29,8 @@ export interface Connections {
   ): Promise<void>
 }
 
-type Opened = Omit<Connection, 'verified'>
-
 interface Shared {
-  readonly opening: Promise<Opened>
+  readonly opening: Promise<Connection>
   /** Actions that haven't been reported yet. */
   readonly pending: Set<string>
   users: number
@@ -43,7 +39,6 @@ interface Shared {
 export function createConnections(clock: Clock): Connections {
   /** By the directory of units: what is done on a host is that host's, as its harness counts it. */
   const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
-  const verified = new Set<string>()
 
   return {
     async use(actions, { host, layout, report }, act) {
@@ -60,7 +55,7 @@ export function createConnections(clock: Clock): Connections {
       try {
         const connection = await shared.opening
         void connection.bus.ended.then(forget)
-        await act({ ...connection, verified }, result => {
+        await act(connection, result => {
           shared.pending.delete(result.id)
           report(result)
         })
@@ -86,7 +81,7 @@ async function openConnection(
   layout: Layout,
   pending: ReadonlySet<string>,
   clock: Clock,
-): Promise<Opened> {
+): Promise<Connection> {
   const bus = await openLastingBus(() => openManager(host, layout), clock)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])

@@ -1,3 +1,4 @@
+import { describeLastLines, LAST_LINES, lastLinesOf } from '../../src/core/last-output.ts'
 import type { Bus, ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { describeJobResult } from './exit-words.ts'
@@ -5,9 +6,6 @@ import { lost } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { findUnits } from './manager.ts'
 import { readFailure } from './service-end.ts'
-
-/** How many of the last lines of the journal an error carries: systemd itself writes some six at each start that fails. */
-const lineCount = 8
 
 /** What `ReadHost.query` is used for: it prints, and nothing else. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']
@@ -28,15 +26,15 @@ export async function createFailureOf(
   message: string,
   { host, layout }: { readonly host: ReadHost; readonly layout: Layout },
 ): Promise<ReeveError> {
-  const lines = await readJournal(unit, layout, host)
-  const said = lines.length > 0 ? `; its journal ends with:\n${lines.map(line => `  ${line}`).join('\n')}` : ''
-  return new ReeveError('failed', `${message}${said}`)
+  // systemd itself writes some six at each start that fails.
+  const lines = lastLinesOf((await readJournal(unit, layout, host, LAST_LINES)).join('\n'))
+  return new ReeveError('failed', `${message}${describeLastLines('its journal', lines)}`)
 }
 
-async function readJournal(unit: string, { isUser }: Layout, host: ReadHost): Promise<string[]> {
+export async function readJournal(unit: string, { isUser }: Layout, host: ReadHost, count: number): Promise<string[]> {
   try {
     const matches = isUser ? matchUser(unit, host.userId()) : matchSystem(unit)
-    const { stdout } = await host.query([...journalQuery, `--lines=${lineCount}`, ...matches])
+    const { stdout } = await host.query([...journalQuery, `--lines=${count}`, ...matches])
     return stdout.split('\n').filter(Boolean)
   } catch {
     return [] // there is no journal on this host

@@ -6,7 +6,7 @@ import { observeAdoptable } from './adoption.ts'
 import { configSchema, optionsSchema } from './configuration.ts'
 import { createConnections } from './connection.ts'
 import { renderDefinition } from './definition.ts'
-import { journalQuery } from './failure-report.ts'
+import { journalQuery, readJournal } from './failure-report.ts'
 import { hosting } from './hosting.ts'
 import { findAliases, findServiceOf } from './identity.ts'
 import { createLastRunReader } from './last-run.ts'
@@ -17,7 +17,8 @@ import { relateUnits } from './relations.ts'
 import { createRestartReader } from './restarts.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
 import { findStartNeeds } from './start-needs.ts'
-import { findNameProblem, findStateProblem, serviceNames } from './unit-name.ts'
+import { findNameProblem, findStateProblem, serviceNames, unitOf } from './unit-name.ts'
+import { createVerifier, verifyDeclared, verifyQuery } from './verification.ts'
 import { watchManager } from './watch.ts'
 
 const rotatesNothing =
@@ -28,6 +29,7 @@ export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
   const connections = createConnections(createClock())
+  const verifier = createVerifier()
   const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     type: 'systemd',
@@ -58,7 +60,7 @@ function createSystemdProvider(): Provider {
       configSource: 'text',
       configSourceIn: ['socket', 'timer', 'dropIns.*'],
       optionsSchema,
-      queries: [journalQuery],
+      queries: [journalQuery, verifyQuery],
       busQueries,
     },
     place: unitDirectoryOf,
@@ -95,16 +97,20 @@ function createSystemdProvider(): Provider {
     observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
     observeAdoptable: (service, definition, instance, host) =>
       observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
+    readLastLines: (service, instance, host, count) =>
+      readJournal(unitOf(service), layoutOf(instance, host), host, count),
     keepRuns: async (services, instance, host) => {
       const { keepRuns } = await import('./run-keeping.ts') // not needed by those who only look
       return keepRuns(services, layoutOf(instance, host), host)
     },
     relate: (services, instance, host, { isElsewhere = false }) =>
       relateUnits(services, layoutOf(instance, host), host, isElsewhere),
+    verify: (services, instance, host) =>
+      verifyDeclared(services, { layout: layoutOf(instance, host), host, verifier }),
     async apply(actions, instance, host, report) {
       const { applyActions } = await import('./application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)
-      return applyActions(actions, layout, host, connections, report)
+      return applyActions(actions, layout, host, { connections, verifier }, report)
     },
     hosting,
     watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),

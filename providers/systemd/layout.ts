@@ -13,8 +13,6 @@ export interface Layout {
   readonly recordDirectory: string
   /** UNIT in here says with what a oneshot has succeeded; see completion.ts. Gone with the boot. */
   readonly completionDirectory: string
-  /** Where units are for a moment to be verified. */
-  readonly checkDirectory: string
   /** By which the manager is asked, best first. */
   readonly addresses: readonly BusAddress[]
   readonly isUser: boolean
@@ -28,7 +26,6 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
     runtime,
     recordDirectory: join(runtime, 'reeve-runs'),
     completionDirectory: join(runtime, 'reeve-completed'),
-    checkDirectory: join(runtime, 'reeve-check'),
     addresses: [
       { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false },
       { socket: join(runtime, 'systemd/private'), isPeer: true },

@@ -6,6 +6,7 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { createAgeReader } from '../posix/process-age.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
 import { isStarter, readActivation } from './activation.ts'
+import { explainGoodEnd, findUnwatched } from './background.ts'
 import { findCompletion } from './completion.ts'
 import { type Disk, readDisk } from './disk.ts'
 import { describeLoad } from './exit-words.ts'
@@ -15,7 +16,7 @@ import { findLoaded, findLoadedTrigger, readStart } from './loaded.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from './manager.ts'
 import { readMarker } from './marker.ts'
 import { listOthers } from './others.ts'
-import type { RestartReader } from './restarts.ts'
+import type { RestartReader, Restarts } from './restarts.ts'
 import { describeEnd, describeFailure, readExit, readFailure } from './service-end.ts'
 import { describeStarter, latestOf, readSince } from './since.ts'
 import { enablementOf, triggersOf, unitsOf } from './trigger.ts'
@@ -217,16 +218,21 @@ async function judge(unit: LoadedUnit, written: Written | undefined, look: Look)
     if (now.active !== active || now.sub !== sub) return judge(now, written, look)
     if (isGone && pid > 0) return { ...base, state: 'starting', ...since, message: 'it has just ended' }
   }
-  const restarts =
+  const { hasEndedWell, ...restarts }: Restarts =
     state === 'running' && process && !isOver
       ? await look.restarts.running(unit, process, since.since ?? 0, look.asked, look)
       : {}
+  const cause = hasEndedWell ? await explainGoodEnd(unit, bus) : undefined
+  const isOurs = written !== undefined && written.ownership.isAddition !== true
+  const unwatched = isOver && isOurs ? await findUnwatched(unit, bus, look.host) : undefined
   return {
     ...base,
     ...since,
     ...restarts,
+    ...(cause !== undefined && { cause }),
     // A process that has done its work, and stays to be seen.
     ...(isOver && { state: 'stopped', completed: true }),
+    ...(unwatched !== undefined && { state: 'starting', completed: false, message: unwatched }),
     ...(pid > 0 && { pid, startedAt: born ?? (await readStart(unit, bus)) }),
     ...(loaded && { loaded }),
     ...(isByAge && { isUnrecorded: true as const }),
@@ -255,11 +261,13 @@ function describeCompletion(unit: string, written: Written | undefined, look: Lo
 }
 
 async function describeWaiting(unit: LoadedUnit, look: Look): Promise<Partial<Observed>> {
-  const restarts = await look.restarts.waiting(unit, look)
+  const { hasEndedWell: _, ...restarts } = await look.restarts.waiting(unit, look)
   const [exit, failure] = await Promise.all([readExit(unit.path, look.bus), readFailure(unit, look.bus)])
+  const cause = exit?.code === 0 ? await explainGoodEnd(unit, look.bus) : undefined
   return {
     ...restarts,
     ...(exit && { exit }),
+    ...(cause !== undefined && { cause }),
     message: `${failure ?? 'it has ended'}; systemd waits to start it again`,
   }
 }

@@ -10,7 +10,10 @@ import { few, type LoadedUnit, readNumber } from './manager.ts'
  * What systemd knows of restarts. `NRestarts` counts all since somebody started the unit, those of good runs too, and how
  * earlier runs ended it forgets when the next one begins; its journal knows both.
  */
-export type Restarts = Pick<Observed, 'restarts' | 'totalRestarts' | 'exit'>
+export interface Restarts extends Pick<Observed, 'restarts' | 'totalRestarts' | 'exit'> {
+  /** The run before this one ended well, as systemd counts it. Absent: it didn't, or there is no telling. */
+  readonly hasEndedWell?: boolean
+}
 
 interface Look {
   readonly bus: Bus
@@ -28,8 +31,12 @@ export interface RestartReader {
 /** A restart longer ago than this (journalctl's words) is of another row of failures. */
 const ROW = '-60s'
 
-/** MESSAGE_ID of "Scheduled restart job" and of "Main process exited". */
-const MESSAGES = ['5eb03494b6584870a536b337290809b3', '98e322203f7a4ed290d09fe03c09fe15']
+/** MESSAGE_ID of "Scheduled restart job"; of "Main process exited", where it ended badly, and "Deactivated successfully". */
+const MESSAGES = [
+  '5eb03494b6584870a536b337290809b3',
+  '98e322203f7a4ed290d09fe03c09fe15',
+  '7ad2d189f7e94e70a38c781354912448',
+]
 
 /** The journal may be a bit behind what it tells of, in ms. */
 const JOURNAL_LAG = 1_000
@@ -41,12 +48,13 @@ export function createRestartReader(): RestartReader {
   async function readRun(unit: LoadedUnit, run: string, total: number, age: number, look: Look): Promise<Restarts> {
     const before = known.get(unit.name)
     if (before?.run === run) return before.restarts
-    const { count, exit } = await readRow(unit, look)
+    const { count, exit, hasEndedWell } = await readRow(unit, look)
     const restarts: Restarts = {
       // Without a journal there is no telling good runs from bad ones.
       restarts: count === 0 ? total : Math.min(count, total),
       totalRestarts: total,
       ...(exit && { exit }),
+      ...(hasEndedWell && { hasEndedWell }),
     }
     if (count > 0 || age > JOURNAL_LAG) known.set(unit.name, { run, restarts })
     return restarts
@@ -77,7 +85,7 @@ export function createRestartReader(): RestartReader {
 }
 
 /** How often it has been started again of late, and how its last run ended, by the journal. */
-async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<{ count: number; exit?: Exit }> {
+async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<Row> {
   try {
     const ids = MESSAGES.map(id => `MESSAGE_ID=${id}`)
     const of = matchManager(unit.name, layout, host)
@@ -88,8 +96,20 @@ async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<{ coun
   }
 }
 
-export function parseRow(text: string): { count: number; exit?: Exit } {
-  const count = text.split('\n').filter(line => line.includes('Scheduled restart job')).length
-  const exit = parseMainExit(text)
+interface Row {
+  readonly count: number
+  /** Of the last run, if it ended badly. */
+  readonly exit?: Exit
+  readonly hasEndedWell?: boolean
+}
+
+export function parseRow(text: string): Row {
+  const lines = text.split('\n')
+  const count = lines.filter(line => line.includes('Scheduled restart job')).length
+  const last = lines.findLast(
+    line => line.includes('Main process exited') || line.endsWith('Deactivated successfully.'),
+  )
+  if (last?.endsWith('Deactivated successfully.')) return { count, hasEndedWell: true }
+  const exit = parseMainExit(last ?? '')
   return { count, ...(exit && { exit }) }
 }

@@ -38,7 +38,9 @@ export function outcomeText(
   const problems = outcomeProblems(outcome)
   const lines = groupBy(problems, ({ kind, message }) => `${kind} ${message}`).map(group => {
     const [{ kind, message }] = group
-    return `${colors.red(kind)} ${colors.bold(namesText(group.map(({ facility }) => facility)))}: ${oneLine(message)}`
+    const [first = '', ...rest] = message.split('\n')
+    const names = colors.bold(namesText(group.map(({ facility }) => facility)))
+    return [`${colors.red(kind)} ${names}: ${oneLine(first)}`, ...rest.map(line => `    ${oneLine(line)}`)].join('\n')
   })
   for (const { path, why } of outcome.plan.facilities.flatMap(({ kept = [] }) => kept)) {
     lines.push(colors.yellow(oneLine(`${path} was kept: ${why}`)))

@@ -1,4 +1,4 @@
-import { RUN_FAILED } from '../core/readiness.ts'
+import { RUN_FAILED, STARTING } from '../core/readiness.ts'
 import type { Change, FacilityPlan, Plan, PlanSummary, Step } from '../core/step.ts'
 import type { Trouble } from '../core/trouble.ts'
 import { describeUnwritable, type UnwritableReport } from '../core/unwritable.ts'
@@ -106,15 +106,22 @@ function unwritableText(places: readonly UnwritableReport[], colors: Colors, wid
   return [colors.red('Not everything can be written down:'), ...lines].map(line => `${line}\n`).join('')
 }
 
-/** `1 facility does not stay up:` and which, with how its last run ended. */
+/** `1 facility does not stay up:` and which, with how its last run ended, or since when it is being started. */
 function troublesText(troubles: readonly Trouble[], colors: Colors, width: number | undefined): string {
   const failed = troubles.filter(({ reason }) => reason === RUN_FAILED)
-  const down = troubles.filter(({ reason }) => reason !== RUN_FAILED)
+  const starting = troubles.filter(({ reason }) => reason === STARTING)
+  const down = troubles.filter(({ reason }) => reason !== RUN_FAILED && reason !== STARTING)
   const lines = [
     ...troubleLines(down, ['facility does not stay up:', 'facilities do not stay up:'], colors, width),
     ...troubleLines(
       failed,
       ['job has failed when it ran last:', 'jobs have failed when they ran last:'],
+      colors,
+      width,
+    ),
+    ...troubleLines(
+      starting,
+      ['facility is not yet as declared:', 'facilities are not yet as declared:'],
       colors,
       width,
     ),

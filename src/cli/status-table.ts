@@ -1,4 +1,4 @@
-import { RUN_FAILED } from '../core/readiness.ts'
+import { RUN_FAILED, STARTING } from '../core/readiness.ts'
 import { describeUnwritable } from '../core/unwritable.ts'
 import type { Condition, FacilityStatus, Status } from '../engine/status.ts'
 import { ageText } from './duration-text.ts'
@@ -37,6 +37,9 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   ]
   if (facility.restarts !== undefined) lines.push(`  restarts     ${facility.restarts}`)
   if (facility.lastExit !== undefined) lines.push(`  last exit    ${oneLine(facility.lastExit.message)}`)
+  for (const [index, line] of (facility.lastOutput ?? []).entries()) {
+    lines.push(`${(index === 0 ? '  last output' : '').padEnd(LABEL_WIDTH)}${oneLine(line)}`)
+  }
   lines.push(...activationLines(facility, now))
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)
@@ -136,7 +139,7 @@ function conditionText(facility: FacilityStatus, now: number): string {
   const pending = todo === undefined ? '' : `; ${todo}`
   if (ready.status === 'True') return `Ready${suspended}${pending}${nextRunText(facility, now)}`
   const word = `${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`
-  return `${withMessage(word, ready)}${failedWhen(facility, ready, now)}${pending}`
+  return `${withMessage(word, ready)}${toldWhen(facility, ready, now)}${pending}`
 }
 
 function nextRunText({ activation }: FacilityStatus, now: number): string {
@@ -145,7 +148,8 @@ function nextRunText({ activation }: FacilityStatus, now: number): string {
 }
 
 /** When it was: the condition itself doesn't say, as it holds no times. */
-function failedWhen({ activation }: FacilityStatus, { reason }: Condition, now: number): string {
+function toldWhen({ activation, state, since }: FacilityStatus, { reason }: Condition, now: number): string {
+  if (reason === STARTING && state === 'starting' && since !== null) return ` (for ${ageText(now - Date.parse(since))})`
   const at = reason === RUN_FAILED ? activation?.failure?.at : undefined
   return typeof at === 'string' ? ` (${ageText(now - Date.parse(at))} ago)` : ''
 }

@@ -100,6 +100,20 @@ export interface Provider {
    * after they have looked. Absent: nothing has to be.
    */
   keepRuns?(services: readonly string[], instance: Instance, host: WriteHost): Promise<void>
+  /**
+   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
+   * Absent: `Observed.output` names the file, if there is one.
+   */
+  readLastLines?(service: string, instance: Instance, host: ReadHost, count: number): Promise<readonly string[]>
+  /**
+   * What the supervisor's own check finds in definitions that aren't in place yet, by service, for people: an `install` would be refused
+   * for it. It may miss some. Absent: it has no such check.
+   */
+  verify?(
+    services: readonly { readonly service: string; readonly definition: Definition }[],
+    instance: Instance,
+    host: ReadHost,
+  ): Promise<ReadonlyMap<string, string>>
   /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
   /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
@@ -275,6 +289,21 @@ export interface UserIdentity {
   readonly gid: number
 }
 
+export interface QueryOptions {
+  /** In ms. */
+  readonly timeout?: number
+  /** Beside what tools need of Reeve's own. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** What it is to look at: in its working directory, which is its own, closed to others, and gone with it. */
+  readonly files?: readonly QueryFile[]
+}
+
+export interface QueryFile {
+  /** Relative: `web.service`, `web.service.d/limits.conf`. */
+  readonly name: string
+  readonly content: string
+}
+
 export interface QueryResult {
   readonly exitCode: number
   readonly stdout: string
@@ -315,11 +344,16 @@ export interface ReadHost {
   /**
    * Facts and content of one file, from one descriptor: nobody can put another in its place between the two. No symlink in its
    * place is followed, and on the way only those that nobody else can have put there (S8). Undefined if there is none. Throws
-   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB).
+   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB). `tail`: of a larger
+   * one, only so many bytes from its end.
    */
   inspectFile(
     path: string,
-    options?: { readonly limit?: number; readonly mayRead?: (facts: FileFacts) => boolean },
+    options?: {
+      readonly limit?: number
+      readonly tail?: number
+      readonly mayRead?: (facts: FileFacts) => boolean
+    },
   ): InspectedFile | undefined
   /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>
@@ -358,8 +392,8 @@ export interface ReadHost {
     path: string,
     rights: readonly ('r' | 'w' | 'x')[],
   ): boolean
-  /** Runs one of the provider's declared `queries`. Throws ReeveError for any other. */
-  query(command: readonly string[], options?: { readonly timeout?: number }): Promise<QueryResult>
+  /** Runs one of the provider's declared `queries`. Throws ReeveError for any other, and `unavailable` if there is no such program. */
+  query(command: readonly string[], options?: QueryOptions): Promise<QueryResult>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
   openBus(address: BusAddress): Promise<Bus>
   /**

@@ -26,6 +26,9 @@ export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'Fa
 /** What a timer, socket or path started last has failed: the next time it may go well, whenever that is. */
 export const RUN_FAILED = 'RunFailed'
 
+/** It isn't up yet, or hasn't been for long enough. */
+export const STARTING = 'Starting'
+
 /** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
 export function readinessOf(
   facility: Facility,
@@ -58,7 +61,7 @@ export function readinessOf(
   }
   // What waits to start it doesn't crash.
   if (!observed.activation && !hasRunFor(facility.readyAfter, observed, now)) {
-    return no('Starting', `started less than ${facility.readyAfter / 1_000} s ago`)
+    return no(STARTING, `started less than ${facility.readyAfter / 1_000} s ago`)
   }
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
 }
@@ -120,7 +123,7 @@ function withHindrance(text: string, { hindrance }: Observed): string {
 
 const stateReasons = {
   running: 'Running',
-  starting: 'Starting',
+  starting: STARTING,
   stopping: 'Stopping',
   stopped: 'Stopped',
   failed: 'Failed',

@@ -1,12 +1,12 @@
 import type { Observed } from './observed.ts'
 import { compareText } from './plan-input.ts'
-import { LASTING_TROUBLE, RUN_FAILED, readinessOf } from './readiness.ts'
+import { LASTING_TROUBLE, RUN_FAILED, readinessOf, STARTING } from './readiness.ts'
 import type { Target } from './target.ts'
 import { locationKey, type World } from './world.ts'
 
 /**
- * A facility that is declared running and doesn't stay up, whoever has given up on it, or whose job has failed: never "as
- * declared".
+ * A facility that is declared running and doesn't stay up, whoever has given up on it, whose job has failed, or that is still
+ * being started: never "as declared".
  */
 export interface Trouble {
   readonly facility: string
@@ -22,14 +22,19 @@ export function findTroubles(targets: readonly Target[], world: World, now: numb
       if (facility.suspend) return []
       const observed = world.services.get(locationKey(facility))
       const { reason, message } = readinessOf(facility, observed, 'none', now)
-      const isTrouble = LASTING_TROUBLE.has(reason) || reason === RUN_FAILED
-      return isTrouble ? [{ facility: facility.name, reason, message: message + failedAt(reason, observed) }] : []
+      const isStarting = reason === STARTING && observed?.state === 'starting'
+      const isTrouble = isStarting || LASTING_TROUBLE.has(reason) || reason === RUN_FAILED
+      return isTrouble ? [{ facility: facility.name, reason, message: message + timeOf(reason, observed) }] : []
     })
     .sort((left, right) => compareText(left.facility, right.facility))
 }
 
-/** Unlike a condition, a plan is made once: the time of a failure makes no other of it. */
-function failedAt(reason: string, observed: Observed | undefined): string {
-  const at = reason === RUN_FAILED ? observed?.activation?.failure?.at : undefined
-  return at === undefined ? '' : ` (at ${new Date(at).toISOString()})`
+/** Unlike a condition, a plan is made once: a time makes no other of it. */
+function timeOf(reason: string, observed: Observed | undefined): string {
+  if (reason === STARTING) return told('since', observed?.since)
+  return reason === RUN_FAILED ? told('at', observed?.activation?.failure?.at) : ''
+}
+
+function told(word: string, time: number | undefined): string {
+  return time === undefined ? '' : ` (${word} ${new Date(time).toISOString()})`
 }

@@ -1,5 +1,6 @@
 import type { FileClaims } from '../core/file-claim.ts'
 import { compareText } from '../core/plan-input.ts'
+import { STARTING } from '../core/readiness.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../core/step.ts'
@@ -12,6 +13,7 @@ import { findBootProblem } from './boot-start.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { findUndone, findUnready, type Undone } from './final-look.ts'
+import { outputGroundOf, tellLastOutput } from './last-output.ts'
 import { findSuspended, makeOutlook, makeRemovalOutlook, type Outlook, type SuspendedFacility } from './outlook.ts'
 import { announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 import { keepParsed, type Session } from './session.ts'
@@ -102,7 +104,8 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
   if (options.signal.aborted) return explainAll(withTroubles(done, after.plan.troubles ?? []), after)
-  return withCauses(judgeAfter(done, after), undoings, after)
+  const judged = withCauses(judgeAfter(done, after), undoings, after)
+  return tellLastOutput(judged, after.survey, outputGroundOf(after))
 }
 
 /** The outcome by the look after it. `others`: plans of those that it could not look at. */
@@ -111,7 +114,9 @@ export function judgeAfter(
   after: Pick<Outlook, 'plan' | 'survey' | 'lookedAt'>,
   others: readonly FacilityPlan[] = [],
 ): ApplyOutcome {
-  const whole = withTroubles(outcome, after.plan.troubles ?? [])
+  // Of those that were ready, and are being started again, the look says more.
+  const lasting = (after.plan.troubles ?? []).filter(({ reason }) => reason !== STARTING)
+  const whole = withTroubles(outcome, lasting)
   const unready = findUnready(after, toldOf(whole))
   const notReady = sortByFacility([...whole.notReady, ...unready])
   const seen = [...after.plan.facilities, ...others]

@@ -13,6 +13,8 @@ export interface ControllerControlOptions {
   /** Resolves when the first pass has been made: before it there is nothing to tell of. */
   begun(): Promise<void>
   status(): Status
+  /** With the last lines of those that don't stay up. */
+  addLastOutput(facilities: Status['facilities']): Promise<Status['facilities']>
   facility(name: string): Facility | undefined
   /** Where a facility that no manifest declares is owned. */
   ownedAt(name: string): Location | undefined
@@ -66,10 +68,9 @@ export function createControllerControl(options: ControllerControlOptions): Cont
     async status(name) {
       await options.begun()
       const all = options.status()
-      if (name === undefined) return all
-      const chosen = all.facilities.filter(facility => facility.name === name)
-      if (chosen.length === 0) throw options.notFound(name)
-      return { ...all, facilities: chosen }
+      const chosen = name === undefined ? all.facilities : all.facilities.filter(facility => facility.name === name)
+      if (name !== undefined && chosen.length === 0) throw options.notFound(name)
+      return { ...all, facilities: await options.addLastOutput(chosen) }
     },
     act: (verb, name, wish) => act(verb, name, wish ?? {}),
     async suspend(name) {

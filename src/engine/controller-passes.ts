@@ -16,6 +16,7 @@ import type { Control, PassWays, PassWish } from './control.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { Executor } from './executor.ts'
 import { findUndone } from './final-look.ts'
+import { type OutputGround, tellLastOutput } from './last-output.ts'
 import { findSuspended } from './outlook.ts'
 import type { Session } from './session.ts'
 import { expectSameSettings } from './settings.ts'
@@ -61,6 +62,7 @@ export interface PassGround {
   giveUp(): readonly string[]
   pass(asked: AskedPass): Promise<AskedResult>
   isDeclared(facility: string): boolean
+  outputGround(): OutputGround
   /** The controller goes on with a pass of its own. */
   wake(): void
 }
@@ -119,10 +121,13 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       const notReady = await awaitReadiness(expected, tracker, ways)
       const suspended = findSuspended(result)
       const done = { plan, failed, notReady, undone: [], stepsDone: counted.done(), suspended }
-      if (result.lanes.size === 0 && expected.length === 0) return withTroubles(done, plan.troubles ?? [])
+      if (result.lanes.size === 0 && expected.length === 0) {
+        return tellLastOutput(withTroubles(done, plan.troubles ?? []), result.survey, ground.outputGround())
+      }
       const lookedAt = session.clock.now()
       const after = await ground.pass({ ...asked, admit: () => false })
-      return judgeAfter(done, { ...after, lookedAt }, after.underWay)
+      const judged = judgeAfter(done, { ...after, lookedAt }, after.underWay)
+      return tellLastOutput(judged, after.survey, ground.outputGround())
     } finally {
       ground.wake()
     }

@@ -11,6 +11,7 @@ import type { Control, ControlOptions, ControlOutcome, ControlVerb } from './con
 import { createProbeTrust, type ProbeTrust } from './health/probe-trust.ts'
 import { probeHealth } from './health-probe.ts'
 import { openHistory } from './history.ts'
+import { addLastOutput, outputGroundOf } from './last-output.ts'
 import { makeOutlook, type Outlook } from './outlook.ts'
 import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './request.ts'
 import type { Session } from './session.ts'
@@ -27,12 +28,12 @@ export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
   return {
     async status(name) {
-      const { facilities, ...told } = await reportStatus(session, conditions)
+      const { outlook, status } = await reportStatus(session, conditions)
+      const { facilities } = status
       conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
-      if (name === undefined) return { facilities, ...told }
-      const chosen = facilities.filter(facility => facility.name === name)
-      if (chosen.length === 0) throw notFound(name, session)
-      return { facilities: chosen, ...told }
+      const chosen = name === undefined ? facilities : facilities.filter(facility => facility.name === name)
+      if (name !== undefined && chosen.length === 0) throw notFound(name, session)
+      return { ...status, facilities: await addLastOutput(chosen, outputGroundOf(outlook)) }
     },
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
@@ -43,7 +44,10 @@ export function createDirectControl(session: Session): Control {
   }
 }
 
-async function reportStatus(session: Session, before: ReadonlyMap<string, readonly Condition[]>): Promise<Status> {
+async function reportStatus(
+  session: Session,
+  before: ReadonlyMap<string, readonly Condition[]>,
+): Promise<{ readonly outlook: Outlook; readonly status: Status }> {
   const outlook = await makeOutlook(session)
   const { survey, plan } = outlook
   const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
@@ -81,11 +85,12 @@ async function reportStatus(session: Session, before: ReadonlyMap<string, readon
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   const atBoot = await findBootProblem(session, outlook)
-  return {
+  const status = {
     facilities,
     ...(plan.unwritable && { unwritable: plan.unwritable }),
     ...(atBoot !== undefined && { atBoot }),
   }
+  return { outlook, status }
 }
 
 async function askHealth(

@@ -24,6 +24,7 @@ import { notFound } from './direct-control.ts'
 import type { EngineListener } from './engine-event.ts'
 import type { LaneResult } from './executor.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
+import { addLastOutput, type OutputGround } from './last-output.ts'
 import { markSuspended } from './outlook.ts'
 import { createPolicyCheck } from './policy-check.ts'
 import { amendRecord, announceInstances, announceWrites, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
@@ -533,6 +534,10 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     }
   }
 
+  function outputGround(): OutputGround {
+    return { instances, facility: name => facilities.get(name) }
+  }
+
   function ownedAt(name: string): Location | undefined {
     return seen?.world.owned.find(({ ownership }) => ownership.owner === owner && ownership.facility === name)
   }
@@ -552,6 +557,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     executor,
     begun: () => begun,
     status,
+    addLastOutput: statuses => addLastOutput(statuses, outputGround()),
     facility: name => facilities.get(name),
     ownedAt,
     look: (free, also) => look(free, false, also),
@@ -577,6 +583,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
           },
         }
       },
+      outputGround,
       giveUp() {
         const names = [...underWay.keys()]
         for (const name of names) executor.abort(name)

@@ -62,6 +62,8 @@ export interface FacilityStatus {
   readonly restarts?: number
   /** How its last run ended: while it runs, the run before this one. Absent: the supervisor doesn't say, or there was none. */
   readonly lastExit?: LastExit
+  /** The last lines that it has written, of one that doesn't stay up. Absent: it does, they can't be had, or too many are down. */
+  readonly lastOutput?: readonly string[]
   /** Of what runs only when a timer, socket or path starts it; then `state` is theirs. Absent: its supervisor starts it. */
   readonly activation?: ActivationStatus
   /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */

@@ -1,3 +1,4 @@
+import { definitionDiffers } from '../core/comparison.ts'
 import type { Facility } from '../core/facility.ts'
 import type { Observed, OwnedService } from '../core/observed.ts'
 import { compareText } from '../core/plan-input.ts'
@@ -11,6 +12,7 @@ import { type Location, locationKey, ownedLocation, type World } from '../core/w
 import type { Clock } from '../host/clock.ts'
 import { observeAdoptables } from './adoptable-survey.ts'
 import { findControllers } from './controller-service.ts'
+import { checkDefinitions } from './definition-check.ts'
 import { observeFiles } from './file-survey.ts'
 import { createPortLook } from './health/taken-port.ts'
 import type { BoundInstance } from './instances.ts'
@@ -164,11 +166,16 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
   const known = { services, owned: ours }
   const files = observeFiles(targets, known, host)
   const places = findPlaces(targets, known, host)
-  return {
-    world: { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) },
-    targets,
-    availability,
-  }
+  const world = { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) }
+  const checked = await checkDefinitions(targets, {
+    instances,
+    isChanged(target) {
+      const observed = services.get(locationKey(target.facility))
+      return observed !== undefined && observed.state !== 'unknown' && definitionDiffers(target, observed, world)
+    },
+    limited: asked => withinSurvey(asked, options.clock),
+  })
+  return { world, targets: checked, availability }
 }
 
 /** Where supervisors can't write down what they do. */

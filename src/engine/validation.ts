@@ -1,14 +1,17 @@
 import { findContradictions } from '../core/contradiction.ts'
 import type { Facility } from '../core/facility.ts'
+import type { Definition, ReadHost } from '../core/provider.ts'
 import type { Diagnostic } from '../core/step.ts'
 import type { Target } from '../core/target.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 import { loadManifests } from '../manifest/manifest-source.ts'
+import { checkDefinitions } from './definition-check.ts'
 import { type BoundInstance, bindAll } from './instances.ts'
 import { relateServices } from './relations.ts'
 import type { Session } from './session.ts'
 import { startWarning } from './start-warning.ts'
 import { emptyRecord } from './state-files.ts'
+import { withinSurvey } from './survey-limit.ts'
 import { makeTarget } from './targets.ts'
 
 export interface ValidationOptions {
@@ -25,7 +28,7 @@ export async function validate(session: Session, { onHost = false }: ValidationO
   const instances = bindAll(session, set, emptyRecord)
   const targets = set.facilities.flatMap(facility => makeOwnTarget(facility, instances, session) ?? [])
   const errors = [...findUnhonoured(targets), ...(await findContradicting(set, targets, instances))]
-  const warnings = onHost ? findLacking(set, targets, instances, session) : []
+  const warnings = onHost ? await findLacking(set, targets, instances, session) : []
   if (errors.length + warnings.length === 0) return set
   const diagnostics = [...set.diagnostics, ...errors, ...warnings]
   return { ...set, diagnostics, complete: set.complete && errors.length === 0 }
@@ -78,22 +81,36 @@ async function findContradicting(
 }
 
 /** What starts would lack on this host, of facilities in which nothing else is wrong. */
-function findLacking(
+async function findLacking(
   { facilities }: ManifestSet,
   targets: readonly Target[],
   instances: ReadonlyMap<string, BoundInstance>,
-  { configuration, readHost }: Session,
-): Diagnostic[] {
+  { clock, configuration, readHost }: Session,
+): Promise<Diagnostic[]> {
   const declared = new Map(facilities.map(facility => [facility.name, facility]))
   const faulty = new Set(targets.flatMap(({ facility, problems }) => (problems.length > 0 ? facility.name : [])))
-  return facilities.flatMap(facility => {
+  const here = facilities.flatMap(facility => {
     const { instance, provider } = instances.get(facility.supervisor) ?? {}
     if (faulty.has(facility.name) || facility.suspend || !instance || !provider) return []
-    const options = { instance, provider, host: readHost, owner: configuration.owner, declared }
-    const here = makeTarget(facility, options)
-    const lacks = [...here.problems, ...(here.startProblems ?? [])]
+    return makeTarget(facility, { instance, provider, host: readHost, owner: configuration.owner, declared })
+  })
+  const checked = await checkDefinitions(here, {
+    instances,
+    isChanged: ({ definition }) => definition !== undefined && !isInPlace(definition, readHost),
+    limited: asked => withinSurvey(asked, clock),
+  })
+  return checked.flatMap(({ facility, problems, startProblems = [] }) => {
+    const lacks = [...problems, ...startProblems]
     return lacks.length > 0 ? [startWarning(facility, lacks)] : []
   })
+}
+
+function isInPlace({ files }: Definition, host: ReadHost): boolean {
+  try {
+    return files.every(({ path, content }) => host.readText(path) === content)
+  } catch {
+    return false // what can't be read is told by whoever plans
+  }
 }
 
 function makeError({ position }: Facility, code: string, message: string): Diagnostic {

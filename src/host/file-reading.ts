@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts, FilePart, InspectedFile } from '../core/provider.ts'
+import type { FileFacts, FilePart, InspectedFile, ReadHost } from '../core/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
 import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'
@@ -35,15 +35,19 @@ export function readFilePart(path: string, offset: number, length: number): File
   try {
     fd = openFileForReading(path, {})
     const facts = toFileFacts(fstatSync(fd))
-    const room = Math.max(0, Math.min(length, facts.size - offset))
-    const content = Buffer.alloc(room)
-    return { facts, content: content.subarray(0, readSync(fd, content, 0, room, offset)) }
+    return { facts, content: readBytes(fd, offset, Math.max(0, Math.min(length, facts.size - offset))) }
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw createFailure(`read ${path}`, error, { path })
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
+}
+
+/** So many from an offset on, or what there is of them. */
+function readBytes(fd: number, offset: number, length: number): Uint8Array {
+  const content = Buffer.alloc(length)
+  return content.subarray(0, readSync(fd, content, 0, length, offset))
 }
 
 /** Reads to the end, whatever the size says: files in /proc say 0, and others may grow meanwhile. */
@@ -89,7 +93,7 @@ export function readFileFacts(path: string): FileFacts | undefined {
 /** See `ReadHost.inspectFile`. */
 export function inspectFile(
   path: string,
-  { limit = defaultLimit, mayRead = () => true }: { limit?: number; mayRead?: (facts: FileFacts) => boolean } = {},
+  { limit = defaultLimit, tail, mayRead = () => true }: NonNullable<Parameters<ReadHost['inspectFile']>[1]> = {},
 ): InspectedFile | undefined {
   let named: number | undefined
   let fd: number | undefined
@@ -97,9 +101,10 @@ export function inspectFile(
     named = openNamed(path, { staysHere: true })
     const facts = toFileFacts(fstatSync(named))
     if (facts.kind !== 'file' || !mayRead(facts)) return { facts }
-    if (facts.size > limit) throw tooLarge(path, limit, facts.size)
+    if (tail === undefined && facts.size > limit) throw tooLarge(path, limit, facts.size)
     // The same file: a descriptor names it.
     fd = openNamedFile(named)
+    if (tail !== undefined) return { facts, content: readBytes(fd, Math.max(0, facts.size - tail), tail) }
     return { facts, content: readAll(fd, path, facts.size, limit) }
   } catch (error) {
     if (isAbsence(error)) return undefined

@@ -1,9 +1,11 @@
+import { isIP } from 'node:net'
 import type { ReadHost } from '../core/provider.ts'
+import { groupsOf } from './local-addresses.ts'
 
 /** What the kernel says of sockets that listen, in the network namespace of this process: proc_net(5). */
 export interface ListeningSockets {
-  /** Inodes of those that answer at a loopback address; of a narrower address before those of all addresses. */
-  at(host: string, port: number): ReadonlySet<string>
+  /** Inodes of those that answer at these addresses of the host; of a narrower address before those of all addresses. */
+  at(addresses: readonly string[], port: number): ReadonlySet<string>
   /** Of all, also of those in the file system. */
   readonly all: ReadonlySet<string>
 }
@@ -21,7 +23,6 @@ const ACCEPTS = 0x10000
 
 const ANY = '0'.repeat(8)
 const ANY6 = '0'.repeat(32)
-const LOOPBACK6 = `${'0'.repeat(24)}01000000`
 const MAPPED = `${'0'.repeat(16)}FFFF0000`
 
 export function readListeningSockets(host: Pick<ReadHost, 'readText'>): ListeningSockets {
@@ -30,9 +31,9 @@ export function readListeningSockets(host: Pick<ReadHost, 'readText'>): Listenin
   const unix = read('unix').flatMap(line => parseUnix(line) ?? [])
   return {
     all: new Set([...tcp.map(({ inode }) => inode), ...unix]),
-    at(name, port) {
+    at(addresses, port) {
       const here = tcp.filter(socket => socket.port === port)
-      const found = loopbackAddresses(name).flatMap(candidates => {
+      const found = addresses.map(candidatesOf).flatMap(candidates => {
         const narrow = here.filter(({ address }) => candidates.narrow.includes(address))
         return narrow.length > 0 ? narrow : here.filter(({ address }) => candidates.wide.includes(address))
       })
@@ -41,23 +42,24 @@ export function readListeningSockets(host: Pick<ReadHost, 'readText'>): Listenin
   }
 }
 
-/** True if what answers there is on this host for certain. */
-export function isLoopback(name: string): boolean {
-  return loopbackAddresses(name).length > 0
+/** As the kernel writes it; of a narrower address before those of all addresses. */
+function candidatesOf(address: string): { readonly narrow: readonly string[]; readonly wide: readonly string[] } {
+  if (isIP(address) === 4) {
+    const hex = encodeWord(address.split('.').map(Number))
+    return { narrow: [hex, MAPPED + hex], wide: [ANY, ANY6] }
+  }
+  const bytes = groupsOf(address).flatMap(group => [group >> 8, group & 0xff])
+  const words = [0, 4, 8, 12].map(at => encodeWord(bytes.slice(at, at + 4)))
+  return { narrow: [words.join('')], wide: [ANY6] }
 }
 
-function loopbackAddresses(name: string): { narrow: string[]; wide: string[] }[] {
-  const plain = name.replace(/^\[(.*)\]$/, '$1').toLowerCase()
-  const six = { narrow: [LOOPBACK6], wide: [ANY6] }
-  if (plain === '::1') return [six]
-  if (plain === 'localhost') return [...loopbackAddresses('127.0.0.1'), six]
-  const parts = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(plain)?.slice(1).map(Number)
-  if (!parts || parts.some(part => part > 255)) return []
-  const hex = [...parts.reverse(), 127]
-    .map(part => part.toString(16).padStart(2, '0'))
+/** In the byte order of all machines that Node runs on today. */
+function encodeWord(bytes: readonly number[]): string {
+  return bytes
+    .toReversed()
+    .map(byte => byte.toString(16).padStart(2, '0'))
     .join('')
     .toUpperCase()
-  return [{ narrow: [hex, MAPPED + hex], wide: [ANY, ANY6] }]
 }
 
 /** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …` */

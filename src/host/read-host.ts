@@ -74,13 +74,15 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     findUserById: accounts.findUserById,
     findGroupsOf: accounts.findGroupsOf,
     isGranted,
-    async query(command, { timeout = queryTimeout } = {}) {
+    async query(command, { timeout = queryTimeout, environment = {}, files } = {}) {
       if (!queries.some(prefix => startsWith(command, prefix))) {
         const declared = queries.map(prefix => prefix.join(' ')).join(', ') || 'none'
         const found = command.slice(0, 3).join(' ')
         throw new ReeveError('internal', `expected a query that the provider declares (${declared}), found: ${found}`)
       }
-      return execute(command, { timeout }, clock)
+      if (!files) return execute(command, { timeout, environment }, clock)
+      const { withQueryFiles } = await import('./query-files.ts') // not needed by most
+      return withQueryFiles(files, directory => execute(command, { timeout, environment, directory }, clock))
     },
     async openBus(address) {
       const { openBus } = await import('./bus.ts') // not needed by most

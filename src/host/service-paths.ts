@@ -169,7 +169,7 @@ function findReadingProblem(
 }
 
 /** The user that the service runs as, with the group that it declares; undefined if it declares none. */
-function findUser(process: Process, host: ReadHost): UserIdentity | 'unknown' | undefined {
+export function findUser(process: Process, host: ReadHost): UserIdentity | 'unknown' | undefined {
   if (process.user === undefined) return undefined
   const found = host.findUser(process.user)
   if (!found) return 'unknown'

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import { openControl } from '../../src/engine/control-access.ts'
@@ -12,6 +12,7 @@ import {
   type Spec,
   stepsOf,
 } from '../engine-lab.ts'
+import { scanFamilies } from '../scan-lab.ts'
 
 /** Up for longer than it has to be, and then it ends: again and again. */
 function crashing(lab: EngineLab, more: Spec = {}): Spec {
@@ -49,6 +50,55 @@ test.concurrent('E11: what ends a while after each start is a crash loop, while 
   const outcome = await lab.apply()
   expect(outcome.notReady).toMatchObject([{ facility: 'web', message: looping.message }])
 })
+
+test.concurrent('E11: what does not stay up tells its last lines, from its own log or the file that is declared, to apply and status', async () => {
+  await using lab = createEngineLab()
+  const script = 'echo cannot bind port; echo TOKEN=abc; printf "\\033[31mred\\n" >&2; exit 3'
+  const spec = { command: ['/bin/sh', '-c', script], restart: { delay: '10ms' } }
+  lab.declare('own', { process: spec })
+  lab.declare('filed', { process: { ...spec, output: { file: lab.path('filed.log') } } })
+  const { notReady } = await lab.apply()
+  const lines = ['cannot bind port', 'TOKEN=(redacted)', '\u001b[31mred']
+  for (const { message } of notReady) expect(message).toContain('; its output ends with:\n  ')
+  expect(notReady.map(({ message }) => message.split('\n  ').slice(-3))).toEqual([lines, lines])
+  const { facilities } = await (await openControl(await lab.open())).status()
+  expect(facilities.map(({ lastOutput = [] }) => lastOutput.slice(-3))).toEqual([lines, lines])
+  const controller = await lab.run()
+  await eventually('a crash loop', async () => reasonOf(await controller.status('filed'), 'Ready') === 'CrashLooping')
+  expect((await controller.status('filed'))?.lastOutput?.slice(-3)).toEqual(lines)
+  // What runs well is asked for nothing.
+  lab.declare('filed', {
+    process: { command: ['/bin/sh', '-c', 'echo well; exec sleep 1000000'], output: { file: lab.path('filed.log') } },
+  })
+  expect((await controller.ready('filed')).lastOutput).toBeUndefined()
+})
+
+for (const { scanner, harness } of scanFamilies) {
+  test.concurrent(`the last lines of what does not stay up are those that its logger has under ${scanner}`, async () => {
+    await using lab = createEngineLab({ providers: [harness.provider] })
+    const root = lab.path('scan')
+    mkdirSync(root)
+    const supervisor = await harness.setUp(root)
+    await using _scanner = { [Symbol.asyncDispose]: () => supervisor.tearDown() }
+    const { type } = harness.provider
+    const spec = { type, [type]: supervisor.options }
+    lab.write(
+      'scan.yaml',
+      JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'scan' }, spec }),
+    )
+    const process = {
+      command: ['/bin/sh', '-c', 'echo cannot bind port; exit 3'],
+      output: { file: lab.path('web.log') },
+    }
+    lab.declare('web', { supervisor: 'scan', process })
+    await lab.apply()
+    const control = await openControl(await lab.open())
+    await eventually('its last line in the status', async () => {
+      const { facilities } = await control.status('web')
+      return facilities[0]?.lastOutput?.at(-1)?.endsWith('cannot bind port') === true
+    })
+  })
+}
 
 test.concurrent('PITFALLS 14: what was ready for a moment, and is in a crash loop when apply ends, is not ready', async () => {
   await using lab = createEngineLab()

@@ -269,6 +269,10 @@ describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => 
         const { state, message } = await lab.observe('web')
         return state === 'starting' && message === 'it has not said yet that it is ready'
       })
+      const { troubles, facilities } = await lab.plan()
+      expect(facilities.flatMap(({ steps }) => steps)).toEqual([])
+      const message = expect.stringMatching(/^starting: it has not said yet that it is ready \(since 20.*Z\)$/)
+      expect(troubles).toEqual([{ facility: 'web', reason: 'Starting', message }])
       writeFileSync(go, '')
       await applied
       await eventually('it to be ready', async () => (await lab.observe('web')).state === 'running')

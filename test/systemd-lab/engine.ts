@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
 import { systemdProvider } from '../../providers/systemd/index.ts'
@@ -35,6 +35,11 @@ export async function createSystemdLab(options: EngineLabOptions = {}): Promise<
 /** Gives what it says, whatever its exit code. */
 export function systemctl(...args: string[]): string {
   return spawnSync('systemctl', args, { encoding: 'utf8' }).stdout.trim()
+}
+
+/** Directories of queries that are under way, or were not cleared away. */
+export function queryDirectories(): string[] {
+  return readdirSync('/run').filter(name => name.startsWith('reeve-query-'))
 }
 
 /** A property of a unit, as systemctl shows it. */

@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
+import { openControl } from '../../src/engine/control-access.ts'
 import { longRun, stepsOf } from '../engine-lab.ts'
 import { mountSmallDisk } from '../small-disk.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
@@ -81,7 +82,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
 
   test('E11: what ends a while after each start is a crash loop while it runs too, and apply begins at once what waits', async () => {
     await using lab = await createSystemdLab()
-    const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; sleep 0.7; exit 3']
+    const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; echo broken; sleep 0.7; exit 3']
     const crashing = { command, restart: { policy: 'always', delay: '50ms' } }
     lab.declareUnit('loop', { process: crashing, readySeconds: 0.2 })
     expect((await lab.apply()).failed).toEqual([])
@@ -92,6 +93,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect((await lab.plan()).troubles).toEqual([
       { facility: 'loop', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' },
     ])
+    const { facilities } = await (await openControl(await lab.open())).status('loop')
+    expect(facilities[0]?.lastOutput).toContain('broken')
     // systemd would wait for a minute now.
     lab.declareUnit('loop', {
       process: { ...crashing, restart: { policy: 'always', delay: '60s' } },
@@ -103,6 +106,40 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(stepsOf(await lab.plan())).toEqual(['loop/start'])
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect(await lab.observe('loop')).toMatchObject({ state: 'running', restarts: 0, totalRestarts: 0 })
+  })
+
+  test('a program that puts itself in the background is told by name, whether systemd starts it again or keeps what it left', async () => {
+    await using lab = await createSystemdLab()
+    const command = ['/bin/sh', '-c', 'setsid sleep 1000333 </dev/null >/dev/null 2>&1 & sleep 0.7; exit 0']
+    const told = 'the program put itself in the background'
+    const looping = { command, restart: { policy: 'always', delay: '1s' } }
+    lab.declareUnit('web', { process: looping, readySeconds: 0.1 })
+    await lab.apply()
+    const hint =
+      'it ends well soon after each start, as a program does that puts itself in the background; systemd needs'
+    const explained = async (state: string) => {
+      const found = await lab.observe('web')
+      return found.state === state && (found.restarts ?? 0) >= 2 && found.cause?.startsWith(hint) === true
+    }
+    // In the same words while it waits and while it runs.
+    await eventually('a wait', () => explained('starting'))
+    await eventually('a run', () => explained('running'))
+    const [trouble] = (await lab.plan()).troubles ?? []
+    expect(trouble).toMatchObject({ reason: 'CrashLooping', message: expect.stringContaining(`crash loop: ${hint}`) })
+    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure' } }, readySeconds: 0.1 })
+    await lab.apply()
+    await eventually('it to be over', async () => property('web', 'SubState') === 'exited')
+    expect(await lab.observe('web')).toMatchObject({ state: 'starting', message: expect.stringContaining(told) })
+    expect((await lab.plan()).troubles).toMatchObject([{ facility: 'web', reason: 'Starting' }])
+    lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure' } }, state: 'stopped' })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(spawnSync('pgrep', ['-f', 'sleep 1000333']).status).toBe(1)
+    // What has but done its work leaves nobody.
+    lab.declareUnit('web', {
+      process: { command: ['/bin/sh', '-c', 'sleep 0.3; exit 0'], restart: { policy: 'on-failure' } },
+    })
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(await lab.observe('web')).toMatchObject({ state: 'stopped', completed: true })
   })
 
   test('a single kill is counted and told, and is no crash loop', async () => {

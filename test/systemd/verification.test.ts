@@ -1,9 +1,9 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Effect } from '../../src/host/effects.ts'
-import { createWriteHost } from '../../src/host/write-host.ts'
-import { longRun } from '../engine-lab.ts'
-import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+import { eventually } from '../../src/conformance/lab.ts'
+import { validate } from '../../src/engine/validation.ts'
+import { longRun, planOf } from '../engine-lab.ts'
+import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
 
 /** What `systemd-analyze verify` says of units, before they take the place of what is there. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
@@ -11,12 +11,37 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
     lab.declareUnit('web', { process: longRun(), config })
-    const { failed } = await lab.apply()
-    expect(failed).toEqual([
-      { facility: 'web', message: expect.stringMatching(/web\.service:\d+: Unknown key 'MemoryMaxx'/) },
-    ])
-    expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
-    expect(existsSync('/run/reeve-check')).toBe(false)
+    const message = expect.stringMatching(/web\.service:\d+: Unknown key 'MemoryMaxx'/)
+    const { diagnostics } = await validate(await lab.open(), { onHost: true })
+    expect(diagnostics).toMatchObject([{ severity: 'warning', code: 'cannot-start', message }])
+    expect((await validate(await lab.open())).diagnostics).toEqual([])
+    expect(planOf(await lab.plan(), 'web')).toMatchObject({ steps: [], blocked: message })
+    const { plan, stepsDone } = await lab.apply()
+    expect([planOf(plan, 'web')?.blocked, stepsDone]).toEqual([message, 0])
+    expect([existsSync('/etc/systemd/system/web.service'), queryDirectories()]).toEqual([false, []])
+  })
+
+  test('what runs goes on, under a controller too, till the unit is put right', async () => {
+    await using lab = await createSystemdLab()
+    const declare = (service: object): void =>
+      lab.declareUnit('web', { process: longRun(), config: { systemd: { unit: { Service: service } } } })
+    declare({ Nice: '1' })
+    const controller = await lab.run()
+    const { pid } = await controller.ready('web')
+    declare({ Nice: '1', MemoryMaxx: '1G' })
+    await eventually('it to be blocked', async () => {
+      const status = await controller.status('web')
+      return (
+        status?.conditions.some(({ reason, message }) => reason === 'Blocked' && message.includes('MemoryMaxx')) ===
+        true
+      )
+    })
+    expect(property('web', 'MainPID')).toBe(String(pid))
+    const begun = controller.steps().length
+    declare({ Nice: '2' })
+    await eventually('the change', async () => property('web', 'Nice') === '2')
+    await controller.ready('web')
+    expect(controller.steps().slice(begun)).toEqual(['web/install', 'web/restart'])
   })
 
   test('advice on what systemd takes is no fault, and hides none', async () => {
@@ -27,8 +52,9 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
       lab.declareUnit('web', { process: { ...longRun(), user: 'nobody' }, config })
     }
     declare({ LimitNOFILE: 'many' })
-    const message = expect.stringMatching(/: web\.service:\d+: Failed to parse resource value[^;]*$/)
-    expect((await lab.apply()).failed).toEqual([{ facility: 'web', message }])
+    expect(planOf((await lab.apply()).plan, 'web')?.blocked).toMatch(
+      /: web\.service:\d+: Failed to parse resource value[^;]*$/,
+    )
     declare({})
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     const pid = Number(property('web', 'MainPID'))
@@ -36,22 +62,26 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     process.kill(pid, 'SIGKILL') // KillMode=none
   })
 
-  test('what is put back as it was verified is not verified again', async () => {
+  test('what is in place, or was verified once, is not verified again', async () => {
     await using lab = await createSystemdLab()
-    let count = 0
-    const onEffect = ({ target }: Effect, phase: string): void => {
-      if (phase === 'before' && target.includes('systemd-analyze')) count += 1
+    writeFileSync(own, countingScript, { mode: 0o755 })
+    const count = (): number => (existsSync('/tmp/verified') ? readFileSync('/tmp/verified', 'utf8').length : 0)
+    try {
+      lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000333'] } })
+      await lab.apply()
+      rmSync('/etc/systemd/system/web.service')
+      await lab.apply()
+      expect([existsSync('/etc/systemd/system/web.service'), count()]).toEqual([true, 1])
+      await lab.plan()
+      expect(count()).toBe(1)
+      lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000334'] } })
+      await lab.plan()
+      expect(count()).toBe(2)
+      await lab.apply()
+      expect(count()).toBe(2)
+    } finally {
+      rmSync(own)
     }
-    const apply = async () =>
-      lab.apply({ session: await lab.open({ createWriteHost: options => createWriteHost({ ...options, onEffect }) }) })
-    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000333'] } })
-    await apply()
-    rmSync('/etc/systemd/system/web.service')
-    await apply()
-    expect([existsSync('/etc/systemd/system/web.service'), count]).toEqual([true, 1])
-    lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000334'] } })
-    await apply()
-    expect(count).toBe(2)
   })
 
   test('what a unit requires, and is not there, is said before it is written', async () => {
@@ -59,28 +89,32 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     const config = { systemd: { unit: { Unit: { Requires: 'nowhere.service' } } } }
     lab.declareUnit('web', { process: longRun(), config })
     lab.declareUnit('other', { process: longRun() })
-    const { failed } = await lab.apply()
-    expect(failed).toEqual([{ facility: 'web', message: expect.stringMatching(/nowhere\.service not found/) }])
+    const { plan } = await lab.apply()
+    expect(planOf(plan, 'web')?.blocked).toMatch(/nowhere\.service not found/)
     expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
     expect(property('other', 'ActiveState')).toBe('active')
+    // It has come meanwhile.
+    lab.place('nowhere.service', '[Service]\nExecStart=/bin/sleep 1000000\n')
+    expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
+    expect(property('web', 'ActiveState')).toBe('active')
+    systemctl('stop', 'nowhere')
   })
 
   test('a systemd-analyze from before 250 reads units as it can', async () => {
     await using lab = await createSystemdLab()
-    writeFileSync(older, olderScript, { mode: 0o755 })
+    writeFileSync(own, olderScript, { mode: 0o755 })
     try {
       lab.declareUnit('web', { process: longRun(), config: { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } } })
-      const message = expect.stringMatching(/Unknown key 'MemoryMaxx'/)
-      expect((await lab.apply()).failed).toEqual([{ facility: 'web', message }])
+      expect(planOf((await lab.apply()).plan, 'web')?.blocked).toMatch(/Unknown key 'MemoryMaxx'/)
       lab.declareUnit('web', { process: longRun() })
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     } finally {
-      rmSync(older)
+      rmSync(own)
     }
   })
 })
 
-const older = '/usr/local/bin/systemd-analyze'
+const own = '/usr/local/bin/systemd-analyze'
 
 /** Knows no such option, as getopt(3) says it. */
 const olderScript = `#!/bin/sh
@@ -89,5 +123,10 @@ for word; do
     --recursive-errors=*) echo "systemd-analyze: unrecognized option '$word'" >&2; exit 1 ;;
   esac
 done
+exec /usr/bin/systemd-analyze "$@"
+`
+
+const countingScript = `#!/bin/sh
+printf x >>/tmp/verified
 exec /usr/bin/systemd-analyze "$@"
 `

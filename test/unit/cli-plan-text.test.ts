@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { outcomeText } from '../../src/cli/outcome-text.ts'
-import { hasChanges, planText, summaryText, suspendedText } from '../../src/cli/plan-text.ts'
+import { hasChanges, isAsDeclared, planText, summaryText, suspendedText } from '../../src/cli/plan-text.ts'
 import { reasonText } from '../../src/cli/reason-text.ts'
 import { plainColors } from '../../src/cli/screen.ts'
 import type { FacilityPlan, Plan, PlanSummary, Step } from '../../src/core/step.ts'
@@ -159,6 +159,16 @@ describe('plan text', () => {
     )
   })
 
+  test('PITFALLS 14: what is still being started is not as declared, in words and by the exit code', () => {
+    const troubles = [{ facility: 'web', reason: 'Starting', message: 'starting (since 2026-01-02T11:58:00.000Z)' }]
+    const idle = { ...planOf([facility('web', 'none', []), unchanged]), troubles }
+    expect(planText(idle, screen)).toBe(
+      '1 facility is not yet as declared:\n  web\n      starting (since 2026-01-02T11:58:00.000Z)\n\n' +
+        'No changes. 1 facility is as declared, 1 is not.\n',
+    )
+    expect(isAsDeclared(idle)).toBe(false)
+  })
+
   test('what would be done about one that is suspended is told', () => {
     const steps: readonly Step[] = [{ id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }]
     const web: FacilityPlan = { ...facility('web', 'none', []), suspended: true, withheld: { change: 'repair', steps } }
@@ -176,6 +186,15 @@ describe('plan text', () => {
     const outcome = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended }
     expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toBe(
       '1 facility is suspended: web (absent; declared running)\nNo changes. 0 facilities are as declared.\n',
+    )
+  })
+
+  test('the last lines of what did not get ready stand below its message, escaped', () => {
+    const message = 'crash loop: it exited with code 3; its output ends with:\n  no port\n  \u001b[31mbye'
+    const notReady = [{ facility: 'web', message }]
+    const outcome = { plan: planOf([unchanged]), failed: [], notReady, undone: [], stepsDone: 2, suspended: [] }
+    expect(outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })).toContain(
+      'not ready web: crash loop: it exited with code 3; its output ends with:\n    no port\n    \\u001b[31mbye\n',
     )
   })
 

@@ -154,6 +154,25 @@ describe('status table', () => {
     expect(statusText({ facilities: [], controller }, screen, now)).toBe('! web.yaml: is invalid\nNo facilities.\n')
   })
 
+  test('what is still being started tells for how long', () => {
+    const conditions = [condition('Ready', 'False', 'Starting', 'starting: it says nothing')]
+    const fields = { state: 'starting', since: '2026-01-02T11:59:52.000Z', conditions } as const
+    const screen = { colors: plainColors, width: () => undefined }
+    const text = statusText({ facilities: [facility('web', fields)] }, screen, now)
+    expect(text).toContain('Not ready: starting: it says nothing (for 8s)\n')
+  })
+
+  test('S10: of one that does not stay up the last lines stand below each other, escaped', () => {
+    const lastExit = { code: 3, message: 'exited with code 3' }
+    const one = facility('web', { restarts: 2, lastExit, lastOutput: ['cannot bind', '\u001b[31mport\ttaken'] })
+    expect(facilityStatusText(one, { colors: plainColors, width: () => undefined }, now)).toContain(
+      '  restarts     2\n' +
+        '  last exit    exited with code 3\n' +
+        '  last output  cannot bind\n' +
+        '               \\u001b[31mport taken\n',
+    )
+  })
+
   test('of one facility everything is told', () => {
     const [, , worker] = status.facilities
     expect(worker && facilityStatusText(worker, { colors: plainColors, width: () => 60 }, now)).toMatchInlineSnapshot(`

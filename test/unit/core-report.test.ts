@@ -6,6 +6,8 @@ import { hasDefinition } from '../../src/core/facility.ts'
 import { type Observed, unknownService } from '../../src/core/observed.ts'
 import { GOOD_RUN, type HealthState, readinessOf } from '../../src/core/readiness.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import { findTroubles } from '../../src/core/trouble.ts'
+import { locationKey } from '../../src/core/world.ts'
 import { type Declaration, makeFacility } from '../simulation/declaration.ts'
 
 const now = 1_000_000
@@ -110,6 +112,22 @@ describe('readiness', () => {
         "the supervisor has not been asked yet",
       ]
     `)
+  })
+
+  test('PITFALLS 14: what is declared running and still being started is a trouble, since when it is', () => {
+    const find = (observed: Partial<Observed>, declaration: Partial<Declaration> = {}) => {
+      const facility = makeFacility({ name: 'web', ...declaration })
+      const services = new Map([[locationKey(facility), { ...unknownService('web', ''), ...observed }]])
+      const world = { services, owned: [], unavailable: new Map(), files: new Map(), places: new Map() }
+      return findTroubles([{ facility, files: [], problems: [] }], world, now).map(({ message }) => message)
+    }
+    const starting = { state: 'starting', message: 'it says nothing', since: 0 } as const
+    expect(find(starting)).toEqual(['starting: it says nothing (since 1970-01-01T00:00:00.000Z)'])
+    expect(find({ state: 'starting', message: 'x' })).toEqual(['starting: x'])
+    // It has come up just now, or isn't to run.
+    expect(find({ state: 'running', since: now })).toEqual([])
+    expect(find(starting, { state: 'unmanaged' })).toEqual([])
+    expect(find(starting, { state: 'stopped' })).toEqual([])
   })
 
   test('E7: not asked yet is unknown, never ready', () => {

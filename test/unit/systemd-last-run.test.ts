@@ -52,7 +52,6 @@ function lookAt(now: number, asked: string[][]) {
     unitDirectory: '/',
     recordDirectory: '/',
     reloadDirectory: '/',
-    checkDirectory: '/',
     runtime: '/',
   }
   return { bus, host, layout: { ...layout, completionDirectory: '/', addresses: [] } }

@@ -1,7 +1,8 @@
 import type { Facility, Health } from '../../core/facility.ts'
 import type { Observed } from '../../core/observed.ts'
 import type { ProcessFacts } from '../../core/provider.ts'
-import { isLoopback, readListeningSockets } from '../../host/listening-sockets.ts'
+import { readListeningSockets } from '../../host/listening-sockets.ts'
+import { readLocalAddresses } from '../../host/local-addresses.ts'
 import type { ProbeResult } from '../probe-result.ts'
 import { findPortHolder, type PortHost } from './port-holder.ts'
 
@@ -29,16 +30,16 @@ export function createProbeTrust({ host, pids }: ProbeTrustOptions): ProbeTrust 
     { name, service, health }: Parameters<ProbeTrust['check']>[0],
     main: ProcessFacts,
   ): string | undefined {
-    const address = health && findAddress(health.check)
     const run = `${main.pid} ${main.startTime}`
-    if (!address || holding.get(name) === run) return undefined
+    const place = health && holding.get(name) !== run ? findPlace(health.check, host) : undefined
+    if (!place) return undefined
     const sockets = readListeningSockets(host)
     const others = new Set([...pids()].flatMap(([facility, pid]) => (facility === name ? [] : pid)))
-    const inodes = sockets.at(address.host, address.port)
+    const inodes = sockets.at(place.addresses, place.port)
     const holder = findPortHolder(main, service, inodes, sockets, others, host)
     if (holder.kind === 'service') holding.set(name, run)
     if (holder.kind !== 'other') return undefined
-    return `port ${address.port} is held by another process (pid ${holder.pid}, ${holder.name}), not by ${name}`
+    return `port ${place.port} is held by another process (pid ${holder.pid}, ${holder.name}), not by ${name}`
   }
 
   return {
@@ -66,11 +67,19 @@ function findLiving(pid: number, host: PortHost): ProcessFacts | undefined {
   return facts?.state === 'Z' || facts?.state === 'X' ? undefined : facts
 }
 
-/** Where a check asks this host itself. */
-export function findAddress(check: Health['check']): { readonly host: string; readonly port: number } | undefined {
-  if (check.type === 'tcp') return isLoopback(check.host) ? check : undefined
+/** Where a check asks this host itself; undefined if that isn't certain. */
+export function findPlace(
+  check: Health['check'],
+  host: Pick<PortHost, 'readText'>,
+): { readonly addresses: readonly string[]; readonly port: number } | undefined {
+  const asked = askedBy(check)
+  const addresses = asked ? readLocalAddresses(host)(asked.name) : []
+  return asked && addresses.length > 0 ? { addresses, port: asked.port } : undefined
+}
+
+function askedBy(check: Health['check']): { readonly name: string; readonly port: number } | undefined {
+  if (check.type === 'tcp') return { name: check.host, port: check.port }
   if (check.type !== 'http') return undefined
   const { hostname, port, protocol } = new URL(check.url)
-  if (!isLoopback(hostname)) return undefined
-  return { host: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }
+  return { name: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }
 }

@@ -5,7 +5,7 @@ import { isServing } from '../../core/start-obstacle.ts'
 import type { TakenPort } from '../../core/target.ts'
 import { type ListeningSockets, readListeningSockets } from '../../host/listening-sockets.ts'
 import { findHolders, readName, readSockets } from './port-holder.ts'
-import { findAddress } from './probe-trust.ts'
+import { findPlace } from './probe-trust.ts'
 import { findMembers } from './service-members.ts'
 
 /** Says who has the port that a facility is going to listen at. The host is looked at once, and only if a facility has need of it. */
@@ -17,13 +17,13 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
   let processes: readonly ProcessFacts[] | undefined
 
   function look(facility: Facility, observed: Observed | undefined): TakenPort | undefined {
-    const address = facility.health && findAddress(facility.health.check)
-    if (!address || facility.state === 'stopped') return undefined
+    const place = facility.health && findPlace(facility.health.check, host)
+    if (!place || facility.state === 'stopped') return undefined
     const before = portsOf(observed)
     // What runs there is asked by its health check who it is.
-    if (isServing(observed) && before.includes(address.port)) return undefined
+    if (isServing(observed) && before.includes(place.port)) return undefined
     sockets ??= readListeningSockets(host)
-    const inodes = sockets.at(address.host, address.port)
+    const inodes = sockets.at(place.addresses, place.port)
     if (inodes.size === 0) return undefined
     processes ??= host.processes().flatMap(pid => host.process(pid) ?? [])
     const main = observed?.pid === undefined ? undefined : host.process(observed.pid)
@@ -34,9 +34,9 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
     if (!holder) return undefined
     const service = findService(holder, services)
     // It listens by itself where it was asked till now.
-    const old = before.flatMap(port => [...(sockets?.at(address.host, port) ?? [])])
+    const old = before.flatMap(port => [...(sockets?.at(place.addresses, port) ?? [])])
     return {
-      port: address.port,
+      port: place.port,
       pid: holder.pid,
       name: readName(holder.pid, host),
       ...(service !== undefined && { holder: service }),
