@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -7,8 +7,10 @@ import { processProvider } from '../../providers/process/index.ts'
 import { runitProvider } from '../../providers/runit/index.ts'
 import { outcomeProblems } from '../../src/cli/outcome-text.ts'
 import { eventually } from '../../src/conformance/lab.ts'
+import type { Verb } from '../../src/core/step.ts'
+import type { EngineListener } from '../../src/engine/engine-event.ts'
 import type { FacilityStatus } from '../../src/engine/status.ts'
-import { createEngineLab, type EngineLab, longRun, type RunningController, reasonOf, type Spec } from '../engine-lab.ts'
+import { createEngineLab, type EngineLab, longRun, type RunningController, reasonOf } from '../engine-lab.ts'
 import { has } from '../requirements.ts'
 import { runitHarness } from '../scan-lab.ts'
 
@@ -51,23 +53,36 @@ async function passesOf({ control }: RunningController, count: number): Promise<
   }
 }
 
-/** Spoils the other's file as it starts, and whenever its own is written anew. */
-function spoiler(lab: EngineLab, name: string, other: string, isTamed = false): Spec {
-  const spoil = isTamed ? ':' : `echo spoilt > ${lab.path(`${other}.conf`)}`
-  const look = `stat -c %i ${lab.path(`${name}.conf`)}`
-  const watch = `sleep 0.1; now=$(${look}); if [ "$now" != "$seen" ]; then seen=$now; ${spoil}; fi`
-  return {
-    process: { command: ['/bin/sh', '-c', `seen=$(${look}); ${spoil}; while :; do ${watch}; done`] },
-    files: [{ path: lab.path(`${name}.conf`), content: `${name}\n` }],
+/** What happens as steps of `a` and `b` end: in this process, as on a busy host another could come to it at any time. */
+function atSteps(verb: Verb, happen: (name: string, other: string) => void): EngineListener {
+  const others = new Map([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])
+  return event => {
+    const other = others.get(event.facility)
+    if (other !== undefined && event.type === 'step-finished' && event.step.verb === verb) happen(event.facility, other)
   }
 }
 
 describe('facilities that spoil each other’s files', () => {
+  function declare(lab: EngineLab, name: string, content: string = name): void {
+    lab.declare(name, { process: longRun(), files: [{ path: lab.path(`${name}.conf`), content }] })
+  }
+
+  function spoil(lab: EngineLab, name: string): void {
+    writeFileSync(lab.path(`${name}.conf`), 'spoilt')
+  }
+
   test.concurrent('E21: an apply that undoes what it has done says so, and fails', async () => {
     await using lab = createEngineLab()
-    lab.declare('a', spoiler(lab, 'a', 'b'))
-    lab.declare('b', spoiler(lab, 'b', 'a'))
-    const outcome = await lab.apply()
+    declare(lab, 'a')
+    declare(lab, 'b')
+    const started = new Set<string>()
+    const listener = atSteps('start', (name, other) => {
+      if (started.add(name).has(other)) for (const each of started) spoil(lab, each)
+    })
+    const outcome = await lab.apply({ listener })
     expect([outcome.failed, outcome.notReady]).toEqual([[], []])
     expect(outcome.undone.map(({ facility, steps, cause }) => [facility, steps[0]?.path, cause])).toEqual([
       [
@@ -95,20 +110,26 @@ describe('facilities that spoil each other’s files', () => {
 
   test.concurrent('E21: a controller stalls both, each with the other’s name, and goes on when one is declared anew', async () => {
     await using lab = createEngineLab({ configuration: 'resync: 1s' })
-    lab.declare('a', spoiler(lab, 'a', 'b'))
-    lab.declare('b', spoiler(lab, 'b', 'a'))
+    declare(lab, 'a')
+    declare(lab, 'b')
     lab.declare('bystander', { process: longRun() })
-    const controller = await lab.run()
+    let isTamed = false
+    const listener = atSteps('write-file', (_name, other) => {
+      if (!isTamed && existsSync(lab.path(`${other}.conf`))) spoil(lab, other)
+    })
+    const controller = await lab.run({ listener })
     await expectStalled(controller, lab)
     expect(stalledOf(await controller.ready('bystander'))).toBe('')
 
-    lab.declare('a', spoiler(lab, 'a', 'b', true))
-    lab.declare('b', spoiler(lab, 'b', 'a', true))
-    // The one of before spoils the other's file once more as its own is written, before it is restarted.
-    await eventually('both files to be as declared, and both to be ready', async () => {
-      for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
-      return ['a', 'b'].every(name => readFileSync(lab.path(`${name}.conf`), 'utf8') === `${name}\n`)
-    })
+    isTamed = true
+    declare(lab, 'a', 'a anew')
+    await eventually('both files to be as declared', () =>
+      [
+        ['a', 'a anew'],
+        ['b', 'b'],
+      ].every(([name, content]) => readFileSync(lab.path(`${name}.conf`), 'utf8') === content),
+    )
+    for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
   })
 })
 
@@ -139,13 +160,16 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
   async function openLab(): Promise<
     AsyncDisposable & {
       readonly lab: EngineLab
-      readonly services: string
-      declare(name: string, other?: string): void
+      declare(name: string): void
+      /** As by hand, till it is down. */
+      down(name: string): void
+      isUp(name: string): boolean
     }
   > {
     const lab = createEngineLab({ providers: [processProvider, runitProvider], configuration: 'resync: 1s' })
     const directory = mkdtempSync(join(tmpdir(), 'reeve-undoing-'))
     const scanner = await runitHarness.setUp(directory)
+    const services = String(scanner.options.serviceDirectory)
     const spec = { type: 'runit', runit: scanner.options }
     lab.write(
       'runit.yaml',
@@ -153,17 +177,10 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
     )
     return {
       lab,
-      services: String(scanner.options.serviceDirectory),
-      declare(name, other) {
-        const services = String(scanner.options.serviceDirectory)
-        // One at a time, once it runs and only while it does: else both could end up stopped, or running, by chance.
-        const isUp = `sv status ${join(services, name)} | grep -q ^run`
-        const down = `sv -w 1 down ${join(services, other ?? '')} >/dev/null`
-        const turn = `flock ${lab.path('turn')} sh -c '${isUp} && ${down}'`
-        const stop = other === undefined ? '' : `(sleep 0.3; ${turn}) &\n`
-        const run = `#!/bin/sh\n${stop}exec sleep 1000000\n`
-        lab.declare(name, { supervisor: 'rack', config: { runit: { run } } })
-      },
+      declare: name =>
+        lab.declare(name, { supervisor: 'rack', config: { runit: { run: '#!/bin/sh\nexec sleep 1000000\n' } } }),
+      down: name => void spawnSync('sv', ['-w', '10', 'down', join(services, name)]),
+      isUp: name => spawnSync('sv', ['status', join(services, name)], { encoding: 'utf8' }).stdout.startsWith('run:'),
       async [Symbol.asyncDispose]() {
         await lab[Symbol.asyncDispose]()
         await scanner.tearDown()
@@ -174,26 +191,30 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
 
   test('E21: both are stalled, with each other’s names, and go on when one is declared anew', async () => {
     await using made = await openLab()
-    const { lab, declare } = made
-    declare('a', 'b')
-    declare('b', 'a')
-    const controller = await lab.run()
+    const { lab, declare, down, isUp } = made
+    declare('a')
+    declare('b')
+    let isTamed = false
+    const listener = atSteps('start', (name, other) => {
+      if (!isTamed && isUp(name)) down(other)
+    })
+    const controller = await lab.run({ listener })
     await expectStalled(controller, lab)
     const states = await Promise.all(['a', 'b'].map(async name => (await controller.status(name))?.state))
     expect(states.sort()).toEqual(['running', 'stopped'])
-    declare('a')
-    declare('b')
+    isTamed = true
+    lab.declare('a', { supervisor: 'rack', config: { runit: { run: '#!/bin/sh\nexec sleep 1000001\n' } } })
     for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
   })
 
   test('E21: an apply that stops what it has just started names who has', async () => {
     await using made = await openLab()
-    const { lab, declare } = made
+    const { lab, declare, down } = made
     declare('a')
     expect(outcomeProblems(await lab.apply())).toEqual([])
-    declare('b', 'a')
+    declare('b')
     // Nothing was to be done about it, and it ran before.
-    const outcome = await lab.apply()
+    const outcome = await lab.apply({ listener: atSteps('start', (_name, other) => down(other)) })
     const cause = 'it is stopped again, most likely by what was done about facility b'
     expect(outcome.undone).toMatchObject([{ facility: 'a', steps: [{ id: 'a/start' }], cause }])
     expect(outcomeProblems(outcome)).toMatchObject([{ facility: 'a', message: expect.stringContaining(cause) }])
@@ -203,13 +224,13 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
 
   test('E21: one that an administrator stops again and again is started again each time, and that is told', async () => {
     await using made = await openLab()
-    const { lab, services, declare } = made
+    const { lab, declare, down } = made
     declare('a')
     declare('bystander')
     const controller = await lab.run()
     for (let time = 0; time < 3; time += 1) {
       await controller.ready('a')
-      spawnSync('sv', ['-w', '5', 'down', join(services, 'a')])
+      down('a')
       await eventually(
         'it to be stopped',
         async () => controller.steps().filter(id => id === 'a/start').length === time + 2,
