@@ -86,13 +86,17 @@ export interface EngineLabOptions {
   /** Lines of the host configuration: `resync: 1s`. */
   readonly configuration?: string
   readonly providers?: readonly Provider[]
+  /** Absent: one in `directory`. */
+  readonly stateDirectory?: string
 }
 
 export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-engine-'))
   const path = (...names: string[]): string => join(directory, ...names)
   const manifests = path('manifests')
-  const supervisorDirectories: string[] = []
+  const stateDirectory = options.stateDirectory ?? path('state')
+  // Also what nobody declares.
+  const supervisorDirectories = [join(stateDirectory, 'process')]
   const running: RunningController[] = []
   mkdirSync(manifests)
   writeFileSync(
@@ -103,7 +107,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   function open(more: SessionOptions = {}): Promise<Session> {
     return openSession({
       directory: manifests,
-      stateDir: path('state'),
+      stateDir: stateDirectory,
       config: path('reeve.yaml'),
       insecurePermissions: true,
       extraProviders: options.providers ?? [processProvider],
@@ -195,7 +199,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   return {
     directory,
     manifests,
-    stateDirectory: path('state'),
+    stateDirectory,
     supervisorDirectory: path('supervisor'),
     path,
     open,
@@ -217,7 +221,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
       const observed = survey.world.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
       return observed ?? { service, state: 'absent', enabled: false, supervised: false }
     },
-    history: () => readHistory(path('state'), createReadHost()),
+    history: () => readHistory(stateDirectory, createReadHost()),
     run,
     lines: file => (existsSync(path(file)) ? readFileSync(path(file), 'utf8').split('\n').filter(Boolean) : []),
     async [Symbol.asyncDispose]() {

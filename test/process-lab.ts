@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { processProvider } from '../providers/process/index.ts'
+import { layoutOf } from '../providers/process/layout.ts'
+import { readCommandLine, scriptOf } from '../providers/process/supervisor/run-facts.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../src/conformance/index.ts'
 import { eventually, isAlive } from '../src/conformance/lab.ts'
 import { findHolder } from '../src/host/lock.ts'
@@ -41,20 +43,33 @@ async function supervisorPid(directory: string): Promise<number> {
   return findSupervisorPid(directory) ?? Number.NaN
 }
 
-/** Kills everything at once: the supervisor, the shims and the services with their groups. */
+/** Kills everything: the supervisor, the shims and the services with their groups. */
 export async function powerOff(directory: string): Promise<void> {
   const supervisor = findSupervisorPid(directory)
-  if (supervisor !== undefined) process.kill(supervisor, 'SIGKILL')
-  const runs = join(directory, 'runs')
-  const pids: number[] = supervisor === undefined ? [] : [supervisor]
-  for (const name of listDirectory(runs)) {
-    if (!name.endsWith('.pid') && !name.endsWith('.shim')) continue
-    const pid = Number.parseInt(readFileSync(join(runs, name), 'utf8'), 10)
-    if (!Number.isInteger(pid) || !isAlive(pid) || !isOfRun(pid, join(runs, name))) continue
-    for (const target of [-pid, pid]) signalQuietly(target)
-    pids.push(pid)
+  if (supervisor !== undefined) {
+    killIfThere(supervisor)
+    await eventually('the supervisor to be gone', () => !isAlive(supervisor))
   }
+  const { runs } = layoutOf(directory)
+  const pids = [...listRecorded(runs), ...listUnrecorded(runs)]
+  for (const pid of pids) for (const target of [-pid, pid]) killIfThere(target)
   await eventually('all processes to be gone', () => !pids.some(isAlive))
+}
+
+function listRecorded(runs: string): number[] {
+  return listDirectory(runs).flatMap(name => {
+    if (!name.endsWith('.pid') && !name.endsWith('.shim')) return []
+    const pid = Number.parseInt(readFileSync(join(runs, name), 'utf8'), 10)
+    return Number.isInteger(pid) && isAlive(pid) && isOfRun(pid, join(runs, name)) ? [pid] : []
+  })
+}
+
+/** The shims and what they wait for, by the process table: on a full disk nothing is written down. */
+function listUnrecorded(runs: string): number[] {
+  const host = createReadHost()
+  const pids = host.processes()
+  const shims = new Set(pids.filter(pid => scriptOf(readCommandLine(host, pid))?.startsWith(`${runs}/`)))
+  return pids.filter(pid => shims.has(pid) || shims.has(host.process(pid)?.parent ?? 0))
 }
 
 /** The kernel's boot id can't be changed, so the records are made to speak of an earlier boot. */
@@ -84,7 +99,8 @@ function isOfRun(pid: number, path: string): boolean {
   return facts !== undefined && recorded.includes(` ${facts.startTime} `)
 }
 
-function signalQuietly(pid: number): void {
+/** SIGKILL. It may have ended since it was seen. */
+export function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

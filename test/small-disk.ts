@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A small file system of its own in memory, which can be filled up and made read-only. Needs the right to mount. */
+/**
+ * A small file system of its own in memory, which can be filled up and made read-only. Needs the right to mount. To be made before
+ * what uses it: its disposal fails while anybody still does.
+ */
 export interface SmallDisk extends Disposable {
   readonly directory: string
   /** Till not one byte more fits. Files can still be made and removed, as on most disks that are full. */
@@ -13,9 +16,8 @@ export interface SmallDisk extends Disposable {
   setReadOnly(isReadOnly: boolean): void
 }
 
-/** `at`: an empty directory, or one to be made. Absent: a new one. */
-export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-disk-'))): SmallDisk {
-  mkdirSync(at, { recursive: true, mode: 0o700 })
+export function mountSmallDisk(): SmallDisk {
+  const at = mkdtempSync(join(tmpdir(), 'reeve-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', at])
   const ballast = join(at, 'ballast')
   return {
@@ -31,8 +33,8 @@ export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-di
       execFileSync('mount', ['-o', 'remount,bind,ro', at])
     },
     [Symbol.dispose]() {
-      // What still runs there keeps it in use, and is on its way out. Read-only, it is two.
-      while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) execFileSync('umount', ['-l', at])
+      // Read-only, it is two.
+      while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) execFileSync('umount', [at])
       rmSync(at, { recursive: true, force: true })
     },
   }

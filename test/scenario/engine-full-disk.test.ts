@@ -23,8 +23,8 @@ function said(controller: RunningController, words: string): number {
 test.runIf(isRoot)(
   'the supervisor has a full disk: status, plan and log say so, and what is killed runs again',
   async () => {
+    using disk = mountSmallDisk()
     await using lab = createEngineLab()
-    using disk = mountSmallDisk(lab.path('disk'))
     const directory = `${disk.directory}/supervisor`
     mkdirSync(directory, { mode: 0o700 })
     lab.declareSupervisor('lab', directory)
@@ -63,8 +63,8 @@ test.runIf(isRoot)(
 test.runIf(isRoot)(
   'the state directory is full: the controller works on, says so, and writes all down when there is room',
   async () => {
-    await using lab = createEngineLab()
-    using disk = mountSmallDisk(lab.stateDirectory)
+    using disk = mountSmallDisk()
+    await using lab = createEngineLab({ stateDirectory: disk.directory })
     lab.declare('web', { process: longRun(), state: 'running' })
     const controller = await lab.run()
     const { pid: first } = await controller.ready('web')
@@ -101,8 +101,8 @@ test.runIf(isRoot)(
 test.runIf(isRoot)(
   'apply on a full disk changes nothing, or says at the end what it could not write down',
   async () => {
-    await using lab = createEngineLab()
-    using disk = mountSmallDisk(lab.stateDirectory)
+    using disk = mountSmallDisk()
+    await using lab = createEngineLab({ stateDirectory: disk.directory })
     lab.declare('web', { process: longRun(), state: 'running' })
     await lab.apply()
     const { pid = 0 } = await lab.observe('web')

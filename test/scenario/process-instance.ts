@@ -9,6 +9,7 @@ import type { ActionResult, Provider, ServiceVerb, WriteHost } from '../../src/c
 import { findHolder } from '../../src/host/lock.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { plainFacility, plainProcess } from '../plain-facility.ts'
+import { powerOff } from '../process-lab.ts'
 
 /** An instance of the built-in supervisor in a directory of its own, for one test. */
 export interface ProcessInstance extends AsyncDisposable {
@@ -136,9 +137,7 @@ export function createInstance(
     },
     read: file => readFileSync(join(root, file), 'utf8'),
     async [Symbol.asyncDispose]() {
-      const pid = supervisor()
-      if (pid !== undefined) process.kill(pid, 'SIGKILL')
-      for (const victim of findProcessesIn(layout)) killQuietly(victim)
+      await powerOff(layout.directory)
       rmSync(root, { recursive: true, force: true, maxRetries: 5 })
       if (options.state) rmSync(layout.directory, { recursive: true, force: true, maxRetries: 5 })
     },
@@ -175,27 +174,6 @@ export function findProcesses(word: string): number[] {
     .filter(name => /^\d+$/.test(name))
     .map(Number)
     .filter(pid => isRunning(pid) && readQuietly(`/proc/${pid}/cmdline`).split('\0').includes(word))
-}
-
-/** The shims of a directory, and the services that they wait for. */
-function findProcessesIn(layout: Layout): number[] {
-  const found: number[] = []
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const words = readQuietly(`/proc/${name}/cmdline`).split('\0')
-    if (!words[1]?.startsWith(layout.runs)) continue
-    const children = readQuietly(`/proc/${name}/task/${name}/children`).trim().split(' ').filter(Boolean)
-    found.push(Number(name), ...children.flatMap(pid => [-Number(pid), Number(pid)]))
-  }
-  return found
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
-  }
 }
 
 function readQuietly(path: string): string {

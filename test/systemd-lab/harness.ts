@@ -5,6 +5,7 @@ import { systemdProvider } from '../../providers/systemd/index.ts'
 import { readMarker } from '../../providers/systemd/marker.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
 import { eventually, isAlive } from '../../src/conformance/lab.ts'
+import { killIfThere } from '../process-lab.ts'
 
 /** The system's manager of this machine. There is one: who asks for another meanwhile gets a user's. */
 export const systemHarness: ConformanceHarness = {
@@ -73,7 +74,7 @@ async function setUpUser(directory: string): Promise<ConformanceSupervisor> {
     manager.kill('SIGKILL')
     const scope = cgroupOf(directory)
     await eventually('the manager to be gone', () => manager.exitCode !== null || manager.signalCode !== null)
-    for (const pid of membersOf(scope)) process.kill(pid, 'SIGKILL')
+    for (const pid of membersOf(scope)) killIfThere(pid)
     await eventually('its services to be gone', () => !membersOf(scope).some(isAlive))
     unmountBelow(runtimeDirectory)
   }
