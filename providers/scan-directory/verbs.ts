@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { ReadHost } from '../../src/core/provider.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { removeLog } from './contents.ts'
+import { createDownCheck, isDown } from './down-check.ts'
 import { endSupervisor, ensureSupervised, isSupervised, tellSupervisor } from './pickup.ts'
 import { isStartedThere } from './proof.ts'
 import { absence, formatSums, readClaim, readLaunched, readProblem, sha256, withoutFailures } from './records.ts'
@@ -20,9 +21,6 @@ const startLimit = 60_000
 const executionLimit = 5_000
 
 const executionPause = 10
-
-/** How long what only the process table tells has to last, in ms. */
-const correctionLasts = 1_000
 
 /** How long the supervisor of a log may come after that of its service, in ms: till it is seen to, and after that. */
 const logSettling = 500
@@ -103,7 +101,7 @@ export async function stopService(task: Task): Promise<void> {
     tellSupervisor(task, place.supervise, 'd')
   }
   const find = (): Supervision => readSupervision(family, place, host)
-  const isOver = createDownCheck(task)
+  const isOver = createDownCheck(task.clock)
   for (let found = find(); !isOver(found); found = find()) {
     // Else it would be started again, from what was replaced.
     if (found.orphan?.lostSupervisor !== undefined) host.kill(found.orphan.lostSupervisor, 'TERM')
@@ -114,28 +112,6 @@ export async function stopService(task: Task): Promise<void> {
       return now.orphan !== undefined || isOver(now)
     })
   }
-}
-
-/**
- * What only the process table tells may be what the supervisor is about to write down itself, and then a finish script may follow:
- * it has to last.
- */
-function createDownCheck({ clock }: Task): (found: Supervision) => boolean {
-  let since: number | undefined
-  return found => {
-    if (!isDown(found) || found.state !== 'alive' || !found.status.isCorrected) {
-      since = undefined
-      return isDown(found)
-    }
-    since ??= clock.elapsed()
-    return clock.elapsed() - since >= correctionLasts
-  }
-}
-
-function isDown(found: Supervision): boolean {
-  if (found.orphan) return false
-  if (found.state !== 'alive') return found.state === 'dead'
-  return found.status.state === 'down' && found.status.want === 'down'
 }
 
 export async function restartService(task: Task): Promise<void> {
