@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
@@ -82,6 +82,11 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     systemctl('enable', '--now', 'web')
     write(`${units}/web.service`, text)
     utimesSync(`${units}/web.service`, old, old)
+    // What systemd loads at the same moment, by the clock of files, it may have loaded before.
+    await eventually(
+      'the file to have come a while ago',
+      () => Date.now() - statSync(`${units}/web.service`).ctimeMs > 50,
+    )
     systemctl('daemon-reload')
     systemctl('restart', 'web')
     lab.declareUnit('web', { config: { systemd: { text } }, adopt: true })
