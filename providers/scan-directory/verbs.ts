@@ -17,6 +17,9 @@ const commandTimeout = 60_000
 /** How long a run script may prepare the service, an orphan's stop timeout left out, in ms. */
 const startLimit = 60_000
 
+/** How long a supervisor that listens may take to look whether its service is disabled, in ms. */
+const firstLookLimit = 10_000
+
 /** How long a run script that has come to the service may take to execute it, in ms, and how often it is looked at. */
 const executionLimit = 5_000
 
@@ -30,7 +33,11 @@ const logTime = 10_000
 export async function enableService(task: Task): Promise<void> {
   const { place, host } = task
   await ensureSupervised(task)
-  if (host.facts(place.down)) host.removeFile(place.down)
+  if (!host.facts(place.down)) return
+  // s6-supervise 2.11 listens before it looks whether it is disabled, and writes its status after that.
+  const hasLooked = (): boolean => host.facts(join(place.supervise, 'status')) !== undefined
+  await waitFor(task, firstLookLimit, hasLooked)
+  host.removeFile(place.down)
 }
 
 export async function disableService({ place, host }: Task): Promise<void> {
