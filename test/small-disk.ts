@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,8 +16,9 @@ export interface SmallDisk extends Disposable {
   setReadOnly(isReadOnly: boolean): void
 }
 
-export function mountSmallDisk(): SmallDisk {
-  const at = mkdtempSync(join(tmpdir(), 'reeve-disk-'))
+/** `at`: an empty directory, or one to be made. Absent: a new one. */
+export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-disk-'))): SmallDisk {
+  mkdirSync(at, { recursive: true, mode: 0o700 })
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', at])
   const ballast = join(at, 'ballast')
   return {
