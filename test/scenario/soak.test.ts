@@ -4,7 +4,7 @@ import { soak } from '../soak/soak.ts'
 import { createSoakHost } from '../soak/soak-host.ts'
 
 /** `npm run soak -- MINUTES [SEED]` sets these; `npm test` takes what is here. */
-const seconds = Number(process.env.REEVE_SOAK_SECONDS ?? 60)
+const seconds = Number(process.env.REEVE_SOAK_SECONDS ?? 40)
 const seed = Number(process.env.REEVE_SOAK_SEED ?? Date.now() % 1_000_000)
 const facilities = 100
 
@@ -37,6 +37,7 @@ test('a controller under noise of all kinds', { timeout: (seconds * 4 + 300) * 1
     expect.soft(after?.descriptors).toBeLessThanOrEqual((before?.descriptors ?? 0) + MOST_DESCRIPTORS)
   }
   expect(outcome.problems).toEqual([])
+  expect(outcome.neverMade).toEqual([])
   expect(outcome.history).toBeGreaterThan(facilities)
 })
 

@@ -4,20 +4,23 @@ import { readdirSync, readFileSync } from 'node:fs'
 export interface Found {
   readonly name: string
   readonly pid: number
-  /** The argument of its program. */
+  /** The last argument of its program. */
   readonly mark: number
 }
+
+/** Of services: their shims and health checks are others. */
+const programs: ReadonlySet<string> = new Set(['/bin/sleep', process.execPath])
 
 /** All processes of services that carry the marker, whoever their parent is. */
 export function takeCensus(marker: string): Found[] {
   const found: Found[] = []
   for (const pid of listProcesses()) {
-    const [program, argument] = readQuietly(pid, 'cmdline').split('\0')
-    if (program !== '/bin/sleep') continue
+    const words = readQuietly(pid, 'cmdline').split('\0').slice(0, -1)
+    if (words[0] === undefined || !programs.has(words[0])) continue
     const environment = readQuietly(pid, 'environ').split('\0')
     if (!environment.includes(`REEVE_SOAK=${marker}`)) continue
     const name = environment.find(entry => entry.startsWith('REEVE_SOAK_NAME='))?.replace(/^.*=/, '')
-    if (name !== undefined) found.push({ name, pid, mark: Number(argument) })
+    if (name !== undefined) found.push({ name, pid, mark: Number(words.at(-1)) })
   }
   return found
 }
@@ -31,13 +34,18 @@ export function findDoubled(marker: string): string[] {
   }
   const suspects = again(takeCensus(marker))
   // While /proc was read, one may have ended and its successor begun.
-  const living = suspects.filter(({ pid, mark }) => readQuietly(pid, 'cmdline') === `/bin/sleep\0${mark}\0`)
+  const living = suspects.filter(({ pid, mark }) => readQuietly(pid, 'cmdline').endsWith(`\0${mark}\0`))
   return again(living).map(({ name, pid, mark }) => `${name} (process ${pid}, mark ${mark})`)
 }
 
 /** How many processes have this text in an argument. */
 export function countWith(text: string): number {
   return listProcesses().filter(pid => readQuietly(pid, 'cmdline').includes(text)).length
+}
+
+/** True if it was sent SIGSTOP, and nothing since that lets it go on. */
+export function isHalted(pid: number): boolean {
+  return /^\d+ \(.*\) T /s.test(readQuietly(pid, 'stat'))
 }
 
 export interface Usage {

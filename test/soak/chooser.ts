@@ -7,3 +7,12 @@ export function createChooser(seed: number): Choose {
   const [stream] = fc.sample(fc.infiniteStream(fc.nat()), { seed, numRuns: 1 })
   return count => (stream?.next().value ?? 0) % Math.max(count, 1)
 }
+
+/** Gives all of them in the order of chance before it gives one again: what comes seldom comes all the same. */
+export function createBag<Item>(items: readonly Item[], choose: Choose): () => Item | undefined {
+  let left: Item[] = []
+  return () => {
+    if (left.length === 0) left = [...items]
+    return left.splice(choose(left.length), 1)[0]
+  }
+}

@@ -13,6 +13,10 @@ export interface Declared {
   readonly file: { readonly path: string; content: string; readonly onChange: string } | undefined
   readonly dependsOn: readonly string[]
   readonly hasHealth: boolean
+  /** It runs `fragile-server.mjs`, which listens there and is asked for its health. Absent: it sleeps. */
+  readonly port?: number
+  /** Its program is one that fails at once. */
+  isBroken: boolean
 }
 
 export interface Declarations {
@@ -28,6 +32,8 @@ export interface Declarations {
 
 export interface Places {
   readonly manifests: string
+  /** Free ones: the last facilities are servers there. */
+  readonly ports?: readonly number[]
   readonly files: string
   /** In the environment of every service, so that its processes are found. */
   readonly marker: string
@@ -38,7 +44,9 @@ const FILE = 3
 const HEALTH = 10
 const DEPENDENT = 7
 
-export function createDeclarations(count: number, { manifests, files, marker }: Places): Declarations {
+const serverPath = join(import.meta.dirname, 'fragile-server.mjs')
+
+export function createDeclarations(count: number, { manifests, files, marker, ports = [] }: Places): Declarations {
   let mark = 1_000_000
   const nextMark = (): number => {
     mark += 1
@@ -46,35 +54,39 @@ export function createDeclarations(count: number, { manifests, files, marker }: 
   }
   const all = Array.from({ length: count }, (_, index): Declared => {
     const name = `f${String(index).padStart(3, '0')}`
-    const onChange = index % 2 === 0 ? 'restart' : 'reload'
+    const port = ports[count - 1 - index]
+    const onChange = index % 2 === 0 || port !== undefined ? 'restart' : 'reload'
+    const hasFile = index % FILE === 0 || port !== undefined
     return {
       name,
       isPresent: true,
       isRunning: true,
       isEnabled: true,
       mark: nextMark(),
-      file: index % FILE === 0 ? { path: join(files, name), content: 'first\n', onChange } : undefined,
+      file: hasFile ? { path: join(files, name), content: 'first\n', onChange } : undefined,
       // On one that nobody stops: see `isNeeded`.
       dependsOn: index % DEPENDENT === 1 ? [`f${String(index - 1).padStart(3, '0')}`] : [],
       hasHealth: index % HEALTH === 0,
+      ...(port === undefined ? {} : { port }),
+      isBroken: false,
     }
   })
 
-  function textOf({ name, isRunning, isEnabled, mark: own, file, dependsOn, hasHealth }: Declared): string {
+  function textOf(declared: Declared): string {
+    const { name, isRunning, isEnabled, file, dependsOn } = declared
     const process = {
-      command: ['/bin/sleep', String(own)],
+      command: commandOf(declared),
       environment: { REEVE_SOAK: marker, REEVE_SOAK_NAME: name },
       restart: { delay: '100ms' },
       reload: { command: ['/bin/true'] },
     }
-    const health = hasHealth ? { health: { exec: { command: ['/bin/true'] }, interval: '1s' } } : {}
     const spec = {
       state: isRunning ? 'running' : 'stopped',
       enabled: isEnabled,
       process,
       ...(file ? { files: [file] } : {}),
       dependsOn,
-      ...health,
+      ...healthOf(declared),
     }
     return JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })
   }
@@ -90,6 +102,27 @@ export function createDeclarations(count: number, { manifests, files, marker }: 
       renameSync(`${pathOf(declared)}.tmp`, pathOf(declared))
     },
     overwrite: (declared, text) => writeFileSync(pathOf(declared), text),
+  }
+}
+
+function commandOf({ port, file, mark, isBroken }: Declared): string[] {
+  if (isBroken) return ['/bin/false', String(mark)]
+  if (port === undefined) return ['/bin/sleep', String(mark)]
+  return [process.execPath, serverPath, String(port), file?.path ?? '', String(mark)]
+}
+
+function healthOf({ port, hasHealth }: Declared): object {
+  if (port === undefined) return hasHealth ? { health: { exec: { command: ['/bin/true'] }, interval: '1s' } } : {}
+  const http = { url: `http://127.0.0.1:${port}/` }
+  return {
+    health: {
+      http,
+      interval: '500ms',
+      timeout: '3s',
+      startupTimeout: '20s',
+      failureThreshold: 2,
+      onFailure: 'restart',
+    },
   }
 }
 

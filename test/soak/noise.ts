@@ -5,9 +5,10 @@ import { definitionPath, layoutOf } from '../../providers/process/layout.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { takeCensus } from './census.ts'
+import { type Found, takeCensus } from './census.ts'
 import type { Choose } from './chooser.ts'
 import { type Declarations, type Declared, isNeeded } from './declarations.ts'
+import { takePort } from './port-stranger.ts'
 import type { SoakHost } from './soak-host.ts'
 
 /** Gives what ends it, where it isn't over at once; nothing at all if there was nothing to do it to. */
@@ -39,6 +40,39 @@ export const noises: Readonly<Record<string, Noise>> = {
     declared.file.content = `edited ${stage.declarations.nextMark()}\n`
     stage.declarations.write(declared)
     return 'done'
+  },
+  'file edited that its program writes as it ends'(stage) {
+    const declared = pickFrom(stage, isServer)
+    if (!declared?.file) return 'nothing'
+    declared.file.content = `edited ${stage.declarations.nextMark()}\n`
+    stage.declarations.write(declared)
+    return 'done'
+  },
+  'crash loop for a while'(stage) {
+    const { declarations } = stage
+    const declared = pickFrom(stage, one => !one.isBroken && !isNeeded(one, declarations.all))
+    if (!declared) return 'nothing'
+    const put = (isBroken: boolean): void => {
+      declared.isBroken = isBroken
+      declared.mark = declarations.nextMark()
+      declarations.write(declared)
+    }
+    put(true)
+    return () => put(false)
+  },
+  'service hangs'(stage) {
+    const declared = pickFrom(stage, isServer)
+    const process = declared && findProcess(declared, stage)
+    // It is told to end, and to go on: its supervisor does so when Reeve restarts it.
+    return process ? signal(process.pid, 'SIGSTOP') : 'nothing'
+  },
+  async 'port held by another for a while'(stage) {
+    const declared = pickFrom(stage, isServer)
+    const process = declared && findProcess(declared, stage)
+    if (declared?.port === undefined || !process) return 'nothing'
+    signal(process.pid, 'SIGKILL')
+    const stranger = await takePort(declared.port)
+    return stranger ? () => stranger.close() : 'nothing'
   },
   'declared stopped or running': stage => toggle(stage, 'isRunning'),
   'declared enabled or disabled': stage => toggle(stage, 'isEnabled'),
@@ -141,6 +175,14 @@ export const killNoises: Readonly<Record<string, Noise>> = {
 function pickFrom(stage: Stage, suits: (declared: Declared) => boolean = () => true): Declared | undefined {
   const list = stage.declarations.all.filter(declared => declared.isPresent && suits(declared))
   return list[stage.choose(list.length)]
+}
+
+function isServer({ port, isBroken, isRunning }: Declared): boolean {
+  return port !== undefined && !isBroken && isRunning
+}
+
+function findProcess({ name }: Declared, { host }: Stage): Found | undefined {
+  return takeCensus(host.marker).find(found => found.name === name)
 }
 
 function toggle(stage: Stage, field: 'isRunning' | 'isEnabled' | 'isPresent'): Undo | 'nothing' {

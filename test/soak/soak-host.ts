@@ -8,6 +8,7 @@ import type { Control } from '../../src/engine/control.ts'
 import { controlSocketPath, openSession, type Session } from '../../src/engine/session.ts'
 import { connectControl } from '../../src/server/control-client.ts'
 import { reevePath } from '../e2e/household.ts'
+import { findFreePort } from '../free-port.ts'
 import { findSupervisorPid, powerOff } from '../process-lab.ts'
 
 /** The host of a soak: manifests, a state directory on a small file system of its own, and the built controller. */
@@ -19,6 +20,8 @@ export interface SoakHost extends AsyncDisposable {
   /** Of the built-in supervisor. */
   readonly supervisorDirectory: string
   readonly marker: string
+  /** For those that are servers. */
+  readonly ports: readonly number[]
   /** False: the state directory is on the machine's own disk, which nobody may fill. */
   readonly hasOwnDisk: boolean
   readonly session: Session
@@ -53,6 +56,7 @@ export async function createSoakHost(): Promise<SoakHost> {
     'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nresync: 2s\n',
   )
   const hasOwnDisk = mountDisk(state)
+  const ports = [await findFreePort(), await findFreePort()]
   const session = await openSession({
     config: path('reeve.yaml'),
     cwd: directory,
@@ -106,6 +110,7 @@ export async function createSoakHost(): Promise<SoakHost> {
     state,
     supervisorDirectory,
     marker: basename(directory),
+    ports,
     hasOwnDisk,
     session,
     startController,

@@ -5,7 +5,7 @@ import { eventually } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { reevePath } from '../e2e/household.ts'
 import { findDoubled, readUsage, type Usage } from './census.ts'
-import { createChooser } from './chooser.ts'
+import { createBag, createChooser } from './chooser.ts'
 import { createDeclarations, type Declared } from './declarations.ts'
 import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './noise.ts'
 import type { SoakHost } from './soak-host.ts'
@@ -22,6 +22,8 @@ export interface SoakOutcome {
   /** How often each was done. */
   readonly noises: ReadonlyMap<string, number>
   readonly leftOut: readonly string[]
+  /** Noises that chance never chose, or that never could be made. */
+  readonly neverMade: readonly string[]
   /** What was wrong: nothing, one hopes. */
   readonly problems: readonly string[]
   /** From the end of the noise until the world was as declared, in ms, after each of the two stretches. */
@@ -36,6 +38,8 @@ export interface SoakOutcome {
 
 /** Between two noises, in ms. */
 const LONGEST_PAUSE = 120
+/** A stretch lasts so many times as long, at most, till each noise has been made. */
+const LONGEST_STRETCH = 4
 /** How often it is looked at what they take of the machine, some ms apart. */
 const AT_REST = 50
 /** How many noises later what isn't over at once is. */
@@ -99,7 +103,7 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
 
   host.startController()
   await comeToRest()
-  const gentle = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
+  const gentle: Readonly<Record<string, Noise>> = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
   await stretch({ ...gentle, ...killNoises }, 0.5)
   // The first of what is done after a start takes memory that stays.
   await stretch(gentle, 0.2)
@@ -111,6 +115,7 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
   return {
     noises: counts,
     leftOut,
+    neverMade: Object.keys({ ...gentle, ...killNoises }).filter(name => !counts.has(name)),
     problems: [...problems],
     convergence,
     usage: { controller, supervisor },
@@ -135,12 +140,22 @@ async function makeNoise(
 ): Promise<Set<string>> {
   const doubled = new Set<string>()
   const entries = Object.entries(kinds)
+  const next = createBag(entries, stage.choose)
+  const made = new Set<string>()
   const undoing: Undoing[] = []
-  const deadline = Date.now() + duration
-  for (let turn = 0; Date.now() < deadline; turn += 1) {
-    const [name, noise] = entries[stage.choose(entries.length)] ?? []
+  const began = Date.now()
+  const isOver = (): boolean => {
+    const spent = Date.now() - began
+    // On a busy machine each takes its time, and yet all are to come.
+    return spent >= duration && (made.size === entries.length || spent >= LONGEST_STRETCH * duration)
+  }
+  for (let turn = 0; !isOver(); turn += 1) {
+    const [name = '', noise] = next() ?? []
     const result = noise ? await perform(noise, stage) : 'nothing'
-    if (result !== 'nothing') counts.set(name ?? '', (counts.get(name ?? '') ?? 0) + 1)
+    if (result !== 'nothing') {
+      made.add(name)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    }
     if (typeof result === 'function') undoing.push({ at: turn + 1 + stage.choose(LONGEST_NOISE), undo: result })
     await undo(undoing, turn)
     for (const one of findDoubled(stage.host.marker)) doubled.add(one)

@@ -44,6 +44,11 @@ export function hasDropIn({ name }: Declared): boolean {
 
 const isUp = ({ isRunning }: Declared): boolean => isRunning
 
+/** One that is up, writes its file as it ends, and is asked for its health. */
+export function isServer({ port, isRunning }: Declared): boolean {
+  return port !== undefined && isRunning
+}
+
 export const deeds: Readonly<Record<string, Deed>> = {
   'service stopped': {
     suits: isUp,
@@ -60,6 +65,14 @@ export const deeds: Readonly<Record<string, Deed>> = {
     // systemd starts it again by itself; while the controller is away, nobody sees it.
     tells: () => [],
     mayTell: ['start stopped', 'start failed', 'restart ended'],
+  },
+  'service hangs': {
+    suits: (declared, stage) => isServer(declared) && findProcess(declared, stage) !== undefined,
+    perform(declared, stage) {
+      const pid = findProcess(declared, stage)
+      if (pid !== undefined) process.kill(pid, 'SIGSTOP')
+    },
+    tells: () => ['restart unhealthy'],
   },
   'service disabled': {
     suits: ({ isEnabled }) => isEnabled,
@@ -132,9 +145,11 @@ export const deeds: Readonly<Record<string, Deed>> = {
       if (file) file.content = `edited ${declarations.nextMark()}\n`
       publish()
     },
-    tells: ({ file, isRunning }) => [
+    tells: declared => [
       'write-file file-changed',
-      ...(isRunning ? [`${file?.onChange} file-changed`] : []),
+      ...(declared.isRunning ? [`${declared.file?.onChange} file-changed`] : []),
+      // It writes the old one as it ends.
+      ...(isServer(declared) ? ['stop overwritten', 'write-file overwritten', 'start overwritten'] : []),
     ],
   },
   'revision: stopped': toggle('isRunning', false, () => ['stop running']),
@@ -171,7 +186,7 @@ function toggle(field: 'isRunning' | 'isEnabled' | 'isPresent', value: boolean, 
   }
 }
 
-function findProcess({ name }: Declared, { host }: Stage): number | undefined {
+export function findProcess({ name }: Declared, { host }: Pick<Stage, 'host'>): number | undefined {
   return takeCensus(host.marker).find(found => found.name === name)?.pid
 }
 

@@ -5,6 +5,7 @@ import { type HistoryEntry, readHistory } from '../../src/engine/history.ts'
 import { controlSocketPath, openSession } from '../../src/engine/session.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { connectControl } from '../../src/server/control-client.ts'
+import { findFreePort } from '../free-port.ts'
 import type { World } from '../soak/world-check.ts'
 import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
 
@@ -15,6 +16,8 @@ export interface StoryHost extends World {
   readonly manifests: string
   /** For configuration files of services. */
   readonly files: string
+  /** For those that are servers. */
+  readonly ports: readonly number[]
   /** Puts another revision in place as git-sync does: whole beside the old one, then the link at once; the old one goes. */
   publish(texts: ReadonlyMap<string, string>): void
   history(): HistoryEntry[]
@@ -52,6 +55,7 @@ export async function createStoryHost(): Promise<StoryHost> {
     reeve,
     manifests: link,
     files,
+    ports: [await findFreePort(), await findFreePort(), await findFreePort()],
     marker: 'story',
     session,
     async control() {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HistoryEntry } from '../../src/engine/history.ts'
-import { createChooser } from '../soak/chooser.ts'
+import { createBag, createChooser } from '../soak/chooser.ts'
 import { createDeclarations, type Declared } from '../soak/declarations.ts'
 import { type Chronicle, type Done, findUntruths } from './chronicle.ts'
-import { deeds, hasDropIn, tellsOfNew } from './deeds.ts'
-import { createLedger, findLastDifferences, type Ledger } from './ledger.ts'
+import { type Deed, deeds, hasDropIn, tellsOfNew } from './deeds.ts'
+import { createLedger, findLastDifferences, type Ledger, LOOK_EVERY } from './ledger.ts'
 import { findLeftovers, placeBystander } from './leftovers.ts'
 import type { StoryHost } from './story-host.ts'
 import { createUpheavals, type UpheavalStage } from './upheavals.ts'
@@ -28,9 +28,9 @@ export interface StoryOutcome {
 }
 
 /** Between two deeds, in ms. */
-const LONGEST_PAUSE = 150
+const LONGEST_PAUSE = 100
 /** One deed in so many is done to the host as a whole. */
-const UPHEAVALS = 15
+const UPHEAVALS = 10
 
 /** Reeve is installed, keeps its services as declared for as long as somebody meddles with them, and tells of it truly. */
 export async function tellStory(host: StoryHost, { seconds, seed, facilities }: StoryOptions): Promise<StoryOutcome> {
@@ -38,10 +38,12 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
   const { all } = declarations
   const ledger = createLedger(host, all)
   const broken = new Set<Declared>()
+  const choose = createChooser(seed)
+  const nextDeed = createBag(Object.entries(deeds), choose)
   const stage: UpheavalStage = {
     host,
     declarations,
-    choose: createChooser(seed),
+    choose,
     ledger,
     broken,
     publish() {
@@ -52,7 +54,7 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
       })
       host.publish(new Map(texts))
     },
-    meddle: () => meddle(stage),
+    meddle: () => meddle(stage, nextDeed()),
   }
   const bystander = placeBystander(host)
 
@@ -76,7 +78,7 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
 /** Gives how often what was done to the host as a whole. */
 async function meddleFor(duration: number, stage: UpheavalStage): Promise<ReadonlyMap<string, number>> {
   const { choose, ledger } = stage
-  const upheavals = Object.entries(createUpheavals(stage))
+  const nextUpheaval = createBag(Object.entries(createUpheavals(stage)), choose)
   const counts = new Map<string, number>()
   const end = new AbortController()
   const watching = keepLooking(ledger, end.signal)
@@ -84,7 +86,7 @@ async function meddleFor(duration: number, stage: UpheavalStage): Promise<Readon
     const deadline = Date.now() + duration
     // What is wrong already is worth more than what comes of it.
     for (; ledger.problems.size === 0 && Date.now() < deadline; await sleep(choose(LONGEST_PAUSE))) {
-      const [name, upheaval] = choose(UPHEAVALS) === 0 ? (upheavals[choose(upheavals.length)] ?? []) : []
+      const [name, upheaval] = choose(UPHEAVALS) === 0 ? (nextUpheaval() ?? []) : []
       if (name === undefined || upheaval === undefined) {
         stage.meddle()
         continue
@@ -100,14 +102,12 @@ async function meddleFor(duration: number, stage: UpheavalStage): Promise<Readon
 }
 
 async function keepLooking(ledger: Ledger, signal: AbortSignal): Promise<void> {
-  for (; !signal.aborted; await sleep(20)) await ledger.look()
+  for (; !signal.aborted; await sleep(LOOK_EVERY)) await ledger.look()
 }
 
 /** Does something to one facility that is as declared, if there is one that it can be done to. */
-function meddle(stage: UpheavalStage): void {
+function meddle(stage: UpheavalStage, [name, deed]: readonly [string, Deed] | readonly [] = []): void {
   const { broken, choose, declarations, ledger } = stage
-  const entries = Object.entries(deeds)
-  const [name, deed] = entries[choose(entries.length)] ?? []
   if (name === undefined || deed === undefined) return
   const suiting = declarations.all.filter(
     one =>

@@ -1,5 +1,6 @@
-import type { Declared } from '../soak/declarations.ts'
-import type { Stage } from './deeds.ts'
+import { type Declared, isNeeded } from '../soak/declarations.ts'
+import { takePort } from '../soak/port-stranger.ts'
+import { findProcess, isServer, type Stage } from './deeds.ts'
 import type { Ledger } from './ledger.ts'
 
 /** What is done to the host as a whole. */
@@ -13,11 +14,39 @@ export interface UpheavalStage extends Stage {
   meddle(): void
 }
 
-/** So many deeds at most while a revision isn't valid. */
+/** So many deeds at most while a revision isn't valid, or a service can't come up. */
 const MEANWHILE = 10
+
+/** What Reeve, or systemd, may have begun of a revision before the next one came, or while a service did not come up. */
+const ofCrashes = {
+  tells: () => [],
+  mayTell: [
+    'install definition-changed',
+    'restart definition-changed',
+    'restart out-of-date',
+    'restart unhealthy',
+    'restart ended',
+    'start stopped',
+    'start failed',
+  ],
+  mayFailBy: /something newer is to be done about it/,
+}
 
 export function createUpheavals(stage: UpheavalStage): Readonly<Record<string, Upheaval>> {
   const { broken, choose, declarations, host, ledger, publish } = stage
+
+  /** One that is as declared, as far as is known. */
+  function pickFree(suits: (declared: Declared) => boolean): Declared | undefined {
+    const free = declarations.all.filter(
+      one => one.isPresent && !ledger.isPending(one) && !broken.has(one) && suits(one),
+    )
+    return free[choose(free.length)]
+  }
+
+  function meddleMore(): void {
+    for (let left = choose(MEANWHILE); left >= 0; left -= 1) stage.meddle()
+  }
+
   return {
     'systemd reloaded': () => void host.systemctl('daemon-reload'),
     'systemd executed anew': () => void host.systemctl('daemon-reexec'),
@@ -34,13 +63,37 @@ export function createUpheavals(stage: UpheavalStage): Readonly<Record<string, U
       const isRight = exitCode === 0 && /No changes\.|0 added, 0 changed, 1 repaired/.test(stdout)
       if (!isRight) ledger.problems.add(`install again: ${stdout}${stderr}`)
     },
+    'a revision that crashes'() {
+      const declared = pickFree(one => one.isRunning && !isNeeded(one, declarations.all))
+      if (!declared) return
+      const at = Date.now()
+      const put = (isBroken: boolean): void => {
+        declared.isBroken = isBroken
+        declared.mark = declarations.nextMark()
+        publish()
+      }
+      put(true)
+      ledger.note(declared, 'revision: crashes, and then does not', at, ofCrashes)
+      meddleMore()
+      put(false)
+    },
+    async 'port held by another'() {
+      const declared = pickFree(isServer)
+      const pid = declared && findProcess(declared, stage)
+      if (declared?.port === undefined || pid === undefined) return
+      const at = Date.now()
+      process.kill(pid, 'SIGKILL')
+      ledger.note(declared, 'port held by another, and left', at, ofCrashes)
+      const stranger = await takePort(declared.port)
+      meddleMore()
+      stranger?.close()
+    },
     'a revision that is not valid'() {
-      const free = declarations.all.filter(one => one.isPresent && !ledger.isPending(one))
-      const declared = free[choose(free.length)]
+      const declared = pickFree(() => true)
       if (!declared) return
       broken.add(declared)
       publish()
-      for (let left = choose(MEANWHILE); left >= 0; left -= 1) stage.meddle()
+      meddleMore()
       broken.delete(declared)
       publish()
     },

@@ -4,7 +4,7 @@ import { findLatency } from '../story/chronicle.ts'
 import { type StoryOutcome, tellStory } from '../story/story.ts'
 import { createStoryHost } from '../story/story-host.ts'
 
-const seconds = Number(process.env.REEVE_STORY_SECONDS ?? 60)
+const seconds = Number(process.env.REEVE_STORY_SECONDS ?? 40)
 const seed = Number(process.env.REEVE_STORY_SEED ?? Date.now() % 1_000_000)
 const facilities = 50
 
