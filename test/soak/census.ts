@@ -43,6 +43,11 @@ export function countWith(text: string): number {
   return listProcesses().filter(pid => readQuietly(pid, 'cmdline').includes(text)).length
 }
 
+/** True if it was sent SIGSTOP, and nothing since that lets it go on. */
+export function isHalted(pid: number): boolean {
+  return /^\d+ \(.*\) T /s.test(readQuietly(pid, 'stat'))
+}
+
 export interface Usage {
   /** Resident, in bytes. */
   readonly memory: number

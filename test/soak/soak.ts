@@ -37,7 +37,7 @@ export interface SoakOutcome {
 }
 
 /** Between two noises, in ms. */
-const LONGEST_PAUSE = 60
+const LONGEST_PAUSE = 120
 /** A stretch lasts so many times as long, at most, till each noise has been made. */
 const LONGEST_STRETCH = 4
 /** How often it is looked at what they take of the machine, some ms apart. */

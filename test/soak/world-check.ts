@@ -4,7 +4,7 @@ import { makeCurrentPlan } from '../../src/engine/apply.ts'
 import type { Control } from '../../src/engine/control.ts'
 import type { Session } from '../../src/engine/session.ts'
 import { conditionOf } from '../engine-lab.ts'
-import { countWith, takeCensus } from './census.ts'
+import { countWith, isHalted, takeCensus } from './census.ts'
 import type { Declared } from './declarations.ts'
 import type { SoakHost } from './soak-host.ts'
 
@@ -61,7 +61,7 @@ async function checkStatus(world: World, all: readonly Declared[], complain: Com
 
 function checkProcesses({ marker }: World, all: readonly Declared[], complain: Complain): void {
   const found = takeCensus(marker)
-  for (const { name, mark, isPresent, isRunning } of all) {
+  for (const { name, mark, isPresent, isRunning, port } of all) {
     const own = found.filter(one => one.name === name)
     if (isPresent && isRunning && !own.some(one => one.mark === mark))
       complain(name, `lost: no process of mark ${mark}`)
@@ -69,6 +69,8 @@ function checkProcesses({ marker }: World, all: readonly Declared[], complain: C
       const isWanted = isPresent && isRunning && mine === mark
       if (!isWanted) complain(name, `nobody wants process ${pid} of mark ${mine}`)
       else if (index > 0) complain(name, `doubled: process ${pid}`)
+      // Its health check takes a while to say so.
+      else if (port !== undefined && isHalted(pid)) complain(name, `hangs: process ${pid} is stopped`)
     }
   }
 }

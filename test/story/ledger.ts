@@ -10,6 +10,9 @@ import type { StoryHost } from './story-host.ts'
 /** Within so many ms all has to be as declared again after a deed. On a machine at rest it takes one or two seconds. */
 const BOUND = 120_000
 
+/** Between two looks at everything, in ms: each costs the machine a good deal. */
+export const LOOK_EVERY = 150
+
 /** What has been done, and whether it has been put right. */
 export interface Ledger {
   readonly done: readonly Done[]
@@ -70,14 +73,14 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
     },
     look,
     async settle() {
-      for (; pending.size > 0; await sleep(20)) await look()
+      for (; pending.size > 0; await sleep(LOOK_EVERY)) await look()
     },
   }
 }
 
 /** In what the world goes on to differ from what is declared. */
 export async function findLastDifferences(host: StoryHost, all: readonly Declared[]): Promise<Differences> {
-  for (const deadline = Date.now() + BOUND; ; await sleep(20)) {
+  for (const deadline = Date.now() + BOUND; ; await sleep(LOOK_EVERY)) {
     const differences = await findDifferences(host, all).catch(tellRefusal)
     if (differences.size === 0 || Date.now() > deadline) return differences
   }

@@ -4,7 +4,7 @@ import { createBag, createChooser } from '../soak/chooser.ts'
 import { createDeclarations, type Declared } from '../soak/declarations.ts'
 import { type Chronicle, type Done, findUntruths } from './chronicle.ts'
 import { type Deed, deeds, hasDropIn, tellsOfNew } from './deeds.ts'
-import { createLedger, findLastDifferences, type Ledger } from './ledger.ts'
+import { createLedger, findLastDifferences, type Ledger, LOOK_EVERY } from './ledger.ts'
 import { findLeftovers, placeBystander } from './leftovers.ts'
 import type { StoryHost } from './story-host.ts'
 import { createUpheavals, type UpheavalStage } from './upheavals.ts'
@@ -102,7 +102,7 @@ async function meddleFor(duration: number, stage: UpheavalStage): Promise<Readon
 }
 
 async function keepLooking(ledger: Ledger, signal: AbortSignal): Promise<void> {
-  for (; !signal.aborted; await sleep(20)) await ledger.look()
+  for (; !signal.aborted; await sleep(LOOK_EVERY)) await ledger.look()
 }
 
 /** Does something to one facility that is as declared, if there is one that it can be done to. */
