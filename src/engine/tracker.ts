@@ -10,7 +10,8 @@ import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
  *
  * Health of one process:  starting ──passes──▶ healthy ◀──passes── unhealthy
  *                            └──fails till startupTimeout──▶ ▲ ◀──fails failureThreshold times── healthy
- * A new process begins anew at `starting`; a service that doesn't run is `unknown`.
+ * A new process begins anew at `starting`; a service that doesn't run is `unknown`. While a supervisor can't be asked, its services are
+ * `unknown`, and a process that is still there afterwards goes on from where it was.
  */
 export interface Tracker {
   /** The facilities that exist from now on; what is known of the others is forgotten. */
@@ -57,7 +58,14 @@ interface Track {
   moments: readonly Disposable[]
   /** Gives up the probe that is under way. */
   stop: AbortController | undefined
+  /** What was known when its supervisor could be asked last; undefined while it can be. */
+  known: Known | undefined
 }
+
+type Known = Pick<
+  Track,
+  'observed' | 'lookedAt' | 'changedAt' | 'health' | 'healthMessage' | 'failures' | 'began' | 'probes'
+>
 
 /** The first probes of a new process come quickly, then ever slower till its own interval is reached. */
 const FIRST_PROBE = 25
@@ -89,6 +97,7 @@ export function createTracker(options: TrackerOptions): Tracker {
         tracks.set(facility.name, makeTrack(facility, clock.elapsed()))
       } else if (entry.facility.digest !== facility.digest) {
         entry.facility = facility
+        entry.known = undefined
         stopProbing(entry)
         beginHealth(entry)
       }
@@ -99,18 +108,34 @@ export function createTracker(options: TrackerOptions): Tracker {
   function update(name: string, observed: Observed, lookedAt: number): void {
     const entry = tracks.get(name)
     if (!entry || disposed) return
-    const before = entry.observed
-    const isSame = wasThere(observed, entry)
-    entry.observed = observed
-    entry.lookedAt = lookedAt
-    if (!isSame) {
-      // What could not be seen before may have been there for long.
-      entry.changedAt = before && before.state !== 'unknown' ? lookedAt : undefined
+    if (wasThere(observed, entry)) {
+      Object.assign(entry, { observed, lookedAt })
+    } else {
       stopProbing(entry)
-      beginHealth(entry)
+      change(entry, observed, lookedAt)
       options.changed(name)
     }
     waits.settle(name)
+  }
+
+  function change(entry: Track, observed: Observed, lookedAt: number): void {
+    const { observed: before, known = knownOf(entry) } = entry
+    const isKnown = observed.state !== 'unknown'
+    Object.assign(entry, { observed, lookedAt, known: isKnown ? undefined : known })
+    if (isKnown && known && wasThere(observed, known)) {
+      resumeHealth(entry, known)
+      return
+    }
+    // What could not be seen before may have been there for long.
+    entry.changedAt = before && before.state !== 'unknown' ? lookedAt : undefined
+    beginHealth(entry)
+  }
+
+  function resumeHealth(entry: Track, { health, healthMessage, failures, began, probes, changedAt }: Known): void {
+    Object.assign(entry, { health, healthMessage, failures, began, probes, changedAt })
+    if (entry.observed?.state !== 'running') return
+    announceMoments(entry)
+    if (entry.facility.health) scheduleProbe(entry, FIRST_PROBE)
   }
 
   function beginHealth(entry: Track): void {
@@ -218,14 +243,22 @@ function makeTrack(facility: Facility, now: number): Track {
     timer: undefined,
     moments: [],
     stop: undefined,
+    known: undefined,
   }
+}
+
+function knownOf({ observed, lookedAt, changedAt, health, healthMessage, failures, began, probes }: Track): Known {
+  return { observed, lookedAt, changedAt, health, healthMessage, failures, began, probes }
 }
 
 /**
  * True if the last look saw the same process. Its supervisor may tell a bit otherwise now since when it runs, by another
  * clock; another process with the same pid has come after that look.
  */
-function wasThere({ state, pid, since }: Observed, { observed: before, lookedAt }: Track): boolean {
+function wasThere(
+  { state, pid, since }: Observed,
+  { observed: before, lookedAt }: Pick<Track, 'observed' | 'lookedAt'>,
+): boolean {
   if (before?.state !== state || before.pid !== pid) return false
   return since === before.since || (since !== undefined && since <= lookedAt)
 }

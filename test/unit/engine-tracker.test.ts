@@ -190,6 +190,26 @@ test('a process is the same though its supervisor tells a bit otherwise now sinc
   expect([bench.tracker.health('web'), bench.changed.length]).toEqual(['starting', before + 1])
 })
 
+test('health checks go on where they were once a supervisor that could not be asked answers again', async () => {
+  using bench = createBench()
+  bench.declare({ name: 'web', health })
+  bench.update(observed('running', 1))
+  await bench.clock.advance(2_000)
+  expect(bench.tracker.health('web')).toBe('healthy')
+  bench.answer = { healthy: false, message: 'no answer' }
+  await bench.clock.advance(2_000)
+  bench.update(observed('unknown'))
+  expect(bench.tracker.health('web')).toBe('unknown')
+  bench.update(observed('running', 1))
+  expect(bench.tracker.health('web')).toBe('healthy')
+  await bench.clock.advance(1_500)
+  expect(bench.tracker.health('web')).toBe('unhealthy')
+
+  bench.update(observed('unknown'))
+  bench.update(observed('running', 2, bench.clock.now()))
+  expect(bench.tracker.health('web')).toBe('starting')
+})
+
 test('nothing is checked of a facility that is gone', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
