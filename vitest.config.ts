@@ -1,6 +1,6 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
-import { FailureReport } from './test/failure-report.ts'
-import { LongestFirst } from './test/longest-first.ts'
+import { FailureReport } from './test/runner/failure-report.ts'
+import { LongestFirst } from './test/runner/longest-first.ts'
 import { systemdPool } from './test/systemd-lab/pool.ts'
 
 const config: ViteUserConfig = defineConfig({
@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
           // There is no module-level state to be kept apart, and a process per file would double the time.
           isolate: false,
           maxWorkers: 2,
-          globalSetup: ['test/report.ts'],
+          globalSetup: ['test/runner/report.ts'],
           // Of a property's many runs, on a busy machine.
           testTimeout: 60_000,
         },
@@ -24,7 +24,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'system',
           include: ['test/{conformance,scenario,e2e}/**/*.test.ts'],
-          globalSetup: ['test/report.ts', 'test/requirements.ts'],
+          globalSetup: ['test/runner/report.ts', 'test/runner/requirements.ts'],
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -42,7 +42,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'systemd',
           include: ['test/systemd/**/*.test.ts'],
-          globalSetup: ['test/requirements.ts'],
+          globalSetup: ['test/runner/requirements.ts'],
           pool: systemdPool,
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,

@@ -1,4 +1,4 @@
-import type { Provider } from '../src/core/provider.ts'
+import type { Provider } from '../src/core/contracts/provider.ts'
 
 /**
  * The providers that come with Reeve, loaded by whoever opens a session. The one place that knows them by name, in the

@@ -58,10 +58,10 @@ const entries = [
   'src/commands/apply.ts',
   'src/commands/plan.ts',
   'src/commands/validate.ts',
-  'src/engine/apply.ts',
-  'src/engine/outlook.ts',
-  'src/engine/session.ts',
-  'src/engine/validation.ts',
+  'src/engine/execution/apply.ts',
+  'src/engine/refresh/plan-run.ts',
+  'src/engine/session/session.ts',
+  'src/engine/refresh/validation.ts',
   ...readdirSync(inRoot('providers')).flatMap(name => [
     `providers/${name}/index.ts`,
     `providers/${name}/application.ts`,
@@ -107,7 +107,7 @@ const launcher = readFileSync(inRoot('src/launcher.cjs'), 'utf8').replace('progr
 writeFileSync(inRoot('dist/reeve.cjs'), launcher, { mode: 0o755 })
 await build({
   ...common,
-  input: { supervisor: 'providers/process/supervisor.ts' },
+  input: { supervisor: 'providers/process/provider/supervisor-start.ts' },
   output: { dir: 'dist', chunkFileNames: 'chunks/[name]-[hash].js', minify },
 })
 

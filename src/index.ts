@@ -1,7 +1,35 @@
+export type {
+  FileFacts,
+  ProcessFacts,
+  QueryResult,
+  ReadHost,
+  RunOptions,
+  SpawnedProcess,
+  SpawnOptions,
+  WriteHost,
+} from './core/contracts/host.ts'
 /**
  * What outside providers and other programs may build on. Everything else is Reeve's own affair.
  */
-export type { Facility, Instance, PortableField, Process, SecretReference } from './core/facility.ts'
+
+export type {
+  Action,
+  ActionResult,
+  Availability,
+  Capabilities,
+  Definition,
+  DefinitionFile,
+  Hosting,
+  Provider,
+  Rendered,
+  Report,
+  ServiceVerb,
+} from './core/contracts/provider.ts'
+export type { FacilityStatus, Status } from './core/contracts/status.ts'
+export type { Facility, Instance, PortableField, Process, SecretReference } from './core/model/facility.ts'
+export type { ServiceNames } from './core/model/service-name.ts'
+export type { Change, Diagnostic, FacilityPlan, Plan, PlanSummary, Reason, Step, Verb } from './core/plan/step.ts'
+export { type ErrorCode, ReeveError, type SourcePosition } from './core/reeve-error.ts'
 export type {
   Activation,
   Exit,
@@ -12,29 +40,4 @@ export type {
   Ownership,
   Run,
   ServiceState,
-} from './core/observed.ts'
-export type {
-  Action,
-  ActionResult,
-  Availability,
-  Capabilities,
-  Definition,
-  DefinitionFile,
-  FileFacts,
-  Hosting,
-  ProcessFacts,
-  Provider,
-  QueryResult,
-  ReadHost,
-  Rendered,
-  Report,
-  RunOptions,
-  ServiceVerb,
-  SpawnedProcess,
-  SpawnOptions,
-  WriteHost,
-} from './core/provider.ts'
-export { type ErrorCode, ReeveError, type SourcePosition } from './core/reeve-error.ts'
-export type { ServiceNames } from './core/service-name.ts'
-export type { Change, Diagnostic, FacilityPlan, Plan, PlanSummary, Reason, Step, Verb } from './core/step.ts'
-export type { FacilityStatus, Status } from './engine/status.ts'
+} from './core/state/observed.ts'

@@ -1,6 +1,6 @@
-import type { Provider } from '../../src/core/provider.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import { scriptSchemas } from '../scan-directory/definition/native-text.ts'
 import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
-import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { parseDaemontoolsStatus } from './status.ts'
 

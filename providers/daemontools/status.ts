@@ -1,5 +1,5 @@
 import type { SupervisionStatus } from '../scan-directory/family.ts'
-import { readTai64n } from '../scan-directory/tai64.ts'
+import { readTai64n } from '../scan-directory/observe/tai64.ts'
 
 const wants = new Map<number, 'up' | 'down'>([
   ['u'.charCodeAt(0), 'up'],

@@ -1,4 +1,4 @@
-import { isVariableName } from '../../src/core/environment-file.ts'
+import { isVariableName } from '../../src/core/model/environment-file.ts'
 
 /**
  * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { environmentFileLimit } from '../../src/core/environment-file.ts'
+import { environmentFileLimit } from '../../src/core/model/environment-file.ts'
 import { quoteWord } from './shell-quoting.ts'
 import { textCheckFunctions } from './text-check.ts'
 

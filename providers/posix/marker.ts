@@ -1,4 +1,4 @@
-import type { Ownership } from '../../src/core/observed.ts'
+import type { Ownership } from '../../src/core/state/observed.ts'
 import { isStrings, isTable } from './table.ts'
 
 /** The marker, or undefined if there is none that can be read. */

@@ -1,4 +1,4 @@
-import type { ProcessFacts, ReadHost } from '../../src/core/provider.ts'
+import type { ProcessFacts, ReadHost } from '../../src/core/contracts/host.ts'
 
 /** Of /proc, whatever the kernel's own clock is. */
 const ticksPerSecond = 100

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { ReadHost } from '../../src/core/provider.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
 
 const directories = [
   '/usr/bin',

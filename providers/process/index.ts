@@ -1,18 +1,19 @@
 import { createRequire } from 'node:module'
-import type { Instance } from '../../src/core/facility.ts'
-import type { Provider, ReadHost } from '../../src/core/provider.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
+import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { createClock } from '../../src/host/clock.ts'
-import { findInsecurePath } from '../../src/manifest/permissions.ts'
 import { realPlace } from '../posix/real-place.ts'
-import { configSchema, optionsSchema } from './configuration-schema.ts'
-import { renderDefinition } from './definition.ts'
-import { createDefinitionReader } from './definition-file.ts'
-import { directoryOf, type Layout, layoutOf, serviceOfJson } from './layout.ts'
-import { watchLiveness } from './liveness.ts'
-import { listOwned, observeServices } from './observation.ts'
-import { findProblem, findSupervisor } from './supervisor-process.ts'
-import { followTelling, hearSupervisor } from './telling.ts'
-import { findLacks, findTools } from './tools.ts'
+import { listOwned, observeServices } from './provider/observation.ts'
+import { findLacks, findTools } from './provider/tools.ts'
+import { configSchema, optionsSchema } from './shared/configuration-schema.ts'
+import { renderDefinition } from './shared/definition.ts'
+import { createDefinitionReader } from './shared/definition-file.ts'
+import { directoryOf, type Layout, layoutOf, serviceOfJson } from './shared/layout.ts'
+import { watchLiveness } from './shared/liveness.ts'
+import { findProblem, findSupervisor } from './shared/supervisor-process.ts'
+import { followTelling, hearSupervisor } from './shared/telling.ts'
 
 /** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
 const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-warnings']
@@ -91,7 +92,7 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       )
     },
     async apply(actions, instance, host, report) {
-      const { applyActions } = await import('./application.ts') // not needed by those who only look
+      const { applyActions } = await import('./provider/application.ts') // not needed by those who only look
       const command = options.command ?? defaultCommand()
       return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
     },

@@ -1,11 +1,11 @@
-import type { Process } from '../../src/core/facility.ts'
-import type { Provider } from '../../src/core/provider.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import type { Process } from '../../src/core/model/facility.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
+import { scriptSchemas } from '../scan-directory/definition/native-text.ts'
+import { renderReloadSignal } from '../scan-directory/definition/scripts.ts'
+import { shellFunctions } from '../scan-directory/definition/shell-functions.ts'
 import { type Family, type FamilyScripts, scriptFields } from '../scan-directory/family.ts'
-import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
-import { renderReloadSignal } from '../scan-directory/scripts.ts'
-import { shellFunctions } from '../scan-directory/shell-functions.ts'
 import { parseRunitStatus } from './status.ts'
 
 const scripts: FamilyScripts = {

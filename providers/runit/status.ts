@@ -1,5 +1,5 @@
 import type { SupervisionStatus } from '../scan-directory/family.ts'
-import { readTai64n } from '../scan-directory/tai64.ts'
+import { readTai64n } from '../scan-directory/observe/tai64.ts'
 
 const states: readonly SupervisionStatus['state'][] = ['down', 'up', 'finish']
 

@@ -1,11 +1,12 @@
-import type { Process } from '../../src/core/facility.ts'
-import type { Provider, ReadHost } from '../../src/core/provider.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import type { Process } from '../../src/core/model/facility.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { quoteWord } from '../posix/shell-quoting.ts'
+import { scriptSchemas } from '../scan-directory/definition/native-text.ts'
+import { signalNumber } from '../scan-directory/definition/shell-functions.ts'
 import { type Family, type FamilyScripts, type Scanner, scriptFields } from '../scan-directory/family.ts'
-import { scriptSchemas } from '../scan-directory/native-text.ts'
 import { createScanProvider } from '../scan-directory/provider.ts'
-import { signalNumber } from '../scan-directory/shell-functions.ts'
 import { parseS6Status } from './status.ts'
 
 /** How much longer than all that it waits for a finish script may take, in ms: it gets KILL then. */

@@ -1,5 +1,5 @@
 import type { SupervisionStatus } from '../scan-directory/family.ts'
-import { readTai64n } from '../scan-directory/tai64.ts'
+import { readTai64n } from '../scan-directory/observe/tai64.ts'
 
 /** By the length of the file: up to 2.12 and from 2.14, and 2.13, which has the process group before the wait status. */
 const flagOffsets = new Map([

@@ -1,6 +1,6 @@
-import type { PortableField, Process } from '../../src/core/facility.ts'
-import type { Rotation } from '../../src/core/portable-fields.ts'
-import type { ReadHost, WriteHost } from '../../src/core/provider.ts'
+import type { ReadHost, WriteHost } from '../../src/core/contracts/host.ts'
+import type { PortableField, Process } from '../../src/core/model/facility.ts'
+import type { Rotation } from '../../src/core/model/portable-fields.ts'
 
 /**
  * What is different between the supervisors that scan a directory of services. All else is the same, and in this folder:

@@ -1,5 +1,5 @@
 import { isAbsolute, join, normalize } from 'node:path'
-import type { Instance } from '../../src/core/facility.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
 import type { Family } from './family.ts'
 
 /** Where an instance has its services. */

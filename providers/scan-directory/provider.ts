@@ -1,20 +1,20 @@
-import type { Provider } from '../../src/core/provider.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
 import { createClock } from '../../src/host/clock.ts'
-import { observeAdoptable } from './adoption.ts'
-import { createAnnouncer } from './announcing.ts'
-import { createRoomClaim } from './capacity.ts'
-import { renderDefinition } from './definition.ts'
-import { createDeletedSearch } from './deleted.ts'
+import { createRoomClaim } from './apply/capacity.ts'
+import { createAnnouncer } from './apply/coalesce.ts'
+import { renderDefinition } from './definition/definition.ts'
+import { listOwned } from './definition/marker.ts'
+import { relateDirectories } from './definition/relations.ts'
+import { findStartNeeds } from './definition/start-needs.ts'
 import type { Family } from './family.ts'
 import { createOptionsSchema } from './instance-options.ts'
 import { layoutOf } from './layout.ts'
-import { listOwned } from './marker.ts'
-import { observeServices } from './observation.ts'
-import { relateDirectories } from './relations.ts'
-import { createProbe } from './scanner.ts'
-import { findStartNeeds } from './start-needs.ts'
-import { watchServices } from './watching.ts'
-import { createDiskLook } from './writability.ts'
+import { observeAdoptable } from './observe/adoption.ts'
+import { observeServices } from './observe/observation.ts'
+import { createOrphanSearch } from './observe/orphaned-definition.ts'
+import { createProbe } from './observe/scanner.ts'
+import { watchServices } from './observe/watching.ts'
+import { createDiskLook } from './observe/writability.ts'
 
 /** A provider for one of the family; see README.md beside this file. */
 export function createScanProvider(family: Family): Provider {
@@ -64,12 +64,12 @@ export function createScanProvider(family: Family): Provider {
       return observeAdoptable(family, layoutOf(instance, family), service, definition, host)
     },
     async apply(actions, instance, host, report) {
-      const { applyActions } = await import('./application.ts') // not needed by those who only look
+      const { applyActions } = await import('./apply/application.ts') // not needed by those who only look
       const layout = layoutOf(instance, family)
       const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
       const claimRoom = createRoomClaim(family, layout, host)
-      const findDeleted = createDeletedSearch(family, host)
-      return applyActions(actions, { family, layout, host, clock, announce, claimRoom, findDeleted }, report)
+      const findOrphan = createOrphanSearch(family, host)
+      return applyActions(actions, { family, layout, host, clock, announce, claimRoom, findOrphan }, report)
     },
     watch(instance, host, hint) {
       return watchServices({ family, layout: layoutOf(instance, family), host, clock, hint })

@@ -1,25 +1,25 @@
-import type { Provider } from '../../src/core/provider.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createClock } from '../../src/host/clock.ts'
-import { findInsecurePath } from '../../src/manifest/permissions.ts'
-import { observeAdoptable } from './adoption.ts'
-import { configSchema, optionsSchema } from './configuration.ts'
-import { createConnections } from './connection.ts'
-import { renderDefinition } from './definition.ts'
-import { journalQuery, readJournal } from './failure-report.ts'
-import { hosting } from './hosting.ts'
-import { findAliases, findServiceOf } from './identity.ts'
-import { createLastRunReader } from './last-run.ts'
-import { layoutOf, searchedDirectories, unitDirectoryOf } from './layout.ts'
-import { busQueries, probeManager } from './manager.ts'
-import { listOwned, observeServices } from './observation.ts'
-import { relateUnits } from './relations.ts'
-import { createRestartReader } from './restarts.ts'
-import { findRootPathProblems, findServiceOutputProblems } from './root-paths.ts'
-import { findStartNeeds } from './start-needs.ts'
-import { findNameProblem, findStateProblem, serviceNames, unitOf } from './unit-name.ts'
-import { createVerifier, verifyDeclared, verifyQuery } from './verification.ts'
-import { watchManager } from './watch.ts'
+import { hosting } from './apply/hosting.ts'
+import { createConnections } from './bus/connection.ts'
+import { findAliases, findServiceOf } from './bus/identity.ts'
+import { busQueries, probeManager } from './bus/manager.ts'
+import { observeAdoptable } from './observe/adoption.ts'
+import { journalQuery, readJournal } from './observe/failure-report.ts'
+import { createLastRunReader } from './observe/last-run.ts'
+import { listOwned, observeServices } from './observe/observation.ts'
+import { relateUnits } from './observe/relations.ts'
+import { createRestartReader } from './observe/restarts.ts'
+import { findStartNeeds } from './observe/start-needs.ts'
+import { watchManager } from './observe/watch.ts'
+import { configSchema, optionsSchema } from './units/configuration.ts'
+import { renderDefinition } from './units/definition.ts'
+import { layoutOf, searchedDirectories, unitDirectoryOf } from './units/layout.ts'
+import { findRootPathProblems, findServiceOutputProblems } from './units/root-paths.ts'
+import { findNameProblem, findStateProblem, serviceNames, unitOf } from './units/unit-name.ts'
+import { createVerifier, verifyDeclared, verifyQuery } from './units/verification.ts'
 
 const rotatesNothing =
   'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
@@ -100,7 +100,7 @@ function createSystemdProvider(): Provider {
     readLastLines: (service, instance, host, count) =>
       readJournal(unitOf(service), layoutOf(instance, host), host, count),
     keepRuns: async (services, instance, host) => {
-      const { keepRuns } = await import('./run-keeping.ts') // not needed by those who only look
+      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed by those who only look
       return keepRuns(services, layoutOf(instance, host), host)
     },
     relate: (services, instance, host, { isElsewhere = false }) =>
@@ -108,7 +108,7 @@ function createSystemdProvider(): Provider {
     verify: (services, instance, host) =>
       verifyDeclared(services, { layout: layoutOf(instance, host), host, verifier }),
     async apply(actions, instance, host, report) {
-      const { applyActions } = await import('./application.ts') // not needed by those who only look
+      const { applyActions } = await import('./apply/application.ts') // not needed by those who only look
       const layout = layoutOf(instance, host)
       return applyActions(actions, layout, host, { connections, verifier }, report)
     },

@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs'
-import type { SessionOptions } from '../engine/session.ts'
+import type { SessionOptions } from '../engine/session/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { closeInheritedDescriptors } from '../host/inherited-descriptors.ts'
 

@@ -1,5 +1,5 @@
-import type { Log } from '../core/log.ts'
-import type { Session } from '../engine/session.ts'
+import type { Log } from '../core/contracts/log.ts'
+import type { Session } from '../engine/session/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { createLog, type LogLevel } from './logger.ts'
 import { createScreen, type Screen } from './screen.ts'
@@ -44,7 +44,7 @@ export async function openCommandSession(
   log: Log = openLog(context, 'warn'),
 ): Promise<Session> {
   // The commands load of the engine what they use: all of it takes longer than most commands do.
-  const { openSession } = await import('../engine/session.ts')
+  const { openSession } = await import('../engine/session/session.ts')
   const { globals, io } = context
   const session = await openSession({
     ...(globals.config !== undefined && { config: globals.config }),

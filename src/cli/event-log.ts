@@ -1,6 +1,6 @@
-import type { Log } from '../core/log.ts'
+import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
+import type { Log } from '../core/contracts/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
 import { reasonText, stepDoneText, stepText, waitingText } from './reason-text.ts'
 
 /** What the controller does, as log lines: everything in the fields for programs, and in the message for people. */

@@ -1,4 +1,4 @@
-import type { HistoryEntry } from '../engine/history.ts'
+import type { HistoryEntry } from '../engine/session/history.ts'
 import { durationText } from './duration-text.ts'
 import { reasonText } from './reason-text.ts'
 import type { Screen } from './screen.ts'

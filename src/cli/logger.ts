@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/contracts/log.ts'
 import type { Screen } from './screen.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const

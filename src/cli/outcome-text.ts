@@ -1,5 +1,4 @@
-import type { ApplyOutcome } from '../engine/apply.ts'
-import type { Undone } from '../engine/final-look.ts'
+import type { ApplyOutcome, Undone } from '../core/contracts/apply-outcome.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { hasChanges, summaryText, suspendedText } from './plan-text.ts'
 import { reasonText, stepText } from './reason-text.ts'

@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
+import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
 import type { Clock } from '../host/clock.ts'
 import { ageText, durationText } from './duration-text.ts'
 import { stepDoneText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'

@@ -1,5 +1,5 @@
-import { participles, type Reason, type Step, type Verb } from '../core/step.ts'
-import { visibleWord } from '../core/visible-text.ts'
+import { participles, type Reason, type Step, type Verb } from '../core/plan/step.ts'
+import { visibleWord } from '../core/text/visible-text.ts'
 
 const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>, string>> = {
   new: 'not on this host yet',

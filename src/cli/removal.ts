@@ -1,5 +1,6 @@
-import type { Plan } from '../core/step.ts'
-import type { ApplyOptions, ApplyOutcome } from '../engine/apply.ts'
+import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
+import type { Plan } from '../core/plan/step.ts'
+import type { ApplyOptions } from '../engine/execution/apply.ts'
 import type { ExitCode } from './command-io.ts'
 import { confirm } from './confirmation.ts'
 import { type CommandContext, jsonText, type OutputFormat } from './context.ts'

@@ -1,8 +1,8 @@
-import { visibleLine } from '../core/visible-text.ts'
+import { visibleLine } from '../core/text/visible-text.ts'
 import type { OutputStream } from './command-io.ts'
 import { type Colors, createMark, createStyledText } from './styled-text.ts'
 
-export { count } from '../core/count-text.ts'
+export { count } from '../core/text/count-text.ts'
 
 export type { Colors } from './styled-text.ts'
 export { plainColors } from './styled-text.ts'

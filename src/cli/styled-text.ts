@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import picocolors from 'picocolors'
-import { visibleText } from '../core/visible-text.ts'
+import { visibleText } from '../core/text/visible-text.ts'
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'magenta' | 'cyan'
 

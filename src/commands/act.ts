@@ -2,7 +2,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { startProgress } from '../cli/progress.ts'
 import { stepUnderWayText } from '../cli/reason-text.ts'
-import type { ControlVerb } from '../engine/control.ts'
+import type { ControlVerb } from '../core/contracts/control.ts'
 
 export interface ActOptions {
   readonly output: OutputFormat
@@ -22,7 +22,7 @@ export async function act(
   const { io, out, err } = context
   const progress = startProgress(err, io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
-  const { openControl } = await import('../engine/control-access.ts')
+  const { openControl } = await import('../engine/control/control-access.ts')
   const control = await openControl(session)
   // Whoever does it tells of its end only, and a stop may take as long as its timeout.
   progress.show(name, stepUnderWayText({ verb }))

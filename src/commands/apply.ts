@@ -7,11 +7,11 @@ import { listenForInterruption } from '../cli/interruption.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { oneLine } from '../cli/screen.ts'
+import type { Control } from '../core/contracts/control.ts'
+import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
+import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { SavedPlan } from '../core/step.ts'
-import type { Control } from '../engine/control.ts'
 import { localFiles } from '../manifest/manifest-files.ts'
-import { findInsecurePath, lookupIn } from '../manifest/permissions.ts'
 
 export interface ApplyOptions {
   readonly output: OutputFormat
@@ -39,8 +39,8 @@ export async function apply(
     directory ?? saved?.manifests,
     openLog(context, 'warn', progress.screen),
   )
-  const { openControl } = await import('../engine/control-access.ts')
-  const { settingsOf } = await import('../engine/settings.ts')
+  const { openControl } = await import('../engine/control/control-access.ts')
+  const { settingsOf } = await import('../engine/session/settings.ts')
   control = await openControl(session)
   const wish = {
     ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),

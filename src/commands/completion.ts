@@ -4,7 +4,7 @@ import { type Completion, candidatesOf, findCompletion, splitFlag, startingWith 
 import { completionScript } from '../cli/completion-script.ts'
 import { type CommandContext, openCommandSession } from '../cli/context.ts'
 import { createLog } from '../cli/logger.ts'
-import type { Session } from '../engine/session.ts'
+import type { Session } from '../engine/session/session.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 
 /** The script that a shell loads. */
@@ -28,7 +28,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
     const globals = { ...context.globals, ...flagValues(words) }
     const log = createLog('silent', context.err)
     const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
-    const { validate } = await import('../engine/validation.ts')
+    const { validate } = await import('../engine/refresh/validation.ts')
     const { facilities, supervisors } = await validate(session)
     if (completion.type === 'supervisors') return candidatesOf(hostsAmong(session, supervisors))
     return candidatesOf(facilities.map(({ name, supervisor }) => [name, supervisor]))

@@ -15,8 +15,8 @@ export interface DownOptions {
 export async function down(context: CommandContext, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
-  const { openControl } = await import('../engine/control-access.ts')
-  const { settingsOf } = await import('../engine/settings.ts')
+  const { openControl } = await import('../engine/control/control-access.ts')
+  const { settingsOf } = await import('../engine/session/settings.ts')
   const control = await openControl(session)
   const settings = settingsOf(session, false)
   const plan = await control.planDown(names, settings)

@@ -1,7 +1,7 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { wrap } from '../cli/screen.ts'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/contracts/log.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type Explanation, explainField, type SchemasByType } from '../manifest/explanation.ts'
 
@@ -30,7 +30,7 @@ export async function loadNativeSchemas(context: CommandContext, log: Log): Prom
   const { providers } = await openCommandSession(context, undefined, log).catch(async error => {
     if (!(error instanceof ReeveError)) throw error
     log.warn({}, `only the providers that come with Reeve are explained: ${messageOf(error)}`)
-    const { loadOwnProviders } = await import('../engine/provider-loading.ts')
+    const { loadOwnProviders } = await import('../engine/session/provider-loading.ts')
     return { providers: await loadOwnProviders() }
   })
   return new Map([...providers].map(([type, { capabilities }]) => [type, capabilities]))

@@ -2,7 +2,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { historyText } from '../cli/history-table.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { Session } from '../engine/session.ts'
+import type { Session } from '../engine/session/session.ts'
 
 export interface HistoryOptions {
   readonly output: OutputFormat
@@ -17,7 +17,7 @@ export async function history(
   options: HistoryOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { readHistory } = await import('../engine/history.ts')
+  const { readHistory } = await import('../engine/session/history.ts')
   const { createReadHost } = await import('../host/read-host.ts')
   const entries = readHistory(session.configuration.stateDirectory, createReadHost(), {
     ...(name !== undefined && { facility: name }),

@@ -8,9 +8,9 @@ import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { planText } from '../cli/plan-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { oneLine } from '../cli/screen.ts'
+import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { ApplyOutcome } from '../engine/apply.ts'
-import type { Session } from '../engine/session.ts'
+import type { Session } from '../engine/session/session.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 
 export interface InstallOptions {
@@ -34,7 +34,7 @@ export async function install(
   )
   const session = await openCommandSession(context, directory, openLog(context, 'warn', progress.screen))
   expectDirectory(session.directory)
-  const { prepareInstallation, carryOutInstallation, versionOf } = await import('../engine/installation.ts')
+  const { prepareInstallation, carryOutInstallation, versionOf } = await import('../engine/install/installation.ts')
   const { supervisor, adopt } = options
   const installation = await prepareInstallation(session, {
     program: io.program,
@@ -62,7 +62,7 @@ export async function install(
     if (!isText) out.writeExact(jsonText({ ...place, ...outcome }))
     return 1
   }
-  const { whenControllerAnswers } = await import('../engine/controller-arrival.ts')
+  const { whenControllerAnswers } = await import('../engine/controller/controller-readiness.ts')
   const controller = await whenControllerAnswers(session, interruption.signal).catch((error: unknown) => {
     if (!(error instanceof ReeveError) || log === undefined) throw error
     throw new ReeveError(error.code, `${error.message}; see ${log}`, { cause: error })

@@ -5,12 +5,12 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { isAsDeclared, planText } from '../cli/plan-text.ts'
 import type { Screen } from '../cli/screen.ts'
+import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
+import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { countOwned, findRemovalProblem } from '../core/removal-guard.ts'
-import type { SavedPlan } from '../core/step.ts'
-import type { Outlook } from '../engine/outlook.ts'
-import type { Session } from '../engine/session.ts'
-import { spellCommand } from '../engine/session-words.ts'
+import type { PlanRun } from '../engine/refresh/plan-run.ts'
+import type { Session } from '../engine/session/session.ts'
+import { spellCommand } from '../engine/session/session-words.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
@@ -25,13 +25,13 @@ export async function plan(
   options: PlanOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
-  const { findSuspended, makeOutlook } = await import('../engine/outlook.ts')
-  const outlook = await makeOutlook(session)
-  const { plan } = outlook
+  const { findSuspended, makePlanRun } = await import('../engine/refresh/plan-run.ts')
+  const planRun = await makePlanRun(session)
+  const { plan } = planRun
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(plan))
-  else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(outlook) }))
-  warnOfRemovals(outlook, session, context.err)
+  else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(planRun) }))
+  warnOfRemovals(planRun, session, context.err)
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
   if (options.out !== undefined)
@@ -40,9 +40,9 @@ export async function plan(
 }
 
 /** E9: apply is going to refuse it, and whoever looks before has to know. */
-function warnOfRemovals({ plan, survey }: Outlook, session: Session, err: Screen): void {
+function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Screen): void {
   const { owner, removalLimit } = session.configuration
-  const owned = countOwned(survey.world, owner)
+  const owned = countOwned(refresh.snapshot, owner)
   const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
   if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
 }

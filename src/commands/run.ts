@@ -28,7 +28,7 @@ export async function run(
   using interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, directory, log)
-  const { runController } = await import('../engine/controller.ts')
+  const { runController } = await import('../engine/controller/controller.ts')
   const { openPatientOutput } = await import('../host/patient-output.ts')
   await runController(session, {
     ...(allowRemovals !== undefined && { allowRemovals }),

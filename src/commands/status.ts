@@ -4,9 +4,9 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
 import { oneLine } from '../cli/screen.ts'
 import { facilityStatusText, statusText } from '../cli/status-table.ts'
+import type { Status } from '../core/contracts/status.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { Session } from '../engine/session.ts'
-import type { Status } from '../engine/status.ts'
+import type { Session } from '../engine/session/session.ts'
 
 export interface StatusOptions {
   readonly output: OutputFormat
@@ -27,12 +27,12 @@ export async function status(
     await watch(context, session, name, options)
     return 0
   }
-  const { openControl } = await import('../engine/control-access.ts')
+  const { openControl } = await import('../engine/control/control-access.ts')
   const control = await openControl(session)
   const answer = await control.status(name)
   if (answer.controller === undefined) {
     // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
-    const { validate } = await import('../engine/validation.ts')
+    const { validate } = await import('../engine/refresh/validation.ts')
     await reportDiagnostics((await validate(session)).diagnostics, context.err)
   }
   if (options.output === 'json') context.out.writeExact(jsonText(answer))
@@ -61,8 +61,8 @@ async function watch(
   options: StatusOptions,
 ): Promise<void> {
   const { io, err } = context
-  const { createControlFinder } = await import('../engine/control-access.ts')
-  const { abortable } = await import('../engine/abortable.ts')
+  const { createControlFinder } = await import('../engine/control/control-access.ts')
+  const { abortable } = await import('../engine/execution/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()

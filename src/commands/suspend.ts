@@ -1,6 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
-import type { Control } from '../engine/control.ts'
+import type { Control } from '../core/contracts/control.ts'
 
 export interface SuspendOptions {
   readonly output: OutputFormat
@@ -21,7 +21,7 @@ async function tell(
   ask: (control: Control) => ReturnType<Control['suspend']>,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { openControl } = await import('../engine/control-access.ts')
+  const { openControl } = await import('../engine/control/control-access.ts')
   const outcome = await ask(await openControl(session))
   if (options.output === 'json') context.out.writeExact(jsonText(outcome))
   else context.out.write(`${outcome.message}\n`)

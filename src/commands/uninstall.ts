@@ -13,7 +13,7 @@ export interface UninstallOptions {
 export async function uninstall(context: CommandContext, options: UninstallOptions): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
   const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
-  const { planUninstallation, carryOutUninstallation } = await import('../engine/installation.ts')
+  const { planUninstallation, carryOutUninstallation } = await import('../engine/install/installation.ts')
   return carryOutRemoval(context, progress, {
     ...options,
     plan: await planUninstallation(session),

@@ -15,7 +15,7 @@ export async function validate(
   options: ValidateOptions,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, directory)
-  const { validate } = await import('../engine/validation.ts')
+  const { validate } = await import('../engine/refresh/validation.ts')
   const { facilities, supervisors, diagnostics, complete } = await validate(session, { onHost: options.host === true })
   const valid = complete && diagnostics.every(({ severity }) => severity !== 'error')
   if (options.output === 'json') {

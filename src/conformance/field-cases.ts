@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDictionary } from '../core/dictionary.ts'
-import type { PortableField } from '../core/facility.ts'
+import type { PortableField } from '../core/model/facility.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { eventually, type FacilitySpec, isAlive, type Lab, readIfThere } from './lab.ts'
 

@@ -1,4 +1,4 @@
-import type { Provider } from '../core/provider.ts'
+import type { Provider } from '../core/contracts/provider.ts'
 
 /**
  * What a provider's test says of its supervisor: how to have one of its own, and how to do behind its back what people

@@ -12,13 +12,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Observed } from '../core/observed.ts'
-import type { Plan } from '../core/step.ts'
-import { type ApplyOutcome, applyOnce, makeCurrentPlan } from '../engine/apply.ts'
-import type { Control } from '../engine/control.ts'
-import { createDirectControl } from '../engine/direct-control.ts'
-import { makeOutlook } from '../engine/outlook.ts'
-import { openSession, type Session } from '../engine/session.ts'
+import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
+import type { Control } from '../core/contracts/control.ts'
+import type { Plan } from '../core/plan/step.ts'
+import type { Observed } from '../core/state/observed.ts'
+import { createDirectControl } from '../engine/control/direct-control.ts'
+import { applyOnce, makeCurrentPlan } from '../engine/execution/apply.ts'
+import { makePlanRun } from '../engine/refresh/plan-run.ts'
+import { openSession, type Session } from '../engine/session/session.ts'
 import { readProcessFacts } from '../host/process-facts.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
@@ -133,15 +134,15 @@ async function openLab(
       return outcome
     },
     async observe(name) {
-      const { survey } = await makeOutlook(session)
-      const facility = survey.targets.find(target => target.facility.name === name)?.facility
+      const { refresh } = await makePlanRun(session)
+      const facility = refresh.targets.find(target => target.facility.name === name)?.facility
       const service = facility?.service ?? name
-      const observed = survey.world.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
+      const observed = refresh.snapshot.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
       return observed ?? { service, state: 'absent', enabled: false, supervised: false }
     },
     async definitionPaths(name) {
-      const { survey } = await makeOutlook(session)
-      const target = survey.targets.find(({ facility }) => facility.name === name)
+      const { refresh } = await makePlanRun(session)
+      const target = refresh.targets.find(({ facility }) => facility.name === name)
       return (target?.definition?.files ?? []).map(file => file.path)
     },
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ServiceVerb } from '../core/provider.ts'
-import { applyOnce, makeCurrentPlan } from '../engine/apply.ts'
-import { makeOutlook } from '../engine/outlook.ts'
+import type { ServiceVerb } from '../core/contracts/provider.ts'
+import { applyOnce, makeCurrentPlan } from '../engine/execution/apply.ts'
+import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import { openDeadline } from '../host/deadline.ts'
 import { proveFields } from './field-cases.ts'
 import type { ConformanceHarness } from './harness.ts'
@@ -53,9 +53,9 @@ export const stateCases: Readonly<Record<string, Body>> = {
   async 'each action done twice is the same as done once'(lab) {
     lab.declare({ web: service })
     await lab.converge()
-    const { instances, survey } = await makeOutlook(lab.session)
+    const { instances, refresh } = await makePlanRun(lab.session)
     const bound = instances.get('lab')
-    const definition = survey.targets[0]?.definition
+    const definition = refresh.targets[0]?.definition
     assert.ok(bound && definition)
     const host = lab.session.openWriteHost(bound.provider)
     const twice: ServiceVerb[] = ['install', 'enable', 'disable', 'start', 'stop', 'start', 'stop', 'remove']

@@ -12,7 +12,7 @@ export type ErrorCode =
   | 'insecure' // others can write what root is to trust
   | 'locked' // another process is the writer of this state directory
   | 'refused' // done, it would break a promise; the message names the way around
-  | 'stale-plan' // the saved plan no longer fits the world
+  | 'stale-plan' // the saved plan no longer fits the host
   | 'not-found' // no facility, supervisor, provider or file of that name
   | 'unavailable' // the supervisor doesn't answer
   | 'failed' // an action was tried and didn't succeed

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import type { QueryResult, RunOptions } from '../core/provider.ts'
+import type { QueryResult, RunOptions } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import type { QueryResult, RunOptions } from '../core/provider.ts'
+import type { QueryResult, RunOptions } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { type Deadline, openDeadline } from './deadline.ts'

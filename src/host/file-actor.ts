@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
-import type { UnsafePart } from '../core/path-safety.ts'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { UnsafePart } from '../core/paths/path-safety.ts'
 
 /**
  * With whose rights a file is written and removed where others than root can change its directory (S8): root doesn't work

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { describeUnsafePart } from '../core/path-safety.ts'
+import { describeUnsafePart } from '../core/paths/path-safety.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { O_PATH, walkTo } from './path-walk.ts'
 import { describeUntrustedLink, isTrustedLink, linkLimit } from './target-path.ts'

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs'
-import type { FileFacts, FilePart, InspectedFile, ReadHost } from '../core/provider.ts'
+import type { FileFacts, FilePart, InspectedFile, ReadHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
 import { describeKind, type FileOpenOptions, openFileForReading, openNamed, openNamedFile } from './file-opening.ts'

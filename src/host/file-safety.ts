@@ -1,6 +1,6 @@
 import { dirname, isAbsolute } from 'node:path'
-import type { UnsafePart } from '../core/path-safety.ts'
-import type { ReadHost } from '../core/provider.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
+import type { UnsafePart } from '../core/paths/path-safety.ts'
 import { linkLimit } from './target-path.ts'
 
 /**

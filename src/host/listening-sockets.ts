@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ReadHost } from '../core/provider.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
 import { groupsOf } from './local-addresses.ts'
 
 /** What the kernel says of sockets that listen, in the network namespace of this process: proc_net(5). */

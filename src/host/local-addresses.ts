@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { ReadHost } from '../core/provider.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
 
 /**
  * By which addresses this host itself is asked under a name or address, for certain; none where another host may be, or where only a

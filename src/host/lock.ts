@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
-import type { ReadHost, WriteHost } from '../core/provider.ts'
+import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from './clock.ts'
 import { isUnwritable } from './failure.ts'

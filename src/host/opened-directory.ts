@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { isAbsolute, normalize } from 'node:path'
-import { describeUnsafePart, isProtected, keepsEntries, type UnsafePart } from '../core/path-safety.ts'
+import { describeUnsafePart, isProtected, keepsEntries, type UnsafePart } from '../core/paths/path-safety.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createFailure } from './failure.ts'
 import { O_PATH, unsafePart, walkTo } from './path-walk.ts'

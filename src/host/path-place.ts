@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path'
-import type { PlaceFinder } from '../core/place.ts'
-import type { ReadHost } from '../core/provider.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
+import type { PlaceFinder } from '../core/state/place.ts'
 import { isTrustedLink } from './target-path.ts'
 
 type Lookup = Pick<ReadHost, 'facts' | 'readLink' | 'userId'>

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
-import { isProtected, keepsEntries, type UnsafePart } from '../core/path-safety.ts'
+import { isProtected, keepsEntries, type UnsafePart } from '../core/paths/path-safety.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { describeUntrustedLink, isTrustedLink, linkLimit } from './target-path.ts'
 

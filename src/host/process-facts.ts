@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ProcessFacts } from '../core/provider.ts'
+import type { ProcessFacts } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { readDirectoryNames, readFileBytes } from './file-reading.ts'
 

@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path'
-import type { FileFacts, ReadHost } from '../core/provider.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
 import { findElfLoader } from './elf-loader.ts'
 import { describeFacts, findClosedDirectory, may, type RightsOf } from './user-rights.ts'
 

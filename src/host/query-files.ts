@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { QueryFile } from '../core/provider.ts'
+import type { QueryFile } from '../core/contracts/host.ts'
 import { createFailure } from './failure.ts'
 import { readFileFacts } from './file-reading.ts'
 import { readProcessFacts } from './process-facts.ts'

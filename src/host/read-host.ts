@@ -1,4 +1,5 @@
-import type { Bus, ReadHost } from '../core/provider.ts'
+import type { Bus } from '../core/contracts/bus.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'

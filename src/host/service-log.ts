@@ -1,5 +1,5 @@
-import type { Process } from '../core/facility.ts'
-import type { FileFacts, ReadHost } from '../core/provider.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
+import type { Process } from '../core/model/facility.ts'
 import { chooseActor, findUser, isLoggerLink } from './service-paths.ts'
 import { may } from './user-rights.ts'
 

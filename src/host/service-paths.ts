@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
-import type { Process } from '../core/facility.ts'
-import { describeUnsafePart, type UnsafePart } from '../core/path-safety.ts'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { Process } from '../core/model/facility.ts'
+import { describeUnsafePart, type UnsafePart } from '../core/paths/path-safety.ts'
 import { findUnsafeFilePart } from './file-safety.ts'
 import { describeFacts, findClosedDirectory, may } from './user-rights.ts'
 

@@ -1,6 +1,6 @@
 import { isAbsolute, join, normalize } from 'node:path'
-import { type DirectoryFacts, describeUnsafePart, isOwnedBy, keepsEntries } from '../core/path-safety.ts'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import { type DirectoryFacts, describeUnsafePart, isOwnedBy, keepsEntries } from '../core/paths/path-safety.ts'
 import { findUnsafeDirectory, findWriteProblem } from './file-actor.ts'
 
 /** As many symlinks in one path as the kernel follows. */

@@ -1,4 +1,4 @@
-import type { FileFacts, ReadHost } from '../core/provider.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 
 /**

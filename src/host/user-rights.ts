@@ -1,4 +1,4 @@
-import type { FileFacts, ReadHost, UserIdentity } from '../core/provider.ts'
+import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
 
 type Right = 'r' | 'w' | 'x'
 

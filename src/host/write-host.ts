@@ -1,4 +1,4 @@
-import type { WriteHost } from '../core/provider.ts'
+import type { WriteHost } from '../core/contracts/host.ts'
 import { createClock } from './clock.ts'
 import { runContained } from './contained-run.ts'
 import { spawnDetached } from './detached-process.ts'
@@ -16,7 +16,7 @@ export interface WriteHostOptions extends ReadHostOptions {
   readonly onEffect?: EffectListener
 }
 
-/** The host as acting code gets it: all that Reeve does to the world goes through here. */
+/** The host as acting code gets it: all that Reeve does to the host goes through here. */
 export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
   const perform = createPerform(options.onEffect)
   const clock = options.clock ?? createClock()

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/step.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
 import { printable } from './problem.ts'
 
 export interface DiagnosticTextOptions {

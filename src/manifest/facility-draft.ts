@@ -1,5 +1,5 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
-import type { Facility, Health, ManagedFile, Process } from '../core/facility.ts'
+import type { Facility, Health, ManagedFile, Process } from '../core/model/facility.ts'
 import type { SourcePosition } from '../core/reeve-error.ts'
 import { type ConfigSources, readConfigSources, type SourceReading } from './config-source.ts'
 import { suggestionFor } from './field-suggestion.ts'

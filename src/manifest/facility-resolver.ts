@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import { lookUp } from '../core/dictionary.ts'
-import type { Facility } from '../core/facility.ts'
-import type { FollowPath } from '../core/path-rule.ts'
-import { asWritten, type PlaceFinder } from '../core/place.ts'
-import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy.ts'
+import type { Facility } from '../core/model/facility.ts'
+import { createPathFollower, lookupIn } from '../core/paths/path-permissions.ts'
+import type { FollowPath } from '../core/paths/path-rule.ts'
+import { checkPolicy, checkSupervisorPolicy, usualPlaces } from '../core/policy/policy.ts'
+import { asWritten, type PlaceFinder } from '../core/state/place.ts'
 import { placeSources } from './config-source.ts'
 import { digestOf } from './digest.ts'
 import type { FacilityDraft } from './facility-draft.ts'
@@ -12,7 +13,6 @@ import { localFiles, type ManifestFiles } from './manifest-files.ts'
 import type { ManifestOptions } from './manifest-options.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import { createNativeCheck } from './native-check.ts'
-import { createPathFollower, lookupIn } from './permissions.ts'
 import type { FieldProblem } from './problem.ts'
 
 /** Fills in what a facility's document alone can't say: its supervisor's type, and what depends on that. */
@@ -27,7 +27,7 @@ export interface FacilityResolver {
     draft: FacilityDraft,
     supervisors: ReadonlyMap<string, string>,
     invalidSupervisors: ReadonlySet<string>,
-  ): ResolvedFacility
+  ): FacilityResolution
   checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
   /** Which supervisor a declared one without problems is, in words; undefined: one of its own. */
   placeOf(supervisor: SupervisorManifest): string | undefined
@@ -35,7 +35,7 @@ export interface FacilityResolver {
   placeOfFile(path: string): string
 }
 
-export interface ResolvedFacility {
+export interface FacilityResolution {
   readonly facility?: Facility
   readonly problems: readonly FieldProblem[]
 }
@@ -45,7 +45,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   const runsAsRoot = options.runsAsRoot === true
   const native = createNativeCheck(options.schemaOf)
   // A digest per facility and pass would be a good part of a pass with nothing to do.
-  const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: ResolvedFacility }>()
+  const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: FacilityResolution }>()
 
   let follow = followEnds(options.files ?? localFiles)
   let finder = findPlaces()
@@ -54,7 +54,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
     return options.createPlaceFinder?.() ?? asWritten
   }
 
-  function resolveAs(type: string, supervisor: string, draft: FacilityDraft): ResolvedFacility {
+  function resolveAs(type: string, supervisor: string, draft: FacilityDraft): FacilityResolution {
     const others = Object.keys(draft.config).filter(key => key !== type)
     const hasConfig = Object.hasOwn(draft.config, type)
     if (draft.process === undefined && !hasConfig && others.length > 0) {
@@ -87,7 +87,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   }
 
   /** Asked each time: where paths lead may have changed. Whether others could change it is asked before a plan. */
-  function withPolicy({ facility, problems }: ResolvedFacility, type: string): ResolvedFacility {
+  function withPolicy({ facility, problems }: FacilityResolution, type: string): FacilityResolution {
     if (facility === undefined || policy === undefined) return { problems, ...(facility && { facility }) }
     const besideOutput = options.schemaOf?.(type)?.besideOutput
     const refused = checkPolicy(facility, policy, { type, runsAsRoot, besideOutput, follow, places })

@@ -1,6 +1,6 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import { createDictionary } from '../core/dictionary.ts'
-import type { HttpCheck, SecretReference, StatusRange } from '../core/facility.ts'
+import type { HttpCheck, SecretReference, StatusRange } from '../core/model/facility.ts'
 import type { DraftContext } from './facility-draft.ts'
 import type { FieldProblem } from './problem.ts'
 

@@ -1,7 +1,7 @@
 import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
 import { supervisor as isSupervisorManifest } from '#schemas/compiled/supervisor.js'
 import { lookUp } from '../core/dictionary.ts'
-import type { Diagnostic } from '../core/step.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
 import { type DraftContext, draftFacility, type FacilityDraft } from './facility-draft.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import type { SupervisorManifest } from './manifest-set.ts'

@@ -10,15 +10,15 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs'
+import type { PathFacts, ThrowingLookup } from '../core/paths/path-permissions.ts'
 
 /** What the loader needs of a file system. All of it throws as node:fs does. */
-export interface ManifestFiles {
+export interface ManifestFiles extends ThrowingLookup {
   readDirectory(path: string): readonly DirectoryEntry[]
   /** Undefined if it is larger than `limit` bytes. Throws for anything but a regular file. Follows no symlink. */
   readFile(path: string, limit: number): FileReading
   /** Of the path itself, not of what a symlink leads to. */
-  facts(path: string): PathFacts
-  readLink(path: string): string
+  facts(path: string): SignedFacts
   realPath(path: string): string
 }
 
@@ -27,11 +27,7 @@ export interface DirectoryEntry {
   readonly kind: PathFacts['kind']
 }
 
-export interface PathFacts {
-  readonly kind: 'file' | 'directory' | 'symlink' | 'other'
-  /** Permission bits, with sticky and set-id. */
-  readonly mode: number
-  readonly uid: number
+export interface SignedFacts extends PathFacts {
   /** Differs once the file was written, replaced, or changed its owner or mode. */
   readonly signature: string
 }
@@ -89,7 +85,7 @@ function readUpTo(descriptor: number, limit: number, expected: number): Uint8Arr
   }
 }
 
-function factsOf(stats: Stats): PathFacts {
+function factsOf(stats: Stats): SignedFacts {
   const { dev, ino, size, mtimeMs, ctimeMs } = stats
   return {
     kind: kindOf(stats),

@@ -1,12 +1,19 @@
 import { dirname, join, resolve } from 'node:path'
-import type { Diagnostic } from '../core/step.ts'
+import { type CheckedPaths, findInsecurePath, type InsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
 import type { SourceReading } from './config-source.ts'
 import { createContentLimit, sizeOf, tooMuchContent } from './content-limit.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import { type FileContext, type ParsedManifest, parseManifest } from './manifest-file.ts'
 import type { ManifestFiles } from './manifest-files.ts'
-import { isInside, isMissing, type ListedFile, openSnapshot, reasonOf, type Snapshot } from './manifest-snapshot.ts'
-import { type CheckedPaths, findInsecurePath, type InsecurePath, lookupIn } from './permissions.ts'
+import {
+  isInside,
+  isMissing,
+  type ListedFile,
+  type ManifestTree,
+  openManifestTree,
+  reasonOf,
+} from './manifest-snapshot.ts'
 import { diagnoseFile } from './problem.ts'
 import type { YamlMemory } from './yaml-memory.ts'
 
@@ -51,7 +58,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
   let remembered = new Map<string, Remembered>()
 
   function readOnce(): DirectoryReading {
-    const snapshot = openSnapshot(directory, files)
+    const snapshot = openManifestTree(directory, files)
     if (isMissing(snapshot)) return unreadable(directory, snapshot.code, snapshot.message)
     const findInsecure = createInsecurityCheck(options)
     const insecureRoot = findInsecure(resolve(directory))
@@ -136,7 +143,7 @@ function createInsecurityCheck({ files, trustedUser }: ManifestReaderOptions): I
 }
 
 function readContent(
-  snapshot: Snapshot,
+  snapshot: ManifestTree,
   listed: ListedFile,
   refuse: (reason: { code: DiagnosticCode; message: string }) => void,
 ): Uint8Array | undefined {
@@ -185,7 +192,7 @@ function isSame(before: Remembered, content: Uint8Array, readSource: FileContext
 
 /** Reads `source` files: below the resolved root, so that they are of the same revision as their manifest. */
 function createSourceReader(
-  snapshot: Snapshot,
+  snapshot: ManifestTree,
   listed: ListedFile,
   files: ManifestFiles,
   findInsecure: InsecurityCheck,

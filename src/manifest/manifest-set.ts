@@ -1,5 +1,5 @@
-import type { Facility } from '../core/facility.ts'
-import type { Diagnostic } from '../core/step.ts'
+import type { Facility } from '../core/model/facility.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
 
 /** A `kind: Supervisor` document. */
 export interface SupervisorManifest {

@@ -9,7 +9,7 @@ import { compareText } from './problem.ts'
  * resolved once, everything is read below what it resolves to, and `isUnchanged` tells afterwards whether it was one
  * state that was read.
  */
-export interface Snapshot {
+export interface ManifestTree {
   /** With all symlinks resolved. */
   readonly root: string
   /** Sorted by path. */
@@ -44,7 +44,7 @@ export interface MissingRoot {
 /** As many entries as anyone has. */
 const maximumFiles = 20_000
 
-export function openSnapshot(directory: string, files: ManifestFiles): Snapshot | MissingRoot {
+export function openManifestTree(directory: string, files: ManifestFiles): ManifestTree | MissingRoot {
   let root: string
   try {
     root = files.realPath(directory)
@@ -82,7 +82,7 @@ export function openSnapshot(directory: string, files: ManifestFiles): Snapshot 
   }
 }
 
-export function isMissing(snapshot: Snapshot | MissingRoot): snapshot is MissingRoot {
+export function isMissing(snapshot: ManifestTree | MissingRoot): snapshot is MissingRoot {
   return 'code' in snapshot
 }
 
@@ -142,7 +142,7 @@ function list(root: string, files: ManifestFiles): Listing {
   return { files: found, directories: [...seen], problems }
 }
 
-interface Target {
+interface ResolvedFacility {
   readonly kind: 'file' | 'directory'
   readonly realPath: string
 }
@@ -154,7 +154,7 @@ function follow(
   entry: DirectoryEntry,
   root: string,
   files: ManifestFiles,
-): Target | ListingProblem | undefined {
+): ResolvedFacility | ListingProblem | undefined {
   const isNamed = isManifestName(entry.name)
   let kind = entry.kind
   let realPath = entryPath

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import type { Facility } from '../core/facility.ts'
-import type { Diagnostic } from '../core/step.ts'
+import type { Facility } from '../core/model/facility.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
 import { type Contribution, crossCheck, writtenPaths } from './cross-check.ts'
 import { findCycles } from './dependency-cycle.ts'
 import { limitDiagnostics } from './diagnostic-limit.ts'

@@ -1,5 +1,5 @@
-import type { Diagnostic } from '../core/step.ts'
-import { visibleWord } from '../core/visible-text.ts'
+import type { Diagnostic } from '../core/plan/step.ts'
+import { visibleWord } from '../core/text/visible-text.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { SourceText } from './source-text.ts'
 

@@ -1,9 +1,8 @@
+import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
+import type { ControlOptions, ControlVerb, PassWish, Settings } from '../core/contracts/control.ts'
+import type { EngineEvent } from '../core/contracts/engine-event.ts'
 import { createDictionary } from '../core/dictionary.ts'
 import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
-import type { ApplyOutcome } from '../engine/apply.ts'
-import type { ControlOptions, ControlVerb, PassWish } from '../engine/control.ts'
-import type { EngineEvent } from '../engine/engine-event.ts'
-import type { Settings } from '../engine/settings.ts'
 
 /**
  * What goes over the control socket: HTTP with JSON bodies.

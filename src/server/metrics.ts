@@ -1,7 +1,7 @@
-import type { Verb } from '../core/step.ts'
-import type { UnwritableReport } from '../core/unwritable.ts'
-import type { EngineListener } from '../engine/engine-event.ts'
-import type { FacilityStatus } from '../engine/status.ts'
+import type { EngineListener } from '../core/contracts/engine-event.ts'
+import type { FacilityStatus } from '../core/contracts/status.ts'
+import type { Verb } from '../core/plan/step.ts'
+import type { UnwritableReport } from '../core/state/unwritable.ts'
 
 /** What the controller counts, for Prometheus. */
 export interface Metrics {

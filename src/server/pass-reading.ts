@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
+import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { ApplyOutcome } from '../engine/apply.ts'
-import type { EngineEvent, EngineListener } from '../engine/engine-event.ts'
 import { errnoOf } from '../host/failure.ts'
 import { decodeError, responseLimit } from './control-protocol.ts'
 

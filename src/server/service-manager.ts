@@ -1,6 +1,6 @@
-import type { WriteHost } from '../core/provider.ts'
+import type { WriteHost } from '../core/contracts/host.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import { visibleLine } from '../core/visible-text.ts'
+import { visibleLine } from '../core/text/visible-text.ts'
 import type { Clock } from '../host/clock.ts'
 
 /** Whoever started the controller as a service, where that is systemd or one that speaks as it does (sd_notify). */

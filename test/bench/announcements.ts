@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Household } from '../e2e/household.ts'
+import type { CliFixture } from '../labs/cli-fixture.ts'
 
 /** Services that tell themselves when they run: nobody has to be asked, and looking costs nothing. */
 export interface Announcements {
@@ -16,9 +16,9 @@ export interface Announcements {
 /** So long (ms) a service may take to come back. */
 const PATIENCE = 60_000
 
-/** For one test; the services write into the household. */
-export function openAnnouncements(household: Household): Announcements {
-  const directory = household.path('announcements')
+/** For one test; the services write into the fixture. */
+export function openAnnouncements(fixture: CliFixture): Announcements {
+  const directory = fixture.path('announcements')
   mkdirSync(directory)
   const waiting = new Map<string, () => void>()
   const watcher = watch(directory, (_event, name) => waiting.get(name ?? '')?.())

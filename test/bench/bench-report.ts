@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
-import { type Cell, openReport } from '../report.ts'
+import { type Cell, openReport } from '../runner/report.ts'
 
 export interface BenchReport<Row extends readonly Cell[]> {
   add(...row: Row): void

@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
-import { type Household, openHousehold, until } from '../e2e/household.ts'
+import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
 import { type Announcements, openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, manifest, plainConfiguration } from './crowd.ts'
+import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
 import { formatTime, spreadOf } from './spread.ts'
 
 const COUNT = 100
@@ -15,7 +15,7 @@ const LEAST_PAUSE = 100
 const PAUSE_SPREAD = 200
 
 interface Stage {
-  readonly household: Household
+  readonly fixture: CliFixture
   readonly announcements: Announcements
 }
 
@@ -33,12 +33,12 @@ const disturbances: readonly Disturbance[] = [
 ]
 
 test('drift and edits with a running controller', async () => {
-  const household = openHousehold()
-  household.write('reeve.yaml', plainConfiguration)
-  const announcements = openAnnouncements(household)
-  const stage = { household, announcements }
-  const names = declareCrowd(household, COUNT, name => declaration(stage, name, 0))
-  const controller = household.start(['run'])
+  const fixture = openCliFixture()
+  fixture.write('reeve.yaml', plainConfiguration)
+  const announcements = openAnnouncements(fixture)
+  const stage = { fixture, announcements }
+  const names = declareMany(fixture, COUNT, name => declaration(stage, name, 0))
+  const controller = fixture.start(['run'])
   await until(() => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 'all are as declared')
 
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
@@ -74,19 +74,19 @@ async function kill({ announcements }: Stage, service: string): Promise<number> 
 }
 
 /** As somebody would who talks to the supervisor without Reeve. */
-async function stopBehindTheBack({ household }: Stage, service: string): Promise<number> {
+async function stopBehindTheBack({ fixture }: Stage, service: string): Promise<number> {
   const began = performance.now()
-  const socket = connect(household.path('state', 'process', 'supervisor.sock'))
+  const socket = connect(fixture.path('state', 'process', 'supervisor.sock'))
   socket.end(`${JSON.stringify({ actions: [{ id: 'stop', verb: 'stop', service }] })}\n`)
   await new Promise((resolve, reject) => socket.once('close', resolve).once('error', reject).resume())
   return began
 }
 
-async function edit({ household, announcements }: Stage, service: string, revision: number): Promise<number> {
+async function edit({ fixture, announcements }: Stage, service: string, revision: number): Promise<number> {
   const text = declaration({ announcements }, service, revision)
   // As an editor and git do it: beside, then in place.
-  household.write(`manifests/.${service}`, text)
+  fixture.write(`manifests/.${service}`, text)
   const began = performance.now()
-  household.rename(`manifests/.${service}`, `manifests/${service}.yaml`)
+  fixture.rename(`manifests/.${service}`, `manifests/${service}.yaml`)
   return began
 }

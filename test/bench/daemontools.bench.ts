@@ -1,4 +1,4 @@
-import { daemontoolsHarness } from '../scan-lab.ts'
+import { daemontoolsHarness } from '../labs/scan-lab.ts'
 import { benchScanDirectory } from './scan-bench.ts'
 
 benchScanDirectory({ harness: daemontoolsHarness })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
-import { type Household, openHousehold, until } from '../e2e/household.ts'
+import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, findSupervision, plainConfiguration, runningSleeper } from './crowd.ts'
+import { declareMany, findSupervision, plainConfiguration, runningSleeper } from './load-generator.ts'
 import { readMemory, readProcessorTime } from './process-use.ts'
 import { formatMemory } from './spread.ts'
 
@@ -45,11 +45,11 @@ interface Part {
 }
 
 async function settle(count: number): Promise<Part[]> {
-  const household = openHousehold()
-  household.write('reeve.yaml', plainConfiguration)
-  declareCrowd(household, count, runningSleeper)
-  const controller = await startController(household, count)
-  const { daemon, shims } = findSupervision(household)
+  const fixture = openCliFixture()
+  fixture.write('reeve.yaml', plainConfiguration)
+  declareMany(fixture, count, runningSleeper)
+  const controller = await startController(fixture, count)
+  const { daemon, shims } = findSupervision(fixture)
   return [
     { what: 'controller (reeve run)', pids: [controller] },
     { what: 'built-in supervisor: daemon', pids: [daemon] },
@@ -58,8 +58,8 @@ async function settle(count: number): Promise<Part[]> {
   ]
 }
 
-async function startController(household: Household, count: number): Promise<number> {
-  const { child, stderr } = household.start(['run'])
+async function startController(fixture: CliFixture, count: number): Promise<number> {
+  const { child, stderr } = fixture.start(['run'])
   await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
   if (child.pid === undefined) throw new Error('expected a controller that runs')
   return child.pid

@@ -1,7 +1,7 @@
 import { test } from 'vitest'
-import { type Household, openHousehold } from '../e2e/household.ts'
+import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, plainConfiguration, runningSleeper, stoppedSleeper } from './crowd.ts'
+import { declareMany, plainConfiguration, runningSleeper, stoppedSleeper } from './load-generator.ts'
 import { alternate, formatMemory, formatTime } from './spread.ts'
 import { findPeakMemory, reeve, timeRun } from './timed-run.ts'
 
@@ -30,27 +30,27 @@ test('plan with nothing to do', async () => {
     'peak memory',
     'apply again, p50',
   ])
-  const households = new Map<(typeof crowds)[number], Household>()
-  for (const crowd of crowds) households.set(crowd, await settle(crowd.count, crowd.make))
+  const fixtures = new Map<(typeof crowds)[number], CliFixture>()
+  for (const crowd of crowds) fixtures.set(crowd, await settle(crowd.count, crowd.make))
   const found = await alternate(
     RUNS,
-    [...households].map(([{ count, state }, household]) => ({
+    [...fixtures].map(([{ count, state }, fixture]) => ({
       name: `${count} ${state}`,
-      measure: () => timeNothing(household, 'plan', count),
+      measure: () => timeNothing(fixture, 'plan', count),
     })),
   )
   const again = await alternate(
     APPLY_RUNS,
-    [...households].map(([{ count, state }, household]) => ({
+    [...fixtures].map(([{ count, state }, fixture]) => ({
       name: `${count} ${state}`,
-      measure: () => timeNothing(household, 'apply', count),
+      measure: () => timeNothing(fixture, 'apply', count),
     })),
   )
-  for (const [{ count, state, aim }, household] of households) {
+  for (const [{ count, state, aim }, fixture] of fixtures) {
     const spread = found.get(`${count} ${state}`)
     const applied = again.get(`${count} ${state}`)
     if (!spread || !applied) throw new Error('expected samples')
-    const peak = await findPeakMemory(reeve(household, 'plan'))
+    const peak = await findPeakMemory(reeve(fixture, 'plan'))
     const { best, p50, p99 } = spread
     report.add(
       count,
@@ -68,16 +68,16 @@ test('plan with nothing to do', async () => {
   report.print()
 })
 
-async function settle(count: number, make: (name: string) => string): Promise<Household> {
-  const household = openHousehold()
-  household.write('reeve.yaml', plainConfiguration)
-  declareCrowd(household, count, make)
-  await household.succeed(['apply'])
-  return household
+async function settle(count: number, make: (name: string) => string): Promise<CliFixture> {
+  const fixture = openCliFixture()
+  fixture.write('reeve.yaml', plainConfiguration)
+  declareMany(fixture, count, make)
+  await fixture.succeed(['apply'])
+  return fixture
 }
 
-async function timeNothing(household: Household, command: 'plan' | 'apply', count: number): Promise<number> {
-  const { duration, output } = await timeRun(reeve(household, command))
+async function timeNothing(fixture: CliFixture, command: 'plan' | 'apply', count: number): Promise<number> {
+  const { duration, output } = await timeRun(reeve(fixture, command))
   if (!output.includes(`No changes. ${count} facilities`)) throw new Error(`expected nothing to do:\n${output}`)
   return duration
 }

@@ -1,6 +1,6 @@
-import { openHousehold } from '../e2e/household.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
 import type { Contender } from './contender.ts'
-import { declareCrowd, findSupervision, manifest, plainConfiguration } from './crowd.ts'
+import { declareMany, findSupervision, manifest, plainConfiguration } from './load-generator.ts'
 import { reeve, timeRun } from './timed-run.ts'
 
 export const reeveContender: Contender = {
@@ -8,19 +8,19 @@ export const reeveContender: Contender = {
   commands: 'apply; apply',
   prepare: async () => undefined,
   async open(count, seconds) {
-    const household = openHousehold()
-    household.write('reeve.yaml', plainConfiguration)
-    declareCrowd(household, count, name => manifest(name, `  process: { command: [sleep, "${seconds}"] }`))
-    const apply = async (): Promise<number> => (await timeRun(reeve(household, 'apply'))).duration
+    const fixture = openCliFixture()
+    fixture.write('reeve.yaml', plainConfiguration)
+    declareMany(fixture, count, name => manifest(name, `  process: { command: [sleep, "${seconds}"] }`))
+    const apply = async (): Promise<number> => (await timeRun(reeve(fixture, 'apply'))).duration
     return {
       bringUp: apply,
       again: apply,
       own() {
-        const { daemon, shims } = findSupervision(household)
+        const { daemon, shims } = findSupervision(fixture)
         return [daemon, ...shims]
       },
       async takeDown() {
-        await household.succeed(['down', '--yes'])
+        await fixture.succeed(['down', '--yes'])
       },
     }
   },

@@ -1,4 +1,4 @@
-import { runitHarness } from '../scan-lab.ts'
+import { runitHarness } from '../labs/scan-lab.ts'
 import { benchScanDirectory } from './scan-bench.ts'
 
 benchScanDirectory({ harness: runitHarness })

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { openHousehold, until } from '../e2e/household.ts'
+import { openCliFixture, until } from '../labs/cli-fixture.ts'
 import { openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, manifest } from './crowd.ts'
+import { declareMany, manifest } from './load-generator.ts'
 import {
   type Contest,
   configurationFor,
@@ -74,14 +74,14 @@ export function benchScanDirectory(contest: Contest): void {
 
   test(`${type}: drift with a running controller`, async () => {
     await withScanner(contest.harness, async (supervisor, root) => {
-      const household = openHousehold()
-      household.write('reeve.yaml', configurationFor(contest.harness))
-      household.write('manifests/supervisor.yaml', supervisorManifest(contest.harness, supervisor))
-      const announcements = openAnnouncements(household)
-      const names = declareCrowd(household, CROWD, name =>
+      const fixture = openCliFixture()
+      fixture.write('reeve.yaml', configurationFor(contest.harness))
+      fixture.write('manifests/supervisor.yaml', supervisorManifest(contest.harness, supervisor))
+      const announcements = openAnnouncements(fixture)
+      const names = declareMany(fixture, CROWD, name =>
         manifest(name, `  process: { command: ${JSON.stringify(announcements.command(name))} }`),
       )
-      const controller = household.start(['run'])
+      const controller = fixture.start(['run'])
       await until(
         () => controller.stderr().includes(`all ${CROWD} facilities are as declared`),
         'all are as declared',
@@ -98,7 +98,7 @@ export function benchScanDirectory(contest: Contest): void {
       }
       controller.child.kill('SIGTERM')
       await controller.ended
-      await household.succeed(['down', '--yes'])
+      await fixture.succeed(['down', '--yes'])
       const title = `A running controller with ${type} and ${CROWD} facilities: stopped by hand, until it has announced itself again`
       const report = openBenchReport(`${type}-correction`, title, ['runs', 'best', 'p50', 'p99', 'aim'])
       const { count, best, p50, p99 } = spreadOf(samples)

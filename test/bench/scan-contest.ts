@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
-import { openHousehold } from '../e2e/household.ts'
-import { declareCrowd, manifest, plainConfiguration } from './crowd.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
+import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
 import { findProcesses } from './process-use.ts'
 import { reeve, timeRun } from './timed-run.ts'
 
@@ -52,14 +52,14 @@ ${announcement}
 export async function goByReeve({ harness }: Contest, count: number): Promise<Round> {
   const seconds = secondsOf('by Reeve', count)
   return withScanner(harness, async (supervisor, root) => {
-    const household = openHousehold()
-    household.write('reeve.yaml', configurationFor(harness))
-    household.write('manifests/supervisor.yaml', supervisorManifest(harness, supervisor))
-    declareCrowd(household, count, name => manifest(name, `  process: { command: [sleep, "${seconds}"] }`))
-    const apply = async (): Promise<number> => (await timeRun(reeve(household, 'apply'))).duration
+    const fixture = openCliFixture()
+    fixture.write('reeve.yaml', configurationFor(harness))
+    fixture.write('manifests/supervisor.yaml', supervisorManifest(harness, supervisor))
+    declareMany(fixture, count, name => manifest(name, `  process: { command: [sleep, "${seconds}"] }`))
+    const apply = async (): Promise<number> => (await timeRun(reeve(fixture, 'apply'))).duration
     const round = await timeField(root, count, seconds, apply)
     const again = Math.min(await apply(), await apply())
-    await household.succeed(['down', '--yes'])
+    await fixture.succeed(['down', '--yes'])
     return { ...round, again }
   })
 }

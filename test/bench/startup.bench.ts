@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { test } from 'vitest'
-import { openHousehold } from '../e2e/household.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
 import { alternate, formatTime, type Subject } from './spread.ts'
 import { type Command, reeve, timeRun } from './timed-run.ts'
@@ -8,14 +8,14 @@ import { type Command, reeve, timeRun } from './timed-run.ts'
 const RUNS = 40
 
 test('start-up', async () => {
-  const household = openHousehold()
+  const fixture = openCliFixture()
   const examples = fileURLToPath(new URL('../../manifests', import.meta.url))
-  const node: Command = { program: process.execPath, args: ['-e', '0'], directory: household.directory }
+  const node: Command = { program: process.execPath, args: ['-e', '0'], directory: fixture.directory }
   const subjects = [
     subject('node -e 0', node),
-    subject('reeve --version', { ...node, args: [...reeve(household).args.slice(0, 1), '--version'] }),
-    subject('reeve validate manifests', reeve(household, 'validate', examples)),
-    subject('reeve plan manifests', reeve(household, 'plan', examples)),
+    subject('reeve --version', { ...node, args: [...reeve(fixture).args.slice(0, 1), '--version'] }),
+    subject('reeve validate manifests', reeve(fixture, 'validate', examples)),
+    subject('reeve plan manifests', reeve(fixture, 'plan', examples)),
   ]
   const found = await alternate(RUNS, subjects)
   const base = found.get('node -e 0')?.p50 ?? Number.NaN

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { has, install } from '../requirements.ts'
+import { has, install } from '../runner/requirements.ts'
 import type { Contender } from './contender.ts'
 import { timeRun } from './timed-run.ts'
 

@@ -3,8 +3,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Household } from '../e2e/household.ts'
-import { reevePath } from '../e2e/household.ts'
+import type { CliFixture } from '../labs/cli-fixture.ts'
+import { reevePath } from '../labs/cli-fixture.ts'
 
 export interface Command {
   readonly program: string
@@ -23,9 +23,9 @@ export interface TimedRun {
 const memoryHook = fileURLToPath(new URL('memory-hook.mjs', import.meta.url))
 
 /** The built program, as a user runs it. */
-export function reeve(household: Household, ...args: readonly string[]): Command {
-  const settings = ['--config', household.path('reeve.yaml')]
-  return { program: process.execPath, args: [reevePath, ...args, ...settings], directory: household.directory }
+export function reeve(fixture: CliFixture, ...args: readonly string[]): Command {
+  const settings = ['--config', fixture.path('reeve.yaml')]
+  return { program: process.execPath, args: [reevePath, ...args, ...settings], directory: fixture.directory }
 }
 
 /**

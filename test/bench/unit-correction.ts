@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process'
 import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { openHousehold, until } from '../e2e/household.ts'
+import { openCliFixture, until } from '../labs/cli-fixture.ts'
 import { type Announcements, openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, manifest, plainConfiguration } from './crowd.ts'
+import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
 import { formatTime, spreadOf } from './spread.ts'
 
 const COUNT = 100
@@ -34,11 +34,11 @@ const disturbances: readonly Disturbance[] = [
 
 /** How long what others do to services behind the controller's back lasts. */
 export async function measureCorrection(): Promise<void> {
-  const household = openHousehold()
-  household.write('reeve.yaml', plainConfiguration)
-  const announcements = openAnnouncements(household)
-  const names = declareCrowd(household, COUNT, name => declaration(name, announcements))
-  const controller = household.start(['run'])
+  const fixture = openCliFixture()
+  fixture.write('reeve.yaml', plainConfiguration)
+  const announcements = openAnnouncements(fixture)
+  const names = declareMany(fixture, COUNT, name => declaration(name, announcements))
+  const controller = fixture.start(['run'])
   await until(() => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 'all run', 120_000)
 
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))

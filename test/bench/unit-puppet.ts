@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { has, install } from '../requirements.ts'
+import { has, install } from '../runner/requirements.ts'
 import { timeRun } from './timed-run.ts'
 import { changed, type UnitContender, unitText, usual } from './unit-contender.ts'
 

@@ -1,5 +1,5 @@
-import { openHousehold } from '../e2e/household.ts'
-import { declareCrowd, manifest, plainConfiguration } from './crowd.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
+import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
 import { reeve, timeRun } from './timed-run.ts'
 import { changed, type UnitContender, usual } from './unit-contender.ts'
 
@@ -8,17 +8,16 @@ export const reeveOnSystemd: UnitContender = {
   commands: 'apply; down',
   prepare: () => undefined,
   open(names) {
-    const household = openHousehold()
-    household.write('reeve.yaml', plainConfiguration)
-    declareCrowd(household, names.length, name => sleepingUnit(name, usual))
-    const run = async (...args: readonly string[]): Promise<number> =>
-      (await timeRun(reeve(household, ...args))).duration
+    const fixture = openCliFixture()
+    fixture.write('reeve.yaml', plainConfiguration)
+    declareMany(fixture, names.length, name => sleepingUnit(name, usual))
+    const run = async (...args: readonly string[]): Promise<number> => (await timeRun(reeve(fixture, ...args))).duration
     return {
       bringUp: () => run('apply'),
       again: () => run('apply'),
       plan: () => run('plan'),
       change(name) {
-        household.write(`manifests/${name}.yaml`, sleepingUnit(name, changed))
+        fixture.write(`manifests/${name}.yaml`, sleepingUnit(name, changed))
         return run('apply')
       },
       takeDown: () => run('down', '--yes'),

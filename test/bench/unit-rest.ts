@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openHousehold, until } from '../e2e/household.ts'
+import { openCliFixture, until } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
-import { declareCrowd, plainConfiguration } from './crowd.ts'
+import { declareMany, plainConfiguration } from './load-generator.ts'
 import { readMemory, readProcessorTime } from './process-use.ts'
 import { formatMemory } from './spread.ts'
 import { usual } from './unit-contender.ts'
@@ -27,13 +27,13 @@ export async function measureRest(): Promise<void> {
     'without a controller',
   ])
   for (const count of counts) {
-    const household = openHousehold()
-    household.write('reeve.yaml', plainConfiguration)
-    declareCrowd(household, count, name => sleepingUnit(name, usual))
-    await household.succeed(['apply'])
+    const fixture = openCliFixture()
+    fixture.write('reeve.yaml', plainConfiguration)
+    declareMany(fixture, count, name => sleepingUnit(name, usual))
+    await fixture.succeed(['apply'])
     await sleep(REST)
     const alone = await useOf(1)
-    const { child, stderr, ended } = household.start(['run'])
+    const { child, stderr, ended } = fixture.start(['run'])
     await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
     await sleep(REST)
     const pid = child.pid ?? Number.NaN
@@ -42,7 +42,7 @@ export async function measureRest(): Promise<void> {
     report.add(count, own, formatMemory(proportional), formatMemory(resident), systemd, alone)
     child.kill('SIGTERM')
     await ended
-    await household.succeed(['down', '--yes'])
+    await fixture.succeed(['down', '--yes'])
   }
   report.print()
 }

@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { conformanceCases } from '../../src/conformance/index.ts'
-import { has } from '../requirements.ts'
-import { runitHarness } from '../scan-lab.ts'
+import { runitHarness } from '../labs/scan-lab.ts'
+import { has } from '../runner/requirements.ts'
 
 describe.skipIf(!has('runsvdir'))('conformance: runit', () => {
   // Each has a supervisor of its own, and waits for its scanner most of the time.

@@ -5,8 +5,8 @@ import { describe, test } from 'vitest'
 import { type ConformanceHarness, conformanceCases } from '../../src/conformance/index.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
-import { createMeddledProvider } from '../meddled-provider.ts'
 import { createSimulatedSupervisor, type Processes } from '../simulation/simulated-supervisor.ts'
+import { createMeddledProvider } from '../tools/meddled-provider.ts'
 
 /** So that the processes that the suite looks for and kills are there. */
 const realProcesses: Processes = {

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
-import { applyOnce } from '../../src/engine/apply.ts'
-import { openSession } from '../../src/engine/session.ts'
+import { applyOnce } from '../../src/engine/execution/apply.ts'
+import { openSession } from '../../src/engine/session/session.ts'
 import type { EffectListener } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 

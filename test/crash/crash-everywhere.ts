@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { bundleProgram } from '../bundled-program.ts'
-import type { Sample } from '../sample.ts'
+import type { Sample } from '../runner/sample.ts'
+import { bundleProgram } from '../tools/bundled-program.ts'
 import { type CrashHost, createCrashHost, type Look, type Moments, type Place, type Revision } from './crash-host.ts'
 
 /** A host that looks the same after so long (ms) is at rest; it may take so long (ms) to come to it. */

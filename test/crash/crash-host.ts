@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { applyOnce } from '../../src/engine/apply.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
-import { readRecord } from '../../src/engine/state-files.ts'
-import { createHarnessHost } from '../harness-host.ts'
+import { applyOnce } from '../../src/engine/execution/apply.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
+import { readRecord } from '../../src/engine/session/state-files.ts'
+import { createHarnessHost } from '../labs/harness-host.ts'
 
 /** The facilities of a revision, by name: their specs. */
 export type Revision = Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -88,15 +88,15 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
     },
     applyAndDie: (moment, which) => runChild([applyChild, config, manifests, stateDir, String(moment), which]),
     async look() {
-      const { survey, plan } = await makeOutlook(session)
-      const contents = [...survey.world.files].map(([path, file]) => [
+      const { refresh, plan } = await makePlanRun(session)
+      const contents = [...refresh.snapshot.files].map(([path, file]) => [
         relative(directory, path),
         file.content ? `${file.mode?.toString(8)} ${new TextDecoder().decode(file.content)}` : file.kind,
       ])
       const { applied, instances } = readRecord(stateDir, session.readHost)
       const look: Look = {
-        services: survey.targets.map(({ facility, definition, files }) => {
-          const observed = survey.world.services.get(`${facility.supervisor}/${facility.service}`)
+        services: refresh.targets.map(({ facility, definition, files }) => {
+          const observed = refresh.snapshot.services.get(`${facility.supervisor}/${facility.service}`)
           const isLoaded =
             observed?.loaded !== undefined &&
             observed.loaded.definition === definition?.digest &&
@@ -113,7 +113,7 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
             isApplied,
           }
         }),
-        owned: survey.world.owned,
+        owned: refresh.snapshot.owned,
         files: Object.fromEntries(contents),
         processes: countProcesses(prefix),
         paths: listPaths(directory),

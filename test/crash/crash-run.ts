@@ -1,6 +1,6 @@
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { openReport } from '../report.ts'
-import { drawSample, isThorough } from '../sample.ts'
+import { openReport } from '../runner/report.ts'
+import { drawSample, isThorough } from '../runner/sample.ts'
 import { type CrashReport, type CrashScenario, crashEverywhere } from './crash-everywhere.ts'
 
 /** Kills `apply` at a sample of the moments of a scenario, and reports it; see `crashEverywhere`. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { has } from '../requirements.ts'
-import { isThorough } from '../sample.ts'
+import { has } from '../runner/requirements.ts'
+import { isThorough } from '../runner/sample.ts'
 import type { CrashScenario } from './crash-everywhere.ts'
 import { openCrashRun } from './crash-run.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { bundleProgram } from '../bundled-program.ts'
-import type { Sample } from '../sample.ts'
+import type { Sample } from '../runner/sample.ts'
+import { bundleProgram } from '../tools/bundled-program.ts'
 import type { CrashReport } from './crash-everywhere.ts'
 import { type CrashHost, createCrashHost, type Revision } from './crash-host.ts'
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { isAlive, openHousehold, sleeper, until } from './household.ts'
+import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
 // Every command as a user gives it, on the built program: what it prints, where, and with which exit code.
 
@@ -24,14 +24,14 @@ spec:
 
 describe('validate', () => {
   test('says how many facilities are valid', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     const { exitCode, stdout, stderr } = await home.reeve(['validate'])
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     expect(stdout).toMatch(/^2 facilities in .*manifests: valid\.\n$/)
   })
 
   test('fails, with file, line, column, excerpt and the likely key on stderr', async () => {
-    const home = openHousehold({ 'web.yaml': broken })
+    const home = openCliFixture({ 'web.yaml': broken })
     const { exitCode, stdout, stderr } = await home.reeve(['validate'])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toContain('manifests/web.yaml:5:3')
@@ -41,14 +41,14 @@ describe('validate', () => {
   })
 
   test('-o json has the same for programs', async () => {
-    const home = openHousehold({ 'web.yaml': broken })
+    const home = openCliFixture({ 'web.yaml': broken })
     const { exitCode, stdout } = await home.reeve(['validate', '-o', 'json'])
     expect(exitCode).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ valid: false, diagnostics: [{ line: 5, column: 3, severity: 'error' }] })
   })
 
   test('--host warns of what services would lack to start on this host', async () => {
-    const home = openHousehold({ 'web.yaml': lost('web', '/nowhere/web'), 'db.yaml': sleeper('db') })
+    const home = openCliFixture({ 'web.yaml': lost('web', '/nowhere/web'), 'db.yaml': sleeper('db') })
     expect(await home.reeve(['validate'])).toMatchObject({ exitCode: 0, stderr: '' })
     const { exitCode, stdout, stderr } = await home.reeve(['validate', '--host'])
     expect({ exitCode, stdout }).toEqual({
@@ -63,7 +63,7 @@ describe('validate', () => {
   })
 
   test('E9: a missing directory is an error, not an empty set', async () => {
-    const home = openHousehold()
+    const home = openCliFixture()
     const { exitCode, stderr } = await home.reeve(['validate', 'nowhere'])
     expect(exitCode).toBe(1)
     expect(stderr).toContain('nowhere')
@@ -72,7 +72,7 @@ describe('validate', () => {
 
 describe('plan', () => {
   test('PITFALLS 17: text, JSON, saved file and exit code agree, before and after apply', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const text = await home.reeve(['plan', '--detailed-exitcode', '--out', 'next.json'])
     expect(text.exitCode).toBe(2)
     expect(text.stdout).toMatch(/^\+ web \(process\)\n/)
@@ -91,7 +91,7 @@ describe('plan', () => {
   })
 
   test('what is certain to fail is said before, in text, JSON and exit code, and a service that runs goes on', async () => {
-    const home = openHousehold({ 'web.yaml': lost('web', '/nowhere/web') })
+    const home = openCliFixture({ 'web.yaml': lost('web', '/nowhere/web') })
     const first = await home.reeve(['plan'])
     expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Plan: 1 to add') })
     expect(first.stderr).toContain('facility web can not start on this host: there is no program /nowhere/web')
@@ -121,7 +121,7 @@ describe('plan', () => {
   })
 
   test('S4: a saved plan is for its owner only, also where another file was', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     home.write('next.json', 'what was there')
     linkSync(home.path('next.json'), home.path('other-name'))
     symlinkSync('next.json', home.path('latest'))
@@ -142,7 +142,7 @@ describe('plan', () => {
   })
 
   test('an invalid file fails it, also with --detailed-exitcode', async () => {
-    const home = openHousehold({ 'web.yaml': broken })
+    const home = openCliFixture({ 'web.yaml': broken })
     const { exitCode, stderr } = await home.reeve(['plan', '--detailed-exitcode', '--out', 'next.json'])
     expect(exitCode).toBe(1)
     expect(stderr).toContain('web.yaml:5:3')
@@ -152,7 +152,7 @@ describe('plan', () => {
 
 describe('apply', () => {
   test('tells each step on stderr and the sum on stdout; again, there is nothing to do', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web', '  enabled: false\n') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web', '  enabled: false\n') })
     const first = await home.reeve(['apply'])
     expect(first).toMatchObject({
       exitCode: 0,
@@ -166,7 +166,7 @@ describe('apply', () => {
   })
 
   test('E10: an invalid file fails it, and nothing is changed', async () => {
-    const home = openHousehold({
+    const home = openCliFixture({
       'web.yaml': sleeper('web'),
       'broken.yaml': broken.replace('name: web', 'name: b'),
     })
@@ -178,7 +178,7 @@ describe('apply', () => {
 
   test('a service that does not come up fails it, and is named', async () => {
     const bad = sleeper('bad').replace('[sleep, "1000"]', '[/nonexistent/program]')
-    const home = openHousehold({ 'bad.yaml': bad, 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'bad.yaml': bad, 'web.yaml': sleeper('web') })
     const { exitCode, stdout, stderr } = await home.reeve(['apply'])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toMatch(/^(failed|not ready) bad: /m)
@@ -186,7 +186,7 @@ describe('apply', () => {
   })
 
   test('a saved plan is carried out, and refused when it no longer fits', async () => {
-    const home = openHousehold()
+    const home = openCliFixture()
     mkdirSync(home.path('elsewhere'))
     home.write('elsewhere/web.yaml', sleeper('web'))
     await home.reeve(['plan', 'elsewhere', '--out', 'next.json'])
@@ -200,7 +200,7 @@ describe('apply', () => {
 
   test('E9: more removals than the limit need --allow-removals, and the error names it', async () => {
     const names = ['a', 'b', 'c', 'd']
-    const home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+    const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
     await home.succeed(['apply'])
     for (const name of names.slice(1)) home.remove(`manifests/${name}.yaml`)
     const planned = await home.reeve(['plan', '--detailed-exitcode'])
@@ -214,7 +214,7 @@ describe('apply', () => {
 
   test('SIGINT ends it early with exit code 1, and running it again goes on', async () => {
     const slow = sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n')
-    const home = openHousehold({ 'slow.yaml': slow })
+    const home = openCliFixture({ 'slow.yaml': slow })
     const running = home.start(['apply'])
     await until(() => running.stderr().includes('slow: waits'), 'it waits')
     running.child.kill('SIGINT')
@@ -229,7 +229,7 @@ describe('apply', () => {
 
 describe('status, history and supervisors', () => {
   test('a table, one facility, and JSON', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     await home.succeed(['apply'])
     const table = await home.reeve(['status'])
     expect(table.stdout).toMatch(/^NAME +SUPERVISOR +STATE +ENABLED +HEALTH +PID +UPTIME +RESTARTS +CONDITION\n/)
@@ -245,7 +245,7 @@ describe('status, history and supervisors', () => {
   })
 
   test('without a controller, what is wrong with the manifests is on stderr', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web'), 'broken.yaml': broken.replace('name: web', 'name: b') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web'), 'broken.yaml': broken.replace('name: web', 'name: b') })
     const { exitCode, stdout, stderr } = await home.reeve(['status'])
     expect(exitCode).toBe(0)
     expect(stdout).toMatch(/^web /m)
@@ -254,7 +254,7 @@ describe('status, history and supervisors', () => {
   })
 
   test('status --watch elsewhere than on a terminal writes a line of JSON for every change', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const running = home.start(['status', '--watch', '-o', 'json'])
     await until(() => running.stdout().includes('\n'), 'it has looked once')
     await home.succeed(['apply'])
@@ -271,7 +271,7 @@ describe('status, history and supervisors', () => {
   })
 
   test('history says what was done and why', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     expect((await home.reeve(['history'])).stdout).toBe('Nothing has been done yet.\n')
     await home.succeed(['apply'])
     const all = await home.reeve(['history'])
@@ -285,7 +285,7 @@ describe('status, history and supervisors', () => {
   })
 
   test('supervisors are listed', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     expect((await home.reeve(['supervisors'])).stdout).toMatch(/^process +process +yes +- +1 /m)
     const { supervisors } = JSON.parse((await home.reeve(['supervisors', '-o', 'json'])).stdout)
     expect(supervisors).toContainEqual(expect.objectContaining({ name: 'process', available: true, facilities: 1 }))
@@ -297,7 +297,7 @@ describe('status, history and supervisors', () => {
 
 describe('verbs', () => {
   test('stop, start, restart, disable and enable do what they say, and twice is once', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     await home.succeed(['apply'])
     const before = await home.status('web')
     expect(await home.reeve(['start', 'web'])).toMatchObject({ exitCode: 0, stdout: 'web is running already\n' })
@@ -317,14 +317,14 @@ describe('verbs', () => {
   })
 
   test('a name that nobody declares is an error', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const { exitCode, stderr } = await home.reeve(['start', 'wbe'])
     expect(exitCode).toBe(1)
     expect(stderr).toMatch(/^reeve: there is no facility wbe/)
   })
 
   test('a suspended facility is left alone until it is resumed', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     await home.succeed(['apply'])
     expect((await home.reeve(['suspend', 'web'])).exitCode).toBe(0)
     expect(await home.succeed(['status'])).toMatch(/ {2}Ready, suspended$/m)
@@ -340,7 +340,7 @@ describe('verbs', () => {
 
 describe('down', () => {
   test('off a terminal it shows what would go, and needs --yes', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     await home.succeed(['apply'])
     const pid = (await home.status('web'))?.pid ?? 0
     const refused = await home.reeve(['down'])
@@ -358,7 +358,7 @@ describe('down', () => {
 })
 
 test('E15: while another writer holds the state directory, apply fails and says who it is', async () => {
-  const home = openHousehold({ 'slow.yaml': sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n') })
+  const home = openCliFixture({ 'slow.yaml': sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n') })
   const writer = home.start(['apply'])
   await until(() => writer.stderr().includes('slow: waits'), 'the first waits')
   const { exitCode, stderr } = await home.reeve(['apply'])

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Household, openHousehold, reevePath, sleeper } from './household.ts'
+import { type CliFixture, openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
 // What a person gets at the Tab key in a real, interactive bash: the line as it stands then.
 
@@ -28,7 +28,7 @@ describe('bash completion', () => {
     ['none that cannot run the controller', `reeve install --supervisor=pro${tab}`, 'reeve install --supervisor=pro'],
     ['with blanks between the words', `reeve  stop   app:${tab}`, 'reeve  stop   app:x@1 '],
   ])('completes %s', async (_, typed, expected) => {
-    const home = openHousehold({
+    const home = openCliFixture({
       'web.yaml': sleeper('web'),
       'worker.yaml': sleeper('worker'),
       'db.yaml': sleeper('db'),
@@ -47,7 +47,7 @@ spec: { type: runit, runit: { serviceDirectory: /srv/service, definitionDirector
 })
 
 /** The line that bash shows after these keys. */
-async function typeInBash(home: Household, keys: string): Promise<string> {
+async function typeInBash(home: CliFixture, keys: string): Promise<string> {
   // The configuration is found where a user's is.
   home.write(
     'start.sh',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isAlive, openHousehold, reevePath, until } from './household.ts'
+import { isAlive, openCliFixture, reevePath, until } from '../labs/cli-fixture.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -24,7 +24,7 @@ for (const hasInit of [true, false]) {
   test.runIf(isRoot)(
     `in a pid namespace of its own, ${hasInit ? 'after the entrypoint of docs/container.md' : 'as process 1'}: all are stopped in order at TERM`,
     async () => {
-      const home = openHousehold({
+      const home = openCliFixture({
         'db.yaml': facility('db', { process: service('db') }),
         'web.yaml': facility('web', { process: service('web'), dependsOn: ['db'] }),
       })

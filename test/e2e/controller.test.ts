@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { isAlive, openHousehold, reevePath, sleeper, until } from './household.ts'
+import { isAlive, openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
 
 // A user's day with `reeve run`: what comes up, what follows an edit, what is repaired, and how it ends.
 
 test('it starts, follows edits, repairs, refuses what it would undo, and leaves the services running', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
   // Of supervisors that this host may lack, nobody asks for any.
@@ -51,7 +51,7 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
 
 test('E9: what it refuses to remove goes by the command that its log names, typed anywhere', async () => {
   const names = ['a', 'b', 'c', 'd']
-  const home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+  const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
   const controller = home.start(['run'])
   await until(async () => (await home.status('d'))?.pid, 'd runs')
   for (const name of names.slice(1)) home.remove(`manifests/${name}.yaml`)
@@ -78,7 +78,7 @@ test('E9: what it refuses to remove goes by the command that its log names, type
 })
 
 test('who is interrupted while it works is told so, and it goes on', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   home.start(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
   home.write('manifests/slow.yaml', sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n'))
@@ -92,7 +92,7 @@ test('who is interrupted while it works is told so, and it goes on', async () =>
 })
 
 test('status --watch goes on when the controller ends, and when another one begins', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const begin = async () => {
     const controller = home.start(['run'])
     await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
@@ -114,7 +114,7 @@ test('status --watch goes on when the controller ends, and when another one begi
 })
 
 test('E16: a second signal ends it at once', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
   controller.child.kill('SIGINT')

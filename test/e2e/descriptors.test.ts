@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { openHousehold, reevePath, sleeper, until } from './household.ts'
+import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
 
 function freePort(): Promise<number> {
   return new Promise(resolve => {
@@ -14,7 +14,7 @@ function freePort(): Promise<number> {
 }
 
 test('S12: with few descriptors and 300 half requests the controller goes on reading and answering', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const port = await freePort()
   home.write(
     'reeve.yaml',
@@ -52,7 +52,7 @@ test('S12: with few descriptors and 300 half requests the controller goes on rea
 const isRoot = process.geteuid?.() === 0
 
 test.runIf(isRoot)('S8: no process that is started for a service has what the starter of Reeve had open', async () => {
-  const home = openHousehold()
+  const home = openCliFixture()
   const secret = home.path('secret')
   writeFileSync(secret, 'of root\n', { mode: 0o600 })
   chmodSync(home.directory, 0o755)

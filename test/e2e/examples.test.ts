@@ -3,12 +3,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { type Household, openHousehold, until } from './household.ts'
+import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
 
 // What manifests/README.md promises, on a copy with ports and paths of its own.
 
 test('the examples run: all is as declared, and what the page says to try happens', async () => {
-  const home = openHousehold()
+  const home = openCliFixture()
   const port = await installExamples(home)
   const ask = async () => (await fetch(`http://127.0.0.1:${port}/`)).text()
 
@@ -54,8 +54,8 @@ test('every example tells editors where its schema is, by a path that leads ther
   }
 })
 
-/** Copies the examples, with free ports and a configuration file inside the household; gives the port of `web`. */
-async function installExamples(home: Household): Promise<number> {
+/** Copies the examples, with free ports and a configuration file in the fixture; gives the port of `web`. */
+async function installExamples(home: CliFixture): Promise<number> {
   const examples = fileURLToPath(new URL('../../manifests', import.meta.url))
   mkdirSync(home.path('manifests/example'), { mode: 0o755 })
   for (const name of readdirSync(examples, { recursive: true, encoding: 'utf8' })) {
@@ -74,7 +74,7 @@ async function installExamples(home: Household): Promise<number> {
   return port
 }
 
-function edit(home: Household, name: string, from: string | RegExp, to: string | ((found: string) => string)): void {
+function edit(home: CliFixture, name: string, from: string | RegExp, to: string | ((found: string) => string)): void {
   const path = home.path('manifests', name)
   const text = readFileSync(path, 'utf8')
   writeFileSync(

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type Household, openHousehold, sleeper, until } from './household.ts'
+import { type CliFixture, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
 // S10: what manifests, processes and files say, as it comes to a person in a pseudo-terminal.
 
@@ -14,14 +14,14 @@ const own = new RegExp(`\u001b\\[(${sequences.join('|')})|\\r+\\n`, 'g')
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const raw = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff]/
 
-async function look(home: Household, args: readonly string[], mustSay = /u(001b|202e)/): Promise<void> {
+async function look(home: CliFixture, args: readonly string[], mustSay = /u(001b|202e)/): Promise<void> {
   const { stdout } = await home.startInTerminal(args).ended
   const rest = stdout.replace(own, '')
   expect(rest, `reeve ${args.join(' ')}`).not.toMatch(raw)
   expect(rest, `reeve ${args.join(' ')}`).toMatch(mustSay)
 }
 
-function hostileFacility(home: Household, name: string, command: string): string {
+function hostileFacility(home: CliFixture, name: string, command: string): string {
   return JSON.stringify({
     apiVersion: 'reeve/v1',
     kind: 'Facility',
@@ -35,7 +35,7 @@ function hostileFacility(home: Household, name: string, command: string): string
 }
 
 test('S10: no command lets text of manifests, paths and programs through to the terminal', async () => {
-  const home = openHousehold()
+  const home = openCliFixture()
   mkdirSync(home.path(`dir ${hostile}`))
   home.write('manifests/web.yaml', hostileFacility(home, 'web', 'sleep 1000'))
   await look(home, ['plan'])
@@ -90,7 +90,7 @@ test('S10: no command lets text of manifests, paths and programs through to the 
 })
 
 test('S10: diagnostics with excerpts, and errors of configuration, show what is there', async () => {
-  const home = openHousehold()
+  const home = openCliFixture()
   const name = `a ${hostile.replace('/', '')}.yaml`
   home.write(
     `manifests/${name}`,
@@ -110,7 +110,7 @@ test('S10: diagnostics with excerpts, and errors of configuration, show what is 
 })
 
 test('S10: the log of the controller and status --watch', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
   mkdirSync(home.path(`dir ${hostile}`))
@@ -129,7 +129,7 @@ test('S10: the log of the controller and status --watch', async () => {
 })
 
 test('JSON has what is there', async () => {
-  const home = openHousehold()
+  const home = openCliFixture()
   mkdirSync(home.path(`dir ${hostile}`))
   home.write('manifests/web.yaml', hostileFacility(home, 'web', 'sleep 1000'))
   const plan = JSON.parse(await home.succeed(['plan', '-o', 'json']))

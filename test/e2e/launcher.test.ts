@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { reevePath } from './household.ts'
+import { reevePath } from '../labs/cli-fixture.ts'
 
 // The compiled form of the program saves time, and nothing else.
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openHousehold, sleeper, until } from './household.ts'
+import { openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
 // stderr is for logs and progress: what goes well, with nothing to tell of, leaves it empty. Not even Node says anything.
 
@@ -22,7 +22,7 @@ const looking = [
   ['--help'],
   ['plan', '--help'],
 ]
-const acting = [
+const execution = [
   ['apply'],
   ['restart', 'web'],
   ['reload', 'web'],
@@ -36,7 +36,7 @@ type Commands = readonly (readonly string[])[]
 
 describe('commands that go well say nothing on stderr', () => {
   test('where nothing has been done yet', async () => {
-    const home = openHousehold()
+    const home = openCliFixture()
     expect(
       await saying(
         home,
@@ -46,19 +46,19 @@ describe('commands that go well say nothing on stderr', () => {
   })
 
   test('without a controller', { timeout: 120_000 }, async () => {
-    const home = openHousehold({ 'web.yaml': quiet })
+    const home = openCliFixture({ 'web.yaml': quiet })
     await home.succeed(['apply'])
-    expect(await saying(home, [...looking, ...acting])).toEqual([])
+    expect(await saying(home, [...looking, ...execution])).toEqual([])
   })
 
   test('with a controller', { timeout: 120_000 }, async () => {
-    const home = openHousehold({ 'web.yaml': quiet })
+    const home = openCliFixture({ 'web.yaml': quiet })
     const controller = home.start(['run'])
     await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
     expect(
       await saying(
         home,
-        [...looking, ...acting].filter(args => args[0] !== 'apply'),
+        [...looking, ...execution].filter(args => args[0] !== 'apply'),
       ),
     ).toEqual([])
     controller.child.kill('SIGTERM')
@@ -67,7 +67,7 @@ describe('commands that go well say nothing on stderr', () => {
 })
 
 /** What these commands say on stderr, one after another; each has to succeed. */
-async function saying(home: ReturnType<typeof openHousehold>, commands: Commands): Promise<string[]> {
+async function saying(home: ReturnType<typeof openCliFixture>, commands: Commands): Promise<string[]> {
   const said: string[] = []
   for (const args of commands) {
     const { exitCode, stderr } = await home.reeve(args)

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { openHousehold, reevePath, sleeper } from './household.ts'
+import { openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
 // What scripts and shells rely on: pipes, colours, completion, and that nothing is loaded which isn't used.
 
@@ -8,7 +8,7 @@ const reeve = `'${process.execPath}' '${reevePath}'`
 
 test('a reader that goes away is no error', async () => {
   const names = Array.from({ length: 300 }, (_, index) => `service-${index}`)
-  const home = openHousehold(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
+  const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
   const script = `set -o pipefail; ${reeve} plan --config reeve.yaml -o json | head -n 1`
   const { status, stdout, stderr } = spawnSync('bash', ['-c', script], { cwd: home.directory, encoding: 'utf8' })
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '{\n', stderr: '' })
@@ -20,7 +20,7 @@ describe('colour', () => {
     ['on with FORCE_COLOR', { FORCE_COLOR: '1' }, true],
     ['off with NO_COLOR, whatever else', { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
   ])('%s', async (_name, env, wanted) => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const { stdout } = await home.reeve(['plan'], { env })
     expect(stdout.includes('\x1b[')).toBe(wanted)
   })
@@ -38,7 +38,7 @@ describe('nothing is loaded that is not used', () => {
     [['plan']],
     [['status']],
   ])('by reeve %j', async args => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const hook = `
       import { writeSync } from 'node:fs'
       export async function load(url, context, next) { writeSync(2, 'loads ' + url + '\\n'); return next(url, context) }`

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import { isAlive, openHousehold, sleeper, until } from './household.ts'
+import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
 // What a person sees: the same program in a pseudo-terminal of 80 columns.
 
 test('apply shows what is under way and what waits for what, and since when', async () => {
-  const home = openHousehold({
+  const home = openCliFixture({
     'db.yaml': sleeper('db', '  health: { exec: { command: [test, -e, /proc/self/cwd/ready] }, interval: 100ms }\n'),
     'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
   })
@@ -25,7 +25,7 @@ test('a verb shows what it waits for, and since when; elsewhere than on a termin
     `[sh, -c, "trap : TERM; echo > ready; while :; do sleep 1; done"],
     workingDirectory: DIRECTORY, stop: { timeout: 3s }`,
   )
-  const home = openHousehold()
+  const home = openCliFixture()
   home.write('manifests/slow.yaml', stubborn.replace('DIRECTORY', home.directory))
   const started = async (command: string) => {
     await home.succeed([command])
@@ -44,7 +44,7 @@ test('a verb shows what it waits for, and since when; elsewhere than on a termin
 })
 
 test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-color', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const plan = async (args: readonly string[], env: Record<string, string>) => {
     return (await home.startInTerminal(['plan', ...args], { env }).ended).stdout
   }
@@ -55,7 +55,7 @@ test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-c
 })
 
 test('down asks, and takes only yes for an answer', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   await home.reeve(['apply'])
   const pid = (await home.status('web'))?.pid ?? 0
   const no = home.startInTerminal(['down'])
@@ -71,7 +71,7 @@ test('down asks, and takes only yes for an answer', async () => {
 })
 
 test('E16: run logs readable lines, and Ctrl-C ends it while the services go on', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
   const pid = await until(async () => (await home.status('web'))?.pid, 'web runs')
   controller.child.stdin?.write('\x03')
@@ -83,7 +83,7 @@ test('E16: run logs readable lines, and Ctrl-C ends it while the services go on'
 })
 
 test('status --watch redraws until Ctrl-C, in the width of the terminal', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
   await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
   await home.reeve(['apply'])
@@ -99,7 +99,7 @@ const otherScreen = '\x1b[?1049h'
 const back = '\x1b[?1049l'
 
 test('status --watch leaves alone what the terminal showed before, and leaves there what it showed last', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   await home.succeed(['apply'])
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
   // Of 24 lines, so many facilities don't fit.
@@ -119,7 +119,7 @@ test('status --watch leaves alone what the terminal showed before, and leaves th
 })
 
 test('status --watch comes back from the other screen before it tells of an error', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', 'web', '--watch'], { env: { NO_COLOR: '1' } })
   await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
   home.remove('manifests/web.yaml')

@@ -11,7 +11,7 @@ import {
   wrapExecution,
   wrapperFailure,
 } from '../../providers/posix/exec-wrapper.ts'
-import { parseEnvironmentFile } from '../../src/core/environment-file.ts'
+import { parseEnvironmentFile } from '../../src/core/model/environment-file.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { conditionsOf, findCondition } from '../../src/core/conditions.ts'
-import { readinessOf } from '../../src/core/readiness.ts'
-import type { FacilityPlan } from '../../src/core/step.ts'
-import type { Target } from '../../src/core/target.ts'
-import { locationKey } from '../../src/core/world.ts'
-import { openReport } from '../report.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
+import type { FacilityPlan } from '../../src/core/plan/step.ts'
+import { conditionsOf, findCondition } from '../../src/core/reconcile/conditions.ts'
+import { readinessOf } from '../../src/core/reconcile/readiness.ts'
+import { locationKey } from '../../src/core/state/snapshot.ts'
+import { openReport } from '../runner/report.ts'
 import { converge, type Pass } from '../simulation/convergence.ts'
 import { healthOf, readinessIn } from '../simulation/execution.ts'
 import { changes } from '../simulation/generation.ts'
-import { type SimulatedHost, surveyHost } from '../simulation/simulated-host.ts'
+import { refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts'
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
 import { type Scene, stage, undisturbed } from '../simulation/stage.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
@@ -51,14 +51,14 @@ function check(property: (scene: Scene, end: Pass) => void): void {
 }
 
 /** Those that are to run, and that nobody keeps Reeve from seeing to. */
-function findWanted({ targets }: Scene, { plan }: Pass): Target[] {
+function findWanted({ targets }: Scene, { plan }: Pass): ResolvedFacility[] {
   const blocked = new Set(plan.facilities.filter(one => one.blocked !== undefined).map(({ name }) => name))
   return targets.filter(
     ({ facility: { name, state, suspend } }) => state === 'running' && !suspend && !blocked.has(name),
   )
 }
 
-function isTaken({ facility }: Target, host: SimulatedHost): boolean {
+function isTaken({ facility }: ResolvedFacility, host: SimulatedHost): boolean {
   const check = facility.health?.check
   const holders = check?.type === 'tcp' ? holdersOf(host, check.port) : []
   return holders.length > 0 && !holders.includes(locationKey(facility))
@@ -108,7 +108,7 @@ describe('services that are not well', () => {
 
   test('none is ready before its run has lasted for readySeconds', () => {
     check((scene, end) => {
-      const { services } = surveyHost(end.host, scene.targets)
+      const { services } = refreshHost(end.host, scene.targets)
       for (const target of findWanted(scene, end)) {
         const { facility } = target
         const observed = services.get(locationKey(facility))
@@ -147,7 +147,7 @@ const MOST_PASSES = 2
 
 /** Facilities that are one service, or whose services conflict and are both to run. */
 function findPairs({ before, targets }: Scene): [string, string][] {
-  const { ties } = surveyHost(before.host, targets)
+  const { ties } = refreshHost(before.host, targets)
   const pairs: [string, string][] = []
   for (const { facility } of targets) {
     const { relations = [], identities = [] } = ties?.get(locationKey(facility)) ?? {}

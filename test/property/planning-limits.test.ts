@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { Facility } from '../../src/core/facility.ts'
-import type { Observed, ObservedFile, Ownership } from '../../src/core/observed.ts'
-import type { PlanInput } from '../../src/core/plan-input.ts'
-import { makePlan, makeRemovalPlan } from '../../src/core/planning.ts'
-import type { OwnedLocation } from '../../src/core/world.ts'
-import { makeTarget, markerOf, OWNER, sha256 } from '../simulation/declaration.ts'
+import type { Facility } from '../../src/core/model/facility.ts'
+import type { PlanInput } from '../../src/core/plan/plan-input.ts'
+import { makePlan, makeRemovalPlan } from '../../src/core/plan/planning.ts'
+import type { Observed, ObservedFile, Ownership } from '../../src/core/state/observed.ts'
+import type { OwnedLocation } from '../../src/core/state/snapshot.ts'
+import { markerOf, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
 import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
@@ -53,7 +53,7 @@ const file: fc.Arbitrary<ObservedFile> = fc.record(
   { requiredKeys: ['kind'] },
 )
 
-/** Cycles, duplicates, names of nothing: what no valid manifest and no sound survey would give. */
+/** Cycles, duplicates, names of nothing: what no valid manifest and no sound refresh would give. */
 const target = fc
   .record({
     name,
@@ -69,12 +69,12 @@ const target = fc
     suspend: fc.boolean(),
     problems: fc.array(fc.string(), { maxLength: 1 }),
   } as const)
-  .map(declaration => makeTarget(declaration))
+  .map(declaration => resolveFacility(declaration))
 
 const input: fc.Arbitrary<PlanInput> = fc.record({
   targets: fc.array(target, { maxLength: 5 }),
   untouched: fc.array(target, { maxLength: 1 }).map(list => list.map(({ facility }) => facility)),
-  world: fc.record({
+  snapshot: fc.record({
     services: fc.dictionary(fc.constantFrom('alpha/a', 'alpha/b', 'beta/a', 'beta/c'), observed).map(toMap),
     owned: fc.array(fc.record({ supervisor, service: name, ownership }), { maxLength: 4 }),
     unavailable: fc.dictionary(supervisor, fc.string(), { maxKeys: 1 }).map(toMap),
@@ -101,7 +101,7 @@ describe('planning has an answer to every input', () => {
         const removal = makeRemovalPlan(undefined, given, sha256)
         for (const { supervisor, service, steps } of [...plan.facilities, ...removal.facilities]) {
           for (const { target: at = { supervisor, service } } of steps) {
-            const found = given.world.services.get(`${at.supervisor}/${at.service}`)
+            const found = given.snapshot.services.get(`${at.supervisor}/${at.service}`)
             expect(found === undefined || found.state === 'unknown').toBe(false)
           }
         }

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { Facility } from '../../src/core/facility.ts'
-import { makePlan } from '../../src/core/planning.ts'
-import type { Plan } from '../../src/core/step.ts'
-import { findStart } from '../../src/core/step-chain.ts'
+import type { Facility } from '../../src/core/model/facility.ts'
+import { makePlan } from '../../src/core/plan/planning.ts'
+import type { Plan } from '../../src/core/plan/step.ts'
+import { findStart } from '../../src/core/plan/step-builder.ts'
 import { converge, describeHost, type Pass, pass, planFor, stepsOf } from '../simulation/convergence.ts'
-import { bytesOf, type Declaration, makeTarget, OWNER, sha256 } from '../simulation/declaration.ts'
+import { bytesOf, type Declaration, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
 import { changes, comesUp, type Story } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
-import { readDefinition, type SimulatedHost, surveyHost, withFile } from '../simulation/simulated-host.ts'
+import { readDefinition, refreshHost, type SimulatedHost, withFile } from '../simulation/simulated-host.ts'
 import { holdersOf } from '../simulation/simulated-process.ts'
 import { aliasedHost, chooser, type Scene, stage, undisturbed } from '../simulation/stage.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
@@ -99,19 +99,19 @@ describe('plans, over many stories', () => {
       report,
       fc.property(changes, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
         const { before, targets } = stage(story)
-        const world = surveyHost(before.host, targets)
-        const input = { targets, world, owner: OWNER, applied: before.applied, prune: true }
+        const snapshot = refreshHost(before.host, targets)
+        const input = { targets, snapshot, owner: OWNER, applied: before.applied, prune: true }
         const shuffled = {
           ...input,
           targets: shuffle(targets, keys),
           applied: new Map(shuffle([...before.applied], keys)),
-          world: {
-            ...world,
-            ...(world.ties ? { ties: new Map(shuffle([...world.ties], keys)) } : {}),
-            services: new Map(shuffle([...world.services], keys)),
-            owned: shuffle(world.owned, keys),
-            unavailable: new Map(shuffle([...world.unavailable], keys)),
-            files: new Map(shuffle([...world.files], keys)),
+          snapshot: {
+            ...snapshot,
+            ...(snapshot.ties ? { ties: new Map(shuffle([...snapshot.ties], keys)) } : {}),
+            services: new Map(shuffle([...snapshot.services], keys)),
+            owned: shuffle(snapshot.owned, keys),
+            unavailable: new Map(shuffle([...snapshot.unavailable], keys)),
+            files: new Map(shuffle([...snapshot.files], keys)),
           },
         }
         expect(JSON.stringify(makePlan(shuffled, sha256))).toBe(JSON.stringify(makePlan(input, sha256)))
@@ -203,7 +203,7 @@ describe('plans, over many stories', () => {
       report,
       fc.property(changes, fc.nat({ max: 12 }), (story, limit) => {
         // A first pass: whatever is written is new.
-        const targets = story.newer.map(makeTarget)
+        const targets = story.newer.map(resolveFacility)
         const before = { host: meddle(aliasedHost, story.strangers), applied: new Map() }
         const cut = pass(before, targets, { limit, choose: chooser(story.choices) })
         const theirs = { content: bytesOf('a stranger’s\n'), mode: 0o644, uid: 0, gid: 0 }
@@ -242,7 +242,7 @@ describe('plans, over many stories', () => {
   test('E12: what has not changed, and was not meddled with, is left alone', () => {
     check((story, _scene) => {
       const { before, targets } = stage({ ...story, meddling: [] })
-      const settled = planFor(before, story.older.map(makeTarget))
+      const settled = planFor(before, story.older.map(resolveFacility))
       const asBefore = new Set(story.older.map(declaration => JSON.stringify(declaration)))
       const plan = planFor(before, targets)
       for (const declaration of story.newer) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { openReport, type Report } from '../report.ts'
+import { openReport, type Report } from '../runner/report.ts'
 
 /** The properties of one test file, for its table. */
 export type PropertyReport = Report<readonly [property: string, runs: number, seed: string]>

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Step } from '../../src/core/step.ts'
-import { createUndoingWatch, type UndoingWatch } from '../../src/engine/undoing-watch.ts'
-import { createManualClock } from '../manual-clock.ts'
+import type { Step } from '../../src/core/plan/step.ts'
+import { createUndoingWatch, type UndoingWatch } from '../../src/engine/controller/undoing-watch.ts'
+import { createManualClock } from '../tools/manual-clock.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 
 const report = openPropertyReport('property-undoing-watch', 'Who undoes whose steps, over stories of steps and looks')

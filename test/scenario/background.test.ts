@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { createEngineLab, reasonOf } from '../engine-lab.ts'
-import { scanFamilies } from '../scan-lab.ts'
+import { createEngineLab, reasonOf } from '../labs/engine-lab.ts'
+import { scanFamilies } from '../labs/scan-lab.ts'
 import { findProcesses } from './process-instance.ts'
 
 const words = 'put itself in the background, and was ended there; this supervisor needs it in the foreground'

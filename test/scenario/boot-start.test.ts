@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openHousehold, reevePath, sleeper, until } from '../e2e/household.ts'
-import { has } from '../requirements.ts'
-import { runitHarness } from '../scan-lab.ts'
+import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
+import { runitHarness } from '../labs/scan-lab.ts'
+import { has } from '../runner/requirements.ts'
 
 const lost = 'web is enabled, but nothing starts it at boot'
 
 test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr.split(lost)).toHaveLength(2)
   expect(stderr).toContain("make 'reeve run DIR' its entrypoint")
@@ -32,7 +32,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
     ['without a terminal', 'sh', ['-c', `${shell} entrypoint.sh`]],
     ['on a terminal', 'script', inTerminal(`${shell} entrypoint.sh`)],
   ])('that its entrypoint runs, at each start, starts what is enabled: %s', async (_where, program, args) => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     home.write('entrypoint.sh', `${apply}\necho served\n`)
     const { stdout, stderr } = await home.startProgram(program, args).ended
     expect(stdout).toContain('served')
@@ -40,7 +40,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
   })
 
   test('that is typed at the shell which is its process 1 is not run again', async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const terminal = home.startProgram('script', inTerminal(`${shell} -i`))
     terminal.child.stdin?.write(`${apply}\nexit\n`)
     expect((await terminal.ended).stdout).toContain(lost)
@@ -48,7 +48,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
 })
 
 test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is amiss', { timeout: 120_000 }, async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const root = home.path('runit')
   mkdirSync(root)
   const runit = await runitHarness.setUp(root)

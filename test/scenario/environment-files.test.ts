@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
-import { testEnvironmentFiles } from '../environment-file-cases.ts'
-import { processHarness } from '../process-lab.ts'
-import { has } from '../requirements.ts'
-import { scanFamilies } from '../scan-lab.ts'
+import { processHarness } from '../labs/process-lab.ts'
+import { scanFamilies } from '../labs/scan-lab.ts'
+import { has } from '../runner/requirements.ts'
+import { testEnvironmentFiles } from '../tools/environment-file-cases.ts'
 
 testEnvironmentFiles(processHarness)
 for (const { scanner, harness } of scanFamilies) {

@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { ReadHost } from '../../src/core/provider.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
 
 /** Ids of a user of the host, or of another that has no name. */
 export interface Owner {

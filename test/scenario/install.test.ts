@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
-import { type Household, openHousehold, sleeper, until } from '../e2e/household.ts'
-import { has } from '../requirements.ts'
-import { runitHarness, s6Harness } from '../scan-lab.ts'
+import { type CliFixture, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
+import { runitHarness, s6Harness } from '../labs/scan-lab.ts'
+import { has } from '../runner/requirements.ts'
 
 // What systemd makes of it is in test/systemd/install.test.ts.
 
@@ -13,7 +13,7 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
   'install under runit, move to s6, survive kill and boot, lose the state, uninstall',
   { timeout: 180_000 },
   async () => {
-    const home = openHousehold({ 'web.yaml': sleeper('web') })
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const runit = await declareSupervisor(home, 'app-runit', runitHarness)
     const s6 = await declareSupervisor(home, 'app-s6', s6Harness)
     const install = async (...args: string[]): Promise<string> => {
@@ -64,7 +64,7 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
 )
 
 test('install under the built-in supervisor is refused, and says why and what to do', async () => {
-  const home = openHousehold({ 'web.yaml': sleeper('web') })
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const { exitCode, stdout, stderr } = await home.reeve(['install', '--supervisor', 'process'])
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
   expect(stderr).toMatch(/^reeve: supervisor process can't run the controller: nothing starts .* `reeve run DIR`/)
@@ -81,7 +81,7 @@ interface DeclaredSupervisor extends ConformanceSupervisor {
 }
 
 async function declareSupervisor(
-  home: Household,
+  home: CliFixture,
   name: string,
   harness: ConformanceHarness,
 ): Promise<DeclaredSupervisor> {
@@ -95,12 +95,12 @@ async function declareSupervisor(
   return { ...supervisor, services: () => readdirSync(join(directory, 'service')).filter(one => !one.startsWith('.')) }
 }
 
-async function findController(home: Household): Promise<number | undefined> {
+async function findController(home: CliFixture): Promise<number | undefined> {
   const { controller }: { controller?: { pid: number } } = JSON.parse(await home.succeed(['status', '-o', 'json']))
   return controller?.pid
 }
 
-async function controllerPid(home: Household): Promise<number> {
+async function controllerPid(home: CliFixture): Promise<number> {
   const pid = await findController(home)
   if (pid === undefined) throw new Error('no controller answers')
   return pid

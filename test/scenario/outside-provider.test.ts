@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isAlive } from '../../src/conformance/lab.ts'
-import { applyOnce } from '../../src/engine/apply.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
-import { openSession, type Session } from '../../src/engine/session.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
+import { applyOnce } from '../../src/engine/execution/apply.ts'
+import { openSession, type Session } from '../../src/engine/session/session.ts'
 
 const signal = new AbortController().signal
 let root: string

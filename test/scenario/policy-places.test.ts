@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { EngineEvent } from '../../src/engine/engine-event.ts'
-import { createEngineLab, type EngineLab, planOf, type Spec, stepsDone } from '../engine-lab.ts'
+import type { EngineEvent } from '../../src/core/contracts/engine-event.ts'
+import { createEngineLab, type EngineLab, planOf, type Spec, stepsDone } from '../labs/engine-lab.ts'
 
 const stranger = 12345
 const isRoot = process.geteuid?.() === 0

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { eventually, isAlive, withLab } from '../../src/conformance/lab.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { has } from '../requirements.ts'
-import { daemontoolsHarness, scanFamilies } from '../scan-lab.ts'
+import { daemontoolsHarness, scanFamilies } from '../labs/scan-lab.ts'
+import { has } from '../runner/requirements.ts'
 
 const host = createReadHost()
 

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSy
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { makeDirectory, writeFiles } from '../manifest-directory.ts'
+import { makeDirectory, writeFiles } from '../tools/manifest-directory.ts'
 
 const setup = fileURLToPath(new URL('../../src/setup.mjs', import.meta.url))
 const lock = (version: string) => JSON.stringify({ packages: { '': {}, 'node_modules/yaml': { version } } })

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { openReport } from '../report.ts'
+import { openReport } from '../runner/report.ts'
 import { soak } from '../soak/soak.ts'
 import { createSoakHost } from '../soak/soak-host.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createEngineLab, diary } from '../engine-lab.ts'
+import { createEngineLab, diary } from '../labs/engine-lab.ts'
 
 test('a controller that ends for good stops the services, each before those that it depends on; the next starts them', async () => {
   await using lab = createEngineLab()

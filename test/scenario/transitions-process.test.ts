@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import schema from '../../schemas/facility.schema.json' with { type: 'json' }
-import { processHarness } from '../process-lab.ts'
-import { openReport } from '../report.ts'
+import { processHarness } from '../labs/process-lab.ts'
+import { openReport } from '../runner/report.ts'
 import { listFields } from '../transition/schema-fields.ts'
 import { transitionEverywhere } from '../transition/transition-everywhere.ts'
 

@@ -18,15 +18,15 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { readHistory } from '../../src/engine/history.ts'
-import { openSession } from '../../src/engine/session.ts'
-import { readRecord, readSuspended } from '../../src/engine/state-files.ts'
-import { findWriter, takeWriterLock } from '../../src/engine/writer-lock.ts'
+import { readHistory } from '../../src/engine/session/history.ts'
+import { openSession } from '../../src/engine/session/session.ts'
+import { readRecord, readSuspended } from '../../src/engine/session/state-files.ts'
+import { findWriter, takeWriterLock } from '../../src/engine/session/writer-lock.ts'
 import { createClock } from '../../src/host/clock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { connectControl } from '../../src/server/control-client.ts'
-import { openHousehold } from '../e2e/household.ts'
-import { createEngineLab, facilityManifest, longRun, stepsOf } from '../engine-lab.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
+import { createEngineLab, facilityManifest, longRun, stepsOf } from '../labs/engine-lab.ts'
 
 const stranger = 12345
 const command = '["/bin/sleep","1000000"]'
@@ -129,7 +129,8 @@ describe.runIf(process.geteuid?.() === 0)(
       const document = [forged, { offset: good.indexOf('"web"') }]
       writeFileSync(cache, JSON.stringify({ version, texts: { [digest]: [document] } }))
       // Root's own is believed, which shows that it is a forgery that works.
-      const { targets } = (await (await import('../../src/engine/outlook.ts')).makeOutlook(await lab.open())).survey
+      const { targets } = (await (await import('../../src/engine/refresh/plan-run.ts')).makePlanRun(await lab.open()))
+        .refresh
       expect(targets[0]?.facility.process?.command[0]).toBe('/bin/sh')
       chownSync(cache, stranger, 0)
       expect(stepsOf(await lab.plan())).toContain('web/start')
@@ -160,7 +161,7 @@ describe.runIf(process.geteuid?.() === 0)('S1: a saved plan', () => {
     ['of another user', path => chownSync(path, stranger, 0)],
     ['that all can write', path => chmodSync(path, 0o666)],
   ])('%s is not carried out', async (_, spoil) => {
-    const house = openHousehold({ 'web.yaml': facilityManifest('web', { process: { command: JSON.parse(command) } }) })
+    const house = openCliFixture({ 'web.yaml': facilityManifest('web', { process: { command: JSON.parse(command) } }) })
     await house.reeve(['plan', '--out', 'plan.json'])
     expect(statSync(house.path('plan.json')).mode & 0o777).toBe(0o600)
     spoil(house.path('plan.json'))

@@ -1,15 +1,15 @@
-import { observeClaims } from '../../src/core/claim-keeping.ts'
-import type { FileClaims } from '../../src/core/file-claim.ts'
-import type { Applied } from '../../src/core/plan-input.ts'
-import { makePlan } from '../../src/core/planning.ts'
-import type { FacilityPlan, Plan } from '../../src/core/step.ts'
-import type { Target } from '../../src/core/target.ts'
-import { locationKey } from '../../src/core/world.ts'
-import { announceWrites, nextRecord } from '../../src/engine/record-keeping.ts'
-import type { StateRecord } from '../../src/engine/state-files.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
+import type { Applied } from '../../src/core/plan/plan-input.ts'
+import { makePlan } from '../../src/core/plan/planning.ts'
+import type { FacilityPlan, Plan } from '../../src/core/plan/step.ts'
+import { observeClaims } from '../../src/core/state/claim-keeping.ts'
+import type { FileClaims } from '../../src/core/state/file-claim.ts'
+import { locationKey } from '../../src/core/state/snapshot.ts'
+import { announceWrites, nextRecord } from '../../src/engine/execution/record-keeping.ts'
+import type { StateRecord } from '../../src/engine/session/state-files.ts'
 import { OWNER, sha256 } from './declaration.ts'
 import { type ExecutionEvent, type ExecutionOptions, execute } from './execution.ts'
-import { type SimulatedHost, surveyHost } from './simulated-host.ts'
+import { refreshHost, type SimulatedHost } from './simulated-host.ts'
 
 /** Reeve and its host at rest between two passes. */
 export interface Situation {
@@ -32,20 +32,20 @@ export interface Pass extends Situation {
   readonly events: ReadonlySet<ExecutionEvent>
 }
 
-export function planFor(situation: Situation, targets: readonly Target[], prune = true): Plan {
+export function planFor(situation: Situation, targets: readonly ResolvedFacility[], prune = true): Plan {
   const { host, applied } = situation
-  const world = surveyHost(host, targets)
-  const claims = observeClaims(situation.claims ?? new Map(), world, targets, OWNER)
-  return makePlan({ targets, world, owner: OWNER, applied, claims, prune }, sha256)
+  const snapshot = refreshHost(host, targets)
+  const claims = observeClaims(situation.claims ?? new Map(), snapshot, targets, OWNER)
+  return makePlan({ targets, snapshot, owner: OWNER, applied, claims, prune }, sha256)
 }
 
 /** One pass as `apply` makes it: plan, carry out, look again, and note down what is as declared. */
-export function pass(situation: Situation, targets: readonly Target[], options: PassOptions = {}): Pass {
+export function pass(situation: Situation, targets: readonly ResolvedFacility[], options: PassOptions = {}): Pass {
   const plan = planFor(situation, targets, options.prune)
   const before = recordOf(situation)
-  const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
-  const seen = { ...before, claims: observeClaims(before.claims, survey.world, targets, OWNER) }
-  const announced = announceWrites(seen, plan.facilities, { survey, owner: OWNER })
+  const refresh = { snapshot: refreshHost(situation.host, targets), targets, availability: new Map() }
+  const seen = { ...before, claims: observeClaims(before.claims, refresh.snapshot, targets, OWNER) }
+  const announced = announceWrites(seen, plan.facilities, { refresh, owner: OWNER })
   const { host, done, deadlocked, failed, events } = execute(plan, targets, situation.host, {
     ...options,
     claims: announced.claims,
@@ -60,10 +60,10 @@ function recordOf({ applied, claims = new Map() }: Situation): StateRecord {
 }
 
 /** The engine's own record keeping. */
-function noteApplied(situation: Situation, targets: readonly Target[]): StateRecord {
-  const survey = { world: surveyHost(situation.host, targets), targets, availability: new Map() }
+function noteApplied(situation: Situation, targets: readonly ResolvedFacility[]): StateRecord {
+  const refresh = { snapshot: refreshHost(situation.host, targets), targets, availability: new Map() }
   const record = recordOf(situation)
-  return nextRecord({ record, instances: new Map(), survey, plan: planFor(situation, targets), owner: OWNER })
+  return nextRecord({ record, instances: new Map(), refresh, plan: planFor(situation, targets), owner: OWNER })
 }
 
 export interface Convergence extends Situation {
@@ -75,7 +75,7 @@ export interface Convergence extends Situation {
 /** Passes until one does nothing, or fails by all that the one before has failed by; at most `most`. */
 export function converge(
   situation: Situation,
-  targets: readonly Target[],
+  targets: readonly ResolvedFacility[],
   options: PassOptions = {},
   most = 10,
 ): Convergence {
@@ -109,7 +109,7 @@ export function stepsOf(plan: Plan, except: ReadonlySet<string> = new Set()): st
  * The end state in a form that compares: no pids, sorted. What it has in memory is of no account, and what a process has loaded counts where `targets` say what it should
  * have: of a service that is there already nobody cares.
  */
-export function describeHost(host: SimulatedHost, targets: readonly Target[]): unknown {
+export function describeHost(host: SimulatedHost, targets: readonly ResolvedFacility[]): unknown {
   const loading = new Set(targets.flatMap(target => (target.definition ? locationKey(target.facility) : [])))
   const services = [...host.services].map(([key, { pid: _pid, memory: _memory, loaded, ...service }]) => {
     return [key, loading.has(key) ? { ...service, loaded } : service]

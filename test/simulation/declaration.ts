@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Facility, Health, OnChange } from '../../src/core/facility.ts'
-import { meetingPointsOf } from '../../src/core/meeting-point.ts'
-import type { Ownership } from '../../src/core/observed.ts'
-import type { Definition } from '../../src/core/provider.ts'
-import type { Target, TargetFile } from '../../src/core/target.ts'
-import { locationKey } from '../../src/core/world.ts'
-import { plainProcess } from '../plain-facility.ts'
+import type { Definition } from '../../src/core/contracts/provider.ts'
+import type { Facility, Health, OnChange } from '../../src/core/model/facility.ts'
+import type { ResolvedFacility, ResolvedFile } from '../../src/core/model/resolved-facility.ts'
+import { meetingPointsOf } from '../../src/core/plan/meeting-point.ts'
+import type { Ownership } from '../../src/core/state/observed.ts'
+import { locationKey } from '../../src/core/state/snapshot.ts'
+import { plainProcess } from '../tools/plain-facility.ts'
 
 /** Whose Reeve the tests play. */
 export const OWNER = 'default'
@@ -102,11 +102,11 @@ export function makeFacility(declaration: Declaration): Facility {
   }
 }
 
-export function makeTarget(declaration: Declaration): Target {
+export function resolveFacility(declaration: Declaration): ResolvedFacility {
   const facility = makeFacility(declaration)
   const { command = DAEMON, problems = [] } = declaration
   const files = (declaration.files ?? []).map(
-    ({ path, content, mode = 0o644, uid = 0, onChange = 'restart' }): TargetFile => ({
+    ({ path, content, mode = 0o644, uid = 0, onChange = 'restart' }): ResolvedFile => ({
       path,
       content: bytesOf(content),
       digest: sha256(content),

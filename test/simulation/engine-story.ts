@@ -18,56 +18,60 @@ export interface Wanted {
   moving: { readonly isPresent: boolean; readonly supervisor: string; readonly state: string; readonly mark: number }
 }
 
-type Deed = (world: EngineWorld, wanted: Wanted, at: number) => unknown
+type StoryAction = (snapshot: EngineWorld, wanted: Wanted, at: number) => unknown
 
 export function command(mark: number): readonly string[] {
   return ['/bin/sleep', String(mark)]
 }
 
-export function declareAll(world: EngineWorld, wanted: Wanted, isNoticed = true): void {
+export function declareAll(snapshot: EngineWorld, wanted: Wanted, isNoticed = true): void {
   const { edited, file, moving } = wanted
-  world.declare('steady', { process: { command: command(1) } }, isNoticed)
-  world.declare('edited', { process: { command: command(edited) } }, isNoticed)
-  const files = [{ path: world.path('waiting'), content: file }]
-  world.declare('waiting', { process: { command: command(2) }, files, dependsOn: ['edited'] }, isNoticed)
+  snapshot.declare('steady', { process: { command: command(1) } }, isNoticed)
+  snapshot.declare('edited', { process: { command: command(edited) } }, isNoticed)
+  const files = [{ path: snapshot.path('waiting'), content: file }]
+  snapshot.declare('waiting', { process: { command: command(2) }, files, dependsOn: ['edited'] }, isNoticed)
   const { isPresent, supervisor, state, mark } = moving
-  world.declare('moving', isPresent ? { supervisor, state, process: { command: command(mark) } } : undefined, isNoticed)
+  snapshot.declare(
+    'moving',
+    isPresent ? { supervisor, state, process: { command: command(mark) } } : undefined,
+    isNoticed,
+  )
   // Somebody else's service has that name.
-  world.declare('taken', { process: { command: command(3) } }, isNoticed)
+  snapshot.declare('taken', { process: { command: command(3) } }, isNoticed)
 }
 
-export function settleStrangers(world: EngineWorld): void {
+export function settleStrangers(snapshot: EngineWorld): void {
   for (const name of ['taken', 'stranger']) {
-    writeFileSync(`${world.directory('alpha')}/${name}.json`, JSON.stringify({ command: ['/bin/theirs'] }))
-    world.supervisor.enable(`${world.directory('alpha')}/${name}`, true)
+    writeFileSync(`${snapshot.directory('alpha')}/${name}.json`, JSON.stringify({ command: ['/bin/theirs'] }))
+    snapshot.supervisor.enable(`${snapshot.directory('alpha')}/${name}`, true)
   }
 }
 
 /** Those that anybody may meddle with. */
-function meddledKey(world: EngineWorld, { moving }: Wanted, at: number): string {
+function meddledKey(snapshot: EngineWorld, { moving }: Wanted, at: number): string {
   const places = [
     ['alpha', 'edited'],
     ['alpha', 'waiting'],
     [moving.supervisor, 'moving'],
   ] as const
   const [supervisor, service] = places[at % places.length] ?? places[0]
-  return join(world.directory(supervisor), service)
+  return join(snapshot.directory(supervisor), service)
 }
 
-function change(part: (wanted: Wanted, at: number) => void): Deed {
-  return (world, wanted, at) => {
+function change(part: (wanted: Wanted, at: number) => void): StoryAction {
+  return (snapshot, wanted, at) => {
     part(wanted, at)
-    declareAll(world, wanted, at % 3 !== 0)
+    declareAll(snapshot, wanted, at % 3 !== 0)
   }
 }
 
-function changeMoving(part: (moving: Wanted['moving'], at: number) => Partial<Wanted['moving']>): Deed {
+function changeMoving(part: (moving: Wanted['moving'], at: number) => Partial<Wanted['moving']>): StoryAction {
   return change((wanted, at) => {
     wanted.moving = { ...wanted.moving, ...part(wanted.moving, at) }
   })
 }
 
-const deeds: Readonly<Record<string, Deed>> = {
+const storyActions: Readonly<Record<string, StoryAction>> = {
   'edit the command': change((wanted, at) => {
     wanted.edited = 10 + at
   }),
@@ -79,18 +83,18 @@ const deeds: Readonly<Record<string, Deed>> = {
   'declare stopped': changeMoving(({ state }) => ({ state: state === 'running' ? 'stopped' : 'running' })),
   'edit what moves': changeMoving((_moving, at) => ({ mark: 40 + at })),
 
-  stop: (world, wanted, at) => world.supervisor.stop(meddledKey(world, wanted, at), at % 2 === 0),
-  enable: (world, wanted, at) => {
-    const key = meddledKey(world, wanted, at)
-    const run = world.supervisor.services.get(key)
-    if (run) world.supervisor.enable(key, !run.enabled)
+  stop: (snapshot, wanted, at) => snapshot.supervisor.stop(meddledKey(snapshot, wanted, at), at % 2 === 0),
+  enable: (snapshot, wanted, at) => {
+    const key = meddledKey(snapshot, wanted, at)
+    const run = snapshot.supervisor.services.get(key)
+    if (run) snapshot.supervisor.enable(key, !run.enabled)
   },
-  'delete a definition': (world, wanted, at) => rmSync(`${meddledKey(world, wanted, at)}.json`, { force: true }),
-  'edit a definition': (world, wanted, at) => {
-    const path = `${meddledKey(world, wanted, at)}.json`
+  'delete a definition': (snapshot, wanted, at) => rmSync(`${meddledKey(snapshot, wanted, at)}.json`, { force: true }),
+  'edit a definition': (snapshot, wanted, at) => {
+    const path = `${meddledKey(snapshot, wanted, at)}.json`
     if (existsSync(path)) writeFileSync(path, readFileSync(path, 'utf8').replace('/bin/sleep', '/bin/meddled'))
   },
-  'delete the file': world => rmSync(world.path('waiting'), { force: true }),
+  'delete the file': snapshot => rmSync(snapshot.path('waiting'), { force: true }),
 
   'lose hints': ({ meddled }) => {
     meddled.hints = 'lost'
@@ -133,7 +137,7 @@ const deeds: Readonly<Record<string, Deed>> = {
     meddled.bend = ({ pid: _pid, loaded: _loaded, ...observed }) =>
       observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
   },
-  'behave for a while': world => endFaults(world),
+  'behave for a while': snapshot => endFaults(snapshot),
 }
 
 export function endFaults({ meddled, supervisor }: EngineWorld): void {
@@ -146,14 +150,14 @@ export function endFaults({ meddled, supervisor }: EngineWorld): void {
   supervisor.isAvailable = true
 }
 
-export async function take({ kind, at, wait }: Turn, world: EngineWorld, wanted: Wanted): Promise<void> {
-  await deeds[kind]?.(world, wanted, at)
-  await world.clock.advance(wait)
+export async function take({ kind, at, wait }: Turn, snapshot: EngineWorld, wanted: Wanted): Promise<void> {
+  await storyActions[kind]?.(snapshot, wanted, at)
+  await snapshot.clock.advance(wait)
 }
 
 export const stories: fc.Arbitrary<readonly Turn[]> = fc.array(
   fc.record({
-    kind: fc.constantFrom(...Object.keys(deeds)),
+    kind: fc.constantFrom(...Object.keys(storyActions)),
     at: fc.nat({ max: 20 }),
     wait: fc.constantFrom(0, 7, 60, 700, 3_000, 45_000),
   }),

@@ -1,18 +1,19 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { Action, ProcessFacts, QueryResult, RunOptions } from '../../src/core/provider.ts'
+import type { ProcessFacts, QueryResult, RunOptions } from '../../src/core/contracts/host.ts'
+import type { Action } from '../../src/core/contracts/provider.ts'
+import type { Status } from '../../src/core/contracts/status.ts'
+import type { Plan } from '../../src/core/plan/step.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import type { Plan } from '../../src/core/step.ts'
-import { makeCurrentPlan } from '../../src/engine/apply.ts'
-import { createReconciliation } from '../../src/engine/reconciliation.ts'
-import { openSession, type Session } from '../../src/engine/session.ts'
-import type { Status } from '../../src/engine/status.ts'
-import { createSupervisorWatch } from '../../src/engine/supervisor-watch.ts'
-import { createWakeUp } from '../../src/engine/wake-up.ts'
+import { createReconcileQueue } from '../../src/engine/controller/reconcile-queue.ts'
+import { createReconciliation } from '../../src/engine/controller/reconciliation.ts'
+import { createSupervisorWatch } from '../../src/engine/controller/supervisor-watch.ts'
+import { makeCurrentPlan } from '../../src/engine/execution/apply.ts'
+import { openSession, type Session } from '../../src/engine/session/session.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { createManualClock, type ManualClock } from '../manual-clock.ts'
-import { createMeddledProvider, type Meddled } from '../meddled-provider.ts'
+import { createManualClock, type ManualClock } from '../tools/manual-clock.ts'
+import { createMeddledProvider, type Meddled } from '../tools/meddled-provider.ts'
 import { createPrograms, type Programs } from './programs.ts'
 import { createSimulatedSupervisor, type SimulatedSupervisor } from './simulated-supervisor.ts'
 
@@ -110,7 +111,7 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
     createWriteHost: options => ({ ...createWriteHost(options), run: ask, process: findProcess }),
     clock,
   })
-  const wake = createWakeUp(clock)
+  const wake = createReconcileQueue(clock)
   const passes = { working: 0, all: 0 }
   let isQuiet = false
   const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals: 1_000, drifted() {} })

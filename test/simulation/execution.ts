@@ -1,15 +1,15 @@
-import { bytesEqual } from '../../src/core/bytes.ts'
-import { isStartedAgain } from '../../src/core/facility.ts'
-import type { FileClaims } from '../../src/core/file-claim.ts'
-import { type HealthState, type Readiness, readinessOf } from '../../src/core/readiness.ts'
-import type { FacilityPlan, Plan, Step } from '../../src/core/step.ts'
-import { bringsUp } from '../../src/core/step-chain.ts'
-import type { Target, TargetFile } from '../../src/core/target.ts'
-import { type Location, locationKey } from '../../src/core/world.ts'
-import { followsStop, isLastStop, planRestore, planRewrite } from '../../src/engine/overwritten-files.ts'
-import { planPutBack } from '../../src/engine/put-back.ts'
+import { isStartedAgain } from '../../src/core/model/facility.ts'
+import type { ResolvedFacility, ResolvedFile } from '../../src/core/model/resolved-facility.ts'
+import type { FacilityPlan, Plan, Step } from '../../src/core/plan/step.ts'
+import { bringsUp } from '../../src/core/plan/step-builder.ts'
+import { type HealthState, type Readiness, readinessOf } from '../../src/core/reconcile/readiness.ts'
+import type { FileClaims } from '../../src/core/state/file-claim.ts'
+import { type Location, locationKey } from '../../src/core/state/snapshot.ts'
+import { bytesEqual } from '../../src/core/text/bytes.ts'
+import { followsStop, isLastStop, planRestore, planRewrite } from '../../src/engine/execution/overwritten-files.ts'
+import { planRollback } from '../../src/engine/execution/rollback.ts'
 import { isProgram } from './declaration.ts'
-import { readDefinition, type SimulatedHost, type SimulatedService, surveyHost } from './simulated-host.ts'
+import { readDefinition, refreshHost, type SimulatedHost, type SimulatedService } from './simulated-host.ts'
 import { isUp, NOW } from './simulated-process.ts'
 import { performStep } from './simulated-step.ts'
 
@@ -38,7 +38,7 @@ export interface ExecutionOptions {
 
 interface Lane {
   readonly plan: FacilityPlan
-  readonly target: Target | undefined
+  readonly target: ResolvedFacility | undefined
   next: number
 }
 
@@ -49,7 +49,7 @@ interface Lane {
  */
 export function execute(
   plan: Plan,
-  targets: readonly Target[],
+  targets: readonly ResolvedFacility[],
   host: SimulatedHost,
   { limit = Number.POSITIVE_INFINITY, choose = () => 0, claims }: ExecutionOptions = {},
 ): Execution {
@@ -69,13 +69,13 @@ export function execute(
   }
   const fail = (lane: Lane, step: Step): void => {
     failed.add(step.id)
-    const undoing = planPutBack(lane.plan, lane.target, step)?.steps ?? []
+    const undoing = planRollback(lane.plan, lane.target, step)?.steps ?? []
     if (undoing.length > 0) events.add('put back')
     for (const undo of undoing) if (left > 0) perform(lane, undo)
   }
   /** Files that the program has written back as it ended. */
-  const overwritten = ({ target }: Lane): TargetFile[] => {
-    const holds = ({ path, content }: TargetFile): boolean => {
+  const overwritten = ({ target }: Lane): ResolvedFile[] => {
+    const holds = ({ path, content }: ResolvedFile): boolean => {
       const found = current.files.get(path)
       return found !== undefined && bytesEqual(found.content, content)
     }
@@ -148,7 +148,7 @@ function failLanes(lanes: readonly Lane[], failed: Set<string>, pending: Set<str
   for (const id of failed) pending.delete(id)
 }
 
-function mayGoOn({ plan, target, next }: Lane, targets: readonly Target[], host: SimulatedHost): boolean {
+function mayGoOn({ plan, target, next }: Lane, targets: readonly ResolvedFacility[], host: SimulatedHost): boolean {
   const step = plan.steps[next]
   if (!target || !step) return true
   if (step.target) return step.verb === 'stop' || isReady(target, host)
@@ -159,17 +159,17 @@ function mayGoOn({ plan, target, next }: Lane, targets: readonly Target[], host:
   })
 }
 
-function isReady(target: Target, host: SimulatedHost): boolean {
+function isReady(target: ResolvedFacility, host: SimulatedHost): boolean {
   return readinessIn(host, target).ready
 }
 
-export function readinessIn(host: SimulatedHost, target: Target): Readiness {
-  const observed = surveyHost(host, [target]).services.get(locationKey(target.facility))
+export function readinessIn(host: SimulatedHost, target: ResolvedFacility): Readiness {
+  const observed = refreshHost(host, [target]).services.get(locationKey(target.facility))
   return readinessOf(target.facility, observed, healthOf(target, host), NOW)
 }
 
 /** What is heard at its port, whoever answers there; of one that hangs, nothing ever. */
-export function healthOf({ facility }: Target, host: SimulatedHost): HealthState {
+export function healthOf({ facility }: ResolvedFacility, host: SimulatedHost): HealthState {
   const check = facility.health?.check
   if (check?.type !== 'tcp') return 'none'
   const own = host.services.get(locationKey(facility))

@@ -20,7 +20,7 @@ export interface Declared {
   leftMark: number
 }
 
-type Deed = (world: EngineWorld, declared: Declared, at: number) => unknown
+type StoryAction = (snapshot: EngineWorld, declared: Declared, at: number) => unknown
 
 export const PORT = '80'
 const sleep = (...words: readonly string[]): { command: readonly string[] } => ({ command: ['/bin/sleep', ...words] })
@@ -31,9 +31,9 @@ function healthOf(service: string, onFailure: 'restart' | 'report'): object {
   return { health: { exec: { command: ['/bin/true', service] }, ...times, onFailure } }
 }
 
-export function declareKinds(world: EngineWorld, declared: Declared, isNoticed = true): void {
+export function declareKinds(snapshot: EngineWorld, declared: Declared, isNoticed = true): void {
   const { mark, isFaulty, content, doConflict, isRivalRunning, isNamedTwice, leftMark } = declared
-  const file = world.path('scribe')
+  const file = snapshot.path('scribe')
   const specs: Record<string, object | undefined> = {
     steady: { process: sleep('1') },
     web: { process: sleep('2'), ...healthOf('web', 'restart') },
@@ -48,8 +48,8 @@ export function declareKinds(world: EngineWorld, declared: Declared, isNoticed =
     packaged: {},
     nickname: isNamedTwice ? {} : undefined,
   }
-  for (const [name, spec] of Object.entries(specs)) world.declare(name, spec, false)
-  if (isNoticed) world.declare('steady', specs.steady, true)
+  for (const [name, spec] of Object.entries(specs)) snapshot.declare(name, spec, false)
+  if (isNoticed) snapshot.declare('steady', specs.steady, true)
 }
 
 /** A service of a package, with another name; and one of a stranger. */
@@ -61,14 +61,14 @@ export function settleOthers({ supervisor, directory }: EngineWorld): void {
   supervisor.aliases.set(`${directory('alpha')}/nickname`, `${directory('alpha')}/packaged`)
 }
 
-function redeclare(part: (declared: Declared, at: number) => void): Deed {
-  return (world, declared, at) => {
+function redeclare(part: (declared: Declared, at: number) => void): StoryAction {
+  return (snapshot, declared, at) => {
     part(declared, at)
-    declareKinds(world, declared, at % 3 !== 0)
+    declareKinds(snapshot, declared, at % 3 !== 0)
   }
 }
 
-const deeds: Readonly<Record<string, Deed>> = {
+const storyActions: Readonly<Record<string, StoryAction>> = {
   'web hangs': ({ programs }) => programs.troubles.set('web', 'hangs'),
   'api hangs': ({ programs }) => programs.troubles.set('api', 'hangs'),
   'web gets stuck': ({ programs }) => programs.getStuck('web'),
@@ -121,7 +121,7 @@ const deeds: Readonly<Record<string, Deed>> = {
   'not answer': ({ supervisor }) => {
     supervisor.isAvailable = false
   },
-  'behave for a while': world => endFaults(world),
+  'behave for a while': snapshot => endFaults(snapshot),
 }
 
 /** What is wrong with the programs is over; what is declared stays. */
@@ -132,23 +132,23 @@ export function endTroubles({ programs, quarrels }: EngineWorld): void {
 }
 
 /** And what is declared is as it can be had. */
-export function endContradictions(world: EngineWorld, declared: Declared): void {
+export function endContradictions(snapshot: EngineWorld, declared: Declared): void {
   declared.isFaulty = false
   declared.mark += 1
   declared.doConflict = false
   declared.isRivalRunning = true
   declared.isNamedTwice = false
-  declareKinds(world, declared)
+  declareKinds(snapshot, declared)
 }
 
-export async function takeTurn({ kind, at, wait }: Turn, world: EngineWorld, declared: Declared): Promise<void> {
-  await deeds[kind]?.(world, declared, at)
-  await world.clock.advance(wait)
+export async function takeTurn({ kind, at, wait }: Turn, snapshot: EngineWorld, declared: Declared): Promise<void> {
+  await storyActions[kind]?.(snapshot, declared, at)
+  await snapshot.clock.advance(wait)
 }
 
 export const kindStories: fc.Arbitrary<readonly Turn[]> = fc.array(
   fc.record({
-    kind: fc.constantFrom(...Object.keys(deeds)),
+    kind: fc.constantFrom(...Object.keys(storyActions)),
     at: fc.nat({ max: 20 }),
     wait: fc.constantFrom(0, 60, 700, 8_000, 90_000),
   }),

@@ -35,7 +35,7 @@ type Kind =
   | 'hide'
   | 'cutOff'
 
-type Deed = (host: SimulatedHost, at: number) => SimulatedHost
+type StoryAction = (host: SimulatedHost, at: number) => SimulatedHost
 
 /** Where strangers settle down: where Reeve will want to, and beside it. */
 const places = ['a', 'b', 's1', 'packaged'].flatMap(service =>
@@ -43,7 +43,7 @@ const places = ['a', 'b', 's1', 'packaged'].flatMap(service =>
 )
 const paths = ['/etc/a/1', '/etc/b/2', '/etc/shared']
 
-const deeds: Readonly<Record<Kind, Deed>> = {
+const storyActions: Readonly<Record<Kind, StoryAction>> = {
   kill: onService(service => ({ ...service, state: 'failed' })),
   stop(host, at) {
     const service = pick([...host.services.values()], at)
@@ -98,24 +98,26 @@ const deeds: Readonly<Record<Kind, Deed>> = {
 }
 
 export const meddlings: fc.Arbitrary<Meddling> = fc.record({
-  kind: fc.constantFrom(...(Object.keys(deeds) as Kind[])),
+  kind: fc.constantFrom(...(Object.keys(storyActions) as Kind[])),
   at: fc.nat({ max: 20 }),
 })
 
 export function meddle(host: SimulatedHost, meddling: readonly Meddling[]): SimulatedHost {
   let result = host
-  for (const { kind, at } of meddling) result = settle(deeds[kind](result, at))
+  for (const { kind, at } of meddling) result = settle(storyActions[kind](result, at))
   return result
 }
 
-function onService(change: (service: SimulatedService) => SimulatedService): Deed {
+function onService(change: (service: SimulatedService) => SimulatedService): StoryAction {
   return (host, at) => {
     const service = pick([...host.services.values()], at)
     return service ? withService(host, change(service)) : host
   }
 }
 
-function onFile(change: (host: SimulatedHost, path: string, file: ReturnType<typeof fileOf>) => SimulatedHost): Deed {
+function onFile(
+  change: (host: SimulatedHost, path: string, file: ReturnType<typeof fileOf>) => SimulatedHost,
+): StoryAction {
   return (host, at) => {
     const entry = pick([...host.files], at)
     return entry ? change(host, ...entry) : host

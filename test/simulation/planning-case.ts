@@ -1,16 +1,16 @@
-import { partsOf } from '../../src/core/applied-parts.ts'
-import { observeClaims } from '../../src/core/claim-keeping.ts'
-import type { Observed, ObservedFile } from '../../src/core/observed.ts'
-import type { Applied, PlanInput } from '../../src/core/plan-input.ts'
-import { makePlan } from '../../src/core/planning.ts'
-import type { FacilityPlan, Plan } from '../../src/core/step.ts'
-import type { Target } from '../../src/core/target.ts'
-import { type Location, locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
-import { bytesOf, type Declaration, makeTarget, markerOf, OWNER, sha256 } from './declaration.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
+import type { Applied, PlanInput } from '../../src/core/plan/plan-input.ts'
+import { makePlan } from '../../src/core/plan/planning.ts'
+import type { FacilityPlan, Plan } from '../../src/core/plan/step.ts'
+import { partsOf } from '../../src/core/state/applied-parts.ts'
+import { observeClaims } from '../../src/core/state/claim-keeping.ts'
+import type { Observed, ObservedFile } from '../../src/core/state/observed.ts'
+import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../../src/core/state/snapshot.ts'
+import { bytesOf, type Declaration, markerOf, OWNER, resolveFacility, sha256 } from './declaration.ts'
 
 /** A facility with what is found of it on the host: one row of a table test. */
 export interface PlanningCase {
-  readonly target: Target
+  readonly target: ResolvedFacility
   readonly observed: Observed | undefined
   readonly files: ReadonlyMap<string, ObservedFile>
   readonly applied?: Applied
@@ -23,8 +23,8 @@ export function asDeclared(declaration: Declaration, found: Partial<Observed> = 
 
 /** The host is as an older manifest of it had it. */
 export function madeFrom(declaration: Declaration, older: Declaration, found: Partial<Observed> = {}): PlanningCase {
-  const target = makeTarget(declaration)
-  const before = makeTarget(older)
+  const target = resolveFacility(declaration)
+  const before = resolveFacility(older)
   return {
     target,
     observed: { ...observeAsDeclared(before), ...found },
@@ -41,7 +41,7 @@ export function madeFrom(declaration: Declaration, older: Declaration, found: Pa
 
 /** Nothing of it is there yet. */
 export function notThere(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
-  const target = makeTarget(declaration)
+  const target = resolveFacility(declaration)
   const { service } = target.facility
   const files = new Map<string, ObservedFile>()
   for (const path of filesAsDeclared(target).keys()) files.set(path, { kind: 'absent' })
@@ -87,12 +87,12 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
   const { owned: _owned, services: _services, unavailable, controllers = [], ...input } = more
   const targets = rows.map(row => row.target)
   const gone = new Map(Object.entries(unavailable ?? {}))
-  const world: World = { services, owned, unavailable: gone, files, controllers }
+  const snapshot: Snapshot = { services, owned, unavailable: gone, files, controllers }
   return makePlan(
     {
       targets,
-      world,
-      claims: observeClaims(new Map(), world, targets, OWNER),
+      snapshot,
+      claims: observeClaims(new Map(), snapshot, targets, OWNER),
       owner: OWNER,
       applied,
       prune: true,
@@ -102,7 +102,7 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
   )
 }
 
-export interface PlanOptions extends Partial<Omit<PlanInput, 'world' | 'targets'>> {
+export interface PlanOptions extends Partial<Omit<PlanInput, 'snapshot' | 'targets'>> {
   readonly owned?: readonly OwnedLocation[]
   /** By `locationKey`. */
   readonly services?: Readonly<Record<string, Observed>>
@@ -134,7 +134,7 @@ export function ownedAt(
   readonly key: string
   readonly observed: Observed
 } {
-  const target = makeTarget(declaration)
+  const target = resolveFacility(declaration)
   const { supervisor, service } = target.facility
   const ownership = found.ownership ?? markerOf(target.facility)
   return {
@@ -144,7 +144,7 @@ export function ownedAt(
   }
 }
 
-function observeAsDeclared(target: Target): Observed {
+function observeAsDeclared(target: ResolvedFacility): Observed {
   const { facility, definition, files } = target
   const running = facility.state !== 'stopped'
   return {
@@ -165,7 +165,7 @@ function observeAsDeclared(target: Target): Observed {
   }
 }
 
-function filesAsDeclared(target: Target): Map<string, ObservedFile> {
+function filesAsDeclared(target: ResolvedFacility): Map<string, ObservedFile> {
   const files = new Map<string, ObservedFile>()
   for (const { path, content, mode } of target.definition?.files ?? []) {
     files.set(path, { kind: 'file', content: bytesOf(content), mode, uid: 0, gid: 0 })

@@ -1,10 +1,10 @@
-import type { Loaded, Observed, ObservedFile, Ownership, ServiceState } from '../../src/core/observed.ts'
-import type { Relation, ServiceTies } from '../../src/core/relation.ts'
-import type { Target } from '../../src/core/target.ts'
-import { type Location, locationKey, type OwnedLocation, type World } from '../../src/core/world.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
+import type { Loaded, Observed, ObservedFile, Ownership, ServiceState } from '../../src/core/state/observed.ts'
+import type { Relation, ServiceTies } from '../../src/core/state/relation.ts'
+import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../../src/core/state/snapshot.ts'
 import { definitionDigest, definitionPath, type SimulatedDefinition, sha256 } from './declaration.ts'
 
-/** A host with supervisors, as plain data: what a survey would find, and what steps change. */
+/** A host with supervisors, as plain data: what a refresh would find, and what steps change. */
 export interface SimulatedHost {
   /** By `locationKey`: what the supervisors know besides the definitions on disk. */
   readonly services: ReadonlyMap<string, SimulatedService>
@@ -95,8 +95,8 @@ export function readLoaded(host: SimulatedHost, supervisor: string, service: str
   return { definition: definition ? definitionDigest(definition) : 'none', files }
 }
 
-/** As the engine's survey: the services of the targets, all that carries a marker, and the files of the targets. */
-export function surveyHost(host: SimulatedHost, targets: readonly Target[]): World {
+/** As a refresh: the services of the targets, all that carries a marker, and the files of the targets. */
+export function refreshHost(host: SimulatedHost, targets: readonly ResolvedFacility[]): Snapshot {
   const owned = listOwned(host)
   const asked = [...targets.map(target => target.facility), ...owned]
   const services = new Map<string, Observed>()
@@ -124,7 +124,7 @@ export function resolve({ aliases, files }: SimulatedHost, at: Location): Locati
 }
 
 /** What the service of a target has to do with others, once it is as declared. */
-function tiesOf({ facility, definition }: Target, host: SimulatedHost): ServiceTies {
+function tiesOf({ facility, definition }: ResolvedFacility, host: SimulatedHost): ServiceTies {
   const { supervisor, service } = definition ? facility : resolve(host, facility)
   const [file] = definition?.files ?? []
   const { process } = file ? parseDefinition(file.content) : (readDefinition(host, supervisor, service) ?? {})

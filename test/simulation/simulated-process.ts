@@ -1,4 +1,4 @@
-import { type Location, locationKey } from '../../src/core/world.ts'
+import { type Location, locationKey } from '../../src/core/state/snapshot.ts'
 import { isProgram } from './declaration.ts'
 import {
   readDefinition,

@@ -1,7 +1,7 @@
-import type { FileClaims } from '../../src/core/file-claim.ts'
-import type { Step } from '../../src/core/step.ts'
-import type { Target } from '../../src/core/target.ts'
-import { type Location, locationKey } from '../../src/core/world.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
+import type { Step } from '../../src/core/plan/step.ts'
+import type { FileClaims } from '../../src/core/state/file-claim.ts'
+import { type Location, locationKey } from '../../src/core/state/snapshot.ts'
 import { OWNER } from './declaration.ts'
 import {
   readDefinition,
@@ -22,7 +22,7 @@ export function performStep(
   host: SimulatedHost,
   step: Step,
   plan: Location,
-  target: Target | undefined,
+  target: ResolvedFacility | undefined,
   claims: FileClaims = new Map(),
 ): SimulatedHost {
   const at = resolve(host, step.target ?? { supervisor: plan.supervisor, service: plan.service })
@@ -31,7 +31,7 @@ export function performStep(
 }
 
 interface Given {
-  readonly target: Target | undefined
+  readonly target: ResolvedFacility | undefined
   readonly claims: FileClaims
 }
 
@@ -64,7 +64,7 @@ function act(host: SimulatedHost, step: Step, at: Location, { target, claims }: 
   }
 }
 
-function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: Target | undefined): void {
+function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: ResolvedFacility | undefined): void {
   const key = locationKey(at)
   if (host.unavailable.has(at.supervisor)) throw new Trespass(`${step.id}: its supervisor is unavailable`)
   if (host.unknown.has(key)) throw new Trespass(`${step.id}: its state is unknown`)
@@ -95,7 +95,7 @@ function markersNaming(host: SimulatedHost, path: string): boolean {
   return false
 }
 
-function install(host: SimulatedHost, at: Location, target: Target | undefined): SimulatedHost {
+function install(host: SimulatedHost, at: Location, target: ResolvedFacility | undefined): SimulatedHost {
   let result = host
   for (const { path, content, mode } of target?.definition?.files ?? []) {
     result = withFile(result, path, { content: new TextEncoder().encode(content), mode, uid: 0, gid: 0 })
@@ -104,7 +104,7 @@ function install(host: SimulatedHost, at: Location, target: Target | undefined):
   return withService(result, service)
 }
 
-function writeFile(host: SimulatedHost, step: Step, target: Target | undefined): SimulatedHost {
+function writeFile(host: SimulatedHost, step: Step, target: ResolvedFacility | undefined): SimulatedHost {
   const file = target?.files.find(({ path }) => path === step.path)
   if (!file) throw new Trespass(`${step.id}: the facility has no such file`)
   const { content, mode, uid, gid } = file

@@ -1,10 +1,11 @@
 import { basename, dirname, join } from 'node:path'
-import type { Instance } from '../../src/core/facility.ts'
-import type { Loaded, Observed, Ownership } from '../../src/core/observed.ts'
-import type { Action, DeclaredService, Provider, ReadHost, WriteHost } from '../../src/core/provider.ts'
-import { GOOD_RUN } from '../../src/core/readiness.ts'
+import type { ReadHost, WriteHost } from '../../src/core/contracts/host.ts'
+import type { Action, DeclaredService, Provider } from '../../src/core/contracts/provider.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
+import { GOOD_RUN } from '../../src/core/reconcile/readiness.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import type { ServiceTies } from '../../src/core/relation.ts'
+import type { Loaded, Observed, Ownership } from '../../src/core/state/observed.ts'
+import type { ServiceTies } from '../../src/core/state/relation.ts'
 import type { Clock } from '../../src/host/clock.ts'
 import {
   type Contents,

@@ -1,6 +1,6 @@
-import type { Target } from '../../src/core/target.ts'
+import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
 import { converge, type Pass, pass, type Situation } from './convergence.ts'
-import { makeTarget } from './declaration.ts'
+import { resolveFacility } from './declaration.ts'
 import { ALIAS, type Story } from './generation.ts'
 import { meddle } from './meddling.ts'
 import { emptyHost, type SimulatedHost } from './simulated-host.ts'
@@ -15,14 +15,14 @@ export const aliasedHost: SimulatedHost = {
 
 export interface Scene {
   readonly before: Situation
-  readonly targets: readonly Target[]
+  readonly targets: readonly ResolvedFacility[]
 }
 
 /** The older revision applied among strangers, and meddled with; the newer one is to come. */
 export function stage({ older, newer, strangers, meddling }: Story): Scene {
   const start: Situation = { host: meddle(aliasedHost, strangers), applied: new Map() }
-  const applied = converge(start, older.map(makeTarget))
-  return { before: { ...applied, host: meddle(applied.host, meddling) }, targets: newer.map(makeTarget) }
+  const applied = converge(start, older.map(resolveFacility))
+  return { before: { ...applied, host: meddle(applied.host, meddling) }, targets: newer.map(resolveFacility) }
 }
 
 export function chooser(choices: readonly number[]): (count: number) => number {

@@ -1,5 +1,5 @@
-import type { Ownership } from '../../src/core/observed.ts'
-import type { ReadHost } from '../../src/core/provider.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
+import type { Ownership } from '../../src/core/state/observed.ts'
 import { sha256 } from './declaration.ts'
 
 /** What stands in a definition. */

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
-import { definitionPath, layoutOf } from '../../providers/process/layout.ts'
+import { definitionPath, layoutOf } from '../../providers/process/shared/layout.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
@@ -109,8 +109,8 @@ export const noises: Readonly<Record<string, Noise>> = {
     const declared = pickFrom(stage, ({ file }) => file !== undefined && existsSync(file.path))
     if (!declared?.file) return 'nothing'
     const { path } = declared.file
-    const deeds = [() => writeFileSync(path, 'meddled\n'), () => unlinkSync(path), () => chmodSync(path, 0o666)]
-    deeds[stage.choose(deeds.length)]?.()
+    const storyActions = [() => writeFileSync(path, 'meddled\n'), () => unlinkSync(path), () => chmodSync(path, 0o666)]
+    storyActions[stage.choose(storyActions.length)]?.()
     return 'done'
   },
   'definition edited or deleted'(stage) {

@@ -3,13 +3,13 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, 
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
+import type { Control } from '../../src/core/contracts/control.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import type { Control } from '../../src/engine/control.ts'
-import { controlSocketPath, openSession, type Session } from '../../src/engine/session.ts'
+import { controlSocketPath, openSession, type Session } from '../../src/engine/session/session.ts'
 import { connectControl } from '../../src/server/control-client.ts'
-import { reevePath } from '../e2e/household.ts'
-import { findFreePort } from '../free-port.ts'
-import { findSupervisorPid, powerOff } from '../process-lab.ts'
+import { reevePath } from '../labs/cli-fixture.ts'
+import { findSupervisorPid, powerOff } from '../labs/process-lab.ts'
+import { findFreePort } from '../tools/free-port.ts'
 
 /** The host of a soak: manifests, a state directory on a small file system of its own, and the built controller. */
 export interface SoakHost extends AsyncDisposable {

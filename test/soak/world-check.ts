@@ -1,15 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { layoutOf } from '../../providers/process/layout.ts'
-import { makeCurrentPlan } from '../../src/engine/apply.ts'
-import type { Control } from '../../src/engine/control.ts'
-import type { Session } from '../../src/engine/session.ts'
-import { conditionOf } from '../engine-lab.ts'
+import { layoutOf } from '../../providers/process/shared/layout.ts'
+import type { Control } from '../../src/core/contracts/control.ts'
+import { makeCurrentPlan } from '../../src/engine/execution/apply.ts'
+import type { Session } from '../../src/engine/session/session.ts'
+import { conditionOf } from '../labs/engine-lab.ts'
 import { countWith, isHalted, takeCensus } from './census.ts'
 import type { Declared } from './declarations.ts'
 import type { SoakHost } from './soak-host.ts'
 
 /** What there is to look at. */
-export interface World {
+export interface Snapshot {
   readonly marker: string
   readonly session: Session
   /** Throws ReeveError `unavailable` if the controller doesn't answer now. */
@@ -22,34 +22,34 @@ export type Differences = ReadonlyMap<string, readonly string[]>
 type Complain = (name: string, problem: string) => void
 
 /** In what the world differs from what is declared. Looks for itself, whatever the controller says. */
-export async function findDifferences(world: World, all: readonly Declared[]): Promise<Differences> {
+export async function findDifferences(snapshot: Snapshot, all: readonly Declared[]): Promise<Differences> {
   const differences = new Map<string, string[]>()
   const complain: Complain = (name, problem) => {
     differences.set(name, [...(differences.get(name) ?? []), problem])
   }
-  await checkStatus(world, all, complain)
-  const plan = await makeCurrentPlan(world.session)
+  await checkStatus(snapshot, all, complain)
+  const plan = await makeCurrentPlan(snapshot.session)
   for (const { message } of plan.diagnostics) complain('', message)
   for (const { name, blocked, steps } of plan.facilities) {
     if (blocked !== undefined) complain(name, `blocked: ${blocked}`)
     for (const { id, reason } of steps) complain(name, `still to do: ${id} (${reason})`)
   }
-  checkProcesses(world, all, complain)
+  checkProcesses(snapshot, all, complain)
   for (const declared of all) checkFile(declared, complain)
   return differences
 }
 
 /** True if the controller says so: that is quickly asked, while it says no. */
-export async function isSaidToBeSettled(world: World, all: readonly Declared[]): Promise<boolean> {
+export async function isSaidToBeSettled(snapshot: Snapshot, all: readonly Declared[]): Promise<boolean> {
   let isSettled = true
-  await checkStatus(world, all, () => {
+  await checkStatus(snapshot, all, () => {
     isSettled = false
   })
   return isSettled
 }
 
-async function checkStatus(world: World, all: readonly Declared[], complain: Complain): Promise<void> {
-  const status = await (await world.control()).status()
+async function checkStatus(snapshot: Snapshot, all: readonly Declared[], complain: Complain): Promise<void> {
+  const status = await (await snapshot.control()).status()
   const said = new Map(status.facilities.map(facility => [facility.name, facility]))
   for (const { name, isPresent } of all) {
     const one = said.get(name)
@@ -59,7 +59,7 @@ async function checkStatus(world: World, all: readonly Declared[], complain: Com
   }
 }
 
-function checkProcesses({ marker }: World, all: readonly Declared[], complain: Complain): void {
+function checkProcesses({ marker }: Snapshot, all: readonly Declared[], complain: Complain): void {
   const found = takeCensus(marker)
   for (const { name, mark, isPresent, isRunning, port } of all) {
     const own = found.filter(one => one.name === name)

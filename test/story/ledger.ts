@@ -3,8 +3,8 @@ import { ReeveError } from '../../src/core/reeve-error.ts'
 import { findDoubled } from '../soak/census.ts'
 import type { Declared } from '../soak/declarations.ts'
 import { type Differences, findDifferences } from '../soak/world-check.ts'
-import { type Done, isTold } from './chronicle.ts'
-import type { Deed } from './deeds.ts'
+import type { StoryAction } from './actions.ts'
+import { type Done, isTold } from './history-check.ts'
 import type { StoryHost } from './story-host.ts'
 
 /** Within so many ms all has to be as declared again after a deed. On a machine at rest it takes one or two seconds. */
@@ -21,7 +21,7 @@ export interface Ledger {
   readonly problems: Set<string>
   /** True until what was done to it last has been put right. */
   isPending(declared: Declared): boolean
-  note(declared: Declared, deed: string, at: number, about: Pick<Deed, 'tells' | 'mayTell' | 'mayFailBy'>): void
+  note(declared: Declared, deed: string, at: number, about: Pick<StoryAction, 'tells' | 'mayTell' | 'mayFailBy'>): void
   /** Sees what has been put right by now, and whether a service runs twice. */
   look(): Promise<void>
   /** Resolves when all has been put right. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import type { Declared } from '../soak/declarations.ts'
-import type { Done } from './chronicle.ts'
-import { strangerOf } from './deeds.ts'
+import { strangerOf } from './actions.ts'
+import type { Done } from './history-check.ts'
 import type { StoryHost } from './story-host.ts'
 
 const units = '/etc/systemd/system'

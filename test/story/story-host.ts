@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { type HistoryEntry, readHistory } from '../../src/engine/history.ts'
-import { controlSocketPath, openSession } from '../../src/engine/session.ts'
+import { type HistoryEntry, readHistory } from '../../src/engine/session/history.ts'
+import { controlSocketPath, openSession } from '../../src/engine/session/session.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { connectControl } from '../../src/server/control-client.ts'
-import { findFreePort } from '../free-port.ts'
-import type { World } from '../soak/world-check.ts'
+import type { Snapshot } from '../soak/world-check.ts'
 import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
+import { findFreePort } from '../tools/free-port.ts'
 
 /** A machine with systemd on which Reeve is to be installed, as its administrator has it. */
-export interface StoryHost extends World {
+export interface StoryHost extends Snapshot {
   readonly reeve: PlacedPackage['reeve']
   /** What the controller reads: a link to the newest revision. */
   readonly manifests: string

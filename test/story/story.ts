@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HistoryEntry } from '../../src/engine/history.ts'
+import type { HistoryEntry } from '../../src/engine/session/history.ts'
 import { createBag, createChooser } from '../soak/chooser.ts'
 import { createDeclarations, type Declared } from '../soak/declarations.ts'
-import { type Chronicle, type Done, findUntruths } from './chronicle.ts'
-import { type Deed, deeds, hasDropIn, tellsOfNew } from './deeds.ts'
+import { hasDropIn, type StoryAction, storyActions, tellsOfNew } from './actions.ts'
+import { createFaults, type FaultStage } from './faults.ts'
+import { type Done, findUntruths, type HistoryCheck } from './history-check.ts'
 import { createLedger, findLastDifferences, type Ledger, LOOK_EVERY } from './ledger.ts'
 import { findLeftovers, placeBystander } from './leftovers.ts'
 import type { StoryHost } from './story-host.ts'
-import { createUpheavals, type UpheavalStage } from './upheavals.ts'
 
 export interface StoryOptions {
   /** How long things are done behind Reeve's back. */
@@ -17,7 +17,7 @@ export interface StoryOptions {
 }
 
 export interface StoryOutcome {
-  readonly chronicle: Chronicle
+  readonly chronicle: HistoryCheck
   readonly history: readonly HistoryEntry[]
   /** What was done to the host as a whole, and how often. */
   readonly upheavals: ReadonlyMap<string, number>
@@ -39,8 +39,8 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
   const ledger = createLedger(host, all)
   const broken = new Set<Declared>()
   const choose = createChooser(seed)
-  const nextDeed = createBag(Object.entries(deeds), choose)
-  const stage: UpheavalStage = {
+  const nextDeed = createBag(Object.entries(storyActions), choose)
+  const stage: FaultStage = {
     host,
     declarations,
     choose,
@@ -69,16 +69,16 @@ export async function tellStory(host: StoryHost, { seconds, seed, facilities }: 
   const problems = [...ledger.problems]
   for (const [name, wrong] of await findLastDifferences(host, all)) problems.push(`at the end: ${name}: ${wrong}`)
   problems.push(...findLeftovers(all, ledger.done, bystander, host))
-  const chronicle: Chronicle = { done: ledger.done }
+  const chronicle: HistoryCheck = { done: ledger.done }
   const history = host.history()
   problems.push(...findUntruths(chronicle, history))
   return { chronicle, history, upheavals, settled: ledger.settled, problems }
 }
 
 /** Gives how often what was done to the host as a whole. */
-async function meddleFor(duration: number, stage: UpheavalStage): Promise<ReadonlyMap<string, number>> {
+async function meddleFor(duration: number, stage: FaultStage): Promise<ReadonlyMap<string, number>> {
   const { choose, ledger } = stage
-  const nextUpheaval = createBag(Object.entries(createUpheavals(stage)), choose)
+  const nextUpheaval = createBag(Object.entries(createFaults(stage)), choose)
   const counts = new Map<string, number>()
   const end = new AbortController()
   const watching = keepLooking(ledger, end.signal)
@@ -106,7 +106,7 @@ async function keepLooking(ledger: Ledger, signal: AbortSignal): Promise<void> {
 }
 
 /** Does something to one facility that is as declared, if there is one that it can be done to. */
-function meddle(stage: UpheavalStage, [name, deed]: readonly [string, Deed] | readonly [] = []): void {
+function meddle(stage: FaultStage, [name, deed]: readonly [string, StoryAction] | readonly [] = []): void {
   const { broken, choose, declarations, ledger } = stage
   if (name === undefined || deed === undefined) return
   const suiting = declarations.all.filter(

@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import { createEngineLab, type EngineLab, type EngineLabOptions, type Spec } from '../engine-lab.ts'
+import { createEngineLab, type EngineLab, type EngineLabOptions, type Spec } from '../labs/engine-lab.ts'
 import { systemHarness } from './harness.ts'
 
 /** One test's host on this machine's own systemd: what it leaves there goes with it. */

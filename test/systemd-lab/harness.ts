@@ -2,10 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import { readMarker } from '../../providers/systemd/marker.ts'
+import { readMarker } from '../../providers/systemd/units/marker.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
 import { eventually, isAlive } from '../../src/conformance/lab.ts'
-import { killIfThere } from '../process-lab.ts'
+import { killIfThere } from '../labs/process-lab.ts'
 
 /** The system's manager of this machine. There is one: who asks for another meanwhile gets a user's. */
 export const systemHarness: ConformanceHarness = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { CrashScenario } from '../crash/crash-everywhere.ts'
 import { openCrashRun } from '../crash/crash-run.ts'
-import { isThorough } from '../sample.ts'
+import { isThorough } from '../runner/sample.ts'
 import { systemHarness } from './harness.ts'
 
 /** All of them take ten minutes. */

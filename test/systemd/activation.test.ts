@@ -2,9 +2,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
-import type { FacilityStatus } from '../../src/engine/status.ts'
-import { stepsOf } from '../engine-lab.ts'
+import type { FacilityStatus } from '../../src/core/contracts/status.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
+import { stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const shell = (script: string): readonly string[] => ['/bin/sh', '-c', script]

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { BusSignal } from '../../src/core/provider.ts'
+import type { BusSignal } from '../../src/core/contracts/bus.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createReadHost } from '../../src/host/read-host.ts'

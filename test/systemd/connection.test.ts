@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import type { ApplyOutcome } from '../../src/engine/apply.ts'
-import type { Session } from '../../src/engine/session.ts'
+import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
+import type { Session } from '../../src/engine/session/session.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { longRun, type Spec, stepsOf } from '../engine-lab.ts'
+import { longRun, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const go = '/tmp/go'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { LONG_RUN } from '../../src/conformance/lab.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'

@@ -1,4 +1,4 @@
-import { testEnvironmentFiles } from '../environment-file-cases.ts'
 import { systemHarness } from '../systemd-lab/harness.ts'
+import { testEnvironmentFiles } from '../tools/environment-file-cases.ts'
 
 testEnvironmentFiles(systemHarness, { isAlone: true })

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { exitedWith } from '../../providers/systemd/exit-words.ts'
+import { exitedWith } from '../../providers/systemd/observe/exit-words.ts'
 import { eventually } from '../../src/conformance/lab.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
-import { longRun } from '../engine-lab.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
+import { longRun } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const once = (command: readonly string[]) => ({ command, restart: { policy: 'never' } })

@@ -3,10 +3,10 @@ import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { openControl } from '../../src/engine/control-access.ts'
-import { longRun, stepsOf } from '../engine-lab.ts'
-import { mountSmallDisk } from '../small-disk.ts'
+import { openControl } from '../../src/engine/control/control-access.ts'
+import { longRun, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+import { mountSmallDisk } from '../tools/small-disk.ts'
 
 /** Starts, runs and stops that fail, and what is said of them. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import { rootCommands, yamlBlock } from '../e2e/readme-page.ts'
-import { facilityManifest, longRun, type Spec } from '../engine-lab.ts'
+import { facilityManifest, longRun, type Spec } from '../labs/engine-lab.ts'
 import { property, systemctl } from '../systemd-lab/engine.ts'
 import { type PlacedPackage, placePackage, type Spoken, type User } from '../systemd-lab/package.ts'
 

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
+import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const run = `ExecStart=${LONG_RUN.join(' ')}`

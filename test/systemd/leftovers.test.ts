@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LONG_RUN } from '../../src/conformance/lab.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'

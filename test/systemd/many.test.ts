@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import type { Action, ActionResult, WriteBus, WriteHost } from '../../src/core/provider.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
+import type { WriteBus } from '../../src/core/contracts/bus.ts'
+import type { WriteHost } from '../../src/core/contracts/host.ts'
+import type { Action, ActionResult } from '../../src/core/contracts/provider.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
@@ -55,16 +57,16 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('one', { process: longRun(), config: { systemd: { unit: { Service: { MemoryMost: '1G' } } } } })
     lab.declareUnit('other', { process: longRun() })
-    const { instances, survey } = await makeOutlook(await lab.open())
+    const { instances, refresh } = await makePlanRun(await lab.open())
     const instance = instances.get('systemd')?.instance
     if (!instance) throw new Error('there is no systemd')
     const results: ActionResult[] = []
     const { queries = [], busQueries = [] } = systemdProvider.capabilities
     const host = createWriteHost({ queries, busQueries })
     const install = (name: string, through: WriteHost): Promise<void> => {
-      const definition = survey.targets.find(({ facility }) => facility.name === name)?.definition
+      const definition = refresh.targets.find(({ facility }) => facility.name === name)?.definition
       const action: Action = { id: name, verb: 'install', service: name, signal: new AbortController().signal }
-      // What the survey has verified isn't asked about again.
+      // What a refresh has verified isn't asked about again.
       const files = definition?.files.map(file => ({ ...file, content: `${file.content}# another one\n` })) ?? []
       const whole = definition ? { ...action, definition: { ...definition, files } } : action
       return systemdProvider.apply([whole], instance, through, result => results.push(result))

@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import type { ApplyOutcome } from '../../src/engine/apply.ts'
-import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
+import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
+import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 import { makeDirectory, makeFile, makeLink, root } from '../systemd-lab/planted-paths.ts'
 

@@ -14,12 +14,12 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually } from '../../src/conformance/lab.ts'
-import type { Instance } from '../../src/core/facility.ts'
-import type { Observed } from '../../src/core/observed.ts'
-import type { ReadHost } from '../../src/core/provider.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
+import type { ReadHost } from '../../src/core/contracts/host.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
+import type { Observed } from '../../src/core/state/observed.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
-import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
+import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const app = { uid: 2001, gid: 2001 }
@@ -69,9 +69,9 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     await lab.apply()
     await eventually('all to run', () => readProcesses('system.slice/among').length === 3)
     expect(readProcesses('system.slice/alone')).toHaveLength(1)
-    const { world } = (await makeOutlook(await lab.open())).survey
+    const { snapshot } = (await makePlanRun(await lab.open())).refresh
     for (const unit of ['alone', 'among', 'apart']) {
-      expect(String(world.services.get(`systemd/${unit}`)?.pid)).toBe(property(unit, 'MainPID'))
+      expect(String(snapshot.services.get(`systemd/${unit}`)?.pid)).toBe(property(unit, 'MainPID'))
     }
   })
 
@@ -85,7 +85,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
       const process = { command, restart: { delay: '1h' } }
       lab.declareUnit('web', { process, files: [{ path, content: 'one\n', onChange: 'reload' }] })
       await lab.apply()
-      const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
+      const instance = (await makePlanRun(await lab.open())).instances.get('systemd')?.instance
       if (!instance) throw new Error('there is no systemd')
       // What is newer than the start can't have been read by the process.
       for (const newer of [path, unit]) {

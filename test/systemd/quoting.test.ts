@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import type { Process } from '../../src/core/facility.ts'
-import { plainFacility, plainProcess } from '../plain-facility.ts'
+import type { Process } from '../../src/core/model/facility.ts'
+import { plainFacility, plainProcess } from '../tools/plain-facility.ts'
 
 const out = '/tmp/seen'
 

@@ -14,8 +14,8 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { startSwapping } from '../path-swapper.ts'
 import { createSystemdLab, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
+import { startSwapping } from '../tools/path-swapper.ts'
 
 const app = { uid: 2001, gid: 2001 }
 const root = { uid: 0, gid: 0 }

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
-import { validate } from '../../src/engine/validation.ts'
-import { longRun, planOf, reasonOf, stepsOf } from '../engine-lab.ts'
+import { validate } from '../../src/engine/refresh/validation.ts'
+import { longRun, planOf, reasonOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'

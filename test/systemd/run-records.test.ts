@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually } from '../../src/conformance/lab.ts'
-import type { Action, ActionResult } from '../../src/core/provider.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
-import { planOf, type Spec, stepsOf } from '../engine-lab.ts'
+import type { Action, ActionResult } from '../../src/core/contracts/provider.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
+import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const unit = '/etc/systemd/system/web.service'
@@ -103,7 +103,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     const before = readFileSync(record, 'utf8')
     writeFileSync(path, 'two\n')
     const session = await lab.open()
-    const instance = (await makeOutlook(session)).instances.get('systemd')?.instance
+    const instance = (await makePlanRun(session)).instances.get('systemd')?.instance
     if (!instance) throw new Error('there is no systemd')
     const start: Action = { id: 'start', verb: 'start', service: 'web', signal: new AbortController().signal }
     const results: ActionResult[] = []

@@ -3,8 +3,8 @@ import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { reevePath } from '../e2e/household.ts'
-import { facilityManifest } from '../engine-lab.ts'
+import { reevePath } from '../labs/cli-fixture.ts'
+import { facilityManifest } from '../labs/engine-lab.ts'
 
 const uid = 2_000
 const home = '/home/app'

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { drawSample } from '../sample.ts'
+import { drawSample } from '../runner/sample.ts'
 import { proveLeftRunning, proveWarned } from '../start-check/mistake-cases.ts'
 import { mistakes, systemdMistakes } from '../start-check/mistakes.ts'
 import { systemHarness } from '../systemd-lab/harness.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { openReport } from '../report.ts'
-import { findLatency } from '../story/chronicle.ts'
+import { openReport } from '../runner/report.ts'
+import { findLatency } from '../story/history-check.ts'
 import { type StoryOutcome, tellStory } from '../story/story.ts'
 import { createStoryHost } from '../story/story-host.ts'
 

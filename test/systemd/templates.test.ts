@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
-import { validate } from '../../src/engine/validation.ts'
-import { planOf, stepsOf } from '../engine-lab.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
+import { validate } from '../../src/engine/refresh/validation.ts'
+import { planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'

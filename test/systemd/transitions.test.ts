@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { openReport } from '../report.ts'
+import { openReport } from '../runner/report.ts'
 import { systemHarness } from '../systemd-lab/harness.ts'
 import { transitionEverywhere } from '../transition/transition-everywhere.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { planOf, stepsOf } from '../engine-lab.ts'
+import { planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'

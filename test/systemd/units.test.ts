@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
-import { createDirectControl } from '../../src/engine/direct-control.ts'
+import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { longRun, planOf, stepsOf } from '../engine-lab.ts'
+import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const run = `ExecStart=${LONG_RUN.join(' ')}`

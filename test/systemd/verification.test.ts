@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { validate } from '../../src/engine/validation.ts'
-import { longRun, planOf } from '../engine-lab.ts'
+import { validate } from '../../src/engine/refresh/validation.ts'
+import { longRun, planOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
 
 /** What `systemd-analyze verify` says of units, before they take the place of what is there. */

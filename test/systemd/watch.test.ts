@@ -3,9 +3,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { eventually, isAlive } from '../../src/conformance/lab.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
-import { longRun, type RunningController } from '../engine-lab.ts'
+import { longRun, type RunningController } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 
 const unitFile = '/etc/systemd/system/web.service'
@@ -120,7 +120,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     lab.declareUnit('idle', { process: longRun(), state: 'stopped', enabled: false })
     lab.declareUnit('web', { process: longRun() })
     await lab.apply()
-    const instance = (await makeOutlook(await lab.open())).instances.get('systemd')?.instance
+    const instance = (await makePlanRun(await lab.open())).instances.get('systemd')?.instance
     if (!instance) throw new Error('there is no systemd')
     const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
     const hints: string[] = []

@@ -10,10 +10,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import type { Diagnostic } from '../../src/core/step.ts'
-import { type ApplyOutcome, applyOnce } from '../../src/engine/apply.ts'
-import { makeOutlook } from '../../src/engine/outlook.ts'
-import { createHarnessHost } from '../harness-host.ts'
+import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
+import type { Diagnostic } from '../../src/core/plan/step.ts'
+import { applyOnce } from '../../src/engine/execution/apply.ts'
+import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
+import { createHarnessHost } from '../labs/harness-host.ts'
 import { type Fragment, listTransitions, merge, type Surroundings, type Transition } from './transitions.ts'
 
 export type Revision = 'old' | 'next' | 'invalid'
@@ -99,11 +100,11 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
       return plan.diagnostics
     },
     async plan() {
-      const { plan } = await makeOutlook(session)
+      const { plan } = await makePlanRun(session)
       return plan.facilities.flatMap(({ steps }) => steps.map(({ id }) => id))
     },
     async look() {
-      const { survey } = await makeOutlook(session)
+      const { refresh } = await makePlanRun(session)
       const facilities = new Map<string, Facts>()
       const processes = new Map<string, Look['processes'] extends ReadonlyMap<string, infer One> ? One : never>()
       const neutral = (value: Facts): Facts => {
@@ -111,8 +112,8 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
         // Over paths of the host. That the process has the one of its definition, `isLoaded` says.
         return JSON.parse(text.replace(/(?<=REEVE_DEFINITION=)[0-9a-f]{64}/g, 'DIGEST'))
       }
-      for (const { facility, definition, files } of survey.targets) {
-        const observed = survey.world.services.get(`${facility.supervisor}/${facility.service}`)
+      for (const { facility, definition, files } of refresh.targets) {
+        const observed = refresh.snapshot.services.get(`${facility.supervisor}/${facility.service}`)
         const { state, enabled, supervised, ownership, definitionFiles, loaded, pid } = observed ?? {}
         const name = facility.name === 'latter' ? 'former' : facility.name
         processes.set(name, {
@@ -138,7 +139,7 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
           }),
         )
       }
-      const owned = survey.world.owned.map(({ supervisor, service }) => `${supervisor}/${service}`)
+      const owned = refresh.snapshot.owned.map(({ supervisor, service }) => `${supervisor}/${service}`)
       const found = readdirSync(join(directory, 'files')).filter(name => !/\.log/.test(name))
       return { facilities, processes, owned: owned.sort(), files: found.sort() }
     },

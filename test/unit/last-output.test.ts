@@ -12,11 +12,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Process } from '../../src/core/facility.ts'
-import { describeLastLines, LAST_LINES, lastLinesOf } from '../../src/core/last-output.ts'
+import type { Process } from '../../src/core/model/facility.ts'
+import { describeLastLines, LAST_LINES, lastLinesOf } from '../../src/core/state/last-output.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { readLogEnd } from '../../src/host/service-log.ts'
-import { plainProcess } from '../plain-facility.ts'
+import { plainProcess } from '../tools/plain-facility.ts'
 
 describe('the last lines of a text', () => {
   test('are few, hold no empty one, and are cut where they are long', () => {

@@ -26,7 +26,7 @@ test('E23: no deadline is made of signals that can be collected before they fire
 test('E23: timers are those of the clock', () => {
   const own = ['src/host/clock.ts', 'src/host/common-beat.ts']
   /** Which waits before it connects anew, and gives nothing up. */
-  const retries = ['providers/systemd/watch.ts']
+  const retries = ['providers/systemd/observe/watch.ts']
   /** Tests, in the end. */
   const suite = ['src/conformance/lab.ts', 'src/conformance/state-cases.ts']
   const found = linesWith(/\bset(Timeout|Interval)\b|timers\/promises/).map(line => line.slice(0, line.indexOf(': ')))
@@ -35,10 +35,10 @@ test('E23: timers are those of the clock', () => {
 
 test('S12: objects that are filled by key are dictionaries, but for those of our own words', () => {
   const ourOwn = [
-    'providers/process/configuration-schema.ts',
+    'providers/process/shared/configuration-schema.ts',
     'src/commands/install.ts',
     'src/conformance/state-cases.ts',
-    'src/core/policy-coverage.ts',
+    'src/core/policy/coverage.ts',
   ]
   /** Which refuses `__proto__` as a key; what reads the values looks them up. */
   const guarded = ['src/manifest/yaml-document.ts']

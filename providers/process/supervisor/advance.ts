@@ -1,6 +1,6 @@
 import { isWrapped } from '../../posix/exec-wrapper.ts'
-import { runPath } from '../layout.ts'
-import { goodRun } from '../life-cycle.ts'
+import { runPath } from '../shared/layout.ts'
+import { goodRun } from '../shared/life-cycle.ts'
 import { claimRun } from './run-claim.ts'
 import { concludeRun } from './run-end.ts'
 import { type RunFacts, readCommandLine, readRun, readTicks, scriptOf } from './run-facts.ts'

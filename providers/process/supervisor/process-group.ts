@@ -1,4 +1,4 @@
-import type { ReadHost } from '../../../src/core/provider.ts'
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { ProcessIdentity } from './run-facts.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { definitionPath, enabledPath, recordPath, runOfFile, temporaryRecordPath } from '../layout.ts'
+import { definitionPath, enabledPath, recordPath, runOfFile, temporaryRecordPath } from '../shared/layout.ts'
 import { removeRunFiles } from './run-files.ts'
 import type { Context } from './service.ts'
 

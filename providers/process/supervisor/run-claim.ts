@@ -1,5 +1,5 @@
 import { messageOf } from '../../../src/core/reeve-error.ts'
-import { runPath } from '../layout.ts'
+import { runPath } from '../shared/layout.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
 
 /**

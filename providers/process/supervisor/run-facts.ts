@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
-import type { ReadHost } from '../../../src/core/provider.ts'
-import { type Layout, runOfFile, runPath } from '../layout.ts'
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { type Layout, runOfFile, runPath } from '../shared/layout.ts'
 
 /** What identifies a process within a boot. */
 export interface ProcessIdentity {

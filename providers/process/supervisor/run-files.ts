@@ -1,4 +1,4 @@
-import { runPath } from '../layout.ts'
+import { runPath } from '../shared/layout.ts'
 import type { Context } from './service.ts'
 
 /**

@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { checkSocketPath } from '../../../src/host/line-request.ts'
-import { parseRequest, type RequestedAction, type Response } from '../request.ts'
+import { parseRequest, type RequestedAction, type Response } from '../shared/request.ts'
 
 export interface Server extends Disposable {
   /** How many clients are connected. */

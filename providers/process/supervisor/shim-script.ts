@@ -1,7 +1,7 @@
-import type { Process } from '../../../src/core/facility.ts'
+import type { Process } from '../../../src/core/model/facility.ts'
 import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
-import { type Layout, type RunPart, runPath } from '../layout.ts'
+import { type Layout, type RunPart, runPath } from '../shared/layout.ts'
 
 /**
  * The shim stands between the supervisor and a service, so that the service outlives the supervisor and its exit status

@@ -1,6 +1,6 @@
 import { describeBackground, markVariable } from '../../posix/background.ts'
-import { runPath } from '../layout.ts'
-import { goodRun } from '../life-cycle.ts'
+import { runPath } from '../shared/layout.ts'
+import { goodRun } from '../shared/life-cycle.ts'
 import { readCommandLine, scriptOf } from './run-facts.ts'
 import { type Context, type Service, setRecord } from './service.ts'
 

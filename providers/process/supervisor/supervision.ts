@@ -1,8 +1,8 @@
 import { messageOf } from '../../../src/core/reeve-error.ts'
-import { readDefinition } from '../definition-file.ts'
-import { runOfFile, serviceOfJson } from '../layout.ts'
-import { hasRun, type ServiceRecord } from '../service-record.ts'
-import { attempt, keepUp } from '../upkeep.ts'
+import { attempt, maintain } from '../provider/maintenance.ts'
+import { readDefinition } from '../shared/definition-file.ts'
+import { runOfFile, serviceOfJson } from '../shared/layout.ts'
+import { hasRun, type ServiceRecord } from '../shared/service-record.ts'
 import { advance } from './advance.ts'
 import { listShims } from './run-facts.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
@@ -120,7 +120,7 @@ export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => vo
       wake(name)
     })
   }
-  const upkeep = keepUp(services, context)
+  const upkeep = maintain(services, context)
 
   return {
     context,

@@ -1,9 +1,9 @@
 import type { RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
 import { createDictionary } from '../../core/dictionary.ts'
-import type { HttpCheck } from '../../core/facility.ts'
+import type { HttpCheck } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import type { ProbeHost } from '../probe-result.ts'
+import type { ProbeHost } from './probe-result.ts'
 
 /** In bytes. */
 const certificateLimit = 1024 * 1024

@@ -1,4 +1,4 @@
-import type { ProcessFacts, ReadHost } from '../../core/provider.ts'
+import type { ProcessFacts, ReadHost } from '../../core/contracts/host.ts'
 import type { ListeningSockets } from '../../host/listening-sockets.ts'
 import { findMembers } from './service-members.ts'
 

@@ -1,10 +1,10 @@
-import type { Facility, Health } from '../../core/facility.ts'
-import type { Observed } from '../../core/observed.ts'
-import type { ProcessFacts } from '../../core/provider.ts'
+import type { ProcessFacts } from '../../core/contracts/host.ts'
+import type { Facility, Health } from '../../core/model/facility.ts'
+import type { Observed } from '../../core/state/observed.ts'
 import { readListeningSockets } from '../../host/listening-sockets.ts'
 import { readLocalAddresses } from '../../host/local-addresses.ts'
-import type { ProbeResult } from '../probe-result.ts'
 import { findPortHolder, type PortHost } from './port-holder.ts'
+import type { ProbeResult } from './probe-result.ts'
 
 /** A check that passes is believed only if it was this very run of the service that passed it. */
 export interface ProbeTrust {

@@ -1,4 +1,4 @@
-import type { ProcessFacts, ReadHost } from '../../core/provider.ts'
+import type { ProcessFacts, ReadHost } from '../../core/contracts/host.ts'
 
 /**
  * The processes of a service besides its main one: its descendants, the members of the process group and the session that

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { runDaemon } from '../../../providers/process/supervisor/daemon.ts'
-import type { Log } from '../../../src/core/log.ts'
+import type { Log } from '../../../src/core/contracts/log.ts'
 import type { EffectListener } from '../../../src/host/effects.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 

@@ -1,0 +1,74 @@
+import type { Log } from '../../../src/core/contracts/log.ts'
+import { messageOf } from '../../../src/core/reeve-error.ts'
+import { hasRun } from '../shared/service-record.ts'
+import { isTooLarge, outputOf } from '../supervisor/output-file.ts'
+import { createRotation } from '../supervisor/rotation.ts'
+import { isAlive } from '../supervisor/run-facts.ts'
+import type { Context, Service } from '../supervisor/service.ts'
+
+/** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
+const sweepInterval = 1_000
+const sweepShare = 50
+
+/** How often outputs are checked for their size, in ms. */
+const rotationInterval = 10_000
+
+/** The size at which the supervisor's own log is rotated, in bytes. */
+const ownLogSize = 10 * 1024 * 1024
+
+/** What is done now and then, whatever happens: the guarantee behind the events, and the rotation of outputs. */
+export function maintain(services: ReadonlyMap<string, Service>, context: Context): Disposable {
+  const { host, layout, log, clock } = context
+  const rotation = createRotation(context)
+  const timers = new Map<() => void, Disposable>()
+  let lastSweep = Number.NEGATIVE_INFINITY
+
+  function sweep(): void {
+    if (clock.elapsed() - lastSweep < services.size * sweepShare) return
+    lastSweep = clock.elapsed()
+    for (const service of services.values()) if (needsLook(service)) context.wake(service.name)
+    if (![...services.values()].some(({ isHeldBack }) => isHeldBack)) context.unwritable.worked(layout.directory)
+  }
+
+  function needsLook({ record, isSaved }: Service): boolean {
+    if (!isSaved) return true
+    if (!hasRun(record)) return false
+    const { pid, startTime } = record
+    return pid === undefined || startTime === undefined || !isAlive(host, { pid, startTime })
+  }
+
+  function rotate(): void {
+    for (const { name, definition } of services.values()) {
+      if (definition.kind !== 'valid') continue
+      const output = outputOf(layout, name, definition.process)
+      attempt(log, () => isTooLarge(host, output) && rotation.rotate(output, name, definition.process))
+    }
+    const own = { file: layout.log, maxSize: ownLogSize, keep: 2 }
+    if (isTooLarge(host, own)) rotation.rotate(own, 'supervisor')
+  }
+
+  function repeat(interval: number, act: () => void): void {
+    attempt(log, act)
+    timers.set(
+      act,
+      clock.after(interval, () => repeat(interval, act)),
+    )
+  }
+
+  repeat(sweepInterval, sweep)
+  repeat(rotationInterval, rotate)
+  return {
+    [Symbol.dispose]() {
+      for (const timer of timers.values()) timer[Symbol.dispose]()
+    },
+  }
+}
+
+/** What fails once, e.g. for want of descriptors, must not end the supervisor: it is tried again at the next occasion. */
+export function attempt(log: Log, act: () => unknown): void {
+  try {
+    act()
+  } catch (error) {
+    log.error({}, messageOf(error))
+  }
+}

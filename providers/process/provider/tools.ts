@@ -1,0 +1,26 @@
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import type { PortableField } from '../../../src/core/model/facility.ts'
+import { findTool } from '../../posix/tools.ts'
+import type { Tools } from '../supervisor/shim-script.ts'
+
+/** The programs of util-linux that a service is started with, where the host has them. */
+export function findTools(host: ReadHost): Tools {
+  const setsid = findTool(host, 'setsid')
+  const prlimit = findTool(host, 'prlimit')
+  const setpriv = findTool(host, 'setpriv')
+  return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }) }
+}
+
+/** What of a service's declaration an instance can't honour on this host, and why. */
+export function findLacks(host: ReadHost, tools: Tools): Partial<Record<PortableField, string>> {
+  const lacks: Partial<Record<PortableField, string>> = {}
+  const install = 'install the package util-linux (on Alpine: util-linux-misc)'
+  if (tools.prlimit === undefined) lacks.limits = `there is no prlimit; ${install}`
+  if (tools.setpriv === undefined) {
+    lacks.user = lacks.group = `there is no setpriv; ${install}`
+  }
+  if (host.userId() !== 0) {
+    lacks.user = lacks.group = 'the supervisor does not run as root, and so can change neither user nor group'
+  }
+  return lacks
+}

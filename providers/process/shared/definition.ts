@@ -1,0 +1,61 @@
+import { hash } from 'node:crypto'
+import type { Rendered } from '../../../src/core/contracts/provider.ts'
+import type { Facility, Instance, Process } from '../../../src/core/model/facility.ts'
+import type { Ownership } from '../../../src/core/state/observed.ts'
+import { readOwnership } from '../../posix/marker.ts'
+import { isTable, parseTable, type Table } from '../../posix/table.ts'
+import { type Problem, readProcess } from '../provider/process-reading.ts'
+import { definitionPath, directoryOf, layoutOf } from './layout.ts'
+import { mergeForm, presentProcess } from './process-form.ts'
+
+/** What stands in definitions/NAME.json. */
+export type ServiceDefinition =
+  | { readonly kind: 'absent' }
+  /** Somebody edited it; `problem` says what is wrong with it. */
+  | { readonly kind: 'invalid'; readonly problem: string; readonly ownership: Ownership | undefined }
+  | {
+      readonly kind: 'valid'
+      readonly process: Process
+      /** Of all but the marker; see `Definition.digest`. */
+      readonly digest: string
+      readonly ownership: Ownership | undefined
+    }
+
+export function renderDefinition(facility: Facility, instance: Instance, ownership: Ownership): Rendered {
+  const { config } = facility
+  if (config !== undefined && !isTable(config)) {
+    return { problems: [{ field: 'config.process', message: 'expected a part of spec.process' }] }
+  }
+  const base = facility.process === undefined ? {} : presentProcess(facility.process)
+  const read = readProcess(mergeForm(base, config ?? {}))
+  if ('problems' in read) return { problems: read.problems.map(problem => locate(problem, config ?? {})) }
+  const form = presentProcess(read.process)
+  const content = `${JSON.stringify({ reeve: ownership, process: form }, undefined, 2)}\n`
+  const path = definitionPath(layoutOf(directoryOf(instance)), facility.service)
+  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form), process: read.process } }
+}
+
+/** Says `config.process.…` of what was written there. */
+function locate(problem: Problem, config: Table): Problem {
+  const [, key] = problem.field.split('.')
+  return key !== undefined && key in config ? { ...problem, field: `config.${problem.field}` } : problem
+}
+
+export function parseDefinition(text: string | undefined): ServiceDefinition {
+  if (text === undefined) return { kind: 'absent' }
+  const table = parseTable(text)
+  const ownership = readOwnership(table?.reeve)
+  if (!table || !isTable(table.process)) {
+    return { kind: 'invalid', problem: 'expected JSON with a map "process"', ownership }
+  }
+  const read = readProcess(table.process)
+  if ('process' in read) {
+    return { kind: 'valid', process: read.process, digest: digestOf(presentProcess(read.process)), ownership }
+  }
+  const problem = read.problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
+  return { kind: 'invalid', problem, ownership }
+}
+
+function digestOf(form: Table): string {
+  return hash('sha256', JSON.stringify(form))
+}

@@ -1,0 +1,101 @@
+import { constants } from 'node:os'
+import type { Process } from '../../../src/core/model/facility.ts'
+import { GOOD_RUN } from '../../../src/core/reconcile/readiness.ts'
+import type { Exit, ServiceRecord } from './service-record.ts'
+
+/**
+ * The life of a service. What is due follows from the record, the facts of its newest run and the clock, never from which
+ * event came (advance.ts); so events may be lost, and a supervisor that was killed goes on where the last one was.
+ *
+ *   phase     what holds                                      leads to
+ *   --------  ----------------------------------------------  -------------------------------------------------------
+ *   down      nothing runs                                    starting: wanted up
+ *   starting  run N is written down, its shim on the way      up: the program is executed · stopping: its end is asked
+ *                                                             for · [ended]
+ *   up        the program of run N lives                      stopping: its end is asked for · [ended]
+ *   stopping  it has the stop signal, KILL after the timeout; [ended], once its process group is empty
+ *             or it ended by itself and left members of its
+ *             group behind, which get KILL
+ *   backoff   it ended too soon, or couldn't be started       starting: at `nextStart` · down: not wanted any more
+ *   finished  it ended by itself, well, and that is that      starting: on request · down: not wanted any more
+ *   failed    it ended by itself, badly, likewise             the same
+ *
+ *   [ended]   its end was asked for, or it isn't wanted up    down (and from there starting, if wanted up)
+ *             exit code 0, policy on-failure or never         finished
+ *               (but for one that put itself in the background, which counts as a failure)
+ *             policy never                                    failed
+ *             all else                                        backoff
+ */
+
+/** Running this long means running well: failures before don't count any more. Milliseconds. */
+export const goodRun: number = GOOD_RUN
+
+/** The longest wait between two starts, unless the declared delay is longer. Milliseconds. */
+export const longestDelay = 60_000
+
+/** With a declared delay of less, the second quick failure in a row waits as if it had been this. Milliseconds. */
+const leastDelay = 100
+
+/** How much longer, at most and by chance, a wait is, so that services that fail together don't start together. */
+const jitter = 0.1
+
+/** The record after its run has ended and nothing of it is left. */
+export function settle(record: ServiceRecord, policy: Process['restart'], now: number, random: number): ServiceRecord {
+  const { pid: _pid, startTime: _startTime, asked, nextStart: _nextStart, message: _message, ...rest } = record
+  if (asked || record.want === 'down') return { ...rest, phase: 'down', since: now, restarts: 0, total: 0 }
+  const wasGood = record.exit?.run === record.run && record.exit.code === 0 && record.background?.run !== record.run
+  if (wasGood && policy.policy !== 'always') return { ...rest, phase: 'finished', since: now, restarts: 0, total: 0 }
+  const message = describeEnd(record)
+  if (policy.policy === 'never') return { ...rest, phase: 'failed', since: now, message }
+  const startedAt = record.startedAt ?? now
+  const ended = record.exit?.run === record.run ? record.exit.at : now
+  const restarts = ended - startedAt >= goodRun ? 1 : record.restarts + 1
+  const nextStart = startedAt + delayOf(restarts, policy.delay, random)
+  const total = (record.total ?? 0) + 1
+  return { ...rest, phase: 'backoff', since: now, restarts, total, nextStart, message }
+}
+
+/** The record after an attempt that came to nothing before there was a process; `problem` says why. */
+export function settleFailedStart(
+  record: ServiceRecord,
+  policy: Process['restart'],
+  problem: string,
+  now: number,
+  random: number,
+): ServiceRecord {
+  const { exit: _exit, ...rest } = record
+  const settled = settle(rest, policy, now, random)
+  return settled.phase === 'down' ? settled : { ...settled, message: problem }
+}
+
+/** The least time between the last start and the next, after so many quick failures in a row (from 1). */
+export function delayOf(failures: number, delay: number, random: number): number {
+  if (failures <= 1) return delay
+  const doubled = Math.max(delay, leastDelay) * 2 ** Math.min(failures - 1, 30)
+  return Math.round(Math.min(doubled, Math.max(longestDelay, delay)) * (1 + jitter * random))
+}
+
+/** An exit status as the shell has it, which can't tell a signal from a code over 128. */
+export function exitOf(run: number, status: number | undefined, at: number): Exit {
+  if (status === undefined) return { run, at }
+  const signal = status > 128 ? signalNames.get(status - 128) : undefined
+  return signal === undefined ? { run, code: status, at } : { run, signal, at }
+}
+
+/** Completes "ended with …". No times and no counts: the same failure has the same words. */
+export function describeExit(exit: Exit | undefined): string {
+  if (exit?.signal !== undefined) return `signal ${exit.signal}`
+  return exit?.code === undefined ? 'an unknown exit code' : `exit code ${exit.code}`
+}
+
+function describeEnd(record: ServiceRecord): string {
+  if (record.background?.run === record.run) return record.background.message
+  const exit = record.exit?.run === record.run ? record.exit : undefined
+  return `it ended by itself with ${describeExit(exit)}`
+}
+
+const signalNames = new Map<number, string>()
+for (const [name, number] of Object.entries(constants.signals)) {
+  // Of two names for one signal the first is the usual one (ABRT, not IOT).
+  if (!signalNames.has(number)) signalNames.set(number, name.slice('SIG'.length))
+}

@@ -1,0 +1,39 @@
+import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
+import { beat } from '../../../src/host/common-beat.ts'
+import type { Layout } from './layout.ts'
+import { findSupervisor, isFrozen } from './supervisor-process.ts'
+
+/** How often it is seen whether the supervisor lives, in ms: a SIGKILL makes no event. */
+const interval = 500
+
+/** Calls `hint` when the supervisor has come, has gone, is stopped (SIGSTOP) or goes on. */
+export function watchLiveness(layout: Layout, host: ReadHost, hint: () => void): Disposable {
+  let last = look(layout, host)
+  return beat(interval, () => {
+    // Mostly nothing has happened, and one look at its process tells so: whose the lock is need not be read again.
+    if (last.process !== undefined && describe(host.process(last.process.pid)) === last.description) return
+    const current = look(layout, host)
+    if (current.description !== last.description) hint()
+    last = current
+  })
+}
+
+interface Sight {
+  readonly process: ProcessFacts | undefined
+  readonly description: string
+}
+
+function look(layout: Layout, host: ReadHost): Sight {
+  try {
+    const supervisor = findSupervisor(host, layout)
+    const process = supervisor.state === 'dead' ? undefined : host.process(supervisor.pid)
+    return { process, description: describe(process) }
+  } catch {
+    return { process: undefined, description: 'unreadable' }
+  }
+}
+
+function describe(facts: ProcessFacts | undefined): string {
+  if (!facts || facts.state === 'Z' || facts.state === 'X') return 'dead'
+  return `${facts.pid} ${facts.startTime} ${isFrozen(facts) ? 'frozen' : 'alive'}`
+}

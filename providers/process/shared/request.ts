@@ -1,0 +1,56 @@
+import { isTable, parseTable } from '../../posix/table.ts'
+
+/**
+ * What goes over supervisor.sock: one line of JSON with the actions; for each, as it ends, one line of JSON comes back.
+ * Who hangs up stops waiting, but what has been asked for goes on.
+ */
+export interface Request {
+  readonly actions: readonly RequestedAction[]
+}
+
+export interface RequestedAction {
+  readonly id: string
+  readonly verb: RequestVerb
+  readonly service: string
+  /** The newest run when it was asked first: a later one satisfies `start` and `restart`, however often it is asked again. */
+  readonly after?: number
+}
+
+export type RequestVerb = 'start' | 'stop' | 'restart' | 'reload' | 'remove'
+
+export interface Response {
+  readonly id: string
+  /** Absent: done. */
+  readonly error?: string
+}
+
+const verbs: readonly unknown[] = ['start', 'stop', 'restart', 'reload', 'remove']
+
+export function isRequestVerb(value: unknown): value is RequestVerb {
+  return verbs.includes(value)
+}
+
+/** Undefined if the line is no request. */
+export function parseRequest(line: string): Request | undefined {
+  const table = parseTable(line)
+  if (!Array.isArray(table?.actions)) return undefined
+  const actions: RequestedAction[] = []
+  for (const action of table.actions) {
+    if (!isTable(action)) return undefined
+    const { id, verb, service, after } = action
+    if (typeof id !== 'string' || !isRequestVerb(verb) || !isServiceName(service)) return undefined
+    actions.push({ id, verb, service, ...(typeof after === 'number' && { after }) })
+  }
+  return { actions }
+}
+
+export function parseResponse(line: string): Response | undefined {
+  const { id, error } = parseTable(line) ?? {}
+  if (typeof id !== 'string') return undefined
+  return typeof error === 'string' ? { id, error } : { id }
+}
+
+/** It becomes part of paths. */
+function isServiceName(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,199}$/.test(value)
+}

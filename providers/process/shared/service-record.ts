@@ -1,0 +1,134 @@
+import { createDictionary } from '../../../src/core/dictionary.ts'
+import type { Loaded, Ownership } from '../../../src/core/state/observed.ts'
+import { readOwnership } from '../../posix/marker.ts'
+import { isTable, parseTable } from '../../posix/table.ts'
+
+/** See the table in life-cycle.ts. */
+export type Phase = 'down' | 'starting' | 'up' | 'stopping' | 'backoff' | 'finished' | 'failed'
+
+export interface Exit {
+  readonly run: number
+  /** Both absent: it ended while nobody was there to see how. */
+  readonly code?: number
+  readonly signal?: string
+  /** Milliseconds since 1970: when it was noticed. */
+  readonly at: number
+}
+
+/** What the supervisor knows of a service: state/NAME.json. All times in milliseconds since 1970. */
+export interface ServiceRecord {
+  /** Whether it should run, in this boot. */
+  readonly want: 'up' | 'down'
+  readonly phase: Phase
+  readonly since: number
+  /** The boot that all of this is about; see `ReadHost.bootId`. */
+  readonly boot: string
+  /** The number of its newest run; 0 before the first. */
+  readonly run: number
+  /** Somebody asked for the end of this run: that it ends is then no failure. */
+  readonly asked?: boolean
+  readonly startedAt?: number
+  readonly pid?: number
+  readonly startTime?: string
+  /** See `Observed.restarts`. */
+  readonly restarts: number
+  /** See `Observed.totalRestarts`. Absent in records of older versions. */
+  readonly total?: number
+  /** In `backoff`. */
+  readonly nextStart?: number
+  readonly exit?: Exit
+  readonly loaded?: Loaded
+  /** The marker of the definition that it was started with: it holds when somebody deletes the definition. */
+  readonly reeve?: Ownership
+  /** How that definition wants it to be stopped, likewise. */
+  readonly stop?: { readonly signal: string; readonly timeout: number }
+  readonly message?: string
+  /** Of the newest run: see `markVariable`. Absent in records of older versions. */
+  readonly mark?: string
+  /** The newest run whose program put itself in the background, in words. */
+  readonly background?: { readonly run: number; readonly message: string }
+}
+
+const phases: readonly string[] = ['down', 'starting', 'up', 'stopping', 'backoff', 'finished', 'failed']
+
+export function isPhase(value: unknown): value is Phase {
+  return typeof value === 'string' && phases.includes(value)
+}
+
+/** True in the phases in which the newest run may have a process. */
+export function hasRun(record: ServiceRecord): boolean {
+  return record.phase === 'starting' || record.phase === 'up' || record.phase === 'stopping'
+}
+
+export function createRecord(want: 'up' | 'down', boot: string, now: number): ServiceRecord {
+  return { want, phase: 'down', since: now, boot, run: 0, restarts: 0, total: 0 }
+}
+
+export function formatRecord(record: ServiceRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`
+}
+
+/** Undefined if it can't be read as one: half-written by a machine that crashed, or edited. */
+export function parseRecord(text: string | undefined): ServiceRecord | undefined {
+  const table = text === undefined ? undefined : parseTable(text)
+  if (!table) return undefined
+  const { want, phase, since, boot, run, restarts } = table
+  if ((want !== 'up' && want !== 'down') || !isPhase(phase) || typeof boot !== 'string') return undefined
+  if (!isNumber(since) || !isNumber(run) || !isNumber(restarts)) return undefined
+  const { total, asked, startedAt, pid, startTime, nextStart, message, mark } = table
+  const exit = readExit(table.exit)
+  const loaded = readLoaded(table.loaded)
+  const reeve = readOwnership(table.reeve)
+  const stop = readStop(table.stop)
+  const background = readBackground(table.background)
+  return {
+    want,
+    phase,
+    since,
+    boot,
+    run,
+    restarts,
+    ...(isNumber(total) && { total }),
+    ...(asked === true && { asked }),
+    ...(isNumber(startedAt) && { startedAt }),
+    ...(isNumber(pid) && { pid }),
+    ...(typeof startTime === 'string' && { startTime }),
+    ...(isNumber(nextStart) && { nextStart }),
+    ...(exit && { exit }),
+    ...(loaded && { loaded }),
+    ...(reeve && { reeve }),
+    ...(stop && { stop }),
+    ...(typeof message === 'string' && { message }),
+    ...(typeof mark === 'string' && { mark }),
+    ...(background && { background }),
+  }
+}
+
+function readBackground(value: unknown): ServiceRecord['background'] {
+  if (!isTable(value) || !isNumber(value.run) || typeof value.message !== 'string') return undefined
+  return { run: value.run, message: value.message }
+}
+
+function readExit(value: unknown): Exit | undefined {
+  if (!isTable(value) || !isNumber(value.run) || !isNumber(value.at)) return undefined
+  const { run, at, code, signal } = value
+  return { run, at, ...(isNumber(code) && { code }), ...(typeof signal === 'string' && { signal }) }
+}
+
+function readLoaded(value: unknown): Loaded | undefined {
+  if (!isTable(value) || typeof value.definition !== 'string' || !isTable(value.files)) return undefined
+  const files = createDictionary<string>()
+  for (const [path, digest] of Object.entries(value.files)) {
+    if (typeof digest === 'string') files[path] = digest
+  }
+  return { definition: value.definition, files }
+}
+
+function readStop(value: unknown): ServiceRecord['stop'] {
+  if (!isTable(value) || typeof value.signal !== 'string' || !isNumber(value.timeout)) return undefined
+  return { signal: value.signal, timeout: value.timeout }
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}

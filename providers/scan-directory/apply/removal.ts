@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { removeContents, removeLog } from '../definition/contents.ts'
+import { definitionFiles } from './installation.ts'
+import { endSupervisor } from './pickup.ts'
+import type { Task } from './task.ts'
+import { stopService } from './verbs.ts'
+
+/** Whose contents are Reeve's, or the supervisor's, and go with the definition. */
+const directories = ['supervise', 'control', 'reeve', 'event']
+
+/**
+ * Takes a service away: from the scanner first, or it would start it again, then its supervisor, then its files. The marker
+ * goes last, from beside the directory, so that what a crash leaves is found again whenever that comes.
+ */
+export async function removeDefinition(task: Task): Promise<void> {
+  const { place, host } = task
+  const isLinked = host.facts(place.link)?.kind === 'symlink'
+  const leadsHere = isLinked && host.realPath(place.link) === host.realPath(place.directory)
+  if (leadsHere) host.removeFile(place.link)
+  await stopService(task)
+  await endSupervisor(task)
+  if (leadsHere) await task.announce()
+  removeLog(place, host)
+  for (const name of directories) removeContents(join(place.directory, name), host)
+  // What somebody else has put there stays, and the directory with it.
+  for (const name of [...definitionFiles, ...task.family.scripts.settings]) {
+    const path = join(place.directory, name)
+    if (host.facts(path)) host.removeFile(path)
+  }
+  if (host.facts(place.marker)) host.moveFile(place.marker, place.lastMarker)
+  host.removeDirectory(place.directory)
+  if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import type { OwnedService, Ownership } from '../../../src/core/state/observed.ts'
+import { readOwnership } from '../../posix/marker.ts'
+import { parseTable } from '../../posix/table.ts'
+import { type Layout, type Place, placeOf, serviceOfLeftover } from '../layout.ts'
+
+export function presentMarker(ownership: Ownership): string {
+  return `${JSON.stringify(ownership, undefined, 2)}\n`
+}
+
+/** Undefined if there is none that can be read. */
+export function readMarker(place: Place, host: ReadHost): Ownership | undefined {
+  const paths = [place.marker, place.lastMarker, join(place.former, 'reeve.json')]
+  for (const path of paths) {
+    const ownership = parseMarker(host.readText(path))
+    if (ownership) return ownership
+  }
+  return undefined
+}
+
+function parseMarker(text: string | undefined): Ownership | undefined {
+  return text === undefined ? undefined : readOwnership(parseTable(text))
+}
+
+/** Every definition that carries a marker, and what is left of those that were cut off while they were removed or moved. */
+export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
+  const services = new Set<string>()
+  for (const name of host.readDirectory(layout.definitions) ?? []) {
+    services.add(name.startsWith('.') ? (serviceOfLeftover(name) ?? '') : name)
+  }
+  services.delete('')
+  return [...services].sort().flatMap(service => {
+    const ownership = readMarker(placeOf(layout, service), host)
+    return ownership ? { service, ownership } : []
+  })
+}

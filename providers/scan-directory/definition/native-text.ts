@@ -1,0 +1,44 @@
+import { createDictionary } from '../../../src/core/dictionary.ts'
+import { isTable, type Table } from '../../posix/table.ts'
+
+/** `spec.config.<type>`: scripts to be used as they are. */
+export interface NativeText {
+  readonly run?: string
+  readonly finish?: string
+  readonly logRun?: string
+  readonly check?: string
+  /** By the letter of the command that they stand for. */
+  readonly control?: Readonly<Record<string, string>>
+  /** The descriptor on which the service says that it is ready. */
+  readonly notificationFd?: number
+}
+
+/** Its form has been checked by the provider's schema. */
+export function readNativeText({ run, finish, logRun, check, control, notificationFd }: Table): NativeText {
+  const letters = isTable(control) ? Object.entries(control).flatMap(keepText) : []
+  return {
+    ...(typeof run === 'string' && { run }),
+    ...(typeof finish === 'string' && { finish }),
+    ...(typeof logRun === 'string' && { logRun }),
+    ...(typeof check === 'string' && { check }),
+    ...(typeof notificationFd === 'number' && { notificationFd }),
+    ...(letters.length > 0 && { control: createDictionary(letters) }),
+  }
+}
+
+function keepText([name, text]: [string, unknown]): [string, string][] {
+  return typeof text === 'string' ? [[name, text]] : []
+}
+
+const script = (description: string): object => ({ type: 'string', minLength: 1, description })
+
+/** The schemas of scripts that all of these supervisors have. */
+export const scriptSchemas: Readonly<Record<'run' | 'finish' | 'logRun' | 'check', object>> = {
+  run: script(
+    'The run script, with its own first line, in place of spec.process.command. It is executed by a script of Reeve that ' +
+      'keeps record of what has been started.',
+  ),
+  finish: script('A script that is run after each end of the service, with the exit code and the signal.'),
+  logRun: script('The run script of the service that reads the output, in place of spec.process.output.'),
+  check: script('The check script, which says whether the service is available.'),
+}

@@ -1,0 +1,13 @@
+import type { Facility } from '../../../src/core/model/facility.ts'
+import { type StartNeeds, startNeedsOf } from '../../../src/core/model/start-needs.ts'
+import { isTable } from '../../posix/table.ts'
+import { readNativeText } from './native-text.ts'
+
+/** Native text is run in place of the command, in the same surroundings. */
+export function findStartNeeds({ process, config }: Facility): StartNeeds | undefined {
+  const { run } = isTable(config) ? readNativeText(config) : {}
+  const needs = process ? startNeedsOf(process) : { secrets: [], environmentFiles: [] }
+  if (run === undefined) return needs
+  const { program: _, ...surroundings } = needs
+  return { ...surroundings, firstLine: run.split('\n')[0] ?? '' }
+}

@@ -1,0 +1,20 @@
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import type { Unwritable } from '../../../src/core/state/unwritable.ts'
+import type { Layout } from '../layout.ts'
+
+/** Tells which directories of an instance are on a disk that is full or read-only, and since when that has been seen. */
+export function createDiskLook(): (layout: Layout, host: ReadHost) => readonly Unwritable[] {
+  const seen = new Map<string, Unwritable>()
+  return ({ services, definitions }, host) =>
+    [definitions, services].flatMap(path => {
+      const message = host.findDiskProblem(path)
+      const since = message === undefined ? undefined : (seen.get(path)?.since ?? host.now())
+      if (message === undefined || since === undefined) {
+        seen.delete(path)
+        return []
+      }
+      const place = { path, message, since }
+      seen.set(path, place)
+      return [place]
+    })
+}

@@ -1,0 +1,117 @@
+import type { WriteHost } from '../../../src/core/contracts/host.ts'
+import type { Action, Report } from '../../../src/core/contracts/provider.ts'
+import type { Connections } from '../bus/connection.ts'
+import { findUnits, isUp } from '../bus/manager.ts'
+import { keepRunsOf } from '../observe/run-keeping.ts'
+import { enablementOf, unitsOf } from '../units/activation-trigger.ts'
+import type { Layout } from '../units/layout.ts'
+import { refuseRootPaths } from '../units/root-paths.ts'
+import { unitOf } from '../units/unit-name.ts'
+import type { UnitSearchPath } from '../units/unit-search-path.ts'
+import { type Verifier, verifyActions } from '../units/verification.ts'
+import { type Application, attempt, openDisk, toError, together } from './batch.ts'
+import { runJobs, stopUnits } from './job-running.ts'
+import { enableUnits, findLinks, linkAll } from './linking.ts'
+import { removeAll } from './removal.ts'
+import { findUnitReplacement, renew, type UnitReplacement } from './unit-replacement.ts'
+
+/**
+ * Carries out a batch: all that is written, one daemon-reload for it, links, then jobs side by side, each followed to its
+ * end.
+ */
+export async function applyActions(
+  actions: readonly Action[],
+  layout: Layout,
+  host: WriteHost,
+  { connections, verifier }: { readonly connections: Connections; readonly verifier: Verifier },
+  report: Report,
+): Promise<void> {
+  await connections.use(actions, { host, layout, report }, (connection, report) =>
+    carryOut(actions, { ...connection, host, layout, report, verifier }),
+  )
+}
+
+async function carryOut(actions: readonly Action[], application: Application): Promise<void> {
+  const of = (...verbs: Action['verb'][]): Action[] => actions.filter(({ verb }) => verbs.includes(verb))
+  await installAll(of('install'), application)
+  await linkAll(of('enable', 'disable'), application)
+  const [running, going] = [of('start', 'stop', 'restart', 'reload'), of('remove')]
+  if (running.length + going.length === 0) return
+  const disk = openDisk(application, [...running, ...going])
+  const names = [...running, ...going].flatMap(({ service }) => [unitOf(service), ...unitsOf(service, disk)])
+  const context = { ...application, disk, units: await findUnits(application.bus, names) }
+  // One that is slow to stop holds up nobody else (E5).
+  await Promise.all([runJobs(running, context), removeAll(going, context)])
+}
+
+async function installAll(actions: readonly Action[], application: Application): Promise<void> {
+  if (actions.length === 0) return
+  const { report, reload, host } = application
+  const before = openDisk(application, actions)
+  const safe = actions.filter(action => {
+    const texts = action.definition?.files.map(({ content }) => content) ?? []
+    return attempt(action, report, () => refuseRootPaths(texts, host))
+  })
+  const taken = await verifyActions(safe, before, application)
+  const enabled = new Set(actions.filter(({ service }) => isEnabled(service, before)))
+  const renewals = taken.flatMap(action => {
+    const found: UnitReplacement[] = []
+    attempt(action, report, () => found.push(findUnitReplacement(action, before, application)))
+    return found
+  })
+  await keepRunsOf(taken, before, application)
+  const stopped = await stopTriggers(renewals, before, application)
+  const written = stopped.filter(renewal => attempt(renewal.action, report, () => renew(renewal, application)))
+  if (written.length === 0) return
+  const installed = written.map(({ action }) => action)
+  await together(installed, report, async () => {
+    await reload()
+    // One that was enabled, and whose new `[Install]` asks for other links.
+    const after = openDisk(application, actions)
+    const moved = installed.filter(action => enabled.has(action) && lacksLinks(action.service, after))
+    await enableUnits(
+      moved.flatMap(({ service }) => findLinks(service, after)),
+      application,
+    )
+  })
+}
+
+/** What the new definition has no more to start the service by, or it would go on to. Gives those where that went well. */
+async function stopTriggers(
+  renewals: readonly UnitReplacement[],
+  disk: UnitSearchPath,
+  application: Application,
+): Promise<readonly UnitReplacement[]> {
+  const names = renewals.flatMap(({ triggers }) => triggers)
+  if (names.length === 0) return renewals
+  const units = await findUnits(application.bus, names)
+  const context = { ...application, disk, units }
+  const failed = new Set<UnitReplacement>()
+  await Promise.all(
+    renewals.map(async renewal => {
+      const { id, signal } = renewal.action
+      try {
+        await stopUnits(
+          renewal.triggers.filter(name => isUp(units.get(name))),
+          signal,
+          context,
+        )
+      } catch (error) {
+        failed.add(renewal)
+        application.report({ id, ok: false, error: toError(error) })
+      }
+    }),
+  )
+  return renewals.filter(renewal => !failed.has(renewal))
+}
+
+function isEnabled(service: string, disk: UnitSearchPath): boolean {
+  const { enabled } = enablementOf(service, disk)
+  return enabled === true || enabled === 'partly'
+}
+
+/** `fixed` is as good as it gets. */
+function lacksLinks(service: string, disk: UnitSearchPath): boolean {
+  const { enabled } = enablementOf(service, disk)
+  return enabled === false || enabled === 'partly'
+}

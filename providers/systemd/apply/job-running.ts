@@ -1,0 +1,241 @@
+import type { Action } from '../../../src/core/contracts/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { busErrorName } from '../../../src/host/bus-error.ts'
+import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from '../bus/manager.ts'
+import { findVainExit } from '../observe/exec-wrapper-exit.ts'
+import { createFailureOf, describeJobFailure } from '../observe/failure-report.ts'
+import { findManagedUnits } from '../observe/managed-units.ts'
+import { definitionVariable } from '../observe/records.ts'
+import { recordRun } from '../observe/run-record.ts'
+import { triggersOf } from '../units/activation-trigger.ts'
+import { findStarted } from '../units/activation-unit.ts'
+import { readMarker } from '../units/marker.ts'
+import { refuseRootPaths } from '../units/root-paths.ts'
+import { unitOf } from '../units/unit-name.ts'
+import { type JobContext, together } from './batch.ts'
+import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
+import { type JobOutcome, lost } from './jobs.ts'
+import { findReloadSignal } from './reload-signal.ts'
+
+/** A unit that knows no reload is restarted, if it runs: the plan says so where it can be known before. */
+const methods = {
+  start: 'StartUnit',
+  stop: 'StopUnit',
+  restart: 'RestartUnit',
+  reload: 'ReloadOrTryRestartUnit',
+} as const
+
+type JobVerb = keyof typeof methods
+
+/** Starts, stops, restarts and reloads, side by side. */
+export async function runJobs(actions: readonly Action[], context: JobContext): Promise<void> {
+  if (actions.length === 0) return
+  const stale = await Promise.all(actions.map(action => isStale(action, context)))
+  if (stale.includes(true)) await context.reload()
+  await Promise.all(actions.map(action => together([action], context.report, () => runJob(action, context))))
+}
+
+/**
+ * True if systemd would run another definition than the one on the disk: a crash came between writing and reloading, or
+ * somebody else has written something.
+ */
+async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
+  const unit = unitOf(service)
+  const loaded = units.get(unit)
+  if (verb === 'stop' || !loaded) return false
+  const written = findManagedUnits(unit, disk.find(unit), layout, host)
+  // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
+  const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
+  if (isNoticed || (await lacksDropIn(disk.dropIns(unit), loaded, { bus, host }))) return true
+  if (written?.definition === undefined) return false
+  if (!unit.endsWith('.service')) return true // it doesn't tell
+  const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
+  return !environment.includes(`${definitionVariable}=${written.definition}`)
+}
+
+/** A drop-in in a directory that has come since its last daemon-reload systemd doesn't notice. One that is masked is none. */
+async function lacksDropIn(
+  dropIns: readonly string[],
+  { path }: LoadedUnit,
+  { bus, host }: Pick<JobContext, 'bus' | 'host'>,
+): Promise<boolean> {
+  const there = dropIns.filter(dropIn => host.realPath(dropIn) !== '/dev/null')
+  if (there.length === 0) return false
+  const known = new Set(await readTexts(bus, path, 'Unit', 'DropInPaths'))
+  return there.some(dropIn => !known.has(dropIn))
+}
+
+async function runJob(action: Action, context: JobContext): Promise<void> {
+  const { verb, service, signal } = action
+  if (!isJobVerb(verb)) return
+  const { bus, disk, units } = context
+  const unit = unitOf(service)
+  const triggers = triggersOf(service, disk.find(unit), disk)
+  if (action.startsJob) return startJob(triggers.length > 0 ? triggers : [unit], unit, signal, context)
+  if (verb === 'stop') return stopUnits([...triggers, unit], signal, context)
+  if (units.has(unit)) await bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
+  if (verb === 'reload') return recordRun('reload', unit, context, () => reload(unit, signal, context))
+  const texts = [unit, ...triggers].flatMap(name => disk.texts(name))
+  refuseRootPaths(
+    texts.filter(text => readMarker(text) !== undefined),
+    context.host,
+  )
+  if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
+  if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
+  // systemd refuses to listen for a service that runs already.
+  else if (triggers.some(name => name.endsWith('.socket') && !isUp(units.get(name))) && isUp(units.get(unit))) {
+    await stopUnits([unit], signal, context)
+  }
+  for (const trigger of triggers) await begin(methods.start, trigger, signal, context)
+}
+
+/** What timers, sockets and paths would start, which stay as they are. `own`: where none of them is loaded to tell. */
+async function startJob(
+  starters: readonly string[],
+  own: string,
+  signal: AbortSignal,
+  context: JobContext,
+): Promise<void> {
+  const { bus, host, disk } = context
+  const loaded = await findUnits(bus, starters)
+  const started = await findStarted(
+    starters.flatMap(name => loaded.get(name) ?? []),
+    bus,
+  )
+  const names = started.length > 0 ? started : [own]
+  const units = await findUnits(bus, names)
+  for (const name of names) {
+    const texts = disk.texts(name).filter(text => readMarker(text) !== undefined)
+    refuseRootPaths(texts, host)
+    if (units.has(name)) await bus.call(managerCall('ResetFailedUnit', 's', name)).catch(passOverUnloaded)
+    await begin(methodFor('start', name, { units }), name, signal, context)
+    await expectProgram(name, signal, context)
+  }
+}
+
+async function start(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const { disk, layout, host } = context
+  const job = { unit, disk, written: findManagedUnits(unit, disk.find(unit), layout, host) }
+  if (!isForgotten(job)) {
+    return recordRun('start', unit, context, async () => {
+      await begin(method, unit, signal, context)
+      await expectProgram(unit, signal, context)
+    })
+  }
+  const inputs = readInputs(job, host)
+  forgetCompletion(unit, host, layout)
+  await begin(method, unit, signal, context)
+  noteCompletion(unit, inputs, host, layout)
+}
+
+/** Where conditions aren't met, systemd starts nothing, and calls that done. */
+async function begin(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const conditions = findConditions(unit, context)
+  const { isUnmet } = await follow(method, unit, signal, context, conditions.length > 0)
+  if (!isUnmet) return
+  const message = `systemd has not started it, as it does where conditions are not met: ${conditions.join(', ')}`
+  throw new ReeveError('failed', message)
+}
+
+async function expectProgram(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const file = context.disk.find(unit)
+  if (file.kind !== 'found' || !file.ownership) return
+  const code = await findVainExit(unit, file.text, signal, context)
+  if (code === undefined) return
+  const message = `it ended at once with exit code ${code}, as where there is no program to run, or its variables or output can't be had`
+  throw await createFailureOf(unit, message, context)
+}
+
+function findConditions(unit: string, { disk }: JobContext): string[] {
+  const pattern = /^[^\S\n]*(?:Exec)?Condition\w*[^\S\n]*=.*\S/gm
+  return disk.texts(unit).flatMap(text => [...text.matchAll(pattern)].map(([condition]) => condition.trim()))
+}
+
+/**
+ * What has ended for good is still active to systemd, which would start nothing. The start of one that it waits to start
+ * again would wait along.
+ */
+function methodFor(verb: 'start' | 'restart', unit: string, { units }: Pick<JobContext, 'units'>): string {
+  const found = units.get(unit)
+  if (found?.sub === 'auto-restart') return 'RestartUnit'
+  return found?.active === 'active' && found.sub === 'exited' ? 'RestartUnit' : methods[verb]
+}
+
+/** One after the other: a socket would start its service again. */
+export async function stopUnits(names: readonly string[], signal: AbortSignal, context: JobContext): Promise<void> {
+  for (const unit of names) {
+    try {
+      await follow(methods.stop, unit, signal, context)
+    } catch (error) {
+      passOverUnloaded(error)
+    }
+    // A stop that took too long leaves a failure; that it has stopped is what was asked for.
+    await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
+  }
+}
+
+/** A signal is sent by systemd itself: the service may be shut in, and a command of Reeve's with it. */
+async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
+  const { bus, disk, units } = context
+  const number = findReloadSignal(unit, disk)
+  if (number !== undefined && units.get(unit)?.sub === 'running') {
+    try {
+      await bus.call(managerCall('KillUnit', 'ssi', unit, 'main', number))
+      return
+    } catch {
+      // Its process has just ended: what a reload comes to then, systemd knows.
+    }
+  }
+  await begin(methods.reload, unit, signal, context)
+}
+
+function isJobVerb(verb: Action['verb']): verb is JobVerb {
+  return verb in methods
+}
+
+async function follow(
+  method: string,
+  unit: string,
+  signal: AbortSignal,
+  context: JobContext,
+  isConditional = false,
+): Promise<JobOutcome> {
+  const { disk, jobs } = context
+  const file = disk.find(unit)
+  // systemd speaks of an alias by the name of what it stands for.
+  const conditional = isConditional ? [file.kind === 'found' ? file.unit : unit] : []
+  const outcome = await jobs.run(managerCall(method, 'ss', unit, 'replace'), signal, ...conditional)
+  const { result } = outcome
+  if (result === 'done' || result === 'skipped') return outcome
+  // A stop that took too long is "failed" or "timeout", and has stopped it.
+  if (method === methods.stop && (await hasStopped(unit, context))) return outcome
+  if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
+  throw await createFailureOf(unit, await describeJobFailure(unit, result, context.bus), context)
+}
+
+/** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */
+async function hasSucceeded(
+  method: string,
+  unit: string,
+  isConditional: boolean,
+  { bus, disk }: JobContext,
+): Promise<boolean> {
+  const found = (await findUnits(bus, [unit])).get(unit)
+  // It has ended by itself, unless it was not started, or is forgotten and may have failed.
+  if (!found || found.active === 'inactive') return !isConditional && !isForgotten({ unit, disk })
+  if (found.active !== 'active') return false
+  if (method !== methods.reload || !unit.endsWith('.service')) return true
+  return (await readProperty(bus, found.path, 'Service', 'ReloadResult')) === 'success'
+}
+
+async function hasStopped(unit: string, { bus, units }: JobContext): Promise<boolean> {
+  const found = units.get(unit)
+  if (!found) return true
+  const state = await readProperty(bus, found.path, 'Unit', 'ActiveState')
+  return state === 'failed' || state === 'inactive'
+}
+
+/** What isn't loaded has no failure to forget, and nothing to be stopped. */
+function passOverUnloaded(error: unknown): void {
+  if (busErrorName(error) !== 'org.freedesktop.systemd1.NoSuchUnit') throw error
+}

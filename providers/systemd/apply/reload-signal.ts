@@ -1,0 +1,25 @@
+import { constants } from 'node:os'
+import { lookUp } from '../../../src/core/dictionary.ts'
+import { mergeSections, readSections } from '../units/unit-file.ts'
+import type { UnitSearchPath } from '../units/unit-search-path.ts'
+
+/** `spec.process.reload.signal` in systemd's words. */
+export function reloadSignalCommand(signal: string): string {
+  return `/bin/kill -s ${signal} $MAINPID`
+}
+
+const pattern = /^\/bin\/kill -s ([A-Z0-9+-]+) \$MAINPID$/
+
+/**
+ * The number of the signal that is all there is to a reload, where the unit has Reeve's command for it: where the service is shut
+ * in, that command can't be run there, and systemd can send the signal itself. Undefined: the reload is something else.
+ */
+export function findReloadSignal(unit: string, disk: UnitSearchPath): number | undefined {
+  const texts = disk.texts(unit)
+  // Others are to be reloaded with it.
+  if (texts.some(text => text.includes('PropagatesReloadTo'))) return undefined
+  const { Service } = texts.map(readSections).reduce(mergeSections, {})
+  const [command = '', ...others] = Service?.ExecReload ?? []
+  const [, signal] = pattern.exec(command) ?? []
+  return signal === undefined || others.length > 0 ? undefined : lookUp(constants.signals, `SIG${signal}`)
+}

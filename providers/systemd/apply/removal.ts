@@ -1,0 +1,22 @@
+import type { Action } from '../../../src/core/contracts/provider.ts'
+import { isUp } from '../bus/manager.ts'
+import { listParts, unitsAmong } from '../observe/managed-units.ts'
+import { type JobContext, toError } from './batch.ts'
+import { stopUnits } from './job-running.ts'
+
+/** Stops what still runs, each by itself; the rest is done for all together that have come so far. */
+export async function removeAll(actions: readonly Action[], context: JobContext): Promise<void> {
+  await Promise.all(actions.map(action => remove(action, context)))
+}
+
+async function remove(action: Action, context: JobContext): Promise<void> {
+  const { disk, units, report, removals, layout, host } = context
+  const parts = listParts(action.service, disk, layout, host)
+  const up = unitsAmong(parts, layout).filter(name => isUp(units.get(name)))
+  try {
+    await stopUnits(up, action.signal, context)
+  } catch (error) {
+    return report({ id: action.id, ok: false, error: toError(error) })
+  }
+  await removals.add({ action, parts, report })
+}

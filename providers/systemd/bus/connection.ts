@@ -1,0 +1,101 @@
+import type { WriteBus } from '../../../src/core/contracts/bus.ts'
+import type { WriteHost } from '../../../src/core/contracts/host.ts'
+import type { Action, Report } from '../../../src/core/contracts/provider.ts'
+import type { Clock } from '../../../src/host/clock.ts'
+import { followJobs, type Jobs } from '../apply/jobs.ts'
+import { createReload, type Reload } from '../apply/reload.ts'
+import { type Going, removeUnits } from '../apply/unit-removal.ts'
+import type { Layout } from '../units/layout.ts'
+import { type Coalescer, createCoalescer } from './coalesce.ts'
+import { openManager, readTexts } from './manager.ts'
+import { openReconnectingBus } from './reconnecting-bus.ts'
+
+/** What all batches share that are under way at the same time. */
+export interface Connection {
+  readonly bus: WriteBus
+  readonly jobs: Jobs
+  readonly reload: Reload
+  readonly removals: Coalescer<Going>
+  readonly clock: Clock
+  /** The manager's search path for units, best first. */
+  readonly directories: readonly string[]
+}
+
+/** With many services under way batches are many and small, and each connection is told of all jobs of all the others. */
+export interface Connections {
+  /** On the connection that is open, or on a new one, which ends with the last who uses it. */
+  use(
+    actions: readonly Action[],
+    { host, layout, report }: { host: WriteHost; layout: Layout; report: Report },
+    act: (connection: Connection, report: Report) => Promise<void>,
+  ): Promise<void>
+}
+
+interface Shared {
+  readonly opening: Promise<Connection>
+  /** Actions that haven't been reported yet. */
+  readonly pending: Set<string>
+  users: number
+}
+
+export function createConnections(clock: Clock): Connections {
+  /** By the directory of units: what is done on a host is that host's, as its harness counts it. */
+  const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
+
+  return {
+    async use(actions, { host, layout, report }, act) {
+      const open = byHost.get(host) ?? new Map<string, Shared>()
+      byHost.set(host, open)
+      const key = layout.unitDirectory
+      const shared = open.get(key) ?? share(host, layout, clock)
+      const forget = (): void => {
+        if (open.get(key) === shared) open.delete(key)
+      }
+      open.set(key, shared)
+      shared.users += 1
+      for (const { id } of actions) shared.pending.add(id)
+      try {
+        const connection = await shared.opening
+        void connection.bus.ended.then(forget)
+        await act(connection, result => {
+          shared.pending.delete(result.id)
+          report(result)
+        })
+      } finally {
+        for (const { id } of actions) shared.pending.delete(id)
+        shared.users -= 1
+        if (shared.users === 0) {
+          forget()
+          await shared.opening.then(({ bus }) => bus[Symbol.dispose]()).catch(() => {}) // that it never opened has been told
+        }
+      }
+    },
+  }
+}
+
+function share(host: WriteHost, layout: Layout, clock: Clock): Shared {
+  const pending = new Set<string>()
+  return { opening: openConnection(host, layout, pending, clock), pending, users: 0 }
+}
+
+async function openConnection(
+  host: WriteHost,
+  layout: Layout,
+  pending: ReadonlySet<string>,
+  clock: Clock,
+): Promise<Connection> {
+  const bus = await openReconnectingBus(() => openManager(host, layout), clock)
+  try {
+    const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
+    const reload = createReload(bus)
+    const removals = createCoalescer<Going>(
+      items => removeUnits(items, { bus, host, layout, reload }),
+      waiting => pending.size > waiting,
+      clock,
+    )
+    return { bus, jobs, reload, removals, clock, directories }
+  } catch (error) {
+    bus[Symbol.dispose]()
+    throw error
+  }
+}

@@ -1,0 +1,155 @@
+import type { Bus, BusCall } from '../../../src/core/contracts/bus.ts'
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { busErrorName } from '../../../src/host/bus-error.ts'
+import type { Layout } from '../units/layout.ts'
+
+/** The words of systemd's D-Bus interface (org.freedesktop.systemd1(5)) that Reeve uses. */
+
+const destination = 'org.freedesktop.systemd1'
+const managerPath = '/org/freedesktop/systemd1'
+export const managerInterface = 'org.freedesktop.systemd1.Manager'
+export const unitInterface = 'org.freedesktop.systemd1.Unit'
+export const propertiesInterface = 'org.freedesktop.DBus.Properties'
+
+/** None of these changes anything but for whom signals are sent. Units are listed, not named: naming one loads it. */
+export const busQueries: readonly string[] = [
+  `${managerInterface}.ListUnits`,
+  `${managerInterface}.GetUnit`,
+  `${managerInterface}.Subscribe`,
+  `${propertiesInterface}.Get`,
+]
+
+/** A unit that the manager has loaded. */
+export interface LoadedUnit {
+  readonly name: string
+  /** `loaded`, `not-found`, `masked`, `bad-setting`, `error`. */
+  readonly load: string
+  /** `active`, `reloading`, `inactive`, `failed`, `activating`, `deactivating`. */
+  readonly active: string
+  /** Depends on the type of unit: `running`, `exited`, `auto-restart`, `dead` … */
+  readonly sub: string
+  readonly path: string
+}
+
+/** Opens the best of the instance's addresses where systemd answers. Throws ReeveError `unavailable`. */
+export async function openManager<T extends Bus>(
+  host: { openBus(address: Layout['addresses'][number]): Promise<T> },
+  layout: Layout,
+): Promise<T> {
+  const problems: string[] = []
+  for (const address of layout.addresses) {
+    let bus: T | undefined
+    try {
+      bus = await host.openBus(address)
+      // A bus may be there without systemd, or before it has come back to it.
+      if (!address.isPeer) await readVersion(bus)
+      return bus
+    } catch (error) {
+      bus?.[Symbol.dispose]()
+      problems.push(messageOf(error))
+    }
+  }
+  // systemctl knows the same two sockets, and would fail alike.
+  throw new ReeveError('unavailable', `systemd can not be asked, by systemctl neither: ${problems.join('; ')}`)
+}
+
+export function managerCall(member: string, signature = '', ...body: readonly unknown[]): BusCall {
+  const base = { destination, path: managerPath, interface: managerInterface, member }
+  return signature === '' ? base : { ...base, signature, body }
+}
+
+/** Has signals sent to this connection. */
+export async function subscribe(bus: Bus): Promise<void> {
+  try {
+    await bus.query(managerCall('Subscribe'))
+  } catch (error) {
+    if (busErrorName(error) !== 'org.freedesktop.systemd1.AlreadySubscribed') throw error
+  }
+}
+
+/** As many as are asked for one by one: a listing takes as long as some fifty questions do, at some hundred units. */
+export const few = 10
+
+/** Those of them that are loaded, by the name asked for. Nothing is loaded for it. */
+export async function findUnits(bus: Bus, names: readonly string[]): Promise<ReadonlyMap<string, LoadedUnit>> {
+  if (names.length > few) return listUnits(bus)
+  const units = new Map<string, LoadedUnit>()
+  await Promise.all(
+    names.map(async name => {
+      const unit = await findUnit(bus, name)
+      if (unit) units.set(name, unit)
+    }),
+  )
+  return units
+}
+
+async function findUnit(bus: Bus, asked: string): Promise<LoadedUnit | undefined> {
+  try {
+    const [object] = await bus.query(managerCall('GetUnit', 's', asked))
+    const path = String(object)
+    const names = ['Id', 'LoadState', 'ActiveState', 'SubState']
+    const read = await Promise.all(names.map(name => readProperty(bus, path, 'Unit', name)))
+    const [name = asked, load = '', active = '', sub = ''] = read.map(String)
+    return { name, load, active, sub, path }
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
+}
+
+/** True unless there is nothing to be stopped. */
+export function isUp(unit: LoadedUnit | undefined): boolean {
+  return (unit?.active ?? 'inactive') !== 'inactive'
+}
+
+/** It isn't loaded, or not any more. */
+function isGone(error: unknown): boolean {
+  const name = busErrorName(error)
+  return name === 'org.freedesktop.systemd1.NoSuchUnit' || name === 'org.freedesktop.DBus.Error.UnknownObject'
+}
+
+async function listUnits(bus: Bus): Promise<Map<string, LoadedUnit>> {
+  const [units] = await bus.query(managerCall('ListUnits'))
+  const found = new Map<string, LoadedUnit>()
+  for (const unit of Array.isArray(units) ? units : []) {
+    const [name, , load, active, sub, , path]: unknown[] = unit
+    const loaded = {
+      name: String(name),
+      load: String(load),
+      active: String(active),
+      sub: String(sub),
+      path: String(path),
+    }
+    found.set(loaded.name, loaded)
+  }
+  return found
+}
+
+/** A property of the manager itself, or of a unit. `kind`: `Manager`, `Unit`, `Service`. */
+export async function readProperty(bus: Bus, path: string | undefined, kind: string, name: string): Promise<unknown> {
+  const body = [`org.freedesktop.systemd1.${kind}`, name]
+  const call = { destination, path: path ?? managerPath, interface: propertiesInterface, member: 'Get' }
+  const [value] = await bus.query({ ...call, signature: 'ss', body })
+  return value
+}
+
+export async function readNumber(bus: Bus, path: string | undefined, kind: string, name: string): Promise<number> {
+  const value = await readProperty(bus, path, kind, name)
+  return typeof value === 'number' ? value : 0
+}
+
+export async function readTexts(bus: Bus, path: string | undefined, kind: string, name: string): Promise<string[]> {
+  const value = await readProperty(bus, path, kind, name)
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** Its version. Throws ReeveError `unavailable`. */
+export async function probeManager(host: ReadHost, layout: Layout): Promise<string> {
+  using bus = await openManager(host, layout)
+  return await readVersion(bus) // not later: the connection ends here
+}
+
+async function readVersion(bus: Bus): Promise<string> {
+  return String(await readProperty(bus, undefined, 'Manager', 'Version'))
+}

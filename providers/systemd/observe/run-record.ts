@@ -1,0 +1,56 @@
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { createDictionary } from '../../../src/core/dictionary.ts'
+import { wasThere } from '../../../src/core/state/file-age.ts'
+import type { JobContext } from '../apply/batch.ts'
+import { findUnits } from '../bus/manager.ts'
+import { digestOf, readInvocation, readStart, readStateChange } from './loaded-definition.ts'
+import { findManagedUnits } from './managed-units.ts'
+import { noteRecord } from './records.ts'
+
+/**
+ * Has a unit read its files by `act`, and writes down what it has read; see records.ts. Whatever the service is shut in doesn't
+ * matter: they are read from here. Of a run that was cut off in between, times tell.
+ */
+export async function recordRun(
+  kind: 'start' | 'reload',
+  unit: string,
+  context: JobContext,
+  act: () => Promise<void>,
+): Promise<void> {
+  const { bus, units, disk, layout, host } = context
+  const written = findManagedUnits(unit, disk.find(unit), layout, host)
+  const paths = written?.ownership.files ?? []
+  if (written?.definition === undefined || (kind === 'start' && paths.length === 0)) return act()
+  const before = new Map(paths.map(path => [path, look(path, host)]))
+  const former = units.get(unit)
+  const formerInvocation = former && (await readInvocation(bus, former))
+  const began = host.now()
+  await act()
+  const found = (await findUnits(bus, [unit])).get(unit)
+  if (!found) return
+  const invocation = await readInvocation(bus, found)
+  // A start of what runs already starts nothing.
+  if (kind === 'start' && invocation === formerInvocation) return
+  const since = invocation === formerInvocation ? began : await readStart(found, bus)
+  const files = paths.map((path): [string, string] => [path, settle(path, before.get(path), since, host)])
+  const changed = await readStateChange(bus, found)
+  const record = { invocation, definition: written.definition, files: createDictionary(files), changed }
+  noteRecord(found.name, record, layout, host)
+}
+
+interface Sight {
+  readonly digest: string
+  readonly changed: number | undefined
+}
+
+function look(path: string, host: ReadHost): Sight {
+  const digest = digestOf(path, host)
+  return { digest, changed: host.facts(path)?.changed }
+}
+
+/** What it found: a program that has changed the file since has read it before. */
+function settle(path: string, before: Sight | undefined, since: number, host: ReadHost): string {
+  const after = look(path, host)
+  const isNewBefore = after.changed !== before?.changed && after.changed !== undefined && wasThere(after.changed, since)
+  return before === undefined || isNewBefore ? after.digest : before.digest
+}

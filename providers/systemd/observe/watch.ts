@@ -1,0 +1,140 @@
+import { join } from 'node:path'
+import type { Bus, BusSignal } from '../../../src/core/contracts/bus.ts'
+import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { managerInterface, openManager, propertiesInterface, subscribe } from '../bus/manager.ts'
+import type { Layout } from '../units/layout.ts'
+import { hasSuffix, servicesOf, startersOfName, unitOfPath } from '../units/unit-name.ts'
+
+/** How long after the end of a connection, or a try in vain, another one is made, in ms; doubled each time. */
+const firstDelay = 100
+const longestDelay = 5_000
+
+const rules = [
+  `type='signal',interface='${managerInterface}'`,
+  `type='signal',interface='${propertiesInterface}',path_namespace='/org/freedesktop/systemd1/unit'`,
+  "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.systemd1'",
+]
+
+/**
+ * systemd's own signals, and changes of the directory of units. Between the two words of a reload nothing of what is said
+ * is meant; UnitNew and UnitRemoved are passed over, since they tell of units that somebody looked at.
+ */
+export function watchManager(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {
+  let bus: Bus | undefined
+  let timer: NodeJS.Timeout | undefined
+  let isReloading = false
+  let disposed = false
+
+  function hintUnit(unit: string | undefined): void {
+    if (unit === undefined) return
+    for (const service of [...servicesOf(unit), ...startersOfName(unit)]) hint(service)
+  }
+
+  function hear(member: string, path: string, body: readonly unknown[]): void {
+    if (member === 'Reloading') {
+      isReloading = body[0] === true
+      if (!isReloading) hint()
+    } else if (member === 'NameOwnerChanged') {
+      // It has executed itself anew, and knows nobody; nor does it end what it had begun to say.
+      isReloading = false
+      if (body[2] !== '') resubscribe()
+    } else if (isReloading) return
+    else if (member === 'PropertiesChanged') hintUnit(unitOfPath(path))
+    else if (member === 'JobRemoved') hintUnit(typeof body[2] === 'string' ? body[2] : undefined)
+    else if (member === 'UnitFilesChanged') hint()
+  }
+
+  async function connect(delay: number): Promise<void> {
+    let opened: Bus | undefined
+    try {
+      opened = await openManager(host, layout)
+      bus = opened
+      opened.unref()
+      if (disposed) return opened[Symbol.dispose]()
+      isReloading = false
+      const listener = ({ member, path, body }: BusSignal): void => {
+        if (opened === bus) hear(member, path, body)
+      }
+      for (const rule of rules) await opened.listen(rule, listener)
+      await subscribe(opened)
+      void opened.ended.then(() => {
+        if (!disposed) hint()
+        later(firstDelay)
+      })
+      hint()
+    } catch {
+      opened?.[Symbol.dispose]()
+      // Where there is no systemd this goes on for ever: no reason to look. The regular looks say what is wrong.
+      later(Math.min(delay * 2, longestDelay))
+    }
+  }
+
+  /** The end of the connection has another one made. */
+  function resubscribe(): void {
+    const current = bus
+    if (current)
+      subscribe(current).then(
+        () => hint(),
+        () => current[Symbol.dispose](),
+      )
+  }
+
+  function later(delay: number): void {
+    if (disposed) return
+    clearTimeout(timer)
+    timer = setTimeout(() => void connect(delay), delay).unref()
+  }
+
+  const files = watchUnits(layout.unitDirectory, host, hint, hintUnit)
+  void connect(firstDelay)
+  return {
+    [Symbol.dispose]() {
+      disposed = true
+      clearTimeout(timer)
+      files[Symbol.dispose]()
+      bus?.[Symbol.dispose]()
+    },
+  }
+}
+
+/** The directory of units, and in it those of drop-ins and links. */
+function watchUnits(
+  directory: string,
+  host: ReadHost,
+  hint: () => void,
+  hintUnit: (unit: string | undefined) => void,
+): Disposable {
+  const folders = new Map<string, Disposable>()
+
+  function follow(): void {
+    const present = new Set((host.readDirectory(directory) ?? []).filter(isFolder))
+    for (const [name, watch] of folders) {
+      if (present.has(name)) continue
+      watch[Symbol.dispose]()
+      folders.delete(name)
+    }
+    for (const name of present) {
+      if (folders.has(name)) continue
+      const ofDropIns = name.endsWith('.d')
+      const changed = (file?: string): void => hintUnit(ofDropIns ? name.slice(0, -'.d'.length) : file)
+      folders.set(name, host.watch(join(directory, name), changed))
+    }
+  }
+
+  const units = host.watch(directory, name => {
+    if (name !== undefined && hasSuffix(name)) return hintUnit(name)
+    follow()
+    hint()
+  })
+  follow()
+  return {
+    [Symbol.dispose]() {
+      units[Symbol.dispose]()
+      for (const watch of folders.values()) watch[Symbol.dispose]()
+    },
+  }
+}
+
+function isFolder(name: string): boolean {
+  return /\.(?:d|wants|requires|upholds)$/.test(name)
+}

@@ -1,0 +1,173 @@
+import { dirname, relative } from 'node:path'
+import type { QueryFile, QueryResult, ReadHost } from '../../../src/core/contracts/host.ts'
+import type { Action, Definition } from '../../../src/core/contracts/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { type Application, attempt } from '../apply/batch.ts'
+import { openManager, readTexts } from '../bus/manager.ts'
+import { sha256 } from '../observe/loaded-definition.ts'
+import type { Layout } from './layout.ts'
+import { readSections } from './unit-file.ts'
+import { unitOf } from './unit-name.ts'
+import { readUnitSearchPath, type UnitSearchPath } from './unit-search-path.ts'
+
+/** What `ReadHost.query` is used for: it reads, and says what it finds. */
+export const verifyQuery: readonly string[] = ['systemd-analyze', 'verify', '--man=no']
+
+/** In ms, for a batch: of those who act; and of those who only look, and whom others wait for. */
+const patience = { execution: 30_000, looking: 8_000 }
+
+/** Its notices tell of what systemd takes all the same: user `nobody`, an output that is called otherwise today. */
+const environment = { SYSTEMD_LOG_LEVEL: 'warning' }
+
+/** Advice on what systemd takes as it is meant, though it comes as a warning: `KillMode=none`, `MemoryLimit=`. */
+const advice = /this is (?:unsafe|not safe)|please use .* instead/i
+
+/** What is to be written for a service. */
+type Planned = Pick<Action, 'service' | 'definition'>
+
+interface Look {
+  readonly disk: Pick<UnitSearchPath, 'find'>
+  readonly layout: Layout
+  readonly host: ReadHost
+  /** In ms. */
+  readonly timeout: number
+}
+
+/**
+ * Has `systemd-analyze verify` read units and drop-ins before they take the place of what is there, where the host has it. systemd
+ * itself would pass over a misspelt key and say so in its journal only.
+ */
+export interface Verifier {
+  /** Why it would not take them as they are meant, by service. What says nothing of other units is asked about once. */
+  verify(planned: readonly Planned[], look: Look): Promise<ReadonlyMap<string, string>>
+}
+
+export function createVerifier(): Verifier {
+  /** By the digest of what was read. Undefined: nothing was found. */
+  const known = new Map<string, string | undefined>()
+
+  async function ask(checks: readonly Check[], look: Look): Promise<ReadonlyMap<string, string | undefined>> {
+    const asked = checks.filter(({ digest }) => !known.has(digest))
+    const files = asked.flatMap(check => check.files)
+    if (files.length === 0) return known
+    // What was verified once may not be on the disk yet, and be required by another.
+    const all = files.some(isRelated) ? checks.flatMap(check => check.files) : files
+    const found = await analyze(all, look)
+    if (!found) return new Map()
+    const lines = found.stderr.split('\n')
+    const answers = new Map(asked.map(({ own, digest }) => [digest, describeProblems(own, lines)]))
+    for (const { digest, files } of asked) {
+      // Another unit may come that it lacks.
+      const problem = answers.get(digest)
+      if (problem === undefined || !files.some(isRelated)) known.set(digest, problem)
+    }
+    return new Map([...known, ...answers])
+  }
+
+  return {
+    async verify(planned, look) {
+      const checks = planned.map(one => makeCheck(one, look))
+      const answers = await ask(checks, look)
+      return new Map(
+        checks.flatMap(({ service, digest }) => {
+          const problem = answers.get(digest)
+          return problem === undefined ? [] : [[service, problem] as const]
+        }),
+      )
+    },
+  }
+}
+
+/** Before they are written: gives the actions whose files it takes; what it says of the others is reported. */
+export async function verifyActions(
+  actions: readonly Action[],
+  disk: UnitSearchPath,
+  { host, layout, report, verifier }: Application,
+): Promise<readonly Action[]> {
+  const problems = await verifier.verify(actions, { disk, layout, host, timeout: patience.execution })
+  return actions.filter(action =>
+    attempt(action, report, () => {
+      const problem = problems.get(action.service)
+      if (problem !== undefined) throw new ReeveError('invalid', problem)
+    }),
+  )
+}
+
+/** Before a plan is shown. */
+export async function verifyDeclared(
+  services: readonly { readonly service: string; readonly definition: Definition }[],
+  { layout, host, verifier }: { readonly layout: Layout; readonly host: ReadHost; readonly verifier: Verifier },
+): Promise<ReadonlyMap<string, string>> {
+  using bus = await openManager(host, layout)
+  const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
+  return await verifier.verify(services, { disk, layout, host, timeout: patience.looking })
+}
+
+/** Undefined where the host doesn't have it. */
+async function analyze(files: readonly QueryFile[], { layout, host, timeout }: Look): Promise<QueryResult | undefined> {
+  const byName = new Map(files.map(file => [file.name, file]))
+  const paths = [...byName.keys()].filter(name => dirname(name) === '.').map(name => `./${name}`)
+  const scope = layout.isUser ? ['--user'] : []
+  const run = (...options: readonly string[]): Promise<QueryResult> =>
+    host.query([...verifyQuery, ...scope, ...options, ...paths], { timeout, environment, files: [...byName.values()] })
+  try {
+    if (files.some(isRelated)) return await run()
+    const found = await run(aloneOption)
+    return found.stderr.includes('unrecognized option') ? await run() : found
+  } catch (error) {
+    if (error instanceof ReeveError && error.code === 'unavailable') return undefined
+    throw error
+  }
+}
+
+/** Since systemd 250. To read what a boot consists of as well takes three times as long. */
+const aloneOption = '--recursive-errors=no'
+
+/** True if others have to be read to tell whether it could be started: one that it requires, or is to come after. */
+function isRelated({ content }: QueryFile): boolean {
+  return Object.keys(readSections(content).Unit ?? {}).some(key => !aloneKeys.has(key))
+}
+
+const aloneKeys: ReadonlySet<string> = new Set(['Description', 'StartLimitIntervalSec'])
+
+/** What is to be read of one service. */
+interface Check {
+  readonly service: string
+  /** Below the directory of units. */
+  readonly own: readonly QueryFile[]
+  /** With the unit that they add to, as it is on the disk. */
+  readonly files: readonly QueryFile[]
+  readonly digest: string
+}
+
+function makeCheck({ definition, service }: Planned, { disk, layout: { unitDirectory, isUser } }: Look): Check {
+  const own = (definition?.files ?? []).map(({ path, content }) => ({ name: relative(unitDirectory, path), content }))
+  const base = definition?.isAddition ? findBase(unitOf(service), disk) : []
+  const files = base ? [...base, ...own] : []
+  return { service, own, files, digest: sha256(JSON.stringify([isUser, files])) }
+}
+
+/** Undefined: there is none that drop-ins could be read with. */
+function findBase(name: string, disk: Pick<UnitSearchPath, 'find'>): QueryFile[] | undefined {
+  const unit = disk.find(name)
+  return unit.kind === 'found' ? [{ name, content: unit.text }] : undefined
+}
+
+function describeProblems(own: readonly QueryFile[], lines: readonly string[]): string | undefined {
+  const problems = own.flatMap(({ name }) => findProblems(name, lines))
+  return problems.length === 0 ? undefined : `systemd would not take the unit as it is meant: ${problems.join('; ')}`
+}
+
+/**
+ * What is said of that file: by its path, or of a unit as a whole by its name. A program may come later, and without it
+ * the start fails by itself.
+ */
+function findProblems(name: string, lines: readonly string[]): string[] {
+  return lines.flatMap(line => {
+    const [, place = '', what = ''] = /^(\S+?): (.*)$/.exec(line) ?? []
+    const [said = ''] = place.split(':')
+    const isMeant = said === name || said.endsWith(`/${name}`)
+    if (!isMeant || what.includes('is not executable') || advice.test(what)) return []
+    return [`${name}${place.slice(said.length)}: ${what}`]
+  })
+}

@@ -1,0 +1,244 @@
+import type { Facility, Instance, PortableField, Process } from '../model/facility.ts'
+import type { ServiceNames } from '../model/service-name.ts'
+import type { StartNeeds } from '../model/start-needs.ts'
+import type { Verb } from '../plan/step.ts'
+import type { Observed, OwnedService, Ownership } from '../state/observed.ts'
+import type { BesideOutput } from '../state/output-places.ts'
+import type { ServiceTies } from '../state/relation.ts'
+import type { Unwritable } from '../state/unwritable.ts'
+import type { ReadHost, WriteHost } from './host.ts'
+
+/**
+ * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
+ *
+ * Guarantees that a provider gives, and that `reeve/conformance` checks:
+ * - `render` is pure; the same facility gives the same bytes.
+ * - `probe`, `list`, `observe` and `watch` change nothing: the handle that they get has no way to write.
+ * - Every action is idempotent, and may be cut off at any point by SIGKILL: done again, it ends as if undisturbed.
+ * - A definition carries Reeve's marker (`Ownership`), and `list` finds it there, not in a memory of its own.
+ * - Where the supervisor can't be asked, the state is `unknown` with a message, never `stopped` or `absent`.
+ */
+export interface Provider {
+  /** What `spec.type` of a Supervisor and the keys of `spec.config` say: `systemd`, `runit`, … */
+  readonly type: string
+  readonly capabilities: Capabilities
+  /**
+   * Which supervisor the options mean: its directory, or words. Directories are compared by where they lead. Two instances of
+   * one place are one supervisor under two names: of a default and a declared one only the declared is looked at, and two
+   * declared ones are an error. Absent: each name means another.
+   */
+  place?(instance: Instance): string
+  /**
+   * Where its things are, by directories or in words, if that is more than its place. Instances that are alike in this are the
+   * same, however their options are written: what stands under one stands under the other, and nothing has to move.
+   */
+  layout?(instance: Instance): string | readonly string[]
+  /** The names that its supervisor takes. Absent: those that facilities may have (`metadata.name`). */
+  readonly serviceNames?: ServiceNames
+  /**
+   * Why no facility's service can be called so, though `serviceNames` has the name, for people: mostly that another name means the same one, as two facilities
+   * must not. Absent: each name is a service of its own.
+   */
+  findNameProblem?(service: string): string | undefined
+  /** Why nothing of that name can be in that state, for people: what is only a pattern for others doesn't run. Absent: all can. */
+  findStateProblem?(service: string, state: Facility['state']): string | undefined
+  /**
+   * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
+   * Absent: only what its options say in so many words.
+   */
+  directories?(instance: Instance): readonly string[]
+  /** Of which service of this instance the process is a part, where that can be known though it isn't the main one. */
+  serviceOf?(pid: number, instance: Instance, host: ReadHost): string | undefined
+  /** By which other names the service is known on this host. Absent: by none. */
+  aliasesOf?(service: string, instance: Instance, host: ReadHost): readonly string[]
+  /** Is the supervisor there, and does it answer? */
+  probe(instance: Instance, host: ReadHost): Promise<Availability>
+  /**
+   * The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`.
+   * `servicePaths`: those of `process` that root must not open or read for the service, as others can lead them elsewhere:
+   * its own user does, where it has one (S8). Absent: there are none.
+   */
+  render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
+  /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
+  findHostProblems?(facility: Facility, definition: Definition, host: ReadHost): readonly string[]
+  /**
+   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
+   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
+   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
+   */
+  startNeeds?(facility: Facility, definition: Definition, instance: Instance, host: ReadHost): StartNeeds | undefined
+  /**
+   * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
+   * supervisors that nobody names: what isn't on this host at all holds none.
+   */
+  list(instance: Instance, host: ReadHost): Promise<OwnedService[]>
+  /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
+  observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>
+  /**
+   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
+   * else is on the host. Absent: nothing, and each name is a service of its own.
+   */
+  relate?(
+    services: readonly DeclaredService[],
+    instance: Instance,
+    host: ReadHost,
+    options: RelateOptions,
+  ): Promise<ReadonlyMap<string, ServiceTies>>
+  /**
+   * A service that isn't this Reeve's, as it is if all that the definition says is its own already: it is to be adopted, or added
+   * to. Where what runs was started with just that, but for what Reeve adds, `loaded` has the digest of the definition, and nothing
+   * has to be restarted (E20); else `stale` says why not. Absent: what `observe` says is all that can be known.
+   */
+  observeAdoptable?(service: string, definition: Definition, instance: Instance, host: ReadHost): Promise<Observed>
+  /**
+   * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
+   * all have been reported. An action that throws or isn't reported counts as failed.
+   */
+  apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
+  /**
+   * Writes down what the processes of these services have read, of which `Observed.isUnrecorded` says so. Asked by those who act,
+   * after they have looked. Absent: nothing has to be.
+   */
+  keepRuns?(services: readonly string[], instance: Instance, host: WriteHost): Promise<void>
+  /**
+   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
+   * Absent: `Observed.output` names the file, if there is one.
+   */
+  readLastLines?(service: string, instance: Instance, host: ReadHost, count: number): Promise<readonly string[]>
+  /**
+   * What the supervisor's own check finds in definitions that aren't in place yet, by service, for people: an `install` would be refused
+   * for it. It may miss some. Absent: it has no such check.
+   */
+  verify?(
+    services: readonly { readonly service: string; readonly definition: Definition }[],
+    instance: Instance,
+    host: ReadHost,
+  ): Promise<ReadonlyMap<string, string>>
+  /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
+  watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
+  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  readonly startedBy?: 'controller'
+  /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
+  readonly hosting?: Hosting
+}
+
+export type Hosting =
+  /** Why it can't be the supervisor of the controller, for people. */
+  | { readonly refusal: string }
+  | {
+      /** `spec.config.<type>` of the controller's facility. */
+      readonly config?: unknown
+      /** True: the supervisor keeps what its services write. Else the controller gets a file for it, where that can be had. */
+      readonly keepsOutput?: boolean
+      /** Options of the default instance, for the controller of whoever runs this. Absent: those that it has anyway. */
+      options?(host: ReadHost): Readonly<Record<string, unknown>>
+      /** What a person should know of a controller there, e.g. that it ends with their session. */
+      advise?(instance: Instance, host: ReadHost): string | undefined
+    }
+
+export interface Capabilities {
+  /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
+  readonly process: readonly PortableField[]
+  /** Why it can't honour others, and what to do instead, for people. */
+  readonly refusals?: Partial<Readonly<Record<PortableField, string>>>
+  /** Where the output of a service is written besides its file. Absent: nowhere. */
+  readonly besideOutput?: BesideOutput
+  /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
+  readonly configSchema?: object
+  /**
+   * `text`: where `spec.config.<type>.source` names a file beside the manifest, the provider gets what is in it as `text`,
+   * and no `source`. Both stand in the schema. Absent: `source` has no such meaning.
+   */
+  readonly configSource?: string
+  /** Tables in `spec.config.<type>` of which that goes too, by their keys; `*` is any: `['timer', 'dropIns.*']`. Absent: none. */
+  readonly configSourceIn?: readonly string[]
+  /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
+  readonly optionsSchema?: object
+  /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */
+  readonly queries?: readonly (readonly string[])[]
+  /** The D-Bus methods that `Bus.query` may call: `org.freedesktop.systemd1.Manager.ListUnits`. They must not write. */
+  readonly busQueries?: readonly string[]
+}
+
+export type Availability =
+  | {
+      readonly available: true
+      /** Of the supervisor, where it can be known. */
+      readonly version?: string
+      /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
+      readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
+      /** Where it can't write down what it does, which it does all the same. Absent: nowhere. */
+      readonly unwritable?: readonly Unwritable[]
+    }
+  | { readonly available: false; readonly reason: string }
+
+export type Rendered =
+  | { readonly definition: Definition }
+  | { readonly problems: readonly { readonly field: string; readonly message: string }[] }
+
+/** What the supervisor reads to run a service: files, all owned by the user Reeve runs as. */
+export interface Definition {
+  readonly files: readonly DefinitionFile[]
+  /**
+   * Hexadecimal SHA-256 of all that a running process depends on: the contents without Reeve's marker, which can change
+   * without a restart being owed. The provider finds it again in the running process's `Loaded.definition`.
+   */
+  readonly digest: string
+  /**
+   * True: it only adds to a service that somebody else defines, a package mostly. That needs no adoption, and when it goes
+   * the service stays. The marker says so too.
+   */
+  readonly isAddition?: boolean
+  /**
+   * Other services that it starts, stops, replaces or hands something to by naming them, as `Facility.service` would: the host's
+   * owner decides whether it may (S3). What it is only ordered after or before isn't touched.
+   */
+  readonly touches?: readonly string[]
+  /** What is run, where native configuration is laid over `spec.process`: the paths in it are checked before a plan is made. */
+  readonly process?: Process
+}
+
+export interface DefinitionFile {
+  readonly path: string
+  readonly content: string
+  readonly mode: number
+}
+
+/** A service as a facility declares it. */
+export interface DeclaredService {
+  readonly service: string
+  readonly enabled: Facility['enabled']
+  /** Absent: Reeve writes none. */
+  readonly definition?: Definition
+  /** As `Observed.definitionFiles`: those that the definition has no more are on their way out. */
+  readonly definitionFiles?: readonly string[]
+}
+
+export interface RelateOptions {
+  /** True: the manifests may be meant for another host: what is declared counts alone, and no supervisor is asked. */
+  readonly isElsewhere?: boolean
+}
+
+/** The verbs that a provider carries out; files of the facility are written by the engine. */
+export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file' | 'restore-file'>
+
+export interface Action {
+  /** The step's. */
+  readonly id: string
+  readonly verb: ServiceVerb
+  readonly service: string
+  /** For `install`. */
+  readonly definition?: Definition
+  /** For `start`: what its timer, socket or path would start is to be started now, and these are left as they are. */
+  readonly startsJob?: boolean
+  /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
+  readonly signal: AbortSignal
+  /** To be told of what takes long by nobody's fault: it continues the sentence "waits for …". */
+  readonly waits?: (until: string) => void
+}
+
+export type ActionResult =
+  | { readonly id: string; readonly ok: true }
+  | { readonly id: string; readonly ok: false; readonly error: Error }
+
+export type Report = (result: ActionResult) => void

@@ -1,0 +1,30 @@
+import type { Provider } from '../contracts/provider.ts'
+
+/** The names that a supervisor takes. */
+export interface ServiceNames {
+  /** A regular expression for the whole name. */
+  readonly pattern: string
+  /** The same for people: `letters, digits and …`. */
+  readonly words: string
+}
+
+/** Of a provider that says nothing else: the names that facilities may have. */
+const usual: ServiceNames = {
+  pattern: '[A-Za-z0-9][A-Za-z0-9_.@:-]{0,199}',
+  words: 'letters, digits and _ . @ : -, beginning with a letter or digit, at most 200 characters',
+}
+
+/** Whether the supervisor can be asked of a service of that name at all. */
+export function takesName({ serviceNames = usual }: Pick<Provider, 'serviceNames'>, service: string): boolean {
+  return new RegExp(`^(?:${serviceNames.pattern})$`, 'u').test(service)
+}
+
+/** Why no facility's service can be called so, for people; undefined: it can. */
+export function findServiceNameProblem(
+  provider: Pick<Provider, 'serviceNames' | 'findNameProblem'>,
+  service: string,
+): string | undefined {
+  const { words } = provider.serviceNames ?? usual
+  if (!takesName(provider, service)) return `expected a name of ${words}, found ${service}`
+  return provider.findNameProblem?.(service)
+}

@@ -1,0 +1,66 @@
+import type { ResolvedFacility } from '../model/resolved-facility.ts'
+import { readinessOf } from '../reconcile/readiness.ts'
+import { locationKey, type Snapshot } from '../state/snapshot.ts'
+import { dependenciesFirst } from './dependency-order.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { FacilityPlan } from './step.ts'
+import { endingSteps, findStart } from './step-builder.ts'
+
+/** A facility that would be started after one that can't be started in this plan waits, and says for whom. */
+export function blockDependents(plans: readonly FacilityPlan[], { targets, snapshot }: PlanContext): FacilityPlan[] {
+  const byName = new Map(targets.map(target => [target.facility.name, target]))
+  const result = new Map(plans.map(plan => [plan.name, plan]))
+  /** Of those that are blocked here, the one at the root of it: named once, however long the chain. */
+  const causes = new Map<string, string>()
+  for (const name of dependenciesFirst(new Map(targets.map(({ facility }) => [facility.name, facility.dependsOn])))) {
+    const plan = result.get(name)
+    if (!plan || !findStart(plan.steps)) continue
+    for (const dependency of byName.get(name)?.facility.dependsOn ?? []) {
+      const why = whyNotStarted(byName.get(dependency), result.get(dependency), snapshot)
+      if (why === undefined) continue
+      const cause = causes.get(dependency) ?? `${dependency}, which ${why}`
+      const through = causes.has(dependency) ? `${dependency}, which waits for ${cause}` : cause
+      causes.set(name, cause)
+      result.set(name, withBlocker(plan, `it depends on ${through}`))
+      break
+    }
+  }
+  return [...result.values()]
+}
+
+/** Nothing is done about it but what ends it: neither is it renamed, nor a file let go of. */
+export function withBlocker({ name, supervisor, service, ...plan }: FacilityPlan, blocked: string): FacilityPlan {
+  const steps = endingSteps(plan.steps)
+  return { name, supervisor, service, change: steps.length === 0 ? 'none' : plan.change, steps, blocked }
+}
+
+/** Nothing at all is done about it. */
+export function withHalt({ name, supervisor, service }: FacilityPlan, blocked: string): FacilityPlan {
+  return { name, supervisor, service, change: 'none', steps: [], blocked }
+}
+
+/** Undefined also if the dependency isn't in this pass: the executor waits for it. */
+function whyNotStarted(
+  target: ResolvedFacility | undefined,
+  plan: FacilityPlan | undefined,
+  snapshot: Snapshot,
+): string | undefined {
+  if (!target || !plan) return undefined
+  const { facility } = target
+  // Whether it has been stopped yet or not: else a crash would decide what runs in the end (E4).
+  if (facility.state === 'stopped') return 'is declared stopped'
+  if (isServing(target, snapshot)) return undefined
+  if (plan.blocked !== undefined) return `is blocked: ${plan.blocked}`
+  const observed = snapshot.services.get(locationKey(facility))
+  if (facility.suspend && !readinessOf(facility, observed, 'none', Number.POSITIVE_INFINITY).ready) {
+    return 'is suspended and not ready'
+  }
+  if (observed?.state === 'failed' && facility.state === 'running' && !findStart(plan.steps))
+    return 'has failed for good: its restart policy is never'
+  return undefined
+}
+
+function isServing({ facility }: ResolvedFacility, snapshot: Snapshot): boolean {
+  const observed = snapshot.services.get(locationKey(facility))
+  return observed?.state === 'running' || observed?.completed === true
+}

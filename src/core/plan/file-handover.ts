@@ -1,0 +1,60 @@
+import { placeOf } from '../state/place.ts'
+import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
+import { withoutCycles } from './dependency-order.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { FacilityPlan, Step } from './step.ts'
+import { addNeeds } from './step-order.ts'
+
+/**
+ * A configuration file that goes over from one facility to another stays in its place all the while. So that a crash
+ * never leaves it without a marker that names it (it would count as a stranger's, E8), the giver's marker lets go of it
+ * only when the taker's has it.
+ */
+
+/** Places of declared files that their facility can't take over in this plan: whoever has them now drops them, as any other. */
+export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanContext): Set<string> {
+  const forsaken = new Set<string>()
+  const byName = new Map(plans.map(plan => [plan.name, plan]))
+  for (const { facility } of context.targets) {
+    if (byName.get(facility.name)?.blocked === undefined && !facility.suspend) continue
+    const own = ownedFilesOf(facility.name, context)
+    for (const { path } of facility.files) {
+      const place = placeOf(path, context.snapshot)
+      if (!own.has(place)) forsaken.add(place)
+    }
+  }
+  return forsaken
+}
+
+export function linkHandovers(plans: readonly FacilityPlan[], context: PlanContext): FacilityPlan[] {
+  const installs = new Map(plans.map(plan => [plan.name, plan.steps.find(isInstall)?.id]))
+  // Two that swap files can't both wait: there one doesn't. Nor does one wait for itself.
+  const order = withoutCycles(new Map(plans.map(plan => [plan.name, takersFrom(plan, context)])))
+  return plans.map(plan => {
+    const ids = (order.get(plan.name) ?? []).flatMap(name => installs.get(name) ?? [])
+    return addNeeds(plan, step => (isInstall(step) || step.verb === 'remove' ? ids : []))
+  })
+}
+
+/** Those that have, or take over, files which the markers of this facility, or of its place, name now. */
+function takersFrom(plan: FacilityPlan, context: PlanContext): string[] {
+  const names = new Set<string>()
+  const here = context.owned.get(locationKey(plan))
+  for (const place of [...ownedFilesOf(plan.name, context), ...placesIn(here ? [here] : [], context)]) {
+    const taker = context.declaredFiles.get(place)
+    if (taker !== undefined) names.add(taker)
+  }
+  return [...names]
+}
+
+function ownedFilesOf(facility: string, context: PlanContext): Set<string> {
+  return placesIn(context.ownedBy.get(facility) ?? [], context)
+}
+
+function placesIn(locations: readonly OwnedLocation[], { snapshot }: PlanContext): Set<string> {
+  return new Set(locations.flatMap(({ ownership }) => ownership.files.map(path => placeOf(path, snapshot))))
+}
+
+function isInstall(step: Step): boolean {
+  return step.verb === 'install'
+}

@@ -1,0 +1,67 @@
+import type { Facility } from '../model/facility.ts'
+import { asDirectory, type Placed, placeOf } from '../state/place.ts'
+
+/** Hexadecimal SHA-256 of a text. */
+type Hash = (text: string) => string
+
+/**
+ * Where two services could meet, so that they must not run side by side (E24), as short keys: `dir:/srv/web`,
+ * `file:/var/log/web.log`, `port:8080`, `cmd:` and a digest of the command. They stand in the marker, as it is all that is
+ * known of a service whose manifest is gone. The digest tells nobody more than the definition, which holds the command
+ * itself and stands beside the marker.
+ */
+export function meetingPointsOf(facility: Facility, hash: Hash): string[] {
+  const { process, config, health, files } = facility
+  const points = new Set<string>()
+  // Whatever runs in `/` has nothing of its own there.
+  const directory = process?.workingDirectory
+  if (directory !== undefined && directory !== '/') points.add(`dir:${directory}`)
+  for (const { path } of files) points.add(`file:${path}`)
+  if (process?.output) points.add(`file:${process.output.file}`)
+  const port = health && portOf(health.check)
+  if (port !== undefined) points.add(`port:${port}`)
+  const command = process ? process.command : config
+  if (command !== undefined) points.add(`cmd:${hash(JSON.stringify(command)).slice(0, 16)}`)
+  return [...points].sort()
+}
+
+/**
+ * By its number alone: a service that listens at all addresses meets one that is asked at a single one, and `localhost` has
+ * several names.
+ */
+function portOf(check: NonNullable<Facility['health']>['check']): string | undefined {
+  if (check.type === 'tcp') return String(check.port)
+  if (check.type === 'exec') return undefined
+  const [, scheme, authority] = /^(https?):\/\/([^/?#]*)/i.exec(check.url) ?? []
+  if (scheme === undefined || authority === undefined) return undefined
+  return /:(\d+)$/.exec(authority)?.[1] ?? (scheme.toLowerCase() === 'https' ? '443' : '80')
+}
+
+/** A point with its path by where it leads. */
+export function placePoint(point: string, placed: Placed): string {
+  const path = pathOf(point)
+  if (path === undefined) return point
+  if (!point.startsWith('dir:')) return `file:${placeOf(path, placed)}`
+  return `dir:${placeOf(asDirectory(path), placed).replace(/(.)\/$/, '$1')}`
+}
+
+/** The path that a point names; undefined for any other. */
+export function pathOf(point: string): string | undefined {
+  return /^(?:dir|file):(.*)$/s.exec(point)?.[1]
+}
+
+/** `port 8080`, for people. */
+export function describePoint(point: string): string {
+  const at = point.indexOf(':')
+  const rest = point.slice(at + 1)
+  switch (point.slice(0, at)) {
+    case 'dir':
+      return `directory ${rest}`
+    case 'file':
+      return `file ${rest}`
+    case 'port':
+      return `port ${rest}`
+    default:
+      return 'the same command'
+  }
+}

@@ -1,0 +1,56 @@
+import { dependentsOf, withoutCycles } from './dependency-order.ts'
+import type { FacilityPlan, Step } from './step.ts'
+import { findStart } from './step-builder.ts'
+
+/**
+ * Adds the needs between facilities (E13): a start waits for the starts of what it depends on; a stop, for the stops of
+ * what depends on it, and a removal for their removals. `needs` has the `dependsOn` of each facility, of removed ones
+ * from their markers; markers of several revisions may contradict each other, and then not all of it is heeded.
+ */
+export function linkFacilities(
+  plans: readonly FacilityPlan[],
+  needs: ReadonlyMap<string, readonly string[]>,
+): FacilityPlan[] {
+  const byName = new Map(plans.map(plan => [plan.name, plan]))
+  const dependencies = withoutCycles(needs)
+  const dependents = dependentsOf(dependencies)
+  return plans.map(plan => {
+    const start = findStart(plan.steps)
+    return addNeeds(plan, step => {
+      if (step === start) return idsOf(dependencies.get(plan.name), byName, findStart)
+      if (step.verb === 'stop') return idsOf(dependents.get(plan.name), byName, findLastStop)
+      if (step.verb === 'remove' && plan.change === 'remove') {
+        return idsOf(dependents.get(plan.name), byName, findLastRemoval)
+      }
+      return []
+    })
+  })
+}
+
+/** The plan with more needs for its steps; sorted, each once. */
+export function addNeeds(plan: FacilityPlan, moreFor: (step: Step) => readonly string[]): FacilityPlan {
+  const steps = plan.steps.map(step => ({ ...step, needs: [...new Set([...step.needs, ...moreFor(step)])].sort() }))
+  return { ...plan, steps }
+}
+
+function findLastStop(steps: readonly Step[]): Step | undefined {
+  return steps.findLast(step => step.verb === 'stop')
+}
+
+/** Its own, not that of the old side of a move. */
+function findLastRemoval(steps: readonly Step[]): Step | undefined {
+  return steps.findLast(step => step.verb === 'remove' && step.reason !== 'moved')
+}
+
+function idsOf(
+  names: readonly string[] | undefined,
+  byName: ReadonlyMap<string, FacilityPlan>,
+  find: (steps: readonly Step[]) => Step | undefined,
+): string[] {
+  const ids: string[] = []
+  for (const name of names ?? []) {
+    const step = find(byName.get(name)?.steps ?? [])
+    if (step) ids.push(step.id)
+  }
+  return ids
+}

@@ -1,0 +1,166 @@
+import type { Trouble } from '../reconcile/trouble.ts'
+import type { UnwritableReport } from '../state/unwritable.ts'
+
+/** The closed set of things that Reeve does to a host. Each is idempotent. */
+export type Verb =
+  | 'install' // the definition is on disk and the supervisor has taken note of it
+  | 'remove' // the definition is gone, and nothing of it is left in the supervisor
+  | 'enable'
+  | 'disable'
+  | 'start'
+  | 'stop'
+  | 'restart' // a stopped service is started
+  | 'reload' // a stopped service stays stopped
+  | 'write-file'
+  | 'remove-file'
+  | 'restore-file' // as it was before it was adopted
+
+/** As in `web to be stopped`. */
+export const participles: Readonly<Record<Verb, string>> = {
+  install: 'installed',
+  remove: 'removed',
+  enable: 'enabled',
+  disable: 'disabled',
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  reload: 'reloaded',
+  'write-file': 'written',
+  'remove-file': 'removed',
+  'restore-file': 'put back',
+}
+
+/** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
+export type Reason =
+  | 'new' // declared, and not on the host yet
+  | 'adopted' // on the host, not Reeve's till now, and `adopt: true`
+  | 'definition-changed' // the manifest's definition isn't the one on disk
+  | 'definition-drift' // the definition on disk was edited or deleted, and no manifest changed
+  | 'file-changed'
+  | 'file-drift'
+  | 'file-dropped' // the manifest no longer has this file
+  | 'out-of-date' // the process runs with an older definition or file than the one on disk
+  | 'stopped' // should run
+  | 'failed' // should run
+  | 'running' // should be stopped
+  | 'enablement' // enabled or disabled otherwise than declared now
+  | 'enablement-drift' // enabled or disabled on the host, and no manifest changed it
+  | 'unsupervised' // nobody watches over it
+  | 'unhealthy'
+  | 'moved' // another supervisor or service name than before
+  | 'pruned' // its manifest is gone
+  | 'put-back' // a move failed, and the old service runs again
+  | 'overwritten' // the program wrote the file as it ended
+  | 'requested' // somebody asked for it by hand
+  | 'undone' // steps of other facilities undo it, over and over: in the history only
+  | 'ended' // its process ended, and its supervisor has started it again: in the history only
+
+/** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
+export interface Step {
+  /** Unique in the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old side of a move `web/stop@runit:web`. */
+  readonly id: string
+  readonly verb: Verb
+  readonly reason: Reason
+  /** Why, in words, where more is known than the reason tells. */
+  readonly detail?: string
+  /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
+  readonly needs: readonly string[]
+  /** Absolute, for `write-file`, `remove-file` and `restore-file`. */
+  readonly path?: string
+  /** Where it isn't the facility's own: the old side of a move. */
+  readonly target?: { readonly supervisor: string; readonly service: string }
+  /** Unified, secrets redacted. */
+  readonly diff?: string
+}
+
+/** `to do: install, restart`: what there is to do about a facility, where nobody is doing it. Undefined: nothing. */
+export function describePending(
+  plan: Pick<FacilityPlan, 'steps' | 'blocked' | 'withheld'> | undefined,
+): string | undefined {
+  const { steps = [], blocked } = plan?.withheld ?? plan ?? {}
+  if (blocked !== undefined) return `blocked: ${blocked}`
+  return steps.length === 0 ? undefined : `to do: ${steps.map(step => step.verb).join(', ')}`
+}
+
+export type Change = 'add' | 'change' | 'repair' | 'remove' | 'none'
+
+export interface FacilityPlan {
+  readonly name: string
+  readonly supervisor: string
+  readonly service: string
+  readonly change: Change
+  /** What the facility was called till now, where this plan gives it its new name. */
+  readonly renamedFrom?: string
+  readonly steps: readonly Step[]
+  /** Files that Reeve lets go of without removing them (E19). */
+  readonly kept?: readonly KeptFile[]
+  /** Files that are taken over and can't be put back later. */
+  readonly unkept?: readonly KeptFile[]
+  /** What is in its way, and what to do. Then it has no steps but those that stop and disable it. */
+  readonly blocked?: string
+  /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
+  readonly suspended?: true
+  /** What would be done if it weren't suspended. Nothing carries it out. Absent: nothing. */
+  readonly withheld?: Withheld
+}
+
+export interface Withheld {
+  readonly change: Exclude<Change, 'remove'>
+  readonly steps: readonly Step[]
+  readonly blocked?: string
+}
+
+export interface KeptFile {
+  readonly path: string
+  /** Why it isn't removed, or no copy of it is kept; for people. */
+  readonly why: string
+}
+
+export interface PlanSummary {
+  readonly add: number
+  readonly change: number
+  readonly repair: number
+  readonly remove: number
+  readonly unchanged: number
+  readonly blocked: number
+}
+
+/** Pure data, sorted: the same input gives the same bytes. Its JSON is `schemas/plan.schema.json`. */
+export interface Plan {
+  readonly formatVersion: 1
+  /** SHA-256 over the rest and all that is declared, hexadecimal: equal digests mean the same work. */
+  readonly digest: string
+  readonly facilities: readonly FacilityPlan[]
+  readonly summary: PlanSummary
+  readonly diagnostics: readonly Diagnostic[]
+  /**
+   * Facilities that are declared running and don't stay up, as they were when the plan was made: whether there are steps for
+   * them or not, they aren't as declared. No part of the digest, as it changes nothing of the work. Absent: there are none.
+   */
+  readonly troubles?: readonly Trouble[]
+  /**
+   * Where a supervisor couldn't write down what it does when the plan was made, as on a full disk. No part of the digest. Absent:
+   * nowhere.
+   */
+  readonly unwritable?: readonly UnwritableReport[]
+}
+
+/** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */
+export interface SavedPlan extends Plan {
+  readonly manifests?: string
+}
+
+/** Something wrong with a manifest, for people and programs. */
+export interface Diagnostic {
+  readonly file: string
+  /** From 1; 0 where the whole file is meant. */
+  readonly line: number
+  readonly column: number
+  readonly severity: 'error' | 'warning'
+  /** Closed set, in kebab case: see src/manifest/README.md. */
+  readonly code: string
+  /** What is wrong, and where it can be told, what to do. */
+  readonly message: string
+  /** The source line with a caret below. */
+  readonly excerpt?: string
+}

@@ -1,0 +1,68 @@
+import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
+import type { PlanContext } from '../plan/plan-input.ts'
+import type { Change } from '../plan/step.ts'
+import { isKnown } from './file-claim.ts'
+import { locationKey } from './snapshot.ts'
+
+/**
+ * What a facility came to when it was applied, part by part, kept with the record of it: so that of each part it is told whether
+ * the manifest has changed or the host, also where both have, each in another part.
+ */
+export function partsOf({ facility, imprint, files }: ResolvedFacility): string[] {
+  const own = imprint === undefined ? [] : [definitionPart(imprint)]
+  return [...own, enablementPart(facility), ...files.map(filePart)]
+}
+
+/** What the planning of one facility knows of the times before. */
+export interface Former {
+  readonly target: ResolvedFacility
+  /** Of the whole facility: `repair` where its manifest is as it was applied. */
+  readonly change: Change
+  readonly context: PlanContext
+}
+
+export function hasDefinitionDrifted(former: Former): boolean {
+  const { imprint } = former.target
+  // Another version of Reeve may write the same otherwise.
+  return (
+    former.change === 'repair' ||
+    (imprint !== undefined && isInPlace(former) && wasApplied(definitionPart(imprint), former))
+  )
+}
+
+export function hasFileDrifted(file: ResolvedFile, former: Former): boolean {
+  if (wasApplied(filePart(file), former)) return true
+  const { claims, snapshot } = former.context
+  const claim = claims?.get(file.path)
+  const found = snapshot.files.get(file.path)
+  // Written by a pass that was cut off after it.
+  const wasWritten = claim?.isFulfilled === true && claim.contents.includes(file.digest)
+  return wasWritten && found !== undefined && !isKnown(claim, found)
+}
+
+export function hasEnablementDrifted(former: Former): boolean {
+  return isInPlace(former) && wasApplied(enablementPart(former.target.facility), former)
+}
+
+/** Not where it has moved from: what it is like in its new place wasn't applied yet. */
+function isInPlace({ target: { facility }, context }: Former): boolean {
+  const before = context.applied.get(facility.name)
+  return before !== undefined && locationKey(before) === locationKey(facility)
+}
+
+function wasApplied(part: string, { target, change, context }: Former): boolean {
+  const before = context.applied.get(target.facility.name)
+  return before?.parts?.includes(part) ?? (before !== undefined && change === 'repair')
+}
+
+function definitionPart(imprint: string): string {
+  return `definition ${imprint}`
+}
+
+function enablementPart({ enabled }: ResolvedFacility['facility']): string {
+  return `enabled ${enabled}`
+}
+
+function filePart({ path, digest, mode, uid, gid }: ResolvedFile): string {
+  return `file ${digest} ${mode.toString(8)} ${uid}:${gid} ${path}`
+}

@@ -1,0 +1,166 @@
+import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
+import type { Applied } from '../plan/plan-input.ts'
+import type { FacilityPlan } from '../plan/step.ts'
+import { findAdopted } from './adopted-file.ts'
+import { announceContent, type FileClaim, type FileClaims, fulfilClaim, isKnown } from './file-claim.ts'
+import type { ObservedFile } from './observed.ts'
+import { lookUpByPlace, placeOf } from './place.ts'
+import { locationKey, type OwnedLocation, type Snapshot } from './snapshot.ts'
+
+/** How claims are kept from pass to pass (E19): seen anew, noted before a plan is carried out, and forgotten. */
+
+/** The claims by what a look at the host has found. */
+export function observeClaims(
+  claims: FileClaims,
+  snapshot: Snapshot,
+  targets: readonly ResolvedFacility[],
+  owner: string,
+): Map<string, FileClaim> {
+  const result = withSpellings(claims, snapshot, targets, owner)
+  const note = (path: string, digest: string): unknown => result.set(path, fulfilClaim(result.get(path), digest))
+  const adopting = adoptingPaths(targets)
+  const declaredAt = lookUpByPlace(digestsOf(targets), snapshot)
+  for (const location of ourLocations(snapshot, owner)) {
+    const loaded = snapshot.services.get(locationKey(location))?.loaded?.files
+    const loadedAt = lookUpByPlace(new Map(Object.entries(loaded ?? {})), snapshot)
+    for (const path of location.ownership.files) {
+      const found = snapshot.files.get(path)
+      const digest = found?.kind === 'file' ? found.digest : undefined
+      if (found === undefined || digest === undefined) continue
+      const claim = result.get(path)
+      if (digest === declaredAt(path)) {
+        note(path, digest)
+        // Whether it was there before Reeve stood in a record that is lost.
+        if (!claim && adopting.has(path)) result.set(path, { ...fulfilClaim(claim, digest), found: 'lost' })
+      } else if (!claim && loadedAt(path) === digest) note(path, digest)
+      else if (claim && !claim.isFulfilled && isKnown(claim, found)) result.set(path, { ...claim, isFulfilled: true })
+    }
+  }
+  for (const { path, onRemove } of targets.flatMap(({ files }) => files)) {
+    const claim = result.get(path)
+    if (claim) result.set(path, withOnRemove(claim, onRemove))
+  }
+  return result
+}
+
+function withOnRemove({ deletes: _, ...claim }: FileClaim, onRemove: 'delete' | undefined): FileClaim {
+  return onRemove === 'delete' ? { ...claim, deletes: true } : claim
+}
+
+function adoptingPaths(targets: readonly ResolvedFacility[]): Set<string> {
+  return new Set(
+    targets.flatMap(({ facility, files }) =>
+      (facility.adopt ? files.filter(file => file.onRemove !== 'delete') : []).map(({ path }) => path),
+    ),
+  )
+}
+
+/** What is known of a file is known of it under every path that leads to it. */
+function withSpellings(
+  claims: FileClaims,
+  snapshot: Snapshot,
+  targets: readonly ResolvedFacility[],
+  owner: string,
+): Map<string, FileClaim> {
+  const result = new Map(claims)
+  const claimAt = lookUpByPlace(claims, snapshot)
+  const named = ourLocations(snapshot, owner).flatMap(({ ownership }) => ownership.files)
+  for (const path of [...digestsOf(targets).keys(), ...named]) {
+    const claim = claimAt(path)
+    if (claim) result.set(path, claim)
+  }
+  return result
+}
+
+function digestsOf(targets: readonly ResolvedFacility[]): Map<string, string> {
+  return new Map(targets.flatMap(({ files }) => files.map(file => [file.path, file.digest])))
+}
+
+/**
+ * The claims before these plans are carried out. They have to be on disk by then: the marker that a plan installs names files, and
+ * after a crash this alone tells that they weren't written.
+ */
+export function announceClaims(
+  claims: FileClaims,
+  plans: readonly FacilityPlan[],
+  targets: readonly ResolvedFacility[],
+  known: { readonly snapshot: Snapshot; readonly owner: string; readonly applied: ReadonlyMap<string, Applied> },
+): Map<string, FileClaim> {
+  const result = new Map(claims)
+  const digests = digestsOf(targets)
+  const byName = new Map(targets.map(target => [target.facility.name, target]))
+  const at = (path: string): string => placeOf(path, known.snapshot)
+  const ours = new Set(ourLocations(known.snapshot, known.owner).flatMap(({ ownership }) => ownership.files.map(at)))
+  for (const { name, steps } of plans) {
+    const before = new Set((known.applied.get(name)?.files ?? []).map(at))
+    const isOurs = (path: string): boolean => ours.has(at(path)) || before.has(at(path))
+    for (const { verb, path = '' } of steps) {
+      const digest = digests.get(path)
+      if (verb !== 'write-file' || digest === undefined) continue
+      result.set(path, announceContent(result.get(path), digest, isOurs(path)))
+    }
+    const target = steps.length > 0 ? byName.get(name) : undefined
+    for (const file of target?.files ?? []) {
+      const { path } = file
+      const claim = claims.get(path)
+      const observed = known.snapshot.files.get(path)
+      const isWritten = claim ? claim.isFulfilled || (observed !== undefined && isKnown(claim, observed)) : isOurs(path)
+      if (!target || isWritten) continue
+      const found = findAdopted(file, target, observed)
+      // Of what is there as it is declared, nothing else tells that Reeve did not write it.
+      if (found) result.set(path, { ...(result.get(path) ?? fulfilClaim(undefined, file.digest)), found })
+    }
+  }
+  return result
+}
+
+/** The claims that still mean something: of what a marker of ours names, or a record of what was applied. */
+export function keepClaims(
+  claims: FileClaims,
+  {
+    snapshot,
+    owner,
+    also,
+  }: { readonly snapshot: Snapshot; readonly owner: string; readonly also: ReadonlySet<string> },
+): FileClaims {
+  // There may be markers that can't be seen now.
+  if (snapshot.unavailable.size > 0) return claims
+  const named = new Set(ourLocations(snapshot, owner).flatMap(({ ownership }) => ownership.files))
+  return new Map([...claims].filter(([path]) => named.has(path) || also.has(path)))
+}
+
+/** True if the claims of all that the plan writes are among these, with what was found there as in `wanted`. */
+export function hasAnnounced(
+  claims: FileClaims,
+  plan: FacilityPlan,
+  target: ResolvedFacility | undefined,
+  wanted: FileClaims = claims,
+): boolean {
+  return plan.steps.every(({ verb, path = '' }) => {
+    if (verb !== 'write-file') return true
+    const file = target?.files.find(candidate => candidate.path === path)
+    const claim = claims.get(path)
+    if (!file || !claim?.contents.includes(file.digest)) return false
+    return claim.found === wanted.get(path)?.found
+  })
+}
+
+export function ourLocations(snapshot: Pick<Snapshot, 'owned'>, owner: string): OwnedLocation[] {
+  return snapshot.owned.filter(({ ownership }) => ownership.owner === owner)
+}
+
+/** Why what is found isn't overwritten now though the plan says so: it came after the plan was made. */
+export function findOverwriteProblem(
+  { path, onRemove }: Pick<ResolvedFile, 'path' | 'onRemove'>,
+  claim: FileClaim | undefined,
+  found: ObservedFile,
+  adopt: boolean,
+): string | undefined {
+  if (found.kind === 'absent' || !claim || claim.isFulfilled || isKnown(claim, found)) return undefined
+  if (adopt) {
+    const copied = typeof claim.found === 'object' ? claim.found.digest : undefined
+    if (onRemove === 'delete' || copied === found.digest) return undefined
+    return `file ${path} has changed since Reeve looked at it, and is not as the copy that is to be put back later: it is adopted at the next try`
+  }
+  return `file ${path} was made by somebody else meanwhile: declare adopt: true to take it over, or another path`
+}

@@ -1,0 +1,63 @@
+import type { Definition } from '../contracts/provider.ts'
+import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
+import { bytesEqual, bytesOf } from '../text/bytes.ts'
+import type { Observed, ObservedFile } from './observed.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** What on disk differs from what is declared. Content, mode and owner count; times don't (E12). */
+
+export function definitionDiffers(target: ResolvedFacility, observed: Observed, snapshot: Snapshot): boolean {
+  const { definition, earlier } = target
+  if (findSurplus(target, observed).length > 0) return true
+  if (!definition || isOnDisk(definition, snapshot)) return false
+  return !earlier || !isOnDisk(earlier, snapshot)
+}
+
+function isOnDisk({ files }: Definition, snapshot: Snapshot): boolean {
+  return files.every(({ path, content, mode }) => {
+    const found = snapshot.files.get(path)
+    return found?.mode === mode && holds(found, content)
+  })
+}
+
+/** What is there of an older definition, and in the declared one no more. */
+export function findSurplus({ definition }: ResolvedFacility, observed: Observed): readonly string[] {
+  if (!definition) return []
+  const declared = new Set(definition.files.map(({ path }) => path))
+  return (observed.definitionFiles ?? []).filter(path => !declared.has(path))
+}
+
+/** True if there is a definition in its place, whoever wrote it. */
+export function definitionExists({ definition }: ResolvedFacility, snapshot: Snapshot): boolean {
+  return (definition?.files ?? []).some(({ path }) => isThere(snapshot.files.get(path)))
+}
+
+/** True if there is one in its place that Reeve would write otherwise. */
+export function otherDefinitionExists(definition: Definition, snapshot: Snapshot): boolean {
+  return definition.files.some(({ path, content }) => {
+    const found = snapshot.files.get(path)
+    return isThere(found) && !holds(found, content)
+  })
+}
+
+export function filesDiffer(target: ResolvedFacility, snapshot: Snapshot): boolean {
+  return target.files.some(file => fileDiffers(file, snapshot.files.get(file.path)))
+}
+
+export function fileDiffers(file: ResolvedFile, found: ObservedFile | undefined): boolean {
+  if (!found?.content) return true
+  return (
+    found.mode !== file.mode ||
+    found.uid !== file.uid ||
+    found.gid !== file.gid ||
+    !bytesEqual(found.content, file.content)
+  )
+}
+
+function isThere(found: ObservedFile | undefined): found is ObservedFile {
+  return found !== undefined && found.kind !== 'absent'
+}
+
+function holds(found: ObservedFile, text: string): boolean {
+  return found.content !== undefined && bytesEqual(found.content, bytesOf(text))
+}

@@ -1,0 +1,59 @@
+import type { ResolvedFacility } from '../model/resolved-facility.ts'
+import type { PlanContext } from '../plan/plan-input.ts'
+import { definitionExists } from './comparison.ts'
+import { isKnown, isWritten } from './file-claim.ts'
+import type { Observed } from './observed.ts'
+import { isSamePlace, placeOf } from './place.ts'
+import { locationKey, type OwnedLocation } from './snapshot.ts'
+
+/** True if the service in the facility's place is ours to change (E8). */
+export function isOurs(target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
+  if (observed.ownership) return observed.ownership.owner === context.owner
+  return isOursByRecord(target, context)
+}
+
+/**
+ * True if the configuration file is ours to overwrite: a marker of ours names it, and Reeve has written it (E19). A marker goes with
+ * a definition that somebody deletes; what Reeve wrote is then still known by its content.
+ */
+export function isOurFile(path: string, target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
+  const found = context.snapshot.files.get(path)
+  const claim = context.claims?.get(path)
+  if (claim?.isFulfilled && found && isKnown(claim, found)) return true
+  return isClaimed(path, target, observed, context) && (!found || isWritten(context.claims?.get(path), found))
+}
+
+function isClaimed(path: string, target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
+  if (context.ownedFiles.has(placeOf(path, context.snapshot))) return true
+  const isHere = (other: string): boolean => isSamePlace(path, other, context.snapshot)
+  if (observed.ownership) return observed.ownership.owner === context.owner && observed.ownership.files.some(isHere)
+  const before = context.applied.get(target.facility.name)
+  return before?.files.some(isHere) === true && isOursByRecord(target, context)
+}
+
+/** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */
+function isOursByRecord(target: ResolvedFacility, context: PlanContext): boolean {
+  const { facility } = target
+  const before = context.applied.get(facility.name)
+  return (
+    before?.supervisor === facility.supervisor &&
+    before.service === facility.service &&
+    !definitionExists(target, context.snapshot)
+  )
+}
+
+export interface OldLocation {
+  readonly location: OwnedLocation
+  readonly observed: Observed | undefined
+}
+
+/** Where the facility's marker stands besides the place it is declared for (E14). */
+export function findOldLocations({ facility }: ResolvedFacility, context: PlanContext): OldLocation[] {
+  const found: OldLocation[] = []
+  for (const location of context.ownedBy.get(facility.name) ?? []) {
+    const key = locationKey(location)
+    if (context.claimed.has(key)) continue // by itself, or by another that takes it over
+    found.push({ location, observed: context.snapshot.services.get(key) })
+  }
+  return found
+}

@@ -1,0 +1,176 @@
+import type { Control, ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
+import type { Condition, Status } from '../../core/contracts/status.ts'
+import { findRenames } from '../../core/plan/plan-input.ts'
+import { describePending } from '../../core/plan/step.ts'
+import { readinessOf } from '../../core/reconcile/readiness.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import { type Location, locationKey, type OwnedLocation } from '../../core/state/snapshot.ts'
+import { type Mark, openSuspensions } from '../controller/suspension.ts'
+import { applyOnce, makeDownPlan, takeDown } from '../execution/apply.ts'
+import { openExecution } from '../execution/execution.ts'
+import { addLastOutput, outputGroundOf } from '../execution/last-output.ts'
+import { probeHealth } from '../health/health-probe.ts'
+import { createProbeTrust, type ProbeTrust } from '../health/probe-trust.ts'
+import { findBootProblem } from '../refresh/boot-start.ts'
+import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import { openHistory } from '../session/history.ts'
+import type { Session } from '../session/session.ts'
+import { takeWriterLock } from '../session/writer-lock.ts'
+import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
+
+/**
+ * What people ask when no controller runs: looked at, or done here under the writer's lock. Who asks again learns since when
+ * each condition is as it is, as far as it was asked before.
+ */
+export function createDirectControl(session: Session): Control {
+  let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
+  return {
+    async status(name) {
+      const { planRun, status } = await reportStatus(session, conditions)
+      const { facilities } = status
+      conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
+      const chosen = name === undefined ? facilities : facilities.filter(facility => facility.name === name)
+      if (name !== undefined && chosen.length === 0) throw notFound(name, session)
+      return { ...status, facilities: await addLastOutput(chosen, outputGroundOf(planRun)) }
+    },
+    act: (verb, name, options) => act(session, verb, name, options ?? {}),
+    suspend: name => setSuspended(session, name, true),
+    resume: name => setSuspended(session, name, false),
+    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways }),
+    planDown: names => makeDownPlan(session, names),
+    down: (names, ways) => takeDown(session, names, ways),
+  }
+}
+
+async function reportStatus(
+  session: Session,
+  before: ReadonlyMap<string, readonly Condition[]>,
+): Promise<{ readonly planRun: PlanRun; readonly status: Status }> {
+  const planRun = await makePlanRun(session)
+  const { refresh, plan } = planRun
+  const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
+  const now = session.clock.now()
+  const elsewhere = createElsewhere(refresh.snapshot, session.configuration.owner)
+  const pids = refresh.targets.flatMap(({ facility }) => {
+    const pid = refresh.snapshot.services.get(locationKey(facility))?.pid
+    return pid === undefined ? [] : [[facility.name, pid] as const]
+  })
+  const trust = createProbeTrust({ host: session.readHost, pids: () => pids })
+  const facts = await Promise.all(
+    refresh.targets.map(async ({ facility, problems }): Promise<StatusFacts> => {
+      const observed = refresh.snapshot.services.get(locationKey(facility))
+      const facilityPlan = plans.get(facility.name)
+      const { blocked } = facilityPlan ?? {}
+      // What the policy forbids isn't run to find out how it is.
+      const found = await askHealth(session, facility, problems.length === 0 ? observed : undefined, trust)
+      const pending = describePending(facilityPlan)
+      return {
+        ...facility,
+        observed,
+        elsewhere: elsewhere(facility),
+        health: found,
+        readiness: readinessOf(facility, observed, found, now),
+        suspended: facility.suspend,
+        failures: 0,
+        ...(blocked === undefined ? {} : { blocked }),
+        ...(pending === undefined ? {} : { pending }),
+      }
+    }),
+  )
+  const declared = refresh.targets.map(target => target.facility)
+  const all = [...facts, ...findUndeclared(refresh.snapshot, session.configuration.owner, declared, planRun.suspended)]
+  const facilities = all
+    .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const atBoot = await findBootProblem(session, planRun)
+  const status = {
+    facilities,
+    ...(plan.unwritable && { unwritable: plan.unwritable }),
+    ...(atBoot !== undefined && { atBoot }),
+  }
+  return { planRun, status }
+}
+
+async function askHealth(
+  session: Session,
+  facility: PlanRun['refresh']['targets'][number]['facility'],
+  observed: Observed | undefined,
+  trust: ProbeTrust,
+) {
+  if (!facility.health) return 'none'
+  if (observed?.state !== 'running') return 'unknown'
+  const signal = new AbortController().signal
+  const ask = () => probeHealth(facility, session.openWriteHost(), session.clock, signal)
+  const result = await trust.check(facility, observed, ask)
+  return result.healthy ? 'healthy' : 'unhealthy'
+}
+
+async function act(
+  session: Session,
+  verb: ControlVerb,
+  name: string,
+  options: ControlOptions,
+): Promise<ControlOutcome> {
+  using _lock = await takeWriterLock(session, `reeve ${verb} ${name}`)
+  const planRun = await makePlanRun(session)
+  const target = planRun.refresh.targets.find(({ facility }) => facility.name === name)
+  const at = findFacility(planRun, name, session)
+  if (!at) throw notFound(name, session)
+  const observed = planRun.refresh.snapshot.services.get(locationKey(at))
+  const request = makeRequest(verb, { name, supervisor: at.supervisor, service: at.service }, observed, target, options)
+  // What can't be done doesn't suspend it either.
+  const trigger = `reeve ${verb}`
+  const mark = options.suspend ? setMark(session, planRun, { name, suspended: true, at, trigger }) : undefined
+  if ('outcome' in request) return withMark(name, request.outcome, mark)
+  let failure: Error | undefined
+  using execution = openExecution(session, {
+    instances: () => planRun.instances,
+    claims: () => planRun.claims,
+    trigger,
+    bounded: true,
+    listener() {},
+    settled(result) {
+      failure = result.error
+    },
+  })
+  // By hand means now: what it depends on isn't waited for.
+  execution.executor.submit([request])
+  await execution.executor.idle()
+  if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
+  return withMark(name, describeDone(verb, request), mark)
+}
+
+async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {
+  const trigger = suspended ? 'reeve suspend' : 'reeve resume'
+  using _lock = await takeWriterLock(session, trigger)
+  const planRun = await makePlanRun(session)
+  const at = findFacility(planRun, name, session)
+  if (!at && !planRun.suspended.has(name)) throw notFound(name, session)
+  return setMark(session, planRun, { name, suspended, at, trigger })
+}
+
+/** Where it is declared; else where it is owned. */
+function findFacility({ refresh }: PlanRun, name: string, { configuration }: Session): Location | undefined {
+  const declared = refresh.targets.find(({ facility }) => facility.name === name)?.facility
+  const isIt = ({ ownership }: OwnedLocation): boolean =>
+    ownership.facility === name && ownership.owner === configuration.owner
+  return declared ?? refresh.snapshot.owned.find(isIt)
+}
+
+function setMark(session: Session, { set }: PlanRun, mark: Omit<Mark, 'byManifest'>): ControlOutcome {
+  const host = session.openWriteHost()
+  const history = openHistory(session.configuration.stateDirectory, host)
+  const byManifest = set.facilities.some(facility => facility.name === mark.name && facility.suspend)
+  const suspensions = openSuspensions(session, host, history)
+  suspensions.carryOver(findRenames(set.facilities))
+  return suspensions.change({ ...mark, byManifest })
+}
+
+export function notFound(name: string, session: Session): ReeveError {
+  return new ReeveError(
+    'not-found',
+    `there is no facility ${name} in ${session.directory}, nor among what Reeve owns; reeve status shows all there are`,
+  )
+}

@@ -1,0 +1,147 @@
+import type { ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { canReload } from '../../core/plan/required-restart.ts'
+import { describeNoStart, isServing } from '../../core/plan/start-blocker.ts'
+import type { FacilityPlan } from '../../core/plan/step.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import type { Activation, Observed } from '../../core/state/observed.ts'
+
+/** One action that a person asks for, made into a plan of one step; or the reason why there is nothing to do. */
+export type Request = Act | { readonly outcome: ControlOutcome }
+
+export interface Act {
+  readonly plan: FacilityPlan
+  /** Its timer, socket or path waits already: what that starts is to be started now. */
+  readonly startsJob?: boolean
+  /** What it is that starts on occasion only, where it does. */
+  readonly activation?: Activation
+}
+
+export function makeRequest(
+  verb: ControlVerb,
+  at: { readonly name: string; readonly supervisor: string; readonly service: string },
+  observed: Observed | undefined,
+  target: ResolvedFacility | undefined,
+  options: ControlOptions,
+): Request {
+  if (!observed || observed.state === 'unknown' || observed.state === 'absent') {
+    const why =
+      observed?.message ??
+      (observed?.state === 'absent'
+        ? 'it is not installed; apply the manifests first'
+        : 'the supervisor does not answer')
+    throw new ReeveError(
+      'failed',
+      `${verb} ${at.name}: expected service ${at.service} under supervisor ${at.supervisor}, found its state ${observed?.state ?? 'unknown'}: ${why}`,
+    )
+  }
+  if (options.ifStopped && observed.state !== 'stopped' && observed.state !== 'failed') {
+    return nothing(`${at.name} is ${observed.state}, not stopped: nothing done`)
+  }
+  if (options.ifChanged && !isOutOfDate(observed, target)) {
+    return nothing(`${at.name} runs with its present configuration: nothing done`)
+  }
+  const { activation } = observed
+  const isUp = observed.state === 'running' && observed.supervised
+  const idle = verb === 'start' && isUp ? findIdle(at.name, activation) : undefined
+  if (idle !== undefined) return nothing(idle)
+  if (verb === 'stop' && observed.state === 'stopped') return nothing(`${at.name} is stopped already`)
+  if (verb === 'enable' && observed.enabled === true) return nothing(`${at.name} is enabled already`)
+  if (verb === 'disable' && observed.enabled === false) return nothing(`${at.name} is disabled already`)
+  if (verb === 'reload' && observed.state !== 'running') {
+    throw new ReeveError(
+      'failed',
+      `reload ${at.name}: expected it to be running, found it ${observed.state}; start it instead`,
+    )
+  }
+  const isWithoutReload = verb === 'reload' && !canReload(target?.facility, observed)
+  const action = isWithoutReload ? 'restart' : verb
+  if (action === 'restart' && target?.startProblems && isServing(observed)) {
+    throw new ReeveError('refused', `${verb} ${at.name}: ${describeNoStart(target.startProblems)}`)
+  }
+  const step = {
+    id: `${at.name}/${verb}`,
+    verb: action,
+    reason: 'requested',
+    needs: [],
+  } as const
+  const { name, supervisor, service } = at
+  const plan = { name, supervisor, service, change: 'change', steps: [step] } as const
+  return { plan, ...(verb === 'start' && isUp && { startsJob: true }), ...(activation && { activation }) }
+}
+
+/** Why there is nothing to be started of what is up. */
+function findIdle(name: string, activation: Activation | undefined): string | undefined {
+  if (!activation) return `${name} is running already`
+  if (activation.connections) return `${name} is running already: each connection starts a process of its own`
+  if (activation.lastRun?.outcome !== 'running') return undefined
+  return `${name} is running already, and so is what it starts: ${activation.starts.join(', ')}`
+}
+
+/** A running controller would undo it at its next pass: said before it is done, with the two ways out. */
+export function findUndoing(verb: ControlVerb, facility: Facility): string | undefined {
+  if (facility.suspend) return undefined
+  const declared = {
+    start: facility.state === 'stopped' ? 'state: stopped' : undefined,
+    stop: facility.state === 'running' ? 'state: running' : undefined,
+    enable: facility.enabled === false ? 'enabled: false' : undefined,
+    disable: facility.enabled === true ? 'enabled: true' : undefined,
+    restart: facility.state === 'stopped' ? 'state: stopped' : undefined,
+    reload: undefined,
+  }[verb]
+  if (declared === undefined) return undefined
+  return (
+    `the controller would undo it at its next pass, as facility ${facility.name} is declared ${declared}. ` +
+    `Either add --suspend (do it, and leave the facility alone until reeve resume ${facility.name}), or change the manifest`
+  )
+}
+
+const PAST: Readonly<Record<ControlVerb, string>> = {
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  reload: 'reloaded',
+  enable: 'enabled',
+  disable: 'disabled',
+}
+
+export function describeDone(verb: ControlVerb, { plan, startsJob, activation }: Act): ControlOutcome {
+  const { name } = plan
+  const job = activation?.starts.join(', ')
+  if (startsJob) {
+    const message = `${name}: ${job} was started now, beside what starts it otherwise; reeve status ${name} tells how it went`
+    return { changed: true, message }
+  }
+  if (verb === 'reload' && plan.steps.some(step => step.verb === 'restart')) {
+    return { changed: true, message: `${name} restarted, as it declares no reload` }
+  }
+  const waits = `, and waits for its time or its visitors; reeve start ${name} once more starts ${job} now`
+  const isWaiting = activation && (verb === 'start' || verb === 'restart') && !activation.connections
+  return { changed: true, message: `${name} ${PAST[verb]}${isWaiting ? waits : ''}` }
+}
+
+/** The same, of one that was to be suspended with it. */
+export function withMark(name: string, outcome: ControlOutcome, mark: ControlOutcome | undefined): ControlOutcome {
+  if (!mark) return outcome
+  const message = `${outcome.message}, and suspended until reeve resume ${name}`
+  return { changed: outcome.changed || mark.changed, message }
+}
+
+/** It was to be suspended whatever comes of the action: else the controller would go about it now. */
+export function suspendedAllTheSame(name: string, error: Error): ReeveError {
+  const { code, cause } = error instanceof ReeveError ? error : { code: 'failed' as const, cause: error }
+  return new ReeveError(code, `${error.message}; ${name} is suspended all the same, until reeve resume ${name}`, {
+    cause,
+  })
+}
+
+function nothing(message: string): { outcome: ControlOutcome } {
+  return { outcome: { changed: false, message } }
+}
+
+/** The flag of the ancestor's "only if changed": the process has not loaded what is on disk for it now. */
+function isOutOfDate(observed: Observed, target: ResolvedFacility | undefined): boolean {
+  if (!target?.definition || observed.loaded?.definition !== target.definition.digest) return true
+  return target.files.some(file => observed.loaded?.files[file.path] !== file.digest)
+}

@@ -1,0 +1,113 @@
+import type { Log } from '../../core/contracts/log.ts'
+import { type FacilityStatus, isSuspended, isUndeclared } from '../../core/contracts/status.ts'
+import { type Condition, findCondition } from '../../core/reconcile/conditions.ts'
+import { RUN_FAILED } from '../../core/reconcile/readiness.ts'
+import type { Clock } from '../../host/clock.ts'
+
+/**
+ * What goes wrong with a facility without a step that fails, as log lines: when it comes, again now and then while it
+ * lasts, and when it is over (PITFALLS 15).
+ */
+export interface ConditionLog {
+  /** All facilities, as they are now. `digestOf`: of their manifests; what is told of an older one is told anew. */
+  note(facilities: readonly FacilityStatus[], digestOf: (facility: string) => string | undefined): void
+  /** How many facilities are in trouble now, those among them that seem well but haven't been for long. */
+  readonly size: number
+  [Symbol.dispose](): void
+}
+
+interface Trouble {
+  readonly digest: string | undefined
+  /** Told since it began: what comes and goes is not told each time. */
+  readonly told: Set<string>
+  toldAt: number
+  /** Runs while the facility is well, till that counts as the end of it. */
+  end: Disposable | undefined
+}
+
+/** In milliseconds. */
+const REMINDER = 3_600_000
+
+/** A facility that has been well for so long (ms) is over it; a crash loop has moments in which it runs. */
+export const OVER_AFTER = 10_000
+
+/** Those that no waiting mends. The others are on the way of every start and stop. */
+const LASTING_REASONS: ReadonlySet<string> = new Set(['Unhealthy', 'Failed', RUN_FAILED])
+
+export function createConditionLog(clock: Clock, log: Log): ConditionLog {
+  const troubles = new Map<string, Trouble>()
+
+  function noteOne(status: FacilityStatus, digest: string | undefined): void {
+    const { name } = status
+    const found = findTrouble(status)
+    let trouble = troubles.get(name)
+    if (found || !isWell(status)) stopEnding(trouble)
+    else if (trouble) trouble.end ??= clock.after(OVER_AFTER, () => end(name))
+    if (!found) return
+    if (trouble?.digest !== digest) {
+      // The newer manifest is about to be brought about: what is seen is still of the older one.
+      if (trouble && isUnderWay(status)) return
+      trouble = { digest, told: new Set(), toldAt: clock.elapsed(), end: undefined }
+      troubles.set(name, trouble)
+    }
+    if (trouble) tell(name, trouble, found)
+  }
+
+  function tell(facility: string, trouble: Trouble, { reason, message }: Pick<Condition, 'reason' | 'message'>): void {
+    const isNew = !trouble.told.has(reason)
+    if (!isNew && clock.elapsed() - trouble.toldAt < REMINDER) return
+    trouble.told.add(reason)
+    trouble.toldAt = clock.elapsed()
+    log.warn({ facility, reason }, `${facility}: ${isNew ? '' : 'still '}not as declared: ${message}`)
+  }
+
+  function end(facility: string): void {
+    troubles.delete(facility)
+    log.info({ facility }, `${facility}: as declared again`)
+  }
+
+  function forget(facility: string): void {
+    stopEnding(troubles.get(facility))
+    troubles.delete(facility)
+  }
+
+  return {
+    note(facilities, digestOf) {
+      const kept = new Set<string>()
+      for (const status of facilities) {
+        if (isUndeclared(status)) continue
+        kept.add(status.name)
+        noteOne(status, digestOf(status.name))
+      }
+      for (const name of troubles.keys()) if (!kept.has(name)) forget(name)
+    },
+    get size() {
+      return troubles.size
+    },
+    [Symbol.dispose]() {
+      for (const name of troubles.keys()) forget(name)
+    },
+  }
+}
+
+function stopEnding(trouble: Trouble | undefined): void {
+  trouble?.end?.[Symbol.dispose]()
+  if (trouble) trouble.end = undefined
+}
+
+function findTrouble(status: FacilityStatus): Pick<Condition, 'reason' | 'message'> | undefined {
+  const { conditions, pending } = status
+  if (isSuspended(status) && pending !== undefined) return { reason: 'Drifted', message: `suspended; ${pending}` }
+  const stalled = findCondition(conditions, 'Stalled')
+  if (stalled?.status === 'True') return stalled
+  const ready = findCondition(conditions, 'Ready')
+  return ready?.status === 'False' && LASTING_REASONS.has(ready.reason) ? ready : undefined
+}
+
+function isWell({ conditions, pending }: FacilityStatus): boolean {
+  return pending === undefined && findCondition(conditions, 'Ready')?.status === 'True'
+}
+
+function isUnderWay({ conditions }: FacilityStatus): boolean {
+  return findCondition(conditions, 'Reconciling')?.reason === 'UnderWay'
+}

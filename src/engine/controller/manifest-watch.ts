@@ -1,0 +1,121 @@
+import type { FSWatcher } from 'chokidar'
+import type { ReadHost } from '../../core/contracts/host.ts'
+import type { Log } from '../../core/contracts/log.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import type { Clock } from '../../host/clock.ts'
+import { resolveSymlinks } from '../refresh/symlink-resolution.ts'
+
+/** So long after the last event (ms) a write counts as finished; so long after the first it is read all the same. */
+const QUIET = 40
+const AT_MOST = 400
+
+export interface ManifestWatch {
+  /** To be called after each reading: where the path leads elsewhere now, the watch moves along. */
+  follow(): void
+  /** False: not all of them can be watched. */
+  isComplete(): boolean
+  close(): Promise<void>
+}
+
+/**
+ * Hints that manifests may have changed. A watch is bound to the inode that the path led to when it was set, can lose
+ * events, and can run out (ENOSPC): so it is renewed when the path leads elsewhere, and the controller's rescan is the
+ * guarantee.
+ */
+export async function watchManifests(
+  directory: string,
+  { host, clock, log }: { host: ReadHost; clock: Clock; log: Log },
+  hint: () => void,
+): Promise<ManifestWatch> {
+  const { watch } = await import('chokidar')
+  let watcher: FSWatcher | undefined
+  let turns: Disposable[] = []
+  let target: string | undefined
+  /** Something happened to the path itself: it may lead to another inode, of the same name, and even number. */
+  let isStale = false
+  let quiet: Disposable | undefined
+  let firstEvent: number | undefined
+  let hasFailed = false
+  let isClosed = false
+
+  function onEvent(): void {
+    if (isClosed) return
+    const now = clock.elapsed()
+    firstEvent ??= now
+    quiet?.[Symbol.dispose]()
+    quiet = clock.after(Math.min(QUIET, Math.max(0, firstEvent + AT_MOST - now)), () => {
+      firstEvent = undefined
+      hint()
+    })
+  }
+
+  function onTurn(name: string | undefined, expected: string): void {
+    if (name !== undefined && name !== expected) return
+    isStale = true
+    onEvent()
+  }
+
+  function onError(error: unknown): void {
+    if (!hasFailed && !isClosed) {
+      log.warn({ error: messageOf(error) }, 'manifests can not be watched; they are read every 30 s instead')
+    }
+    hasFailed = true
+  }
+
+  function arm(): void {
+    disarm()
+    isStale = false
+    const path = resolveSymlinks(directory, host)
+    target = path.target
+    try {
+      turns = path.turns.map(turn => host.watch(turn.directory, name => onTurn(name, turn.name)))
+      if (target !== undefined) watcher = watchTree(target)
+    } catch (error) {
+      onError(error)
+    }
+  }
+
+  function watchTree(root: string): FSWatcher {
+    // Links inside are not followed: what may be read of what they lead to lies inside as well.
+    const tree = watch(root, {
+      followSymlinks: false,
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      ignored: isGit,
+    })
+    tree.on('all', onEvent)
+    // What came before it saw everything has made no event.
+    tree.on('ready', onEvent)
+    tree.on('error', onError)
+    return tree
+  }
+
+  function disarm(): void {
+    for (const turn of turns) turn[Symbol.dispose]()
+    turns = []
+    void watcher?.close()
+    watcher = undefined
+  }
+
+  arm()
+  return {
+    follow() {
+      if (isClosed || (!isStale && resolveSymlinks(directory, host).target === target)) return
+      arm()
+      onEvent() // what changed between the reading and the new watch would be missed
+    },
+    isComplete: () => !hasFailed,
+    async close() {
+      isClosed = true
+      quiet?.[Symbol.dispose]()
+      const closing = watcher?.close()
+      disarm()
+      await closing
+    },
+  }
+}
+
+/** A checkout's own files: many, always changing, and never read. */
+function isGit(path: string): boolean {
+  return path.endsWith('/.git') || path.includes('/.git/')
+}

@@ -1,0 +1,95 @@
+import type { Log } from '../../core/contracts/log.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import { describeExit } from '../../core/reconcile/readiness.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { History } from '../session/history.ts'
+
+/**
+ * Sees that a service runs anew though Reeve took no step: its supervisor has started it again, or somebody else has. Each
+ * is told once; of a row of failures the first, as the rest is a crash loop, which has its own condition.
+ */
+export interface RestartWatch {
+  /** Reeve has acted on it: what a look that began before `at` (ms since 1970) has seen is of no use. */
+  acted(facility: string, at: number): void
+  /** What a look that began at `lookedAt` has found. Gives what there is to tell. */
+  seen(facility: string, observed: Observed, lookedAt: number): Restart | undefined
+  /** Facilities other than these are forgotten. */
+  keep(facilities: ReadonlySet<string>): void
+}
+
+export interface Restart {
+  readonly by: 'supervisor' | 'others'
+  /** How the process ended, where its supervisor has started it again. */
+  readonly cause?: string
+  /** The whole, for people. */
+  readonly message: string
+}
+
+interface Seen {
+  readonly pid: number | undefined
+  readonly total: number | undefined
+}
+
+export function createRestartWatch(): RestartWatch {
+  const last = new Map<string, Seen>()
+  const touched = new Map<string, number>()
+
+  return {
+    acted(facility, at) {
+      touched.set(facility, at)
+    },
+    seen(facility, observed, lookedAt) {
+      const actedAt = touched.get(facility)
+      if (actedAt !== undefined && lookedAt < actedAt) return undefined
+      const { state, pid, restarts = 0, activation } = observed
+      // What starts it on occasion has done so.
+      if (activation) return undefined
+      const isWaiting = state === 'starting' && pid === undefined && restarts > 0
+      // Of a run to come nothing is known yet, and of what can't be seen nothing at all.
+      if (!isWaiting && (state !== 'running' || pid === undefined)) return undefined
+      const before = last.get(facility)
+      const isOurs = touched.delete(facility)
+      const isSameRun = !isWaiting && pid === before?.pid
+      // Of a run that has been up for long some supervisors don't say it again.
+      const total = observed.totalRestarts ?? (isSameRun ? before?.total : undefined)
+      last.set(facility, { pid: pid ?? before?.pid, total })
+      if (isSameRun || (!before && !isOurs)) return undefined
+      if (total === undefined || total === 0) return isOurs || isWaiting ? undefined : startedByOthers
+      // It counts since somebody last asked for a start, so this run is of the supervisor's own accord.
+      const isTold = total === before?.total || restarts > 1
+      return isTold ? undefined : describeRestart(observed)
+    },
+    keep(facilities) {
+      for (const name of last.keys()) if (!facilities.has(name)) last.delete(name)
+      for (const name of touched.keys()) if (!facilities.has(name)) touched.delete(name)
+    },
+  }
+}
+
+const startedByOthers: Restart = { by: 'others', message: 'another process of it runs, which Reeve has not started' }
+
+function describeRestart({ state, exit }: Observed): Restart {
+  const cause = exit === undefined ? 'its process ended' : `its process ${describeExit(exit)}`
+  const what = state === 'running' ? ', and its supervisor has started it again' : '; its supervisor starts it again'
+  return { by: 'supervisor', cause, message: `${cause}${what}` }
+}
+
+/** In the log, and what its supervisor did in the history too. It was nobody's step, and yet it was done to the service. */
+export function tellRestart(
+  { name: facility, supervisor, service }: Pick<Facility, 'name' | 'supervisor' | 'service'>,
+  { by, cause, message }: Restart,
+  { clock, history, log }: { readonly clock: Clock; readonly history: History; readonly log: Log },
+): void {
+  log.warn({ facility, supervisor, service }, `${facility}: ${message}`)
+  if (by === 'others') return
+  const time = new Date(clock.now()).toISOString()
+  const what = { verb: 'restart', reason: 'ended', result: 'done', duration: 0, trigger: 'supervisor' } as const
+  const error = cause === undefined ? {} : { error: cause }
+  try {
+    history.append({ time, facility, supervisor, service, ...what, step: `${facility}/restart`, ...error })
+  } catch (problem) {
+    log.warn({ facility, error: messageOf(problem) }, 'the history could not be written')
+  }
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import type { FoundFile } from '../../core/state/adopted-file.ts'
+import type { FileClaims } from '../../core/state/file-claim.ts'
+import { sha256 } from '../refresh/facility-resolution.ts'
+
+/**
+ * Copies of what was there before files were adopted, in the state directory, where only Reeve's user can look: they may hold
+ * secrets. A copy is named by its digest, so that a damaged one is known.
+ */
+
+/** On disk before the record that names them, which is there before the files are overwritten (E4). */
+export function writeCopies(stateDirectory: string, claims: FileClaims, before: FileClaims, host: WriteHost): void {
+  const there = new Set(foundIn(before).map(({ digest }) => digest))
+  for (const { digest, content } of foundIn(claims)) {
+    if (!content || there.has(digest)) continue
+    there.add(digest)
+    host.makeDirectory(directoryOf(stateDirectory), { mode: 0o700 })
+    host.writeFile(join(directoryOf(stateDirectory), digest), content, { mode: 0o600 })
+  }
+}
+
+/** Takes away what no claim names any more. */
+export function sweepCopies(stateDirectory: string, claims: FileClaims, before: FileClaims, host: WriteHost): void {
+  const named = new Set(foundIn(claims).map(({ digest }) => digest))
+  if (foundIn(before).every(({ digest }) => named.has(digest))) return
+  const directory = directoryOf(stateDirectory)
+  for (const name of host.readDirectory(directory) ?? []) {
+    if (/^[0-9a-f]{64}$/.test(name) && !named.has(name)) host.removeFile(join(directory, name))
+  }
+}
+
+/** Throws ReeveError where the copy is gone, or isn't what was found. */
+export function readCopy(stateDirectory: string, { digest }: FoundFile, host: ReadHost): Uint8Array {
+  const path = join(directoryOf(stateDirectory), digest)
+  const content = host.readProtectedFile(path)
+  if (content && sha256(content) === digest) return content
+  throw new ReeveError(
+    'failed',
+    `what was there before Reeve can not be put back: its copy ${path} is ${content ? 'damaged' : 'gone'}; put the file back yourself, or remove it`,
+  )
+}
+
+function foundIn(claims: FileClaims): FoundFile[] {
+  return [...claims.values()].flatMap(({ found }) => (typeof found === 'object' && found.isKept ? found : []))
+}
+
+function directoryOf(stateDirectory: string): string {
+  return join(stateDirectory, 'adopted')
+}

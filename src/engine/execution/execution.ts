@@ -1,0 +1,215 @@
+import type { EngineEvent, EngineListener } from '../../core/contracts/engine-event.ts'
+import type { WriteHost } from '../../core/contracts/host.ts'
+import type { Action, Definition, Provider, Report } from '../../core/contracts/provider.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import { describeNoStart } from '../../core/plan/start-blocker.ts'
+import type { Step, Verb } from '../../core/plan/step.ts'
+import { filesOfCheck } from '../../core/policy/files.ts'
+import { messageOf, ReeveError } from '../../core/reeve-error.ts'
+import type { FileClaims } from '../../core/state/file-claim.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import { findStartProblems } from '../../host/start-check.ts'
+import { probeHealth } from '../health/health-probe.ts'
+import { createHealthTracker, type HealthTracker } from '../health/health-tracker.ts'
+import { createProbeTrust } from '../health/probe-trust.ts'
+import { createPolicyCheck } from '../refresh/policy-check.ts'
+import { findStartNeeds } from '../refresh/start-problems.ts'
+import { type History, openHistory } from '../session/history.ts'
+import type { Session } from '../session/session.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+import { readCopy } from './adopted-copies.ts'
+import { createExecutor, type Executor, type ExecutorOptions, type LaneResult } from './executor.ts'
+import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
+import { createRunKeeping, type KeepRuns } from './run-keeping.ts'
+
+/** Everything that acting needs: made once by whoever holds the lock. */
+export interface Execution {
+  readonly executor: Executor
+  readonly tracker: HealthTracker
+  readonly history: History
+  readonly host: WriteHost
+  readonly keepRuns: KeepRuns
+  [Symbol.dispose](): void
+}
+
+export interface ExecutionOptions {
+  /** The instances as they are now: they change with the manifests. */
+  instances(): ReadonlyMap<string, BoundInstance>
+  /** What is known of configuration files now (E19). */
+  claims(): FileClaims
+  /** A file has been written; `digest` is of its content. */
+  wrote?(path: string, digest: string): void
+  readonly listener: EngineListener
+  /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
+  readonly trigger: string
+  /** Of a facility's lane that was asked for by something else. */
+  triggerOf?(facility: string): string | undefined
+  /** Absent: the state directory's, written at once or not at all. */
+  readonly history?: History
+  /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
+  readonly bounded: boolean
+  settled?(result: LaneResult): void
+  changed?(facility: string): void
+}
+
+/** Those that bring about what the manifest says. The others only end or take away what is there. */
+const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', 'restart', 'reload', 'write-file'])
+
+export function openExecution(session: Session, options: ExecutionOptions): Execution {
+  const { clock, configuration } = session
+  const host = session.openWriteHost()
+  const history = options.history ?? openHistory(configuration.stateDirectory, host)
+  const actingHosts = new Map<string, WriteHost>()
+
+  function hostFor(provider: Provider): WriteHost {
+    const actingHost = actingHosts.get(provider.type) ?? session.openWriteHost(provider)
+    actingHosts.set(provider.type, actingHost)
+    return actingHost
+  }
+
+  function find(supervisor: string): BoundInstance {
+    const bound = options.instances().get(supervisor)
+    if (!bound)
+      throw new ReeveError('not-found', `there is no supervisor ${supervisor}: declare it with kind: Supervisor`)
+    return bound
+  }
+
+  async function perform(supervisor: string, actions: readonly Action[], report: Report): Promise<void> {
+    const { provider, instance } = find(supervisor)
+    await provider.apply(actions, instance, hostFor(provider), report)
+  }
+
+  async function observe(facilities: readonly Facility[]): Promise<Map<string, Observed>> {
+    const found = new Map<string, Observed>()
+    const [first] = facilities
+    if (!first) return found
+    const { provider, instance, readHost } = find(first.supervisor)
+    const services = facilities.map(facility => facility.service)
+    const observed = await provider.observe(services, instance, readHost)
+    for (const { name, service } of facilities) {
+      const one = observed.get(service)
+      if (one) found.set(name, one)
+    }
+    return found
+  }
+
+  function recordEvent(event: EngineEvent): void {
+    if (event.type !== 'step-finished' || event.result === 'skipped') return
+    const { facility, renamedFrom, step, at, result, duration, error } = event
+    const { supervisor, service } = at
+    const time = new Date(clock.now()).toISOString()
+    const cause = error ? { error: error.message } : {}
+    const { verb, reason, id } = step
+    try {
+      history.append({
+        time,
+        facility,
+        ...(renamedFrom === undefined ? {} : { renamedFrom }),
+        supervisor,
+        service,
+        verb,
+        reason,
+        result,
+        duration,
+        step: id,
+        trigger: options.triggerOf?.(facility) ?? triggerFor(step),
+        ...cause,
+      })
+    } catch (problem) {
+      // A full disk must not keep services from being repaired.
+      session.log.warn({ facility, step: id, error: messageOf(problem) }, 'the history could not be written')
+    }
+  }
+
+  /** Of all that a controller does by itself, only this was asked for by hand. */
+  function triggerFor({ verb, reason }: Step): string {
+    return reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger
+  }
+
+  function findRefusal(facility: Facility): string | undefined {
+    const { instance, provider } = find(facility.supervisor)
+    const problems = createPolicyCheck(session)(facility, instance, provider)
+    return problems.length > 0 ? problems.join('; ') : undefined
+  }
+
+  /** Of a start on the host as it is now. */
+  function findProblems(facility: Facility, definition: Definition | undefined): readonly string[] {
+    const { instance, provider } = find(facility.supervisor)
+    const needs = findStartNeeds(facility, definition, provider, { instance, host })
+    return needs ? findStartProblems(needs, host) : []
+  }
+
+  /** What can't be watched is looked at all the same. */
+  function watch(supervisor: string, hint: (service?: string) => void): Disposable | undefined {
+    const { provider, instance, readHost } = find(supervisor)
+    try {
+      return provider.watch?.(instance, readHost, hint)
+    } catch (error) {
+      session.log.debug({ supervisor, error: messageOf(error) }, `supervisor ${supervisor} can not be watched`)
+      return undefined
+    }
+  }
+
+  const trust = createProbeTrust({ host, pids: () => tracker.pids() })
+  const tracker: HealthTracker = createHealthTracker({
+    clock,
+    // A controller watches them all, and looks at what they tell of.
+    ...(options.bounded && { watch }),
+    observe,
+    async probe(facility, signal) {
+      // Commands are run and files read again and again, long after the plan.
+      const check = facility.health?.check
+      const isBound = check?.type === 'exec' || filesOfCheck(check).length > 0
+      const refused = isBound ? findRefusal(facility) : undefined
+      if (refused !== undefined) return { healthy: false, message: refused }
+      const ask = () => probeHealth(facility, host, clock, signal)
+      return trust.check(facility, tracker.observed(facility.name), ask)
+    },
+    changed: name => options.changed?.(name),
+  })
+  const executorOptions: ExecutorOptions = {
+    perform,
+    expectAllowed({ facility }, { verb }) {
+      if (!policedVerbs.has(verb)) return
+      const refused = findRefusal(facility)
+      if (refused !== undefined) throw new ReeveError('refused', refused)
+    },
+    expectStartable({ facility, definition, startProblems }) {
+      // What was known when the plan was made is no reason now: then there was nothing to lose.
+      const problems = startProblems === undefined ? findProblems(facility, definition) : []
+      if (problems.length > 0) throw new ReeveError('refused', describeNoStart(problems))
+    },
+    async writeFile(file, facility) {
+      await writeManagedFile(file, { host, claim: options.claims().get(file.path), adopt: facility.adopt })
+      options.wrote?.(file.path, file.digest)
+    },
+    removeFile: path => removeManagedFile(path, options.claims().get(path), host),
+    restoreFile: path =>
+      restoreManagedFile(path, options.claims().get(path), {
+        host,
+        readCopy: found => readCopy(configuration.stateDirectory, found, host),
+      }),
+    holds: file => holdsContent(file, host),
+    whenReady: (facility, signal, as, waiting) =>
+      tracker.whenReady(facility, signal, {
+        // Who asked for it waits for an answer.
+        bounded: options.bounded || as === 'moved' || options.triggerOf?.(waiting) !== undefined,
+        serving: as === 'dependency',
+      }),
+    now: () => Math.round(clock.elapsed()),
+    concurrency: configuration.concurrency,
+    listener(event) {
+      recordEvent(event)
+      options.listener(event)
+    },
+    settled: result => options.settled?.(result),
+  }
+  return {
+    executor: createExecutor(executorOptions),
+    tracker,
+    history,
+    host,
+    keepRuns: createRunKeeping(session, { find, hostFor }),
+    [Symbol.dispose]: () => tracker[Symbol.dispose](),
+  }
+}

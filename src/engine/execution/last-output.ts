@@ -1,0 +1,95 @@
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import type { FacilityStatus } from '../../core/contracts/status.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import { findCondition } from '../../core/reconcile/conditions.ts'
+import { describeLastLines, LAST_LINES, lastLinesOf } from '../../core/state/last-output.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import { locationKey } from '../../core/state/snapshot.ts'
+import { readLogEnd } from '../../host/service-log.ts'
+import type { PlanRun } from '../refresh/plan-run.ts'
+import type { Refresh } from '../refresh/refresh.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+
+/** What is needed to find what a service has written. */
+export interface OutputGround {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  facility(name: string): Facility | undefined
+}
+
+export function outputGroundOf({ instances, refresh }: Pick<PlanRun, 'instances' | 'refresh'>): OutputGround {
+  const declared = new Map(refresh.targets.map(({ facility }) => [facility.name, facility]))
+  return { instances, facility: name => declared.get(name) }
+}
+
+/** Of more than so many services nobody reads the last lines in one table; and to ask a journal for each takes a process. */
+const MOST_ASKED = 20
+
+const tellingReasons: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood', 'Failed'])
+
+/** With the last lines of those that don't stay up. */
+export async function addLastOutput(
+  statuses: readonly FacilityStatus[],
+  ground: OutputGround,
+): Promise<FacilityStatus[]> {
+  const asked = new Set(statuses.filter(isDown).slice(0, MOST_ASKED))
+  return Promise.all(
+    statuses.map(async status => {
+      if (!asked.has(status)) return status
+      const lastOutput = await readLastOutput(status, status.output, ground)
+      return lastOutput.length === 0 ? status : { ...status, lastOutput }
+    }),
+  )
+}
+
+function isDown({ conditions }: FacilityStatus): boolean {
+  const ready = findCondition(conditions, 'Ready')
+  return ready?.status === 'False' && (tellingReasons.has(ready.reason) || isLooping(conditions))
+}
+
+function isLooping(conditions: FacilityStatus['conditions']): boolean {
+  return findCondition(conditions, 'CrashLooping')?.status === 'True'
+}
+
+/** What `apply` says of those that did not get ready, with their last lines where they have ended by themselves. */
+export async function tellLastOutput(
+  outcome: ApplyOutcome,
+  { snapshot }: Pick<Refresh, 'snapshot'>,
+  ground: OutputGround,
+): Promise<ApplyOutcome> {
+  const notReady = await Promise.all(
+    outcome.notReady.map(async ({ facility: name, message }, index) => {
+      const facility = ground.facility(name)
+      const observed = facility && snapshot.services.get(locationKey(facility))
+      if (!facility || !hasEnded(observed) || index >= MOST_ASKED) return { facility: name, message }
+      const lines = await readLastOutput(facility, observed?.output, ground)
+      return { facility: name, message: message + describeLastLines('its output', lines) }
+    }),
+  )
+  return { ...outcome, notReady }
+}
+
+function hasEnded(observed: Observed | undefined): boolean {
+  return observed?.state === 'failed' || (observed?.restarts ?? 0) > 0
+}
+
+/** None where they can't be had: what is told beside them holds without. */
+async function readLastOutput(
+  { name, supervisor, service }: Pick<Facility, 'name' | 'supervisor' | 'service'>,
+  output: string | undefined,
+  { instances, facility }: OutputGround,
+): Promise<readonly string[]> {
+  const bound = instances.get(supervisor)
+  if (!bound) return []
+  const { provider, instance, readHost } = bound
+  const process = facility(name)?.process
+  const file = process?.output?.file ?? (output?.startsWith('/') ? output : undefined)
+  try {
+    if (file === undefined) {
+      return lastLinesOf(((await provider.readLastLines?.(service, instance, readHost, LAST_LINES)) ?? []).join('\n'))
+    }
+    const found = readLogEnd(file, process, readHost)
+    return found ? lastLinesOf(found.text, found) : []
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,126 @@
+import type { Facility } from '../../core/model/facility.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
+import { type Applied, applyNewNames, findRenames } from '../../core/plan/plan-input.ts'
+import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
+import { partsOf } from '../../core/state/applied-parts.ts'
+import { announceClaims, keepClaims, observeClaims } from '../../core/state/claim-keeping.ts'
+import { fulfilClaim } from '../../core/state/file-claim.ts'
+import { sha256 } from '../refresh/facility-resolution.ts'
+import type { Refresh } from '../refresh/refresh.ts'
+import type { StateRecord } from '../session/state-files.ts'
+import {
+  type BoundInstance,
+  formerName,
+  type InstanceRecord,
+  isSame,
+  recordOf,
+} from '../session/supervisor-instances.ts'
+
+export interface RecordInput {
+  readonly record: StateRecord
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  readonly refresh: Refresh
+  readonly plan: Plan
+  readonly owner: string
+  /** Declared facilities that the refresh left out. */
+  readonly untouched?: readonly Facility[]
+}
+
+/**
+ * The record after a full look at the host: a facility that needs nothing counts as applied, one that is gone is
+ * forgotten, and an instance is remembered while it holds something of ours.
+ */
+export function nextRecord(input: RecordInput): StateRecord {
+  const { record, refresh, owner } = input
+  const ours = refresh.snapshot.owned.filter(({ ownership }) => ownership.owner === owner)
+  const declared = [...refresh.targets.map(({ facility }) => facility), ...(input.untouched ?? [])]
+  const known = new Set([...declared.map(({ name }) => name), ...ours.map(({ ownership }) => ownership.facility)])
+  const before = applyNewNames(record.applied, findRenames(declared))
+  const kept = [...before].filter(
+    ([name, { supervisor }]) => known.has(name) || refresh.snapshot.unavailable.has(supervisor),
+  )
+  const holding = new Set(ours.map(({ supervisor }) => supervisor))
+  const working = [...(input.untouched ?? []), ...input.plan.facilities.filter(({ steps }) => steps.length > 0)]
+  const mayHold = new Set([...working.map(({ supervisor }) => supervisor), ...refresh.snapshot.unavailable.keys()])
+  const recorded = [...record.instances]
+  const instances = new Map<string, InstanceRecord>()
+  for (const [name, bound] of input.instances) {
+    const isKept = mayHold.has(name) && recorded.some(([former, one]) => isSame(bound, former, one))
+    if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
+  }
+  const applied = addApplied(new Map(kept), refresh, input.plan)
+  // What is about to be written isn't named by a marker yet, and what was written may not be any more.
+  const files = [...[...applied.values()].flatMap(entry => entry.files), ...pathsOf(declared)]
+  const also = new Set(files)
+  const seen = observeClaims(record.claims, refresh.snapshot, refresh.targets, owner)
+  return { applied, instances, claims: keepClaims(seen, { snapshot: refresh.snapshot, owner, also }) }
+}
+
+function pathsOf(facilities: readonly Facility[]): string[] {
+  return facilities.flatMap(facility => facility.files.map(({ path }) => path))
+}
+
+/** The record before the first step of these plans, with what they are about to write (E19). */
+export function announceWrites(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  { refresh, owner }: { readonly refresh: Refresh; readonly owner: string },
+): StateRecord {
+  const renames = findRenames(refresh.targets.map(({ facility }) => facility))
+  const known = { snapshot: refresh.snapshot, owner, applied: applyNewNames(record.applied, renames) }
+  return { ...record, claims: announceClaims(record.claims, plans, refresh.targets, known) }
+}
+
+/** The record when a file has been written. */
+export function noteWritten(record: StateRecord, path: string, digest: string): StateRecord {
+  return { ...record, claims: new Map(record.claims).set(path, fulfilClaim(record.claims.get(path), digest)) }
+}
+
+/**
+ * The record before the first step of a plan: an instance under which something is about to be ours has to be found
+ * again though Reeve dies at once, and its manifest is gone when it is back (E4).
+ */
+export function announceInstances(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  instances: ReadonlyMap<string, BoundInstance>,
+): StateRecord {
+  const announced = new Map(record.instances)
+  for (const { supervisor } of plans.filter(({ steps }) => steps.length > 0)) {
+    const bound = instances.get(supervisor)
+    const before = announced.get(supervisor)
+    if (!bound || (before && isSame(bound, supervisor, before))) continue
+    if (before) announced.set(formerName(supervisor, before), before)
+    announced.set(supervisor, recordOf(bound.instance))
+  }
+  return { ...record, instances: announced }
+}
+
+/** The record after a look at some facilities only: nothing is forgotten. */
+export function amendRecord(record: StateRecord, refresh: Refresh, plan: Plan): StateRecord {
+  return { ...record, applied: addApplied(new Map(record.applied), refresh, plan) }
+}
+
+/** The record when all that was planned for a facility has been done: what differs from now on is drift. */
+export function noteDone(record: StateRecord, target: ResolvedFacility): StateRecord {
+  return { ...record, applied: new Map(record.applied).set(target.facility.name, appliedOf(target)) }
+}
+
+function appliedOf(target: ResolvedFacility): Applied {
+  const { facility } = target
+  const { digest, supervisor, service, files } = facility
+  const meets = meetingPointsOf(facility, sha256)
+  return { digest, supervisor, service, files: files.map(({ path }) => path), meets, parts: partsOf(target) }
+}
+
+function addApplied(applied: Map<string, Applied>, refresh: Refresh, plan: Plan): Map<string, Applied> {
+  const plans = new Map(plan.facilities.map(facility => [facility.name, facility]))
+  for (const target of refresh.targets) {
+    const { facility } = target
+    const found = plans.get(facility.name)
+    if (!found || found.steps.length > 0 || found.blocked !== undefined || facility.suspend) continue
+    applied.set(facility.name, appliedOf(target))
+  }
+  return applied
+}

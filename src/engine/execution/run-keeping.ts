@@ -1,0 +1,53 @@
+import type { WriteHost } from '../../core/contracts/host.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
+import { withinSurvey } from '../refresh/refresh-limit.ts'
+import type { Session } from '../session/session.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+
+/**
+ * Has providers write down what services have read, where they will not be able to tell later: see `Provider.keepRuns`. That is
+ * of runs that nobody here has started; without it, one is restarted too often.
+ */
+export type KeepRuns = (looked: readonly Location[], snapshot: Pick<Snapshot, 'services'>) => Promise<void>
+
+export interface RunKeepingOptions {
+  /** Throws where there is no such supervisor any more. */
+  find(supervisor: string): BoundInstance
+  hostFor(provider: Provider): WriteHost
+}
+
+/** One supervisor that hangs or fails holds up no other, and isn't asked again till it has answered (E5). */
+export function createRunKeeping(
+  { clock, configuration, log }: Pick<Session, 'clock' | 'configuration' | 'log'>,
+  { find, hostFor }: RunKeepingOptions,
+): KeepRuns {
+  const hanging = new Set<string>()
+
+  async function ask(supervisor: string, services: readonly string[]): Promise<void> {
+    const { provider, instance } = find(supervisor)
+    await provider.keepRuns?.(services, instance, hostFor(provider))
+  }
+
+  async function keep(supervisor: string, services: readonly string[]): Promise<void> {
+    if (hanging.has(supervisor)) return
+    hanging.add(supervisor)
+    const asked = ask(supervisor, services).finally(() => hanging.delete(supervisor))
+    try {
+      await withinSurvey(asked, clock)
+    } catch (error) {
+      log.warn({ supervisor, error: messageOf(error) }, 'what services have read could not be written down')
+    }
+  }
+
+  return async (looked, { services }) => {
+    const unrecorded = new Map<string, string[]>()
+    for (const { supervisor, service } of looked) {
+      const observed = services.get(locationKey({ supervisor, service }))
+      if (!observed?.isUnrecorded || observed.ownership?.owner !== configuration.owner) continue
+      unrecorded.set(supervisor, [...(unrecorded.get(supervisor) ?? []), service])
+    }
+    await Promise.all([...unrecorded].map(([supervisor, found]) => keep(supervisor, found)))
+  }
+}

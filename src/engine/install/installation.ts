@@ -1,0 +1,230 @@
+import { join } from 'node:path'
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import type { Hosting, Provider } from '../../core/contracts/provider.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import { findInsecurePath } from '../../core/paths/path-permissions.ts'
+import type { Plan } from '../../core/plan/step.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import { type Location, locationKey } from '../../core/state/snapshot.ts'
+import type { Holder } from '../../host/lock.ts'
+import { digestOf } from '../../manifest/digest.ts'
+import type { ManifestSet } from '../../manifest/manifest-set.ts'
+import { loadManifests } from '../../manifest/manifest-source.ts'
+import { type ApplyOptions, applyOnce, makeDownPlan, takeDown } from '../execution/apply.ts'
+import { sha256 } from '../refresh/facility-resolution.ts'
+import { makePlanRun, makeRemovalPlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import type { Session } from '../session/session.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+import { probeAll } from '../session/supervisor-list.ts'
+import { findWriter } from '../session/writer-lock.ts'
+import { choosePlace, type InstallationPlace } from './installation-place.ts'
+
+/**
+ * Reeve's own controller as a facility, declared here instead of in a manifest: planned, carried out and removed as all
+ * others are. It belongs to an owner of its own, so that neither the controller nor `reeve down` takes it for something
+ * that no manifest declares any more; and it has its lock, record and history in a folder of its own of the state
+ * directory, as the controller is the writer of all else there.
+ */
+export interface Installation {
+  readonly session: Session
+  readonly set: ManifestSet
+  readonly place: InstallationPlace
+  /** What is to be done for it, as things are. */
+  readonly plan: Plan
+  /** Where what it writes can be read: a path, or a command. */
+  readonly log: string | undefined
+  /** What a person should know besides. */
+  readonly advice: string | undefined
+}
+
+export interface InstallationOptions {
+  /** Node, and the program that it is to run; absolute. */
+  readonly program: readonly [node: string, script: string]
+  /** Those of `reeve run`. */
+  readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** Of this Reeve: with another one, the controller is restarted. */
+  readonly version: string
+  /** Keeps its place if absent; see `choosePlace`. */
+  readonly supervisor?: string
+  /** Take over a service of that name that somebody else has made. */
+  readonly adopt?: boolean
+}
+
+/**
+ * Looks around, and writes nothing. Throws ReeveError: `not-found`, `refused` or `unavailable` without a supervisor that
+ * can do it, `insecure` if others can write what root is to run, `locked` while another controller runs on this state
+ * directory.
+ */
+export async function prepareInstallation(session: Session, options: InstallationOptions): Promise<Installation> {
+  const own = createInstallerSession(session)
+  const supervisors = declareSupervisors(session)
+  const before = await makeRemovalPlanRun(own, [], supervisors)
+  const bound = before.instances
+  const place = choosePlace({
+    ...(options.supervisor === undefined ? {} : { wanted: options.supervisor }),
+    installed: ownedPlaces(before, own).map(({ supervisor }) => supervisor),
+    defaultSupervisor: session.configuration.defaultSupervisor,
+    providers: session.providers,
+    types: new Map([...bound].map(([name, { instance }]) => [name, instance.type])),
+    availability: await probeAll(bound, session.clock),
+  })
+  const chosen = bound.get(place.supervisor)
+  if (!chosen) throw new ReeveError('internal', `supervisor ${place.supervisor} is chosen and not bound`)
+  refuseInsecure(options.program, session)
+  const facility = declareController(session, place, chosen, options)
+  const set: ManifestSet = { ...supervisors, facilities: [facility] }
+  const planRun = await makePlanRun(own, set)
+  refuseSecondController(findWriter(session), facility, planRun, ownedPlaces(planRun, own))
+  const hosting = hostingOf(chosen.provider)
+  return {
+    session: own,
+    set,
+    place,
+    plan: planRun.plan,
+    log: facility.process?.output?.file ?? planRun.refresh.snapshot.services.get(locationKey(facility))?.output,
+    advice: hosting.advise?.(chosen.instance, chosen.readHost),
+  }
+}
+
+/** As planned: see `applyOnce`. */
+export function carryOutInstallation(
+  session: Session,
+  { session: own, set }: Installation,
+  ways: Pick<ApplyOptions, 'signal' | 'listener'>,
+): Promise<ApplyOutcome> {
+  makeStateDirectory(session)
+  return applyOnce(own, { ...ways, set, command: 'install' })
+}
+
+/** Writes nothing. Throws ReeveError `locked` while somebody else installs or removes it. */
+export function planUninstallation(session: Session): Promise<Plan> {
+  return makeDownPlan(createInstallerSession(session), [], declareSupervisors(session))
+}
+
+export function carryOutUninstallation(
+  session: Session,
+  ways: Pick<ApplyOptions, 'signal' | 'listener'>,
+): Promise<ApplyOutcome> {
+  makeStateDirectory(session)
+  return takeDown(createInstallerSession(session), [], {
+    ...ways,
+    set: declareSupervisors(session),
+    command: 'uninstall',
+  })
+}
+
+/** For its user alone, as the controller would make it. */
+function makeStateDirectory(session: Session): void {
+  session.openWriteHost().makeDirectory(session.configuration.stateDirectory, { mode: 0o700 })
+}
+
+function createInstallerSession(session: Session): Session {
+  const { configuration } = session
+  return {
+    ...session,
+    configuration: {
+      ...configuration,
+      // No owner of a host configuration can have a slash in its name.
+      owner: `${configuration.owner}/controller`,
+      // It is the host's owner who installs.
+      policy: {},
+      stateDirectory: join(configuration.stateDirectory, 'installation'),
+    },
+  }
+}
+
+/** Those of the manifests, and the default ones as they are to be for whoever installs. */
+function declareSupervisors({ manifests, providers, readHost }: Session): ManifestSet {
+  const { supervisors } = loadManifests(manifests)
+  const declared = new Set(supervisors.map(({ name }) => name))
+  const defaults = [...providers.values()].flatMap(provider => {
+    const options = hostingOf(provider).options?.(readHost) ?? {}
+    const { type } = provider
+    return declared.has(type) || Object.keys(options).length === 0 ? [] : [{ name: type, type, options }]
+  })
+  return { facilities: [], supervisors: [...supervisors, ...defaults], diagnostics: [], complete: true, revision: '' }
+}
+
+function hostingOf({ hosting }: Provider): Exclude<Hosting, { refusal: string }> {
+  return hosting && !('refusal' in hosting) ? hosting : {}
+}
+
+function declareController(
+  { configuration }: Session,
+  { supervisor }: InstallationPlace,
+  { provider }: BoundInstance,
+  options: InstallationOptions,
+): Facility {
+  const { owner, stateDirectory } = configuration
+  const { config, keepsOutput = false } = hostingOf(provider)
+  const hasFile = !keepsOutput && provider.capabilities.process.includes('output.file')
+  const output = { file: join(stateDirectory, 'controller.log') }
+  const content: Omit<Facility, 'position' | 'digest'> = {
+    name: 'reeve',
+    labels: {},
+    supervisor,
+    service: owner === 'default' ? 'reeve' : `reeve-${owner}`,
+    state: 'running',
+    enabled: true,
+    process: {
+      command: [...options.program, 'run', ...options.arguments],
+      workingDirectory: '/',
+      // A program that is replaced in its place is another one: a process that runs the old one is out of date.
+      environment: { ...options.environment, REEVE_VERSION: options.version },
+      environmentFiles: [],
+      limits: {},
+      restart: { policy: 'always', delay: 1_000 },
+      stop: { signal: 'TERM', timeout: 10_000 },
+      ...(hasFile && { output }),
+    },
+    ...(config !== undefined && { config }),
+    files: [],
+    onChange: 'restart',
+    dependsOn: [],
+    adopt: options.adopt ?? false,
+    readyAfter: 1_000,
+    prune: true,
+    suspend: false,
+  }
+  return { ...content, digest: digestOf(content), position: { file: 'reeve install', line: 0, column: 0 } }
+}
+
+/** The version, and a digest of the program: of two builds of one version, each is another. */
+export function versionOf(version: string, program: Uint8Array): string {
+  return `${version}+${sha256(program).slice(0, 12)}`
+}
+
+function refuseInsecure(program: readonly string[], { manifests, readHost }: Session): void {
+  if (manifests.runsAsRoot !== true || manifests.insecurePermissions === true) return
+  for (const path of program) {
+    const insecure = findInsecurePath(path, readHost, 0)
+    if (insecure) throw new ReeveError('insecure', `root is to run ${path} at every boot: ${insecure.message}`)
+  }
+}
+
+/** Where the controller is installed. */
+function ownedPlaces({ refresh }: PlanRun, { configuration }: Session): Location[] {
+  return refresh.snapshot.owned.filter(({ ownership }) => ownership.owner === configuration.owner)
+}
+
+/** The controller of the service itself is about to be replaced; any other would keep that one from starting. */
+function refuseSecondController(
+  writer: Holder | undefined,
+  facility: Facility,
+  { refresh }: PlanRun,
+  installed: readonly Location[],
+): void {
+  const isWriter = (place: Location): boolean =>
+    writer !== undefined && refresh.snapshot.services.get(locationKey(place))?.pid === writer.pid
+  const isTheirs = isWriter(facility) && !installed.some(isWriter)
+  if (!writer || installed.some(isWriter) || (isTheirs && facility.adopt)) return
+  const { supervisor, service } = facility
+  const who = `process ${writer.pid} (${writer.command}, since ${writer.since}) works on this state directory`
+  throw new ReeveError(
+    'locked',
+    isTheirs
+      ? `${who} as service ${service} of supervisor ${supervisor}, which reeve install didn't make: --adopt takes it over`
+      : `${who}, and would keep the service from starting: stop it first, or name another --state-dir`,
+  )
+}

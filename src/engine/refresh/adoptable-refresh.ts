@@ -1,0 +1,39 @@
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import { type Observed, unknownService } from '../../core/state/observed.ts'
+import { locationKey } from '../../core/state/snapshot.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+import { withinSurvey } from './refresh-limit.ts'
+
+/**
+ * Looks once more at services that aren't ours and are to become so, or to be added to: with what is to be written in mind, their
+ * provider can tell whether what runs may go on (E20). Puts what it says in the place of what was observed.
+ */
+export async function observeAdoptables(
+  targets: readonly ResolvedFacility[],
+  services: Map<string, Observed>,
+  {
+    instances,
+    owner,
+    clock,
+  }: { readonly instances: ReadonlyMap<string, BoundInstance>; readonly owner: string; readonly clock: Clock },
+): Promise<void> {
+  await Promise.all(
+    targets.map(async ({ facility, definition }) => {
+      const key = locationKey(facility)
+      const observed = services.get(key)
+      const bound = instances.get(facility.supervisor)
+      if (!definition || !observed || !bound) return
+      if (observed.state === 'absent' || observed.state === 'unknown' || observed.ownership?.owner === owner) return
+      if (!facility.adopt && !definition.isAddition) return
+      const { provider, instance, readHost } = bound
+      try {
+        const look = provider.observeAdoptable?.(facility.service, definition, instance, readHost)
+        if (look) services.set(key, await withinSurvey(look, clock))
+      } catch (error) {
+        services.set(key, unknownService(facility.service, messageOf(error)))
+      }
+    }),
+  )
+}

@@ -1,0 +1,58 @@
+import type { Definition } from '../../core/contracts/provider.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+
+export interface DefinitionCheckOptions {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  /** Whether the definition is about to be written. What is in place as it is costs nothing. */
+  isChanged(target: ResolvedFacility): boolean
+  limited<T>(asked: Promise<T>): Promise<T>
+}
+
+type Checked = ResolvedFacility & { readonly definition: Definition }
+
+/** The same, with what their supervisors find in definitions that are about to be written, all of one supervisor's at once. */
+export async function checkDefinitions(
+  targets: readonly ResolvedFacility[],
+  { instances, isChanged, limited }: DefinitionCheckOptions,
+): Promise<readonly ResolvedFacility[]> {
+  const changed = targets.filter(isChecked).filter(isChanged)
+  const supervisors = new Set(changed.map(({ facility }) => facility.supervisor))
+  const problems = new Map<ResolvedFacility, string>()
+  await Promise.all(
+    [...supervisors].map(async supervisor => {
+      const checked = changed.filter(({ facility }) => facility.supervisor === supervisor)
+      const found = await ask(instances.get(supervisor), checked, limited)
+      for (const target of checked) {
+        const problem = found?.get(target.facility.service)
+        if (problem !== undefined) problems.set(target, problem)
+      }
+    }),
+  )
+  if (problems.size === 0) return targets
+  return targets.map(target => {
+    const problem = problems.get(target)
+    return problem === undefined ? target : { ...target, problems: [...target.problems, problem] }
+  })
+}
+
+function isChecked(target: ResolvedFacility): target is Checked {
+  return target.definition !== undefined && target.problems.length === 0
+}
+
+/** Undefined where it can't be asked: whoever installs asks again. */
+async function ask(
+  bound: BoundInstance | undefined,
+  checked: readonly Checked[],
+  limited: DefinitionCheckOptions['limited'],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (!bound) return undefined
+  const { provider, instance, readHost } = bound
+  const services = checked.map(({ facility: { service }, definition }) => ({ service, definition }))
+  try {
+    const asked = provider.verify?.(services, instance, readHost)
+    return asked && (await limited(asked))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,262 @@
+import { hash } from 'node:crypto'
+import { dirname } from 'node:path'
+import type { ReadHost, UserIdentity } from '../../core/contracts/host.ts'
+import type { Definition, Provider } from '../../core/contracts/provider.ts'
+import {
+  type Facility,
+  hasDefinition,
+  type Instance,
+  type ManagedFile,
+  type PortableField,
+} from '../../core/model/facility.ts'
+import { usedFields } from '../../core/model/portable-fields.ts'
+import type { ResolvedFacility, ResolvedFile } from '../../core/model/resolved-facility.ts'
+import { findServiceNameProblem } from '../../core/model/service-name.ts'
+import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import type { Observed, Ownership } from '../../core/state/observed.ts'
+import { findUnsafeDirectory } from '../../host/file-actor.ts'
+import { findOutputProblem, findReadProblems, findServicePaths } from '../../host/service-paths.ts'
+import type { PolicyCheck } from './policy-check.ts'
+import { type Declared, findStartNeeds, judgeStart, type StartOutlook } from './start-problems.ts'
+
+export interface ResolutionOptions {
+  readonly instance: Instance | undefined
+  readonly provider: Provider | undefined
+  readonly host: ReadHost
+  readonly owner: string
+  /** Portable fields that the instance can't honour on this host, with the reason. */
+  readonly lacks?: Readonly<Partial<Record<string, string>>>
+  /** What the host's policy says of it now. Absent: it allows everything. */
+  readonly checkPolicy?: PolicyCheck
+  /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
+  readonly isElsewhere?: boolean
+  /** What is there in its place now. */
+  readonly observed?: Observed | undefined
+  /** All that is declared. Absent: the facility stands by itself. */
+  readonly declared?: Declared
+}
+
+/** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
+export function resolveFacility(facility: Facility, options: ResolutionOptions): ResolvedFacility {
+  const problems: string[] = []
+  const definitions = renderDefinitions(facility, options, problems)
+  checkPaths(facility, definitions.definition, options, problems)
+  const files = facility.files.map(file => resolveFile(file, facility, options.host, problems))
+  const startProblems = options.isElsewhere ? [] : judgeStartOf(facility, definitions.definition, options, problems)
+  return { facility, files, problems, ...definitions, ...(startProblems.length > 0 && { startProblems }) }
+}
+
+/** Of one that could not even be rendered, there is nothing more to say. */
+function judgeStartOf(
+  facility: Facility,
+  definition: Definition | undefined,
+  { instance, provider, host, declared = new Map() }: ResolutionOptions,
+  problems: string[],
+): readonly string[] {
+  if (!definition || !provider || facility.state === 'stopped') return []
+  const resolve: StartOutlook['resolve'] = (file, one) => resolveFile(file, one, host, [])
+  return (
+    attempt('say what a start needs of', facility, provider, problems, () => {
+      const needs = findStartNeeds(facility, definition, provider, { instance, host })
+      return needs && judgeStart(needs, facility, { host, declared, resolve })
+    }) ?? []
+  )
+}
+
+type Definitions = Pick<ResolvedFacility, 'definition' | 'imprint' | 'earlier' | 'formerDigest'>
+
+function renderDefinitions(facility: Facility, options: ResolutionOptions, problems: string[]): Definitions {
+  const { instance, provider } = options
+  if (!instance || !provider) {
+    problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
+    return {}
+  }
+  const named = attempt('judge the name of', facility, provider, problems, () => ({
+    problem: findServiceNameProblem(provider, facility.service),
+    state: provider.findStateProblem?.(facility.service, facility.state),
+  }))
+  if (!named) return {}
+  const misnamed = named.problem
+  if (named.state !== undefined) {
+    problems.push(
+      `supervisor ${facility.supervisor} can't have facility ${facility.name} in that state: ${named.state}`,
+    )
+    return {}
+  }
+  if (misnamed !== undefined) {
+    problems.push(
+      `supervisor ${facility.supervisor} has no such service as facility ${facility.name} names: ${misnamed}`,
+    )
+    return {}
+  }
+  problems.push(...(options.checkPolicy?.(facility, instance, provider) ?? []))
+  if (!hasDefinition(facility) && facility.files.length === 0) return {}
+  if (facility.process) {
+    const honoured = new Set(provider.capabilities.process)
+    for (const field of usedFields(facility.process)) {
+      const why = honoured.has(field) ? options.lacks?.[field] : refusalOf(field, provider)
+      if (why === undefined) continue
+      problems.push(
+        `supervisor ${facility.supervisor} can't honour spec.process.${field} of facility ${facility.name}: ${why}`,
+      )
+    }
+  }
+  if (problems.length > 0) return {}
+  const definitions = attempt('render', facility, provider, problems, () => {
+    const servicePaths = facility.process && findServicePaths(facility.process, options.host)
+    const render: Render = (named, ownership) => provider.render(named, instance, ownership, servicePaths)
+    const rendered = render(facility, makeOwnership(facility, options.owner))
+    if ('definition' in rendered) {
+      const { definition } = rendered
+      const found = provider.findHostProblems?.(facility, definition, options.host) ?? []
+      problems.push(...found)
+      if (found.length > 0) return undefined
+      return {
+        definition,
+        imprint: sha256(JSON.stringify(definition.files)),
+        ...renderOlder(facility, options, render),
+      }
+    }
+    for (const { field, message } of rendered.problems) {
+      problems.push(
+        `supervisor ${facility.supervisor} can't honour spec.${field} of facility ${facility.name}: ${message}`,
+      )
+    }
+    return undefined
+  })
+  return definitions ?? {}
+}
+
+function refusalOf(field: PortableField, { type, capabilities }: Provider): string {
+  return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
+}
+
+function makeOwnership(facility: Facility, owner: string): Ownership {
+  const files = facility.files.map(file => file.path).sort()
+  return {
+    owner,
+    facility: facility.name,
+    files,
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+    meets: meetingPointsOf(facility, sha256).filter(point => !files.includes(point.replace(/^file:/, ''))),
+  }
+}
+
+type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>
+
+/** The same definition as an earlier version, or under the facility's former name, would have written it. */
+function renderOlder(
+  facility: Facility,
+  { observed, owner }: ResolutionOptions,
+  render: Render,
+): Omit<Definitions, 'definition' | 'imprint'> {
+  const ownership = makeOwnership(facility, owner)
+  const found = observed?.ownership
+  const { meets: _, ...withoutMeets } = ownership
+  const isEarlier = found?.owner === owner && found.meets === undefined
+  const earlier = isEarlier ? definitionOf(render(facility, withoutMeets)) : undefined
+  const { renamedFrom } = facility
+  const former =
+    renamedFrom === undefined ? undefined : definitionOf(render({ ...facility, name: renamedFrom }, ownership))
+  return { ...(earlier && { earlier }), ...(former && { formerDigest: former.digest }) }
+}
+
+function definitionOf(rendered: ReturnType<Render>): Definition | undefined {
+  return 'definition' in rendered ? rendered.definition : undefined
+}
+
+/** A provider that fails over one facility blocks that one, and no other. */
+function attempt<T>(
+  what: string,
+  facility: Facility,
+  provider: Provider,
+  problems: string[],
+  act: () => T | undefined,
+): T | undefined {
+  try {
+    return act()
+  } catch (error) {
+    problems.push(
+      `provider ${provider.type} failed to ${what} facility ${facility.name}: ${messageOf(error)}; this is a fault of the provider`,
+    )
+    return undefined
+  }
+}
+
+/** Native configuration can say otherwise than `process`: then only the provider knows what the paths come to. */
+function checkPaths(
+  facility: Facility,
+  definition: Definition | undefined,
+  { host, instance, isElsewhere = false }: ResolutionOptions,
+  problems: string[],
+): void {
+  const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
+  if (!process) return
+  // The controller's own log is in the state directory or above it, which are made when first something is done.
+  const directory = process.output && dirname(process.output.file)
+  const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
+  const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
+  const reads = findReadProblems(process, host, { isTentative: isElsewhere })
+  for (const { field, message } of [...(output ? [output] : []), ...reads]) {
+    problems.push(`spec.process.${field} of facility ${facility.name}: ${message}`)
+  }
+}
+
+function resolveFile(
+  file: ManagedFile,
+  facility: Pick<Facility, 'process'>,
+  host: ReadHost,
+  problems: string[],
+): ResolvedFile {
+  const { path, content, mode, onChange, onRemove } = file
+  const owner = file.owner === undefined ? undefined : host.findUser(file.owner)
+  if (file.owner !== undefined && !owner) problems.push(`the owner of ${path}, user ${file.owner}, does not exist`)
+  const group = file.group === undefined ? undefined : host.findGroup(file.group)
+  if (file.group !== undefined && group === undefined) {
+    problems.push(`the group of ${path}, ${file.group}, does not exist`)
+  }
+  const actAs = tryFindWriter(file, facility, host)
+  if (actAs && group !== undefined && group !== actAs.gid && !host.findGroupsOf(actAs).has(group)) {
+    problems.push(
+      `the group of ${path}, ${file.group}, can't be had: user ${actAs.name}, who writes the file, isn't in it`,
+    )
+  }
+  const uid = owner?.uid ?? actAs?.uid ?? host.userId()
+  const gid = group ?? owner?.gid ?? actAs?.gid ?? host.groupId()
+  const base = { path, content, mode, onChange, uid, gid, digest: sha256(content), ...(onRemove && { onRemove }) }
+  return actAs ? { ...base, actAs } : base
+}
+
+/** What stands in the way is told where the file is looked at. */
+function tryFindWriter(
+  file: ManagedFile,
+  facility: Pick<Facility, 'process'>,
+  host: ReadHost,
+): UserIdentity | undefined {
+  try {
+    return findWriter(file, facility, host)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Where others than root can change the directory: the declared owner of the file, else the user of the service. Root, or a user
+ * who doesn't exist, is no answer: `findTargetProblem` then says why the file can't be managed.
+ */
+function findWriter(
+  { path, owner }: ManagedFile,
+  { process }: Pick<Facility, 'process'>,
+  host: ReadHost,
+): UserIdentity | undefined {
+  const name = owner ?? process?.user
+  if (name === undefined || !findUnsafeDirectory(path, host)) return undefined
+  const user = host.findUser(name)
+  return user && user.uid !== 0 ? { name, uid: user.uid, gid: user.gid } : undefined
+}
+
+export function sha256(content: Uint8Array | string): string {
+  return hash('sha256', content)
+}

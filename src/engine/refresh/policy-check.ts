@@ -1,0 +1,54 @@
+import type { ReadHost } from '../../core/contracts/host.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import type { Facility, Instance } from '../../core/model/facility.ts'
+import { createPathFollower } from '../../core/paths/path-permissions.ts'
+import { checkPolicy, checkSupervisorPolicy, isRestricted, usualPlaces } from '../../core/policy/policy.ts'
+import type { Session } from '../session/session.ts'
+
+/**
+ * What the host's policy (S3) has against a facility on this host as it is now, in words for people. The manifests were held
+ * against it when they were read; here it is also asked whether others could change where a path leads. Every step that brings
+ * something about asks again.
+ */
+export type PolicyCheck = (facility: Facility, instance: Instance, provider: Provider) => readonly string[]
+
+/** For one look, or one step: what paths were found to be is remembered. */
+export function createPolicyCheck(session: Pick<Session, 'configuration' | 'manifests' | 'readHost'>): PolicyCheck {
+  const { policy } = session.configuration
+  if (!isRestricted(policy)) return () => []
+  const { readHost: host, manifests } = session
+  const { places, runsAsRoot = false, insecurePermissions = false } = manifests
+  const followed = createPathFollower(lenient(host), host.userId(), name => host.findUser(name)?.uid)
+  const follow: typeof followed = (path, user) => {
+    const found = followed(path, user)
+    return found && insecurePermissions ? { entry: found.entry, end: found.end } : found
+  }
+  return (facility, instance, provider) => {
+    const directories = provider.directories?.(instance) ?? []
+    return [
+      ...checkSupervisorPolicy(instance, policy, { follow, directories, usual: usualPlaces(places) }),
+      ...checkPolicy(facility, policy, {
+        type: instance.type,
+        runsAsRoot,
+        besideOutput: provider.capabilities.besideOutput,
+        follow,
+        places,
+      }),
+    ].map(({ message }) => message)
+  }
+}
+
+/** What can't be looked at is as good as missing: nothing of it is used then. */
+function lenient(host: ReadHost): Pick<ReadHost, 'facts' | 'readLink'> {
+  const ifAllowed = <T>(look: () => T): T | undefined => {
+    try {
+      return look()
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    facts: path => ifAllowed(() => host.facts(path)),
+    readLink: path => ifAllowed(() => host.readLink(path)),
+  }
+}

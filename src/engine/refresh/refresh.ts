@@ -1,0 +1,187 @@
+import type { ReadHost } from '../../core/contracts/host.ts'
+import type { Availability } from '../../core/contracts/provider.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { takesName } from '../../core/model/service-name.ts'
+import { compareText } from '../../core/plan/plan-input.ts'
+import { describeTakenPort } from '../../core/plan/taken-port.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import { definitionDiffers } from '../../core/state/comparison.ts'
+import type { Observed, OwnedService } from '../../core/state/observed.ts'
+import { type Location, locationKey, ownedLocation, type Snapshot } from '../../core/state/snapshot.ts'
+import { reportUnwritable, type UnwritableReport } from '../../core/state/unwritable.ts'
+import type { Clock } from '../../host/clock.ts'
+import { createPortLook } from '../health/taken-port.ts'
+import { findControllers } from '../session/controller-service.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+import { observeAdoptables } from './adoptable-refresh.ts'
+import { checkDefinitions } from './definition-check.ts'
+import { resolveFacility } from './facility-resolution.ts'
+import { observeFiles } from './file-refresh.ts'
+import { findPlaces } from './place-refresh.ts'
+import type { PolicyCheck } from './policy-check.ts'
+import { withinSurvey } from './refresh-limit.ts'
+import { relateServices } from './relations.ts'
+import { rememberPaths } from './remembering-host.ts'
+import { withHindrance } from './start-problems.ts'
+
+/** Looks at the host, through handles that can't write. */
+export interface Refresh {
+  readonly snapshot: Snapshot
+  readonly targets: readonly ResolvedFacility[]
+  /** Of the supervisors that facilities name, or that hold something. */
+  readonly availability: ReadonlyMap<string, Availability>
+}
+
+export interface RefreshOptions {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  readonly facilities: readonly Facility[]
+  readonly owner: string
+  readonly host: ReadHost
+  /**
+   * True: looks also for all that is owned, under every supervisor. False: at these facilities only, for a quick look
+   * between two full passes.
+   */
+  readonly full: boolean
+  /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
+  readonly declared?: readonly Facility[]
+  /** Services that were seen before: whose a process is, for a look that doesn't take in all. */
+  readonly known?: ReadonlyMap<string, Observed>
+  /** Services to look at besides those of the facilities. */
+  readonly also?: readonly Location[]
+  readonly clock: Clock
+  /** What the host's policy says of facilities. Absent: it allows everything. */
+  readonly checkPolicy?: PolicyCheck
+  /** The process of the controller that works on this state directory, if there is one. */
+  readonly controller?: number | undefined
+  /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
+  readonly hanging?: Set<string>
+}
+
+export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
+  const { facilities, instances } = options
+  const host = rememberPaths(options.host)
+  const services = new Map<string, Observed>()
+  const unavailable = new Map<string, string>()
+  const availability = new Map<string, Availability>()
+  const listings = new Map<string, readonly OwnedService[]>()
+  const named = new Map<string, Set<string>>()
+  for (const { supervisor, service } of [...facilities, ...(options.also ?? [])]) {
+    const names = named.get(supervisor)
+    if (names) names.add(service)
+    else named.set(supervisor, new Set([service]))
+  }
+
+  async function refreshInstance(name: string, { instance, provider, readHost }: BoundInstance): Promise<void> {
+    const list = (): Promise<OwnedService[]> => provider.list(instance, readHost)
+    // Most hosts have one supervisor of those that Reeve knows: who has nothing to do with it isn't asked for more.
+    const first = named.has(name) ? undefined : await list()
+    if (first?.length === 0) return
+    const found = await provider.probe(instance, readHost)
+    if (!found.available) {
+      markUnavailable(name, found.reason)
+      return
+    }
+    const listed = options.full ? (first ?? (await list())) : []
+    const wanted = [...(named.get(name) ?? [])].filter(service => takesName(provider, service))
+    const names = new Set([...wanted, ...listed.map(({ service }) => service)])
+    const observed = await provider.observe([...names], instance, readHost)
+    if (unavailable.has(name)) return // it came too late
+    availability.set(name, found)
+    for (const [service, one] of observed) services.set(locationKey({ supervisor: name, service }), one)
+    listings.set(name, listed)
+  }
+
+  function markUnavailable(name: string, reason: string): void {
+    unavailable.set(name, reason)
+    availability.set(name, { available: false, reason })
+  }
+
+  /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
+  async function tryRefreshInstance(name: string, bound: BoundInstance): Promise<void> {
+    if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
+    let isOver = false
+    const refresh = refreshInstance(name, bound).finally(() => {
+      isOver = true
+      options.hanging?.delete(name)
+    })
+    try {
+      await withinSurvey(refresh, options.clock)
+    } catch (error) {
+      if (!isOver) options.hanging?.add(name)
+      markUnavailable(name, messageOf(error))
+    }
+  }
+
+  const asked = [...instances].filter(([name]) => options.full || named.has(name))
+  await Promise.all(asked.map(([name, bound]) => tryRefreshInstance(name, bound)))
+  // In the order of the instances, whichever answered first.
+  const listed = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
+  if (!options.full) {
+    for (const [key, { ownership, service }] of services) {
+      if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
+    }
+  }
+  const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
+  const findTakenPort = createPortLook(new Map([...(options.known ?? []), ...services]), host)
+  const makeOne = (facility: Facility): ResolvedFacility => {
+    const observed = services.get(locationKey(facility))
+    const takenPort = findTakenPort(facility, observed)
+    const bound = instances.get(facility.supervisor)
+    const found = availability.get(facility.supervisor)
+    const lacks = found?.available ? found.lacks : undefined
+    const target = resolveFacility(facility, {
+      instance: bound?.instance,
+      provider: bound?.provider,
+      host,
+      owner: options.owner,
+      ...(lacks ? { lacks } : {}),
+      ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
+      observed,
+      declared,
+    })
+    return takenPort ? { ...target, takenPort } : target
+  }
+  const targets = facilities.map(makeOne)
+  await observeAdoptables(targets, services, options)
+  for (const { facility, startProblems = [], takenPort } of targets) {
+    const key = locationKey(facility)
+    const one = services.get(key)
+    const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
+    if (one) services.set(key, withHindrance(one, facility, problems))
+  }
+  // Between two looks at everything, the manifests are the same, and so is what they declare.
+  const ties = options.full
+    ? await relateServices({
+        instances,
+        targets,
+        services,
+        unavailable,
+        limited: asked => withinSurvey(asked, options.clock),
+        failed: markUnavailable,
+      })
+    : undefined
+  const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
+  const controllers = findControllers(options, { services, owned, unavailable })
+  const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
+  const known = { services, owned: ours }
+  const files = observeFiles(targets, known, host)
+  const places = findPlaces(targets, known, host)
+  const snapshot = { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) }
+  const checked = await checkDefinitions(targets, {
+    instances,
+    isChanged(target) {
+      const observed = services.get(locationKey(target.facility))
+      return observed !== undefined && observed.state !== 'unknown' && definitionDiffers(target, observed, snapshot)
+    },
+    limited: asked => withinSurvey(asked, options.clock),
+  })
+  return { snapshot, targets: checked, availability }
+}
+
+/** Where supervisors can't write down what they do. */
+export function findUnwritable(availability: Refresh['availability']): UnwritableReport[] {
+  return [...availability]
+    .flatMap(([name, found]) => (found.available ? reportUnwritable(found.unwritable ?? [], name) : []))
+    .sort((left, right) => compareText(left.path, right.path))
+}

@@ -1,0 +1,66 @@
+import type { DeclaredService, RelateOptions } from '../../core/contracts/provider.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import type { ServiceTies } from '../../core/state/relation.ts'
+import { locationKey } from '../../core/state/snapshot.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
+
+export interface RelationOptions extends RelateOptions {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  readonly targets: readonly ResolvedFacility[]
+  /** As observed, by `locationKey`. */
+  readonly services: ReadonlyMap<string, Observed>
+  /** Supervisors that can't be asked. */
+  readonly unavailable: ReadonlyMap<string, string>
+  /** Waits for a provider no longer than for the rest of the look. */
+  limited<T>(asked: Promise<T>): Promise<T>
+  /** The provider failed: nothing is known of what is under that supervisor. */
+  failed(supervisor: string, reason: string): void
+}
+
+/** What the services of all facilities have to do with one another, by `locationKey`: as their providers tell it. */
+export async function relateServices(options: RelationOptions): Promise<Map<string, ServiceTies>> {
+  const ties = new Map<string, ServiceTies>()
+  const asked = new Map<string, DeclaredService[]>()
+  for (const target of options.targets) {
+    const { supervisor } = target.facility
+    // Of what can't be had on this host nothing will ever be done.
+    if (options.unavailable.has(supervisor) || target.problems.length > 0) continue
+    const declared = asked.get(supervisor)
+    const one = declaredService(target, options.services)
+    if (declared) declared.push(one)
+    else asked.set(supervisor, [one])
+  }
+  const relate = async (supervisor: string, declared: readonly DeclaredService[]): Promise<void> => {
+    const bound = options.instances.get(supervisor)
+    if (!bound) return
+    const { provider, instance, readHost } = bound
+    const { isElsewhere = false } = options
+    try {
+      const answer = provider.relate?.(declared, instance, readHost, { isElsewhere })
+      const found = answer ? await options.limited(answer) : []
+      for (const [service, one] of found) ties.set(locationKey({ supervisor, service }), one)
+    } catch (error) {
+      options.failed(supervisor, messageOf(error))
+    }
+  }
+  await Promise.all([...asked].map(([supervisor, declared]) => relate(supervisor, declared)))
+  return ties
+}
+
+function declaredService(
+  { facility, definition }: ResolvedFacility,
+  services: RelationOptions['services'],
+): DeclaredService {
+  const { service, enabled } = facility
+  const { definitionFiles, ownership } = services.get(locationKey(facility)) ?? {}
+  // Without a definition, only what was added to somebody else's service goes.
+  const isRenewed = definition !== undefined || ownership?.isAddition === true
+  return {
+    service,
+    enabled,
+    ...(definition && { definition }),
+    ...(isRenewed && definitionFiles && { definitionFiles }),
+  }
+}

@@ -1,0 +1,115 @@
+import { dirname } from 'node:path'
+import type { FileFacts, ReadHost } from '../../core/contracts/host.ts'
+import type { Definition, Provider } from '../../core/contracts/provider.ts'
+import type { Facility } from '../../core/model/facility.ts'
+import type { ResolvedFile } from '../../core/model/resolved-facility.ts'
+import { type StartNeeds, startNeedsOf } from '../../core/model/start-needs.ts'
+import { isServing } from '../../core/plan/start-blocker.ts'
+import { isCompleted } from '../../core/reconcile/readiness.ts'
+import type { Observed } from '../../core/state/observed.ts'
+import { findStartProblems } from '../../host/start-check.ts'
+
+/** All that is declared, by name: what a facility needs may be among the files of others. */
+export type Declared = ReadonlyMap<string, Pick<Facility, 'name' | 'files' | 'dependsOn' | 'suspend' | 'process'>>
+
+export interface StartOutlook {
+  readonly host: ReadHost
+  readonly declared: Declared
+  /** What a file comes to on this host. */
+  resolve(file: Facility['files'][number], facility: Pick<Facility, 'process'>): Omit<ResolvedFile, 'digest'>
+}
+
+/** What the definition needs of the host to be started; undefined where nobody can say. */
+export function findStartNeeds(
+  facility: Facility,
+  definition: Definition | undefined,
+  provider: Provider | undefined,
+  options: { readonly instance: Parameters<Provider['render']>[1] | undefined; readonly host: ReadHost },
+): StartNeeds | undefined {
+  const { instance, host } = options
+  const said = definition && instance ? provider?.startNeeds?.(facility, definition, instance, host) : undefined
+  if (said) return said
+  const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
+  return process && startNeedsOf(process)
+}
+
+/**
+ * Why a start is certain to fail, as the host is going to be when it comes to it: with the facility's own files, and with those of
+ * the facilities that it waits for. What another one brings may come too late.
+ */
+export function judgeStart(needs: StartNeeds, facility: Facility, planRun: StartOutlook): readonly string[] {
+  const { declared, host } = planRun
+  const before = findEarlier(facility, declared)
+  const problems = findStartProblems(needs, withFiles(host, before, planRun))
+  if (problems.length === 0) return problems
+  const rest = [...declared.values()].filter(one => !before.includes(one) && one.files.length > 0)
+  return problems.map(problem => {
+    const other = rest.find(({ files }) => files.some(({ path }) => problem.includes(path)))
+    if (!other) return problem
+    return `${problem}; facility ${other.name} brings it, and this one does not wait for that: declare dependsOn: [${other.name}]`
+  })
+}
+
+type Bringer = Pick<Facility, 'name' | 'files' | 'dependsOn' | 'suspend' | 'process'>
+
+/** Itself, and what it depends on, through others too. What is suspended brings nothing. */
+function findEarlier(facility: Facility, declared: Declared): readonly Bringer[] {
+  const found = new Map<string, Bringer>([[facility.name, facility]])
+  // A Map goes on to what is added to it meanwhile.
+  for (const { dependsOn } of found.values()) {
+    for (const name of dependsOn) {
+      const needed = declared.get(name)
+      if (needed && !needed.suspend) found.set(name, found.get(name) ?? needed)
+    }
+  }
+  return [...found.values()]
+}
+
+/** The host as it is when these have written their files. */
+function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: StartOutlook): ReadHost {
+  if (bringers.every(({ files }) => files.length === 0)) return host
+  const files = new Map(bringers.flatMap(one => one.files.map(file => [file.path, { file, one }] as const)))
+  function factsOf(path: string): FileFacts | undefined {
+    const found = files.get(path)
+    if (!found) return undefined
+    const { mode, uid, gid, content } = resolve(found.file, found.one)
+    return { kind: 'file', mode, uid, gid, size: content.length, device: 0, inode: 0, modified: 0, changed: 0 }
+  }
+  const contentOf = (path: string): Uint8Array | undefined => files.get(path)?.file.content
+  return {
+    ...host,
+    facts: path => factsOf(path) ?? host.facts(path),
+    realPath: path => (files.has(path) ? path : host.realPath(path)),
+    readLink: path => (files.has(path) ? undefined : host.readLink(path)),
+    readPart(path, offset, length) {
+      const [facts, content] = [factsOf(path), contentOf(path)]
+      return facts && content
+        ? { facts, content: content.subarray(offset, offset + length) }
+        : host.readPart(path, offset, length)
+    },
+    readFile: (path, limit) => contentOf(path) ?? host.readFile(path, limit),
+    readText(path, limit) {
+      const content = contentOf(path)
+      return content ? new TextDecoder().decode(content) : host.readText(path, limit)
+    },
+    inspectFile(path, options) {
+      const [facts, content] = [factsOf(path), contentOf(path)]
+      return facts && content ? { facts, content } : host.inspectFile(path, options)
+    },
+  }
+}
+
+/** The paths that decide whether it can be started: when one of them changes, it is worth another look. */
+export function listStartPaths({ process }: Facility): string[] {
+  if (!process) return []
+  const { program, workingDirectory, output, secrets, environmentFiles } = startNeedsOf(process)
+  const own = [program, workingDirectory, output && dirname(output)].filter(path => path?.startsWith('/'))
+  const accounts = process.user === undefined && process.group === undefined ? [] : ['/etc/passwd', '/etc/group']
+  return [...own.flatMap(path => path ?? []), ...secrets.map(({ path }) => path), ...environmentFiles, ...accounts]
+}
+
+/** With what is in the way of a start, where the service should run and doesn't. */
+export function withHindrance(observed: Observed, facility: Facility, problems: readonly string[] = []): Observed {
+  const isWanted = facility.state === 'running' && !isServing(observed) && !isCompleted(facility, observed)
+  return isWanted && problems.length > 0 ? { ...observed, hindrance: problems.join('; ') } : observed
+}

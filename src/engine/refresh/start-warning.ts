@@ -1,0 +1,34 @@
+import type { Facility } from '../../core/model/facility.ts'
+import { isServing } from '../../core/plan/start-blocker.ts'
+import type { Diagnostic, Plan } from '../../core/plan/step.ts'
+import { findPortProblem } from '../../core/plan/taken-port.ts'
+import { isCompleted } from '../../core/reconcile/readiness.ts'
+import { locationKey } from '../../core/state/snapshot.ts'
+import { sha256 } from './facility-resolution.ts'
+import type { Refresh } from './refresh.ts'
+
+/** Of facilities that are to run, and don't: what keeps them from it on this host. Of blocked ones the plan says more. */
+export function warnOfStarts({ facilities }: Plan, { targets, snapshot }: Refresh): Diagnostic[] {
+  const owned = new Map(snapshot.owned.map(location => [locationKey(location), location]))
+  const blocked = new Set(facilities.flatMap(({ name, blocked }) => (blocked === undefined ? [] : name)))
+  return targets.flatMap(target => {
+    const { facility, startProblems } = target
+    if (facility.suspend || facility.state !== 'running' || blocked.has(facility.name)) return []
+    const observed = snapshot.services.get(locationKey(facility))
+    if (!observed || isServing(observed) || isCompleted(facility, observed)) return []
+    if (startProblems) return startWarning(facility, startProblems)
+    const port = findPortProblem(target, facilities, { owned, targets }, sha256)
+    return port === undefined
+      ? []
+      : warning(facility, `facility ${facility.name} may not get ready on this host: ${port}`)
+  })
+}
+
+/** Of one that is certain not to start. */
+export function startWarning(facility: Facility, problems: readonly string[]): Diagnostic {
+  return warning(facility, `facility ${facility.name} can not start on this host: ${problems.join('; ')}`)
+}
+
+function warning({ position }: Facility, message: string): Diagnostic {
+  return { ...position, severity: 'warning', code: 'cannot-start', message }
+}

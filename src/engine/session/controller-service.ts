@@ -1,0 +1,50 @@
+import type { ReadHost } from '../../core/contracts/host.ts'
+import { isController } from '../../core/policy/reach.ts'
+import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
+import type { RefreshOptions } from '../refresh/refresh.ts'
+
+/**
+ * The services that run a controller of Reeve, which no manifest may touch: those that `reeve install` made, by their marker, and
+ * the one that the process of this state directory's controller is in, however it came there; each with its other names.
+ */
+export function findControllers(
+  { instances, controller, host }: Pick<RefreshOptions, 'instances' | 'controller' | 'host'>,
+  { services, owned, unavailable }: Pick<Snapshot, 'services' | 'owned' | 'unavailable'>,
+): Location[] {
+  const found = new Map<string, Location>()
+  const note = (supervisor: string, service: string): void => {
+    const { instance, provider, readHost } = instances.get(supervisor) ?? {}
+    const names = instance && readHost ? provider?.aliasesOf?.(service, instance, readHost) : undefined
+    for (const name of [service, ...(names ?? [])]) {
+      const location = { supervisor, service: name }
+      found.set(locationKey(location), location)
+    }
+  }
+  for (const { supervisor, service, ownership } of owned) if (isController(ownership.owner)) note(supervisor, service)
+  if (controller === undefined) return [...found.values()]
+  const processes = sessionOf(controller, host)
+  for (const [key, { service, pid }] of services) {
+    if (pid !== undefined && processes.has(pid)) note(key.slice(0, key.indexOf('/')), service)
+  }
+  for (const [name, { instance, provider, readHost }] of instances) {
+    if (unavailable.has(name)) continue
+    const service = provider.serviceOf?.(controller, instance, readHost)
+    if (service !== undefined) note(name, service)
+  }
+  return [...found.values()]
+}
+
+/** The process and those that it comes from, as far as they are of one session: a script that started it is its service. */
+function sessionOf(pid: number, host: ReadHost): Set<number> {
+  const found = new Set<number>()
+  const session = host.process(pid)?.session
+  for (
+    let facts = host.process(pid);
+    facts && facts.pid > 1 && facts.session === session;
+    facts = host.process(facts.parent)
+  ) {
+    if (found.has(facts.pid)) break
+    found.add(facts.pid)
+  }
+  return found
+}

@@ -1,0 +1,98 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { builtinProviders } from '../../../providers/registry.ts'
+import type { ReadHost } from '../../core/contracts/host.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import { findInsecurePath } from '../../core/paths/path-permissions.ts'
+import { messageOf, ReeveError } from '../../core/reeve-error.ts'
+
+/**
+ * Our own providers and those that the host configuration names, by type. An outside provider is a module whose
+ * default export is a Provider, or a function that gives one. It can't take the type of one of ours. With
+ * `checkPermissions`, one that others can write is refused (S1).
+ */
+export async function loadProviders(
+  outside: readonly string[],
+  host: ReadHost,
+  checkPermissions: boolean,
+): Promise<Map<string, Provider>> {
+  const providers = await loadOwnProviders()
+  for (const module of outside) {
+    const url = await resolveModule(module)
+    if (checkPermissions) {
+      refuseInsecure(module, url, host)
+      // What it imports, now or when it acts, is held to the same.
+      const { guardModules } = await import('./module-guard.ts')
+      guardModules({ root: dirname(createRequire(import.meta.url).resolve('#package')), userId: host.userId() })
+    }
+    const provider = await loadOutside(module, url)
+    if (providers.has(provider.type)) {
+      throw new ReeveError(
+        'invalid',
+        `provider ${module} has the type ${provider.type}, which another provider has already`,
+      )
+    }
+    providers.set(provider.type, provider)
+  }
+  return providers
+}
+
+/** Those that come with Reeve, by type. */
+export async function loadOwnProviders(): Promise<Map<string, Provider>> {
+  const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
+  return new Map(await Promise.all(loading))
+}
+
+async function resolveModule(module: string): Promise<string> {
+  try {
+    if (module.startsWith('/')) return pathToFileURL(module).href
+    // Not Node's own: what is bundled as CommonJS has only that for CommonJS.
+    const { resolve } = await import('import-meta-resolve')
+    return resolve(module, import.meta.url)
+  } catch (cause) {
+    throw notLoaded(module, cause)
+  }
+}
+
+function refuseInsecure(module: string, url: string, host: ReadHost): void {
+  if (!url.startsWith('file:')) return // one of Node's own
+  const insecure = findInsecurePath(fileURLToPath(url), host, host.userId())
+  if (insecure) throw new ReeveError('insecure', `provider ${module} of the host configuration: ${insecure.message}`)
+}
+
+async function loadOutside(module: string, url: string): Promise<Provider> {
+  const exported = await importDefault(module, url)
+  const provider: unknown = typeof exported === 'function' ? exported() : exported
+  if (isProvider(provider)) return provider
+  throw new ReeveError(
+    'invalid',
+    `provider ${module}: expected its default export to be a Provider, or a function that gives one, with type, ` +
+      'capabilities, probe, render, list, observe and apply; found something else',
+  )
+}
+
+async function importDefault(module: string, url: string): Promise<unknown> {
+  try {
+    const loaded: unknown = await import(url)
+    return typeof loaded === 'object' && loaded !== null && 'default' in loaded ? loaded.default : undefined
+  } catch (cause) {
+    throw notLoaded(module, cause)
+  }
+}
+
+function notLoaded(module: string, cause: unknown): ReeveError {
+  const message = `provider ${module} of the host configuration could not be loaded: ${messageOf(cause)}`
+  return new ReeveError('invalid', message, { cause })
+}
+
+function isProvider(value: unknown): value is Provider {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = new Map(Object.entries(value))
+  const methods = ['probe', 'render', 'list', 'observe', 'apply']
+  return (
+    typeof fields.get('type') === 'string' &&
+    typeof fields.get('capabilities') === 'object' &&
+    methods.every(method => typeof fields.get(method) === 'function')
+  )
+}

@@ -1,0 +1,181 @@
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
+import type { Log } from '../../core/contracts/log.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import type { HostConfiguration } from '../../core/model/host-configuration.ts'
+import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
+import type { PolicyPlaces } from '../../core/policy/refusal.ts'
+import { messageOf, ReeveError } from '../../core/reeve-error.ts'
+import { type Clock, createClock } from '../../host/clock.ts'
+import { readPackageVersion } from '../../host/package-version.ts'
+import { createPlaceFinder } from '../../host/path-place.ts'
+import { createReadHost, type ReadHostOptions } from '../../host/read-host.ts'
+import { createWriteHost } from '../../host/write-host.ts'
+import { findHostConfigurationFile, loadHostConfiguration } from '../../manifest/host-configuration-file.ts'
+import { localFiles } from '../../manifest/manifest-files.ts'
+import type { ManifestOptions } from '../../manifest/manifest-options.ts'
+import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
+import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
+import { loadProviders } from './provider-loading.ts'
+import { sessionWords } from './session-words.ts'
+import { readParsed, writeParsed } from './state-files.ts'
+import { askPlace } from './supervisor-instances.ts'
+
+export interface SessionOptions {
+  /** `--config FILE`. */
+  readonly config?: string
+  /** `--state-dir DIR`. */
+  readonly stateDir?: string
+  /** The DIR argument, or `--manifests DIR`. */
+  readonly directory?: string
+  readonly insecurePermissions?: boolean
+  readonly log?: Log
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  /** For harnesses: time and the host as somebody else makes them. */
+  readonly clock?: Clock
+  /** Besides those that come with Reeve. */
+  readonly extraProviders?: readonly Provider[]
+  readonly createWriteHost?: (options: ReadHostOptions) => WriteHost
+  readonly createReadHost?: (options: ReadHostOptions) => ReadHost
+}
+
+/** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing. */
+export interface Session {
+  readonly configuration: HostConfiguration
+  /** Of the manifests, absolute, symlinks kept. */
+  readonly directory: string
+  /** Somebody has named the directory. */
+  readonly hasDirectory: boolean
+  /** See `sessionWords`. */
+  readonly words: string
+  readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly clock: Clock
+  readonly log: Log
+  readonly readHost: ReadHost
+  readHostFor(provider: Provider): ReadHost
+  /** Only for those who hold the lock. */
+  openWriteHost(provider?: Provider): WriteHost
+}
+
+/** Fails with ReeveError `invalid` or `insecure` if the host configuration or an outside provider can't be used. */
+export async function openSession(options: SessionOptions = {}): Promise<Session> {
+  const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
+  const userId = process.geteuid?.() ?? 0
+  const settings = {
+    ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
+    ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
+    env,
+    userId,
+    insecurePermissions,
+  }
+  const configuration = loadHostConfiguration(settings)
+  const configFile = resolve(cwd, findHostConfigurationFile(settings))
+  const { stateDirectory, runtimeDirectory, owner } = configuration
+  if (!insecurePermissions) expectOwnDirectories(configuration, userId)
+  const makeReadHost = options.createReadHost ?? createReadHost
+  const makeWriteHost = options.createWriteHost ?? createWriteHost
+  const readHost = makeReadHost({ queries: [] })
+  const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
+  for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
+  const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const clock = options.clock ?? createClock()
+  const accessOf = (provider?: Provider): ReadHostOptions => {
+    const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
+    return { queries, busQueries, clock }
+  }
+  const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
+    providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
+  return {
+    configuration,
+    directory,
+    hasDirectory: (options.directory ?? configuration.manifests) !== undefined,
+    words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
+    manifests: {
+      directory: displayPath(directory, cwd),
+      types: [...providers.keys()],
+      defaultSupervisor: configuration.defaultSupervisor,
+      schemaOf: type => providers.get(type)?.capabilities,
+      createPlaceFinder: () => createPlaceFinder(readHost),
+      placeOf: ({ name, type, options }, finder) => {
+        const provider = providers.get(type)
+        return provider && askPlace(provider, { name, type, options, stateDirectory, owner }, finder)
+      },
+      directoriesOf,
+      policy: configuration.policy,
+      places: {
+        own: [directory, stateDirectory, runtimeDirectory, configFile, ownProgram(), ...outsideFiles(configuration)],
+        definitions: [...providers.keys()]
+          .flatMap(type => directoriesOf({ name: type, type, options: {} }))
+          .filter(path => path !== stateDirectory && !path.startsWith(`${stateDirectory}/`)),
+        state: stateDirectory,
+      },
+      runsAsRoot: userId === 0,
+      insecurePermissions,
+      memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
+    },
+    providers,
+    clock,
+    log: options.log ?? silentLog,
+    readHost,
+    readHostFor: provider => makeReadHost(accessOf(provider)),
+    openWriteHost: provider => makeWriteHost(accessOf(provider)),
+  }
+}
+
+/** In a directory of its own, which only its user can enter (S5), whatever the mode of the runtime directory is. */
+export function controlSocketPath(configuration: HostConfiguration): string {
+  return join(configuration.runtimeDirectory, 'control', 'control.sock')
+}
+
+/** Once the manifests have been read, by who may write: the next one to read them parses only what is new. */
+export function keepParsed({ manifests, configuration, openWriteHost, log }: Session): void {
+  const content = manifests.memory.close()
+  if (!content) return
+  try {
+    writeParsed(configuration.stateDirectory, content, openWriteHost())
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
+  }
+}
+
+/**
+ * What others can put into the directories of Reeve's own, it would believe: what manifests say, what was done, where supervisors
+ * are, who answers for the controller. Whoever runs it, and on the whole way there.
+ */
+export function expectOwnDirectories(
+  { stateDirectory, runtimeDirectory }: Pick<HostConfiguration, 'stateDirectory' | 'runtimeDirectory'>,
+  userId: number,
+): void {
+  const lookup = lookupIn(localFiles)
+  for (const [what, directory, option] of [
+    ['state directory', stateDirectory, '--state-dir'],
+    ['runtime directory', runtimeDirectory, 'runtimeDirectory in the host configuration'],
+  ] as const) {
+    const insecure = findInsecurePath(directory, lookup, userId)
+    if (insecure === undefined) continue
+    throw new ReeveError(
+      'insecure',
+      `the ${what} ${directory} can't be trusted, as others could forge what Reeve keeps there: ${insecure.message}, or choose another one with ${option}`,
+    )
+  }
+}
+
+/** Where this program is installed. */
+function ownProgram(): string {
+  return dirname(createRequire(import.meta.url).resolve('#package'))
+}
+
+function outsideFiles({ providers }: HostConfiguration): string[] {
+  return providers.filter(isAbsolute)
+}
+
+/** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */
+function displayPath(directory: string, cwd: string): string {
+  const short = relative(process.cwd(), directory)
+  return cwd === process.cwd() && short !== '' && !short.startsWith('..') && !isAbsolute(short) ? short : directory
+}
+
+const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,51 @@
+import type { Availability } from '../../core/contracts/provider.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import type { Clock } from '../../host/clock.ts'
+import { loadManifests } from '../../manifest/manifest-source.ts'
+import { withinSurvey } from '../refresh/refresh-limit.ts'
+import type { Session } from './session.ts'
+import { readRecord } from './state-files.ts'
+import { type BoundInstance, bindAll } from './supervisor-instances.ts'
+
+export interface SupervisorReport {
+  readonly name: string
+  readonly type: string
+  readonly available: boolean
+  readonly version?: string
+  /** Why it isn't available. */
+  readonly reason?: string
+  /** How many declared facilities name it. */
+  readonly facilities: number
+}
+
+/** Every supervisor that Reeve knows of on this host, asked whether it answers. */
+export async function listSupervisors(session: Session): Promise<SupervisorReport[]> {
+  const set = loadManifests(session.manifests)
+  const instances = bindAll(session, set, readRecord(session.configuration.stateDirectory, session.readHost))
+  const found = await probeAll(instances, session.clock)
+  const reports = [...found].map(([name, answer]): SupervisorReport => {
+    const facilities = set.facilities.filter(({ supervisor }) => supervisor === name).length
+    const base = { name, type: instances.get(name)?.instance.type ?? '', facilities }
+    if (!answer.available) return { ...base, available: false, reason: answer.reason }
+    return { ...base, available: true, ...(answer.version === undefined ? {} : { version: answer.version }) }
+  })
+  return reports.sort((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+/** By name, all side by side. */
+export async function probeAll(
+  instances: ReadonlyMap<string, BoundInstance>,
+  clock: Clock,
+): Promise<Map<string, Availability>> {
+  const probing = [...instances].map(async ([name, bound]) => [name, await tryProbe(bound, clock)] as const)
+  return new Map(await Promise.all(probing))
+}
+
+/** One provider that fails or hangs must not hide what the others say. */
+async function tryProbe({ instance, provider, readHost }: BoundInstance, clock: Clock): Promise<Availability> {
+  try {
+    return await withinSurvey(provider.probe(instance, readHost), clock)
+  } catch (error) {
+    return { available: false, reason: messageOf(error) }
+  }
+}

@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'vitest'
+import { daemontoolsProvider } from '../../providers/daemontools/index.ts'
+import { runitProvider } from '../../providers/runit/index.ts'
+import { s6Provider } from '../../providers/s6/index.ts'
+import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
+import { eventually, isAlive } from '../../src/conformance/lab.ts'
+import type { ProcessFacts } from '../../src/core/contracts/host.ts'
+import type { Provider } from '../../src/core/contracts/provider.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
+
+interface ScanFamily {
+  readonly provider: Provider
+  /** The scanner's command line but for the directory. */
+  readonly command: readonly string[]
+  /** Without: it runs as who runs the tests. */
+  readonly user?: number
+}
+
+export const nobody = 65_534
+
+const runit: ScanFamily = { provider: runitProvider, command: ['runsvdir', '-P'] }
+// By default it takes no more than 500.
+const s6: ScanFamily = { provider: s6Provider, command: ['s6-svscan', '-c', '2000'] }
+const daemontools: ScanFamily = { provider: daemontoolsProvider, command: ['svscan'] }
+
+export const runitHarness: ConformanceHarness = createHarness(runit)
+export const s6Harness: ConformanceHarness = createHarness(s6)
+export const daemontoolsHarness: ConformanceHarness = createHarness(daemontools)
+
+/** One whose scanner is started by that command line. */
+export function createS6Harness(command: readonly string[]): ConformanceHarness {
+  return createHarness({ ...s6, command })
+}
+
+/**
+ * All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`, that of
+ * `groupHarness` as root with a further group, that of `lendingHarness` with a file open, three times, that only root can read.
+ */
+export const scanFamilies: readonly {
+  readonly scanner: string
+  readonly harness: ConformanceHarness
+  readonly userHarness: ConformanceHarness
+  readonly groupHarness: ConformanceHarness
+  readonly lendingHarness: ConformanceHarness
+}[] = [
+  { scanner: 'runsvdir', harness: runitHarness, ...createOthers(runit) },
+  { scanner: 's6-svscan', harness: s6Harness, ...createOthers(s6) },
+  { scanner: 'svscan', harness: daemontoolsHarness, ...createOthers(daemontools) },
+]
+
+/** The command line that runs another one as that user; only root can do so. */
+export function asUser(command: readonly string[], user: number = nobody): readonly string[] {
+  return ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--', ...command]
+}
+
+/** A test of what only some of them can do: of the others there is none, and none that is skipped. */
+export function testWhere(applies: boolean): (name: string, run: () => Promise<void>) => void {
+  return (name, run) => {
+    if (applies) test.concurrent(name, run)
+  }
+}
+
+function createOthers(family: ScanFamily): {
+  userHarness: ConformanceHarness
+  groupHarness: ConformanceHarness
+  lendingHarness: ConformanceHarness
+} {
+  const inGroup = ['setpriv', `--groups=0,${nobody}`, '--', ...family.command]
+  const lending = ['/bin/bash', '-c', 'exec 7</etc/shadow 20<&7 200<&7; exec "$@"', 'sh', ...family.command]
+  return {
+    userHarness: createHarness({ ...family, user: nobody }),
+    groupHarness: createHarness({ ...family, command: inGroup }),
+    lendingHarness: createHarness({ ...family, command: lending }),
+  }
+}
+
+function createHarness({ provider, command: plain, user }: ScanFamily): ConformanceHarness {
+  const command = user === undefined ? plain : asUser(plain, user)
+  return {
+    provider,
+    async setUp(root: string): Promise<ConformanceSupervisor> {
+      const services = join(root, 'service')
+      const definitions = join(root, 'sv')
+      for (const directory of [services, definitions]) {
+        mkdirSync(directory)
+        if (user !== undefined) chownSync(directory, user, user)
+      }
+      let scanner = await start(command, services)
+      return {
+        options: { serviceDirectory: services, definitionDirectory: definitions },
+        watched: [services, definitions],
+        meddle: text => text.replace('sha256sum', 'true sha256sum'),
+        async boot() {
+          await powerOff(scanner, definitions)
+          for (const service of readdirSync(definitions)) {
+            // As on a host where it is in memory, and no status outlives the boot.
+            for (const path of ['supervise', 'log/supervise']) {
+              rmSync(join(definitions, service, path), { recursive: true, force: true })
+            }
+          }
+          scanner = await start(command, services)
+        },
+        async makeUnavailable() {
+          scanner.kill('SIGSTOP')
+          await eventually('it to stand still', () => createReadHost().process(scanner.pid ?? 0)?.state === 'T')
+        },
+        async makeAvailable() {
+          scanner.kill('SIGCONT')
+        },
+        tearDown: () => powerOff(scanner, definitions),
+      }
+    },
+  }
+}
+
+async function start([program = '', ...options]: readonly string[], services: string): Promise<ChildProcess> {
+  const scanner = spawn(program, [...options, services], { stdio: 'ignore', detached: true })
+  await eventually('the scanner to run', () => {
+    if (scanner.pid === undefined || !isAlive(scanner.pid)) return false
+    // The shell that opens files for it is not the scanner yet.
+    return !readQuietly(`/proc/${scanner.pid}/cmdline`).startsWith('/bin/bash')
+  })
+  return scanner
+}
+
+/** Kills everything at once: the scanner, and all that works among the definitions or was started from there. */
+async function powerOff(scanner: ChildProcess, definitions: string): Promise<void> {
+  scanner.kill('SIGKILL')
+  await eventually('all processes to be gone', () => {
+    const found = findProcesses(definitions)
+    for (const { pid, group } of found) killQuietly(pid === group ? -pid : pid)
+    return found.length === 0
+  })
+}
+
+/** Those that work in a definition, those that a claim tells of, and what they have started. */
+function findProcesses(definitions: string): ProcessFacts[] {
+  const host = createReadHost()
+  const all = host.processes().flatMap(pid => host.process(pid) ?? [])
+  const claims = new Set(readdirSync(definitions).map(name => readQuietly(join(definitions, name, 'reeve/claim'))))
+  const roots = all.filter(
+    ({ pid, startTime }) =>
+      readLinkQuietly(`/proc/${pid}/cwd`).startsWith(definitions) ||
+      [...claims].some(claim => claim.startsWith(`${pid} ${startTime} `)),
+  )
+  const found = new Set(roots.map(({ pid }) => pid))
+  for (let before = 0; before !== found.size; ) {
+    before = found.size
+    for (const { pid, parent, group } of all)
+      if (found.has(parent) || (group !== pid && found.has(group))) found.add(pid)
+  }
+  return all.filter(({ pid }) => found.has(pid) && isAlive(pid))
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
+function readLinkQuietly(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,8 +1,0 @@
-import { testScanCrashes } from '../crash/scan-crash.ts'
-import { crashScenarios, logScenario } from '../crash/scenarios.ts'
-import { daemontoolsHarness } from '../scan-lab.ts'
-
-/** A log that comes later wants a new directory here. */
-const scenarios = [...crashScenarios, logScenario]
-
-testScanCrashes({ harness: daemontoolsHarness, scanner: 'svscan', scenarios })

@@ -1,5 +1,0 @@
-import { testScanCrashes } from '../crash/scan-crash.ts'
-import { crashScenarios } from '../crash/scenarios.ts'
-import { s6Harness } from '../scan-lab.ts'
-
-testScanCrashes({ harness: s6Harness, scanner: 's6-svscan', scenarios: crashScenarios })

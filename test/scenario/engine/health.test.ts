@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { probeHealth } from '../../../src/engine/health/health-probe.ts'
+import { createClock } from '../../../src/host/clock.ts'
+import { createWriteHost } from '../../../src/host/write-host.ts'
+
+const never = new AbortController().signal
+const base = { interval: 1000, timeout: 5000, failureThreshold: 3, startupTimeout: 1000, onFailure: 'report' } as const
+const running = {
+  command: ['/bin/true'],
+  environment: {},
+  environmentFiles: [],
+  limits: {},
+  restart: { policy: 'always', delay: 1000 },
+  stop: { signal: 'TERM', timeout: 1000 },
+} as const
+
+function runAs(command: readonly string[], user?: string): Parameters<typeof probeHealth>[0] {
+  return { health: { ...base, check: { type: 'exec', command } }, process: { ...running, ...(user ? { user } : {}) } }
+}
+
+test.runIf(process.geteuid?.() === 0)(
+  'S3: a health command has the rights of the service, not those of Reeve',
+  async () => {
+    const host = createWriteHost()
+    const isNobody = ['/bin/sh', '-c', 'test "$(id -u)" = 65534']
+    expect(await probeHealth(runAs(isNobody, 'nobody'), host, createClock(), never)).toEqual({ healthy: true })
+    expect(await probeHealth(runAs(isNobody), host, createClock(), never)).toMatchObject({ healthy: false })
+    expect(await probeHealth(runAs(isNobody, 'nosuchuser'), host, createClock(), never)).toMatchObject({
+      healthy: false,
+      message: 'there is no user nosuchuser',
+    })
+  },
+)
+
+test('a health command that fails or hangs is unhealthy, and says how', async () => {
+  const host = createWriteHost()
+  expect(await probeHealth(runAs(['/bin/false']), host, createClock(), never)).toEqual({
+    healthy: false,
+    message: 'the health command exited 1',
+  })
+  const slow = runAs(['/bin/sleep', '100'])
+  const health = slow.health && { ...slow.health, timeout: 100 }
+  expect(await probeHealth({ ...slow, ...(health ? { health } : {}) }, host, createClock(), never)).toMatchObject({
+    healthy: false,
+  })
+})

@@ -1,0 +1,101 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { expect, test } from 'vitest'
+import { processProvider } from '../../../providers/process/index.ts'
+import { eventually } from '../../../src/conformance/lab.ts'
+import { type Clock, createClock } from '../../../src/host/clock.ts'
+import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
+
+/** No resync comes to help: it has to be a hint. */
+const byHint = { configuration: 'resync: 1h' }
+
+const damages: Readonly<Record<string, (path: string) => void>> = {
+  edited: path => writeFileSync(path, 'two\n'),
+  removed: path => rmSync(path),
+  'replaced by another': path => {
+    writeFileSync(`${path}.new`, 'two\n')
+    renameSync(`${path}.new`, path)
+  },
+  'gone with its directory, of which there is another': path => {
+    rmSync(dirname(path), { recursive: true })
+    mkdirSync(dirname(path))
+  },
+}
+
+for (const [damage, act] of Object.entries(damages)) {
+  test.concurrent(`E1: a configuration file that is ${damage} is put back at once`, async () => {
+    await using lab = createEngineLab(byHint)
+    mkdirSync(lab.path('etc'))
+    const path = lab.path('etc', 'web.conf')
+    const other = lab.path('etc', 'other.conf')
+    lab.declare('web', { process: longRun(1), files: [{ path, content: 'one\n' }] })
+    lab.declare('other', { process: longRun(2), files: [{ path: other, content: 'other\n' }] })
+    const controller = await lab.run()
+    await controller.ready('web')
+    await controller.ready('other')
+    act(path)
+    await eventually('the file to be as declared', () => readQuietly(path) === 'one\n')
+    await eventually('the other to be as declared', () => readQuietly(other) === 'other\n')
+    await controller.ready('web')
+  })
+}
+
+test.concurrent('a file that is declared later is watched too, and one that is declared no more is left alone', async () => {
+  await using lab = createEngineLab(byHint)
+  const [one, two] = [lab.path('one.conf'), lab.path('two.conf')]
+  lab.declare('web', { process: longRun(), files: [{ path: one, content: 'one\n' }] })
+  const controller = await lab.run()
+  await controller.ready('web')
+  lab.declare('web', { process: longRun(), files: [{ path: two, content: 'two\n' }] })
+  await eventually('the files to be exchanged', () => readQuietly(one) === undefined && readQuietly(two) === 'two\n')
+  await controller.ready('web')
+  writeFileSync(one, 'mine\n')
+  rmSync(two)
+  await eventually('the second to come back', () => readQuietly(two) === 'two\n')
+  await controller.ready('web')
+  expect(readQuietly(one)).toBe('mine\n')
+})
+
+/** A clock that tells for how long the controller means to rest. */
+function createRestClock(): { readonly clock: Clock; rest(): 'long' | 'short' | undefined } {
+  const clock = createClock()
+  let rest: 'long' | 'short' | undefined
+  const after: Clock['after'] = (duration, act) => {
+    // From the last look at everything on, which on a busy machine is a while ago.
+    if (duration > 200_000 && duration <= 300_000) rest = 'long'
+    if (duration > 25_000 && duration <= 30_000) rest = 'short'
+    return clock.after(duration, act)
+  }
+  return { clock: { ...clock, after }, rest: () => rest }
+}
+
+test.concurrent('all is looked at again every 5 minutes at rest, and every 30 s as long as something is not as declared', async () => {
+  await using lab = createEngineLab()
+  lab.declare('web', { process: longRun() })
+  const { clock, rest } = createRestClock()
+  const controller = await lab.run({ clock })
+  await controller.ready('web')
+  await eventually('the long rest', () => rest() === 'long')
+  lab.declare('bad', { process: { command: ['/bin/false'], restart: { policy: 'never' } } })
+  await eventually('the short rest', () => rest() === 'short')
+  lab.withdraw('bad')
+  await eventually('the long rest again', () => rest() === 'long')
+})
+
+test.concurrent('a supervisor that tells of nothing is looked at every 30 s', async () => {
+  const { watch: _watch, ...silent } = processProvider
+  await using lab = createEngineLab({ providers: [silent] })
+  lab.declare('web', { process: longRun() })
+  const { clock, rest } = createRestClock()
+  const controller = await lab.run({ clock })
+  await controller.ready('web')
+  await eventually('the short rest', () => rest() === 'short')
+})
+
+function readQuietly(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined // it is gone
+  }
+}

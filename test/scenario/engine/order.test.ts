@@ -1,0 +1,227 @@
+import { existsSync, rmSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
+import {
+  conditionOf,
+  createEngineLab,
+  diary,
+  type EngineLab,
+  longRun,
+  planOf,
+  type Spec,
+  stepsDone,
+  stepsOf,
+} from '../../labs/engine-lab.ts'
+
+/** `start db`, `stop web`, …, in the order of the times that the services wrote. */
+function readDiary(lab: EngineLab): string[] {
+  return lab
+    .lines('diary')
+    .map(line => line.split(' '))
+    .sort(([, , left = ''], [, , right = '']) => (BigInt(left) < BigInt(right) ? -1 : 1))
+    .map(([word, name]) => `${word} ${name}`)
+}
+
+/** Healthy from its third look on, which writes `healthy NAME NANOSECONDS`. */
+function slowHealth(lab: EngineLab, name: string): Spec {
+  const count = lab.path(`${name}.count`)
+  const healthy = `echo healthy ${name} $(date +%s%N) >> ${lab.path('diary')}`
+  const script = `echo x >> ${count}; [ $(wc -l < ${count}) -lt 3 ] && exit 1; [ $(wc -l < ${count}) -eq 3 ] && ${healthy}; exit 0`
+  return { exec: { command: ['/bin/sh', '-c', script] }, interval: '1s', startupTimeout: '20s' }
+}
+
+test.concurrent('E13: a start comes after the dependency is ready; stops and removals come the other way round', async () => {
+  await using lab = createEngineLab()
+  const log = lab.path('diary')
+  lab.declare('web', { process: diary('web', log, { stopping: 0.2 }), dependsOn: ['app'] })
+  lab.declare('app', { process: diary('app', log, { stopping: 0.2 }), dependsOn: ['db'] })
+  lab.declare('db', { process: diary('db', log), health: slowHealth(lab, 'db') })
+  await lab.apply()
+  expect(readDiary(lab)).toEqual(['start db', 'healthy db', 'start app', 'start web'])
+
+  rmSync(log)
+  lab.declare('web', { process: diary('web', log, { stopping: 0.2 }), dependsOn: ['app'], state: 'stopped' })
+  lab.declare('app', { process: diary('app', log, { stopping: 0.2 }), dependsOn: ['db'], state: 'stopped' })
+  lab.declare('db', { process: diary('db', log), state: 'stopped' })
+  await lab.apply()
+  expect(readDiary(lab)).toEqual(['stop web', 'stop app', 'stop db'])
+
+  for (const name of ['web', 'app', 'db']) {
+    const dependsOn = { web: ['app'], app: ['db'], db: [] }[name]
+    lab.declare(name, { process: diary(name, log, { stopping: 0.2 }), dependsOn })
+  }
+  await lab.apply()
+  rmSync(log)
+  for (const name of ['web', 'app', 'db']) lab.withdraw(name)
+  const outcome = await lab.apply({ allowRemovals: 3 })
+  expect(outcome.failed).toEqual([])
+  expect(readDiary(lab)).toEqual(['stop web', 'stop app', 'stop db'])
+})
+
+test.concurrent('E13: a dependency that has to be restarted is ready again before its dependents are', async () => {
+  await using lab = createEngineLab()
+  const log = lab.path('diary')
+  lab.declare('web', { process: diary('web', log), dependsOn: ['db'] })
+  lab.declare('db', { process: diary('db', log) })
+  await lab.apply()
+  rmSync(log)
+  lab.declare('web', { process: diary('web', log, { mark: 'two' }), dependsOn: ['db'] })
+  lab.declare('db', { process: diary('db', log, { mark: 'two' }), health: slowHealth(lab, 'db') })
+  await lab.apply()
+  expect(readDiary(lab)).toEqual(['stop db', 'start db', 'healthy db', 'stop web', 'start web'])
+})
+
+test.concurrent('E13: a removal does not overtake the stop of a dependent that failed', async () => {
+  await using lab = createEngineLab()
+  // Its stop can't succeed in time: apply is interrupted.
+  lab.declare('web', {
+    process: { ...diary('web', lab.path('diary'), { stopping: 30 }), stop: { timeout: '1m' } },
+    dependsOn: ['db'],
+  })
+  lab.declare('db', { process: longRun() })
+  await lab.apply()
+  lab.withdraw('web')
+  lab.withdraw('db')
+  const ending = new AbortController()
+  const events: EngineEvent[] = []
+  const outcome = await lab.apply({
+    signal: ending.signal,
+    listener(event) {
+      events.push(event)
+      if (event.type === 'step-started' && event.step.id === 'web/stop') setTimeout(() => ending.abort(), 300)
+    },
+  })
+  expect(outcome.failed.map(({ facility }) => facility).sort()).toEqual(['db', 'web'])
+  expect(stepsDone(events)).toEqual([])
+  expect((await lab.observe('db')).state).toBe('running')
+})
+
+test.concurrent('E5: a slow stop and a slow health check delay only those that depend on them', async () => {
+  await using lab = createEngineLab()
+  lab.declare('slow', { process: diary('slow', lab.path('diary'), { stopping: 2 }) })
+  await lab.apply()
+  lab.declare('slow', { process: diary('slow', lab.path('diary'), { stopping: 2, mark: 'two' }) })
+  lab.declare('sick', { process: longRun(), health: slowHealth(lab, 'sick') })
+  lab.declare('after', { process: longRun(), dependsOn: ['slow'] })
+  lab.declare('other', { process: longRun() })
+  const events: EngineEvent[] = []
+  await lab.apply({ listener: event => events.push(event) })
+  const order = stepsDone(events)
+  expect(order.indexOf('other/start')).toBeLessThan(order.indexOf('slow/restart'))
+  expect(order.indexOf('slow/restart')).toBeLessThan(order.indexOf('after/start'))
+  const ready = events.flatMap(event => (event.type === 'ready' ? [event.facility] : []))
+  expect(ready.indexOf('other')).toBeLessThan(ready.indexOf('slow'))
+})
+
+test.concurrent('E14: a facility that moves to another supervisor is stopped there before it is started here', async () => {
+  await using lab = createEngineLab()
+  const other = lab.declareSupervisor('other')
+  const log = lab.path('diary')
+  lab.declare('web', { process: diary('web', log, { stopping: 0.2 }) })
+  await lab.apply()
+  const before = await lab.observe('web')
+  lab.declare('web', { supervisor: 'other', process: diary('web', log, { stopping: 0.2 }) })
+  const outcome = await lab.apply()
+  expect(outcome.failed).toEqual([])
+  expect(readDiary(lab)).toEqual(['start web', 'stop web', 'start web'])
+  expect(isAlive(before.pid ?? 0)).toBe(false)
+  expect(existsSync(`${lab.supervisorDirectory}/definitions/web.json`)).toBe(false)
+  expect(existsSync(`${other}/definitions/web.json`)).toBe(true)
+  expect((await lab.observe('web')).state).toBe('running')
+  expect(stepsOf(await lab.plan())).toEqual([])
+})
+
+test.concurrent('E14: another serviceName is a move within its supervisor', async () => {
+  await using lab = createEngineLab()
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  const before = await lab.observe('web')
+  lab.declare('web', { serviceName: 'web-2', process: longRun() })
+  const outcome = await lab.apply()
+  expect(outcome.failed).toEqual([])
+  expect(isAlive(before.pid ?? 0)).toBe(false)
+  expect((await lab.observe('web')).service).toBe('web-2')
+  expect((await lab.observe('web')).state).toBe('running')
+  expect(existsSync(`${lab.supervisorDirectory}/definitions/web.json`)).toBe(false)
+  expect(stepsOf(await lab.plan())).toEqual([])
+})
+
+test.concurrent('E14: where its new service does not come up, the old one is put back and runs, alone at the next boot too', async () => {
+  await using lab = createEngineLab()
+  const other = lab.declareSupervisor('other')
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  lab.declare('web', { supervisor: 'other', process: { command: ['/bin/false'], restart: { policy: 'never' } } })
+  const events: EngineEvent[] = []
+  const outcome = await lab.apply({ listener: event => events.push(event) })
+  expect(outcome.failed).toEqual([
+    { facility: 'web', message: expect.stringContaining('the move failed, and lab/web runs again') },
+  ])
+  lab.declare('web', { process: longRun() })
+  const old = await lab.observe('web')
+  expect([old.state, old.enabled]).toEqual(['running', true])
+  expect(existsSync(`${other}/enabled/web`)).toBe(false)
+
+  // The old manifest again: what the move left behind goes, and what runs goes on.
+  const back = await lab.apply()
+  expect(back.failed).toEqual([])
+  expect((await lab.observe('web')).pid).toBe(old.pid)
+  expect(existsSync(`${other}/definitions/web.json`)).toBe(false)
+})
+
+test.concurrent('E14: the controller puts the old service back as well, and says so', async () => {
+  await using lab = createEngineLab()
+  lab.declareSupervisor('other')
+  lab.declare('web', { process: longRun() })
+  const controller = await lab.run()
+  await controller.ready('web')
+  lab.declare('web', {
+    supervisor: 'other',
+    process: longRun(1),
+    health: { exec: { command: ['/bin/false'] }, interval: '1s', startupTimeout: '2s' },
+  })
+  await eventually('the old service to be put back', () => controller.steps().includes('web/start@lab/web'))
+  expect(controller.steps().filter(id => id === 'web/start@lab/web')).toHaveLength(1)
+  const message = (await controller.status('web'))?.conditions.find(({ type }) => type === 'Reconciling')?.message
+  expect(message).toContain('the move failed, and lab/web runs again')
+  const elsewhere = async () => (await controller.status('web'))?.elsewhere
+  await eventually('it to be seen to run', async () => (await elsewhere())?.[0]?.state === 'running')
+  expect(await elsewhere()).toEqual([{ supervisor: 'lab', service: 'web', state: 'running', pid: expect.any(Number) }])
+  // Each try costs an outage of what runs: the same one is not made again at once.
+  expect(controller.steps().filter(id => id === 'web/stop@lab/web')).toHaveLength(1)
+  lab.declare('web', { process: longRun() })
+  await controller.ready('web')
+  expect((await lab.observe('web')).state).toBe('running')
+})
+
+test.concurrent('E14, E4: a move that was cut off after its stop, and whose new service fails, is put back too', async () => {
+  await using lab = createEngineLab()
+  lab.declareSupervisor('other')
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  lab.declare('web', { supervisor: 'other', process: { command: ['/bin/false'], restart: { policy: 'never' } } })
+  const ending = new AbortController()
+  await lab.apply({
+    signal: ending.signal,
+    listener(event) {
+      if (event.type === 'step-finished' && event.step.id === 'web/stop@lab/web') ending.abort()
+    },
+  })
+  const outcome = await lab.apply()
+  expect(outcome.failed).toHaveLength(1)
+  lab.declare('web', { process: longRun() })
+  expect((await lab.observe('web')).state).toBe('running')
+})
+
+test.concurrent('E13: what depends on a facility that is declared stopped is blocked, whatever runs at the moment', async () => {
+  await using lab = createEngineLab()
+  lab.declare('db', { process: longRun() })
+  await lab.apply()
+  lab.declare('db', { process: longRun(), state: 'stopped' })
+  lab.declare('web', { process: longRun(), dependsOn: ['db'] })
+  const outcome = await lab.apply()
+  expect(planOf(outcome.plan, 'web')?.blocked).toContain('db, which is declared stopped')
+  expect((await lab.observe('web')).state).toBe('absent')
+  expect(conditionOf((await (await lab.run()).status('web')) ?? undefined, 'Ready')).toBe('False')
+})

@@ -1,0 +1,283 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseTable } from '../../../providers/posix/table.ts'
+import type { Observed } from '../../../src/core/state/observed.ts'
+import { bundleProgram } from '../../tools/bundled-program.ts'
+import { createInstance, isRunning, type ProcessInstance, until } from '../process-instance.ts'
+
+describe('E16: services outlive their supervisor', () => {
+  test('a service runs on while the supervisor is dead, and the next one takes it over as it is', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'] })
+    await made.act('start', 'web')
+    const before = await made.observe('web')
+    await made.killSupervisor()
+    expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid: before.pid })
+    await made.act('start', 'web')
+    expect(await made.observe('web')).toEqual(before)
+    // And it is watched over again.
+    process.kill(before.pid ?? 0, 'SIGKILL')
+    await until('it runs anew', async () => {
+      const { state, pid } = await made.observe('web')
+      return (state === 'running' && pid !== before.pid) || undefined
+    })
+  })
+
+  test('SIGTERM ends the supervisor and no service', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'] })
+    await made.act('start', 'web')
+    const { pid = 0 } = await made.observe('web')
+    process.kill(made.supervisor() ?? 0, 'SIGTERM')
+    await until('the supervisor is gone', () => made.supervisor() === undefined || undefined)
+    expect(isRunning(pid)).toBe(true)
+    expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid })
+  })
+
+  test('an exit status is not forgotten while there is no supervisor', async () => {
+    await using made = createInstance()
+    const command = ['sh', '-c', 'until [ -e end ]; do sleep 0.02; done; exit "$(cat end)"']
+    for (const [service, policy] of [
+      ['failing', 'never'],
+      ['ending', 'on-failure'],
+    ] as const) {
+      mkdirSync(`${made.scratch}/${service}`)
+      await made.install(service, {
+        command,
+        workingDirectory: `${made.scratch}/${service}`,
+        restart: { policy, delay: 0 },
+      })
+    }
+    await made.act('start', 'failing', 'ending')
+    await made.killSupervisor()
+    end(made, 'failing', 7)
+    end(made, 'ending', 0)
+    const failed = await made.see('failing', 'failed')
+    expect(failed).toMatchObject({ supervised: false, exit: { code: 7 } })
+    expect(await made.see('ending', 'stopped')).toMatchObject({ supervised: false, completed: true, exit: { code: 0 } })
+    await made.act('enable', 'failing')
+    expect(await until('it is settled', () => supervised(made, 'failing'))).toMatchObject({
+      state: 'failed',
+      exit: { code: 7 },
+    })
+    expect(await made.observe('ending')).toMatchObject({ state: 'stopped', completed: true, exit: { code: 0 } })
+  })
+
+  test('what ended by a signal while there was no supervisor is started again by the next', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
+    await made.act('start', 'web')
+    const { pid = 0 } = await made.observe('web')
+    await made.killSupervisor()
+    process.kill(pid, 'SIGKILL')
+    expect(await made.see('web', 'stopped')).toMatchObject({ supervised: false, exit: { signal: 'KILL' } })
+    await made.act('enable', 'web')
+    expect((await made.see('web', 'running')).pid).not.toBe(pid)
+  })
+
+  test('a stop that the supervisor was killed in is brought to its end by the next', async () => {
+    await using made = createInstance()
+    const program = "trap '' TERM; echo >up; while :; do sleep 0.05; done"
+    await made.install('web', {
+      command: ['sh', '-c', program],
+      workingDirectory: made.scratch,
+      stop: { signal: 'TERM', timeout: 1_000 },
+    })
+    await made.act('start', 'web')
+    await until('it ignores TERM', () => made.host.facts(`${made.scratch}/up`))
+    const stopping = made.attempt('stop', 'web')
+    await made.see('web', 'stopping')
+    await made.killSupervisor()
+    expect(await stopping).toMatchObject({ ok: true })
+    expect(await made.observe('web')).toMatchObject({ state: 'stopped', exit: { signal: 'KILL' } })
+  })
+
+  test('a shim that somebody kills takes no service along, which is watched over all the same', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
+    await made.act('start', 'web')
+    const { pid = 0 } = await made.observe('web')
+    const shim = made.host.process(pid)?.parent ?? 0
+    expect(made.host.readText(`/proc/${shim}/cmdline`)).toContain('web~1.sh')
+    process.kill(shim, 'SIGKILL')
+    await until('the shim is gone', () => !isRunning(shim) || undefined)
+    expect(await made.observe('web')).toMatchObject({ state: 'running', pid })
+    process.kill(pid, 'SIGKILL')
+    const again = await until('it runs anew', async () => {
+      const observed = await made.observe('web')
+      return observed.state === 'running' && observed.pid !== pid ? observed : undefined
+    })
+    expect(again.exit).toEqual({})
+  })
+
+  test('a record that is lost is made again from the run that lives', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'] })
+    await made.act('start', 'web')
+    const { pid } = await made.observe('web')
+    await made.killSupervisor()
+    made.host.removeFile(`${made.layout.state}/web.json`)
+    expect(await made.observe('web')).toMatchObject({ state: 'running', pid })
+    await made.act('start', 'web')
+    expect(await made.see('web', 'running')).toMatchObject({ pid, supervised: true })
+  })
+})
+
+test('PITFALLS 6: a supervisor that gets no events from the kernel does the same, only later', async () => {
+  using daemon = await bundleProgram(new URL('../children/crashing-supervisor.ts', import.meta.url))
+  await using made = createInstance({ command: [process.execPath, daemon.path, 'deaf'] })
+  await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
+  await made.act('start', 'web')
+  const { pid = 0 } = await made.observe('web')
+  process.kill(pid, 'SIGKILL')
+  const again = await until('it runs anew', async () => {
+    const observed = await made.observe('web')
+    return observed.state === 'running' && observed.pid !== pid ? observed : undefined
+  })
+  expect(again.exit).toEqual({ signal: 'KILL' })
+  await made.act('restart', 'web')
+  await made.act('stop', 'web')
+  expect((await made.observe('web')).state).toBe('stopped')
+})
+
+test('E15: of many that want a supervisor at once, all get the same one', async () => {
+  await using made = createInstance()
+  const services = Array.from({ length: 6 }, (_, index) => `s${index}`)
+  for (const service of services) await made.install(service, { command: ['sleep', '1000'] })
+  await Promise.all(services.map(service => made.act('start', service)))
+  const pid = made.supervisor()
+  for (const service of services)
+    expect(await made.observe(service)).toMatchObject({ state: 'running', supervised: true })
+  const lives = readdirSync(made.layout.lock)
+  expect(lives).toHaveLength(1)
+  expect(lives[0]).toMatch(new RegExp(`^${pid}-`))
+})
+
+test('its end, and its being stopped, are hinted at, though the kernel tells nobody', async () => {
+  await using made = createInstance()
+  await made.install('web', { command: ['sleep', '1000'] })
+  await made.act('start', 'web')
+  let hints = 0
+  using _watch = made.provider.watch?.(made.instance, made.host, service => {
+    if (service === undefined) hints += 1
+  })
+  const signals: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGKILL']
+  for (const signal of signals) {
+    const before = hints
+    process.kill(made.supervisor() ?? 0, signal)
+    await until(`${signal} is hinted at`, () => hints > before || undefined)
+  }
+})
+
+describe('E7: what can not be known is unknown, with the reason', () => {
+  test('the supervisor is stopped (SIGSTOP)', async () => {
+    await using made = createInstance()
+    await made.install('web', { command: ['sleep', '1000'] })
+    await made.act('start', 'web')
+    const pid = made.supervisor() ?? 0
+    process.kill(pid, 'SIGSTOP')
+    const reason = await until('it is seen', async () => {
+      const probed = await made.provider.probe(made.instance, made.host)
+      return probed.available ? undefined : probed.reason
+    })
+    expect(reason).toContain(`kill -CONT ${pid}`)
+    expect(await made.observe('web')).toMatchObject({ state: 'unknown', enabled: 'unknown', message: reason })
+    const result = await made.attempt('restart', 'web')
+    expect(!result.ok && result.error).toMatchObject({ code: 'unavailable' })
+    process.kill(pid, 'SIGCONT')
+    await made.see('web', 'running')
+  })
+
+  test('the directory is none, or others can write to it', async () => {
+    await using made = createInstance()
+    writeFileSync(made.layout.directory, '')
+    expect(await made.observe('web')).toMatchObject({ state: 'unknown' })
+    made.host.removeFile(made.layout.directory)
+    mkdirSync(made.layout.directory)
+    chmodSync(made.layout.directory, 0o777)
+    expect(await made.provider.probe(made.instance, made.host)).toMatchObject({
+      available: false,
+      reason: expect.stringContaining('chmod'),
+    })
+    chmodSync(made.layout.directory, 0o700)
+    expect(await made.provider.probe(made.instance, made.host)).toMatchObject({ available: true })
+  })
+})
+
+describe('a recycled pid is never signalled', () => {
+  test('a record whose pid is another process by now: that one is left alone', async () => {
+    await using made = createInstance()
+    const stranger = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
+    try {
+      await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'never', delay: 0 } })
+      await made.act('start', 'web')
+      const { pid = 0 } = await made.observe('web')
+      await made.killSupervisor()
+      const shim = made.host.process(pid)?.parent ?? 0
+      process.kill(shim, 'SIGKILL')
+      process.kill(pid, 'SIGKILL')
+      // As if the kernel had given the pid, and the group and session of that number, to the stranger.
+      forge(made, pid, stranger.pid ?? 0)
+      expect(await made.observe('web')).not.toMatchObject({ state: 'running' })
+      await made.act('stop', 'web')
+      await made.act('start', 'web')
+      await made.act('remove', 'web')
+      expect(isRunning(stranger.pid ?? 0)).toBe(true)
+    } finally {
+      stranger.kill('SIGKILL')
+    }
+  })
+})
+
+describe('a boot', () => {
+  test('starts what is enabled, and nothing else, whatever ran before', async () => {
+    await using made = createInstance()
+    for (const service of ['on', 'off', 'idle']) await made.install(service, { command: ['sleep', '1000'] })
+    await made.act('enable', 'on', 'idle')
+    await made.act('start', 'on', 'off')
+    const { pid: before = 0 } = await made.observe('on')
+    const { pid: other = 0 } = await made.observe('off')
+    await powerOff(made, [before, other])
+    expect(await made.observe('on')).toMatchObject({ state: 'stopped', supervised: false })
+    // Whatever has the supervisor come up.
+    await made.act('disable', 'off')
+    expect((await made.see('on', 'running')).pid).not.toBe(before)
+    await made.see('idle', 'running')
+    expect(await until('it is settled', () => supervised(made, 'off'))).toMatchObject({ state: 'stopped' })
+  })
+})
+
+function end(made: ProcessInstance, service: string, code: number): void {
+  writeFileSync(`${made.scratch}/${service}/.end`, String(code))
+  renameSync(`${made.scratch}/${service}/.end`, `${made.scratch}/${service}/end`)
+}
+
+async function supervised(made: ProcessInstance, service: string): Promise<Observed | undefined> {
+  const observed = await made.observe(service)
+  return observed.supervised ? observed : undefined
+}
+
+/** Puts another pid where the service's stands, start times left as they are. */
+function forge(made: ProcessInstance, from: number, to: number): void {
+  const pidFile = `${made.layout.runs}/web~1.pid`
+  writeFileSync(pidFile, (made.host.readText(pidFile) ?? '').replace(`${from} `, `${to} `))
+  const record = `${made.layout.state}/web.json`
+  writeFileSync(record, (made.host.readText(record) ?? '').replace(`"pid": ${from}`, `"pid": ${to}`))
+}
+
+/** All processes die at once, and the records are of an earlier boot then. */
+async function powerOff(made: ProcessInstance, pids: readonly number[]): Promise<void> {
+  await made.killSupervisor()
+  for (const pid of pids) {
+    const shim = made.host.process(pid)?.parent ?? 0
+    process.kill(shim, 'SIGKILL')
+    process.kill(-pid, 'SIGKILL')
+    await until('they are gone', () => (!isRunning(pid) && !isRunning(shim)) || undefined)
+  }
+  for (const file of readdirSync(made.layout.state)) {
+    const path = `${made.layout.state}/${file}`
+    const record = parseTable(made.host.readText(path) ?? '')
+    writeFileSync(path, JSON.stringify({ ...record, boot: 'an earlier boot' }))
+  }
+}

@@ -1,0 +1,89 @@
+import type { HistoryEntry } from '../../src/engine/session/history.ts'
+
+/** What was done to a facility, for the history to be held against. */
+export interface Done {
+  readonly facility: string
+  readonly deed: string
+  /** In ms since 1970: all that is told of it ended later, and before the next deed to the facility. */
+  readonly at: number
+  readonly tells: readonly string[]
+  readonly mayTell: readonly string[]
+  readonly mayFailBy?: RegExp
+}
+
+export interface HistoryCheck {
+  readonly done: readonly Done[]
+}
+
+/** True if the history has told of all that has to come of the deed. */
+export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
+  const told = textsOf(
+    done,
+    entries.filter(entry => isAbout(entry, done)),
+  ).map(({ text }) => text)
+  return done.tells.every(one => told.includes(one))
+}
+
+/** Where the history doesn't tell what was done: entries that are missing, of nothing that was done, or of nobody's doing. */
+export function findUntruths({ done }: HistoryCheck, entries: readonly HistoryEntry[]): string[] {
+  const problems: string[] = []
+  const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
+  for (const entry of entries) {
+    const cause = done.filter(one => isAbout(entry, one)).at(-1)
+    if (cause) told.get(cause)?.push(entry)
+    else problems.push(`nothing was done that led to ${describe(entry)}`)
+    const isExpected = entry.error !== undefined && cause?.mayFailBy?.test(entry.error)
+    if (entry.result !== 'done' && !isExpected) problems.push(`it failed: ${describe(entry)}: ${entry.error}`)
+    const doer = entry.reason === 'ended' ? 'supervisor' : 'controller'
+    if (entry.trigger !== doer) problems.push(`the ${doer} did it: ${describe(entry)}`)
+  }
+  for (const [one, own] of told) {
+    const what = `${one.deed}, ${one.facility}, ${new Date(one.at).toISOString()}`
+    const texts = textsOf(one, own)
+    for (const tell of one.tells)
+      if (!texts.some(({ text }) => text === tell)) problems.push(`${what}: no entry of "${tell}"`)
+    // What failed is planned anew from its beginning.
+    const isTriedAgain = own.some(({ result }) => result !== 'done')
+    const succeeded = texts.filter(({ result }) => result === 'done').map(({ text }) => text)
+    for (const [index, text] of succeeded.entries()) {
+      if (one.mayTell.includes(text)) continue
+      if (!one.tells.includes(text)) problems.push(`${what}: has nothing to do with "${text}"`)
+      else if (succeeded.indexOf(text) !== index && !isTriedAgain) problems.push(`${what}: "${text}" twice`)
+    }
+  }
+  return problems
+}
+
+/** From the deed until the first that Reeve did about it, in ms; undefined if there was nothing to do. */
+export function findLatency(one: Done, { done }: HistoryCheck, entries: readonly HistoryEntry[]): number | undefined {
+  const next = done.find(other => other.facility === one.facility && other.at > one.at)?.at ?? Number.POSITIVE_INFINITY
+  const first = entries.find(entry => isAbout(entry, one) && Date.parse(entry.time) < next)
+  return first && Date.parse(first.time) - one.at
+}
+
+function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
+  return facility === done.facility && Date.parse(time) >= done.at
+}
+
+/** Of a change that was cut off, by an upheaval or a newer one, after its definition was written: what was left to do. */
+const leftToDo: ReadonlySet<string> = new Set(['out-of-date', 'enablement', 'enablement-drift', 'stopped'])
+
+/** What the entries about a deed tell. */
+function textsOf(
+  { tells }: Done,
+  entries: readonly HistoryEntry[],
+): { readonly text: string; readonly result: HistoryEntry['result'] }[] {
+  return entries.map(entry => {
+    const { verb, reason, result } = entry
+    const meant = leftToDo.has(reason) ? tells.find(tell => tell.startsWith(`${verb} `)) : undefined
+    return { text: meant ?? textOf(entry), result }
+  })
+}
+
+function textOf({ verb, reason }: HistoryEntry): string {
+  return `${verb} ${reason}`
+}
+
+function describe(entry: HistoryEntry): string {
+  return `"${textOf(entry)}" of ${entry.facility} at ${entry.time} (${entry.result}, by ${entry.trigger})`
+}

@@ -1,0 +1,41 @@
+import { Readable } from 'node:stream'
+import type { CommandIo } from '../../../src/cli/command-io.ts'
+import { main } from '../../../src/cli/command-line.ts'
+import { createManualClock } from '../../tools/manual-clock.ts'
+
+export interface Outcome {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command line in this process, with streams that aren't terminals unless `terminal` says so. */
+export async function runCommandLine(
+  argv: readonly string[],
+  options: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {},
+): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' }
+  const stream = (name: 'stdout' | 'stderr') => ({
+    isTTY: options.terminal === true,
+    write: (text: string) => {
+      written[name] += text
+    },
+  })
+  const io: CommandIo = {
+    stdin: Readable.from([]),
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    env: options.env ?? {},
+    cwd: process.cwd(),
+    program: [process.execPath, '/nowhere/reeve.js'],
+    clock: createManualClock(),
+    stdoutClosed: new AbortController().signal,
+    onSignal: () => ({ [Symbol.dispose]() {} }),
+    closeInheritedDescriptors() {},
+    exit: code => {
+      throw new Error(`exit ${code}`)
+    },
+  }
+  const exitCode = await main(argv, io)
+  return { exitCode, ...written }
+}

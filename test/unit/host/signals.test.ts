@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { findSignalNumber, sendSignal } from '../../../src/host/signals.ts'
+
+test.each([
+  ['TERM', 15],
+  ['SIGTERM', 15],
+  ['9', 9],
+  ['RTMIN', 34],
+  ['RTMIN+3', 37],
+  ['RTMAX-1', 63],
+  ['RTMAX+1', undefined],
+  ['RTMIN-1', undefined],
+  ['0', undefined],
+  ['65', undefined],
+  ['NOPE', undefined],
+  ['', undefined],
+])('signal %j is number %j', (name, number) => {
+  expect(findSignalNumber(name)).toBe(number)
+})
+
+test.each([0, 1, -1, Number.NaN])('pid %d is never signalled', pid => {
+  expect(() => sendSignal(pid, 'CONT')).toThrow(/expected the id of a process/)
+})

@@ -1,0 +1,194 @@
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { loadHostConfiguration } from '../../../src/manifest/host-configuration-file.ts'
+import { localFiles } from '../../../src/manifest/manifest-files.ts'
+import { makeDirectory } from '../../tools/manifest-directory.ts'
+
+const header = 'apiVersion: reeve/v1\nkind: HostConfiguration\n'
+const userId = process.geteuid?.() ?? 0
+
+test('without a file everything has its default', () => {
+  expect(loadHostConfiguration({ env: { HOME: '/nowhere' }, userId: 1000 })).toEqual({
+    stateDirectory: '/nowhere/.local/state/reeve',
+    runtimeDirectory: '/nowhere/.local/state/reeve',
+    resync: 300_000,
+    concurrency: 64,
+    defaultSupervisor: 'process',
+    removalLimit: { count: 2, fraction: 0.5 },
+    policy: {},
+    providers: [],
+    owner: 'default',
+  })
+})
+
+test('a file says all of it, its paths relative to itself', () => {
+  const { directory, read } = makeFile(`${header}manifests: ./manifests
+stateDirectory: state
+runtimeDirectory: /run/reeve
+resync: 1m
+concurrency: 8
+defaultSupervisor: systemd
+removalLimit: { count: 5, fraction: 0.1 }
+policy: { supervisors: [systemd], users: [web], commands: [/usr/bin], files: [/etc/web], config: [], supervisorDirectories: [/srv] }
+providers: [./mine.js, ../theirs.js, /opt/its.js, reeve-provider-x, "@scope/provider"]
+listen: 9100
+owner: blue
+`)
+  expect(read()).toEqual({
+    manifests: join(directory, 'manifests'),
+    stateDirectory: join(directory, 'state'),
+    runtimeDirectory: '/run/reeve',
+    resync: 60_000,
+    concurrency: 8,
+    defaultSupervisor: 'systemd',
+    removalLimit: { count: 5, fraction: 0.1 },
+    policy: {
+      supervisors: ['systemd'],
+      users: ['web'],
+      commands: ['/usr/bin'],
+      files: ['/etc/web'],
+      config: [],
+      supervisorDirectories: ['/srv'],
+    },
+    providers: [
+      join(directory, 'mine.js'),
+      join(directory, '../theirs.js'),
+      '/opt/its.js',
+      'reeve-provider-x',
+      '@scope/provider',
+    ],
+    listen: { host: '127.0.0.1', port: 9100 },
+    owner: 'blue',
+  })
+})
+
+test('a part of a group leaves the rest of it at its defaults', () => {
+  const { read } = makeFile(`${header}removalLimit: { count: 10 }\n`)
+  expect(read()).toMatchObject({ removalLimit: { count: 10, fraction: 0.5 }, runtimeDirectory: read().stateDirectory })
+})
+
+test('S5: without a host the address is loopback', () => {
+  const listen = (text: string) => makeFile(`${header}listen: ${text}\n`).read().listen
+  expect(listen('"9100"')).toEqual({ host: '127.0.0.1', port: 9100 })
+  expect(listen('":9100"')).toEqual({ host: '127.0.0.1', port: 9100 })
+  expect(listen('0.0.0.0:9100')).toEqual({ host: '0.0.0.0', port: 9100 })
+  expect(listen('"[::1]:9100"')).toEqual({ host: '::1', port: 9100 })
+})
+
+describe('where it is looked for', () => {
+  test.each([
+    ['root', 0, { HOME: '/root', XDG_CONFIG_HOME: '/x' }, '/etc/reeve/reeve.yaml', '/var/lib/reeve'],
+    ['a user', 1000, { HOME: '/home/a' }, '/home/a/.config/reeve/reeve.yaml', '/home/a/.local/state/reeve'],
+    ['XDG', 1000, { HOME: '/home/a', XDG_CONFIG_HOME: '/c', XDG_STATE_HOME: '/s' }, '/c/reeve/reeve.yaml', '/s/reeve'],
+    [
+      'relative XDG',
+      1000,
+      { HOME: '/home/a', XDG_CONFIG_HOME: 'c', XDG_STATE_HOME: '' },
+      '/home/a/.config/reeve/reeve.yaml',
+      '/home/a/.local/state/reeve',
+    ],
+  ])('%s', (_, uid, env, file, stateDirectory) => {
+    const asked: string[] = []
+    const files = {
+      ...localFiles,
+      realPath(path: string): string {
+        asked.push(path)
+        throw Object.assign(new Error('none'), { code: 'ENOENT' })
+      },
+    }
+    const configuration = loadHostConfiguration({ env, userId: uid, files })
+    expect(asked).toEqual([file])
+    expect(configuration.stateDirectory).toBe(stateDirectory)
+  })
+
+  test('--state-dir wins over the file, for the socket too', () => {
+    const { file } = makeFile(`${header}stateDirectory: /a\nruntimeDirectory: /b\n`)
+    const configuration = loadHostConfiguration({ file, stateDir: '/c', env: {}, userId })
+    expect(configuration).toMatchObject({ stateDirectory: '/c', runtimeDirectory: '/c' })
+  })
+
+  test('a file that was named must be there', () => {
+    const error = failureOf(() => loadHostConfiguration({ file: '/nowhere/reeve.yaml', env: {}, userId }))
+    expect(error).toMatchObject({ code: 'not-found', message: expect.stringContaining('/nowhere/reeve.yaml') })
+  })
+})
+
+describe('a file that is not valid says so, with all diagnostics', () => {
+  test('misspelt fields and wrong values, sorted', () => {
+    const { file, read } = makeFile(`${header}resinc: 10s\nconcurrency: 0\npolicy: { user: [web] }\n`)
+    const error = failureOf(read)
+    expect(error.code).toBe('invalid')
+    expect(error.position).toEqual({ file, line: 3, column: 1 })
+    expect(error.message.replaceAll(file, 'reeve.yaml')).toMatchInlineSnapshot(`
+      "the host configuration is not valid
+      reeve.yaml:3:1  error  unknown-field  unknown field "resinc" in the document; did you mean "resync"?
+        3 | resinc: 10s
+          | ^
+
+      reeve.yaml:4:14  error  invalid-value  concurrency must be at least 1, found 0
+        4 | concurrency: 0
+          |              ^
+
+      reeve.yaml:5:11  error  unknown-field  unknown field "user" in policy; did you mean "users"?
+        5 | policy: { user: [web] }
+          |           ^"
+    `)
+  })
+
+  test('what no schema can say is said along with the rest, and nothing twice', () => {
+    const said = (text: string): string[] => {
+      const lines = failureOf(makeFile(header + text).read).message.split('\n')
+      return lines.flatMap(line => /error {2}\S+ {2}(.*)/.exec(line)?.[1] ?? [])
+    }
+    expect(said('owner: 7\nresync: 0s\nlisten: 0.0.0.0:99999\n')).toEqual([
+      expect.stringMatching(/^owner must be /),
+      'resync must be at least 1s and at most 576h, found 0s',
+      'listen must name a port up to 65535',
+    ])
+    expect(said('resync: soon\nlisten: 70000\n')).toEqual([
+      expect.stringMatching(/^resync must be a duration/),
+      'listen must be at most 65535, found 70000',
+    ])
+    expect(said('resync: 30\nlisten: 0.0.0.0:123456\n')).toHaveLength(2)
+  })
+
+  test.each([
+    ['a manifest', 'apiVersion: reeve/v1\nkind: Facility\n', 'kind must be HostConfiguration'],
+    ['no version', 'kind: HostConfiguration\n', 'needs the field "apiVersion"'],
+    ['two documents', `${header}---\n${header}`, 'expected one document'],
+    ['nothing', '', 'expected one document'],
+    ['text', 'hello\n', 'expected a map of settings'],
+    ['broken YAML', 'a: [\n', 'yaml-syntax'],
+    ['a short resync', `${header}resync: 10ms\n`, 'resync must be at least 1s'],
+    ['a port that is none', `${header}listen: 127.0.0.1:70000\n`, 'up to 65535'],
+    ['a relative prefix', `${header}policy: { commands: [bin] }\n`, 'policy.commands[0] must be an absolute path'],
+  ])('%s', (_, text, expected) => {
+    const error = failureOf(makeFile(text).read)
+    expect(error).toMatchObject({ code: 'invalid', message: expect.stringContaining(expected) })
+  })
+})
+
+test.runIf(userId === 0)('S1: root refuses a host configuration that others can write', () => {
+  const { file, read } = makeFile(header)
+  chmodSync(file, 0o666)
+  expect(failureOf(read)).toMatchObject({ code: 'insecure', message: expect.stringContaining(`chmod go-w ${file}`) })
+  expect(loadHostConfiguration({ file, env: {}, userId, insecurePermissions: true }).owner).toBe('default')
+})
+
+function makeFile(text: string) {
+  const directory = makeDirectory({ 'reeve.yaml': text })
+  const file = join(directory, 'reeve.yaml')
+  return { directory, file, read: () => loadHostConfiguration({ file, env: {}, userId }) }
+}
+
+function failureOf(act: () => unknown): ReeveError {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof ReeveError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}

@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'vitest'
+import type { Diagnostic } from '../../../src/core/plan/step.ts'
+import { cycleText, findCycles } from '../../../src/manifest/dependency-cycle.ts'
+import { createManifestSource, loadManifests } from '../../../src/manifest/manifest-source.ts'
+import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
+
+const many = 1_200
+const types = ['process', 'systemd', 'runit', 's6', 'daemontools']
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index)
+}
+
+/** What so many documents are answered, and the seconds of processor time that it takes. In few files, as disks are slow. */
+function check(documents: readonly string[], perFile = 500): { diagnostics: readonly Diagnostic[]; seconds: number } {
+  const files: Record<string, string> = {}
+  for (let at = 0; at < documents.length; at += perFile) {
+    files[`${String(at).padStart(5, '0')}.yaml`] = documents.slice(at, at + perFile).join('---\n')
+  }
+  const directory = makeDirectory(files)
+  const before = process.cpuUsage()
+  const { diagnostics } = loadManifests({ directory, types, runsAsRoot: false, insecurePermissions: true })
+  const { user, system } = process.cpuUsage(before)
+  return { diagnostics, seconds: (user + system) / 1_000_000 }
+}
+
+const run = 'process: { command: [/bin/true] }'
+
+describe('S12: thousands of facilities with one mistake', () => {
+  test('a cycle of 5,000 is one error that shows it, shortened', () => {
+    const { diagnostics, seconds } = check(
+      numbers(5_000).map(index => facilityText(`a${index}`, `${run}, dependsOn: [a${(index + 1) % 5_000}]`)),
+    )
+    expect(diagnostics.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      'dependency-cycle: facilities depend on each other: a0 → a1 → a2 → a3 → a4 → … (4990 more) → a4995 → a4996 → a4997 → a4998 → a4999 → a0',
+    ])
+    expect(seconds).toBeLessThan(5)
+  })
+
+  const steps = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89]
+  test.each<[name: string, documents: () => string[], code: string]>([
+    [
+      'many ways round',
+      () =>
+        numbers(many).map(i =>
+          facilityText(`a${i}`, `${run}, dependsOn: [${steps.map(step => `a${(i + step) % many}`).join(', ')}]`),
+        ),
+      'dependency-cycle',
+    ],
+    [
+      'cycles of two',
+      () => numbers(many).map(i => facilityText(`a${i}`, `${run}, dependsOn: [a${i ^ 1}]`)),
+      'dependency-cycle',
+    ],
+    [
+      'on themselves',
+      () => numbers(many).map(i => facilityText(`a${i}`, `${run}, dependsOn: [a${i}]`)),
+      'dependency-cycle',
+    ],
+    ['one name', () => numbers(many).map(() => facilityText('web', run)), 'duplicate-facility'],
+    [
+      'one service',
+      () => numbers(many).map(i => facilityText(`a${i}`, `${run}, serviceName: web`)),
+      'duplicate-service',
+    ],
+    [
+      'one path',
+      () => numbers(many).map(i => facilityText(`a${i}`, `${run}, files: [{ path: /srv/x, content: "" }]`)),
+      'duplicate-path',
+    ],
+    ['one supervisor', () => numbers(many).map(() => supervisorText('own', 'type: runit')), 'duplicate-supervisor'],
+    [
+      'unknown dependencies',
+      () => numbers(many).map(i => facilityText(`a${i}`, `${run}, dependsOn: [facility-${i}]`)),
+      'unknown-dependency',
+    ],
+    [
+      'unknown supervisors',
+      () =>
+        numbers(many).map(i =>
+          i % 2 === 0
+            ? facilityText(`a${i}`, `${run}, supervisor: zupervisor-${i}`)
+            : supervisorText(`supervisor-${i}`, 'type: runit'),
+        ),
+      'unknown-supervisor',
+    ],
+    [
+      'an invalid one that all need',
+      () => numbers(many).map(i => facilityText(`a${i}`, i === 0 ? 'state: of' : `${run}, dependsOn: [a0]`)),
+      'unknown-dependency',
+    ],
+    [
+      'fields that there are not',
+      () => [
+        facilityText(
+          'a',
+          numbers(many)
+            .map(i => `field${i}: 1`)
+            .join(', '),
+        ),
+      ],
+      'unknown-field',
+    ],
+    [
+      'names that are none',
+      () => [
+        facilityText(
+          'a',
+          `process: { command: [/bin/true], environment: { ${numbers(many)
+            .map(i => `"1x${i}": 1`)
+            .join(', ')} } }`,
+        ),
+      ],
+      'invalid-name',
+    ],
+  ])('%s: some are told, and how many more there are', (_, documents, code) => {
+    const { diagnostics, seconds } = check(documents())
+    expect(diagnostics.some(diagnostic => diagnostic.code === code)).toBe(true)
+    expect(diagnostics.length).toBeLessThan(410)
+    expect(Math.max(...diagnostics.map(({ message }) => message.length))).toBeLessThan(500)
+    expect(seconds).toBeLessThan(10)
+  })
+
+  test('a chain on an invalid one is told of in one go', () => {
+    const count = 800
+    const { diagnostics, seconds } = check(
+      numbers(count).map(i => facilityText(`a${i}`, i === 0 ? 'state: of' : `${run}, dependsOn: [a${i - 1}]`)),
+      1,
+    )
+    expect(diagnostics).toContainEqual(
+      expect.objectContaining({
+        code: 'more-problems',
+        message: `${count - 1 - 200} more of unknown-dependency are not shown`,
+      }),
+    )
+    expect(seconds).toBeLessThan(5)
+  })
+})
+
+test.each([
+  [{ a: ['b'], b: ['a'] }, ['a → b → a']],
+  [{ b: ['c'], c: ['a'], a: ['b'] }, ['a → b → c → a']],
+  [{ a: ['a'], b: ['a'] }, []],
+  [{ a: ['b', 'c'], b: ['c'], c: ['a'], d: ['a'] }, ['a → c → a; so do 1 more by way of these']],
+  [{ d: ['c'], c: ['d', 'a'], a: ['b'], b: ['a'] }, ['a → b → a', 'c → d → c']],
+  [{ a: ['gone'], b: [] }, []],
+] as const)('cycles of %j', (dependencies, expected) => {
+  const graph = new Map<string, readonly string[]>(Object.entries(dependencies))
+  expect(findCycles(graph).map(cycleText)).toEqual(expected)
+})
+
+describe('S12: what all manifests of a host come to is bounded', () => {
+  const mebibyte = 'x'.repeat(1024 * 1024)
+  const filesOf = (name: string, count: number, what: string): string =>
+    `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n  ${run}\n  files:\n` +
+    numbers(count)
+      .map(index => `    - { path: /srv/${name}/${index}, ${what} }\n`)
+      .join('')
+  const read = (files: Record<string, string>) => {
+    const source = createManifestSource({
+      directory: makeDirectory(files),
+      types,
+      runsAsRoot: false,
+      insecurePermissions: true,
+    })
+    return [source.read(), source.read()].map(({ facilities, diagnostics, complete }) => ({
+      complete,
+      names: facilities.map(({ name }) => name),
+      codes: [...new Set(diagnostics.map(({ code, file }) => `${code} ${file.replace(/.*\//, '')}`))],
+    }))
+  }
+
+  test('one file that is the source of thousands', () => {
+    const readings = read({
+      big: mebibyte,
+      'a.yaml': filesOf('a', 100, 'source: ./big'),
+      'b.yaml': filesOf('b', 1_000, 'source: ./big'),
+      'c.yaml': filesOf('c', 20, 'source: ./big'),
+    })
+    for (const reading of readings) {
+      expect(reading).toEqual({
+        complete: false,
+        names: ['a', 'c'],
+        codes: ['more-problems b.yaml', 'too-much-content b.yaml'],
+      })
+    }
+  })
+
+  test('one text that an alias repeats', () => {
+    const repeated = (name: string): string =>
+      numbers(30)
+        .map(index => {
+          const text = filesOf(`${name}${index}`, 100, 'content: *text')
+          return text.replace('*text', `&text ${'y'.repeat(30_000)}`)
+        })
+        .join('---\n')
+    const [first, second] = read({
+      'a.yaml': repeated('a'),
+      'b.yaml': repeated('b'),
+      'c.yaml': filesOf('c', 1, 'content: z'),
+    })
+    expect(first).toMatchObject({ complete: false, codes: ['too-much-content b.yaml'] })
+    expect(first?.names).toHaveLength(31)
+    expect(second).toEqual(first)
+  })
+
+  test('thousands of manifests', () => {
+    const comment = `# ${'x'.repeat(1_000_000)}\n`
+    const files = Object.fromEntries(
+      numbers(140).map(index => [`${String(index).padStart(3, '0')}.yaml`, comment + facilityText(`a${index}`, run)]),
+    )
+    const [first] = read(files)
+    expect(first).toMatchObject({ complete: false, codes: expect.arrayContaining(['too-much-content 139.yaml']) })
+    expect(first?.names).toContain('a133')
+  })
+})

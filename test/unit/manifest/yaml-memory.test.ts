@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parseYaml } from '../../../src/manifest/yaml-document.ts'
+import { createYamlMemory } from '../../../src/manifest/yaml-memory.ts'
+
+const fixtures = join(import.meta.dirname, '../../fixtures/manifests')
+const texts = readdirSync(fixtures, { recursive: true, encoding: 'utf8' })
+  .filter(name => /\.(ya?ml|json)$/.test(name))
+  .flatMap(name => readQuietly(join(fixtures, name)))
+
+/** Enough texts to be worth being kept. */
+const many = Array.from({ length: 60 }, (_, index) => `metadata: { name: s${index} }\nspec: { process: [${index}] }\n`)
+
+const paths = [[], ['metadata', 'name'], ['spec'], ['spec', 'process', 'command', 0], ['spec', 'nothing']]
+
+function readQuietly(path: string): string[] {
+  try {
+    return [readFileSync(path, 'utf8')]
+  } catch {
+    return [] // a link that leads nowhere is a fixture too
+  }
+}
+
+/** What the next process finds of it. */
+function keep(version: string, read: readonly string[]): unknown {
+  const memory = createYamlMemory(version, () => undefined)
+  for (const text of read) memory.parse(text)
+  const content = memory.close()
+  return content && JSON.parse(JSON.stringify(content))
+}
+
+/** All that can be asked of it. */
+function ask({ documents, problems }: ReturnType<typeof parseYaml>): unknown {
+  const found = documents.map(({ value, locate }) => ({
+    value,
+    located: paths.map(path => [locate(path), locate(path, true)]),
+  }))
+  return { found, problems }
+}
+
+describe('what was parsed before', () => {
+  test('whatever a manifest holds, it is answered as by the parser', () => {
+    const memory = createYamlMemory('1', () => keep('1', [...texts, ...many]))
+    expect(texts.length).toBeGreaterThan(100)
+    for (const text of [...texts, ...many]) expect(ask(memory.parse(text))).toEqual(ask(parseYaml(text)))
+  })
+
+  test('it is answered from what was kept, and by no other version', () => {
+    const content = keep('1', many)
+    const told = JSON.parse(JSON.stringify(content).replaceAll('"s7"', '"kept"'))
+    const nameOf = (version: string): unknown => {
+      const [document] = createYamlMemory(version, () => told).parse(many[7] ?? '').documents
+      return document?.value
+    }
+    expect(nameOf('1')).toMatchObject({ metadata: { name: 'kept' } })
+    expect(nameOf('2')).toMatchObject({ metadata: { name: 's7' } })
+  })
+
+  test.each([undefined, null, 7, 'text', [], { version: '1' }, { version: '1', texts: { a: [1], b: [[1, 2]] } }])(
+    'what is damaged counts as nothing: %j',
+    content => {
+      const memory = createYamlMemory('1', () => content)
+      expect(ask(memory.parse(many[0] ?? ''))).toEqual(ask(parseYaml(many[0] ?? '')))
+    },
+  )
+
+  test('it is worth being kept only when there is much of it, and enough of that is new', () => {
+    expect(keep('1', many.slice(0, 49))).toBeUndefined()
+    const content = keep('1', many)
+    const again = (extra: readonly string[]): unknown => {
+      const memory = createYamlMemory('1', () => content)
+      for (const text of [...many.slice(extra.length), ...extra]) memory.parse(text)
+      return memory.close()
+    }
+    expect(again([])).toBeUndefined()
+    expect(again(['a: 1', 'a: 2'])).toBeUndefined()
+    const kept = again(['a: 1', 'a: 2', 'a: 3'])
+    expect(JSON.stringify(kept)).toContain('"a":3')
+    // What is no more is forgotten.
+    expect(JSON.stringify(kept)).not.toContain('"s0"')
+  })
+
+  test('numbers that JSON does not know are parsed each time', () => {
+    const odd = 'metadata: { name: s0 }\nspec: [.inf, -0.0, .nan]\n'
+    const memory = createYamlMemory('1', () => keep('1', [...many, odd]))
+    expect(memory.parse(odd).documents[0]?.value).toEqual(parseYaml(odd).documents[0]?.value)
+  })
+})
