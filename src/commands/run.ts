@@ -25,7 +25,8 @@ export async function run(
   const log = openLog(context, 'info')
   const { allowRemovals, stopServicesOnExit = false } = options
   const rest = stopServicesOnExit ? 'and the services with it; once more ends it at once' : 'the services go on'
-  using interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
+  // Never disposed: a second signal after the clean end must not make it one by a signal.
+  const interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, directory, log)
   const { runController } = await import('../engine/controller/controller.ts')

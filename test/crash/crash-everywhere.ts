@@ -80,7 +80,12 @@ async function goUndisturbed(
   host.declare(scenario.after(host.place))
   const outcome = await host.applyAndDie(0, which)
   if (!('moments' in outcome)) throw new Error('it died though nobody asked for it')
-  return { moments: outcome.moments, end: await lookAtRest(host) }
+  const { moments, problems } = outcome
+  const fails = scenario.fails ?? false
+  if ((problems !== undefined) !== fails) throw new Error(`undisturbed, it came to: ${problems ?? 'no failure'}`)
+  const end = await lookAtRest(host)
+  if (!fails && end.plan.length > 0) throw new Error(`undisturbed, this was left to do: ${end.plan.join(', ')}`)
+  return { moments, end }
 }
 
 async function lookAtRest(host: CrashHost): Promise<Look> {

@@ -28,10 +28,15 @@ export interface CrashHost extends AsyncDisposable {
   /** Applies, undisturbed; throws if anything fails, or with `fails`, if nothing does. */
   apply(fails?: boolean): Promise<void>
   /** Applies in a process that dies at the moment: gives the effect it died at, or the number of moments if it lived. */
-  applyAndDie(moment: number, which: Moments): Promise<{ readonly died: string } | { readonly moments: number }>
+  applyAndDie(moment: number, which: Moments): Promise<CrashOutcome>
   /** All that a user could see of what the manifests led to. Equal looks mean equal ends. */
   look(): Promise<Look>
 }
+
+export type CrashOutcome =
+  | { readonly died: string }
+  /** It lived; `problems`: what failed, or wasn't ready. */
+  | { readonly moments: number; readonly problems?: string }
 
 export interface Look {
   readonly services: readonly unknown[]
@@ -142,7 +147,8 @@ function runChild(args: readonly string[]): ReturnType<CrashHost['applyAndDie']>
     running.on('error', reject)
     running.on('close', (code, signal) => {
       if (signal === 'SIGKILL') resolve({ died: stdout.trim() })
-      else if (code === 0 || code === 2) resolve({ moments: Number(stdout) })
+      else if (code === 0) resolve({ moments: Number(stdout) })
+      else if (code === 2) resolve({ moments: Number(stdout), problems: stderr })
       else reject(new Error(`the child failed by itself (${code ?? signal}): ${stderr}`))
     })
   })

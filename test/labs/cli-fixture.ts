@@ -84,6 +84,10 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
         resolve({ exitCode, signal, stdout, stderr })
       })
     })
+    child.stdin.on('error', (error: NodeJS.ErrnoException) => {
+      // It has ended before it read what it was given.
+      if (error.code !== 'EPIPE') throw error
+    })
     // A terminal gets its input from the test as it goes.
     if (options.input !== undefined) child.stdin.end(options.input)
     return { child, stdout: () => stdout, stderr: () => stderr, ended }

@@ -189,7 +189,8 @@ for (const { scanner, harness } of scanFamilies) {
           ]),
         })
         const outcome = await lab.apply({ allowRemovals: 10 })
-        const failures = Object.fromEntries(outcome.failed.map(({ facility: one, message }) => [one, message]))
+        const told = [...outcome.failed, ...outcome.notReady]
+        const failures = Object.fromEntries(told.map(({ facility: one, message }) => [one, message]))
         for (const key of ['trapped', 'listed']) {
           expect(failures[key]).toContain(`cannot read ${join(home, 'trap')} as user ${user.uid}`)
         }
