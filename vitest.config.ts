@@ -28,7 +28,7 @@ const config: ViteUserConfig = defineConfig({
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           // As above.
           isolate: false,
           // Most of the time is spent on waiting for scanners, which look every five seconds.
@@ -47,7 +47,7 @@ const config: ViteUserConfig = defineConfig({
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           retry: process.env.CI === 'true' ? 1 : 0,
           sequence: { groupOrder: 2 },
         },
