@@ -1,3 +1,7 @@
+/**
+ * What outside providers and other programs may build on. Everything else is Reeve's own affair.
+ */
+
 export type {
   FileFacts,
   ProcessFacts,
@@ -8,17 +12,11 @@ export type {
   SpawnOptions,
   WriteHost,
 } from './core/contracts/host.ts'
-/**
- * What outside providers and other programs may build on. Everything else is Reeve's own affair.
- */
-
 export type {
   Action,
   ActionResult,
   Availability,
   Capabilities,
-  Definition,
-  DefinitionFile,
   Hosting,
   Provider,
   Rendered,
@@ -26,9 +24,13 @@ export type {
   ServiceVerb,
 } from './core/contracts/provider.ts'
 export type { FacilityStatus, Status } from './core/contracts/status.ts'
+export type { Definition, DefinitionFile } from './core/model/definition.ts'
+export type { Diagnostic } from './core/model/diagnostic.ts'
 export type { Facility, Instance, PortableField, Process, SecretReference } from './core/model/facility.ts'
 export type { ServiceNames } from './core/model/service-name.ts'
-export type { Change, Diagnostic, FacilityPlan, Plan, PlanSummary, Reason, Step, Verb } from './core/plan/step.ts'
+export type { Reason } from './core/plan/reason.ts'
+export type { Change, FacilityPlan, Plan, PlanSummary, Step } from './core/plan/step.ts'
+export type { Verb } from './core/plan/verb.ts'
 export { type ErrorCode, ReeveError, type SourcePosition } from './core/reeve-error.ts'
 export type {
   Activation,

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/plan/step.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { count, type Screen } from './screen.ts'
 

@@ -1,4 +1,6 @@
-import { participles, type Reason, type Step, type Verb } from '../core/plan/step.ts'
+import type { Reason } from '../core/plan/reason.ts'
+import type { Step } from '../core/plan/step.ts'
+import { participles, type Verb } from '../core/plan/verb.ts'
 import { visibleWord } from '../core/text/visible-text.ts'
 
 const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>, string>> = {

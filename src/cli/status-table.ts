@@ -1,5 +1,5 @@
 import type { Condition, FacilityStatus, Status } from '../core/contracts/status.ts'
-import { RUN_FAILED, STARTING } from '../core/reconcile/readiness.ts'
+import { RUN_FAILED, STARTING } from '../core/state/readiness.ts'
 import { describeUnwritable } from '../core/state/unwritable.ts'
 import { ageText } from './duration-text.ts'
 import { type Colors, oneLine, type Screen, wrap } from './screen.ts'

@@ -62,7 +62,7 @@ async function watch(
 ): Promise<void> {
   const { io, err } = context
   const { createControlFinder } = await import('../engine/control/control-access.ts')
-  const { abortable } = await import('../engine/execution/abortable.ts')
+  const { abortable } = await import('../host/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()

@@ -2,7 +2,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import type { Screen } from '../cli/screen.ts'
 import { type Column, tableText } from '../cli/table.ts'
-import type { SupervisorReport } from '../engine/session/supervisor-list.ts'
+import type { SupervisorReport } from '../engine/refresh/supervisor-list.ts'
 
 export interface SupervisorsOptions {
   readonly output: OutputFormat
@@ -12,7 +12,7 @@ export interface SupervisorsOptions {
 /** Which supervisors there are, and which of them answer. */
 export async function supervisors(context: CommandContext, options: SupervisorsOptions): Promise<ExitCode> {
   const session = await openCommandSession(context, options.manifests)
-  const { listSupervisors } = await import('../engine/session/supervisor-list.ts')
+  const { listSupervisors } = await import('../engine/refresh/supervisor-list.ts')
   const reports = await listSupervisors(session)
   const { out } = context
   if (options.output === 'json') out.writeExact(jsonText({ supervisors: reports }))

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import type { UserIdentity } from '../core/contracts/host.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
 /** In ms: the path may lead to a file system that hangs. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
-import type { UserIdentity } from '../core/contracts/host.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
 export interface User {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 import type { UnsafePart } from '../core/paths/path-safety.ts'
 
 /**

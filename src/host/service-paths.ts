@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
 import type { Process } from '../core/model/facility.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/paths/path-safety.ts'
 import { findUnsafeFilePart } from './file-safety.ts'
 import { describeFacts, findClosedDirectory, may } from './user-rights.ts'

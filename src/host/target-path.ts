@@ -1,5 +1,6 @@
 import { isAbsolute, join, normalize } from 'node:path'
-import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 import { type DirectoryFacts, describeUnsafePart, isOwnedBy, keepsEntries } from '../core/paths/path-safety.ts'
 import { findUnsafeDirectory, findWriteProblem } from './file-actor.ts'
 

@@ -1,4 +1,5 @@
-import type { FileFacts, ReadHost, UserIdentity } from '../core/contracts/host.ts'
+import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
+import type { UserIdentity } from '../core/model/user-identity.ts'
 
 type Right = 'r' | 'w' | 'x'
 

@@ -1,6 +1,6 @@
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { Facility } from '../core/model/facility.ts'
 import { rotationOf } from '../core/model/portable-fields.ts'
-import type { Diagnostic } from '../core/plan/step.ts'
 import { findOutputBeside } from '../core/state/output-places.ts'
 import { cycleText, findCycles } from './dependency-cycle.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/plan/step.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { diagnoseFile } from './problem.ts'
 
 /** Of one code, in all files together: as many as anyone reads. */

@@ -1,5 +1,5 @@
-import type { Diagnostic } from '../core/plan/step.ts'
-import { printable } from './problem.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
+import { printable } from './printable.ts'
 
 export interface DiagnosticTextOptions {
   /** Default: none. */

@@ -1,7 +1,7 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import type { Facility, Health, ManagedFile, Process } from '../core/model/facility.ts'
-import type { SourcePosition } from '../core/reeve-error.ts'
-import { type ConfigSources, readConfigSources, type SourceReading } from './config-source.ts'
+import { type ConfigSources, readConfigSources } from './config-source.ts'
+import type { DraftContext } from './draft-context.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import { draftHttpCheck, draftSecrets } from './http-check-draft.ts'
 import type { FieldPath, FieldProblem } from './problem.ts'
@@ -14,14 +14,6 @@ export interface FacilityDraft extends Omit<Facility, 'supervisor' | 'config' | 
   /** By supervisor type. */
   readonly config: Readonly<Record<string, unknown>>
   readonly configSources: ConfigSources
-}
-
-export interface DraftContext {
-  readonly position: SourcePosition
-  /** Makes a path of the manifest absolute: relative ones are relative to the manifest file's directory. */
-  resolvePath(path: string): string
-  /** The content of a `source` file, or why it can't be had. */
-  readSource(path: string): SourceReading
 }
 
 /** Brings a valid document into normal form: defaults filled in, units converted, sources read. */

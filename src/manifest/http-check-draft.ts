@@ -1,7 +1,7 @@
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import { createDictionary } from '../core/dictionary.ts'
 import type { HttpCheck, SecretReference, StatusRange } from '../core/model/facility.ts'
-import type { DraftContext } from './facility-draft.ts'
+import type { DraftContext } from './draft-context.ts'
 import type { FieldProblem } from './problem.ts'
 
 type HttpManifest = NonNullable<NonNullable<FacilityManifest['spec']['health']>['http']>

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/plan/step.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { ParsedManifest } from './manifest-file.ts'
 
 export interface LostDependencies {

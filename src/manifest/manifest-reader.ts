@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { type CheckedPaths, findInsecurePath, type InsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
-import type { Diagnostic } from '../core/plan/step.ts'
 import type { SourceReading } from './config-source.ts'
 import { createContentLimit, sizeOf, tooMuchContent } from './content-limit.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'

@@ -1,5 +1,5 @@
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { Facility } from '../core/model/facility.ts'
-import type { Diagnostic } from '../core/plan/step.ts'
 
 /** A `kind: Supervisor` document. */
 export interface SupervisorManifest {

@@ -1,8 +1,8 @@
 import { join, sep } from 'node:path'
 import { messageOf } from '../core/reeve-error.ts'
+import { compareText } from '../core/text/text-order.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import type { DirectoryEntry, FileReading, ManifestFiles } from './manifest-files.ts'
-import { compareText } from './problem.ts'
 
 /**
  * A directory of manifests as it is at one moment. git-sync and ConfigMaps publish by swapping a symlink: the root is

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { Facility } from '../core/model/facility.ts'
-import type { Diagnostic } from '../core/plan/step.ts'
+import { compareText } from '../core/text/text-order.ts'
 import { type Contribution, crossCheck, writtenPaths } from './cross-check.ts'
 import { findCycles } from './dependency-cycle.ts'
 import { limitDiagnostics } from './diagnostic-limit.ts'
@@ -12,7 +13,7 @@ import type { ManifestOptions } from './manifest-options.ts'
 import { createManifestReader, type DirectoryReading } from './manifest-reader.ts'
 import type { ManifestSet, SupervisorManifest } from './manifest-set.ts'
 import { isInside } from './manifest-snapshot.ts'
-import { compareText, diagnoseFile, sortDiagnostics } from './problem.ts'
+import { diagnoseFile, sortDiagnostics } from './problem.ts'
 
 /**
  * Reads a directory of manifests again and again. A file that is invalid now counts with its last good facilities

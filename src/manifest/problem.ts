@@ -1,6 +1,7 @@
-import type { Diagnostic } from '../core/plan/step.ts'
-import { visibleWord } from '../core/text/visible-text.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
+import { compareText } from '../core/text/text-order.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
+import { printable } from './printable.ts'
 import type { SourceText } from './source-text.ts'
 
 /** Keys and indices that lead to a value in a document. */
@@ -67,15 +68,4 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[
       compareText(a.code, b.code) ||
       compareText(a.message, b.message),
   )
-}
-
-/** By code units: the same on every machine. */
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
-}
-
-/** Manifests are not to be trusted with the terminal: control characters and the like become visible, tabs a space. */
-export function printable(text: string): string {
-  return visibleWord(text.replaceAll('\t', ' '))
 }

@@ -1,6 +1,5 @@
-import { printable } from './problem.ts'
-
 /** A file's text, for saying where in it something stands. */
+import { printable } from './printable.ts'
 export interface SourceText {
   readonly text: string
   /** Both from 1. The column counts UTF-16 units, as editors do. */

@@ -1,6 +1,6 @@
 import type { EngineListener } from '../core/contracts/engine-event.ts'
 import type { FacilityStatus } from '../core/contracts/status.ts'
-import type { Verb } from '../core/plan/step.ts'
+import type { Verb } from '../core/plan/verb.ts'
 import type { UnwritableReport } from '../core/state/unwritable.ts'
 
 /** What the controller counts, for Prometheus. */

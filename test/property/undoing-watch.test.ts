@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '../../src/core/plan/step.ts'
-import { createUndoingWatch, type UndoingWatch } from '../../src/engine/controller/undoing-watch.ts'
+import { createUndoingWatch, type UndoingWatch } from '../../src/engine/execution/undoing-watch.ts'
 import { createManualClock } from '../tools/manual-clock.ts'
 import { assertReported, openPropertyReport } from './reported-property.ts'
 

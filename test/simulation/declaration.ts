@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Definition } from '../../src/core/contracts/provider.ts'
+import type { Definition } from '../../src/core/model/definition.ts'
 import type { Facility, Health, OnChange } from '../../src/core/model/facility.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../src/core/model/resolved-facility.ts'
 import { meetingPointsOf } from '../../src/core/plan/meeting-point.ts'

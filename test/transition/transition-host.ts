@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
-import type { Diagnostic } from '../../src/core/plan/step.ts'
+import type { Diagnostic } from '../../src/core/model/diagnostic.ts'
 import { applyOnce } from '../../src/engine/execution/apply.ts'
 import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createHarnessHost } from '../labs/harness-host.ts'

@@ -1,7 +1,8 @@
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, ActionResult, Report } from '../../../src/core/contracts/provider.ts'
-import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
 import type { Clock } from '../../../src/host/clock.ts'
+import { abortionOf, attempt, failureOf } from '../../posix/action-report.ts'
 import { enabledPath, type Layout, recordPath } from '../shared/layout.ts'
 import { isRequestVerb, parseResponse, type RequestedAction } from '../shared/request.ts'
 import { parseRecord } from '../shared/service-record.ts'
@@ -42,7 +43,7 @@ export async function applyActions(
     setEnablement(open, application, finish)
     await requestActions(open, application, finish, giveUp.signal)
   } catch (error) {
-    for (const id of [...open.keys()]) finish({ id, ok: false, error: toError(error) })
+    for (const action of [...open.values()]) finish(failureOf(action, error))
   }
 }
 
@@ -51,8 +52,8 @@ function listenForAborts(actions: readonly Action[], finish: Report): Disposable
   const removals: (() => void)[] = []
   for (const signal of new Set(actions.map(action => action.signal))) {
     const abort = (): void => {
-      for (const { id, verb, service } of actions.filter(action => action.signal === signal)) {
-        finish({ id, ok: false, error: createAbortion(verb, service, signal) })
+      for (const action of actions.filter(action => action.signal === signal)) {
+        finish(failureOf(action, abortionOf(action)))
       }
     }
     if (signal.aborted) abort()
@@ -69,7 +70,7 @@ function listenForAborts(actions: readonly Action[], finish: Report): Disposable
 function installDefinitions(open: ReadonlyMap<string, Action>, { layout, host }: Application, finish: Report): void {
   for (const { id, verb, definition } of [...open.values()]) {
     if (verb !== 'install') continue
-    attempt(id, finish, () => {
+    perform(id, finish, () => {
       if (!definition) throw new ReeveError('internal', 'expected a definition to install')
       host.makeDirectory(layout.directory, { mode: 0o700 })
       host.makeDirectory(layout.definitions, { mode: 0o700 })
@@ -84,8 +85,8 @@ function installDefinitions(open: ReadonlyMap<string, Action>, { layout, host }:
  */
 function setEnablement(open: ReadonlyMap<string, Action>, { layout, host }: Application, finish: Report): void {
   for (const { id, verb, service } of [...open.values()]) {
-    if (verb === 'enable') attempt(id, finish, () => host.writeFile(enabledPath(layout, service), '', { mode: 0o600 }))
-    if (verb === 'disable') attempt(id, finish, () => host.removeFile(enabledPath(layout, service)))
+    if (verb === 'enable') perform(id, finish, () => host.writeFile(enabledPath(layout, service), '', { mode: 0o600 }))
+    if (verb === 'disable') perform(id, finish, () => host.removeFile(enabledPath(layout, service)))
   }
 }
 
@@ -136,19 +137,6 @@ function ensure({ command, layout, host, clock }: Application, signal: AbortSign
   return ensureSupervisor(command, layout, host, clock, signal)
 }
 
-function attempt(id: string, finish: Report, act: () => void): void {
-  try {
-    act()
-    finish({ id, ok: true })
-  } catch (error) {
-    finish({ id, ok: false, error: toError(error) })
-  }
-}
-
-function createAbortion(verb: string, service: string, signal: AbortSignal): ReeveError {
-  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause: signal.reason })
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(messageOf(error))
+function perform(id: string, finish: Report, act: () => void): void {
+  if (attempt({ id }, finish, act)) finish({ id, ok: true })
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import type { Process } from '../../../src/core/model/facility.ts'
-import { GOOD_RUN } from '../../../src/core/reconcile/readiness.ts'
+import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import type { Exit, ServiceRecord } from './service-record.ts'
 
 /**

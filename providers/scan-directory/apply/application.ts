@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type { Action, ActionResult, Report } from '../../../src/core/contracts/provider.ts'
-import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { abortionOf, failureOf } from '../../posix/action-report.ts'
 import { placeOf } from '../layout.ts'
 import { keepRun } from '../observe/adoption.ts'
 import { assertSafe } from '../observe/evidence.ts'
@@ -73,26 +74,20 @@ function linkAnew(service: string, isEnabled: boolean, application: Application)
   if (isEnabled) application.host.removeFile(place.down)
 }
 
-async function perform(
-  { id, verb, service, signal, waits = () => {} }: Action,
-  application: Application,
-): Promise<ActionResult> {
+async function perform(action: Action, application: Application): Promise<ActionResult> {
+  const { id, verb, service, signal, waits = () => {} } = action
   return attempt(id, async () => {
     if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
-    if (signal.aborted) throw toAbortion(verb, service, signal)
+    if (signal.aborted) throw abortionOf(action)
     try {
       const place = placeOf(application.layout, service)
       assertSafe(place, application.family, application.host)
       finishRecreation(place, application.host)
       await verbs[verb]({ ...application, place, signal, waits })
     } catch (error) {
-      throw signal.aborted ? toAbortion(verb, service, signal) : error
+      throw signal.aborted ? abortionOf(action) : error
     }
   })
-}
-
-function toAbortion(verb: string, service: string, signal: AbortSignal): ReeveError {
-  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause: signal.reason })
 }
 
 async function attempt(id: string, act: () => Promise<void>): Promise<ActionResult> {
@@ -100,6 +95,6 @@ async function attempt(id: string, act: () => Promise<void>): Promise<ActionResu
     await act()
     return { id, ok: true }
   } catch (error) {
-    return { id, ok: false, error: error instanceof Error ? error : new Error(messageOf(error)) }
+    return failureOf({ id }, error)
   }
 }

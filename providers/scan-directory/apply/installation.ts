@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
-import type { Definition, DefinitionFile } from '../../../src/core/contracts/provider.ts'
+import type { Definition, DefinitionFile } from '../../../src/core/model/definition.ts'
 import { removeLog, unlink } from '../definition/contents.ts'
 import type { Place } from '../layout.ts'
 import { isLogSupervised } from '../observe/supervision.ts'

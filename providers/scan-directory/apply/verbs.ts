@@ -1,16 +1,9 @@
 import { join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import { removeLog } from '../definition/contents.ts'
-import {
-  absence,
-  formatSums,
-  readClaim,
-  readLaunched,
-  readProblem,
-  sha256,
-  withoutFailures,
-} from '../definition/records.ts'
+import { absence, formatSums, readClaim, readLaunched, readProblem, withoutFailures } from '../definition/records.ts'
 import { isStartedThere } from '../observe/evidence.ts'
 import { isLogSupervised, readSupervision, type Supervision } from '../observe/supervision.ts'
 import { recreateDirectory } from './directory-recreation.ts'

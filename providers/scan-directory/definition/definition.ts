@@ -1,8 +1,10 @@
 import { join } from 'node:path'
-import type { DefinitionFile, Rendered } from '../../../src/core/contracts/provider.ts'
+import type { Rendered } from '../../../src/core/contracts/provider.ts'
+import type { DefinitionFile } from '../../../src/core/model/definition.ts'
 import type { Facility, Instance, Process } from '../../../src/core/model/facility.ts'
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import { isTable } from '../../posix/table.ts'
 import type { Family } from '../family.ts'
 import { layoutOf, type Place, placeOf } from '../layout.ts'
@@ -10,7 +12,7 @@ import { hasLogger, renderLogScript } from './log-script.ts'
 import { presentMarker } from './marker.ts'
 import { type NativeText, readNativeText } from './native-text.ts'
 import { findEnvironmentProblem } from './prepare-script.ts'
-import { digestSums, sha256 } from './records.ts'
+import { digestSums } from './records.ts'
 import {
   header,
   renderFinish,

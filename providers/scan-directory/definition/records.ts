@@ -1,10 +1,10 @@
-import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import { explainComplaint } from '../../../src/host/failure.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import type { Place } from '../layout.ts'
 
 /** A process, known for good within one boot. */
@@ -143,8 +143,4 @@ function parseSums(text: string): Sum[] {
     if (sum === undefined || path === undefined) return []
     return { sum, path: mark === '' ? path : path.replaceAll('\\\\', '\\') }
   })
-}
-
-export function sha256(content: Uint8Array | string): string {
-  return hash('sha256', content)
 }

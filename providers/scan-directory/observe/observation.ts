@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import { GOOD_RUN } from '../../../src/core/reconcile/readiness.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { type Observed, type Ownership, unknownService } from '../../../src/core/state/observed.ts'
+import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import { readMarker } from '../definition/marker.ts'
 import {
   type Ending,

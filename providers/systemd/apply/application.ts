@@ -1,6 +1,7 @@
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
-import type { Connections } from '../bus/connection.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { attempt, failureOf, together } from '../../posix/action-report.ts'
 import { findUnits, isUp } from '../bus/manager.ts'
 import { keepRunsOf } from '../observe/run-keeping.ts'
 import { enablementOf, unitsOf } from '../units/activation-trigger.ts'
@@ -8,12 +9,16 @@ import type { Layout } from '../units/layout.ts'
 import { refuseRootPaths } from '../units/root-paths.ts'
 import { unitOf } from '../units/unit-name.ts'
 import type { UnitSearchPath } from '../units/unit-search-path.ts'
-import { type Verifier, verifyActions } from '../units/verification.ts'
-import { type Application, attempt, openDisk, toError, together } from './batch.ts'
+import type { Verifier } from '../units/verification.ts'
+import { type Application, openDisk } from './batch.ts'
+import type { Connections } from './connection.ts'
 import { runJobs, stopUnits } from './job-running.ts'
 import { enableUnits, findLinks, linkAll } from './linking.ts'
 import { removeAll } from './removal.ts'
 import { findUnitReplacement, renew, type UnitReplacement } from './unit-replacement.ts'
+
+/** How long (ms) systemd may take to read a batch of definitions before they are written. */
+const VERIFY_PATIENCE = 30_000
 
 /**
  * Carries out a batch: all that is written, one daemon-reload for it, links, then jobs side by side, each followed to its
@@ -76,6 +81,21 @@ async function installAll(actions: readonly Action[], application: Application):
   })
 }
 
+/** Gives the actions whose files systemd takes; what it says of the others is reported. */
+async function verifyActions(
+  actions: readonly Action[],
+  disk: UnitSearchPath,
+  { host, layout, report, verifier }: Application,
+): Promise<readonly Action[]> {
+  const problems = await verifier.verify(actions, { disk, layout, host, timeout: VERIFY_PATIENCE })
+  return actions.filter(action =>
+    attempt(action, report, () => {
+      const problem = problems.get(action.service)
+      if (problem !== undefined) throw new ReeveError('invalid', problem)
+    }),
+  )
+}
+
 /** What the new definition has no more to start the service by, or it would go on to. Gives those where that went well. */
 async function stopTriggers(
   renewals: readonly UnitReplacement[],
@@ -89,7 +109,7 @@ async function stopTriggers(
   const failed = new Set<UnitReplacement>()
   await Promise.all(
     renewals.map(async renewal => {
-      const { id, signal } = renewal.action
+      const { signal } = renewal.action
       try {
         await stopUnits(
           renewal.triggers.filter(name => isUp(units.get(name))),
@@ -98,7 +118,7 @@ async function stopTriggers(
         )
       } catch (error) {
         failed.add(renewal)
-        application.report({ id, ok: false, error: toError(error) })
+        application.report(failureOf(renewal.action, error))
       }
     }),
   )

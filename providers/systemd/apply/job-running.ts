@@ -1,6 +1,7 @@
 import type { Action } from '../../../src/core/contracts/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
+import { together } from '../../posix/action-report.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from '../bus/manager.ts'
 import { findVainExit } from '../observe/exec-wrapper-exit.ts'
 import { createFailureOf, describeJobFailure } from '../observe/failure-report.ts'
@@ -10,12 +11,12 @@ import { recordRun } from '../observe/run-record.ts'
 import { triggersOf } from '../units/activation-trigger.ts'
 import { findStarted } from '../units/activation-unit.ts'
 import { readMarker } from '../units/marker.ts'
+import { findReloadSignal } from '../units/reload-signal.ts'
 import { refuseRootPaths } from '../units/root-paths.ts'
 import { unitOf } from '../units/unit-name.ts'
-import { type JobContext, together } from './batch.ts'
+import type { JobContext } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { type JobOutcome, lost } from './jobs.ts'
-import { findReloadSignal } from './reload-signal.ts'
 
 /** A unit that knows no reload is restarted, if it runs: the plan says so where it can be known before. */
 const methods = {

@@ -2,11 +2,12 @@ import { basename, join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Action } from '../../../src/core/contracts/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { together } from '../../posix/action-report.ts'
 import { managerCall } from '../bus/manager.ts'
 import { startersOf } from '../units/activation-trigger.ts'
 import { isTemplate, unitOf } from '../units/unit-name.ts'
 import type { UnitSearchPath } from '../units/unit-search-path.ts'
-import { type Application, openDisk, together } from './batch.ts'
+import { type Application, openDisk } from './batch.ts'
 
 /**
  * Enables and disables. Without a daemon-reload: at boot systemd reads everything anew, and till then only what somebody

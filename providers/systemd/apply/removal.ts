@@ -1,7 +1,8 @@
 import type { Action } from '../../../src/core/contracts/provider.ts'
+import { failureOf } from '../../posix/action-report.ts'
 import { isUp } from '../bus/manager.ts'
 import { listParts, unitsAmong } from '../observe/managed-units.ts'
-import { type JobContext, toError } from './batch.ts'
+import type { JobContext } from './batch.ts'
 import { stopUnits } from './job-running.ts'
 
 /** Stops what still runs, each by itself; the rest is done for all together that have come so far. */
@@ -16,7 +17,7 @@ async function remove(action: Action, context: JobContext): Promise<void> {
   try {
     await stopUnits(up, action.signal, context)
   } catch (error) {
-    return report({ id: action.id, ok: false, error: toError(error) })
+    return report(failureOf(action, error))
   }
   await removals.add({ action, parts, report })
 }

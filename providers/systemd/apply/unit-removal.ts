@@ -2,12 +2,12 @@ import { dirname, join } from 'node:path'
 import type { WriteBus } from '../../../src/core/contracts/bus.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
+import { attempt, failureOf } from '../../posix/action-report.ts'
 import { managerCall } from '../bus/manager.ts'
 import { unitsAmong } from '../observe/managed-units.ts'
 import { forgetRecord } from '../observe/records.ts'
 import type { Layout } from '../units/layout.ts'
 import { unitOf } from '../units/unit-name.ts'
-import { attempt, toError } from './batch.ts'
 import { forgetCompletion } from './completion.ts'
 import type { Reload } from './reload.ts'
 
@@ -43,7 +43,7 @@ export async function removeUnits(stopped: readonly Going[], context: Context): 
     await reload()
     for (const { action, report } of going) report({ id: action.id, ok: true })
   } catch (error) {
-    for (const { action, report } of going) report({ id: action.id, ok: false, error: toError(error) })
+    for (const { action, report } of going) report(failureOf(action, error))
   }
 }
 
@@ -72,7 +72,7 @@ async function removeLinks(stopped: readonly Going[], { bus, layout }: Context):
         await disable([one])
         done.push(one)
       } catch (error) {
-        one.report({ id: one.action.id, ok: false, error: toError(error) })
+        one.report(failureOf(one.action, error))
       }
     }
     return done

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path'
-import type { Action, Definition } from '../../../src/core/contracts/provider.ts'
+import type { Action } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { listParts, unitsAmong } from '../observe/managed-units.ts'
 import { startersOf } from '../units/activation-trigger.ts'

@@ -1,7 +1,7 @@
 import { basename, relative } from 'node:path'
 import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import type { Definition } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import { wasThere } from '../../../src/core/state/file-age.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
 import { createAgeReader } from '../../posix/process-age.ts'

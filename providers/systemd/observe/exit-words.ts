@@ -1,6 +1,6 @@
 import { lookUp } from '../../../src/core/dictionary.ts'
-import { describeExit } from '../../../src/core/reconcile/readiness.ts'
 import type { Exit } from '../../../src/core/state/observed.ts'
+import { describeExit } from '../../../src/core/state/readiness.ts'
 
 /**
  * What systemd says by numbers and words of its own, in words for people. The names stand in systemd.exec(5), "Process Exit

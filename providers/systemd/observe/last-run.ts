@@ -1,7 +1,7 @@
 import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import { GOOD_RUN } from '../../../src/core/reconcile/readiness.ts'
 import type { Failure, Run } from '../../../src/core/state/observed.ts'
+import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import { type LoadedUnit, readNumber, readProperty } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
 import { describeResult, parseMainExit } from './exit-words.ts'

@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto'
 import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import { wasThere } from '../../../src/core/state/file-age.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import { type LoadedUnit, readNumber, readProperty, readTexts } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
 import type { ManagedUnits } from './managed-units.ts'
@@ -156,10 +156,6 @@ export function digestOf(path: string, host: ReadHost): string {
   } catch {
     return unknownDigest
   }
-}
-
-export function sha256(content: Uint8Array | string): string {
-  return hash('sha256', content)
 }
 
 /** Undefined if it can't be read, or is no environment any more. */

@@ -1,7 +1,7 @@
 import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
-import { GOOD_RUN } from '../../../src/core/reconcile/readiness.ts'
 import type { Exit, Observed } from '../../../src/core/state/observed.ts'
+import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import { few, type LoadedUnit, readNumber } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
 import { parseMainExit } from './exit-words.ts'

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import type { Definition } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import type { Facility, Instance } from '../../../src/core/model/facility.ts'
 import { type StartNeeds, startNeedsOf } from '../../../src/core/model/start-needs.ts'
 import { usualSearchPath } from '../../../src/host/program-check.ts'

@@ -1,7 +1,7 @@
 import type { Process } from '../../../src/core/model/facility.ts'
-import { reloadSignalCommand } from '../apply/reload-signal.ts'
 import { inputKeys, splitEnvironment } from './process-inputs.ts'
 import { escapeSpecifiers, findPlainProblem, quoteCommand } from './quoting.ts'
+import { reloadSignalCommand } from './reload-signal.ts'
 import type { Sections } from './unit-file.ts'
 
 export interface Problem {

@@ -1,10 +1,10 @@
 import { dirname, relative } from 'node:path'
 import type { QueryFile, QueryResult, ReadHost } from '../../../src/core/contracts/host.ts'
-import type { Action, Definition } from '../../../src/core/contracts/provider.ts'
+import type { Action } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { type Application, attempt } from '../apply/batch.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import { openManager, readTexts } from '../bus/manager.ts'
-import { sha256 } from '../observe/loaded-definition.ts'
 import type { Layout } from './layout.ts'
 import { readSections } from './unit-file.ts'
 import { unitOf } from './unit-name.ts'
@@ -13,8 +13,8 @@ import { readUnitSearchPath, type UnitSearchPath } from './unit-search-path.ts'
 /** What `ReadHost.query` is used for: it reads, and says what it finds. */
 export const verifyQuery: readonly string[] = ['systemd-analyze', 'verify', '--man=no']
 
-/** In ms, for a batch: of those who act; and of those who only look, and whom others wait for. */
-const patience = { execution: 30_000, looking: 8_000 }
+/** How long (ms) those who only look take, as others wait for them. */
+const PATIENCE = 8_000
 
 /** Its notices tell of what systemd takes all the same: user `nobody`, an output that is called otherwise today. */
 const environment = { SYSTEMD_LOG_LEVEL: 'warning' }
@@ -78,21 +78,6 @@ export function createVerifier(): Verifier {
   }
 }
 
-/** Before they are written: gives the actions whose files it takes; what it says of the others is reported. */
-export async function verifyActions(
-  actions: readonly Action[],
-  disk: UnitSearchPath,
-  { host, layout, report, verifier }: Application,
-): Promise<readonly Action[]> {
-  const problems = await verifier.verify(actions, { disk, layout, host, timeout: patience.execution })
-  return actions.filter(action =>
-    attempt(action, report, () => {
-      const problem = problems.get(action.service)
-      if (problem !== undefined) throw new ReeveError('invalid', problem)
-    }),
-  )
-}
-
 /** Before a plan is shown. */
 export async function verifyDeclared(
   services: readonly { readonly service: string; readonly definition: Definition }[],
@@ -100,7 +85,7 @@ export async function verifyDeclared(
 ): Promise<ReadonlyMap<string, string>> {
   using bus = await openManager(host, layout)
   const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
-  return await verifier.verify(services, { disk, layout, host, timeout: patience.looking })
+  return await verifier.verify(services, { disk, layout, host, timeout: PATIENCE })
 }
 
 /** Undefined where the host doesn't have it. */

@@ -1,3 +1,4 @@
+import type { UserIdentity } from '../model/user-identity.ts'
 import type { UnsafePart } from '../paths/path-safety.ts'
 import type { Bus, BusAddress, WriteBus } from './bus.ts'
 
@@ -38,13 +39,6 @@ export interface InspectedFile {
   readonly facts: FileFacts
   /** Absent: it isn't a regular file, or `mayRead` said no. */
   readonly content?: Uint8Array
-}
-
-/** Whose rights are used. */
-export interface UserIdentity {
-  readonly name: string
-  readonly uid: number
-  readonly gid: number
 }
 
 export interface QueryOptions {

@@ -1,7 +1,8 @@
-import type { Facility, Instance, PortableField, Process } from '../model/facility.ts'
+import type { Definition } from '../model/definition.ts'
+import type { Facility, Instance, PortableField } from '../model/facility.ts'
 import type { ServiceNames } from '../model/service-name.ts'
 import type { StartNeeds } from '../model/start-needs.ts'
-import type { Verb } from '../plan/step.ts'
+import type { Verb } from '../plan/verb.ts'
 import type { Observed, OwnedService, Ownership } from '../state/observed.ts'
 import type { BesideOutput } from '../state/output-places.ts'
 import type { ServiceTies } from '../state/relation.ts'
@@ -175,34 +176,6 @@ export type Availability =
 export type Rendered =
   | { readonly definition: Definition }
   | { readonly problems: readonly { readonly field: string; readonly message: string }[] }
-
-/** What the supervisor reads to run a service: files, all owned by the user Reeve runs as. */
-export interface Definition {
-  readonly files: readonly DefinitionFile[]
-  /**
-   * Hexadecimal SHA-256 of all that a running process depends on: the contents without Reeve's marker, which can change
-   * without a restart being owed. The provider finds it again in the running process's `Loaded.definition`.
-   */
-  readonly digest: string
-  /**
-   * True: it only adds to a service that somebody else defines, a package mostly. That needs no adoption, and when it goes
-   * the service stays. The marker says so too.
-   */
-  readonly isAddition?: boolean
-  /**
-   * Other services that it starts, stops, replaces or hands something to by naming them, as `Facility.service` would: the host's
-   * owner decides whether it may (S3). What it is only ordered after or before isn't touched.
-   */
-  readonly touches?: readonly string[]
-  /** What is run, where native configuration is laid over `spec.process`: the paths in it are checked before a plan is made. */
-  readonly process?: Process
-}
-
-export interface DefinitionFile {
-  readonly path: string
-  readonly content: string
-  readonly mode: number
-}
 
 /** A service as a facility declares it. */
 export interface DeclaredService {

@@ -1,6 +1,6 @@
 import { type Condition, findCondition } from '../reconcile/conditions.ts'
-import type { HealthState } from '../reconcile/readiness.ts'
 import type { Exit, Run, ServiceState } from '../state/observed.ts'
+import type { HealthState } from '../state/readiness.ts'
 import type { UnwritableReport } from '../state/unwritable.ts'
 
 export type { Condition, HealthState }

@@ -1,6 +1,6 @@
-import type { UserIdentity } from '../contracts/host.ts'
-import type { Definition } from '../contracts/provider.ts'
+import type { Definition } from './definition.ts'
 import type { Facility, OnChange } from './facility.ts'
+import type { UserIdentity } from './user-identity.ts'
 
 /** A facility as this host is to have it: its definition rendered, names of owners looked up. What plans are made of. */
 export interface ResolvedFacility {

@@ -1,12 +1,12 @@
 import { hasDefinition } from '../model/facility.ts'
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import { findReachProblem } from '../policy/reach.ts'
 import { definitionDiffers, otherDefinitionExists } from '../state/comparison.ts'
 import type { Observed } from '../state/observed.ts'
-import { findOldLocations, isOurFile, isOurs } from '../state/ownership.ts'
 import { placeOf } from '../state/place.ts'
 import { locationKey } from '../state/snapshot.ts'
+import { findOldLocations, isOurFile, isOurs } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
+import { findReachProblem } from './reach.ts'
 
 /** Why nothing can be done about a facility, and what to do; undefined if nothing is in the way. */
 export function findBlocker(

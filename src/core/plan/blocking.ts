@@ -1,5 +1,5 @@
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import { readinessOf } from '../reconcile/readiness.ts'
+import { readinessOf } from '../state/readiness.ts'
 import { locationKey, type Snapshot } from '../state/snapshot.ts'
 import { dependenciesFirst } from './dependency-order.ts'
 import type { PlanContext } from './plan-input.ts'

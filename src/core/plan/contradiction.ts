@@ -1,9 +1,10 @@
 import type { Facility } from '../model/facility.ts'
-import { isWantedAbsent } from '../reconcile/readiness.ts'
+import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
 import { locationKey } from '../state/snapshot.ts'
+import { compareText } from '../text/text-order.ts'
 import { withHalt } from './blocking.ts'
-import { compareText, type PlanContext } from './plan-input.ts'
+import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 
 /**

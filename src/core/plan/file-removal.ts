@@ -2,7 +2,7 @@ import { decideRemoval } from '../state/file-claim.ts'
 import { placeOf } from '../state/place.ts'
 import type { Location, OwnedLocation } from '../state/snapshot.ts'
 import type { PlanContext } from './plan-input.ts'
-import type { Reason } from './step.ts'
+import type { Reason } from './reason.ts'
 import type { StepBuilder } from './step-builder.ts'
 
 /**

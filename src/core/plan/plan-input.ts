@@ -1,11 +1,12 @@
+import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Facility } from '../model/facility.ts'
 import type { Policy } from '../model/host-configuration.ts'
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
 import type { FileClaims } from '../state/file-claim.ts'
 import { placeOf } from '../state/place.ts'
 import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../state/snapshot.ts'
+import { compareText } from '../text/text-order.ts'
 import { findSharedPlaces } from './shared-place.ts'
-import type { Diagnostic } from './step.ts'
 
 /** All that a plan is made from. The same input gives the same plan, byte for byte, in whatever order it comes. */
 export interface PlanInput {
@@ -129,9 +130,4 @@ export function applyNewNames(
     if (before && !applied.has(name)) result.set(name, before)
   }
   return result
-}
-
-/** By code unit: the same on every machine, whatever its locale. */
-export function compareText(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0
 }

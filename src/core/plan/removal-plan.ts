@@ -1,7 +1,8 @@
 import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
 import { planFileRemovals } from './file-removal.ts'
 import type { PlanContext } from './plan-input.ts'
-import type { FacilityPlan, Reason } from './step.ts'
+import type { Reason } from './reason.ts'
+import type { FacilityPlan } from './step.ts'
 import { createStepBuilder, keptFiles } from './step-builder.ts'
 
 /** Owned services whose facility isn't declared any more (E9), by facility name. */

@@ -1,6 +1,6 @@
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import { LOOPING_RESTARTS } from '../reconcile/readiness.ts'
 import type { Observed } from '../state/observed.ts'
+import { LOOPING_RESTARTS } from '../state/readiness.ts'
 import type { Step } from './step.ts'
 import { findStart } from './step-builder.ts'
 

@@ -1,5 +1,7 @@
 import { type Location, locationKey } from '../state/snapshot.ts'
-import type { KeptFile, Reason, Step, Verb } from './step.ts'
+import type { Reason } from './reason.ts'
+import type { KeptFile, Step } from './step.ts'
+import type { Verb } from './verb.ts'
 
 /** The steps of one facility, each needing the one before: the order that a crash at any point leaves repairable. */
 export interface StepBuilder {

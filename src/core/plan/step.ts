@@ -1,59 +1,8 @@
-import type { Trouble } from '../reconcile/trouble.ts'
+import type { Diagnostic } from '../model/diagnostic.ts'
+import type { Trouble } from '../state/trouble.ts'
 import type { UnwritableReport } from '../state/unwritable.ts'
-
-/** The closed set of things that Reeve does to a host. Each is idempotent. */
-export type Verb =
-  | 'install' // the definition is on disk and the supervisor has taken note of it
-  | 'remove' // the definition is gone, and nothing of it is left in the supervisor
-  | 'enable'
-  | 'disable'
-  | 'start'
-  | 'stop'
-  | 'restart' // a stopped service is started
-  | 'reload' // a stopped service stays stopped
-  | 'write-file'
-  | 'remove-file'
-  | 'restore-file' // as it was before it was adopted
-
-/** As in `web to be stopped`. */
-export const participles: Readonly<Record<Verb, string>> = {
-  install: 'installed',
-  remove: 'removed',
-  enable: 'enabled',
-  disable: 'disabled',
-  start: 'started',
-  stop: 'stopped',
-  restart: 'restarted',
-  reload: 'reloaded',
-  'write-file': 'written',
-  'remove-file': 'removed',
-  'restore-file': 'put back',
-}
-
-/** Why a step is in a plan: closed, for programs; `schemas/plan.schema.json` lists the same. */
-export type Reason =
-  | 'new' // declared, and not on the host yet
-  | 'adopted' // on the host, not Reeve's till now, and `adopt: true`
-  | 'definition-changed' // the manifest's definition isn't the one on disk
-  | 'definition-drift' // the definition on disk was edited or deleted, and no manifest changed
-  | 'file-changed'
-  | 'file-drift'
-  | 'file-dropped' // the manifest no longer has this file
-  | 'out-of-date' // the process runs with an older definition or file than the one on disk
-  | 'stopped' // should run
-  | 'failed' // should run
-  | 'running' // should be stopped
-  | 'enablement' // enabled or disabled otherwise than declared now
-  | 'enablement-drift' // enabled or disabled on the host, and no manifest changed it
-  | 'unsupervised' // nobody watches over it
-  | 'unhealthy'
-  | 'moved' // another supervisor or service name than before
-  | 'pruned' // its manifest is gone
-  | 'put-back' // a move failed, and the old service runs again
-  | 'overwritten' // the program wrote the file as it ended
-  | 'requested' // somebody asked for it by hand
-  | 'undone' // steps of other facilities undo it, over and over: in the history only
-  | 'ended' // its process ended, and its supervisor has started it again: in the history only
+import type { Reason } from './reason.ts'
+import type { Verb } from './verb.ts'
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
 export interface Step {
@@ -148,19 +97,4 @@ export interface Plan {
 /** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */
 export interface SavedPlan extends Plan {
   readonly manifests?: string
-}
-
-/** Something wrong with a manifest, for people and programs. */
-export interface Diagnostic {
-  readonly file: string
-  /** From 1; 0 where the whole file is meant. */
-  readonly line: number
-  readonly column: number
-  readonly severity: 'error' | 'warning'
-  /** Closed set, in kebab case: see src/manifest/README.md. */
-  readonly code: string
-  /** What is wrong, and where it can be told, what to do. */
-  readonly message: string
-  /** The source line with a caret below. */
-  readonly excerpt?: string
 }

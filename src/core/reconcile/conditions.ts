@@ -1,5 +1,5 @@
+import { LASTING_TROUBLE, type Readiness, RUN_FAILED } from '../state/readiness.ts'
 import { STALLED_AFTER } from './backoff.ts'
-import { LASTING_TROUBLE, type Readiness, RUN_FAILED } from './readiness.ts'
 
 /**
  * As Kubernetes and Flux have them. Ready: as declared. Reconciling: work is under way. Stalled: it can't go on by itself.

@@ -1,4 +1,4 @@
-import type { Definition } from '../contracts/provider.ts'
+import type { Definition } from '../model/definition.ts'
 import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
 import { bytesEqual, bytesOf } from '../text/bytes.ts'
 import type { Observed, ObservedFile } from './observed.ts'

@@ -2,8 +2,8 @@ import type { ActivationStatus, FacilityStatus, LastExit, OtherPlace } from '../
 import type { Facility } from '../../core/model/facility.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import { type Condition, conditionsOf } from '../../core/reconcile/conditions.ts'
-import { describeExit, type HealthState, type Readiness } from '../../core/reconcile/readiness.ts'
 import type { Activation, Exit, Observed } from '../../core/state/observed.ts'
+import { describeExit, type HealthState, type Readiness } from '../../core/state/readiness.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 
 export interface StatusFacts {

@@ -1,7 +1,7 @@
 import type { Log } from '../../core/contracts/log.ts'
 import { type FacilityStatus, isSuspended, isUndeclared } from '../../core/contracts/status.ts'
 import { type Condition, findCondition } from '../../core/reconcile/conditions.ts'
-import { RUN_FAILED } from '../../core/reconcile/readiness.ts'
+import { RUN_FAILED } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
 
 /**

@@ -3,8 +3,8 @@ import type { Control, PassWays, PassWish } from '../../core/contracts/control.t
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
+import { abortable } from '../../host/abortable.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import { abortable } from '../execution/abortable.ts'
 import {
   awaitReadiness,
   expectMeant,

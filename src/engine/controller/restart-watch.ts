@@ -1,8 +1,8 @@
 import type { Log } from '../../core/contracts/log.ts'
 import type { Facility } from '../../core/model/facility.ts'
-import { describeExit } from '../../core/reconcile/readiness.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
+import { describeExit } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { History } from '../session/history.ts'
 

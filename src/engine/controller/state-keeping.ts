@@ -1,9 +1,10 @@
 import type { WriteHost } from '../../core/contracts/host.ts'
 import type { Log } from '../../core/contracts/log.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
-import { createUnwritablePlaces, type Unwritable } from '../../core/state/unwritable.ts'
+import type { Unwritable } from '../../core/state/unwritable.ts'
 import type { Clock } from '../../host/clock.ts'
 import { createFailure, isUnwritable } from '../../host/failure.ts'
+import { createUnwritablePlaces } from '../../host/unwritable-places.ts'
 import { type History, type HistoryEntry, openHistory } from '../session/history.ts'
 import { type StateRecord, writeRecord } from '../session/state-files.ts'
 

@@ -6,9 +6,6 @@ import { messageOf } from '../../core/reeve-error.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
 import { count } from '../../core/text/count-text.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { Refresh } from '../refresh/refresh.ts'
-import type { History } from '../session/history.ts'
-import type { BackoffTracker } from './backoff-tracker.ts'
 import {
   createUndoingWatch,
   describeEffect,
@@ -17,7 +14,10 @@ import {
   lookAt,
   type Often,
   type UndoingWatch,
-} from './undoing-watch.ts'
+} from '../execution/undoing-watch.ts'
+import type { Refresh } from '../refresh/refresh.ts'
+import type { History } from '../session/history.ts'
+import type { BackoffTracker } from './backoff-tracker.ts'
 
 /**
  * What becomes of what is undone over and over (E21). Facilities that undo one another are held, all of them, and tried again

@@ -1,8 +1,8 @@
 import type { Log } from '../../core/contracts/log.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { hasAnnounced } from '../../core/plan/claim-keeping.ts'
 import type { FacilityPlan, Step } from '../../core/plan/step.ts'
 import { bringsUp } from '../../core/plan/step-builder.ts'
-import { hasAnnounced } from '../../core/state/claim-keeping.ts'
 import type { FileClaims } from '../../core/state/file-claim.ts'
 
 /**

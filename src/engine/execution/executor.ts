@@ -4,11 +4,12 @@ import type { Action, ActionResult, ServiceVerb } from '../../core/contracts/pro
 import { isStartedAgain } from '../../core/model/facility.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../core/model/resolved-facility.ts'
 import { makesWay } from '../../core/plan/start-blocker.ts'
-import { type FacilityPlan, participles, type Step, type Verb } from '../../core/plan/step.ts'
+import type { FacilityPlan, Step } from '../../core/plan/step.ts'
 import { bringsUp, endingSteps } from '../../core/plan/step-builder.ts'
+import { participles, type Verb } from '../../core/plan/verb.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Location, locationKey } from '../../core/state/snapshot.ts'
-import { abortable } from './abortable.ts'
+import { abortable } from '../../host/abortable.ts'
 import { createBatcher, type Perform } from './batcher.ts'
 import {
   followsStop,

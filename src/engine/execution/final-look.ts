@@ -1,8 +1,8 @@
 import type { Undone } from '../../core/contracts/apply-outcome.ts'
-import { compareText } from '../../core/plan/plan-input.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
-import { readinessOf } from '../../core/reconcile/readiness.ts'
+import { readinessOf } from '../../core/state/readiness.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
+import { compareText } from '../../core/text/text-order.ts'
 import type { Refresh } from '../refresh/refresh.ts'
 
 /**

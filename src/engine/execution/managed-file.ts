@@ -1,13 +1,13 @@
 import type { FileFacts, ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import type { ResolvedFile } from '../../core/model/resolved-facility.ts'
+import { findOverwriteProblem } from '../../core/plan/claim-keeping.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type FoundFile, isAsFound } from '../../core/state/adopted-file.ts'
-import { findOverwriteProblem } from '../../core/state/claim-keeping.ts'
 import { decideRemoval, type FileClaim, findKeepReason } from '../../core/state/file-claim.ts'
 import type { ObservedFile } from '../../core/state/observed.ts'
 import { findRemover } from '../../host/file-actor.ts'
+import { sha256 } from '../../host/sha256.ts'
 import { findTargetProblem } from '../../host/target-path.ts'
-import { sha256 } from '../refresh/facility-resolution.ts'
 
 /**
  * The steps on configuration files. What the plan has found is looked at again: it may be otherwise by now. Root works only where

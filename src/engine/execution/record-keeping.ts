@@ -1,21 +1,15 @@
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
+import { partsOf } from '../../core/plan/applied-parts.ts'
+import { announceClaims, keepClaims, observeClaims } from '../../core/plan/claim-keeping.ts'
 import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
 import { type Applied, applyNewNames, findRenames } from '../../core/plan/plan-input.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
-import { partsOf } from '../../core/state/applied-parts.ts'
-import { announceClaims, keepClaims, observeClaims } from '../../core/state/claim-keeping.ts'
 import { fulfilClaim } from '../../core/state/file-claim.ts'
-import { sha256 } from '../refresh/facility-resolution.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import type { StateRecord } from '../session/state-files.ts'
-import {
-  type BoundInstance,
-  formerName,
-  type InstanceRecord,
-  isSame,
-  recordOf,
-} from '../session/supervisor-instances.ts'
+import type { InstanceRecord, StateRecord } from '../session/state-files.ts'
+import { type BoundInstance, formerName, isSame, recordOf } from '../session/supervisor-instances.ts'
 
 export interface RecordInput {
   readonly record: StateRecord

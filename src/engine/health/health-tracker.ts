@@ -1,9 +1,9 @@
 import type { Facility, Health } from '../../core/model/facility.ts'
-import { GOOD_RUN, type HealthState, type Readiness, readinessOf } from '../../core/reconcile/readiness.ts'
 import type { Observed } from '../../core/state/observed.ts'
+import { GOOD_RUN, type HealthState, type Readiness, readinessOf } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
-import { createReadinessWaits, type WaitOptions } from '../execution/readiness-wait.ts'
 import type { ProbeResult } from './probe-result.ts'
+import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
 
 /**
  * Knows of each facility how it is: the state last observed, and its health.

@@ -3,9 +3,9 @@ import type { Facility } from '../../core/model/facility.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
-import { probeAll } from '../session/supervisor-list.ts'
 import { findController } from '../session/writer-lock.ts'
 import type { Refresh } from './refresh.ts'
+import { probeAll } from './supervisor-list.ts'
 
 export interface BootQuestion {
   readonly refresh: Refresh

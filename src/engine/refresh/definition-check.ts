@@ -1,4 +1,4 @@
-import type { Definition } from '../../core/contracts/provider.ts'
+import type { Definition } from '../../core/model/definition.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 

@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto'
 import { dirname } from 'node:path'
-import type { ReadHost, UserIdentity } from '../../core/contracts/host.ts'
-import type { Definition, Provider } from '../../core/contracts/provider.ts'
+import type { ReadHost } from '../../core/contracts/host.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import type { Definition } from '../../core/model/definition.ts'
 import {
   type Facility,
   hasDefinition,
@@ -12,11 +12,13 @@ import {
 import { usedFields } from '../../core/model/portable-fields.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../core/model/resolved-facility.ts'
 import { findServiceNameProblem } from '../../core/model/service-name.ts'
+import type { UserIdentity } from '../../core/model/user-identity.ts'
 import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed, Ownership } from '../../core/state/observed.ts'
 import { findUnsafeDirectory } from '../../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../../host/service-paths.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { type Declared, findStartNeeds, judgeStart, type StartOutlook } from './start-problems.ts'
 
@@ -255,8 +257,4 @@ function findWriter(
   if (name === undefined || !findUnsafeDirectory(path, host)) return undefined
   const user = host.findUser(name)
   return user && user.uid !== 0 ? { name, uid: user.uid, gid: user.gid } : undefined
-}
-
-export function sha256(content: Uint8Array | string): string {
-  return hash('sha256', content)
 }

@@ -7,8 +7,8 @@ import type { Observed, ObservedFile } from '../../core/state/observed.ts'
 import { locationKey, type OwnedLocation } from '../../core/state/snapshot.ts'
 import { bytesEqual } from '../../core/text/bytes.ts'
 import { findRemover, findUnsafeDirectory } from '../../host/file-actor.ts'
+import { sha256 } from '../../host/sha256.ts'
 import { findMountProblem, findTargetProblem } from '../../host/target-path.ts'
-import { sha256 } from './facility-resolution.ts'
 
 /** What is known already of services: definitions that are there, and configuration files that markers of ours name. */
 export interface KnownServices {

@@ -3,7 +3,7 @@ import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { meetingPointsOf, pathOf } from '../../core/plan/meeting-point.ts'
 import { asDirectory, type Places } from '../../core/state/place.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
-import { sha256 } from './facility-resolution.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { KnownServices } from './file-refresh.ts'
 
 /** Where all stands that is compared by its path: what is declared, and what markers and processes name. */

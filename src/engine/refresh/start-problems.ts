@@ -1,12 +1,13 @@
 import { dirname } from 'node:path'
 import type { FileFacts, ReadHost } from '../../core/contracts/host.ts'
-import type { Definition, Provider } from '../../core/contracts/provider.ts'
+import type { Provider } from '../../core/contracts/provider.ts'
+import type { Definition } from '../../core/model/definition.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFile } from '../../core/model/resolved-facility.ts'
 import { type StartNeeds, startNeedsOf } from '../../core/model/start-needs.ts'
 import { isServing } from '../../core/plan/start-blocker.ts'
-import { isCompleted } from '../../core/reconcile/readiness.ts'
 import type { Observed } from '../../core/state/observed.ts'
+import { isCompleted } from '../../core/state/readiness.ts'
 import { findStartProblems } from '../../host/start-check.ts'
 
 /** All that is declared, by name: what a facility needs may be among the files of others. */

@@ -1,10 +1,11 @@
+import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { isServing } from '../../core/plan/start-blocker.ts'
-import type { Diagnostic, Plan } from '../../core/plan/step.ts'
+import type { Plan } from '../../core/plan/step.ts'
 import { findPortProblem } from '../../core/plan/taken-port.ts'
-import { isCompleted } from '../../core/reconcile/readiness.ts'
+import { isCompleted } from '../../core/state/readiness.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
-import { sha256 } from './facility-resolution.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { Refresh } from './refresh.ts'
 
 /** Of facilities that are to run, and don't: what keeps them from it on this host. Of blocked ones the plan says more. */

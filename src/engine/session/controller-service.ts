@@ -1,14 +1,22 @@
 import type { ReadHost } from '../../core/contracts/host.ts'
-import { isController } from '../../core/policy/reach.ts'
+import { isController } from '../../core/plan/reach.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
-import type { RefreshOptions } from '../refresh/refresh.ts'
+import type { BoundInstance } from './supervisor-instances.ts'
+
+/** Where to look. */
+interface Ground {
+  readonly instances: ReadonlyMap<string, BoundInstance>
+  /** The process of the controller that works on this state directory, if there is one. */
+  readonly controller?: number | undefined
+  readonly host: ReadHost
+}
 
 /**
  * The services that run a controller of Reeve, which no manifest may touch: those that `reeve install` made, by their marker, and
  * the one that the process of this state directory's controller is in, however it came there; each with its other names.
  */
 export function findControllers(
-  { instances, controller, host }: Pick<RefreshOptions, 'instances' | 'controller' | 'host'>,
+  { instances, controller, host }: Ground,
   { services, owned, unavailable }: Pick<Snapshot, 'services' | 'owned' | 'unavailable'>,
 ): Location[] {
   const found = new Map<string, Location>()

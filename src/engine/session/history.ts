@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
-import type { Reason, Verb } from '../../core/plan/step.ts'
+import type { Reason } from '../../core/plan/reason.ts'
+import type { Verb } from '../../core/plan/verb.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 
 /**

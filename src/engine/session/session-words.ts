@@ -1,12 +1,22 @@
 import type { HostConfiguration } from '../../core/model/host-configuration.ts'
-import type { SessionOptions } from './session.ts'
+
+/** What people say on a command line of the session that they want. */
+export interface CommandLineSettings {
+  /** `--config FILE`. */
+  readonly config?: string
+  /** `--state-dir DIR`. */
+  readonly stateDir?: string
+  /** The DIR argument, or `--manifests DIR`. */
+  readonly directory?: string
+  readonly insecurePermissions?: boolean
+}
 
 /**
  * What has to stand on a command line, after `reeve apply`, for it to have the same settings wherever it is typed: a hint must
  * work as it is printed.
  */
 export function sessionWords(
-  options: SessionOptions,
+  options: CommandLineSettings,
   { manifests }: Pick<HostConfiguration, 'manifests'>,
   places: { readonly directory: string; readonly config: string; readonly stateDirectory: string },
 ): string {

@@ -18,18 +18,11 @@ import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
 import { loadProviders } from './provider-loading.ts'
-import { sessionWords } from './session-words.ts'
+import { type CommandLineSettings, sessionWords } from './session-words.ts'
 import { readParsed, writeParsed } from './state-files.ts'
-import { askPlace } from './supervisor-instances.ts'
+import { askPlace } from './supervisor-place.ts'
 
-export interface SessionOptions {
-  /** `--config FILE`. */
-  readonly config?: string
-  /** `--state-dir DIR`. */
-  readonly stateDir?: string
-  /** The DIR argument, or `--manifests DIR`. */
-  readonly directory?: string
-  readonly insecurePermissions?: boolean
+export interface SessionOptions extends CommandLineSettings {
   readonly log?: Log
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import type { Settings } from '../../core/contracts/control.ts'
 import { createDictionary } from '../../core/dictionary.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import { sha256 } from '../refresh/facility-resolution.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
 

@@ -5,8 +5,7 @@ import type { Applied } from '../../core/plan/plan-input.ts'
 import type { FileClaim, FileClaims } from '../../core/state/file-claim.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 import type { YamlMemoryContent } from '../../manifest/yaml-memory.ts'
-import { sweepCopies, writeCopies } from '../execution/adopted-copies.ts'
-import type { InstanceRecord } from './supervisor-instances.ts'
+import { sweepCopies, writeCopies } from './adopted-copies.ts'
 
 /**
  * What Reeve remembers in its state directory. All of it can be lost without harm to any service (E18): it tells drift
@@ -18,6 +17,12 @@ export interface StateRecord {
   readonly instances: ReadonlyMap<string, InstanceRecord>
   /** What Reeve wrote to configuration files (E19). */
   readonly claims: FileClaims
+}
+
+/** What has to be known of an instance to find it again when its manifest is gone. */
+export interface InstanceRecord {
+  readonly type: string
+  readonly options: Readonly<Record<string, unknown>>
 }
 
 export const emptyRecord: StateRecord = { applied: new Map(), instances: new Map(), claims: new Map() }

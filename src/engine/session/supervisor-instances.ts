@@ -3,10 +3,11 @@ import type { Provider } from '../../core/contracts/provider.ts'
 import type { Instance } from '../../core/model/facility.ts'
 import { asWritten, type PlaceFinder } from '../../core/state/place.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
+import { sha256 } from '../../host/sha256.ts'
 import type { ManifestSet, SupervisorManifest } from '../../manifest/manifest-set.ts'
-import { sha256 } from '../refresh/facility-resolution.ts'
 import type { Session } from './session.ts'
-import type { StateRecord } from './state-files.ts'
+import type { InstanceRecord, StateRecord } from './state-files.ts'
+import { askPlace, attempt } from './supervisor-place.ts'
 
 /** An instance with the provider that knows its type, and a handle that can only look. */
 export interface BoundInstance {
@@ -15,12 +16,6 @@ export interface BoundInstance {
   readonly readHost: ReadHost
   /** Where directories stand; one for all that are bound together. Absent: where they say. */
   readonly finder?: PlaceFinder
-}
-
-/** What has to be known of an instance to find it again when its manifest is gone. */
-export interface InstanceRecord {
-  readonly type: string
-  readonly options: Readonly<Record<string, unknown>>
 }
 
 export interface InstanceOptions {
@@ -102,21 +97,6 @@ function layoutOf(provider: Provider, instance: Instance, finder: PlaceFinder): 
   const layout = attempt(() => provider.layout?.(instance))
   if (layout === undefined) return askPlace(provider, instance, finder)
   return typeof layout === 'string' ? layout : layout.map(directory => finder.directory(directory)).join('\n')
-}
-
-/** See `Provider.place`. Where the provider fails over it, the instance is one of its own. */
-export function askPlace(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
-  const place = attempt(() => provider.place?.(instance))
-  return place?.startsWith('/') ? finder.directory(place) : place
-}
-
-/** What a provider fails over in one instance must not hold up all others. */
-function attempt<T>(ask: () => T): T | undefined {
-  try {
-    return ask()
-  } catch {
-    return undefined
-  }
 }
 
 /** As the session, the manifests and the record have them. */

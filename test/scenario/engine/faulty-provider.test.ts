@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
 import type { Provider } from '../../../src/core/contracts/provider.ts'
-import { listSupervisors } from '../../../src/engine/session/supervisor-list.ts'
+import { listSupervisors } from '../../../src/engine/refresh/supervisor-list.ts'
 import { createEngineLab, type EngineLab, longRun } from '../../labs/engine-lab.ts'
 
 type Method = 'render' | 'findNameProblem' | 'place' | 'layout' | 'list' | 'observe' | 'probe'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { installDefinition } from '../../../providers/scan-directory/apply/installation.ts'
 import { placeOf } from '../../../providers/scan-directory/layout.ts'
-import type { Definition } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
 /** Installs over somebody else's definition, and fails at an effect. Gives whether it came to its end. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { reportDiagnostics } from '../../../src/cli/diagnostic-report.ts'
 import { plainColors, type Screen } from '../../../src/cli/screen.ts'
-import type { Diagnostic } from '../../../src/core/plan/step.ts'
+import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
 
 async function report(
   diagnostics: readonly Diagnostic[],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { announceClaims, hasAnnounced, keepClaims, observeClaims } from '../../../src/core/state/claim-keeping.ts'
+import { announceClaims, hasAnnounced, keepClaims, observeClaims } from '../../../src/core/plan/claim-keeping.ts'
 import { type FileClaim, findKeepReason, isWritten } from '../../../src/core/state/file-claim.ts'
 import type { Observed, ObservedFile } from '../../../src/core/state/observed.ts'
 import { locationKey, type Snapshot } from '../../../src/core/state/snapshot.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { usedFields } from '../../../src/core/model/portable-fields.ts'
-import type { Diagnostic } from '../../../src/core/plan/step.ts'
 import { makeFacility } from '../../simulation/declaration.ts'
 import {
   asDeclared,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { withBlocker } from '../../../src/core/plan/blocking.ts'
-import { readinessOf } from '../../../src/core/reconcile/readiness.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
+import { readinessOf } from '../../../src/core/state/readiness.ts'
 import type { Declaration } from '../../simulation/declaration.ts'
 import {
   asDeclared,

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import type { Action } from '../../../src/core/contracts/provider.ts'
-import type { FacilityPlan, Step, Verb } from '../../../src/core/plan/step.ts'
+import type { FacilityPlan, Step } from '../../../src/core/plan/step.ts'
 import { createStepBuilder } from '../../../src/core/plan/step-builder.ts'
+import type { Verb } from '../../../src/core/plan/verb.ts'
 import { createExecutor, type Executor, type LaneResult } from '../../../src/engine/execution/executor.ts'
 import { resolveFacility } from '../../simulation/declaration.ts'
 

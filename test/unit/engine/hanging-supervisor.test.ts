@@ -3,9 +3,9 @@ import type { Availability, Provider } from '../../../src/core/contracts/provide
 import type { Instance } from '../../../src/core/model/facility.ts'
 import type { Snapshot } from '../../../src/core/state/snapshot.ts'
 import { createRunKeeping } from '../../../src/engine/execution/run-keeping.ts'
+import { probeAll } from '../../../src/engine/refresh/supervisor-list.ts'
 import { openSession } from '../../../src/engine/session/session.ts'
 import type { BoundInstance } from '../../../src/engine/session/supervisor-instances.ts'
-import { probeAll } from '../../../src/engine/session/supervisor-list.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 

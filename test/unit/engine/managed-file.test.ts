@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { ResolvedFile } from '../../../src/core/model/resolved-facility.ts'
 import { holdsContent, writeManagedFile } from '../../../src/engine/execution/managed-file.ts'
-import { sha256 } from '../../../src/engine/refresh/facility-resolution.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
+import { sha256 } from '../../../src/host/sha256.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'reeve-managed-file-'))

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Observed } from '../../../src/core/state/observed.ts'
-import { createReadinessWaits, type ReadinessWaits } from '../../../src/engine/execution/readiness-wait.ts'
+import { createReadinessWaits, type ReadinessWaits } from '../../../src/engine/health/readiness-wait.ts'
 import { makeFacility } from '../../simulation/declaration.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 

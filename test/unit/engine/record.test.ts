@@ -4,13 +4,8 @@ import type { Instance } from '../../../src/core/model/facility.ts'
 import type { FacilityPlan, Plan } from '../../../src/core/plan/step.ts'
 import type { OwnedLocation, Snapshot } from '../../../src/core/state/snapshot.ts'
 import { announceInstances, announceWrites, nextRecord } from '../../../src/engine/execution/record-keeping.ts'
-import { emptyRecord, type StateRecord } from '../../../src/engine/session/state-files.ts'
-import {
-  type BoundInstance,
-  bindInstances,
-  formerName,
-  type InstanceRecord,
-} from '../../../src/engine/session/supervisor-instances.ts'
+import { emptyRecord, type InstanceRecord, type StateRecord } from '../../../src/engine/session/state-files.ts'
+import { type BoundInstance, bindInstances, formerName } from '../../../src/engine/session/supervisor-instances.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { makeFacility, markerOf, resolveFacility } from '../../simulation/declaration.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Reason, Step } from '../../../src/core/plan/step.ts'
+import type { Reason } from '../../../src/core/plan/reason.ts'
+import type { Step } from '../../../src/core/plan/step.ts'
 import { createBackoffTracker } from '../../../src/engine/controller/backoff-tracker.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { FacilityPlan, Verb } from '../../../src/core/plan/step.ts'
+import type { FacilityPlan } from '../../../src/core/plan/step.ts'
+import type { Verb } from '../../../src/core/plan/verb.ts'
 import { deferOvertaking } from '../../../src/engine/execution/admission.ts'
 
 function plan(name: string, verb: Verb, ...needs: string[]): FacilityPlan {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { changeMark } from '../../../src/engine/controller/suspension.ts'
+import { changeMark } from '../../../src/engine/session/suspension.ts'
 
 function mark(name: string, suspended: boolean) {
   return { name, suspended, byManifest: false }

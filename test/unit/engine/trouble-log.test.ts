@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { FacilityStatus } from '../../../src/core/contracts/status.ts'
 import { type ConditionInput, conditionsOf } from '../../../src/core/reconcile/conditions.ts'
-import type { Readiness } from '../../../src/core/reconcile/readiness.ts'
+import type { Readiness } from '../../../src/core/state/readiness.ts'
 import { createConditionLog, OVER_AFTER } from '../../../src/engine/controller/condition-log.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Step } from '../../../src/core/plan/step.ts'
-import { createUndoingWatch, describeUndoing } from '../../../src/engine/controller/undoing-watch.ts'
+import { createUndoingWatch, describeUndoing } from '../../../src/engine/execution/undoing-watch.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 
 const start = (facility: string, reason: Step['reason'] = 'stopped'): Step => ({

@@ -3,17 +3,10 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { plan as isPlanFile } from '#schemas/compiled/plan.js'
 import type { FacilityManifest, PlanFile, StatusReport } from '#schemas/compiled/types.js'
 import type { FacilityStatus, Status } from '../../../src/core/contracts/status.ts'
-import type {
-  Change,
-  Diagnostic,
-  FacilityPlan,
-  Plan,
-  PlanSummary,
-  Reason,
-  SavedPlan,
-  Step,
-  Verb,
-} from '../../../src/core/plan/step.ts'
+import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
+import type { Reason } from '../../../src/core/plan/reason.ts'
+import type { Change, FacilityPlan, Plan, PlanSummary, SavedPlan, Step } from '../../../src/core/plan/step.ts'
+import type { Verb } from '../../../src/core/plan/verb.ts'
 import { diagnosticCodes } from '../../../src/manifest/diagnostic-code.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { readSchema, type SchemaName, type SchemaNode } from '../../../src/manifest/schema-node.ts'

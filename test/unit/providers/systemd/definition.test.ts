@@ -10,7 +10,7 @@ import {
   unitOf,
   unitOfPath,
 } from '../../../../providers/systemd/units/unit-name.ts'
-import type { Definition } from '../../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../../src/core/model/definition.ts'
 import type { Process } from '../../../../src/core/model/facility.ts'
 import { plainFacility, plainProcess } from '../../../tools/plain-facility.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createCoalescer } from '../../../../providers/systemd/bus/coalesce.ts'
+import { createCoalescer } from '../../../../providers/systemd/apply/coalesce.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
 
 interface Stage {

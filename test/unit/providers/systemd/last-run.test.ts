@@ -4,7 +4,7 @@ import { parseMainExit } from '../../../../providers/systemd/observe/exit-words.
 import { createLastRunReader, parseVerdict } from '../../../../providers/systemd/observe/last-run.ts'
 import type { Bus } from '../../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../../src/core/contracts/host.ts'
-import { GOOD_RUN } from '../../../../src/core/reconcile/readiness.ts'
+import { GOOD_RUN } from '../../../../src/core/state/readiness.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
 
 const exited = 'job.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED\n'

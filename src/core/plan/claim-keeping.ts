@@ -1,11 +1,11 @@
 import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
-import type { Applied } from '../plan/plan-input.ts'
-import type { FacilityPlan } from '../plan/step.ts'
-import { findAdopted } from './adopted-file.ts'
-import { announceContent, type FileClaim, type FileClaims, fulfilClaim, isKnown } from './file-claim.ts'
-import type { ObservedFile } from './observed.ts'
-import { lookUpByPlace, placeOf } from './place.ts'
-import { locationKey, type OwnedLocation, type Snapshot } from './snapshot.ts'
+import { findAdopted } from '../state/adopted-file.ts'
+import { announceContent, type FileClaim, type FileClaims, fulfilClaim, isKnown } from '../state/file-claim.ts'
+import type { ObservedFile } from '../state/observed.ts'
+import { lookUpByPlace, placeOf } from '../state/place.ts'
+import { locationKey, type OwnedLocation, type Snapshot } from '../state/snapshot.ts'
+import type { Applied } from './plan-input.ts'
+import type { FacilityPlan } from './step.ts'
 
 /** How claims are kept from pass to pass (E19): seen anew, noted before a plan is carried out, and forgotten. */
 

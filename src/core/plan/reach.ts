@@ -1,9 +1,9 @@
 import type { Facility } from '../model/facility.ts'
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import type { PlanContext } from '../plan/plan-input.ts'
+import { findServiceRefusal } from '../policy/policy.ts'
 import type { Observed } from '../state/observed.ts'
 import { locationKey } from '../state/snapshot.ts'
-import { findServiceRefusal } from './policy.ts'
+import type { PlanContext } from './plan-input.ts'
 
 /**
  * Why the facility may not do to services what it asks for: to its own service, and to those that its definition names beyond

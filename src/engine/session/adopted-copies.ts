@@ -3,7 +3,7 @@ import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { FoundFile } from '../../core/state/adopted-file.ts'
 import type { FileClaims } from '../../core/state/file-claim.ts'
-import { sha256 } from '../refresh/facility-resolution.ts'
+import { sha256 } from '../../host/sha256.ts'
 
 /**
  * Copies of what was there before files were adopted, in the state directory, where only Reeve's user can look: they may hold

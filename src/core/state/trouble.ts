@@ -1,8 +1,8 @@
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import { compareText } from '../plan/plan-input.ts'
-import type { Observed } from '../state/observed.ts'
-import { locationKey, type Snapshot } from '../state/snapshot.ts'
+import { compareText } from '../text/text-order.ts'
+import type { Observed } from './observed.ts'
 import { LASTING_TROUBLE, RUN_FAILED, readinessOf, STARTING } from './readiness.ts'
+import { locationKey, type Snapshot } from './snapshot.ts'
 
 /**
  * A facility that is declared running and doesn't stay up, whoever has given up on it, whose job has failed, or that is still

@@ -1,8 +1,8 @@
 import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
-import type { PlanContext } from '../plan/plan-input.ts'
-import type { Change } from '../plan/step.ts'
-import { isKnown } from './file-claim.ts'
-import { locationKey } from './snapshot.ts'
+import { isKnown } from '../state/file-claim.ts'
+import { locationKey } from '../state/snapshot.ts'
+import type { PlanContext } from './plan-input.ts'
+import type { Change } from './step.ts'
 
 /**
  * What a facility came to when it was applied, part by part, kept with the record of it: so that of each part it is told whether

@@ -2,9 +2,9 @@ import type { ControlOutcome } from '../../core/contracts/control.ts'
 import type { WriteHost } from '../../core/contracts/host.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Location } from '../../core/state/snapshot.ts'
-import type { History } from '../session/history.ts'
-import type { Session } from '../session/session.ts'
-import { readSuspended, writeSuspended } from '../session/state-files.ts'
+import type { History } from './history.ts'
+import type { Session } from './session.ts'
+import { readSuspended, writeSuspended } from './state-files.ts'
 
 /** What people suspended by hand, beside what manifests suspend. For the only writer of the state directory. */
 export interface Suspensions {

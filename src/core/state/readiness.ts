@@ -1,5 +1,5 @@
 import { type Facility, hasDefinition } from '../model/facility.ts'
-import type { Exit, Observed } from '../state/observed.ts'
+import type { Exit, Observed } from './observed.ts'
 
 /** How long a service without a health check may take to become ready, in milliseconds. */
 export const STARTUP_TIMEOUT = 10_000

@@ -2,13 +2,13 @@ import type { WriteBus } from '../../../src/core/contracts/bus.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
 import type { Clock } from '../../../src/host/clock.ts'
-import { followJobs, type Jobs } from '../apply/jobs.ts'
-import { createReload, type Reload } from '../apply/reload.ts'
-import { type Going, removeUnits } from '../apply/unit-removal.ts'
+import { openManager, readTexts } from '../bus/manager.ts'
+import { openReconnectingBus } from '../bus/reconnecting-bus.ts'
 import type { Layout } from '../units/layout.ts'
 import { type Coalescer, createCoalescer } from './coalesce.ts'
-import { openManager, readTexts } from './manager.ts'
-import { openReconnectingBus } from './reconnecting-bus.ts'
+import { followJobs, type Jobs } from './jobs.ts'
+import { createReload, type Reload } from './reload.ts'
+import { type Going, removeUnits } from './unit-removal.ts'
 
 /** What all batches share that are under way at the same time. */
 export interface Connection {

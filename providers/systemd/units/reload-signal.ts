@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { lookUp } from '../../../src/core/dictionary.ts'
-import { mergeSections, readSections } from '../units/unit-file.ts'
-import type { UnitSearchPath } from '../units/unit-search-path.ts'
+import { mergeSections, readSections } from './unit-file.ts'
+import type { UnitSearchPath } from './unit-search-path.ts'
 
 /** `spec.process.reload.signal` in systemd's words. */
 export function reloadSignalCommand(signal: string): string {

@@ -1,10 +1,10 @@
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
-import type { PlanContext } from '../plan/plan-input.ts'
-import { definitionExists } from './comparison.ts'
-import { isKnown, isWritten } from './file-claim.ts'
-import type { Observed } from './observed.ts'
-import { isSamePlace, placeOf } from './place.ts'
-import { locationKey, type OwnedLocation } from './snapshot.ts'
+import { definitionExists } from '../state/comparison.ts'
+import { isKnown, isWritten } from '../state/file-claim.ts'
+import type { Observed } from '../state/observed.ts'
+import { isSamePlace, placeOf } from '../state/place.ts'
+import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
+import type { PlanContext } from './plan-input.ts'
 
 /** True if the service in the facility's place is ours to change (E8). */
 export function isOurs(target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {

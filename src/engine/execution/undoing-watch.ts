@@ -1,5 +1,6 @@
 import type { EngineEvent } from '../../core/contracts/engine-event.ts'
-import type { Reason, Step } from '../../core/plan/step.ts'
+import type { Reason } from '../../core/plan/reason.ts'
+import type { Step } from '../../core/plan/step.ts'
 import type { Exit, Observed } from '../../core/state/observed.ts'
 import type { Clock } from '../../host/clock.ts'
 

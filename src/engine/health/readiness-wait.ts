@@ -1,7 +1,7 @@
 import type { Facility } from '../../core/model/facility.ts'
-import { type Readiness, RUN_FAILED, STARTUP_TIMEOUT } from '../../core/reconcile/readiness.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
+import { type Readiness, RUN_FAILED, STARTUP_TIMEOUT } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
 import { createAbortSharing } from './abort-sharing.ts'
 

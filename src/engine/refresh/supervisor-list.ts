@@ -2,10 +2,10 @@ import type { Availability } from '../../core/contracts/provider.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Clock } from '../../host/clock.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
-import { withinSurvey } from '../refresh/refresh-limit.ts'
-import type { Session } from './session.ts'
-import { readRecord } from './state-files.ts'
-import { type BoundInstance, bindAll } from './supervisor-instances.ts'
+import type { Session } from '../session/session.ts'
+import { readRecord } from '../session/state-files.ts'
+import { type BoundInstance, bindAll } from '../session/supervisor-instances.ts'
+import { withinSurvey } from './refresh-limit.ts'
 
 export interface SupervisorReport {
   readonly name: string

@@ -1,0 +1,31 @@
+import type { Action, ActionResult, Report } from '../../src/core/contracts/provider.ts'
+import { ReeveError, toError } from '../../src/core/reeve-error.ts'
+
+export function failureOf({ id }: Pick<Action, 'id'>, error: unknown): ActionResult {
+  return { id, ok: false, error: toError(error) }
+}
+
+export function abortionOf({ verb, service, signal }: Pick<Action, 'verb' | 'service' | 'signal'>): ReeveError {
+  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause: signal.reason })
+}
+
+/** True if it could be done; else the failure has been reported. */
+export function attempt(action: Pick<Action, 'id'>, report: Report, act: () => void): boolean {
+  try {
+    act()
+    return true
+  } catch (error) {
+    report(failureOf(action, error))
+    return false
+  }
+}
+
+/** Does one thing for all of them, and reports how it went. */
+export async function together(actions: readonly Action[], report: Report, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act()
+    for (const { id } of actions) report({ id, ok: true })
+  } catch (error) {
+    for (const action of actions) report(failureOf(action, error))
+  }
+}
