@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly stateDir?: string
   /** The DIR argument, or `--manifests DIR`. */
   readonly directory?: string
+  /** Who says so, for messages: `given as DIR`. */
+  readonly directoryOrigin?: string
   readonly insecurePermissions?: boolean
   readonly log?: Log
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -81,6 +83,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const directoryOrigin = originOf(options, configuration, configFile)
   const clock = options.clock ?? createClock()
   const accessOf = (provider?: Provider): ReadHostOptions => {
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
@@ -95,6 +98,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
+      directoryOrigin,
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
@@ -161,6 +165,18 @@ export function expectOwnDirectories(
       `the ${what} ${directory} can't be trusted, as others could forge what Reeve keeps there: ${insecure.message}, or choose another one with ${option}`,
     )
   }
+}
+
+/** Where the directory of the manifests comes from, for whoever finds nothing there. */
+function originOf(
+  { directory, directoryOrigin = 'named by the caller' }: SessionOptions,
+  { manifests }: HostConfiguration,
+  configFile: string,
+): string {
+  if (directory !== undefined) return directoryOrigin
+  return manifests === undefined
+    ? `the default, as neither the command line nor ${configFile} names one`
+    : `\`manifests\` in ${configFile}`
 }
 
 /** Where this program is installed. */
