@@ -1,29 +1,34 @@
-import { basename } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { setUpBeside } from '../systemd-lab/setup.ts'
 
 /** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
 const longest = [
-  'crash-changes.test.ts',
-  'crash-daemontools.test.ts',
-  'soak.test.ts',
-  'crash-process.test.ts',
-  'story.test.ts',
-  'daemontools.test.ts',
-  'crash-moves.test.ts',
-  'process-crash.test.ts',
-  'units.test.ts',
-  'leftovers.test.ts',
-  'crash-runit.test.ts',
-  'engine-misled.test.ts',
-  'conformance-system.test.ts',
-  'readme.test.ts',
-  'crash-s6.test.ts',
-  'scan-directory.test.ts',
-  'conformance-user.test.ts',
-  'scan-directory-trouble.test.ts',
-  'commands.test.ts',
-  'watch.test.ts',
+  'scenario/background.test.ts',
+  'e2e/readme.test.ts',
+  'scenario/soak.test.ts',
+  'conformance/runit.test.ts',
+  'conformance/s6.test.ts',
+  'conformance/daemontools.test.ts',
+  'e2e/commands.test.ts',
+  'scenario/environment-files.test.ts',
+  'engine/undoing.test.ts',
+  'crash/daemontools.test.ts',
+  'conformance/process.test.ts',
+  'scenario/start-check.test.ts',
+  'scan-directory/trouble.test.ts',
+  'crash/runit.test.ts',
+  'crash/process.test.ts',
+  'scan-directory/capacity.test.ts',
+  'systemd/story.test.ts',
+  'systemd/conformance-system.test.ts',
+  'systemd/crash-changes.test.ts',
+  'systemd/leftovers.test.ts',
+  'systemd/races.test.ts',
+  'systemd/units.test.ts',
+  'systemd/start-check.test.ts',
+  'systemd/conformance-user.test.ts',
+  'systemd/crash-moves.test.ts',
+  'systemd/many.test.ts',
 ]
 
 /** A fresh checkout has no record of how long files take, and would go by their size. */
@@ -32,7 +37,7 @@ export class LongestFirst extends BaseSequencer {
     await setUpBeside(files)
     const rest = await super.sort(files)
     const rank = ({ moduleId }: TestSpecification): number => {
-      const index = longest.indexOf(basename(moduleId))
+      const index = longest.findIndex(name => moduleId.endsWith(`/${name}`))
       return index < 0 ? longest.length : index
     }
     return rest.sort((a, b) => rank(a) - rank(b))

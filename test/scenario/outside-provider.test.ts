@@ -79,5 +79,16 @@ test('what an outside provider can not honour is an error that names field, faci
 test('a module that is no provider is refused with what was expected', async () => {
   writeFileSync(join(root, 'broken.mjs'), 'export default { type: "x" }\n')
   await expect(open([join(root, 'broken.mjs')])).rejects.toThrow(/expected its default export to be a Provider/)
+  const methods = 'probe() {}, render() {}, list() {}, apply() {}'
+  for (const [source, shortcoming] of [
+    [`{ type: 'x', capabilities: { process: [] }, ${methods} }`, 'it has no function observe'],
+    [`{ type: 'x', capabilities: {}, ${methods} }`, 'its capabilities.process is nothing'],
+    ['async () => ({})', 'found a promise'],
+    ['() => { throw new Error("no licence") }', 'could not be loaded: no licence'],
+  ] as const) {
+    const name = `${shortcoming.replaceAll(' ', '-')}.mjs`
+    writeFileSync(join(root, name), `export default ${source}\n`)
+    await expect(open([join(root, name)])).rejects.toThrow(shortcoming)
+  }
   await expect(open([join(root, 'missing.mjs')])).rejects.toThrow(/could not be loaded/)
 })

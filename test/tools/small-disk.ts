@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,8 +34,13 @@ export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-di
       execFileSync('mount', ['-o', 'remount,bind,ro', at])
     },
     [Symbol.dispose]() {
-      // Read-only, it is two.
-      while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) execFileSync('umount', [at])
+      // Read-only, it is two. What has been killed may take a moment to be gone.
+      const deadline = Date.now() + 10_000
+      while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) {
+        const { status, stderr } = spawnSync('umount', [at], { encoding: 'utf8' })
+        if (status !== 0 && Date.now() > deadline) throw new Error(stderr)
+        if (status !== 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+      }
       rmSync(at, { recursive: true, force: true })
     },
   }

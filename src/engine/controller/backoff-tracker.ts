@@ -21,8 +21,8 @@ export interface BackoffTracker {
   undone(circle: readonly string[], digestOf: (facility: string) => string, message: string): void
   /** One of those is declared anew, or not any more: the others needn't be held because of it. */
   release(facility: string): void
-  /** True if its time hasn't come yet. A digest other than the one that failed is always welcome. */
-  isHeld(facility: string, digest: string): boolean
+  /** By `Clock.elapsed`; undefined: it may be tried now, as any digest may but the one that failed. */
+  heldUntil(facility: string, digest: string): number | undefined
   /** What is seen to be as declared has no step that failed, whatever the last try came to; it may still not have lasted. */
   failures(facility: string, digest: string): Failures
   /** Facilities other than these are forgotten. */
@@ -155,9 +155,9 @@ export function createBackoffTracker(
     release(facility) {
       for (const [name, { circle }] of entries) if (circle?.includes(facility)) forget(name)
     },
-    isHeld(facility, digest) {
+    heldUntil(facility, digest) {
       const entry = entries.get(facility)
-      return entry !== undefined && entry.digest === digest && clock.elapsed() < entry.notBefore
+      return entry?.digest === digest && clock.elapsed() < entry.notBefore ? entry.notBefore : undefined
     },
     failures(facility, digest) {
       const entry = entries.get(facility)

@@ -6,9 +6,11 @@ import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { observeClaims } from '../../core/plan/claim-keeping.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../../core/plan/planning.ts'
+import { countOwned } from '../../core/plan/removal-guard.ts'
 import { describePending, type FacilityPlan, type Plan } from '../../core/plan/step.ts'
 import { MOVE_RETRY, RETRY } from '../../core/reconcile/backoff.ts'
 import type { Condition } from '../../core/reconcile/conditions.ts'
+import { decide, findOvertaken, type Known, type Pruning, type RemovalJudgement } from '../../core/reconcile/decide.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
 import { type Location, locationKey } from '../../core/state/snapshot.ts'
@@ -22,7 +24,7 @@ import { createManifestSource } from '../../manifest/manifest-source.ts'
 import { createControllerControl } from '../control/controller-control.ts'
 import { notFound } from '../control/direct-control.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus } from '../control/status-report.ts'
-import { deferOvertaking, logKept, mayWrite } from '../execution/admission.ts'
+import { logKept, mayWrite } from '../execution/admission.ts'
 import { openExecution } from '../execution/execution.ts'
 import type { LaneResult } from '../execution/executor.ts'
 import { addLastOutput, type OutputGround } from '../execution/last-output.ts'
@@ -49,7 +51,7 @@ import { openSuspensions } from '../session/suspension.ts'
 import { findController } from '../session/writer-lock.ts'
 import { createBackoffTracker } from './backoff-tracker.ts'
 import { type AskedPass, type AskedResult, createControllerPasses, type PassView } from './controller-passes.ts'
-import { admitRemovals, createPruneDelay } from './prune-delay.ts'
+import { createPruneDelay } from './prune-delay.ts'
 import type { Due, ReconcileQueue } from './reconcile-queue.ts'
 import { createRestartWatch, tellRestart } from './restart-watch.ts'
 import { openStateKeeping } from './state-keeping.ts'
@@ -135,7 +137,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const encouraged = new Set<string>()
   /** Those of them with a lane that tries it. */
   const retrying = new Set<string>()
-  /** Some plans wait for others' lanes: see `deferOvertaking`. */
+  /** Some plans wait for others' lanes: see `findOvertaking`. */
   let hasDeferred = false
   /** Facilities with a lane that somebody asked for, with whom to tell of it. */
   const askedFor = new Map<string, AskedPass>()
@@ -224,11 +226,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     for (const name of conditions.keys()) if (!facilities.has(name)) conditions.delete(name)
     for (const name of hindered) if (!facilities.has(name)) hindered.delete(name)
     // E6: what is under way for an older manifest is overtaken.
-    for (const [name, digest] of underWay) {
-      const now = facilities.get(name)
-      const isOvertaken = now ? now.suspend || now.digest !== digest : digest !== '' || suspended.has(name)
-      if (isOvertaken) executor.abort(name)
-    }
+    for (const name of findOvertaken(underWay, facilities, suspended)) executor.abort(name)
   }
 
   async function pass(due: Due): Promise<PassResult> {
@@ -291,8 +289,11 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     undoings.looked(plan.facilities, { targets, snapshot: refresh.snapshot }, began)
     for (const name of looked) if (tracker.readiness(name).ready) encouraged.delete(name)
     let lanes: AskedResult['lanes'] = nothingBegun.lanes
-    if (!asked) submit(plan, targets, refresh, hasRead, busy)
-    else if (isAdmitted) lanes = beginAsked(asked, plan, targets, refresh)
+    if (!asked) {
+      const pruning = pruningOf(refresh, hasRead, current.complete)
+      setGoing(plan, targets, refresh, { ...knownNow(plan, busy), pruning })
+    }
+    if (asked && isAdmitted) lanes = beginAsked(asked, plan, targets, refresh)
     remember(plan, refresh, full, untouched)
     if (full) boot.looked({ refresh, instances })
     lastPass = new Date(clock.now()).toISOString()
@@ -310,10 +311,16 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     refresh: Refresh,
   ): AskedResult['lanes'] {
     guardProblem = undefined
-    const ready = plan.facilities.filter(({ name, steps }) => steps.length > 0 && !executor.isBusy(name))
-    for (const { name } of ready) askedFor.set(name, asked)
-    const begun = setGoing(ready, plan, targets, refresh)
-    for (const { name } of ready) if (!begun.has(name)) askedFor.delete(name)
+    const known = knownNow(plan, new Set())
+    for (const { name, steps } of plan.facilities) {
+      if (steps.length > 0 && !known.busy.has(name)) askedFor.set(name, asked)
+    }
+    // What is held back otherwise is begun for who asks.
+    const free = { heldUntil: new Map(), isHeldBack: false, pruning: 'agreed' } as const
+    const begun = setGoing(plan, targets, refresh, { ...known, ...free })
+    for (const { name } of plan.facilities) {
+      if (!known.busy.has(name) && !begun.has(name)) askedFor.delete(name)
+    }
     return new Map([...begun].map(name => [name, executor.settled(name)]))
   }
 
@@ -403,50 +410,17 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     retries.seen(name, hasNothingToDo && tracker.readiness(name).ready)
   }
 
-  function submit(
-    plan: Plan,
-    targets: Refresh['targets'],
-    refresh: Refresh,
-    hasRead: boolean,
-    wasBusy: ReadonlySet<string>,
-  ): void {
+  /** Sets going what may begin now. Gives the facilities. */
+  function setGoing(plan: Plan, targets: Refresh['targets'], refresh: Refresh, known: Known): ReadonlySet<string> {
     const byName = new Map(targets.map(target => [target.facility.name, target]))
-    const digestOf = (name: string): string => byName.get(name)?.facility.digest ?? ''
-    if (holds > 0) return
-    // Only a manifest that is missing now, in a look at everything, is gone.
-    const admitted = hasRead ? admit(plan, refresh) : plan.facilities.filter(({ change }) => change !== 'remove')
-    // A removal that was under way may have ended since it was looked: it must not be made twice.
-    const isFree = ({ name, renamedFrom = name, change }: FacilityPlan): boolean =>
-      !executor.isBusy(name) && !executor.isBusy(renamedFrom) && !(change === 'remove' && wasBusy.has(name))
-    const ready = admitted.filter(
-      facility =>
-        facility.steps.length > 0 &&
-        isFree(facility) &&
-        (encouraged.has(facility.name) || !retries.isHeld(facility.name, digestOf(facility.name))),
-    )
-    setGoing(ready, plan, targets, refresh)
-  }
-
-  /** As much of it as may begin now. Gives the facilities. */
-  function setGoing(
-    ready: readonly FacilityPlan[],
-    plan: Plan,
-    targets: Refresh['targets'],
-    refresh: Refresh,
-  ): ReadonlySet<string> {
-    const byName = new Map(targets.map(target => [target.facility.name, target]))
-    if (ready.length > 0) {
-      save(
-        announceWrites(announceInstances(record, ready, instances), ready, { refresh: { ...refresh, targets }, owner }),
-      )
-    }
-    const claims = { onDisk: keeping.written().claims, wanted: record.claims }
-    const announced = ready.filter(facility => mayWrite(facility, claims, byName.get(facility.name), log))
-    const { begin: work, deferred } = deferOvertaking(announced, plan.facilities)
-    hasDeferred = deferred.length > 0
-    if (work.length === 0) return new Set()
+    const intended = decide(plan, known)
+    const unwritten = announce(intended.start, targets, refresh)
+    const { start, wait, removals } = unwritten.size === 0 ? intended : decide(plan, { ...known, unwritten })
+    if (removals) noteRemovals(removals)
+    if (known.isHeldBack) return new Set()
+    hasDeferred = wait.some(({ why }) => why === 'overtaking')
     const begun = executor.submit(
-      work.map(facility => {
+      start.map(facility => {
         const target = facility.change === 'remove' ? undefined : byName.get(facility.name)
         return { plan: facility, ...(target ? { target } : {}) }
       }),
@@ -455,24 +429,47 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       underWay.set(name, byName.get(name)?.facility.digest ?? '')
       if (encouraged.delete(name)) retrying.add(name)
     }
-    logKept(work, log)
+    logKept(start, log)
     return begun
   }
 
-  function admit(plan: Plan, refresh: Refresh): readonly FacilityPlan[] {
+  function knownNow(plan: Plan, wasBusy: ReadonlySet<string>): Omit<Known, 'pruning'> {
+    const heldUntil = new Map<string, number>()
+    for (const { name } of plan.facilities) {
+      const until = retries.heldUntil(name, facilities.get(name)?.digest ?? '')
+      if (until !== undefined) heldUntil.set(name, until)
+    }
+    const names = plan.facilities.flatMap(({ name, renamedFrom = name }) => [name, renamedFrom])
+    const busy = new Set(names.filter(name => executor.isBusy(name)))
+    const now = clock.elapsed()
+    return { now, busy, wasBusy, heldUntil, encouraged, isHeldBack: holds > 0, unwritten: new Set() }
+  }
+
+  function pruningOf({ snapshot }: Refresh, hasRead: boolean, isComplete: boolean): Pruning {
     const { allowRemovals } = options
-    const settings = { ...configuration, allowRemovals, command: spellCommand('apply', session) }
-    // What is on its way out was allowed.
-    const others = plan.facilities.filter(({ name, change }) => change !== 'remove' || !executor.isBusy(name))
-    const { facilities: admitted, problem } = admitRemovals(
-      { facilities: others },
-      refresh.snapshot,
-      removals,
-      settings,
+    const { removalLimit } = configuration
+    const { missingSince } = removals
+    const owned = countOwned(snapshot, owner)
+    const command = spellCommand('apply', session)
+    return { hasRead, isComplete, missingSince, owned, removalLimit, allowRemovals, command }
+  }
+
+  /** Writes down what these are about to write. Gives those for which that could not be done. */
+  function announce(plans: readonly FacilityPlan[], targets: Refresh['targets'], refresh: Refresh): Set<string> {
+    if (plans.length === 0) return new Set()
+    save(
+      announceWrites(announceInstances(record, plans, instances), plans, { refresh: { ...refresh, targets }, owner }),
     )
+    const claims = { onDisk: keeping.written().claims, wanted: record.claims }
+    const byName = new Map(targets.map(target => [target.facility.name, target]))
+    const unwritten = plans.filter(facility => !mayWrite(facility, claims, byName.get(facility.name), log))
+    return new Set(unwritten.map(({ name }) => name))
+  }
+
+  function noteRemovals({ missing, problem }: RemovalJudgement): void {
+    removals.note(missing)
     if (problem !== undefined && problem !== guardProblem) log.error({}, problem)
     guardProblem = problem
-    return admitted
   }
 
   function remember(plan: Plan, refresh: Refresh, full: boolean, untouched: readonly Facility[]): void {

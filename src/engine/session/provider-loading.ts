@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtinProviders } from '../../../providers/registry.ts'
 import type { ReadHost } from '../../core/contracts/host.ts'
 import type { Provider } from '../../core/contracts/provider.ts'
+import { describeValue, isObject, isTextList } from '../../core/outside-value.ts'
 import { findInsecurePath } from '../../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 
@@ -63,13 +64,20 @@ function refuseInsecure(module: string, url: string, host: ReadHost): void {
 
 async function loadOutside(module: string, url: string): Promise<Provider> {
   const exported = await importDefault(module, url)
-  const provider: unknown = typeof exported === 'function' ? exported() : exported
+  const provider = typeof exported === 'function' ? makeProvider(module, exported) : exported
   if (isProvider(provider)) return provider
   throw new ReeveError(
     'invalid',
-    `provider ${module}: expected its default export to be a Provider, or a function that gives one, with type, ` +
-      'capabilities, probe, render, list, observe and apply; found something else',
+    `provider ${module}: expected its default export to be a Provider, or a function that gives one; ${findShortcoming(provider)}`,
   )
+}
+
+function makeProvider(module: string, factory: CallableFunction): unknown {
+  try {
+    return factory()
+  } catch (cause) {
+    throw notLoaded(module, cause)
+  }
 }
 
 async function importDefault(module: string, url: string): Promise<unknown> {
@@ -87,12 +95,16 @@ function notLoaded(module: string, cause: unknown): ReeveError {
 }
 
 function isProvider(value: unknown): value is Provider {
-  if (typeof value !== 'object' || value === null) return false
-  const fields = new Map(Object.entries(value))
-  const methods = ['probe', 'render', 'list', 'observe', 'apply']
-  return (
-    typeof fields.get('type') === 'string' &&
-    typeof fields.get('capabilities') === 'object' &&
-    methods.every(method => typeof fields.get(method) === 'function')
-  )
+  return findShortcoming(value) === undefined
+}
+
+/** What it lacks to be a provider: continues a sentence. */
+function findShortcoming(value: unknown): string | undefined {
+  if (!isObject(value) || value instanceof Promise) return `found ${describeValue(value)}`
+  if (typeof value.type !== 'string' || value.type === '') return `its type is ${describeValue(value.type)}`
+  const { capabilities } = value
+  if (!isObject(capabilities)) return `its capabilities are ${describeValue(capabilities)}`
+  if (!isTextList(capabilities.process)) return `its capabilities.process is ${describeValue(capabilities.process)}`
+  const missing = ['probe', 'render', 'list', 'observe', 'apply'].filter(method => typeof value[method] !== 'function')
+  return missing.length === 0 ? undefined : `it has no function ${missing.join(', ')}`
 }

@@ -17,6 +17,7 @@ import { localFiles } from '../../manifest/manifest-files.ts'
 import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
+import { createCheckedProvider } from './checked-provider.ts'
 import { loadProviders } from './provider-loading.ts'
 import { type CommandLineSettings, sessionWords } from './session-words.ts'
 import { readParsed, writeParsed } from './state-files.ts'
@@ -71,10 +72,11 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const makeReadHost = options.createReadHost ?? createReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({ queries: [] })
-  const providers = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
-  for (const provider of options.extraProviders ?? []) providers.set(provider.type, provider)
-  const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
   const clock = options.clock ?? createClock()
+  const loaded = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
+  for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
+  const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
+  const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
   const accessOf = (provider?: Provider): ReadHostOptions => {
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
     return { queries, busQueries, clock }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import { createDictionary } from '../../core/dictionary.ts'
+import { isObject } from '../../core/outside-value.ts'
 import type { Applied } from '../../core/plan/plan-input.ts'
 import type { FileClaim, FileClaims } from '../../core/state/file-claim.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
@@ -147,8 +148,4 @@ function readJson(path: string, host: ReadHost): unknown {
   } catch {
     return undefined
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -26,8 +26,8 @@ function faulty(method: Method): Provider {
 }
 
 /** With the supervisor `other`, of that provider. */
-function createFaultyLab(method: Method): EngineLab {
-  const lab = createEngineLab({ providers: [processProvider, faulty(method)] })
+function createFaultyLab(provider: Provider): EngineLab {
+  const lab = createEngineLab({ providers: [processProvider, provider] })
   const spec = { type: 'faulty', faulty: { directory: lab.declareSupervisor('other') } }
   lab.write(
     'supervisor-other.yaml',
@@ -40,7 +40,7 @@ test.each([
   ['render', "provider faulty failed to render facility web: Cannot read properties of undefined (reading 'x')"],
   ['findNameProblem', 'provider faulty failed to judge the name of facility web'],
 ] as const)('a provider whose %s throws over a facility blocks that facility only', async (method, message) => {
-  await using lab = createFaultyLab(method)
+  await using lab = createFaultyLab(faulty(method))
   for (const name of ['web', 'db']) lab.declare(name, { supervisor: 'other', process: longRun() })
   lab.declare('app', { process: longRun() })
   const plan = await lab.plan()
@@ -62,7 +62,7 @@ test.each([
 test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
   'E7: a provider whose %s throws leaves other supervisors alone, and nothing is concluded of its own services',
   async method => {
-    await using lab = createFaultyLab(method)
+    await using lab = createFaultyLab(faulty(method))
     lab.declare('web', { supervisor: 'other', process: longRun() })
     lab.declare('app', { process: longRun() })
     const outcome = await lab.apply()
@@ -75,3 +75,39 @@ test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
     expect(reports.find(({ name }) => name === 'other')?.available).toBe(method !== 'probe')
   },
 )
+
+test('a provider that gives a wrong definition of a facility blocks that one, and says what is wrong', async () => {
+  const { render, ...provider } = faulty('render')
+  const relative: Provider['render'] = (facility, ...rest) => {
+    const rendered = processProvider.render(facility, ...rest)
+    if (facility.name !== 'web' || !('definition' in rendered)) return rendered
+    const files = rendered.definition.files.map(file => ({ ...file, path: 'web.json' }))
+    return { definition: { ...rendered.definition, files } }
+  }
+  await using lab = createFaultyLab({ ...provider, render: relative })
+  for (const name of ['web', 'db']) lab.declare(name, { supervisor: 'other', process: longRun() })
+  const { facilities } = (await lab.apply()).plan
+  expect(facilities.find(({ name }) => name === 'web')?.blocked).toContain(
+    'provider faulty failed to render facility web: it gave the file "web.json", which is no absolute path; this is a fault of the provider',
+  )
+  expect((await lab.observe('db')).state).toBe('running')
+})
+
+test('E7: of a service of which a provider gives a wrong answer nothing is concluded', async () => {
+  const real = { ...processProvider, type: 'faulty' }
+  const silent: Provider = {
+    ...real,
+    async observe(services, ...rest) {
+      const found = await real.observe(services, ...rest)
+      found.delete('web')
+      return found
+    },
+  }
+  await using lab = createFaultyLab(silent)
+  for (const name of ['web', 'db']) lab.declare(name, { supervisor: 'other', process: longRun() })
+  const { facilities } = (await lab.apply()).plan
+  const web = facilities.find(({ name }) => name === 'web')
+  expect(web?.steps).toEqual([])
+  expect(web?.blocked).toContain('provider faulty: observe of web gave no answer; this is a fault of the provider')
+  expect((await lab.observe('db')).state).toBe('running')
+})

@@ -13,7 +13,7 @@ import { processProvider } from '../../../providers/process/index.ts'
 import { eventually, isAlive, snapshot } from '../../../src/conformance/lab.ts'
 import type { EngineListener } from '../../../src/core/contracts/engine-event.ts'
 import type { Provider } from '../../../src/core/contracts/provider.ts'
-import { REMOVAL_SETTLING } from '../../../src/engine/controller/prune-delay.ts'
+import { REMOVAL_SETTLING } from '../../../src/core/reconcile/decide.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import {
   conditionOf,

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { createPruneDelay, REMOVAL_SETTLING } from '../../../src/engine/controller/prune-delay.ts'
 import { createReconcileQueue } from '../../../src/engine/controller/reconcile-queue.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 
@@ -39,35 +38,4 @@ test('without a hint it sleeps, and the signal ends that', async () => {
   ending.abort(new Error('over'))
   await expect(due).rejects.toThrow('over')
   await expect(wake.next(ending.signal)).rejects.toThrow('over')
-})
-
-test('E9: a removal settles when it was missing in every look for long enough, and then a look is due', async () => {
-  const clock = createManualClock()
-  let looks = 0
-  using watch = createPruneDelay(clock, () => {
-    looks += 1
-  })
-  watch.note(new Set(['web']))
-  // The wall clock has no say.
-  clock.step(3_600_000)
-  expect(watch.isSettled('web')).toBe(false)
-  clock.step(-7_200_000)
-  await clock.advance(REMOVAL_SETTLING - 1)
-  expect([watch.isSettled('web'), looks]).toEqual([false, 0])
-  await clock.advance(1)
-  expect([watch.isSettled('web'), looks]).toEqual([true, 1])
-})
-
-test('E9: one that is there again in between begins anew', async () => {
-  const clock = createManualClock()
-  using watch = createPruneDelay(clock, () => {})
-  watch.note(new Set(['web']))
-  await clock.advance(REMOVAL_SETTLING - 1)
-  watch.note(new Set())
-  watch.note(new Set(['web']))
-  await clock.advance(1)
-  expect(watch.isSettled('web')).toBe(false)
-  await clock.advance(REMOVAL_SETTLING)
-  expect(watch.isSettled('web')).toBe(true)
-  expect(watch.isSettled('db')).toBe(false)
 })

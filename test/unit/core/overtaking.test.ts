@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { FacilityPlan } from '../../../src/core/plan/step.ts'
 import type { Verb } from '../../../src/core/plan/verb.ts'
-import { deferOvertaking } from '../../../src/engine/execution/admission.ts'
+import { findOvertaking } from '../../../src/core/reconcile/overtaking.ts'
 
 function plan(name: string, verb: Verb, ...needs: string[]): FacilityPlan {
   const step = { id: `${name}/${verb}`, verb, reason: 'new', needs } as const
@@ -17,14 +17,12 @@ test('E13: what stops after one that has to wait itself does not begin, nor what
   const app = plan('app', 'stop', 'web/stop')
   const db = plan('db', 'stop', 'app/stop')
   const other = plan('other', 'stop')
-  const { begin, deferred } = deferOvertaking([db, app, other], [web, app, db, other])
-  expect(names(begin)).toEqual(['other'])
-  expect(names(deferred)).toEqual(['db', 'app'])
+  expect(names(findOvertaking([db, app, other], [web, app, db, other]))).toEqual(['db', 'app'])
 })
 
 test('E13: where all begin, all begin', () => {
   const all = [plan('web', 'stop'), plan('db', 'stop', 'web/stop')]
-  expect(deferOvertaking(all, all)).toEqual({ begin: all, deferred: [] })
+  expect(findOvertaking(all, all)).toEqual([])
 })
 
 test('a removal waits for that of its dependent, and a giver of a file for its taker', () => {
@@ -32,16 +30,16 @@ test('a removal waits for that of its dependent, and a giver of a file for its t
   const taker = plan('taker', 'install')
   const db = plan('db', 'remove', 'web/remove')
   const giver = plan('giver', 'install', 'taker/install')
-  expect(names(deferOvertaking([db, giver], [web, taker, db, giver]).deferred)).toEqual(['db', 'giver'])
+  expect(names(findOvertaking([db, giver], [web, taker, db, giver]))).toEqual(['db', 'giver'])
 })
 
 test('a start begins: it waits for its dependency to be ready, whoever starts that', () => {
   const db = plan('db', 'start')
   const web = plan('web', 'start', 'db/start')
-  expect(names(deferOvertaking([web], [db, web]).begin)).toEqual(['web'])
+  expect(findOvertaking([web], [db, web])).toEqual([])
 })
 
 test('a need of a step that is not in the plan holds up nothing', () => {
   const db = plan('db', 'stop', 'web/stop')
-  expect(names(deferOvertaking([db], [db]).begin)).toEqual(['db'])
+  expect(findOvertaking([db], [db])).toEqual([])
 })

@@ -1,0 +1,168 @@
+import type { Facility } from '../model/facility.ts'
+import { findRemovalProblem, type RemovalLimit } from '../plan/removal-guard.ts'
+import type { FacilityPlan, Plan } from '../plan/step.ts'
+import { compareText } from '../text/text-order.ts'
+import { findOvertaking } from './overtaking.ts'
+
+/**
+ * How long (ms) a manifest has to have been gone before its service is removed. A writer that empties a file before it
+ * fills it, or a rename seen in two halves, is over by then.
+ */
+export const REMOVAL_SETTLING = 2_000
+
+/** What a controller knows besides the plan. All times in ms, by a clock that is never stepped. */
+export interface Known {
+  readonly now: number
+  /** Facilities with a lane now. */
+  readonly busy: ReadonlySet<string>
+  /** Those that had one when the look began that the plan was made from. */
+  readonly wasBusy: ReadonlySet<string>
+  /** Until when those that failed, as they are declared now, are not tried again. */
+  readonly heldUntil: ReadonlyMap<string, number>
+  /** What they failed for is gone: they are tried at once. */
+  readonly encouraged: ReadonlySet<string>
+  /** `agreed`: somebody asks for what the plan says, removals and all. */
+  readonly pruning: Pruning | 'agreed'
+  /** A pass that somebody asks for comes first. */
+  readonly isHeldBack: boolean
+  /** Facilities of which it could not be written down what they are about to write (E19). */
+  readonly unwritten: ReadonlySet<string>
+}
+
+export interface Pruning {
+  /** The plan was made from manifests that were read for it: only what is missing in them now is gone. */
+  readonly hasRead: boolean
+  /** All manifests are known. */
+  readonly isComplete: boolean
+  readonly missingSince: ReadonlyMap<string, number>
+  /** How many facilities are owned on this host. */
+  readonly owned: number
+  readonly removalLimit: RemovalLimit
+  readonly allowRemovals: number
+  /** That allows what is refused. */
+  readonly command: string
+}
+
+export interface Decision {
+  /** Sorted by name, as what waits. */
+  readonly start: readonly FacilityPlan[]
+  readonly wait: readonly Waiting[]
+  /** Absent where the manifests weren't read for it, or removals weren't its concern. */
+  readonly removals?: RemovalJudgement
+}
+
+export interface RemovalJudgement {
+  /** To be removed, and nothing is done about them yet. */
+  readonly missing: ReadonlySet<string>
+  /** Why none of them is. */
+  readonly problem?: string
+}
+
+/** Work that doesn't begin now. It is decided anew at that time, or once that has happened. */
+export interface Waiting {
+  readonly facility: string
+  readonly why: WaitReason
+  readonly until: number | Occasion
+}
+
+export type Occasion = 'asked-pass-ended' | 'lane-ended' | 'next-look' | 'manifests-read' | 'state-written'
+
+export type WaitReason = Occurrence | 'backoff' | 'settling'
+
+type Occurrence =
+  | 'held-back' // a pass that somebody asked for is under way
+  | 'busy'
+  | 'just-ended' // its removal was under way when it was looked at, and may have succeeded since
+  | 'unread' // to be removed, and the manifests weren't read for this plan
+  | 'incomplete' // to be removed, and not all manifests are known
+  | 'refused' // too many would be removed
+  | 'unwritten'
+  | 'overtaking' // it needs steps of a facility that waits itself
+
+const occasions: Readonly<Record<Occurrence, Occasion>> = {
+  'held-back': 'asked-pass-ended',
+  busy: 'lane-ended',
+  'just-ended': 'next-look',
+  unread: 'manifests-read',
+  incomplete: 'manifests-read',
+  refused: 'manifests-read',
+  unwritten: 'state-written',
+  overtaking: 'lane-ended',
+}
+
+/** What of a plan begins now, and what waits for what. */
+export function decide(plan: Pick<Plan, 'facilities'>, known: Known): Decision {
+  const facilities = plan.facilities.toSorted((left, right) => compareText(left.name, right.name))
+  const removals = judgeRemovals(facilities, known)
+  const waits = new Map<string, Waiting>()
+  const ready: FacilityPlan[] = []
+  for (const facility of facilities) {
+    if (facility.steps.length === 0) continue
+    const wait = findWait(facility, known, removals)
+    if (wait) waits.set(facility.name, wait)
+    else ready.push(facility)
+  }
+  for (const { name } of findOvertaking(ready, facilities)) waits.set(name, waitFor(name, 'overtaking'))
+  return {
+    start: ready.filter(({ name }) => !waits.has(name)),
+    wait: facilities.flatMap(({ name }) => waits.get(name) ?? []),
+    ...(removals && { removals }),
+  }
+}
+
+/**
+ * E6: facilities of which what is under way was made for an older manifest. `underWay`: the digest that each lane was made for, `''` for a
+ * removal.
+ */
+export function findOvertaken(
+  underWay: ReadonlyMap<string, string>,
+  declared: ReadonlyMap<string, Pick<Facility, 'digest' | 'suspend'>>,
+  suspended: ReadonlySet<string>,
+): string[] {
+  return [...underWay].flatMap(([name, digest]) => {
+    const now = declared.get(name)
+    const isOvertaken = now ? now.suspend || now.digest !== digest : digest !== '' || suspended.has(name)
+    return isOvertaken ? name : []
+  })
+}
+
+function judgeRemovals(facilities: readonly FacilityPlan[], known: Known): RemovalJudgement | undefined {
+  const { pruning, busy, isHeldBack } = known
+  if (isHeldBack || pruning === 'agreed' || !pruning.hasRead) return undefined
+  if (!pruning.isComplete) return { missing: new Set() }
+  // What is on its way out was allowed.
+  const removals = facilities.filter(({ name, change }) => change === 'remove' && !busy.has(name))
+  const { owned, removalLimit, command, allowRemovals } = pruning
+  const problem = findRemovalProblem({ facilities: removals }, owned, removalLimit, command, allowRemovals)
+  return { missing: new Set(removals.map(({ name }) => name)), ...(problem !== undefined && { problem }) }
+}
+
+function findWait(plan: FacilityPlan, known: Known, removals: RemovalJudgement | undefined): Waiting | undefined {
+  const { name, renamedFrom = name, change } = plan
+  const { busy, now, unwritten } = known
+  if (known.isHeldBack) return waitFor(name, 'held-back')
+  if (busy.has(name) || busy.has(renamedFrom)) return waitFor(name, 'busy')
+  const removalWait = change === 'remove' ? findRemovalWait(name, known, removals) : undefined
+  if (removalWait) return removalWait
+  const heldUntil = known.heldUntil.get(name) ?? now
+  if (heldUntil > now && !known.encouraged.has(name)) return { facility: name, why: 'backoff', until: heldUntil }
+  return unwritten.has(name) ? waitFor(name, 'unwritten') : undefined
+}
+
+function findRemovalWait(
+  name: string,
+  { now, pruning, wasBusy }: Known,
+  removals: RemovalJudgement | undefined,
+): Waiting | undefined {
+  if (wasBusy.has(name)) return waitFor(name, 'just-ended')
+  if (pruning === 'agreed') return undefined
+  if (!pruning.hasRead) return waitFor(name, 'unread')
+  if (!pruning.isComplete) return waitFor(name, 'incomplete')
+  if (removals?.problem !== undefined) return waitFor(name, 'refused')
+  const until = (pruning.missingSince.get(name) ?? now) + REMOVAL_SETTLING
+  return until > now ? { facility: name, why: 'settling', until } : undefined
+}
+
+function waitFor(facility: string, why: Occurrence): Waiting {
+  return { facility, why, until: occasions[why] }
+}

@@ -1,0 +1,193 @@
+import fc from 'fast-check'
+import { test, vi } from 'vitest'
+import { findRemovalProblem } from '../../src/core/plan/removal-guard.ts'
+import type { FacilityPlan } from '../../src/core/plan/step.ts'
+import { bringsUp } from '../../src/core/plan/step-builder.ts'
+import type { Verb } from '../../src/core/plan/verb.ts'
+import {
+  type Decision,
+  decide,
+  findOvertaken,
+  type Known,
+  type Pruning,
+  REMOVAL_SETTLING,
+} from '../../src/core/reconcile/decide.ts'
+import { assertReported, openPropertyReport } from './reported-property.ts'
+
+/** Each takes a second at most; but the machine may be busy. */
+vi.setConfig({ testTimeout: 60_000 })
+
+const report = openPropertyReport('property-deciding', 'Properties of deciding what begins')
+const parameters = { numRuns: 500 } as const
+
+const names = ['a', 'b', 'c', 'd', 'e'] as const
+const now = 100_000
+const name = fc.constantFrom(...names)
+const some = fc.uniqueArray(name).map(found => new Set<string>(found))
+const stamp = fc.integer({ min: now - 2 * REMOVAL_SETTLING, max: now + REMOVAL_SETTLING })
+const times = fc.dictionary(name, stamp, { noNullPrototype: true }).map(found => new Map(Object.entries(found)))
+
+const verb = fc.constantFrom<Verb[]>('install', 'stop', 'start')
+const needs = fc.uniqueArray(fc.tuple(name, verb).map(([of, what]) => `${of}/${what}`))
+
+function facilityPlan(of: string): fc.Arbitrary<FacilityPlan> {
+  const base = { name: of, supervisor: 'alpha', service: of }
+  const steps = fc.uniqueArray(
+    fc.record({ verb, needs }).map(step => ({ ...step, id: `${of}/${step.verb}`, reason: 'new' as const })),
+    { selector: ({ id }) => id },
+  )
+  const changed = fc.record({ steps, renamedFrom: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }) })
+  return fc.oneof(
+    changed.map(({ steps, renamedFrom }): FacilityPlan => {
+      return { ...base, change: 'change', steps, ...(renamedFrom !== undefined && { renamedFrom }) }
+    }),
+    needs.map((ids): FacilityPlan => {
+      const step = { id: `${of}/remove`, verb: 'remove', reason: 'pruned', needs: ids } as const
+      return { ...base, change: 'remove', steps: [step] }
+    }),
+  )
+}
+
+const facilities = fc
+  .subarray([...names])
+  .chain(found => fc.tuple(...found.map(facilityPlan)))
+  .map((found): readonly FacilityPlan[] => found)
+
+const pruning: fc.Arbitrary<Pruning> = fc.record({
+  hasRead: fc.boolean(),
+  isComplete: fc.boolean(),
+  missingSince: times,
+  owned: fc.constantFrom(1, 2, 5),
+  removalLimit: fc.record({ count: fc.constantFrom(0, 1, 5), fraction: fc.constantFrom(0, 0.5, 1) }),
+  allowRemovals: fc.constantFrom(0, 2),
+  command: fc.constant('reeve apply'),
+})
+
+const known: fc.Arbitrary<Known> = fc.record({
+  now: fc.constant(now),
+  busy: fc.uniqueArray(fc.constantFrom(...names, 'x')).map(found => new Set<string>(found)),
+  wasBusy: some,
+  heldUntil: times,
+  encouraged: some,
+  pruning: fc.oneof(pruning, fc.constant('agreed' as const)),
+  // Held back, nothing else matters.
+  isHeldBack: fc.constantFrom(false, false, false, true),
+  unwritten: some,
+})
+
+function holds(law: (decision: Decision, facilities: readonly FacilityPlan[], known: Known) => boolean): void {
+  const property = fc.property(facilities, known, (all, facts) => law(decide({ facilities: all }, facts), all, facts))
+  assertReported(report, property, parameters)
+}
+
+const namesOf = (plans: readonly FacilityPlan[]): string[] => plans.map(plan => plan.name)
+
+test('all that has work begins or waits, and nothing does both', () => {
+  holds(({ start, wait }, all) => {
+    const told = [...namesOf(start), ...wait.map(({ facility }) => facility)].sort()
+    const work = namesOf(all.filter(({ steps }) => steps.length > 0)).sort()
+    return JSON.stringify(told) === JSON.stringify(work)
+  })
+})
+
+test('nothing that is busy is begun once more, under no name of it', () => {
+  holds(({ start }, _, { busy }) =>
+    start.every(({ name, renamedFrom = name }) => !busy.has(name) && !busy.has(renamedFrom)),
+  )
+})
+
+test('nothing begins before its time, unless what it failed for is gone', () => {
+  holds(({ start }, _, { encouraged, heldUntil }) =>
+    start.every(({ name }) => encouraged.has(name) || (heldUntil.get(name) ?? now) <= now),
+  )
+})
+
+test('nothing begins while a pass that somebody asks for is under way', () => {
+  holds(({ start }, _, { isHeldBack }) => !isHeldBack || start.length === 0)
+})
+
+test('a removal begins only by manifests just read, all of them, when it is certain, and the guard agrees', () => {
+  holds(({ start }, all, { busy, pruning, wasBusy }) => {
+    const removals = start.filter(({ change }) => change === 'remove')
+    if (removals.length === 0 || pruning === 'agreed') return removals.every(({ name }) => !wasBusy.has(name))
+    const { hasRead, isComplete, missingSince, owned, removalLimit, allowRemovals, command } = pruning
+    const others = all.filter(({ name, change }) => change === 'remove' && !busy.has(name))
+    const problem = findRemovalProblem({ facilities: others }, owned, removalLimit, command, allowRemovals)
+    const isCertain = (of: string): boolean => now - (missingSince.get(of) ?? now) >= REMOVAL_SETTLING
+    return hasRead && isComplete && problem === undefined && removals.every(({ name }) => isCertain(name))
+  })
+})
+
+test('what could not be announced does not begin, and knowing of it lets nothing else begin', () => {
+  const property = fc.property(facilities, known, some, (all, facts, unwritten) => {
+    const before = new Set(namesOf(decide({ facilities: all }, { ...facts, unwritten: new Set() }).start))
+    const after = namesOf(decide({ facilities: all }, { ...facts, unwritten }).start)
+    return after.every(started => before.has(started) && !unwritten.has(started))
+  })
+  assertReported(report, property, parameters)
+})
+
+test('E13: what begins needs no step, but starts, of what does not begin', () => {
+  holds(({ start }, all) => {
+    const begun = new Set(namesOf(start))
+    const waiting = all.filter(({ name }) => !begun.has(name)).flatMap(({ steps }) => steps)
+    const held = new Set(waiting.filter(step => !bringsUp(step)).map(({ id }) => id))
+    return start.every(({ steps }) => steps.every(step => step.needs.every(id => !held.has(id))))
+  })
+})
+
+test('what waits for a time waits for one that is still to come', () => {
+  holds(({ wait }) =>
+    wait.every(({ why, until }) =>
+      why === 'backoff' || why === 'settling' ? Number(until) > now : typeof until === 'string',
+    ),
+  )
+})
+
+test('when the time it waits for has come, and nothing else has happened, it waits for that no more', () => {
+  holds(({ wait }, all, facts) =>
+    wait.every(({ facility, why, until }) => {
+      if (typeof until !== 'number') return true
+      const pruning =
+        facts.pruning === 'agreed' ? facts.pruning : { ...facts.pruning, missingSince: since(facts.pruning) }
+      const later = decide({ facilities: all }, { ...facts, now: until, pruning })
+      return later.wait.every(one => one.facility !== facility || one.why !== why)
+    }),
+  )
+})
+
+/** As the first look would have noted it. */
+function since({ missingSince }: Pruning): Map<string, number> {
+  return new Map([...names.map((of): [string, number] => [of, now]), ...missingSince])
+}
+
+test('the order of the facilities changes nothing', () => {
+  const property = fc.property(
+    facilities.chain(all => fc.tuple(fc.constant(all), fc.shuffledSubarray([...all], { minLength: all.length }))),
+    known,
+    ([all, shuffled], facts) => {
+      const [one, two] = [all, shuffled].map(found => {
+        const { start, wait, removals } = decide({ facilities: found }, facts)
+        return JSON.stringify([start, wait, removals && [[...removals.missing], removals.problem]])
+      })
+      return one === two
+    },
+  )
+  assertReported(report, property, parameters)
+})
+
+test('E6: what is under way goes on if, and only if, it is for what is declared now', () => {
+  const digest = fc.constantFrom('', 'one', 'two')
+  const lanes = fc.dictionary(name, digest, { noNullPrototype: true }).map(found => new Map(Object.entries(found)))
+  const manifest = fc.record({ digest: fc.constantFrom('one', 'two'), suspend: fc.boolean() })
+  const declared = fc.dictionary(name, manifest, { noNullPrototype: true }).map(found => new Map(Object.entries(found)))
+  const property = fc.property(lanes, declared, some, (underWay, wanted, suspended) => {
+    const overtaken = new Set(findOvertaken(underWay, wanted, suspended))
+    return [...underWay].every(([of, madeFor]) => {
+      const now = wanted.get(of)
+      const fits = now ? !now.suspend && now.digest === madeFor : madeFor === '' && !suspended.has(of)
+      return overtaken.has(of) !== fits
+    })
+  })
+  assertReported(report, property, parameters)
+})
