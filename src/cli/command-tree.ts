@@ -3,11 +3,12 @@ import { readPackageVersion } from '../host/package-version.ts'
 import { completionShells } from './completion-script.ts'
 import type { CommandContext, GlobalOptions, Task } from './context.ts'
 import { logLevels } from './logger.ts'
+import { unknownCommandText } from './unknown-command.ts'
 
 /** Runs the task of the command that was asked for. */
 export type Execute = (globals: GlobalOptions, task: Task) => Promise<void>
 
-const groups = { reconcile: 'Reconcile:', look: 'Look:', act: 'Act on one facility:', other: 'Other:' }
+const groups = { reconcile: 'Reconcile:', look: 'Look:', act: 'Act on facilities:', other: 'Other:' }
 
 const exitCodes = `
 Exit codes:
@@ -26,8 +27,11 @@ Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reev
 export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>, execute: Execute): Command {
   const program = new Command('reeve')
     .description('Keeps the services of this host as the manifests declare them.')
-    .option('-V, --version', 'print the version')
+    .option('-v, --version', 'print the version')
     .on('option:version', () => printVersion(out))
+    .addOption(new Option('-V').hideHelp())
+    .on('option:V', () => printVersion(out))
+    .on('command:*', ([name = '']: string[]) => refuseCommand(program, name))
     .helpOption('-h, --help', 'print help, also of a command')
     .helpCommand(false)
     .option(
@@ -54,7 +58,8 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
       optionDescription: option => option.description,
       argumentDescription: argument => argument.description,
       styleTitle: text => out.colors.bold(text),
-      visibleGlobalOptions: command => command.parent?.options.filter(option => option.long !== '--version') ?? [],
+      visibleGlobalOptions: command =>
+        command.parent?.options.filter(option => option.long !== '--version' && !option.hidden) ?? [],
     })
     .configureOutput({
       writeOut: text => out.write(text),
@@ -70,7 +75,7 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
   addReconciling(program, run)
   addLooking(program, run)
   addActing(program, run)
-  addOther(program, run)
+  addOther(program, run, out)
   return program
 }
 
@@ -84,6 +89,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve validate ./manifests -o json', 'the diagnostics for programs'],
   ])
     .addArgument(directory())
+    .addOption(manifests())
     .addOption(output())
     .option('--host', 'look at this host too: its users, groups, programs, directories and files')
     .action((dir, options, command) =>
@@ -95,6 +101,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
   ])
     .addArgument(directory())
+    .addOption(manifests())
     .addOption(output())
     .option(
       '--detailed-exitcode',
@@ -110,6 +117,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve apply --allow-removals 5', 'let it remove up to 5 facilities whose manifests are gone'],
   ])
     .addArgument(directory())
+    .addOption(manifests())
     .addOption(output())
     .option('--plan <FILE>', 'a plan that reeve plan --out saved; refused if it no longer fits')
     .addOption(removals())
@@ -122,6 +130,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve run --stop-services-on-exit', 'in a container: end the services before it ends'],
   ])
     .addArgument(directory())
+    .addOption(manifests())
     .addOption(removals())
     .option(
       '--stop-services-on-exit',
@@ -136,6 +145,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve install --supervisor runit', 'under this supervisor'],
   ])
     .addArgument(directory())
+    .addOption(manifests())
     .option(
       '--supervisor <NAME>',
       "who runs it (default: who runs it already, else the host configuration's default, else the first of systemd, s6, runit and daemontools that answers)",
@@ -152,10 +162,11 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve uninstall --yes', 'without asking'],
   ])
     .option('--yes', "don't ask; needed where nobody can be asked")
+    .addArgument(directory())
     .addOption(manifests())
     .addOption(output())
-    .action((options, command) =>
-      run(command, async context => (await import('../commands/uninstall.ts')).uninstall(context, options)),
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/uninstall.ts')).uninstall(context, dir, options)),
     )
   add(program, 'down', 'stop and remove what Reeve owns', [
     ['reeve down', 'everything; asks first'],
@@ -199,10 +210,11 @@ function addLooking(program: Command, run: Run): void {
   add(program, 'supervisors', 'providers and their instances: available or why not, version', [
     ['reeve supervisors', 'what this host has'],
   ])
+    .addArgument(directory())
     .addOption(manifests())
     .addOption(output())
-    .action((options, command) =>
-      run(command, async context => (await import('../commands/supervisors.ts')).supervisors(context, options)),
+    .action((dir, options, command) =>
+      run(command, async context => (await import('../commands/supervisors.ts')).supervisors(context, dir, options)),
     )
   add(program, 'explain', "the schema's words for a field", [
     ['reeve explain', 'the kinds of manifests'],
@@ -233,31 +245,31 @@ function addActing(program: Command, run: Run): void {
   program.commandsGroup(groups.act)
   for (const { name: verb, description } of verbs) {
     add(program, verb, description, verbExamples(verb))
-      .argument('<NAME>', 'the facility')
+      .argument('<NAME...>', 'facilities, one after the other')
       .option('--if-stopped', 'only if it is stopped')
       .option('--if-changed', 'only if its configuration changed since it was read')
       .option('--suspend', "also suspend it, so that the controller doesn't undo this")
       .addOption(manifests())
       .addOption(output())
-      .action((name, options, command) =>
-        run(command, async context => (await import('../commands/act.ts')).act(context, verb, name, options)),
+      .action((names, options, command) =>
+        run(command, async context => (await import('../commands/act.ts')).act(context, verb, names, options)),
       )
   }
   add(program, 'suspend', 'stop reconciling one facility: it is observed and left alone', [
     ['reeve suspend web', 'until reeve resume web'],
   ])
-    .argument('<NAME>', 'the facility')
+    .argument('<NAME...>', 'facilities')
     .addOption(manifests())
     .addOption(output())
-    .action((name, options, command) =>
-      run(command, async context => (await import('../commands/suspend.ts')).suspend(context, name, options)),
+    .action((names, options, command) =>
+      run(command, async context => (await import('../commands/suspend.ts')).suspend(context, names, options)),
     )
   add(program, 'resume', 'go on reconciling one facility', [['reeve resume web', 'what has changed is put right']])
-    .argument('<NAME>', 'the facility')
+    .argument('<NAME...>', 'facilities')
     .addOption(manifests())
     .addOption(output())
-    .action((name, options, command) =>
-      run(command, async context => (await import('../commands/suspend.ts')).resume(context, name, options)),
+    .action((names, options, command) =>
+      run(command, async context => (await import('../commands/suspend.ts')).resume(context, names, options)),
     )
 }
 
@@ -276,7 +288,7 @@ function verbExamples(verb: string): [string, string][] {
   return [example]
 }
 
-function addOther(program: Command, run: Run): void {
+function addOther(program: Command, run: Run, out: CommandContext['out']): void {
   program.commandsGroup(groups.other)
   add(program, 'completion', 'print the completion script of a shell', [
     ['source <(reeve completion bash)', 'for this shell, or in ~/.bashrc'],
@@ -295,6 +307,10 @@ function addOther(program: Command, run: Run): void {
     .action((words, _options, command) =>
       run(command, async context => (await import('../commands/completion.ts')).complete(context, program, words)),
     )
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => printVersion(out))
   program
     .command('help')
     .description('print the help of a command')
@@ -323,8 +339,16 @@ function argumentTerm(argument: Argument): string {
 function printHelp(program: Command, name: string | undefined): void {
   const command = name === undefined ? program : program.commands.find(candidate => candidate.name() === name)
   if (command) command.help()
-  // Parsed as a command, the name gets commander's own message and suggestion.
-  program.parse([name ?? ''], { from: 'user' })
+  refuseCommand(program, name ?? '')
+}
+
+function refuseCommand(program: Command, name: string): never {
+  const commands = program.createHelp().visibleCommands(program)
+  const text = unknownCommandText(
+    name,
+    commands.map(command => command.name()),
+  )
+  return program.error(`error: ${text}`)
 }
 
 type Examples = readonly (readonly [command: string, what: string])[]
@@ -340,11 +364,11 @@ function add(program: Command, name: string, description: string, examples: Exam
 }
 
 function directory(): Argument {
-  return new Argument('[DIR]', "manifests directory (default: the host configuration's, else manifests)")
+  return new Argument('[DIR]', "manifests directory (default: the host configuration's, else ./manifests)")
 }
 
 function manifests(): Option {
-  return new Option('--manifests <DIR>', "manifests directory (default: the host configuration's, else manifests)")
+  return new Option('--manifests <DIR>', "manifests directory (default: the host configuration's, else ./manifests)")
 }
 
 function output(): Option {

@@ -76,7 +76,9 @@ function findCommand(program: Command, before: readonly string[]): Command {
 function visibleOptions(program: Command, command: Command): readonly Option[] {
   const help = program.createHelp()
   const own = help.visibleOptions(command)
-  return command === program ? own : [...own, ...program.options.filter(option => option.long !== '--version')]
+  return command === program
+    ? own
+    : [...own, ...program.options.filter(option => option.long !== '--version' && !option.hidden)]
 }
 
 /** The option that the word under the cursor is the value of. */

@@ -2,6 +2,7 @@ import type { Log } from '../core/contracts/log.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { createLog, type LogLevel } from './logger.ts'
+import type { NamedDirectory } from './named-directory.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { createMark } from './styled-text.ts'
 
@@ -37,10 +38,9 @@ export function openLog(context: CommandContext, level: LogLevel, screen: Screen
   return createLog(context.globals.logLevel ?? level, screen)
 }
 
-/** `directory`: the command's DIR or `--manifests`. */
 export async function openCommandSession(
   context: CommandContext,
-  directory: string | undefined,
+  directory: NamedDirectory | undefined,
   log: Log = openLog(context, 'warn'),
 ): Promise<Session> {
   // The commands load of the engine what they use: all of it takes longer than most commands do.
@@ -50,7 +50,7 @@ export async function openCommandSession(
     ...(globals.config !== undefined && { config: globals.config }),
     ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
     ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
-    ...(directory !== undefined && { directory }),
+    ...(directory !== undefined && { directory: directory.path, directoryOrigin: directory.origin }),
     env: io.env,
     cwd: io.cwd,
     clock: io.clock,

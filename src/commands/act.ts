@@ -1,7 +1,9 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { stepUnderWayText } from '../cli/reason-text.ts'
+import { forEachName } from '../cli/several-names.ts'
 import type { ControlVerb } from '../core/contracts/control.ts'
 
 export interface ActOptions {
@@ -12,27 +14,30 @@ export interface ActOptions {
   readonly suspend?: boolean
 }
 
-/** `reeve start|stop|restart|reload|enable|disable NAME`: one action now. */
+/** `reeve start|stop|restart|reload|enable|disable NAME...`: one action on each now, one after the other. */
 export async function act(
   context: CommandContext,
   verb: ControlVerb,
-  name: string,
+  names: readonly string[],
   options: ActOptions,
 ): Promise<ExitCode> {
-  const { io, out, err } = context
+  const { io, err } = context
   const progress = startProgress(err, io.clock)
-  const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
+  const session = await openCommandSession(
+    context,
+    namedDirectory(undefined, options.manifests),
+    openLog(context, 'warn', progress.screen),
+  )
   const { openControl } = await import('../engine/control/control-access.ts')
   const control = await openControl(session)
-  // Whoever does it tells of its end only, and a stop may take as long as its timeout.
-  progress.show(name, stepUnderWayText({ verb }))
   const wish = {
     ...(options.ifStopped !== undefined && { ifStopped: options.ifStopped }),
     ...(options.ifChanged !== undefined && { ifChanged: options.ifChanged }),
     ...(options.suspend !== undefined && { suspend: options.suspend }),
   }
-  const outcome = await control.act(verb, name, wish).finally(progress.end)
-  if (options.output === 'json') out.writeExact(jsonText(outcome))
-  else out.write(`${outcome.message}\n`)
-  return 0
+  return forEachName(context, names, options.output, name => {
+    // Whoever does it tells of its end only, and a stop may take as long as its timeout.
+    progress.show(name, stepUnderWayText({ verb }))
+    return control.act(verb, name, wish).finally(progress.end)
+  })
 }

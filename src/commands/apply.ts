@@ -4,6 +4,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
+import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { oneLine } from '../cli/screen.ts'
@@ -15,6 +16,7 @@ import { localFiles } from '../manifest/manifest-files.ts'
 
 export interface ApplyOptions {
   readonly output: OutputFormat
+  readonly manifests?: string
   readonly plan?: string
   readonly allowRemovals?: number
 }
@@ -36,7 +38,7 @@ export async function apply(
   })
   const session = await openCommandSession(
     context,
-    directory ?? saved?.manifests,
+    namedDirectory(directory, options.manifests) ?? plannedDirectory(saved),
     openLog(context, 'warn', progress.screen),
   )
   const { openControl } = await import('../engine/control/control-access.ts')
@@ -64,6 +66,10 @@ export async function apply(
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1
+}
+
+function plannedDirectory(saved: SavedPlan | undefined): NamedDirectory | undefined {
+  return saved?.manifests === undefined ? undefined : { path: saved.manifests, origin: 'that of the saved plan' }
 }
 
 /** Unless it `trusts` what others can write. */

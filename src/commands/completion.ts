@@ -4,6 +4,7 @@ import { type Completion, candidatesOf, findCompletion, splitFlag, startingWith 
 import { completionScript } from '../cli/completion-script.ts'
 import { type CommandContext, openCommandSession } from '../cli/context.ts'
 import { createLog } from '../cli/logger.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 
@@ -27,7 +28,11 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
   if (completion.type === 'facilities' || completion.type === 'supervisors') {
     const globals = { ...context.globals, ...flagValues(words) }
     const log = createLog('silent', context.err)
-    const session = await openCommandSession({ ...context, globals }, flagValue(words, '--manifests'), log)
+    const session = await openCommandSession(
+      { ...context, globals },
+      namedDirectory(undefined, flagValue(words, '--manifests')),
+      log,
+    )
     const { validate } = await import('../engine/refresh/validation.ts')
     const { facilities, supervisors } = await validate(session)
     if (completion.type === 'supervisors') return candidatesOf(hostsAmong(session, supervisors))

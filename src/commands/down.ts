@@ -1,5 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { carryOutRemoval } from '../cli/removal.ts'
 import { count } from '../cli/screen.ts'
@@ -14,7 +15,11 @@ export interface DownOptions {
 /** Shows what it is going to stop and remove, and asks; where nobody can be asked, only with `--yes`. */
 export async function down(context: CommandContext, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
-  const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
+  const session = await openCommandSession(
+    context,
+    namedDirectory(undefined, options.manifests),
+    openLog(context, 'warn', progress.screen),
+  )
   const { openControl } = await import('../engine/control/control-access.ts')
   const { settingsOf } = await import('../engine/session/settings.ts')
   const control = await openControl(session)

@@ -1,6 +1,7 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { historyText } from '../cli/history-table.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 
@@ -16,7 +17,7 @@ export async function history(
   name: string | undefined,
   options: HistoryOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, options.manifests)
+  const session = await openCommandSession(context, namedDirectory(undefined, options.manifests))
   const { readHistory } = await import('../engine/session/history.ts')
   const { createReadHost } = await import('../host/read-host.ts')
   const entries = readHistory(session.configuration.stateDirectory, createReadHost(), {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
+import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { planText } from '../cli/plan-text.ts'
 import { startProgress } from '../cli/progress.ts'
@@ -12,9 +13,11 @@ import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 import { readPackageVersion } from '../host/package-version.ts'
+import { missingDirectory } from '../manifest/manifest-snapshot.ts'
 
 export interface InstallOptions {
   readonly output: OutputFormat
+  readonly manifests?: string
   readonly supervisor?: string
   readonly dryRun?: boolean
   readonly adopt?: boolean
@@ -32,13 +35,14 @@ export async function install(
   using interruption = listenForInterruption(io, () =>
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )
-  const session = await openCommandSession(context, directory, openLog(context, 'warn', progress.screen))
-  expectDirectory(session.directory)
+  const named = namedDirectory(directory, options.manifests)
+  const session = await openCommandSession(context, named, openLog(context, 'warn', progress.screen))
+  expectDirectory(session)
   const { prepareInstallation, carryOutInstallation, versionOf } = await import('../engine/install/installation.ts')
   const { supervisor, adopt } = options
   const installation = await prepareInstallation(session, {
     program: io.program,
-    arguments: runArguments(context, session, directory, options),
+    arguments: runArguments(context, session, named, options),
     environment: homeOf(context, session),
     version: versionOf(readPackageVersion(), await readFile(io.program[1])),
     ...(supervisor === undefined ? {} : { supervisor }),
@@ -79,19 +83,16 @@ export async function install(
   return 0
 }
 
-function expectDirectory(directory: string): void {
+function expectDirectory({ directory, manifests }: Session): void {
   if (existsSync(directory)) return
-  throw new ReeveError(
-    'not-found',
-    `expected the manifests in ${directory}, found nothing there: make it first, or name another: reeve install DIR`,
-  )
+  throw new ReeveError('not-found', missingDirectory(directory, manifests.directoryOrigin))
 }
 
 /** Those of `reeve run`. What stands in the host configuration is left to it, so that it can be changed there. */
 function runArguments(
   { globals, io }: CommandContext,
   { configuration, directory }: Session,
-  given: string | undefined,
+  given: NamedDirectory | undefined,
   { allowRemovals }: InstallOptions,
 ): string[] {
   const words: string[] = []

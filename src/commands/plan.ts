@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { isAsDeclared, planText } from '../cli/plan-text.ts'
 import type { Screen } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
@@ -14,6 +15,7 @@ import { spellCommand } from '../engine/session/session-words.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
+  readonly manifests?: string
   readonly detailedExitcode?: boolean
   readonly out?: string
 }
@@ -24,7 +26,7 @@ export async function plan(
   directory: string | undefined,
   options: PlanOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, directory)
+  const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
   const { findSuspended, makePlanRun } = await import('../engine/refresh/plan-run.ts')
   const planRun = await makePlanRun(session)
   const { plan } = planRun

@@ -2,8 +2,10 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { createEventLog } from '../cli/event-log.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 
 export interface RunOptions {
+  readonly manifests?: string
   readonly allowRemovals?: number
   readonly stopServicesOnExit?: boolean
 }
@@ -28,7 +30,7 @@ export async function run(
   // Never disposed: a second signal after the clean end must not make it one by a signal.
   const interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
-  const session = await openCommandSession(context, directory, log)
+  const session = await openCommandSession(context, namedDirectory(directory, options.manifests), log)
   const { runController } = await import('../engine/controller/controller.ts')
   const { openPatientOutput } = await import('../host/patient-output.ts')
   await runController(session, {

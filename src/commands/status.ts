@@ -2,6 +2,7 @@ import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { oneLine } from '../cli/screen.ts'
 import { facilityStatusText, statusText } from '../cli/status-table.ts'
 import type { Status } from '../core/contracts/status.ts'
@@ -22,7 +23,7 @@ export async function status(
   name: string | undefined,
   options: StatusOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, options.manifests)
+  const session = await openCommandSession(context, namedDirectory(undefined, options.manifests))
   if (options.watch) {
     await watch(context, session, name, options)
     return 0
@@ -30,17 +31,21 @@ export async function status(
   const { openControl } = await import('../engine/control/control-access.ts')
   const control = await openControl(session)
   const answer = await control.status(name)
+  let isUnreadable = false
   if (answer.controller === undefined) {
     // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
     const { validate } = await import('../engine/refresh/validation.ts')
-    await reportDiagnostics((await validate(session)).diagnostics, context.err)
+    const { diagnostics } = await validate(session)
+    await reportDiagnostics(diagnostics, context.err)
+    // Of the directory itself: an empty table would say that nothing is declared.
+    isUnreadable = diagnostics.some(({ file, line }) => line === 0 && file === session.manifests.directory)
   }
   if (options.output === 'json') context.out.writeExact(jsonText(answer))
-  else context.out.write(screenText(context, answer, name))
+  else if (answer.facilities.length > 0 || !isUnreadable) context.out.write(screenText(context, answer, name))
   if (answer.atBoot !== undefined) {
     context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(answer.atBoot)}\n`)
   }
-  return 0
+  return isUnreadable ? 1 : 0
 }
 
 function screenText({ io, out }: CommandContext, answer: Status, name: string | undefined): string {

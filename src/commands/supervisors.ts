@@ -1,5 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import type { Screen } from '../cli/screen.ts'
 import { type Column, tableText } from '../cli/table.ts'
 import type { SupervisorReport } from '../engine/refresh/supervisor-list.ts'
@@ -10,8 +11,12 @@ export interface SupervisorsOptions {
 }
 
 /** Which supervisors there are, and which of them answer. */
-export async function supervisors(context: CommandContext, options: SupervisorsOptions): Promise<ExitCode> {
-  const session = await openCommandSession(context, options.manifests)
+export async function supervisors(
+  context: CommandContext,
+  directory: string | undefined,
+  options: SupervisorsOptions,
+): Promise<ExitCode> {
+  const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
   const { listSupervisors } = await import('../engine/refresh/supervisor-list.ts')
   const reports = await listSupervisors(session)
   const { out } = context

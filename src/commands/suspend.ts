@@ -1,5 +1,7 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type CommandContext, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
+import { forEachName } from '../cli/several-names.ts'
 import type { Control } from '../core/contracts/control.ts'
 
 export interface SuspendOptions {
@@ -7,23 +9,30 @@ export interface SuspendOptions {
   readonly manifests?: string
 }
 
-export async function suspend(context: CommandContext, name: string, options: SuspendOptions): Promise<ExitCode> {
-  return tell(context, options, control => control.suspend(name))
+export async function suspend(
+  context: CommandContext,
+  names: readonly string[],
+  options: SuspendOptions,
+): Promise<ExitCode> {
+  return tell(context, names, options, (control, name) => control.suspend(name))
 }
 
-export async function resume(context: CommandContext, name: string, options: SuspendOptions): Promise<ExitCode> {
-  return tell(context, options, control => control.resume(name))
+export async function resume(
+  context: CommandContext,
+  names: readonly string[],
+  options: SuspendOptions,
+): Promise<ExitCode> {
+  return tell(context, names, options, (control, name) => control.resume(name))
 }
 
 async function tell(
   context: CommandContext,
+  names: readonly string[],
   options: SuspendOptions,
-  ask: (control: Control) => ReturnType<Control['suspend']>,
+  ask: (control: Control, name: string) => ReturnType<Control['suspend']>,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, options.manifests)
+  const session = await openCommandSession(context, namedDirectory(undefined, options.manifests))
   const { openControl } = await import('../engine/control/control-access.ts')
-  const outcome = await ask(await openControl(session))
-  if (options.output === 'json') context.out.writeExact(jsonText(outcome))
-  else context.out.write(`${outcome.message}\n`)
-  return 0
+  const control = await openControl(session)
+  return forEachName(context, names, options.output, name => ask(control, name))
 }

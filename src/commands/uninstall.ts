@@ -1,5 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { carryOutRemoval } from '../cli/removal.ts'
 
@@ -10,9 +11,17 @@ export interface UninstallOptions {
 }
 
 /** Removes what `install` made. The services that the controller kept go on, and are nobody's to keep from then on. */
-export async function uninstall(context: CommandContext, options: UninstallOptions): Promise<ExitCode> {
+export async function uninstall(
+  context: CommandContext,
+  directory: string | undefined,
+  options: UninstallOptions,
+): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
-  const session = await openCommandSession(context, options.manifests, openLog(context, 'warn', progress.screen))
+  const session = await openCommandSession(
+    context,
+    namedDirectory(directory, options.manifests),
+    openLog(context, 'warn', progress.screen),
+  )
   const { planUninstallation, carryOutUninstallation } = await import('../engine/install/installation.ts')
   return carryOutRemoval(context, progress, {
     ...options,

@@ -1,10 +1,12 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
+import { namedDirectory } from '../cli/named-directory.ts'
 import { count } from '../cli/screen.ts'
 
 export interface ValidateOptions {
   readonly output: OutputFormat
+  readonly manifests?: string
   readonly host?: boolean
 }
 
@@ -14,7 +16,7 @@ export async function validate(
   directory: string | undefined,
   options: ValidateOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, directory)
+  const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
   const { validate } = await import('../engine/refresh/validation.ts')
   const { facilities, supervisors, diagnostics, complete } = await validate(session, { onHost: options.host === true })
   const valid = complete && diagnostics.every(({ severity }) => severity !== 'error')

@@ -86,7 +86,11 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const doubled = checkNames(manifests, report)
   checkRenames(drafts, input, report)
   checkClaims(places, doubled, path => resolver.placeOfFile(path), report)
-  checkDependencies(places, input, report, invalidFiles)
+  const faulty = manifests.flatMap(manifest =>
+    manifest.faulty.map((declared): Place<FacilityDraft> => ({ manifest, declared })),
+  )
+  checkFaulty(faulty, input, known, report)
+  checkDependencies(places, faulty, input, report, invalidFiles)
   for (const place of places.slice(input.maximumFacilities)) {
     const message = `this is one more than the ${input.maximumFacilities} facilities that a host can have`
     report(place, { code: 'too-many-facilities', message, path: ['metadata', 'name'] })
@@ -99,6 +103,20 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
     contributions.set(manifest.file, { facilities, supervisors: manifest.supervisors.map(({ value }) => value) })
   }
   return { contributions, diagnostics, invalidFiles, warnings }
+}
+
+/** What the provider refuses in documents that have problems of their own. The policy judges only what is whole. */
+function checkFaulty(
+  places: readonly Place<FacilityDraft>[],
+  { resolver, invalidSupervisors }: CrossCheckInput,
+  supervisors: ReadonlyMap<string, string>,
+  report: ReportProblem,
+): void {
+  for (const place of places) {
+    for (const problem of resolver.resolve(place.declared.value, supervisors, invalidSupervisors).problems) {
+      if (problem.code !== 'no-definition' && !problem.code.startsWith('policy-')) report(place, problem)
+    }
+  }
 }
 
 type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
@@ -295,6 +313,7 @@ const mostHints = 20
 
 function checkDependencies(
   places: readonly (Place<FacilityDraft> & { readonly facility: Facility })[],
+  faulty: readonly Place<FacilityDraft>[],
   input: CrossCheckInput,
   report: ReportProblem,
   invalidFiles: Set<string>,
@@ -307,8 +326,8 @@ function checkDependencies(
     byName.set(place.facility.name, place)
   }
   let hints = mostHints
-  for (const place of places) {
-    const { name, dependsOn } = place.facility
+  for (const place of [...places, ...faulty]) {
+    const { name, dependsOn } = place.declared.value
     for (const [index, dependency] of dependsOn.entries()) {
       const path = ['spec', 'dependsOn', index]
       if (dependency === name) {

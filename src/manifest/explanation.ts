@@ -1,6 +1,6 @@
 import { createDictionary, lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import { listOf, suggest } from './field-suggestion.ts'
+import { listOf, suggestField } from './field-suggestion.ts'
 import type { NativeSchemas } from './manifest-options.ts'
 import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
 import { resolveReferences } from './schema-reference.ts'
@@ -182,7 +182,7 @@ function asItem(type: string): string {
 const typeWords: Readonly<Record<string, string>> = { string: 'text', boolean: 'true | false' }
 
 function unknownField(part: string, at: string, known: readonly string[]): ReeveError {
-  const meant = suggest(part, known)
+  const meant = suggestField(part, known)
   const hint =
     meant !== undefined
       ? `; did you mean "${meant}"?`

@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
+import { lookUp } from '../core/dictionary.ts'
 
 /** The one of `known` that was likely meant by `found`, if any is close. */
 export function suggest(found: string, known: readonly string[]): string | undefined {
@@ -11,7 +12,49 @@ export function suggest(found: string, known: readonly string[]): string | undef
   if (swapped !== undefined) return swapped
   const nearest = closest(found, [...known])
   const allowed = Math.max(1, Math.floor(Math.max(found.length, nearest.length) / 3))
-  return distance(found, nearest) <= allowed ? nearest : undefined
+  return distance(found, nearest) <= allowed ? nearest : abbreviated(simplified, known)
+}
+
+/** What other tools call a field of ours, simplified. */
+const otherNames: Readonly<Record<string, string>> = {
+  args: 'command',
+  after: 'dependsOn',
+  autorestart: 'restart',
+  autostart: 'enabled',
+  cmd: 'command',
+  cwd: 'workingDirectory',
+  data: 'content',
+  dest: 'path',
+  directory: 'workingDirectory',
+  entrypoint: 'command',
+  envfile: 'environmentFiles',
+  exec: 'command',
+  execstart: 'command',
+  livenessprobe: 'health',
+  logfile: 'output',
+  needs: 'dependsOn',
+  period: 'interval',
+  permissions: 'mode',
+  perms: 'mode',
+  readinessprobe: 'health',
+  requires: 'dependsOn',
+  retries: 'failureThreshold',
+  src: 'source',
+  stdout: 'output',
+  target: 'path',
+}
+
+/** As `suggest`, for the name of a field, which may be that of another tool. */
+export function suggestField(found: string, known: readonly string[]): string | undefined {
+  const other = lookUp(otherNames, simplify(found))
+  return suggest(found, known) ?? (other !== undefined && known.includes(other) ? other : undefined)
+}
+
+/** `env` is the start of `environment`, `commandLine` starts with `command`: the shortest that fits. */
+function abbreviated(found: string, known: readonly string[]): string | undefined {
+  const isAlike = (candidate: string): boolean =>
+    (found.length >= 3 && candidate.startsWith(found)) || (candidate.length >= 4 && found.startsWith(candidate))
+  return known.filter(candidate => isAlike(simplify(candidate))).toSorted((a, b) => a.length - b.length)[0]
 }
 
 /** `; did you mean "x"?`, or nothing. */

@@ -4,6 +4,7 @@ import { lookUp } from '../core/dictionary.ts'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { DraftContext } from './draft-context.ts'
 import { draftFacility, type FacilityDraft } from './facility-draft.ts'
+import { withoutFaults } from './faulty-document.ts'
 import { suggestionFor } from './field-suggestion.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
 import { diagnoseFile, diagnoseText, type FieldProblem } from './problem.ts'
@@ -20,6 +21,8 @@ export interface ParsedManifest {
   readonly supervisors: readonly Declared<SupervisorManifest>[]
   /** Names of facilities that it declares but whose documents have problems of their own. */
   readonly invalid: readonly Declared<string>[]
+  /** What those say besides their problems: to be checked, and never to be carried out. */
+  readonly faulty: readonly Declared<FacilityDraft>[]
   /** Names of supervisors whose documents are invalid. */
   readonly invalidSupervisors: readonly string[]
   /** Empty: the file is valid as far as it can be told from the file alone. */
@@ -55,18 +58,24 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
   const facilities: Declared<FacilityDraft>[] = []
   const supervisors: Declared<SupervisorManifest>[] = []
   const invalid: Declared<string>[] = []
+  const faulty: Declared<FacilityDraft>[] = []
   const invalidSupervisors: string[] = []
 
   for (const [document, yaml] of parsed.documents.entries()) {
     const problems: FieldProblem[] = []
     const { value } = yaml
     const kind = kindOf(value, problems)
-    if (kind === 'Facility' && checkSchema('facility', isFacilityManifest, value, problems)) {
-      const { offset } = yaml.locate(['metadata', 'name'])
-      const position = { file, ...source.positionAt(offset) }
-      const drafted = draftFacility(value, { ...context, position })
-      problems.push(...drafted.problems)
-      if (problems.length === 0) facilities.push({ value: drafted.draft, document })
+    if (kind === 'Facility') {
+      const isValid = checkSchema('facility', isFacilityManifest, value, problems)
+      const rest = isValid ? value : withoutFaults('facility', isFacilityManifest, value, problems)
+      if (rest !== undefined) {
+        const { offset } = yaml.locate(['metadata', 'name'])
+        const position = { file, ...source.positionAt(offset) }
+        const { draft, problems: further } = draftFacility(rest, { ...context, position })
+        problems.push(...further)
+        const drafts = problems.length === 0 ? facilities : faulty
+        drafts.push({ value: draft, document })
+      }
     }
     if (kind === 'Supervisor' && checkSchema('supervisor', isSupervisorManifest, value, problems)) {
       const { type, ...options } = value.spec
@@ -94,6 +103,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     facilities,
     supervisors,
     invalid,
+    faulty,
     invalidSupervisors,
     diagnostics,
     diagnose(declared, problem) {
@@ -113,6 +123,7 @@ export function invalidManifest(diagnostic: Diagnostic): ParsedManifest {
     facilities: [],
     supervisors: [],
     invalid: [],
+    faulty: [],
     invalidSupervisors: [],
     diagnostics: [diagnostic],
     diagnose: (_, problem) => diagnoseFile(diagnostic.file, problem.code, problem.message),

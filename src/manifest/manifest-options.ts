@@ -19,6 +19,8 @@ export interface NativeSchemas extends SourcePlaces {
 export interface ManifestOptions {
   /** As the user gave it: diagnostics name files by it, and its symlinks are resolved anew at every reading. */
   readonly directory: string
+  /** Who says that it is this one, for the message that it doesn't exist. */
+  readonly directoryOrigin?: string | undefined
   /** The known provider types. Each is also the name of its default instance. */
   readonly types: readonly string[]
   /** Of facilities that name none. Default `process`. */

@@ -19,6 +19,7 @@ import type { YamlMemory } from './yaml-memory.ts'
 
 export interface ManifestReaderOptions {
   readonly directory: string
+  readonly directoryOrigin?: string | undefined
   readonly files: ManifestFiles
   /** Absent: trust whatever can be read. */
   readonly trustedUser?: number
@@ -58,7 +59,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
   let remembered = new Map<string, Remembered>()
 
   function readOnce(): DirectoryReading {
-    const snapshot = openManifestTree(directory, files)
+    const snapshot = openManifestTree(directory, files, options.directoryOrigin)
     if (isMissing(snapshot)) return unreadable(directory, snapshot.code, snapshot.message)
     const findInsecure = createInsecurityCheck(options)
     const insecureRoot = findInsecure(resolve(directory))

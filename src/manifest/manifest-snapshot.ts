@@ -1,4 +1,4 @@
-import { join, sep } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { messageOf } from '../core/reeve-error.ts'
 import { compareText } from '../core/text/text-order.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
@@ -44,7 +44,13 @@ export interface MissingRoot {
 /** As many entries as anyone has. */
 const maximumFiles = 20_000
 
-export function openManifestTree(directory: string, files: ManifestFiles): ManifestTree | MissingRoot {
+/** Says which directory is meant, who named it, and what to do. */
+export function missingDirectory(directory: string, origin: string | undefined): string {
+  const from = origin === undefined ? '' : ` (${origin})`
+  return `manifests directory ${resolve(directory)}${from} does not exist; nothing was changed. Create it, or name another one with --manifests DIR`
+}
+
+export function openManifestTree(directory: string, files: ManifestFiles, origin?: string): ManifestTree | MissingRoot {
   let root: string
   try {
     root = files.realPath(directory)
@@ -56,7 +62,7 @@ export function openManifestTree(directory: string, files: ManifestFiles): Manif
     }
   } catch (error) {
     return hasCode(error, 'ENOENT')
-      ? { code: 'directory-missing', message: 'there is no such directory; nothing is removed because of that' }
+      ? { code: 'directory-missing', message: missingDirectory(directory, origin) }
       : { code: 'directory-unreadable', message: `it cannot be read: ${reasonOf(error)}` }
   }
   const listing = list(root, files)

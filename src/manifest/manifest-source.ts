@@ -29,6 +29,7 @@ const maximumFacilities = 10_000
 export function createManifestSource(options: ManifestOptions): ManifestSource {
   const readDirectory = createManifestReader({
     directory: options.directory,
+    directoryOrigin: options.directoryOrigin,
     files: options.files ?? localFiles,
     memory: options.memory,
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),

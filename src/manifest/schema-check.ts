@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import { listOf, suggest } from './field-suggestion.ts'
+import { listOf, suggest, suggestField } from './field-suggestion.ts'
 import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
 import {
   describeValue,
@@ -131,7 +131,7 @@ function meantByUnknownFields(errors: readonly Placed[], schema: SchemaNode): Se
   const meant = new Set<string>()
   for (const error of errors) {
     if (error.keyword !== 'additionalProperties') continue
-    const suggestion = suggest(String(error.params.additionalProperty), knownFields(error, schema))
+    const suggestion = suggestField(String(error.params.additionalProperty), knownFields(error, schema))
     if (suggestion !== undefined) meant.add(`${error.instancePath}\n${suggestion}`)
   }
   return meant
@@ -217,25 +217,31 @@ function explain(error: Placed, schema: SchemaNode, prefix: FieldPath): FieldPro
 function unknownField(field: string, name: string, parent: SchemaNode, schema: SchemaNode): string {
   const known = Object.keys(parent.properties ?? {})
   const start = `unknown field "${field}" in ${name}`
-  const suggestion = suggest(field, known)
+  const suggestion = suggestField(field, known)
   if (suggestion !== undefined) return `${start}; did you mean "${suggestion}"?`
-  const elsewhere = findField(field, schema)
-  if (elsewhere !== undefined) return `${start}; "${field}" belongs in ${elsewhere}`
+  const fields = fieldsOf(schema)
+  const meant = fields.has(field) ? field : suggestField(field, [...fields.keys()])
+  const elsewhere = meant === undefined ? undefined : fields.get(meant)
+  if (meant === field && elsewhere !== undefined) return `${start}; "${field}" belongs in ${elsewhere}`
+  if (elsewhere !== undefined) return `${start}; did you mean "${meant}" in ${elsewhere}?`
   return known.length === 0 || known.length > 20 ? start : `${start}; known: ${known.join(', ')}`
 }
 
-/** Where else the schema has a field of this name: people forget a level. Undefined if that is nowhere, or in many places. */
-function findField(field: string, schema: SchemaNode): string | undefined {
-  const found: string[] = []
-  const visit = (node: SchemaNode, path: string): void => {
-    for (const [key, child] of Object.entries(node.properties ?? {})) {
-      if (key === field) found.push(path === '' ? 'the document' : path)
-      visit(child, path === '' ? key : `${path}.${key}`)
-    }
+/** Each field that the schema has at any depth, and where it is: people forget a level. Of many places, the one nearest to the top. */
+function fieldsOf(schema: SchemaNode): Map<string, string> {
+  const places = new Map<string, string>()
+  let level: (readonly [node: SchemaNode, path: string])[] = [[schema, '']]
+  while (level.length > 0) {
+    const fields = level.flatMap(([node, path]) =>
+      Object.entries(node.properties ?? {}).map(([key, child]) => ({ key, child, path })),
+    )
+    for (const { key, path } of fields) if (!places.has(key)) places.set(key, path === '' ? 'the document' : path)
+    level = fields.flatMap(({ key, child, path }) => {
+      const at = path === '' ? key : `${path}.${key}`
+      return [[child, at] as const, ...(child.items === undefined ? [] : [[child.items, `${at}[]`] as const])]
+    })
   }
-  visit(schema, '')
-  const [shallowest] = found.toSorted((a, b) => a.split('.').length - b.split('.').length)
-  return shallowest
+  return places
 }
 
 function missingField(field: string, name: string, parent: SchemaNode): string {

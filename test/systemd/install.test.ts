@@ -183,7 +183,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     })
     expect(await reeve(['install', '/srv/none'])).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/expected the manifests in \/srv\/none, found nothing there/),
+      stderr: expect.stringMatching(/manifests directory \/srv\/none \(given as DIR\) does not exist/),
     })
     expect(existsSync(unitPath)).toBe(false)
   })

@@ -24,6 +24,8 @@ import { readParsed, writeParsed } from './state-files.ts'
 import { askPlace } from './supervisor-place.ts'
 
 export interface SessionOptions extends CommandLineSettings {
+  /** Who says so, for messages: `given as DIR`. */
+  readonly directoryOrigin?: string
   readonly log?: Log
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
@@ -77,6 +79,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
   const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const directoryOrigin = originOf(options, configuration, configFile)
   const accessOf = (provider?: Provider): ReadHostOptions => {
     const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
     return { queries, busQueries, clock }
@@ -90,6 +93,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
+      directoryOrigin,
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
@@ -156,6 +160,18 @@ export function expectOwnDirectories(
       `the ${what} ${directory} can't be trusted, as others could forge what Reeve keeps there: ${insecure.message}, or choose another one with ${option}`,
     )
   }
+}
+
+/** Where the directory of the manifests comes from, for whoever finds nothing there. */
+function originOf(
+  { directory, directoryOrigin = 'named by the caller' }: SessionOptions,
+  { manifests }: HostConfiguration,
+  configFile: string,
+): string {
+  if (directory !== undefined) return directoryOrigin
+  return manifests === undefined
+    ? `the default, as neither the command line nor ${configFile} names one`
+    : `\`manifests\` in ${configFile}`
 }
 
 /** Where this program is installed. */

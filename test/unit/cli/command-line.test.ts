@@ -1,16 +1,22 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createContext, type OutputFormat } from '../../../src/cli/context.ts'
 import { errorText } from '../../../src/cli/error-text.ts'
 import { plainColors } from '../../../src/cli/screen.ts'
+import { forEachName } from '../../../src/cli/several-names.ts'
+import { otherVerbs, unknownCommandText } from '../../../src/cli/unknown-command.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { runCommandLine } from './io.ts'
+import { fakeIo, runCommandLine } from './io.ts'
 
 /** What scripts rely on: names and flags stay. */
 const commands = {
-  validate: ['--output'],
-  plan: ['--output', '--detailed-exitcode', '--out'],
-  apply: ['--plan', '--allow-removals'],
-  run: [],
-  install: ['--supervisor', '--dry-run', '--adopt', '--allow-removals', '--output'],
+  validate: ['--manifests', '--output'],
+  plan: ['--manifests', '--output', '--detailed-exitcode', '--out'],
+  apply: ['--manifests', '--plan', '--allow-removals'],
+  run: ['--manifests'],
+  install: ['--manifests', '--supervisor', '--dry-run', '--adopt', '--allow-removals', '--output'],
   uninstall: ['--yes', '--manifests', '--output'],
   status: ['--output', '--watch', '--manifests'],
   start: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],
@@ -19,7 +25,7 @@ const commands = {
   reload: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],
   enable: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],
   disable: ['--if-stopped', '--if-changed', '--suspend', '--manifests'],
-  supervisors: ['--output'],
+  supervisors: ['--manifests', '--output'],
   explain: [],
   suspend: ['--manifests'],
   resume: ['--manifests'],
@@ -54,8 +60,8 @@ describe('help', () => {
     expect(stderr).toContain('Usage: reeve')
   })
 
-  test('--version is the version alone', async () => {
-    expect(await runCommandLine(['--version'])).toEqual({
+  test.each(['--version', '-v', '-V', 'version'])('%s is the version alone', async word => {
+    expect(await runCommandLine([word])).toEqual({
       exitCode: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
       stderr: '',
@@ -70,6 +76,11 @@ describe('usage errors exit with 1 and say on stderr what was meant', () => {
     [['plan', '--detailed-exitcod'], 'Did you mean --detailed-exitcode?'],
     [['plan', '-o', 'yaml'], 'Allowed choices are text, json'],
     [['apply', '--allow-removals', 'many'], 'Expected a whole number'],
+    [['stat'], 'Did you mean status?'],
+    [['describe', 'web'], 'Did you mean status NAME?'],
+    [['logs', 'web'], 'says where the output of a facility is kept'],
+    [['constructor'], "unknown command 'constructor'\n(reeve"],
+    [['plan', 'here', '--manifests', 'there'], 'two manifests directories are named, here and --manifests there'],
     [['start'], "missing required argument 'NAME'"],
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
     [['explain', 'spec.proces'], 'did you mean "process"?'],
@@ -79,6 +90,51 @@ describe('usage errors exit with 1 and say on stderr what was meant', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toContain(message)
     expect(stderr).toMatch(/^reeve: /)
+  })
+})
+
+test.each([
+  ['list', 'status'],
+  ['ps', 'status'],
+  ['get', 'status'],
+  ['describe', 'status NAME'],
+  ['diff', 'plan'],
+  ['sync', 'apply or run'],
+  ['reconcile', 'apply or run'],
+  ['rm', 'down NAME'],
+  ['delete', 'down NAME'],
+  ['tail', 'status NAME or history'],
+  ['top', 'status --watch'],
+  ['plam', 'plan'],
+])('what other tools call %s is %s here', (verb, meant) => {
+  expect(unknownCommandText(verb, Object.keys(commands))).toContain(
+    `unknown command '${verb}'\n(Did you mean ${meant}?)`,
+  )
+})
+
+test('every verb that is suggested is one of the commands', async () => {
+  const { stdout } = await runCommandLine(['--help'])
+  for (const verb of Object.values(otherVerbs).flat())
+    expect(stdout).toMatch(new RegExp(`^  ${verb.split(' ')[0]} `, 'm'))
+})
+
+describe('a manifests directory that is missing', () => {
+  test.each([
+    [['plan', '/nowhere/manifests'], '/nowhere/manifests (given as DIR) does not exist'],
+    [['plan', '--manifests', '/nowhere/manifests'], '/nowhere/manifests (given by --manifests) does not exist'],
+    [['status', '--manifests', 'no/manifests'], `${process.cwd()}/no/manifests (given by --manifests) does not exist`],
+    [
+      ['install', '/nowhere'],
+      '/nowhere (given as DIR) does not exist; nothing was changed. Create it, or name another',
+    ],
+  ])('reeve %j says which, from where, and what to do', async (argv, message) => {
+    const state = mkdtempSync(join(tmpdir(), 'reeve-state-'))
+    onTestFinished(() => rmSync(state, { recursive: true }))
+    const { exitCode, stdout, stderr } = await runCommandLine([...argv, '--state-dir', state], {
+      env: { XDG_CONFIG_HOME: '/nowhere' },
+    })
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toContain(`manifests directory ${message}`)
   })
 })
 
@@ -121,5 +177,34 @@ describe('errors', () => {
     expect(errorText(new TypeError('x is undefined'), { colors: plainColors, debug: false })).toMatch(
       /^reeve: this is a bug in Reeve, please report it: x is undefined\n(.|\n)* at /,
     )
+  })
+})
+
+describe('an action on several facilities', () => {
+  const act = async (names: readonly string[], output: OutputFormat) => {
+    const written = { stdout: '', stderr: '' }
+    const io = fakeIo(written)
+    const context = createContext(io, {}, false)
+    const exitCode = await forEachName(context, names, output, async name => {
+      if (name === 'gone') throw new ReeveError('not-found', 'there is no facility gone')
+      return { message: `${name}: restarted` }
+    })
+    return { exitCode, ...written }
+  }
+
+  test('is done for each, once, and what fails for one keeps it from no other', async () => {
+    expect(await act(['web', 'gone', 'db', 'web'], 'text')).toEqual({
+      exitCode: 1,
+      stdout: 'web: restarted\ndb: restarted\n',
+      stderr: 'reeve: there is no facility gone\n',
+    })
+    expect(await act(['web', 'db'], 'text')).toMatchObject({ exitCode: 0, stderr: '' })
+  })
+
+  test('is an object as JSON for one, and a list for several', async () => {
+    const [web, db] = ['web', 'db'].map(name => ({ message: `${name}: restarted` }))
+    expect(JSON.parse((await act(['web'], 'json')).stdout)).toEqual(web)
+    expect(JSON.parse((await act(['web', 'gone', 'db'], 'json')).stdout)).toEqual([web, db])
+    await expect(act(['gone'], 'json')).rejects.toThrow('there is no facility gone')
   })
 })

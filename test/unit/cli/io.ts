@@ -15,13 +15,22 @@ export async function runCommandLine(
   options: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {},
 ): Promise<Outcome> {
   const written = { stdout: '', stderr: '' }
+  const exitCode = await main(argv, fakeIo(written, options))
+  return { exitCode, ...written }
+}
+
+/** What is written on its streams is added to `written`. */
+export function fakeIo(
+  written: { stdout: string; stderr: string },
+  options: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {},
+): CommandIo {
   const stream = (name: 'stdout' | 'stderr') => ({
     isTTY: options.terminal === true,
     write: (text: string) => {
       written[name] += text
     },
   })
-  const io: CommandIo = {
+  return {
     stdin: Readable.from([]),
     stdout: stream('stdout'),
     stderr: stream('stderr'),
@@ -36,6 +45,4 @@ export async function runCommandLine(
       throw new Error(`exit ${code}`)
     },
   }
-  const exitCode = await main(argv, io)
-  return { exitCode, ...written }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Action, ActionResult, Definition, Provider, Rendered } from '../../../src/core/contracts/provider.ts'
+import type { Action, ActionResult, Provider, Rendered } from '../../../src/core/contracts/provider.ts'
+import type { Definition } from '../../../src/core/model/definition.ts'
 import type { Instance } from '../../../src/core/model/facility.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
 import { createCheckedProvider } from '../../../src/engine/session/checked-provider.ts'

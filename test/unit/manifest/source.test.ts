@@ -302,6 +302,42 @@ describe('a source parses once per content', () => {
   })
 })
 
+describe('a document with mistakes of several kinds is told of them all in one run', () => {
+  const codesOf = (spec: string, options: Partial<ManifestOptions> = {}): string[] => {
+    const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
+    const set = loadManifests({ directory, types, ...options })
+    expect(set).toMatchObject({ facilities: [], complete: false })
+    return set.diagnostics.map(({ code }) => code).sort()
+  }
+
+  test.each([
+    ['a signal', 'process: { command: [a], cmd: b, stop: { signal: TRM } }', ['unknown-field', 'unknown-signal']],
+    ['a source', 'tate: 1, files: [{ path: /a, source: ./none }]', ['source-unreadable', 'unknown-field']],
+    ['a dependency', 'state: of, dependsOn: [gone]', ['invalid-value', 'unknown-dependency']],
+    ['a supervisor', 'state: of, supervisor: nowhere', ['invalid-value', 'unknown-supervisor']],
+    ['an incomplete part', 'process: { user: a }, dependsOn: [gone]', ['missing-field', 'unknown-dependency']],
+    [
+      'a value of what is misspelt',
+      'process: { command: [a], stop: { tmeout: 1s, signal: TRM, timeout: 1 } }',
+      ['unknown-field', 'unknown-signal', 'wrong-type'],
+    ],
+    [
+      'native configuration',
+      'state: of, supervisor: runit, config: { runit: { r: 1 } }',
+      ['invalid-value', 'unsupported-config'],
+    ],
+  ])('%s', (_, spec, codes) => {
+    expect(codesOf(spec, { schemaOf: () => ({}) })).toEqual(codes)
+  })
+
+  test('what only follows from a mistake is no mistake', () => {
+    const policy = { users: ['web'] }
+    const spec = 'process: { command: [/bin/true], user: [web] }'
+    expect(codesOf(spec, { policy, runsAsRoot: true, insecurePermissions: true })).toEqual(['wrong-type'])
+    expect(codesOf('process: { comand: [a] }, config: { systemd: {} }')).toEqual(['unknown-field'])
+  })
+})
+
 test('a warning is said, and makes nothing invalid', () => {
   const spec = 'process: { command: [/bin/true] }, config: { runnit: { a: 1 }, elsewhere: { a: 1 } }'
   const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })

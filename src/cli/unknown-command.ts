@@ -1,0 +1,61 @@
+import { createDictionary, lookUp } from '../core/dictionary.ts'
+import { suggest } from '../manifest/field-suggestion.ts'
+
+/** What other tools call ours. Of those that several could be meant by, the first is what most people want. */
+export const otherVerbs: Readonly<Record<string, readonly string[]>> = {
+  add: ['apply'],
+  check: ['validate'],
+  continue: ['resume'],
+  create: ['apply'],
+  daemon: ['run'],
+  delete: ['down NAME'],
+  deploy: ['apply'],
+  describe: ['status NAME'],
+  destroy: ['down'],
+  diff: ['plan'],
+  doc: ['explain'],
+  events: ['history'],
+  freeze: ['suspend'],
+  get: ['status'],
+  info: ['status NAME'],
+  inspect: ['status NAME'],
+  'is-active': ['status NAME'],
+  kill: ['stop'],
+  lint: ['validate'],
+  list: ['status'],
+  'list-units': ['status'],
+  log: ['history', 'status NAME'],
+  logs: ['status NAME', 'history'],
+  ls: ['status'],
+  mask: ['disable', 'suspend'],
+  pause: ['suspend'],
+  preview: ['plan'],
+  providers: ['supervisors'],
+  prune: ['apply'],
+  ps: ['status'],
+  reconcile: ['apply', 'run'],
+  remove: ['down NAME'],
+  rm: ['down NAME'],
+  serve: ['run'],
+  show: ['status NAME'],
+  stat: ['status'],
+  sync: ['apply', 'run'],
+  tail: ['status NAME', 'history'],
+  top: ['status --watch'],
+  unpause: ['resume'],
+  up: ['apply'],
+  watch: ['status --watch'],
+}
+
+const notes: Readonly<Record<string, string>> = createDictionary(
+  ['log', 'logs', 'tail'].map(verb => [verb, 'status NAME says where the output of a facility is kept']),
+)
+
+/** `unknown command 'ps'`, and below it what was likely meant. */
+export function unknownCommandText(name: string, commands: readonly string[]): string {
+  const near = suggest(name, commands)
+  const meant = lookUp(otherVerbs, name.toLowerCase()) ?? (near === undefined ? [] : [near])
+  const note = lookUp(notes, name.toLowerCase())
+  const question = meant.length === 0 ? '' : `\n(Did you mean ${meant.join(' or ')}?)`
+  return `unknown command '${name}'${question}${note === undefined ? '' : `\n(${note})`}`
+}
