@@ -3,7 +3,9 @@
  */
 
 export type {
+  ContainedRunOptions,
   FileFacts,
+  ProbeHost,
   ProcessFacts,
   QueryResult,
   ReadHost,

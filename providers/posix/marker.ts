@@ -4,8 +4,16 @@ import { isStrings, isTable } from './table.ts'
 /** The marker, or undefined if there is none that can be read. */
 export function readOwnership(value: unknown): Ownership | undefined {
   if (!isTable(value)) return undefined
-  const { owner, facility, files, dependsOn = [], prune = true, meets } = value
+  const { owner, facility, files, dependsOn = [], prune = true, isAddition, meets } = value
   if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
   if (!isStrings(files) || !isStrings(dependsOn)) return undefined
-  return { owner, facility, files, dependsOn, prune, ...(isStrings(meets) && { meets }) }
+  return {
+    owner,
+    facility,
+    files,
+    dependsOn,
+    prune,
+    ...(isAddition === true && { isAddition }),
+    ...(isStrings(meets) && { meets }),
+  }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import type { QueryResult, RunOptions } from '../core/contracts/host.ts'
+import type { ContainedRunOptions, QueryResult } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'
@@ -20,7 +20,7 @@ const markVariable = 'REEVE_RUN'
  */
 export async function runContained(
   command: readonly string[],
-  options: RunOptions,
+  options: ContainedRunOptions,
   clock: Clock,
 ): Promise<QueryResult> {
   const [program, ...args] = command

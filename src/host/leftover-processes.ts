@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { listProcesses, readProcessFacts } from './process-facts.ts'
+import { isLiving } from './process-identity.ts'
 
 /** Of pids given out since, more than this are not tried one by one: what is there is listed. */
 const triedOneByOne = 512
@@ -23,8 +24,7 @@ export function endLeftovers(leader: number, mark: string): void {
 function findLeftovers(leader: number, mark: string): number[] {
   return youngerThan(leader).filter(pid => {
     const facts = readProcessFacts(pid)
-    // A zombie is dead already, and waits for its parent.
-    if (!facts || facts.state === 'Z' || facts.state === 'X') return false
+    if (!isLiving(facts)) return false
     return facts.session === leader || hasMark(pid, mark)
   })
 }

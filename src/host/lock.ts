@@ -1,9 +1,10 @@
-import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from './clock.ts'
 import { isUnwritable } from './failure.ts'
+import { isAlive } from './process-identity.ts'
+import { sha256 } from './sha256.ts'
 import { readTrusted } from './trusted-reading.ts'
 
 /**
@@ -114,7 +115,7 @@ export function findHolder(directory: string, host: ReadHost): Holder | undefine
 function listLiveClaims(directory: string, host: ReadHost): Claim[] {
   const claims: Claim[] = []
   for (const name of host.readDirectory(directory) ?? []) {
-    if (!claimPattern.test(name) || !isAlive(name, host)) continue
+    if (!claimPattern.test(name) || !isHeld(name, host)) continue
     const claim = readClaim(directory, name, host)
     if (claim) claims.push(claim)
   }
@@ -124,7 +125,7 @@ function listLiveClaims(directory: string, host: ReadHost): Claim[] {
 /** Safe at any time: see above. */
 function removeStaleClaims(directory: string, host: WriteHost): void {
   for (const name of host.readDirectory(directory) ?? []) {
-    if (claimPattern.test(name) && !isAlive(name, host)) host.removeFile(join(directory, name))
+    if (claimPattern.test(name) && !isHeld(name, host)) host.removeFile(join(directory, name))
   }
 }
 
@@ -135,15 +136,13 @@ function nameOwnClaim(host: ReadHost): string {
   return `${facts.pid}-${facts.startTime}-${digestBoot(host)}.json`
 }
 
-function isAlive(name: string, host: ReadHost): boolean {
-  const [, pid, startTime, boot] = claimPattern.exec(name) ?? []
-  if (boot !== digestBoot(host)) return false
-  const facts = host.process(Number(pid))
-  return facts?.startTime === startTime && facts?.state !== 'Z' && facts?.state !== 'X'
+function isHeld(name: string, host: ReadHost): boolean {
+  const [, pid, startTime = '', boot] = claimPattern.exec(name) ?? []
+  return boot === digestBoot(host) && isAlive({ pid: Number(pid), startTime }, host)
 }
 
 function digestBoot(host: ReadHost): string {
-  return hash('sha256', host.bootId()).slice(0, 8)
+  return sha256(host.bootId()).slice(0, 8)
 }
 
 /** Undefined if it is gone. One that can't be read counts as held: its process is alive. */

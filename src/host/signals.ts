@@ -17,6 +17,12 @@ export function findSignalNumber(name: string): number | undefined {
   return inRange((base === 'MIN' ? firstRealTime : lastRealTime) + Number(offset), firstRealTime)
 }
 
+/** `TERM`. Of two names for one signal the usual one (ABRT, not IOT). Undefined: it has none of its own, as real-time signals. */
+export function findSignalName(number: number): string | undefined {
+  const [name] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
+  return name?.slice('SIG'.length)
+}
+
 function inRange(number: number, first: number): number | undefined {
   return number >= first && number <= lastRealTime ? number : undefined
 }

@@ -24,10 +24,9 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
     ...createReadHost(options),
     ...createFileWriting(perform),
     ...createUserFileWriting(perform),
-    run: (command, runOptions = {}) =>
-      perform('run', command.join(' '), () =>
-        runOptions.isContained ? runContained(command, runOptions, clock) : execute(command, runOptions, clock),
-      ),
+    run: (command, runOptions = {}) => perform('run', command.join(' '), () => execute(command, runOptions, clock)),
+    runContained: (command, runOptions) =>
+      perform('run', command.join(' '), () => runContained(command, runOptions, clock)),
     spawn: (command, spawnOptions) => perform('spawn', command.join(' '), () => spawnDetached(command, spawnOptions)),
     kill: (pid, signal) => perform('kill', `${pid} ${signal}`, () => sendSignal(pid, signal)),
     async openBus(address) {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { ProcessFacts, QueryResult, RunOptions } from '../../src/core/contracts/host.ts'
+import type { ContainedRunOptions, ProcessFacts, QueryResult } from '../../src/core/contracts/host.ts'
 import type { Action } from '../../src/core/contracts/provider.ts'
 import type { Status } from '../../src/core/contracts/status.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
@@ -91,7 +91,7 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
   }
   const meddled = createMeddledProvider(noting, clock)
   /** A health check: `/bin/true SERVICE`. */
-  async function ask(command: readonly string[], { timeout = 0, signal }: RunOptions = {}): Promise<QueryResult> {
+  async function ask(command: readonly string[], { timeout = 0, signal }: ContainedRunOptions): Promise<QueryResult> {
     if (programs.answers(command[1] ?? '')) return { exitCode: 0, stdout: '', stderr: '' }
     await clock.sleep(timeout, signal)
     throw new ReeveError('failed', `no answer in ${timeout} ms`)
@@ -108,7 +108,7 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
     stateDir: path('state'),
     insecurePermissions: true,
     extraProviders: [meddled.provider],
-    createWriteHost: options => ({ ...createWriteHost(options), run: ask, process: findProcess }),
+    createWriteHost: options => ({ ...createWriteHost(options), runContained: ask, process: findProcess }),
     clock,
   })
   const wake = createReconcileQueue(clock)

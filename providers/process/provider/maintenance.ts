@@ -1,9 +1,9 @@
 import type { Log } from '../../../src/core/contracts/log.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
+import { isAlive } from '../../../src/host/process-identity.ts'
 import { hasRun } from '../shared/service-record.ts'
 import { isTooLarge, outputOf } from '../supervisor/output-file.ts'
 import { createRotation } from '../supervisor/rotation.ts'
-import { isAlive } from '../supervisor/run-facts.ts'
 import type { Context, Service } from '../supervisor/service.ts'
 
 /** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
@@ -34,7 +34,7 @@ export function maintain(services: ReadonlyMap<string, Service>, context: Contex
     if (!isSaved) return true
     if (!hasRun(record)) return false
     const { pid, startTime } = record
-    return pid === undefined || startTime === undefined || !isAlive(host, { pid, startTime })
+    return pid === undefined || startTime === undefined || !isAlive({ pid, startTime }, host)
   }
 
   function rotate(): void {

@@ -1,5 +1,6 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Observed, OwnedService, Ownership } from '../../../src/core/state/observed.ts'
+import { isAlive } from '../../../src/host/process-identity.ts'
 import type { ServiceDefinition } from '../shared/definition.ts'
 import type { ReadDefinition } from '../shared/definition-file.ts'
 import { enabledPath, type Layout, ownLogPath, recordPath, serviceOfJson } from '../shared/layout.ts'
@@ -7,7 +8,7 @@ import { exitOf, settle } from '../shared/life-cycle.ts'
 import { createRecord, hasRun, type Phase, parseRecord, type ServiceRecord } from '../shared/service-record.ts'
 import { findProblem, findSupervisor } from '../shared/supervisor-process.ts'
 import type { Telling } from '../shared/telling.ts'
-import { isAlive, type KnownRun, type LivingShim, listShims, readRun } from '../supervisor/run-facts.ts'
+import { type KnownRun, type LivingShim, listShims, readRun } from '../supervisor/run-facts.ts'
 import { restartPolicyOf } from '../supervisor/run-start.ts'
 import { followLiving, knownOf, listServices } from '../supervisor/service-loading.ts'
 
@@ -97,7 +98,7 @@ function judge(
 }
 
 function isMainAlive({ pid, startTime }: ServiceRecord, host: ReadHost): boolean {
-  return pid !== undefined && startTime !== undefined && isAlive(host, { pid, startTime })
+  return pid !== undefined && startTime !== undefined && isAlive({ pid, startTime }, host)
 }
 
 const states: Readonly<Record<Phase, Observed['state']>> = {

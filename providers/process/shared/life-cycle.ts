@@ -1,6 +1,6 @@
-import { constants } from 'node:os'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
+import { findSignalName } from '../../../src/host/signals.ts'
 import type { Exit, ServiceRecord } from './service-record.ts'
 
 /**
@@ -78,7 +78,7 @@ export function delayOf(failures: number, delay: number, random: number): number
 /** An exit status as the shell has it, which can't tell a signal from a code over 128. */
 export function exitOf(run: number, status: number | undefined, at: number): Exit {
   if (status === undefined) return { run, at }
-  const signal = status > 128 ? signalNames.get(status - 128) : undefined
+  const signal = status > 128 ? findSignalName(status - 128) : undefined
   return signal === undefined ? { run, code: status, at } : { run, signal, at }
 }
 
@@ -92,10 +92,4 @@ function describeEnd(record: ServiceRecord): string {
   if (record.background?.run === record.run) return record.background.message
   const exit = record.exit?.run === record.run ? record.exit : undefined
   return `it ended by itself with ${describeExit(exit)}`
-}
-
-const signalNames = new Map<number, string>()
-for (const [name, number] of Object.entries(constants.signals)) {
-  // Of two names for one signal the first is the usual one (ABRT, not IOT).
-  if (!signalNames.has(number)) signalNames.set(number, name.slice('SIG'.length))
 }

@@ -1,5 +1,6 @@
 import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
 import { beat } from '../../../src/host/common-beat.ts'
+import { isLiving } from '../../../src/host/process-identity.ts'
 import type { Layout } from './layout.ts'
 import { findSupervisor, isFrozen } from './supervisor-process.ts'
 
@@ -34,6 +35,6 @@ function look(layout: Layout, host: ReadHost): Sight {
 }
 
 function describe(facts: ProcessFacts | undefined): string {
-  if (!facts || facts.state === 'Z' || facts.state === 'X') return 'dead'
+  if (!isLiving(facts)) return 'dead'
   return `${facts.pid} ${facts.startTime} ${isFrozen(facts) ? 'frozen' : 'alive'}`
 }

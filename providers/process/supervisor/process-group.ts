@@ -1,5 +1,5 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import type { ProcessIdentity } from './run-facts.ts'
+import { isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 
 /**
  * What is left of a service's process group after its main process has ended. A number is proof of nothing: pids and
@@ -16,8 +16,7 @@ export function findLeftMembers(host: ReadHost, main: ProcessIdentity, until: nu
   for (const pid of host.processes()) {
     if (pid === main.pid) continue
     const facts = host.process(pid)
-    if (!facts || facts.group !== main.pid || facts.session !== main.pid) continue
-    if (facts.state === 'Z' || facts.state === 'X') continue
+    if (!isLiving(facts) || facts.group !== main.pid || facts.session !== main.pid) continue
     const born = Number(facts.startTime)
     if (born >= Number(main.startTime) && born <= until) members.push(pid)
   }

@@ -1,9 +1,9 @@
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
+import { isAlive } from '../../../src/host/process-identity.ts'
 import { wrapExecution } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../shared/definition.ts'
 import { prepareLaunch, readLoaded } from './launch.ts'
-import { isAlive } from './run-facts.ts'
 import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
 import { preparationOf } from './shim-script.ts'
 
@@ -23,7 +23,7 @@ export async function reloadProcess(
   // Before it reads: what is said to be loaded must never be newer than what is.
   const loaded: Loaded = readLoaded(definition, host)
   if ('command' in reload) await runCommand(reload.command, pid, definition, context)
-  else if (!isAlive(host, { pid, startTime }) || !host.kill(pid, reload.signal)) return
+  else if (!isAlive({ pid, startTime }, host) || !host.kill(pid, reload.signal)) return
   if (service.record.run === run) setRecord(service, { ...service.record, loaded })
   trySaveRecord(service, context)
   log.info({ service: service.name, pid }, 'is reloaded')

@@ -1,12 +1,7 @@
 import { basename } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { type Layout, runOfFile, runPath } from '../shared/layout.ts'
-
-/** What identifies a process within a boot. */
-export interface ProcessIdentity {
-  readonly pid: number
-  readonly startTime: string
-}
 
 /** What is known of a run though its files don't say it: from the process table, or as it is remembered. */
 export interface KnownRun {
@@ -44,9 +39,9 @@ export function readRun(host: ReadHost, layout: Layout, service: string, run: nu
   const claim = host.readText(runPath(layout, service, run, 'shim'))
   if (claim === undefined && known.shim === undefined) return { state: 'unclaimed' }
   const shim = parseIdentity(claim) ?? known.shim
-  const shimLives = shim !== undefined && isAlive(host, shim)
+  const shimLives = shim !== undefined && isAlive(shim, host)
   const main = written ?? (shimLives ? findChild(host, shim.pid) : undefined)
-  if (main && isAlive(host, main)) {
+  if (main && isAlive(main, host)) {
     // While its shim lives, it is the shim's child, or else not the process of this run.
     const isOurs = !shimLives || host.process(main.pid)?.parent === shim.pid
     if (isOurs) return { state: 'alive', main, guarded: shimLives }
@@ -58,18 +53,13 @@ export function readRun(host: ReadHost, layout: Layout, service: string, run: nu
   return { state: 'ended', main, exit: readExitFacts(host, layout, service, run) }
 }
 
-export function isAlive(host: ReadHost, { pid, startTime }: ProcessIdentity): boolean {
-  const facts = host.process(pid)
-  return facts?.startTime === startTime && facts.state !== 'Z' && facts.state !== 'X'
-}
-
 /** A shim has no child but the service. */
 function findChild(host: ReadHost, shim: number): ProcessIdentity | undefined {
   const listed = host.readText(`/proc/${shim}/task/${shim}/children`)?.trim().split(' ').filter(Boolean).map(Number)
   // Not every kernel lists them.
   for (const pid of listed ?? host.processes()) {
     const facts = host.process(pid)
-    if (facts?.parent === shim && facts.state !== 'Z' && facts.state !== 'X') return { pid, startTime: facts.startTime }
+    if (isLiving(facts) && facts.parent === shim) return { pid, startTime: facts.startTime }
   }
   return undefined
 }

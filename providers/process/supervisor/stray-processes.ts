@@ -1,3 +1,4 @@
+import { isLiving } from '../../../src/host/process-identity.ts'
 import { describeBackground, markVariable } from '../../posix/background.ts'
 import { runPath } from '../shared/layout.ts'
 import { goodRun } from '../shared/life-cycle.ts'
@@ -26,9 +27,7 @@ export function findStrays(service: Service, context: Context): number[] {
 function findMarked(mark: string, { name, record }: Service, { host, layout }: Context): number[] {
   const script = runPath(layout, name, record.run, 'sh')
   return host.processes().filter(pid => {
-    const facts = host.process(pid)
-    if (!facts || facts.state === 'Z' || facts.state === 'X') return false
-    return hasMark() && scriptOf(readCommandLine(host, pid)) !== script
+    return isLiving(host.process(pid)) && hasMark() && scriptOf(readCommandLine(host, pid)) !== script
 
     function hasMark(): boolean {
       try {

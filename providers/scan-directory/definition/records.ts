@@ -4,14 +4,9 @@ import { createDictionary } from '../../../src/core/dictionary.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import { explainComplaint } from '../../../src/host/failure.ts'
+import type { ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import type { Place } from '../layout.ts'
-
-/** A process, known for good within one boot. */
-export interface Identity {
-  readonly pid: number
-  readonly startTime: string
-}
 
 /** How a run ended, as the finish script wrote it down; see scripts.ts. */
 export interface Ending {
@@ -27,14 +22,14 @@ export interface Ending {
 }
 
 /** Of this boot. */
-export function readClaim(place: Place, host: ReadHost): Identity | undefined {
+export function readClaim(place: Place, host: ReadHost): ProcessIdentity | undefined {
   const text = host.readText(join(place.records, 'claim'))
   const [, identity = '', boot] = /^(\d+ \d+) \d+ (\S+)\n$/.exec(text ?? '') ?? []
   return boot === host.bootId() ? parseIdentity(`${identity}\n`) : undefined
 }
 
 /** As the run script writes it down, but for when it began. */
-export function formatClaim({ pid, startTime }: Identity, bootId: string): string {
+export function formatClaim({ pid, startTime }: ProcessIdentity, bootId: string): string {
   return `${pid} ${startTime} 0 ${bootId}\n`
 }
 
@@ -43,23 +38,18 @@ export function isTakenOver(place: Place, host: ReadHost): boolean {
   return /^\d+ \d+ 0 /.test(host.readText(join(place.records, 'claim')) ?? '')
 }
 
-export function formatLaunched({ pid, startTime }: Identity): string {
+export function formatLaunched({ pid, startTime }: ProcessIdentity): string {
   return `${pid} ${startTime}\n`
 }
 
 /** Of the last run that came as far as the service itself. */
-export function readLaunched(place: Place, host: ReadHost): Identity | undefined {
+export function readLaunched(place: Place, host: ReadHost): ProcessIdentity | undefined {
   return parseIdentity(host.readText(join(place.records, 'launched')))
 }
 
-function parseIdentity(text: string | undefined): Identity | undefined {
+function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
   const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(text ?? '') ?? []
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime }
-}
-
-export function isRunning({ pid, startTime }: Identity, host: ReadHost): boolean {
-  const found = host.process(pid)
-  return found?.startTime === startTime && found.state !== 'Z' && found.state !== 'X'
 }
 
 /** Of this boot; undefined if none is written down. */

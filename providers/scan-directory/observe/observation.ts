@@ -1,9 +1,9 @@
-import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { type Observed, type Ownership, unknownService } from '../../../src/core/state/observed.ts'
 import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
+import { findSignalName } from '../../../src/host/signals.ts'
 import { readMarker } from '../definition/marker.ts'
 import {
   type Ending,
@@ -182,13 +182,9 @@ function hangs({ state, pid }: SupervisionStatus, host: ReadHost): boolean {
   return state === 'finish' && host.readText(`/proc/${pid}/cmdline`)?.startsWith('sleep\0') === false
 }
 
-const signalNames = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name.slice('SIG'.length)]),
-)
-
 function exitOf({ code, signal }: Ending): NonNullable<Observed['exit']> {
   if (code !== undefined) return { code }
-  return { signal: signalNames.get(signal ?? 0) ?? String(signal) }
+  return { signal: findSignalName(signal ?? 0) ?? String(signal) }
 }
 
 function describeEnding(ending: Ending): string {

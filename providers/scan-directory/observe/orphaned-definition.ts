@@ -1,5 +1,6 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import { formatClaim, type Identity } from '../definition/records.ts'
+import type { ProcessIdentity } from '../../../src/host/process-identity.ts'
+import { formatClaim } from '../definition/records.ts'
 import type { Family } from '../family.ts'
 import { findSupervisors } from './evidence.ts'
 
@@ -22,7 +23,7 @@ export function createOrphanSearch(family: Family, host: ReadHost): (directory: 
 }
 
 /** The child of the supervisor, or where the run script stays, of that. */
-function findService({ scripts }: Family, supervisor: number, host: ReadHost): Identity | undefined {
+function findService({ scripts }: Family, supervisor: number, host: ReadHost): ProcessIdentity | undefined {
   const all = host.processes().flatMap(pid => host.process(pid) ?? [])
   const child = all.find(({ parent }) => parent === supervisor)
   return scripts.hasFinish ? child : all.find(({ parent }) => parent === child?.pid)

@@ -3,6 +3,7 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Availability } from '../../../src/core/contracts/provider.ts'
 import { findInsecurePath } from '../../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
+import { isLiving } from '../../../src/host/process-identity.ts'
 import { findTool } from '../../posix/tools.ts'
 import type { Family, Scanner } from '../family.ts'
 import type { Layout } from '../layout.ts'
@@ -32,7 +33,7 @@ function readScanner(family: Family, directory: string, pid: number, host: ReadH
   const inside = `/proc/${pid}/cwd`
   const path = isAbsolute(named) ? named : family.scansFromInside ? inside : join(inside, named)
   const facts = host.process(pid)
-  if (!facts || facts.state === 'Z' || resolve(path, host) !== directory) return undefined
+  if (!isLiving(facts) || resolve(path, host) !== directory) return undefined
   const userId = findStarter(pid, host)
   return userId === undefined ? undefined : { pid, words, isPaused: facts.state === 'T', userId }
 }

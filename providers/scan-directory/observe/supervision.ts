@@ -1,8 +1,9 @@
 import { basename, join } from 'node:path'
 import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
+import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { readStart } from '../../posix/process-age.ts'
-import { type Identity, isRunning, readClaim, readLaunched } from '../definition/records.ts'
+import { readClaim, readLaunched } from '../definition/records.ts'
 import { scriptWords } from '../definition/scripts.ts'
 import type { Family, SupervisionStatus } from '../family.ts'
 import type { Place } from '../layout.ts'
@@ -22,7 +23,7 @@ export type Supervision =
       /** Of the service, or of the script that prepares it. */
       readonly pid: number | undefined
       /** The service itself, once it is executed, and not only prepared. */
-      readonly launched: Identity | undefined
+      readonly launched: ProcessIdentity | undefined
       /** The run script is still at work, or has only just become another program. */
       readonly isPreparing: boolean
       readonly orphan: Orphan | undefined
@@ -30,7 +31,7 @@ export type Supervision =
   | { readonly state: 'dead'; readonly orphan: Orphan | undefined }
   | { readonly state: 'unknown'; readonly message: string; readonly orphan: undefined }
 
-export interface Orphan extends Identity {
+export interface Orphan extends ProcessIdentity {
   /** Its supervisor lives, and works in a directory that has been exchanged for the one that is there now. */
   readonly lostSupervisor?: number
 }
@@ -44,13 +45,13 @@ export function readSupervision(
   const problem = proofs.findProblem(place)
   if (problem !== undefined) return { state: 'unknown', message: problem, orphan: undefined }
   const isUnproven = !isUnforged(family, place.supervise, host)
-  const isAlive = isSupervisorAlive(family, place, host, proofs)
-  const told = isAlive ? readStatus(family, place, host) : undefined
+  const isSupervised = isSupervisorAlive(family, place, host, proofs)
+  const told = isSupervised ? readStatus(family, place, host) : undefined
   // What others can write isn't corrected, but doubted.
   const status = told && !isUnproven ? correctStatus(told, family, place, host, proofs) : told
   const claim = readClaim(place, host)
-  const living = claim && isRunning(claim, host) ? claim : undefined
-  if (isAlive && !status) {
+  const living = claim && isAlive(claim, host) ? claim : undefined
+  if (isSupervised && !status) {
     const message = `${family.supervisor} runs, but what it says in ${place.supervise}/status can not be read`
     return { state: 'unknown', message, orphan: undefined }
   }
@@ -99,7 +100,7 @@ function correctStatus(
 ): SupervisionStatus {
   if (told.state !== 'up' || told.pid === undefined) return told
   const facts = host.process(told.pid)
-  const isThere = facts !== undefined && facts.state !== 'Z' && facts.state !== 'X'
+  const isThere = isLiving(facts)
   if (isThere && readStart(facts, host) <= told.since + stampTolerance) return told
   if (isThere && isStartedThere(told.pid, family, place, host)) return told
   const [child] = listChildren(place, host, proofs)
@@ -113,7 +114,7 @@ function listChildren(place: Place, host: ReadHost, proofs: Evidence): ProcessFa
   if (supervisor === undefined) return []
   return host.processes().flatMap(pid => {
     const facts = host.process(pid)
-    if (facts?.parent !== supervisor || facts.state === 'Z' || facts.state === 'X') return []
+    if (!isLiving(facts) || facts.parent !== supervisor) return []
     // It runs the log as well, in a directory of its own.
     return readQuietly(() => host.readLink(`/proc/${pid}/cwd`)) === join(directory, 'log') ? [] : facts
   })
@@ -138,14 +139,14 @@ function isProven({ pid }: SupervisionStatus, family: Family, place: Place, host
 function findMain(
   { scripts }: Family,
   started: number | undefined,
-  claimed: Identity | undefined,
+  claimed: ProcessIdentity | undefined,
   host: ReadHost,
 ): number | undefined {
   if (scripts.hasFinish || !claimed || started === undefined) return started
   return host.process(claimed.pid)?.parent === started ? claimed.pid : started
 }
 
-function toOrphan({ supervisor, scripts }: Family, process: Identity, host: ReadHost): Orphan {
+function toOrphan({ supervisor, scripts }: Family, process: ProcessIdentity, host: ReadHost): Orphan {
   const parent = host.process(process.pid)?.parent ?? 0
   const starter = scripts.hasFinish ? parent : (host.process(parent)?.parent ?? 0)
   const isLost = isProgram(starter, supervisor, host)

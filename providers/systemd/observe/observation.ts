@@ -9,6 +9,7 @@ import {
   type ServiceState,
   unknownService,
 } from '../../../src/core/state/observed.ts'
+import { isLiving } from '../../../src/host/process-identity.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
 import { quoteWord } from '../../posix/shell-quoting.ts'
 import { findCompletion } from '../apply/completion.ts'
@@ -211,7 +212,7 @@ async function judge(unit: LoadedUnit, written: ManagedUnits | undefined, look: 
   const isOver = sub === 'exited' && (await readProperty(bus, path, 'Service', 'Type')) !== 'oneshot'
   const { loaded, isByAge = false } = (await findLoaded(unit, pid, written, look)) ?? {}
   const process = look.host.process(pid)
-  const isGone = process === undefined || process.state === 'Z'
+  const isGone = !isLiving(process)
   const born = process && look.sinceWhen(process)
   const since = born === undefined ? await readSince(unit, bus) : { since: born }
   if (isGone || (!loaded && written)) {

@@ -1,6 +1,6 @@
-import { constants } from 'node:os'
 import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { Exit, Observed } from '../../../src/core/state/observed.ts'
+import { findSignalName } from '../../../src/host/signals.ts'
 import { type LoadedUnit, readNumber, readProperty } from '../bus/manager.ts'
 import { describeResult, type End, exitedWith } from './exit-words.ts'
 
@@ -106,10 +106,5 @@ export async function readExit(path: string, bus: Bus): Promise<Exit | undefined
 /** CLD_EXITED and CLD_KILLED of waitid(2); the signal by its number, as systemd gives it. */
 function exitOf(code: number, status: number): Exit | undefined {
   if (code === 1) return exitedWith(status)
-  return code === 0 ? undefined : { signal: signalName(status) }
-}
-
-function signalName(number: number): string {
-  const [name] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
-  return name?.replace(/^SIG/, '') ?? String(number)
+  return code === 0 ? undefined : { signal: findSignalName(status) ?? String(status) }
 }

@@ -1,4 +1,6 @@
 import type { Ownership } from '../../../src/core/state/observed.ts'
+import { readOwnership } from '../../posix/marker.ts'
+import { parseTable } from '../../posix/table.ts'
 import { readSections, type Sections } from './unit-file.ts'
 
 /** A section that systemd passes over, as its name begins with `X-`. */
@@ -23,23 +25,5 @@ export function readMarker(text: string): Ownership | undefined {
   if (start === undefined) return undefined
   const marker = readSections(text.slice(start))[section]?.Marker?.at(-1)
   if (marker === undefined) return undefined
-  try {
-    return toOwnership(JSON.parse(marker))
-  } catch {
-    return undefined // somebody edited it
-  }
-}
-
-function toOwnership(value: unknown): Ownership | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  const { owner, facility, files, dependsOn, prune, isAddition, meets }: Partial<Record<keyof Ownership, unknown>> =
-    value
-  if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
-  if (!isTexts(files) || !isTexts(dependsOn)) return undefined
-  const known = { owner, facility, files, dependsOn, prune, ...(isTexts(meets) && { meets }) }
-  return isAddition === true ? { ...known, isAddition } : known
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(item => typeof item === 'string')
+  return readOwnership(parseTable(marker)) // undefined: somebody edited it
 }

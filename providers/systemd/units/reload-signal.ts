@@ -1,5 +1,4 @@
-import { constants } from 'node:os'
-import { lookUp } from '../../../src/core/dictionary.ts'
+import { findSignalNumber } from '../../../src/host/signals.ts'
 import { mergeSections, readSections } from './unit-file.ts'
 import type { UnitSearchPath } from './unit-search-path.ts'
 
@@ -21,5 +20,5 @@ export function findReloadSignal(unit: string, disk: UnitSearchPath): number | u
   const { Service } = texts.map(readSections).reduce(mergeSections, {})
   const [command = '', ...others] = Service?.ExecReload ?? []
   const [, signal] = pattern.exec(command) ?? []
-  return signal === undefined || others.length > 0 ? undefined : lookUp(constants.signals, `SIG${signal}`)
+  return signal === undefined || others.length > 0 ? undefined : findSignalNumber(signal)
 }

@@ -157,8 +157,17 @@ export interface ReadHost {
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
 
+/** The host, for those who ask services how they are: they look, and run the commands of health checks, which leave nothing behind. */
+export interface ProbeHost extends ReadHost {
+  /**
+   * Runs to its end, in a session of its own, with `environment` alone, its output thrown away. When it has ended, or was ended by
+   * `timeout` or `signal`, whatever it leaves behind is killed. A non-zero exit is a result, not an error.
+   */
+  runContained(command: readonly string[], options: ContainedRunOptions): Promise<QueryResult>
+}
+
 /** The host, for those who act. Every external effect of Reeve goes through here. */
-export interface WriteHost extends ReadHost {
+export interface WriteHost extends ProbeHost {
   /**
    * Replaces the file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync.
    * Follows no symlink at `path`. `isFleeting`: it means nothing any more once the machine is down, and is not synced.
@@ -208,7 +217,7 @@ export interface WriteHost extends ReadHost {
   removeFile(path: string): void
   /** Does nothing if there is none, or if it isn't empty. */
   removeDirectory(path: string): void
-  /** Runs to its end. A non-zero exit is a result, not an error. `timeout` in ms. */
+  /** Runs to its end; what it starts may go on. A non-zero exit is a result, not an error. `timeout` in ms. */
   run(command: readonly string[], options?: RunOptions): Promise<QueryResult>
   /** Starts a process in a session of its own, that outlives this one; gives its pid. */
   spawn(command: readonly string[], options: SpawnOptions): SpawnedProcess
@@ -219,6 +228,16 @@ export interface WriteHost extends ReadHost {
   openBus(address: BusAddress): Promise<WriteBus>
 }
 
+export interface ContainedRunOptions {
+  /** In ms. */
+  readonly timeout?: number
+  /** The whole of it. */
+  readonly environment?: Readonly<Record<string, string>>
+  readonly directory?: string
+  readonly signal?: AbortSignal
+  readonly input?: string
+}
+
 export interface RunOptions {
   readonly timeout?: number
   /** Beside PATH, HOME and the like, which tools need; nothing else of Reeve's own environment reaches them. */
@@ -226,11 +245,6 @@ export interface RunOptions {
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string
-  /**
-   * In a session of its own, with `environment` alone, its output thrown away. When it has ended, or was ended by `timeout` or
-   * `signal`, whatever it leaves behind is killed. Absent: what it starts may go on.
-   */
-  readonly isContained?: boolean
   /**
    * In a session of its own, and so without the terminal of whoever runs Reeve. For what comes to run as a service's user, who
    * could type into root's shell through it.

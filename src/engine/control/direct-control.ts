@@ -102,7 +102,7 @@ async function askHealth(
   if (!facility.health) return 'none'
   if (observed?.state !== 'running') return 'unknown'
   const signal = new AbortController().signal
-  const ask = () => probeHealth(facility, session.openWriteHost(), session.clock, signal)
+  const ask = () => probeHealth(facility, session.probeHost, session.clock, signal)
   const result = await trust.check(facility, observed, ask)
   return result.healthy ? 'healthy' : 'unhealthy'
 }

@@ -1,7 +1,8 @@
+import type { ProbeHost } from '../../core/contracts/host.ts'
 import { createDictionary } from '../../core/dictionary.ts'
 import type { Process } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import type { ProbeHost, ProbeResult } from './probe-result.ts'
+import type { ProbeResult } from './probe-result.ts'
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -22,20 +23,20 @@ export async function probeByCommand(
   command: readonly string[],
   { process, host, timeout, signal }: HealthCommandOptions,
 ): Promise<ProbeResult> {
-  const limits = { timeout, signal, isContained: true }
+  const limits = { timeout, signal }
   const own = declaredVariables(process)
   const identity = identityOf(process, host)
   const directory = process?.workingDirectory
   const account = accountVariables(process, host)
   const run = identity
     ? // What runs as root up to here must not be steered by the service's variables, nor enter its directories.
-      host.run([...identity, '/bin/sh', '-c', entry, 'sh', ...command], {
+      host.runContained([...identity, '/bin/sh', '-c', entry, 'sh', ...command], {
         ...limits,
         environment: account,
         directory: '/',
         input: exportLines(own) + (directory === undefined ? '' : `cd ${quoteWord(directory)} || exit 1\n`),
       })
-    : host.run(command, {
+    : host.runContained(command, {
         ...limits,
         environment: { ...account, ...createDictionary(own) },
         ...(directory === undefined ? {} : { directory }),

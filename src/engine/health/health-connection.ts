@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ProbeHost } from '../../core/contracts/host.ts'
 import type { HttpCheck, StatusRange } from '../../core/model/facility.ts'
 import { requestOptions } from './http-request.ts'
-import type { ProbeHost, ProbeResult } from './probe-result.ts'
+import type { ProbeResult } from './probe-result.ts'
 
 /** Of the headers of an answer, in bytes; and how many interim answers (100 Continue, 103 Early Hints) may come before it. */
 const headerLimit = 16 * 1024

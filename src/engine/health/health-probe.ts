@@ -1,3 +1,4 @@
+import type { ProbeHost } from '../../core/contracts/host.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
@@ -5,7 +6,7 @@ import type { Clock } from '../../host/clock.ts'
 import { openDeadline } from '../../host/deadline.ts'
 import { probeByCommand } from './health-command.ts'
 import { probeHttp, probeTcp } from './health-connection.ts'
-import type { ProbeHost, ProbeResult } from './probe-result.ts'
+import type { ProbeResult } from './probe-result.ts'
 
 /** What ending a health command may take beyond its timeout, in ms. */
 const endingTime = 3_000

@@ -1,9 +1,9 @@
 import type { RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
+import type { ProbeHost } from '../../core/contracts/host.ts'
 import { createDictionary } from '../../core/dictionary.ts'
 import type { HttpCheck } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import type { ProbeHost } from './probe-result.ts'
 
 /** In bytes. */
 const certificateLimit = 1024 * 1024

@@ -3,6 +3,7 @@ import type { Facility, Health } from '../../core/model/facility.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import { readListeningSockets } from '../../host/listening-sockets.ts'
 import { readLocalAddresses } from '../../host/local-addresses.ts'
+import { isLiving } from '../../host/process-identity.ts'
 import { findPortHolder, type PortHost } from './port-holder.ts'
 import type { ProbeResult } from './probe-result.ts'
 
@@ -64,7 +65,7 @@ function ended(pid: number): ProbeResult {
 
 function findLiving(pid: number, host: PortHost): ProcessFacts | undefined {
   const facts = host.process(pid)
-  return facts?.state === 'Z' || facts?.state === 'X' ? undefined : facts
+  return isLiving(facts) ? facts : undefined
 }
 
 /** Where a check asks this host itself; undefined if that isn't certain. */

@@ -2,7 +2,7 @@ import type { Provider } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
 import type { Clock } from '../../host/clock.ts'
-import { giveUpLate } from '../execution/abandonment.ts'
+import { giveUpLate } from './abandonment.ts'
 import { findAvailabilityFault, findListFault, findObservationFault, findRenderFault } from './provider-answers.ts'
 
 /**

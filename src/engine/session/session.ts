@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
+import type { ProbeHost, ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import type { Log } from '../../core/contracts/log.ts'
 import type { Provider } from '../../core/contracts/provider.ts'
 import type { HostConfiguration } from '../../core/model/host-configuration.ts'
@@ -10,6 +10,7 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Clock, createClock } from '../../host/clock.ts'
 import { readPackageVersion } from '../../host/package-version.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
+import { createProbeHost } from '../../host/probe-host.ts'
 import { createReadHost, type ReadHostOptions } from '../../host/read-host.ts'
 import { createWriteHost } from '../../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../../manifest/host-configuration-file.ts'
@@ -52,6 +53,8 @@ export interface Session {
   readonly log: Log
   readonly readHost: ReadHost
   readHostFor(provider: Provider): ReadHost
+  /** For those who ask services how they are, and change nothing. */
+  readonly probeHost: ProbeHost
   /** Only for those who hold the lock. */
   openWriteHost(provider?: Provider): WriteHost
 }
@@ -119,6 +122,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     clock,
     log: options.log ?? silentLog,
     readHost,
+    probeHost: createProbeHost(readHost, clock),
     readHostFor: provider => makeReadHost(accessOf(provider)),
     openWriteHost: provider => makeWriteHost(accessOf(provider)),
   }

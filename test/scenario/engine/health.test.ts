@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
 import { probeHealth } from '../../../src/engine/health/health-probe.ts'
 import { createClock } from '../../../src/host/clock.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
+import { createEngineLab } from '../../labs/engine-lab.ts'
 
 const never = new AbortController().signal
 const base = { interval: 1000, timeout: 5000, failureThreshold: 3, startupTimeout: 1000, onFailure: 'report' } as const
@@ -43,4 +45,18 @@ test('a health command that fails or hangs is unhealthy, and says how', async ()
   expect(await probeHealth({ ...slow, ...(health ? { health } : {}) }, host, createClock(), never)).toMatchObject({
     healthy: false,
   })
+})
+
+test('E2: the status asks health commands through a host that can not write', async () => {
+  await using lab = createEngineLab()
+  const health = { exec: { command: ['/bin/true'] } }
+  lab.declare('web', { process: { command: ['/bin/sleep', '600'] }, health })
+  await lab.apply()
+  const session = await lab.open({
+    createWriteHost() {
+      throw new Error('a look at the status wants to write')
+    },
+  })
+  const { facilities } = await createDirectControl(session).status()
+  expect(facilities).toMatchObject([{ name: 'web', health: 'healthy' }])
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseProcessStat, readProcessFacts } from '../../../src/host/process-facts.ts'
+import { isAlive } from '../../../src/host/process-identity.ts'
 
 /** Fields 3 to 24 of a process of which 22 is 4711. */
 const fields = 'S 1 120 119 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 999 12'
@@ -37,4 +38,15 @@ test('the facts of this process are those that Node knows', () => {
 
 test.each([0, -1, 1.5, Number.NaN, 2 ** 22 + 1])('there is no process %d', pid => {
   expect(readProcessFacts(pid)).toBeUndefined()
+})
+
+test.each([
+  ['sleeps', 'S', '4711', true],
+  ['is stopped', 'T', '4711', true],
+  ['waits for its parent', 'Z', '4711', false],
+  ['is going', 'X', '4711', false],
+  ['is another one by now', 'S', '4712', false],
+])('a process that %s: alive as itself or not', (_what, state, startTime, expected) => {
+  const host = { process: (pid: number) => ({ pid, ...facts, state, startTime }) }
+  expect(isAlive({ pid: 123, startTime: '4711' }, host)).toBe(expected)
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findSignalNumber, sendSignal } from '../../../src/host/signals.ts'
+import { findSignalName, findSignalNumber, sendSignal } from '../../../src/host/signals.ts'
 
 test.each([
   ['TERM', 15],
@@ -20,4 +20,13 @@ test.each([
 
 test.each([0, 1, -1, Number.NaN])('pid %d is never signalled', pid => {
   expect(() => sendSignal(pid, 'CONT')).toThrow(/expected the id of a process/)
+})
+
+test.each([
+  [6, 'ABRT'],
+  [9, 'KILL'],
+  [29, 'IO'],
+  [34, undefined],
+])('signal %i is called %s, as people know it', (number, name) => {
+  expect(findSignalName(number)).toBe(name)
 })
