@@ -1,0 +1,214 @@
+import type { EngineListener } from '../../core/contracts/engine-event.ts'
+import { countOwned } from '../../core/plan/removal-guard.ts'
+import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
+import { MOVE_RETRY, RETRY } from '../../core/reconcile/backoff.ts'
+import { decide, findOvertaken, type Known, type Pruning } from '../../core/reconcile/decide.ts'
+import { logKept, mayWrite } from '../execution/admission.ts'
+import { type Execution, openExecution } from '../execution/execution.ts'
+import type { LaneResult } from '../execution/executor.ts'
+import { announceInstances, announceWrites, noteDone, noteWritten } from '../execution/record-keeping.ts'
+import type { Refresh } from '../refresh/refresh.ts'
+import type { Session } from '../session/session.ts'
+import { spellCommand } from '../session/session-words.ts'
+import type { StateRecord } from '../session/state-files.ts'
+import type { BackoffTracker } from './backoff-tracker.ts'
+import type { AskedPass } from './controller-passes.ts'
+import { createPruneDelay } from './prune-delay.ts'
+import type { ReconcileQueue } from './reconcile-queue.ts'
+import type { ReconcileStore } from './reconcile-store.ts'
+import type { RestartWatch } from './restart-watch.ts'
+import type { StateKeeping } from './state-keeping.ts'
+import { createUndoingGuard, type UndoingGuard } from './undoing.ts'
+
+/** What the controller has under way: what of a plan begins, what is written down before, and what becomes of its end. */
+export interface Lanes extends Disposable {
+  readonly execution: Execution
+  readonly undoings: UndoingGuard
+  /** What of it may begin now. `refresh`: with those only that the plan may begin for. */
+  begin(plan: Plan, refresh: Refresh, basis: PassBasis): void
+  /** What somebody asks for, whatever holds it back otherwise. Gives what has begun, each with what it fails by in the end. */
+  beginAsked(plan: Plan, refresh: Refresh, asked: AskedPass): ReadonlyMap<string, Promise<Error | undefined>>
+  /** Aborts what the manifests overtake (E6). */
+  abortOvertaken(suspended: ReadonlySet<string>): void
+  /** Aborts all that passes have begun, and names the facilities. */
+  giveUp(): string[]
+}
+
+/** What the plan of a pass stands on. */
+export interface PassBasis {
+  /** The manifests were read for it. */
+  readonly hasRead: boolean
+  /** All manifests are known. */
+  readonly isComplete: boolean
+  /** Facilities that had a lane when the look began. */
+  readonly wasBusy: ReadonlySet<string>
+}
+
+export interface LanesGround {
+  readonly store: ReconcileStore
+  readonly keeping: StateKeeping
+  readonly retries: BackoffTracker
+  readonly restarts: RestartWatch
+  readonly wake: ReconcileQueue
+  readonly listener: EngineListener
+  readonly allowRemovals: number
+  save(record: StateRecord): void
+  /** A facility had drifted and is as declared again. */
+  drifted(): void
+  /** What there is to say of the facility may be different now. */
+  changed(facility: string): void
+}
+
+export function openLanes(session: Session, ground: LanesGround): Lanes {
+  const { clock, configuration, log } = session
+  const { keeping, restarts, retries, store, wake } = ground
+  const { state } = store
+  const { owner, removalLimit } = configuration
+  // By then the manifests have to be read again: it is their newest state that says what is gone.
+  const removals = createPruneDelay(clock, () => wake.manifests())
+  const execution = openExecution(session, {
+    instances: () => state.instances,
+    claims: () => state.record.claims,
+    wrote: (path, digest) => store.recorded(noteWritten(state.record, path, digest)),
+    trigger: 'controller',
+    triggerOf: name => state.lanes.get(name)?.asked?.trigger,
+    history: keeping.history,
+    bounded: false,
+    listener(event) {
+      undoings.noted(event)
+      ground.listener(event)
+      state.lanes.get(event.facility)?.asked?.listener(event)
+    },
+    settled,
+    changed(name) {
+      ground.changed(name)
+      wake.facility(name)
+    },
+  })
+  const { executor } = execution
+  const undoings = createUndoingGuard({ clock, log, history: execution.history, retries })
+
+  function settled(lane: LaneResult): void {
+    const { plan, target } = lane
+    const { name } = plan
+    restarts.acted(name, clock.now())
+    undoings.settled(name, plan.change === 'remove' ? '' : (target?.facility.digest ?? ''))
+    const begun = store.laneEnded(name)
+    if (begun && lane.result === 'failed') noteFailure(lane, begun.digest)
+    else if (begun && lane.result === 'done') noteSuccess(lane, begun.digest, begun.isEncouraged)
+    ground.changed(name)
+    // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
+    if (state.hasDeferred) wake.manifests()
+    else if (target && state.facilities.has(name) && !plan.steps.some(step => step.target)) wake.facility(name)
+    else wake.full()
+  }
+
+  function noteFailure({ plan: { name, steps }, error }: LaneResult, digest: string): void {
+    const isMove = steps.some(step => step.reason === 'moved')
+    retries.failed(name, digest, error?.message ?? 'it failed', isMove ? MOVE_RETRY : RETRY)
+    log.warn({ facility: name, error: error?.message }, `${name}: not as declared yet; it will be tried again`)
+  }
+
+  function noteSuccess({ plan, target }: LaneResult, digest: string, wasEncouraged: boolean): void {
+    const { name, change, steps } = plan
+    if (wasEncouraged) retries.forget(name)
+    else retries.done(name, digest, steps)
+    // Written down by the pass that sees it.
+    if (target && plan.blocked === undefined) store.recorded(noteDone(state.record, target))
+    if (change === 'repair') ground.drifted()
+    if (change === 'remove') store.removed(name)
+  }
+
+  function setGoing(plan: Plan, refresh: Refresh, known: Known, asked?: AskedPass): ReadonlySet<string> {
+    const intended = decide(plan, known)
+    const unwritten = announce(intended.start, refresh)
+    const { start, wait, removals: judged } = unwritten.size === 0 ? intended : decide(plan, { ...known, unwritten })
+    if (judged) {
+      removals.note(judged.missing)
+      if (judged.problem !== undefined && judged.problem !== state.guardProblem) log.error({}, judged.problem)
+      store.removalsJudged(judged.problem)
+    }
+    if (known.isHeldBack) return new Set()
+    store.deferred(wait)
+    const begun = submit(start, refresh, asked)
+    logKept(start, log)
+    return begun
+  }
+
+  function submit(start: readonly FacilityPlan[], { targets }: Refresh, asked?: AskedPass): ReadonlySet<string> {
+    const byName = new Map(targets.map(target => [target.facility.name, target]))
+    for (const { name } of start) store.laneBegins(name, byName.get(name)?.facility.digest ?? '', asked)
+    const begun = executor.submit(
+      start.map(plan => {
+        const target = plan.change === 'remove' ? undefined : byName.get(plan.name)
+        return { plan, ...(target ? { target } : {}) }
+      }),
+    )
+    for (const { name } of start) if (!begun.has(name)) store.laneEnded(name)
+    return begun
+  }
+
+  /** Writes down what these are about to write. Gives those for which that could not be done. */
+  function announce(plans: readonly FacilityPlan[], refresh: Refresh): Set<string> {
+    if (plans.length === 0) return new Set()
+    ground.save(announceWrites(announceInstances(state.record, plans, state.instances), plans, { refresh, owner }))
+    const claims = { onDisk: keeping.written().claims, wanted: state.record.claims }
+    const byName = new Map(refresh.targets.map(target => [target.facility.name, target]))
+    const unwritten = plans.filter(plan => !mayWrite(plan, claims, byName.get(plan.name), log))
+    return new Set(unwritten.map(({ name }) => name))
+  }
+
+  function knownNow({ facilities }: Plan, wasBusy: ReadonlySet<string>): Omit<Known, 'pruning'> {
+    const heldUntil = new Map<string, number>()
+    for (const { name } of facilities) {
+      const until = retries.heldUntil(name, state.facilities.get(name)?.digest ?? '')
+      if (until !== undefined) heldUntil.set(name, until)
+    }
+    const names = facilities.flatMap(({ name, renamedFrom = name }) => [name, renamedFrom])
+    const busy = new Set(names.filter(executor.isBusy))
+    const { encouraged, isHeldBack } = state
+    return { now: clock.elapsed(), busy, wasBusy, heldUntil, encouraged, isHeldBack, unwritten: new Set() }
+  }
+
+  function pruningOf({ snapshot }: Refresh, { hasRead, isComplete }: PassBasis): Pruning {
+    const { allowRemovals } = ground
+    const { missingSince } = removals
+    const command = spellCommand('apply', session)
+    return {
+      hasRead,
+      isComplete,
+      missingSince,
+      owned: countOwned(snapshot, owner),
+      removalLimit,
+      allowRemovals,
+      command,
+    }
+  }
+
+  return {
+    execution,
+    undoings,
+    begin(plan, refresh, basis) {
+      setGoing(plan, refresh, { ...knownNow(plan, basis.wasBusy), pruning: pruningOf(refresh, basis) })
+    },
+    beginAsked(plan, refresh, asked) {
+      store.removalsJudged(undefined)
+      const free = { heldUntil: new Map(), isHeldBack: false, pruning: 'agreed' } as const
+      const begun = setGoing(plan, refresh, { ...knownNow(plan, new Set()), ...free }, asked)
+      return new Map([...begun].map(name => [name, executor.settled(name)]))
+    },
+    abortOvertaken(suspended) {
+      const digests = new Map([...state.lanes].map(([name, { digest }]) => [name, digest]))
+      for (const name of findOvertaken(digests, state.facilities, suspended)) executor.abort(name)
+    },
+    giveUp() {
+      const names = [...state.lanes.keys()]
+      for (const name of names) executor.abort(name)
+      return names
+    },
+    [Symbol.dispose]() {
+      removals[Symbol.dispose]()
+      execution[Symbol.dispose]()
+    },
+  }
+}
