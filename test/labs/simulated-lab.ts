@@ -19,7 +19,8 @@ export interface SimulatedHarnessOptions {
 /** A harness with a simulated supervisor of its own, whose processes are real: the suite looks for them and kills them. */
 export function createSimulatedHarness(options: SimulatedHarnessOptions = {}): ConformanceHarness {
   const { wrap = provider => provider, ends = 'group', patience } = options
-  const supervisor = createSimulatedSupervisor(createClock(), createRealProcesses(ends))
+  const groups = new Set<number>()
+  const supervisor = createSimulatedSupervisor(createClock(), createRealProcesses(ends, groups))
   return {
     provider: wrap(supervisor.provider),
     ...(patience !== undefined && { patience }),
@@ -44,13 +45,15 @@ export function createSimulatedHarness(options: SimulatedHarnessOptions = {}): C
           for (const key of supervisor.services.keys()) {
             if (key.startsWith(`${directory}/`)) await supervisor.stop(key, false)
           }
+          if (ends === 'main process') for (const group of groups) killIfThere(-group)
         },
       }
     },
   }
 }
 
-function createRealProcesses(ends: 'group' | 'main process'): Processes {
+/** `groups`: those of all processes that were started. */
+function createRealProcesses(ends: 'group' | 'main process', groups: Set<number>): Processes {
   return {
     start([program = '', ...args], ended) {
       const child = spawn(program, args, { detached: true, stdio: 'ignore' })
@@ -58,6 +61,7 @@ function createRealProcesses(ends: 'group' | 'main process'): Processes {
       const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
       void gone.then(() => isAsked || ended())
       const pid = child.pid ?? Number.NaN
+      groups.add(pid)
       return {
         pid,
         async stop() {
