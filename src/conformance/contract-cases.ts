@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Observed } from '../core/state/observed.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { eventually, isAlive, type Lab, LONG_RUN, withLab } from './lab.ts'
+import { isAlive, type Lab, LONG_RUN, withLab } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
@@ -46,11 +47,8 @@ export const contractCases: Readonly<Record<string, Body>> = {
     const first = await lab.observe('web')
     assert.ok(first.pid !== undefined)
     process.kill(first.pid, 'SIGKILL')
-    await eventually('another run', async () => {
-      const { state, pid } = await lab.observe('web')
-      return state === 'running' && pid !== first.pid
-    })
-    const again = await lab.observe('web')
+    const isAgain = ({ state, pid }: Observed): boolean => state === 'running' && pid !== first.pid
+    const again = await lab.untilObserved('web', 'another run', isAgain)
     // Who can't tell says nothing; a wrong number would hide a crash loop, or make one up.
     assert.ok(again.restarts === undefined || again.restarts === 1, `restarts: ${again.restarts}`)
     assert.ok(again.totalRestarts === undefined || again.totalRestarts === 1, `in total: ${again.totalRestarts}`)
@@ -69,13 +67,12 @@ export const contractCases: Readonly<Record<string, Body>> = {
     await lab.converge()
     // Whether that counts as a failed start is the provider's.
     await lab.control.act('start', 'web').catch(() => {})
-    await eventually('it to wait', async () => {
-      const { state, pid, restarts = 0 } = await lab.observe('web')
+    await lab.untilObserved('web', 'it to wait', ({ state, pid, restarts = 0 }) => {
       return state === 'starting' && pid === undefined && restarts > 0
     })
     writeFileSync(path, '')
     await lab.control.act('start', 'web')
-    await eventually('it to run', async () => (await lab.observe('web')).state === 'running')
+    await lab.untilObserved('web', 'it to run', ({ state }) => state === 'running')
   },
 
   async 'restart of a stopped service starts it'(lab) {
@@ -108,7 +105,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('on')).enabled, true)
     assert.equal((await lab.observe('off')).enabled, false)
     await lab.supervisor.boot()
-    await eventually('the enabled service to run', async () => (await lab.observe('on')).state === 'running')
+    await lab.untilObserved('on', 'the enabled service to run', ({ state }) => state === 'running')
     assert.equal((await lab.observe('off')).state, 'stopped')
   },
 
@@ -175,8 +172,12 @@ export const contractCases: Readonly<Record<string, Body>> = {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
+    const direct = await lab.ask('web')
     await lab.supervisor.makeUnavailable()
     try {
+      // What it can see without its supervisor it may tell.
+      const { state } = await direct.observe()
+      assert.ok(state === 'unknown' || state === 'running', `of a service that runs, observe says: ${state}`)
       const plan = await lab.plan()
       const [web] = plan.facilities
       assert.deepEqual(web?.steps, [])
@@ -194,7 +195,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
       await lab.supervisor.makeAvailable()
     }
     lab.declare({ web: service })
-    await eventually('it to be as before', async () => (await lab.observe('web')).pid === pid)
+    await lab.untilObserved('web', 'it to be as before', now => now.pid === pid)
   },
 
   async 'a service that exists and is not owned is left alone'(lab) {

@@ -6,6 +6,8 @@ import type { Provider } from '../core/contracts/provider.ts'
  */
 export interface ConformanceHarness {
   readonly provider: Provider
+  /** How long (ms) what a supervisor has to do at once may take. Absent: 20,000. */
+  readonly patience?: number
   /** A real supervisor of its own for one test case, in `directory`, which is empty and goes afterwards. */
   setUp(directory: string): Promise<ConformanceSupervisor>
 }
@@ -18,6 +20,8 @@ export interface ConformanceSupervisor {
   /** Makes it not answer, and makes it answer again. */
   makeUnavailable(): Promise<void>
   makeAvailable(): Promise<void>
+  /** Kills what watches over the service, which goes on. Absent: nothing does that could be killed alone. */
+  abandon?(service: string): Promise<void>
   /** A definition as somebody's editor would leave it: another text that still is one, with Reeve's marker. */
   meddle(definition: string): string
   /** Directories where any write while only looking would show. */

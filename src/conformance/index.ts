@@ -1,6 +1,7 @@
 import { contractCases } from './contract-cases.ts'
 import type { ConformanceCase, ConformanceHarness } from './harness.ts'
 import { withLab } from './lab.ts'
+import { providerCases } from './provider-cases.ts'
 import { stateCases } from './state-cases.ts'
 
 export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from './harness.ts'
@@ -13,7 +14,7 @@ const TIMEOUT = 300_000
  */
 export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
   const cases: ConformanceCase[] = []
-  for (const [name, body] of Object.entries({ ...contractCases, ...stateCases })) {
+  for (const [name, body] of Object.entries({ ...contractCases, ...stateCases, ...providerCases })) {
     cases.push({ name, timeout: TIMEOUT, run: () => withLab(harness, lab => body(lab, harness)) })
   }
   return cases

@@ -14,18 +14,25 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Control } from '../core/contracts/control.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
+import type { ActionResult, Definition, Provider, ServiceVerb } from '../core/contracts/provider.ts'
+import type { Facility, Instance } from '../core/model/facility.ts'
 import type { Plan } from '../core/plan/step.ts'
 import type { Observed } from '../core/state/observed.ts'
 import { createDirectControl } from '../engine/control/direct-control.ts'
 import { applyOnce, makeCurrentPlan } from '../engine/execution/apply.ts'
 import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import { openSession, type Session } from '../engine/session/session.ts'
+import type { EffectListener } from '../host/effects.ts'
 import { readProcessFacts } from '../host/process-facts.ts'
+import { createWriteHost } from '../host/write-host.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
 /** One test case's host: a manifests directory, a state directory, and a supervisor `lab` of its own. */
 export interface Lab {
   readonly directory: string
+  /** How long (ms) what has to come at once may take. */
+  readonly patience: number
   readonly supervisor: ConformanceSupervisor
   readonly session: Session
   readonly control: Control
@@ -38,11 +45,35 @@ export interface Lab {
   /** `apply` where every step has to succeed and every facility to get ready. */
   converge(options?: { allowRemovals?: number }): Promise<ApplyOutcome>
   observe(name: string): Promise<Observed>
+  /** Observes until it is so; the error says what was seen last. */
+  untilObserved(name: string, what: string, isSo: (observed: Observed) => boolean): Promise<Observed>
+  /** The provider, as the engine would ask it about a declared facility, with nothing between. */
+  ask(name: string): Promise<Direct>
   /** Of the facility's definition files, whether or not they exist. */
   definitionPaths(name: string): Promise<string[]>
 }
 
+/** A provider, and what it is given for one facility. */
+export interface Direct {
+  readonly provider: Provider
+  readonly instance: Instance
+  readonly facility: Facility
+  readonly definition: Definition
+  readonly readHost: ReadHost
+  observe(): Promise<Observed>
+  /** Fails if the action isn't reported soon. `onEffect`: told of each effect on the host. */
+  act(verb: ServiceVerb, options?: ActOptions): Promise<ActionResult>
+}
+
+export interface ActOptions {
+  readonly signal?: AbortSignal
+  readonly onEffect?: EffectListener
+}
+
 export type FacilitySpec = Readonly<Record<string, unknown>> & { readonly process?: Readonly<Record<string, unknown>> }
+
+/** On a busy machine, with a supervisor that looks only now and then. */
+const PATIENCE = 20_000
 
 /** Runs till it is stopped; ends at once at TERM. */
 export const LONG_RUN: readonly string[] = ['/bin/sleep', '1000000']
@@ -69,6 +100,7 @@ async function openLab(
 ): Promise<Lab> {
   const manifests = join(directory, 'manifests')
   mkdirSync(manifests)
+  const { patience = PATIENCE } = harness
   const { type } = harness.provider
   const open = (stateDir: string, config: string): Promise<Session> =>
     openSession({
@@ -114,9 +146,18 @@ async function openLab(
     return outcome
   }
 
+  async function observe(name: string): Promise<Observed> {
+    const { refresh } = await makePlanRun(session)
+    const facility = refresh.targets.find(target => target.facility.name === name)?.facility
+    const service = facility?.service ?? name
+    const observed = refresh.snapshot.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
+    return observed ?? { service, state: 'absent', enabled: false, supervised: false }
+  }
+
   declare({})
   return {
     directory,
+    patience,
     supervisor,
     session,
     control: createDirectControl(session),
@@ -133,17 +174,60 @@ async function openLab(
       )
       return outcome
     },
-    async observe(name) {
-      const { refresh } = await makePlanRun(session)
-      const facility = refresh.targets.find(target => target.facility.name === name)?.facility
-      const service = facility?.service ?? name
-      const observed = refresh.snapshot.services.get(`${facility?.supervisor ?? 'lab'}/${service}`)
-      return observed ?? { service, state: 'absent', enabled: false, supervised: false }
+    observe,
+    async untilObserved(name, what, isSo) {
+      let last = await observe(name)
+      const describe = (): string => `${what}; ${name} was last seen so: ${JSON.stringify(last)}`
+      const look = async (): Promise<boolean> => {
+        last = await observe(name)
+        return isSo(last)
+      }
+      await eventually(describe, look, 3 * patience)
+      return last
     },
+    ask: name => askDirectly(harness.provider, session, name, patience),
     async definitionPaths(name) {
       const { refresh } = await makePlanRun(session)
       const target = refresh.targets.find(({ facility }) => facility.name === name)
       return (target?.definition?.files ?? []).map(file => file.path)
+    },
+  }
+}
+
+async function askDirectly(provider: Provider, session: Session, name: string, patience: number): Promise<Direct> {
+  const { instances, refresh } = await makePlanRun(session)
+  const target = refresh.targets.find(({ facility }) => facility.name === name)
+  const instance = instances.get('lab')?.instance
+  assert.ok(target?.definition && instance, `${name} has no definition: ${target?.problems.join('; ')}`)
+  const { facility, definition } = target
+  const { service } = facility
+  const { queries = [], busQueries = [] } = provider.capabilities
+  const readHost = session.readHostFor(provider)
+  return {
+    provider,
+    instance,
+    facility,
+    definition,
+    readHost,
+    async observe() {
+      const observed = (await provider.observe([service], instance, readHost)).get(service)
+      assert.ok(observed, `observe gave no answer for ${service}`)
+      return observed
+    },
+    async act(verb, { signal = new AbortController().signal, onEffect } = {}) {
+      const host = createWriteHost({ queries, busQueries, clock: session.clock, ...(onEffect && { onEffect }) })
+      const results: ActionResult[] = []
+      const action = { id: `${name}/${verb}`, verb, service, definition, signal }
+      const applied = provider
+        .apply([action], instance, host, result => results.push(result))
+        .catch(error => {
+          results.push({ id: action.id, ok: false, error })
+        })
+      await eventually(`${verb} of ${service} to be reported`, () => results.length > 0, patience)
+      await applied
+      const [result] = results
+      assert.ok(result)
+      return result
     },
   }
 }
@@ -157,13 +241,15 @@ function writeConfiguration(directory: string, name: string, more = ''): string 
 
 /** Waits for a condition; fails with `what` when it doesn't come true. */
 export async function eventually(
-  what: string,
+  what: string | (() => string),
   condition: () => Promise<boolean> | boolean,
   timeout = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + timeout
   while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`waited ${timeout} ms in vain for: ${what}`)
+    if (Date.now() > deadline) {
+      assert.fail(`waited ${timeout} ms in vain for: ${typeof what === 'string' ? what : what()}`)
+    }
     await sleep(20)
   }
 }

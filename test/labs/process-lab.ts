@@ -28,6 +28,9 @@ export const processHarness: ConformanceHarness = {
       async makeAvailable() {
         process.kill(await supervisorPid(directory), 'SIGCONT')
       },
+      async abandon() {
+        process.kill(await supervisorPid(directory), 'SIGKILL')
+      },
       tearDown: () => powerOff(directory),
     }
   },

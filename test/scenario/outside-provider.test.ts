@@ -46,6 +46,7 @@ test('an outside provider of the host configuration runs a facility from start t
       spec: { supervisor: 'mine', process: { command: ['sleep', '1000000'] } },
     },
   ]
+  mkdirSync(join(root, 'run'))
   const manifest = join(root, 'manifests/all.yaml')
   writeFileSync(manifest, documents.map(document => JSON.stringify(document)).join('\n---\n'))
   const first = await applyOnce(session, { signal, listener() {} })

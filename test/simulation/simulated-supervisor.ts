@@ -41,6 +41,8 @@ export interface SimulatedSupervisor {
   /** Ends the process of a service for good. It tells nobody unless `isTold`. */
   stop(key: string, isTold: boolean): Promise<void>
   enable(key: string, isEnabled: boolean): void
+  /** Has nobody watch over the service till it is started again. */
+  abandon(key: string): void
 }
 
 export interface SimulatedRun {
@@ -53,6 +55,7 @@ export interface SimulatedRun {
   readonly since: number
   readonly restarts: number
   readonly total: number
+  readonly isAbandoned?: boolean
 }
 
 /** Of a service that ends by itself, in ms: then it is started again, ever later as it ends again and again. */
@@ -93,7 +96,13 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     stopConflicting(key, contents, host)
     const loaded = { definition: digestOf(contents), files: readLoaded(contents, host) }
     const process = processes.start(contents.command, () => onEnd(key, host), key)
-    set(key, { state: 'running', process, loaded, ...(contents.reeve ? { ownership: contents.reeve } : {}) })
+    set(key, {
+      state: 'running',
+      isAbandoned: false,
+      process,
+      loaded,
+      ...(contents.reeve ? { ownership: contents.reeve } : {}),
+    })
   }
 
   function onEnd(key: string, host: ReadHost): void {
@@ -228,7 +237,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       service,
       state: exists ? (run?.state ?? 'stopped') : 'absent',
       enabled: run?.enabled ?? false,
-      supervised: true,
+      supervised: run?.isAbandoned !== true,
       ...(ownership ? { ownership } : {}),
       ...(run?.loaded && run.process ? { loaded: run.loaded, pid: run.process.pid, since: run.since } : {}),
       ...(run && { restarts: isGood ? 0 : run.restarts, totalRestarts: run.total }),
@@ -268,6 +277,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     },
     stop,
     enable: (key, enabled) => set(key, { enabled }),
+    abandon: key => set(key, { isAbandoned: true }),
   }
 }
 

@@ -108,6 +108,7 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
 
   return {
     async run(call, signal, unit) {
+      if (signal.aborted) throw new ReeveError('aborted', 'not begun, as it is not wanted', { cause: signal.reason })
       if (unit !== undefined) {
         await listenToConditions(unit)
         // Of a unit that is up already no condition is looked at.

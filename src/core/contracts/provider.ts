@@ -115,7 +115,10 @@ export interface Provider {
     instance: Instance,
     host: ReadHost,
   ): Promise<ReadonlyMap<string, string>>
-  /** Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. */
+  /**
+   * Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. Absent: what changes
+   * is seen at the next resync, as much as 30 s later; the conformance suite wants one.
+   */
   watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
   /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
   readonly startedBy?: 'controller'

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import type { Definition, ServiceVerb } from '../core/contracts/provider.ts'
+import type { Ownership } from '../core/state/observed.ts'
+import { makePlanRun } from '../engine/refresh/plan-run.ts'
+import type { ConformanceHarness } from './harness.ts'
+import { type Direct, eventually, isAlive, type Lab, LONG_RUN, readIfThere } from './lab.ts'
+
+type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
+
+const service = { process: { command: LONG_RUN } }
+
+/** Coarser than the clocks that supervisors note times by. */
+const TICK = 1_000
+
+/** What the contract says of each method, asked of the provider itself: where the engine corrects it, a plan doesn't show it. */
+export const providerCases: Readonly<Record<string, Body>> = {
+  async 'render gives the same bytes each time, and the digest leaves the marker out'(lab) {
+    lab.declare({ web: service })
+    const direct = await lab.ask('web')
+    const ownership = { owner: 'one', facility: 'web', files: [], dependsOn: [], prune: true }
+    const first = renderFor(direct, ownership)
+    assert.deepEqual(renderFor(direct, ownership), first, 'the same facility gives the same definition')
+    for (const { path, mode } of first.files) {
+      assert.ok(isAbsolute(path), `${path} is absolute`)
+      assert.ok(mode >= 0 && mode <= 0o7777, `${path} has the mode ${mode}`)
+    }
+    assert.match(first.digest, /^[0-9a-f]{64}$/, 'the digest is a hexadecimal SHA-256')
+    for (const change of [
+      { owner: 'another' },
+      { files: ['/etc/web.conf'] },
+      { dependsOn: ['db'] },
+      { prune: false },
+    ]) {
+      const other = renderFor(direct, { ...ownership, ...change })
+      const what = `a marker with ${JSON.stringify(change)}`
+      assert.equal(other.digest, first.digest, `${what} leaves the digest as it is`)
+      assert.notDeepEqual(other.files, first.files, `${what} stands in the definition`)
+    }
+  },
+
+  async 'observe answers for every name, with a pid and a time that can be'(lab) {
+    lab.declare({ web: service })
+    const begun = Date.now()
+    await lab.converge()
+    const { provider, instance, readHost, definition } = await lab.ask('web')
+    const found = await provider.observe(['web', 'nobody'], instance, readHost)
+    assert.deepEqual([...found.keys()].sort(), ['nobody', 'web'])
+    assert.equal(found.get('nobody')?.state, 'absent')
+    const { pid = 0, since = 0, loaded } = found.get('web') ?? {}
+    assert.ok(isAlive(pid), `its pid is that of a process, and not ${pid}`)
+    assert.ok(since >= begun - TICK && since <= Date.now() + TICK, `since: ${since}, and it was started after ${begun}`)
+    assert.ok(loaded === undefined || loaded.definition === definition.digest, 'it has loaded what it was started with')
+  },
+
+  async 'what is loaded is what the process has read, and not what is on disk'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const before = await lab.observe('web')
+    lab.declare({ web: { process: { command: ['/bin/sleep', '1000001'] } } })
+    const direct = await lab.ask('web')
+    const result = await direct.act('install')
+    assert.ok(result.ok, 'it is installed')
+    const { pid, loaded } = await direct.observe()
+    assert.equal(pid, before.pid, 'an install leaves the process alone')
+    assert.notEqual(loaded?.definition, direct.definition.digest, 'the process has not read the new definition')
+    const { facilities } = await lab.plan()
+    assert.deepEqual(
+      facilities[0]?.steps.map(step => step.verb),
+      ['restart'],
+    )
+  },
+
+  async 'a reload renews what is loaded'(lab, { provider }) {
+    const path = join(lab.directory, 'web.conf')
+    const canReload = provider.capabilities.process.includes('reload.signal')
+    const program = 'trap : HUP; : > "$1"; while :; do sleep 0.1; done'
+    const command = canReload ? ['/bin/sh', '-c', program, 'sh', `${path}.ready`] : LONG_RUN
+    const declare = (content: string): void =>
+      lab.declare({
+        web: {
+          process: { command, ...(canReload && { reload: { signal: 'HUP' } }) },
+          files: [{ path, content, onChange: 'none' }],
+        },
+      })
+    declare('one\n')
+    await lab.converge()
+    if (canReload) await eventually('the trap to be set', () => existsSync(`${path}.ready`), lab.patience)
+    const { pid } = await lab.observe('web')
+    declare('two\n')
+    await lab.converge()
+    const direct = await lab.ask('web')
+    const result = await direct.act('reload')
+    if (!result.ok) return assert.equal(canReload, false, `it can't reload: ${result.error.message}`)
+    const { loaded, ...after } = await direct.observe()
+    const told = loaded?.files[path]
+    assert.ok(told === undefined || told === hash('sha256', 'two\n'), 'the process has read the new file')
+    assert.equal(after.pid, pid, 'it goes on')
+  },
+
+  async 'an action that is not wanted any more does not begin'(lab) {
+    lab.declare({ web: { ...service, state: 'stopped' } })
+    await lab.converge()
+    const direct = await lab.ask('web')
+    const result = await direct.act('start', { signal: AbortSignal.abort(new Error('not wanted')) })
+    assert.equal(result.ok, false)
+    assert.equal((await direct.observe()).state, 'stopped')
+  },
+
+  async 'an action that is not wanted any more ends, whatever it waits for'(lab, { provider }) {
+    const ready = join(lab.directory, 'ready')
+    const stubborn = ['/bin/sh', '-c', `trap "" TERM; : > ${ready}; while :; do sleep 0.1; done`]
+    const canWait = provider.capabilities.process.includes('stop.timeout')
+    lab.declare({ web: { process: canWait ? { command: stubborn, stop: { timeout: '5m' } } : { command: LONG_RUN } } })
+    await lab.converge()
+    const direct = await lab.ask('web')
+    if (canWait) await eventually('the trap to be set', () => existsSync(ready), lab.patience)
+    const controller = new AbortController()
+    const stop = direct.act('stop', { signal: controller.signal })
+    lab.session.clock.after(200, () => controller.abort(new Error('not wanted')))
+    const { ok } = await stop
+    assert.ok(!ok || !canWait, 'a service that does not end is not said to have stopped')
+  },
+
+  async 'a service that nobody watches over is not said to be supervised'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    await lab.supervisor.abandon?.('web')
+    const isAbandoned = lab.supervisor.abandon !== undefined
+    await lab.untilObserved('web', `supervised: ${!isAbandoned}`, ({ supervised }) => supervised !== isAbandoned)
+  },
+
+  async 'a change is hinted at'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { provider, instance, readHost, act } = await lab.ask('web')
+    assert.ok(provider.watch, 'the provider has no function watch')
+    let hints = 0
+    const watch = provider.watch(instance, readHost, () => {
+      hints += 1
+    })
+    try {
+      await act('stop')
+      await eventually('a hint that the service was stopped', () => hints > 0, lab.patience)
+    } finally {
+      watch[Symbol.dispose]()
+    }
+  },
+
+  async 'two owners see the services of one another, and leave them alone'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { pid } = await lab.observe('web')
+    const other = await lab.openAs('another')
+    const { instances, plan } = await makePlanRun(other)
+    const [web] = plan.facilities
+    assert.deepEqual(web?.steps, [])
+    assert.match(web?.blocked ?? '', /adopt: true/)
+    const bound = instances.get('lab')
+    assert.ok(bound)
+    const listed = await bound.provider.list(bound.instance, bound.readHost)
+    assert.deepEqual(
+      listed.map(({ service, ownership }) => [service, ownership.facility, ownership.owner]),
+      [['web', 'web', lab.session.configuration.owner]],
+    )
+    lab.declare({})
+    const left = (await makePlanRun(other)).plan.facilities.flatMap(({ steps }) => steps)
+    assert.deepEqual(left, [], 'it prunes nothing of another owner')
+    assert.ok(pid !== undefined && isAlive(pid))
+  },
+
+  async 'an action that is cut off can be done again'(lab) {
+    lab.declare({ web: service })
+    const direct = await lab.ask('web')
+    const act = async (verb: ServiceVerb): Promise<void> => {
+      for (const effects of [1, 2, 3]) await cutOff(direct, verb, effects)
+      const result = await direct.act(verb)
+      assert.ok(result.ok, `${verb} after it was cut off: ${result.ok ? '' : result.error.message}`)
+    }
+    for (const verb of ['install', 'enable', 'start'] as const) await act(verb)
+    const { pid = 0 } = await lab.observe('web')
+    const { stepsDone } = await lab.converge()
+    assert.deepEqual([stepsDone, (await lab.observe('web')).pid], [0, pid], 'it is as if nothing had been cut off')
+    for (const verb of ['disable', 'stop', 'remove'] as const) await act(verb)
+    const { state, enabled } = await lab.observe('web')
+    assert.deepEqual([state, enabled, isAlive(pid)], ['absent', false, false])
+  },
+
+  async 'a stop leaves no child of the service behind'(lab) {
+    const path = join(lab.directory, 'child')
+    const script = `sleep 1000000 & echo $! > ${path}; trap 'exit 0' TERM; wait`
+    lab.declare({ web: { process: { command: ['/bin/sh', '-c', script] } } })
+    await lab.converge()
+    await eventually('its child to run', () => readIfThere(path).endsWith('\n'))
+    const child = Number(readFileSync(path, 'utf8'))
+    await lab.control.act('stop', 'web')
+    await eventually('its child to be gone', () => !isAlive(child), lab.patience)
+  },
+}
+
+function renderFor({ provider, facility, instance }: Direct, ownership: Ownership): Definition {
+  const rendered = provider.render(facility, instance, ownership)
+  assert.ok('definition' in rendered)
+  return structuredClone(rendered.definition)
+}
+
+/**
+ * Of the action so many effects come about, or fewer if it has no more, and nothing after them: as if a SIGKILL had ended the
+ * process, not even what the provider would clean up.
+ */
+async function cutOff({ act }: Direct, verb: ServiceVerb, effects: number): Promise<void> {
+  const controller = new AbortController()
+  const death = new Error('cut off')
+  let count = 0
+  await act(verb, {
+    signal: controller.signal,
+    onEffect(_effect, phase) {
+      if (phase === 'before' && count >= effects) throw death
+      if (phase === 'after') count += 1
+      if (count >= effects) controller.abort(death)
+    },
+  })
+}
