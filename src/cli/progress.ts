@@ -1,7 +1,7 @@
 import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
 import type { Clock } from '../host/clock.ts'
 import { ageText, durationText } from './duration-text.ts'
-import { stepDoneText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
+import { stepDoneText, stepOmittedText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
 import { oneLine, type Screen, truncate } from './screen.ts'
 
 /** Tells on stderr what the engine does. */
@@ -144,7 +144,7 @@ function finishedText(event: EngineEvent & { type: 'step-finished' }, { colors }
   const { step } = event
   const took = colors.dim(`(${durationText(event.duration)})`)
   if (event.result === 'done') return `${stepDoneText(step)} ${took}`
-  if (event.result === 'skipped') return colors.yellow(`did not ${stepText(step)}: a step before it failed`)
+  if (event.result === 'skipped') return colors.yellow(`not ${stepOmittedText(step)}: an earlier step failed`)
   if (event.result === 'aborted') return colors.yellow(`gave up ${stepUnderWayText(step)}`)
   const message = event.error === undefined ? '' : `: ${oneLine(event.error.message)}`
   return `${colors.red(`could not ${stepText(step)}${message}`)} ${took}`

@@ -42,7 +42,7 @@ test('a facility that nothing was done about is not said to be ready', () => {
 
 test.each([
   ['failed', 'web: could not start: no such file (2.0 s)\n'],
-  ['skipped', 'web: did not start: a step before it failed\n'],
+  ['skipped', 'web: not started: an earlier step failed\n'],
   ['aborted', 'web: gave up starting\n'],
 ] as const)('a step that was %s says so', (result, line) => {
   const { screen, written } = recordScreen(false)
