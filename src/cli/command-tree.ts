@@ -14,10 +14,10 @@ const exitCodes = `
 Exit codes:
   0  done
   1  failed or invalid; for apply also when a facility did not become ready
-  2  not all is as declared (only with plan --detailed-exitcode)
+  2  there are changes, or a facility does not stay up (only with plan --detailed-exitcode)
 
 stdout holds the answer; stderr holds logs and progress.
-Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reeve run\` does it for ever.
+Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reeve run\` keeps doing it.
 `
 
 /**
@@ -26,7 +26,7 @@ Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reev
  */
 export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>, execute: Execute): Command {
   const program = new Command('reeve')
-    .description('Keeps the services of this host as the manifests declare them.')
+    .description('Keeps the services of this host in the state that manifests declare.')
     .option('-v, --version', 'print the version')
     .on('option:version', () => printVersion(out))
     .addOption(new Option('-V').hideHelp())
@@ -44,8 +44,8 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
         logLevels,
       ),
     )
-    .option('--no-color', 'no colour; NO_COLOR and FORCE_COLOR are heeded too')
-    .option('--insecure-permissions', 'as root, trust manifests and configuration that others can write')
+    .option('--no-color', 'disable colours; NO_COLOR and FORCE_COLOR are also honoured')
+    .option('--insecure-permissions', 'as root, accept manifests and configuration that others can write')
     .addHelpText('after', exitCodes)
     .exitOverride()
     .showHelpAfterError('(reeve --help shows the commands)')
@@ -85,19 +85,20 @@ function addReconciling(program: Command, run: Run): void {
   program.commandsGroup(groups.reconcile)
   add(program, 'validate', 'parse and check the manifests; needs no supervisor and no root', [
     ['reeve validate', 'check the default manifests directory'],
-    ['reeve validate --host', 'on the host that they are for: warn of what services would lack to start'],
+    ['reeve validate --host', 'on their host: also warn of what services need and this host lacks'],
     ['reeve validate ./manifests -o json', 'the diagnostics for programs'],
   ])
     .addArgument(directory())
     .addOption(manifests())
     .addOption(output())
-    .option('--host', 'look at this host too: its users, groups, programs, directories and files')
+    .option('--host', 'also check this host: its users, groups, programs, directories and files')
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/validate.ts')).validate(context, dir, options)),
     )
   add(program, 'plan', 'show what apply would do, and why; writes nothing', [
     ['reeve plan', 'for people'],
-    ['reeve plan --detailed-exitcode', 'exit 2 if not all is as declared'],
+    ['reeve plan --brief', 'without the contents of definitions and files'],
+    ['reeve plan --detailed-exitcode', 'exit 2 if there are changes, 1 if apply would fail'],
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
   ])
     .addArgument(directory())
@@ -105,16 +106,17 @@ function addReconciling(program: Command, run: Run): void {
     .addOption(output())
     .option(
       '--detailed-exitcode',
-      'exit 0 if all is as declared, 1 after an error, 2 if something is to be done, blocked or does not stay up',
+      'exit 0 if all is as declared, 1 after an error or if a facility is blocked, 2 if there are changes or a facility does not stay up',
     )
+    .option('--brief', 'steps and reasons only, without the contents of definitions and files')
     .option('--out <FILE>', 'save the plan as JSON')
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/plan.ts')).plan(context, dir, options)),
     )
-  add(program, 'apply', 'make it so: one pass, waiting for health', [
+  add(program, 'apply', 'apply the manifests once and wait until services are healthy', [
     ['reeve apply', 'apply the default manifests directory'],
-    ['reeve apply --plan next.json', 'do exactly what was planned, or refuse because the plan is stale'],
-    ['reeve apply --allow-removals 5', 'let it remove up to 5 facilities whose manifests are gone'],
+    ['reeve apply --plan next.json', 'do exactly what was planned; refused if the plan is stale'],
+    ['reeve apply --allow-removals 5', 'allow it to remove up to 5 facilities whose manifests are gone'],
   ])
     .addArgument(directory())
     .addOption(manifests())
@@ -124,9 +126,9 @@ function addReconciling(program: Command, run: Run): void {
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/apply.ts')).apply(context, dir, options)),
     )
-  add(program, 'run', 'the controller: reconcile for ever, as a service or a sidecar', [
+  add(program, 'run', 'run the controller: reconcile continuously, as a service or a sidecar', [
     ['reeve run', 'until Ctrl-C or SIGTERM; the services go on'],
-    ['reeve run /srv/manifests --log-level debug', 'say more'],
+    ['reeve run /srv/manifests --log-level debug', 'with more detail in the log'],
     ['reeve run --stop-services-on-exit', 'in a container: end the services before it ends'],
   ])
     .addArgument(directory())
@@ -161,7 +163,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve uninstall', 'asks first'],
     ['reeve uninstall --yes', 'without asking'],
   ])
-    .option('--yes', "don't ask; needed where nobody can be asked")
+    .option('--yes', "don't ask for confirmation; required without a terminal")
     .addArgument(directory())
     .addOption(manifests())
     .addOption(output())
@@ -173,7 +175,7 @@ function addReconciling(program: Command, run: Run): void {
     ['reeve down web worker --yes', 'only these, without asking'],
   ])
     .argument('[NAME...]', 'facilities (default: all)')
-    .option('--yes', "don't ask; needed where nobody can be asked")
+    .option('--yes', "don't ask for confirmation; required without a terminal")
     .addOption(manifests())
     .addOption(output())
     .action((names, options, command) =>
@@ -183,31 +185,31 @@ function addReconciling(program: Command, run: Run): void {
 
 function addLooking(program: Command, run: Run): void {
   program.commandsGroup(groups.look)
-  add(program, 'status', 'every facility: supervisor, state, enabled, health, pid, uptime, conditions', [
+  add(program, 'status', 'show the state, health and conditions of facilities', [
     ['reeve status', 'a table'],
-    ['reeve status web', 'all there is to know of one'],
-    ['reeve status --watch', 'keep it up to date until Ctrl-C'],
+    ['reeve status web', 'details of one facility'],
+    ['reeve status --watch', 'refresh it until Ctrl-C'],
     ['reeve status -o json | jq .facilities[].state', 'for programs'],
   ])
     .argument('[NAME]', 'a facility (default: all)')
-    .option('-w, --watch', 'go on showing it whenever it changes')
+    .option('-w, --watch', 'keep refreshing until Ctrl-C')
     .addOption(manifests())
     .addOption(output())
     .action((name, options, command) =>
       run(command, async context => (await import('../commands/status.ts')).status(context, name, options)),
     )
-  add(program, 'history', 'what was done, when and why', [
+  add(program, 'history', 'show what was done, when and why', [
     ['reeve history', 'of all facilities'],
     ['reeve history web -o json', 'of one, as JSON'],
   ])
     .argument('[NAME]', 'a facility (default: all)')
-    .addOption(new Option('-n, --limit <N>', 'the last so many entries').argParser(wholeNumber))
+    .addOption(new Option('-n, --limit <N>', 'show only the last N entries').argParser(wholeNumber))
     .addOption(manifests())
     .addOption(output())
     .action((name, options, command) =>
       run(command, async context => (await import('../commands/history.ts')).history(context, name, options)),
     )
-  add(program, 'supervisors', 'providers and their instances: available or why not, version', [
+  add(program, 'supervisors', 'list supervisors: whether each is available, or why not, and its version', [
     ['reeve supervisors', 'what this host has'],
   ])
     .addArgument(directory())
@@ -216,7 +218,7 @@ function addLooking(program: Command, run: Run): void {
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/supervisors.ts')).supervisors(context, dir, options)),
     )
-  add(program, 'explain', "the schema's words for a field", [
+  add(program, 'explain', 'documentation of a field', [
     ['reeve explain', 'the kinds of manifests'],
     ['reeve explain spec.process.restart', 'a field of a facility'],
     ['reeve explain Supervisor.spec', 'a field of another kind'],
@@ -231,12 +233,12 @@ function addLooking(program: Command, run: Run): void {
 const verbs = [
   {
     name: 'start',
-    description: 'start it; fine if it runs. What a timer or socket starts: start it now',
+    description: 'start it (no-op if already running); a job of a timer or socket: run it now',
     suspend: false,
   },
-  { name: 'stop', description: 'stop it; fine if it is stopped', suspend: true },
-  { name: 'restart', description: 'restart it; starts it if it is stopped', suspend: false },
-  { name: 'reload', description: 'have it read its configuration again', suspend: false },
+  { name: 'stop', description: 'stop it (no-op if already stopped)', suspend: true },
+  { name: 'restart', description: 'restart it, or start it if it is stopped', suspend: false },
+  { name: 'reload', description: 'reload its configuration', suspend: false },
   { name: 'enable', description: 'start it at boot', suspend: false },
   { name: 'disable', description: "don't start it at boot", suspend: true },
 ] as const
@@ -248,14 +250,14 @@ function addActing(program: Command, run: Run): void {
       .argument('<NAME...>', 'facilities, one after the other')
       .option('--if-stopped', 'only if it is stopped')
       .option('--if-changed', 'only if its configuration changed since it was read')
-      .option('--suspend', "also suspend it, so that the controller doesn't undo this")
+      .option('--suspend', "also suspend it, so that the controller doesn't revert this")
       .addOption(manifests())
       .addOption(output())
       .action((names, options, command) =>
         run(command, async context => (await import('../commands/act.ts')).act(context, verb, names, options)),
       )
   }
-  add(program, 'suspend', 'stop reconciling one facility: it is observed and left alone', [
+  add(program, 'suspend', 'stop reconciling facilities: they are observed only, until resumed', [
     ['reeve suspend web', 'until reeve resume web'],
   ])
     .argument('<NAME...>', 'facilities')
@@ -264,7 +266,7 @@ function addActing(program: Command, run: Run): void {
     .action((names, options, command) =>
       run(command, async context => (await import('../commands/suspend.ts')).suspend(context, names, options)),
     )
-  add(program, 'resume', 'go on reconciling one facility', [['reeve resume web', 'what has changed is put right']])
+  add(program, 'resume', 'resume reconciling facilities', [['reeve resume web', 'what changed meanwhile is corrected']])
     .argument('<NAME...>', 'facilities')
     .addOption(manifests())
     .addOption(output())
@@ -372,13 +374,13 @@ function manifests(): Option {
 }
 
 function output(): Option {
-  return new Option('-o, --output <FORMAT>', 'how the answer is printed: text (default) or json')
+  return new Option('-o, --output <FORMAT>', 'output format: text (default) or json')
     .choices(['text', 'json'])
     .default('text')
 }
 
 function removals(): Option {
-  return new Option('--allow-removals <N>', 'go on though up to n facilities would be removed').argParser(wholeNumber)
+  return new Option('--allow-removals <N>', 'allow the removal of up to N facilities').argParser(wholeNumber)
 }
 
 /** Read only when it is asked for: finding package.json costs some ms. */

@@ -4,7 +4,8 @@ import type { CommandContext } from './context.ts'
 
 /** Only yes is a yes. Throws ReeveError `usage` with `otherwise` where nobody can be asked. */
 export async function confirm(question: string, otherwise: string, { io, err }: CommandContext): Promise<boolean> {
-  if (!io.stdin.isTTY || !io.stderr.isTTY) throw new ReeveError('usage', `nobody can be asked here; ${otherwise}`)
+  if (!io.stdin.isTTY || !io.stderr.isTTY)
+    throw new ReeveError('usage', `no terminal to ask for confirmation; ${otherwise}`)
   err.write(`${question} [y/N] `)
   const lines = createInterface({ input: io.stdin })
   try {

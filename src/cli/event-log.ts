@@ -1,7 +1,7 @@
 import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
 import type { Log } from '../core/contracts/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import { reasonText, stepDoneText, stepText, waitingText } from './reason-text.ts'
+import { reasonText, stepDoneText, stepOmittedText, stepText, waitingText } from './reason-text.ts'
 
 /** What the controller does, as log lines: everything in the fields for programs, and in the message for people. */
 export function createEventLog(log: Log): EngineListener {
@@ -32,7 +32,7 @@ function logStep(
   const why = reasonText(step)
   if (result === 'done') log.info(fields, `${facility}: ${stepDoneText(step)} (${why})`)
   else if (result === 'aborted')
-    log.info(fields, `${facility}: did not wait for ${stepText(step)}: ${error ? messageOf(error) : 'given up'}`)
+    log.info(fields, `${facility}: not ${stepOmittedText(step)}: ${error ? messageOf(error) : 'given up'}`)
   else if (result === 'failed') {
     const message = error ? messageOf(error) : 'no reason given'
     log.error({ ...fields, error: message }, `${facility}: could not ${stepText(step)}: ${message}`)

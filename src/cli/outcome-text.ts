@@ -49,13 +49,15 @@ export function outcomeText(
   }
   if (outcome.suspended.length > 0) lines.push(colors.yellow(suspendedText(outcome.suspended)))
   const steps = count(outcome.stepsDone, 'step')
-  const what = options.interrupted ? 'Interrupted' : 'Not all is as declared'
+  const what = options.interrupted ? 'Interrupted' : 'Failed'
   const isDone = problems.length === 0 && !options.interrupted
   const isInTheWay = !options.interrupted && problems.every(({ kind }) => kind === 'blocked')
   const next = isInTheWay
-    ? `See to what is in the way, then run ${command} again.`
-    : `Running ${command} again goes on from here.`
-  lines.push(colors.bold(isDone ? doneText(outcome) : `${what}: ${steps} done. ${next}`))
+    ? `Resolve the blockers and run ${command} again.`
+    : options.interrupted
+      ? `Run ${command} again to resume from here.`
+      : `Fix the cause and run ${command} again; it resumes from here.`
+  lines.push(colors.bold(isDone ? doneText(outcome) : `${what} after ${steps}. ${next}`))
   return lines.map(line => `${line}\n`).join('')
 }
 

@@ -4,6 +4,7 @@ import { RUN_FAILED, STARTING } from '../core/state/readiness.ts'
 import type { Trouble } from '../core/state/trouble.ts'
 import { describeUnwritable, type UnwritableReport } from '../core/state/unwritable.ts'
 import { visibleText } from '../core/text/visible-text.ts'
+import type { ExitCode } from './command-io.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { reasonText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, type Screen, wrap } from './screen.ts'
@@ -14,15 +15,15 @@ const STEP_WIDTH = 24
 
 /**
  * The plan for people, each line ended: blocked facilities, one block per facility that changes, those that are left
- * alone, the sum. Of what is new there is nothing to compare; with `inFull` it is shown all the same.
+ * alone, the sum. What is new is shown as an addition. `brief`: no contents, but for what is taken over, which is lost.
  */
 export function planText(
   plan: Plan,
   { colors, width }: Pick<Screen, 'colors' | 'width'>,
   {
-    inFull = false,
+    brief = false,
     suspended = [],
-  }: { readonly inFull?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
+  }: { readonly brief?: boolean; readonly suspended?: readonly SuspendedFacility[] } = {},
 ): string {
   const blocked = plan.facilities.filter(facility => facility.blocked !== undefined)
   const changing = plan.facilities.filter(facility => facility.change !== 'none')
@@ -30,7 +31,7 @@ export function planText(
   if (blocked.length > 0) blocks.push(blockedText(blocked, colors, width()))
   if (plan.unwritable !== undefined) blocks.push(unwritableText(plan.unwritable, colors, width()))
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
-  for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, inFull))
+  for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, brief))
   if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n${withheldText(plan, colors)}`)
   blocks.push(`${colors.bold(summaryText(plan.summary, suspended.length, countIdleTroubles(plan)))}\n`)
   return blocks.join('\n')
@@ -78,9 +79,10 @@ export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): 
   return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}${more}.`
 }
 
-/** The one word on whether the host is as declared, for `--detailed-exitcode`. What is blocked isn't, and what doesn't stay up. */
-export function isAsDeclared({ summary, troubles = [] }: Plan): boolean {
-  return !hasChanges(summary) && summary.blocked === 0 && troubles.length === 0
+/** For `--detailed-exitcode`: 1 where apply would fail too, as something is blocked; 2 where not all is as declared. */
+export function detailedExitCode({ summary, troubles = [] }: Plan): ExitCode {
+  if (summary.blocked > 0) return 1
+  return hasChanges(summary) || troubles.length > 0 ? 2 : 0
 }
 
 /** The one word on whether a plan does something: text and JSON readers must not disagree. */
@@ -145,7 +147,7 @@ function troubleLines(
   return lines
 }
 
-function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, inFull: boolean): string {
+function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'width'>, brief: boolean): string {
   const { colors } = screen
   const { change } = facility
   if (change === 'none') return ''
@@ -158,7 +160,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
   for (const step of facility.steps) {
     lines.push(...stepLines(stepText(step).padEnd(width), reasonText(step), screen))
     // What is taken over is lost, and has to be seen.
-    if (inFull || change !== 'add' || step.reason === 'adopted') lines.push(...diffLines(step, colors))
+    if (!brief || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
   for (const { path, why } of facility.kept ?? []) lines.push(...stepLines(`keep ${path}`, why, screen))
   for (const { path, why } of facility.unkept ?? []) lines.push(...stepLines(`keep no copy of ${path}`, why, screen))

@@ -1,10 +1,10 @@
 import type { EngineEvent, EngineListener } from '../core/contracts/engine-event.ts'
 import type { Clock } from '../host/clock.ts'
 import { ageText, durationText } from './duration-text.ts'
-import { stepDoneText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
+import { stepDoneText, stepOmittedText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
 import { oneLine, type Screen, truncate } from './screen.ts'
 
-/** Tells on stderr what the engine does. */
+/** Tells on stderr what the engine does. Why something failed stands in the command's last words, once. */
 export interface Progress {
   readonly listener: EngineListener
   /** What goes on without any event: `stopping`. On a terminal a live line until the end, elsewhere nothing. */
@@ -136,7 +136,7 @@ function eventLine(event: EngineEvent, screen: Screen): string | undefined {
     case 'ready':
       return `${name}: ${colors.green('ready')}`
     case 'not-ready':
-      return `${name}: ${colors.red(`not ready: ${oneLine(event.message)}`)}`
+      return `${name}: ${colors.red('not ready')}`
   }
 }
 
@@ -144,10 +144,9 @@ function finishedText(event: EngineEvent & { type: 'step-finished' }, { colors }
   const { step } = event
   const took = colors.dim(`(${durationText(event.duration)})`)
   if (event.result === 'done') return `${stepDoneText(step)} ${took}`
-  if (event.result === 'skipped') return colors.yellow(`did not ${stepText(step)}: a step before it failed`)
+  if (event.result === 'skipped') return colors.yellow(`not ${stepOmittedText(step)}: an earlier step failed`)
   if (event.result === 'aborted') return colors.yellow(`gave up ${stepUnderWayText(step)}`)
-  const message = event.error === undefined ? '' : `: ${oneLine(event.error.message)}`
-  return `${colors.red(`could not ${stepText(step)}${message}`)} ${took}`
+  return `${colors.red(`could not ${stepText(step)}`)} ${took}`
 }
 
 function liveLines(underWay: readonly UnderWay[], screen: Screen, now: number): string[] {

@@ -5,13 +5,13 @@ import { visibleWord } from '../core/text/visible-text.ts'
 
 const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>, string>> = {
   new: 'not on this host yet',
-  adopted: 'on this host already, and the manifest says `adopt: true`',
+  adopted: 'adopted: it already exists',
   'definition-changed': 'its definition changed in the manifest',
   'definition-drift': 'its definition on the host was edited or deleted',
   'file-changed': 'the file changed in the manifest',
   'file-drift': 'the file on the host was edited or deleted',
   'file-dropped': 'the manifest no longer has the file',
-  'out-of-date': 'the process runs with an older definition or file',
+  'out-of-date': 'the running process predates the current definition or files',
   stopped: 'it is stopped and should run',
   failed: 'it has failed and should run',
   running: 'it runs and should be stopped',
@@ -21,7 +21,7 @@ const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>,
   pruned: 'its manifest is gone',
   'put-back': 'the move failed, and the old service runs again',
   overwritten: 'the program wrote the file as it ended',
-  requested: 'asked for by hand',
+  requested: 'requested manually',
   undone: 'another facility’s steps undo it over and over',
   ended: 'its process ended by itself',
 }
@@ -76,6 +76,11 @@ export function stepUnderWayText(step: StepObject): string {
 /** When it is done: `started`, `wrote /etc/web.toml`. */
 export function stepDoneText(step: Step): string {
   return withObject(done[step.verb], step)
+}
+
+/** What it would have been: `not started`, `not written /etc/web.toml`. */
+export function stepOmittedText(step: Step): string {
+  return withObject(participles[step.verb], step)
 }
 
 /** What it waits for: `waits for db to become ready`; of itself, `waits to become ready`. */

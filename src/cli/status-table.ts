@@ -36,11 +36,11 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
     `  pid          ${facility.pid ?? '-'}`,
   ]
   if (facility.restarts !== undefined) lines.push(`  restarts     ${facility.restarts}`)
-  if (facility.lastExit !== undefined) lines.push(`  last exit    ${oneLine(facility.lastExit.message)}`)
+  if (facility.lastExit !== undefined) lines.push(...labelled('last exit', facility.lastExit.message, screen))
   for (const [index, line] of (facility.lastOutput ?? []).entries()) {
     lines.push(`${(index === 0 ? '  last output' : '').padEnd(LABEL_WIDTH)}${oneLine(line)}`)
   }
-  lines.push(...activationLines(facility, now))
+  lines.push(...activationLines(facility, screen, now))
   if (facility.output !== undefined) lines.push(`  output       ${oneLine(facility.output)}`)
   for (const path of facility.overrides ?? []) lines.push(`  override     ${oneLine(path)}`)
   for (const { supervisor, service, state, pid } of facility.elsewhere ?? []) {
@@ -48,22 +48,33 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   }
   for (const condition of facility.conditions) {
     const age = ageText(now - Date.parse(condition.since))
-    const message = condition.message === '' ? '' : `: ${oneLine(condition.message)}`
-    const text = `${condition.status}, ${condition.reason}${message} (${age})`
-    const [first = '', ...rest] = wrap(text, screen.width() ?? Number.POSITIVE_INFINITY, LABEL_WIDTH)
-    lines.push(`  ${condition.type.padEnd(LABEL_WIDTH - 2)}${first.trimStart()}`, ...rest)
+    lines.push(...labelled(condition.type, `${conditionSentence(condition)} (${age})`, screen))
   }
   return lines.map(line => `${line}\n`).join('')
 }
 
+/** The text stands in a column beside its label, on as many lines as it needs. */
+function labelled(label: string, text: string, { width }: Pick<Screen, 'width'>): string[] {
+  const [first = '', ...rest] = wrap(oneLine(text), width() ?? Number.POSITIVE_INFINITY, LABEL_WIDTH)
+  return [`  ${label.padEnd(LABEL_WIDTH - 2)}${first.trimStart()}`, ...rest]
+}
+
+/** That nothing stalls it needs no reason. */
+function conditionSentence({ type, status, reason, message }: Condition): string {
+  if (type === 'Stalled' && status === 'False') return status
+  return `${status}, ${reason}${message === '' ? '' : `: ${oneLine(message)}`}`
+}
+
 /** What starts it on occasion: when it comes next, and how it went when it came last. */
-function activationLines({ activation }: FacilityStatus, now: number): string[] {
+function activationLines({ activation }: FacilityStatus, screen: TableScreen, now: number): string[] {
   if (!activation) return []
   const { starts, nextRun, lastRun, failure, connections } = activation
   const lines = [`  starts       ${oneLine(starts.join(', '))}`]
   if (nextRun !== null) lines.push(`  next run     ${nextRun} (in ${ageText(Date.parse(nextRun) - now)})`)
-  lines.push(`  last run     ${lastRun ? runText(lastRun, now) : '-'}`)
-  if (failure && lastRun?.outcome !== 'failed') lines.push(`  last failed  ${failedText(failure, now)}`)
+  lines.push(...labelled('last run', lastRun ? runText(lastRun, now) : '-', screen))
+  if (failure && lastRun?.outcome !== 'failed') {
+    lines.push(...labelled('last failed', failedText(failure, now), screen))
+  }
   if (connections) lines.push(`  connections  ${connections.open} open, ${connections.accepted} accepted`)
   return lines
 }
@@ -109,6 +120,8 @@ function statusColumns({ colors }: TableScreen, now: number): readonly Column<Fa
       value: facility => conditionText(facility, now),
       style: (text, facility) => conditionColor(facility, colors)(text),
       flexible: true,
+      // What is wrong counts for more than since when it runs.
+      atLeast: 48,
     },
   ]
 }

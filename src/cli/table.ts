@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly drop?: number
   /** On a terminal, cut to what is left of the line. For the last column. */
   readonly flexible?: boolean
+  /** Of a flexible column: other columns go before it gets less than this, if it has as much to say. Default: 24. */
+  readonly atLeast?: number
 }
 
 const GAP = '  '
@@ -62,7 +64,7 @@ function measure<Row>(column: Column<Row>, rows: readonly Row[], value: (row: Ro
 
 function neededWidth<Row>(columns: readonly Measured<Row>[]): number {
   return columns.reduce((sum, { column, width: full }) => {
-    return sum + (column.flexible ? Math.min(full, FLEXIBLE_WIDTH) : full) + GAP.length
+    return sum + (column.flexible ? Math.min(full, column.atLeast ?? FLEXIBLE_WIDTH) : full) + GAP.length
   }, -GAP.length)
 }
 

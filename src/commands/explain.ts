@@ -11,7 +11,7 @@ export interface ExplainOptions {
 
 const kinds = ['Facility', 'Supervisor', 'HostConfiguration']
 
-/** The schema's words for a field and for what can stand below it; without a path, for the kinds of documents. */
+/** Documents a field and what can stand below it; without a path, for the kinds of documents. */
 export async function explain(
   context: CommandContext,
   path: string | undefined,
@@ -50,16 +50,20 @@ function below(parent: string, schemas: SchemasByType): [path: string, type: str
   ])
 }
 
+function defaultText({ default: value }: Pick<Explanation, 'default'>): string {
+  return value === undefined ? '' : `  default: ${value}`
+}
+
 function explanationText(explanation: Explanation, { out }: CommandContext): string {
   const { colors } = out
   const width = out.width() ?? 100
   const lines = [
-    `${colors.bold(explanation.path)}  ${colors.dim(explanation.type)}`,
+    `${colors.bold(explanation.path)}  ${colors.dim(explanation.type)}${defaultText(explanation)}`,
     ...wrap(explanation.description, width, 2),
   ]
   for (const child of explanation.children) {
     const needed = child.required ? `  ${colors.yellow('required')}` : ''
-    lines.push('', `  ${colors.bold(child.name)}  ${colors.dim(child.type)}${needed}`)
+    lines.push('', `  ${colors.bold(child.name)}  ${colors.dim(child.type)}${needed}${defaultText(child)}`)
     lines.push(...wrap(child.description, width, 6))
   }
   return lines.map(line => `${line}\n`).join('')

@@ -52,7 +52,7 @@ export async function install(
   const isText = options.output === 'text'
   if (isText) out.write(`Supervisor ${place.supervisor}: ${place.why}.\n`)
   if (options.dryRun) {
-    if (isText) out.write(planText(plan, out, { inFull: true }))
+    if (isText) out.write(planText(plan, out))
     else out.writeExact(jsonText({ ...place, plan }))
     return 0
   }

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
-import { isAsDeclared, planText } from '../cli/plan-text.ts'
+import { detailedExitCode, planText } from '../cli/plan-text.ts'
 import type { Screen } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
@@ -12,12 +13,14 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { PlanRun } from '../engine/refresh/plan-run.ts'
 import type { Session } from '../engine/session/session.ts'
 import { spellCommand } from '../engine/session/session-words.ts'
+import { rootStateDirectory } from '../manifest/host-configuration-file.ts'
 
 export interface PlanOptions {
   readonly output: OutputFormat
   readonly manifests?: string
   readonly detailedExitcode?: boolean
   readonly out?: string
+  readonly brief?: boolean
 }
 
 /** Text, JSON, the saved file and the exit code all come from the one plan. */
@@ -32,13 +35,17 @@ export async function plan(
   const { plan } = planRun
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(plan))
-  else if (!invalid) context.out.write(planText(plan, context.out, { suspended: findSuspended(planRun) }))
+  else if (!invalid) {
+    const brief = options.brief === true
+    context.out.write(planText(plan, context.out, { brief, suspended: findSuspended(planRun) }))
+  }
   warnOfRemovals(planRun, session, context.err)
+  tellOfOtherState(session, context)
   // An invalid set can't be applied, so neither can a plan made from it.
   if (invalid) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
-  return options.detailedExitcode && !isAsDeclared(plan) ? 2 : 0
+  return options.detailedExitcode ? detailedExitCode(plan) : 0
 }
 
 /** E9: apply is going to refuse it, and whoever looks before has to know. */
@@ -47,6 +54,17 @@ function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Scree
   const owned = countOwned(refresh.snapshot, owner)
   const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
   if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
+}
+
+/** Who isn't root and looks at a host that root's Reeve keeps sees an empty state of their own: all seems to be new. */
+function tellOfOtherState(
+  { configuration: { stateDirectory }, manifests }: Session,
+  { err, globals }: CommandContext,
+): void {
+  if (manifests.runsAsRoot || globals.stateDir !== undefined || !existsSync(rootStateDirectory)) return
+  if (stateDirectory === rootStateDirectory) return
+  const what = `this plan is made from your own state, ${stateDirectory}; root's Reeve keeps its in ${rootStateDirectory}`
+  err.write(`${err.colors.yellow('Note:')} ${what}. Run reeve plan as root to see what it would do\n`)
 }
 
 async function savePlan(plan: SavedPlan, path: string): Promise<void> {

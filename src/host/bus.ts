@@ -201,8 +201,9 @@ function createCallError(call: BusCall, { errorName, body }: Message): ReeveErro
 
 function toBusError(socket: string, cause: unknown): ReeveError {
   const code = errnoOf(cause)
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-    return new ReeveError('unavailable', `nobody listens at ${socket} (${code})`, { cause })
+  if (code === 'ENOENT') return new ReeveError('unavailable', `no D-Bus socket at ${socket} (ENOENT)`, { cause })
+  if (code === 'ECONNREFUSED') {
+    return new ReeveError('unavailable', `nothing listens on the D-Bus socket ${socket} (ECONNREFUSED)`, { cause })
   }
   if (code !== undefined) return createFailure(`talk to ${socket}`, cause)
   const why = cause instanceof Error ? cause.message : 'the connection has ended'

@@ -102,7 +102,7 @@ function createAbortion(path: string, signal: AbortSignal): ReeveError {
 function toRequestError(path: string, error: unknown): ReeveError {
   const code = errnoOf(error)
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-    return new ReeveError('unavailable', `nobody listens at ${path} (${code}); see that its service runs`, {
+    return new ReeveError('unavailable', `nothing listens at ${path} (${code}); check that its service runs`, {
       cause: error,
     })
   }

@@ -170,10 +170,7 @@ function parseObject(text: string): { command?: unknown; since?: unknown; held?:
 }
 
 function createRefusal(directory: string, claim: Claim): ReeveError {
-  const who = `process ${claim.pid} (${claim.command}) has been the writer since ${claim.since}`
+  const who = `another Reeve (pid ${claim.pid}, \`${claim.command}\`) has held ${directory} since ${claim.since}`
   const remedy = 'wait for it to end, stop it, or use another --state-dir'
-  return new ReeveError(
-    'locked',
-    `expected to be the only writer of this state directory, but ${who}; ${remedy} (${directory})`,
-  )
+  return new ReeveError('locked', `${who}; ${remedy}`)
 }

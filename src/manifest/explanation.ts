@@ -24,6 +24,7 @@ export interface FieldSummary {
   readonly name: string
   readonly type: string
   readonly required: boolean
+  readonly default?: string
   /** The first sentence. */
   readonly description: string
 }
@@ -72,7 +73,7 @@ export function explainField(path: string, schemas: SchemasByType): Explanation 
     type: typeOf(node),
     required,
     description: node.description ?? '',
-    ...(node.default !== undefined && { default: showValue(node.default) }),
+    ...defaultOf(node),
     ...(values !== undefined && { enum: values.map(showValue) }),
     children: childrenOf(node),
   }
@@ -153,8 +154,16 @@ function childrenOf(node: SchemaNode): FieldSummary[] {
     name,
     type: typeOf(child),
     required: isRequired,
+    ...defaultOf(child),
     description: firstSentence(child.description),
   }))
+}
+
+/** That of the schema, or what its description says of one that depends on other things. */
+function defaultOf({ default: value, description = '' }: SchemaNode): { readonly default?: string } {
+  if (value !== undefined) return { default: showValue(value) }
+  const [, told] = /\bDefault: (.+?)\.(?:\s|$)/.exec(description) ?? []
+  return told === undefined ? {} : { default: told }
 }
 
 function typeOf(node: SchemaNode): string {

@@ -33,6 +33,9 @@ export interface HostConfigurationOptions {
 
 const maximumSize = 1024 * 1024
 
+/** Unless the host configuration or `--state-dir` says otherwise. */
+export const rootStateDirectory = '/var/lib/reeve'
+
 /**
  * The host's configuration, defaults filled in. Throws ReeveError `not-found` for a named file that isn't there,
  * `invalid` with all diagnostics in its message, and `insecure` as root for a file that others can write.
@@ -55,7 +58,7 @@ function defaultFile({ env, userId }: HostConfigurationOptions): string {
 }
 
 function defaultStateDirectory({ env, userId }: HostConfigurationOptions): string {
-  return userId === 0 ? '/var/lib/reeve' : join(xdgHome(env, 'XDG_STATE_HOME', '.local/state'), 'reeve')
+  return userId === 0 ? rootStateDirectory : join(xdgHome(env, 'XDG_STATE_HOME', '.local/state'), 'reeve')
 }
 
 /** The XDG rules: a relative path in the variable is to be ignored. */

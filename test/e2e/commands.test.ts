@@ -101,7 +101,7 @@ describe('plan', () => {
 
     home.write('manifests/web.yaml', lost('web', '/nowhere/web'))
     const planned = await home.reeve(['plan', '--detailed-exitcode'])
-    expect(planned.exitCode).toBe(2)
+    expect(planned.exitCode).toBe(1)
     expect(planned.stdout).toContain('1 facility is blocked:\n  web (process)\n')
     expect(planned.stdout.replace(/\s+/g, ' ')).toContain(
       'there is no program /nowhere/web. The service goes on as it is',
@@ -220,7 +220,7 @@ describe('apply', () => {
     running.child.kill('SIGINT')
     const { exitCode, stderr } = await running.ended
     expect(exitCode).toBe(1)
-    expect(stderr).toMatch(/Interrupted: \d+ steps? done\. Running reeve apply again goes on from here\.\n$/)
+    expect(stderr).toMatch(/Interrupted after \d+ steps?\. Run reeve apply again to resume from here\.\n$/)
     expect(await home.status('slow')).toMatchObject({ state: 'running' })
     home.write('manifests/slow.yaml', sleeper('slow'))
     await home.succeed(['apply'])

@@ -14,7 +14,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
     const { failed } = await lab.apply()
-    expect(failed[0]?.message).toMatch(/has failed: .*; its journal ends with:.*\/nowhere\/web/s)
+    expect(failed[0]?.message).toMatch(/has failed: .*; its journal \(journalctl -u \S+\) ends with:.*\/nowhere\/web/s)
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
   })
 

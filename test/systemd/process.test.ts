@@ -122,7 +122,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
         lab.declareUnit('web', { process: { command: [program, '1000000'], environment, environmentFiles } })
       declare('/nowhere/web')
       // Where the go-between ends at once, systemd may say so itself.
-      const message = expect.stringMatching(/; its journal ends with:.*\/nowhere\/web/s)
+      const message = expect.stringMatching(/; its journal \(journalctl -u \S+\) ends with:.*\/nowhere\/web/s)
       expect(await lab.apply()).toMatchObject({ failed: [{ facility: 'web', message }] })
       declare('/bin/sleep')
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })

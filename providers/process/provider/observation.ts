@@ -129,7 +129,7 @@ function describe(record: ServiceRecord): Judged {
     // Of the run before too: what alternates between two words would be told again and again.
     ...(background && background.run >= run - 1 && { cause: background.message }),
     ...(message !== undefined && {
-      message: phase === 'backoff' ? `waits before it is started again: ${message}` : message,
+      message: phase === 'backoff' ? `waiting before the next restart: ${message}` : message,
     }),
   }
 }

@@ -104,7 +104,9 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
   }
 
   bus.onRenewed(() => void lookAgain().catch(failAll))
-  void bus.ended.then(() => failAll(new ReeveError('unavailable', 'systemd can not be asked any more how it went')))
+  void bus.ended.then(() =>
+    failAll(new ReeveError('unavailable', 'the connection to systemd has ended; the outcome is unknown')),
+  )
 
   return {
     async run(call, signal, unit) {

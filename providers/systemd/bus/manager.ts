@@ -51,7 +51,7 @@ export async function openManager<T extends Bus>(
     }
   }
   // systemctl knows the same two sockets, and would fail alike.
-  throw new ReeveError('unavailable', `systemd can not be asked, by systemctl neither: ${problems.join('; ')}`)
+  throw new ReeveError('unavailable', `cannot reach systemd: ${problems.join('; ')}`)
 }
 
 export function managerCall(member: string, signature = '', ...body: readonly unknown[]): BusCall {

@@ -2,6 +2,7 @@ import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { describeLastLines, LAST_LINES, lastLinesOf } from '../../../src/core/state/last-output.ts'
+import { quoteWord } from '../../posix/shell-quoting.ts'
 import { lost } from '../apply/jobs.ts'
 import { findUnits } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
@@ -10,6 +11,16 @@ import { readFailure } from './service-end.ts'
 
 /** What `ReadHost.query` is used for: it prints, and nothing else. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']
+
+/** What shows a person the unit's journal. */
+export function journalCommand(unit: string, { isUser }: Layout): string {
+  return `journalctl ${isUser ? '--user ' : ''}-u ${quoteUnit(unit)}`
+}
+
+/** As a shell takes it. */
+function quoteUnit(unit: string): string {
+  return unit.includes('\\') ? quoteWord(unit) : unit
+}
 
 /** Why a job didn't do what it was to do, with how the unit ended. */
 export async function describeJobFailure(unit: string, result: string, bus: Bus): Promise<string> {
@@ -29,7 +40,10 @@ export async function createFailureOf(
 ): Promise<ReeveError> {
   // systemd itself writes some six at each start that fails.
   const lines = lastLinesOf((await readJournal(unit, layout, host, LAST_LINES)).join('\n'))
-  return new ReeveError('failed', `${message}${describeLastLines('its journal', lines)}`)
+  return new ReeveError(
+    'failed',
+    `${message}${describeLastLines(`its journal (${journalCommand(unit, layout)})`, lines)}`,
+  )
 }
 
 export async function readJournal(unit: string, { isUser }: Layout, host: ReadHost, count: number): Promise<string[]> {

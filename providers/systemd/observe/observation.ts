@@ -11,7 +11,6 @@ import {
 } from '../../../src/core/state/observed.ts'
 import { isLiving } from '../../../src/host/process-identity.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
-import { quoteWord } from '../../posix/shell-quoting.ts'
 import { findCompletion } from '../apply/completion.ts'
 import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from '../bus/manager.ts'
 import { enablementOf, triggersOf, unitsOf } from '../units/activation-trigger.ts'
@@ -23,6 +22,7 @@ import { hasSuffix, servicesOf, unitOf } from '../units/unit-name.ts'
 import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-path.ts'
 import { explainGoodEnd, findUnwatched } from './background.ts'
 import { describeLoad } from './exit-words.ts'
+import { journalCommand } from './failure-report.ts'
 import type { LastRunReader } from './last-run.ts'
 import { findLoaded, findLoadedTrigger, readStart } from './loaded-definition.ts'
 import { findManagedUnits, listParts, type ManagedUnits } from './managed-units.ts'
@@ -112,7 +112,7 @@ export async function observeService(service: string, look: Look, declared?: rea
     service,
     enabled,
     supervised: true,
-    output: `journalctl ${look.layout.isUser ? '--user ' : ''}-u ${quoteUnit(unit)}`,
+    output: journalCommand(unit, look.layout),
     ...(ownership && { ownership }),
     ...(parts.length > 0 && { definitionFiles: parts }),
     ...(others.length > 0 && { others }),
@@ -147,11 +147,6 @@ export async function observeService(service: string, look: Look, declared?: rea
     activation: await readActivation(waiting, unit, look),
     ...(all && { loaded: all }),
   }
-}
-
-/** As a shell takes it. */
-function quoteUnit(unit: string): string {
-  return unit.includes('\\') ? quoteWord(unit) : unit
 }
 
 async function findTriggerRead(

@@ -140,7 +140,7 @@ function findBase(name: string, disk: Pick<UnitSearchPath, 'find'>): QueryFile[]
 
 function describeProblems(own: readonly QueryFile[], lines: readonly string[]): string | undefined {
   const problems = own.flatMap(({ name }) => findProblems(name, lines))
-  return problems.length === 0 ? undefined : `systemd would not take the unit as it is meant: ${problems.join('; ')}`
+  return problems.length === 0 ? undefined : `systemd would misread this unit: ${problems.join('; ')}`
 }
 
 /**

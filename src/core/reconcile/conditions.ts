@@ -59,7 +59,7 @@ function ready(input: ConditionInput, readiness: Readiness): Undated {
 function reconciling(input: ConditionInput): Undated {
   if (input.suspended) {
     const pending = input.pending === undefined ? '' : `; ${input.pending}`
-    const message = `observed only, till it is resumed${pending}`
+    const message = `suspended; observed only until resumed${pending}`
     return { type: 'Reconciling', status: 'False', reason: 'Suspended', message }
   }
   if (input.underWay !== undefined) {
@@ -102,7 +102,7 @@ function stalled(input: ConditionInput): Undated {
   }
   const { reason, message } = input.readiness
   if (LASTING_TROUBLE.has(reason)) return { type: 'Stalled', status: 'True', reason, message }
-  return { type: 'Stalled', status: 'False', reason: 'Progressing', message: 'it can go on' }
+  return { type: 'Stalled', status: 'False', reason: 'Progressing', message: '' }
 }
 
 function crashLooping({ readiness }: ConditionInput): Undated {

@@ -61,7 +61,7 @@ export function createControllerControl(options: ControllerControlOptions): Cont
       if (error) throw mark ? suspendedAllTheSame(name, error) : error
       return withMark(name, describeDone(verb, request), mark)
     }
-    throw new ReeveError('failed', `${verb} ${name}: something else is always being done about it; try again`)
+    throw new ReeveError('failed', `${verb} ${name}: the facility is busy; try again`)
   }
 
   return {

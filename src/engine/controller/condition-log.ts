@@ -34,6 +34,9 @@ export const OVER_AFTER = 10_000
 /** Those that no waiting mends. The others are on the way of every start and stop. */
 const LASTING_REASONS: ReadonlySet<string> = new Set(['Unhealthy', 'Failed', RUN_FAILED])
 
+/** Of which the service itself may have written why. */
+const TOLD_BY_OUTPUT: ReadonlySet<string> = new Set([...LASTING_REASONS, 'CrashLooping', 'FailedForGood'])
+
 export function createConditionLog(clock: Clock, log: Log): ConditionLog {
   const troubles = new Map<string, Trouble>()
 
@@ -50,15 +53,20 @@ export function createConditionLog(clock: Clock, log: Log): ConditionLog {
       trouble = { digest, told: new Set(), toldAt: clock.elapsed(), end: undefined }
       troubles.set(name, trouble)
     }
-    if (trouble) tell(name, trouble, found)
+    if (trouble) tell(status, trouble, found)
   }
 
-  function tell(facility: string, trouble: Trouble, { reason, message }: Pick<Condition, 'reason' | 'message'>): void {
+  function tell(
+    { name: facility, output }: FacilityStatus,
+    trouble: Trouble,
+    { reason, message }: Pick<Condition, 'reason' | 'message'>,
+  ): void {
     const isNew = !trouble.told.has(reason)
     if (!isNew && clock.elapsed() - trouble.toldAt < REMINDER) return
     trouble.told.add(reason)
     trouble.toldAt = clock.elapsed()
-    log.warn({ facility, reason }, `${facility}: ${isNew ? '' : 'still '}not as declared: ${message}`)
+    const place = output === undefined || !TOLD_BY_OUTPUT.has(reason) ? '' : `; see ${output}`
+    log.warn({ facility, reason }, `${facility}: ${isNew ? '' : 'still '}not as declared: ${message}${place}`)
   }
 
   function end(facility: string): void {

@@ -27,7 +27,7 @@ export function createSupervisorWatch(
     try {
       return watch()
     } catch (error) {
-      const message = `supervisor ${supervisor} can not be watched; it is looked at every 30 s instead`
+      const message = `cannot watch supervisor ${supervisor}; polling every 30 s`
       log.warn({ supervisor, error: messageOf(error) }, message)
       return undefined
     }

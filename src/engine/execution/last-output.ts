@@ -62,7 +62,9 @@ export async function tellLastOutput(
       const observed = facility && snapshot.services.get(locationKey(facility))
       if (!facility || !hasEnded(observed) || index >= MOST_ASKED) return { facility: name, message }
       const lines = await readLastOutput(facility, observed?.output, ground)
-      return { facility: name, message: message + describeLastLines('its output', lines) }
+      const { output } = observed ?? {}
+      const what = output === undefined ? 'its output' : `its output (${output})`
+      return { facility: name, message: message + describeLastLines(what, lines) }
     }),
   )
   return { ...outcome, notReady }

@@ -35,7 +35,7 @@ export function openSuspensions(session: Session, host: WriteHost, history: Hist
 
   function record({ name: facility, suspended, at, trigger }: Mark): void {
     const verb = suspended ? 'suspend' : 'resume'
-    log.info({ facility, trigger }, `${facility}: ${suspended ? 'suspended' : 'resumed'} (asked for by hand)`)
+    log.info({ facility, trigger }, `${facility}: ${suspended ? 'suspended' : 'resumed'} (requested manually)`)
     if (!at) return
     const { supervisor, service } = at
     const time = new Date(clock.now()).toISOString()

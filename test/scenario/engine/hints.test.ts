@@ -82,7 +82,7 @@ test.concurrent('all is looked at again every 5 minutes at rest, and every 30 s 
   await eventually('the long rest again', () => rest() === 'long')
 })
 
-test.concurrent('a supervisor that tells of nothing is looked at every 30 s', async () => {
+test.concurrent('a supervisor that cannot be watched is polled every 30 s', async () => {
   const { watch: _watch, ...silent } = processProvider
   await using lab = createEngineLab({ providers: [silent] })
   lab.declare('web', { process: longRun() })

@@ -56,7 +56,9 @@ test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged o
     expect(told(name).map(({ fields }) => fields)).toEqual([{ facility: name, reason }])
   }
   expect(saidOf(controller, 'blocked', 'warn')[0]?.message).toMatch(/^blocked: not as declared: .*adopt: true/)
-  expect(saidOf(controller, 'ill', 'warn')[0]?.message).toMatch(/health check fails: the health command exited 1$/)
+  expect(saidOf(controller, 'ill', 'warn')[0]?.message).toMatch(
+    /health check fails: the health command exited 1; see \/\S+ill\S*$/,
+  )
   expect(saidOf(controller, 'fine', 'warn')).toEqual([])
 
   writeFileSync(lab.path('fine'), '')

@@ -63,6 +63,6 @@ test('PITFALLS 6: where nothing can be watched, that is said once, and the resca
   await eventually('the edit to run', () => controller.steps().includes('web/restart'))
   const warnings = controller.log.filter(({ level }) => level === 'warn').map(({ message }) => message)
   expect(warnings.filter(message => message.startsWith('manifests can not be watched'))).toHaveLength(1)
-  expect(warnings.filter(message => message.startsWith('supervisor lab can not be watched'))).toHaveLength(1)
+  expect(warnings.filter(message => message.startsWith('cannot watch supervisor lab'))).toHaveLength(1)
   expect(warnings.filter(message => message.startsWith(`${lab.path()} can not be watched`))).toHaveLength(1)
 })

@@ -136,8 +136,8 @@ test.concurrent('the controller logs who is suspended, and who no longer', async
   await controller.control.resume('web')
   const said = controller.log.filter(({ fields }) => fields.trigger !== undefined)
   expect(said.map(({ level, fields, message }) => [level, fields.facility, message])).toEqual([
-    ['info', 'web', 'web: suspended (asked for by hand)'],
-    ['info', 'web', 'web: resumed (asked for by hand)'],
+    ['info', 'web', 'web: suspended (requested manually)'],
+    ['info', 'web', 'web: resumed (requested manually)'],
   ])
 })
 

@@ -66,7 +66,7 @@ async function goOn(lab: EngineLab, path: string): Promise<string> {
     }
     for (let count = 0; count < 10; count += 1) {
       const plan = await lab.plan()
-      shown.push(plan, planText(plan, { colors: plainColors, width: () => undefined }, { inFull: true }))
+      shown.push(plan, planText(plan, { colors: plainColors, width: () => undefined }))
     }
     shown.push(await lab.apply())
     if (applied % 4 === 3) lab.declare('web', { process: longRun() })

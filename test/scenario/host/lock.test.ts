@@ -68,7 +68,7 @@ test('E15: the second one is told who holds it, and what to do', async () => {
     code: 'locked',
     message: expect.stringMatching(
       new RegExp(
-        `process ${child.pid} \\(reeve run\\) has been the writer since 20\\S+Z; wait for it to end, stop it, or`,
+        `another Reeve \\(pid ${child.pid}, \`reeve run\`\\) has held \\S+ since 20\\S+Z; wait for it to end, stop it, or`,
       ),
     ),
   })

@@ -209,7 +209,7 @@ test('a request to where nobody listens says so', async () => {
   const gone = join(directory, 'gone')
   await expect(collect(host.request(gone, 'x', never))).rejects.toMatchObject({
     code: 'unavailable',
-    message: `nobody listens at ${gone} (ENOENT); see that its service runs`,
+    message: `nothing listens at ${gone} (ENOENT); check that its service runs`,
   })
   const long = `/${'x'.repeat(107)}`
   await expect(collect(host.request(long, 'x', never))).rejects.toThrow(/at most 107 bytes, found: \S+ has 108/)

@@ -139,7 +139,7 @@ describe('restart policies', () => {
     })
     expect(observed).toMatchObject({ exit: { code: 3 }, supervised: true })
     expect(observed.pid).toBeUndefined()
-    expect(observed.message).toBe('waits before it is started again: it ended by itself with exit code 3')
+    expect(observed.message).toBe('waiting before the next restart: it ended by itself with exit code 3')
     await made.act('stop', 'web')
     expect((await made.observe('web')).state).toBe('stopped')
   })
@@ -220,7 +220,7 @@ describe('how it is stopped', () => {
 })
 
 describe('reload', () => {
-  test('by a signal to the main process, and what is loaded is then as on disk', async () => {
+  test('reload signals the main process and records the loaded definition', async () => {
     await using made = createInstance()
     const file = `${made.scratch}/app.conf`
     made.host.writeFile(file, 'one', { mode: 0o644 })

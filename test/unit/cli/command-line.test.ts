@@ -13,7 +13,7 @@ import { fakeIo, runCommandLine } from './io.ts'
 /** What scripts rely on: names and flags stay. */
 const commands = {
   validate: ['--manifests', '--output'],
-  plan: ['--manifests', '--output', '--detailed-exitcode', '--out'],
+  plan: ['--manifests', '--brief', '--output', '--detailed-exitcode', '--out'],
   apply: ['--manifests', '--plan', '--allow-removals'],
   run: ['--manifests'],
   install: ['--manifests', '--supervisor', '--dry-run', '--adopt', '--allow-removals', '--output'],
@@ -136,6 +136,11 @@ describe('a manifests directory that is missing', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toContain(`manifests directory ${message}`)
   })
+})
+
+test('explain shows the default of a field, and of those below it', async () => {
+  expect((await runCommandLine(['explain', 'spec.process.stop'])).stdout).toContain('  signal  text  default: TERM\n')
+  expect((await runCommandLine(['explain', 'spec.state'])).stdout).toContain('unmanaged  default: running\n')
 })
 
 describe('colour', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { outcomeText } from '../../../src/cli/outcome-text.ts'
-import { hasChanges, isAsDeclared, planText, summaryText, suspendedText } from '../../../src/cli/plan-text.ts'
+import { detailedExitCode, hasChanges, planText, summaryText, suspendedText } from '../../../src/cli/plan-text.ts'
 import { reasonText } from '../../../src/cli/reason-text.ts'
 import { plainColors } from '../../../src/cli/screen.ts'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
@@ -115,6 +115,25 @@ describe('plan text', () => {
     `)
   })
 
+  test('what is new is shown as an addition, and with --brief its steps alone', () => {
+    const diff = '--- /dev/null\n+++ /etc/web.toml\n@@ -0,0 +1,1 @@\n+port = 80\n'
+    const write: Step = { ...step('web/write-file:/etc/web.toml', 'write-file', 'new'), path: '/etc/web.toml', diff }
+    const added = planOf([facility('web', 'add', [write])])
+    expect(planText(added, screen)).toContain('      +port = 80\n')
+    expect(planText(added, screen, { brief: true })).not.toContain('port')
+    const adopted = planOf([facility('web', 'add', [{ ...write, reason: 'adopted' }])])
+    expect(planText(adopted, screen, { brief: true })).toContain('      +port = 80\n')
+  })
+
+  test.each([
+    [0, planOf([unchanged])],
+    [2, planOf([facility('web', 'change', [])])],
+    [1, planOf([{ ...unchanged, blocked: 'for a reason' }])],
+    [1, planOf([{ ...unchanged, blocked: 'for a reason' }, facility('web', 'change', [])])],
+  ] as const)('--detailed-exitcode: %i', (code, plan) => {
+    expect(detailedExitCode(plan)).toBe(code)
+  })
+
   test('control characters of file contents never reach the terminal', () => {
     expect(planText(plan, screen)).not.toContain('\u001b')
   })
@@ -166,7 +185,7 @@ describe('plan text', () => {
       '1 facility is not yet as declared:\n  web\n      starting (since 2026-01-02T11:58:00.000Z)\n\n' +
         'No changes. 1 facility is as declared, 1 is not.\n',
     )
-    expect(isAsDeclared(idle)).toBe(false)
+    expect(detailedExitCode(idle)).toBe(2)
   })
 
   test('what would be done about one that is suspended is told', () => {
@@ -204,12 +223,11 @@ describe('plan text', () => {
     const say = (failed: ApplyOutcome['failed'], interrupted = false) =>
       outcomeText({ ...outcome, failed }, { command: 'reeve apply', interrupted, colors: plainColors })
     expect(say([])).toBe(
-      'blocked idle: declare adopt: true\n' +
-        'Not all is as declared: 2 steps done. See to what is in the way, then run reeve apply again.\n',
+      'blocked idle: declare adopt: true\n' + 'Failed after 2 steps. Resolve the blockers and run reeve apply again.\n',
     )
-    const goesOn = 'Running reeve apply again goes on from here.\n'
+    const goesOn = 'Fix the cause and run reeve apply again; it resumes from here.\n'
     expect(say([{ facility: 'web', message: 'no luck' }])).toContain(goesOn)
-    expect(say([], true)).toContain(goesOn)
+    expect(say([], true)).toContain('Interrupted after 2 steps. Run reeve apply again to resume from here.\n')
   })
 
   test.each([

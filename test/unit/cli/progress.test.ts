@@ -28,7 +28,7 @@ test('elsewhere than on a terminal there are plain lines, and only waits that la
       'worker: waits for web to become ready',
       'web: waits to become ready',
       'web: ready',
-      'worker: not ready: it exited with 1',
+      'worker: not ready',
       '',
     ].join('\n'),
   )
@@ -41,8 +41,8 @@ test('a facility that nothing was done about is not said to be ready', () => {
 })
 
 test.each([
-  ['failed', 'web: could not start: no such file (2.0 s)\n'],
-  ['skipped', 'web: did not start: a step before it failed\n'],
+  ['failed', 'web: could not start (2.0 s)\n'],
+  ['skipped', 'web: not started: an earlier step failed\n'],
   ['aborted', 'web: gave up starting\n'],
 ] as const)('a step that was %s says so', (result, line) => {
   const { screen, written } = recordScreen(false)

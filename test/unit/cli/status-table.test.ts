@@ -43,8 +43,8 @@ describe('status table', () => {
   })
 
   test.each([
-    ['Suspended', 'observed only, till it is resumed', 'True', 'Ready, suspended'],
-    ['Suspended', 'observed only, till it is resumed', 'False', 'Not ready, suspended: stopped'],
+    ['Suspended', 'suspended; observed only until resumed', 'True', 'Ready, suspended'],
+    ['Suspended', 'suspended; observed only until resumed', 'False', 'Not ready, suspended: stopped'],
     ['OutOfSync', 'to do: reload', 'True', 'Ready; to do: reload'],
     ['OutOfSync', 'to do: enable, start', 'False', 'Not ready: stopped; to do: enable, start'],
     ['AsDeclared', 'nothing to do', 'True', 'Ready'],
@@ -54,7 +54,7 @@ describe('status table', () => {
       const conditions = [
         condition('Ready', ready, 'Some', ready === 'True' ? 'running' : 'stopped'),
         condition('Reconciling', 'False', reason, message),
-        condition('Stalled', 'False', 'Progressing', 'it can go on'),
+        condition('Stalled', 'False', 'Progressing', ''),
       ]
       const colors = picocolors.createColors(true)
       const screen = { colors, width: () => undefined }
@@ -79,22 +79,22 @@ describe('status table', () => {
 
   test('80 columns', () => {
     expect(table(80)).toMatchInlineSnapshot(`
-      "NAME         STATE     HEALTH   PID   UPTIME  RESTARTS  CONDITION
-      maintenance  stopped   -        -     -       -         Ready
-      web          running   healthy  4242  3h5m    -         Ready
-      worker       starting  unknown  4250  -       -         Reconciling: it waits f…
-      zeta         failed    unknown  -     -       -         Stalled: exited with 1 …
+      "NAME         STATE     HEALTH   CONDITION
+      maintenance  stopped   -        Ready
+      web          running   healthy  Ready
+      worker       starting  unknown  Reconciling: it waits for web to become ready f…
+      zeta         failed    unknown  Stalled: exited with 1 five times
       "
     `)
   })
 
   test('60 columns', () => {
     expect(table(60)).toMatchInlineSnapshot(`
-      "NAME         STATE     HEALTH   CONDITION
-      maintenance  stopped   -        Ready
-      web          running   healthy  Ready
-      worker       starting  unknown  Reconciling: it waits for w…
-      zeta         failed    unknown  Stalled: exited with 1 five…
+      "NAME         STATE     CONDITION
+      maintenance  stopped   Ready
+      web          running   Ready
+      worker       starting  Reconciling: it waits for web to bec…
+      zeta         failed    Stalled: exited with 1 five times
       "
     `)
   })
@@ -152,6 +152,18 @@ describe('status table', () => {
     const controller = { pid: 1, since: '2026-01-02T00:00:00.000Z', lastPass: null, problems: ['web.yaml: is invalid'] }
     const screen = { colors: plainColors, width: () => undefined }
     expect(statusText({ facilities: [], controller }, screen, now)).toBe('! web.yaml: is invalid\nNo facilities.\n')
+  })
+
+  test('of one facility, long causes go on below each other, beside their label', () => {
+    const message = 'exited with code 3: /etc/web.conf line 12 names a port that another process has'
+    const conditions = [condition('Stalled', 'True', 'CrashLooping', message)]
+    const one = facility('web', { lastExit: { code: 3, message }, conditions })
+    const text = facilityStatusText(one, { colors: plainColors, width: () => 60 }, now)
+    expect(text).toContain(
+      '  last exit    exited with code 3: /etc/web.conf line 12\n' +
+        '               names a port that another process has\n',
+    )
+    expect(Math.max(...text.split('\n').map(line => line.length))).toBeLessThanOrEqual(60)
   })
 
   test('what is still being started tells for how long', () => {

@@ -238,15 +238,15 @@ describe('conditions', () => {
         "Reconciling Retrying: no",
         "Reconciling RunFailed: the next run may go better; reeve start has it run now",
         "Reconciling Starting: waiting for it to become ready",
-        "Reconciling Suspended: observed only, till it is resumed",
-        "Reconciling Suspended: observed only, till it is resumed; to do: start",
+        "Reconciling Suspended: suspended; observed only until resumed",
+        "Reconciling Suspended: suspended; observed only until resumed; to do: start",
         "Reconciling UnderWay: start",
         "Reconciling Unknown: nothing is done while its state is unknown",
         "Stalled Blocked: declare adopt: true",
         "Stalled CrashLooping: crash loop: it exited with code 7",
         "Stalled FailedForGood: failed for good",
         "Stalled Failing: no",
-        "Stalled Progressing: it can go on",
+        "Stalled Progressing: ",
       ]
     `)
   })

@@ -31,9 +31,16 @@ describe('explaining a field', () => {
           name: 'policy',
           type: 'always | on-failure | never',
           required: false,
+          default: 'always',
           description: 'always; on-failure: only after a non-zero exit status or a signal; or never.',
         },
-        { name: 'delay', type: 'text', required: false, description: expect.stringContaining('How long to wait') },
+        {
+          name: 'delay',
+          type: 'text',
+          required: false,
+          default: '1s',
+          description: expect.stringContaining('How long to wait'),
+        },
       ],
     })
   })
@@ -44,6 +51,7 @@ describe('explaining a field', () => {
       { type: 'running | stopped | unmanaged', default: 'running', enum: ['running', 'stopped', 'unmanaged'] },
     ],
     ['spec.enabled', { type: 'true | false | unmanaged', default: 'true' }],
+    ['spec.process.user', { default: "the supervisor's user" }],
     ['spec.process.command', { type: 'list of text', required: true }],
     ['spec.process.environment', { type: 'map of (text | map)' }],
     [

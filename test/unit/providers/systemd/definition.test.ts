@@ -253,7 +253,7 @@ describe('unit files', () => {
 })
 
 describe('names of units', () => {
-  test('are what services, objects on the bus and templates are called', () => {
+  test('service names, bus objects and templates are accepted', () => {
     expect([unitOf('web'), unitOf('fstrim.timer'), unitOf('a.b')]).toEqual([
       'web.service',
       'fstrim.timer',
