@@ -17,7 +17,6 @@ const longest = [
   'crash-runit.test.ts',
   'engine-misled.test.ts',
   'conformance-system.test.ts',
-  'readme.test.ts',
   'crash-s6.test.ts',
   'scan-directory.test.ts',
   'conformance-user.test.ts',
