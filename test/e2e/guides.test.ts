@@ -24,6 +24,7 @@ import { follow, type Reader, run } from '../labs/guide-reader.ts'
  */
 const pages: readonly (readonly [page: string, commands: number])[] = [
   ['README.md', 9],
+  ['docs/container.md', 2],
   ['docs/from-pm2.md', 6],
   ['docs/manifests.md', 3],
   ['docs/native.md', 4],

@@ -66,7 +66,7 @@ async function expectToSay(
   reader: Reader,
 ): Promise<void> {
   const said = (): string => controller?.said() ?? ''
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 120_000
   while (missing(shown, said(), reader).length > 0 && Date.now() < deadline) await setTimeout(50)
   expect(missing(shown, said(), reader), said()).toEqual([])
 }
