@@ -47,15 +47,15 @@ function needsBuild() {
 function fingerprint() {
   const hash = createHash('sha256')
   const add = path => {
-    const stats = statSync(path)
+    const stats = statSync(join(root, path))
     hash.update(`${path}\0${stats.isDirectory() ? 'directory' : `${stats.size}:${stats.mtimeMs}`}\n`)
     if (!stats.isDirectory()) return
-    for (const name of readdirSync(path).sort()) {
+    for (const name of readdirSync(join(root, path)).sort()) {
       if (name !== 'compiled' && !name.startsWith('.')) add(join(path, name))
     }
   }
   const settings = readdirSync(root).filter(name => /^tsconfig.*\.json$/.test(name))
-  for (const name of ['src', 'providers', 'schemas', 'package.json', ...settings.sort()]) add(join(root, name))
+  for (const name of ['src', 'providers', 'schemas', 'package.json', ...settings.sort()]) add(name)
   return hash.digest('hex')
 }
 

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path'
-import type { Action, Definition, Provider, Rendered, ServiceVerb } from '../../src/core/contracts/provider.ts'
+import type { Action, Provider, Rendered, ServiceVerb } from '../../src/core/contracts/provider.ts'
+import type { Definition } from '../../src/core/model/definition.ts'
 import type { Observed } from '../../src/core/state/observed.ts'
 import type { SimulatedHarnessOptions } from '../labs/simulated-lab.ts'
 import { sha256 } from '../simulation/declaration.ts'

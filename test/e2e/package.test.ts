@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { deadLinks } from '../labs/page-links.ts'
 
 const project = join(import.meta.dirname, '../..')
 
@@ -33,6 +34,11 @@ test('the package, as it is published, has all that it needs to run', () => {
   expect(listCompiled()).toHaveLength(1)
   expect(reeve('validate', 'manifests', '--insecure-permissions')).toMatch(/^\d+ facilities in .*: valid\.$/m)
   expect(reeve('explain', 'Facility.spec.process')).toContain('command')
+  const pages = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(name =>
+    /^(?!node_modules).*\.md$/.test(name),
+  )
+  expect(pages).toContain('docs/getting-started.md')
+  expect(pages.flatMap(page => deadLinks(directory, page).map(link => `${page}: ${link}`))).toEqual([])
   expect(reeve('supervisors', '--state-dir', join(directory, 'state'), '--insecure-permissions')).toContain('systemd')
 })
 

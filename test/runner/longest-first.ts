@@ -3,8 +3,8 @@ import { setUpBeside } from '../systemd-lab/setup.ts'
 
 /** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
 const longest = [
+  'e2e/guides.test.ts',
   'scenario/background.test.ts',
-  'e2e/readme.test.ts',
   'scenario/soak.test.ts',
   'conformance/runit.test.ts',
   'conformance/s6.test.ts',

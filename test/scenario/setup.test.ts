@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +43,17 @@ describe('npm start, test and check set up what they need first', () => {
     expect(await run()).toEqual({ code: 0, output: '' })
     expect(commands()).toHaveLength(4)
     expect(existsSync(join(directory, 'dist/reeve.cjs'))).toBe(true)
+  })
+
+  test('a checkout that was copied with its times is as it was: there is nothing to do', async () => {
+    const { directory, run } = makeCheckout()
+    await run()
+    const copy = makeDirectory()
+    execFileSync('cp', ['-a', '-T', directory, copy])
+    expect(spawnSync(process.execPath, [join(copy, 'src/setup.mjs')], { encoding: 'utf8' })).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
   })
 
   test.each<[string, (directory: string) => void, string[]]>([

@@ -7,13 +7,10 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
-import { rootCommands, yamlBlock } from '../e2e/readme-page.ts'
 import { facilityManifest, longRun, type Spec } from '../labs/engine-lab.ts'
 import { property, systemctl } from '../systemd-lab/engine.ts'
 import { type PlacedPackage, placePackage, type Spoken, type User } from '../systemd-lab/package.ts'
@@ -89,27 +86,6 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect([existsSync(unitPath), property('web', 'LoadState')]).toEqual([true, 'not-found'])
     expect(await succeed(['install', manifests])).toContain('1 repaired')
     await eventually('web to be back', () => !['', '0', web].includes(property('web', 'MainPID')))
-  })
-
-  test('every command of root in README.md works, with the host configuration that it shows', async () => {
-    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
-    onTestFinished(() => rmSync('/etc/reeve', { recursive: true }))
-    mkdirSync('/etc/reeve')
-    writeFileSync('/etc/reeve/reeve.yaml', yamlBlock(readme, 'HostConfiguration'))
-    spawnSync('useradd', ['web'])
-    mkdirSync(`${manifests}/revision`)
-    symlinkSync('revision', `${manifests}/current`)
-    const web = { supervisor: 'systemd', process: { command: ['/usr/bin/sleep', '1000'], user: 'web' } }
-    writeFileSync(`${manifests}/revision/web.yaml`, facilityManifest('web', web))
-    const commands = rootCommands(readme)
-    expect(commands.map(([command]) => command)).toContain('install')
-    for (const words of commands) {
-      expect(await succeed([...words, '--dry-run'])).toMatch(/^Plan: 1 to add/m)
-      expect(await succeed(words)).toContain('The controller runs')
-    }
-    expect(property('reeve', 'ExecStart')).toContain(' run /srv/manifests/current ')
-    await eventually('web to run', () => property('web', 'ActiveState') === 'active')
-    expect((await fetch('http://127.0.0.1:9464/healthz')).status).toBe(200)
   })
 
   test('an upgrade restarts it, an edited unit is put back, and services stay', async () => {
