@@ -98,7 +98,7 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
   rmSync(lab.path('sub'), { recursive: true })
   await eventually('it to be missed', async () => {
     const { controller: said } = await controller.control.status()
-    return said?.problems.some(problem => problem.includes('there is no such directory')) ?? false
+    return said?.problems.some(problem => problem.includes('does not exist')) ?? false
   })
   publish(lab, directory, 3)
   await untilRestarts(controller, 3)
