@@ -1,24 +1,14 @@
-import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
-import { readPackageVersion } from '../host/package-version.ts'
+import { Argument, Command, Option } from 'commander'
+import { describeHelp, exitCodes, printHelp, printVersion, refuseCommand } from './command-help.ts'
+import { add, directory, manifests, output, removals, wholeNumber } from './command-parts.ts'
 import { completionShells } from './completion-script.ts'
 import type { CommandContext, GlobalOptions, Task } from './context.ts'
 import { logLevels } from './logger.ts'
-import { unknownCommandText } from './unknown-command.ts'
 
 /** Runs the task of the command that was asked for. */
 export type Execute = (globals: GlobalOptions, task: Task) => Promise<void>
 
 const groups = { reconcile: 'Reconcile:', look: 'Look:', act: 'Act on facilities:', other: 'Other:' }
-
-const exitCodes = `
-Exit codes:
-  0  done
-  1  failed or invalid; for apply also when a facility did not become ready
-  2  there are changes, or a facility does not stay up (only with plan --detailed-exitcode)
-
-stdout holds the answer; stderr holds logs and progress.
-Start with \`reeve validate\`, then \`reeve plan\`, then \`reeve apply\`; \`reeve run\` keeps doing it.
-`
 
 /**
  * All commands with their flags and help. What they do is in src/commands, one module each, loaded only when the command
@@ -49,18 +39,7 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
     .addHelpText('after', exitCodes)
     .exitOverride()
     .showHelpAfterError('(reeve --help shows the commands)')
-    .configureHelp({
-      showGlobalOptions: true,
-      formatHelp,
-      commandDescription: command => sentence(command.description()),
-      subcommandTerm: command => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
-      // The descriptions name defaults and choices themselves, in fewer words.
-      optionDescription: option => option.description,
-      argumentDescription: argument => argument.description,
-      styleTitle: text => out.colors.bold(text),
-      visibleGlobalOptions: command =>
-        command.parent?.options.filter(option => option.long !== '--version' && !option.hidden) ?? [],
-    })
+    .configureHelp(describeHelp(out.colors))
     .configureOutput({
       writeOut: text => out.write(text),
       writeErr: text => err.write(text),
@@ -318,78 +297,4 @@ function addOther(program: Command, run: Run, out: CommandContext['out']): void 
     .description('print the help of a command')
     .argument('[COMMAND]')
     .action(name => printHelp(program, name))
-}
-
-/** As commander has it, but the commands before the flags. */
-function formatHelp(command: Command, help: Help): string {
-  const text = Help.prototype.formatHelp(command, help)
-  if (command.parent) return text
-  const sections = text.trimEnd().split('\n\n')
-  const isFlags = (section: string) => section.includes('--version')
-  return `${[...sections.filter(section => !isFlags(section)), ...sections.filter(isFlags)].join('\n\n')}\n`
-}
-
-function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`
-}
-
-function argumentTerm(argument: Argument): string {
-  const name = argument.variadic ? `${argument.name()}...` : argument.name()
-  return argument.required ? `<${name}>` : `[${name}]`
-}
-
-function printHelp(program: Command, name: string | undefined): void {
-  const command = name === undefined ? program : program.commands.find(candidate => candidate.name() === name)
-  if (command) command.help()
-  refuseCommand(program, name ?? '')
-}
-
-function refuseCommand(program: Command, name: string): never {
-  const commands = program.createHelp().visibleCommands(program)
-  const text = unknownCommandText(
-    name,
-    commands.map(command => command.name()),
-  )
-  return program.error(`error: ${text}`)
-}
-
-type Examples = readonly (readonly [command: string, what: string])[]
-
-function add(program: Command, name: string, description: string, examples: Examples): Command {
-  const width = Math.max(...examples.map(([command]) => command.length))
-  const lines = examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`)
-  return program
-    .command(name)
-    .description(description)
-    .showHelpAfterError(`(reeve ${name} --help shows its flags)`)
-    .addHelpText('after', `\nExamples:\n${lines.join('')}`)
-}
-
-function directory(): Argument {
-  return new Argument('[DIR]', "manifests directory (default: the host configuration's, else ./manifests)")
-}
-
-function manifests(): Option {
-  return new Option('--manifests <DIR>', "manifests directory (default: the host configuration's, else ./manifests)")
-}
-
-function output(): Option {
-  return new Option('-o, --output <FORMAT>', 'output format: text (default) or json')
-    .choices(['text', 'json'])
-    .default('text')
-}
-
-function removals(): Option {
-  return new Option('--allow-removals <N>', 'allow the removal of up to N facilities').argParser(wholeNumber)
-}
-
-/** Read only when it is asked for: finding package.json costs some ms. */
-function printVersion(out: CommandContext['out']): never {
-  out.write(`${readPackageVersion()}\n`)
-  throw new CommanderError(0, 'commander.version', '')
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number, such as 5.')
-  return Number(text)
 }

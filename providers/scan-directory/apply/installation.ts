@@ -16,7 +16,7 @@ const writtenDirectories = ['log', 'control', 'reeve']
 /** Files that a definition may have or not: those that it hasn't are taken away. */
 const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
-/** See scripts.ts. */
+/** See script-input.ts. */
 const recordFiles = ['claim', 'loaded', 'launched', 'ended', 'problem', 'log-problem']
 
 /**

@@ -8,20 +8,15 @@ import { sha256 } from '../../../src/host/sha256.ts'
 import { isTable } from '../../posix/table.ts'
 import type { Family } from '../family.ts'
 import { layoutOf, type Place, placeOf } from '../layout.ts'
+import { renderFinish, renderStop } from './end-script.ts'
 import { hasLogger, renderLogScript } from './log-script.ts'
 import { presentMarker } from './marker.ts'
 import { type NativeText, readNativeText } from './native-text.ts'
 import { findEnvironmentProblem } from './prepare-script.ts'
 import { digestSums } from './records.ts'
-import {
-  header,
-  renderFinish,
-  renderReload,
-  renderReloadSignal,
-  renderRun,
-  renderStop,
-  type ScriptInput,
-} from './scripts.ts'
+import { renderReload, renderReloadSignal } from './reload-script.ts'
+import { renderRun } from './run-script.ts'
+import { header, type ScriptInput } from './script-input.ts'
 
 /** What a service is like of which only native text is given. */
 const plainProcess: Process = {

@@ -8,7 +8,7 @@ import type { ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import type { Place } from '../layout.ts'
 
-/** How a run ended, as the finish script wrote it down; see scripts.ts. */
+/** How a run ended, as the finish script wrote it down; see script-input.ts. */
 export interface Ending {
   readonly code?: number
   /** The number of the signal. */

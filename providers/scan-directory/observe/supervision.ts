@@ -4,7 +4,7 @@ import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/proce
 import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { readStart } from '../../posix/process-age.ts'
 import { readClaim, readLaunched } from '../definition/records.ts'
-import { scriptWords } from '../definition/scripts.ts'
+import { scriptWords } from '../definition/run-script.ts'
 import type { Family, SupervisionStatus } from '../family.ts'
 import type { Place } from '../layout.ts'
 import { createEvidence, type Evidence, isProgram, isStartedThere, isUnforged } from './evidence.ts'

@@ -1,0 +1,43 @@
+import type { Process } from '../../../src/core/model/facility.ts'
+import type { FamilyScripts } from '../family.ts'
+
+/**
+ * The scripts of a definition. What they write down, in `reeve/` of the definition, for `records.ts` to read:
+ *
+ *   claim      PID START CLOCK BOOT of the process that becomes the service, first of all: an orphan is known by it. With `-` for
+ *              PID and START: of the last one, which the next has to wait for
+ *   loaded     what sha256sum says of the definition's files and of the facility's, or that one of these is absent, before any
+ *              of them is read
+ *   launched   PID START, last of all: then the service itself is executed
+ *   ended      CODE SIGNAL asked|alone FAILURES BOOT TOTAL of the last end; TOTAL counts failures and the ends of good runs
+ *   problem    why the script could not come as far as the service, or that the service put itself in the background
+ *   log-problem  why its output can't be written, by the script of the logger; see log-script.ts
+ *
+ * They are private: digests of a short secret tell the secret (S9).
+ *
+ * START is field 22 of the process's stat, CLOCK hundredths of a second since boot, BOOT its id and the START of pid 1.
+ * Signals are given by number and without `--`, which the kill of busybox takes for a process.
+ */
+export interface ScriptInput {
+  readonly facility: string
+  /** The name of the program that runs the scripts. */
+  readonly supervisor: string
+  readonly process: Process
+  readonly scripts: FamilyScripts
+  /** There is native text to run in place of the command; see definition.ts. */
+  readonly isNative: boolean
+  /** There is a `spec.process`, which says in what surroundings it is run. */
+  readonly isPrepared: boolean
+  /** The files of the definition that a process depends on, by their paths in it. */
+  readonly parts: readonly string[]
+  /** The definition's own `reeve` directory. */
+  readonly records: string
+  /** The descriptor on which the service says that it is ready, which the scripts leave alone. */
+  readonly notificationFd?: number
+}
+
+export const header = (facility: string): string =>
+  `#!/bin/sh\n# Made by Reeve for facility ${facility}: what is changed here is changed back.\n`
+
+/** How often, in seconds, the scripts look whether a process has ended that isn't their child. */
+export const nap = '0.05'

@@ -1,0 +1,36 @@
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+
+type Examples = readonly (readonly [command: string, what: string])[]
+
+export function add(program: Command, name: string, description: string, examples: Examples): Command {
+  const width = Math.max(...examples.map(([command]) => command.length))
+  const lines = examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`)
+  return program
+    .command(name)
+    .description(description)
+    .showHelpAfterError(`(reeve ${name} --help shows its flags)`)
+    .addHelpText('after', `\nExamples:\n${lines.join('')}`)
+}
+
+export function directory(): Argument {
+  return new Argument('[DIR]', "manifests directory (default: the host configuration's, else ./manifests)")
+}
+
+export function manifests(): Option {
+  return new Option('--manifests <DIR>', "manifests directory (default: the host configuration's, else ./manifests)")
+}
+
+export function output(): Option {
+  return new Option('-o, --output <FORMAT>', 'output format: text (default) or json')
+    .choices(['text', 'json'])
+    .default('text')
+}
+
+export function removals(): Option {
+  return new Option('--allow-removals <N>', 'allow the removal of up to N facilities').argParser(wholeNumber)
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number, such as 5.')
+  return Number(text)
+}
