@@ -45,7 +45,8 @@ export async function status(
   if (answer.atBoot !== undefined) {
     context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(answer.atBoot)}\n`)
   }
-  return isUnreadable ? 1 : 0
+  // Where nobody has named a directory, what is on the host is the whole answer.
+  return isUnreadable && (session.hasDirectory || answer.facilities.length === 0) ? 1 : 0
 }
 
 function screenText({ io, out }: CommandContext, answer: Status, name: string | undefined): string {
