@@ -22,12 +22,24 @@ const parameters = { numRuns: 500 } as const
 const names = ['a', 'b', 'c', 'd', 'e'] as const
 const now = 100_000
 const name = fc.constantFrom(...names)
-const some = fc.uniqueArray(name).map(found => new Set<string>(found))
-const stamp = fc.integer({ min: now - 2 * REMOVAL_SETTLING, max: now + REMOVAL_SETTLING })
-const times = fc.dictionary(name, stamp, { noNullPrototype: true }).map(found => new Map(Object.entries(found)))
+const some = fc.uniqueArray(name, { maxLength: 2 }).map(found => new Set<string>(found))
+/** At the edges of what matters. */
+const stamp = fc.constantFrom(
+  now - 2 * REMOVAL_SETTLING,
+  now - REMOVAL_SETTLING,
+  now - REMOVAL_SETTLING + 1,
+  now,
+  now + 1,
+)
+const times = fc
+  .uniqueArray(fc.tuple(name, stamp), { selector: ([of]) => of, maxLength: names.length })
+  .map(found => new Map(found))
 
 const verb = fc.constantFrom<Verb[]>('install', 'stop', 'start')
-const needs = fc.uniqueArray(fc.tuple(name, verb).map(([of, what]) => `${of}/${what}`))
+const needs = fc.uniqueArray(
+  fc.tuple(name, verb).map(([of, what]) => `${of}/${what}`),
+  { maxLength: 1 },
+)
 
 function facilityPlan(of: string): fc.Arbitrary<FacilityPlan> {
   const base = { name: of, supervisor: 'alpha', service: of }
@@ -64,7 +76,7 @@ const pruning: fc.Arbitrary<Pruning> = fc.record({
 
 const known: fc.Arbitrary<Known> = fc.record({
   now: fc.constant(now),
-  busy: fc.uniqueArray(fc.constantFrom(...names, 'x')).map(found => new Set<string>(found)),
+  busy: fc.uniqueArray(fc.constantFrom(...names, 'x'), { maxLength: 2 }).map(found => new Set<string>(found)),
   wasBusy: some,
   heldUntil: times,
   encouraged: some,
