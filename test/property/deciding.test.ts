@@ -33,7 +33,7 @@ const stamp = fc.constantFrom(
   now + 1,
 )
 const times = fc
-  .uniqueArray(fc.tuple(name, stamp), { selector: ([of]) => of, size: 'max' })
+  .uniqueArray(fc.tuple(name, stamp), { selector: ([of]) => of, maxLength: names.length })
   .map(found => new Map(found))
 
 const verb = fc.constantFrom<Verb[]>('install', 'stop', 'start')
