@@ -37,7 +37,7 @@ async function untilRestarts(controller: RunningController, count: number): Prom
 }
 
 /** The controller itself takes a part of the second: it stops and starts a service. */
-const SOON = 2_000
+const SOON = 10_000
 
 /** git-sync: a link to one worktree after another, the manifests in it or below. */
 test.concurrent.for(['link', 'link/deploy'])(
