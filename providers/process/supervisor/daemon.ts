@@ -11,6 +11,7 @@ import { attempt } from '../provider/maintenance.ts'
 import { findTools } from '../provider/tools.ts'
 import { type Layout, layoutOf } from '../shared/layout.ts'
 import { formatTelling, tellingName } from '../shared/telling.ts'
+import { endPredecessors } from './predecessor.ts'
 import { handleAction } from './request-handling.ts'
 import { listen, type Server } from './server.ts'
 import { createSupervision, type Supervision } from './supervision.ts'
@@ -28,6 +29,7 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
   const clock = createClock()
   makeDirectories(layout, host)
   using _lock = await acquireLock(layout.lock, 'reeve supervisor', host, clock)
+  endPredecessors(layout, host, log)
   const ending = new AbortController()
   const end = (): void => ending.abort()
   const startedAt = clock.elapsed()

@@ -101,7 +101,7 @@ export function scriptOf([_shell, first, _text, name]: readonly string[] = []): 
   return first === '-c' ? name : first
 }
 
-function isOwn(host: ReadHost, pid: number): boolean {
+export function isOwn(host: ReadHost, pid: number): boolean {
   return host.facts(`/proc/${pid}`)?.uid === host.userId()
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseTable } from '../../../providers/posix/table.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
@@ -33,6 +33,24 @@ describe('E16: services outlive their supervisor', () => {
     await until('the supervisor is gone', () => made.supervisor() === undefined || undefined)
     expect(isRunning(pid)).toBe(true)
     expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid })
+  })
+
+  test('E18: the next supervisor of a directory that was deleted takes over what runs, and the one of before is ended', async () => {
+    await using made = createInstance()
+    const command = ['sleep', '1000']
+    await made.install('web', { command, restart: { policy: 'always', delay: 0 } })
+    await made.act('start', 'web')
+    const { pid } = await made.observe('web')
+    const before = made.supervisor() ?? 0
+    rmSync(made.layout.directory, { recursive: true })
+    await made.install('web', { command, restart: { policy: 'always', delay: 0 } })
+    await made.act('start', 'web')
+    expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: true, pid })
+    expect([isRunning(before), made.supervisor()]).not.toEqual([true, before])
+    await made.act('stop', 'web')
+    await until('it is gone, and none comes in its place', () => !isRunning(pid ?? 0) || undefined)
+    expect(isRunning(before)).toBe(false)
+    expect(await made.observe('web')).toMatchObject({ state: 'stopped' })
   })
 
   test('an exit status is not forgotten while there is no supervisor', async () => {
