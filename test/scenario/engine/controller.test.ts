@@ -140,7 +140,7 @@ test.concurrent('E15: while a controller runs, nobody else writes, and they are 
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
   await controller.ready('web')
-  const said = new RegExp(`process ${process.pid} \\(reeve `)
+  const said = new RegExp(`another Reeve \\(pid ${process.pid}, .reeve `)
   await expect(lab.apply()).rejects.toThrow(said)
   await expect(lab.run()).rejects.toThrow(said)
   await controller.stop()

@@ -63,6 +63,7 @@ test('E2: what acting code gets on top is all that can write', () => {
     'removeFileAs',
     'request',
     'run',
+    'runContained',
     'spawn',
     'writeFile',
     'writeFileAs',

@@ -133,7 +133,7 @@ describe('restart policies', () => {
     await made.act('start', 'web')
     const observed = await until('it is in backoff after some ends', async () => {
       const found = await made.observe('web')
-      return found.state === 'starting' && (found.restarts ?? 0) >= 4 && found.message?.startsWith('waits')
+      return found.state === 'starting' && (found.restarts ?? 0) >= 4 && found.message?.startsWith('waiting')
         ? found
         : undefined
     })
