@@ -29,7 +29,10 @@ export const systemHarness: ConformanceHarness = {
         const names = readdirSync(systemUnits).filter(name => !before.has(name))
         // As patterns, which mean what runs, and none that was never a unit.
         const units = names.map(name => name.replace('@.', '@*.').replace(/^./, '[$&]'))
-        if (units.length > 0) systemctl('stop', '--', ...units)
+        // What ignores its stop signal isn't waited for.
+        for (const words of units.length > 0 ? [['stop', '--no-block'], ['kill', '--signal=KILL'], ['stop']] : []) {
+          systemctl(...words, '--', ...units)
+        }
         for (const name of names) rmSync(join(systemUnits, name), { recursive: true })
         removeLinks(systemUnits)
         systemctl('daemon-reload')
