@@ -179,7 +179,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
         ])
       }
       const blocked = planOf(await lab.plan(), 'web')?.blocked
-      for (const words of [...sockets, 'by systemctl neither']) expect(blocked).toContain(words)
+      for (const words of [...sockets, 'cannot reach systemd']) expect(blocked).toContain(words)
     } finally {
       for (const socket of sockets) renameSync(`${socket}.away`, socket)
     }

@@ -136,7 +136,8 @@ async function countMoments(scenario: (made: ProcessInstance) => Promise<void>):
   writeFileSync(plan, '0')
   await using made = createInstance({ command: [process.execPath, daemon.path, plan] })
   await scenario(made)
-  const count = Number(readFileSync(`${plan}.count`, 'utf8'))
+  // The supervisor lives, and may be writing it just now.
+  const count = await until('the moments are counted', () => Number(readFileSync(`${plan}.count`, 'utf8')) || undefined)
   for (const file of [plan, `${plan}.count`]) rmSync(file)
   return count
 }
