@@ -31,7 +31,7 @@ export interface PassResult {
   readonly plan: Plan
   readonly set: ManifestSet
   readonly full: boolean
-  /** All manifests are known, and by them there is nothing to do: nothing is planned, blocked, refused or held back. */
+  /** All manifests are known, and by them there is nothing to do: nothing is planned, under way, blocked, refused or held back. */
   readonly isSettled: boolean
 }
 

@@ -173,9 +173,11 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
   }
 }
 
-/** All manifests are known, and by them there is nothing to do: nothing is planned, blocked, refused or held back. */
-export function isSettled({ set, facilities, plans, guardProblem, leaving }: ReconcileState): boolean {
-  if (!set?.complete || guardProblem !== undefined || leaving.size > 0) return false
+/** All manifests are known, and by them there is nothing to do: nothing is planned, under way, blocked, refused or held back. */
+export function isSettled({ set, facilities, plans, guardProblem, leaving, lanes }: ReconcileState): boolean {
+  if (!set?.complete || guardProblem !== undefined) return false
+  // What is removed is gone from the host a moment before its lane ends.
+  if (leaving.size > 0 || lanes.size > 0) return false
   return [...facilities.keys()].every(name => hasNothingToDo(plans.get(name)))
 }
 

@@ -1,6 +1,8 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { processProvider } from '../../../providers/process/index.ts'
 import { eventually } from '../../../src/conformance/lab.ts'
+import type { ActionResult, Provider } from '../../../src/core/contracts/provider.ts'
 import {
   createEngineLab,
   type EngineLab,
@@ -89,6 +91,34 @@ test.concurrent('PITFALLS 14: all are only said to be as declared when they are'
   await eventually('it to be noticed', () => controller.log.some(({ level }) => level === 'error'))
   await morePasses(controller)
   expect(announcements(controller)).toHaveLength(1)
+})
+
+test.concurrent('PITFALLS 14: what is gone from the host is under way till its removal has ended', async () => {
+  let finish = (): void => {}
+  const finished = new Promise<void>(resolve => {
+    finish = resolve
+  })
+  const slow: Provider = {
+    ...processProvider,
+    async apply(actions, instance, host, report) {
+      const reports: ActionResult[] = []
+      await processProvider.apply(actions, instance, host, result => reports.push(result))
+      if (actions.some(({ verb }) => verb === 'remove')) await finished
+      for (const result of reports) report(result)
+    },
+  }
+  await using lab = createEngineLab({ configuration: quick, providers: [slow] })
+  for (const name of ['a', 'b']) lab.declare(name, { process: longRun() })
+  await lab.apply()
+  lab.withdraw('b')
+  const controller = await lab.run()
+  await controller.ready('a')
+  await eventually('it to be gone', async () => (await lab.observe('b')).state === 'absent')
+  await morePasses(controller)
+  expect([controller.steps(), announcements(controller)]).toEqual([['b/stop'], []])
+  finish()
+  await eventually('it to be said', () => announcements(controller).length > 0)
+  expect(controller.steps()).toEqual(['b/stop', 'b/remove'])
 })
 
 test.concurrent('PITFALLS 14: where there is nothing, nothing is as declared', async () => {
