@@ -41,7 +41,7 @@ beforeAll(() => {
   checkout = join(home, 'reeve')
   mkdirSync(join(checkout, 'node_modules'), { recursive: true })
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: repository, encoding: 'utf8' })
-  // With what the setup notes, so that it has nothing to build: what it does otherwise, test/scenario/setup.test.ts knows.
+  // With what the setup notes, so that it has nothing to build: what it does otherwise, test/scenario/project/setup.test.ts knows.
   const names = [...listed.trim().split('\n'), 'dist', 'schemas/compiled', 'node_modules/.reeve-build']
   const present = names.filter(name => existsSync(join(repository, name)))
   execFileSync('cp', ['-a', '--parents', '-t', checkout, ...present], { cwd: repository })

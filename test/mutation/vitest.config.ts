@@ -3,7 +3,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** For Stryker: the fast tests of what is mutated, in one process, up to the first that fails. */
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/unit/{core,engine,manifest-policy,cli-plan}*.test.ts', 'test/property/planning.test.ts'],
+    include: ['test/unit/{core,engine}/**/*.test.ts', 'test/property/planning.test.ts'],
     isolate: false,
     bail: 1,
     env: { REEVE_PROPERTY_RUNS: '20' },

@@ -12,7 +12,7 @@ import {
   type Pruning,
   REMOVAL_SETTLING,
 } from '../../src/core/reconcile/decide.ts'
-import { assertReported, openPropertyReport } from './reported-property.ts'
+import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })

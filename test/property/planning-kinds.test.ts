@@ -6,13 +6,13 @@ import { conditionsOf, findCondition } from '../../src/core/reconcile/conditions
 import { readinessOf } from '../../src/core/state/readiness.ts'
 import { locationKey } from '../../src/core/state/snapshot.ts'
 import { openReport } from '../runner/report.ts'
+import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 import { converge, type Pass } from '../simulation/convergence.ts'
 import { healthOf, readinessIn } from '../simulation/execution.ts'
 import { changes } from '../simulation/generation.ts'
 import { refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts'
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
 import { type Scene, stage, undisturbed } from '../simulation/stage.ts'
-import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })

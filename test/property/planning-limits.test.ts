@@ -5,9 +5,9 @@ import type { PlanInput } from '../../src/core/plan/plan-input.ts'
 import { makePlan, makeRemovalPlan } from '../../src/core/plan/planning.ts'
 import type { Observed, ObservedFile, Ownership } from '../../src/core/state/observed.ts'
 import type { OwnedLocation } from '../../src/core/state/snapshot.ts'
+import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 import { markerOf, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
 import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
-import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })

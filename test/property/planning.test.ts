@@ -4,6 +4,7 @@ import type { Facility } from '../../src/core/model/facility.ts'
 import { makePlan } from '../../src/core/plan/planning.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
 import { findStart } from '../../src/core/plan/step-builder.ts'
+import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 import { converge, describeHost, type Pass, pass, planFor, stepsOf } from '../simulation/convergence.ts'
 import { bytesOf, type Declaration, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
 import { changes, comesUp, type Story } from '../simulation/generation.ts'
@@ -11,7 +12,6 @@ import { meddle } from '../simulation/meddling.ts'
 import { readDefinition, refreshHost, type SimulatedHost, withFile } from '../simulation/simulated-host.ts'
 import { holdersOf } from '../simulation/simulated-process.ts'
 import { aliasedHost, chooser, type Scene, stage, undisturbed } from '../simulation/stage.ts'
-import { assertReported, openPropertyReport } from './reported-property.ts'
 
 /** Each takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })

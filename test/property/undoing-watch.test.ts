@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '../../src/core/plan/step.ts'
 import { createUndoingWatch, type UndoingWatch } from '../../src/engine/execution/undoing-watch.ts'
+import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 import { createManualClock } from '../tools/manual-clock.ts'
-import { assertReported, openPropertyReport } from './reported-property.ts'
 
 const report = openPropertyReport('property-undoing-watch', 'Who undoes whose steps, over stories of steps and looks')
 

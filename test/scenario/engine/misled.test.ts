@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { assertReportedAsync, openPropertyReport } from '../../property/reported-property.ts'
 import { openReport } from '../../runner/report.ts'
+import { assertReportedAsync, openPropertyReport } from '../../runner/reported-property.ts'
 import {
   command,
   declareAll,

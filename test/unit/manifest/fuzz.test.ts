@@ -5,7 +5,7 @@ import { type ParsedManifest, parseManifest } from '../../../src/manifest/manife
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { exceedsDepth } from '../../../src/manifest/yaml-depth.ts'
 import { parseYaml } from '../../../src/manifest/yaml-document.ts'
-import { assertReported, openPropertyReport } from '../../property/reported-property.ts'
+import { assertReported, openPropertyReport } from '../../runner/reported-property.ts'
 import { facilityText, makeDirectory, writeFiles } from '../../tools/manifest-directory.ts'
 
 const report = openPropertyReport(

@@ -1,0 +1,62 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openFullScreen } from '../../../src/cli/full-screen.ts'
+import { createScreen } from '../../../src/cli/screen.ts'
+
+const hasTmux = spawnSync('tmux', ['-V']).status === 0
+
+let directory = ''
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'reeve-screen-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** A real terminal of that size, in which the texts are drawn one after the other, and what it shows. */
+function openTerminal(columns: number, rows: number, ...texts: readonly string[]): Disposable & { lines(): string[] } {
+  let bytes = ''
+  const stream = {
+    isTTY: true as const,
+    columns,
+    rows,
+    write(text: string) {
+      bytes += text
+      return true
+    },
+  }
+  const full = openFullScreen(createScreen(stream, { color: false, env: {} }))
+  for (const text of texts) full.draw(text)
+  const file = join(directory, 'drawn')
+  writeFileSync(file, bytes)
+  const tmux = (...words: readonly string[]): string =>
+    execFileSync('tmux', ['-S', join(directory, 'tmux'), '-f', '/dev/null', ...words], { encoding: 'utf8' })
+  const size = ['-x', String(columns), '-y', String(rows)]
+  const program = `stty raw; cat '${file}'; exec sleep 60`
+  tmux('new-session', '-d', ...size, program, ';', 'set-option', '-g', 'status', 'off', ';', 'resize-window', ...size)
+  return {
+    lines: () => tmux('capture-pane', '-p').replace(/\n$/, '').split('\n'),
+    [Symbol.dispose]: () => void tmux('kill-server'),
+  }
+}
+
+async function expectShown(terminal: ReturnType<typeof openTerminal>, lines: readonly string[]): Promise<void> {
+  using opened = terminal
+  await expect.poll(opened.lines, { timeout: 5_000 }).toEqual(lines)
+}
+
+describe.runIf(hasTmux)('what is redrawn in place', () => {
+  test('lines as wide as the terminal are shown whole, the last one too', async () => {
+    await expectShown(openTerminal(8, 3, '12345678\nabcdefgh\nABCDEFGH\n'), ['12345678', 'abcdefgh', 'ABCDEFGH'])
+  })
+
+  test('what was drawn before is gone where the new text is narrower, or has fewer lines', async () => {
+    const terminal = openTerminal(8, 4, '12345678\nabcdefgh\nABCDEFGH\n', '1\nabcdefgh\n')
+    await expectShown(terminal, ['1', 'abcdefgh', '', ''])
+  })
+
+  test('lines that are too long, and too many, are cut', async () => {
+    await expectShown(openTerminal(24, 2, `${'x'.repeat(30)}\nb\nc\n`), ['x'.repeat(24), '… and 2 more lines'])
+  })
+})

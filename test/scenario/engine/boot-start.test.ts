@@ -1,0 +1,66 @@
+import { mkdirSync } from 'node:fs'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openCliFixture, reevePath, sleeper, until } from '../../labs/cli-fixture.ts'
+import { runitHarness } from '../../labs/scan-lab.ts'
+import { has } from '../../runner/requirements.ts'
+
+const lost = 'web is enabled, but nothing starts it at boot'
+
+test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
+  const { stderr } = await home.reeve(['apply', 'manifests'])
+  expect(stderr.split(lost)).toHaveLength(2)
+  expect(stderr).toContain("make 'reeve run DIR' its entrypoint")
+  const status = await home.reeve(['status'])
+  expect(status.stderr).toContain(lost)
+  expect(JSON.parse(await home.succeed(['status', '-o', 'json'])).atBoot).toContain(lost)
+
+  const controller = home.start(['run', 'manifests'])
+  await until(() => controller.stderr().includes(lost), 'the controller says so')
+  const { atBoot } = JSON.parse(await home.succeed(['status', '-o', 'json']))
+  expect(atBoot).toContain(lost)
+  controller.child.kill('SIGTERM')
+  await controller.ended
+})
+
+describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
+  const shell = 'unshare --pid --fork --mount-proc --kill-child sh'
+  const apply = `${process.execPath} ${reevePath} apply manifests --config reeve.yaml`
+  const inTerminal = (command: string): string[] => ['-qfec', `stty cols 1000; ${command}`, '/dev/null']
+
+  test.each([
+    ['without a terminal', 'sh', ['-c', `${shell} entrypoint.sh`]],
+    ['on a terminal', 'script', inTerminal(`${shell} entrypoint.sh`)],
+  ])('that its entrypoint runs, at each start, starts what is enabled: %s', async (_where, program, args) => {
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
+    home.write('entrypoint.sh', `${apply}\necho served\n`)
+    const { stdout, stderr } = await home.startProgram(program, args).ended
+    expect(stdout).toContain('served')
+    expect(stdout + stderr).not.toContain('at boot')
+  })
+
+  test('that is typed at the shell which is its process 1 is not run again', async () => {
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
+    const terminal = home.startProgram('script', inTerminal(`${shell} -i`))
+    terminal.child.stdin?.write(`${apply}\nexit\n`)
+    expect((await terminal.ended).stdout).toContain(lost)
+  })
+})
+
+test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is amiss', { timeout: 120_000 }, async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
+  const root = home.path('runit')
+  mkdirSync(root)
+  const runit = await runitHarness.setUp(root)
+  onTestFinished(() => runit.tearDown())
+  const spec = { type: 'runit', runit: runit.options }
+  const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'app-runit' }, spec }
+  home.write('manifests/app-runit.yaml', JSON.stringify(manifest))
+  const { stderr } = await home.reeve(['apply', 'manifests'])
+  expect(stderr).toContain(lost)
+  expect(stderr).toContain('To have app-runit start the controller at boot, run reeve install --supervisor app-runit')
+  await home.succeed(['install', 'manifests', '--supervisor', 'app-runit', '--insecure-permissions'])
+  onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
+  const status = await home.reeve(['status', '--manifests', 'manifests', '-o', 'json'])
+  expect(JSON.parse(status.stdout).atBoot).toBeUndefined()
+})

@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { ConformanceHarness, ConformanceSupervisor } from '../../../src/conformance/index.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
+import { type CliFixture, openCliFixture, sleeper, until } from '../../labs/cli-fixture.ts'
+import { runitHarness, s6Harness } from '../../labs/scan-lab.ts'
+import { has } from '../../runner/requirements.ts'
+
+// What systemd makes of it is in test/systemd/install.test.ts.
+
+test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
+  'install under runit, move to s6, survive kill and boot, lose the state, uninstall',
+  { timeout: 180_000 },
+  async () => {
+    const home = openCliFixture({ 'web.yaml': sleeper('web') })
+    const runit = await declareSupervisor(home, 'app-runit', runitHarness)
+    const s6 = await declareSupervisor(home, 'app-s6', s6Harness)
+    const install = async (...args: string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await home.reeve(['install', 'manifests', '--insecure-permissions', ...args])
+      expect(exitCode, stderr).toBe(0)
+      return stdout
+    }
+
+    const plan = await install('--supervisor', 'app-runit', '--dry-run')
+    expect(plan).toMatch(/^Supervisor app-runit: as asked for\.\n\+ reeve \(app-runit\)\n/)
+    expect(existsSync(home.path('state'))).toBe(false)
+    expect(await install('--supervisor', 'app-runit')).toContain(`Its log: ${home.path('state/controller.log')}`)
+    const first = await controllerPid(home)
+    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    const web = await home.status('web')
+    expect(readFileSync(home.path('state/controller.log'), 'utf8')).toContain(`reconciling ${home.path('manifests')}`)
+
+    // E3, E18: where it is installed is known without the state directory's help.
+    rmSync(home.path('state/installation'), { recursive: true })
+    const again = await install()
+    expect(again).toContain('Supervisor app-runit: where the controller is installed already.')
+    expect(again).toContain('No changes.')
+    expect(await controllerPid(home)).toBe(first)
+
+    // E14: the old one gives the state directory up before the new one takes it.
+    expect(await install('--supervisor', 'app-s6')).toContain('1 changed')
+    const moved = await controllerPid(home)
+    expect([isAlive(first), runit.services(), s6.services()]).toEqual([false, [], ['reeve']])
+    // The controller looks the removal through, by what it was installed with.
+    expect((await home.reeve(['down', '--yes'])).stderr).toContain(
+      `the controller (process ${moved}) has other settings than this command: insecurePermissions is true there`,
+    )
+    const down = await home.reeve(['down', '--yes', '--insecure-permissions'])
+    expect(down.stderr).toMatch(/^reeve: the controller would bring web back .* stop the controller/)
+
+    process.kill(moved, 'SIGKILL')
+    const next = await until(async () => (await findController(home)) ?? false, 'it is started again')
+    expect(next).not.toBe(moved)
+    await s6.boot()
+    await until(async () => ![undefined, next].includes(await findController(home)), 'it is started at boot')
+    expect((await home.status('web'))?.pid).toBe(web?.pid)
+
+    expect(await home.succeed(['uninstall', '--yes'])).toContain('1 removed')
+    expect([await findController(home), s6.services()]).toEqual([undefined, []])
+    expect((await home.status('web'))?.pid).toBe(web?.pid)
+    expect(await home.succeed(['uninstall', '--yes'])).toBe('The controller is not installed.\n')
+  },
+)
+
+test('install under the built-in supervisor is refused, and says why and what to do', async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
+  const { exitCode, stdout, stderr } = await home.reeve(['install', '--supervisor', 'process'])
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+  expect(stderr).toMatch(/^reeve: supervisor process can't run the controller: nothing starts .* `reeve run DIR`/)
+  const other = await home.reeve(['install', '--supervisor', 'proces'])
+  expect(other.stderr).toMatch(
+    /there is no supervisor proces: expected one of daemontools, process, runit, s6, systemd/,
+  )
+  expect(existsSync(home.path('state'))).toBe(false)
+})
+
+interface DeclaredSupervisor extends ConformanceSupervisor {
+  /** What it is to run. */
+  services(): string[]
+}
+
+async function declareSupervisor(
+  home: CliFixture,
+  name: string,
+  harness: ConformanceHarness,
+): Promise<DeclaredSupervisor> {
+  const directory = home.path(name)
+  mkdirSync(directory)
+  const supervisor = await harness.setUp(directory)
+  onTestFinished(() => supervisor.tearDown())
+  const { type } = harness.provider
+  const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name } }
+  home.write(`manifests/${name}.yaml`, JSON.stringify({ ...manifest, spec: { type, [type]: supervisor.options } }))
+  return { ...supervisor, services: () => readdirSync(join(directory, 'service')).filter(one => !one.startsWith('.')) }
+}
+
+async function findController(home: CliFixture): Promise<number | undefined> {
+  const { controller }: { controller?: { pid: number } } = JSON.parse(await home.succeed(['status', '-o', 'json']))
+  return controller?.pid
+}
+
+async function controllerPid(home: CliFixture): Promise<number> {
+  const pid = await findController(home)
+  if (pid === undefined) throw new Error('no controller answers')
+  return pid
+}

@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { createEngineLab, reasonOf } from '../../labs/engine-lab.ts'
+import { scanFamilies } from '../../labs/scan-lab.ts'
+import { findProcesses } from '../process-instance.ts'
+
+const words = 'put itself in the background, and was ended there; this supervisor needs it in the foreground'
+
+/** As daemons do: the one that was started ends well, and another one goes on in a session of its own. */
+function daemon(mark: string): readonly string[] {
+  return ['/bin/sh', '-c', `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exit 0`]
+}
+
+for (const policy of ['always', 'on-failure', 'never'] as const) {
+  test(`a program that puts itself in the background is told by name, and none is left (restart: ${policy})`, async () => {
+    await using lab = createEngineLab()
+    const mark = `${1_300_000 + process.pid}.${policy.length}`
+    lab.declare('web', { process: { command: daemon(mark), restart: { policy, delay: '0s' } }, state: 'running' })
+    const { notReady, failed } = await lab.apply()
+    expect([...notReady, ...failed].map(({ message }) => message).join()).toContain(`sh ${words}`)
+    const controller = await lab.run()
+    await expect
+      .poll(async () => reasonOf(await controller.status('web'), 'Stalled'))
+      .toBe(policy === 'never' ? 'FailedForGood' : 'CrashLooping')
+    const status = await controller.status('web')
+    expect(status?.conditions.find(({ type }) => type === 'Ready')?.message).toContain(`sh ${words}`)
+    // Never more than the one of a start that is just being seen to.
+    expect(findProcesses(mark).length).toBeLessThanOrEqual(1)
+    await controller.stop()
+    lab.withdraw('web')
+    await lab.apply({ allowRemovals: 1 })
+    expect(findProcesses(mark)).toEqual([])
+  })
+}
+
+test('what a service that stays in the foreground starts in a session of its own is let go, when it ends and when it is stopped', async () => {
+  await using lab = createEngineLab()
+  const mark = `${1_400_000 + process.pid}.1`
+  const script = `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exec sleep 1000`
+  lab.declare('web', { process: { command: ['/bin/sh', '-c', script] }, state: 'running' })
+  await lab.apply()
+  await expect.poll(() => findProcesses(mark).length).toBe(1)
+  lab.declare('web', { process: { command: ['/bin/sh', '-c', script] }, state: 'stopped' })
+  await lab.apply()
+  expect((await lab.observe('web')).state).toBe('stopped')
+  const [session] = findProcesses(mark)
+  expect(session).toBeGreaterThan(0)
+  process.kill(session ?? 0, 'SIGKILL')
+})
+
+for (const { scanner, harness } of scanFamilies) {
+  for (const policy of ['always', 'never'] as const) {
+    test(`the same under ${scanner} (restart: ${policy})`, async () => {
+      await using lab = createEngineLab({ providers: [harness.provider] })
+      const mark = `${1_500_000 + process.pid}.${policy.length}${scanner.length}`
+      const root = lab.path('scan')
+      mkdirSync(root)
+      const supervisor = await harness.setUp(root)
+      await using _scanner = { [Symbol.asyncDispose]: () => supervisor.tearDown() }
+      const { type } = harness.provider
+      const spec = { type, [type]: supervisor.options }
+      const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'scan' }, spec }
+      lab.write('scan.yaml', JSON.stringify(manifest))
+      lab.declare('web', {
+        process: { command: daemon(mark), restart: { policy } },
+        state: 'running',
+        supervisor: 'scan',
+      })
+      await lab.apply()
+      await expect
+        .poll(async () => {
+          const { state, message = '' } = await lab.observe('web')
+          return `${state} ${message}`
+        })
+        .toMatch(new RegExp(`^${policy === 'never' ? 'failed' : 'starting'} .*sh ${words}`))
+      lab.withdraw('web')
+      await lab.apply({ allowRemovals: 1 })
+      expect(findProcesses(mark)).toEqual([])
+    })
+  }
+}

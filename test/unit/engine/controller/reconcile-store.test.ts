@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import type { Status } from '../../../../src/core/contracts/status.ts'
+import type { FacilityPlan, Plan } from '../../../../src/core/plan/step.ts'
+import {
+  createReconcileStore,
+  isSettled,
+  type ReconcileStore,
+} from '../../../../src/engine/controller/reconcile-store.ts'
+import { type StatusGround, viewConditions, viewStatus } from '../../../../src/engine/controller/status-view.ts'
+import { emptyRecord } from '../../../../src/engine/session/state-files.ts'
+import type { ManifestSet } from '../../../../src/manifest/manifest-set.ts'
+import { makeFacility, resolveFacility } from '../../../simulation/declaration.ts'
+
+const [web, db] = [makeFacility({ name: 'web' }), makeFacility({ name: 'db' })]
+const set: ManifestSet = { complete: true, revision: 'one', facilities: [web, db], supervisors: [], diagnostics: [] }
+
+function createBench(): ReconcileStore {
+  const store = createReconcileStore(emptyRecord)
+  store.manifestsRead(set)
+  store.declared([web, db], new Map())
+  return store
+}
+
+function planOf(...facilities: readonly (Pick<FacilityPlan, 'name'> & Partial<FacilityPlan>)[]): Plan {
+  const summary = { add: 0, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 }
+  const whole = facilities.map((plan): FacilityPlan => {
+    return { supervisor: 'alpha', service: plan.name, change: 'none', steps: [], ...plan }
+  })
+  return { formatVersion: 1, digest: '', facilities: whole, summary, diagnostics: [] }
+}
+
+const start = { id: 'web/start', verb: 'start', reason: 'new', needs: [] } as const
+
+test('all is settled when of each that is declared nothing is to be done, and nothing is leaving', () => {
+  const store = createBench()
+  expect(isSettled(store.state)).toBe(false)
+  store.planned(planOf({ name: 'web' }, { name: 'db' }), true)
+  expect(isSettled(store.state)).toBe(true)
+  store.planned(planOf({ name: 'web', steps: [start] }), false)
+  expect(isSettled(store.state)).toBe(false)
+  store.planned(planOf({ name: 'web', blocked: 'by something' }), false)
+  expect(isSettled(store.state)).toBe(false)
+  store.planned(planOf({ name: 'web' }, { name: 'db' }, { name: 'gone', change: 'remove' }), true)
+  expect([isSettled(store.state), [...store.state.leaving]]).toEqual([false, ['gone']])
+  store.removed('gone')
+  store.removalsJudged('too many')
+  expect(isSettled(store.state)).toBe(false)
+  store.removalsJudged(undefined)
+  expect(isSettled(store.state)).toBe(true)
+  store.manifestsRead({ ...set, complete: false })
+  expect(isSettled(store.state)).toBe(false)
+})
+
+test('what stood in the way and is gone encourages once, till a lane tries it or it is not declared any more', () => {
+  const store = createBench()
+  const free = resolveFacility({ name: 'web' })
+  const hindered = { ...free, startProblems: ['/srv/web is missing'] }
+  expect(store.hindranceSeen(free)).toBe(false)
+  expect(store.hindranceSeen(hindered)).toBe(false)
+  expect([...store.state.hindered]).toEqual(['web'])
+  expect([store.hindranceSeen(free), store.hindranceSeen(free)]).toEqual([true, false])
+  store.laneBegins('web', web.digest)
+  expect([store.state.encouraged.size, store.laneEnded('web')]).toEqual([0, { digest: web.digest, isEncouraged: true }])
+  expect(store.laneEnded('web')).toBeUndefined()
+  store.hindranceSeen(hindered)
+  store.hindranceSeen(free)
+  store.declared([db], new Map())
+  expect(store.state.encouraged.size).toBe(0)
+})
+
+test('it is held back till the last who asked for that has gone', () => {
+  const store = createBench()
+  store.heldBack()
+  store.heldBack()
+  store.releasedAgain()
+  expect(store.state.isHeldBack).toBe(true)
+  store.releasedAgain()
+  expect(store.state.isHeldBack).toBe(false)
+})
+
+test('plans of what is declared no more are kept till everything is looked at', () => {
+  const store = createBench()
+  const seen = { snapshot: { services: new Map(), owned: [], unavailable: new Map(), files: new Map() } }
+  const refresh = { ...seen, targets: [], availability: new Map() }
+  store.planned(planOf({ name: 'web' }, { name: 'db' }), true)
+  store.declared([web], new Map())
+  store.looked(refresh, false, '2026-01-01T00:00:00.000Z')
+  expect([...store.state.plans.keys()]).toEqual(['web', 'db'])
+  store.looked(refresh, true, '2026-01-01T00:00:01.000Z')
+  expect([[...store.state.plans.keys()], store.state.lastPass]).toEqual([['web'], '2026-01-01T00:00:01.000Z'])
+})
+
+test('a status changes nothing: a condition lasts from when the controller saw it, however often it is asked', () => {
+  const store = createBench()
+  const { state } = store
+  const ground: StatusGround = {
+    state,
+    executor: { activity: () => undefined },
+    tracker: {
+      observed: () => undefined,
+      health: () => 'none',
+      readiness: () => ({ ready: true, reason: 'Ready', message: '' }),
+    },
+    retries: { failures: () => ({ count: 0, message: undefined }) },
+    undoings: { undoneByOthers: () => undefined },
+  }
+  const facts = { owner: 'default', suspended: new Set<string>(), unwritable: [], atBoot: undefined, pid: 1, since: '' }
+  const sinceOf = ({ facilities }: Status) => facilities.map(({ conditions }) => conditions[0]?.since)
+  const at = (second: number): string => new Date(second * 1_000).toISOString()
+  expect(sinceOf(viewStatus(ground, facts, 1_000))).toEqual([at(1), at(1)])
+  expect(state.conditions.size).toBe(0)
+  store.conditionsSeen('web', viewConditions(web, ground, 2_000))
+  expect(sinceOf(viewStatus(ground, facts, 3_000))).toEqual([at(3), at(2)])
+})

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { processProvider } from '../../../../providers/process/index.ts'
+import { systemdProvider } from '../../../../providers/systemd/index.ts'
+import { readMarker } from '../../../../providers/systemd/units/marker.ts'
+import type { Provider } from '../../../../src/core/contracts/provider.ts'
+import type { Facility } from '../../../../src/core/model/facility.ts'
+import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
+import { type ResolutionOptions, resolveFacility } from '../../../../src/engine/refresh/facility-resolution.ts'
+import { createReadHost } from '../../../../src/host/read-host.ts'
+import { plainFacility, plainProcess } from '../../../tools/plain-facility.ts'
+
+const providers: [string, Provider][] = [
+  ['systemd', systemdProvider],
+  ['process', processProvider],
+]
+
+function targetOf(
+  provider: Provider,
+  facility: Partial<Facility>,
+  more: Partial<ResolutionOptions> = {},
+): ResolvedFacility {
+  const instance = { name: 'one', type: provider.type, options: {}, stateDirectory: '/var/lib/reeve', owner: 'default' }
+  const whole = plainFacility({
+    name: 'web',
+    supervisor: 'one',
+    service: 'site',
+    process: { ...plainProcess, command: ['/bin/web'], workingDirectory: '/srv/web' },
+    files: [{ path: '/etc/web', content: new Uint8Array(), mode: 0o644, onChange: 'restart' }],
+    ...facility,
+  })
+  return resolveFacility(whole, { instance, provider, host: createReadHost(), owner: 'default', ...more })
+}
+
+test.each(providers)(
+  '%s: under its former name a renamed facility had the definition that it is compared with',
+  (_, provider) => {
+    const former = targetOf(provider, { name: 'www' })
+    const renamed = targetOf(provider, { renamedFrom: 'www' })
+    expect(renamed.formerDigest).toBe(former.definition?.digest)
+    expect(former.formerDigest).toBeUndefined()
+  },
+)
+
+test('E24: a marker says where the service could meet others, and its files once', () => {
+  const [file] = targetOf(systemdProvider, {}).definition?.files ?? []
+  const marker = readMarker(file?.content ?? '')
+  expect(marker?.files).toEqual(['/etc/web'])
+  expect(marker?.meets).toEqual([expect.stringMatching(/^cmd:[0-9a-f]{16}$/), 'dir:/srv/web'])
+})
+
+test.each([
+  ['systemd', systemdProvider, 'a\\x2db@c\\x2dd', undefined],
+  ['systemd', systemdProvider, 'a+b', 'expected a name of letters, digits and _ . @ : - \\, as systemd.unit(5) has it'],
+  ['process', processProvider, 'a:b', undefined],
+  ['process', processProvider, 'a\\x2db', 'expected a name of letters, digits and _ . @ : -, beginning with a letter'],
+  ['one that says nothing', { ...processProvider, type: 'mine' }, 'a~b', 'expected a name of letters'],
+  ['one that says so', { ...processProvider, serviceNames: { pattern: 'a~b', words: 'a and b' } }, 'a~b', undefined],
+  [
+    'one that says so',
+    { ...processProvider, serviceNames: { pattern: 'a|b', words: 'a or b' } },
+    'ab',
+    'a or b, found ab',
+  ],
+  [
+    'one that can not',
+    { ...processProvider, serviceNames: { pattern: '(', words: '' } },
+    'a',
+    'a fault of the provider',
+  ],
+] as const)('the provider says what a service may be called: %s, %s %s', (_, provider, service, expected) => {
+  const { problems } = targetOf(provider, { service, files: [] })
+  if (expected === undefined) expect(problems).toEqual([])
+  else expect(problems).toEqual([expect.stringContaining(expected)])
+})
+
+test.each(providers)(
+  'E3: %s: for a marker of an earlier version there is the definition that it stands in',
+  (_, provider) => {
+    const ownership = { owner: 'default', facility: 'web', files: ['/etc/web'], dependsOn: [], prune: true }
+    const observed = { service: 'site', state: 'running', enabled: true, supervised: true, ownership } as const
+    const { earlier, definition } = targetOf(provider, {}, { observed })
+    expect(earlier?.digest).toBe(definition?.digest)
+    expect(earlier?.files[0]?.content).not.toContain('meets')
+    const other = { ...observed, ownership: { ...ownership, owner: 'edge' } }
+    expect(targetOf(provider, {}, { observed: other }).earlier).toBeUndefined()
+  },
+)
+
+test.each(['maxSize', 'keep'])('output.%s is refused under systemd, which rotates nothing, with what to do', field => {
+  const output = { file: '/var/log/web.log', [field]: 5_000 }
+  const { problems } = targetOf(systemdProvider, { process: { ...plainProcess, command: ['/bin/web'], output } })
+  expect(problems).toEqual([
+    `supervisor one can't honour spec.process.output.${field} of facility web: systemd rotates no files; leave it away and set ` +
+      'up logrotate, or leave output away and use the journal',
+  ])
+})

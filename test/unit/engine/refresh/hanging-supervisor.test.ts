@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest'
+import type { Availability, Provider } from '../../../../src/core/contracts/provider.ts'
+import type { Instance } from '../../../../src/core/model/facility.ts'
+import type { Snapshot } from '../../../../src/core/state/snapshot.ts'
+import { createRunKeeping } from '../../../../src/engine/execution/run-keeping.ts'
+import { probeAll } from '../../../../src/engine/refresh/supervisor-list.ts'
+import { openSession } from '../../../../src/engine/session/session.ts'
+import type { BoundInstance } from '../../../../src/engine/session/supervisor-instances.ts'
+import { createReadHost } from '../../../../src/host/read-host.ts'
+import { createManualClock } from '../../../tools/manual-clock.ts'
+
+const never = (): Promise<never> => new Promise(() => {})
+
+const unasked = (): never => {
+  throw new Error('nobody asks for this')
+}
+
+function bind(name: string, own: Partial<Provider>): BoundInstance {
+  const instance: Instance = { name, type: name, options: {}, stateDirectory: '/none', owner: 'test' }
+  const provider: Provider = {
+    type: name,
+    capabilities: { process: [] },
+    place: () => name,
+    probe: unasked,
+    render: unasked,
+    list: unasked,
+    observe: unasked,
+    apply: unasked,
+    ...own,
+  }
+  return { instance, provider, readHost: createReadHost() }
+}
+
+function bindAll(all: Readonly<Record<string, Partial<Provider>>>): Map<string, BoundInstance> {
+  return new Map(Object.entries(all).map(([name, own]) => [name, bind(name, own)]))
+}
+
+test('E5: whether supervisors answer is known of the others, though one hangs', async () => {
+  const clock = createManualClock()
+  const answer: Availability = { available: true, version: '1' }
+  const asked = probeAll(bindAll({ stuck: { probe: never }, well: { probe: async () => answer } }), clock)
+  await clock.advance(10_000)
+  expect([...(await asked)]).toEqual([
+    ['stuck', { available: false, reason: 'it has not answered within 10 s' }],
+    ['well', answer],
+  ])
+})
+
+test('E5: what services have read is written down of the others, though one hangs, which is not asked again', async () => {
+  const clock = createManualClock()
+  const kept: string[] = []
+  const instances = bindAll({
+    stuck: {
+      keepRuns(services) {
+        kept.push(`stuck/${services}`)
+        return never()
+      },
+    },
+    well: {
+      async keepRuns(services) {
+        kept.push(`well/${services}`)
+      },
+    },
+  })
+  const warnings: unknown[] = []
+  const session = await openSession({ directory: '/none', stateDir: '/none' })
+  const log = { ...session.log, warn: (fields: object) => warnings.push(fields) }
+  const keepRuns = createRunKeeping(
+    { ...session, clock, log },
+    { find: name => found(instances, name), hostFor: session.openWriteHost },
+  )
+  const ownership = {
+    owner: session.configuration.owner,
+    facility: 'web',
+    files: [],
+    dependsOn: [],
+    prune: true,
+  } as const
+  const services: Snapshot['services'] = new Map(
+    ['stuck/web', 'well/web', 'well/other'].map(key => [
+      key,
+      {
+        service: key,
+        state: 'running',
+        enabled: true,
+        supervised: true,
+        ownership,
+        ...(key.endsWith('web') && { isUnrecorded: true as const }),
+      },
+    ]),
+  )
+  const looked = ['stuck', 'well'].flatMap(supervisor => ['web', 'other'].map(service => ({ supervisor, service })))
+  const first = keepRuns(looked, { services })
+  await clock.advance(10_000)
+  await first
+  expect(kept).toEqual(['stuck/web', 'well/web'])
+  expect(warnings).toEqual([{ supervisor: 'stuck', error: 'it has not answered within 10 s' }])
+  await keepRuns(looked, { services })
+  expect(kept).toEqual(['stuck/web', 'well/web', 'well/web'])
+})
+
+function found(instances: ReadonlyMap<string, BoundInstance>, name: string): BoundInstance {
+  return instances.get(name) ?? unasked()
+}

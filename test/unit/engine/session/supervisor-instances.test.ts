@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import type { Provider } from '../../../../src/core/contracts/provider.ts'
+import type { Instance } from '../../../../src/core/model/facility.ts'
+import { validate } from '../../../../src/engine/refresh/validation.ts'
+import { openSession } from '../../../../src/engine/session/session.ts'
+import type { InstanceRecord } from '../../../../src/engine/session/state-files.ts'
+import { bindInstances, formerName } from '../../../../src/engine/session/supervisor-instances.ts'
+import { createReadHost } from '../../../../src/host/read-host.ts'
+import { makeDirectory, supervisorText } from '../../../tools/manifest-directory.ts'
+
+const absent = (): never => {
+  throw new Error('nobody asks for this')
+}
+
+/** Which of its instances is which is told by the directory, as by systemd's of units. */
+const provider: Provider = {
+  type: 'alpha',
+  capabilities: { process: [] },
+  place: ({ options }) => String(options.directory ?? '/usual'),
+  probe: absent,
+  render: absent,
+  list: absent,
+  observe: absent,
+  apply: absent,
+}
+
+function namesOf(
+  declared: Readonly<Record<string, object>>,
+  recorded: Readonly<Record<string, InstanceRecord>> = {},
+  of: Provider = provider,
+): string[] {
+  const bound = bindInstances({
+    providers: new Map([['alpha', of]]),
+    declared: Object.entries(declared).map(([name, options]) => ({
+      name,
+      type: 'alpha',
+      options: { ...options },
+      position: { file: 'test.yaml', line: 1, column: 1 },
+    })),
+    recorded: new Map(Object.entries(recorded)),
+    stateDirectory: '/state',
+    owner: 'default',
+    createReadHost: () => createReadHost(),
+  })
+  return [...bound.keys()].sort()
+}
+
+test('a provider has a default instance, and those that are declared', () => {
+  expect(namesOf({})).toEqual(['alpha'])
+  expect(namesOf({ other: { directory: '/other' } })).toEqual(['alpha', 'other'])
+})
+
+test('the default instance is not looked at beside a declared one that is the same supervisor', () => {
+  expect(namesOf({ mine: {} })).toEqual(['mine'])
+  expect(namesOf({ mine: { directory: '/usual' } })).toEqual(['mine'])
+})
+
+test('declared itself, the default name means what it says', () => {
+  expect(namesOf({ alpha: { directory: '/other' } })).toEqual(['alpha'])
+})
+
+const usual: InstanceRecord = { type: 'alpha', options: {} }
+const elsewhere: InstanceRecord = { type: 'alpha', options: { directory: '/elsewhere' } }
+
+test('what is remembered of a supervisor that is declared no more is looked at', () => {
+  expect(namesOf({}, { mine: elsewhere })).toEqual(['alpha', 'mine'])
+})
+
+test('of one name that means another place now, the former place is looked at too', () => {
+  expect(namesOf({ mine: { directory: '/other' } }, { mine: elsewhere })).toEqual([
+    'alpha',
+    'mine',
+    formerName('mine', elsewhere),
+  ])
+})
+
+test('who is declared in other words, or under another name, is not two', () => {
+  expect(namesOf({ mine: { directory: '/usual' } }, { mine: usual })).toEqual(['mine'])
+  expect(namesOf({ alpha: { directory: '/usual' } }, { alpha: usual })).toEqual(['alpha'])
+  expect(namesOf({ ours: { directory: '/elsewhere' } }, { mine: elsewhere })).toEqual(['alpha', 'ours'])
+})
+
+test('a provider may tell instances apart by more than their place', () => {
+  const layered = { ...provider, layout: ({ options }: Instance) => JSON.stringify(options) }
+  const before: InstanceRecord = { type: 'alpha', options: { directory: '/usual', layer: 1 } }
+  expect(namesOf({ mine: { directory: '/usual', layer: 2 } }, { mine: before }, layered)).toEqual([
+    'mine',
+    formerName('mine', before),
+  ])
+})
+
+/** What a manifest says of its supervisor, and which it then is. */
+test.each([
+  ['process', 'process: { directory: /srv/one }', '/srv/one'],
+  ['systemd', 'systemd: { scope: system }', '/etc/systemd/system'],
+  ['systemd', 'systemd: { scope: user, unitDirectory: /srv/units }', '/srv/units'],
+  ['runit', 'runit: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
+  ['s6', 's6: { serviceDirectory: /srv/service, definitionDirectory: /srv/s6 }', '/srv/service'],
+  ['daemontools', 'daemontools: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
+])('two names for one %s (%s) are refused, and both places are said', async (type, options, place) => {
+  const spec = `type: ${type}, ${options}`
+  const directory = makeDirectory({
+    'manifests/a.yaml': supervisorText('mine', spec),
+    'manifests/b.yaml': supervisorText('yours', spec),
+    'manifests/c.yaml': supervisorText(
+      'elsewhere',
+      spec.replaceAll('/srv/', '/elsewhere/').replace('system }', 'user }'),
+    ),
+    'reeve.yaml': 'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\n',
+  })
+  const session = await openSession({
+    directory: `${directory}/manifests`,
+    config: `${directory}/reeve.yaml`,
+    insecurePermissions: true,
+  })
+  const { diagnostics } = await validate(session)
+  const also = (file: string): string =>
+    `the ${type} at ${place}, which can have one name only, is also claimed at ${directory}/manifests/${file}:3:19`
+  expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
+    ['duplicate-supervisor', also('b.yaml')],
+    ['duplicate-supervisor', also('a.yaml')],
+  ])
+})

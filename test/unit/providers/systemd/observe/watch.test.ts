@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { watchManager } from '../../../../../providers/systemd/observe/watch.ts'
+import { layoutOf } from '../../../../../providers/systemd/units/layout.ts'
+import { eventually } from '../../../../../src/conformance/lab.ts'
+import type { Bus, BusSignal } from '../../../../../src/core/contracts/bus.ts'
+import type { ReadHost } from '../../../../../src/core/contracts/host.ts'
+import { createReadHost } from '../../../../../src/host/read-host.ts'
+
+/** The facilities that a change of `web.service` may concern: its own, and those of packaged units that may start it. */
+const ofWeb = ['web', 'web.service', 'web.timer', 'web.socket', 'web.path']
+
+/** A manager whose words come when a test says so, which the real one's don't. */
+interface ToldManager extends Disposable {
+  /** Services that were hinted; `*` is all. */
+  readonly hints: string[]
+  readonly opened: number
+  readonly open: number
+  say(member: string, ...body: unknown[]): void
+  change(unit: string, ...body: unknown[]): void
+}
+
+function watchTold({ failing = 0 }: { readonly failing?: number } = {}): ToldManager {
+  const listeners = new Set<(signal: BusSignal) => void>()
+  const hints: string[] = []
+  let [opened, open] = [0, 0]
+  const host: ReadHost = {
+    ...createReadHost(),
+    readDirectory: () => [],
+    watch: () => ({ [Symbol.dispose]() {} }),
+    async openBus(): Promise<Bus> {
+      opened += 1
+      open += 1
+      const own = opened
+      let end = (): void => {}
+      const ended = new Promise<void>(resolve => {
+        end = resolve
+      })
+      return {
+        async query({ member }) {
+          if (member === 'Subscribe' && own <= failing) throw new Error('not now')
+          return ['252']
+        },
+        async listen(_rule, listener) {
+          listeners.add(listener)
+        },
+        unref() {},
+        ended,
+        [Symbol.dispose]() {
+          open -= 1
+          end()
+        },
+      }
+    },
+  }
+  const say = (path: string, member: string, body: readonly unknown[]): void => {
+    for (const listener of listeners) listener({ path, interface: '', member, body })
+  }
+  const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/tmp', owner: 'test' }
+  const watch = watchManager(layoutOf(instance, host), host, (service = '*') => hints.push(service))
+  return {
+    hints,
+    get opened() {
+      return opened
+    },
+    get open() {
+      return open
+    },
+    say: (member, ...body) => say('/org/freedesktop/systemd1', member, body),
+    change: (unit, ...body) => say(`/org/freedesktop/systemd1/unit/${unit}_2eservice`, 'PropertiesChanged', body),
+    [Symbol.dispose]: () => watch[Symbol.dispose](),
+  }
+}
+
+const looked = (manager: ToldManager) => eventually('the first hint', () => manager.hints.includes('*'))
+
+test('what is said between the two words of a reload is no hint, and its end is one', async () => {
+  using manager = watchTold()
+  await looked(manager)
+  manager.hints.length = 0
+  manager.say('Reloading', true)
+  manager.change('web')
+  manager.say('JobRemoved', 1, '/job/1', 'web.service', 'done')
+  manager.say('UnitFilesChanged')
+  expect(manager.hints).toEqual([])
+  manager.say('Reloading', false)
+  expect(manager.hints).toEqual(['*'])
+  manager.change('web')
+  expect(manager.hints).toEqual(['*', ...ofWeb])
+})
+
+test('that a unit is called inactive in the middle of its start, with a MainPID, has it looked at, and no more', async () => {
+  using manager = watchTold()
+  await looked(manager)
+  manager.hints.length = 0
+  manager.change('web', 'org.freedesktop.systemd1.Unit', { ActiveState: 'inactive', SubState: 'dead' }, [])
+  manager.change('web', 'org.freedesktop.systemd1.Service', { MainPID: 42 }, [])
+  expect(manager.hints).toEqual([...ofWeb, ...ofWeb])
+})
+
+test('where the second word of a reload is never said, it hears again when systemd has come back', async () => {
+  using manager = watchTold()
+  await looked(manager)
+  manager.say('Reloading', true)
+  manager.say('NameOwnerChanged', 'org.freedesktop.systemd1', ':1.1', '')
+  manager.say('NameOwnerChanged', 'org.freedesktop.systemd1', '', ':1.2')
+  manager.hints.length = 0
+  manager.change('web')
+  expect(manager.hints).toContain('web')
+})
+
+test('a connection on which nothing can be heard is given up, and another one is made', async () => {
+  using manager = watchTold({ failing: 1 })
+  await looked(manager)
+  expect([manager.opened, manager.open]).toEqual([2, 1])
+})
