@@ -10,7 +10,7 @@ import { otherVerbs, unknownCommandText } from '../../../src/cli/unknown-command
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { fakeIo, runCommandLine } from './io.ts'
 
-/** What scripts rely on: names and flags stay. */
+/** Command and flag names that scripts rely on. Changing one is a breaking change. */
 const commands = {
   validate: ['--manifests', '--output'],
   plan: ['--manifests', '--brief', '--output', '--detailed-exitcode', '--out'],
@@ -44,7 +44,7 @@ describe('help', () => {
   })
 
   test.each(Object.entries(commands))(
-    'reeve help %s shows its flags, those of every command, and examples',
+    'reeve help %s shows the flags of the command, the global flags, and examples',
     async (name, flags) => {
       const { exitCode, stdout } = await runCommandLine(['help', name])
       expect(exitCode).toBe(0)
@@ -54,13 +54,13 @@ describe('help', () => {
     },
   )
 
-  test('without a command, help is on stderr and the exit code 1', async () => {
+  test('without a command, help goes to stderr and the exit code is 1', async () => {
     const { exitCode, stdout, stderr } = await runCommandLine([])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toContain('Usage: reeve')
   })
 
-  test.each(['--version', '-v', '-V', 'version'])('%s is the version alone', async word => {
+  test.each(['--version', '-v', '-V', 'version'])('%s prints the version and nothing else', async word => {
     expect(await runCommandLine([word])).toEqual({
       exitCode: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -69,7 +69,7 @@ describe('help', () => {
   })
 })
 
-describe('usage errors exit with 1 and say on stderr what was meant', () => {
+describe('a usage error exits with 1 and names the intended command or flag on stderr', () => {
   test.each([
     [['plam'], 'Did you mean plan?'],
     [['help', 'plam'], 'Did you mean plan?'],
@@ -106,19 +106,19 @@ test.each([
   ['tail', 'status NAME or history'],
   ['top', 'status --watch'],
   ['plam', 'plan'],
-])('what other tools call %s is %s here', (verb, meant) => {
+])('%s, as other tools call it, suggests %s', (verb, meant) => {
   expect(unknownCommandText(verb, Object.keys(commands))).toContain(
     `unknown command '${verb}'\n(Did you mean ${meant}?)`,
   )
 })
 
-test('every verb that is suggested is one of the commands', async () => {
+test('every suggested verb is an existing command', async () => {
   const { stdout } = await runCommandLine(['--help'])
   for (const verb of Object.values(otherVerbs).flat())
     expect(stdout).toMatch(new RegExp(`^  ${verb.split(' ')[0]} `, 'm'))
 })
 
-describe('a manifests directory that is missing', () => {
+describe('a missing manifests directory', () => {
   test.each([
     [['plan', '/nowhere/manifests'], '/nowhere/manifests (given as DIR) does not exist'],
     [['plan', '--manifests', '/nowhere/manifests'], '/nowhere/manifests (given by --manifests) does not exist'],
@@ -127,7 +127,7 @@ describe('a manifests directory that is missing', () => {
       ['install', '/nowhere'],
       '/nowhere (given as DIR) does not exist; nothing was changed. Create it, or name another',
     ],
-  ])('reeve %j says which, from where, and what to do', async (argv, message) => {
+  ])('reeve %j reports the path, where it was set, and what to do', async (argv, message) => {
     const state = mkdtempSync(join(tmpdir(), 'reeve-state-'))
     onTestFinished(() => rmSync(state, { recursive: true }))
     const { exitCode, stdout, stderr } = await runCommandLine([...argv, '--state-dir', state], {
@@ -138,7 +138,7 @@ describe('a manifests directory that is missing', () => {
   })
 })
 
-test('explain shows the default of a field, and of those below it', async () => {
+test('explain shows the default of a field and of the fields below it', async () => {
   expect((await runCommandLine(['explain', 'spec.process.stop'])).stdout).toContain('  signal  text  default: TERM\n')
   expect((await runCommandLine(['explain', 'spec.state'])).stdout).toContain('unmanaged  default: running\n')
 })
@@ -147,11 +147,11 @@ describe('colour', () => {
   const isColored = (text: string) => text.includes('\x1b[')
 
   test.each([
-    ['a terminal', [], {}, true, true],
-    ['a pipe', [], {}, false, false],
+    ['a terminal has colour', [], {}, true, true],
+    ['a pipe has none', [], {}, false, false],
     ['NO_COLOR', [], { NO_COLOR: '1' }, true, false],
-    ['an empty NO_COLOR', [], { NO_COLOR: '' }, true, true],
-    ['NO_COLOR before FORCE_COLOR', [], { NO_COLOR: '1', FORCE_COLOR: '1' }, true, false],
+    ['an empty NO_COLOR has no effect', [], { NO_COLOR: '' }, true, true],
+    ['NO_COLOR wins over FORCE_COLOR', [], { NO_COLOR: '1', FORCE_COLOR: '1' }, true, false],
     ['FORCE_COLOR', [], { FORCE_COLOR: '1' }, false, true],
     ['FORCE_COLOR=0', [], { FORCE_COLOR: '0' }, true, false],
     ['--no-color', ['--no-color'], { FORCE_COLOR: '1' }, true, false],
@@ -165,20 +165,20 @@ describe('colour', () => {
 })
 
 describe('errors', () => {
-  test('an expected one is one line, with its position', () => {
+  test('an expected error is one line with its position', () => {
     const position = { file: 'web.yaml', line: 3, column: 5 }
     const error = new ReeveError('invalid', 'expected a list', { position })
     expect(errorText(error, { colors: plainColors, debug: false })).toBe('reeve: web.yaml:3:5: expected a list\n')
   })
 
-  test('with --log-level debug its stack and causes follow', () => {
+  test('an expected error with --log-level debug adds its stack and causes', () => {
     const error = new ReeveError('failed', 'it failed', { cause: new Error('the disk is full') })
     expect(errorText(error, { colors: plainColors, debug: true })).toMatch(
       /^reeve: it failed\n(.|\n)* at (.|\n)*caused by: the disk is full/,
     )
   })
 
-  test('any other is called a bug, with its stack', () => {
+  test('an unexpected error is reported as a bug, with its stack', () => {
     expect(errorText(new TypeError('x is undefined'), { colors: plainColors, debug: false })).toMatch(
       /^reeve: this is a bug in Reeve, please report it: x is undefined\n(.|\n)* at /,
     )
@@ -197,7 +197,7 @@ describe('an action on several facilities', () => {
     return { exitCode, ...written }
   }
 
-  test('is done for each, once, and what fails for one keeps it from no other', async () => {
+  test('applies to each, once; a failure of one does not stop the others', async () => {
     expect(await act(['web', 'gone', 'db', 'web'], 'text')).toEqual({
       exitCode: 1,
       stdout: 'web: restarted\ndb: restarted\n',
@@ -206,7 +206,7 @@ describe('an action on several facilities', () => {
     expect(await act(['web', 'db'], 'text')).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
-  test('is an object as JSON for one, and a list for several', async () => {
+  test('prints a JSON object for one facility and a list for several', async () => {
     const [web, db] = ['web', 'db'].map(name => ({ message: `${name}: restarted` }))
     expect(JSON.parse((await act(['web'], 'json')).stdout)).toEqual(web)
     expect(JSON.parse((await act(['web', 'gone', 'db'], 'json')).stdout)).toEqual([web, db])

@@ -5,13 +5,13 @@ import { runCommandLine } from './io.ts'
 test.each([
   ['commands', ['st'], ['status', 'start', 'stop']],
   ['commands after a global flag and its value', ['--config', 'plan', 'va'], ['validate']],
-  ['commands to be helped with', ['help', 'hi'], ['history']],
+  ['commands after help', ['help', 'hi'], ['history']],
   ['flags of a command', ['plan', '--d'], ['--detailed-exitcode']],
   ['global flags after a command', ['plan', '--conf'], ['--config']],
   ['values of a flag', ['plan', '-o', ''], ['text', 'json']],
   ['values of a global flag', ['--log-level', 'd'], ['debug']],
-  ['values of a flag that are joined to it', ['plan', '--output=j'], ['--output=json']],
-  ['nothing joined to a flag that takes no value', ['down', '--yes='], []],
+  ['values of a flag joined by =', ['plan', '--output=j'], ['--output=json']],
+  ['nothing after = of a flag that takes no value', ['down', '--yes='], []],
   ['values of an argument', ['completion', 'f'], ['fish']],
   ['fields of manifests', ['explain', 'spec.heal'], ['spec.health']],
   ['fields of other kinds', ['explain', 'HostConfiguration.list'], ['HostConfiguration.listen']],
@@ -19,7 +19,7 @@ test.each([
   ['directories of a flag', ['status', '--manifests', ''], [':directories']],
   ['files', ['apply', '--plan', ''], [':files']],
   ['nothing after the last argument', ['explain', 'spec', ''], []],
-  ['nothing that is hidden', ['compl'], ['completion']],
+  ['no hidden command or flag', ['compl'], ['completion']],
 ])('completes %s', async (_what, words, expected) => {
   const { exitCode, stdout, stderr } = await runCommandLine(['complete', '--', ...words])
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -31,7 +31,7 @@ test.each([
   ).toEqual(expected)
 })
 
-test.each(['bash', 'zsh', 'fish'])('the script for %s asks reeve', async shell => {
+test.each(['bash', 'zsh', 'fish'])('the %s script calls reeve for completions', async shell => {
   const { stdout } = await runCommandLine(['completion', shell])
   expect(stdout).toBe(completionScript(shell))
   expect(stdout).toContain(' complete -- ')

@@ -27,7 +27,7 @@ function diagnose(file: string, message: string, severity: Diagnostic['severity'
   return { file, line: 5, column: 3, severity, code: 'unknown-supervisor', message }
 }
 
-test('what many files have is shown for some of them, and all are counted', async () => {
+test('a diagnostic of many files is shown for a few of them, with the total count', async () => {
   const many = Array.from({ length: 500 }, (_, index) => diagnose(`w${index}.yaml`, 'there is no supervisor "scan"'))
   const { text, failed } = await report([diagnose('sup.yaml', 'unknown field'), ...many])
   expect(failed).toBe(true)
@@ -45,7 +45,7 @@ w2.yaml:5:3  error  unknown-supervisor  there is no supervisor "scan"
 `)
 })
 
-test('a few of the same, and many that differ, are shown in full', async () => {
+test('a few equal diagnostics and many different ones are shown in full', async () => {
   const few = Array.from({ length: 4 }, (_, index) => diagnose(`w${index}.yaml`, 'the same'))
   const others = Array.from({ length: 10 }, (_, index) => diagnose('all.yaml', `another: ${index}`, 'warning'))
   const { text, failed } = await report([...few, ...others])

@@ -10,7 +10,7 @@ const entries: readonly HistoryEntry[] = [
 ]
 
 describe('history table', () => {
-  test('a pipe gets everything in full', () => {
+  test('a pipe gets every column in full', () => {
     expect(table(undefined)).toMatchInlineSnapshot(`
       "TIME                  FACILITY     SUPERVISOR  STEP        RESULT  TOOK   BY           WHY
       2026-11-22T20:06:53Z  maintenance  process     install     done    28 ms  -            not on this host yet
@@ -20,7 +20,7 @@ describe('history table', () => {
     `)
   })
 
-  test('80 columns', () => {
+  test('80 columns drop supervisor, duration and author, and cut the reason', () => {
     expect(table(80)).toMatchInlineSnapshot(`
       "TIME                  FACILITY     STEP        RESULT  WHY
       2026-11-22T20:06:53Z  maintenance  install     done    not on this host yet
@@ -30,7 +30,7 @@ describe('history table', () => {
     `)
   })
 
-  test('40 columns', () => {
+  test('40 columns also drop the result and shorten the time', () => {
     expect(table(40)).toMatchInlineSnapshot(`
       "TIME         FACILITY     STEP        W…
       11-22 20:06  maintenance  install     n…
@@ -41,7 +41,7 @@ describe('history table', () => {
   })
 
   test.each([100, 80, 70, 60, 50, 40])(
-    'no line is longer than %i columns, and its time, facility and step are there',
+    'no line is longer than %i columns, and every line has time, facility and step',
     width => {
       const lines = table(width).trimEnd().split('\n')
       expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(width)

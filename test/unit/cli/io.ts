@@ -9,7 +9,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs a command line in this process, with streams that aren't terminals unless `terminal` says so. */
+/** Runs a command line in this process. Streams are terminals only where `terminal` says so. */
 export async function runCommandLine(
   argv: readonly string[],
   options: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {},
@@ -19,7 +19,7 @@ export async function runCommandLine(
   return { exitCode, ...written }
 }
 
-/** What is written on its streams is added to `written`. */
+/** Appends everything written to its streams to `written`. */
 export function fakeIo(
   written: { stdout: string; stderr: string },
   options: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {},

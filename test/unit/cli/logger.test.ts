@@ -3,7 +3,7 @@ import { createLog } from '../../../src/cli/logger.ts'
 import { plainColors, type Screen } from '../../../src/cli/screen.ts'
 import { visibleText } from '../../../src/core/text/visible-text.ts'
 
-test('a pipe gets a JSON object a line, at once, with facility and step as fields', () => {
+test('a pipe gets one JSON object per line, unbuffered, with facility and step as fields', () => {
   const { screen, written } = record(undefined)
   createLog('info', screen).info({ facility: 'web', step: 'web/start' }, 'started')
   expect(JSON.parse(written())).toEqual({
@@ -16,7 +16,7 @@ test('a pipe gets a JSON object a line, at once, with facility and step as field
   expect(written()).toMatch(/^[^\n]*\n$/)
 })
 
-test('a terminal gets a readable line: the message, and the error if that is not in it', () => {
+test('a terminal gets a readable line: the message, and the error unless the message has it', () => {
   const { screen, written } = record(80)
   const log = createLog('info', screen)
   log.warn({ facility: 'web' }, 'web: waits')
@@ -29,7 +29,7 @@ test('a terminal gets a readable line: the message, and the error if that is not
   )
 })
 
-test('an error keeps its message, and its stack for those who debug', () => {
+test('an error is logged with its message, and with its stack at level debug', () => {
   const { screen, written } = record(undefined)
   createLog('info', screen).error({ error: new TypeError('boom') }, 'the pass failed')
   expect(JSON.parse(written())).toMatchObject({ error: { type: 'TypeError', message: 'boom' } })
@@ -39,7 +39,7 @@ test.each([
   ['debug', ['debug', 'info', 'warn', 'error']],
   ['warn', ['warn', 'error']],
   ['silent', []],
-] as const)('from level %s on', (level, expected) => {
+] as const)('level %s hides the levels below it', (level, expected) => {
   const { screen, written } = record(undefined)
   const log = createLog(level, screen)
   log.debug({}, 'm')
@@ -57,7 +57,7 @@ function record(width: number | undefined): { screen: Screen; written: () => str
     live: false,
     width: () => width,
     height: () => undefined,
-    // As the screen of a command does it, without its colours.
+    // Screen without colours, as a command opens it.
     write: part => {
       text += visibleText(part)
     },

@@ -40,7 +40,7 @@ const plan = planOf([
   unchanged,
 ])
 
-test('what blocks many for one reason is said once', () => {
+test('a blocker shared by many facilities is printed once', () => {
   const why = 'supervisor app is unavailable: no s6-svscan scans /run/service; start one'
   const many = Array.from({ length: 40 }, (_, index) => ({ ...facility(`w${index}`, 'none', []), blocked: why }))
   const other = { ...facility('db', 'none', []), blocked: 'it exists' }
@@ -52,7 +52,7 @@ test('what blocks many for one reason is said once', () => {
 })
 
 describe('plan text', () => {
-  test('blocked facilities come first, then a block for each that changes, then the sum', () => {
+  test('blocked facilities come first, then each facility with changes, then the summary', () => {
     expect(planText(plan, screen)).toMatchInlineSnapshot(`
       "1 facility is blocked:
         db (process, service postgres)
@@ -86,7 +86,7 @@ describe('plan text', () => {
     `)
   })
 
-  test('40 columns: a reason that does not fit beside its step stands below it', () => {
+  test('at 40 columns a reason that does not fit beside its step goes below it', () => {
     const text = planText(plan, { colors: plainColors, width: () => 40 })
     expect(text.slice(text.indexOf('- cron'), text.indexOf('      ---'))).toMatchInlineSnapshot(`
       "- cron (process)
@@ -115,7 +115,7 @@ describe('plan text', () => {
     `)
   })
 
-  test('what is new is shown as an addition, and with --brief its steps alone', () => {
+  test('a new file is shown as an addition, and --brief shows only the steps', () => {
     const diff = '--- /dev/null\n+++ /etc/web.toml\n@@ -0,0 +1,1 @@\n+port = 80\n'
     const write: Step = { ...step('web/write-file:/etc/web.toml', 'write-file', 'new'), path: '/etc/web.toml', diff }
     const added = planOf([facility('web', 'add', [write])])
@@ -130,20 +130,20 @@ describe('plan text', () => {
     [2, planOf([facility('web', 'change', [])])],
     [1, planOf([{ ...unchanged, blocked: 'for a reason' }])],
     [1, planOf([{ ...unchanged, blocked: 'for a reason' }, facility('web', 'change', [])])],
-  ] as const)('--detailed-exitcode: %i', (code, plan) => {
+  ] as const)('--detailed-exitcode is %i', (code, plan) => {
     expect(detailedExitCode(plan)).toBe(code)
   })
 
-  test('control characters of file contents never reach the terminal', () => {
+  test('control characters in file contents never reach the terminal', () => {
     expect(planText(plan, screen)).not.toContain('\u001b')
   })
 
-  test('a plan without changes says so, with the count', () => {
+  test('a plan without changes says so, with the number of facilities', () => {
     expect(planText(planOf([unchanged]), screen)).toBe('No changes. 1 facility is as declared.\n')
     expect(planText(planOf([]), screen)).toBe('No changes. 0 facilities are as declared.\n')
   })
 
-  test('PITFALLS 14: what is suspended is not said to be as declared', () => {
+  test('PITFALLS 14: a suspended facility is not reported as up to date', () => {
     const one = { facility: 'web', state: 'stopped', declared: 'running' } as const
     const suspended: FacilityPlan = { ...facility('web', 'none', []), suspended: true }
     expect(planText(planOf([suspended, unchanged]), screen, { suspended: [one] })).toBe(
@@ -158,7 +158,7 @@ describe('plan text', () => {
     )
   })
 
-  test('PITFALLS 14: what doesn’t stay up is named first, and not said to be as declared', () => {
+  test('PITFALLS 14: a crash-looping facility is listed first and not reported as up to date', () => {
     const troubles = [{ facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }]
     const idle = { ...planOf([facility('web', 'none', []), unchanged]), troubles }
     expect(planText(idle, screen)).toBe(
@@ -167,7 +167,7 @@ describe('plan text', () => {
     )
   })
 
-  test('a job that failed is named apart from what doesn’t stay up', () => {
+  test('a failed job is listed separately from a crash loop', () => {
     const down = { facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }
     const failed = { facility: 'backup', reason: 'RunFailed', message: 'its last run failed: it exited with code 1' }
     const plan = planOf([facility('web', 'none', []), facility('backup', 'none', []), unchanged])
@@ -178,7 +178,7 @@ describe('plan text', () => {
     )
   })
 
-  test('PITFALLS 14: what is still being started is not as declared, in words and by the exit code', () => {
+  test('PITFALLS 14: a starting facility is not up to date, in text and in the exit code', () => {
     const troubles = [{ facility: 'web', reason: 'Starting', message: 'starting (since 2026-01-02T11:58:00.000Z)' }]
     const idle = { ...planOf([facility('web', 'none', []), unchanged]), troubles }
     expect(planText(idle, screen)).toBe(
@@ -188,7 +188,7 @@ describe('plan text', () => {
     expect(detailedExitCode(idle)).toBe(2)
   })
 
-  test('what would be done about one that is suspended is told', () => {
+  test('a suspended facility shows the steps that it would get', () => {
     const steps: readonly Step[] = [{ id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }]
     const web: FacilityPlan = { ...facility('web', 'none', []), suspended: true, withheld: { change: 'repair', steps } }
     const suspended = [{ facility: 'web', state: 'stopped', declared: 'running' }] as const
@@ -199,7 +199,7 @@ describe('plan text', () => {
     )
   })
 
-  test('the last words of apply say the same', () => {
+  test('the last line of apply agrees with the plan', () => {
     const plan = planOf([{ ...facility('web', 'none', []), suspended: true }])
     const suspended = [{ facility: 'web', state: 'absent', declared: 'running' }] as const
     const outcome = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended }
@@ -208,7 +208,7 @@ describe('plan text', () => {
     )
   })
 
-  test('the last lines of what did not get ready stand below its message, escaped', () => {
+  test('the last output of a facility that did not become ready is printed below its message, escaped', () => {
     const message = 'crash loop: it exited with code 3; its output ends with:\n  no port\n  \u001b[31mbye'
     const notReady = [{ facility: 'web', message }]
     const outcome = { plan: planOf([unchanged]), failed: [], notReady, undone: [], stepsDone: 2, suspended: [] }
@@ -217,7 +217,7 @@ describe('plan text', () => {
     )
   })
 
-  test('where only a block is left, running it again is not said to go on', () => {
+  test('where only blocked facilities are left, apply does not suggest a rerun', () => {
     const blocked = { ...unchanged, blocked: 'declare adopt: true' }
     const outcome = { plan: planOf([blocked]), notReady: [], undone: [], stepsDone: 2, suspended: [] }
     const say = (failed: ApplyOutcome['failed'], interrupted = false) =>
@@ -235,20 +235,23 @@ describe('plan text', () => {
     ['change', 'Plan: 0 to add, 1 to change, 0 to repair, 0 to remove, 0 unchanged.'],
     ['repair', 'Plan: 0 to add, 0 to change, 1 to repair, 0 to remove, 0 unchanged.'],
     ['remove', 'Plan: 0 to add, 0 to change, 0 to repair, 1 to remove, 0 unchanged.'],
-  ] as const)('PITFALLS 17: the last line of a plan that has one to %s agrees with the exit code', (change, line) => {
-    const summary = planOf([facility('web', change, [])]).summary
-    expect(summaryText(summary)).toBe(line)
-    expect(hasChanges(summary)).toBe(true)
-  })
+  ] as const)(
+    'PITFALLS 17: the last line of a plan with a facility to %s agrees with the exit code',
+    (change, line) => {
+      const summary = planOf([facility('web', change, [])]).summary
+      expect(summaryText(summary)).toBe(line)
+      expect(hasChanges(summary)).toBe(true)
+    },
+  )
 
-  test('PITFALLS 17: a plan that only has blocked facilities has no changes', () => {
+  test('PITFALLS 17: a plan with only blocked facilities has no changes', () => {
     const summary = planOf([{ ...unchanged, blocked: 'for a reason' }]).summary
     expect(hasChanges(summary)).toBe(false)
     expect(summaryText(summary)).toMatch(/^No changes\./)
   })
 })
 
-test('enablement is put into words by its direction', () => {
+test('a step on enablement is named enable or disable', () => {
   expect(reasonText({ verb: 'enable', reason: 'enablement' })).toBe('it does not start at boot and should')
   expect(reasonText({ verb: 'disable', reason: 'enablement' })).toBe('it starts at boot and should not')
   const drift = 'enablement-drift'
@@ -279,7 +282,7 @@ function planOf(facilities: readonly FacilityPlan[]): Plan {
   return { formatVersion: 1, digest: '0'.repeat(64), facilities, summary, diagnostics: [] }
 }
 
-test('E19: a file that is let go of without being removed is told of, before and after', () => {
+test('E19: a file that is released but not removed is reported, before and after', () => {
   const kept = [{ path: '/etc/cron.conf', why: 'somebody has changed it since Reeve wrote it' }]
   const facilities = plan.facilities.map(facility => (facility.name === 'cron' ? { ...facility, kept } : facility))
   const text = planText({ ...plan, facilities }, screen)
@@ -290,7 +293,7 @@ test('E19: a file that is let go of without being removed is told of, before and
   )
 })
 
-test('a facility that gets a new name is one change, with the name that it had', () => {
+test('a renamed facility is one change, and shows its former name', () => {
   const renamed = {
     ...facility('web', 'change', [step('web/install', 'install', 'definition-changed')]),
     renamedFrom: 'www',

@@ -7,7 +7,7 @@ import { createManualClock } from '../../tools/manual-clock.ts'
 const start: Step = { id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }
 const at = { supervisor: 'process', service: 'web' }
 
-test('elsewhere than on a terminal there are plain lines, and only waits that last get one', async () => {
+test('without a terminal, progress is plain lines, and only a long wait gets one', async () => {
   const { screen, written } = recordScreen(false)
   const clock = createManualClock()
   const progress = startProgress(screen, clock)
@@ -34,7 +34,7 @@ test('elsewhere than on a terminal there are plain lines, and only waits that la
   )
 })
 
-test('a facility that nothing was done about is not said to be ready', () => {
+test('a facility without steps is not reported as ready', () => {
   const { screen, written } = recordScreen(false)
   startProgress(screen, createManualClock()).listener({ type: 'ready', facility: 'web' })
   expect(written()).toBe('')
@@ -44,7 +44,7 @@ test.each([
   ['failed', 'web: could not start (2.0 s)\n'],
   ['skipped', 'web: not started: an earlier step failed\n'],
   ['aborted', 'web: gave up starting\n'],
-] as const)('a step that was %s says so', (result, line) => {
+] as const)('a %s step is reported as such', (result, line) => {
   const { screen, written } = recordScreen(false)
   const progress = startProgress(screen, createManualClock())
   const error = result === 'failed' ? { error: new Error('no such\nfile') } : {}
@@ -52,7 +52,7 @@ test.each([
   expect(written()).toBe(line)
 })
 
-test('on a terminal what is under way is shown below, with its age, and is gone at the end', async () => {
+test('on a terminal, running steps are shown below with their age, and cleared at the end', async () => {
   const { screen, written, shown } = recordScreen(true)
   const clock = createManualClock()
   const progress = startProgress(screen, clock)
@@ -73,7 +73,7 @@ test('on a terminal what is under way is shown below, with its age, and is gone 
   expect(written()).toContain('\x1b[')
 })
 
-test('the live part never needs more lines or columns than the terminal has', () => {
+test('the live area never exceeds the lines and columns of the terminal', () => {
   const { screen, shown } = recordScreen(true, { width: 30, height: 6 })
   const progress = startProgress(screen, createManualClock())
   for (let index = 0; index < 50; index++) {
@@ -86,7 +86,7 @@ test('the live part never needs more lines or columns than the terminal has', ()
   progress.end()
 })
 
-/** A screen that plays the few control sequences that are used: up, and erase to the end. */
+/** Screen that interprets the control sequences in use: cursor up, and erase to the end. */
 function recordScreen(live: boolean, size: { width: number; height: number } = { width: 80, height: 24 }) {
   const texts: string[] = []
   const screen: Screen = {

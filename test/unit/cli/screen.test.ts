@@ -4,7 +4,7 @@ import { count, createScreen, oneLine, plainColors, truncate, wrap } from '../..
 import { type Column, tableText } from '../../../src/cli/table.ts'
 
 describe('text for the terminal', () => {
-  test('a message of several lines becomes one', () => {
+  test('a message of several lines becomes one line', () => {
     expect(oneLine('  first\n   second\r\nthird\n')).toBe('first second third')
   })
 
@@ -16,14 +16,14 @@ describe('text for the terminal', () => {
     expect(truncate(text, width)).toBe(expected)
   })
 
-  test('wrapping loses no word and keeps to the width', () => {
+  test('wrapping loses no word and keeps the width', () => {
     const text = 'The quick brown fox jumps over the lazy dog and a-very-long-word-that-does-not-fit'
     const lines = wrap(text, 30, 4)
     expect(lines.map(line => line.trim()).join(' ')).toBe(text)
     expect(lines.slice(0, 2).every(line => line.startsWith('    ') && line.length <= 30)).toBe(true)
   })
 
-  test('numbers are put into words', () => {
+  test('numbers get their noun in singular or plural', () => {
     expect([count(0, 'error'), count(1, 'error'), count(2, 'facility', 'facilities')]).toEqual([
       '0 errors',
       '1 error',
@@ -55,7 +55,7 @@ test.each([
 })
 
 describe('screen', () => {
-  test('a pseudo-terminal that says nothing of its size has 80 columns and 24 lines', () => {
+  test('a pseudo-terminal without a size has 80 columns and 24 lines', () => {
     const screen = createScreen({ isTTY: true, columns: 0, rows: 0, write: () => {} }, { color: true, env: {} })
     expect([screen.width(), screen.height(), screen.live]).toEqual([80, 24, true])
   })
@@ -80,20 +80,20 @@ describe('table', () => {
   const rows = [{ name: 'web', note: 'a note of some length that\ngoes on over two lines' }]
   const table = (width: number | undefined) => tableText(rows, columns, { colors: plainColors, width: () => width })
 
-  test('elsewhere than on a terminal, nothing is cut or left out', () => {
+  test('without a terminal, no cell is cut and no column dropped', () => {
     expect(table(undefined)).toBe(
       'NAME  SIZE        KIND     NOTE\n' +
         'web   1234567890  service  <a note of some length that goes on over two lines>\n',
     )
   })
 
-  test('columns go in their order, and the last one is cut; its style counts for nothing', () => {
+  test('columns are dropped in their order, the last is cut, and styles have no width', () => {
     expect(table(51)).toBe('NAME  SIZE        KIND     NOTE\nweb   1234567890  service  <a note of some length t…>\n')
     expect(table(50)).toBe('NAME  SIZE        NOTE\nweb   1234567890  <a note of some length that goes…>\n')
     expect(table(40)).toBe('NAME  NOTE\nweb   <a note of some length that goes o…>\n')
   })
 
-  test('what stays is never dropped, however narrow the terminal', () => {
+  test('a fixed column is never dropped, however narrow the terminal', () => {
     expect(table(7)).toBe('NAME  …\nweb   <…>\n')
     expect(table(3)).toBe('NAME\nweb   <>\n')
   })

@@ -49,7 +49,7 @@ describe('status table', () => {
     ['OutOfSync', 'to do: enable, start', 'False', 'Not ready: stopped; to do: enable, start'],
     ['AsDeclared', 'nothing to do', 'True', 'Ready'],
   ] as const)(
-    'a facility that is %s says so (%s, ready: %s), and is not as green as others',
+    'a %s facility is marked (%s, ready: %s), and not in the colour of a ready one',
     (reason, message, ready, said) => {
       const conditions = [
         condition('Ready', ready, 'Some', ready === 'True' ? 'running' : 'stopped'),
@@ -64,7 +64,7 @@ describe('status table', () => {
     },
   )
 
-  test('a facility that is suspended and stalled is both', () => {
+  test('a suspended, stalled facility is marked as both', () => {
     const conditions = [
       condition('Reconciling', 'False', 'Suspended', 'observed only'),
       condition('Stalled', 'True', 'CrashLooping', 'exited with 1'),
@@ -77,7 +77,7 @@ describe('status table', () => {
     expect(text).toContain('Stalled, suspended: exited with 1\n')
   })
 
-  test('80 columns', () => {
+  test('80 columns drop optional columns and cut the condition', () => {
     expect(table(80)).toMatchInlineSnapshot(`
       "NAME         STATE     HEALTH   CONDITION
       maintenance  stopped   -        Ready
@@ -88,7 +88,7 @@ describe('status table', () => {
     `)
   })
 
-  test('60 columns', () => {
+  test('60 columns also drop the health', () => {
     expect(table(60)).toMatchInlineSnapshot(`
       "NAME         STATE     CONDITION
       maintenance  stopped   Ready
@@ -99,13 +99,13 @@ describe('status table', () => {
     `)
   })
 
-  test.each([100, 80, 60, 50])('no line is longer than %i columns, and name and state are always there', width => {
+  test.each([100, 80, 60, 50])('no line is longer than %i columns, and every line has name and state', width => {
     const lines = table(width).trimEnd().split('\n')
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(width)
     expect(lines[0]).toMatch(/^NAME .*STATE/)
   })
 
-  test('a timer tells when it comes next, how it went last, and when it failed', () => {
+  test('a timer shows its next run, its last result, and its last failure', () => {
     const at = '2026-01-02T11:58:00.000Z'
     const failure = { message: 'it exited with code 3', at }
     const timer = { starts: ['backup.service'], nextRun: '2026-01-03T00:00:00.000Z', lastRun: null }
@@ -148,13 +148,13 @@ describe('status table', () => {
     ])
   })
 
-  test('what the controller says of the whole comes first', () => {
+  test("the controller's own state comes first", () => {
     const controller = { pid: 1, since: '2026-01-02T00:00:00.000Z', lastPass: null, problems: ['web.yaml: is invalid'] }
     const screen = { colors: plainColors, width: () => undefined }
     expect(statusText({ facilities: [], controller }, screen, now)).toBe('! web.yaml: is invalid\nNo facilities.\n')
   })
 
-  test('of one facility, long causes go on below each other, beside their label', () => {
+  test('of a single facility, long causes are listed below their label', () => {
     const message = 'exited with code 3: /etc/web.conf line 12 names a port that another process has'
     const conditions = [condition('Stalled', 'True', 'CrashLooping', message)]
     const one = facility('web', { lastExit: { code: 3, message }, conditions })
@@ -166,7 +166,7 @@ describe('status table', () => {
     expect(Math.max(...text.split('\n').map(line => line.length))).toBeLessThanOrEqual(60)
   })
 
-  test('what is still being started tells for how long', () => {
+  test('a starting facility shows for how long', () => {
     const conditions = [condition('Ready', 'False', 'Starting', 'starting: it says nothing')]
     const fields = { state: 'starting', since: '2026-01-02T11:59:52.000Z', conditions } as const
     const screen = { colors: plainColors, width: () => undefined }
@@ -174,7 +174,7 @@ describe('status table', () => {
     expect(text).toContain('Not ready: starting: it says nothing (for 8s)\n')
   })
 
-  test('S10: of one that does not stay up the last lines stand below each other, escaped', () => {
+  test('S10: the last output of a crash-looping facility is listed line by line, escaped', () => {
     const lastExit = { code: 3, message: 'exited with code 3' }
     const one = facility('web', { restarts: 2, lastExit, lastOutput: ['cannot bind', '\u001b[31mport\ttaken'] })
     expect(facilityStatusText(one, { colors: plainColors, width: () => undefined }, now)).toContain(
@@ -185,7 +185,7 @@ describe('status table', () => {
     )
   })
 
-  test('of one facility everything is told', () => {
+  test('of a single facility, everything is shown', () => {
     const [, , worker] = status.facilities
     expect(worker && facilityStatusText(worker, { colors: plainColors, width: () => 60 }, now)).toMatchInlineSnapshot(`
       "worker

@@ -17,7 +17,7 @@ import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
 import { plainFacility, plainProcess } from '../../tools/plain-facility.ts'
 
-/** Words that every object of JavaScript seems to have. */
+/** Words that every JavaScript object seems to have as properties. */
 const words = [
   'constructor',
   '__proto__',
@@ -29,7 +29,7 @@ const words = [
   '__defineGetter__',
   '__lookupSetter__',
 ] as const
-/** Of those, the ones that are names of facilities and services. */
+/** Those of the words that are valid names of facilities and services. */
 const names = words.filter(word => !word.startsWith('_'))
 
 const types = ['process', 'systemd', 'runit', 's6', 'daemontools']
@@ -113,12 +113,12 @@ describe.each(words)('S12: %s is a word like any other', word => {
   test('as the path of a field to explain', () => {
     for (const path of [word, `spec.${word}`, `Supervisor.spec.${word}.${word}`, `HostConfiguration.${word}`]) {
       const explain = (): unknown => explainField(path, new Map())
-      if (path.startsWith('Supervisor.')) continue // which takes options of any type
+      if (path.startsWith('Supervisor.')) continue // which accepts options of any type
       expect(explain).toThrow(new RegExp(`has no field "${word}"`))
     }
   })
 
-  test('as a field, a label, a limit, a type and the keys of spec.config', () => {
+  test('as a field, a label, a limit, a type and a key of spec.config', () => {
     const spec = `process: { command: [/bin/true], environment: { "${word}": "1" } }`
     const declared = load({
       'a.yaml': `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: web, labels: { "${word}": x } }\nspec: { ${spec} }\n`,
@@ -147,7 +147,7 @@ describe.each(words)('S12: %s is a word like any other', word => {
   })
 })
 
-test.each(names)('S12: %s can be the name of a facility, its service, its supervisor and what it depends on', name => {
+test.each(names)('S12: %s can name a facility, its service, its supervisor and its dependency', name => {
   const set = load({
     'a.yaml': facilityText(name, `supervisor: ${name}, process: { command: [/bin/true] }`),
     'b.yaml': facilityText('web', `serviceName: ${name}, process: { command: [/bin/true] }, dependsOn: [${name}]`),
@@ -157,7 +157,7 @@ test.each(names)('S12: %s can be the name of a facility, its service, its superv
   expect(set.facilities.map(facility => facility.name).sort()).toEqual([name, 'web'].sort())
 })
 
-test.each(names)('S12: %s can be the name of what is remembered and of what was done', name => {
+test.each(names)('S12: %s can name an entry of the state and of the history', name => {
   const directory = makeDirectory()
   const host = createWriteHost()
   const applied = new Map([[name, { digest: 'd', supervisor: name, service: name, files: [] }]])
@@ -177,7 +177,7 @@ test.each(names)('S12: %s can be the name of what is remembered and of what was 
   expect(readHistory(directory, host, { facility: 'valueOf~' })).toHaveLength(0)
 })
 
-test.each(names)('S12: %s in a policy allows and forbids what it names, and no more', name => {
+test.each(names)('S12: %s in a policy allows and forbids exactly what it names', name => {
   const text = facilityText('web', `supervisor: runit, process: { command: [/bin/true], user: ${name} }`)
   const codes = (policy: object): string[] => load({ 'a.yaml': text }, policy).diagnostics.map(({ code }) => code)
   expect(codes({ users: [name], supervisors: ['runit'] })).toEqual([])

@@ -18,11 +18,11 @@ test.each([
   ['web:x:997', ['web', 997]],
   ['+:::', undefined],
   ['web:x::', undefined],
-])('%j as a group', (line, expected) => {
+])('%j as a group has this id', (line, expected) => {
   expect(parseGroupLine(line)).toEqual(expected)
 })
 
-test('root is found by name, and neither by number nor under a name that nobody has', () => {
+test('root is found by name, not by number, and an unknown name is not found', () => {
   const accounts = createAccounts(Date.now)
   expect(accounts.findUser('root')).toMatchObject({ uid: 0, gid: 0 })
   expect(accounts.findGroup('root')).toBe(0)
@@ -32,7 +32,7 @@ test('root is found by name, and neither by number nor under a name that nobody 
   }
 })
 
-test('an id is found by its number, with all groups of its name', () => {
+test('an id is found by its number, with all groups of its account', () => {
   const accounts = createAccounts(Date.now)
   expect(accounts.findUserById(0)).toEqual({ name: 'root', uid: 0, gid: 0 })
   expect(accounts.findUserById(4_294_967_290)).toBeUndefined()

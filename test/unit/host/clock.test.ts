@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createClock } from '../../../src/host/clock.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 
-test('a sleep that is given up rejects with the reason, before or while it lasts', async () => {
+test('an aborted sleep rejects with the reason, before or while it lasts', async () => {
   const reason = new Error('overtaken')
   const controller = new AbortController()
   for (const clock of [createClock(), createManualClock()]) {
@@ -13,7 +13,7 @@ test('a sleep that is given up rejects with the reason, before or while it lasts
   }
 })
 
-test('a timer that is disposed of does not fire', async () => {
+test('a disposed timer does not fire', async () => {
   const fired: string[] = []
   const clock = createClock()
   clock.after(0, () => fired.push('disposed'))[Symbol.dispose]()
@@ -22,7 +22,7 @@ test('a timer that is disposed of does not fire', async () => {
   expect(fired).toEqual(['kept'])
 })
 
-test('no timer comes early, not even by a part of a millisecond', async () => {
+test('no timer fires early, not even by a fraction of a millisecond', async () => {
   const clock = createClock()
   for (let count = 0; count < 50; count += 1) {
     const began = clock.elapsed()
@@ -31,7 +31,7 @@ test('no timer comes early, not even by a part of a millisecond', async () => {
   }
 })
 
-test('the manual clock fires in order of time, also what is set on the way', async () => {
+test('the manual clock fires in order of time, including timers set meanwhile', async () => {
   const clock = createManualClock(0)
   const fired: string[] = []
   const note = (name: string): void => void fired.push(`${name} at ${clock.now()}`)

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('those who began at different times beat together, and at multiples with them', () => {
+test('subscribers that began at different times beat together, and at multiples of the interval', () => {
   const moments: Record<'one' | 'other' | 'slow', number[]> = { one: [], other: [], slow: [] }
   const now = (): number => Math.round(performance.now())
   vi.advanceTimersByTime(130)
@@ -23,7 +23,7 @@ test('those who began at different times beat together, and at multiples with th
   expect(moments.one).toEqual(expect.arrayContaining(moments.slow))
 })
 
-test('one that is disposed of beats no more', () => {
+test('a disposed subscriber beats no more', () => {
   let count = 0
   const beating = beat(500, () => {
     count += 1

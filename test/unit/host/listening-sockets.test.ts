@@ -27,17 +27,17 @@ describe('the addresses of this host', () => {
     ['web.example', ['192.0.2.7', 'fd00::7']],
     ['WEB', ['192.0.2.7']],
     ['here', ['127.0.1.1']],
-    // Of others, of this host among others, and what nobody here knows.
+    // Addresses of other hosts, of this host among others, and unknown ones.
     ['192.0.2.8', []],
     ['[fd00::8]', []],
     ['other', []],
     ['mixed', []],
     ['example.org', []],
     ['its', []],
-  ])('%s', (name, addresses) => expect(find(name)).toEqual(addresses))
+  ])('is local or not: %s', (name, addresses) => expect(find(name)).toEqual(addresses))
 })
 
-describe('sockets that listen', () => {
+describe('listening sockets', () => {
   const line = (address: string, inode: number, state = '0A'): string =>
     `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  1000        0 ${inode} 1 0 100 0 0 10 0`
   const files: Record<string, string> = {
@@ -67,8 +67,8 @@ describe('sockets that listen', () => {
     ['at all addresses of IPv4', ['192.0.2.7'], 0x51, ['3']],
     ['at all addresses of IPv4, and none of IPv6', ['fd00::7'], 0x51, []],
     ['at all addresses of both', ['192.0.2.7', 'fd00::7'], 0x53, ['7']],
-    ['at an IPv4 address in the words of IPv6', ['192.0.2.7'], 0x54, ['8']],
+    ['at an IPv4-mapped IPv6 address', ['192.0.2.7'], 0x54, ['8']],
     ['at another address', ['127.0.0.1'], 0x54, []],
-    ['no more', ['192.0.2.7'], 0x52, []],
-  ])('%s', (_, addresses, port, inodes) => expect([...sockets.at(addresses, port)]).toEqual(inodes))
+    ['no longer listening', ['192.0.2.7'], 0x52, []],
+  ])('are found %s', (_, addresses, port, inodes) => expect([...sockets.at(addresses, port)]).toEqual(inodes))
 })

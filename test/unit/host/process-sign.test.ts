@@ -4,7 +4,7 @@ import { createProcessSign } from '../../../src/host/process-sign.ts'
 
 const nameOf = (): string => readFileSync('/proc/self/comm', 'utf8').trimEnd()
 
-test('a process has its own name again once its sign is not shown any more', () => {
+test('a process gets its name back once its sign is cleared', () => {
   const before = nameOf()
   const show = createProcessSign('reeve-test-sign')
   show(false)

@@ -10,13 +10,13 @@ const files = [
   { name: 'web.service.d/limits.conf', content: 'two' },
 ]
 
-test('E2: files of a query are in a directory that only its user can look into, and gone with it', async () => {
+test('E2: query files are in a directory that only their user can read, and removed with it', async () => {
   const seen = await withQueryFiles(files, async directory => {
     expect(files.map(({ name }) => readFileSync(join(directory, name), 'utf8'))).toEqual(['one', 'two'])
     expect([statSync(directory).mode & 0o777, statSync(join(directory, 'web.service')).mode & 0o777]).toEqual([
       0o700, 0o600,
     ])
-    // Another one at the same time is elsewhere, and leaves this one alone.
+    // A simultaneous query has another directory and leaves this one alone.
     await withQueryFiles(files, async other => expect(other).not.toBe(directory))
     expect(existsSync(join(directory, 'web.service'))).toBe(true)
     return directory
@@ -25,7 +25,7 @@ test('E2: files of a query are in a directory that only its user can look into, 
   await expect(withQueryFiles(files, () => Promise.reject(new Error('it broke')))).rejects.toThrow('it broke')
 })
 
-test('what a process left that was killed is cleared away', async () => {
+test('files of a killed process are cleaned up', async () => {
   const base = await withQueryFiles([], async directory => dirname(directory))
   const { pid } = spawnSync('true')
   const [left, live] = [join(base, `reeve-query-${pid}-a`), join(base, `reeve-query-${process.pid}-a`)]
@@ -36,7 +36,7 @@ test('what a process left that was killed is cleared away', async () => {
   rmSync(live, { recursive: true })
 })
 
-test('a query has them in its working directory, with what it is to find in its environment', async () => {
+test('a query finds its files in its working directory, and their contents by its environment', async () => {
   const host = createReadHost({ queries: [['/bin/sh', '-c']] })
   const script = 'cat web.service web.service.d/limits.conf; printf " $WORD"'
   const found = await host.query(['/bin/sh', '-c', script], { files, environment: { WORD: 'three' } })

@@ -27,6 +27,6 @@ test.each([
   [9, 'KILL'],
   [29, 'IO'],
   [34, undefined],
-])('signal %i is called %s, as people know it', (number, name) => {
+])('signal %i is shown as %s', (number, name) => {
   expect(findSignalName(number)).toBe(name)
 })

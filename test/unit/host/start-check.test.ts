@@ -31,13 +31,13 @@ function put(name: string, content: string | Uint8Array, mode = 0o755): string {
 describe('a program', () => {
   test.each([
     ['with a path', '/bin/sh'],
-    ['by its name', 'sh'],
-    ['that is this very Node', process.execPath],
+    ['by name', 'sh'],
+    ['that is the Node running this test', process.execPath],
   ])('%s is found', (_, program) => {
     expect(problemsOf({ program })).toBe('')
   })
 
-  test('is looked for where PATH says, and from the working directory', () => {
+  test('is searched in PATH, and from the working directory', () => {
     put('tool', '#!/bin/sh\n')
     expect(problemsOf({ program: 'tool' })).toContain('there is no program tool in ')
     expect(problemsOf({ program: 'tool', searchPath: ['/nowhere', base] })).toBe('')
@@ -45,11 +45,11 @@ describe('a program', () => {
     expect(problemsOf({ program: './tool' })).toContain('there is no program /tool')
     const environmentFiles = [put('env', `PATH=${base}\n`)]
     expect(problemsOf({ program: 'tool', environmentFiles })).toBe('')
-    // A secret is not looked into.
+    // Secrets are not read.
     expect(problemsOf({ program: 'nowhere', secrets: [{ variable: 'PATH', path: put('secret', 'x') }] })).toBe('')
   })
 
-  test('that is not executable is told of, and one further on in PATH is taken', () => {
+  test('that is not executable is reported, unless a later one in PATH is', () => {
     const first = join(base, 'first')
     mkdirSync(first)
     put('first/tool', '#!/bin/sh\n', 0o644)
@@ -58,7 +58,7 @@ describe('a program', () => {
     expect(problemsOf({ program: 'tool', searchPath: [first, base] })).toBe('')
   })
 
-  test('is followed through symlinks, and a broken one is told of', () => {
+  test('is followed through symlinks, and a broken link is reported', () => {
     symlinkSync('/bin/sh', join(base, 'good'))
     symlinkSync('/nowhere', join(base, 'bad'))
     expect(problemsOf({ program: join(base, 'good') })).toBe('')
@@ -72,7 +72,7 @@ describe('a program', () => {
     ['#!/usr/bin/env -S nowhere --flag', 'there is no program nowhere in'],
     ['#!/bin/sh\r', '/bin/sh\\r; its lines end as those of Windows do'],
     ['#!/bin', '/bin is a directory, not a program'],
-  ])('whose first line is %j can not be executed', (line, told) => {
+  ])('whose first line is %j cannot be executed', (line, told) => {
     expect(problemsOf({ program: put('run', `${line}\n`) })).toContain(told)
   })
 
@@ -84,14 +84,14 @@ describe('a program', () => {
     '#!',
     'no script',
     '',
-  ])('nothing is said of a first line %j', line => expect(problemsOf({ program: put('run', `${line}\n`) })).toBe(''))
+  ])('has no problem with first line %j', line => expect(problemsOf({ program: put('run', `${line}\n`) })).toBe(''))
 
-  test('is told of where what interprets it can not be executed itself', () => {
+  test('is reported if its interpreter cannot be executed', () => {
     const inner = put('inner', '#!/nowhere/sh\n')
     expect(problemsOf({ program: put('outer', `#!${inner}\n`) })).toContain('there is no program /nowhere/sh')
     const own = put('own', '')
     writeFileSync(own, `#!${own}\n`)
-    expect(problemsOf({ program: own })).toBe('') // the kernel gives up on it, not we
+    expect(problemsOf({ program: own })).toBe('') // the kernel gives up, not Reeve
   })
 
   test('that was built for another system lacks its loader', () => {
@@ -111,7 +111,7 @@ describe('a program', () => {
   })
 })
 
-test('accounts, directories and files that are not there are told of, and where they are nothing is said', () => {
+test('missing accounts, directories and files are reported, existing ones are not', () => {
   expect(problemsOf({ user: 'no-such-user' })).toBe('there is no user no-such-user on this host')
   expect(problemsOf({ group: 'no-such-group' })).toBe('there is no group no-such-group on this host')
   expect(problemsOf({ moreGroups: ['root', 'no-such-group'] })).toBe('there is no group no-such-group on this host')
@@ -131,7 +131,7 @@ test('accounts, directories and files that are not there are told of, and where 
   expect(problemsOf({ ...given, secrets: [{ variable: 'A', path }] })).toBe('')
 })
 
-test('what can not be looked at is not in the way', () => {
+test('a path that cannot be read is no start problem', () => {
   const host = createReadHost()
   const blind: ReadHost = {
     ...host,
@@ -147,10 +147,10 @@ test('what can not be looked at is not in the way', () => {
   )
 })
 
-describe.runIf(isRoot)('with the eyes of the service’s user', () => {
+describe.runIf(isRoot)('with the rights of the service’s user', () => {
   const user = 'nobody'
 
-  test('groups count: its own, those that it is in, and those that are declared', () => {
+  test('its own groups, memberships and declared groups count', () => {
     const group = createReadHost().findGroup('daemon') ?? 1
     const program = put('run', '#!/bin/sh\n', 0o750)
     chownSync(program, 0, group)
@@ -159,7 +159,7 @@ describe.runIf(isRoot)('with the eyes of the service’s user', () => {
     expect(problemsOf({ program, user, moreGroups: ['daemon'] })).toBe('')
   })
 
-  test('an access list counts', () => {
+  test('access lists count', () => {
     const program = put('run', '#!/bin/sh\n', 0o750)
     expect(problemsOf({ program, user })).toContain('user nobody can not execute')
     const host = createReadHost()
@@ -175,7 +175,7 @@ describe.runIf(isRoot)('with the eyes of the service’s user', () => {
     expect(new Set(asked)).toEqual(new Set([program]))
   })
 
-  test('who may use a path is asked of a process with the rights of that user', () => {
+  test('access to a path is tested by a process with the rights of that user', () => {
     const host = createReadHost()
     const nobody = host.findUser(user)
     if (!nobody) throw new Error('expected a user nobody')
@@ -188,7 +188,7 @@ describe.runIf(isRoot)('with the eyes of the service’s user', () => {
     expect(host.isGranted(who, new Set(), path, ['r'])).toBe(true)
   })
 
-  test('S8: what its user could not read is not shown, wherever a link leads', () => {
+  test('S8: content that its user cannot read is not shown, wherever a link leads', () => {
     const home = join(base, 'home')
     mkdirSync(home)
     chownSync(home, 65_534, 65_534)
@@ -204,7 +204,7 @@ test.runIf(isRoot).each([
   ['with a NUL byte', Buffer.from('A=1\nB=\0\n'), /expected text in line 2 of .*variables, found a NUL byte/],
   ['that is too large', Buffer.from(`A=${'x'.repeat(120_000)}`), /variables is larger than 120000 bytes/],
 ])(
-  'an environment file %s keeps a service from being stopped for it, also in a directory of its user',
+  'an environment file %s prevents the stop for a restart, even in a directory of its user',
   (_, content, expected) => {
     const path = put('variables', content, 0o644)
     expect(problemsOf({ environmentFiles: [path] })).toMatch(expected)

@@ -14,7 +14,7 @@ const types = ['process', 'runit', 'systemd']
 const expected = readFileSync(join(fixtures, 'expected.txt'), 'utf8').trimEnd().split('\n')
 const entries = readdirSync(fixtures, { withFileTypes: true }).filter(entry => !/\.(txt|md)$/.test(entry.name))
 
-describe('each mistaken or hostile manifest gets the diagnostics it must', () => {
+describe('each invalid or hostile manifest gets its expected diagnostics:', () => {
   test.each(entries.map(entry => [entry.name, entry.isDirectory()] as const))('%s', (name, isDirectory) => {
     const set = isDirectory ? loadManifests({ directory: join(fixtures, name), types }) : loadAlone(name)
     const lines = set.diagnostics.map(diagnostic => lineOf(diagnostic).replaceAll(`${fixtures}/`, ''))
@@ -34,7 +34,7 @@ describe('each mistaken or hostile manifest gets the diagnostics it must', () =>
     expect(entries.length).toBeGreaterThan(60)
   })
 
-  test('expected.txt speaks of no other files', () => {
+  test('expected.txt mentions no other files', () => {
     const names = new Set(entries.map(entry => entry.name))
     expect(expected.filter(line => !names.has(line.split(/[:/]/, 1)[0] ?? ''))).toEqual([])
   })
@@ -42,7 +42,7 @@ describe('each mistaken or hostile manifest gets the diagnostics it must', () =>
 
 const facility = 'apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: web }\nspec: {}\n'
 
-describe('what cannot stand in a text file of this repository', () => {
+describe('manifests that cannot be stored as text in this repository:', () => {
   test.each<[string, string, string | Uint8Array, string[]]>([
     ['an empty file', 'web.yaml', '', ['0:0 empty-file']],
     ['latin-1', 'web.yaml', Buffer.from('# M\xe4rz\n', 'latin1'), ['1:4 not-utf8']],
@@ -55,7 +55,7 @@ describe('what cannot stand in a text file of this repository', () => {
     ['broken JSON', 'web.json', '{ "apiVersion": "reeve/v1",\n  "kind": }', ['2:3 unknown-kind']],
     ['JSON with a comment', 'web.json', `{} // no\n`, ['1:4 yaml-syntax']],
     ['half a JSON file', 'web.json', '{ "apiVersion": "reeve/v1",', ['1:28 yaml-syntax']],
-    ['a key twice in JSON', 'web.json', '{ "kind": "Facility", "kind": "Supervisor" }', ['1:23 duplicate-key']],
+    ['a duplicate key in JSON', 'web.json', '{ "kind": "Facility", "kind": "Supervisor" }', ['1:23 duplicate-key']],
     ['JSON that is no manifest', 'package.json', '{ "name": "web" }', ['1:3 unknown-kind']],
   ])('%s', (_, name, content, wanted) => {
     const { diagnostics, complete } = loadOne(name, content)
@@ -63,7 +63,7 @@ describe('what cannot stand in a text file of this repository', () => {
     expect(complete).toBe(false)
   })
 
-  test('many keys, aliases or mistakes cost no more than their number', () => {
+  test('many keys, aliases or mistakes take time linear in their number', () => {
     const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}:`).join('\n')
     const aliases = `${facility}x: &x 1\ny: [${'*x, '.repeat(60_000)}]\n`
     const started = performance.now()
@@ -71,18 +71,18 @@ describe('what cannot stand in a text file of this repository', () => {
     expect(loadOne('web.yaml', facility + keys).diagnostics).toHaveLength(100)
     expect(loadOne('web.yaml', 'a:\n'.repeat(60_000)).diagnostics).toHaveLength(101)
     expect(loadOne('web.yaml', aliases).diagnostics).toHaveLength(2)
-    // Each against each would be many minutes.
+    // Comparing each with each would take many minutes.
     expect(performance.now() - started).toBeLessThan(60_000)
   }, 120_000)
 })
 
-describe('what is fine', () => {
+describe('a valid file', () => {
   test.each<[string, string, string]>([
     ['a byte order mark', 'web.yaml', `\ufeff${facility}`],
     ['Windows line ends', 'web.yml', facility.replaceAll('\n', '\r\n')],
-    ['no newline at the end', 'web.yaml', facility.trimEnd()],
+    ['no final newline', 'web.yaml', facility.trimEnd()],
     ['empty documents', 'web.yaml', `---\n---\n${facility}---\n# nothing\n`],
-    ['an explicit end', 'web.yaml', `---\n${facility}...\n`],
+    ['an explicit document end', 'web.yaml', `---\n${facility}...\n`],
     ['JSON', 'web.json', '{"apiVersion":"reeve/v1","kind":"Facility","metadata":{"name":"web"},"spec":{}}'],
     [
       'JSON with tabs',
@@ -90,7 +90,7 @@ describe('what is fine', () => {
       '{\n\t"apiVersion": "reeve/v1",\n\t"kind": "Facility",\n\t"metadata": {\n\t\t"name": "web"\n\t},\n\t"spec": {}\n}\n',
     ],
     ['aliases', 'web.yaml', facility.replace('{ name: web }', '{ name: &name web, labels: { app: *name } }')],
-    ['tags that say what is so anyway', 'web.yaml', facility.replace('web', '!!str web')],
+    ['redundant tags', 'web.yaml', facility.replace('web', '!!str web')],
   ])('%s', (_, name, content) => {
     const { diagnostics, complete, facilities } = loadOne(name, content)
     expect(diagnostics).toEqual([])
@@ -98,12 +98,12 @@ describe('what is fine', () => {
     expect(facilities.map(each => each.name)).toEqual(['web'])
   })
 
-  test('only comments: no facility', () => {
+  test('with comments only has no facility', () => {
     expect(loadOne('web.yaml', '# nothing yet\n')).toMatchObject({ diagnostics: [], complete: true, facilities: [] })
   })
 })
 
-describe('S6: what stands in a manifest cannot reach the terminal as it is', () => {
+describe('S6: text from a manifest cannot steer the terminal:', () => {
   test('escape sequences and invisible characters are shown by their code', () => {
     const { diagnostics } = loadOne('web.yaml', facility.replace('{}', '{ state: "\u001b[2J\u202e" }'))
     expect(diagnostics).toHaveLength(1)
@@ -111,12 +111,12 @@ describe('S6: what stands in a manifest cannot reach the terminal as it is', () 
     expect(diagnostics[0]?.message).toContain('\\u001b[2J\\u202e')
   })
 
-  test('nor can the name of a file', () => {
+  test('file names are escaped too', () => {
     const { diagnostics } = loadOne('\u001b[2J.yaml', '')
     expect(formatDiagnostics(diagnostics)).toMatch(/\\u001b\[2J\.yaml {2}error {2}empty-file/)
   })
 
-  test('of a long line only what is around the mistake is shown', () => {
+  test('of a long line only the part around the mistake is shown', () => {
     const { diagnostics } = loadOne(
       'web.yaml',
       facility.replace('{}', `{ process: { command: [${'a, '.repeat(9999)}1] } }`),

@@ -20,7 +20,7 @@ describe('explaining a field', () => {
     )
   })
 
-  test('a map: what it is for, and its fields with their first sentence', () => {
+  test('a map shows its purpose and its fields with their first sentence', () => {
     expect(explainField('spec.process.restart')).toEqual({
       path: 'Facility.spec.process.restart',
       type: 'map',
@@ -119,13 +119,13 @@ describe('explaining a field', () => {
 })
 
 test.each(['constructor', 'toString', 'spec.__proto__', 'Supervisor.valueOf', 'spec.process.hasOwnProperty'])(
-  'S12: there is no field %s',
+  'S12: field %s does not exist',
   path => {
     expect(() => explainField(path)).toThrow(expect.objectContaining({ code: 'not-found' }))
   },
 )
 
-test('schemas of outside providers are followed through their references, also where they contain themselves', () => {
+test('schemas of outside providers are followed through references, including recursive ones', () => {
   const configSchema = {
     description: 'Ours.',
     $ref: '#/$defs/rule',

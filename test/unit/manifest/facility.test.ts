@@ -9,7 +9,7 @@ import { facilityText, makeDirectory, supervisorText, writeFiles } from '../../t
 const types = ['process', 'runit', 'systemd']
 
 describe('a facility in normal form', () => {
-  test('what is not said has its default', () => {
+  test('has defaults for absent fields', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web') })
     const { process, digest, ...rest } = loadOnly({ directory })
     expect(rest).toEqual({
@@ -39,7 +39,7 @@ describe('a facility in normal form', () => {
     expect(digest).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  test('what is said is converted: durations, signals, modes, sizes, paths', () => {
+  test('has converted durations, signals, modes, sizes and paths', () => {
     const directory = makeDirectory({
       'apps/files/app.toml': 'port = 8080\n',
       'apps/web.yaml': `apiVersion: reeve/v1
@@ -169,7 +169,7 @@ spec:
     expect(loadOnly({ directory }).health?.check).toEqual(expected)
   })
 
-  test('the configuration is that of the type of its supervisor, whatever the name of the instance', () => {
+  test("has the configuration of its supervisor's type, whatever the name of the instance", () => {
     const spec = 'supervisor: app, config: { runit: { run: a }, systemd: { text: b } }'
     const directory = makeDirectory({
       'app.yaml': supervisorText('app', 'type: runit, runit: { serviceDirectory: /srv }'),
@@ -182,14 +182,14 @@ spec:
     expect(set.supervisors).toEqual([{ name: 'app', type: 'runit', options: { serviceDirectory: '/srv' } }])
   })
 
-  test('configuration for other types does no harm where there is a process', () => {
+  test('ignores configuration for other types if there is a process', () => {
     const spec = 'process: { command: [/bin/true] }, config: { systemd: { text: b } }'
     expect(loadOnly({ directory: makeDirectory({ 'web.yaml': facilityText('web', spec) }) })).not.toHaveProperty(
       'config',
     )
   })
 
-  test('defaultSupervisor is that of facilities that name none', () => {
+  test('uses defaultSupervisor if it names none', () => {
     const directory = makeDirectory({
       'web.yaml': facilityText('web'),
       'db.yaml': facilityText('db', 'supervisor: process'),
@@ -201,7 +201,7 @@ spec:
     ])
   })
 
-  test('JSON means what YAML means', () => {
+  test('is the same from JSON and YAML', () => {
     const yaml = facilityText('web', 'process: { command: [/bin/true], limits: { nofile: 5 } }, enabled: false')
     const json = JSON.stringify({
       apiVersion: 'reeve/v1',
@@ -214,7 +214,7 @@ spec:
     expect(fromJson.digest).toBe(fromYaml.digest)
   })
 
-  test('several documents and files are sorted by name', () => {
+  test('is sorted by name, across documents and files', () => {
     const directory = makeDirectory({
       'z.yaml': facilityText('a'),
       'a.yaml': `${facilityText('c')}---\n${facilityText('b')}`,
@@ -230,15 +230,15 @@ describe('the digest', () => {
   test.each([
     ['a comment and another position', `# moved\n\n${facilityText('web', base)}`],
     ['the order of keys', facilityText('web', 'process: { environment: { B: "2", A: "1" }, command: [/bin/true] }')],
-    ['a default that is said', facilityText('web', `${base}, state: running, serviceName: web`)],
-  ])('stays with %s', (_, text) => {
+    ['an explicit default', facilityText('web', `${base}, state: running, serviceName: web`)],
+  ])('stays the same with %s', (_, text) => {
     expect(digestOf(text)).toBe(digestOf(facilityText('web', base)))
   })
 
   test.each([
     ['an argument', 'process: { command: [/bin/true, a], environment: { A: "1", B: "2" } }'],
     ['a variable', 'process: { command: [/bin/true], environment: { A: "1", B: "3" } }'],
-    ['a default that is left', `${base}, state: stopped`],
+    ['a default that is changed', `${base}, state: stopped`],
     ['the supervisor', `${base}, supervisor: runit`],
     ['its configuration', `${base}, config: { process: { a: 1 } }`],
     ['a file', `${base}, files: [{ path: /etc/a, content: a }]`],
@@ -246,7 +246,7 @@ describe('the digest', () => {
     expect(digestOf(facilityText('web', spec))).not.toBe(digestOf(facilityText('web', base)))
   })
 
-  test('changes with the content of a source, and not with where it is', () => {
+  test('changes with the content of a source, not with its path', () => {
     const directory = makeDirectory({
       'a.yaml': facilityText('web', 'files: [{ path: /etc/a, source: ./one }]'),
       one: 'same',
@@ -263,7 +263,7 @@ describe('the digest', () => {
   }
 })
 
-describe('native configuration is checked by the schema of its provider', () => {
+describe("native configuration is checked by its provider's schema:", () => {
   const configSchema = {
     type: 'object',
     additionalProperties: false,
@@ -281,7 +281,7 @@ describe('native configuration is checked by the schema of its provider', () => 
   }
   const schemaOf = (type: string) => (type === 'runit' ? { configSchema, optionsSchema } : {})
 
-  test('what fits passes', () => {
+  test('a valid one passes', () => {
     const directory = makeDirectory({
       'web.yaml': facilityText('web', 'supervisor: runit, config: { runit: { run: a, logRun: b } }'),
       'app.yaml': supervisorText('app', 'type: runit, runit: { serviceDirectory: /srv }'),
@@ -307,7 +307,7 @@ describe('native configuration is checked by the schema of its provider', () => 
       '4:55 wrong-type spec.config.runit.logRun must be text, found 5: put it in quotes, "5"',
     ],
     [
-      'a type without any',
+      'a type without native configuration',
       facilityText('web', 'config: { process: { a: 1 } }'),
       '4:19 unsupported-config spec.config.process: the provider process takes no native configuration',
     ],
@@ -322,12 +322,12 @@ describe('native configuration is checked by the schema of its provider', () => 
       '4:55 invalid-value spec.config.runit.finish must be text that matches ^#!, found the text "a"',
     ],
     [
-      'options that are needed',
+      'required options',
       supervisorText('app', 'type: runit'),
       '4:1 missing-field spec.runit needs the field "serviceDirectory"',
     ],
     [
-      'options of a type without any',
+      'options of a type without options',
       supervisorText('app', 'type: process, process: { a: 1 }'),
       '4:24 unsupported-config spec.process: the provider process takes no options',
     ],
@@ -339,7 +339,7 @@ describe('native configuration is checked by the schema of its provider', () => 
   })
 
   test.each(['a\\x2db', '-a', '_a', '.a', 'a+b~c', '...'])(
-    'a service may be called %s, if its supervisor takes that',
+    'service name %s is valid if the supervisor accepts it',
     name => {
       const text = facilityText('web', `serviceName: '${name}'`)
       const { diagnostics, facilities } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
@@ -348,7 +348,7 @@ describe('native configuration is checked by the schema of its provider', () => 
     },
   )
 
-  test.each(['.', '..', 'a/b', 'a b', 'ä', 'a\u202eb', `${'n'.repeat(256)}`])('no service is called %s', name => {
+  test.each(['.', '..', 'a/b', 'a b', 'ä', 'a\u202eb', `${'n'.repeat(256)}`])('service name %s is invalid', name => {
     const text = facilityText('web', `serviceName: '${name}'`)
     const { diagnostics } = loadManifests({ directory: makeDirectory({ 'a.yaml': text }), types })
     expect(diagnostics).toMatchObject([{ code: 'invalid-value', message: expect.stringContaining('spec.serviceName') }])
@@ -363,7 +363,7 @@ describe('native configuration is checked by the schema of its provider', () => 
         schemaOf: () => schemas,
       })
 
-    test('gives the text of a file beside the manifest, which counts as content', () => {
+    test('reads a file beside the manifest, which then counts as content', () => {
       const configOf = (text: string) =>
         load({ 'a/web.service': text }, '{ source: ./web.service, b: 1 }').facilities[0]
       expect(configOf('[Unit]\n')?.config).toEqual({ text: '[Unit]\n', b: 1 })
@@ -385,12 +385,12 @@ describe('native configuration is checked by the schema of its provider', () => 
       expect(diagnostics.map(({ line, column, code }) => `${line}:${column} ${code}`)).toEqual([expected])
     })
 
-    test('is not had together with the text itself', () => {
+    test('is not allowed together with the text itself', () => {
       const { diagnostics } = load({ 'a/web.service': 'x' }, '{ source: ./web.service, text: y }')
       expect(diagnostics).toMatchObject([{ code: 'one-of', message: expect.stringContaining('"source" and "text"') }])
     })
 
-    test('goes for the tables in it of which the provider says so, each by itself', () => {
+    test('works in nested tables that the provider declares', () => {
       const places = { configSchema: {}, configSource: 'text', configSourceIn: ['timer', 'dropIns.*'] }
       const read = (config: string) =>
         loadManifests({
@@ -418,7 +418,7 @@ describe('native configuration is checked by the schema of its provider', () => 
       ])
     })
 
-    test('means nothing to a provider that does not say so', () => {
+    test('has no meaning for a provider that does not support it', () => {
       const directory = makeDirectory({ 'web.yaml': facilityText('web', 'config: { process: { source: ./none } }') })
       const set = loadManifests({ directory, types, schemaOf: () => ({ configSchema: {} }) })
       expect(set.diagnostics).toEqual([])
@@ -426,7 +426,7 @@ describe('native configuration is checked by the schema of its provider', () => 
     })
   })
 
-  test('a provider whose schema is broken is named', () => {
+  test('a provider with a broken schema is named', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web', 'config: { process: { a: 1 } }') })
     const { diagnostics } = loadManifests({
       directory,
@@ -436,7 +436,7 @@ describe('native configuration is checked by the schema of its provider', () => 
     expect(diagnostics).toMatchObject([{ code: 'provider-schema', message: expect.stringContaining('process') }])
   })
 
-  test('without schemas nothing is checked by them', () => {
+  test('without schemas, native configuration is not checked', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web', 'config: { process: { a: 1 } }') })
     expect(loadManifests({ directory, types, schemaOf: () => undefined }).diagnostics).toEqual([])
   })

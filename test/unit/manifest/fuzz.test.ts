@@ -13,7 +13,7 @@ const report = openPropertyReport(
   'Fuzz: whatever a manifest holds gives diagnostics, and nothing is thrown',
 )
 
-/** The same seeds every time, so that a failure can be looked at again. */
+/** Fixed seeds, so that a failure can be reproduced. */
 const seed = 20_240_229
 
 const valid = `apiVersion: reeve/v1
@@ -31,7 +31,7 @@ spec:
   dependsOn: [db]
 `
 
-/** What YAML is made of. */
+/** Building blocks of YAML. */
 const tokens = [
   ...'{}[],:-?&*!|>%@`#"\'\n\t \\~<=',
   '---\n',
@@ -45,7 +45,7 @@ const tokens = [
   '\u2028',
 ]
 
-describe('S6: whatever a file holds, reading it gives diagnostics and never throws', () => {
+describe('S6: reading any file gives diagnostics and never throws:', () => {
   test('arbitrary bytes', () => {
     assertReported(
       report,
@@ -54,7 +54,7 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
     )
   })
 
-  test('arbitrary text out of what YAML is made of', () => {
+  test('arbitrary text of YAML building blocks', () => {
     const word = fc.oneof(fc.constantFrom(...tokens), fc.constantFrom('a', 'kind', '1', 'null', 'true'), fc.string())
     assertReported(
       report,
@@ -63,7 +63,7 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
     )
   })
 
-  test('a valid manifest with pieces cut out, doubled and put in', () => {
+  test('a valid manifest with pieces removed, doubled and inserted', () => {
     const edit = fc.record({
       at: fc.nat(valid.length),
       cut: fc.nat(20),
@@ -80,11 +80,11 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
     )
   })
 
-  test('a valid manifest cut off anywhere: half-written', () => {
+  test('a valid manifest cut off anywhere', () => {
     for (let length = 0; length < valid.length; length++) checkOutcome(parse(valid.slice(0, length)))
   })
 
-  test('a valid manifest with any value in place of any other', () => {
+  test('a valid manifest with any value replaced by any other', () => {
     const [document] = parseYaml(valid).documents
     const paths = [...leaves(document?.value, [])]
     assertReported(
@@ -94,14 +94,14 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
         put(changed, path, value)
         const outcome = parse(JSON.stringify(changed))
         checkOutcome(outcome)
-        // What the schema refuses is said, and nothing is said of what it takes but for what it can't express.
+        // A value that the schema refuses is reported, and one that it accepts only for what the schema can't express.
         if (!isFacilityManifest(changed)) expect(outcome.diagnostics.length).toBeGreaterThan(0)
       }),
       { seed, numRuns: 1000 },
     )
   })
 
-  test('through the whole loader, with a second file beside it', () => {
+  test('an arbitrary file read along with another one', () => {
     const directory = makeDirectory({ 'b.yaml': facilityText('db') })
     assertReported(
       report,
@@ -116,8 +116,8 @@ describe('S6: whatever a file holds, reading it gives diagnostics and never thro
   })
 })
 
-describe('plain data comes through as it is', () => {
-  test('JSON means the same to us and to JSON.parse', () => {
+describe('plain data is read unchanged:', () => {
+  test('JSON gives the same as JSON.parse', () => {
     assertReported(
       report,
       fc.property(fc.jsonValue({ maxDepth: 5 }), value => {
@@ -131,7 +131,7 @@ describe('plain data comes through as it is', () => {
     )
   })
 
-  test('a depth of n brackets is found to be n', () => {
+  test('the depth of n brackets is n', () => {
     for (const depth of [1, 50, 199, 200]) {
       expect(exceedsDepth(`${'['.repeat(depth)}${']'.repeat(depth)}`, 200)).toBe(false)
       expect(exceedsDepth(`${'{a: '.repeat(depth)}1${'}'.repeat(depth)}`, 200)).toBe(false)
@@ -153,7 +153,7 @@ function parse(content: string | Uint8Array): ParsedManifest {
   })
 }
 
-/** Diagnostics that can be printed and point into the file; facilities that are whole. */
+/** Asserts that diagnostics are printable and point into the file, and that facilities are complete. */
 function checkOutcome({ diagnostics, facilities }: ParsedManifest): void {
   for (const { line, column, code, message, excerpt } of diagnostics) {
     expect(code).toMatch(/^[a-z][a-z0-9-]+$/)

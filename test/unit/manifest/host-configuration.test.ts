@@ -9,7 +9,7 @@ import { makeDirectory } from '../../tools/manifest-directory.ts'
 const header = 'apiVersion: reeve/v1\nkind: HostConfiguration\n'
 const userId = process.geteuid?.() ?? 0
 
-test('without a file everything has its default', () => {
+test('without a file every setting has its default', () => {
   expect(loadHostConfiguration({ env: { HOME: '/nowhere' }, userId: 1000 })).toEqual({
     stateDirectory: '/nowhere/.local/state/reeve',
     runtimeDirectory: '/nowhere/.local/state/reeve',
@@ -23,7 +23,7 @@ test('without a file everything has its default', () => {
   })
 })
 
-test('a file says all of it, its paths relative to itself', () => {
+test('a file sets every setting, with paths relative to itself', () => {
   const { directory, read } = makeFile(`${header}manifests: ./manifests
 stateDirectory: state
 runtimeDirectory: /run/reeve
@@ -64,7 +64,7 @@ owner: blue
   })
 })
 
-test('a part of a group leaves the rest of it at its defaults', () => {
+test('a partial group keeps the other defaults', () => {
   const { read } = makeFile(`${header}removalLimit: { count: 10 }\n`)
   expect(read()).toMatchObject({ removalLimit: { count: 10, fraction: 0.5 }, runtimeDirectory: read().stateDirectory })
 })
@@ -77,7 +77,7 @@ test('S5: without a host the address is loopback', () => {
   expect(listen('"[::1]:9100"')).toEqual({ host: '::1', port: 9100 })
 })
 
-describe('where it is looked for', () => {
+describe('the default path of the host configuration', () => {
   test.each([
     ['root', 0, { HOME: '/root', XDG_CONFIG_HOME: '/x' }, '/etc/reeve/reeve.yaml', '/var/lib/reeve'],
     ['a user', 1000, { HOME: '/home/a' }, '/home/a/.config/reeve/reeve.yaml', '/home/a/.local/state/reeve'],
@@ -89,7 +89,7 @@ describe('where it is looked for', () => {
       '/home/a/.config/reeve/reeve.yaml',
       '/home/a/.local/state/reeve',
     ],
-  ])('%s', (_, uid, env, file, stateDirectory) => {
+  ])('for %s', (_, uid, env, file, stateDirectory) => {
     const asked: string[] = []
     const files = {
       ...localFiles,
@@ -103,19 +103,19 @@ describe('where it is looked for', () => {
     expect(configuration.stateDirectory).toBe(stateDirectory)
   })
 
-  test('--state-dir wins over the file, for the socket too', () => {
+  test('--state-dir overrides the file, for the socket too', () => {
     const { file } = makeFile(`${header}stateDirectory: /a\nruntimeDirectory: /b\n`)
     const configuration = loadHostConfiguration({ file, stateDir: '/c', env: {}, userId })
     expect(configuration).toMatchObject({ stateDirectory: '/c', runtimeDirectory: '/c' })
   })
 
-  test('a file that was named must be there', () => {
+  test('a named file must exist', () => {
     const error = failureOf(() => loadHostConfiguration({ file: '/nowhere/reeve.yaml', env: {}, userId }))
     expect(error).toMatchObject({ code: 'not-found', message: expect.stringContaining('/nowhere/reeve.yaml') })
   })
 })
 
-describe('a file that is not valid says so, with all diagnostics', () => {
+describe('an invalid file reports all its diagnostics:', () => {
   test('misspelt fields and wrong values, sorted', () => {
     const { file, read } = makeFile(`${header}resinc: 10s\nconcurrency: 0\npolicy: { user: [web] }\n`)
     const error = failureOf(read)
@@ -137,7 +137,7 @@ describe('a file that is not valid says so, with all diagnostics', () => {
     `)
   })
 
-  test('what no schema can say is said along with the rest, and nothing twice', () => {
+  test('problems that no schema expresses, along with the rest, and nothing twice', () => {
     const said = (text: string): string[] => {
       const lines = failureOf(makeFile(header + text).read).message.split('\n')
       return lines.flatMap(line => /error {2}\S+ {2}(.*)/.exec(line)?.[1] ?? [])
@@ -156,13 +156,13 @@ describe('a file that is not valid says so, with all diagnostics', () => {
 
   test.each([
     ['a manifest', 'apiVersion: reeve/v1\nkind: Facility\n', 'kind must be HostConfiguration'],
-    ['no version', 'kind: HostConfiguration\n', 'needs the field "apiVersion"'],
+    ['no apiVersion', 'kind: HostConfiguration\n', 'needs the field "apiVersion"'],
     ['two documents', `${header}---\n${header}`, 'expected one document'],
     ['nothing', '', 'expected one document'],
     ['text', 'hello\n', 'expected a map of settings'],
     ['broken YAML', 'a: [\n', 'yaml-syntax'],
     ['a short resync', `${header}resync: 10ms\n`, 'resync must be at least 1s'],
-    ['a port that is none', `${header}listen: 127.0.0.1:70000\n`, 'up to 65535'],
+    ['an invalid port', `${header}listen: 127.0.0.1:70000\n`, 'up to 65535'],
     ['a relative prefix', `${header}policy: { commands: [bin] }\n`, 'policy.commands[0] must be an absolute path'],
   ])('%s', (_, text, expected) => {
     const error = failureOf(makeFile(text).read)

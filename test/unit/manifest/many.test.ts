@@ -11,7 +11,7 @@ function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index)
 }
 
-/** What so many documents are answered, and the seconds of processor time that it takes. In few files, as disks are slow. */
+/** Diagnostics of so many documents and the processor time in seconds. The documents are in few files, as disks are slow. */
 function check(documents: readonly string[], perFile = 500): { diagnostics: readonly Diagnostic[]; seconds: number } {
   const files: Record<string, string> = {}
   for (let at = 0; at < documents.length; at += perFile) {
@@ -26,8 +26,8 @@ function check(documents: readonly string[], perFile = 500): { diagnostics: read
 
 const run = 'process: { command: [/bin/true] }'
 
-describe('S12: thousands of facilities with one mistake', () => {
-  test('a cycle of 5,000 is one error that shows it, shortened', () => {
+describe('S12: thousands of facilities with the same mistake:', () => {
+  test('a cycle of 5,000 is one error with the shortened cycle', () => {
     const { diagnostics, seconds } = check(
       numbers(5_000).map(index => facilityText(`a${index}`, `${run}, dependsOn: [a${(index + 1) % 5_000}]`)),
     )
@@ -53,7 +53,7 @@ describe('S12: thousands of facilities with one mistake', () => {
       'dependency-cycle',
     ],
     [
-      'on themselves',
+      'self-dependencies',
       () => numbers(many).map(i => facilityText(`a${i}`, `${run}, dependsOn: [a${i}]`)),
       'dependency-cycle',
     ],
@@ -85,12 +85,12 @@ describe('S12: thousands of facilities with one mistake', () => {
       'unknown-supervisor',
     ],
     [
-      'an invalid one that all need',
+      'an invalid facility that all depend on',
       () => numbers(many).map(i => facilityText(`a${i}`, i === 0 ? 'state: of' : `${run}, dependsOn: [a0]`)),
       'unknown-dependency',
     ],
     [
-      'fields that there are not',
+      'unknown fields',
       () => [
         facilityText(
           'a',
@@ -102,7 +102,7 @@ describe('S12: thousands of facilities with one mistake', () => {
       'unknown-field',
     ],
     [
-      'names that are none',
+      'invalid names',
       () => [
         facilityText(
           'a',
@@ -113,7 +113,7 @@ describe('S12: thousands of facilities with one mistake', () => {
       ],
       'invalid-name',
     ],
-  ])('%s: some are told, and how many more there are', (_, documents, code) => {
+  ])('%s: some are reported, with the number of the others', (_, documents, code) => {
     const { diagnostics, seconds } = check(documents())
     expect(diagnostics.some(diagnostic => diagnostic.code === code)).toBe(true)
     expect(diagnostics.length).toBeLessThan(410)
@@ -121,7 +121,7 @@ describe('S12: thousands of facilities with one mistake', () => {
     expect(seconds).toBeLessThan(10)
   })
 
-  test('a chain on an invalid one is told of in one go', () => {
+  test('a chain of dependents of an invalid facility is reported at once', () => {
     const count = 800
     const { diagnostics, seconds } = check(
       numbers(count).map(i => facilityText(`a${i}`, i === 0 ? 'state: of' : `${run}, dependsOn: [a${i - 1}]`)),
@@ -149,7 +149,7 @@ test.each([
   expect(findCycles(graph).map(cycleText)).toEqual(expected)
 })
 
-describe('S12: what all manifests of a host come to is bounded', () => {
+describe('S12: the total size of all manifests of a host is bounded:', () => {
   const mebibyte = 'x'.repeat(1024 * 1024)
   const filesOf = (name: string, count: number, what: string): string =>
     `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n  ${run}\n  files:\n` +
@@ -170,7 +170,7 @@ describe('S12: what all manifests of a host come to is bounded', () => {
     }))
   }
 
-  test('one file that is the source of thousands', () => {
+  test('one file as the source of thousands', () => {
     const readings = read({
       big: mebibyte,
       'a.yaml': filesOf('a', 100, 'source: ./big'),
@@ -186,7 +186,7 @@ describe('S12: what all manifests of a host come to is bounded', () => {
     }
   })
 
-  test('one text that an alias repeats', () => {
+  test('one text repeated by an alias', () => {
     const repeated = (name: string): string =>
       numbers(30)
         .map(index => {

@@ -26,11 +26,11 @@ test.each([
   ['systemd', { dropIns: { a: [] } }, 'spec.config.systemd.dropIns.a must be text or a map, found an empty list'],
   ['process', { restart: 'never' }, 'spec.config.process.restart must be a map or null, found the text "never"'],
   ['runit', { control: { t: null } }, 'spec.config.runit.control.t must be text, found nothing'],
-])('a mistake in native configuration says what is expected: %s %j', (type, config, message) => {
+])('a mistake in native configuration is reported with the expected value: %s %j', (type, config, message) => {
   expect(messagesOf(type, config)).toEqual([message])
 })
 
-/** For each place in a schema the values that lead to it, with each of `wrong` in the end. */
+/** Documents that have, at each place of a schema, each of the `wrong` values. */
 function* mistakes(node: SchemaNode, wrong: readonly unknown[], within: (value: unknown) => unknown): Generator {
   for (const value of wrong) yield within(value)
   for (const way of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) yield* mistakes(way, wrong, within)
@@ -43,14 +43,14 @@ function* mistakes(node: SchemaNode, wrong: readonly unknown[], within: (value: 
 }
 
 test.each([...providers.keys()])(
-  '%s: no value at any place of its schema is refused without a word on what it must be',
+  '%s: every refused value, at any place of its schema, gets a message on what it must be',
   type => {
     const schema: SchemaNode = providers.get(type)?.capabilities.configSchema ?? {}
     const wrong = [{ inner: {} }, [[]], '', 'x y', 1.5, -1, true, null]
     const messages = [...mistakes(schema, wrong, value => value)].flatMap(config => messagesOf(type, config))
     expect(messages.length).toBeGreaterThan(20)
     expect(messages.filter(message => /something else|is not valid|undefined/.test(message))).toEqual([])
-    // What a validator says itself.
+    // Messages of the validator itself.
     expect(messages.filter(message => message.includes('NOT'))).toEqual([])
   },
 )

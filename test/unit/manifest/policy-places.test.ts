@@ -15,8 +15,8 @@ function load(spec: string, policy: Policy, more: Readonly<Record<string, string
 
 const codesOf = (...given: Parameters<typeof load>) => load(...given).diagnostics.map(({ code }) => code)
 
-describe('S11: paths are judged by where they lead', () => {
-  /** bin/X11 is bin itself, as on Debian; bin/tool and etc/out lead out; lib is a link to bin. */
+describe('S11: paths are checked by where they lead:', () => {
+  /** bin/X11 is bin itself, as on Debian; bin/tool and etc/out lead outside; lib is a link to bin. */
   function makeHost(): string {
     const host = makeDirectory({
       'bin/own': '',
@@ -37,40 +37,40 @@ describe('S11: paths are judged by where they lead', () => {
 
   test.each<[string, (host: string) => [policy: Policy, command: string], boolean]>([
     [
-      'a link to the directory itself, and up from there',
+      'a link to the directory itself, then ..',
       h => [{ commands: [`${h}/bin`] }, `${h}/bin/X11/../local/bin/x`],
       false,
     ],
     ['a link to the directory itself', h => [{ commands: [`${h}/bin`] }, `${h}/bin/X11/own`], true],
-    ['up from a link, by words only elsewhere', h => [{ commands: [`${h}/bin`] }, `${h}/nowhere/../bin/own`], false],
-    ['up, and down again', h => [{ commands: [`${h}/bin`] }, `${h}/local/../bin/./own`], true],
-    ['a link that leads out', h => [{ commands: [`${h}/bin`] }, `${h}/bin/tool`], false],
+    ['.. after a missing component', h => [{ commands: [`${h}/bin`] }, `${h}/nowhere/../bin/own`], false],
+    ['.. and down again', h => [{ commands: [`${h}/bin`] }, `${h}/local/../bin/./own`], true],
+    ['a link that leads outside', h => [{ commands: [`${h}/bin`] }, `${h}/bin/tool`], false],
     [
-      'a link that leads out, with its end',
+      'a link that leads outside, with an allowed target',
       h => [{ commands: [`${h}/bin`, `${h}/local/bin/x`] }, `${h}/bin/tool`],
       true,
     ],
-    ['a directory by its other name', h => [{ commands: [`${h}/bin`] }, `${h}/lib/own`], true],
-    ['a list that has the other name', h => [{ commands: [`${h}/lib`] }, `${h}/bin/own`], true],
-    ['one name of a program of many', h => [{ commands: [`${h}/bin/ls`] }, `${h}/bin/ls`], true],
+    ['a directory by an alias', h => [{ commands: [`${h}/bin`] }, `${h}/lib/own`], true],
+    ['a list with an alias', h => [{ commands: [`${h}/lib`] }, `${h}/bin/own`], true],
+    ['one name of a multi-call program', h => [{ commands: [`${h}/bin/ls`] }, `${h}/bin/ls`], true],
     ['another name of it', h => [{ commands: [`${h}/bin/ls`] }, `${h}/bin/sh`], false],
-    ['a program that is below no directory', h => [{ commands: [`${h}/bin`] }, `${h}/bin/own/x`], false],
+    ['a program below a file', h => [{ commands: [`${h}/bin`] }, `${h}/bin/own/x`], false],
     ['a link to itself', h => [{ commands: [h] }, `${h}/loop`], false],
-    ['a program that is still to come', h => [{ commands: [`${h}/bin`] }, `${h}/bin/later/x`], true],
+    ['a program that does not exist yet', h => [{ commands: [`${h}/bin`] }, `${h}/bin/later/x`], true],
     ['no absolute path', h => [{ commands: [h] }, '"../bin/own"'], false],
     [
-      'what is another directory for each process',
+      'a path through /proc/self, which differs for each process',
       h => [{ commands: [`${h}/bin`, '/'] }, `/proc/self/cwd${h}/bin/own`],
       false,
     ],
-    ['another case', h => [{ commands: [`${h}/bin`] }, `${h}/BIN/own`], false],
+    ['a different case', h => [{ commands: [`${h}/bin`] }, `${h}/BIN/own`], false],
     ['two slashes', h => [{ commands: [`${h}/bin`] }, `/${h}//bin//own`], true],
   ])('a command: %s', (_, given, isAllowed) => {
     const [policy, command] = given(makeHost())
     expect(codesOf(run(command), policy)).toEqual(isAllowed ? [] : ['policy-command'])
   })
 
-  test('the message says where it leads', () => {
+  test('the message names the target', () => {
     const host = makeHost()
     const [diagnostic] = load(run(`${host}/bin/tool`), { commands: [`${host}/bin`] }).diagnostics
     expect(diagnostic?.message).toBe(
@@ -78,7 +78,7 @@ describe('S11: paths are judged by where they lead', () => {
     )
   })
 
-  test('what leads each process elsewhere is allowed in so many words', () => {
+  test('a path through /proc/self is allowed if listed literally', () => {
     const output = run('/bin/true', ', output: { file: /dev/stdout }')
     expect(codesOf(output, { files: ['/dev'] })).toEqual(['policy-file'])
     expect(codesOf(output, { files: ['/dev/stdout'] })).toEqual([])
@@ -88,7 +88,7 @@ describe('S11: paths are judged by where they lead', () => {
     expect(codesOf(output, {})).toEqual([])
   })
 
-  test('files, output and secrets are too', () => {
+  test('files, output and secrets are checked the same way', () => {
     const host = makeHost()
     const spec = `${run('/bin/true', `, output: { file: ${host}/etc/out/log }, environmentFiles: [${host}/etc/out/key], environment: { A: { fromFile: ${host}/etc/out/key } }`)},
       files: [{ path: ${host}/etc/out/key, content: a }, { path: ${host}/etc/app/a, content: a }]`
@@ -96,7 +96,7 @@ describe('S11: paths are judged by where they lead', () => {
     expect(codesOf(spec, policy).toSorted()).toEqual(['policy-file', 'policy-file', 'policy-read', 'policy-read'])
   })
 
-  test('directories of supervisors are too', () => {
+  test('directories of supervisors are checked the same way', () => {
     const host = makeHost()
     const spec = `type: process, process: { directory: ${host}/etc/out/state }`
     const directory = makeDirectory({ 'app.yaml': supervisorText('app', spec) })
@@ -105,7 +105,7 @@ describe('S11: paths are judged by where they lead', () => {
     expect(diagnostics).toMatchObject([{ code: 'policy-file' }])
   })
 
-  test('a link that changes between two readings counts as it is now', () => {
+  test('a link that changes between two reads counts as it is now', () => {
     const host = makeHost()
     const directory = makeDirectory({ 'web.yaml': facilityText('web', run(`${host}/now/own`)) })
     const source = createManifestSource({ directory, types: ['process'], policy: { commands: [`${host}/bin`] } })
@@ -117,43 +117,53 @@ describe('S11: paths are judged by where they lead', () => {
   })
 })
 
-describe('S11: services are bounded by name', () => {
+describe('S11: services are restricted by name:', () => {
   test.each<[string, Policy, string, string[]]>([
-    ['one that exists already, and no policy', {}, 'serviceName: ssh, state: stopped', []],
+    ['an existing service without a policy', {}, 'serviceName: ssh, state: stopped', []],
     [
-      'one that exists already, without a word',
+      'an existing service that is not listed',
       { users: ['web'] },
       'serviceName: ssh, state: stopped',
       ['policy-service'],
     ],
-    ['one that has files only', { users: ['web'] }, 'files: [{ path: /a, content: a }]', ['policy-service']],
-    ['one that is named', { users: ['web'], services: ['ssh'] }, 'serviceName: ssh', []],
-    ['one that is named by a pattern', { services: ['web-*'] }, 'serviceName: web-1', []],
-    ['one that the pattern does not mean', { services: ['web-*'] }, 'serviceName: aweb-1', ['policy-service']],
+    ['a facility of files only', { users: ['web'] }, 'files: [{ path: /a, content: a }]', ['policy-service']],
+    ['a listed service', { users: ['web'], services: ['ssh'] }, 'serviceName: ssh', []],
+    ['a service that matches a pattern', { services: ['web-*'] }, 'serviceName: web-1', []],
     [
-      'one that the end of the pattern does not mean',
+      'a service that does not match the start of a pattern',
+      { services: ['web-*'] },
+      'serviceName: aweb-1',
+      ['policy-service'],
+    ],
+    [
+      'a service that does not match the end of a pattern',
       { services: ['*-web'] },
       'serviceName: a-webs',
       ['policy-service'],
     ],
-    ['one whose ends overlap', { services: ['ab*ba'] }, 'serviceName: aba', ['policy-service']],
-    ['an instance', { services: ['getty@*'] }, 'serviceName: getty@tty1', []],
-    ['another case', { services: ['ssh'] }, 'serviceName: SSH', ['policy-service']],
-    ['with its suffix', { services: ['ssh'] }, 'serviceName: ssh.service', ['policy-service']],
-    ['a dot is a dot', { services: ['a.b'] }, 'serviceName: axb', ['policy-service']],
+    [
+      'a service on which the ends of a pattern overlap',
+      { services: ['ab*ba'] },
+      'serviceName: aba',
+      ['policy-service'],
+    ],
+    ['a template instance', { services: ['getty@*'] }, 'serviceName: getty@tty1', []],
+    ['a different case', { services: ['ssh'] }, 'serviceName: SSH', ['policy-service']],
+    ['a name with its suffix', { services: ['ssh'] }, 'serviceName: ssh.service', ['policy-service']],
+    ['a dot matches only a dot', { services: ['a.b'] }, 'serviceName: axb', ['policy-service']],
     ['none', { services: [] }, 'state: running', ['policy-service']],
-    ['one of its own', { services: [] }, run('/a'), []],
-    ['one that it adopts', { services: [] }, `${run('/a')}, adopt: true`, ['policy-service']],
-    ['one that it adopts with a word', { services: ['web'] }, `${run('/a')}, adopt: true`, []],
+    ['a service defined by the manifest', { services: [] }, run('/a'), []],
+    ['a service that the manifest adopts', { services: [] }, `${run('/a')}, adopt: true`, ['policy-service']],
+    ['a listed service that the manifest adopts', { services: ['web'] }, `${run('/a')}, adopt: true`, []],
   ])('%s', (_, policy, spec, expected) => {
     expect(codesOf(spec, policy)).toEqual(expected)
   })
 })
 
-describe('S11: supervisors are bounded by type and place', () => {
+describe('S11: supervisors are restricted by type and place:', () => {
   const facility = (supervisor: string) => `supervisor: ${supervisor}, ${run('/a')}`
 
-  test('a name that the repository gives is none of the owner’s', () => {
+  test("a name given by the repository does not match the owner's list", () => {
     const app = { 'app.yaml': supervisorText('app', 'type: systemd') }
     expect(codesOf(facility('app'), { supervisors: ['process', 'app'] }, app)).toEqual(['policy-supervisor'])
     expect(load(facility('app'), { supervisors: ['process'] }, app).diagnostics[0]?.message).toContain(
@@ -161,7 +171,7 @@ describe('S11: supervisors are bounded by type and place', () => {
     )
   })
 
-  test('one of an allowed type is allowed, in an allowed place', () => {
+  test('a supervisor of an allowed type is accepted in an allowed place', () => {
     const at = (directory: string) => ({
       'app.yaml': supervisorText('app', `type: process, process: { directory: ${directory} }`),
     })
@@ -170,7 +180,7 @@ describe('S11: supervisors are bounded by type and place', () => {
     expect(codesOf(facility('app'), policy, at('/srv/other'))).toContain('policy-file')
   })
 
-  test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])('there is no type %s', type => {
+  test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])('type %s does not exist', type => {
     const { diagnostics, supervisors } = load(run('/a'), {}, { 'app.yaml': supervisorText('app', `type: ${type}`) })
     expect(diagnostics).toMatchObject([{ code: 'unknown-supervisor-type' }])
     expect(supervisors).toEqual([])
@@ -179,7 +189,7 @@ describe('S11: supervisors are bounded by type and place', () => {
   })
 })
 
-describe('S11: variables that decide what code runs need a word of the owner', () => {
+describe("S11: variables that decide what code runs need the owner's permission:", () => {
   const commands = ['/usr/bin/true']
   const set = (name: string) => run('/usr/bin/true', `, environment: { ${name}: x }`)
 
@@ -225,7 +235,7 @@ describe('S11: variables that decide what code runs need a word of the owner', (
     'XDG_CONFIG_HOME',
     'QT_PLUGIN_PATH',
     'TAR_OPTIONS',
-  ])('%s', name => {
+  ])('%s needs it', name => {
     expect(codesOf(set(name), { commands })).toEqual(['policy-environment'])
     expect(codesOf(set(name), { environment: [] })).toEqual(['policy-environment'])
     expect(codesOf(set(name), { commands, environment: [name] })).toEqual([])
@@ -245,11 +255,11 @@ describe('S11: variables that decide what code runs need a word of the owner', (
     'LANG',
     'MYSQL_PASSWORD',
     'APP_HOME',
-  ])('%s does not', name => {
+  ])('%s does not need it', name => {
     expect(codesOf(set(name), { commands })).toEqual([])
   })
 
-  test('the message says why', () => {
+  test('the message gives the reason', () => {
     expect(load(set('LD_PRELOAD'), { commands }).diagnostics[0]).toMatchObject({
       line: 4,
       message:
@@ -258,18 +268,18 @@ describe('S11: variables that decide what code runs need a word of the owner', (
   })
 
   test.each<[string, (host: string) => [policy: Policy, file: string], boolean]>([
-    ['one of the owner’s', h => [{ commands, files: [`${h}/web`] }, `${h}/own/env`], true],
-    ['one that the repository may write', h => [{ commands, files: [`${h}/own`] }, `${h}/own/env`], false],
-    ['one, where it may write anywhere', h => [{ commands }, `${h}/own/env`], false],
-    ['one that leads to where it may write', h => [{ commands, files: [`${h}/web`] }, `${h}/own/link`], false],
-    ['one of the repository itself', h => [{ commands, files: [`${h}/web`] }, './env'], false],
+    ["owned by the host's owner", h => [{ commands, files: [`${h}/web`] }, `${h}/own/env`], true],
+    ['writable by the repository', h => [{ commands, files: [`${h}/own`] }, `${h}/own/env`], false],
+    ['writable by the repository, which may write anywhere', h => [{ commands }, `${h}/own/env`], false],
+    ['linked to where the repository may write', h => [{ commands, files: [`${h}/web`] }, `${h}/own/link`], false],
+    ['in the repository itself', h => [{ commands, files: [`${h}/web`] }, './env'], false],
     [
-      'one where supervisors keep what the repository says',
+      'in a directory of a supervisor',
       h => [{ commands, files: [], supervisorDirectories: [`${h}/own`] }, `${h}/own/env`],
       false,
     ],
-    ['any, with a word', h => [{ commands, environment: ['*'] }, `${h}/own/env`], true],
-    ['any, where only users are bounded', h => [{ users: ['root'] }, `${h}/own/env`], true],
+    ['any, with permission', h => [{ commands, environment: ['*'] }, `${h}/own/env`], true],
+    ['any, where only users are restricted', h => [{ users: ['root'] }, `${h}/own/env`], true],
   ])('an environment file: %s', (_, given, isAllowed) => {
     const host = makeDirectory({ 'own/env': 'LD_PRELOAD=/x\n', 'web/env': '' })
     symlinkSync('../web/env', join(host, 'own/link'))
@@ -279,7 +289,7 @@ describe('S11: variables that decide what code runs need a word of the owner', (
   })
 })
 
-describe('S11: what the repository can write satisfies no rule', () => {
+describe('S11: a path that the repository can write satisfies no rule:', () => {
   const file = (path: string, more = '') => `${run('/usr/bin/true')}, files: [{ path: ${path}, content: a${more} }]`
 
   test.each<[string, Policy, string, string[]]>([
@@ -290,7 +300,7 @@ describe('S11: what the repository can write satisfies no rule', () => {
       ['policy-file'],
     ],
     [
-      'a file there that its owner can make one',
+      'a file that its owner may make executable',
       { commands: ['/usr/bin'], users: ['root', 'web'] },
       file('/usr/bin/mine', ', owner: web'),
       ['policy-file'],
@@ -301,7 +311,7 @@ describe('S11: what the repository can write satisfies no rule', () => {
       run('/usr/bin/true', ', output: { file: /usr/bin/log }'),
       ['policy-file'],
     ],
-    ['a file there that is none', { commands: ['/usr/bin'] }, file('/usr/bin/mine.conf'), []],
+    ['a file there that is not executable', { commands: ['/usr/bin'] }, file('/usr/bin/mine.conf'), []],
     ['a program elsewhere', { commands: ['/usr/bin'] }, file('/opt/mine', ', mode: "0755"'), []],
     [
       'a definition of a supervisor',
@@ -310,13 +320,13 @@ describe('S11: what the repository can write satisfies no rule', () => {
       ['policy-file'],
     ],
     [
-      'one, by a broad list',
+      'a supervisor definition, by a broad list',
       { files: ['/etc'], supervisorDirectories: ['/etc/sv'] },
       file('/etc/sv/x/run'),
       ['policy-file'],
     ],
     [
-      'one, by a list that names it',
+      'a supervisor definition, by a list that names it',
       { files: ['/etc/sv'], supervisorDirectories: ['/etc/sv'] },
       file('/etc/sv/x/run'),
       [],
@@ -325,7 +335,7 @@ describe('S11: what the repository can write satisfies no rule', () => {
     expect(codesOf(spec, policy)).toEqual(expected)
   })
 
-  test('nor what Reeve reads, whatever list there is', () => {
+  test("Reeve's own files, whatever the lists", () => {
     const directory = makeDirectory({ 'state/x': '', 'reeve.yaml': '' })
     const places = {
       own: [join(directory, 'state'), join(directory, 'reeve.yaml')],
@@ -351,25 +361,25 @@ describe('S11: what the repository can write satisfies no rule', () => {
   })
 })
 
-describe('S11: files are given to users and groups that are allowed', () => {
+describe('S11: files are given only to allowed users and groups:', () => {
   const file = (more: string) => `${run('/a', ', user: web')}, files: [{ path: /etc/web/a, content: a, ${more} }]`
 
   test.each<[string, Policy, string, string[]]>([
-    ['a user that is allowed', { users: ['web'] }, file('owner: web'), []],
-    ['one that is not', { users: ['web'] }, file('owner: db'), ['policy-user']],
-    ['one by its number', { users: ['web'] }, file('owner: "1001"'), ['policy-user']],
-    ['root, who has it anyhow', { users: ['web'] }, file('owner: root, group: root'), []],
-    ['a group named like a user that is allowed', { users: ['web'] }, file('group: web'), []],
+    ['an allowed user', { users: ['web'] }, file('owner: web'), []],
+    ['a user that is not allowed', { users: ['web'] }, file('owner: db'), ['policy-user']],
+    ['a user by number', { users: ['web'] }, file('owner: "1001"'), ['policy-user']],
+    ['root, who has access anyway', { users: ['web'] }, file('owner: root, group: root'), []],
+    ['a group named like an allowed user', { users: ['web'] }, file('group: web'), []],
     ['another group', { users: ['web'] }, file('group: shadow'), ['policy-group']],
-    ['a group that is listed', { users: ['web'], groups: ['ssl'] }, file('group: ssl'), []],
-    ['a group, where none is', { groups: [] }, file('group: web'), ['policy-group']],
+    ['a listed group', { users: ['web'], groups: ['ssl'] }, file('group: ssl'), []],
+    ['a group without a list', { groups: [] }, file('group: web'), ['policy-group']],
   ])('%s', (_, policy, spec, expected) => {
     expect(codesOf(spec, policy)).toEqual(expected)
   })
 })
 
-// For what is written as a manifest by somebody who wants more than is allowed.
-describe('S11: whatever way it is written', () => {
+// For manifests written by somebody who wants more than is allowed.
+describe('S11: the policy applies however the manifest is written:', () => {
   const policy: Policy = { users: ['web'], services: [] }
   const expected = ['policy-service']
 
@@ -386,7 +396,10 @@ describe('S11: whatever way it is written', () => {
       'escapes',
       { 'a.yaml': 'apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: a }\nspec: { serviceName: "s\\x73h" }\n' },
     ],
-    ['its name alone', { 'a.yaml': 'apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ssh }\nspec: {}\n' }],
+    [
+      'a program without a path',
+      { 'a.yaml': 'apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ssh }\nspec: {}\n' },
+    ],
   ])('%s', (_, files) => {
     const directory = makeDirectory(files)
     const { diagnostics } = loadManifests({
@@ -400,7 +413,7 @@ describe('S11: whatever way it is written', () => {
   })
 })
 
-describe('S11: what is written beside an output is bounded as the file itself', () => {
+describe('S11: files beside an output are restricted like the output itself:', () => {
   const output = (more = '') => run('/a', `, output: { file: /var/log/web.log${more} }`)
 
   function messagesOf(spec: string, files: readonly string[], besideOutput?: 'rotated' | 'directory'): string[] {
@@ -428,7 +441,7 @@ describe('S11: what is written beside an output is bounded as the file itself', 
     expect(messagesOf(output(more), ['/var/log/web.log'])).toEqual([])
   })
 
-  test('each place that is written to has to be allowed, and no more', () => {
+  test('each path that is written to has to be allowed, and no other', () => {
     const [file, others] = ['/var/log/web.log', ['.1', '.2', '.rotating'].map(end => `/var/log/web.log${end}`)]
     expect(messagesOf(output(', keep: 2'), [file, ...others], 'rotated')).toEqual([])
     expect(messagesOf(output(', keep: 3'), [file, ...others], 'rotated')).toHaveLength(1)
@@ -436,7 +449,7 @@ describe('S11: what is written beside an output is bounded as the file itself', 
     expect(messagesOf(output(), [file, `${file}.d`], 'directory')).toEqual([])
   })
 
-  test('a program that policy.commands allows is not rotated over', () => {
+  test('a program in policy.commands is not overwritten by rotation', () => {
     const spec = run('/usr/bin/web', ', output: { file: /usr/bin/web.log, keep: 1 }')
     const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
     const { diagnostics } = loadManifests({

@@ -9,94 +9,94 @@ import { facilityText, makeDirectory, supervisorText } from '../../tools/manifes
 
 const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
 
-describe('S3: the host’s policy decides what manifests may ask for', () => {
+describe("S3: the host's policy restricts manifests:", () => {
   test.each<[string, Policy, string, string[]]>([
     ['no policy', {}, run('anything'), []],
-    ['a supervisor that is allowed', { supervisors: ['process'] }, run('/a'), []],
-    ['a supervisor that is not', { supervisors: ['runit'] }, run('/a'), ['policy-supervisor']],
+    ['an allowed supervisor', { supervisors: ['process'] }, run('/a'), []],
+    ['a supervisor that is not allowed', { supervisors: ['runit'] }, run('/a'), ['policy-supervisor']],
     ['an empty list of supervisors', { supervisors: [] }, run('/a'), ['policy-supervisor']],
-    ['a user that is allowed', { users: ['web'] }, run('/a', ', user: web'), []],
-    ['a user that is not', { users: ['web'] }, run('/a', ', user: root'), ['policy-user']],
-    ['root by its number', { users: ['root'] }, run('/a', ', user: "0"'), ['policy-user']],
-    ['root by saying nothing', { users: ['web'] }, run('/a'), ['policy-user']],
-    ['root by saying nothing, where it is allowed', { users: ['root'] }, run('/a'), []],
-    ['a group named like a user that is allowed', { users: ['web'] }, run('/a', ', user: web, group: web'), []],
+    ['an allowed user', { users: ['web'] }, run('/a', ', user: web'), []],
+    ['a user that is not allowed', { users: ['web'] }, run('/a', ', user: root'), ['policy-user']],
+    ['root by number', { users: ['root'] }, run('/a', ', user: "0"'), ['policy-user']],
+    ['root by default', { users: ['web'] }, run('/a'), ['policy-user']],
+    ['root by default, where allowed', { users: ['root'] }, run('/a'), []],
+    ['a group named like an allowed user', { users: ['web'] }, run('/a', ', user: web, group: web'), []],
     ['another group', { users: ['web'] }, run('/a', ', user: web, group: shadow'), ['policy-group']],
-    ['a group that is listed', { users: ['web'], groups: ['ssl'] }, run('/a', ', user: web, group: ssl'), []],
-    ['a group, where none is', { groups: [] }, run('/a', ', user: web, group: web'), ['policy-group']],
+    ['a listed group', { users: ['web'], groups: ['ssl'] }, run('/a', ', user: web, group: ssl'), []],
+    ['a group without a list', { groups: [] }, run('/a', ', user: web, group: web'), ['policy-group']],
     [
-      'a health command without a process, which would be run as root',
+      'a health command without a process, which would run as root',
       { users: ['web'] },
       'health: { exec: { command: [/bin/true] } }',
       ['policy-service', 'policy-user'],
     ],
     [
-      'a secret from where nothing may be read',
+      'a secret, where no file may be read',
       { reads: ['/etc/web'] },
       run('/a', ', environment: { T: { fromFile: /etc/shadow }, U: { fromFile: /etc/web/token } }'),
       ['policy-read'],
     ],
     [
-      'environment files from where nothing may be read',
+      'environment files, where no file may be read',
       { reads: ['/etc/web'] },
       run('/a', ', environmentFiles: [/etc/web/env, /etc/web/../shadow]'),
       ['policy-read'],
     ],
     [
-      'files of a check from where nothing may be read',
+      'files of a check, where no file may be read',
       { reads: ['/etc/web'], services: ['web'] },
       'health: { http: { url: "https://h/", ca: /root/ca.pem, headers: { A: { fromFile: /etc/shadow }, B: { fromFile: /etc/web/b } } } }',
       ['policy-read', 'policy-read'],
     ],
-    ['no process, so no user', { users: [], services: ['web'] }, 'state: running', []],
+    ['no process, hence no user', { users: [], services: ['web'] }, 'state: running', []],
     ['a command below a prefix', { commands: ['/usr/bin'] }, run('/usr/bin/node'), []],
-    ['a command that is a prefix', { commands: ['/usr/bin/node'] }, run('/usr/bin/node, a.js'), []],
-    ['a prefix with a slash at its end', { commands: ['/usr/bin/'] }, run('/usr/bin/node'), []],
+    ['a command equal to a prefix', { commands: ['/usr/bin/node'] }, run('/usr/bin/node, a.js'), []],
+    ['a prefix with a trailing slash', { commands: ['/usr/bin/'] }, run('/usr/bin/node'), []],
     ['everything', { commands: ['/'] }, run('/usr/bin/node'), []],
     [
-      'a command whose directory only begins so',
+      'a command whose directory starts with the same letters',
       { commands: ['/usr/bin'] },
       run('/usr/bin-evil/node'),
       ['policy-command'],
     ],
-    ['a command that climbs out', { commands: ['/usr/bin'] }, run('/usr/bin/../../tmp/x'), ['policy-command']],
-    ['a command that climbs in', { commands: ['/usr/bin'] }, run('/tmp/../usr/./bin//node'), []],
-    ['a command found by PATH', { commands: ['/usr/bin'] }, run('node'), ['policy-command']],
+    ['a command that climbs out by ..', { commands: ['/usr/bin'] }, run('/usr/bin/../../tmp/x'), ['policy-command']],
+    ['a command that climbs in by ..', { commands: ['/usr/bin'] }, run('/tmp/../usr/./bin//node'), []],
+    ['a command searched in PATH', { commands: ['/usr/bin'] }, run('node'), ['policy-command']],
     ['a relative command', { commands: ['/usr/bin'] }, run('usr/bin/node'), ['policy-command']],
     ['no commands at all', { commands: [] }, run('/usr/bin/node'), ['policy-command']],
     [
-      'the command of a reload',
+      'a reload command',
       { commands: ['/usr/bin'] },
       run('/usr/bin/a', ', reload: { command: [/sbin-of-mine/sh] }'),
       ['policy-command'],
     ],
     [
-      'the command of a check',
+      'a health command',
       { commands: ['/usr/bin'] },
       'health: { exec: { command: [/opt/check] } }',
       ['policy-command', 'policy-service'],
     ],
     ['a file below a prefix', { files: ['/etc/web'] }, `${run('/a')}, files: [{ path: /etc/web/a, content: a }]`, []],
     [
-      'a file elsewhere',
+      'a file outside',
       { files: ['/etc/web'] },
       `${run('/a')}, files: [{ path: /etc/web/a, content: a }, { path: /etc/webs, content: a }]`,
       ['policy-file'],
     ],
     ['output below a prefix', { files: ['/var/log'] }, run('/a', ', output: { file: /var/log/a }'), []],
-    ['output elsewhere', { files: ['/var/log'] }, run('/a', ', output: { file: /etc/passwd }'), ['policy-file']],
-    ['native configuration, with nothing restricted', { files: [] }, 'config: { process: {} }', []],
-    ['native configuration as a way around users', { users: ['web'] }, 'config: { process: {} }', ['policy-config']],
+    ['output outside', { files: ['/var/log'] }, run('/a', ', output: { file: /etc/passwd }'), ['policy-file']],
+    ['native configuration, with no restriction', { files: [] }, 'config: { process: {} }', []],
+    ['native configuration that bypasses users', { users: ['web'] }, 'config: { process: {} }', ['policy-config']],
+    ['native configuration that bypasses commands', { commands: ['/'] }, 'config: { process: {} }', ['policy-config']],
+    ['allowed native configuration', { users: ['web'], config: ['process'] }, 'config: { process: {} }', []],
     [
-      'native configuration as a way around commands',
-      { commands: ['/'] },
+      'native configuration of a type that is not allowed',
+      { config: ['runit'] },
       'config: { process: {} }',
       ['policy-config'],
     ],
-    ['native configuration that is allowed', { users: ['web'], config: ['process'] }, 'config: { process: {} }', []],
-    ['native configuration of a type that is not', { config: ['runit'] }, 'config: { process: {} }', ['policy-config']],
     [
-      'all at once',
+      'all of them together',
       { supervisors: [], users: [], commands: [], files: [] },
       run('/a', ', output: { file: /a }'),
       ['policy-supervisor', 'policy-user', 'policy-command', 'policy-file'],
@@ -107,11 +107,11 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     expect(set.facilities).toHaveLength(expected.length === 0 ? 1 : 0)
   })
 
-  test('who does not run as root gives nobody root by saying nothing', () => {
+  test('a Reeve that does not run as root gives nobody root by default', () => {
     expect(load(run('/a'), { users: ['web'] }, false).diagnostics).toEqual([])
   })
 
-  test('every refusal points at what is refused, and names the list', () => {
+  test('every refusal points at the refused value and names the list', () => {
     const spec = `
   process: {
     command: [/opt/a], user: joe, group: wheel, output: { file: /o }, reload: { command: [/opt/b] },
@@ -143,7 +143,7 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
     expect(load(run('/a'), { users: [] }).diagnostics[0]?.message).toContain('run as root')
   })
 
-  /** What is said where a key is absent, and others narrow that; undefined: absent, it allows everything. */
+  /** Meaning of an absent key where other keys restrict it; undefined: an absent key allows everything. */
   const narrowed: Readonly<Record<keyof Policy, readonly [given: Policy, said: string] | undefined>> = {
     supervisors: undefined,
     services: [{ reads: ['/a'] }, 'as policy.reads is, that allows none'],
@@ -159,20 +159,20 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
   const facility = makeFacility({ name: 'web' })
 
   test.each(Object.entries(narrowed))(
-    'policy.%s is said to be empty only where somebody wrote so',
+    'policy.%s is reported as empty only if it was written so',
     async (key, absent) => {
       const list = Object.keys(narrowed).find(name => name === key) as keyof Policy
       expect(refusal(facility, 'do it', list, { [list]: [] })).toMatch(/\(it is empty\)$/)
       expect(refusal(facility, 'do it', list, { [list]: ['a', 'b'] })).toMatch(/\(it has a, b\)$/)
       if (absent) expect(refusal(facility, 'do it', list, absent[0])).toContain(`(it is not given, and ${absent[1]})`)
-      // As `reeve explain` says.
+      // Text of `reeve explain`.
       const schema = await import('../../../schemas/host-configuration.schema.json', { with: { type: 'json' } })
       const { policy } = schema.default.properties
       expect(/ or (?:all )?(?:none|those|only)/.test(policy.properties[list].description)).toBe(absent !== undefined)
     },
   )
 
-  test('the diagnostic says where, what, and by which list', () => {
+  test('the diagnostic gives position, value and list', () => {
     const [diagnostic] = load(run('node'), { commands: ['/usr/bin', '/opt'] }).diagnostics
     expect(diagnostic).toMatchObject({ line: 4, column: 30, severity: 'error' })
     expect(diagnostic?.message).toBe(
@@ -181,25 +181,25 @@ describe('S3: the host’s policy decides what manifests may ask for', () => {
   })
 })
 
-describe('S3: the host’s policy decides which directories supervisors may have', () => {
+describe("S3: the host's policy restricts the directories of supervisors:", () => {
   const runit = 'type: runit, runit: { serviceDirectory: /srv/app/service, definitionDirectory: /srv/app/sv }'
 
   test.each<[string, Policy, string, number]>([
     ['no policy', {}, runit, 0],
-    ['a policy that says nothing of them', { supervisors: ['app'] }, runit, 2],
-    ['one that restricts what may be written', { files: ['/srv'] }, runit, 2],
-    ['none at all', { supervisorDirectories: [] }, runit, 2],
-    ['those below a prefix', { users: ['web'], supervisorDirectories: ['/srv/app/'] }, runit, 0],
-    ['those that are prefixes', { supervisorDirectories: ['/srv/app/service', '/srv/app/sv'] }, runit, 0],
-    ['one of two', { supervisorDirectories: ['/srv/app/sv'] }, runit, 1],
-    ['a directory that only begins so', { supervisorDirectories: ['/srv/ap'] }, runit, 2],
+    ['a policy without writable paths', { supervisors: ['app'] }, runit, 2],
+    ['a policy that restricts writable paths', { files: ['/srv'] }, runit, 2],
+    ['no allowed path', { supervisorDirectories: [] }, runit, 2],
+    ['directories below a prefix', { users: ['web'], supervisorDirectories: ['/srv/app/'] }, runit, 0],
+    ['directories equal to a prefix', { supervisorDirectories: ['/srv/app/service', '/srv/app/sv'] }, runit, 0],
+    ['one of two allowed', { supervisorDirectories: ['/srv/app/sv'] }, runit, 1],
+    ['a directory that starts with the same letters', { supervisorDirectories: ['/srv/ap'] }, runit, 2],
     [
-      'one that climbs out',
+      'a directory that climbs out by ..',
       { supervisorDirectories: ['/srv'] },
       'type: process, process: { directory: /srv/../etc }',
       1,
     ],
-    ['one deep in the options', { users: [] }, 'type: process, process: { a: [{ b: /etc }], c: etc }', 1],
+    ['a directory deep in the options', { users: [] }, 'type: process, process: { a: [{ b: /etc }], c: etc }', 1],
     ['options that are no paths', { users: [] }, 'type: systemd, systemd: { scope: user }', 0],
     ['no options', { users: [] }, 'type: process', 0],
   ])('%s', (_, policy, spec, refused) => {
@@ -209,7 +209,7 @@ describe('S3: the host’s policy decides which directories supervisors may have
   })
 
   test.each(Object.entries(builtinProviders))(
-    'every directory of %s counts, and has to be absolute',
+    'every directory of %s is checked, and has to be absolute',
     async (type, load) => {
       const { optionsSchema = {} } = (await load()).capabilities
       const { properties = {} }: SchemaNode = optionsSchema
@@ -231,7 +231,7 @@ describe('S3: the host’s policy decides which directories supervisors may have
     },
   )
 
-  test('the diagnostic points at the option, and names the list', () => {
+  test('the diagnostic points at the option and names the list', () => {
     const [diagnostic] = loadSupervisor('type: process, process: { directory: /tmp/evil }', {
       files: ['/etc/web'],
     }).diagnostics

@@ -17,19 +17,19 @@ const schemas: readonly SchemaName[] = ['facility', 'supervisor', 'host-configur
 describe.each(schemas)('the schema %s', name => {
   const nodes = [...walk(readSchema(name), name)]
 
-  test('every field has a description of one or two sentences', () => {
+  test('describes every field in one or two sentences', () => {
     const without = nodes.filter(({ node }) => !/^[A-Za-z].*\.$/s.test(node.description ?? '')).map(({ path }) => path)
     expect(without).toEqual([])
   })
 
-  test('every map is closed, or open on purpose', () => {
+  test('has only closed maps, unless open on purpose', () => {
     const open = nodes
       .filter(({ node }) => node.properties !== undefined && node.additionalProperties !== false)
       .map(({ path }) => path)
     expect(open).toEqual(name === 'supervisor' ? ['supervisor.spec'] : [])
   })
 
-  test('every default is said, and is of its type', () => {
+  test('mentions every default, of the right type', () => {
     const silent = nodes.filter(
       ({ node }) => node.default !== undefined && !(node.description ?? '').includes(`${node.default}`),
     )
@@ -38,7 +38,7 @@ describe.each(schemas)('the schema %s', name => {
 })
 
 test.each(['facility', 'host-configuration', 'plan', 'status', 'supervisor'])(
-  'the validators of a %s bring nothing along: no ajv at run time',
+  'the validators of a %s have no dependencies: no ajv at run time',
   name => {
     for (const file of [`${name}.js`, `${name}.errors.cjs`]) {
       const code = readFileSync(new URL(`../../../schemas/compiled/${file}`, import.meta.url), 'utf8')
@@ -47,7 +47,7 @@ test.each(['facility', 'host-configuration', 'plan', 'status', 'supervisor'])(
   },
 )
 
-test('the table in the README names every diagnostic code, and no others', () => {
+test('the table in the README lists exactly the diagnostic codes', () => {
   const readme = readFileSync(new URL('../../../src/manifest/README.md', import.meta.url), 'utf8')
   const table = readme.slice(readme.indexOf('## Codes of diagnostics')).split('\n').slice(4)
   const named = table.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, code]) => code))
@@ -62,7 +62,7 @@ test('the example of the specification is valid', () => {
   expect(supervisors.map(({ name }) => name)).toEqual(['app-runit'])
 })
 
-test('a plan of every kind fits its schema, and a changed one does not', () => {
+test('a plan of every kind is valid by its schema, and a changed one is not', () => {
   const step = { id: 'web/start', verb: 'start', reason: 'stopped', needs: [] } as const
   const plan: Plan = {
     formatVersion: 1,
@@ -83,7 +83,7 @@ test('a plan of every kind fits its schema, and a changed one does not', () => {
   ).toBe(false)
 })
 
-test('the schemas say what the code says', () => {
+test('the schemas agree with the code', () => {
   type PlannedFacility = PlanFile['facilities'][number]
   type PlannedStep = PlannedFacility['steps'][number]
   expectTypeOf<PlannedStep['verb']>().toEqualTypeOf<Verb>()

@@ -13,14 +13,14 @@ import { facilityText, makeDirectory, supervisorText, writeFiles } from '../../t
 const types = ['process', 'runit']
 const sleep = (seconds: number) => `process: { command: [/bin/sleep, "${seconds}"] }`
 
-describe('E10: an invalid file counts with its last good facilities, and all others go on', () => {
+describe('E10: an invalid file counts with its last good facilities, and other files are unaffected:', () => {
   test.each([
     ['does not parse', 'apiVersion: [\n'],
     ['was truncated to nothing', ''],
     ['fits no schema', facilityText('web', 'state: of')],
     ['names an unknown supervisor', facilityText('web', 'supervisor: nowhere')],
-    ['depends on nothing there is', facilityText('web', 'dependsOn: [gone]')],
-    ['claims what another has', facilityText('db')],
+    ['depends on an unknown facility', facilityText('web', 'dependsOn: [gone]')],
+    ['claims what another file has', facilityText('db')],
   ])('a file that %s', (_, broken) => {
     const { directory, source } = makeSource({
       'web.yaml': facilityText('web', sleep(1)),
@@ -37,7 +37,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(find(after, 'web')).toEqual(find(before, 'web'))
   })
 
-  test('its fix is taken at once', () => {
+  test('a fixed file is accepted at once', () => {
     const { directory, source } = makeSource({ 'web.yaml': facilityText('web', sleep(1)) })
     source.read()
     writeFiles(directory, { 'web.yaml': '[' })
@@ -48,7 +48,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(find(set, 'web').process?.command).toEqual(['/bin/sleep', '2'])
   })
 
-  test('a change of another file is taken', () => {
+  test('a change of another file is accepted', () => {
     const { directory, source } = makeSource({
       'web.yaml': facilityText('web'),
       'db.yaml': facilityText('db', sleep(1)),
@@ -76,7 +76,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(set.diagnostics).toHaveLength(1)
   })
 
-  test('what is valid now wins over what was valid once', () => {
+  test('a valid declaration wins over a last good one', () => {
     const { directory, source } = makeSource({ 'a.yaml': facilityText('web', sleep(1)) })
     source.read()
     writeFiles(directory, { 'a.yaml': '[', 'b.yaml': facilityText('web', sleep(2)) })
@@ -85,7 +85,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(find(set, 'web').process?.command).toEqual(['/bin/sleep', '2'])
   })
 
-  test('a file that claims what an invalid one still declares is not taken before that is mended', () => {
+  test('a file that claims what an invalid file still declares is accepted after that one is fixed', () => {
     const both = [facilityText('web', sleep(1)), facilityText('other')].join('---\n')
     const { directory, source } = makeSource({ 'a.yaml': both, 'b.yaml': facilityText('db') })
     source.read()
@@ -101,7 +101,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(find(after, 'web').process?.command).toEqual(['/bin/sleep', '1'])
   })
 
-  test('last good facilities never depend on each other in a circle', () => {
+  test('last good facilities never form a dependency cycle', () => {
     const { directory, source } = makeSource({
       'a.yaml': facilityText('a', 'dependsOn: [b]'),
       'b.yaml': facilityText('b'),
@@ -115,7 +115,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     expect(source.read()).toMatchObject({ complete: false, facilities: [] })
   })
 
-  test('a change that closes a circle is not taken', () => {
+  test('a change that closes a cycle is not accepted', () => {
     const { directory, source } = makeSource({
       'a.yaml': facilityText('a'),
       'b.yaml': facilityText('b', 'dependsOn: [a]'),
@@ -130,14 +130,14 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
     ])
   })
 
-  test('loadManifests has only the facilities of valid files', () => {
+  test('loadManifests returns only the facilities of valid files', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web', 'state: of'), 'db.yaml': facilityText('db') })
     const set = loadManifests({ directory, types })
     expect(names(set)).toEqual(['db'])
     expect(set.complete).toBe(false)
   })
 
-  test('what depends on an invalid facility is told so, and is not in the set', () => {
+  test('a dependent of an invalid facility is reported and left out', () => {
     const directory = makeDirectory({
       'db.yaml': facilityText('db', 'state: of'),
       'web.yaml': facilityText('web', 'dependsOn: [db]'),
@@ -153,7 +153,7 @@ describe('E10: an invalid file counts with its last good facilities, and all oth
   })
 })
 
-test('who names a supervisor whose manifest is invalid is told so, and not that nobody declares it', () => {
+test('a facility naming an invalid supervisor is not told that the supervisor is undeclared', () => {
   const supervisor =
     'apiVersion: reeve/v1\nkind: Supervisor\nmetadata: { name: mine }\nspec: { type: process, options: {} }\n'
   const directory = makeDirectory({
@@ -166,8 +166,8 @@ test('who names a supervisor whose manifest is invalid is told so, and not that 
   ])
 })
 
-describe('E9: absence means something only in a complete, readable, valid set', () => {
-  test('a deleted file takes its facilities with it, and the set is complete', () => {
+describe('E9: an absent manifest has a meaning only in a complete, readable, valid set:', () => {
+  test('a deleted file removes its facilities, and the set is complete', () => {
     const { directory, source } = makeSource({ 'web.yaml': facilityText('web'), 'db.yaml': facilityText('db') })
     source.read()
     rmSync(join(directory, 'web.yaml'))
@@ -179,7 +179,7 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     expect(source.read()).toMatchObject({ complete: true, facilities: [], diagnostics: [] })
   })
 
-  test('a directory that changes all the time is not complete, and keeps what it had', () => {
+  test('a directory that keeps changing is incomplete, and keeps its last facilities', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web'), 'db.yaml': facilityText('db') })
     let isRestless = false
     let now = 0
@@ -199,7 +199,7 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     expect(source.read()).toMatchObject({ complete: true, facilities: [{ name: 'db' }], diagnostics: [] })
   })
 
-  test('a directory that changes once while it is read is read again', () => {
+  test('a directory that changes once while being read is read again', () => {
     const directory = makeDirectory({ 'a.yaml': facilityText('a', sleep(1)), 'b.yaml': facilityText('b', sleep(1)) })
     let isPending = true
     const files: ManifestFiles = {
@@ -217,7 +217,7 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     expect(set.facilities.map(({ process }) => process?.command[1])).toEqual(['22', '22'])
   })
 
-  test('a link that is swapped while its target is read: the new target is read', () => {
+  test('a link swapped while its target is read gives the new target', () => {
     const base = makeDirectory({ 'one/a.yaml': facilityText('a', sleep(1)), 'two/a.yaml': facilityText('a', sleep(2)) })
     const directory = join(base, 'current')
     symlinkSync('one', directory)
@@ -239,7 +239,7 @@ describe('E9: absence means something only in a complete, readable, valid set', 
     expect(find(set, 'a').process?.command).toEqual(['/bin/sleep', '2'])
   })
 
-  test('more facilities than a host can have are an error of the file that goes too far', () => {
+  test('more facilities than the limit are an error of the file that exceeds it', () => {
     const context = { resolvePath: (path: string) => path, readSource: () => new Uint8Array() }
     const parse = (file: string, ...texts: string[]) => parseManifest(file, Buffer.from(texts.join('---\n')), context)
     const manifests = [parse('a.yaml', facilityText('a'), facilityText('b')), parse('b.yaml', facilityText('c'))]
@@ -260,7 +260,7 @@ describe('E9: absence means something only in a complete, readable, valid set', 
   })
 })
 
-describe('a source parses once per content', () => {
+describe('a source parses each content once:', () => {
   test('facilities of unchanged files are the same objects', () => {
     const { directory, source } = makeSource({ 'a.yaml': facilityText('a'), 'b.yaml': facilityText('b') })
     const before = source.read()
@@ -281,7 +281,7 @@ describe('a source parses once per content', () => {
     expect(find(source.read(), 'web').config).toEqual({ p: 1 })
   })
 
-  test('a changed source is seen though its manifest is the same', () => {
+  test('a changed source file is noticed though its manifest is the same', () => {
     const { directory, source } = makeSource({
       'web.yaml': facilityText('web', 'files: [{ path: /etc/a, source: ./a.toml }]'),
       'a.toml': 'one',
@@ -295,14 +295,14 @@ describe('a source parses once per content', () => {
     expect(Buffer.from(find(set, 'web').files[0]?.content ?? '').toString()).toBe('two')
   })
 
-  test('the schema of a type is asked for only when something of that type is there', () => {
+  test('the schema of a type is loaded only when a document has that type', () => {
     const schemaOf = vi.fn(() => undefined)
     makeSource({ 'web.yaml': facilityText('web') }, { schemaOf }).source.read()
     expect(schemaOf).not.toHaveBeenCalled()
   })
 })
 
-describe('a document with mistakes of several kinds is told of them all in one run', () => {
+describe('a document with mistakes of several kinds is reported in one run:', () => {
   const codesOf = (spec: string, options: Partial<ManifestOptions> = {}): string[] => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
     const set = loadManifests({ directory, types, ...options })
@@ -315,9 +315,9 @@ describe('a document with mistakes of several kinds is told of them all in one r
     ['a source', 'tate: 1, files: [{ path: /a, source: ./none }]', ['source-unreadable', 'unknown-field']],
     ['a dependency', 'state: of, dependsOn: [gone]', ['invalid-value', 'unknown-dependency']],
     ['a supervisor', 'state: of, supervisor: nowhere', ['invalid-value', 'unknown-supervisor']],
-    ['an incomplete part', 'process: { user: a }, dependsOn: [gone]', ['missing-field', 'unknown-dependency']],
+    ['an incomplete section', 'process: { user: a }, dependsOn: [gone]', ['missing-field', 'unknown-dependency']],
     [
-      'a value of what is misspelt',
+      'a value of a misspelt field',
       'process: { command: [a], stop: { tmeout: 1s, signal: TRM, timeout: 1 } }',
       ['unknown-field', 'unknown-signal', 'wrong-type'],
     ],
@@ -330,7 +330,7 @@ describe('a document with mistakes of several kinds is told of them all in one r
     expect(codesOf(spec, { schemaOf: () => ({}) })).toEqual(codes)
   })
 
-  test('what only follows from a mistake is no mistake', () => {
+  test('a consequence of a mistake is not reported', () => {
     const policy = { users: ['web'] }
     const spec = 'process: { command: [/bin/true], user: [web] }'
     expect(codesOf(spec, { policy, runsAsRoot: true, insecurePermissions: true })).toEqual(['wrong-type'])
@@ -338,7 +338,7 @@ describe('a document with mistakes of several kinds is told of them all in one r
   })
 })
 
-test('a warning is said, and makes nothing invalid', () => {
+test('a warning is reported and invalidates nothing', () => {
   const spec = 'process: { command: [/bin/true] }, config: { runnit: { a: 1 }, elsewhere: { a: 1 } }'
   const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
   const set = loadManifests({ directory, types })
@@ -350,7 +350,7 @@ test('a warning is said, and makes nothing invalid', () => {
   expect(set.diagnostics[0]?.message).toContain('did you mean "runit"?')
 })
 
-test('two facilities cannot write one output, nor one what is the file of another', () => {
+test('two facilities cannot write one output, nor one the file of another as output', () => {
   const output = 'process: { command: [/bin/true], output: { file: /var/log/a } }'
   const directory = makeDirectory({
     'a.yaml': facilityText('a', output),
@@ -363,7 +363,7 @@ test('two facilities cannot write one output, nor one what is the file of anothe
   )
 })
 
-describe('what cannot be read', () => {
+describe('an unreadable path:', () => {
   test('S6: a source larger than 1 MiB', () => {
     const directory = makeDirectory({
       'web.yaml': facilityText('web', 'files: [{ path: /etc/a, source: ./a.bin }]'),
@@ -374,7 +374,7 @@ describe('what cannot be read', () => {
     ])
   })
 
-  test('a file instead of a directory', () => {
+  test('a file in place of a directory', () => {
     const directory = join(makeDirectory({ 'web.yaml': facilityText('web') }), 'web.yaml')
     expect(loadManifests({ directory, types })).toMatchObject({
       complete: false,
@@ -382,7 +382,7 @@ describe('what cannot be read', () => {
     })
   })
 
-  test('a file that fails to be read keeps its facilities', () => {
+  test('a file that cannot be read keeps its facilities', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web'), 'sub/db.yaml': facilityText('db') })
     let failing = ''
     const fail = (path: string) => {
@@ -433,7 +433,7 @@ function find(set: ManifestSet, name: string) {
   return facility
 }
 
-test('a file that another facility’s output is moved over as it is rotated, or kept in the directory of, is claimed twice', () => {
+test("a file that is the rotated or kept name of another facility's output is claimed twice", () => {
   const output = (name: string, file: string, keep: number): string =>
     facilityText(name, `process: { command: [/bin/true], output: { file: ${file}, keep: ${keep} } }`)
   const file = (path: string): string =>

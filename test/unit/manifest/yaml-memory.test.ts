@@ -9,7 +9,7 @@ const texts = readdirSync(fixtures, { recursive: true, encoding: 'utf8' })
   .filter(name => /\.(ya?ml|json)$/.test(name))
   .flatMap(name => readQuietly(join(fixtures, name)))
 
-/** Enough texts to be worth being kept. */
+/** Enough texts to be worth caching. */
 const many = Array.from({ length: 60 }, (_, index) => `metadata: { name: s${index} }\nspec: { process: [${index}] }\n`)
 
 const paths = [[], ['metadata', 'name'], ['spec'], ['spec', 'process', 'command', 0], ['spec', 'nothing']]
@@ -18,11 +18,11 @@ function readQuietly(path: string): string[] {
   try {
     return [readFileSync(path, 'utf8')]
   } catch {
-    return [] // a link that leads nowhere is a fixture too
+    return [] // a dangling link is a fixture too
   }
 }
 
-/** What the next process finds of it. */
+/** Cache contents that the next process finds. */
 function keep(version: string, read: readonly string[]): unknown {
   const memory = createYamlMemory(version, () => undefined)
   for (const text of read) memory.parse(text)
@@ -30,7 +30,7 @@ function keep(version: string, read: readonly string[]): unknown {
   return content && JSON.parse(JSON.stringify(content))
 }
 
-/** All that can be asked of it. */
+/** Everything that can be asked of a parsed text. */
 function ask({ documents, problems }: ReturnType<typeof parseYaml>): unknown {
   const found = documents.map(({ value, locate }) => ({
     value,
@@ -39,14 +39,14 @@ function ask({ documents, problems }: ReturnType<typeof parseYaml>): unknown {
   return { found, problems }
 }
 
-describe('what was parsed before', () => {
-  test('whatever a manifest holds, it is answered as by the parser', () => {
+describe('the parse cache', () => {
+  test('answers like the parser for any manifest', () => {
     const memory = createYamlMemory('1', () => keep('1', [...texts, ...many]))
     expect(texts.length).toBeGreaterThan(100)
     for (const text of [...texts, ...many]) expect(ask(memory.parse(text))).toEqual(ask(parseYaml(text)))
   })
 
-  test('it is answered from what was kept, and by no other version', () => {
+  test('answers from its file, and not for another version', () => {
     const content = keep('1', many)
     const told = JSON.parse(JSON.stringify(content).replaceAll('"s7"', '"kept"'))
     const nameOf = (version: string): unknown => {
@@ -58,14 +58,14 @@ describe('what was parsed before', () => {
   })
 
   test.each([undefined, null, 7, 'text', [], { version: '1' }, { version: '1', texts: { a: [1], b: [[1, 2]] } }])(
-    'what is damaged counts as nothing: %j',
+    'ignores a damaged file: %j',
     content => {
       const memory = createYamlMemory('1', () => content)
       expect(ask(memory.parse(many[0] ?? ''))).toEqual(ask(parseYaml(many[0] ?? '')))
     },
   )
 
-  test('it is worth being kept only when there is much of it, and enough of that is new', () => {
+  test('is saved only if it is large, and enough of it is new', () => {
     expect(keep('1', many.slice(0, 49))).toBeUndefined()
     const content = keep('1', many)
     const again = (extra: readonly string[]): unknown => {
@@ -77,11 +77,11 @@ describe('what was parsed before', () => {
     expect(again(['a: 1', 'a: 2'])).toBeUndefined()
     const kept = again(['a: 1', 'a: 2', 'a: 3'])
     expect(JSON.stringify(kept)).toContain('"a":3')
-    // What is no more is forgotten.
+    // Vanished texts are dropped.
     expect(JSON.stringify(kept)).not.toContain('"s0"')
   })
 
-  test('numbers that JSON does not know are parsed each time', () => {
+  test('leaves texts with numbers that JSON cannot express to the parser', () => {
     const odd = 'metadata: { name: s0 }\nspec: [.inf, -0.0, .nan]\n'
     const memory = createYamlMemory('1', () => keep('1', [...many, odd]))
     expect(memory.parse(odd).documents[0]?.value).toEqual(parseYaml(odd).documents[0]?.value)

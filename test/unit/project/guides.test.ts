@@ -22,11 +22,11 @@ const providers = await loadOwnProviders()
 const types = [...providers.keys()]
 const schemaOf = (type: string) => providers.get(type)?.capabilities
 
-test('every link of a page leads to a file of the project, and to a heading that is there', () => {
+test('every link of a page leads to an existing file and heading of the project', () => {
   expect(pages.flatMap(page => deadLinks(project, page).map(link => `${page}: ${link}`))).toEqual([])
 })
 
-test('the table of contents has every page', () => {
+test('the table of contents lists every page', () => {
   const contents = read('docs/README.md')
   const missing = readdirSync(join(project, 'docs')).filter(
     name => name !== 'README.md' && !contents.includes(`(${name})`),
@@ -41,7 +41,7 @@ test.each(guides)('the manifests and host configurations in %s are valid', page 
   }
 })
 
-/** By itself, but with the files beside it that it names, and with what it depends on. */
+/** Checks a block by itself, with the files beside it that it names, and with its dependencies. */
 function problemsOf(document: string): string[] {
   const sources = [...document.matchAll(/\bsource: "?(\.\/[\w./-]+)/g)].map(([, path = '']) => [path, ''] as const)
   const others = /dependsOn: \[(.*)\]/.exec(document)?.[1]?.split(', ') ?? []
@@ -64,7 +64,7 @@ function sleeper(name: string): string {
   return `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec: { process: { command: [/bin/true] } }\n`
 }
 
-test('every message of the page on troubleshooting is one that Reeve says', () => {
+test('every message on the troubleshooting page is one that Reeve prints', () => {
   const messages = [...read('docs/troubleshooting.md').matchAll(/^### `(.*)`$/gm)].map(([, message = '']) => message)
   expect(messages.length).toBeGreaterThanOrEqual(20)
   const sources = execFileSync('git', ['grep', '-h', '-e', '', '--', 'src', 'providers'], {
@@ -78,7 +78,7 @@ test('every message of the page on troubleshooting is one that Reeve says', () =
   expect(unknown).toEqual([])
 })
 
-test('every metric of the rules for Prometheus is one that the controller has', () => {
+test('every metric in the Prometheus rules is one that the controller exposes', () => {
   const metrics = read('docs/operations.md').match(/\breeve_\w+/g) ?? []
   expect(metrics.length).toBeGreaterThan(5)
   const source = read('src/server/metrics.ts')

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-/** What holds for every line of the sources, and no type and no linter tells. */
+/** Rules for every line of the sources that no type and no linter checks. */
 const sources = ['src', 'providers'].flatMap(folder =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.ts'))
@@ -18,29 +18,29 @@ function linesWith(pattern: RegExp): string[] {
   )
 }
 
-test('E23: no deadline is made of signals that can be collected before they fire (nodejs/node#57736)', () => {
+test('E23: no deadline uses signals that can be collected before they fire (nodejs/node#57736)', () => {
   expect(sources.length).toBeGreaterThan(200)
   expect(linesWith(/AbortSignal\s*\.\s*(any|timeout)\b/)).toEqual([])
 })
 
 test('E23: timers are those of the clock', () => {
   const own = ['src/host/clock.ts', 'src/host/common-beat.ts']
-  /** Which waits before it connects anew, and gives nothing up. */
+  /** Waits before it reconnects, and aborts nothing. */
   const retries = ['providers/systemd/observe/watch.ts']
-  /** Tests, in the end. */
+  /** Test code. */
   const suite = ['src/conformance/lab.ts', 'src/conformance/state-cases.ts']
   const found = linesWith(/\bset(Timeout|Interval)\b|timers\/promises/).map(line => line.slice(0, line.indexOf(': ')))
   expect(new Set(found)).toEqual(new Set([...own, ...retries, ...suite]))
 })
 
-test('S12: objects that are filled by key are dictionaries, but for those of our own words', () => {
+test('S12: objects that are filled by key are dictionaries, except for fixed keys', () => {
   const ourOwn = [
     'providers/process/shared/configuration-schema.ts',
     'src/commands/install.ts',
     'src/conformance/state-cases.ts',
     'src/core/policy/coverage.ts',
   ]
-  /** Which refuses `__proto__` as a key; what reads the values looks them up. */
+  /** Refuses `__proto__` as a key; readers of the values look them up. */
   const guarded = ['src/manifest/yaml-document.ts']
   const found = linesWith(/Record<string,.*> = \{( \.\.\.|\})|Object\.fromEntries/)
   expect(new Set(found.map(line => line.slice(0, line.indexOf(': '))))).toEqual(new Set([...ourOwn, ...guarded]))

@@ -13,78 +13,68 @@ const base: Readonly<Record<string, Entry>> = {
   '/tmp': ['directory', 0o1777, 0],
 }
 
-describe('S1: what others can write is found, whatever component of the path it is', () => {
+describe('S1: a component of a path that others can write is found:', () => {
   test.each<[string, string, Readonly<Record<string, Entry>>, string | undefined]>([
     ['nothing', '/etc/reeve/a.yaml', {}, undefined],
     [
-      'a file of somebody else',
+      'a file owned by somebody else',
       '/etc/reeve/a.yaml',
       { '/etc/reeve/a.yaml': ['file', 0o600, 1000] },
       '/etc/reeve/a.yaml',
     ],
+    ['a group-writable file', '/etc/reeve/a.yaml', { '/etc/reeve/a.yaml': ['file', 0o664, 0] }, '/etc/reeve/a.yaml'],
+    ['a world-writable file', '/etc/reeve/a.yaml', { '/etc/reeve/a.yaml': ['file', 0o646, 0] }, '/etc/reeve/a.yaml'],
+    ['a parent directory', '/etc/reeve/a.yaml', { '/etc': ['directory', 0o777, 0] }, '/etc'],
     [
-      'a file that the group can write',
-      '/etc/reeve/a.yaml',
-      { '/etc/reeve/a.yaml': ['file', 0o664, 0] },
-      '/etc/reeve/a.yaml',
-    ],
-    [
-      'a file that all can write',
-      '/etc/reeve/a.yaml',
-      { '/etc/reeve/a.yaml': ['file', 0o646, 0] },
-      '/etc/reeve/a.yaml',
-    ],
-    ['a directory above', '/etc/reeve/a.yaml', { '/etc': ['directory', 0o777, 0] }, '/etc'],
-    [
-      'a directory above of somebody else',
+      'a parent directory owned by somebody else',
       '/etc/reeve/a.yaml',
       { '/etc/reeve': ['directory', 0o755, 33] },
       '/etc/reeve',
     ],
-    ['the root', '/etc/reeve/a.yaml', { '/': ['directory', 0o777, 0] }, '/'],
-    ['nothing in a sticky directory', '/tmp/a', { '/tmp/a': ['file', 0o600, 0] }, undefined],
+    ['the root directory', '/etc/reeve/a.yaml', { '/': ['directory', 0o777, 0] }, '/'],
+    ['none in a sticky directory', '/tmp/a', { '/tmp/a': ['file', 0o600, 0] }, undefined],
     ['a file of somebody else in a sticky directory', '/tmp/a', { '/tmp/a': ['file', 0o600, 1000] }, '/tmp/a'],
-    ['the sticky directory itself: anybody can add to it', '/tmp', {}, '/tmp'],
+    ['the sticky directory itself, which anybody can add to', '/tmp', {}, '/tmp'],
     [
-      'a sticky file: that means nothing',
+      'a file with the sticky bit, which has no meaning',
       '/etc/reeve/a.yaml',
       { '/etc/reeve/a.yaml': ['file', 0o1666, 0] },
       '/etc/reeve/a.yaml',
     ],
-    ['a link of somebody else', '/tmp/l', { '/tmp/l': ['symlink', '/etc/reeve/a.yaml', 1000] }, '/tmp/l'],
-    ['where a link leads', '/etc/l', { '/etc/l': ['symlink', '/tmp/a', 0], '/tmp/a': ['file', 0o666, 0] }, '/tmp/a'],
+    ['a link owned by somebody else', '/tmp/l', { '/tmp/l': ['symlink', '/etc/reeve/a.yaml', 1000] }, '/tmp/l'],
+    ['the target of a link', '/etc/l', { '/etc/l': ['symlink', '/tmp/a', 0], '/tmp/a': ['file', 0o666, 0] }, '/tmp/a'],
     [
-      'where a link leads, relatively',
+      'the target of a relative link',
       '/etc/l/a.yaml',
       { '/etc/l': ['symlink', '../etc/./reeve', 0], '/etc/reeve/a.yaml': ['file', 0o666, 0] },
       '/etc/reeve/a.yaml',
     ],
     [
-      'what stands between a link and its target',
+      'a directory between a link and its target',
       '/etc/l',
       { '/etc/l': ['symlink', '/srv/a', 0], '/srv': ['directory', 0o777, 0], '/srv/a': ['file', 0o600, 0] },
       '/srv',
     ],
     [
-      'a link in a directory that all can write',
+      'a link in a world-writable directory',
       '/srv/l',
       { '/srv': ['directory', 0o777, 0], '/srv/l': ['symlink', '/etc/reeve', 0] },
       '/srv',
     ],
-    ['nothing behind .. that leads elsewhere', '/etc/../etc/reeve/a.yaml', {}, undefined],
-    ['nothing where there is nothing', '/etc/missing/a.yaml', {}, undefined],
-    ['nothing at the end of a circle of links', '/etc/l', { '/etc/l': ['symlink', 'l', 0] }, undefined],
+    ['none behind .. that leads elsewhere', '/etc/../etc/reeve/a.yaml', {}, undefined],
+    ['none for a missing path', '/etc/missing/a.yaml', {}, undefined],
+    ['none at the end of a circle of links', '/etc/l', { '/etc/l': ['symlink', 'l', 0] }, undefined],
   ])('%s', (_, path, entries, expected) => {
     expect(findInsecurePath(path, lookupOf({ ...base, ...entries }), 0)?.component).toBe(expected)
   })
 
-  test('for another user, what is theirs is as good as what is root’s', () => {
+  test('for another user, what that user owns is as safe as what root owns', () => {
     const entries: Readonly<Record<string, Entry>> = { ...base, '/etc/reeve/a.yaml': ['file', 0o600, 1000] }
     expect(findInsecurePath('/etc/reeve/a.yaml', lookupOf(entries), 1000)).toBeUndefined()
     expect(findInsecurePath('/etc/reeve/a.yaml', lookupOf(entries), 1001)?.component).toBe('/etc/reeve/a.yaml')
   })
 
-  test('the message says who, and both ways out', () => {
+  test('the message names the owner and both ways out', () => {
     const owned = findInsecurePath('/etc/reeve', lookupOf({ ...base, '/etc/reeve': ['directory', 0o755, 33] }), 0)
     expect(owned?.message).toMatchInlineSnapshot(
       `"/etc/reeve belongs to user 33 (mode 0755), who could change what is run as root: chown 0 /etc/reeve; --insecure-permissions trusts it all the same"`,
@@ -95,7 +85,7 @@ describe('S1: what others can write is found, whatever component of the path it 
     )
   })
 
-  test('each directory is looked at once for many files', () => {
+  test('each directory is checked once for many files', () => {
     const entries: Record<string, Entry> = { ...base }
     for (let index = 0; index < 100; index++) entries[`/etc/reeve/${index}.yaml`] = ['file', 0o644, 0]
     const lookup = lookupOf(entries)

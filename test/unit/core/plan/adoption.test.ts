@@ -19,13 +19,13 @@ const path = '/etc/web.toml'
 const web: Declaration = { name: 'web', adopt: true }
 const startedAt = 1_000_000
 
-/** On the host already and running, with a definition that somebody else has written. */
+/** Observed state of a running service whose definition somebody else wrote. */
 function foreign(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
   const row = unowned(declaration, { startedAt, ...found })
   return withFile(row, definitionPathOf(row), 'theirs\n')
 }
 
-/** What runs was started with just what is declared. */
+/** Observed adoption of a process that was started with exactly the declared definition. */
 function same(declaration: Declaration): Partial<Observed> {
   return { loaded: { definition: unowned(declaration).target.definition?.digest ?? '', files: {} } }
 }
@@ -43,7 +43,7 @@ function withAge(row: PlanningCase, content: string, changed: number): PlanningC
 }
 
 describe('E20: adoption', () => {
-  test('of what runs as declared writes the marker, and says so', () => {
+  test('of a process that matches the manifest only writes the marker, and the plan says so', () => {
     const row = foreign(web, same(web))
     expect(acts(planOne(row))).toEqual(['install adopted'])
     const text = planText(planCases([row]), { colors: plainColors, width: () => undefined })
@@ -51,7 +51,7 @@ describe('E20: adoption', () => {
     expect(text).not.toMatch(/^ {4}restart/m)
   })
 
-  test('of what doesn’t is a restart, with the reason that the provider gives', () => {
+  test("of a process that does not match restarts it, with the provider's reason", () => {
     const plan = planOne(foreign(web, { stale: 'web.service changed on disk' }))
     expect(acts(plan)).toEqual(['install adopted', 'restart adopted'])
     expect(plan.steps.map(({ detail }) => detail)).toEqual([
@@ -61,13 +61,13 @@ describe('E20: adoption', () => {
     expect(planOne(foreign(web)).steps.map(({ detail }) => detail)).toEqual([undefined, undefined])
   })
 
-  test('of what doesn’t, and is to be left alone all the same, doesn’t call it a marker alone', () => {
+  test('of a process that does not match, with onChange none, is not announced as a marker alone', () => {
     const plan = planOne(foreign({ ...web, onChange: 'none' }, { stale: 'web.service changed on disk' }))
     expect(acts(plan)).toEqual(['install adopted'])
     expect(plan.steps[0]?.detail).toBeUndefined()
   })
 
-  test('of one that is stopped, and should run, says nothing of going on', () => {
+  test('of a stopped service does not say that the service goes on', () => {
     const plan = planOne(foreign(web, { state: 'stopped' }))
     expect(acts(plan)).toEqual(['install adopted', 'start stopped'])
     expect(plan.steps[0]?.detail).toBeUndefined()
@@ -76,12 +76,12 @@ describe('E20: adoption', () => {
   describe('of a file', () => {
     const declared: Declaration = { ...web, files: [{ path, content: 'a' }] }
 
-    test('that is older than the start: it has been read', () => {
+    test('older than the start of the process needs no restart: it has been read', () => {
       const row = withAge(foreign(declared, same(declared)), 'a', startedAt - 1_000)
       expect(acts(planOne(row))).toEqual(['install adopted'])
     })
 
-    test('that is newer, or has another content, or of which nobody knows: a restart', () => {
+    test('newer than the start, with other content, or of unknown age, needs a restart', () => {
       for (const row of [
         withAge(foreign(declared, same(declared)), 'a', startedAt + 1_000),
         withFile(foreign(declared, same(declared)), path, 'a'),
@@ -92,7 +92,7 @@ describe('E20: adoption', () => {
       expect(acts(planOne(other))).toEqual(['install adopted', 'write-file adopted', 'restart adopted'])
     })
 
-    test('what is written down of it counts before its age', () => {
+    test('with a record of what was read is compared by the record, not by its age', () => {
       const row = asDeclared(declared, { startedAt })
       expect(acts(planOne(withAge(row, 'a', startedAt + 1_000)))).toEqual([])
       const read = { ...row.observed?.loaded, definition: row.target.definition?.digest ?? '', files: { [path]: 'x' } }
@@ -101,12 +101,12 @@ describe('E20: adoption', () => {
     })
   })
 
-  test('the kernel’s stamps lag: what seems to have come just before the start may have come after it', () => {
+  test('a file stamped just before the start may have come after it, as kernel timestamps lag', () => {
     expect([wasThere(900, 1_000), wasThere(995, 1_000), wasThere(1_000, 1_000)]).toEqual([true, false, false])
   })
 })
 
-test('a definition in the form of an earlier version is a change, no drift, and its service goes on', () => {
+test('a definition in the format of an earlier version is a change, not drift, and its service goes on', () => {
   const row = asDeclared({ name: 'web' }, { isEarlierForm: true })
   const plan = planOne(withFile(row, definitionPathOf(row), 'as it was written before\n'))
   expect([plan.change, acts(plan)]).toEqual(['change', ['install definition-changed']])

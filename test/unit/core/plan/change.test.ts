@@ -24,27 +24,27 @@ function withContent(content: string, onChange: OnChange = 'restart', more: Part
   return { name: 'web', files: [{ path, content, onChange }], ...more }
 }
 
-/** The process runs with something older than what is on disk. */
+/** Observed state of a process that runs with an older definition or file than the one on disk. */
 function withLoaded(row: PlanningCase, loaded: Observed['loaded']): PlanningCase {
   const { loaded: _before, ...observed } = row.observed as Observed
   return { ...row, observed: { ...observed, ...(loaded ? { loaded } : {}) } }
 }
 
-describe('definition', () => {
-  test('E3: as declared: nothing', () => {
+describe('a definition', () => {
+  test('E3: that is as declared needs no step', () => {
     expect(planOne(asDeclared(web)).change).toBe('none')
     expect(planOne(asDeclared(withContent('a'))).steps).toEqual([])
     expect(planOne(withoutRecord(asDeclared(withContent('a')))).steps).toEqual([])
   })
 
-  test('E12: changed in the manifest: installed, and the service restarted once', () => {
+  test('E12: that changed in the manifest is installed, and the service restarted once', () => {
     const plan = planOne(madeFrom(changed, web))
     expect(plan.change).toBe('change')
     expect(acts(plan)).toEqual(['install definition-changed', 'restart definition-changed'])
     expect(plan.steps[0]?.diff).toContain('+      "--new"')
   })
 
-  test('edited behind our back: drift', () => {
+  test('that was edited on the host is drift', () => {
     const row = asDeclared(web)
     const edited = madeFrom(web, changed)
     const plan = planOne(withLoaded({ ...row, files: edited.files }, edited.observed?.loaded))
@@ -55,13 +55,13 @@ describe('definition', () => {
     ])
   })
 
-  test('without a record of what was brought about, a difference counts as a change', () => {
+  test('that differs, with no record of the last applied state, is a change', () => {
     expect(planOne(withoutRecord(madeFrom(changed, web))).change).toBe('change')
     expect(planOne(withoutRecord(asDeclared(web, { state: 'stopped' }))).change).toBe('repair')
     expect(planOne(withoutRecord(madeFrom(withContent('b'), withContent('a')))).change).toBe('change')
   })
 
-  test('E1: a file of it that is declared no more is a difference, and is seen to go', () => {
+  test('E1: with a file that is no longer declared differs, and the plan shows its removal', () => {
     const row = asDeclared(web)
     const extra = '/definitions/extra'
     const definitionFiles = [definitionPathOf(row), extra]
@@ -77,7 +77,7 @@ describe('definition', () => {
     ])
   })
 
-  test('deleted behind our back while it runs: put back, and the process is left alone', () => {
+  test('that was deleted while the service runs is restored without touching the process', () => {
     const row = asDeclared(web)
     const { ownership: _ownership, ...observed } = row.observed as Observed
     const deleted = { ...withFile(row, definitionPathOf(row), { kind: 'absent' }), observed }
@@ -88,7 +88,7 @@ describe('definition', () => {
     ])
   })
 
-  test('deleted behind our back, and its files are known as ours by the same record', () => {
+  test('that was deleted leaves its files ours, by the same record', () => {
     const row = asDeclared(withContent('a'))
     const { ownership: _ownership, ...observed } = row.observed as Observed
     const deleted = { ...withFile(row, definitionPathOf(row), { kind: 'absent' }), observed }
@@ -101,7 +101,7 @@ describe('definition', () => {
     expect(planOne(other).blocked, 'this file was not ours').toContain('adopt: true')
   })
 
-  test('only its mode differs: installed, and the diff says what', () => {
+  test('of which only the mode differs is installed, and the diff shows the mode', () => {
     const row = asDeclared(web)
     const at = definitionPathOf(row)
     const file = row.files.get(at)
@@ -111,12 +111,12 @@ describe('definition', () => {
     expect(plan.steps[0]?.diff).toBe('mode 0666 → 0644\n')
   })
 
-  test('only the marker differs (dependsOn, prune): installed, and no restart is owed', () => {
+  test('of which only the marker differs (dependsOn, prune) is installed without a restart', () => {
     const plan = planOne(madeFrom({ ...web, prune: false }, web))
     expect(acts(plan)).toEqual(['install definition-changed'])
   })
 
-  test('a definition that is in place but that its supervisor has not taken note of is installed again (E4)', () => {
+  test('that its supervisor has not loaded yet is installed again (E4)', () => {
     const row = notThere(web)
     const written = { ...asDeclared(web), observed: row.observed }
     const plan = planOne(withoutRecord(written))
@@ -125,8 +125,8 @@ describe('definition', () => {
   })
 })
 
-describe('what a running process owes', () => {
-  test('E4: definition written, restart still owed: read from what the process has loaded', () => {
+describe('the required restart of a running process', () => {
+  test('E4: follows from the definition that the process has loaded, if the definition is already written', () => {
     const row = withLoaded(asDeclared(changed), madeFrom(changed, web).observed?.loaded)
     const plan = planOne(row)
     expect(plan.change).toBe('repair')
@@ -134,13 +134,13 @@ describe('what a running process owes', () => {
     expect(acts(planOne(withoutRecord(row))), 'the record has no say in it').toEqual(['restart out-of-date'])
   })
 
-  test('E4: file written, restart still owed', () => {
+  test('E4: follows from the files that the process has loaded, if they are already written', () => {
     const row = asDeclared(withContent('new'))
     const loaded = madeFrom(withContent('new'), withContent('old')).observed?.loaded
     expect(acts(planOne(withLoaded(row, loaded)))).toEqual(['restart out-of-date'])
   })
 
-  test('where nobody can tell what it has loaded, it is taken to be out of date', () => {
+  test('is assumed where the provider cannot tell what was loaded', () => {
     expect(acts(planOne(withLoaded(asDeclared(web), undefined)))).toEqual(['restart out-of-date'])
     const starting = withLoaded(asDeclared(web, { state: 'starting' }), undefined)
     expect(acts(planOne(starting)), 'its process is there already').toEqual(['restart out-of-date'])
@@ -148,7 +148,7 @@ describe('what a running process owes', () => {
     expect(acts(planOne(withLoaded(reloads, undefined)))).toEqual(['reload out-of-date'])
   })
 
-  test('a stopped service owes nothing', () => {
+  test('is not needed by a stopped service', () => {
     const stopped = { ...web, state: 'stopped' } as const
     expect(acts(planOne(withLoaded(asDeclared(stopped), undefined)))).toEqual([])
   })
@@ -168,7 +168,7 @@ describe('what a running process owes', () => {
   ]
   for (const [definition, file, reload, expected] of rows) {
     const name = `definition ${definition}, file ${file}, ${reload ? 'with' : 'without'} a reload`
-    test(`E12: onChange: ${name}: ${expected.join() || 'nothing'}, after all writes`, () => {
+    test(`E12: with onChange ${name} is ${expected.join() || 'nothing'}, after all writes`, () => {
       const older = withContent('old', file, { onChange: definition, reload })
       const newer = { ...withContent('new', file, { onChange: definition, reload }), command: ['/bin/daemon', '2'] }
       expect(planOne(madeFrom(newer, older)).steps.map(step => step.verb)).toEqual([
@@ -179,7 +179,7 @@ describe('what a running process owes', () => {
     })
   }
 
-  test('E17: native configuration alone: its supervisor knows whether a reload is a restart', () => {
+  test('E17: for a change of native configuration alone: the provider decides between reload and restart', () => {
     const native: Declaration = { name: 'web', native: true, onChange: 'reload' }
     const verbs = (observed: Partial<Observed>) =>
       planOne(madeFrom({ ...native, command: ['/bin/other'] }, native, observed)).steps.map(step => step.verb)
@@ -187,20 +187,20 @@ describe('what a running process owes', () => {
     expect(verbs({ canReload: false })).toEqual(['install', 'restart'])
   })
 
-  test('of spec.process the manifest says whether it can be reloaded, and not what was installed before', () => {
+  test('follows the reload that the manifest declares, not the one installed before', () => {
     const [older, newer] = [web, { ...web, reload: true, onChange: 'reload' } as const]
     const plan = planOne(madeFrom({ ...newer, command: ['/bin/other'] }, older, { canReload: false }))
     expect(plan.steps.map(step => step.verb)).toEqual(['install', 'reload'])
   })
 
-  test('only the file changed: its own onChange counts, not that of the definition', () => {
+  test('follows the onChange of a file if only the file changed, not that of the definition', () => {
     const plan = planOne(
       madeFrom(withContent('new', 'reload', { reload: true }), withContent('old', 'reload', { reload: true })),
     )
     expect(acts(plan)).toEqual(['write-file file-changed', 'reload file-changed'])
   })
 
-  test('a service whose state is not managed is restarted for a change, and not started', () => {
+  test('applies to a service of unmanaged state, which is not started', () => {
     const unmanaged = { ...web, state: 'unmanaged' } as const
     const newer = { ...changed, state: 'unmanaged' } as const
     expect(acts(planOne(madeFrom(newer, unmanaged)))).toEqual([
@@ -210,7 +210,7 @@ describe('what a running process owes', () => {
     expect(acts(planOne(madeFrom(newer, unmanaged, { state: 'stopped' })))).toEqual(['install definition-changed'])
   })
 
-  test('a reload neither watches over a service nor heals it: those are seen to as well', () => {
+  test('also covers a lost supervisor and a failing health check, which a reload does not mend', () => {
     const older = withContent('old', 'reload', { reload: true, onChange: 'reload' })
     const newer = withContent('new', 'reload', { reload: true, onChange: 'reload' })
     expect(acts(planOne(madeFrom(newer, older, { supervised: false })))).toEqual([
@@ -231,7 +231,7 @@ describe('what a running process owes', () => {
     expect(acts(ill)).toEqual(['write-file file-changed', 'restart unhealthy'])
   })
 
-  test('what is owed goes before what is unsupervised or unhealthy: one restart mends all', () => {
+  test('comes before what is unsupervised or unhealthy: one restart mends all', () => {
     const row = madeFrom(changed, web, { supervised: false })
     expect(acts(planOne(row, { unhealthy: new Set(['web']) }))).toEqual([
       'install definition-changed',
@@ -240,7 +240,7 @@ describe('what a running process owes', () => {
   })
 })
 
-describe('the manifest has changed one part, and the host another', () => {
+describe('a manifest that changes one part while the host changed another reports both, for', () => {
   const path = '/etc/web.toml'
   const older: Declaration = { name: 'web', command: ['/bin/one'], enabled: true, files: [{ path, content: 'a' }] }
 
@@ -271,13 +271,13 @@ describe('the manifest has changed one part, and the host another', () => {
     expect(acts(planOne(madeFrom({ ...older, enabled: false }, older)))).toEqual(['disable enablement'])
   })
 
-  test('a record that knows no parts tells by the whole', () => {
+  test('a record without parts, which is compared as a whole', () => {
     const { applied, ...row } = withFile(madeFrom({ ...older, command: ['/bin/two'] }, older), path, 'edited')
     const { parts: _, ...whole } = applied ?? expect.fail()
     expect(acts(planOne({ ...row, applied: whole }))[1]).toBe('write-file file-changed')
   })
 
-  test('a pass that was cut off after it had written the file shows that the host changed it', () => {
+  test('a pass cut off after writing the file: the file then counts as changed on the host', () => {
     const { applied: _, ...row } = withFile(asDeclared(older), path, 'edited')
     const digest = row.target.files[0]?.digest ?? ''
     const claims = new Map([[path, { isFulfilled: true, contents: [digest] }]])
@@ -287,8 +287,8 @@ describe('the manifest has changed one part, and the host another', () => {
   })
 })
 
-describe('files', () => {
-  test('E12: content counts', () => {
+describe('a file', () => {
+  test('E12: is compared by content', () => {
     const plan = planOne(madeFrom(withContent('new\n'), withContent('old\n')))
     expect(acts(plan)).toEqual(['write-file file-changed', 'restart file-changed'])
     expect(plan.steps[0]).toMatchObject({ id: 'web/write-file:/etc/web.toml', path })
@@ -302,7 +302,7 @@ describe('files', () => {
     `)
   })
 
-  test('deleted or edited behind our back: drift, and no restart if the process runs as declared', () => {
+  test('that was deleted or edited on the host is drift, without a restart of an up-to-date process', () => {
     const row = asDeclared(withContent('a'))
     expect(acts(planOne(withFile(row, path, { kind: 'absent' })))).toEqual(['write-file file-drift'])
     expect(acts(planOne(withFile(row, path, 'edited')))).toEqual(['write-file file-drift'])
@@ -313,7 +313,7 @@ describe('files', () => {
     ])
   })
 
-  test('mode, owner and group count as the content does, and the diff says which', () => {
+  test('is compared by mode, owner and group too, and the diff names the one that differs', () => {
     const row = asDeclared(withContent('a'))
     const file = { kind: 'file', content: bytesOf('a'), mode: 0o644, uid: 0, gid: 0 } as const
     const cases: [Partial<typeof file> | { mode: number } | { uid: number } | { gid: number }, string][] = [
@@ -329,12 +329,12 @@ describe('files', () => {
     expect(planOne(withFile(row, path, file)).steps).toEqual([])
   })
 
-  test('a file that is added comes after the definition, whose marker names it', () => {
+  test('that is added is written after the definition, whose marker names it', () => {
     const plan = planOne(withFile(madeFrom(withContent('a'), web), path, { kind: 'absent' }))
     expect(acts(plan)).toEqual(['install definition-changed', 'write-file new', 'restart definition-changed'])
   })
 
-  test('a file that is dropped is removed while the marker still names it, and the process reads the rest again', () => {
+  test('that is dropped is removed while the marker still names it, and the process reads the rest again', () => {
     const plan = planOne(madeFrom(web, withContent('a')))
     expect(acts(plan)).toEqual(['remove-file file-dropped', 'install definition-changed', 'restart definition-changed'])
     expect(plan.steps[0]?.path).toBe(path)
@@ -342,7 +342,7 @@ describe('files', () => {
     expect(acts(quiet)).toEqual(['remove-file file-dropped', 'install definition-changed'])
   })
 
-  test('E4: a file was dropped, and the restart is still owed', () => {
+  test('E4: that was dropped leaves the restart required until the process has restarted', () => {
     const row = withLoaded(asDeclared(web), madeFrom(web, withContent('a')).observed?.loaded)
     expect(acts(planOne(row))).toEqual(['restart out-of-date'])
     const definition = definitionDigestOf(asDeclared(web))
@@ -350,7 +350,7 @@ describe('files', () => {
     expect(acts(planOne(never)), 'it was not there when the process began').toEqual([])
   })
 
-  test('a dropped file that another facility declares goes over to it', () => {
+  test('that is dropped and declared by another facility passes to that one', () => {
     const other: Declaration = { name: 'other', files: [{ path, content: 'a' }] }
     const giver = madeFrom(web, withContent('a'))
     const taker = madeFrom(other, { name: 'other' })
@@ -362,12 +362,12 @@ describe('files', () => {
     expect(plan.facilities[1]?.blocked).toBeUndefined()
   })
 
-  test('no marker is written where Reeve writes no definition, and so none is asked to drop a file for ever', () => {
+  test('that is dropped needs no marker where Reeve writes no definition', () => {
     const plan = planOne(madeFrom({ name: 'web', command: null }, withContent('a')))
     expect(plan.steps).toEqual([])
   })
 
-  test('a path that holds something else than a file blocks, with the reason', () => {
+  test('whose path holds no regular file blocks the facility, with the reason', () => {
     const row = withFile(asDeclared(withContent('a')), path, { kind: 'other', problem: '/etc/web.toml is a symlink' })
     expect(planOne(row).blocked).toBe("file /etc/web.toml can't be managed: /etc/web.toml is a symlink")
     const own = asDeclared(web)
@@ -375,15 +375,15 @@ describe('files', () => {
     expect(planOne(broken).blocked).toBe("its definition can't be written: it is a directory")
   })
 
-  test('what cannot be had on this host blocks, all of it said at once', () => {
+  test('problems that block a facility on this host are listed together', () => {
     const plan = planOne(notThere({ name: 'web', problems: ['user web does not exist', 'no such group'] }))
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('user web does not exist; no such group')
   })
 })
 
-describe('the reasons given', () => {
-  test('adopting says so, for the definition and for the restart', () => {
+describe('reasons', () => {
+  test('adoption is the reason of the definition and of the restart', () => {
     const adopted = { ...web, adopt: true }
     const row = unowned(adopted)
     const foreign = withFile(row, definitionPathOf(row), 'somebody else wrote this')

@@ -65,7 +65,7 @@ describe('E19: a claim on a file', () => {
   }
 })
 
-describe('E19: claims are kept', () => {
+describe('E19: a claim', () => {
   const owned = ownedAt(web)
   const target = resolveFacility(web)
 
@@ -85,25 +85,25 @@ describe('E19: claims are kept', () => {
     targets = [target],
   ) => observeClaims(new Map(known && [[path, known]]), worldOf(found, more), targets, OWNER).get(path)
 
-  test('what is as declared counts as written, whatever was known', () => {
+  test('of a file that is as declared is fulfilled, whatever was known', () => {
     for (const known of [undefined, claim(false, 'ours\n'), claim(true, 'older\n')]) {
       expect(observe(known, file('ours\n'))).toEqual(claim(true, 'ours\n'))
     }
   })
 
-  test('what was about to be written, and is there, counts as written', () => {
+  test('of a file about to be written is fulfilled once its content is there', () => {
     expect(observe(claim(false, 'older\n', 'old\n'), file('old\n'))).toEqual(claim(true, 'older\n', 'old\n'))
     expect(observe(claim(false, 'old\n'), file('theirs\n'))).toEqual(claim(false, 'old\n'))
   })
 
-  test('E18: of what nothing is known, what the service has loaded counts as written', () => {
+  test('E18: without a record is fulfilled by what the service has loaded', () => {
     const loaded = { loaded: { definition: 'x', files: { [path]: sha256('old\n') } } }
     expect(observe(undefined, file('old\n'), loaded, [])).toEqual(claim(true, 'old\n'))
     expect(observe(undefined, file('theirs\n'), loaded, [])).toBeUndefined()
     expect(observe(claim(false, 'x'), file('old\n'), loaded, [])).toEqual(claim(false, 'x'))
   })
 
-  test('what no marker of ours names is no concern', () => {
+  test('of a file that no marker of ours names is dropped', () => {
     expect(observeClaims(new Map(), worldOf(file('ours\n'), {}, false), [target], OWNER).size).toBe(0)
     expect(observeClaims(new Map(), worldOf(file('ours\n')), [target], 'another').size).toBe(0)
   })
@@ -121,7 +121,7 @@ describe('E19: claims are kept', () => {
     return claims.get(path)
   }
 
-  test('what is about to be written is noted, fulfilled only if it was Reeve’s before', () => {
+  test("before a write is recorded as unfulfilled, unless the file was Reeve's before", () => {
     expect(announce(undefined, false)).toEqual(claim(false, 'ours\n'))
     expect(announce(undefined, true)).toEqual(claim(true, 'ours\n'))
     expect(announce(undefined, false, [path])).toEqual(claim(true, 'ours\n'))
@@ -132,11 +132,11 @@ describe('E19: claims are kept', () => {
     expect(announce(many, true)?.contents).toContain(ours)
   })
 
-  test('a plan is announced if all that it writes is', () => {
+  test('of a plan is announced once all its writes are recorded', () => {
     expect(hasAnnounced(new Map(), writing, target)).toBe(false)
     expect(hasAnnounced(new Map([[path, claim(false, 'ours\n')]]), writing, target)).toBe(true)
     expect(hasAnnounced(new Map(), planOne(asDeclared(web)), target)).toBe(true)
-    // What is overwritten has to be kept as well.
+    // Copies of the overwritten files have to exist as well.
     const known = claim(false, 'ours\n')
     const found = { digest: sha256('theirs\n'), mode: 0o644, uid: 0, gid: 0, isKept: true }
     const wanted = new Map([[path, { ...known, found }]])
@@ -144,7 +144,7 @@ describe('E19: claims are kept', () => {
     expect(hasAnnounced(wanted, writing, target, wanted)).toBe(true)
   })
 
-  test('claims are forgotten with the marker, but for what is still on its way, or can’t be seen', () => {
+  test('is forgotten with its marker, unless the file is in transit or unreadable', () => {
     const claims = new Map([[path, claim(true, 'ours\n')]])
     const gone = { snapshot: worldOf({ kind: 'absent' }, {}, false), owner: OWNER }
     expect(keepClaims(claims, { ...gone, also: new Set() }).size).toBe(0)
@@ -155,10 +155,10 @@ describe('E19: claims are kept', () => {
   })
 })
 
-describe('E19: plans', () => {
+describe('E19: a plan', () => {
   const unwritten = new Map([[path, claim(false, 'ours\n')]])
 
-  test('a stranger’s file that a marker only claims blocks the facility, unless it is adopted', () => {
+  test("blocks the facility for a stranger's file that a marker only claims, unless it is adopted", () => {
     const found = withFile(asDeclared(web), path, 'theirs\n')
     expect(planOne(found, { claims: unwritten }).blocked).toBe(
       `file ${path} exists and was not written by Reeve, which did not succeed in writing it: declare adopt: true to take it over, or another path`,
@@ -169,7 +169,7 @@ describe('E19: plans', () => {
     expect(acts(planOne(found, { claims: drifted }))).toEqual(['write-file file-drift'])
   })
 
-  test('E18: what Reeve wrote is known by its content where its marker was deleted before anything was applied', () => {
+  test('E18: recognizes its files by content if the marker was deleted before anything was applied', () => {
     const row = withFile(notThere(web), path, file('ours\n'))
     const claims = new Map([[path, claim(true, 'ours\n')]])
     expect(planOne(row, { claims }).blocked).toBeUndefined()
@@ -180,7 +180,7 @@ describe('E19: plans', () => {
     )
   })
 
-  test('what is dropped, pruned or left behind by a move is removed only if Reeve wrote it', () => {
+  test('removes a dropped, pruned or moved file only if Reeve wrote it', () => {
     const withoutFiles = withFile(asDeclared({ name: 'web' }), path, 'theirs\n')
     const { location, key, observed } = ownedAt(web)
     const old = ownedAt({ ...web, supervisor: 'beta' })
@@ -208,7 +208,7 @@ describe('E19: plans', () => {
     }
   })
 
-  test('what can’t be started yet lets go of no file', () => {
+  test('releases no file of a facility that cannot start yet', () => {
     const { location, key, observed } = ownedAt({ ...web, supervisor: 'beta' })
     const found = withFile(notThere({ name: 'web', dependsOn: ['db'] }), path, 'theirs\n')
     const more = { owned: [location], services: { [key]: observed }, claims: unwritten }

@@ -19,7 +19,7 @@ const related = (kind: RelationKind) => ties({ a: { relations: [{ kind, to: 'b',
 
 type State = Facility['state']
 
-describe('E21: what can’t be had together', () => {
+describe('E21: a contradiction', () => {
   const states: readonly State[] = ['running', 'stopped', 'unmanaged']
   const bad: Readonly<Record<string, readonly string[]>> = {
     conflicts: ['running running'],
@@ -39,7 +39,7 @@ describe('E21: what can’t be had together', () => {
     })
   }
 
-  test('enables', () => {
+  test('of enables is found between enabled and disabled', () => {
     const values = [true, false, 'unmanaged'] as const
     const found = values.flatMap(a =>
       values.flatMap(b =>
@@ -51,7 +51,7 @@ describe('E21: what can’t be had together', () => {
     expect(found).toEqual(['true false', 'false true'])
   })
 
-  test('one service is one facility’s, however it is declared, and though one is suspended', () => {
+  test('is found where two facilities mean one service, even if one is suspended or unmanaged', () => {
     const same = ties({ a: { identities: ['x', 'y'], alias: 'a is x' }, b: { identities: ['y'] } })
     for (const more of [{}, { state: 'unmanaged' }, { suspend: true }] as const) {
       expect([...findContradictions([one('a'), one('b', more)], same)]).toEqual([
@@ -61,12 +61,12 @@ describe('E21: what can’t be had together', () => {
     }
   })
 
-  test('what is suspended undoes nothing', () => {
+  test('is not found with a suspended facility', () => {
     expect(findContradictions([one('a'), one('b', { suspend: true })], related('conflicts')).size).toBe(0)
     expect(findContradictions([one('a', { suspend: true }), one('b')], related('conflicts')).size).toBe(0)
   })
 
-  test('each is told once of each other, by what matters most', () => {
+  test('is reported once for each pair, by its most important relation', () => {
     const both = ties({
       a: {
         relations: [

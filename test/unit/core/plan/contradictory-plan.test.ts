@@ -4,7 +4,7 @@ import type { ServiceTies } from '../../../../src/core/state/relation.ts'
 import type { Snapshot } from '../../../../src/core/state/snapshot.ts'
 import { type Declaration, OWNER, resolveFacility, sha256 } from '../../../simulation/declaration.ts'
 
-/** Two services that exist already, both running. */
+/** Two existing services, both running. */
 function planOf(declarations: readonly Declaration[], ties: Readonly<Record<string, ServiceTies>>) {
   const targets = declarations.map(one => resolveFacility({ command: null, ...one }))
   const running = { state: 'running', enabled: true, supervised: true, pid: 7 } as const
@@ -19,8 +19,8 @@ function planOf(declarations: readonly Declaration[], ties: Readonly<Record<stri
   return makePlan({ targets, snapshot, owner: OWNER, applied: new Map(), prune: true }, sha256).facilities
 }
 
-describe('E21: nothing at all is done about facilities that would undo one another', () => {
-  test('one service under two names, and the one is declared stopped and disabled: it goes on', () => {
+describe('E21: facilities that contradict each other get no step', () => {
+  test('two names of one service, one declared stopped and disabled: it keeps running', () => {
     const one: ServiceTies = { identities: ['alpha/fluentd'], relations: [] }
     const declared = [{ name: 'fluentd' }, { name: 'td-agent', state: 'stopped', enabled: false }] as const
     const plans = planOf(declared, { 'alpha/fluentd': one, 'alpha/td-agent': one })
@@ -30,7 +30,7 @@ describe('E21: nothing at all is done about facilities that would undo one anoth
     ])
   })
 
-  test('one goes down with another that is declared stopped: both go on', () => {
+  test('a service that stops with another one that is declared stopped: both keep running', () => {
     const declared = [{ name: 'web' }, { name: 'db', state: 'stopped' }] as const
     const plans = planOf(declared, {
       'alpha/web': {

@@ -22,15 +22,15 @@ function needsOf(plan: Plan, id: string): readonly string[] | undefined {
   return plan.facilities.flatMap(facility => facility.steps).find(step => step.id === id)?.needs
 }
 
-describe('a file that goes over to another facility', () => {
-  test('E4: stays in its place, and is named by a marker all the while', () => {
+describe('a file that passes to another facility', () => {
+  test('E4: stays in place and is always named by a marker', () => {
     const plan = planCases([giver, madeFrom(taker, { name: 'taker' })])
     expect(acts(facilityIn(plan, 'giver'))).toEqual(['install definition-changed'])
     expect(needsOf(plan, 'giver/install')).toEqual(['taker/install'])
     expect(needsOf(plan, 'taker/install')).toEqual([])
   })
 
-  test('PITFALLS 8: a facility with another name and the same file: the old one goes when the new one has it', () => {
+  test('PITFALLS 8: of a new name leaves the old facility once the new one has it', () => {
     const old = ownedAt({ name: 'old', files: [file] })
     const plan = planCases([withFile(notThere(taker), path, 'x')], {
       owned: [old.location],
@@ -42,7 +42,7 @@ describe('a file that goes over to another facility', () => {
     expect(needsOf(plan, 'old/stop')).toEqual([])
   })
 
-  test('one that can not take it over leaves it to the giver, who drops it', () => {
+  test('is dropped by the giver if the taker cannot take it', () => {
     const dropped = ['remove-file file-dropped', 'install definition-changed', 'restart definition-changed']
     const blocked = planCases([giver, unowned(taker)])
     expect(acts(facilityIn(blocked, 'giver'))).toEqual(dropped)
@@ -57,7 +57,7 @@ describe('a file that goes over to another facility', () => {
     expect(acts(facilityIn(waiting, 'giver'))).toEqual(dropped)
   })
 
-  test('one that has it already keeps it, blocked or not', () => {
+  test('stays with a taker that already has it, blocked or not', () => {
     expect(acts(facilityIn(planCases([giver, asDeclared({ ...taker, suspend: true })]), 'giver'))).toEqual([
       'install definition-changed',
     ])
@@ -65,13 +65,13 @@ describe('a file that goes over to another facility', () => {
     expect(acts(facilityIn(planCases([giver, held]), 'giver'))).toEqual(['install definition-changed'])
   })
 
-  test('one that is under way is taken to have it', () => {
+  test('counts as taken by a facility that is under way', () => {
     const plan = planCases([giver], { untouched: [makeFacility(taker)] })
     expect(acts(facilityIn(plan, 'giver'))).toEqual(['install definition-changed'])
     expect(needsOf(plan, 'giver/install')).toEqual([])
   })
 
-  test('two that swap files do not wait for each other', () => {
+  test('does not deadlock two facilities that swap files', () => {
     const other = { path: '/etc/other', content: 'y' }
     const plan = planCases([
       madeFrom({ name: 'a', files: [other] }, { name: 'a', files: [file] }),

@@ -19,7 +19,7 @@ function needsOf(plan: Plan, id: string): readonly string[] | undefined {
   return plan.facilities.flatMap(facility => facility.steps).find(step => step.id === id)?.needs
 }
 
-/** Each with a command of its own, so that only what a test says is shared. */
+/** Cases with a command each, so that they share only what a test says. */
 function own(declaration: Declaration): Declaration {
   return { command: ['/bin/daemon', declaration.name], ...declaration }
 }
@@ -32,17 +32,17 @@ function orphans(...declarations: readonly Declaration[]): PlanOptions {
   }
 }
 
-/** A marker of an earlier version. */
+/** Marker of an earlier version. */
 function withoutPoints(declaration: Declaration): PlanOptions {
   const { meets: _, ...ownership } = markerOf(makeFacility(declaration))
   const { location, key, observed } = ownedAt(declaration, { ownership })
   return { owned: [location], services: { [key]: observed } }
 }
 
-describe('E24: where two services could meet', () => {
+describe('E24: a meeting point', () => {
   test.each<[string, Partial<Declaration>, readonly string[]]>([
     ['a working directory', { directory: '/srv/web' }, ['dir:/srv/web']],
-    ['the root directory is nobody’s', { directory: '/' }, []],
+    ['the root directory is none', { directory: '/' }, []],
     ['a file', { files: [{ path: '/etc/web', content: '' }] }, ['file:/etc/web']],
     ['a port', { port: 8080 }, ['port:8080']],
   ])('%s', (_title, declaration, points) => {
@@ -55,13 +55,13 @@ describe('E24: where two services could meet', () => {
     ['http://[::1]:8080', 'port:8080'],
     ['http://localhost', 'port:80'],
     ['HTTPS://localhost/x', 'port:443'],
-  ])('the port of %s', (url, point) => {
+  ])('includes the port of %s', (url, point) => {
     const times = { interval: 1, timeout: 1, failureThreshold: 1, startupTimeout: 1, onFailure: 'report' } as const
     const facility = makeFacility({ name: 'web', health: { check: { type: 'http', url }, ...times } })
     expect(meetingPointsOf(facility, sha256)).toContain(point)
   })
 
-  test('the same command, which nobody can read from the key', () => {
+  test('includes an equal command, as a digest that does not reveal it', () => {
     const [one, two, other] = [['a', 'secret'], ['a', 'secret'], ['a']].map(command =>
       meetingPointsOf(makeFacility({ name: 'web', command }), sha256),
     )
@@ -71,7 +71,7 @@ describe('E24: where two services could meet', () => {
   })
 })
 
-describe('E24: what goes is stopped before what comes is started, where they could meet', () => {
+describe('E24: at a meeting point the leaving service stops before the coming one starts:', () => {
   const shared: [string, Partial<Declaration>][] = [
     ['a port', { port: 80 }],
     ['a directory', { directory: '/srv/web' }],
@@ -85,7 +85,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'old/stop')).toEqual([])
   })
 
-  test('a file is written when who had it has ended, as it may write it then', () => {
+  test('a file is written after its former owner has ended, which may write it as it ends', () => {
     const files = [{ path: '/etc/web', content: 'x' }]
     const row = { ...notThere(own({ name: 'new', files })), files: new Map() }
     const plan = planCases([row], orphans(own({ name: 'old', files })))
@@ -93,12 +93,12 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'old/remove')).toContain('new/install')
   })
 
-  test('E5: others wait for nobody', () => {
+  test('E5: other facilities wait for nothing', () => {
     const plan = planCases([notThere(own({ name: 'new', port: 81 }))], orphans(own({ name: 'old', port: 80 })))
     expect(needsOf(plan, 'new/start')).toEqual(['new/enable'])
   })
 
-  test('a facility gives up its port, and another takes it', () => {
+  test('a port passes from one facility to another', () => {
     const giver = madeFrom(own({ name: 'a', port: 81 }), own({ name: 'a', port: 80 }))
     const marker = markerOf(makeFacility(own({ name: 'a', port: 80 })))
     const observed = giver.observed && { ...giver.observed, ownership: marker }
@@ -108,7 +108,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(planCases([stopping, rows[1] as PlanningCase]), 'b/start')).toContain('a/stop')
   })
 
-  test('E4: the marker says where it will be already, and the process is still where it was', () => {
+  test('E4: a move whose marker is already new and whose process is still the old one', () => {
     const installed = asDeclared(own({ name: 'a', port: 81 }), { loaded: { definition: 'older', files: {} } })
     const before = meetingPointsOf(makeFacility(own({ name: 'a', port: 80 })), sha256)
     const applied = { digest: 'older', supervisor: 'alpha', service: 'a', files: [], meets: before }
@@ -122,7 +122,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     return { ...row, observed: row.observed && { ...row.observed, ownership } }
   }
 
-  test('E4: a place is taken over by another facility, whose marker is there already, and the process is still the former one', () => {
+  test('E4: a takeover whose marker is already there and whose former process still runs', () => {
     const former = own({ name: 'former', service: 'place', port: 80 })
     const meets = meetingPointsOf(makeFacility(former), sha256)
     const installed = asDeclared(own({ name: 'next', service: 'place' }), {
@@ -133,7 +133,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(planCases(rows, { applied }), 'new/start')).toContain('next/restart')
   })
 
-  test('E4: the marker says that it has the port already, and its process has not been restarted yet', () => {
+  test('E4: a port named by the marker, of a process that has not been restarted yet', () => {
     const installed = asDeclared(own({ name: 'web', port: 80 }), { loaded: { definition: 'older', files: {} } })
     const meets = meetingPointsOf(makeFacility(own({ name: 'web', port: 90 })), sha256)
     const applied = { digest: 'older', supervisor: 'alpha', service: 'web', files: [], meets }
@@ -143,7 +143,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
 
   const reloaded = { reload: true, onChange: 'reload' } as const
 
-  test('a program that is reloaded comes to a port when who had it has ended', () => {
+  test("a reload onto a port waits for the end of the port's former owner", () => {
     const row = madeFrom(own({ name: 'web', port: 80, ...reloaded }), own({ name: 'web', port: 90, ...reloaded }))
     const ownership = markerOf(makeFacility(own({ name: 'web', port: 90, ...reloaded })))
     const rows = [{ ...row, observed: row.observed && { ...row.observed, ownership } }]
@@ -152,13 +152,13 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(planCases([...rows, notThere(own({ name: 'new', port: 90 }))]), 'new/start')).toContain('web/reload')
   })
 
-  test('two that swap ports, and one is reloaded: nobody waits for ever', () => {
+  test('two that swap ports, one by a reload, do not deadlock', () => {
     const plan = planCases([swap('a', 80, 81, reloaded), swap('b', 81, 80)])
     expect(needsOf(plan, 'a/reload')).toEqual(['a/install', 'b/stop'])
     expect(needsOf(plan, 'b/start')).toEqual(['a/reload', 'b/stop'])
   })
 
-  test('two that swap ports: both are stopped, and then started', () => {
+  test('two that swap ports are both stopped, then started', () => {
     const plan = planCases([swap('a', 80, 81), swap('b', 81, 80)])
     expect(acts(facilityIn(plan, 'a'))).toEqual([
       'install definition-changed',
@@ -169,7 +169,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'b/start')).toEqual(['a/stop', 'b/stop'])
   })
 
-  test('E4: one whose state is not managed is restarted at once, as nobody would start it after a crash', () => {
+  test('E4: a service of unmanaged state restarts at once, as nothing would start it after a crash', () => {
     const plan = planCases([swap('a', 80, 81), swap('b', 81, 80, { state: 'unmanaged' })])
     expect(acts(facilityIn(plan, 'b'))).toEqual(['install definition-changed', 'restart definition-changed'])
     expect(needsOf(plan, 'b/restart')).toEqual(['a/stop', 'b/install'])
@@ -178,7 +178,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(both.facilities.flatMap(acts).filter(act => act.startsWith('stop'))).toEqual([])
   })
 
-  test('what two have on purpose they may go on having', () => {
+  test('services that share a place on purpose do not wait for each other', () => {
     const changed = (name: string): PlanningCase =>
       madeFrom(
         { name, directory: '/srv', command: ['/bin/daemon', name, '2'] },
@@ -189,7 +189,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(plan, 'worker/restart')).toEqual(['worker/install'])
   })
 
-  test('a marker that does not say: the record does, and without one it could meet anybody', () => {
+  test('a marker without places uses the record; without a record it may meet any service', () => {
     const rows = [notThere(own({ name: 'new', port: 80 })), notThere(own({ name: 'other', port: 90 }))]
     const old = own({ name: 'old', port: 80 })
     const unknown = planCases(rows, withoutPoints(old))
@@ -202,7 +202,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
     expect(needsOf(known, 'other/start')).toEqual(['other/enable'])
   })
 
-  test('a thousand renamed at once that share a directory: the plan stays small', () => {
+  test('the plan of a thousand renames in one directory stays small', () => {
     const names = Array.from({ length: 1_000 }, (_, index) => String(index))
     const rows = names.map(name => notThere(own({ name: `new${name}`, directory: '/srv' })))
     const plan = planCases(rows, orphans(...names.map(name => own({ name: `old${name}`, directory: '/srv' }))))
@@ -212,7 +212,7 @@ describe('E24: what goes is stopped before what comes is started, where they cou
 })
 
 describe('E24: what cannot be stopped first', () => {
-  test('E7: the state of what goes is unknown: what could meet it waits, others do not', () => {
+  test('E7: a leaving service of unknown state defers those that could meet it, and no others', () => {
     const { location, key, observed } = ownedAt(own({ name: 'old', port: 80 }), { state: 'unknown', message: 'hidden' })
     const rows = [notThere(own({ name: 'new', port: 80 })), notThere(own({ name: 'other', port: 90 }))]
     const plan = planCases(rows, { owned: [location], services: { [key]: observed } })
@@ -223,7 +223,7 @@ describe('E24: what cannot be stopped first', () => {
     expect(facilityIn(plan, 'other').blocked).toBeUndefined()
   })
 
-  test('E9: nothing is removed while manifests are invalid, and nothing is started on its port', () => {
+  test('E9: while manifests are invalid, nothing is removed, and nothing starts on the port', () => {
     const more = { ...orphans(own({ name: 'old', port: 80, directory: '/srv' })), prune: false }
     const rows = [notThere(own({ name: 'new', port: 80 })), notThere(own({ name: 'neighbour', directory: '/srv' }))]
     const plan = planCases(rows, more)
@@ -247,13 +247,13 @@ describe('E3: a marker of an earlier version', () => {
   const [file] = earlier?.files ?? []
   const found = { kind: 'file', content: new TextEncoder().encode(file?.content), mode: 0o644, uid: 0, gid: 0 } as const
 
-  test('is as declared', () => {
+  test('counts as up to date', () => {
     const plan = planCases([{ ...row, files: new Map([[file?.path ?? '', found]]) }])
     expect(file?.content).not.toContain('meets')
     expect(facilityIn(plan, 'web').steps).toEqual([])
   })
 
-  test('is brought up to date with whatever else is installed, which restarts nothing by itself', () => {
+  test('is updated along with the next install, without a restart of its own', () => {
     const edited = { ...found, mode: 0o600 }
     const plan = planCases([{ ...row, files: new Map([[file?.path ?? '', edited]]) }])
     expect(acts(facilityIn(plan, 'web'))).toEqual(['install definition-drift'])

@@ -19,7 +19,7 @@ import {
 const before: Declaration = { name: 'web' }
 const after: Declaration = { name: 'web', supervisor: 'beta' }
 
-/** The facility is still where the older manifest had it. */
+/** Facility whose service is still where the older manifest had it. */
 function moved(newer: Declaration, older: Declaration, found: Partial<Observed> = {}): [PlanningCase, PlanOptions] {
   const old = ownedAt(older, found)
   const row = notThere(newer)
@@ -30,8 +30,8 @@ function moved(newer: Declaration, older: Declaration, found: Partial<Observed> 
   ]
 }
 
-describe('E14: moves', () => {
-  test('another supervisor: the new one installed, the old one stopped, the new one started, the old one removed', () => {
+describe('E14: a move', () => {
+  test('to another supervisor installs the new, stops the old, starts the new, removes the old', () => {
     const plan = planOne(...moved(after, before))
     expect(plan.change).toBe('change')
     expect(plan).toMatchObject({ supervisor: 'beta', service: 'web' })
@@ -47,12 +47,12 @@ describe('E14: moves', () => {
     expect(plan.steps.slice(1).map(step => step.needs)).toEqual(plan.steps.slice(0, -1).map(step => [step.id]))
   })
 
-  test('a move is a change, also where nobody remembers what was brought about', () => {
+  test('is a change, also without a record of the last applied state', () => {
     const [row, old] = moved(after, before)
     expect(planOne(withoutRecord(row), old).change).toBe('change')
   })
 
-  test('E8: a record of another place says nothing of who runs it here', () => {
+  test('E8: does not take a record of another place for ownership here', () => {
     const [row] = moved(after, before)
     const [renamed] = moved({ name: 'web', service: 'www' }, before)
     for (const { observed, ...rest } of [row, renamed]) {
@@ -61,7 +61,7 @@ describe('E14: moves', () => {
     }
   })
 
-  test('another service name: the same', () => {
+  test('to another service name takes the same steps', () => {
     const plan = planOne(...moved({ name: 'web', service: 'www' }, before))
     expect(plan.steps.map(step => step.id)).toEqual([
       'web/install',
@@ -73,8 +73,8 @@ describe('E14: moves', () => {
     expect(plan.service).toBe('www')
   })
 
-  test('E4: cut off anywhere, the next plan goes on from there', () => {
-    // The record is of its old place: it was never seen as declared at the new one.
+  test('E4: that was cut off anywhere is continued by the next plan', () => {
+    // The record is of the old place: the facility was never applied at the new one.
     const { applied } = asDeclared(before)
     const installed = {
       ...madeFrom(after, after, { state: 'stopped', enabled: false }),
@@ -92,7 +92,7 @@ describe('E14: moves', () => {
     expect(acts(planOne(madeFrom(after, after), stopped)), 'the new one runs').toEqual(['remove moved'])
   })
 
-  test('E4: a job that did its work at its new place before the cut does not do it again', () => {
+  test('E4: does not repeat a job that finished at the new place before the cut', () => {
     const job: Declaration = { name: 'job', command: JOB, restart: 'never' }
     const [, old] = moved({ ...job, supervisor: 'beta' }, job, { state: 'stopped', completed: true })
     const done = madeFrom(
@@ -108,7 +108,7 @@ describe('E14: moves', () => {
     ])
   })
 
-  test('a move that failed is tried again, though its policy is never', () => {
+  test('that failed is tried again, even if the restart policy is never', () => {
     const never: Declaration = { name: 'web', restart: 'never' }
     const [, old] = moved({ ...never, supervisor: 'beta' }, never)
     const target = { ...never, supervisor: 'beta' }
@@ -119,26 +119,26 @@ describe('E14: moves', () => {
     ])
   })
 
-  test('declared stopped: stopped, removed, and not started', () => {
+  test('of a facility that is declared stopped stops and removes, and starts nothing', () => {
     const plan = planOne(...moved({ ...after, state: 'stopped', enabled: false }, before))
     expect(plan.steps.map(step => step.id)).toEqual(['web/install', 'web/stop@alpha/web', 'web/remove@alpha/web'])
   })
 
-  test('E7: of an old service whose state is unknown nothing is touched, on either side', () => {
+  test('E7: touches neither side while the state of the old service is unknown', () => {
     const [row, old] = moved(after, before, { state: 'unknown', message: 'it hangs' })
     const plan = planOne(row, old)
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('the state of its old service alpha/web is unknown: it hangs')
   })
 
-  test('E7: nor of one of which nothing was said', () => {
+  test('E7: touches neither side while the old service was not observed', () => {
     const [row, { owned = [] }] = moved(after, before)
     const plan = planOne(row, { owned })
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('the state of its old service alpha/web is unknown: the supervisor said nothing of it')
   })
 
-  test('E7: an old supervisor that is unavailable blocks, and the ways out are said', () => {
+  test('E7: is blocked by an unavailable old supervisor, and the message names the ways out', () => {
     const [row] = moved(after, before)
     const plan = planOne(row, { unavailable: { alpha: 'its socket refuses' } })
     expect(plan.steps).toEqual([])
@@ -148,14 +148,14 @@ describe('E14: moves', () => {
     )
   })
 
-  test('E8: a blocked new place leaves the old service running', () => {
+  test('E8: with a blocked new place leaves the old service running', () => {
     const [row, old] = moved(after, before)
     const taken = { ...row, observed: { ...(row.observed as Observed), state: 'running', enabled: true } as const }
     expect(planOne(taken, old)).toMatchObject({ steps: [], change: 'none' })
     expect(planOne(taken, old).blocked).toContain('not managed by Reeve')
   })
 
-  test('an old place that another facility claims now is left to that one', () => {
+  test('leaves an old place that another facility claims to that one', () => {
     const [row, old] = moved(after, before)
     const taker = madeFrom({ name: 'www', service: 'web' }, before)
     const plan = planCases([row, taker], old)
@@ -163,7 +163,7 @@ describe('E14: moves', () => {
     expect(acts(facilityIn(plan, 'www'))).toContain('install definition-changed')
   })
 
-  test("another Reeve's service of that facility is no old place of ours", () => {
+  test('ignores a service of the same facility that another Reeve owns', () => {
     const [row, { owned = [], services = {} }] = moved(after, before)
     const theirs = owned.map(entry => ({ ...entry, ownership: { ...entry.ownership, owner: 'edge' } }))
     expect(planOne(row, { owned: theirs, services }).steps.map(step => step.id)).toEqual([
@@ -173,7 +173,7 @@ describe('E14: moves', () => {
     ])
   })
 
-  test('two old places: both are stopped before the new one starts, both removed after it', () => {
+  test('from two old places stops both before the start and removes both after it', () => {
     const [row] = moved(after, before)
     const old = [ownedAt(before), ownedAt({ name: 'web', service: 'www' }, { state: 'stopped' })]
     const plan = planOne(row, {
@@ -190,7 +190,7 @@ describe('E14: moves', () => {
     ])
   })
 
-  test('files that both have stay; one dropped on the way goes before the marker that names it', () => {
+  test('keeps files of both sides; a file dropped meanwhile goes before the marker that names it', () => {
     const both = { path: '/etc/both', content: 'x' }
     const older = { ...before, files: [both, { path: '/etc/dropped', content: 'y' }] }
     const [row, old] = moved({ ...after, files: [both] }, older)
@@ -207,11 +207,11 @@ describe('E14: moves', () => {
     expect(acts(plan).slice(-2)).toEqual(['remove-file file-dropped', 'remove moved'])
   })
 
-  test('suspended: nothing moves', () => {
+  test('of a suspended facility does not happen', () => {
     expect(planOne(...moved({ ...after, suspend: true }, before)).steps).toEqual([])
   })
 
-  test('E13: those that depend on it wait for its start at the new place', () => {
+  test('E13: has dependents wait for the start at the new place', () => {
     const [row, old] = moved(after, before)
     const front = notThere({ name: 'front', dependsOn: ['web'] })
     const start = facilityIn(planCases([row, front], old), 'front').steps.find(step => step.verb === 'start')

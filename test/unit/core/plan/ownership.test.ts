@@ -26,8 +26,8 @@ const web: Declaration = { name: 'web' }
 const path = '/etc/web.toml'
 const withAFile: Declaration = { name: 'web', files: [{ path, content: 'ours' }] }
 
-describe('E8: what Reeve does not own it does not change', () => {
-  test('an unowned service of that name blocks, with the two ways out', () => {
+describe('E8: Reeve changes only what it owns:', () => {
+  test('an unowned service of the name blocks, and the message names both ways out', () => {
     const row = unowned(web)
     const plan = planOne(withFile(row, definitionPathOf(row), 'somebody else wrote this'))
     expect(plan.steps).toEqual([])
@@ -36,7 +36,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     )
   })
 
-  test('so does a service without a definition of ours, or a definition without a service', () => {
+  test('a service without our definition, or a definition without a service, blocks too', () => {
     expect(planOne(unowned(web)).blocked).toContain('not managed by Reeve')
     expect(planOne(unowned(web, { state: 'stopped' })).blocked).toContain('not managed by Reeve')
     const absent = notThere(web)
@@ -45,7 +45,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(planOne(withFile(absent, definitionPathOf(absent), directory)).blocked).toContain('not managed by Reeve')
   })
 
-  test('one file of several is enough to tell that a definition is there, and whose', () => {
+  test('one file of several identifies a definition and its owner', () => {
     const row = withSecondFile(notThere(web))
     expect(acts(planOne(row))).toEqual(['install new', 'enable new', 'start new'])
     expect(planOne(row).steps[0]?.diff).toMatch(/^--- .*(\n[+@].*)*\n--- \/dev\/null\n.*\n@@ -0,0 \+1 @@\n\+more\n$/)
@@ -58,7 +58,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(planOne({ ...theirs, observed, applied }).blocked, 'replaced').toContain('not managed by Reeve')
   })
 
-  test('what was not looked at counts as not there', () => {
+  test('a file that was not observed counts as absent', () => {
     const plan = planOne({ ...notThere(withAFile), files: new Map() })
     expect(acts(plan)).toEqual(['install new', 'write-file new', 'enable new', 'start new'])
     expect(plan.steps[1]?.diff).toBe(
@@ -66,7 +66,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     )
   })
 
-  test('a file that the record names is not ours where the marker stands and does not name it', () => {
+  test('a file in the record is not ours if a marker exists that does not name it', () => {
     const row = withFile(madeFrom(withAFile, web), path, 'theirs')
     const { applied } = asDeclared(withAFile)
     if (!applied) throw new Error('expected a record')
@@ -74,19 +74,19 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(planOne(marked).blocked).toContain('file /etc/web.toml exists')
   })
 
-  test('where Reeve writes no definition, the record alone says that a file is ours', () => {
+  test('where Reeve writes no definition, the record alone makes a file ours', () => {
     const plain = { ...withAFile, command: null }
     expect(acts(planOne(withFile(asDeclared(plain), path, 'edited')))).toEqual(['write-file file-drift'])
   })
 
-  test("another Reeve's is as good as unowned, and the message says whose it is", () => {
+  test('a service of another Reeve counts as unowned, and the message names the owner', () => {
     const ownership = { ...markerOf(makeFacility(web)), owner: 'edge' }
     const plan = planOne(asDeclared(web, { ownership, state: 'stopped' }))
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toContain('that is managed by another Reeve (owner edge): declare adopt: true')
   })
 
-  test('adopt: true takes it over', () => {
+  test('adopt: true takes the service over', () => {
     const adopt = { ...web, adopt: true }
     const row = unowned(adopt, { state: 'stopped', enabled: false })
     const plan = planOne(withFile(row, definitionPathOf(row), 'theirs'))
@@ -104,7 +104,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     ).toEqual(['install adopted', 'enable new', 'start new'])
   })
 
-  test('an unowned file blocks, with the two ways out', () => {
+  test('an unowned file blocks, and the message names both ways out', () => {
     const plan = planOne(withFile(notThere(withAFile), path, 'theirs'))
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe(
@@ -126,7 +126,7 @@ describe('E8: what Reeve does not own it does not change', () => {
     expect(planOne(row, { owned: [other.location], services: { [other.key]: other.observed } }).blocked).toBeUndefined()
   })
 
-  test('a file that a lost service of the same name had is not taken for ours', () => {
+  test('a file of a lost service with the same name is not ours', () => {
     const { applied: _applied, ...row } = asDeclared(withAFile, { state: 'absent' })
     const { ownership: _ownership, ...observed } = row.observed ?? { service: 'web' }
     const gone = withFile({ ...row, observed: observed as never }, definitionPathOf(row), { kind: 'absent' })
@@ -138,7 +138,7 @@ describe('E9: prune', () => {
   const gone = ownedAt({ name: 'old', files: [{ path: '/etc/old', content: 'x' }] })
   const present: PlanOptions = { owned: [gone.location], services: { [gone.key]: gone.observed } }
 
-  test('owned, and its manifest is gone: stopped, its files removed, and the definition last', () => {
+  test('an owned service without a manifest is stopped, its files removed, its definition last', () => {
     const plan = facilityIn(planCases([], present), 'old')
     expect(plan).toMatchObject({ change: 'remove', supervisor: 'alpha', service: 'old' })
     expect(acts(plan)).toEqual(['stop pruned', 'remove-file pruned', 'remove pruned'])
@@ -146,33 +146,33 @@ describe('E9: prune', () => {
     expect(plan.steps[1]?.path).toBe('/etc/old')
   })
 
-  test('from an incomplete set nothing is removed', () => {
+  test('an incomplete set of manifests removes nothing', () => {
     expect(planCases([], { ...present, prune: false }).facilities).toEqual([])
     expect(planCases([asDeclared(web)], { ...present, prune: false }).summary.remove).toBe(0)
   })
 
-  test('prune: false on its marker: it is left alone', () => {
+  test('prune: false on the marker leaves the service alone', () => {
     const kept = ownedAt({ name: 'old', prune: false })
     expect(planCases([], { owned: [kept.location], services: { [kept.key]: kept.observed } }).facilities).toEqual([])
   })
 
-  test('suspended by a person: it is left alone, though no manifest declares it any more', () => {
+  test('a suspended service is left alone even without a manifest', () => {
     expect(planCases([], { ...present, suspended: new Set(['old']) }).facilities).toEqual([])
     expect(planCases([], { ...present, suspended: new Set(['web']) }).summary.remove).toBe(1)
   })
 
-  test("another Reeve's is left alone", () => {
+  test('a service of another Reeve is left alone', () => {
     const ownership = { ...gone.location.ownership, owner: 'edge' }
     const theirs = { owned: [{ ...gone.location, ownership }], services: present.services ?? {} }
     expect(planCases([], theirs).facilities).toEqual([])
     expect(makeRemovalPlan(undefined, { snapshot: worldOf(theirs), owner: OWNER }, sha256).facilities).toEqual([])
   })
 
-  test('declared, but not looked at in this pass: it is not gone', () => {
+  test('a declared facility that this pass does not observe is not pruned', () => {
     expect(planCases([], { ...present, untouched: [makeFacility({ name: 'old' })] }).facilities).toEqual([])
   })
 
-  test('its service is claimed by another facility: that one takes it over', () => {
+  test('a service claimed by another facility passes to that one', () => {
     const taker = madeFrom({ name: 'new', service: 'old' }, { name: 'old' })
     const plan = planCases([{ ...taker, observed: { ...gone.observed, service: 'old' } }], present)
     expect(plan.facilities.map(({ name }) => name)).toEqual(['new'])
@@ -193,20 +193,20 @@ describe('E9: prune', () => {
     })
   }
 
-  test('E7: a service of which nothing was said is not removed', () => {
+  test('E7: a service that was not observed is not removed', () => {
     const plan = facilityIn(planCases([], { owned: [gone.location] }), 'old')
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('it is to be removed, but its state is unknown: the supervisor said nothing of it')
   })
 
-  test('a file that a declared facility has now is left to it', () => {
+  test('a file that a declared facility has now stays with that one', () => {
     const taker = notThere({ name: 'new', files: [{ path: '/etc/old', content: 'x' }] })
     const plan = planCases([withFile(taker, '/etc/old', 'x')], present)
     expect(acts(facilityIn(plan, 'old'))).toEqual(['stop pruned', 'remove pruned'])
     expect(facilityIn(plan, 'new').blocked).toBeUndefined()
   })
 
-  test('a facility under two services goes from both, and is one removal', () => {
+  test('a facility with two services loses both, as one removal', () => {
     const second = ownedAt({ name: 'old', supervisor: 'beta' })
     const plan = planCases([], {
       owned: [second.location, gone.location],
@@ -231,7 +231,7 @@ describe('down', () => {
     services: { [one.key]: one.observed, [two.key]: two.observed },
   }
 
-  test('removes all that is owned, or what is named, also what is not pruned', () => {
+  test('removes everything owned, or what is named, including unpruned facilities', () => {
     const everything = makeRemovalPlan(undefined, { snapshot: worldOf(all), owner: OWNER }, sha256)
     expect(everything.facilities.map(acts)).toEqual([
       ['stop requested', 'remove requested'],
@@ -255,18 +255,18 @@ describe('E8: a definition that only adds to a service of somebody else', () => 
     expect(acts(plan)).toEqual(['install new', 'enable new', 'restart new'])
   })
 
-  test('does not overwrite what stands in its place, nor what another Reeve added', () => {
+  test('overwrites neither a file in its place nor an addition of another Reeve', () => {
     const row = added(unowned(web))
     expect(planOne(withFile(row, definitionPathOf(row), 'theirs')).blocked).toContain('adopt: true')
     const theirs = { ...ownership, owner: 'edge' }
     expect(planOne(added(unowned(web, { ownership: theirs }))).blocked).toContain('owner edge')
   })
 
-  test('has to have something to add to', () => {
+  test('needs a service to add to', () => {
     expect(planOne(added(notThere(web))).blocked).toContain('install the package that brings it')
   })
 
-  test('E1: goes where the manifest has nothing to add any more, with its files, and the service is restarted', () => {
+  test('E1: is removed once the manifest adds nothing, with its files, and the service is restarted', () => {
     const plain: Declaration = { name: 'web', command: null }
     const marker = { ...ownership, files: ['/etc/old'] }
     const found = { ownership: marker, definitionFiles: ['/added'] }
@@ -286,7 +286,7 @@ describe('E8: a definition that only adds to a service of somebody else', () => 
     expect(acts(planOne(madeFrom(plain, web, { ownership: markerOf(makeFacility(web)) })))).toEqual([])
   })
 
-  test('goes without stopping the service', () => {
+  test('is removed without stopping the service', () => {
     const gone = ownedAt(web, { ownership, state: 'running' })
     const plan = planCases([], { owned: [gone.location], services: { [gone.key]: gone.observed } })
     expect(plan.facilities.map(acts)).toEqual([['remove pruned']])
@@ -300,7 +300,7 @@ describe('E8: a definition that only adds to a service of somebody else', () => 
   })
 })
 
-describe('E9: the guard', () => {
+describe('E9: the removal guard', () => {
   const limit = { count: 2, fraction: 0.5 }
   const rows: [removed: number, owned: number, allowed: number | undefined, passes: boolean][] = [
     [0, 0, undefined, true],
@@ -337,7 +337,7 @@ describe('E9: the guard', () => {
     )
   })
 
-  test('a host may have other limits', () => {
+  test('follows the limits of the host configuration', () => {
     const facilities = ['a', 'b', 'c'].map(removal)
     expect(findRemovalProblem({ facilities }, 3, { count: 3, fraction: 0 }, 'reeve apply')).toBeUndefined()
     expect(findRemovalProblem({ facilities }, 100, { count: 0, fraction: 0.02 }, 'reeve apply')).toContain(
@@ -346,7 +346,7 @@ describe('E9: the guard', () => {
   })
 })
 
-/** Its definition is two files; of the second one nothing is there. */
+/** Definition of two files, of which the second does not exist. */
 function withSecondFile(row: PlanningCase): PlanningCase {
   const { definition } = row.target
   if (!definition) throw new Error('expected a definition')

@@ -25,20 +25,20 @@ const rows = [
 ]
 const present = { owned: [gone.location], services: { [gone.key]: gone.observed } }
 
-describe('the plan as a whole', () => {
-  test('the summary counts each facility once', () => {
+describe('a plan', () => {
+  test('counts each facility once in its summary', () => {
     const { summary, facilities } = planCases(rows, present)
     expect(summary).toEqual({ add: 1, change: 1, repair: 1, remove: 1, unchanged: 1, blocked: 1 })
     expect(facilities.map(({ name }) => name)).toEqual(['down', 'edited', 'fresh', 'gone', 'same', 'theirs'])
   })
 
-  test('the same input in another order gives the same bytes', () => {
+  test('has the same bytes for the same input in another order', () => {
     const plan = planCases(rows, present)
     expect(JSON.stringify(planCases([...rows].reverse(), present))).toBe(JSON.stringify(plan))
     expect(plan.digest).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  test('diagnostics are sorted by where they stand', () => {
+  test('sorts diagnostics by position', () => {
     const at = (file: string, line: number, column: number, code = 'x'): Diagnostic => {
       return { file, line, column, severity: 'error', code, message: 'm' }
     }
@@ -48,20 +48,20 @@ describe('the plan as a whole', () => {
     expect(planCases([], { diagnostics: [...sorted].reverse() }).diagnostics).toEqual(sorted)
   })
 
-  test('the digest tells plans apart that look the same because what they would write is not shown', () => {
+  test('has different digests for different contents that the plan does not show', () => {
     const secret = (content: string) => notThere({ name: 'web', files: [{ path: '/etc/key', content, mode: 0o600 }] })
     const [one, two] = [planCases([secret('one')]), planCases([secret('two')])]
     expect(JSON.stringify(one.facilities)).toBe(JSON.stringify(two.facilities))
     expect(one.digest).not.toBe(two.digest)
   })
 
-  test('E17: the digest depends on nothing that a plan cannot act on', () => {
+  test('E17: has a digest of only what a plan can act on', () => {
     const one = planCases([asDeclared({ name: 'web' }, { pid: 1, since: 1, restarts: 0 })])
     const two = planCases([asDeclared({ name: 'web' }, { pid: 2, since: 2, restarts: 1, message: 'up' })])
     expect(two.digest).toBe(one.digest)
   })
 
-  test('a facility that needs nothing is in the plan, unchanged', () => {
+  test('includes a facility without steps, as unchanged', () => {
     expect(facilityIn(planCases(rows), 'same')).toEqual({
       name: 'same',
       supervisor: 'alpha',
@@ -71,7 +71,7 @@ describe('the plan as a whole', () => {
     })
   })
 
-  test('a step has the fields of its kind only', () => {
+  test('has steps with the fields of their kind only', () => {
     const row = withFile(notThere({ name: 'web', files: [{ path: '/etc/web', content: 'x\n' }] }), '/etc/other', 'x')
     const [install, write, enable] = facilityIn(planCases([row]), 'web').steps
     expect(Object.keys(install ?? {})).toEqual(['id', 'verb', 'reason', 'needs', 'diff'])
@@ -104,13 +104,13 @@ describe('portable fields in use', () => {
     [{ output: { file: '/a', keep: 1 } }, 'output.keep'],
   ]
   for (const [more, field] of cases) {
-    test(`${field} is a use that a provider must honour or refuse`, () => {
+    test(`${field} counts as used: a provider must honour or refuse it`, () => {
       const around = more.output ? ['output.file'] : []
       expect(new Set(usedFields({ ...plain, ...more }))).toEqual(new Set(['command', ...around, field]))
     })
   }
 
-  test('a default that changes nothing is no use', () => {
+  test('a default without effect does not count as used', () => {
     expect(usedFields(plain)).toEqual(['command'])
   })
 })

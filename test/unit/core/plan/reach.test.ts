@@ -13,7 +13,7 @@ import {
 
 const web: Declaration = { name: 'web' }
 
-/** Its definition names these services. */
+/** Case whose definition names these services. */
 function naming(row: PlanningCase, ...touches: string[]): PlanningCase {
   const { definition } = row.target
   if (!definition) throw new Error('expected a definition')
@@ -26,7 +26,7 @@ function adding(row: PlanningCase): PlanningCase {
   return { ...row, target: { ...row.target, definition: { ...definition, isAddition: true } } }
 }
 
-describe('S11: no manifest touches the service of a controller, whatever the policy', () => {
+describe('S11: no manifest may touch the service of a controller, whatever the policy:', () => {
   const ownership = { ...markerOf(makeFacility({ name: 'reeve' })), owner: `${OWNER}/controller` }
   const place = { supervisor: 'alpha', service: 'reeve' }
   const controller: PlanOptions = { owned: [{ ...place, ownership }] }
@@ -34,7 +34,7 @@ describe('S11: no manifest touches the service of a controller, whatever the pol
 
   test.each<[string, Declaration]>([
     ['stopped', { name: 'reeve', state: 'stopped' }],
-    ['adopted by another name', { name: 'x', service: 'reeve', adopt: true }],
+    ['adopted under another name', { name: 'x', service: 'reeve', adopt: true }],
     ['without a definition', { name: 'reeve', command: null, state: 'stopped' }],
   ])('%s', (_, declaration) => {
     for (const policy of [undefined, { services: ['*'] }]) {
@@ -44,24 +44,24 @@ describe('S11: no manifest touches the service of a controller, whatever the pol
     }
   })
 
-  test('another’s controller too', () => {
+  test('a controller of another Reeve', () => {
     const row = unowned({ name: 'reeve', adopt: true }, { ownership: { ...ownership, owner: 'other/controller' } })
     expect(planOne(row).blocked).toMatch(said)
   })
 
-  test('its own installer does', () => {
+  test('except the installer of that controller', () => {
     const row = unowned({ name: 'reeve' }, { ownership })
     expect(planOne(row, { owner: `${OWNER}/controller` }).blocked).toBeUndefined()
   })
 
-  test('one that a definition names', () => {
+  test('named by a definition', () => {
     expect(planOne(naming(notThere(web), 'db', 'reeve'), controller).blocked).toMatch(
       /names service reeve, which runs Reeve's own/,
     )
     expect(planOne(naming(notThere(web), 'db'), controller).blocked).toBeUndefined()
   })
 
-  test('one that was found by its process, and its other names', () => {
+  test('found by its process, and under its aliases', () => {
     const controllers = [{ supervisor: 'alpha', service: 'gitops' }]
     expect(planOne(unowned({ name: 'gitops', command: null, state: 'stopped' }), { controllers }).blocked).toMatch(said)
     expect(planOne(naming(notThere(web), 'gitops'), { controllers }).blocked).toMatch(said)
@@ -70,30 +70,25 @@ describe('S11: no manifest touches the service of a controller, whatever the pol
   })
 })
 
-describe('S11: what a definition adds to or names is bounded by policy.services', () => {
+describe('S11: policy.services bounds what a definition adds to or names:', () => {
   test.each<[string, PlanningCase, Policy | undefined, RegExp | undefined]>([
     ['an addition, without a policy', adding(notThere(web)), undefined, undefined],
     [
-      'an addition, with any',
+      'an addition, with any policy',
       adding(notThere(web, { state: 'running' })),
       { users: ['web'] },
       /add to service web: not allowed by policy.services/,
     ],
-    ['an addition that is allowed', adding(notThere(web, { state: 'running' })), { services: ['web'] }, undefined],
+    ['an allowed addition', adding(notThere(web, { state: 'running' })), { services: ['web'] }, undefined],
     ['a name, without a policy', naming(notThere(web), 'ssh'), undefined, undefined],
     [
-      'a name, with any',
+      'a name, with any policy',
       naming(notThere(web), 'ssh'),
       { users: ['web'] },
       /names service ssh, which Reeve doesn't define/,
     ],
-    [
-      'a name that is allowed',
-      naming(notThere(web), 'ssh', 'fstrim.timer'),
-      { services: ['ssh', '*.timer'] },
-      undefined,
-    ],
-    ['a name that nobody can know', naming(notThere(web), '%H.service'), { services: ['*'] }, /names service %H/],
+    ['an allowed name', naming(notThere(web), 'ssh', 'fstrim.timer'), { services: ['ssh', '*.timer'] }, undefined],
+    ['a name that cannot be resolved', naming(notThere(web), '%H.service'), { services: ['*'] }, /names service %H/],
   ])('%s', (_, row, policy, said) => {
     const { blocked } = planOne(row, policy ? { policy } : {})
     if (said === undefined) expect(blocked ?? '').not.toMatch(/policy/)
@@ -104,7 +99,7 @@ describe('S11: what a definition adds to or names is bounded by policy.services'
   const blockedOf = (rows: readonly PlanningCase[]) =>
     planCases(rows, { policy }).facilities.find(({ name }) => name === 'web')?.blocked
 
-  test('a service of another facility that Reeve writes needs no word, before and after it is there', () => {
+  test('a service that Reeve writes for another facility needs no permission, before or after its install', () => {
     const named = naming(notThere(web), 'db')
     expect(blockedOf([named, notThere({ name: 'db' })])).toBeUndefined()
     const db = notThere({ name: 'db' })
@@ -112,7 +107,7 @@ describe('S11: what a definition adds to or names is bounded by policy.services'
     expect(blockedOf([named, notThere({ name: 'db' }, { state: 'running', ownership: ours })])).toBeUndefined()
   })
 
-  test('one that only has the name of a facility does', () => {
+  test('a service that only has the name of a facility needs permission', () => {
     const named = naming(notThere(web), 'db')
     expect(blockedOf([named, unowned({ name: 'db' })])).toMatch(/names service db/)
     expect(blockedOf([named, notThere({ name: 'db', adopt: true })])).toMatch(/names service db/)
@@ -122,7 +117,7 @@ describe('S11: what a definition adds to or names is bounded by policy.services'
     )
   })
 
-  test('what is allowed is done', () => {
+  test('an allowed name is applied', () => {
     expect(acts(planOne(naming(notThere(web), 'ssh'), { policy: { services: ['ssh'] } }))).toEqual([
       'install new',
       'enable new',

@@ -22,8 +22,8 @@ function there(declaration: Declaration): PlanOptions {
   return { owned: [location], services: { [key]: observed } }
 }
 
-describe('a facility that was renamed', () => {
-  test('is one change: the old service stopped, the new one started, the old one removed', () => {
+describe('a renamed facility', () => {
+  test('is one change: the old service is stopped, the new one started, the old one removed', () => {
     const plan = planCases([notThere(web)], there(former))
     expect(plan.facilities).toHaveLength(1)
     expect(plan.summary).toMatchObject({ change: 1, remove: 0, add: 0 })
@@ -38,7 +38,7 @@ describe('a facility that was renamed', () => {
     expect(findRemovalProblem(plan, 1, { count: 0, fraction: 0 }, 'reeve apply')).toBeUndefined()
   })
 
-  test('with the service name that it had: only the marker changes', () => {
+  test('with an unchanged service name only gets a new marker', () => {
     const [newer, older] = [
       { ...web, service: 'site' },
       { ...former, service: 'site' },
@@ -48,7 +48,7 @@ describe('a facility that was renamed', () => {
     expect(plan.renamedFrom).toBe('www')
   })
 
-  test('a process whose definition only had the former name in it owes nothing', () => {
+  test('needs no restart if only the former name in its definition changed', () => {
     const row = asDeclared({ ...web, service: 'site' })
     const started = row.observed && { ...row.observed, loaded: { definition: 'as www', files: {} } }
     const target = { ...row.target, formerDigest: 'as www' }
@@ -56,30 +56,30 @@ describe('a facility that was renamed', () => {
     expect(acts(planOne({ ...row, observed: started }))).toEqual(['restart out-of-date'])
   })
 
-  test('once it is done, renamedFrom has no effect', () => {
+  test('ignores renamedFrom once the rename is done', () => {
     expect(planOne(asDeclared(web))).toMatchObject({ change: 'none', steps: [] })
     const drifted = planOne(asDeclared(web, { state: 'stopped' }))
     expect(drifted.change).toBe('repair')
     expect(drifted.renamedFrom).toBeUndefined()
   })
 
-  test('E18: without the record it is the same', () => {
+  test('E18: needs no record for that', () => {
     const row: PlanningCase = notThere(web)
     expect(planCases([row], { ...there(former), applied: new Map() }).facilities[0]?.renamedFrom).toBe('www')
   })
 
-  test('what is suspended under its new name is left alone under the former one too', () => {
+  test('suspended under its new name is left alone under its former one too', () => {
     const plan = planCases([notThere({ ...web, suspend: true })], there(former))
     expect(plan.facilities.flatMap(({ steps }) => steps)).toEqual([])
   })
 
-  test('E7: while the old supervisor does not answer, nothing is done', () => {
+  test('E7: is left alone while the old supervisor does not answer', () => {
     const before = { digest: 'x', supervisor: 'beta', service: 'www', files: [] }
     const plan = planCases([notThere(web)], { applied: new Map([['www', before]]), unavailable: { beta: 'gone' } })
     expect(facilityIn(plan, 'web').blocked).toContain('it was under supervisor beta, which is unavailable')
   })
 
-  test('a former name that is declared all the same is the other facility’s', () => {
+  test('does not take over a former name that another facility declares', () => {
     const other = asDeclared(former)
     const plan = planCases([notThere(web), other])
     expect(facilityIn(plan, 'www').steps).toEqual([])
@@ -87,7 +87,7 @@ describe('a facility that was renamed', () => {
     expect(facilityIn(plan, 'web').renamedFrom).toBeUndefined()
   })
 
-  test('E13: who depends on it by its former name is stopped before it', () => {
+  test('E13: is stopped after dependents that name it by its former name', () => {
     const client: Declaration = { name: 'client', dependsOn: ['www'] }
     const old = ownedAt(former)
     const gone = ownedAt(client, { ownership: markerOf(makeFacility(client)) })

@@ -6,7 +6,7 @@ import { acts, asDeclared, madeFrom, notThere, planOne, unowned } from '../../..
 
 const states: readonly ServiceState[] = ['running', 'starting', 'stopping', 'stopped', 'failed', 'absent', 'unknown']
 
-/** What leads from each observed state (in the order above) to each declared one, where all else is as declared. */
+/** Steps from each observed state (in the order above) to each declared state, where everything else is as declared. */
 const table: Readonly<Record<Facility['state'], readonly string[][]>> = {
   running: [
     [],
@@ -34,7 +34,7 @@ describe('state', () => {
     }
   }
 
-  test('E7: unknown is neither stopped nor absent: nothing is done, and it is said why', () => {
+  test('E7: unknown is neither stopped nor absent: no step, and the reason is reported', () => {
     const row = asDeclared({ name: 'web' }, { state: 'unknown', message: 'the status file is half-written' })
     const plan = planOne(row)
     expect(plan.steps).toEqual([])
@@ -45,13 +45,13 @@ describe('state', () => {
     )
   })
 
-  test('E7: a service that nobody answered for is as good as unknown', () => {
+  test('E7: a service that was not observed counts as unknown', () => {
     const plan = planOne({ ...asDeclared({ name: 'web' }), observed: undefined })
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('supervisor alpha said nothing of service web')
   })
 
-  test('E7: a supervisor that is unavailable blocks its facilities, with its reason', () => {
+  test('E7: an unavailable supervisor blocks its facilities, with its reason', () => {
     const plan = planOne(asDeclared({ name: 'web' }), { unavailable: { alpha: 'its socket refuses' } })
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe('supervisor alpha is unavailable: its socket refuses')
@@ -68,19 +68,19 @@ describe('state', () => {
     expect(acts(planOne(notThere({ name: 'web', state: 'unmanaged', enabled: 'unmanaged' })))).toEqual(['install new'])
   })
 
-  test('an installed service is started again for the reason it is down', () => {
+  test('a stopped service is started with the reason that it is down', () => {
     expect(planOne(asDeclared({ name: 'web' }, { state: 'stopped' })).change).toBe('repair')
     expect(planOne(madeFrom({ name: 'web' }, { name: 'web', state: 'stopped' })).change).toBe('change')
   })
 
-  test('nobody watches over it: it is started, which is fine when it runs', () => {
+  test('an unsupervised service is started, which has no effect on its process', () => {
     expect(acts(planOne(asDeclared({ name: 'web' }, { supervised: false })))).toEqual(['start unsupervised'])
     expect(acts(planOne(asDeclared({ name: 'web' }, { supervised: false, state: 'starting' })))).toEqual([
       'start unsupervised',
     ])
   })
 
-  test('nobody watches over one whose state is not managed: enabling it again sees to the next boot', () => {
+  test('an unsupervised service of unmanaged state is enabled again, for the next boot', () => {
     const web = { name: 'web', state: 'unmanaged' } as const
     expect(acts(planOne(asDeclared(web, { supervised: false })))).toEqual(['enable unsupervised'])
     expect(acts(planOne(asDeclared({ ...web, enabled: false }, { supervised: false })))).toEqual([])
@@ -88,13 +88,13 @@ describe('state', () => {
     expect(acts(planOne(asDeclared({ ...plain, enabled: 'unmanaged' }, { supervised: false })))).toEqual([])
   })
 
-  test('a service that ended well, as its policy allows, is not started again', () => {
+  test('a service that ended successfully, as its policy allows, is not started again', () => {
     const job = { name: 'job', command: JOB, restart: 'on-failure' } as const
     expect(acts(planOne(asDeclared(job, { state: 'stopped', completed: true })))).toEqual([])
     expect(acts(planOne(asDeclared(job, { state: 'stopped' })))).toEqual(['start stopped'])
   })
 
-  test('a completed job of which nobody knows what it had read is left alone', () => {
+  test('a completed job without a record of what it read is left alone', () => {
     const job = { name: 'job', command: JOB, restart: 'never' } as const
     const { loaded: _loaded, ...observed } = asDeclared(job).observed as Observed
     const row = { ...asDeclared(job), observed: { ...observed, state: 'stopped', completed: true } as const }
@@ -106,7 +106,7 @@ describe('state', () => {
     ])
   })
 
-  test('E12: a completed job whose command has changed does its work again', () => {
+  test('E12: a completed job whose command changed runs again', () => {
     const job = { name: 'job', command: JOB, restart: 'never' } as const
     const row = madeFrom({ ...job, command: [...JOB, 'again'] }, job, { state: 'stopped', completed: true })
     expect(acts(planOne(row))).toEqual(['install definition-changed', 'start stopped'])
@@ -117,7 +117,7 @@ describe('state', () => {
     expect(acts(planOne(none))).toEqual(['install definition-changed'])
   })
 
-  test('policy never: a failure is final until the manifest changes', () => {
+  test('with restart policy never, a failure is final until the manifest changes', () => {
     const job = { name: 'job', command: JOB, restart: 'never' } as const
     expect(acts(planOne(asDeclared(job, { state: 'failed' })))).toEqual([])
     expect(acts(planOne(asDeclared({ ...job, restart: 'on-failure' }, { state: 'failed' })))).toEqual(['start failed'])
@@ -126,7 +126,7 @@ describe('state', () => {
     expect(acts(planOne(changed))).toEqual(['install definition-changed', 'start failed'])
   })
 
-  test('E11: an unhealthy service is restarted only where its manifest says so', () => {
+  test('E11: an unhealthy service is restarted only if its manifest says so', () => {
     const check = { type: 'tcp', host: '127.0.0.1', port: 1 } as const
     const health = { check, interval: 1, timeout: 1, failureThreshold: 1, startupTimeout: 1 }
     const restart = { name: 'web', health: { ...health, onFailure: 'restart' } } as const
@@ -138,11 +138,11 @@ describe('state', () => {
     expect(acts(planOne(asDeclared({ name: 'web' }), { unhealthy }))).toEqual([])
   })
 
-  test('E11: a service that the supervisor is about to start again is left to it', () => {
+  test('E11: a service that its supervisor will start again is left to the supervisor', () => {
     const { loaded: _loaded, pid: _pid, ...observed } = asDeclared({ name: 'web' }).observed as Observed
     const waiting = { ...observed, state: 'starting', restarts: 4 } as const
     expect(acts(planOne({ ...asDeclared({ name: 'web' }), observed: waiting }))).toEqual([])
-    // A fix isn't held up by the backoff that the bad definition earned (E6).
+    // A fix isn't delayed by the backoff of the bad definition (E6).
     const fixed = madeFrom({ name: 'web', command: ['/bin/fixed'] }, { name: 'web' })
     expect(acts(planOne({ ...fixed, observed: waiting }))).toEqual([
       'install definition-changed',
@@ -150,7 +150,7 @@ describe('state', () => {
     ])
     const silent = madeFrom({ name: 'web', command: ['/bin/fixed'], onChange: 'none' }, { name: 'web' })
     expect(acts(planOne({ ...silent, observed: waiting }))).toEqual(['install definition-changed'])
-    // Nobody is there to be told of a reload: told so again and again, it would never end.
+    // A reload has no running process to reach: repeating it would never end.
     const reloads = { name: 'web', reload: true, onChange: 'reload' } as const
     const stale = madeFrom({ ...reloads, command: ['/bin/fixed'] }, reloads).observed?.loaded
     const row = asDeclared({ ...reloads, command: ['/bin/fixed'] })
@@ -160,7 +160,7 @@ describe('state', () => {
     ])
   })
 
-  test('E11: a controller leaves what waits to its supervisor, a person has it begin at once', () => {
+  test('E11: the controller leaves a waiting service to its supervisor, a manual apply starts it at once', () => {
     const found = (more: Partial<Observed>) => {
       const { pid: _, ...rest } = asDeclared({ name: 'web' }).observed ?? unknownService('web', 'nobody looked')
       return { ...asDeclared({ name: 'web' }), observed: { ...rest, ...more } }
@@ -176,7 +176,7 @@ describe('state', () => {
     for (const other of others) expect(acts(planOne(found(other), { startsWaiting: true }))).toEqual([])
   })
 
-  test('suspended: observed and reported, and nothing is done', () => {
+  test('a suspended facility is observed and reported, without steps', () => {
     const plan = planOne(asDeclared({ name: 'web', suspend: true }, { state: 'stopped', enabled: false }))
     expect([plan.change, plan.steps, plan.blocked, plan.suspended]).toEqual(['none', [], undefined, true])
     expect(plan.withheld).toMatchObject({ change: 'repair', steps: [{ id: 'web/enable' }, { id: 'web/start' }] })
@@ -186,10 +186,10 @@ describe('state', () => {
   })
 })
 
-describe('a service that exists already', () => {
+describe('a facility without a definition', () => {
   const packaged = { name: 'ssh', command: null } as const
 
-  test('only its state and enablement are kept, and it needs no adopt', () => {
+  test('only manages state and enablement, and needs no adopt', () => {
     expect(acts(planOne(unowned(packaged, { state: 'stopped', enabled: false })))).toEqual([
       'enable enablement',
       'start stopped',
@@ -198,7 +198,7 @@ describe('a service that exists already', () => {
     expect(planOne(unowned(packaged, { state: 'failed' })).change).toBe('change')
   })
 
-  test('one that is not there is as declared where it is to be stopped and disabled', () => {
+  test('that is absent is up to date if declared stopped and disabled', () => {
     const unwanted = { ...packaged, state: 'stopped', enabled: false } as const
     expect(planOne(notThere(unwanted))).toMatchObject({ change: 'none', steps: [] })
     expect(planOne(notThere(unwanted)).blocked).toBeUndefined()
@@ -210,7 +210,7 @@ describe('a service that exists already', () => {
     }
   })
 
-  test('where it is absent, the two ways out are said', () => {
+  test('that is absent and declared running is blocked, and the message names both ways out', () => {
     const plan = planOne(notThere(packaged))
     expect(plan.steps).toEqual([])
     expect(plan.blocked).toBe(
@@ -243,7 +243,7 @@ describe('enablement', () => {
     })
   }
 
-  test('one that can be neither enabled nor disabled: said, not tried for ever', () => {
+  test('of a service that can be neither enabled nor disabled is reported, not retried for ever', () => {
     for (const enabled of [true, false] as const) {
       const plan = planOne(
         unowned({ name: 'ssh', command: null, enabled }, { enabled: 'fixed', message: 'it is static' }),
@@ -258,7 +258,7 @@ describe('enablement', () => {
     )
   })
 
-  test('its definition was edited so that it can be neither: the definition is mended, and then it can', () => {
+  test('is applied once an edited definition that prevents it is restored', () => {
     const web = { name: 'web' } as const
     const row = madeFrom(web, { name: 'web', command: ['/bin/edited'] }, { enabled: 'fixed' })
     const plan = planOne(row)

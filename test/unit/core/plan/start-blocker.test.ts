@@ -30,10 +30,10 @@ function blockOf(row: PlanningCase): string | undefined {
   return facilityIn(planCases([row]), 'web').blocked
 }
 
-describe('what is certain not to start', () => {
+describe('a start blocker', () => {
   const risks: [string, Partial<Observed>][] = [
     ['runs', {}],
-    ['is about to', { state: 'starting', pid: 7 }],
+    ['is starting', { state: 'starting', pid: 7 }],
     ['has failed once and runs again', { restarts: 1 }],
     ['has lost its supervisor', { supervised: false }],
   ]
@@ -49,25 +49,25 @@ describe('what is certain not to start', () => {
   const lost: [string, Partial<Observed>][] = [
     ['is stopped', { state: 'stopped' }],
     ['has failed', { state: 'failed' }],
-    ['is in a crash loop, and runs for a moment', { restarts: 2 }],
+    ['is in a crash loop, between two failures', { restarts: 2 }],
   ]
-  test.each(lost)('is tried where the service %s', (_, found) => {
+  test.each(lost)('does not hold back a service that %s', (_, found) => {
     const row = without(madeFrom(newer, older, found))
     expect(blockOf(row)).toBeUndefined()
     expect(verbsOf(row)).toContain('install')
   })
 
-  test('is tried where the service waits to be started again', () => {
+  test('does not hold back a service that waits for its next start', () => {
     const row = without(madeFrom(newer, older, { state: 'starting', restarts: 1 }))
     const { pid: _, ...observed } = row.observed ?? { service: 'web', state: 'absent', enabled: true, supervised: true }
     expect(blockOf({ ...row, observed })).toBeUndefined()
   })
 
-  test('is tried where there has been nothing', () => {
+  test('does not hold back a new service', () => {
     expect(verbsOf(without(notThere(newer)))).toEqual(['install', 'enable', 'start'])
   })
 
-  test('is in the way of a move too', () => {
+  test('holds back a move', () => {
     const old = ownedAt({ ...older, supervisor: 'runit' })
     const more = { services: { [old.key]: old.observed }, owned: [old.location] }
     const moved = notThere({ ...older, supervisor: 's6' })
@@ -77,7 +77,7 @@ describe('what is certain not to start', () => {
     expect(plan.blocked).toContain('there is no program /bin/daemon')
   })
 
-  test('is nothing to a service that is as declared, or only has a marker to be written anew', () => {
+  test('does not affect a service that is up to date, or only needs a new marker', () => {
     expect(blockOf(without(asDeclared(older)))).toBeUndefined()
     expect(planCases([without(asDeclared(older))]).summary.unchanged).toBe(1)
     const row = asDeclared(older)
@@ -92,14 +92,14 @@ describe('what is certain not to start', () => {
     expect(planCases([row]).summary).toMatchObject({ blocked: 1, change: 1, unchanged: 0 })
   })
 
-  test('does not keep those that depend on it from starting, as it serves them', () => {
+  test('does not block dependents of a running service', () => {
     const dependent = notThere({ name: 'app', dependsOn: ['web'] })
     const plan = planCases([without(madeFrom(newer, older)), dependent])
     expect(facilityIn(plan, 'app').blocked).toBeUndefined()
   })
 })
 
-describe('S8: what a blocked facility may do', () => {
+describe('S8: a blocked facility', () => {
   const declared: Declaration = { ...older, files: [{ path: '/srv/web/web.conf', content: 'a' }] }
   const stopped: Declaration = { ...declared, state: 'stopped', enabled: false }
   const planted = { kind: 'other', problem: '/srv/web/web.conf is a symlink; remove the link' } as const
@@ -107,13 +107,13 @@ describe('S8: what a blocked facility may do', () => {
   test.each([
     ['a planted symlink', (row: PlanningCase) => withFile(row, '/srv/web/web.conf', planted)],
     [
-      'a path that can not be handled',
+      'a path that cannot be handled',
       (row: PlanningCase) => ({
         ...row,
         target: { ...row.target, problems: ['spec.process.environmentFiles: closed'] },
       }),
     ],
-  ])('%s does not keep it from being stopped and disabled', (_, change) => {
+  ])('is stopped and disabled despite %s', (_, change) => {
     const row = change(madeFrom(stopped, declared))
     expect(blockOf(row)).toBeDefined()
     expect(verbsOf(row)).toEqual(['disable', 'stop'])
@@ -123,7 +123,7 @@ describe('S8: what a blocked facility may do', () => {
     expect(blockOf(down)).toBeDefined()
   })
 
-  test('a move is no end: the old service goes on', () => {
+  test('is not moved: the old service keeps running', () => {
     const files = declared.files ?? []
     const old = ownedAt({ ...declared, supervisor: 'runit' })
     const more = { services: { [old.key]: old.observed }, owned: [old.location] }
@@ -134,28 +134,31 @@ describe('S8: what a blocked facility may do', () => {
     expect(withBlocker(moved, 'whatever').steps).toEqual([])
   })
 
-  test('nothing else is done about it', () => {
+  test('gets no other step', () => {
     const changed: Declaration = { ...newer, files: [{ path: '/srv/web/web.conf', content: 'b' }] }
     const row = withFile(madeFrom(changed, declared), '/srv/web/web.conf', planted)
     expect(verbsOf(row)).toEqual([])
   })
 
   test.each([
-    ['another Reeve’s', { ownership: { owner: 'other', facility: 'web', files: [], dependsOn: [], prune: true } }],
+    [
+      'owned by another Reeve',
+      { ownership: { owner: 'other', facility: 'web', files: [], dependsOn: [], prune: true } },
+    ],
     ['unknown', { state: 'unknown' }],
-  ] satisfies [string, Partial<Observed>][])('a service that is %s is left alone', (_, found) => {
+  ] satisfies [string, Partial<Observed>][])('is left alone if its service is %s', (_, found) => {
     const row = withFile(madeFrom(stopped, declared, found), '/srv/web/web.conf', planted)
     expect(verbsOf(withoutRecord(row))).toEqual([])
   })
 
-  test('where its supervisor can not be asked, nothing is done', () => {
+  test('is left alone while its supervisor is unavailable', () => {
     const row = withFile(madeFrom(stopped, declared), '/srv/web/web.conf', planted)
     const unavailable = { [row.target.facility.supervisor]: 'it is down' }
     expect(facilityIn(planCases([row], { unavailable }), 'web').steps).toEqual([])
   })
 })
 
-test('a service that is to run always has never done its work, whoever gave up on it', () => {
+test('a service that should always run never counts as completed, even if its supervisor gave up', () => {
   const over = { state: 'stopped', completed: true } as const
   expect(verbsOf(asDeclared({ ...older, restart: 'on-failure' }, over))).toEqual([])
   const row = asDeclared(older, over)
@@ -164,7 +167,7 @@ test('a service that is to run always has never done its work, whoever gave up o
   expect(readinessOf(facility, row.observed, 'none', 0)).toMatchObject({ ready: false, reason: 'Stopped' })
 })
 
-test('what is in the way is told with how it is, once', () => {
+test('a start hindrance is part of the readiness message, once', () => {
   const { facility } = notThere(older).target
   const observed = { service: 'web', enabled: true, supervised: true, hindrance: 'there is no program /x' } as const
   const tell = (found: Partial<Observed>): string =>

@@ -29,8 +29,8 @@ function needsOf(plan: Plan, id: string): readonly string[] | undefined {
   return plan.facilities.flatMap(facility => facility.steps).find(step => step.id === id)?.needs
 }
 
-describe('E13: starts', () => {
-  test('a start needs the starts of what it depends on; nothing else waits', () => {
+describe('E13: order of starts', () => {
+  test('a start needs the starts of its dependencies, and no other step does', () => {
     const plan = planCases([notThere(web), notThere(db)])
     expect(needsOf(plan, 'web/start')).toEqual(['db/start', 'web/enable'])
     expect(needsOf(plan, 'web/install')).toEqual([])
@@ -44,14 +44,14 @@ describe('E13: starts', () => {
     expect(needsOf(plan, 'web/restart')).toEqual(['db/restart', 'web/install'])
   })
 
-  test('a reload waits for nobody', () => {
+  test('a reload needs nothing', () => {
     const reloads = { ...web, reload: true, onChange: 'reload' } as const
     const row = madeFrom({ ...reloads, command: ['/bin/daemon', '2'], restart: 'always' }, reloads)
     const plan = planCases([row, notThere(db)])
     expect(needsOf(plan, 'web/reload')).toEqual(['web/install'])
   })
 
-  test('one that runs and only lacks its supervisor waits for nobody, and holds nobody up', () => {
+  test('a running service that only lost its supervisor needs nothing, and nothing needs it', () => {
     const plan = planCases([asDeclared(web, { supervised: false }), unowned(db, { state: 'stopped' })])
     expect(acts(facilityIn(plan, 'web'))).toEqual(['start unsupervised'])
     const both = planCases([notThere(web), asDeclared(db, { supervised: false })])
@@ -66,19 +66,19 @@ describe('E13: starts', () => {
     [{ verb: 'start', reason: 'put-back', target: { supervisor: 'alpha', service: 'old' } }, false],
   ]
   for (const [step, expected] of steps) {
-    test(`${JSON.stringify(step)}: the service comes up by it: ${expected}`, () => {
+    test(`${JSON.stringify(step)}: the step brings the service up: ${expected}`, () => {
       expect(bringsUp({ id: 'web/x', needs: [], ...step })).toBe(expected)
     })
   }
 
-  test('the start of a dependency alone starts nothing else', () => {
+  test('only the start of a dependency is needed, none of its other steps', () => {
     const plan = planCases([asDeclared(web), asDeclared(db, { state: 'stopped' })])
     expect(facilityIn(plan, 'web').steps).toEqual([])
   })
 })
 
-describe('E13: stops and removals, reversed', () => {
-  test('a stop needs the stops of what depends on it', () => {
+describe('E13: order of stops and removals', () => {
+  test('a stop needs the stops of its dependents', () => {
     const plan = planCases([madeFrom({ ...web, state: 'stopped' }, web), madeFrom({ ...db, state: 'stopped' }, db)])
     expect(needsOf(plan, 'db/stop')).toEqual(['web/stop'])
     expect(needsOf(plan, 'web/stop')).toEqual([])
@@ -92,21 +92,21 @@ describe('E13: stops and removals, reversed', () => {
     }
   }
 
-  test('a removal needs the stops of what depended on it, by their markers', () => {
+  test('a removal needs the stops of its former dependents, by their markers', () => {
     const plan = planCases([], pruned())
     expect(needsOf(plan, 'db/stop')).toEqual(['web/stop'])
     expect(needsOf(plan, 'db/remove')).toEqual(['db/stop', 'web/remove'])
     expect(needsOf(plan, 'web/stop')).toEqual([])
   })
 
-  test('a removal without a stop waits as well', () => {
+  test('a removal without a stop needs them too', () => {
     const plan = planCases([], pruned({ db: { state: 'stopped' } }))
     expect(needsOf(plan, 'db/remove')).toEqual(['web/remove'])
     const still = planCases([], pruned({ db: { state: 'stopped' }, web: { state: 'stopped' } }))
     expect(needsOf(still, 'db/remove')).toEqual(['web/remove'])
   })
 
-  test('only a stop and the removal itself wait for those that go: what stays is changed at once', () => {
+  test('only a stop and a removal need a leaving service: other facilities change at once', () => {
     const old = ownedAt(web)
     const going = { owned: [old.location], services: { [old.key]: old.observed } }
     const changed = planCases([madeFrom({ ...db, command: ['/bin/daemon', '2'] }, db)], going)
@@ -126,7 +126,7 @@ describe('E13: stops and removals, reversed', () => {
     expect(needsOf(both, 'db/remove-file:/etc/db')).toEqual(['db/stop'])
   })
 
-  test('a removal waits for removals, and for no other step of those that stay', () => {
+  test('a removal needs other removals, and no step of facilities that stay', () => {
     const gone = ownedAt(db)
     const going = { owned: [gone.location], services: { [gone.key]: gone.observed } }
     expect(needsOf(planCases([notThere(web)], going), 'db/remove')).toEqual(['db/stop'])
@@ -139,14 +139,14 @@ describe('E13: stops and removals, reversed', () => {
     expect(needsOf(moving, 'db/remove')).toEqual(['db/stop'])
   })
 
-  test('so with down', () => {
+  test('down follows the same order', () => {
     const { owned = [], services = {} } = pruned()
     const snapshot = { owned, services: new Map(Object.entries(services)), unavailable: new Map(), files: new Map() }
     const plan = makeRemovalPlan(undefined, { snapshot, owner: OWNER }, sha256)
     expect(needsOf(plan, 'db/stop')).toEqual(['web/stop'])
   })
 
-  test('markers of two revisions that contradict each other never make removals wait for one another', () => {
+  test('contradicting markers of two revisions never make removals wait for one another', () => {
     const old = [ownedAt({ name: 'a', dependsOn: ['b'] }), ownedAt({ name: 'b', dependsOn: ['a'] })]
     const plan = planCases([], {
       owned: old.map(({ location }) => location),
@@ -157,8 +157,8 @@ describe('E13: stops and removals, reversed', () => {
   })
 })
 
-describe('what cannot be started blocks what depends on it', () => {
-  test('blocked, and the reason is handed on', () => {
+describe('a facility that cannot start blocks its dependents', () => {
+  test('with its own reason', () => {
     const plan = planCases([notThere(web), unowned(db, { state: 'stopped' })])
     expect(facilityIn(plan, 'web')).toMatchObject({ change: 'none', steps: [] })
     expect(facilityIn(plan, 'web').blocked).toBe(
@@ -166,7 +166,7 @@ describe('what cannot be started blocks what depends on it', () => {
     )
   })
 
-  test('down a chain the cause is named once, however long the chain', () => {
+  test('along a chain, with the cause named once', () => {
     const plan = planCases([
       notThere({ name: 'front', dependsOn: ['web'] }),
       notThere({ name: 'edge', dependsOn: ['front'] }),
@@ -178,7 +178,7 @@ describe('what cannot be started blocks what depends on it', () => {
     expect(facilityIn(plan, 'edge').blocked).toBe(`it depends on front, which waits for db, which is blocked: ${cause}`)
   })
 
-  test('what runs already goes on', () => {
+  test('but not those that already run', () => {
     expect(facilityIn(planCases([asDeclared(web), unowned(db, { state: 'stopped' })]), 'web').blocked).toBeUndefined()
     const restarted = madeFrom({ ...web, command: ['/bin/daemon', '2'] }, web)
     const plan = planCases([restarted, unowned(db)])
@@ -188,14 +188,14 @@ describe('what cannot be started blocks what depends on it', () => {
     ])
   })
 
-  test('declared stopped, whether it still runs or not (E4)', () => {
+  test('if it is declared stopped, running or not (E4)', () => {
     const blocked = 'it depends on db, which is declared stopped'
     const stopped = { ...db, state: 'stopped' } as const
     expect(facilityIn(planCases([notThere(web), asDeclared(stopped)]), 'web').blocked).toBe(blocked)
     expect(facilityIn(planCases([notThere(web), madeFrom(stopped, db)]), 'web').blocked).toBe(blocked)
   })
 
-  test('suspended: only if it does not run', () => {
+  test('if it is suspended and not running', () => {
     const suspended = { ...db, suspend: true }
     const down = planCases([notThere(web), asDeclared(suspended, { state: 'stopped' })])
     expect(facilityIn(down, 'web').blocked).toBe('it depends on db, which is suspended and not ready')
@@ -207,7 +207,7 @@ describe('what cannot be started blocks what depends on it', () => {
     expect(facilityIn(hidden, 'web').blocked).toBe('it depends on db, which is suspended and not ready')
   })
 
-  test('failed, and its policy says that this is final', () => {
+  test('if it failed for good by its policy', () => {
     const never = { ...db, restart: 'never' } as const
     const plan = planCases([notThere(web), asDeclared(never, { state: 'failed' })])
     expect(facilityIn(plan, 'web').blocked).toBe(
@@ -221,13 +221,13 @@ describe('what cannot be started blocks what depends on it', () => {
     ).toBeUndefined()
   })
 
-  test('one that comes up by itself is waited for', () => {
+  test('but not if it comes up by itself', () => {
     for (const state of ['starting', 'stopping'] as const) {
       expect(facilityIn(planCases([notThere(web), asDeclared(db, { state })]), 'web').blocked, state).toBeUndefined()
     }
   })
 
-  test('one that has done its work holds nobody up, though something is in its own way now', () => {
+  test('but not if it is a completed job, even if blocked now', () => {
     const job = { name: 'db', command: JOB, restart: 'never', files: [{ path: '/etc/db', content: 'x' }] } as const
     const done = asDeclared(job, { state: 'stopped', completed: true })
     const plan = planCases([notThere(web), withFile(done, '/etc/db', { kind: 'other', problem: 'it is a symlink' })])
@@ -235,7 +235,7 @@ describe('what cannot be started blocks what depends on it', () => {
     expect(facilityIn(plan, 'web').blocked).toBeUndefined()
   })
 
-  test('one whose state is not managed is as it is', () => {
+  test('but not if its state is unmanaged', () => {
     for (const suspend of [false, true]) {
       const unmanaged = { ...db, state: 'unmanaged', suspend } as const
       const plan = planCases([notThere(web), asDeclared(unmanaged, { state: 'stopped' })])
@@ -243,12 +243,12 @@ describe('what cannot be started blocks what depends on it', () => {
     }
   })
 
-  test('one that is not looked at in this pass is waited for, not judged', () => {
+  test('but not if this pass does not observe it', () => {
     const plan = planCases([notThere(web)], { untouched: [makeFacility(db)] })
     expect(acts(facilityIn(plan, 'web'))).toContain('start new')
   })
 
-  test('only a start is held up: what is declared stopped is installed all the same', () => {
+  test('and only their starts: a dependent declared stopped is installed', () => {
     const idle = notThere({ ...web, state: 'stopped', enabled: false })
     expect(acts(facilityIn(planCases([idle, unowned(db)]), 'web'))).toEqual(['install new'])
   })
@@ -257,7 +257,7 @@ describe('what cannot be started blocks what depends on it', () => {
 describe('dependency order', () => {
   const graph = (edges: Record<string, string[]>) => new Map(Object.entries(edges))
 
-  test('E13: a cycle is shown, its first name again at the end', () => {
+  test('E13: shows a cycle with its first name repeated at the end', () => {
     expect(findCycle(graph({ a: ['b'], b: ['c'], c: ['a'] }))).toEqual(['a', 'b', 'c', 'a'])
     expect(findCycle(graph({ x: ['a'], a: ['b'], b: ['a'] }))).toEqual(['a', 'b', 'a'])
     expect(findCycle(graph({ a: ['a'] }))).toEqual(['a', 'a'])
@@ -267,14 +267,14 @@ describe('dependency order', () => {
     expect(findCycle(new Map())).toBeUndefined()
   })
 
-  test('dependencies come first, as far as cycles allow, and only names that are there', () => {
+  test('lists dependencies first, as far as cycles allow, and only names that exist', () => {
     expect(dependenciesFirst(graph({ a: ['b'], b: ['c'], c: [] }))).toEqual(['c', 'b', 'a'])
     expect(dependenciesFirst(graph({ a: ['gone'] }))).toEqual(['a'])
     expect(dependenciesFirst(graph({ a: ['b'], b: ['a'] })).sort()).toEqual(['a', 'b'])
     expect(dependenciesFirst(graph({ a: ['b', 'c'], b: ['c'], c: [], d: ['a'] }))).toEqual(['c', 'b', 'a', 'd'])
   })
 
-  test('without cycles: the edges that are left wait for nothing in a circle, itself included', () => {
+  test('without cycles has no circular wait, not even on itself', () => {
     expect([...withoutCycles(graph({ a: ['a', 'b'], b: ['c'], c: ['a', 'gone'] }))]).toEqual([
       ['a', ['b']],
       ['b', ['c']],
@@ -282,20 +282,20 @@ describe('dependency order', () => {
     ])
   })
 
-  test('dependents are the edges turned round', () => {
+  test('reversed gives the dependents', () => {
     expect([...dependentsOf(graph({ a: ['c'], b: ['c', 'd'] }))]).toEqual([
       ['c', ['a', 'b']],
       ['d', ['b']],
     ])
   })
 
-  test('many ways to one name cost no more than one', () => {
+  test('of many paths to one name costs no more than one', () => {
     const names = Array.from({ length: 40 }, (_, i) => `f${i}`)
     const layers = names.flatMap((name, i) => [`${name}a`, `${name}b`].map(one => [one, [`f${i + 1}a`, `f${i + 1}b`]]))
     expect(findCycle(graph(Object.fromEntries(layers)))).toBeUndefined()
   })
 
-  test('10,000 in a row overflow nothing', () => {
+  test('of a chain of 10,000 does not overflow the stack', () => {
     const chain = new Map(Array.from({ length: 10_000 }, (_, i) => [`f${i}`, i === 9_999 ? [] : [`f${i + 1}`]]))
     expect(findCycle(chain)).toBeUndefined()
     expect(dependenciesFirst(chain)[0]).toBe('f9999')

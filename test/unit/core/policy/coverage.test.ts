@@ -18,7 +18,7 @@ function readSchema(name: string): Parameters<typeof listFields>[0] {
 const listAll = (schema?: object): string[] => (schema ? listFields(JSON.parse(JSON.stringify(schema))) : [])
 const fieldsOf = (coverage: Coverage = {}): string[] => Object.keys(coverage).sort()
 
-describe('S11: every field has a row in the table of what bounds it, and every row a field', () => {
+describe('S11: the policy coverage table has a row for every field, and a field for every row:', () => {
   test.each([
     ['facility', facilityCoverage],
     ['supervisor', supervisorCoverage],
@@ -32,13 +32,13 @@ describe('S11: every field has a row in the table of what bounds it, and every r
     expect(fieldsOf(optionsCoverage[type])).toEqual(listAll(optionsSchema))
   })
 
-  test('of a provider that there is', () => {
+  test('each row of a provider is of an existing provider', () => {
     const types = Object.keys(builtinProviders).sort()
     expect(Object.keys(configCoverage).sort()).toEqual(types)
     expect(Object.keys(optionsCoverage).sort()).toEqual(types)
   })
 
-  test('every key of the policy bounds something', () => {
+  test('every key of the policy bounds some field', () => {
     const { properties } = readSchema('host-configuration')
     const keys = Object.keys(properties?.policy?.properties ?? {}).sort()
     const coverages = [
@@ -53,7 +53,7 @@ describe('S11: every field has a row in the table of what bounds it, and every r
     expect([...new Set<string>(used)].sort()).toEqual(keys)
   })
 
-  test('docs/policy.md has all of it (vitest -u writes it anew)', async () => {
+  test('docs/policy.md contains the whole table (vitest -u updates it)', async () => {
     const tables: [string, Coverage][] = [
       ['Facility', facilityCoverage],
       ['Supervisor', supervisorCoverage],

@@ -1,6 +1,6 @@
 import type { Bound, Coverage } from '../../../../src/core/policy/coverage.ts'
 
-/** docs/policy.md, made from the data that the tests hold complete. */
+/** Text of docs/policy.md, generated from the data that the tests prove complete. */
 export function renderPolicyPage(tables: readonly (readonly [title: string, coverage: Coverage])[]): string {
   const sections = tables.map(([title, coverage]) => {
     const rows = Object.entries(coverage).map(([field, bound]) => [`\`${field}\``, describe(bound)] as const)
@@ -9,7 +9,7 @@ export function renderPolicyPage(tables: readonly (readonly [title: string, cove
   return `${introduction}\n${sections.join('\n')}`
 }
 
-/** In columns, as the formatter would have it. */
+/** Table aligned in columns as the formatter does it. */
 function renderTable(rows: readonly (readonly [string, string])[]): string {
   const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>

@@ -23,14 +23,14 @@ describe('readiness', () => {
     [{ readyAfter: 3_000 }, { state: 'running', since: now - 3_000 }, 'healthy', true, 'Healthy'],
     [{}, { state: 'running' }, 'none', true, 'Running'],
     [{}, { state: 'running', since: now + 3_600_000 }, 'none', true, 'Running'], // the clock was set back
-    [{}, { state: 'running', since: now + 10 }, 'none', false, 'Starting'], // and this is rounding
+    [{}, { state: 'running', since: now + 10 }, 'none', false, 'Starting'], // rounding
     [{}, { state: 'running', since: 0 }, 'healthy', true, 'Healthy'],
     [{}, { state: 'running', since: 0 }, 'unhealthy', false, 'Unhealthy'],
     [{}, { state: 'running', since: 0 }, 'starting', false, 'HealthPending'],
     [{}, { state: 'running', since: 0 }, 'unknown', false, 'HealthPending'],
     [{}, { state: 'starting' }, 'none', false, 'Starting'],
     [{}, { state: 'starting', restarts: 0 }, 'none', false, 'Starting'],
-    [{}, { state: 'starting', restarts: 1 }, 'none', false, 'Starting'], // it may be an accident
+    [{}, { state: 'starting', restarts: 1 }, 'none', false, 'Starting'], // may be an accident
     [{}, { state: 'starting', restarts: 2 }, 'none', false, 'CrashLooping'],
     [{}, { state: 'running', since: now - 9_999, restarts: 2 }, 'healthy', false, 'CrashLooping'],
     [{}, { state: 'running', since: now - GOOD_RUN, restarts: 2 }, 'none', true, 'Running'],
@@ -44,7 +44,7 @@ describe('readiness', () => {
     [{}, { state: 'running', activation: failing }, 'none', false, 'RunFailed'],
     [{}, { state: 'running', activation: failing }, 'healthy', false, 'RunFailed'],
     [{}, { state: 'running', activation: { starts: ['job.service'] } }, 'none', true, 'Running'],
-    // What waits doesn't crash: it is up at once.
+    // A waiting activation unit doesn't crash: it is ready at once.
     [{}, { state: 'running', since: now, activation: { starts: ['job.service'] } }, 'none', true, 'Running'],
     [{}, { state: 'failed', activation: failing }, 'none', false, 'Failed'],
     [{ state: 'stopped' }, { state: 'stopped', activation: failing }, 'none', true, 'Stopped'],
@@ -55,11 +55,11 @@ describe('readiness', () => {
     [{}, { state: 'absent' }, 'none', false, 'Absent'],
     [{}, { state: 'unknown' }, 'healthy', false, 'Unknown'],
     [{ restart: 'on-failure' }, { state: 'stopped', completed: true }, 'none', true, 'Completed'],
-    // Its supervisor has given it up.
+    // The supervisor has given up on it.
     [{}, { state: 'stopped', completed: true }, 'none', false, 'Stopped'],
     [{ state: 'stopped' }, { state: 'stopped' }, 'none', true, 'Stopped'],
     [{ state: 'stopped' }, { state: 'failed' }, 'none', true, 'Stopped'],
-    [{ state: 'stopped' }, { state: 'absent' }, 'none', false, 'Absent'], // it is yet to be installed
+    [{ state: 'stopped' }, { state: 'absent' }, 'none', false, 'Absent'], // not installed yet
     [{ state: 'stopped', enabled: false, command: null }, { state: 'absent' }, 'none', true, 'Absent'],
     [{ state: 'stopped', command: null }, { state: 'absent' }, 'none', false, 'Absent'],
     [{ state: 'stopped' }, { state: 'stopping' }, 'none', false, 'NotStopped'],
@@ -77,7 +77,7 @@ describe('readiness', () => {
     })
   }
 
-  test('what is said to people', () => {
+  test('messages are these', () => {
     const messages = rows.map(([declared, found, health]) => {
       const facility = makeFacility({ name: 'web', ...declared })
       const observed: Observed = { service: 'web', state: 'running', enabled: true, supervised: true, ...found }
@@ -114,7 +114,7 @@ describe('readiness', () => {
     `)
   })
 
-  test('PITFALLS 14: what is declared running and still being started is a trouble, since when it is', () => {
+  test('PITFALLS 14: a service declared running that is still starting is a trouble, with its time', () => {
     const find = (observed: Partial<Observed>, declaration: Partial<Declaration> = {}) => {
       const facility = makeFacility({ name: 'web', ...declaration })
       const services = new Map([[locationKey(facility), { ...unknownService('web', ''), ...observed }]])
@@ -124,18 +124,18 @@ describe('readiness', () => {
     const starting = { state: 'starting', message: 'it says nothing', since: 0 } as const
     expect(find(starting)).toEqual(['starting: it says nothing (since 1970-01-01T00:00:00.000Z)'])
     expect(find({ state: 'starting', message: 'x' })).toEqual(['starting: x'])
-    // It has come up just now, or isn't to run.
+    // The service has just come up, or isn't declared running.
     expect(find({ state: 'running', since: now })).toEqual([])
     expect(find(starting, { state: 'unmanaged' })).toEqual([])
     expect(find(starting, { state: 'stopped' })).toEqual([])
   })
 
-  test('E7: not asked yet is unknown, never ready', () => {
+  test('E7: a service that was not observed yet is unknown, never ready', () => {
     const readiness = readinessOf(makeFacility({ name: 'web', state: 'stopped' }), undefined, 'none', now)
     expect(readiness).toMatchObject({ ready: false, reason: 'Unknown' })
   })
 
-  test('the message has what the supervisor says', () => {
+  test('the message includes that of the supervisor', () => {
     const observed: Observed = { service: 'web', state: 'failed', enabled: true, supervised: true, message: 'exit 7' }
     expect(readinessOf(makeFacility({ name: 'web' }), observed, 'none', now).message).toBe('failed: exit 7')
   })
@@ -214,7 +214,7 @@ describe('conditions', () => {
     })
   }
 
-  test('what is said to people', () => {
+  test('messages are these', () => {
     const said = rows.flatMap(([, input]) => conditionsOf(input, [], 'now'))
     const messages = said.map(({ type, reason, message }) => `${type} ${reason}: ${message}`)
     expect([...new Set(messages)].sort()).toMatchInlineSnapshot(`
@@ -251,7 +251,7 @@ describe('conditions', () => {
     `)
   })
 
-  test('since is kept while the status stays, and only then', () => {
+  test('a condition keeps its time while its status stays the same', () => {
     const before: Condition[] = conditionsOf(calm, [], 'first')
     const same = conditionsOf({ ...calm, underWay: 'start' }, before, 'second')
     expect(same.map(({ since }) => since)).toEqual(['first', 'second', 'first', 'first'])
@@ -268,7 +268,7 @@ describe('conditions', () => {
 })
 
 describe('errors', () => {
-  test('are told by their name, and keep their cause', () => {
+  test('an error is identified by its name and keeps its cause', () => {
     const cause = new Error('no such file')
     const error = new ReeveError('failed', 'it failed', { cause })
     expect([error.name, error.cause, error instanceof ReeveError]).toEqual(['ReeveError', cause, true])
@@ -278,8 +278,8 @@ describe('errors', () => {
   })
 })
 
-describe('a service whose supervisor is silent', () => {
-  test('is unknown in all that can be known', () => {
+describe('a service whose supervisor does not answer', () => {
+  test('is unknown in every field', () => {
     expect(unknownService('web', 'no answer')).toEqual({
       service: 'web',
       state: 'unknown',
@@ -290,7 +290,7 @@ describe('a service whose supervisor is silent', () => {
   })
 })
 
-describe('whether Reeve writes a definition', () => {
+describe('whether Reeve writes a definition:', () => {
   const rows: [Declaration, boolean][] = [
     [{ name: 'web' }, true],
     [{ name: 'web', native: true }, true],
@@ -304,13 +304,13 @@ describe('whether Reeve writes a definition', () => {
 })
 
 describe('E11: backoff', () => {
-  test('doubles from the first wait to the longest', () => {
+  test('doubles from the first delay up to the longest', () => {
     const waits = [1, 2, 3, 9, 10, 1_000].map(count => backoffDelay(count, 0))
     expect(waits).toEqual([1_000, 2_000, 4_000, 256_000, 300_000, 300_000])
     expect(backoffDelay(0, 0)).toBe(1_000)
   })
 
-  test('chance takes away up to a fifth, never adds', () => {
+  test('is shortened at random by up to a fifth, and never lengthened', () => {
     expect(backoffDelay(1, 0.999999)).toBe(800)
     expect(backoffDelay(1, 0.5)).toBe(900)
     expect(backoffDelay(50, 0.5, { ...RETRY, most: 10_000, jitter: 1 })).toBe(5_000)
@@ -318,14 +318,14 @@ describe('E11: backoff', () => {
 })
 
 describe('bytes', () => {
-  test('equal means the same length and the same bytes', () => {
+  test('are equal if their length and content are', () => {
     expect(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(true)
     expect(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false)
     expect(bytesEqual(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 3))).toBe(false)
     expect(bytesEqual(new Uint8Array(), new Uint8Array())).toBe(true)
   })
 
-  test('text is UTF-8 without NUL, and a byte order mark is part of it', () => {
+  test('are text if they are UTF-8 without NUL; a byte order mark is part of the text', () => {
     expect(textOf(new TextEncoder().encode('é\n'))).toBe('é\n')
     expect(textOf(Uint8Array.of(0xff))).toBeUndefined()
     expect(textOf(Uint8Array.of(65, 0))).toBeUndefined()

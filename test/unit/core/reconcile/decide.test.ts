@@ -51,45 +51,55 @@ const web = plan('web')
 const gone = plan('gone', 'remove')
 const moved = { ...plan('site'), renamedFrom: 'page' }
 
-describe('what begins, and what waits for what', () => {
+describe('a plan is started or deferred:', () => {
   const rows: [string, FacilityPlan, Partial<Known>, (string | number)[] | 'begins'][] = [
-    ['nothing is in its way', web, {}, 'begins'],
-    ['a pass that somebody asks for comes first', web, { isHeldBack: true }, ['held-back', 'asked-pass-ended']],
-    ['it is busy', web, { busy: new Set(['web']) }, ['busy', 'lane-ended']],
-    ['it was busy, and is declared all the same', web, { wasBusy: new Set(['web']) }, 'begins'],
-    ['it is busy under its former name', moved, { busy: new Set(['page']) }, ['busy', 'lane-ended']],
-    ['it failed a moment ago', web, { heldUntil: new Map([['web', now + 1]]) }, ['backoff', now + 1]],
-    ['its time has come', web, { heldUntil: new Map([['web', now]]) }, 'begins'],
+    ['no obstacle', web, {}, 'begins'],
+    ['a manually requested pass goes first', web, { isHeldBack: true }, ['held-back', 'asked-pass-ended']],
+    ['the facility is busy', web, { busy: new Set(['web']) }, ['busy', 'lane-ended']],
     [
-      'what it failed for is gone',
+      'the facility was busy when the plan was made, and is still declared',
+      web,
+      { wasBusy: new Set(['web']) },
+      'begins',
+    ],
+    ['the facility is busy under its former name', moved, { busy: new Set(['page']) }, ['busy', 'lane-ended']],
+    ['it failed a moment ago', web, { heldUntil: new Map([['web', now + 1]]) }, ['backoff', now + 1]],
+    ['its backoff has passed', web, { heldUntil: new Map([['web', now]]) }, 'begins'],
+    [
+      'the cause of its failure is gone',
       web,
       { heldUntil: new Map([['web', now + 1]]), encouraged: new Set(['web']) },
       'begins',
     ],
-    ['its files could not be announced', web, { unwritten: new Set(['web']) }, ['unwritten', 'state-written']],
-    ['it is certain to be gone', gone, {}, 'begins'],
-    ['its removal may have ended since', gone, { wasBusy: new Set(['gone']) }, ['just-ended', 'next-look']],
+    ['its file claims could not be recorded', web, { unwritten: new Set(['web']) }, ['unwritten', 'state-written']],
+    ['its manifest has been gone for long enough', gone, {}, 'begins'],
+    [
+      'its removal may have ended since the snapshot',
+      gone,
+      { wasBusy: new Set(['gone']) },
+      ['just-ended', 'next-look'],
+    ],
     ['the manifests were not read', gone, { pruning: { ...pruning, hasRead: false } }, ['unread', 'manifests-read']],
     ['a manifest is invalid', gone, { pruning: { ...pruning, isComplete: false } }, ['incomplete', 'manifests-read']],
     [
-      'it is missing for the first time',
+      'its manifest is missing for the first time',
       gone,
       { pruning: { ...pruning, missingSince: new Map() } },
       ['settling', now + REMOVAL_SETTLING],
     ],
     [
-      'it is missing since a moment ago',
+      'its manifest went missing a moment ago',
       gone,
       { pruning: { ...pruning, missingSince: new Map([['gone', now - REMOVAL_SETTLING + 1]]) } },
       ['settling', now + 1],
     ],
     [
-      'too many would be removed',
+      'the removal guard refuses',
       gone,
       { pruning: { ...pruning, owned: 1, removalLimit: { count: 0, fraction: 0.5 } } },
       ['refused', 'manifests-read'],
     ],
-    ['somebody has agreed to it', gone, { pruning: 'agreed' }, 'begins'],
+    ['a person confirmed the removal', gone, { pruning: 'agreed' }, 'begins'],
     ['its removal failed a moment ago', gone, { heldUntil: new Map([['gone', now + 1]]) }, ['backoff', now + 1]],
   ]
   test.each(rows)('%s', (_, facility, known, expected) => {
@@ -100,11 +110,11 @@ describe('what begins, and what waits for what', () => {
     )
   })
 
-  test('what has no steps neither begins nor waits', () => {
+  test('a facility without steps neither starts nor waits', () => {
     expect(decideOn([{ ...web, steps: [] }])).toMatchObject({ start: [], wait: [] })
   })
 
-  test('E13: what needs a step of one that waits itself, waits with it', () => {
+  test('E13: a step that needs a step of a deferred facility is deferred too', () => {
     const db = plan('db', 'stop', 'web/stop')
     const known = { heldUntil: new Map([['web', now + 5]]) }
     expect(decideOn([plan('web', 'stop'), db], known)).toMatchObject({
@@ -122,7 +132,7 @@ describe('E9: removals', () => {
   const certain = new Map(['a', 'b', 'c'].map(name => [name, 0]))
   const few: Pruning = { ...pruning, owned: 4, missingSince: certain }
 
-  test('too many of them go nowhere, and the others go on', () => {
+  test('beyond the limit are all refused, while other facilities go on', () => {
     const limit = { count: 2, fraction: 0.5 }
     const refused = decideOn([web, ...three], { pruning: { ...few, removalLimit: limit } })
     expect(refused.start).toEqual(['web'])
@@ -131,7 +141,7 @@ describe('E9: removals', () => {
     expect(allowed.start).toEqual(['a', 'b', 'c', 'web'])
   })
 
-  test('one that is under way was allowed, and counts no more', () => {
+  test('under way do not count against the limit', () => {
     const limit = { count: 2, fraction: 0.5 }
     const { start, removals } = decideOn(three, {
       busy: new Set(['a']),
@@ -140,7 +150,7 @@ describe('E9: removals', () => {
     expect([start, [...(removals?.missing ?? [])], removals?.problem]).toEqual([['b', 'c'], ['b', 'c'], undefined])
   })
 
-  test('what is missing is only known by manifests that were read for the plan, all of them', () => {
+  test('are known only from manifests that were all read for this plan', () => {
     expect(decideOn([gone], { pruning: { ...pruning, hasRead: false } }).removals).toBeUndefined()
     expect(decideOn([gone], { isHeldBack: true }).removals).toBeUndefined()
     expect(decideOn([gone], { pruning: 'agreed' }).removals).toBeUndefined()
@@ -149,21 +159,21 @@ describe('E9: removals', () => {
   })
 })
 
-describe('E6: what is under way for an older manifest is overtaken', () => {
+describe('E6: a lane of an older manifest is aborted when superseded:', () => {
   const declared = new Map([['web', { digest: 'two', suspend: false }]])
   const rows: [string, [string, string], ReadonlySet<string>, boolean][] = [
-    ['as it is declared', ['web', 'two'], new Set(), false],
-    ['as it was declared before', ['web', 'one'], new Set(), true],
-    ['declared, and it is being removed', ['web', ''], new Set(), true],
-    ['no longer declared, and it is being brought about', ['gone', 'one'], new Set(), true],
-    ['no longer declared, and it is being removed', ['gone', ''], new Set(), false],
-    ['being removed, and suspended', ['gone', ''], new Set(['gone']), true],
+    ['same digest: no', ['web', 'two'], new Set(), false],
+    ['older digest', ['web', 'one'], new Set(), true],
+    ['a removal of a declared facility', ['web', ''], new Set(), true],
+    ['an apply of a facility that is no longer declared', ['gone', 'one'], new Set(), true],
+    ['a removal of a facility that is no longer declared: no', ['gone', ''], new Set(), false],
+    ['a removal of a suspended facility', ['gone', ''], new Set(['gone']), true],
   ]
   test.each(rows)('%s', (_, lane, suspended, isOvertaken) => {
     expect(findOvertaken(new Map([lane]), declared, suspended)).toEqual(isOvertaken ? [lane[0]] : [])
   })
 
-  test('suspended', () => {
+  test('a facility that is now suspended', () => {
     const suspended = new Map([['web', { digest: 'two', suspend: true }]])
     expect(findOvertaken(new Map([['web', 'two']]), suspended, new Set())).toEqual(['web'])
   })

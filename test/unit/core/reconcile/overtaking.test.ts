@@ -12,7 +12,7 @@ function names(plans: readonly FacilityPlan[]): string[] {
   return plans.map(({ name }) => name)
 }
 
-test('E13: what stops after one that has to wait itself does not begin, nor what stops after that', () => {
+test('E13: a stop that needs a deferred stop is deferred, and so on along the chain', () => {
   const web = plan('web', 'stop')
   const app = plan('app', 'stop', 'web/stop')
   const db = plan('db', 'stop', 'app/stop')
@@ -20,7 +20,7 @@ test('E13: what stops after one that has to wait itself does not begin, nor what
   expect(names(findOvertaking([db, app, other], [web, app, db, other]))).toEqual(['db', 'app'])
 })
 
-test('E13: where all begin, all begin', () => {
+test('E13: where nothing is deferred, everything starts', () => {
   const all = [plan('web', 'stop'), plan('db', 'stop', 'web/stop')]
   expect(findOvertaking(all, all)).toEqual([])
 })
@@ -33,13 +33,13 @@ test('a removal waits for that of its dependent, and a giver of a file for its t
   expect(names(findOvertaking([db, giver], [web, taker, db, giver]))).toEqual(['db', 'giver'])
 })
 
-test('a start begins: it waits for its dependency to be ready, whoever starts that', () => {
+test('a start may begin: it waits for its dependency to become ready, whoever starts that', () => {
   const db = plan('db', 'start')
   const web = plan('web', 'start', 'db/start')
   expect(findOvertaking([web], [db, web])).toEqual([])
 })
 
-test('a need of a step that is not in the plan holds up nothing', () => {
+test('a need for a step that is not in the plan defers nothing', () => {
   const db = plan('db', 'stop', 'web/stop')
   expect(findOvertaking([db], [db])).toEqual([])
 })

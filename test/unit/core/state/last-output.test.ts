@@ -19,7 +19,7 @@ import { readLogEnd } from '../../../../src/host/service-log.ts'
 import { plainProcess } from '../../../tools/plain-facility.ts'
 
 describe('the last lines of a text', () => {
-  test('are few, hold no empty one, and are cut where they are long', () => {
+  test('are few, without empty ones, and cut if long', () => {
     const text = `${Array.from({ length: 20 }, (_, index) => `line ${index}`).join('\r\n')}\n\n${'x'.repeat(600)}\n`
     const lines = lastLinesOf(text)
     expect(lines).toHaveLength(LAST_LINES)
@@ -30,7 +30,7 @@ describe('the last lines of a text', () => {
     expect(lastLinesOf('\n')).toEqual([])
   })
 
-  test('S4: say nothing that looks like a secret', () => {
+  test('S4: contain no text that looks like a secret', () => {
     const text = 'DB_PASSWORD=hunter2\n-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----\nbye\n'
     const lines = lastLinesOf(text).join('\n')
     expect(lines).not.toMatch(/hunter2|MIIEow/)
@@ -63,7 +63,7 @@ describe('the end of a log', () => {
     return path
   }
 
-  test('is read where only root can write, whoever has the file; of a long one only the end', () => {
+  test('is read where only root can write, whoever owns the file; of a long file only the end', () => {
     const long = put('long', `${'y'.repeat(10_000)}\nend\n`, 0o640)
     const found = readLogEnd(long, asRoot, host)
     expect(found).toMatchObject({ isCut: true, text: expect.stringMatching(/^y{8187}\nend\n$/) })
@@ -73,7 +73,7 @@ describe('the end of a log', () => {
     expect(readLogEnd('/dev/null', asRoot, host)).toBeUndefined()
   })
 
-  test('is found where a logger of a scan directory has it', () => {
+  test('is found where the logger of a scan directory writes', () => {
     mkdirSync(join(base, 'web.log.d'))
     put('web.log.d/current', 'here\n', 0o640)
     symlinkSync('web.log.d/current', join(base, 'web.log'))
@@ -81,7 +81,7 @@ describe('the end of a log', () => {
   })
 
   test.runIf(isRoot)(
-    'S8: what a service’s user puts in its place is shown only if that user may read it, and no link is followed',
+    'S8: at a path that the service’s user can replace is shown only if that user may read it, and no link is followed',
     () => {
       const secret = put('secret', 'of root\n', 0o600)
       mkdirSync(join(base, 'theirs'))
@@ -98,7 +98,7 @@ describe('the end of a log', () => {
       linkSync(secret, path)
       expect(readLogEnd(path, asNobody, host)).toBeUndefined()
       rmSync(path)
-      // A link to a directory, and a logger's link to one.
+      // A link to a directory, and the link of a logger.
       symlinkSync(base, join(base, 'theirs/up'))
       expect(() => readLogEnd(join(base, 'theirs/up/secret'), asNobody, host)).toThrow(
         /symlink that others can replace/,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { redactSecrets } from '../../../../src/core/text/secret-redaction.ts'
 
-/** Every secret of these examples contains this. */
+/** Part of every secret in these examples. */
 const hidden = 'hunter2'
 
-describe('S4: what looks like a secret is redacted', () => {
+describe('S4: a text that looks like a secret is redacted', () => {
   const shown: [syntax: string, text: string, expected: string][] = [
     ['yaml', 'password: hunter2', 'password: (redacted)'],
     ['yaml, quoted', "db_password: 'hunter2'  # local", 'db_password: (redacted)'],
@@ -197,14 +197,14 @@ describe('S4: what looks like a secret is redacted', () => {
     '',
   ]
   for (const text of kept) {
-    test(`shown as it is: ${JSON.stringify(text)}`, () => expect(redactSecrets(text)).toBe(text))
+    test(`shown as is: ${JSON.stringify(text)}`, () => expect(redactSecrets(text)).toBe(text))
   }
 
-  test('as many lines as before, whatever the text', () => {
+  test('redaction keeps the number of lines', () => {
     for (const [, text] of shown) expect(redactSecrets(text).split('\n')).toHaveLength(text.split('\n').length)
   })
 
-  test('S6: a hostile line costs no more than its length', () => {
+  test('S6: redaction of a hostile line takes time linear in its length', () => {
     const size = 200_000
     const lines = [
       'a',

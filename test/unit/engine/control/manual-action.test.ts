@@ -11,7 +11,7 @@ const waits: Observed = {
   activation: { starts: ['backup.service'] },
 }
 
-test('what waits to be started has its job started; what is down is brought up, and waits', () => {
+test('a waiting activation unit has its job started; a stopped one is started and waits', () => {
   const job = makeRequest('start', at, waits, undefined, {})
   expect(job).toMatchObject({ startsJob: true, plan: { steps: [{ verb: 'start', reason: 'requested' }] } })
   if (!('plan' in job)) throw new Error('expected a plan')
@@ -30,7 +30,7 @@ test('what waits to be started has its job started; what is down is brought up, 
 test.each([
   [{ starts: ['backup.service'], lastRun: { outcome: 'running' } }, 'and so is what it starts: backup.service'],
   [{ starts: ['backup@.service'], connections: { accepted: 1, open: 0 } }, 'each connection starts a process'],
-] as const)('nothing is started beside what runs, nor where each visitor has a process: %j', (activation, said) => {
+] as const)('no job is started if one runs or each connection has its own process: %j', (activation, said) => {
   const found = makeRequest('start', at, { ...waits, activation }, undefined, {})
   expect(found).toMatchObject({ outcome: { changed: false, message: expect.stringContaining(said) } })
 })

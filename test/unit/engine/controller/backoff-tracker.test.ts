@@ -23,7 +23,7 @@ function createBench() {
   return { clock, due, book }
 }
 
-test('E11: each failure in a row doubles the wait, and its end is told', async () => {
+test('E11: each consecutive failure doubles the delay, and its end is reported', async () => {
   const { clock, due, book } = createBench()
   for (const [count, wait] of [1_000, 2_000, 4_000, 8_000].entries()) {
     book.failed('web', 'one', 'no luck')
@@ -36,7 +36,7 @@ test('E11: each failure in a row doubles the wait, and its end is told', async (
   }
 })
 
-test('E11: a wall clock that is set back or forth neither prolongs a wait nor ends it', async () => {
+test('E11: setting the wall clock neither prolongs nor ends a delay', async () => {
   const { clock, book } = createBench()
   book.failed('web', 'one', 'no luck')
   clock.step(3_600_000)
@@ -46,7 +46,7 @@ test('E11: a wall clock that is set back or forth neither prolongs a wait nor en
   expect(isHeld(book, 'web', 'one')).toBe(false)
 })
 
-test('E11, PITFALLS 10: the wait never grows over five minutes, and the tries never end', async () => {
+test('E11, PITFALLS 10: the delay never exceeds five minutes, and retries never end', async () => {
   const { clock, due, book } = createBench()
   for (let count = 0; count < 30; count += 1) {
     book.failed('web', 'one', 'no luck')
@@ -56,7 +56,7 @@ test('E11, PITFALLS 10: the wait never grows over five minutes, and the tries ne
   expect(due).toHaveLength(30)
 })
 
-test('E11: a new manifest is tried at once, and begins anew', () => {
+test('E11: a new manifest is tried at once and resets the backoff', () => {
   const { book } = createBench()
   for (let count = 0; count < 5; count += 1) book.failed('web', 'one', 'no luck')
   expect(isHeld(book, 'web', 'two')).toBe(false)
@@ -65,7 +65,7 @@ test('E11: a new manifest is tried at once, and begins anew', () => {
   expect(book.failures('web', 'two').count).toBe(1)
 })
 
-test('E11, PITFALLS 10: success ends it', () => {
+test('E11, PITFALLS 10: success resets the backoff', () => {
   const { book } = createBench()
   book.failed('web', 'one', 'no luck')
   book.done('web', 'one', [step()])
@@ -73,7 +73,7 @@ test('E11, PITFALLS 10: success ends it', () => {
   expect(book.failures('web', 'one').count).toBe(0)
 })
 
-test('E11: a service that had failed, or was unhealthy, and was started for that counts as failing till it lasts', async () => {
+test('E11: a failed or unhealthy service that was started again counts as failing until it lasts', async () => {
   for (const reason of ['failed', 'unhealthy'] as const) {
     const { clock, book } = createBench()
     book.done('web', 'one', [step(reason)])
@@ -102,7 +102,7 @@ test('E11: it has to be as declared all that time', async () => {
   expect(book.failures('web', 'one').count).toBe(2)
 })
 
-test('PITFALLS 15: what is seen to be as declared has no failure, though the next try would still wait longer', () => {
+test('PITFALLS 15: a facility seen as declared has no failure, though its next delay would still be longer', () => {
   const { book } = createBench()
   for (let count = 0; count < 3; count += 1) book.failed('web', 'one', 'there is no such file')
   book.seen('web', true)
@@ -111,7 +111,7 @@ test('PITFALLS 15: what is seen to be as declared has no failure, though the nex
   expect(book.failures('web', 'one')).toEqual({ count: 3, message: 'there is no such file' })
 })
 
-test('E11: whoever has to be looked at for that is told of', async () => {
+test('E11: facilities that need an observation for that are reported', async () => {
   const { clock, due, book } = createBench()
   book.failed('web', 'one', 'no luck')
   book.seen('web', true)
@@ -119,7 +119,7 @@ test('E11: whoever has to be looked at for that is told of', async () => {
   expect(due).toEqual(['web'])
 })
 
-test('PITFALLS 12: the same work over and over counts as failing, though each time it is done', async () => {
+test('PITFALLS 12: the same step over and over counts as failing, though it succeeds each time', async () => {
   const { clock, book } = createBench()
   book.done('web', 'one', [step()])
   expect(book.failures('web', 'one').count).toBe(0)
@@ -142,14 +142,14 @@ describe('E21: facilities that undo one another', () => {
     return bench
   }
 
-  test('are held together, stalled at once, and tried rarely', async () => {
+  test('are held together, stalled at once, and retried rarely', async () => {
     const { clock, due, book } = createCircle()
     for (const name of ['a', 'b']) expect(book.failures(name, 'one')).toEqual({ count: 3, ...undone })
     await clock.advance(299_999)
     expect([isHeld(book, 'a', 'one'), isHeld(book, 'b', 'one'), due]).toEqual([true, true, []])
     await clock.advance(1)
     expect([isHeld(book, 'a', 'one'), due]).toEqual([false, ['a', 'b']])
-    // The next time they are held for longer, whatever the try came to.
+    // The next delay is longer, whatever the outcome of the retry.
     book.done('a', 'one', [{ ...step('failed'), id: 'a/start' }])
     book.failed('b', 'one', 'no luck')
     await clock.advance(599_999)
@@ -159,7 +159,7 @@ describe('E21: facilities that undo one another', () => {
     }
   })
 
-  test('are over it when all of them have been as declared for a while', async () => {
+  test('recover when all of them have been as declared for a while', async () => {
     const { clock, book } = createCircle()
     book.seen('a', true)
     await clock.advance(60_000)
@@ -172,7 +172,7 @@ describe('E21: facilities that undo one another', () => {
     for (const name of ['a', 'b']) expect(book.failures(name, 'one').count).toBe(0)
   })
 
-  test('are tried at once when one of them is declared anew', () => {
+  test('are retried at once when the manifest of one changes', () => {
     const { book } = createCircle()
     expect(isHeld(book, 'a', 'two')).toBe(false)
     book.release('a')
@@ -181,7 +181,7 @@ describe('E21: facilities that undo one another', () => {
   })
 })
 
-test('the same work once in a while, or other work, is no failure', async () => {
+test('the same step once in a while, or a different step, is no failure', async () => {
   const { clock, book } = createBench()
   book.done('web', 'one', [step()])
   await clock.advance(10_000)
@@ -191,7 +191,7 @@ test('the same work once in a while, or other work, is no failure', async () => 
   expect(book.failures('web', 'two').count).toBe(0)
 })
 
-test('what is gone is forgotten, with its timer', () => {
+test('a removed facility is forgotten, with its timer', () => {
   const { clock, book } = createBench()
   book.failed('web', 'one', 'no luck')
   book.failed('db', 'one', 'no luck')

@@ -55,24 +55,24 @@ function statusOf(input: ConditionInput): FacilityStatus {
 const rows: [name: string, Readiness, Partial<ConditionInput>, expected: string | undefined][] = [
   ['well', well, {}, undefined],
   ['starting', starting, {}, undefined],
-  ['stopped, and about to be started', { ready: false, reason: 'Stopped', message: 'stopped' }, {}, undefined],
+  ['stopped, with its start due', { ready: false, reason: 'Stopped', message: 'stopped' }, {}, undefined],
   ['in a crash loop', crashing, {}, 'crash loop: it exited with code 3'],
   ['unhealthy', ill, {}, 'running, but its health check fails'],
   ['failed for good', { ready: false, reason: 'Failed', message: 'failed: exit code 1' }, {}, 'failed: exit code 1'],
   ['blocked', well, { blocked: 'declare adopt: true' }, 'declare adopt: true'],
-  ['failing again and again', well, { failures: 3, lastError: 'it did not last: start' }, 'it did not last: start'],
-  ['suspended, and ill', ill, { suspended: true }, 'running, but its health check fails'],
-  ['suspended, and well', well, { suspended: true }, undefined],
-  ['suspended, and has drifted', well, { suspended: true, pending: 'to do: start' }, 'suspended; to do: start'],
+  ['failing repeatedly', well, { failures: 3, lastError: 'it did not last: start' }, 'it did not last: start'],
+  ['suspended and failing', ill, { suspended: true }, 'running, but its health check fails'],
+  ['suspended and healthy', well, { suspended: true }, undefined],
+  ['suspended and drifted', well, { suspended: true, pending: 'to do: start' }, 'suspended; to do: start'],
   ['undeclared', { ready: false, reason: 'Undeclared', message: 'no manifest declares it' }, {}, undefined],
 ]
-test.each(rows)('PITFALLS 15: what is said of one that is %s', (_, readiness, input, expected) => {
+test.each(rows)('PITFALLS 15: messages of a facility that is %s', (_, readiness, input, expected) => {
   const { lines, note } = openLog()
   note(readiness, input)
   expect(lines).toEqual(expected === undefined ? [] : [`warn web: not as declared: ${expected}`])
 })
 
-test('PITFALLS 15: the first time, a reminder now and then, and the end', async () => {
+test('PITFALLS 15: a trouble is logged at its begin, as a reminder now and then, and at its end', async () => {
   const { clock, lines, fields, note } = openLog()
   for (let pass = 0; pass < 240; pass += 1) {
     note(ill)
@@ -93,7 +93,7 @@ test('PITFALLS 15: the first time, a reminder now and then, and the end', async 
   expect(lines.slice(3)).toEqual(['warn web: not as declared: running, but its health check fails'])
 })
 
-test('PITFALLS 15: what comes and goes is told once, and ends when it stays well', async () => {
+test('PITFALLS 15: a trouble that comes and goes is logged once, and its end when it stays well', async () => {
   const { clock, lines, log, note } = openLog()
   for (let turn = 0; turn < 50; turn += 1) {
     note(crashing)
@@ -112,7 +112,7 @@ test('PITFALLS 15: what comes and goes is told once, and ends when it stays well
   expect(log.size).toBe(0)
 })
 
-test('another reason is told too, each once', () => {
+test('another reason is logged too, each once', () => {
   const { lines, note } = openLog()
   for (const readiness of [ill, crashing, ill, crashing]) note(readiness)
   expect(lines).toEqual([
@@ -121,7 +121,7 @@ test('another reason is told too, each once', () => {
   ])
 })
 
-test('a newer manifest that mends nothing is told of, once it has been brought about', () => {
+test('a newer manifest that fixes nothing is logged once it has been applied', () => {
   const { lines, note } = openLog()
   note(ill)
   note(ill, { digest: 'two', underWay: 'restart' })
@@ -132,7 +132,7 @@ test('a newer manifest that mends nothing is told of, once it has been brought a
   expect(lines).toHaveLength(2)
 })
 
-test('of one that is gone the end is not told', async () => {
+test("the end of a removed facility's trouble is not logged", async () => {
   const { clock, lines, log, note } = openLog()
   note(ill)
   note(well)
@@ -142,7 +142,7 @@ test('of one that is gone the end is not told', async () => {
   expect(clock.pending).toBe(0)
 })
 
-test('PITFALLS 15: drift of one that is suspended is told once, and that it is over', async () => {
+test('PITFALLS 15: drift of a suspended facility is logged once, and its end', async () => {
   const { clock, lines, note } = openLog()
   for (let pass = 0; pass < 5; pass += 1) note(well, { suspended: true, pending: 'to do: start' })
   note(well, { suspended: true })
@@ -150,7 +150,7 @@ test('PITFALLS 15: drift of one that is suspended is told once, and that it is o
   expect(lines).toEqual(['warn web: not as declared: suspended; to do: start', 'info web: as declared again'])
 })
 
-test('nothing is left waiting when it is disposed of', () => {
+test('a disposed log leaves no timer', () => {
   const { clock, log, note } = openLog()
   note(ill)
   note(well)

@@ -4,7 +4,7 @@ import { createLineSplitter, longestLine } from '../../../../src/engine/controll
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 const text = (content: Uint8Array): string => Buffer.from(content).toString()
 
-test('only whole lines come out, each after the name; what waits comes out at the end', () => {
+test('complete lines are passed on, each with its name; the rest follows at the end', () => {
   const lines = createLineSplitter('web | ')
   expect(text(lines.push(bytes('one\ntw')))).toBe('web | one\n')
   expect(lines.pending()).toBe(2)
@@ -13,7 +13,7 @@ test('only whole lines come out, each after the name; what waits comes out at th
   expect(text(lines.end())).toBe('')
 })
 
-test('a line without an end is cut, and never kept for longer', () => {
+test('an endless line is cut, and never buffered beyond the limit', () => {
   const lines = createLineSplitter('a | ')
   const out = text(lines.push(bytes('x'.repeat(longestLine * 2 + 3))))
   expect(out).toBe(`a | ${'x'.repeat(longestLine)}\n`.repeat(2))
@@ -21,7 +21,7 @@ test('a line without an end is cut, and never kept for longer', () => {
   expect(text(lines.push(bytes('\n')))).toBe('a | xxx\n')
 })
 
-test('characters of several bytes come out as they are, wherever they are cut', () => {
+test('characters of several bytes stay intact wherever the chunks are cut', () => {
   const lines = createLineSplitter('a | ')
   const whole = bytes('ä€😀\n')
   const out = [...whole].map(byte => Buffer.from(lines.push(Uint8Array.of(byte))))

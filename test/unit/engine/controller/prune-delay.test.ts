@@ -3,7 +3,7 @@ import { REMOVAL_SETTLING } from '../../../../src/core/reconcile/decide.ts'
 import { createPruneDelay } from '../../../../src/engine/controller/prune-delay.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
 
-// E9: a manifest has to have been gone for a while, in every look, before its service goes too.
+// E9: a manifest has to be missing from every refresh for a while before its service is removed.
 
 function createBench() {
   const clock = createManualClock()
@@ -12,7 +12,7 @@ function createBench() {
   return { clock, dues, watch }
 }
 
-test('when what is missing is certain to be gone, a look is due; the wall clock has no say', async () => {
+test('the watch asks for a refresh when the prune delay ends, by monotonic time', async () => {
   const { clock, dues, watch } = createBench()
   const began = clock.elapsed()
   watch.note(new Set(['web']))
@@ -25,7 +25,7 @@ test('when what is missing is certain to be gone, a look is due; the wall clock 
   expect(dues).toEqual([began + REMOVAL_SETTLING])
 })
 
-test('what was there in between begins anew; looks at the same wake nobody twice', async () => {
+test('a facility that reappeared starts its delay anew; equal refreshes wake the loop once', async () => {
   const { clock, dues, watch } = createBench()
   const began = clock.elapsed()
   watch.note(new Set(['web', 'db']))
@@ -40,7 +40,7 @@ test('what was there in between begins anew; looks at the same wake nobody twice
   expect(dues.length).toBe(2)
 })
 
-test('at its end nobody is woken any more', async () => {
+test('a disposed watch wakes nothing', async () => {
   const { clock, dues, watch } = createBench()
   watch.note(new Set(['web']))
   watch[Symbol.dispose]()

@@ -4,7 +4,7 @@ import { createManualClock } from '../../../tools/manual-clock.ts'
 
 const never = new AbortController().signal
 
-test('E1: hints that come together make one pass, whatever their order and number', async () => {
+test('E1: hints that arrive together cause one pass, whatever their order and number', async () => {
   const clock = createManualClock()
   const wake = createReconcileQueue(clock)
   const due = wake.next(never)
@@ -15,7 +15,7 @@ test('E1: hints that come together make one pass, whatever their order and numbe
   expect(await due).toEqual({ manifests: false, full: true, facilities: new Set(['web', 'db']) })
 })
 
-test('E1: a hint during a pass makes another one', async () => {
+test('E1: a hint during a pass causes another pass', async () => {
   const clock = createManualClock()
   const wake = createReconcileQueue(clock)
   wake.manifests()
@@ -28,7 +28,7 @@ test('E1: a hint during a pass makes another one', async () => {
   expect(await second).toEqual({ manifests: false, full: false, facilities: new Set(['web']) })
 })
 
-test('without a hint it sleeps, and the signal ends that', async () => {
+test('without a hint the loop sleeps, and its signal ends the sleep', async () => {
   const clock = createManualClock()
   const wake = createReconcileQueue(clock)
   const ending = new AbortController()

@@ -31,7 +31,7 @@ function planOf(...facilities: readonly (Pick<FacilityPlan, 'name'> & Partial<Fa
 
 const start = { id: 'web/start', verb: 'start', reason: 'new', needs: [] } as const
 
-test('all is settled when of each that is declared nothing is to be done, and nothing is leaving', () => {
+test('the host is settled when no declared facility has steps and nothing is being removed', () => {
   const store = createBench()
   expect(isSettled(store.state)).toBe(false)
   store.planned(planOf({ name: 'web' }, { name: 'db' }), true)
@@ -51,7 +51,7 @@ test('all is settled when of each that is declared nothing is to be done, and no
   expect(isSettled(store.state)).toBe(false)
 })
 
-test('what stood in the way and is gone encourages once, till a lane tries it or it is not declared any more', () => {
+test('a hindrance that is gone allows one retry, until a lane makes it or the facility is no longer declared', () => {
   const store = createBench()
   const free = resolveFacility({ name: 'web' })
   const hindered = { ...free, startProblems: ['/srv/web is missing'] }
@@ -68,7 +68,7 @@ test('what stood in the way and is gone encourages once, till a lane tries it or
   expect(store.state.encouraged.size).toBe(0)
 })
 
-test('it is held back till the last who asked for that has gone', () => {
+test('reconciling is held back until the last who asked for that has released it', () => {
   const store = createBench()
   store.heldBack()
   store.heldBack()
@@ -78,7 +78,7 @@ test('it is held back till the last who asked for that has gone', () => {
   expect(store.state.isHeldBack).toBe(false)
 })
 
-test('plans of what is declared no more are kept till everything is looked at', () => {
+test('plans of facilities that are no longer declared are kept until a full refresh', () => {
   const store = createBench()
   const seen = { snapshot: { services: new Map(), owned: [], unavailable: new Map(), files: new Map() } }
   const refresh = { ...seen, targets: [], availability: new Map() }
@@ -90,7 +90,7 @@ test('plans of what is declared no more are kept till everything is looked at', 
   expect([[...store.state.plans.keys()], store.state.lastPass]).toEqual([['web'], '2026-01-01T00:00:01.000Z'])
 })
 
-test('a status changes nothing: a condition lasts from when the controller saw it, however often it is asked', () => {
+test('status is read-only: a condition lasts from when the controller saw it', () => {
   const store = createBench()
   const { state } = store
   const ground: StatusGround = {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Observed } from '../../../../src/core/state/observed.ts'
 import { createRestartWatch } from '../../../../src/engine/controller/restart-watch.ts'
 
-/** Tells messages, of looks at one moment after the other. */
+/** Messages of refreshes at one moment after the other. */
 function createBench() {
   const watch = createRestartWatch()
   let now = 0
@@ -27,7 +27,7 @@ const killed = { exit: { signal: 'KILL' } } as const
 const others = 'another process of it runs, which Reeve has not started'
 const again = 'its process was killed by signal KILL, and its supervisor has started it again'
 
-test('a restart by the supervisor is told once, with how the process ended', () => {
+test('a restart by the supervisor is reported once, with how the process ended', () => {
   const watch = createBench()
   expect(watch.seen('web', running(1, { totalRestarts: 3 }))).toBeUndefined()
   expect(watch.seen('web', running(2, { totalRestarts: 4, restarts: 1, ...killed }))).toBe(again)
@@ -36,7 +36,7 @@ test('a restart by the supervisor is told once, with how the process ended', () 
   expect(watch.seen('web', running(3, { totalRestarts: 5, restarts: 1, ...killed }))).toBe(again)
 })
 
-test('one that waits for it is told of when it is seen to wait, and not once more when it runs', () => {
+test('a pending restart is reported when first seen, and not again when the service runs', () => {
   const watch = createBench()
   watch.seen('web', running(1, { totalRestarts: 0 }))
   const { pid: _, ...waits } = running(1, { state: 'starting', totalRestarts: 1, restarts: 1, exit: { code: 3 } })
@@ -44,7 +44,7 @@ test('one that waits for it is told of when it is seen to wait, and not once mor
   expect(watch.seen('web', running(2, { totalRestarts: 1, restarts: 1, exit: { code: 3 } }))).toBeUndefined()
 })
 
-test('PITFALLS 15: of a row of failures only the first is told', () => {
+test('PITFALLS 15: of a series of failures only the first is reported', () => {
   const watch = createBench()
   watch.seen('web', running(1, { totalRestarts: 0 }))
   const told = [1, 2, 3, 4].map(count => {
@@ -53,7 +53,7 @@ test('PITFALLS 15: of a row of failures only the first is told', () => {
   expect(told).toEqual([again, undefined, undefined, undefined])
 })
 
-test('a step of Reeve’s own is no restart, and an end after it is', () => {
+test('a step of Reeve is no restart, and an end after it is', () => {
   const watch = createBench()
   watch.seen('web', running(1, { totalRestarts: 2 }))
   watch.acted('web')
@@ -62,7 +62,7 @@ test('a step of Reeve’s own is no restart, and an end after it is', () => {
   expect(watch.seen('web', running(4, { totalRestarts: 1, restarts: 1, ...killed }))).toBe(again)
 })
 
-test('somebody else’s restart is told, also where the supervisor counts nothing', () => {
+test('a restart by somebody else is reported, even if the supervisor counts none', () => {
   const counting = createBench()
   counting.seen('web', running(1, { totalRestarts: 2 }))
   expect(counting.seen('web', running(2, { totalRestarts: 0 }))).toBe(others)
@@ -72,14 +72,14 @@ test('somebody else’s restart is told, also where the supervisor counts nothin
   expect(plain.seen('web', running(2))).toBe(others)
 })
 
-test('what is gone is forgotten', () => {
+test('a removed service is forgotten', () => {
   const watch = createBench()
   watch.seen('web', running(1, { totalRestarts: 0 }))
   watch.keep(new Set())
   expect(watch.seen('web', running(2, { totalRestarts: 9 }))).toBeUndefined()
 })
 
-test('what was seen before Reeve acted tells nothing afterwards', () => {
+test('an observation from before a step of Reeve reports nothing after it', () => {
   const watch = createRestartWatch()
   watch.seen('web', running(1, { totalRestarts: 0 }), 1)
   watch.acted('web', 5)
@@ -87,7 +87,7 @@ test('what was seen before Reeve acted tells nothing afterwards', () => {
   expect(watch.seen('web', running(2, { totalRestarts: 0 }), 6)).toBeUndefined()
 })
 
-test('that a supervisor tells how often it has restarted a run which is known already is no restart', () => {
+test('a restart count of a run that is already known is no restart', () => {
   const watch = createBench()
   watch.seen('web', running(1))
   expect(watch.seen('web', running(1, { totalRestarts: 5 }))).toBeUndefined()

@@ -32,7 +32,7 @@ test.each([
   ['EIO', /input\/output error \(EIO\); check the disk .*dmesg and smartctl/],
   ['ENOSPC', /no space left on the device \(ENOSPC\); free some space on the file system at \//],
   ['EROFS', /read-only \(EROFS\); make it writable \(mount -o remount,rw \//],
-])('%s: what can not be written down is told once, kept, and written when it can be', async (code, words) => {
+])('%s: a failed write of state is reported once, kept, and repeated when possible', async (code, words) => {
   const { keeping, clock, said, stateDirectory, host, fail } = openKeeping()
   fail(code)
   keeping.save(record)
@@ -47,7 +47,7 @@ test.each([
   keeping[Symbol.dispose]()
 })
 
-test('what has another cause is not called a full disk', () => {
+test('an error with another cause is not called a full disk', () => {
   const { keeping, said, fail } = openKeeping()
   fail('EACCES')
   keeping.save(record)

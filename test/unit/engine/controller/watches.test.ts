@@ -8,7 +8,7 @@ import { makeFacility } from '../../../simulation/declaration.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** Tells of what it is told to. */
+/** Watch that reports what the test tells it to. */
 function createWatchedHost() {
   const hints = new Map<string, (name?: string) => void>()
   const host: ReadHost = {
@@ -29,7 +29,7 @@ function withFiles(name: string, ...paths: readonly string[]) {
   }
 }
 
-test('of files in one directory, each is told to whom it belongs', () => {
+test('a change of a file is reported to the facility it belongs to, also within one directory', () => {
   const { host, hints } = createWatchedHost()
   const hinted: string[] = []
   using watch = createFileWatch(host, log, name => hinted.push(name))
@@ -42,7 +42,7 @@ test('of files in one directory, each is told to whom it belongs', () => {
   expect(hinted).toEqual(['web', 'db'])
 })
 
-test('what is declared no more is not watched, nor told of', () => {
+test('a facility that is no longer declared is neither watched nor reported', () => {
   const { host, hints } = createWatchedHost()
   const hinted: string[] = []
   using watch = createFileWatch(host, log, name => hinted.push(name))
@@ -53,7 +53,7 @@ test('what is declared no more is not watched, nor told of', () => {
   expect([hinted, [...hints.keys()]]).toEqual([[], ['/etc']])
 })
 
-test('who is watched from now on is looked at again, as something may have changed since the look', () => {
+test('a newly watched facility is observed again, as it may have changed since the refresh', () => {
   const { host } = createWatchedHost()
   const hinted: unknown[] = []
   using files = createFileWatch(host, log, name => hinted.push(name))

@@ -7,30 +7,30 @@ import { createStepBuilder } from '../../../../src/core/plan/step-builder.ts'
 import { createExecutor, type Executor, type LaneResult } from '../../../../src/engine/execution/executor.ts'
 import { resolveFacility } from '../../../simulation/declaration.ts'
 
-// What the executor tells of its work, and hands to others: exactly, field by field.
+// Events of the executor, and the actions it hands to others, compared field by field.
 
 interface Bench {
   readonly executor: Executor
   readonly events: EngineEvent[]
   readonly results: LaneResult[]
   readonly actions: Action[]
-  /** What others did, in the order in which it was done. */
+  /** Actions of others, in the order in which they were taken. */
   readonly storyActions: string[]
 }
 
 interface BenchOptions {
-  /** Answers an action; absent: all goes well at once. */
+  /** Answers an action; absent: every action succeeds at once. */
   answer?(action: Action): Promise<Error | undefined>
   whenReady?(facility: string, signal: AbortSignal, as: string): Promise<void>
-  /** Absent: files have what was written. */
+  /** Absent: files contain what was written. */
   holds?(path: string): boolean
-  /** Throws where it can't be written. */
+  /** Throws if the file can't be written. */
   write?(): void
-  /** Throws where the policy forbids it. */
+  /** Throws if the policy forbids the file. */
   expectAllowed?(verb: string): void
 }
 
-/** Its clock goes on by 7 ms at every look. */
+/** Clock that advances by 7 ms at every reading. */
 function createBench({ answer, whenReady, holds, write, expectAllowed }: BenchOptions = {}): Bench {
   const [events, results, actions, storyActions]: [EngineEvent[], LaneResult[], Action[], string[]] = [[], [], [], []]
   let time = 0
@@ -94,7 +94,7 @@ function placeOf({ supervisor, service }: { readonly supervisor: string; readonl
 
 const old = { supervisor: 'beta', service: 'olden' }
 
-test('each step is told of as it begins and as it ends, with where it is done, how long it took, and why it failed', async () => {
+test('a step reports its begin and its end, with place, duration and cause of failure', async () => {
   const { executor, events } = createBench({
     answer: async ({ verb }) => (verb === 'enable' ? new Error('no') : undefined),
   })
@@ -114,7 +114,7 @@ test('each step is told of as it begins and as it ends, with where it is done, h
   ])
 })
 
-test('a lane ends with its plan and target, and how', async () => {
+test('a lane ends with its plan, resolved facility and result', async () => {
   const { executor, results } = createBench({
     answer: async ({ service }) => (service === 'badd' ? new Error('no') : undefined),
   })
@@ -131,9 +131,9 @@ test('a lane ends with its plan and target, and how', async () => {
 })
 
 test.each([
-  ['by somebody', (executor: Executor) => executor.abort('web'), 'given up: something newer is to be done about it'],
-  ['at the end of Reeve', (executor: Executor) => executor.end(), 'given up: Reeve is ending'],
-])('E6: a lane that is given up %s ends as aborted, and is not put back', async (_who, giveUp, message) => {
+  ['by a caller', (executor: Executor) => executor.abort('web'), 'given up: something newer is to be done about it'],
+  ['because Reeve ends', (executor: Executor) => executor.end(), 'given up: Reeve is ending'],
+])('E6: a lane aborted %s ends as aborted, without a rollback', async (_who, giveUp, message) => {
   const { executor, results, storyActions } = createBench({ whenReady: (_name, signal) => aborted(signal) })
   const target = resolveFacility({ name: 'web' })
   const plan = planFor('web', chain => {
@@ -150,7 +150,7 @@ test.each([
   expect(storyActions).toEqual(['beta stop olden', 'alpha start webd', 'web ready as moved'])
 })
 
-test('what a provider has begun is waited for, though nobody wants it any more; what waits for its turn is not', async () => {
+test('an abort waits for an action that the provider has begun, but not for a queued one', async () => {
   let end = (): void => {}
   const { executor, results, actions, storyActions } = createBench({
     answer: ({ verb }) => (verb === 'restart' ? new Promise(resolve => (end = () => resolve(undefined))) : none()),
@@ -166,7 +166,7 @@ test('what a provider has begun is waited for, though nobody wants it any more; 
   expect(storyActions).toEqual(['alpha restart webd'])
 })
 
-test('only what brings a service up waits for what it depends on', async () => {
+test('only steps that bring a service up wait for its dependencies', async () => {
   const { executor, storyActions } = createBench()
   const target = resolveFacility({ name: 'web', dependsOn: ['db', 'cache'] })
   const run = async (fill: (chain: ReturnType<typeof createStepBuilder>) => void): Promise<string[]> => {
@@ -183,7 +183,7 @@ test('only what brings a service up waits for what it depends on', async () => {
   ])
 })
 
-test('it says what it is doing, and what it waits for', async () => {
+test('activity names the running step and what it waits for', async () => {
   let go = (): void => {}
   const held = (): Promise<void> => new Promise(resolve => (go = resolve))
   const { executor, events } = createBench({
@@ -212,7 +212,7 @@ test('it says what it is doing, and what it waits for', async () => {
   ])
 })
 
-test('files are written, removed and put back by their path, with no provider asked', async () => {
+test('files are written, removed and restored by path, without the provider', async () => {
   const { executor, storyActions, results } = createBench()
   const target = resolveFacility({ name: 'web', files: [{ path: '/etc/web.conf', content: '' }] })
   const plan = planFor('web', chain => {
@@ -229,7 +229,7 @@ test('files are written, removed and put back by their path, with no provider as
   expect(storyActions).toHaveLength(3)
 })
 
-test('a definition goes with its installation, and with nothing else', async () => {
+test('only install gets the definition', async () => {
   const { executor, actions } = createBench()
   const target = resolveFacility({ name: 'web' })
   const plan = planFor('web', chain => {
@@ -245,7 +245,7 @@ test('a definition goes with its installation, and with nothing else', async () 
   ])
 })
 
-test('a step needs not wait for one of its own lane, nor for one that nobody does', async () => {
+test('a step does not wait for a step of its own lane, nor for one that is in no lane', async () => {
   const { executor, events, results } = createBench()
   const plan = planFor('web', chain => {
     chain.add('stop', 'running')
@@ -258,7 +258,7 @@ test('a step needs not wait for one of its own lane, nor for one that nobody doe
   expect(events.filter(({ type }) => type === 'waiting')).toEqual([])
 })
 
-test('nobody waits for a facility that has no lane, or for lanes where there is none', async () => {
+test('settled and idle return at once if there is no lane', async () => {
   const { executor } = createBench()
   expect(await executor.settled('web')).toBeUndefined()
   expect(await executor.idle()).toBeUndefined()
@@ -284,12 +284,12 @@ function restarting(): FacilityPlan {
   })
 }
 
-test('PITFALLS 24: what a program wrote as it ended is written again while it is stopped', async () => {
+test('PITFALLS 24: a file that the program overwrote as it ended is written again while it is stopped', async () => {
   let hasFile = true
   const bench = createBench({
     async answer({ verb }) {
       if (verb === 'restart') hasFile = false
-      if (verb === 'stop') hasFile = true // what is written now stays
+      if (verb === 'stop') hasFile = true // the file now keeps its content
       return undefined
     },
     holds: () => hasFile,
@@ -308,7 +308,7 @@ test('PITFALLS 24: what a program wrote as it ended is written again while it is
   expect(reasons).toEqual(['file-changed', 'file-changed', 'overwritten', 'overwritten', 'overwritten'])
 })
 
-test('PITFALLS 24: one that writes it however that goes is named as the writer', async () => {
+test('PITFALLS 24: a program that overwrites the file all the same is named as its writer', async () => {
   const bench = createBench({ holds: () => false })
   bench.executor.submit([{ plan: restarting(), target: configured }])
   await settle()
@@ -316,7 +316,7 @@ test('PITFALLS 24: one that writes it however that goes is named as the writer',
   expect(bench.results[0]?.error?.message).toContain('web writes /etc/web itself')
 })
 
-test('PITFALLS 24: what was stopped to write a file is started again, also where the file can not be written', async () => {
+test('PITFALLS 24: a service stopped for a write is started again, even if the write fails', async () => {
   let writes = 0
   const bench = createBench({
     holds: () => false,
@@ -331,7 +331,7 @@ test('PITFALLS 24: what was stopped to write a file is started again, also where
   expect(bench.storyActions.at(-1)).toBe('alpha start webd')
 })
 
-test('PITFALLS 24: E4: one whose state is unmanaged is never stopped for that', async () => {
+test('PITFALLS 24: E4: a service of unmanaged state is never stopped for a write', async () => {
   const bench = createBench({ holds: () => false })
   const target = resolveFacility({ name: 'web', state: 'unmanaged', files: [{ path: '/etc/web', content: 'new' }] })
   bench.executor.submit([{ plan: restarting(), target }])
@@ -340,7 +340,7 @@ test('PITFALLS 24: E4: one whose state is unmanaged is never stopped for that', 
   expect(bench.results[0]?.error?.message).toContain('web wrote /etc/web as it ended')
 })
 
-test('PITFALLS 24: what the old service of a move wrote as it ended is not what the new one is started with', async () => {
+test('PITFALLS 24: the new service of a move starts with the declared file, not with what the old one wrote', async () => {
   const bench = createBench({ holds: () => false })
   const plan = planFor('web', chain => {
     chain.add('write-file', 'new', { path: '/etc/web' })
@@ -352,7 +352,7 @@ test('PITFALLS 24: what the old service of a move wrote as it ended is not what 
   expect(bench.storyActions).toEqual(['write /etc/web', 'beta stop olden', 'write /etc/web', 'alpha start webd'])
 })
 
-test('S3: PITFALLS 24: what the policy forbids by then is not written again either', async () => {
+test('S3: PITFALLS 24: a file that the policy forbids by then is not written again', async () => {
   let isForbidden = false
   const bench = createBench({
     holds: () => false,

@@ -7,7 +7,7 @@ import type { Verb } from '../../../../src/core/plan/verb.ts'
 import { createExecutor, type Executor, type LaneResult } from '../../../../src/engine/execution/executor.ts'
 import { resolveFacility } from '../../../simulation/declaration.ts'
 
-/** An executor whose actions end when the test says so. */
+/** Executor whose actions end when the test says so. */
 function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
   const batches: string[][] = []
   const pending = new Map<string, (error?: Error) => void>()
@@ -61,7 +61,7 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
     results,
     notReady,
     files,
-    /** Of actions that have begun. */
+    /** Actions that have begun. */
     pending: () => [...pending.keys()].sort(),
     async end(id: string, error?: Error) {
       await settle()
@@ -75,7 +75,7 @@ function createBench({ concurrency = 64 }: { concurrency?: number } = {}) {
   }
 }
 
-/** Lets everything run that waits for no action. */
+/** Runs everything that doesn't wait for an action. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 5; i += 1) await new Promise(resolve => setImmediate(resolve))
 }
@@ -100,7 +100,7 @@ function movePlan(): FacilityPlan {
   return { name: 'web', supervisor: 'alpha', service: 'web', change: 'change', steps: chain.steps }
 }
 
-test('what becomes due at the same moment goes to the provider in one batch', async () => {
+test('actions that become due at the same moment go to the provider in one batch', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('a', ['install', 'start']) }, { plan: planFor('b', ['install', 'start']) }])
   await settle()
@@ -110,7 +110,7 @@ test('what becomes due at the same moment goes to the provider in one batch', as
   expect(bench.batches).toEqual([['a/install', 'b/install'], ['a/start'], ['b/start']])
 })
 
-test('E5: a lane that waits holds up nobody else', async () => {
+test('E5: a waiting lane delays no other lane', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('slow', ['stop']) }, { plan: planFor('other', ['install', 'start']) }])
   await bench.end('other/install')
@@ -119,7 +119,7 @@ test('E5: a lane that waits holds up nobody else', async () => {
   expect(bench.executor.isBusy('slow')).toBe(true)
 })
 
-test('E13: a step waits for the one that it needs of another lane, and fails with it', async () => {
+test('E13: a step waits for a step of another lane, and fails if that one fails', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
   await settle()
@@ -129,7 +129,7 @@ test('E13: a step waits for the one that it needs of another lane, and fails wit
   expect(bench.results[1]?.error?.message).toContain('db/stop needs web/stop, which was tried and failed')
 })
 
-test('E13: and goes on when that one is done; till then it says what it waits for', async () => {
+test('E13: a step continues once its need is done, and until then reports what it waits for', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
   await settle()
@@ -139,7 +139,7 @@ test('E13: and goes on when that one is done; till then it says what it waits fo
   expect(bench.outcomes()).toEqual(['web/stop done', 'db/stop done'])
 })
 
-test('E13: what was given up was not done', async () => {
+test('E13: a step fails if its need was aborted', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('db', ['stop'], { stop: 'web/stop' }) }, { plan: planFor('web', ['stop']) }])
   await settle()
@@ -148,7 +148,7 @@ test('E13: what was given up was not done', async () => {
   expect(bench.results[1]?.error?.message).toBe('db/stop needs web/stop, which was aborted')
 })
 
-test('E13: also where the other lane has ended long before', async () => {
+test('E13: a step fails if its need was in a lane that has already ended', async () => {
   const bench = createBench()
   bench.executor.submit([
     { plan: planFor('db', ['install', 'stop'], { stop: 'web/stop' }) },
@@ -161,14 +161,14 @@ test('E13: also where the other lane has ended long before', async () => {
   expect(bench.outcomes()).toEqual(['web/stop failed', 'db/install done', 'db/stop failed'])
 })
 
-test('the steps after one that failed are skipped', async () => {
+test('the steps after a failed step are skipped', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('web', ['install', 'enable', 'start']) }])
   await bench.end('web/install', new Error('no space'))
   expect(bench.outcomes()).toEqual(['web/install failed', 'web/enable skipped', 'web/start skipped'])
 })
 
-test('E6: an aborted lane ends at once, also while it waits for its turn', async () => {
+test('E6: an aborted lane ends at once, even while it waits', async () => {
   const bench = createBench({ concurrency: 1 })
   bench.executor.submit([{ plan: planFor('slow', ['stop']) }, { plan: planFor('next', ['start']) }])
   await settle()
@@ -182,7 +182,7 @@ test('E6: an aborted lane ends at once, also while it waits for its turn', async
   expect(bench.pending()).toEqual(['next/restart'])
 })
 
-test('a facility that is busy is left out, and said so', async () => {
+test('a busy facility is left out, and reported as busy', async () => {
   const bench = createBench()
   expect([...bench.executor.submit([{ plan: planFor('web', ['start']) }])]).toEqual(['web'])
   expect([...bench.executor.submit([{ plan: planFor('web', ['stop']) }])]).toEqual([])
@@ -191,7 +191,7 @@ test('a facility that is busy is left out, and said so', async () => {
   expect(bench.executor.isBusy('web')).toBe(false)
 })
 
-test('E16: after its end nothing begins any more', async () => {
+test('E16: nothing begins after the executor has ended', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: planFor('web', ['install', 'start']) }])
   await settle()
@@ -201,7 +201,7 @@ test('E16: after its end nothing begins any more', async () => {
   expect(bench.outcomes()).toEqual(['web/install aborted', 'web/start skipped'])
 })
 
-test('a start waits until what it depends on is ready', async () => {
+test('a start waits until its dependencies are ready', async () => {
   const bench = createBench()
   bench.notReady.set('db', new Error('it is declared stopped'))
   const target = resolveFacility({ name: 'web', dependsOn: ['db'] })
@@ -211,7 +211,7 @@ test('a start waits until what it depends on is ready', async () => {
   expect(bench.results[0]?.error?.message).toBe('db did not become ready: it is declared stopped')
 })
 
-test('E14: a move that fails is put back: the new one stopped and disabled, the old one started', async () => {
+test('E14: a failed move is rolled back: the new service is stopped and disabled, the old one started', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web' }) }])
   await bench.end('web/install')
@@ -224,7 +224,7 @@ test('E14: a move that fails is put back: the new one stopped and disabled, the 
   expect(bench.results[0]?.error?.message).toBe('the move failed, and beta/web runs again: no such program')
 })
 
-test('E14: so is one whose new service runs but does not get ready', async () => {
+test('E14: a move whose new service does not become ready is rolled back', async () => {
   const bench = createBench()
   bench.notReady.set('web', new Error('its health check fails'))
   bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web', enabled: false }) }])
@@ -236,8 +236,8 @@ test('E14: so is one whose new service runs but does not get ready', async () =>
 
 test.each([
   ['that failed before it touched the old service', 'web/install', resolveFacility({ name: 'web' })],
-  ['of a facility that need not run', 'web/start', resolveFacility({ name: 'web', state: 'unmanaged' })],
-])('E14: a move %s is not put back', async (_what, failing, target) => {
+  ['of a facility that is not declared running', 'web/start', resolveFacility({ name: 'web', state: 'unmanaged' })],
+])('E14: a move %s is not rolled back', async (_what, failing, target) => {
   const bench = createBench()
   bench.executor.submit([{ plan: movePlan(), target }])
   for (const id of ['web/install', 'web/stop@beta/web', 'web/start']) {
@@ -248,7 +248,7 @@ test.each([
   expect(bench.pending()).toEqual([])
 })
 
-test('E14: where the old one cannot be put back either, both reasons are told', async () => {
+test('E14: a failed rollback reports both errors', async () => {
   const bench = createBench()
   bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web' }) }])
   for (const id of ['web/install', 'web/stop@beta/web']) await bench.end(id)
@@ -257,7 +257,7 @@ test('E14: where the old one cannot be put back either, both reasons are told', 
   expect(bench.results[0]?.error?.message).toBe('no luck; and the old service could not be put back: no hope')
 })
 
-test('an action that its provider says nothing of has failed', async () => {
+test('an action without a result from its provider has failed', async () => {
   const results: LaneResult[] = []
   const executor = createExecutor({
     perform: async () => {},
@@ -285,7 +285,7 @@ function ending(verb: Verb, reason: Step['reason']): FacilityPlan {
   return { name: 'web', supervisor: 'lab', service: 'web', change: 'change', steps: chain.steps }
 }
 
-test('S8: what ends a service is done though a step before it failed, and the lane has failed all the same', async () => {
+test('S8: steps that end a service run even after a failed step, and the lane fails', async () => {
   const bench = createBench()
   const target = resolveFacility({ name: 'web', state: 'stopped', enabled: false })
   bench.executor.submit([{ plan: ending('install', 'definition-changed'), target }])
@@ -296,7 +296,7 @@ test('S8: what ends a service is done though a step before it failed, and the la
   expect(bench.results).toMatchObject([{ result: 'failed', error: { message: 'the disk is full' } }])
 })
 
-test('what would only have become ours by the step that failed is not ended', async () => {
+test('a service that only the failed step would have made ours is not ended', async () => {
   const bench = createBench()
   const target = resolveFacility({ name: 'web', state: 'stopped', enabled: false, adopt: true })
   bench.executor.submit([{ plan: ending('install', 'adopted'), target }])
@@ -305,7 +305,7 @@ test('what would only have become ours by the step that failed is not ended', as
   expect(bench.results).toMatchObject([{ result: 'failed' }])
 })
 
-test('a service that is to run is not stopped for a step that failed', async () => {
+test('a service that is to run is not stopped because of a failed step', async () => {
   const bench = createBench()
   const chain = createStepBuilder('web')
   chain.add('install', 'definition-changed')

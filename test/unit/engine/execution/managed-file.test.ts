@@ -19,7 +19,7 @@ function declaredAt(name: string): ResolvedFile {
   return { path, content, digest: sha256(content), mode: 0o644, uid: 0, gid: 0, onChange: 'restart' }
 }
 
-test('PITFALLS 24: a file holds what is declared, or was overwritten or deleted', () => {
+test('PITFALLS 24: a file is as declared, or was overwritten or deleted', () => {
   const file = declaredAt('file')
   expect(holdsContent(file, host)).toBe(false)
   writeFileSync(file.path, 'other\n')
@@ -28,7 +28,7 @@ test('PITFALLS 24: a file holds what is declared, or was overwritten or deleted'
   expect(holdsContent(file, host)).toBe(true)
 })
 
-test('PITFALLS 24: S8: what is no file, or can not be looked at, is left to the next look at the host', () => {
+test('PITFALLS 24: S8: a path that is no file or cannot be read is left to the next refresh', () => {
   writeFileSync(join(directory, 'elsewhere'), 'other\n')
   const link = declaredAt('link')
   symlinkSync('elsewhere', link.path)
@@ -44,7 +44,7 @@ test('PITFALLS 24: S8: what is no file, or can not be looked at, is left to the 
   expect(holdsContent(declaredAt('file'), unreadable)).toBe(true)
 })
 
-test('E19: what is adopted is overwritten only as the copy has it, or where nothing is to be put back', async () => {
+test('E19: an adopted file is overwritten only if its copy matches or nothing has to be restored', async () => {
   const file = { ...declaredAt('adopted'), uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   const write = (copied: string | undefined, onRemove?: 'delete'): Promise<void> => {
     const found = { digest: sha256(copied ?? ''), mode: 0o644, uid: 0, gid: 0, isKept: true }

@@ -67,11 +67,11 @@ function next(
   })
 }
 
-test('an instance whose manifest is gone is still known while something of ours may be there', () => {
+test('an instance without a manifest stays known while it may hold something of ours', () => {
   expect(places(bind({}, { lab: at('/lab') }))).toEqual({ process: {}, lab: { directory: '/lab' } })
 })
 
-test('an instance of the same name at another place leaves the former one known by a name of its own', () => {
+test('an instance whose place changed leaves the former place known under its own name', () => {
   const former = formerName('lab', at('/old'))
   expect(places(bind({ lab: at('/new') }, { lab: at('/old') }))).toEqual({
     process: {},
@@ -81,7 +81,7 @@ test('an instance of the same name at another place leaves the former one known 
   expect(former).toMatch(/^lab~[0-9a-f]{8}$/)
 })
 
-test('E4: before the first step, the instances that get something are recorded, and none is lost', () => {
+test('E4: instances are recorded before their first step, and none is lost', () => {
   const record = { ...emptyRecord, instances: new Map([['lab', at('/old')]]) }
   const announced = announceInstances(
     record,
@@ -97,7 +97,7 @@ test('E4: before the first step, the instances that get something are recorded, 
   )
 })
 
-test('an instance is remembered while it holds something, can not be read, or something is on its way there', () => {
+test('an instance is remembered while it holds something, is unreadable, or has a step planned', () => {
   const instances = new Map([['lab', at('/lab')]])
   const names = (record: StateRecord): string[] => [...record.instances.keys()]
   expect(names(next({ instances }, {}))).toEqual([])
@@ -109,13 +109,13 @@ test('an instance is remembered while it holds something, can not be read, or so
   expect(names(next({ instances }, {}, { untouched }))).toEqual(['lab'])
 })
 
-test('a former place that can not be read just now is not forgotten', () => {
+test('a former place that is unreadable now is not forgotten', () => {
   const former = formerName('lab', at('/old'))
   const record = next({ instances: new Map([['lab', at('/old')]]) }, { unavailable: new Map([[former, 'it is away']]) })
   expect(Object.fromEntries(record.instances)).toEqual({ [former]: at('/old') })
 })
 
-test('PITFALLS 9: only what needs nothing more counts as applied', () => {
+test('PITFALLS 9: only a facility without remaining steps counts as applied', () => {
   const web = resolveFacility({ name: 'web', supervisor: 'lab' })
   const db = resolveFacility({ name: 'db', supervisor: 'lab' })
   const off = resolveFacility({ name: 'off', supervisor: 'lab', suspend: true })
@@ -140,7 +140,7 @@ test('PITFALLS 9: only what needs nothing more counts as applied', () => {
   ])
 })
 
-test('what is neither declared nor owned any more is forgotten, but not while its supervisor can not be read', () => {
+test('a facility neither declared nor owned is forgotten, unless its supervisor is unreadable', () => {
   const entry = { digest: 'x', supervisor: 'lab', service: 'web', files: [] }
   const applied = new Map([['web', entry]])
   expect([...next({ applied }, {}).applied.keys()]).toEqual([])
@@ -148,7 +148,7 @@ test('what is neither declared nor owned any more is forgotten, but not while it
   expect([...next({ applied }, { unavailable: new Map([['lab', 'it is away']]) }).applied.keys()]).toEqual(['web'])
 })
 
-test('E19: what a renamed facility had goes over to its new name with the record, though its marker was deleted', () => {
+test('E19: a rename carries the record to the new name, even if the marker was deleted', () => {
   const web = resolveFacility({ name: 'web', renamedFrom: 'www', files: [{ path: '/etc/www', content: 'new' }] })
   const entry = { digest: 'x', supervisor: 'alpha', service: 'www', files: ['/etc/www'] }
   const applied = new Map([['www', entry]])

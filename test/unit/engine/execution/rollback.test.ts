@@ -4,7 +4,7 @@ import { createStepBuilder } from '../../../../src/core/plan/step-builder.ts'
 import { planRollback } from '../../../../src/engine/execution/rollback.ts'
 import { resolveFacility } from '../../../simulation/declaration.ts'
 
-// E14: what runs the old service again, when the new one of a move didn't come.
+// E14: steps that start the old service again if the new one of a move didn't become ready.
 
 const old = { supervisor: 'beta', service: 'olden' }
 
@@ -33,19 +33,19 @@ const stop = { id: 'web/stop', verb: 'stop', reason: 'put-back', needs: [] }
 const disable = { id: 'web/disable', verb: 'disable', reason: 'put-back', needs: [] }
 const startOld = { id: 'web/start@beta/olden', verb: 'start', reason: 'put-back', needs: [], target: old }
 
-test('the new one is stopped and does not start at boot, and the old one is started', () => {
+test('a rollback stops and disables the new service and starts the old one', () => {
   expect(rollback(move, 'web/start')).toEqual({ old, steps: [stop, disable, startOld] })
   const disabled = resolveFacility({ name: 'web', enabled: false })
   expect(rollback(move, 'web/start', disabled)).toEqual({ old, steps: [stop, startOld] })
 })
 
-test('from the first step on that touches the old one', () => {
+test('a rollback applies from the first step on the old service', () => {
   expect(rollback(move, 'web/install')).toBeUndefined()
   expect(rollback(move, 'web/disable@beta/olden')).toBeDefined()
   expect(rollback(move, 'web/remove@beta/olden')).toBeDefined()
 })
 
-test('also where an earlier try has stopped it already', () => {
+test('a rollback applies even if an earlier attempt has stopped the old service', () => {
   const rest = planOf(chain => {
     chain.add('enable', 'new')
     chain.add('start', 'moved')
@@ -55,7 +55,7 @@ test('also where an earlier try has stopped it already', () => {
   expect(rollback(rest, 'web/start')).toEqual({ old, steps: [stop, disable, startOld] })
 })
 
-test('nothing is put back of what is no move, is no more declared, or need not run', () => {
+test('no rollback follows for a facility that is not moved, no longer declared, or not declared running', () => {
   const removal = planOf(chain => chain.add('remove', 'pruned', { target: old }))
   expect(rollback(removal, 'web/remove@beta/olden')).toBeUndefined()
   const half = planOf(chain => chain.add('stop', 'moved', { target: old }))

@@ -17,7 +17,7 @@ function createBench() {
   return {
     clock,
     watch,
-    /** Its steps take half a second, and all are done. */
+    /** Executes its steps, half a second each, all of them successful. */
     async act(facility: string, steps: readonly Step[] = [start(facility)], digest = 'one') {
       for (const step of steps) {
         watch.noted({ type: 'step-started', facility, step, at })
@@ -26,15 +26,15 @@ function createBench() {
       }
       watch.settled(facility, digest)
     },
-    /** A look that finds it stopped since that moment, by the clock of the wall. */
+    /** Observation that finds the service stopped since that moment, in wall-clock time. */
     look: (facility: string, since?: number, step = start(facility), digest = 'one') =>
       watch.seen(facility, digest, [step], { began: clock.elapsed(), ...(since !== undefined && { since }) }),
   }
 }
 
-test('what was done and is to be done again has been undone, once', async () => {
+test('a step that was done and is due again was undone, which is reported once', async () => {
   const { act, look, watch, clock } = createBench()
-  expect(look('web')).toBeUndefined() // nobody has done anything yet
+  expect(look('web')).toBeUndefined() // no step was done yet
   await act('web')
   expect(watch.seen('web', 'one', [], { began: clock.elapsed() })).toBeUndefined()
   await clock.advance(60_000)
@@ -43,19 +43,19 @@ test('what was done and is to be done again has been undone, once', async () => 
 })
 
 test.each<[why: string, step: Step, digest: string]>([
-  ['it failed', start('web', 'failed'), 'one'],
-  ['its health check fails', { ...start('web', 'unhealthy'), verb: 'restart' }, 'one'],
-  ['nobody watches over it', start('web', 'unsupervised'), 'one'],
+  ['the service failed', start('web', 'failed'), 'one'],
+  ['the health check fails', { ...start('web', 'unhealthy'), verb: 'restart' }, 'one'],
+  ['the service is unsupervised', start('web', 'unsupervised'), 'one'],
   ['another manifest', start('web'), 'two'],
-  ['something else is to be done', { ...start('web'), verb: 'enable' }, 'one'],
-  ['it is the old side of a move', { ...start('web'), target: { supervisor: 'x', service: 'web' } }, 'one'],
-])('nothing is undone: %s', async (_why, step, digest) => {
+  ['another step is due', { ...start('web'), verb: 'enable' }, 'one'],
+  ['the step is on the old side of a move', { ...start('web'), target: { supervisor: 'x', service: 'web' } }, 'one'],
+])('nothing was undone if %s', async (_why, step, digest) => {
   const { act, look } = createBench()
   await act('web')
   expect(look('web', undefined, step, digest)).toBeUndefined()
 })
 
-test('one that failed as somebody killed it has been undone, and none that failed by itself', async () => {
+test('a service killed by SIGKILL or SIGTERM was undone, one that crashed was not', async () => {
   for (const [signal, effect] of [
     ['KILL', 'up'],
     ['TERM', 'up'],
@@ -69,7 +69,7 @@ test('one that failed as somebody killed it has been undone, and none that faile
   }
 })
 
-test('a step that fails while another facility is acted on may have been undone as it went on, and no other', async () => {
+test('a step that fails while another facility is acted on may have been undone; without that, it was not', async () => {
   for (const isDisturbed of [true, false]) {
     const { act, clock, watch } = createBench()
     const step = start('web')
@@ -84,7 +84,7 @@ test('a step that fails while another facility is acted on may have been undone 
   }
 })
 
-test('by whose steps were under way at the moment; where that isn’t known, by whoever has acted since', async () => {
+test('suspects are the facilities with a step at that moment, or with any step since if the moment is unknown', async () => {
   const { act, look, clock } = createBench()
   await act('web')
   await clock.advance(10_000)
@@ -98,7 +98,7 @@ test('by whose steps were under way at the moment; where that isn’t known, by 
   expect(look('web')?.suspects).toEqual(['db', 'late'])
 })
 
-test('what was seen to be so was undone since', async () => {
+test('suspects are facilities acted on since the last observation as declared', async () => {
   const { act, look, clock, watch } = createBench()
   await act('web')
   await act('db')
@@ -108,7 +108,7 @@ test('what was seen to be so was undone since', async () => {
   expect(look('web')?.suspects).toEqual(['late'])
 })
 
-test('what was as declared before anything was done, and isn’t any more, has been undone', async () => {
+test('a facility that was as declared before any step, and is not any more, was undone', async () => {
   const { act, look, clock, watch } = createBench()
   watch.seen('web', 'one', [], { began: clock.elapsed() })
   await clock.advance(1_000)
@@ -117,7 +117,7 @@ test('what was as declared before anything was done, and isn’t any more, has b
   expect(look('web', moment)).toEqual({ effect: 'up', suspects: ['db'] })
 })
 
-test('a step that takes long is at work all the while', async () => {
+test('a long step makes its facility a suspect all the while', async () => {
   const { act, look, clock, watch } = createBench()
   await act('web')
   watch.noted({
@@ -130,7 +130,7 @@ test('a step that takes long is at work all the while', async () => {
   expect(look('web', clock.now() - 1_000)?.suspects).toEqual(['slow'])
 })
 
-test('E21: two that undo each other are found, and no third that acts at other times', async () => {
+test('E21: two facilities that undo each other form a circle, without a third that acts at other times', async () => {
   const { act, look, clock, watch } = createBench()
   await act('a')
   for (let round = 0; round < 4; round += 1) {
@@ -152,7 +152,7 @@ test('E21: two that undo each other are found, and no third that acts at other t
   expect(watch.circleOf('b')).toEqual([])
 })
 
-test('E21: three of which each undoes the next', async () => {
+test('E21: three facilities of which each undoes the next form a circle', async () => {
   const { act, look, clock, watch } = createBench()
   const names = ['a', 'b', 'c']
   for (const name of names) await act(name)
@@ -167,7 +167,7 @@ test('E21: three of which each undoes the next', async () => {
   for (const name of names) expect(watch.circleOf(name)).toEqual(names)
 })
 
-test('what one facility undoes, and nobody undoes for it, is no circle', async () => {
+test('a facility that undoes another one, without being undone by it, is no circle', async () => {
   const { act, look, clock, watch } = createBench()
   for (let round = 0; round < 3; round += 1) {
     await act('web')
@@ -180,7 +180,7 @@ test('what one facility undoes, and nobody undoes for it, is no circle', async (
   expect(watch.often('web')).toMatchObject({ effect: 'up', suspects: ['db'], count: 3 })
 })
 
-test('over and over is three times in an hour', async () => {
+test('often means three times in an hour', async () => {
   const { act, look, clock, watch } = createBench()
   for (let round = 0; round < 4; round += 1) {
     await act('web')
@@ -192,7 +192,7 @@ test('over and over is three times in an hour', async () => {
   expect(watch.often('web')).toBeUndefined()
 })
 
-test('in words', () => {
+test('messages are these', () => {
   const many = ['a', 'b', 'c', 'd']
   expect([
     describeUndoing({ effect: 'up', suspects: [] }),
@@ -211,7 +211,7 @@ test('in words', () => {
   `)
 })
 
-test('those that fail to be written at the same time, as on a full disk, do not undo each other', async () => {
+test('facilities whose writes fail at the same time, as on a full disk, do not undo each other', async () => {
   const { clock, watch } = createBench()
   const at = { supervisor: 'lab', service: 'web' }
   const install = (facility: string): Step => ({

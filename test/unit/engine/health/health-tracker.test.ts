@@ -19,18 +19,18 @@ interface Bench extends Disposable {
   readonly clock: ManualClock
   readonly tracker: HealthTracker
   readonly changed: string[]
-  /** What the next looks and probes find. */
+  /** Findings of the next observations and probes. */
   answer: ProbeResult
   readonly states: Map<string, Observed>
   /** Supervisors that don't answer any more. */
   readonly hanging: Set<string>
   probes: number
-  /** How often somebody looked. */
+  /** Number of observations. */
   looks: number
-  /** Tells of a change, as long as somebody listens. */
+  /** Reports a change to the listener, if there is one. */
   hint: ((service?: string) => void) | undefined
   declare(...declarations: Declaration[]): void
-  /** What is found of `web` by a look now. */
+  /** Sets what the next observation of `web` finds. */
   update(observed: Observed): void
 }
 
@@ -87,7 +87,7 @@ function observed(state: ServiceState, pid?: number, since = 0): Observed {
 
 const never = new AbortController().signal
 
-/** How a wait has ended by now. */
+/** State of a wait by now. */
 function follow(promise: Promise<void>): { outcome: string } {
   const followed = { outcome: 'waits' }
   promise.then(
@@ -101,7 +101,7 @@ function follow(promise: Promise<void>): { outcome: string } {
   return followed
 }
 
-test('a new process begins at starting, and is healthy when its check passes', async () => {
+test('a new process is starting, and healthy once its check passes', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'not yet' }
@@ -119,7 +119,7 @@ test('a new process begins at starting, and is healthy when its check passes', a
   expect(bench.tracker.health('web')).toBe('unknown')
 })
 
-test('it is unhealthy when it has not passed in its startup timeout', async () => {
+test('a service is unhealthy if its check has not passed within the startup timeout', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'never' }
@@ -131,7 +131,7 @@ test('it is unhealthy when it has not passed in its startup timeout', async () =
   expect([...bench.tracker.unhealthy()]).toEqual(['web'])
 })
 
-test('once healthy, it takes as many failures in a row as declared', async () => {
+test('a healthy service becomes unhealthy after the declared number of consecutive failures', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.update(observed('running', 1))
@@ -151,7 +151,7 @@ test('once healthy, it takes as many failures in a row as declared', async () =>
   expect(bench.tracker.health('web')).toBe('healthy')
 })
 
-test('the first checks come quickly, later ones at their interval', async () => {
+test('the first checks follow quickly, later ones at the interval', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.answer = { healthy: false, message: 'not yet' }
@@ -165,7 +165,7 @@ test('the first checks come quickly, later ones at their interval', async () => 
   expect(bench.probes - before).toBe(10)
 })
 
-test('the same process seen again changes nothing: nobody is woken', async () => {
+test('the same process observed again changes nothing and wakes nobody', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.update(observed('running', 1))
@@ -176,7 +176,7 @@ test('the same process seen again changes nothing: nobody is woken', async () =>
   expect(bench.changed).toHaveLength(before)
 })
 
-test('a process is the same though its supervisor tells a bit otherwise now since when it runs', async () => {
+test('a process is the same if its supervisor reports a slightly different start time', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.update(observed('running', 1, bench.clock.now()))
@@ -190,7 +190,7 @@ test('a process is the same though its supervisor tells a bit otherwise now sinc
   expect([bench.tracker.health('web'), bench.changed.length]).toEqual(['starting', before + 1])
 })
 
-test('health checks go on where they were once a supervisor that could not be asked answers again', async () => {
+test('health checks resume where they were once an unreadable supervisor answers again', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.update(observed('running', 1))
@@ -210,7 +210,7 @@ test('health checks go on where they were once a supervisor that could not be as
   expect(bench.tracker.health('web')).toBe('starting')
 })
 
-test('nothing is checked of a facility that is gone', async () => {
+test('a removed facility is not checked', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.update(observed('running', 1))
@@ -220,7 +220,7 @@ test('nothing is checked of a facility that is gone', async () => {
   expect(bench.clock.pending).toBe(0)
 })
 
-test('a wait looks for itself: what was seen before may be of an older process', async () => {
+test('a wait observes for itself: an earlier observation may be of an older process', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   bench.update(observed('running', 1))
@@ -236,7 +236,7 @@ test('a wait looks for itself: what was seen before may be of an older process',
   expect(wait.outcome).toBe('ready')
 })
 
-test('it is as ready as it was when it was seen, however long ago that was', async () => {
+test('readiness is judged at the time of the observation, however long ago', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   const lookedAt = bench.clock.now()
@@ -248,7 +248,7 @@ test('it is as ready as it was when it was seen, however long ago that was', asy
   expect(bench.tracker.readiness('web').ready).toBe(true)
 })
 
-test('what was seen to come has to be seen for a while, whenever its supervisor says that it came', async () => {
+test('a new state must last for a while before it counts, whatever start time the supervisor reports', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   const before = bench.clock.now()
@@ -264,7 +264,7 @@ test('what was seen to come has to be seen for a while, whenever its supervisor 
   expect(bench.tracker.readiness('web').ready).toBe(true)
 })
 
-test('E5: a supervisor that does not answer holds up only those who wait for its own', async () => {
+test('E5: a silent supervisor delays only waits for its own services', async () => {
   using bench = createBench()
   bench.declare({ name: 'stuck', supervisor: 'alpha' }, { name: 'web', supervisor: 'beta' })
   bench.hanging.add('alpha')
@@ -278,7 +278,7 @@ test('E5: a supervisor that does not answer holds up only those who wait for its
   expect(stuck.outcome).toBe('the supervisor has not been asked yet')
 })
 
-test('E7: a supervisor that cannot be read makes its services unknown, which is not ready', async () => {
+test('E7: an unreadable supervisor makes its services unknown, and unknown is not ready', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   const wait = follow(bench.tracker.whenReady('web', never, { bounded: false }))
@@ -294,7 +294,7 @@ test('E7: a supervisor that cannot be read makes its services unknown, which is 
   expect(wait.outcome).toBe('ready')
 })
 
-test('what nothing changes about is looked at ever more rarely, down to every 2 s', async () => {
+test('an unchanging service is observed ever more rarely, down to every 2 s', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   bench.states.set('web', observed('starting'))
@@ -307,7 +307,7 @@ test('what nothing changes about is looked at ever more rarely, down to every 2 
   expect(wait.outcome).toBe('waits')
 })
 
-test('an event of its supervisor has it looked at within 50 ms, one of others has not', async () => {
+test('an event of a service has it observed within 50 ms; an event of another has not', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' }, { name: 'db' })
   bench.states.set('web', observed('starting'))
@@ -327,7 +327,7 @@ test('an event of its supervisor has it looked at within 50 ms, one of others ha
   expect(bench.hint, 'nobody listens any more').toBeUndefined()
 })
 
-test('who begins to wait is seen to at once, however long others have waited', async () => {
+test('a new wait is served at once, however long others have waited', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' }, { name: 'db' })
   bench.states.set('web', observed('starting'))
@@ -339,7 +339,7 @@ test('who begins to wait is seen to at once, however long others have waited', a
   expect(wait.outcome).toBe('ready')
 })
 
-test('a bounded wait ends at the startup timeout, and says what was seen', async () => {
+test('a bounded wait ends at the startup timeout and reports the last observation', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', health })
   bench.states.set('web', observed('running', 1))
@@ -353,7 +353,7 @@ test('a bounded wait ends at the startup timeout, and says what was seen', async
   expect(patient.outcome).toBe('waits')
 })
 
-test('a bounded wait ends soon where the service has failed for good, and not where it passes through that', async () => {
+test('a bounded wait ends early if the service failed for good, but not in passing', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   bench.states.set('web', observed('failed'))
@@ -367,7 +367,7 @@ test('a bounded wait ends soon where the service has failed for good, and not wh
   expect(passing.outcome).toBe('failed')
 })
 
-test('E13: a dependency that is declared stopped serves nobody', async () => {
+test('E13: a dependency that is declared stopped fails the wait', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', state: 'stopped' })
   bench.states.set('web', observed('stopped'))
@@ -377,7 +377,7 @@ test('E13: a dependency that is declared stopped serves nobody', async () => {
   expect([serving.outcome, plain.outcome]).toEqual(['it is declared stopped', 'ready'])
 })
 
-test('E13: a dependency that is stopped just now, and declared running, is waited for', async () => {
+test('E13: a dependency that is stopped but declared running is waited for', async () => {
   using bench = createBench()
   bench.declare({ name: 'web' })
   bench.states.set('web', observed('stopped'))
@@ -389,7 +389,7 @@ test('E13: a dependency that is stopped just now, and declared running, is waite
   expect(serving.outcome).toBe('ready')
 })
 
-test('a wait for a facility that goes ends; one for a facility that moves goes on there', async () => {
+test('a wait for a removed facility ends, and a wait for a moved one continues at the new place', async () => {
   using bench = createBench()
   bench.declare({ name: 'web', supervisor: 'alpha' }, { name: 'db' })
   bench.hanging.add('alpha')
@@ -402,7 +402,7 @@ test('a wait for a facility that goes ends; one for a facility that moves goes o
   expect(web.outcome).toBe('ready')
 })
 
-test('a wait ends with its signal, and all end with the tracker', async () => {
+test('a wait ends with its signal, and all waits end with the tracker', async () => {
   const bench = createBench()
   bench.declare({ name: 'web' })
   bench.states.set('web', observed('starting'))

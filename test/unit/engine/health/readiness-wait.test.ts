@@ -5,7 +5,7 @@ import { createReadinessWaits, type ReadinessWaits } from '../../../../src/engin
 import { makeFacility } from '../../../simulation/declaration.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
 
-test('of a thousand that are waited for, each is looked up a few times, and not once for each of the others', async () => {
+test('a thousand waiting facilities are each looked up a few times, not once per other facility', async () => {
   const names = Array.from({ length: 1_000 }, (_, index) => `s${index}`)
   const facilities = new Map(names.map(name => [name, makeFacility({ name })]))
   const clock = createManualClock()

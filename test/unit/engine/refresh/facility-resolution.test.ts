@@ -31,17 +31,14 @@ function targetOf(
   return resolveFacility(whole, { instance, provider, host: createReadHost(), owner: 'default', ...more })
 }
 
-test.each(providers)(
-  '%s: under its former name a renamed facility had the definition that it is compared with',
-  (_, provider) => {
-    const former = targetOf(provider, { name: 'www' })
-    const renamed = targetOf(provider, { renamedFrom: 'www' })
-    expect(renamed.formerDigest).toBe(former.definition?.digest)
-    expect(former.formerDigest).toBeUndefined()
-  },
-)
+test.each(providers)('%s: a renamed facility is compared with its definition under the former name', (_, provider) => {
+  const former = targetOf(provider, { name: 'www' })
+  const renamed = targetOf(provider, { renamedFrom: 'www' })
+  expect(renamed.formerDigest).toBe(former.definition?.digest)
+  expect(former.formerDigest).toBeUndefined()
+})
 
-test('E24: a marker says where the service could meet others, and its files once', () => {
+test('E24: a marker lists the meeting points of its service, and its files once', () => {
   const [file] = targetOf(systemdProvider, {}).definition?.files ?? []
   const marker = readMarker(file?.content ?? '')
   expect(marker?.files).toEqual(['/etc/web'])
@@ -53,40 +50,47 @@ test.each([
   ['systemd', systemdProvider, 'a+b', 'expected a name of letters, digits and _ . @ : - \\, as systemd.unit(5) has it'],
   ['process', processProvider, 'a:b', undefined],
   ['process', processProvider, 'a\\x2db', 'expected a name of letters, digits and _ . @ : -, beginning with a letter'],
-  ['one that says nothing', { ...processProvider, type: 'mine' }, 'a~b', 'expected a name of letters'],
-  ['one that says so', { ...processProvider, serviceNames: { pattern: 'a~b', words: 'a and b' } }, 'a~b', undefined],
   [
-    'one that says so',
+    'a provider without service names of its own',
+    { ...processProvider, type: 'mine' },
+    'a~b',
+    'expected a name of letters',
+  ],
+  [
+    'a provider with service names of its own',
+    { ...processProvider, serviceNames: { pattern: 'a~b', words: 'a and b' } },
+    'a~b',
+    undefined,
+  ],
+  [
+    'a provider with service names of its own',
     { ...processProvider, serviceNames: { pattern: 'a|b', words: 'a or b' } },
     'ab',
     'a or b, found ab',
   ],
   [
-    'one that can not',
+    'a provider that fails',
     { ...processProvider, serviceNames: { pattern: '(', words: '' } },
     'a',
     'a fault of the provider',
   ],
-] as const)('the provider says what a service may be called: %s, %s %s', (_, provider, service, expected) => {
+] as const)('the provider decides which service names are valid: %s, %s %s', (_, provider, service, expected) => {
   const { problems } = targetOf(provider, { service, files: [] })
   if (expected === undefined) expect(problems).toEqual([])
   else expect(problems).toEqual([expect.stringContaining(expected)])
 })
 
-test.each(providers)(
-  'E3: %s: for a marker of an earlier version there is the definition that it stands in',
-  (_, provider) => {
-    const ownership = { owner: 'default', facility: 'web', files: ['/etc/web'], dependsOn: [], prune: true }
-    const observed = { service: 'site', state: 'running', enabled: true, supervised: true, ownership } as const
-    const { earlier, definition } = targetOf(provider, {}, { observed })
-    expect(earlier?.digest).toBe(definition?.digest)
-    expect(earlier?.files[0]?.content).not.toContain('meets')
-    const other = { ...observed, ownership: { ...ownership, owner: 'edge' } }
-    expect(targetOf(provider, {}, { observed: other }).earlier).toBeUndefined()
-  },
-)
+test.each(providers)('E3: %s: a marker of an earlier version has the definition that it stands in', (_, provider) => {
+  const ownership = { owner: 'default', facility: 'web', files: ['/etc/web'], dependsOn: [], prune: true }
+  const observed = { service: 'site', state: 'running', enabled: true, supervised: true, ownership } as const
+  const { earlier, definition } = targetOf(provider, {}, { observed })
+  expect(earlier?.digest).toBe(definition?.digest)
+  expect(earlier?.files[0]?.content).not.toContain('meets')
+  const other = { ...observed, ownership: { ...ownership, owner: 'edge' } }
+  expect(targetOf(provider, {}, { observed: other }).earlier).toBeUndefined()
+})
 
-test.each(['maxSize', 'keep'])('output.%s is refused under systemd, which rotates nothing, with what to do', field => {
+test.each(['maxSize', 'keep'])('output.%s is refused under systemd, which does not rotate, with the way out', field => {
   const output = { file: '/var/log/web.log', [field]: 5_000 }
   const { problems } = targetOf(systemdProvider, { process: { ...plainProcess, command: ['/bin/web'], output } })
   expect(problems).toEqual([

@@ -35,7 +35,7 @@ function bindAll(all: Readonly<Record<string, Partial<Provider>>>): Map<string, 
   return new Map(Object.entries(all).map(([name, own]) => [name, bind(name, own)]))
 }
 
-test('E5: whether supervisors answer is known of the others, though one hangs', async () => {
+test('E5: a hanging supervisor does not delay the availability of the others', async () => {
   const clock = createManualClock()
   const answer: Availability = { available: true, version: '1' }
   const asked = probeAll(bindAll({ stuck: { probe: never }, well: { probe: async () => answer } }), clock)
@@ -46,7 +46,7 @@ test('E5: whether supervisors answer is known of the others, though one hangs', 
   ])
 })
 
-test('E5: what services have read is written down of the others, though one hangs, which is not asked again', async () => {
+test('E5: a hanging supervisor does not delay the run records of the others, and is not asked again', async () => {
   const clock = createManualClock()
   const kept: string[] = []
   const instances = bindAll({

@@ -30,7 +30,7 @@ function refresh(snapshot: Partial<Snapshot>, asked: readonly string[]): Refresh
   }
 }
 
-test('E1: a quick look takes in all that a facility depends on', () => {
+test('E1: a partial refresh includes all dependencies of a facility', () => {
   const facilities = byName(
     { name: 'web', dependsOn: ['app'] },
     { name: 'app', dependsOn: ['db'] },
@@ -41,7 +41,7 @@ test('E1: a quick look takes in all that a facility depends on', () => {
   expect([...widenScope(new Set(['db', 'gone']), facilities, new Map())].sort()).toEqual(['db', 'gone'])
 })
 
-test('E1: and those that are blocked because of it, however long the chain', () => {
+test('E1: a partial refresh includes dependents that are blocked by a facility, along any chain', () => {
   const facilities = byName(
     { name: 'web', dependsOn: ['app', 'cache'] },
     { name: 'app', dependsOn: ['db'] },
@@ -52,7 +52,7 @@ test('E1: and those that are blocked because of it, however long the chain', () 
   expect([...widenScope(new Set(['db']), facilities, plans)].sort()).toEqual(['app', 'cache', 'db', 'web'])
 })
 
-test('E14: a facility may be where its marker stands, and where it was last applied', () => {
+test('E14: a facility may be where its marker stands and where it was last applied', () => {
   const snapshot = refresh({ owned: [owned('beta', 'web'), owned('alpha', 'web'), owned('beta', 'db')] }, []).snapshot
   const applied = new Map([['web', { supervisor: 'gamma', service: 'web', digest: '', files: [] }]])
   expect(findOtherPlaces([makeFacility({ name: 'web' })], snapshot, applied)).toEqual([
@@ -61,7 +61,7 @@ test('E14: a facility may be where its marker stands, and where it was last appl
   ])
 })
 
-test('a quick look replaces what it saw, and leaves the rest as it was', () => {
+test('a partial refresh replaces what it observed and keeps the rest', () => {
   const before = refresh(
     {
       services: new Map([
@@ -83,7 +83,7 @@ test('a quick look replaces what it saw, and leaves the rest as it was', () => {
   expect([...snapshot.unavailable.keys()]).toEqual(['beta'])
 })
 
-test('E7: of a supervisor that is unavailable now, nothing of before is believed', () => {
+test('E7: an unavailable supervisor invalidates everything observed there before', () => {
   const before = refresh({ services: new Map([['alpha/web', observed('web')]]), owned: [owned('alpha', 'web')] }, [
     'alpha',
   ])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { FileFacts } from '../../../../src/core/contracts/host.ts'
 import { resolveSymlinks } from '../../../../src/engine/refresh/symlink-resolution.ts'
 
-/** Directories by path, and links with what they hold. */
+/** Directories by path, and links with their targets. */
 function hostOf(directories: readonly string[], links: Readonly<Record<string, string>>) {
   const base = { mode: 0o755, uid: 0, gid: 0, size: 0, device: 1, inode: 1, modified: 0, changed: 0 }
   return {
@@ -14,7 +14,7 @@ function hostOf(directories: readonly string[], links: Readonly<Record<string, s
   }
 }
 
-test('a plain path turns at its last component only', () => {
+test('a plain path resolves at its last component only', () => {
   const host = hostOf(['/srv', '/srv/manifests'], {})
   expect(resolveSymlinks('/srv/manifests', host)).toEqual({
     target: '/srv/manifests',
@@ -22,7 +22,7 @@ test('a plain path turns at its last component only', () => {
   })
 })
 
-test('PITFALLS 4: it turns at every link on the way, and on the way of what that holds', () => {
+test('PITFALLS 4: a path resolves at every link on the way, and on the way of their targets', () => {
   const host = hostOf(['/srv', '/git', '/git/a', '/git/a/deploy'], { '/srv/current': '../git/head', '/git/head': 'a' })
   expect(resolveSymlinks('/srv/current/deploy', host)).toEqual({
     target: '/git/a/deploy',
@@ -34,7 +34,7 @@ test('PITFALLS 4: it turns at every link on the way, and on the way of what that
   })
 })
 
-test('what is missing is where it turns', () => {
+test('a missing component ends the resolution', () => {
   const host = hostOf(['/srv'], { '/srv/dead': '/nowhere/at/all' })
   expect(resolveSymlinks('/srv/sub/manifests', host)).toEqual({
     target: undefined,
@@ -49,7 +49,7 @@ test('what is missing is where it turns', () => {
   })
 })
 
-test('links in a circle lead nowhere', () => {
+test('a circle of links has no target', () => {
   const host = hostOf(['/srv'], { '/srv/a': 'b', '/srv/b': 'a' })
   expect(resolveSymlinks('/srv/a', host).target).toBeUndefined()
 })

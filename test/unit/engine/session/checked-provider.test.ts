@@ -15,7 +15,7 @@ const facility = plainFacility({ name: 'web', supervisor: 'lab' })
 const file = { path: '/etc/web', content: 'web\n', mode: 0o644 }
 const observed: Observed = { service: 'web', state: 'running', enabled: true, supervised: true }
 
-/** As a provider in JavaScript may answer, whatever the types say. */
+/** Provider with answers that its types forbid, as one in plain JavaScript may give. */
 function wrong<T>(value: unknown): T {
   return JSON.parse(JSON.stringify(value))
 }
@@ -33,48 +33,48 @@ function definition(change: object): Rendered {
 }
 
 test.each<[string, Rendered, string | undefined]>([
-  ['what it should', definition({}), undefined],
+  ['a valid rendering', definition({}), undefined],
   ['problems', { problems: [{ field: 'process', message: 'it is new to it' }] }, undefined],
   ['a relative path', definition({ files: [{ ...file, path: 'web' }] }), 'the file "web", which is no absolute path'],
-  ['one path twice', definition({ files: [file, file] }), 'the file /etc/web twice'],
+  ['the same path twice', definition({ files: [file, file] }), 'the file /etc/web twice'],
   ['a mode beyond 7777', definition({ files: [{ ...file, mode: 0o10000 }] }), '/etc/web with mode 4096'],
-  ['a mode in text', definition({ files: [{ ...file, mode: '0644' }] }), '/etc/web with mode "0644"'],
+  ['a mode as text', definition({ files: [{ ...file, mode: '0644' }] }), '/etc/web with mode "0644"'],
   ['no content', definition({ files: [{ ...file, content: null }] }), '/etc/web with content null'],
   ['a number as digest', definition({ digest: 7 }), 'digest: 7'],
   ['files that are no list', definition({ files: {} }), 'files: an object'],
-  ['nothing of both', wrong({}), 'neither a definition nor problems'],
-  ['problems without words', wrong({ problems: [{}] }), 'neither a definition nor problems'],
-  ['nothing at all', wrong(null), 'null, and neither'],
-])('render that gives %s', (_what, rendered, fault) => {
+  ['neither files nor problems', wrong({}), 'neither a definition nor problems'],
+  ['problems that are no texts', wrong({ problems: [{}] }), 'neither a definition nor problems'],
+  ['nothing', wrong(null), 'null, and neither'],
+])('render that returns %s', (_what, rendered, fault) => {
   const { render } = provider({ render: () => rendered })
   const ask = () => render(facility, instance, ownership)
   if (fault === undefined) expect(ask()).toBe(rendered)
   else expect(ask).toThrow(fault)
 })
 
-test('render that gives a promise is told so', () => {
+test('render that returns a promise is rejected with a message that says so', () => {
   const answer: Promise<Definition> = new Promise(() => {})
   const { render } = provider({ render: () => Object.assign(answer, { problems: [] }) })
   expect(() => render(facility, instance, ownership)).toThrow('it gave a promise')
 })
 
 test.each<[string, object | undefined, string | undefined]>([
-  ['what it should', {}, undefined],
+  ['a valid observation', {}, undefined],
   ['nothing', undefined, 'gave no answer'],
-  ['a state that there is not', { state: 'up' }, 'state: "up", which is none of running, starting'],
+  ['an unknown state', { state: 'up' }, 'state: "up", which is none of running, starting'],
   ['another service', { service: 'db' }, 'an answer for "db"'],
-  ['enabled in text', { enabled: 'yes' }, 'enabled: "yes"'],
-  ['no word of supervision', { supervised: null }, 'supervised: null'],
+  ['enabled as text', { enabled: 'yes' }, 'enabled: "yes"'],
+  ['no supervised', { supervised: null }, 'supervised: null'],
   ['pid 0', { pid: 0 }, 'pid: 0'],
-  ['a pid in text', { pid: '17' }, 'pid: "17"'],
-  ['a time in text', { since: '2026-11-30' }, 'since: "2026-11-30"'],
+  ['a pid as text', { pid: '17' }, 'pid: "17"'],
+  ['a time as text', { since: '2026-11-30' }, 'since: "2026-11-30"'],
   ['a time in microseconds', { since: 1.8e15 }, 'since: 1800000000000000'],
   ['a negative count', { restarts: -1 }, 'restarts: -1'],
   ['half a marker', { ownership: { facility: 'web' } }, 'an incomplete marker'],
   ['loaded without files', { loaded: { definition: 'd1' } }, 'loaded: an object'],
-  // The wall clock is set back by hand and by NTP.
+  // The wall clock may be set back, manually or by NTP.
   ['a time ahead of the clock', { since: Date.now() + 86_400_000 }, undefined],
-])('E7: observe that gives %s', async (_what, change, fault) => {
+])('E7: observe that returns %s', async (_what, change, fault) => {
   const answer = new Map<string, Observed>([['db', { ...observed, service: 'db' }]])
   if (change) answer.set('web', wrong({ ...observed, ...change }))
   const { observe } = provider({ observe: async () => answer })
@@ -90,7 +90,7 @@ test.each<[string, object | undefined, string | undefined]>([
   }
 })
 
-test('what was not asked for is not taken over, and what is no Map is an error', async () => {
+test('services that were not asked for are ignored, and an answer that is no Map is an error', async () => {
   const more = provider({
     observe: async () =>
       new Map([
@@ -110,12 +110,12 @@ test.each<['list' | 'probe', unknown, string]>([
   ['probe', null, 'probe gave null, and no availability'],
   ['probe', { available: 'yes' }, 'probe gave available: "yes"'],
   ['probe', { available: false }, 'probe gave available: false without a reason'],
-])('%s that gives %j is an error that names the provider', async (method, answer, fault) => {
+])('%s that returns %j is an error that names the provider', async (method, answer, fault) => {
   const one = provider({ [method]: async () => answer })
   await expect(one[method](instance, createReadHost())).rejects.toThrow(`provider monit: ${fault}`)
 })
 
-/** A batch of one action for each service, and what becomes of it. */
+/** Applies a batch of one action for each service and returns the outcomes. */
 function begin(services: readonly string[], apply: Provider['apply']) {
   const clock = createManualClock()
   const controllers = new Map(services.map(service => [service, new AbortController()]))
@@ -127,7 +127,7 @@ function begin(services: readonly string[], apply: Provider['apply']) {
   return { clock, results, ended, abort: (service: string) => controllers.get(service)?.abort(new Error('given up')) }
 }
 
-test('an action that goes on after it was aborted is given up, and its provider named', async () => {
+test('an action that continues after its abort is abandoned, and the error names its provider', async () => {
   const bench = begin(['web', 'db'], async (_actions, _instance, _host, report) => {
     report({ id: 'db/stop', ok: true })
     await new Promise(() => {})
@@ -148,7 +148,7 @@ test('an action that goes on after it was aborted is given up, and its provider 
   })
 })
 
-test('an action that ends after it was aborted is its own, and no timer is left', async () => {
+test('an action that ends after its abort has its own outcome, and leaves no timer', async () => {
   let report: ((result: ActionResult) => void) | undefined
   const bench = begin(['web'], (_actions, _instance, _host, given) => {
     report = given

@@ -28,7 +28,7 @@ function makeEntry(facility: string, duration = 1): HistoryEntry {
   }
 }
 
-test('what was appended is read, the newest last, all of it or of one facility, to a limit', () => {
+test('read returns appended entries, newest last, of all or of one facility, up to a limit', () => {
   const history = openHistory(state, createWriteHost())
   const entries = [makeEntry('web', 1), makeEntry('db', 2), makeEntry('web', 3)]
   for (const entry of entries) history.append(entry)
@@ -42,19 +42,19 @@ test('E18: without a state directory the history is empty', () => {
   expect(readHistory(join(state, 'gone'), readHost)).toEqual([])
 })
 
-test('a line that a crash cut off hides neither what was before it nor what comes after', () => {
+test('a line cut off by a crash hides neither earlier nor later entries', () => {
   openHistory(state, createWriteHost()).append(makeEntry('before'))
   appendFileSync(join(state, 'history.jsonl'), '{"time":"2026-01-02T03:0')
   openHistory(state, createWriteHost()).append(makeEntry('after'))
   expect(readHistory(state, readHost).map(entry => entry.facility)).toEqual(['before', 'after'])
 })
 
-test('a line that is no entry is passed over', () => {
+test('a line that is no entry is skipped', () => {
   writeFileSync(join(state, 'history.jsonl'), 'null\n[]\n{"time":1}\n\n')
   expect(readHistory(state, readHost)).toEqual([])
 })
 
-test('it stays within twice its limit, and keeps the newest', () => {
+test('the file stays within twice its limit and keeps the newest entries', () => {
   const limit = 2_000
   const history = openHistory(state, createWriteHost(), limit)
   for (let index = 0; index < 100; index += 1) history.append(makeEntry('web', index))
@@ -67,7 +67,7 @@ test('it stays within twice its limit, and keeps the newest', () => {
   expect(durations.length).toBeGreaterThan(5)
 })
 
-test('S4: nobody else can read it', () => {
+test('S4: only its owner can read it', () => {
   openHistory(state, createWriteHost()).append(makeEntry('web'))
   expect(statSync(join(state, 'history.jsonl')).mode & 0o777).toBe(0o600)
 })

@@ -12,7 +12,7 @@ const absent = (): never => {
   throw new Error('nobody asks for this')
 }
 
-/** Which of its instances is which is told by the directory, as by systemd's of units. */
+/** Provider that tells instances apart by directory, as systemd does by that of its units. */
 const provider: Provider = {
   type: 'alpha',
   capabilities: { process: [] },
@@ -45,28 +45,28 @@ function namesOf(
   return [...bound.keys()].sort()
 }
 
-test('a provider has a default instance, and those that are declared', () => {
+test('a provider has a default instance besides the declared ones', () => {
   expect(namesOf({})).toEqual(['alpha'])
   expect(namesOf({ other: { directory: '/other' } })).toEqual(['alpha', 'other'])
 })
 
-test('the default instance is not looked at beside a declared one that is the same supervisor', () => {
+test('the default instance is left out if a declared one is the same supervisor', () => {
   expect(namesOf({ mine: {} })).toEqual(['mine'])
   expect(namesOf({ mine: { directory: '/usual' } })).toEqual(['mine'])
 })
 
-test('declared itself, the default name means what it says', () => {
+test('a declared instance with the default name replaces the default instance', () => {
   expect(namesOf({ alpha: { directory: '/other' } })).toEqual(['alpha'])
 })
 
 const usual: InstanceRecord = { type: 'alpha', options: {} }
 const elsewhere: InstanceRecord = { type: 'alpha', options: { directory: '/elsewhere' } }
 
-test('what is remembered of a supervisor that is declared no more is looked at', () => {
+test('a recorded supervisor that is no longer declared is still observed', () => {
   expect(namesOf({}, { mine: elsewhere })).toEqual(['alpha', 'mine'])
 })
 
-test('of one name that means another place now, the former place is looked at too', () => {
+test('if a name means another place now, the former place is observed too', () => {
   expect(namesOf({ mine: { directory: '/other' } }, { mine: elsewhere })).toEqual([
     'alpha',
     'mine',
@@ -74,13 +74,13 @@ test('of one name that means another place now, the former place is looked at to
   ])
 })
 
-test('who is declared in other words, or under another name, is not two', () => {
+test('a supervisor declared with other options or another name is one instance if the place is the same', () => {
   expect(namesOf({ mine: { directory: '/usual' } }, { mine: usual })).toEqual(['mine'])
   expect(namesOf({ alpha: { directory: '/usual' } }, { alpha: usual })).toEqual(['alpha'])
   expect(namesOf({ ours: { directory: '/elsewhere' } }, { mine: elsewhere })).toEqual(['alpha', 'ours'])
 })
 
-test('a provider may tell instances apart by more than their place', () => {
+test('a provider may tell instances apart by layout besides place', () => {
   const layered = { ...provider, layout: ({ options }: Instance) => JSON.stringify(options) }
   const before: InstanceRecord = { type: 'alpha', options: { directory: '/usual', layer: 1 } }
   expect(namesOf({ mine: { directory: '/usual', layer: 2 } }, { mine: before }, layered)).toEqual([
@@ -89,7 +89,7 @@ test('a provider may tell instances apart by more than their place', () => {
   ])
 })
 
-/** What a manifest says of its supervisor, and which it then is. */
+/** Supervisor options in a manifest, and the place that they mean. */
 test.each([
   ['process', 'process: { directory: /srv/one }', '/srv/one'],
   ['systemd', 'systemd: { scope: system }', '/etc/systemd/system'],
@@ -97,7 +97,7 @@ test.each([
   ['runit', 'runit: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
   ['s6', 's6: { serviceDirectory: /srv/service, definitionDirectory: /srv/s6 }', '/srv/service'],
   ['daemontools', 'daemontools: { serviceDirectory: /srv/service, definitionDirectory: /srv/sv }', '/srv/service'],
-])('two names for one %s (%s) are refused, and both places are said', async (type, options, place) => {
+])('two names for one %s (%s) are refused, and both positions are reported', async (type, options, place) => {
   const spec = `type: ${type}, ${options}`
   const directory = makeDirectory({
     'manifests/a.yaml': supervisorText('mine', spec),

@@ -5,7 +5,7 @@ function mark(name: string, suspended: boolean) {
   return { name, suspended, byManifest: false }
 }
 
-test('a suspension that can not be written down is refused, and does not hold', () => {
+test('a suspension that cannot be recorded is refused and has no effect', () => {
   const full = (): never => {
     throw new Error('no space left on the device')
   }
@@ -15,7 +15,7 @@ test('a suspension that can not be written down is refused, and does not hold', 
   expect([...marks]).toEqual(['db'])
 })
 
-test('a suspension is written down as it then is', () => {
+test('a suspension is recorded with its current state', () => {
   const marks = new Set(['db'])
   const written: string[][] = []
   const write = (names: ReadonlySet<string>): void => void written.push([...names])
@@ -26,7 +26,7 @@ test('a suspension is written down as it then is', () => {
   expect(written).toEqual([['db', 'web'], ['web']])
 })
 
-test('resuming says what comes of it', () => {
+test('resuming reports what happens next', () => {
   const say = (marks: string[], byManifest: boolean) =>
     changeMark(new Set(marks), { name: 'web', suspended: false, byManifest }, () => {})
   expect(say(['web'], false)).toEqual({ changed: true, message: 'web is reconciled again' })

@@ -3,7 +3,7 @@ import { parseDaemontoolsStatus } from '../../../../providers/daemontools/status
 import { parseRunitStatus } from '../../../../providers/runit/status.ts'
 import { parseS6Status } from '../../../../providers/s6/status.ts'
 
-/** As runsv 2.1.2 wrote it. */
+/** Status as runsv 2.1.2 writes it. */
 function runitStatus({ pid = 0, paused = 0, want = 'u', state = 0 }): Uint8Array {
   const content = Buffer.alloc(20)
   content.writeBigUInt64BE(0x400000000000000an + 1_700_000_000n, 0)
@@ -44,7 +44,7 @@ test('a short read, another length or an unknown state is no status', () => {
   expect(parseRunitStatus(runitStatus({ state: 9 }))).toBeUndefined()
 })
 
-/** As s6-supervise 2.11 wrote it, with the leap seconds that have been, and with 43 bytes as 2.13 does. */
+/** Status as s6-supervise 2.11 writes it, with past leap seconds, and with 43 bytes as 2.13 does. */
 function s6Status(flags: number, pid: number, length: 35 | 43): Uint8Array {
   const content = Buffer.alloc(length)
   content.writeBigUInt64BE(0x400000000000000an + 1_700_000_027n, 0)

@@ -50,7 +50,7 @@ function problems(process: Process | undefined, config?: unknown): string[] {
   return 'problems' in rendered ? rendered.problems.map(({ field }) => field) : []
 }
 
-test('a definition is one JSON file that a person can read, with the marker in it', () => {
+test('a definition is one readable JSON file that contains the marker', () => {
   const rendered = renderDefinition(createFacility(whole), instance, ownership)
   expect(rendered).toMatchObject({
     definition: { files: [{ path: '/var/lib/reeve/process/definitions/web.json', mode: 0o600 }] },
@@ -114,12 +114,12 @@ test('a definition is one JSON file that a person can read, with the marker in i
   `)
 })
 
-test('what is rendered reads back as the same process, marker and digest', () => {
+test('a rendered definition reads back as the same process, marker and digest', () => {
   const { content, digest } = render(whole)
   expect(parseDefinition(content)).toEqual({ kind: 'valid', process: whole, digest, ownership })
 })
 
-test('the digest is of the process alone, not of the marker nor of the order of its maps', () => {
+test('the digest covers the process alone, not the marker nor the order of maps', () => {
   const other = renderDefinition(createFacility(whole), instance, { ...ownership, files: [], prune: false })
   expect('definition' in other && other.definition.digest).toBe(render(whole).digest)
   const { environment, ...rest } = whole
@@ -129,7 +129,7 @@ test('the digest is of the process alone, not of the marker nor of the order of 
 })
 
 describe('config.process is laid over process', () => {
-  test('maps are merged, all else is replaced, null removes', () => {
+  test('merges maps, replaces other values, and removes by null', () => {
     const { content } = render(whole, {
       command: ['/bin/other'],
       environment: { PORT: '9', A: null, B: 'b' },
@@ -149,7 +149,7 @@ describe('config.process is laid over process', () => {
     expect(content).not.toContain('"A"')
   })
 
-  test('it may be all there is, with the usual defaults', () => {
+  test('may be the whole definition, with the usual defaults', () => {
     const parsed = parseDefinition(render(undefined, { command: ['/bin/x'] }).content)
     expect(parsed.kind === 'valid' && parsed.process).toEqual({
       command: ['/bin/x'],
@@ -161,7 +161,7 @@ describe('config.process is laid over process', () => {
     })
   })
 
-  test('what is wrong is named by its place in the manifest', () => {
+  test('reports a mistake by its place in the manifest', () => {
     expect(problems(undefined, {})).toEqual(['process.command'])
     expect(problems(whole, { umask: '99', stop: { signal: 'NOPE' } })).toEqual([
       'config.process.umask',
@@ -173,14 +173,14 @@ describe('config.process is laid over process', () => {
   })
 })
 
-test('a variable that steers the shell or the loader can be a secret; names of the scripts in between are refused', () => {
+test('allows a secret in a variable that steers the shell or the loader, but not in names that the scripts use', () => {
   const secret = { fromFile: '/etc/token' }
   expect(problems({ ...whole, environment: { LD_PRELOAD: secret, IFS: 'x' } })).toEqual([])
   expect(problems({ ...whole, environment: { __reeve_count: '1' } })).toEqual(['process.environment.__reeve_count'])
   expect(problems({ ...whole, environment: { 'a.b': '1' } })).toEqual(['process.environment.a.b'])
 })
 
-test('a definition that somebody edited to nonsense is invalid, and is still known as ours where the marker can be read', () => {
+test('a definition edited to nonsense is invalid, and still known as ours if its marker is readable', () => {
   const { content } = render(whole)
   expect(parseDefinition(undefined)).toEqual({ kind: 'absent' })
   expect(parseDefinition(content.slice(0, 50)).kind).toBe('invalid')
@@ -192,14 +192,14 @@ test('a definition that somebody edited to nonsense is invalid, and is still kno
   expect(parseDefinition('{"process":{"command":["x"]}}')).toMatchObject({ kind: 'valid', ownership: undefined })
 })
 
-describe('where an instance keeps its things', () => {
-  test('the default instance, one of another name, and one with a directory', () => {
+describe('the layout of an instance', () => {
+  test('depends on whether it is the default, named, or has a directory', () => {
     expect(directoryOf(instance)).toBe('/var/lib/reeve/process')
     expect(directoryOf({ ...instance, name: 'app' })).toBe('/var/lib/reeve/process-app')
     expect(directoryOf({ ...instance, options: { directory: '/srv/a/../sup/' } })).toBe('/srv/sup')
   })
 
-  test('names of files lead back to the service; temporary files belong to none', () => {
+  test('leads from file names back to the service; temporary files belong to none', () => {
     expect(serviceOfJson('a.json.json')).toBe('a.json')
     expect(serviceOfJson('.reeve-web.json-1-abc.tmp')).toBeUndefined()
     expect(serviceOfJson('.web.tmp')).toBeUndefined()

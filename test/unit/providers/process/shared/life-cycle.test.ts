@@ -29,7 +29,7 @@ function ended(code: number, after: number, changes: Partial<ServiceRecord> = {}
   return createRun({ exit: exitOf(3, code, started + after), ...changes })
 }
 
-describe('what follows the end of a run', () => {
+describe('the phase after the end of a run', () => {
   const cases = [
     ['always', 0, 'backoff'],
     ['always', 1, 'backoff'],
@@ -49,14 +49,14 @@ describe('what follows the end of a run', () => {
     })
   }
 
-  test('an end that was asked for is none of its own, whatever the policy says', () => {
+  test('a requested end is no end of its own, whatever the policy', () => {
     for (const name of ['always', 'on-failure', 'never'] as const) {
       expect(settle(ended(1, 50, { asked: true }), policy(name), started + 50, 0).phase).toBe('down')
       expect(settle(ended(1, 50, { want: 'down' }), policy(name), started + 50, 0).phase).toBe('down')
     }
   })
 
-  test('an end that nobody saw is a failure', () => {
+  test('an unobserved end is a failure', () => {
     expect(settle(createRun({ exit: exitOf(3, undefined, started) }), policy('on-failure'), started, 0).phase).toBe(
       'backoff',
     )
@@ -64,13 +64,13 @@ describe('what follows the end of a run', () => {
   })
 })
 
-describe('when it is started again', () => {
-  test('the delay is the least time between two starts: what ran longer is started at once', () => {
+describe('the delay before the next start', () => {
+  test('is the least time between two starts: a longer run is followed by a start at once', () => {
     expect(settle(ended(1, 200), policy('always', 1_000), started + 200, 0).nextStart).toBe(started + 1_000)
     expect(settle(ended(1, 5_000), policy('always', 1_000), started + 5_000, 0).nextStart).toBe(started + 1_000)
   })
 
-  test('quick failures double it, up to a minute', () => {
+  test('doubles with each quick failure, up to a minute', () => {
     let record = ended(1, 50)
     const waits: number[] = []
     for (let count = 0; count < 9; count += 1) {
@@ -82,37 +82,37 @@ describe('when it is started again', () => {
     expect(record.restarts).toBe(9)
   })
 
-  test('ten seconds of running well make the failures before forgotten', () => {
+  test('resets after ten seconds of running', () => {
     expect(settle(ended(1, 9_999, { restarts: 5 }), policy('always'), started + 9_999, 0).restarts).toBe(6)
     expect(settle(ended(1, 10_000, { restarts: 5 }), policy('always'), started + 10_000, 0).restarts).toBe(1)
   })
 
-  test('without a delay, only the first failure is followed by a start at once', () => {
+  test('of zero: only the first failure is followed by a start at once', () => {
     expect([1, 2, 3, 4].map(failures => delayOf(failures, 0, 0))).toEqual([0, 200, 400, 800])
   })
 
-  test('a declared delay over a minute stands; chance adds a tenth at most', () => {
+  test('may be declared longer than a minute, and varies by at most a tenth', () => {
     expect(delayOf(8, 120_000, 0)).toBe(120_000)
     expect(delayOf(20, 1_000, 0.999)).toBeGreaterThan(60_000)
     expect(delayOf(20, 1_000, 0.999)).toBeLessThan(66_001)
   })
 })
 
-test('PITFALLS 15: the same failure has the same words, however often and whenever', () => {
+test('PITFALLS 15: the same failure has the same message, however often and whenever', () => {
   const first = settle(ended(1, 50), policy('always'), started + 50, 0)
   const later = settle(ended(1, 70, { restarts: 7 }), policy('always'), started + 70, 0.5)
   expect(later.message).toBe(first.message)
   expect(first.message).toBe('it ended by itself with exit code 1')
 })
 
-test('a start that came to nothing waits like a failure, and says why', () => {
+test('a failed start is delayed like a failure, and gives its reason', () => {
   const record = settleFailedStart(createRun(), policy('on-failure'), 'there is no user web', started, 0)
   expect(record).toMatchObject({ phase: 'backoff', restarts: 1, message: 'there is no user web' })
   expect(settleFailedStart(createRun(), policy('never'), 'no', started, 0).phase).toBe('failed')
   expect(settleFailedStart(createRun({ want: 'down' }), policy('always'), 'no', started, 0).phase).toBe('down')
 })
 
-test('an exit status over 128 is a signal where there is one of that number', () => {
+test('an exit status over 128 is a signal if a signal has that number', () => {
   expect(exitOf(1, 143, 5)).toEqual({ run: 1, signal: 'TERM', at: 5 })
   expect(exitOf(1, 137, 5)).toEqual({ run: 1, signal: 'KILL', at: 5 })
   expect(exitOf(1, 134, 5)).toEqual({ run: 1, signal: 'ABRT', at: 5 })
@@ -134,7 +134,7 @@ describe('the record on disk', () => {
     expect(parseRecord(formatRecord(createRecord('down', 'b', 1)))).toEqual(createRecord('down', 'b', 1))
   })
 
-  test('what is cut off, empty or edited to nonsense counts as none', () => {
+  test('counts as absent if it is truncated, empty or edited to nonsense', () => {
     const text = formatRecord(record)
     expect(parseRecord(undefined)).toBeUndefined()
     expect(parseRecord('')).toBeUndefined()

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { parseRequest, parseResponse } from '../../../../../providers/process/shared/request.ts'
 
-test('a request is its actions', () => {
+test('a request is a list of actions', () => {
   const actions = [{ id: 'web/start', verb: 'start', service: 'web', after: 3 }]
   expect(parseRequest(JSON.stringify({ actions }))).toEqual({ actions })
   expect(parseRequest('{"actions":[]}')).toEqual({ actions: [] })
 })
 
-test('what is no request is refused whole: a service name becomes part of paths', () => {
+test('an invalid request is refused as a whole: a service name becomes part of paths', () => {
   for (const action of [
     { id: 'a', verb: 'start', service: '../etc' },
     { id: 'a', verb: 'start', service: '' },

@@ -30,7 +30,7 @@ function createHost(files: Readonly<Record<string, string>>): ReadHost {
 }
 
 describe('the environment of a service', () => {
-  test('nothing is inherited; Node is found last', () => {
+  test('inherits nothing, and finds Node last', () => {
     expect(buildEnvironment(plain, createHost({}), '/opt/node/bin/node', false)).toEqual({
       variables: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/node/bin' },
       sources: [],
@@ -38,7 +38,7 @@ describe('the environment of a service', () => {
     expect(buildEnvironment(plain, createHost({}), '/usr/bin/node', false).variables.PATH).toMatch(/:\/bin$/)
   })
 
-  test('the user, then files in order, then what is declared: later ones win', () => {
+  test('takes the user, then files in order, then declared variables: later ones win', () => {
     const host = createHost({ '/a': 'A=1\nB=1\nC=1\nHOME=/x\n', '/b': 'B=2\nC=2\n', '/secret': 'three\n' })
     const process: Process = {
       ...plain,
@@ -58,7 +58,7 @@ describe('the environment of a service', () => {
     })
   })
 
-  test('only the one newline at the end of a secret is left out', () => {
+  test('drops only one final newline of a secret', () => {
     const host = createHost({ '/s': ' a\nb\n\n', '/crlf': 'x\r\n' })
     const environment = { S: { fromFile: '/s' }, T: { fromFile: '/crlf' } }
     expect(buildEnvironment({ ...plain, environment }, host, '/n', true).variables).toMatchObject({
@@ -67,7 +67,7 @@ describe('the environment of a service', () => {
     })
   })
 
-  test('a file that is missing is an error that names it', () => {
+  test('fails on a missing file, which the error names', () => {
     const environment = { S: { fromFile: '/s' } }
     expect(() => buildEnvironment({ ...plain, environment }, createHost({}), '/n', true)).toThrow('variable S in /s')
     expect(() => buildEnvironment({ ...plain, environmentFiles: ['/e'] }, createHost({}), '/n', true)).toThrow(
@@ -75,7 +75,7 @@ describe('the environment of a service', () => {
     )
   })
 
-  test('text that is none is an error, not another value', () => {
+  test('fails on invalid text rather than changing it', () => {
     const environment = { S: { fromFile: '/s' } }
     for (const content of ['a\0b', '\xff']) {
       const host = { ...createHost({}), readProtectedFile: () => Buffer.from(content, 'latin1') }
@@ -83,7 +83,7 @@ describe('the environment of a service', () => {
     }
   })
 
-  test('S9: what steers the loader or the shell stands under an alias till the wrapper takes it', () => {
+  test('S9: keeps what steers the loader or the shell under an alias until the wrapper takes it', () => {
     const environment = {
       LD_PRELOAD: { fromFile: '/s' },
       IFS: 'x',
@@ -103,7 +103,7 @@ describe('the environment of a service', () => {
     })
   })
 
-  test('S8: what others can change is left to the user of the service, and what wins over it comes after it', () => {
+  test("S8: leaves files that others can change to the service's user, and puts overriding values after them", () => {
     const host = createHost({ '/a': 'A=1\nB=1\n', '/c': 'C=3\n' })
     const process: Process = {
       ...plain,
@@ -124,7 +124,7 @@ describe('the environment of a service', () => {
   })
 })
 
-test('which variables are plain', () => {
+test('has these plain variables', () => {
   for (const name of ['A', '_A1', 'PATH', 'ENV', 'LANG', 'PS', 'GROUP']) expect(isPlainVariable(name)).toBe(true)
   for (const name of ['LD_LIBRARY_PATH', 'PS4', '_', 'BASH_ENV', 'a.b', '1A', '', '__reeve']) {
     expect(isPlainVariable(name)).toBe(false)
@@ -132,7 +132,7 @@ test('which variables are plain', () => {
 })
 
 describe('environment files', () => {
-  test('comments, empty lines, quotes and spaces', () => {
+  test('have comments, empty lines, quotes and spaces', () => {
     const text = '# c\n; c\n\nA=1\n  B = 2\nC="three four"\nD=\'x\'\nE=a=b\nF=\nG="\nH=\'a"\n'
     expect(() => parseEnvironmentFile(text, '/e')).toThrow('line 5')
     expect(parseEnvironmentFile(text.replace('  B = 2', '  B=2  '), '/e')).toEqual({
@@ -147,7 +147,7 @@ describe('environment files', () => {
     })
   })
 
-  test('S12: a name that JavaScript knows is one as any other', () => {
+  test('S12: accept a name that JavaScript objects have', () => {
     const read = parseEnvironmentFile('__proto__=1\nconstructor=2\n', '/e')
     expect(Object.entries(read)).toEqual([
       ['__proto__', '1'],
@@ -155,7 +155,7 @@ describe('environment files', () => {
     ])
   })
 
-  test('S4: a line that is none is named by its number, not by its content', () => {
+  test('S4: report an invalid line by its number, not its content', () => {
     expect(() => parseEnvironmentFile('A=1\nhunter2\n', '/e')).toThrow(
       /^expected KEY=value in line 2 of \/e(?!.*hunter2)/,
     )

@@ -15,22 +15,22 @@ function createHost(...processes: readonly Partial<ProcessFacts>[]): ReadHost {
   return { ...createReadHost(), process: pid => facts.get(pid), processes: () => [...facts.keys()] }
 }
 
-test('members that were born while the main process lived are its own', () => {
+test('a process born during the life of the main process belongs to its group', () => {
   expect(findLeftMembers(createHost({}, { startTime: '5000' }, { startTime: '6000' }), main, 6_000)).toEqual([
     200, 201, 202,
   ])
 })
 
-test('whoever was born before it, or after it was last seen, may be a stranger with a recycled pid as group', () => {
+test('a process born before the main process or after it was last seen may belong to a recycled group id', () => {
   expect(findLeftMembers(createHost({ startTime: '4999' }, { startTime: '6001' }), main, 6_000)).toEqual([])
 })
 
-test('another group, another session and zombies are none', () => {
+test('another group, another session and zombies do not belong', () => {
   const host = createHost({ group: 101 }, { session: 101 }, { state: 'Z' })
   expect(findLeftMembers(host, main, 6_000)).toEqual([])
 })
 
-test('if its pid is somebody else now, nothing of it can be left', () => {
+test('if the pid now belongs to another process, nothing of the group is left', () => {
   expect(findLeftMembers(createHost({ pid: 100, startTime: '5500' }, {}), main, 6_000)).toEqual([])
   expect(findLeftMembers(createHost({ pid: 100, startTime: '5000', state: 'Z' }, {}), main, 6_000)).toEqual([201])
 })

@@ -11,7 +11,7 @@ function alive(status: Partial<SupervisionStatus> = {}): Extract<Supervision, { 
   return { ...rest, state: 'alive', status: { ...told, ...status } }
 }
 
-/** The process is gone, and its supervisor has not said so. */
+/** Evidence of a process that is gone before its supervisor has said so. */
 const gone = alive({ isCorrected: true })
 const orphan = { pid: 7, startTime: '1' }
 
@@ -24,12 +24,12 @@ test.each<[what: string, found: Supervision, isOver: boolean]>([
   ['its supervisor has left it behind', { ...alive(), orphan }, false],
   ['its supervisor is gone', { state: 'dead', orphan: undefined }, true],
   ['its supervisor is gone and has left it behind', { state: 'dead', orphan }, false],
-  ['nobody knows', { state: 'unknown', message: 'nonsense', orphan: undefined }, false],
-])('a stop, at the first look: %s', (_what, found, isOver) => {
+  ['the state is unknown', { state: 'unknown', message: 'nonsense', orphan: undefined }, false],
+])('a stop at the first observation: %s', (_what, found, isOver) => {
   expect(createDownCheck(createManualClock())(found)).toBe(isOver)
 })
 
-test('what only the process table tells is a stop once it has lasted for a second', async () => {
+test('what only the process table says counts as a stop after one second', async () => {
   const clock = createManualClock()
   const isOver = createDownCheck(clock)
   expect(isOver(gone)).toBe(false)
@@ -40,10 +40,10 @@ test('what only the process table tells is a stop once it has lasted for a secon
 })
 
 test.each<[what: string, between: Supervision]>([
-  ['a finish script that follows', alive({ state: 'finish', pid: 7 })],
-  ['a process that is there after all', alive({ state: 'up', pid: 7 })],
+  ['a finish script', alive({ state: 'finish', pid: 7 })],
+  ['a process that still exists', alive({ state: 'up', pid: 7 })],
   ['an orphan', { ...gone, orphan }],
-])('%s has it begin anew', async (_what, between) => {
+])('%s restarts the delay', async (_what, between) => {
   const clock = createManualClock()
   const isOver = createDownCheck(clock)
   expect(isOver(gone)).toBe(false)

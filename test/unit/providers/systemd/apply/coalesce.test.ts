@@ -4,12 +4,12 @@ import { createManualClock } from '../../../../tools/manual-clock.ts'
 
 interface Stage {
   readonly clock: ReturnType<typeof createManualClock>
-  /** What was done together. */
+  /** Items that were processed together. */
   readonly done: (readonly string[])[]
   add(name: string): Promise<void>
 }
 
-/** `expected`: so many come in all, and each act takes `duration` ms. */
+/** `expected`: number of items to come; each act takes `duration` ms. */
 function stage(expected: number, duration = 0): Stage {
   const clock = createManualClock()
   const done: (readonly string[])[] = []
@@ -27,7 +27,7 @@ function stage(expected: number, duration = 0): Stage {
   return { clock, done, add: name => gathering.add(name) }
 }
 
-test('one that nobody follows is done at once', async () => {
+test('an item that nothing follows is processed at once', async () => {
   const { clock, done, add } = stage(1)
   const adding = add('a')
   await clock.advance(0)
@@ -35,7 +35,7 @@ test('one that nobody follows is done at once', async () => {
   expect(done).toEqual([['a']])
 })
 
-test('the first waits a while for those who are expected, and all go together', async () => {
+test('the first item waits a while for the expected ones, and all are processed together', async () => {
   const { clock, done, add } = stage(3)
   const adding = [add('a')]
   await clock.advance(50)
@@ -46,7 +46,7 @@ test('the first waits a while for those who are expected, and all go together', 
   expect(done).toEqual([['a', 'b', 'c']])
 })
 
-test('E5: nobody waits for ever for one that is slow', async () => {
+test('E5: a slow item is not waited for indefinitely', async () => {
   const { clock, done, add } = stage(2)
   const adding = add('a')
   await clock.advance(100)
@@ -54,7 +54,7 @@ test('E5: nobody waits for ever for one that is slow', async () => {
   expect(done).toEqual([['a']])
 })
 
-test('what takes long is done the more rarely, while others are expected', async () => {
+test('a slow act is repeated more rarely while more items are expected', async () => {
   const { clock, done, add } = stage(100, 1_000)
   const adding = [add('a')]
   await clock.advance(100 + 1_000)
@@ -67,7 +67,7 @@ test('what takes long is done the more rarely, while others are expected', async
   expect(done).toEqual([['a'], ['b', 'c']])
 })
 
-test('a failure is told to those whom it was for, and the next go on', async () => {
+test('a failure is reported to its own items, and later items go on', async () => {
   const { clock, done, add } = stage(1)
   const failing = expect(add('bad')).rejects.toThrow('it failed')
   await clock.advance(0)

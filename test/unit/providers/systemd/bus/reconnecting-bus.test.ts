@@ -12,7 +12,7 @@ function refusal(name: string): ReeveError {
   return new ReeveError('failed', 'Reload was refused', { cause })
 }
 
-/** A bus that a real systemd can't be told to be: it refuses so often before it answers. */
+/** Bus that refuses so many calls before it answers, which a real systemd can't be told to do. */
 function createBus(refusals: readonly ReeveError[]): { readonly bus: WriteBus; readonly asked: () => number } {
   let count = 0
   const answer = async (): Promise<readonly unknown[]> => {
@@ -33,7 +33,7 @@ function createBus(refusals: readonly ReeveError[]): { readonly bus: WriteBus; r
 }
 
 test.each(['NoReply', 'ServiceUnknown', 'NameHasNoOwner', 'Spawn.ChildExited'])(
-  'systemd that has left the bus to execute itself anew is asked again when it is back: %s',
+  'a call is repeated once systemd is back on the bus after re-executing itself: %s',
   async name => {
     const gone = refusal(`org.freedesktop.DBus.Error.${name}`)
     const { bus, asked } = createBus([gone, gone])
@@ -43,7 +43,7 @@ test.each(['NoReply', 'ServiceUnknown', 'NameHasNoOwner', 'Spawn.ChildExited'])(
   },
 )
 
-test('what systemd itself refuses is not asked again', async () => {
+test('a call that systemd itself refuses is not repeated', async () => {
   const { bus, asked } = createBus([refusal('org.freedesktop.systemd1.NoSuchUnit')])
   using lasting = await openReconnectingBus(async () => bus, createClock())
   await expect(lasting.call(call)).rejects.toThrow('Reload was refused')

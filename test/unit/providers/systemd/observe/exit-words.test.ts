@@ -6,7 +6,7 @@ import {
   exitedWith,
 } from '../../../../../providers/systemd/observe/exit-words.ts'
 
-/** org.freedesktop.systemd1(5) and systemd's sources: of services, sockets, timers and paths. */
+/** Results from org.freedesktop.systemd1(5) and systemd's sources: of services, sockets, timers and paths. */
 const results = [
   'resources',
   'protocol',
@@ -23,7 +23,7 @@ const results = [
   'unit-start-limit-hit',
 ]
 
-test.each(results)('%s is told in words of our own, with how the process ended', result => {
+test.each(results)('result %s has a message, with how the process ended', result => {
   for (const said of [describeResult(result), describeResult(result, { exit: { signal: 'SEGV' } })]) {
     expect(said).toMatch(/^(?:it|its|one|systemd|memory) \w/)
     expect(said).not.toContain('systemd gives the reason')
@@ -34,7 +34,7 @@ test.each(results)('%s is told in words of our own, with how the process ended',
   )
 })
 
-test('what a later systemd says is passed on', () => {
+test('a result of a later systemd is passed on', () => {
   expect(describeResult('constructor')).toBe('systemd gives the reason constructor')
   expect(describeJobResult('web.service', 'toString')).toBe('web.service was not done: systemd says toString')
   expect(describeLoad('valueOf')).toBe('systemd has not loaded its unit: valueOf')
@@ -42,11 +42,10 @@ test('what a later systemd says is passed on', () => {
 })
 
 test.each(['failed', 'canceled', 'timeout', 'dependency', 'invalid', 'assert', 'unsupported', 'collected', 'once'])(
-  'a job that ended with %s is told in words',
+  'job result %s has a message',
   result => expect(describeJobResult('web.service', result)).not.toContain('systemd says'),
 )
 
-test.each(['not-found', 'masked', 'bad-setting', 'error', 'merged', 'stub'])(
-  'a unit that is %s is told in words',
-  load => expect(describeLoad(load)).not.toContain(`: ${load}`),
+test.each(['not-found', 'masked', 'bad-setting', 'error', 'merged', 'stub'])('unit state %s has a message', load =>
+  expect(describeLoad(load)).not.toContain(`: ${load}`),
 )

@@ -11,7 +11,7 @@ const exited = 'job.service: Main process exited, code=exited, status=3/NOTIMPLE
 const failed = "job.service: Failed with result 'exit-code'.\n"
 const well = 'job.service: Deactivated successfully.\n'
 
-test('the verdict on a run is the last one that the journal has', () => {
+test('the result of a run is the last one in the journal', () => {
   expect(parseVerdict(exited + failed)).toEqual({ message: 'it exited with code 3' })
   expect(parseVerdict(`${well}job.service: Failed with result 'timeout'.\n`)).toEqual({
     message: 'it took longer than its unit allows',
@@ -19,7 +19,7 @@ test('the verdict on a run is the last one that the journal has', () => {
   for (const text of ['', well, failed + well, exited]) expect(parseVerdict(text)).toBeUndefined()
 })
 
-test('how the main process ended is the last that is told of it', () => {
+test('the end of the main process is the last one in the journal', () => {
   expect(parseMainExit(`${exited}job.service: Main process exited, code=killed, status=9/KILL\n`)).toEqual({
     signal: 'KILL',
   })
@@ -30,7 +30,7 @@ test('how the main process ended is the last that is told of it', () => {
 const began = 1_700_000_000_000
 const unit: LoadedUnit = { name: 'job.service', load: 'loaded', active: 'active', sub: 'running', path: '/job' }
 
-/** systemd and its journal, as far as a run that is under way is concerned. */
+/** systemd and its journal, as far as a running job is concerned. */
 function lookAt(now: number, asked: string[][]) {
   const properties: Readonly<Record<string, unknown>> = { InactiveExitTimestamp: began * 1_000, InvocationID: 'x' }
   const bus: Bus = {
@@ -58,7 +58,7 @@ function lookAt(now: number, asked: string[][]) {
   return { bus, host, layout: { ...layout, completionDirectory: '/', addresses: [] } }
 }
 
-test('a job that runs has not shown yet that it goes better; a service that a socket started has once it stays up', async () => {
+test('a running job keeps its last result; a socket-activated service clears it once it stays up', async () => {
   const asked: string[][] = []
   const reader = createLastRunReader()
   const running = { began, outcome: 'running' }
@@ -68,7 +68,7 @@ test('a job that runs has not shown yet that it goes better; a service that a so
     expect(await read(GOOD_RUN - 1)).toEqual(before)
     expect(await read(GOOD_RUN)).toEqual(isTimer ? before : { run: running })
   }
-  // Once for the run, however often it is looked at, and not of what was before what starts it began to wait.
+  // Once per run, however often it is observed, and only since the activation unit began to wait.
   expect(asked).toHaveLength(1)
   expect(asked[0]).toContain(`--since=@${(began - 5_500) / 1_000}`)
 })

@@ -12,7 +12,7 @@ const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory
 
 type Spec = Partial<Facility> & { readonly isPackaged?: true }
 
-/** What is wrong between facilities, by what is declared alone. */
+/** Contradictions between facilities, by declaration alone. */
 async function contradictions(specs: Readonly<Record<string, Spec>>): Promise<Record<string, string>> {
   const facilities = Object.entries(specs).map(([name, { isPackaged, ...spec }]) => {
     const process = isPackaged || spec.process ? {} : { process: { ...plainProcess, command: ['/bin/true'] } }
@@ -48,13 +48,13 @@ type Row = [title: string, a: Spec, b: Spec, here: RegExp, there: RegExp]
 
 test.each<Row>([
   [
-    'Alias= of what is stopped',
+    'Alias= of a stopped unit',
     unit('Install', 'Alias', 'b.service'),
     { ...packaged, ...stopped },
     /same service as that of facility b \(Alias=b\.service of a\.service\)/,
     /same service as that of facility a \(Alias/,
   ],
-  ['Alias= of what has a unit of its own', unit('Install', 'Alias', 'b.service'), {}, /facility b/, /facility a/],
+  ['Alias= of a unit with its own file', unit('Install', 'Alias', 'b.service'), {}, /facility b/, /facility a/],
   [
     'Conflicts=, both running',
     unit('Unit', 'Conflicts', 'b.service'),
@@ -62,10 +62,16 @@ test.each<Row>([
     /beside facility b.*Conflicts=b/,
     /facility a/,
   ],
-  ['Conflicts= among others', unit('Unit', 'Conflicts', ['x.service y.service', 'b.service']), {}, /b/, /facility a/],
+  [
+    'Conflicts= with one of several',
+    unit('Unit', 'Conflicts', ['x.service y.service', 'b.service']),
+    {},
+    /b/,
+    /facility a/,
+  ],
   ['Also=', unit('Install', 'Also', 'b.service'), { enabled: false }, /enables facility b.*Also=b/, /facility a also/],
   [
-    'Also=, the other way round',
+    'Also=, in the other direction',
     { enabled: false, ...unit('Install', 'Also', 'b.service') },
     {},
     /disables facility b/,
@@ -90,7 +96,7 @@ test.each<Row>([
     ],
   ),
   [
-    'PropagatesStopTo= of what is stopped',
+    'PropagatesStopTo= of a stopped unit',
     {},
     { ...stopped, ...unit('Unit', 'PropagatesStopTo', 'a.service') },
     /down with facility b/,
@@ -114,14 +120,14 @@ test.each<Row>([
     /facility a/,
   ],
   [
-    'a drop-in of a unit that is unknown',
+    'a drop-in of an unknown unit',
     { ...packaged, config: { dropIns: { x: '[Unit]\nConflicts=b.service\n' } } },
     {},
     /facility b/,
     /facility a/,
   ],
   [
-    'an empty value, which takes nothing back',
+    'an empty value, which resets nothing here',
     { config: { dropIns: { x: '[Unit]\nConflicts=b.service\nConflicts=\n' } } },
     {},
     /facility b/,
@@ -160,37 +166,37 @@ test.each<Row>([
 })
 
 test.each<[title: string, a: Spec, b: Spec]>([
-  ['a conflict with what is stopped', unit('Unit', 'Conflicts', 'b.service'), stopped],
-  ['a conflict of what is stopped', { ...stopped, ...unit('Unit', 'Conflicts', 'b.service') }, {}],
-  ['a conflict with what is unmanaged', unit('Unit', 'Conflicts', 'b.service'), { state: 'unmanaged' }],
-  ['a conflict with what is suspended', unit('Unit', 'Conflicts', 'b.service'), { suspend: true }],
+  ['a conflict with a stopped unit', unit('Unit', 'Conflicts', 'b.service'), stopped],
+  ['a conflict of a stopped unit', { ...stopped, ...unit('Unit', 'Conflicts', 'b.service') }, {}],
+  ['a conflict with an unmanaged unit', unit('Unit', 'Conflicts', 'b.service'), { state: 'unmanaged' }],
+  ['a conflict with a suspended unit', unit('Unit', 'Conflicts', 'b.service'), { suspend: true }],
   [
-    'both going down as the host does',
+    'both stopping with the host',
     unit('Unit', 'Conflicts', 'shutdown.target'),
     unit('Unit', 'Conflicts', 'shutdown.target'),
   ],
   ['an order', unit('Unit', 'After', 'b.service'), stopped],
   ['a namespace', unit('Unit', 'JoinsNamespaceOf', 'b.service'), stopped],
-  ['what is needed runs', unit('Unit', 'Requires', 'b.service'), {}],
-  ['what is stopped needs what runs', { ...stopped, ...unit('Unit', 'Requires', 'b.service') }, {}],
-  ['what is stopped needs what is stopped', { ...stopped, ...unit('Unit', 'Requires', 'b.service') }, stopped],
+  ['a needed unit that runs', unit('Unit', 'Requires', 'b.service'), {}],
+  ['a stopped unit that needs a running one', { ...stopped, ...unit('Unit', 'Requires', 'b.service') }, {}],
+  ['a stopped unit that needs a stopped one', { ...stopped, ...unit('Unit', 'Requires', 'b.service') }, stopped],
   ['a handler that is unmanaged', unit('Unit', 'OnFailure', 'b.service'), { state: 'unmanaged', enabled: 'unmanaged' }],
   [
-    'an alias that is disabled',
+    'an alias of a disabled unit',
     { enabled: false, ...unit('Install', 'Alias', 'b.service') },
     { ...packaged, ...stopped },
   ],
-  ['an alias of nobody else', unit('Install', 'Alias', 'c.service'), {}],
-  ['wanted by what runs, but not enabled', {}, { ...stopped, ...unit('Install', 'WantedBy', 'a.service') }],
-  ['Also= of what is enabled', unit('Install', 'Also', 'b.service'), {}],
-  ['Also= of what is enabled as others like', unit('Install', 'Also', 'b.service'), { enabled: 'unmanaged' }],
+  ['an alias of no other unit', unit('Install', 'Alias', 'c.service'), {}],
+  ['wanted by a running unit, but not enabled', {}, { ...stopped, ...unit('Install', 'WantedBy', 'a.service') }],
+  ['Also= of an enabled unit', unit('Install', 'Also', 'b.service'), {}],
+  ['Also= of an enabled unit, as others declare it', unit('Install', 'Also', 'b.service'), { enabled: 'unmanaged' }],
   ['a key of another section', unit('X-Other', 'Conflicts', 'b.service'), {}],
   ['a comment', { config: { dropIns: { x: '[Unit]\n# Conflicts=b.service\n' } } }, {}],
 ])('no contradiction: %s', async (_title, a, b) => {
   expect(await contradictions({ a, b })).toEqual({})
 })
 
-test('E21: through others, as far as systemd goes', async () => {
+test('E21: relations are followed through other units, as systemd does', async () => {
   const wants = {
     c: { ...unit('Unit', 'Requires', 'm.service') },
     m: { state: 'unmanaged', ...unit('Unit', 'Wants', 'b.service') },
@@ -199,7 +205,7 @@ test('E21: through others, as far as systemd goes', async () => {
     b: expect.stringMatching(/facility c, .*Requires=m\.service of c\.service, Wants=b\.service of m\.service/),
     c: expect.stringMatching(/it starts facility b/),
   })
-  // What is pulled in stops another, and with that goes what is part of it.
+  // A unit that is pulled in stops another, and units that are part of that one.
   expect(
     await contradictions({
       a: unit('Unit', 'Wants', 'm.service'),
@@ -208,7 +214,7 @@ test('E21: through others, as far as systemd goes', async () => {
       b: unit('Unit', 'PartOf', 'n.service'),
     }),
   ).toEqual({ a: expect.stringMatching(/beside facility b/), b: expect.stringMatching(/beside facility a/) })
-  // What takes another's place as that fails is started, and nobody stops it.
+  // A unit that starts on failure replaces another, which nothing stops.
   expect(
     await contradictions({
       a: unit('Unit', 'OnFailure', 'm.service'),

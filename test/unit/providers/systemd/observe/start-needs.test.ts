@@ -17,7 +17,7 @@ const instance = {
 }
 const ownership = { owner: 'default', facility: 'reeve-web', files: [], dependsOn: [], prune: true }
 
-/** `onDisk`: what others have there, by path. */
+/** `onDisk`: files of others on the host, by path. */
 function needsOf(facility: Partial<Facility>, onDisk: Readonly<Record<string, string>> = {}): StartNeeds | undefined {
   const whole = plainFacility({ name: 'reeve-web', supervisor: 'lab', ...facility })
   const rendered = renderDefinition(whole, instance, ownership)
@@ -45,8 +45,8 @@ function ofProcess(process: Partial<Process>, Service: object = {}): StartNeeds 
   return needsOf({ process: { ...plainProcess, command: ['/opt/web'], ...process }, config: { unit: { Service } } })
 }
 
-describe('what systemd needs for a start', () => {
-  test('what is asked for in a unit', () => {
+describe('start needs of a unit', () => {
+  test('include what its sections require', () => {
     expect(
       ofText(`ExecStart=/opt/web --flag
 User=web
@@ -65,7 +65,7 @@ LoadCredential=token:/etc/token`),
     })
   })
 
-  test('the program is found behind the wrapper that brings secrets', () => {
+  test('include the program behind the wrapper that brings secrets', () => {
     const environment = { TOKEN: { fromFile: '/etc/token' } }
     expect(ofProcess({ environment })).toMatchObject({
       program: '/opt/web',
@@ -74,7 +74,7 @@ LoadCredential=token:/etc/token`),
     })
   })
 
-  test('what others lay over the unit counts', () => {
+  test('include drop-ins of others', () => {
     const onDisk = {
       '/nowhere/units/reeve-web.service.d/edit.conf': '[Service]\nUser=other\nExecStart=\nExecStart=/opt/other\n',
     }
@@ -84,7 +84,7 @@ LoadCredential=token:/etc/token`),
     })
   })
 
-  test('what is added to a packaged unit is read with it', () => {
+  test('of an addition include those of the packaged unit', () => {
     const onDisk = { '/nowhere/units/reeve-web.service': '[Service]\nExecStart=/opt/packaged\nUser=web\n' }
     const config = { dropIns: { more: { Service: { WorkingDirectory: ['/srv'] } } } }
     expect(needsOf({ config }, onDisk)).toMatchObject({
@@ -95,10 +95,10 @@ LoadCredential=token:/etc/token`),
   })
 
   test.each([
-    ['a failure that is forgiven', 'ExecStart=-/opt/web', 'program'],
+    ['an ignored failure', 'ExecStart=-/opt/web', 'program'],
     ['a variable', 'ExecStart=$PROGRAM', 'program'],
-    ['a specifier that only systemd knows', 'ExecStart=%h/web', 'program'],
-    ['what another program may make first', 'ExecStartPre=/usr/bin/make /opt/web\nExecStart=/opt/web', 'program'],
+    ['a specifier that only systemd can resolve', 'ExecStart=%h/web', 'program'],
+    ['files that an earlier command may create', 'ExecStartPre=/usr/bin/make /opt/web\nExecStart=/opt/web', 'program'],
     ['a root directory of its own', 'ExecStart=/opt/web\nRootDirectory=/srv/root', 'program'],
     ['a mount of its own', 'ExecStart=/opt/web\nBindPaths=/srv/web:/opt', 'program'],
     [
@@ -108,14 +108,14 @@ LoadCredential=token:/etc/token`),
     ],
     ['a directory for temporary files of its own', 'ExecStart=/tmp/web\nPrivateTmp=yes', 'program'],
     ['a home', 'ExecStart=/opt/web\nWorkingDirectory=~', 'workingDirectory'],
-    ['a directory that may be missing', 'ExecStart=/opt/web\nWorkingDirectory=-/srv/web', 'workingDirectory'],
+    ['an optional directory', 'ExecStart=/opt/web\nWorkingDirectory=-/srv/web', 'workingDirectory'],
     [
-      'a directory that is made',
+      'a directory that systemd creates',
       'ExecStart=/opt/web\nWorkingDirectory=/var/lib/web\nStateDirectory=web',
       'workingDirectory',
     ],
-    ['a user that is made', 'ExecStart=/opt/web\nUser=web\nDynamicUser=yes', 'user'],
-  ])('nothing is said of %s', (_, lines, left) => {
+    ['a user that systemd creates', 'ExecStart=/opt/web\nUser=web\nDynamicUser=yes', 'user'],
+  ])('leave out %s', (_, lines, left) => {
     expect(ofText(lines)).not.toHaveProperty(left)
   })
 
@@ -128,7 +128,7 @@ LoadCredential=token:/etc/token`),
       )?.files?.map(({ what, path }) => `${what} ${path}`)
     const RootDirectory = ['/nowhere/root']
 
-    test('is needed for what the wrapper does', () => {
+    test('is needed by the wrapper', () => {
       expect(shellIn({ RootDirectory })).toEqual(['shell /nowhere/root/bin/sh'])
       expect(shellIn({ RootDirectory, BindReadOnlyPaths: ['/usr/lib -/bin/sleep:/bin/sleep:norbind'] })).toHaveLength(1)
       expect(shellIn({ RootDirectory }, {})).toEqual([])
@@ -136,32 +136,32 @@ LoadCredential=token:/etc/token`),
     })
 
     test.each([
-      ['has it', {}, '/nowhere/root/bin/sh'],
-      ['has it in the other place', {}, '/nowhere/root/usr/bin/sh'],
+      ['contains it', {}, '/nowhere/root/bin/sh'],
+      ['contains it in the other place', {}, '/nowhere/root/usr/bin/sh'],
       ['gets it from the host', { BindReadOnlyPaths: ['/lib -/usr:/usr/:rbind'] }, ''],
       ['gets it from elsewhere', { BindPaths: ['/opt/tools:/bin'] }, ''],
-      ['can not be looked into', { RootImage: ['/srv/image'] }, ''],
+      ['cannot be read', { RootImage: ['/srv/image'] }, ''],
       ['gets more of an image', { ExtensionImages: ['/srv/more'] }, ''],
-    ])('nothing is said of a root that %s', (_, keys, there) => {
+    ])('is not reported for a root that %s', (_, keys, there) => {
       expect(shellIn({ RootDirectory, ...keys }, secret, there === '' ? {} : { [there]: '' })).toEqual([])
     })
   })
 
-  test('nothing is said of a directory that is mounted for it', () => {
+  test('is not reported for a mounted directory', () => {
     const text = '[Unit]\nRequiresMountsFor=/mnt/web\n[Service]\nExecStart=/opt/web\nWorkingDirectory=/mnt/web/data\n'
     expect(needsOf({ config: { text } })).not.toHaveProperty('workingDirectory')
   })
 
-  test('an installed program is not made by what runs before it', () => {
+  test('an installed program is not created by an earlier command', () => {
     expect(ofText('ExecStartPre=/usr/bin/true\nExecStart=/usr/bin/web')).toHaveProperty('program', '/usr/bin/web')
   })
 
-  test('files that may be missing, and patterns, are none that have to be there', () => {
+  test('optional files and patterns are not required', () => {
     expect(ofText('ExecStart=/opt/web\nEnvironmentFile=-/etc/a\nEnvironmentFile=/etc/*.env')?.files).toEqual([])
   })
 })
 
-test('words come apart as they were quoted', () => {
+test('words are split as they were quoted', () => {
   const words = ['/opt/web', 'a b', '"', "it's", '\\', 'tab\there', 'line\nend', '$HOME', 'ü', '']
   expect(splitWords(quoteCommand(words).slice(1))).toEqual(words)
   expect(splitWords(`/opt/web 'a "b"' x\\x20y`)).toEqual(['/opt/web', 'a "b"', 'x y'])

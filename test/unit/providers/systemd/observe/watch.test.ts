@@ -6,12 +6,12 @@ import type { Bus, BusSignal } from '../../../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../../../src/core/contracts/host.ts'
 import { createReadHost } from '../../../../../src/host/read-host.ts'
 
-/** The facilities that a change of `web.service` may concern: its own, and those of packaged units that may start it. */
+/** Facilities that a change of `web.service` may concern: its own, and those of packaged units that may start it. */
 const ofWeb = ['web', 'web.service', 'web.timer', 'web.socket', 'web.path']
 
-/** A manager whose words come when a test says so, which the real one's don't. */
+/** Manager whose signals come when a test says so, unlike those of a real one. */
 interface ToldManager extends Disposable {
-  /** Services that were hinted; `*` is all. */
+  /** Services that were hinted; `*` is all of them. */
   readonly hints: string[]
   readonly opened: number
   readonly open: number
@@ -73,7 +73,7 @@ function watchTold({ failing = 0 }: { readonly failing?: number } = {}): ToldMan
 
 const looked = (manager: ToldManager) => eventually('the first hint', () => manager.hints.includes('*'))
 
-test('what is said between the two words of a reload is no hint, and its end is one', async () => {
+test('signals between the two Reloading signals are no hint, and the second one is', async () => {
   using manager = watchTold()
   await looked(manager)
   manager.hints.length = 0
@@ -88,7 +88,7 @@ test('what is said between the two words of a reload is no hint, and its end is 
   expect(manager.hints).toEqual(['*', ...ofWeb])
 })
 
-test('that a unit is called inactive in the middle of its start, with a MainPID, has it looked at, and no more', async () => {
+test('a unit reported inactive during its start, with a MainPID, is only observed again', async () => {
   using manager = watchTold()
   await looked(manager)
   manager.hints.length = 0
@@ -97,7 +97,7 @@ test('that a unit is called inactive in the middle of its start, with a MainPID,
   expect(manager.hints).toEqual([...ofWeb, ...ofWeb])
 })
 
-test('where the second word of a reload is never said, it hears again when systemd has come back', async () => {
+test('if the second Reloading signal never comes, the watch resumes when systemd is back', async () => {
   using manager = watchTold()
   await looked(manager)
   manager.say('Reloading', true)
@@ -108,7 +108,7 @@ test('where the second word of a reload is never said, it hears again when syste
   expect(manager.hints).toContain('web')
 })
 
-test('a connection on which nothing can be heard is given up, and another one is made', async () => {
+test('a connection without signals is replaced by a new one', async () => {
   using manager = watchTold({ failing: 1 })
   await looked(manager)
   expect([manager.opened, manager.open]).toEqual([2, 1])

@@ -57,7 +57,7 @@ function service(said: Said): Readonly<Record<string, readonly string[]>> {
 }
 
 describe('a facility as a unit', () => {
-  test('the unit of the controller, which no manifest declares, says how it is changed', () => {
+  test('of the controller, which no manifest declares, says how to change it', () => {
     const [first] = define({ process, owner: 'default/controller', service: 'reeve' }).files
     expect(first?.content.split('\n')[0]).toBe(
       '# Written by reeve install, which puts back what is changed here. For changes of your own: systemctl edit reeve',
@@ -66,7 +66,7 @@ describe('a facility as a unit', () => {
     expect(user.files[0]?.content).toContain('systemctl --user edit reeve\n')
   })
 
-  test('it reads like one, and says whose it is', () => {
+  test('reads like a hand-written unit, and names its owner', () => {
     expect(define({ process }).files[0]?.content.replace(/[0-9a-f]{64}/, 'DIGEST')).toMatchInlineSnapshot(`
       "# Written by Reeve for facility web: what is changed here is put back. Change the manifest instead.
       [Unit]
@@ -93,14 +93,14 @@ describe('a facility as a unit', () => {
     `)
   })
 
-  test('the digest changes with what a process depends on, and with nothing else', () => {
+  test('has a digest that changes with what the process depends on, and with nothing else', () => {
     const { digest } = define({ process })
     expect(define({ process, paths: ['/etc/web.conf'] }).digest).toBe(digest)
     expect(define({ process: { ...process, umask: 0o27 } }).digest).not.toBe(digest)
     expect(define({ process, config: { timer: { OnCalendar: 'daily' } } }).digest).not.toBe(digest)
   })
 
-  test('what is laid over it takes the place of keys, adds some, and takes some away', () => {
+  test('is overlaid by native keys, which replace, add and remove', () => {
     const config = {
       unit: { Service: { Restart: 'no', ExecStartPre: ['/bin/a', '/bin/b'], KillSignal: null, NoNewPrivileges: true } },
     }
@@ -112,7 +112,7 @@ describe('a facility as a unit', () => {
     expect(service({ process, config })).not.toHaveProperty('KillSignal')
   })
 
-  test('S9: variables have the last word over files of them, and stand on no command line', () => {
+  test('S9: has variables that win over environment files, and none on a command line', () => {
     const { ExecStart, Environment, EnvironmentFile } = service({
       process: { ...process, environment: { A: 'b' }, environmentFiles: ['/etc/web/*.env'] },
     })
@@ -122,7 +122,7 @@ describe('a facility as a unit', () => {
     expect(EnvironmentFile).toBeUndefined()
   })
 
-  test('systemd reads files of variables only for commands that the wrapper does not come before', () => {
+  test('leaves environment files to systemd only for commands without the wrapper', () => {
     const filesOf = (said: Parameters<typeof service>[0]) =>
       service({ ...said, process: { ...process, environmentFiles: ['/etc/web/*.env'], ...said.process } })
         .EnvironmentFile
@@ -150,13 +150,13 @@ describe('a facility as a unit', () => {
     const servicePaths = new Set([paths.file, paths.secret, paths.late])
     const openedByRoot = /^(?:EnvironmentFile|LoadCredential|StandardOutput|StandardError)=(.*)$/gm
 
-    test('are opened by the service’s user, and what root reads beside them it hands over', () => {
+    test('are opened by the service’s user, which gets what root reads from the wrapper', () => {
       const [unit] = define({ process: whole, servicePaths }).files
       const found = [...(unit?.content ?? '').matchAll(openedByRoot)].map(([, value]) => value)
       expect(found).toEqual(['environment-1:/etc/web.env'])
     })
 
-    test('are left to systemd, which is refused to open them, where the service is root’s', () => {
+    test('are left to systemd, which refuses them, where the service is root’s', () => {
       for (const said of [
         { process: { ...whole, user: 'root' } },
         { process: whole, config: { unit: { Service: { User: '0' } } } },
@@ -170,7 +170,7 @@ describe('a facility as a unit', () => {
       }
     })
 
-    test('make no difference to a process that has none', () => {
+    test('do not affect a service without a process', () => {
       expect(define({ process, servicePaths })).toEqual(define({ process }))
       const output = { file: '/dev/null', maxSize: 1, keep: 1 }
       const { ExecStart, StandardOutput } = service({ process: { ...process, output } })
@@ -178,11 +178,11 @@ describe('a facility as a unit', () => {
     })
   })
 
-  test('a stop without patience is not one without end', () => {
+  test('a stop timeout of zero is not an infinite one', () => {
     expect(service({ process: { ...process, stop: { signal: 'TERM', timeout: 0 } } }).TimeoutStopSec).toEqual(['1ms'])
   })
 
-  test('without a unit of its own it adds to that of somebody else', () => {
+  test('a facility without a unit of its own adds to that of somebody else', () => {
     const definition = define({ config: { dropIns: { a: { Service: { MemoryMax: '1G' } }, b: '[Service]\nNice=5' } } })
     expect(definition.isAddition).toBe(true)
     expect(definition.files.map(({ path }) => path)).toEqual([
@@ -237,7 +237,7 @@ describe('a facility as a unit', () => {
 })
 
 describe('unit files', () => {
-  test('are read as systemd reads them', () => {
+  test('are parsed as systemd parses them', () => {
     const text =
       '# one\n[Service]\nExecStart=/bin/a \\\n; not this\n  b\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\n[Install]\nWantedBy = x.target'
     expect(readSections(text)).toEqual({
@@ -246,13 +246,13 @@ describe('unit files', () => {
     })
   })
 
-  test('what is written is read the same', () => {
+  test('are parsed the same after being written', () => {
     const sections = { Unit: { After: ['a', 'b'] }, Service: { ExecStart: [':"/bin/a" "%%"'] } }
     expect(readSections(writeSections(sections))).toEqual(sections)
   })
 })
 
-describe('names of units', () => {
+describe('unit names', () => {
   test('service names, bus objects and templates are accepted', () => {
     expect([unitOf('web'), unitOf('fstrim.timer'), unitOf('a.b')]).toEqual([
       'web.service',
@@ -310,7 +310,7 @@ test('S11: a marker in native configuration claims nothing', () => {
   }
 })
 
-test('no text of spec.process or of a path begins a line of its own', () => {
+test('no text of spec.process or of a path starts a line of its own', () => {
   const evil = 'x\nUser=root\r\n[X-Reeve]\nMarker={}'
   const own = { command: ['/bin/echo', evil], reload: { command: ['/bin/echo', evil] } }
   const rendered = render({ process: { ...process, ...own }, paths: [`/etc/${evil}`] })

@@ -17,7 +17,7 @@ function touchesOf(config: unknown, service = 'web', isWhole = true): readonly s
 const unit = (section: string, key: string, value: unknown) => ({ unit: { [section]: { [key]: value } } })
 const text = (more: string) => ({ text: `[Service]\nExecStart=/bin/true\n[Unit]\n${more}\n` })
 
-describe('S11: which services a unit names beyond itself', () => {
+describe('S11: services that a unit names beyond itself:', () => {
   test.each([
     'Requires',
     'Requisite',
@@ -41,16 +41,20 @@ describe('S11: which services a unit names beyond itself', () => {
   })
 
   test.each<[string, unknown, readonly string[]]>([
-    ['what it is only ordered after or before', { unit: { Unit: { After: 'ssh.service', Before: 'db.service' } } }, []],
+    [
+      'units it is only ordered after or before',
+      { unit: { Unit: { After: 'ssh.service', Before: 'db.service' } } },
+      [],
+    ],
     ['targets that every host has', unit('Unit', 'Wants', 'network-online.target'), []],
-    ['targets that change what the host does', unit('Unit', 'Wants', 'rescue.target'), ['rescue.target']],
-    ['a conflict with one that every host has', unit('Unit', 'Conflicts', 'network.target'), ['network.target']],
-    ['to be wanted at boot', unit('Install', 'WantedBy', 'multi-user.target'), []],
-    ['to be wanted by a service', unit('Install', 'WantedBy', 'ssh.service'), ['ssh']],
-    ['to be required at boot', unit('Install', 'RequiredBy', 'multi-user.target'), ['multi-user.target']],
-    ['to be upheld by a service', unit('Install', 'UpheldBy', 'ssh.service'), ['ssh']],
-    ['another name', unit('Install', 'Alias', 'dbus-org.x.service ssh.service'), ['dbus-org.x', 'ssh']],
-    ['what is enabled with it', unit('Install', 'Also', 'ssh.socket'), ['ssh.socket']],
+    ['targets that change the host', unit('Unit', 'Wants', 'rescue.target'), ['rescue.target']],
+    ['a conflict with a target that every host has', unit('Unit', 'Conflicts', 'network.target'), ['network.target']],
+    ['wanted at boot', unit('Install', 'WantedBy', 'multi-user.target'), []],
+    ['wanted by a service', unit('Install', 'WantedBy', 'ssh.service'), ['ssh']],
+    ['required at boot', unit('Install', 'RequiredBy', 'multi-user.target'), ['multi-user.target']],
+    ['upheld by a service', unit('Install', 'UpheldBy', 'ssh.service'), ['ssh']],
+    ['an alias', unit('Install', 'Alias', 'dbus-org.x.service ssh.service'), ['dbus-org.x', 'ssh']],
+    ['units enabled with it', unit('Install', 'Also', 'ssh.socket'), ['ssh.socket']],
     ['sockets that it gets', unit('Service', 'Sockets', 'ssh.socket'), ['ssh.socket']],
     ['the service of its socket', { socket: { ListenStream: 80, Service: 'ssh.service' } }, ['ssh']],
     ['the unit of its timer', { timer: { OnCalendar: 'daily', Unit: 'reboot.target' } }, ['reboot.target']],
@@ -65,21 +69,21 @@ describe('S11: which services a unit names beyond itself', () => {
     ],
     ['a socket of its name that it has not declared', unit('Unit', 'Conflicts', 'web.socket'), ['web.socket']],
     ['a timer of its name beside its own socket', { socket: { Service: 'web.timer' } }, ['web.timer']],
-    ['what its end does to the host', unit('Unit', 'FailureAction', 'reboot-force'), ['reboot.target']],
-    ['what no end of it does', unit('Unit', 'SuccessAction', 'none'), []],
-    ['what a mount is needed for', unit('Unit', 'RequiresMountsFor', '/srv/a-b'), ['srv-a\\x2db.mount']],
-    ['a value that is taken away', unit('Unit', 'Requires', null), []],
-    // As systemd reads it, and as it doesn't.
+    ['an end that affects the host', unit('Unit', 'FailureAction', 'reboot-force'), ['reboot.target']],
+    ['an end that affects nothing', unit('Unit', 'SuccessAction', 'none'), []],
+    ['units that a mount needs', unit('Unit', 'RequiresMountsFor', '/srv/a-b'), ['srv-a\\x2db.mount']],
+    ['a value that is reset', unit('Unit', 'Requires', null), []],
+    // As systemd parses it, and as it doesn't.
     ['words in quotes', unit('Unit', 'Conflicts', '"ssh.service" s"s"h2.service'), ['ssh', 'ssh2']],
     ['the end of a line', text('Description=a\rConflicts=ssh.service'), ['ssh']],
     ['two backslashes before it', text('Description=a\\\\\nConflicts=ssh.service'), ['ssh']],
-    ['a line that goes on', text('Conflicts=db.service \\\n# no\n ssh.service'), ['db', 'ssh']],
-    ['blanks around the sign', text('  Conflicts = ssh.service'), ['ssh']],
+    ['a continued line', text('Conflicts=db.service \\\n# no\n ssh.service'), ['db', 'ssh']],
+    ['blanks around =', text('  Conflicts = ssh.service'), ['ssh']],
     ['another section', text('[X-Mine]\nConflicts=ssh.service'), ['ssh']],
     ['no section', { text: 'Conflicts=ssh.service\n[Service]\nExecStart=/bin/true' }, ['ssh']],
     ['a comment', text('# Conflicts=ssh.service\n; Conflicts=ssh.service'), []],
-    ['parts of its own name', text('Conflicts=%p-old.service %N.service %n'), ['web-old']],
-    ['parts that only systemd knows', text('Conflicts=%H.service'), ['%H']],
+    ['specifiers of its own name', text('Conflicts=%p-old.service %N.service %n'), ['web-old']],
+    ['specifiers that only systemd can resolve', text('Conflicts=%H.service'), ['%H']],
     ['another file', text('.include /etc/other'), ['.include /etc/other']],
   ])('%s', (_, config, expected) => {
     expect(touchesOf(config)).toEqual(expected)
@@ -90,7 +94,7 @@ describe('S11: which services a unit names beyond itself', () => {
   })
 })
 
-describe('S11: what is no service can be none of a facility', () => {
+describe('S11: a unit that is no service cannot belong to a facility:', () => {
   test.each([
     'reboot.target',
     'poweroff.target',
@@ -125,7 +129,7 @@ describe('S11: what is no service can be none of a facility', () => {
     'REBOOT.TARGET',
     'reboot.targets',
     'x@y-',
-  ])('%s can', name => {
+  ])('%s can belong to one', name => {
     expect(findNameProblem(name)).toBeUndefined()
   })
 })

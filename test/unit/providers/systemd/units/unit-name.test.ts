@@ -11,12 +11,12 @@ const owners: Readonly<Record<string, readonly string[]>> = {
 }
 
 for (const [unit, expected] of Object.entries(owners)) {
-  test(`the drop-ins of ${expected.join(', ')} are laid over ${unit}`, () => {
+  test(`the drop-ins of ${expected.join(', ')} apply to ${unit}`, () => {
     expect(dropInOwnersOf(unit)).toEqual(expected)
   })
 }
 
-test('a template never runs, and its instances and others may', () => {
+test('a template never runs, while its instances and other units may', () => {
   expect(findStateProblem('tpl@', 'running')).toContain(
     'tpl@ is a template, of which only instances run: name one, tpl@NAME,',
   )
