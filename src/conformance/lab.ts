@@ -202,7 +202,7 @@ async function askDirectly(provider: Provider, session: Session, name: string, p
   assert.ok(target?.definition && instance, `${name} has no definition: ${target?.problems.join('; ')}`)
   const { facility, definition } = target
   const { service } = facility
-  const { queries = [], busQueries = [] } = provider.capabilities
+  const { type, capabilities } = provider
   const readHost = session.readHostFor(provider)
   return {
     provider,
@@ -216,7 +216,8 @@ async function askDirectly(provider: Provider, session: Session, name: string, p
       return observed
     },
     async act(verb, { signal = new AbortController().signal, onEffect } = {}) {
-      const host = createWriteHost({ queries, busQueries, clock: session.clock, ...(onEffect && { onEffect }) })
+      const { clock } = session
+      const host = createWriteHost({ ...capabilities, provider: type, clock, ...(onEffect && { onEffect }) })
       const results: ActionResult[] = []
       const action = { id: `${name}/${verb}`, verb, service, definition, signal }
       const applied = provider

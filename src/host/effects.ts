@@ -15,7 +15,7 @@ type EffectKind =
   | 'run'
   | 'spawn'
   | 'kill'
-  | 'request' // the line is sent
+  | 'request' // the line is sent, or the HTTP request answered
   | 'bus-call' // a D-Bus method call that isn't a declared query
 
 export interface Effect {

@@ -99,7 +99,8 @@ function createAbortion(path: string, signal: AbortSignal): ReeveError {
   return new ReeveError('aborted', `the request to ${path} was given up`, { cause: signal.reason })
 }
 
-function toRequestError(path: string, error: unknown): ReeveError {
+/** Of a request that failed: `unavailable` if nobody listens there. */
+export function toRequestError(path: string, error: unknown): ReeveError {
   const code = errnoOf(error)
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     return new ReeveError('unavailable', `nothing listens at ${path} (${code}); check that its service runs`, {

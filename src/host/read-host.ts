@@ -1,6 +1,5 @@
 import type { Bus } from '../core/contracts/bus.ts'
 import type { ReadHost } from '../core/contracts/host.ts'
-import { ReeveError } from '../core/reeve-error.ts'
 import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
@@ -21,16 +20,13 @@ import { readMountPoints } from './mount-points.ts'
 import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
+import { checkCommand, checkQuestion, type ProviderQueries } from './query-check.ts'
 import { watchDirectory } from './watching.ts'
 
 /** How long a query may take, in ms, where the caller doesn't say. */
 const queryTimeout = 10_000
 
-export interface ReadHostOptions {
-  /** The command lines that `query` may run, by prefix; see `Capabilities.queries`. */
-  readonly queries?: readonly (readonly string[])[]
-  /** The D-Bus methods that `Bus.query` may call; see `Capabilities.busQueries`. */
-  readonly busQueries?: readonly string[]
+export interface ReadHostOptions extends ProviderQueries {
   /** Of deadlines; absent: that of the machine. */
   readonly clock?: Clock
 }
@@ -40,7 +36,7 @@ export interface ReadHostOptions {
  * others.
  */
 export function createReadHost(options: ReadHostOptions = {}): ReadHost {
-  const { queries = [], busQueries = [], clock = createClock() } = options
+  const { busQueries = [], clock = createClock() } = options
   const accounts = createAccounts(Date.now)
   let bootId: string | undefined
 
@@ -76,14 +72,16 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     findGroupsOf: accounts.findGroupsOf,
     isGranted,
     async query(command, { timeout = queryTimeout, environment = {}, files } = {}) {
-      if (!queries.some(prefix => startsWith(command, prefix))) {
-        const declared = queries.map(prefix => prefix.join(' ')).join(', ') || 'none'
-        const found = command.slice(0, 3).join(' ')
-        throw new ReeveError('internal', `expected a query that the provider declares (${declared}), found: ${found}`)
-      }
+      checkCommand(command, options)
       if (!files) return execute(command, { timeout, environment }, clock)
       const { withQueryFiles } = await import('./query-files.ts') // not needed by most
       return withQueryFiles(files, directory => execute(command, { timeout, environment, directory }, clock))
+    },
+    async querySocket(socket, request) {
+      const { method = 'GET', path, headers = {}, body = '' } = request
+      checkQuestion({ method, path, headers, body }, options)
+      const { requestSocket } = await import('./socket-request.ts') // not needed by most
+      return requestSocket(socket, request, clock)
     },
     async openBus(address) {
       const { openBus } = await import('./bus.ts') // not needed by most
@@ -95,8 +93,4 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     hear: hearLines,
     watch: (directory, hint) => watchDirectory(directory, hint),
   })
-}
-
-function startsWith(command: readonly string[], prefix: readonly string[]): boolean {
-  return prefix.length > 0 && prefix.every((word, index) => command[index] === word)
 }

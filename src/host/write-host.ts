@@ -34,6 +34,11 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
       return openBus(address, options.busQueries ?? [], perform, clock)
     },
     writePipe: (path, text) => perform('write-pipe', `${path} ${text}`, () => writePipe(path, text)),
+    requestSocket: (socket, request) =>
+      perform('request', `${request.method ?? 'GET'} ${socket} ${request.path}`, async () => {
+        const { requestSocket } = await import('./socket-request.ts')
+        return requestSocket(socket, request, clock)
+      }),
     request: (socket, line, signal) => requestLines(socket, line, signal, perform),
   })
 }

@@ -62,6 +62,27 @@ export interface QueryResult {
   readonly stderr: string
 }
 
+/** One HTTP request to a unix socket. */
+export interface SocketRequest {
+  /** Absent: GET. */
+  readonly method?: string
+  /** With its query string: `/status?format=xml`. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Of the whole answer, in ms. Absent: 10,000. */
+  readonly timeout?: number
+  /** Of the answer's body, in bytes. Absent: 8 MiB. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface SocketResponse {
+  readonly status: number
+  /** As UTF-8. */
+  readonly body: string
+}
+
 /**
  * The host, for those who only look. It has no way to write. Reads are synchronous: what is read here is small and
  * local (/proc, /run, a definition), and a thousand of them cost milliseconds.
@@ -146,6 +167,12 @@ export interface ReadHost {
   ): boolean
   /** Runs one of the provider's declared `queries`. Throws ReeveError for any other, and `unavailable` if there is no such program. */
   query(command: readonly string[], options?: QueryOptions): Promise<QueryResult>
+  /**
+   * Makes one of the provider's declared `socketQueries`, over HTTP to a unix socket. Any status is a result, redirects too: none is
+   * followed. Throws ReeveError: `internal` for a request that isn't declared, `unavailable` if nobody listens or no whole answer comes
+   * in time, `failed` if it is too large or cut off, `aborted` by the signal.
+   */
+  querySocket(socket: string, request: SocketRequest): Promise<SocketResponse>
   /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
   openBus(address: BusAddress): Promise<Bus>
   /**
@@ -225,6 +252,8 @@ export interface WriteHost extends ProbeHost {
   kill(pid: number, signal: string): boolean
   /** Sends one line to a unix socket, when first iterated, and gives each line that comes back. Ends when the peer closes. */
   request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
+  /** As `querySocket`, any request. */
+  requestSocket(socket: string, request: SocketRequest): Promise<SocketResponse>
   openBus(address: BusAddress): Promise<WriteBus>
 }
 

@@ -8,6 +8,7 @@ import type { BesideOutput } from '../state/output-places.ts'
 import type { ServiceTies } from '../state/relation.ts'
 import type { Unwritable } from '../state/unwritable.ts'
 import type { ReadHost, WriteHost } from './host.ts'
+import type { QueryRules } from './query-rules.ts'
 
 /**
  * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
@@ -140,7 +141,7 @@ export type Hosting =
       advise?(instance: Instance, host: ReadHost): string | undefined
     }
 
-export interface Capabilities {
+export interface Capabilities extends QueryRules {
   /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
   readonly process: readonly PortableField[]
   /** Why it can't honour others, and what to do instead, for people. */
@@ -158,10 +159,6 @@ export interface Capabilities {
   readonly configSourceIn?: readonly string[]
   /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
   readonly optionsSchema?: object
-  /** The command lines that `ReadHost.query` may run, by prefix: `[['systemctl', 'show']]`. They must not write. */
-  readonly queries?: readonly (readonly string[])[]
-  /** The D-Bus methods that `Bus.query` may call: `org.freedesktop.systemd1.Manager.ListUnits`. They must not write. */
-  readonly busQueries?: readonly string[]
 }
 
 export type Availability =

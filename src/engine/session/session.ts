@@ -76,17 +76,17 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   if (!insecurePermissions) expectOwnDirectories(configuration, userId)
   const makeReadHost = options.createReadHost ?? createReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
-  const readHost = makeReadHost({ queries: [] })
+  const readHost = makeReadHost({})
   const clock = options.clock ?? createClock()
   const loaded = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
   const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
   const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
   const directoryOrigin = originOf(options, configuration, configFile)
-  const accessOf = (provider?: Provider): ReadHostOptions => {
-    const { queries = [], busQueries = [] } = provider?.capabilities ?? {}
-    return { queries, busQueries, clock }
-  }
+  const accessOf = (provider?: Provider): ReadHostOptions => ({
+    ...(provider && { ...provider.capabilities, provider: provider.type }),
+    clock,
+  })
   const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
     providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
   return {

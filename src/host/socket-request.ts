@@ -1,0 +1,71 @@
+import { request as sendRequest } from 'node:http'
+import type { SocketRequest, SocketResponse } from '../core/contracts/host.ts'
+import { ReeveError } from '../core/reeve-error.ts'
+import { abortable } from './abortable.ts'
+import type { Clock } from './clock.ts'
+import { openDeadline } from './deadline.ts'
+import { checkSocketPath, toRequestError } from './line-request.ts'
+
+/** How long an answer may take, in ms, where the caller doesn't say. */
+const answerTimeout = 10_000
+
+/** Of an answer, in bytes, where the caller doesn't say. */
+const answerLimit = 8 * 1024 * 1024
+
+/**
+ * Makes one HTTP request over a connection of its own, which costs next to nothing on a unix socket and can't be stale. See
+ * `ReadHost.querySocket`.
+ */
+export async function requestSocket(path: string, request: SocketRequest, clock: Clock): Promise<SocketResponse> {
+  checkSocketPath(path)
+  const { timeout = answerTimeout, signal } = request
+  using deadline = openDeadline(clock, timeout, signal ? [signal] : [])
+  try {
+    // Also what Node forgets to end.
+    return await abortable(exchange(path, request, deadline.signal), deadline.signal)
+  } catch (error) {
+    const asked = `${request.method ?? 'GET'} ${request.path}`
+    if (deadline.isOver()) {
+      const late = `${path} gave no whole answer to ${asked} within ${timeout} ms; see whether its service hangs`
+      throw new ReeveError('unavailable', late, { cause: error })
+    }
+    if (signal?.aborted) {
+      throw new ReeveError('aborted', `${asked} to ${path} was given up`, { cause: signal.reason })
+    }
+    throw toRequestError(path, error)
+  }
+}
+
+function exchange(socketPath: string, request: SocketRequest, signal: AbortSignal): Promise<SocketResponse> {
+  const { method = 'GET', path, body, limit = answerLimit } = request
+  const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
+  return new Promise((resolve, reject) => {
+    const sent = sendRequest(
+      { socketPath, method, path, headers: { ...request.headers, ...length }, agent: false, signal },
+      async response => {
+        try {
+          const chunks: Buffer[] = []
+          let size = 0
+          for await (const chunk of response) {
+            size += chunk.length
+            if (size > limit) throw createExcess(socketPath, limit)
+            chunks.push(chunk)
+          }
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+        } catch (error) {
+          reject(error)
+        }
+      },
+    )
+    sent.on('error', reject)
+    sent.on('upgrade', (_, socket) => {
+      socket.destroy()
+      reject(new ReeveError('failed', `expected an answer from ${socketPath}, found a change of protocol`))
+    })
+    sent.end(body)
+  })
+}
+
+function createExcess(path: string, limit: number): ReeveError {
+  return new ReeveError('failed', `expected an answer of at most ${limit} bytes from ${path}, found a larger one`)
+}
