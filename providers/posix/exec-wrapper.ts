@@ -148,7 +148,7 @@ fi`
 const variableFunctions = `__reeve_newline='
 ' __reeve_return=$(printf '\\r') __reeve_mark=$(printf '\\357\\273\\277') __reeve_count=0
 __reeve_keep() {
-  case $1 in __reeve*) __reeve_fail "the variable \${1%%=*} can not be set: names that begin with __reeve are reserved" ;; esac
+  case $1 in __reeve*) __reeve_fail "the variable \${1%%=*} cannot be set: names that begin with __reeve are reserved" ;; esac
   __reeve_count=$((__reeve_count + 1))
   eval "__reeve_kept_$__reeve_count=\\$1"
 }

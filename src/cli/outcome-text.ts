@@ -24,8 +24,10 @@ export function outcomeProblems(outcome: ApplyOutcome): OutcomeProblem[] {
 function undoneProblem({ steps, blocked, cause }: Undone): Pick<OutcomeProblem, 'kind' | 'message'> {
   if (blocked !== undefined) return { kind: 'blocked', message: blocked }
   const due = steps.map(step => `${stepText(step)} (${reasonText(step)})`).join(', ')
-  const what = cause === undefined ? 'it is otherwise again' : `it is otherwise again (${cause})`
-  return { kind: 'not as declared', message: `all steps were done, and ${what}; to do: ${due}` }
+  return {
+    kind: 'not as declared',
+    message: `changed again after all steps were done${cause === undefined ? '' : ` (${cause})`}; to do: ${due}`,
+  }
 }
 
 /** The last words of `apply` and `down`, each line ended. `command`: what to run again. */

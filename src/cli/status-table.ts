@@ -10,16 +10,34 @@ const LABEL_WIDTH = 15
 
 type TableScreen = Pick<Screen, 'colors' | 'width'>
 
-/** `reeve status`: a line for each facility, and before it what the controller says of the whole. `now` in ms. */
-export function statusText(status: Status, screen: TableScreen, now: number): string {
-  const problems = [...(status.controller?.problems ?? []), ...(status.unwritable ?? []).map(describeUnwritable)].map(
-    problem => `${screen.colors.yellow('!')} ${oneLine(problem)}\n`,
-  )
+export interface StatusTextOptions {
+  /** Of the whole, besides those in the status. */
+  readonly problems?: readonly string[]
+  /** In place of a table without a line; ended. */
+  readonly empty?: string
+}
+
+/** `reeve status`: a line for each facility, and before it what is wrong with the whole. `now` in ms. */
+export function statusText(
+  status: Status,
+  screen: TableScreen,
+  now: number,
+  { problems = [], empty = 'No facilities.\n' }: StatusTextOptions = {},
+): string {
+  const all = [
+    ...(status.controller?.problems ?? []),
+    ...(status.unwritable ?? []).map(describeUnwritable),
+    ...problems,
+  ]
   const table =
-    status.facilities.length === 0
-      ? 'No facilities.\n'
-      : tableText(status.facilities, statusColumns(screen, now), screen)
-  return problems.join('') + table
+    status.facilities.length === 0 ? empty : tableText(status.facilities, statusColumns(screen, now), screen)
+  return all.map(problem => problemText(problem, screen)).join('') + table
+}
+
+/** `! ` and what is wrong, on as many lines as it needs. */
+export function problemText(problem: string, { colors, width }: TableScreen): string {
+  const [first = '', ...rest] = wrap(oneLine(problem), width() ?? Number.POSITIVE_INFINITY, 2)
+  return [`${colors.yellow('!')} ${first.trimStart()}`, ...rest].map(line => `${line}\n`).join('')
 }
 
 /** `reeve status NAME`: all there is to know of one. */

@@ -4,8 +4,10 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { oneLine } from '../cli/screen.ts'
-import { facilityStatusText, statusText } from '../cli/status-table.ts'
+import { facilityStatusText, problemText, statusText } from '../cli/status-table.ts'
+import type { Control } from '../core/contracts/control.ts'
 import type { Status } from '../core/contracts/status.ts'
+import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 
@@ -29,31 +31,45 @@ export async function status(
     return 0
   }
   const { openControl } = await import('../engine/control/control-access.ts')
-  const control = await openControl(session)
-  const answer = await control.status(name)
-  let isUnreadable = false
-  if (answer.controller === undefined) {
-    // A controller tells of invalid manifests in its status; without one, what is missing from the table is said here.
-    const { validate } = await import('../engine/refresh/validation.ts')
-    const { diagnostics } = await validate(session)
-    await reportDiagnostics(diagnostics, context.err)
-    // Of the directory itself: an empty table would say that nothing is declared.
-    isUnreadable = diagnostics.some(({ file, line }) => line === 0 && file === session.manifests.directory)
-  }
-  if (options.output === 'json') context.out.writeExact(jsonText(answer))
-  else if (answer.facilities.length > 0 || !isUnreadable) context.out.write(screenText(context, answer, name))
-  if (answer.atBoot !== undefined) {
-    context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(answer.atBoot)}\n`)
+  const answer = await ask(session, await openControl(session), name)
+  const { diagnostics, isUnreadable, status } = answer
+  await reportDiagnostics(diagnostics, context.err)
+  if (options.output === 'json') context.out.writeExact(jsonText(status))
+  else context.out.write(screenText(context, answer, name, []))
+  if (status.atBoot !== undefined) {
+    context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(status.atBoot)}\n`)
   }
   // Where nobody has named a directory, what is on the host is the whole answer.
-  return isUnreadable && (session.hasDirectory || answer.facilities.length === 0) ? 1 : 0
+  return isUnreadable && (session.hasDirectory || status.facilities.length === 0) ? 1 : 0
 }
 
-function screenText({ io, out }: CommandContext, answer: Status, name: string | undefined): string {
-  const [only] = answer.facilities
-  return name !== undefined && only
-    ? facilityStatusText(only, out, io.clock.now())
-    : statusText(answer, out, io.clock.now())
+interface Answer {
+  readonly status: Status
+  /** A controller tells of invalid manifests in its status; without one, they are here. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** The directory itself: an empty table would say that nothing is declared. */
+  readonly isUnreadable: boolean
+}
+
+async function ask(session: Session, control: Control, name: string | undefined): Promise<Answer> {
+  const status = await control.status(name)
+  if (status.controller !== undefined) return { status, diagnostics: [], isUnreadable: false }
+  const { validate } = await import('../engine/refresh/validation.ts')
+  const { diagnostics } = await validate(session)
+  const isUnreadable = diagnostics.some(({ file, line }) => line === 0 && file === session.manifests.directory)
+  return { status, diagnostics, isUnreadable }
+}
+
+function screenText(
+  { io, out }: CommandContext,
+  { status, isUnreadable }: Answer,
+  name: string | undefined,
+  problems: readonly string[],
+): string {
+  const [only] = status.facilities
+  if (name !== undefined && only) return facilityStatusText(only, out, io.clock.now())
+  const empty = isUnreadable ? '' : 'No facilities.\n'
+  return statusText(status, out, io.clock.now(), { problems, empty })
 }
 
 /**
@@ -68,6 +84,7 @@ async function watch(
 ): Promise<void> {
   const { io, err } = context
   const { createControlFinder } = await import('../engine/control/control-access.ts')
+  const { diagnosticLine } = await import('../manifest/diagnostic-text.ts')
   const { abortable } = await import('../host/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()
@@ -76,36 +93,43 @@ async function watch(
   if (io.stdoutClosed.aborted) interrupt()
   else io.stdoutClosed.addEventListener('abort', interrupt, { once: true })
   const { signal } = interrupted
-  using view = openView(context, name, options)
+  using view = openView(context, options, answer => {
+    const problems = answer.diagnostics.map(diagnosticLine)
+    return { problems, text: screenText(context, answer, name, problems) }
+  })
   let failures = 0
   for (; !signal.aborted; await io.clock.sleep(WATCH_INTERVAL, signal).catch(() => {})) {
     try {
       const control = await abortable(findControl(), signal)
-      view.show(await abortable(control.status(name), signal))
+      view.show(await abortable(ask(session, control, name), signal))
       failures = 0
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
       // One that has just ended doesn't answer once. One that is stopped doesn't till somebody has it go on.
       failures += 1
-      if (failures === 2) view.complain(`${err.colors.yellow('!')} ${oneLine(error.message)}\n`)
+      if (failures === 2) view.complain(problemText(error.message, err))
     }
   }
 }
 
 interface View extends Disposable {
-  show(answer: Status): void
+  show(answer: Answer): void
   complain(text: string): void
 }
 
-function openView(context: CommandContext, name: string | undefined, { output }: StatusOptions): View {
-  const { out, err } = context
+/** `render`: the text of an answer, with its problems; JSON has no place for those. */
+function openView(
+  { out, err }: CommandContext,
+  { output }: StatusOptions,
+  render: (answer: Answer) => { readonly problems: readonly string[]; readonly text: string },
+): View {
   if (output === 'text' && out.live) {
     const screen = openFullScreen(out)
     let last = ''
     return {
       show(answer) {
-        last = screenText(context, answer, name)
+        last = render(answer).text
         screen.draw(last)
       },
       complain: text => screen.draw(text + last),
@@ -115,11 +139,14 @@ function openView(context: CommandContext, name: string | undefined, { output }:
   let last: string | undefined
   return {
     show(answer) {
-      const { facilities, controller } = answer
-      const now = JSON.stringify([facilities, controller?.problems])
+      const { facilities, controller } = answer.status
+      const { problems, text } = render(answer)
+      const now = JSON.stringify([facilities, controller?.problems, problems])
       if (now === last) return
-      if (output === 'json') out.writeExact(`${JSON.stringify(answer)}\n`)
-      else out.write(`${last === undefined ? '' : '\n'}${screenText(context, answer, name)}`)
+      if (output === 'json') {
+        err.write(problems.map(problem => problemText(problem, err)).join(''))
+        out.writeExact(`${JSON.stringify(answer.status)}\n`)
+      } else out.write(`${last === undefined ? '' : '\n'}${text}`)
       last = now
     },
     complain: text => err.write(text),

@@ -56,7 +56,7 @@ export function findInterpreterProblem(
     (basename(interpreter) === 'env' ? findNamedProblem(rest, check, depth) : undefined)
   if (asked === undefined) return undefined
   const hint = /\r$/.test(interpreter) ? '; its lines end as those of Windows do' : ''
-  return `${path} can not be executed, as its first line asks for an interpreter: ${asked.replace(/\r/g, '\\r')}${hint}`
+  return `${path} cannot be executed, as its first line asks for an interpreter: ${asked.replace(/\r/g, '\\r')}${hint}`
 }
 
 /** env(1) looks for its program as the service would. */
@@ -80,14 +80,14 @@ function findFileProblem(path: string, check: ProgramCheck, depth: number): stri
   const facts = real === undefined ? undefined : host.facts(real)
   if (real === undefined || !facts) return describeMissing(path, host)
   if (facts.kind === 'directory') return `${path} is a directory, not a program`
-  if (facts.kind !== 'file') return `${path} is no regular file, so it can not be executed`
+  if (facts.kind !== 'file') return `${path} is no regular file, so it cannot be executed`
   if ((facts.mode & 0o111) === 0) {
     return `${describeFacts(real, facts)} is not executable; if it is the program, make it so (chmod +x ${real})`
   }
   const closed = findClosedDirectory(dirname(real), user, host)
-  if (closed !== undefined) return `user ${user.name} can not reach ${real}: ${closed}`
+  if (closed !== undefined) return `user ${user.name} cannot reach ${real}: ${closed}`
   if (!may(real, facts, user, ['x'], host)) {
-    return `user ${user.name} can not execute ${describeFacts(real, facts)}`
+    return `user ${user.name} cannot execute ${describeFacts(real, facts)}`
   }
   return findContentProblem(real, facts, check, depth)
 }
@@ -108,7 +108,7 @@ function findContentProblem(path: string, facts: FileFacts, check: ProgramCheck,
   if (text.startsWith('#!')) return findInterpreterProblem(text.split('\n')[0] ?? '', path, check, depth)
   const loader = findElfLoader(head)
   if (loader === undefined || check.host.realPath(loader) !== undefined) return undefined
-  return `${path} can not be executed: it was built for another system, as its loader ${loader} does not exist here`
+  return `${path} cannot be executed: it was built for another system, as its loader ${loader} does not exist here`
 }
 
 function tryReadHead(path: string, host: ReadHost): Uint8Array | undefined {

@@ -109,7 +109,7 @@ export function describeKind(file: string, facts: FileFacts | undefined): string
 
 /** Why neither root nor the service's user can do it; for people. */
 export function describeNobody(path: string, unsafe: UnsafePart): string {
-  return `root can not use ${path} for a service that runs as root: ${describeUnsafePart(unsafe)}, or give the service a user of its own`
+  return `root cannot use ${path} for a service that runs as root: ${describeUnsafePart(unsafe)}, or give the service a user of its own`
 }
 
 /** What can't be looked at from here is found out by whoever acts. */
@@ -137,13 +137,13 @@ function findWritingProblem(
   if (!facts) return `there is no directory ${directory} for the output; create it`
   if (actor.as === 'self' || !user) return undefined
   const closed = findClosedDirectory(directory, user, host)
-  if (closed !== undefined) return `user ${user.name} can not reach ${file}: ${closed}`
+  if (closed !== undefined) return `user ${user.name} cannot reach ${file}: ${closed}`
   const existing = host.facts(file)
   if (existing && !may(file, existing, user, ['w'], host)) {
-    return `user ${user.name} can not write ${describeFacts(file, existing)}`
+    return `user ${user.name} cannot write ${describeFacts(file, existing)}`
   }
   if (!existing && !may(directory, facts, user, ['w', 'x'], host)) {
-    return `user ${user.name} can not make ${file} in ${describeFacts(directory, facts)}`
+    return `user ${user.name} cannot make ${file} in ${describeFacts(directory, facts)}`
   }
   return undefined
 }
@@ -161,10 +161,10 @@ function findReadingProblem(
   if (isTentative) return undefined
   if (actor.as === 'self' || !user) return undefined
   const closed = findClosedDirectory(dirname(path), user, host)
-  if (closed !== undefined) return `user ${user.name} can not reach ${path}: ${closed}`
+  if (closed !== undefined) return `user ${user.name} cannot reach ${path}: ${closed}`
   const facts = host.facts(path)
   if (facts?.kind === 'file' && !may(path, facts, user, ['r'], host)) {
-    return `user ${user.name} can not read ${describeFacts(path, facts)}`
+    return `user ${user.name} cannot read ${describeFacts(path, facts)}`
   }
   return undefined
 }

@@ -102,7 +102,7 @@ function findDirectoryProblem(directory: string, user: RightsOf, host: ReadHost)
   const closed = findClosedDirectory(real, user, host)
   return closed === undefined
     ? undefined
-    : `user ${user.name} can not enter the working directory ${directory}: ${closed}`
+    : `user ${user.name} cannot enter the working directory ${directory}: ${closed}`
 }
 
 function findSecretProblem(variable: string, path: string, host: ReadHost): string | undefined {

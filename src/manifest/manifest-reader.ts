@@ -154,7 +154,7 @@ function readContent(
       refuse({ code: 'file-too-large', message: 'a manifest file holds at most 1 MiB: split it' })
     return content
   } catch (error) {
-    refuse({ code: 'file-unreadable', message: `it cannot be read: ${reasonOf(error)}` })
+    refuse({ code: 'file-unreadable', message: `cannot be read: ${reasonOf(error)}` })
     return undefined
   }
 }

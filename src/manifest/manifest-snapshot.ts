@@ -57,13 +57,13 @@ export function openManifestTree(directory: string, files: ManifestFiles, origin
     if (files.facts(root).kind !== 'directory') {
       return {
         code: 'directory-unreadable',
-        message: 'it is not a directory: name the directory that holds the manifests',
+        message: 'not a directory; name the directory that holds the manifests',
       }
     }
   } catch (error) {
     return hasCode(error, 'ENOENT')
       ? { code: 'directory-missing', message: missingDirectory(directory, origin) }
-      : { code: 'directory-unreadable', message: `it cannot be read: ${reasonOf(error)}` }
+      : { code: 'directory-unreadable', message: `cannot be read: ${reasonOf(error)}` }
   }
   const listing = list(root, files)
   const signatures = new Map<string, string>()
@@ -125,7 +125,7 @@ function list(root: string, files: ManifestFiles): Listing {
       problems.push({
         path: visit.path,
         code: 'directory-unreadable',
-        message: `it cannot be read: ${reasonOf(error)}`,
+        message: `cannot be read: ${reasonOf(error)}`,
       })
       continue
     }
@@ -140,7 +140,7 @@ function list(root: string, files: ManifestFiles): Listing {
       else next.push({ path, realPath: target.realPath })
     }
     if (found.length > maximumFiles) {
-      problems.push({ path: '', code: 'too-many-files', message: `it holds more than ${maximumFiles} manifest files` })
+      problems.push({ path: '', code: 'too-many-files', message: `more than ${maximumFiles} manifest files` })
       break
     }
   }
@@ -184,7 +184,7 @@ function follow(
   if (kind === 'directory') return { kind, realPath }
   if (!isNamed) return undefined
   if (kind === 'file') return { kind, realPath }
-  return { path, code: 'file-unreadable', message: 'it is neither a file nor a directory' }
+  return { path, code: 'file-unreadable', message: 'neither a file nor a directory' }
 }
 
 function isManifestName(name: string): boolean {

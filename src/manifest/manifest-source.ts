@@ -43,7 +43,8 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
       const reading = readDirectory()
       const diagnostics = [...reading.diagnostics]
       if (!reading.isStable && reading.diagnostics.length === 0) {
-        const message = 'it changed every time while it was read: nothing is removed; it is read again at the next pass'
+        const message =
+          'the directory kept changing while it was read; nothing is removed, and the next pass reads it again'
         diagnostics.push(diagnoseFile(options.directory, 'directory-changing', message))
       }
       forgetDeleted(good, reading)

@@ -102,7 +102,7 @@ export const faults: readonly Fault[] = [
       if (path) host.writeFile(`${path}.more`, '', { mode: 0o600 })
     }),
   ),
-  spoil('what was removed can not be had again', removing, real => {
+  spoil('what was removed cannot be had again', removing, real => {
     const removed = new Set<string>()
     const remembering = around(real, 'remove', async ({ service }, _host, act) => {
       removed.add(service)

@@ -56,7 +56,7 @@ describe('validate', () => {
       stdout: expect.stringMatching(/^2 facilities in .*: valid\.\n$/),
     })
     expect(stderr).toContain('manifests/web.yaml:3:19')
-    expect(stderr).toContain('facility web can not start on this host: there is no program /nowhere/web')
+    expect(stderr).toContain('facility web cannot start on this host: there is no program /nowhere/web')
     expect(stderr).toMatch(/1 warning\n$/)
     const json = JSON.parse((await home.reeve(['validate', '--host', '-o', 'json'])).stdout)
     expect(json).toMatchObject({ valid: true, diagnostics: [{ severity: 'warning', code: 'cannot-start' }] })
@@ -94,7 +94,7 @@ describe('plan', () => {
     const home = openCliFixture({ 'web.yaml': lost('web', '/nowhere/web') })
     const first = await home.reeve(['plan'])
     expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Plan: 1 to add') })
-    expect(first.stderr).toContain('facility web can not start on this host: there is no program /nowhere/web')
+    expect(first.stderr).toContain('facility web cannot start on this host: there is no program /nowhere/web')
     home.write('manifests/web.yaml', sleeper('web'))
     await home.succeed(['apply'])
     const before = await home.status('web')

@@ -95,6 +95,22 @@ test('status --watch redraws until Ctrl-C, in the width of the terminal', async 
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
 })
 
+test('status --watch says of a missing directory what status says, on as many lines as it takes', async () => {
+  const home = openCliFixture()
+  const args = ['status', '--manifests', 'gone']
+  const { stderr } = await home.reeve(args)
+  const [, message = ''] = /(manifests directory .* does not exist; .*)/.exec(stderr) ?? []
+  expect(message).not.toBe('')
+  const watching = home.startInTerminal([...args, '--watch'], { env: { NO_COLOR: '1' } })
+  await until(() => watching.stdout().includes('! '), 'it says that there is something')
+  watching.child.stdin?.write('\x03')
+  const { stdout } = await watching.ended
+  const words = stripVTControlCharacters(stdout).split(/\s+/).join(' ')
+  expect(words).toContain(message)
+  expect(words).not.toContain('No facilities.')
+  for (const line of stripVTControlCharacters(stdout).split(/\r*\n/)) expect(line.length).toBeLessThanOrEqual(80)
+})
+
 const otherScreen = '\x1b[?1049h'
 const back = '\x1b[?1049l'
 

@@ -60,7 +60,7 @@ export const mistakes: readonly Mistake[] = [
     name: 'a program that the user may not execute',
     make: directory => ({ process: { command: [script(directory, 'run', '#!/bin/sh\n', 0o750)], user } }),
     mend: directory => chmodSync(join(directory, 'run'), 0o755),
-    told: /user nobody can not execute .*run \(owner 0, group 0, mode 0750\)/,
+    told: /user nobody cannot execute .*run \(owner 0, group 0, mode 0750\)/,
     culprit: /\/run/,
     isOfUsers: true,
   },
@@ -68,14 +68,14 @@ export const mistakes: readonly Mistake[] = [
     name: 'an interpreter that is not there',
     make: directory => ({ process: { command: [script(directory, 'run', '#!/usr/bin/shh -e\n', 0o755)] } }),
     mend: directory => void script(directory, 'run', '#!/bin/sh\n', 0o755),
-    told: /run can not be executed, as its first line asks for an interpreter: there is no program \/usr\/bin\/shh/,
+    told: /run cannot be executed, as its first line asks for an interpreter: there is no program \/usr\/bin\/shh/,
     culprit: /\/run/,
   },
   {
     name: 'an interpreter that env does not find',
     make: directory => ({ process: { command: [script(directory, 'run', '#!/usr/bin/env shh\n', 0o755)] } }),
     mend: directory => void script(directory, 'run', '#!/usr/bin/env sh\n', 0o755),
-    told: /run can not be executed, .*: there is no program shh in /,
+    told: /run cannot be executed, .*: there is no program shh in /,
     culprit: /\/run/,
   },
   {
@@ -108,7 +108,7 @@ export const mistakes: readonly Mistake[] = [
       return { process: { ...other, user, workingDirectory: join(directory, 'work') } }
     },
     mend: directory => chmodSync(join(directory, 'work'), 0o755),
-    told: /user nobody can not enter the working directory .*\/work: .*\(owner 0, group 0, mode 0700\) is closed/,
+    told: /user nobody cannot enter the working directory .*\/work: .*\(owner 0, group 0, mode 0700\) is closed/,
     culprit: /\/work/,
     isOfUsers: true,
   },
@@ -127,7 +127,7 @@ export const mistakes: readonly Mistake[] = [
     culprit: /\/env/,
   },
   {
-    name: 'an environment file that can not be read as one',
+    name: 'an environment file that cannot be read as one',
     make(directory) {
       writeFileSync(join(directory, 'env'), 'A=1\nhunter2\n')
       return { process: { ...other, environmentFiles: [join(directory, 'env')] } }
@@ -138,7 +138,7 @@ export const mistakes: readonly Mistake[] = [
     culprit: /\/env/,
   },
   {
-    name: "an environment file in the user's own directory that can not be read as one",
+    name: "an environment file in the user's own directory that cannot be read as one",
     make(directory) {
       const home = join(directory, 'home')
       mkdirSync(home, { recursive: true })
@@ -227,7 +227,7 @@ export function listScanMistakes(type: string): readonly Mistake[] {
       name: 'a script of its own with an interpreter that is not there',
       make: () => native('#!/usr/bin/shh'),
       instead: () => native('#!/bin/sh'),
-      told: /its script can not be executed, .*: there is no program \/usr\/bin\/shh/,
+      told: /its script cannot be executed, .*: there is no program \/usr\/bin\/shh/,
       culprit: /shh/,
     },
   ]

@@ -86,7 +86,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
         makeLink(join(directory, 'logs'), '/srv/private', app)
         const outcome = await declare(lab, { user: 'app', output: { file: join(directory, 'logs/web.log') } })
         expect(outcome.plan.facilities[0]?.blocked).toMatch(
-          /user app can not reach .*\/srv\/private \(owner 0.* is closed to that user/,
+          /user app cannot reach .*\/srv\/private \(owner 0.* is closed to that user/,
         )
         expect(readdirSync('/srv/private')).toEqual(['treasure'])
       })

@@ -16,7 +16,7 @@ export function findDirectoryProblem(host: ReadHost, layout: Layout): string | u
     const real = host.realPath(directory)
     const unsafe = host.userId() === 0 ? host.findUnsafePart(directory, { isExclusive: real !== undefined }) : undefined
     // Whoever can change a part of the way can put a directory of their own there, with definitions and pids.
-    if (unsafe) return `${directory} can not be used by root: ${describeUnsafePart(unsafe)}`
+    if (unsafe) return `${directory} cannot be used by root: ${describeUnsafePart(unsafe)}`
     const facts = real === undefined ? undefined : host.facts(real)
     if (!facts) return undefined
     if (facts.kind !== 'directory') return `expected a directory, found something else: ${directory}; move it away`

@@ -19,7 +19,7 @@ import { changeUser } from './shim-script.ts'
 const script = `
 directory=$1 name=$2 kept=$3
 if [ "$(id -u)" = 0 ] && [ "$4" = protected ]; then
-  __reeve_is_protected "$directory" || { echo "$directory can not be rotated in: $__reeve_unsafe can be changed by others" >&2; exit 1; }
+  __reeve_is_protected "$directory" || { echo "$directory cannot be rotated in: $__reeve_unsafe can be changed by others" >&2; exit 1; }
   directory=$__reeve_real
 fi
 cd -P -- "$directory" || exit 1

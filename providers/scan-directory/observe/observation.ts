@@ -133,7 +133,7 @@ function judgeStatus(
     const logProblem = readLogProblem(place, host)
     if (logProblem !== undefined) {
       // It goes on until the pipe to its logger is full.
-      const message = `its output can not be written: ${logProblem}`
+      const message = `its output cannot be written: ${logProblem}`
       return { ...base, state: 'starting', pid, ...(loaded && { loaded }), message }
     }
     // The supervisor's stamp is that of the run script, which takes its time.

@@ -52,7 +52,7 @@ export function readSupervision(
   const claim = readClaim(place, host)
   const living = claim && isAlive(claim, host) ? claim : undefined
   if (isSupervised && !status) {
-    const message = `${family.supervisor} runs, but what it says in ${place.supervise}/status can not be read`
+    const message = `${family.supervisor} runs, but what it says in ${place.supervise}/status cannot be read`
     return { state: 'unknown', message, orphan: undefined }
   }
   if (status && isUnproven && !isProven(status, family, place, host)) {

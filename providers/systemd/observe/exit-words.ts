@@ -112,7 +112,7 @@ const jobResults: Readonly<Record<string, string>> = {
   canceled: 'was given up, as systemd was asked for something else meanwhile',
   timeout: 'took longer than it may',
   dependency: 'was not started, as another unit that it requires could not be',
-  invalid: 'can not do that in the state it is in',
+  invalid: 'cannot do that in the state it is in',
   assert: 'was not started, as one of its Assert…= does not hold',
   unsupported: 'is of a kind that systemd does not support on this host',
   collected: 'was unloaded by systemd meanwhile',

@@ -104,11 +104,11 @@ function findProblems(
     complain('serviceName', `a template is only a pattern: name an instance of it, ${service}NAME`)
   }
   if (text?.trim() === '') complain('config.systemd', 'the unit is empty')
-  if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it can not be had together with unit')
+  if (text !== undefined && unit !== undefined) complain('config.systemd.text', 'it cannot be had together with unit')
   if (!isWhole && isTriggered && hasSuffix(service)) {
     complain('config.systemd', `a socket or timer starts a service, and ${service} is none`)
   }
-  for (const key of ambiguous) complain(`config.systemd.${key}`, 'its text can not be had together with anything else')
+  for (const key of ambiguous) complain(`config.systemd.${key}`, 'its text cannot be had together with anything else')
   if (typeof socket === 'object' && socket.Accept?.some(value => isYes(value))) {
     complain('config.systemd.socket', 'with Accept=yes it starts instances of a template, and Reeve writes none')
   }

@@ -62,8 +62,7 @@ export function findPathRefusal(question: PathQuestion): string | undefined {
   if (!path.startsWith('/')) return refuse()
   const found = follow(path)
   // But in the owner's own words: /dev/stdout, say, which leads each process elsewhere.
-  if (found === undefined)
-    return allowed?.includes(path) ? undefined : refuse(', and where that leads can not be known')
+  if (found === undefined) return allowed?.includes(path) ? undefined : refuse(', and where that leads cannot be known')
   if (!isAllowedPath(found, allowed ?? [], follow)) return refuse(describeEnd(path, found))
   const change = found.changeable ?? (isRead ? found.writable : undefined)
   if (change === undefined) return undefined

@@ -20,7 +20,7 @@ export interface FoundFile {
 /** In bytes: of larger files no copy is kept. */
 const copyLimit = 1024 * 1024
 
-export const tooLargeToKeep = 'it is larger than 1 MiB, so that it can not be put back when it is no longer declared'
+export const tooLargeToKeep = 'it is larger than 1 MiB, so that it cannot be put back when it is no longer declared'
 
 /** What an adoption finds; undefined where nothing is, or nothing is to be put back. It has been told already that the file isn't ours. */
 export function findAdopted(

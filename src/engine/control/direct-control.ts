@@ -84,7 +84,7 @@ async function reportStatus(
   const facilities = all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  const atBoot = await findBootProblem(session, planRun)
+  const atBoot = await findBootProblem(session, planRun, declared)
   const status = {
     facilities,
     ...(plan.unwritable && { unwritable: plan.unwritable }),

@@ -179,7 +179,7 @@ export function createBackoffTracker(
 
 function describeUndone(facility: string, steps: readonly Step[]): string {
   const file = steps.find(step => step.verb === 'write-file')
-  const verbs = `it did not last: ${steps.map(step => step.verb).join(', ')}`
+  const verbs = `did not last: ${steps.map(step => step.verb).join(', ')}`
   if (file === undefined) return verbs
   return `${verbs}; ${file.path} is overwritten each time, most likely by ${facility} itself: have it leave the file alone, or take the file out of spec.files`
 }

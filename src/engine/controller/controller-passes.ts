@@ -208,4 +208,4 @@ async function failuresOf({ plan, lanes }: AskedResult): Promise<ApplyOutcome['f
 }
 
 const notBegun =
-  'it was not begun: something else is being done about it, or the state directory cannot be written (the log of the controller says so); run it again'
+  "not begun: the facility is busy, or the state directory cannot be written (see the controller's log); try again"

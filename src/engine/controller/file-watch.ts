@@ -40,8 +40,7 @@ export function createFileWatch(host: ReadHost, log: Log, hint: (facility: strin
     try {
       return host.watch(directory, name => notice(directory, name))
     } catch (error) {
-      const message = `${directory} can not be watched; the files in it are looked at every 30 s instead`
-      log.warn({ error: messageOf(error) }, message)
+      log.warn({ error: messageOf(error) }, `cannot watch ${directory}; polling its files every 30 s`)
       return undefined
     }
   }

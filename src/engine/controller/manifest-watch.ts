@@ -57,7 +57,7 @@ export async function watchManifests(
 
   function onError(error: unknown): void {
     if (!hasFailed && !isClosed) {
-      log.warn({ error: messageOf(error) }, 'manifests can not be watched; they are read every 30 s instead')
+      log.warn({ error: messageOf(error) }, 'cannot watch the manifests; polling every 30 s')
     }
     hasFailed = true
   }

@@ -138,7 +138,9 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
     remember(plan, refresh, full, untouched)
     for (const name of state.facilities.keys()) ground.noteConditions(name)
     const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !asIsAsked.has(name))
-    return { ...view, full, isSettled: isSettled(state), lanes: asIsAsked, underWay }
+    const settled = isSettled(state)
+    ground.boot.looked({ refresh, instances: state.instances }, all, { full, settled })
+    return { ...view, full, isSettled: settled, lanes: asIsAsked, underWay }
   }
 
   function planFor(refresh: Refresh, untouched: readonly Facility[], current: ManifestSet, asked?: AskedPass): Plan {
@@ -194,7 +196,6 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
         new Set([...facilities.keys(), ...refresh.snapshot.owned.map(({ ownership }) => ownership.facility)]),
       )
       ground.save(nextRecord({ record, instances, refresh, plan, owner, untouched }))
-      ground.boot.looked({ refresh, instances })
     } else {
       ground.save(amendRecord(record, refresh, plan))
     }

@@ -88,7 +88,8 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
   const { hasWaited: _, undoings, ...rest } = outcome
-  const atBoot = await findBootProblem(session, planRun)
+  const declared = after.refresh.targets.map(({ facility }) => facility)
+  const atBoot = await findBootProblem(session, after, declared)
   const done = { ...rest, ...(atBoot !== undefined && { atBoot }) }
   // What was given up isn't undone.
   if (options.signal.aborted) return explainAll(withTroubles(done, after.plan.troubles ?? []), after)

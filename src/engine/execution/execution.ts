@@ -147,7 +147,7 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     try {
       return provider.watch?.(instance, readHost, hint)
     } catch (error) {
-      session.log.debug({ supervisor, error: messageOf(error) }, `supervisor ${supervisor} can not be watched`)
+      session.log.debug({ supervisor, error: messageOf(error) }, `cannot watch supervisor ${supervisor}`)
       return undefined
     }
   }

@@ -1,5 +1,6 @@
 import type { ReadHost } from '../../core/contracts/host.ts'
 import type { Facility } from '../../core/model/facility.ts'
+import type { Observed } from '../../core/state/observed.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
@@ -8,56 +9,86 @@ import type { Refresh } from './refresh.ts'
 import { probeAll } from './supervisor-list.ts'
 
 export interface BootQuestion {
-  readonly refresh: Refresh
+  readonly refresh: Pick<Refresh, 'snapshot' | 'availability'>
   readonly instances: ReadonlyMap<string, BoundInstance>
 }
 
 /**
- * Why what is enabled doesn't start after a boot, and what to do; undefined where it does, or nothing can be known. `enabled` under
- * the built-in supervisor means that it starts as that one comes up, and only a controller has it come up.
+ * Why what is enabled doesn't start after a boot, and what to do, in one line; undefined where it does, or nothing can be known.
+ * `enabled` under the built-in supervisor means that it starts as that one comes up, and only a controller has it come up.
  */
-export async function findBootProblem(session: Session, question: BootQuestion): Promise<string | undefined> {
-  const lost = findLost(question)
+export async function findBootProblem(
+  session: Session,
+  question: BootQuestion,
+  facilities: readonly Facility[],
+): Promise<string | undefined> {
+  const lost = findLost(question, facilities)
   if (lost.length === 0 || isStartedAtBoot(session, question)) return undefined
   return describe(lost, await findWay(session, question))
 }
 
-/** As `findBootProblem`, for who looks again and again: supervisors are asked only when the answer may be another, and not waited for. */
+/** As `findBootProblem`, for passes: supervisors are asked only when the answer may be another, and not waited for. */
 export interface BootCheck {
-  looked(question: BootQuestion): void
-  /** By the last look, as soon as all have answered or were given up. */
+  /** `full`: of everything. `settled`: there was nothing to do; from the first such pass on, the log has what is found, once. */
+  looked(question: BootQuestion, facilities: Iterable<Facility>, pass: { full: boolean; settled: boolean }): void
+  /** By the last pass, as soon as all supervisors have answered or were given up. */
   problem(): string | undefined
 }
 
 export function createBootCheck(session: Session): BootCheck {
   let known = ''
+  let asking: object | undefined
   let problem: string | undefined
+  let isSettled = false
+  let isTold = false
 
   async function ask(lost: readonly string[], question: BootQuestion): Promise<void> {
+    const mine = {}
+    asking = mine
     const found = describe(lost, await findWay(session, question))
-    if (known !== lost.join(' ') || found === problem) return
+    if (asking !== mine) return
     problem = found
-    session.log.warn({}, found)
+    tell()
+  }
+
+  function tell(): void {
+    if (isTold || !isSettled || problem === undefined) return
+    isTold = true
+    session.log.warn({}, problem)
   }
 
   return {
-    looked(question) {
-      const lost = isStartedAtBoot(session, question) ? [] : findLost(question)
+    looked(question, facilities, { full, settled }) {
+      isSettled ||= settled
+      const lost = findLost(question, facilities)
       const key = lost.join(' ')
-      if (key === known) return
+      const isOther = key !== known
       known = key
-      if (lost.length === 0) problem = undefined
-      else void ask(lost, question)
+      if (!full && !isOther) return tell()
+      if (lost.length === 0 || isStartedAtBoot(session, question)) {
+        asking = undefined
+        problem = undefined
+      } else if (isOther || asking === undefined) {
+        void ask(lost, question)
+      }
+      tell()
     },
     problem: () => problem,
   }
 }
 
-/** Those that are to start at boot, and need a controller for it; sorted. */
-function findLost({ refresh, instances }: BootQuestion): string[] {
-  const isLost = ({ enabled, suspend, supervisor }: Facility): boolean =>
-    enabled === true && !suspend && needsController(instances.get(supervisor))
-  return refresh.targets.flatMap(({ facility }) => (isLost(facility) ? facility.name : [])).sort()
+/** Those on the host that are to start at boot, and need a controller for it; sorted. */
+function findLost({ refresh, instances }: BootQuestion, facilities: Iterable<Facility>): string[] {
+  const isLost = (facility: Facility): boolean =>
+    facility.enabled === true &&
+    !facility.suspend &&
+    needsController(instances.get(facility.supervisor)) &&
+    isInstalled(refresh.snapshot.services.get(locationKey(facility)))
+  return [...facilities].flatMap(facility => (isLost(facility) ? facility.name : [])).sort()
+}
+
+function isInstalled(observed: Observed | undefined): boolean {
+  return observed !== undefined && observed.state !== 'absent'
 }
 
 function needsController(bound: BoundInstance | undefined): boolean {
@@ -97,26 +128,20 @@ async function findWay({ clock }: Session, { refresh, instances }: BootQuestion)
   // Who has just been looked at isn't asked again: the look has not waited for one that hangs, and nor must this.
   const others = new Map([...instances].filter(([name]) => !refresh.availability.has(name)))
   const availability = new Map([...refresh.availability, ...(await probeAll(others, clock))])
-  const able = [...instances].filter(
-    ([
-      name,
-      {
-        provider: { hosting },
-      },
-    ]) => {
-      return availability.get(name)?.available === true && !(hosting && 'refusal' in hosting)
-    },
-  )
+  const able = [...instances].filter(([name, { provider }]) => {
+    const refuses = provider.hosting !== undefined && 'refusal' in provider.hosting
+    return availability.get(name)?.available === true && !refuses
+  })
   // One that is declared has to be named.
   const [name, bound] = able.find(([name, { instance }]) => name === instance.type) ?? able[0] ?? []
   if (name === undefined) {
-    return "No supervisor of this host that could run the controller answers; in a container, make 'reeve run DIR' its entrypoint"
+    return 'no supervisor here can run the controller; in a container, make reeve run DIR its entrypoint'
   }
-  return `To have ${name} start the controller at boot, run reeve install${name === bound?.instance.type ? '' : ` --supervisor ${name}`}`
+  const flag = name === bound?.instance.type ? '' : ` --supervisor ${name}`
+  return `the controller is no service of this host; run reeve install${flag}`
 }
 
 function describe(lost: readonly string[], way: string): string {
-  const names = lost.length <= 5 ? lost.join(', ') : `${lost.slice(0, 4).join(', ')} and ${lost.length - 4} more`
-  const [are, them] = lost.length === 1 ? ['is', 'it'] : ['are', 'them']
-  return `${names} ${are} enabled, but nothing starts ${them} at boot: the built-in supervisor is started by a controller, and none is a service of this host. ${way}`
+  const names = lost.length <= 3 ? lost.join(', ') : `${lost.slice(0, 2).join(', ')} and ${lost.length - 2} more`
+  return `nothing starts ${names} at boot: ${way}`
 }

@@ -27,7 +27,7 @@ export function warnOfStarts({ facilities }: Plan, { targets, snapshot }: Refres
 
 /** Of one that is certain not to start. */
 export function startWarning(facility: Facility, problems: readonly string[]): Diagnostic {
-  return warning(facility, `facility ${facility.name} can not start on this host: ${problems.join('; ')}`)
+  return warning(facility, `facility ${facility.name} cannot start on this host: ${problems.join('; ')}`)
 }
 
 function warning({ position }: Facility, message: string): Diagnostic {

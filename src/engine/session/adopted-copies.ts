@@ -38,7 +38,7 @@ export function readCopy(stateDirectory: string, { digest }: FoundFile, host: Re
   if (content && sha256(content) === digest) return content
   throw new ReeveError(
     'failed',
-    `what was there before Reeve can not be put back: its copy ${path} is ${content ? 'damaged' : 'gone'}; put the file back yourself, or remove it`,
+    `what was there before Reeve cannot be put back: its copy ${path} is ${content ? 'damaged' : 'gone'}; put the file back yourself, or remove it`,
   )
 }
 

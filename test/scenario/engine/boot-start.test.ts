@@ -1,16 +1,16 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCliFixture, reevePath, sleeper, until } from '../../labs/cli-fixture.ts'
 import { runitHarness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
-const lost = 'web is enabled, but nothing starts it at boot'
+const lost = 'nothing starts web at boot'
 
 test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr.split(lost)).toHaveLength(2)
-  expect(stderr).toContain("make 'reeve run DIR' its entrypoint")
+  expect(stderr).toContain('make reeve run DIR its entrypoint')
   const status = await home.reeve(['status'])
   expect(status.stderr).toContain(lost)
   expect(JSON.parse(await home.succeed(['status', '-o', 'json'])).atBoot).toContain(lost)
@@ -21,6 +21,32 @@ test('what nothing starts after a boot is said at apply and in status, with the 
   expect(atBoot).toContain(lost)
   controller.child.kill('SIGTERM')
   await controller.ended
+})
+
+test('a controller says it once, when there is nothing left to do, of all that it concerns', async () => {
+  const home = openCliFixture({
+    'db.yaml': sleeper('db', '  health: { exec: { command: [test, -e, /proc/self/cwd/healthy] }, interval: 100ms }\n'),
+    'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
+  })
+  const controller = home.start(['run', 'manifests'])
+  await until(() => controller.stderr().includes('web: waits for db'), 'web waits')
+  expect(controller.stderr()).not.toContain('at boot')
+  home.write('healthy', '')
+  await until(() => controller.stderr().includes('at boot'), 'it says so')
+  await home.succeed(['restart', 'web'])
+  await until(() => controller.stderr().includes('as declared'), 'all is as declared')
+  controller.child.kill('SIGTERM')
+  await controller.ended
+  expect(controller.stderr().split('at boot')).toHaveLength(2)
+  expect(controller.stderr()).toContain('nothing starts db, web at boot: ')
+})
+
+test('it is not said of what is blocked and was never installed', async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
+  home.write('reeve.yaml', `${readFileSync(home.path('reeve.yaml'), 'utf8')}policy: { commands: [/nowhere] }\n`)
+  const { exitCode, stderr } = await home.reeve(['apply', 'manifests'])
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.not.stringContaining('at boot') })
+  expect((await home.reeve(['status'])).stderr).not.toContain('at boot')
 })
 
 describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
@@ -58,7 +84,7 @@ test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is ami
   home.write('manifests/app-runit.yaml', JSON.stringify(manifest))
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr).toContain(lost)
-  expect(stderr).toContain('To have app-runit start the controller at boot, run reeve install --supervisor app-runit')
+  expect(stderr).toContain('run reeve install --supervisor app-runit')
   await home.succeed(['install', 'manifests', '--supervisor', 'app-runit', '--insecure-permissions'])
   onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
   const status = await home.reeve(['status', '--manifests', 'manifests', '-o', 'json'])

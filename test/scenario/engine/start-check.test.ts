@@ -159,8 +159,8 @@ test.concurrent('what was given up, or never came up, is never as declared', { t
   expect([...outcome.failed, ...outcome.notReady].map(({ facility }) => facility).sort()).toEqual(['gone', 'typo'])
   const plan = await lab.plan()
   expect(plan.diagnostics.map(({ message }) => message)).toEqual([
-    'facility gone can not start on this host: there is no program /nowhere/web',
-    'facility typo can not start on this host: there is no program /nowhere/web',
+    'facility gone cannot start on this host: there is no program /nowhere/web',
+    'facility typo cannot start on this host: there is no program /nowhere/web',
   ])
   const { facilities } = await (await openControl(await lab.open())).status()
   for (const status of facilities) {

@@ -198,7 +198,7 @@ describe.runIf(isRoot)('S8: output', () => {
       const output = { file, maxSize: 10_000, keep: 1 }
       for (const process of [{}, { user: 'root' }, { group: 'daemon' }]) {
         expect(await stage.refusal({ ...process, output })).toMatch(
-          new RegExp(`^root can not use ${file} .*${directory} \\(owner \\d+, group \\d+, mode`),
+          new RegExp(`^root cannot use ${file} .*${directory} \\(owner \\d+, group \\d+, mode`),
         )
       }
       expect(existsSync(file)).toBe(false)

@@ -198,7 +198,7 @@ for (const { scanner, harness } of scanFamilies) {
           expect(failures[key]).toContain(`cannot read ${join(home, 'trap')} as user ${user.uid}`)
         }
         const roots = outcome.plan.facilities.find(({ name: one }) => one === 'roots')
-        expect(roots?.blocked).toMatch(/root can not use .*home\/trap.*home \(owner \d+.*lead root elsewhere/)
+        expect(roots?.blocked).toMatch(/root cannot use .*home\/trap.*home \(owner \d+.*lead root elsewhere/)
         expect(readdirSync(out)).toEqual(['good'])
       })
     })

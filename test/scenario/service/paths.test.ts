@@ -106,12 +106,12 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     place.file(join(theirs, 'mine'), '', place.user, 0o600)
     place.file(join(theirs, 'theirs'), '', stranger, 0o600)
     expect(outputProblem(join(theirs, 'a.log'), place.name)).toContain(
-      `can not make ${theirs}/a.log in ${theirs} (owner`,
+      `cannot make ${theirs}/a.log in ${theirs} (owner`,
     )
     expect(outputProblem(join(theirs, 'mine'), place.name)).toBeUndefined()
-    expect(outputProblem(join(theirs, 'theirs'), place.name)).toContain(`can not write ${theirs}/theirs (owner`)
+    expect(outputProblem(join(theirs, 'theirs'), place.name)).toContain(`cannot write ${theirs}/theirs (owner`)
     expect(readProblem(join(theirs, 'mine'), place.name)).toBeUndefined()
-    expect(readProblem(join(theirs, 'theirs'), place.name)).toContain(`can not read ${theirs}/theirs (owner`)
+    expect(readProblem(join(theirs, 'theirs'), place.name)).toContain(`cannot read ${theirs}/theirs (owner`)
     const shut = place.directory('shut', stranger, 0o700)
     for (const problem of [outputProblem, readProblem]) {
       expect(problem(join(shut, 'a'), place.name)).toContain(
@@ -146,9 +146,9 @@ test.runIf(isRoot)('S8: plan and validate block a facility whose paths can not b
     ['env', 'environmentFiles'],
     ['secret', 'environment.fromFile'],
   ] as const) {
-    expect(blocked.get(name)).toContain(`spec.process.${field} of facility ${name}: root can not use ${open}/`)
+    expect(blocked.get(name)).toContain(`spec.process.${field} of facility ${name}: root cannot use ${open}/`)
   }
   const session = await lab.open()
   const said = (await validate(session)).diagnostics.map(({ message }) => message)
-  expect(said.filter(message => message.includes('root can not use')).length).toBe(4)
+  expect(said.filter(message => message.includes('root cannot use')).length).toBe(4)
 })

@@ -154,14 +154,14 @@ describe.runIf(isRoot)('with the rights of the service’s user', () => {
     const group = createReadHost().findGroup('daemon') ?? 1
     const program = put('run', '#!/bin/sh\n', 0o750)
     chownSync(program, 0, group)
-    expect(problemsOf({ program, user })).toContain('user nobody can not execute')
+    expect(problemsOf({ program, user })).toContain('user nobody cannot execute')
     expect(problemsOf({ program, user, group: 'daemon' })).toBe('')
     expect(problemsOf({ program, user, moreGroups: ['daemon'] })).toBe('')
   })
 
   test('access lists count', () => {
     const program = put('run', '#!/bin/sh\n', 0o750)
-    expect(problemsOf({ program, user })).toContain('user nobody can not execute')
+    expect(problemsOf({ program, user })).toContain('user nobody cannot execute')
     const host = createReadHost()
     const asked: unknown[] = []
     const granted: ReadHost = {

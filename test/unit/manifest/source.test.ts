@@ -404,7 +404,7 @@ describe('an unreadable path:', () => {
     failing = 'web.yaml'
     expect(source.read()).toMatchObject({
       complete: false,
-      diagnostics: [{ code: 'file-unreadable', message: 'it cannot be read: permission denied' }],
+      diagnostics: [{ code: 'file-unreadable', message: 'cannot be read: permission denied' }],
       facilities: [{ name: 'db' }, { name: 'web' }],
     })
     failing = 'sub'

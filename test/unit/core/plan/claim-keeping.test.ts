@@ -212,7 +212,7 @@ describe('E19: a plan', () => {
     const { location, key, observed } = ownedAt({ ...web, supervisor: 'beta' })
     const found = withFile(notThere({ name: 'web', dependsOn: ['db'] }), path, 'theirs\n')
     const more = { owned: [location], services: { [key]: observed }, claims: unwritten }
-    const plan = planCases([found, notThere({ name: 'db', problems: ['it can not be had'] })], more)
+    const plan = planCases([found, notThere({ name: 'db', problems: ['it cannot be had'] })], more)
     expect(facilityIn(plan, 'web').blocked).toContain('it depends on db')
     expect(facilityIn(plan, 'web').kept).toBeUndefined()
   })

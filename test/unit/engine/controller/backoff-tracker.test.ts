@@ -125,7 +125,7 @@ test('PITFALLS 12: the same step over and over counts as failing, though it succ
   expect(book.failures('web', 'one').count).toBe(0)
   await clock.advance(9_000)
   book.done('web', 'one', [step()])
-  expect(book.failures('web', 'one')).toEqual({ count: 1, message: 'it did not last: start' })
+  expect(book.failures('web', 'one')).toEqual({ count: 1, message: 'did not last: start' })
   expect(isHeld(book, 'web', 'one')).toBe(true)
   await clock.advance(60_000)
   book.done('web', 'one', [step()])

@@ -60,7 +60,7 @@ const rows: [name: string, Readiness, Partial<ConditionInput>, expected: string 
   ['unhealthy', ill, {}, 'running, but its health check fails'],
   ['failed for good', { ready: false, reason: 'Failed', message: 'failed: exit code 1' }, {}, 'failed: exit code 1'],
   ['blocked', well, { blocked: 'declare adopt: true' }, 'declare adopt: true'],
-  ['failing repeatedly', well, { failures: 3, lastError: 'it did not last: start' }, 'it did not last: start'],
+  ['failing repeatedly', well, { failures: 3, lastError: 'did not last: start' }, 'did not last: start'],
   ['suspended and failing', ill, { suspended: true }, 'running, but its health check fails'],
   ['suspended and healthy', well, { suspended: true }, undefined],
   ['suspended and drifted', well, { suspended: true, pending: 'to do: start' }, 'suspended; to do: start'],

@@ -63,7 +63,7 @@ function createBench(): Bench {
         const found = new Map<string, Observed>()
         for (const { name } of facilities) {
           const one = bench.states.get(name)
-          if (!one) throw new Error(`${name} can not be seen`)
+          if (!one) throw new Error(`${name} cannot be seen`)
           found.set(name, one)
         }
         return found
@@ -287,7 +287,7 @@ test('E7: an unreadable supervisor makes its services unknown, and unknown is no
   expect(bench.tracker.readiness('web')).toMatchObject({
     ready: false,
     reason: 'Unknown',
-    message: 'web can not be seen',
+    message: 'web cannot be seen',
   })
   bench.states.set('web', observed('running', 1))
   await bench.clock.advance(2_100)

@@ -164,9 +164,9 @@ test('an action that ends after its abort has its own outcome, and leaves no tim
 
 test('a batch that fails at once leaves no timer', async () => {
   const bench = begin(['web'], () => {
-    throw new Error('it can not')
+    throw new Error('it cannot')
   })
   bench.abort('web')
-  await expect(bench.ended).rejects.toThrow('it can not')
+  await expect(bench.ended).rejects.toThrow('it cannot')
   expect(bench.clock.pending).toBe(0)
 })
