@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCliFixture, reevePath, sleeper, until } from '../../labs/cli-fixture.ts'
 import { runitHarness } from '../../labs/scan-lab.ts'
@@ -42,8 +42,9 @@ test('a controller says it once, when there is nothing left to do, of all that i
 })
 
 test('it is not said of what is blocked and was never installed', async () => {
-  const home = openCliFixture({ 'web.yaml': sleeper('web') })
-  home.write('reeve.yaml', `${readFileSync(home.path('reeve.yaml'), 'utf8')}policy: { commands: [/nowhere] }\n`)
+  const home = openCliFixture()
+  home.write('web.conf', 'theirs')
+  home.write('manifests/web.yaml', sleeper('web', `  files: [{ path: ${home.path('web.conf')}, content: ours }]\n`))
   const { exitCode, stderr } = await home.reeve(['apply', 'manifests'])
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.not.stringContaining('at boot') })
   expect((await home.reeve(['status'])).stderr).not.toContain('at boot')
