@@ -11,20 +11,20 @@ export interface Owner {
 export const root: Owner = { uid: 0, gid: 0 }
 export const stranger: Owner = { uid: 4_711, gid: 4_712 }
 
-/** Directories and files of a service's user who means harm, and of root, below a directory of the test's own. */
+/** Directories and files of a hostile service's user, and of root, below a directory of the test. */
 export interface HostilePlace {
-  /** The name of the user, and its ids. */
+  /** Name and ids of the user. */
   readonly name: string
   readonly user: Owner
-  /** What only root may read stands here. */
+  /** Content that only root may read. */
   readonly secret: string
-  /** Its directory, closed to all but root. */
+  /** Its directory, accessible to root only. */
   readonly closed: string
   directory(name: string, owner?: Owner, mode?: number): string
   file(path: string, content: string, owner?: Owner, mode?: number): string
-  /** A symlink of the user's. */
+  /** Symlink created by the user. */
   link(path: string, target: string): string
-  /** Throws if root's file isn't as it was. */
+  /** Throws if root's file has changed. */
   expectUntouched(): void
 }
 

@@ -12,15 +12,15 @@ import { createWriteHost } from '../../src/host/write-host.ts'
 import { powerOff } from '../labs/process-lab.ts'
 import { plainFacility, plainProcess } from '../tools/plain-facility.ts'
 
-/** An instance of the built-in supervisor in a directory of its own, for one test. */
+/** Instance of the built-in supervisor in a directory of its own, for one test. */
 export interface ProcessInstance extends AsyncDisposable {
   readonly instance: Instance
   readonly provider: Provider
   readonly host: WriteHost
   readonly layout: Layout
-  /** A directory for what the services write. */
+  /** Directory for files that services write. */
   readonly scratch: string
-  /** Installs, or throws what `render` has against it. */
+  /** Installs, or throws the problems that `render` reports. */
   install(
     service: string,
     process: Partial<Process> & Pick<Process, 'command'>,
@@ -30,11 +30,11 @@ export interface ProcessInstance extends AsyncDisposable {
   act(verb: ServiceVerb, ...services: readonly string[]): Promise<void>
   attempt(verb: ServiceVerb, service: string, signal?: AbortSignal): Promise<ActionResult>
   observe(service: string): Promise<Observed>
-  /** Waits until what is observed is as asked for. */
+  /** Waits until the observed state is as given. */
   see(service: string, ...states: readonly Observed['state'][]): Promise<Observed>
-  /** The pid of the supervisor, if it lives. */
+  /** Pid of the supervisor, if it is alive. */
   supervisor(): number | undefined
-  /** SIGKILL to the supervisor; resolves when it is gone. */
+  /** Sends SIGKILL to the supervisor; resolves when it is gone. */
   killSupervisor(): Promise<void>
   read(file: string): string
 }
@@ -169,7 +169,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Pids of live processes of whose command line a word is just this. */
+/** Pids of live processes with an argument equal to this word. */
 export function findProcesses(word: string): number[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))

@@ -3,16 +3,18 @@ import { openReport } from '../runner/report.ts'
 import { soak } from '../soak/soak.ts'
 import { createSoakHost } from '../soak/soak-host.ts'
 
-/** `npm run soak -- MINUTES [SEED]` sets these; `npm test` takes what is here. */
+/** `npm run soak -- MINUTES [SEED]` sets these; `npm test` uses the defaults. */
 const seconds = Number(process.env.REEVE_SOAK_SECONDS ?? 40)
 const seed = Number(process.env.REEVE_SOAK_SEED ?? Date.now() % 1_000_000)
 const facilities = 100
 
-/** Of what is resident, in bytes: a garbage collector gives back late. */
+/** Resident memory in bytes: a garbage collector frees memory late. */
 const MOST_GROWTH = 48 * 1024 * 1024
 const MOST_DESCRIPTORS = 8
 
-test('a controller under noise of all kinds', { timeout: (seconds * 4 + 300) * 1_000 }, async () => {
+test('a controller under noise of all kinds converges and leaks nothing', {
+  timeout: (seconds * 4 + 300) * 1_000,
+}, async () => {
   console.log(`soak: ${seconds} s of noise, seed ${seed}`)
   const host = await createSoakHost()
   // Also when it runs out of time.

@@ -15,7 +15,7 @@ const families = [
   }),
 ]
 
-/** The judge is the same for all providers: in each run a mistake is made under one of them, and under the next in another run. */
+/** The check is the same for all providers: each mistake is tested under one of them, and in the next run under another. */
 const { stride, first } = drawSample(families.length)
 openReport('start-check', 'Mistakes that keep a service from starting, under one provider each', [
   'MISTAKES',
@@ -28,8 +28,8 @@ families.forEach(({ harness, isThere, more }, family) => {
   const sample = { stride, first: 1 + ((first - 1 + family) % stride) }
   describe.skipIf(!isThere).concurrent(harness.provider.type, { timeout: 300_000 }, () => {
     for (const mistake of [...sampleOf(mistakes, sample), ...more].filter(({ isOfUsers }) => isRoot || !isOfUsers)) {
-      test(`a service that runs is left as it is by ${mistake.name}`, () => proveLeftRunning(harness, mistake))
-      test(`a first start is tried, and told of before and after, with ${mistake.name}`, () =>
+      test(`a running service is left alone despite ${mistake.name}`, () => proveLeftRunning(harness, mistake))
+      test(`a first start is tried despite ${mistake.name}, which is reported before and after`, () =>
         proveWarned(harness, mistake))
     }
   })

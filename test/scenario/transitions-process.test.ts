@@ -7,7 +7,7 @@ import { transitionEverywhere } from '../transition/transition-everywhere.ts'
 
 const config = { valid: { umask: '0027' }, invalid: { umask: 27 } }
 
-test('every field of a facility, old, new, old, invalid and back: as on an empty host', {
+test('every field of a facility, changed, changed back, made invalid and corrected, ends as on an empty host', {
   timeout: 240_000,
 }, async () => {
   const { transitions, failures } = await transitionEverywhere(processHarness, config)

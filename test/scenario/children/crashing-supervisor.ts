@@ -5,10 +5,10 @@ import type { EffectListener } from '../../../src/host/effects.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
 /**
- * The built-in supervisor, which kills itself at one of its effects: `PLAN DIRECTORY`. PLAN is a file with the number of
- * the moment (two for each effect, before and after it). While it is there, moments are counted; it goes when the moment
- * has come, so that the next supervisor lives. `0` counts only, into PLAN.count. A PLAN of `deaf` is a supervisor that gets
- * no events from the kernel.
+ * The built-in supervisor, which kills itself at one of its effects: `PLAN DIRECTORY`. PLAN is a file with the number of the
+ * moment (two per effect, before and after it). Moments are counted while it exists; it is removed when the moment has come,
+ * so that the next supervisor survives. `0` only counts, into PLAN.count. With a PLAN of `deaf` the supervisor gets no
+ * events from the kernel.
  */
 const [plan = '', directory = ''] = process.argv.slice(2)
 const moment = existsSync(plan) ? Number(readFileSync(plan, 'utf8')) : -1

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
 /**
- * Makes a directory, writes a file there and one in it, over and over the same; kills itself at the given moment, counted
- * from 1 over what is before and what is after each effect. Ends with 0 if it got through.
+ * Makes a directory and writes two files, the same on every run; kills itself at the given moment, counted from 1 over the
+ * moments before and after each effect. Exits with 0 if it completed.
  */
 const [directory = '', content = '', moment = '0'] = process.argv.slice(2)
 let count = 0

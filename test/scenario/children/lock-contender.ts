@@ -5,8 +5,8 @@ import { acquireLock } from '../../../src/host/lock.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
 /**
- * Takes the lock so many times, and each time writes into the log that it came in and that it goes out; the last time,
- * if so asked, it dies in between. Waits while another holds the lock.
+ * Takes the lock so many times, and logs each time that it got the lock and released it; if asked to, it dies in between the
+ * last time. Waits while another process holds the lock.
  */
 const [directory = '', log = '', times = '1', last = 'release'] = process.argv.slice(2)
 const host = createWriteHost()

@@ -1,7 +1,7 @@
 import { acquireLock } from '../../../src/host/lock.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
-/** Takes the lock, says so, and keeps it until it is killed. */
+/** Takes the lock, reports it, and keeps it until it is killed. */
 const [directory = ''] = process.argv.slice(2)
 await acquireLock(directory, 'reeve run', createWriteHost())
 process.stdout.write('held\n')

@@ -14,7 +14,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-/** A real terminal of that size, in which the texts are drawn one after the other, and what it shows. */
+/** Real terminal of that size: draws the texts one after the other and returns what it shows. */
 function openTerminal(columns: number, rows: number, ...texts: readonly string[]): Disposable & { lines(): string[] } {
   let bytes = ''
   const stream = {
@@ -46,17 +46,17 @@ async function expectShown(terminal: ReturnType<typeof openTerminal>, lines: rea
   await expect.poll(opened.lines, { timeout: 5_000 }).toEqual(lines)
 }
 
-describe.runIf(hasTmux)('what is redrawn in place', () => {
-  test('lines as wide as the terminal are shown whole, the last one too', async () => {
+describe.runIf(hasTmux)('text redrawn in place', () => {
+  test('shows lines as wide as the terminal in full, including the last', async () => {
     await expectShown(openTerminal(8, 3, '12345678\nabcdefgh\nABCDEFGH\n'), ['12345678', 'abcdefgh', 'ABCDEFGH'])
   })
 
-  test('what was drawn before is gone where the new text is narrower, or has fewer lines', async () => {
+  test('leaves nothing of a wider or longer text before it', async () => {
     const terminal = openTerminal(8, 4, '12345678\nabcdefgh\nABCDEFGH\n', '1\nabcdefgh\n')
     await expectShown(terminal, ['1', 'abcdefgh', '', ''])
   })
 
-  test('lines that are too long, and too many, are cut', async () => {
+  test('is cut if lines are too long or too many', async () => {
     await expectShown(openTerminal(24, 2, `${'x'.repeat(30)}\nb\nc\n`), ['x'.repeat(24), '… and 2 more lines'])
   })
 })

@@ -8,10 +8,10 @@ import { drawSample } from '../../runner/sample.ts'
 const run = openCrashRun('crash-process', 'process')
 
 test.concurrent.for(crashScenarios)(
-  'E4: apply gets SIGKILL at its effects: $name',
+  'E4: apply killed by SIGKILL at any effect completes when run again: $name',
   { timeout: 600_000 },
   async scenario => {
-    // What fails takes longest.
+    // Failing cases take longest.
     const { moments, failures } = await run(processHarness, scenario, { stride: scenario.fails ? 12 : 6, hosts: 3 })
     expect(failures).toEqual([])
     expect(moments).toBeGreaterThan(20)
@@ -23,7 +23,7 @@ test.concurrent.for([
   ['comes-after', 20],
   ['comes-back', 10],
 ] as const)(
-  'E19: apply gets SIGKILL at its effects, and a file of a stranger that %s is neither overwritten nor removed',
+  "E19: apply killed by SIGKILL at any effect neither overwrites nor removes a stranger's file that %s",
   { timeout: 600_000 },
   async ([stranger, least]) => {
     const { moments, failures } = await crashBesideStranger(processHarness, stranger, drawSample(4))

@@ -12,14 +12,14 @@ async function pidsOf(lab: EngineLab, ...names: string[]): Promise<unknown[]> {
   return Promise.all(names.map(async name => (await lab.observe(name)).pid))
 }
 
-/** As another Reeve on this host, whose state is its own. */
+/** Lab of another Reeve on this host, with a state directory of its own. */
 function asAnother(lab: EngineLab): { config: string; stateDir: string } {
   const text = readFileSync(lab.path('reeve.yaml'), 'utf8')
   writeFileSync(lab.path('other.yaml'), `${text}owner: another\n`)
   return { config: lab.path('other.yaml'), stateDir: lab.path('state-2') }
 }
 
-test.concurrent('E20: what another Reeve runs is adopted without a restart, and so is what depends on it', async () => {
+test.concurrent('E20: a service of another Reeve is adopted without a restart, and so are its dependents', async () => {
   await using lab = createEngineLab()
   const file = lab.path('web.conf')
   const declare = (more: Spec = {}): void => {
@@ -39,7 +39,7 @@ test.concurrent('E20: what another Reeve runs is adopted without a restart, and 
   expect(stepsOf(await lab.plan(as))).toEqual([])
 })
 
-test.concurrent('E20: what lost its marker, or all that was known of it, goes on', async () => {
+test.concurrent('E20: a service that lost its marker, or all its state, keeps running', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun(), adopt: true })
   await lab.apply()
@@ -53,7 +53,7 @@ test.concurrent('E20: what lost its marker, or all that was known of it, goes on
   await lab.apply()
   rmSync(lab.stateDirectory, { recursive: true })
   expect([stepsOf(await lab.plan()), await pidsOf(lab, 'web')]).toEqual([[], before])
-  // What it isn't run as it is declared is restarted, and once.
+  // A definition that it doesn't run with is restarted, once.
   writeFileSync(definition, JSON.stringify({ process: { ...form, command: ['/bin/sleep', '77'] } }))
   lab.declare('web', { process: longRun(1), adopt: true })
   expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/restart'])
@@ -65,7 +65,7 @@ for (const [what, forget] of [
   ['and its state is kept', () => {}],
   ['and its state is lost', (lab: EngineLab) => rmSync(lab.stateDirectory, { recursive: true })],
 ] as const) {
-  test.concurrent(`E20: a supervisor of another name in the same place goes on with its services, ${what}`, async () => {
+  test.concurrent(`E20: a supervisor with another name in the same place keeps its services running, ${what}`, async () => {
     await using lab = createEngineLab()
     const declare = (supervisor: string): void => lab.declare('web', { supervisor, process: longRun() })
     declare('lab')
@@ -81,7 +81,7 @@ for (const [what, forget] of [
   })
 }
 
-test.concurrent('E20: a file that a service has read already is taken on without a restart', async () => {
+test.concurrent('E20: a file that the service has already read is adopted without a restart', async () => {
   await using lab = createEngineLab()
   const path = lab.path('web.conf')
   writeFileSync(path, 'one\n', { mode: 0o644 })

@@ -25,7 +25,7 @@ function waysFor(controller: RunningController, listener: EngineListener = () =>
   return { signal: new AbortController().signal, listener, settings: settingsOf(controller.session, true) }
 }
 
-/** A controller that refuses to remove a, b and c, whose manifests are gone; d stays. */
+/** Controller that refuses to remove a, b and c, whose manifests are gone; d stays. */
 async function runRefusing(lab: EngineLab): Promise<RunningController> {
   for (const name of ['a', 'b', 'c', 'd']) lab.declare(name, { process: longRun() })
   const controller = await lab.run()
@@ -42,7 +42,7 @@ function refusals({ log }: RunningController): number {
 const well = (outcome: ApplyOutcome): void =>
   expect([outcome.failed, outcome.notReady, outcome.undone]).toEqual([[], [], []])
 
-test.concurrent('E9: what a controller refuses to remove, it removes for who allows it', async () => {
+test.concurrent('E9: a controller removes what it refused to once a person allows it', async () => {
   await using lab = createEngineLab({ configuration: quick })
   const controller = await runRefusing(lab)
   const pids = await Promise.all(['a', 'b', 'c', 'd'].map(async name => (await lab.observe(name)).pid ?? 0))
@@ -67,7 +67,7 @@ test.concurrent('E9: what a controller refuses to remove, it removes for who all
   expect(refusals(controller)).toBe(1)
 })
 
-test.concurrent('down removes what no manifest declares, and nothing that the controller would bring back', async () => {
+test.concurrent('down removes facilities without a manifest, and none that the controller would restore', async () => {
   await using lab = createEngineLab({ configuration: quick })
   const controller = await runRefusing(lab)
   const { control } = controller
@@ -94,7 +94,7 @@ test.concurrent('down removes what no manifest declares, and nothing that the co
   expect((await lab.observe('d')).state).toBe('absent')
 })
 
-test.concurrent('a mark goes with what down removes', async () => {
+test.concurrent('down removes the state of what it removes', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('a', { process: longRun() })
   lab.declare('d', { process: longRun() })
@@ -108,7 +108,7 @@ test.concurrent('a mark goes with what down removes', async () => {
   await controller.ready('a')
 })
 
-test.concurrent('apply brings about what is declared at once, in spite of a backoff, and tells what reeve apply tells', async () => {
+test.concurrent('apply through the controller ignores a backoff, and prints what reeve apply prints without one', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: 'resync: 1h', providers: [meddled.provider] })
   const goesWrong = ({ id }: Action): void => {
@@ -138,7 +138,7 @@ test.concurrent('apply brings about what is declared at once, in spite of a back
   expect(stepsOf(again.plan)).toEqual([])
 })
 
-test.concurrent('a plan that was saved fits in a controller too', async () => {
+test.concurrent('a saved plan is applied through a controller too', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1h' })
   lab.declare('web', { process: longRun(), suspend: true })
   lab.declare('db', { process: longRun() })
@@ -148,7 +148,7 @@ test.concurrent('a plan that was saved fits in a controller too', async () => {
   well(await controller.control.apply({ saved: { digest } }, waysFor(controller)))
 })
 
-test.concurrent('E10: an invalid manifest is told, and changes nothing', async () => {
+test.concurrent('E10: an invalid manifest is reported and changes nothing', async () => {
   await using lab = createEngineLab({ configuration: quick })
   const controller = await runRefusing(lab)
   lab.write('broken.yaml', 'kind: Facility\n')
@@ -158,7 +158,7 @@ test.concurrent('E10: an invalid manifest is told, and changes nothing', async (
   expect((await lab.observe('a')).state).toBe('running')
 })
 
-test.concurrent('other settings than those of the controller are refused, each by its name', async () => {
+test.concurrent("settings that differ from the controller's are refused, each by name", async () => {
   await using lab = createEngineLab({ configuration: quick })
   const controller = await runRefusing(lab)
   const { settings, ...ways } = waysFor(controller)
@@ -176,7 +176,7 @@ test.concurrent('other settings than those of the controller are refused, each b
   expect((await lab.observe('a')).state).toBe('running')
 })
 
-test.concurrent('two at once: one after the other, and the second finds nothing to do', async () => {
+test.concurrent('two simultaneous requests run one after the other, and the second finds no steps', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1h' })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -190,7 +190,7 @@ test.concurrent('two at once: one after the other, and the second finds nothing 
   expect(controller.steps().filter(id => id === 'web/restart')).toHaveLength(1)
 })
 
-test.concurrent('who goes away before it is their turn gets nothing done; what was begun goes on', async () => {
+test.concurrent('a client that disconnects before its turn gets nothing done; a pass that has begun continues', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1h' })
   const controller = await runRefusing(lab)
   lab.declare('slow', { process: longRun(), health: healthyWith(lab, 'well', { startupTimeout: '10m' }) })
@@ -214,7 +214,7 @@ test.concurrent('who goes away before it is their turn gets nothing done; what w
   well(await controller.control.apply({}, waysFor(controller)))
 })
 
-test.concurrent('E16: a controller that ends tells who waits for it, and the services go on', async () => {
+test.concurrent('E16: a controller that ends answers waiting clients, and its services keep running', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1h' })
   lab.declare('db', { process: longRun() })
   const controller = await lab.run()
@@ -237,7 +237,7 @@ test.concurrent('E16: a controller that ends tells who waits for it, and the ser
   expect((await lab.observe('slow')).state).toBe('running')
 })
 
-test.concurrent('what waits for a dependency that never gets ready is answered when its startup timeout is over', async () => {
+test.concurrent('a wait for a dependency that never becomes ready ends at its startup timeout', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1h' })
   lab.declare('db', { process: longRun() })
   const controller = await lab.run()
@@ -247,7 +247,7 @@ test.concurrent('what waits for a dependency that never gets ready is answered w
   const outcome = await controller.control.apply({}, waysFor(controller))
   expect(outcome.failed.map(({ facility }) => facility)).toEqual(['needs'])
   expect(outcome.notReady.map(({ facility }) => facility)).toEqual(['sick'])
-  // The controller goes on waiting for it.
+  // The controller keeps waiting for it.
   lab.write('../never', '')
   await controller.ready('needs')
 })

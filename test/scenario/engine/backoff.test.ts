@@ -6,7 +6,7 @@ import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 
 const quick = 'resync: 1s'
 
-test.concurrent('E11: a step that fails is tried again ever later, the facility becomes Stalled, and a new manifest begins anew', async () => {
+test.concurrent('E11: a failing step is retried with growing delays, the facility becomes Stalled, and a new manifest resets it', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
   lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'a\n', onChange: 'reload' }] })
@@ -38,7 +38,7 @@ test.concurrent('E11: a step that fails is tried again ever later, the facility 
   expect(conditionOf(await controller.status('web'), 'Stalled')).toBe('False')
 })
 
-test.concurrent('E11: a service in a crash loop is not Ready, and Reeve does not fight its supervisor over it', async () => {
+test.concurrent('E11: a crash-looping service is not Ready, and Reeve leaves its restarts to the supervisor', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', {
     process: { command: ['/bin/sh', '-c', `echo x >> ${lab.path('runs')}; exit 3`], restart: { delay: '200ms' } },
@@ -56,11 +56,11 @@ test.concurrent('E11: a service in a crash loop is not Ready, and Reeve does not
   await controller.ready('web')
 })
 
-test.concurrent('E11: what has to be done over and over is not done without a pause', async () => {
+test.concurrent('E11: a step that is due again and again is repeated with pauses', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
   lab.declare('web', { process: longRun() })
-  // Its supervisor says that it has started it, and then that it is stopped.
+  // The supervisor reports a start, and then a stopped service.
   meddled.bend = observed =>
     observed.service === 'web' && observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
   const controller = await lab.run()
@@ -73,7 +73,7 @@ test.concurrent('E11: what has to be done over and over is not done without a pa
   expect(starts()).toBeLessThanOrEqual(5)
 })
 
-test.concurrent('E11: a failing health check restarts the service where that is declared, and is only told of elsewhere', async () => {
+test.concurrent('E11: a failing health check restarts the service only where the manifest says so', async () => {
   await using lab = createEngineLab({ configuration: quick })
   for (const name of ['a', 'b']) writeFileSync(lab.path(name), '')
   const health = (file: string, onFailure: string) => healthyWith(lab, file, { failureThreshold: 2, onFailure })

@@ -6,7 +6,7 @@ import { has } from '../../runner/requirements.ts'
 
 const lost = 'nothing starts web at boot'
 
-test('what nothing starts after a boot is said at apply and in status, with the way; what is not enabled is left out', async () => {
+test('apply and status report an enabled service that nothing starts at boot, with the remedy', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web'), 'job.yaml': sleeper('job', '  enabled: false\n') })
   const { stderr } = await home.reeve(['apply', 'manifests'])
   expect(stderr.split(lost)).toHaveLength(2)
@@ -58,7 +58,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
   test.each([
     ['without a terminal', 'sh', ['-c', `${shell} entrypoint.sh`]],
     ['on a terminal', 'script', inTerminal(`${shell} entrypoint.sh`)],
-  ])('that its entrypoint runs, at each start, starts what is enabled: %s', async (_where, program, args) => {
+  ])('run by its entrypoint at each start starts what is enabled: %s', async (_where, program, args) => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     home.write('entrypoint.sh', `${apply}\necho served\n`)
     const { stdout, stderr } = await home.startProgram(program, args).ended
@@ -66,7 +66,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
     expect(stdout + stderr).not.toContain('at boot')
   })
 
-  test('that is typed at the shell which is its process 1 is not run again', async () => {
+  test('typed at a shell with pid 1 is not repeated at the next start', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const terminal = home.startProgram('script', inTerminal(`${shell} -i`))
     terminal.child.stdin?.write(`${apply}\nexit\n`)
@@ -74,7 +74,7 @@ describe.runIf(process.geteuid?.() === 0)('an apply in a container', () => {
   })
 })
 
-test.skipIf(!has('runsvdir'))('where the controller is installed, nothing is amiss', { timeout: 120_000 }, async () => {
+test.skipIf(!has('runsvdir'))('with the controller installed reports nothing', { timeout: 120_000 }, async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const root = home.path('runit')
   mkdirSync(root)

@@ -13,7 +13,7 @@ function argumentsOf(lab: EngineLab, command: string): string[] {
   return [reeve, command, lab.manifests, ...flags]
 }
 
-/** Calls that change something outside of the process, or can: as strace prints them. */
+/** Calls, as strace prints them, that change or may change something outside the process. */
 const changing = [
   'open,openat,openat2,creat',
   'unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,symlinkat',
@@ -24,7 +24,7 @@ const changing = [
   'connect,bind,sendto,sendmsg,sendmmsg,execve,write,writev,pwrite64,pwritev',
 ].join(',')
 
-/** Why a traced call changes something; undefined if it doesn't. */
+/** Reason why a traced call changes something; undefined if it doesn't. */
 function findOffence(line: string, own: ReadonlySet<string>): string | undefined {
   const call = /^(\d+)\s+(\w+)\((.*)$/.exec(line)
   if (!call) return undefined
@@ -36,21 +36,21 @@ function findOffence(line: string, own: ReadonlySet<string>): string | undefined
   if (name.includes('write')) return /^(1|2)</.test(rest) || /^\d+<(pipe|anon_inode):/.test(rest) ? undefined : line
   if (name === 'kill') return /^\d+, 0\)/.test(rest) ? undefined : line
   if (name === 'tkill' || name === 'tgkill') return own.has(/^(\d+)/.exec(rest)?.[1] ?? '') ? undefined : line
-  // Where a supervisor would be asked, if there were one.
+  // Path of a supervisor's socket, if there were one.
   if (name === 'connect' && rest.includes('AF_UNIX')) return / = -1 E(NOENT|CONNREFUSED) /.test(rest) ? undefined : line
-  // Its first one is how it was started.
+  // The first call is how the program was started.
   if (name === 'execve') return rest.includes('dist/reeve.cjs') ? undefined : line
   return line
 }
 
-test('E2: reeve plan makes no call that could change anything, seen by strace', async ({ skip }) => {
+test('E2: reeve plan makes no system call that could change anything, as strace sees it', async ({ skip }) => {
   const hasStrace = spawnSync('strace', ['-V']).status === 0
   if (!hasStrace && process.env.CI !== 'true') skip('there is no strace on this machine: apt-get install strace')
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun(), files: [{ path: lab.path('web.conf'), content: 'one\n' }] })
   lab.declare('old', { process: longRun() })
   await lab.apply()
-  // Something of each kind to plan: a change, a removal, an addition, drift.
+  // One of each kind to plan: a change, a removal, an addition, drift.
   lab.declare('web', { process: longRun(1), files: [{ path: lab.path('web.conf'), content: 'two\n' }] })
   lab.withdraw('old')
   lab.declare('fresh', { process: longRun(), dependsOn: ['web'] })
@@ -73,10 +73,10 @@ test('E2: reeve plan makes no call that could change anything, seen by strace', 
   expect(lines.flatMap(line => findOffence(line, own) ?? [])).toEqual([])
 })
 
-test('E2: what the test above looks for, apply does', async ({ skip }) => {
+test('E2: reeve apply makes the calls that the previous test looks for', async ({ skip }) => {
   if (spawnSync('strace', ['-V']).status !== 0 && process.env.CI !== 'true') skip('there is no strace on this machine')
   await using lab = createEngineLab()
-  // Without a supervisor to start, which strace would follow for as long as it lives.
+  // No supervisor to start: strace would follow it for life.
   lab.declare('web', { process: longRun(), state: 'stopped', enabled: false })
   const trace = lab.path('trace')
   const command = [process.execPath, ...argumentsOf(lab, 'apply')]
@@ -94,7 +94,7 @@ function run(lab: EngineLab): { child: ChildProcess; ended: Promise<{ code: numb
   return { child, ended }
 }
 
-test('E16: SIGTERM ends reeve run cleanly within 5 s, with slow steps and waits under way, and touches no service', async () => {
+test('E16: SIGTERM ends reeve run within 5 s, despite slow steps and waits, and touches no service', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   lab.declare('slow', { process: { ...diary('slow', lab.path('diary'), { stopping: 30 }), stop: { timeout: '1m' } } })
@@ -114,7 +114,7 @@ test('E16: SIGTERM ends reeve run cleanly within 5 s, with slow steps and waits 
   expect(existsSync(`${lab.stateDirectory}/control/control.sock`)).toBe(false)
 })
 
-test('E16: a supervisor that hangs does not hold up the end either', async () => {
+test('E16: a hanging supervisor does not delay the end', async () => {
   await using lab = createEngineLab()
   // An outside provider whose query takes a minute.
   const module = lab.path('hanging.mjs')
@@ -145,7 +145,7 @@ test('E16: a supervisor that hangs does not hold up the end either', async () =>
   expect(Date.now() - began).toBeLessThan(5_000)
 })
 
-test('E4, E15: SIGKILL of reeve run leaves services running and the state directory free; the next one takes over', async () => {
+test('E4, E15: SIGKILL of reeve run leaves services running and the state directory unlocked for the next one', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const { child, ended } = run(lab)
@@ -159,7 +159,7 @@ test('E4, E15: SIGKILL of reeve run leaves services running and the state direct
   expect((await controller.ready('web')).pid).toBe(pid)
 })
 
-/** Its start stands in the history. */
+/** The start is in the history. */
 function startedBy(lab: EngineLab, name: string): boolean {
   return lab.history().some(({ facility, verb, result }) => facility === name && verb === 'start' && result === 'done')
 }

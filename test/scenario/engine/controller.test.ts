@@ -27,7 +27,7 @@ async function passesAtRest(controller: RunningController, count: () => number):
   return count() - before
 }
 
-test.concurrent('E1: where nothing changes, the controller does nothing, however many times it was woken', async () => {
+test.concurrent('E1: without a change the controller does nothing, however often it is woken', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
   lab.declare('web', { process: longRun(), health: healthyWith(lab, 'reeve.yaml') })
@@ -37,7 +37,7 @@ test.concurrent('E1: where nothing changes, the controller does nothing, however
   await controller.ready('db')
   expect(await passesAtRest(controller, () => meddled.probes)).toBe(0)
   const steps = controller.steps()
-  // Somebody touches a manifest without end: passes, but no steps.
+  // A manifest that is touched endlessly causes passes, but no steps.
   for (let i = 0; i < 20; i += 1) {
     lab.write('note.txt', String(i))
     lab.declare('db', { process: longRun() })
@@ -61,14 +61,14 @@ test.concurrent.for(['lost', 'doubled'] as const)(
     await eventually('the definition to be put right', () => readFileSync(definition, 'utf8') === text)
     rmSync(`${lab.supervisorDirectory}/enabled/web`)
     await eventually('it to be enabled again', () => controller.steps().filter(id => id === 'web/enable').length === 2)
-    // What is said of it is what the look after the step has seen.
+    // The status follows from the observation after the step.
     await eventually('it to be said', async () => (await controller.status('web'))?.enabled === true)
     expect((await controller.ready('web')).state).toBe('running')
     expect(controller.steps().filter(id => id === 'web/restart')).toEqual([])
   },
 )
 
-test.concurrent('E1: with its hints, drift is repaired long before the next resync', async () => {
+test.concurrent('E1: with hints, drift is repaired long before the next resync', async () => {
   await using lab = createEngineLab({ configuration: slow })
   lab.declare('web', { process: longRun(), files: [{ path: lab.path('web.conf'), content: 'one\n' }] })
   const controller = await lab.run()
@@ -87,7 +87,7 @@ test.concurrent('E1: with its hints, drift is repaired long before the next resy
   expect(controller.steps().slice(-1)).toEqual(['web/install'])
 })
 
-test.concurrent('E6, PITFALLS 11: a revision whose health never comes does not hold up its fix, nor those who wait for it', async () => {
+test.concurrent('E6, PITFALLS 11: a revision that never becomes healthy blocks neither its fix nor other waiting clients', async () => {
   await using lab = createEngineLab({ configuration: slow })
   lab.declare('db', { process: longRun(1), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
   lab.declare('web', { process: longRun(), dependsOn: ['db'] })
@@ -111,7 +111,7 @@ test.concurrent('E6, PITFALLS 11: a revision whose health never comes does not h
   ])
 })
 
-test.concurrent('E6: what waits for a slow stop is overtaken by a newer manifest', async () => {
+test.concurrent('E6: a newer manifest supersedes a step that waits for a slow stop', async () => {
   await using lab = createEngineLab({ configuration: slow })
   const log = lab.path('diary')
   const stubborn = (mark: string): Spec => ({ ...diary('web', log, { stopping: 4, mark }), stop: { timeout: '1m' } })
@@ -135,7 +135,7 @@ test.concurrent('E6: what waits for a slow stop is overtaken by a newer manifest
   expect(words.filter(word => word === 'stop')).toHaveLength(words.filter(word => word === 'start').length - 1)
 })
 
-test.concurrent('E15: while a controller runs, nobody else writes, and they are told who does', async () => {
+test.concurrent('E15: while a controller runs, other writers are refused and told who holds the lock', async () => {
   await using lab = createEngineLab({ configuration: slow })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -147,7 +147,7 @@ test.concurrent('E15: while a controller runs, nobody else writes, and they are 
   expect((await lab.apply()).stepsDone).toBe(0)
 })
 
-test.concurrent('E16: the controller ends within 5 s with a slow step and a supervisor that hangs, and touches no service', async () => {
+test.concurrent('E16: the controller ends within 5 s despite a slow step and a hanging supervisor, and touches no service', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
   lab.declare('web', { process: longRun() })
@@ -176,7 +176,7 @@ test.concurrent('E16: the controller ends within 5 s with a slow step and a supe
   expect((await next.ready('web')).pid).toBe(pid)
 })
 
-test.concurrent('E5: a supervisor that hangs holds up only its own facilities', { timeout: 90_000 }, async () => {
+test.concurrent('E5: a hanging supervisor delays only its own facilities', { timeout: 90_000 }, async () => {
   const meddled = createMeddledProvider()
   const hanging = { ...meddled.provider, type: 'hanging', probe: () => new Promise<never>(() => {}) }
   await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider, hanging] })
@@ -197,14 +197,14 @@ test.concurrent('E5: a supervisor that hangs holds up only its own facilities', 
     async () => conditionOf(await controller.status('web'), 'Ready') === 'True',
     30_000,
   )
-  // It is not waited for a second time.
+  // No second wait for it.
   lab.declare('web', { process: longRun(1) })
   await eventually('web to be changed', () => controller.steps().includes('web/restart'), 5_000)
   expect(conditionOf(await controller.status('lost'), 'Ready')).not.toBe('True')
   expect(reasonOf(await controller.status('lost'), 'Stalled')).toBe('Blocked')
 })
 
-test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and the services are untouched', async () => {
+test.concurrent('a supervisor killed by SIGKILL is restarted by the controller without touching the services', async () => {
   await using lab = createEngineLab({ configuration: slow })
   lab.declare('web', { process: longRun() })
   lab.declare('db', { process: longRun() })
@@ -222,7 +222,7 @@ test.concurrent('its supervisor gets SIGKILL: the controller brings it back, and
   expect(controller.steps().filter(id => id.endsWith('restart'))).toEqual([])
 })
 
-test.concurrent('PITFALLS 14: what did not come up is not told as a success', async () => {
+test.concurrent('PITFALLS 14: a service that did not come up is not reported as a success', async () => {
   await using lab = createEngineLab()
   lab.declare('missing', { process: { command: ['/no/such/program'] } })
   lab.declare('short', { process: { command: ['/bin/false'] } })
@@ -235,7 +235,7 @@ test.concurrent('PITFALLS 14: what did not come up is not told as a success', as
   expect(failed.find(({ facility }) => facility === 'after')?.message).toContain('sick did not become ready')
 })
 
-test.concurrent('PITFALLS 15: an error that lasts is logged once, and so is its end', async () => {
+test.concurrent('PITFALLS 15: a lasting error is logged once, and so is its end', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -254,7 +254,7 @@ test.concurrent('PITFALLS 15: an error that lasts is logged once, and so is its 
   expect(controller.log.filter(({ level }) => level === 'error')).toHaveLength(1)
 })
 
-test.concurrent('E7: the controller says unknown of what it can not ask, does nothing, and goes on where it was', async () => {
+test.concurrent('E7: facilities of an unreadable supervisor are unknown, get no step, and resume when it is back', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -271,7 +271,7 @@ test.concurrent('E7: the controller says unknown of what it can not ask, does no
   expect(controller.steps()).toEqual(['web/install', 'web/enable', 'web/start'])
 })
 
-test.concurrent('what a person suspended is not pruned either, till it is resumed', async () => {
+test.concurrent('a suspended facility is not pruned until it is resumed', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -290,7 +290,7 @@ test.concurrent('what a person suspended is not pruned either, till it is resume
   expect(controller.steps().slice(-2)).toEqual(['web/stop', 'web/remove'])
 })
 
-test.concurrent('what is edited right after a change of the manifest is drift, and history says so', async ({
+test.concurrent('an edit on the host right after a manifest change is drift, and the history says so', async ({
   expect,
 }) => {
   await using lab = createEngineLab()

@@ -22,16 +22,14 @@ test.concurrent('E3: a second apply makes no step, touches no file and restarts 
   expect([await lab.observe('db'), await lab.observe('web')]).toEqual(before)
 })
 
-/** All files of the host, but for the claims of the writer's lock. */
+/** All files of the host, except the claims of the writer's lock. */
 function filesBut(state: string, directory: string): Map<string, string> {
   const found = snapshot([directory])
   for (const path of found.keys()) if (path.startsWith(`${state}/lock`)) found.delete(path)
   return found
 }
 
-test.concurrent('E17: what apply does is what plan said, step for step, and so says the history', async ({
-  expect,
-}) => {
+test.concurrent('E17: apply executes exactly the steps of the plan, and so says the history', async ({ expect }) => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   const conf = (content: string) => [{ path: lab.path('web.conf'), content }]
@@ -71,7 +69,7 @@ test.concurrent('E17: what apply does is what plan said, step for step, and so s
   expect(other).toBe(lab.path('supervisor-other'))
 })
 
-test.concurrent('E12: many writes make one restart, after all of them', async ({ expect }) => {
+test.concurrent('E12: several writes cause one restart, after all of them', async ({ expect }) => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   const files = (content: string) =>
@@ -89,7 +87,9 @@ test.concurrent('E12: many writes make one restart, after all of them', async ({
   expect(lab.lines('diary').map(line => line.split(' ')[0])).toEqual(['start', 'stop', 'start'])
 })
 
-test.concurrent('E12: onChange says whether a changed file restarts, reloads or does nothing', async ({ expect }) => {
+test.concurrent('E12: onChange decides whether a changed file restarts, reloads or does nothing', async ({
+  expect,
+}) => {
   await using lab = createEngineLab()
   const script = `trap 'echo reload >> ${lab.path('diary')}' HUP; echo start >> ${lab.path('diary')}; while :; do sleep 0.02; done`
   const process = { command: ['/bin/sh', '-c', script], reload: { signal: 'HUP' } }
@@ -125,7 +125,7 @@ test.concurrent('E12: onChange says whether a changed file restarts, reloads or 
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('E12: content counts: neither a touched nor an equally rewritten file is a change', async ({
+test.concurrent('E12: files are compared by content: neither touching nor rewriting the same content is a change', async ({
   expect,
 }) => {
   await using lab = createEngineLab()
@@ -145,7 +145,7 @@ test.concurrent('E12: content counts: neither a touched nor an equally rewritten
   expect(planOf(plan, 'web')?.change).toBe('repair')
 })
 
-test.concurrent('E18: without the state directory nothing restarts, nothing is lost, and what is gone is pruned', async ({
+test.concurrent('E18: without the state directory nothing restarts, nothing is lost, and orphans are pruned', async ({
   expect,
 }) => {
   await using lab = createEngineLab()
@@ -170,7 +170,7 @@ test.concurrent('E18: without the state directory nothing restarts, nothing is l
   expect(await lab.observe('db')).toEqual(before[0])
 })
 
-test.concurrent('E18: without the state directory a change is still brought about', async ({ expect }) => {
+test.concurrent('E18: without the state directory a change is still applied', async ({ expect }) => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -195,9 +195,7 @@ test.concurrent('E18: without the state directory a change is still brought abou
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('without a controller, who asks again is told since when a condition is as it is', async ({
-  expect,
-}) => {
+test.concurrent('without a controller, a repeated status shows since when a condition holds', async ({ expect }) => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const clock = { ...createClock(), now: () => now }

@@ -14,13 +14,13 @@ import {
 } from '../../labs/engine-lab.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 
-/** Up for longer than it has to be, and then it ends: again and again. */
+/** Runs for longer than it has to, then exits: again and again. */
 function crashing(lab: EngineLab, more: Spec = {}): Spec {
   const command = ['/bin/sh', '-c', `echo x >> ${lab.path('runs')}; sleep 0.6; exit 3`]
   return { readySeconds: 0.2, process: { command, restart: { delay: '10ms' } }, ...more }
 }
 
-/** Fails at once, till there is a file `may-run`; its supervisor would wait for a minute. */
+/** Fails at once until a file `may-run` exists; its supervisor would wait for a minute. */
 function waiting(lab: EngineLab): Spec {
   const command = ['/bin/sh', '-c', `test -e ${lab.path('may-run')} && exec sleep 1000000; exit 7`]
   return { process: { command, restart: { delay: '60s' } } }
@@ -28,11 +28,11 @@ function waiting(lab: EngineLab): Spec {
 
 const looping = { facility: 'web', reason: 'CrashLooping', message: 'crash loop: it exited with code 3' }
 
-test.concurrent('E11: what ends a while after each start is a crash loop, while it runs too, and plan and apply name it', async () => {
+test.concurrent('E11: a service that exits soon after each start is a crash loop even while it runs, and plan and apply name it', async () => {
   await using lab = createEngineLab()
   lab.declare('web', crashing(lab))
   lab.declare('db', { process: longRun() })
-  // On a busy machine it may be in a crash loop by the end of it already.
+  // On a busy machine it may be in a crash loop by now.
   expect((await lab.apply()).failed).toEqual([])
   await eventually('a moment in which it runs', async () => {
     const { state, restarts = 0 } = await lab.observe('web')
@@ -51,7 +51,7 @@ test.concurrent('E11: what ends a while after each start is a crash loop, while 
   expect(outcome.notReady).toMatchObject([{ facility: 'web', message: looping.message }])
 })
 
-test.concurrent('E11: what does not stay up tells its last lines, from its own log or the file that is declared, to apply and status', async () => {
+test.concurrent('E11: apply and status show the last output of a crash loop, from its own log or the declared file', async () => {
   await using lab = createEngineLab()
   const script = 'echo cannot bind port; echo TOKEN=abc; printf "\\033[31mred\\n" >&2; exit 3'
   const spec = { command: ['/bin/sh', '-c', script], restart: { delay: '10ms' } }
@@ -68,7 +68,7 @@ test.concurrent('E11: what does not stay up tells its last lines, from its own l
   const controller = await lab.run()
   await eventually('a crash loop', async () => reasonOf(await controller.status('filed'), 'Ready') === 'CrashLooping')
   expect((await controller.status('filed'))?.lastOutput?.slice(-3)).toEqual(lines)
-  // What runs well is asked for nothing.
+  // No output is read of a healthy service.
   lab.declare('filed', {
     process: { command: ['/bin/sh', '-c', 'echo well; exec sleep 1000000'], output: { file: lab.path('filed.log') } },
   })
@@ -76,7 +76,7 @@ test.concurrent('E11: what does not stay up tells its last lines, from its own l
 })
 
 for (const { scanner, harness } of scanFamilies) {
-  test.concurrent(`the last lines of what does not stay up are those that its logger has under ${scanner}`, async () => {
+  test.concurrent(`the last output of a crash loop is read from its logger under ${scanner}`, async () => {
     await using lab = createEngineLab({ providers: [harness.provider] })
     const root = lab.path('scan')
     mkdirSync(root)
@@ -102,16 +102,16 @@ for (const { scanner, harness } of scanFamilies) {
   })
 }
 
-test.concurrent('PITFALLS 14: what was ready for a moment, and is in a crash loop when apply ends, is not ready', async () => {
+test.concurrent('PITFALLS 14: a service that was ready for a moment, and crash-loops when apply ends, is not ready', async () => {
   await using lab = createEngineLab()
   lab.declare('web', crashing(lab))
-  // By the time that this one is ready, the other has ended some times.
+  // By the time that this one is ready, the other has exited several times.
   lab.declare('slow', { process: longRun(), readySeconds: 3 })
   const outcome = await lab.apply()
   expect(outcome.notReady).toEqual([{ facility: 'web', message: looping.message }])
 })
 
-test.concurrent('what waits in its supervisor’s backoff is started at once by apply, as plan says', async () => {
+test.concurrent("a service in its supervisor's backoff is started at once by apply, as planned", async () => {
   await using lab = createEngineLab()
   lab.declare('web', waiting(lab))
   await lab.apply()
@@ -126,7 +126,7 @@ test.concurrent('what waits in its supervisor’s backoff is started at once by 
 })
 
 test.concurrent.for(['start', 'restart'] as const)(
-  'reeve %s begins at once what waits, under a controller too',
+  'reeve %s starts a waiting service at once, under a controller too',
   async verb => {
     await using lab = createEngineLab()
     lab.declare('web', waiting(lab))
@@ -138,7 +138,7 @@ test.concurrent.for(['start', 'restart'] as const)(
   },
 )
 
-test.concurrent('what has failed for good, as its restart policy is never, is not as declared', async () => {
+test.concurrent('a service that failed for good, by restart policy never, is not up to date', async () => {
   await using lab = createEngineLab()
   lab.declare('job', { process: { command: ['/bin/sh', '-c', 'exit 5'], restart: { policy: 'never' } } })
   expect((await lab.apply()).notReady).toMatchObject([{ facility: 'job' }])
@@ -155,7 +155,7 @@ test.concurrent('what has failed for good, as its restart policy is never, is no
   expect(controller.steps()).toEqual([])
 })
 
-test.concurrent('a service that is killed, and started again by its supervisor, leaves a trace in status, log and history', async () => {
+test.concurrent('a service killed and restarted by its supervisor shows in status, log and history', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -183,7 +183,7 @@ test.concurrent('a service that is killed, and started again by its supervisor, 
   expect(controller.steps()).toEqual(['web/install', 'web/enable', 'web/start'])
 })
 
-test.concurrent('PITFALLS 15: a step that failed is told no more once the service runs as declared', async () => {
+test.concurrent('PITFALLS 15: a failed step is no longer reported once the service runs as declared', async () => {
   await using lab = createEngineLab({ configuration: 'resync: 1s' })
   const environment = { TOKEN: { fromFile: lab.path('token') } }
   lab.declare('web', { process: { ...longRun(), environment, restart: { delay: '100ms' } } })
@@ -191,7 +191,7 @@ test.concurrent('PITFALLS 15: a step that failed is told no more once the servic
   const isStalled = async () => conditionOf(await controller.status('web'), 'Stalled') === 'True'
   await eventually('it to be Stalled', isStalled)
   writeFileSync(lab.path('token'), 'x', { mode: 0o600 })
-  // As soon as it runs, it is not Stalled any more: it need not have lasted for that.
+  // It is no longer Stalled as soon as it runs, however short.
   await eventually('it to be ready', async () => conditionOf(await controller.status('web'), 'Ready') === 'True')
   await eventually(
     'it to be as declared',
@@ -201,7 +201,7 @@ test.concurrent('PITFALLS 15: a step that failed is told no more once the servic
   expect(await isStalled()).toBe(false)
 })
 
-test.concurrent('what is suspended is observed all the same: its drift is in plan, status and log, and nobody acts on it', async () => {
+test.concurrent('a suspended facility is observed: its drift is in plan, status and log, without steps', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()

@@ -7,7 +7,7 @@ import { createClock } from '../../../src/host/clock.ts'
 import { openDeadline } from '../../../src/host/deadline.ts'
 import { createEngineLab } from '../../labs/engine-lab.ts'
 
-/** Collects garbage all the time, until the test is over. */
+/** Collects garbage continuously until the test is over. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')
@@ -24,10 +24,10 @@ function freePort(): Promise<number> {
   })
 }
 
-test('E23: a deadline whose signal nobody else holds fires in spite of collections', async () => {
+test('E23: a deadline whose signal nobody else references fires despite garbage collections', async () => {
   collectGarbage()
   let fired = 0
-  // One each, as of every probe, and all held.
+  // One deadline each, as of every probe, and all referenced.
   const parents: AbortController[] = []
   function arm(): Disposable {
     const parent = new AbortController()
@@ -43,7 +43,7 @@ test('E23: a deadline whose signal nobody else holds fires in spite of collectio
   expect(parents.map(({ signal }) => signal.aborted)).not.toContain(true)
 })
 
-test('E23: a web service that is stopped by SIGSTOP becomes unhealthy and is restarted, in spite of collections', async () => {
+test('E23: a web service stopped by SIGSTOP becomes unhealthy and is restarted, despite garbage collections', async () => {
   collectGarbage()
   const port = await freePort()
   await using lab = createEngineLab({ configuration: 'resync: 1s' })

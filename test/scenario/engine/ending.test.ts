@@ -20,13 +20,13 @@ const user = createReadHost().findUser(name) ?? { uid: 0, gid: 0 }
 
 interface Scene extends AsyncDisposable {
   readonly lab: EngineLab
-  /** The service's user owns it. */
+  /** Path owned by the service's user. */
   readonly home: string
   readonly file: string
   declare(more?: Spec, content?: string): void
 }
 
-/** A service that runs, with a configuration file in a directory of its user. */
+/** Running service with a configuration file in a directory of its user. */
 async function createScene(): Promise<Scene> {
   const base = mkdtempSync(join(tmpdir(), 'reeve-ending-'))
   chmodSync(base, 0o755)
@@ -71,9 +71,9 @@ const storyActions: [string, (scene: Scene) => void][] = [
   ['no directory at all', ({ home }) => renameSync(home, `${home}.away`)],
 ]
 
-describe.runIf(isRoot)('S8: who can put something in the way does not decide what runs', { timeout: 300_000 }, () => {
+describe.runIf(isRoot)('S8: a user who can obstruct a file does not decide what runs', { timeout: 300_000 }, () => {
   for (const [what, plant] of storyActions) {
-    test.concurrent(`${what} in place of a declared file keeps no service from being stopped and disabled`, async () => {
+    test.concurrent(`${what} in place of a declared file does not keep the service from being stopped and disabled`, async () => {
       await using scene = await createScene()
       const { lab } = scene
       plant(scene)
@@ -87,7 +87,7 @@ describe.runIf(isRoot)('S8: who can put something in the way does not decide wha
       expect(stepsOf(await lab.plan())).toEqual([])
     })
 
-    test.concurrent(`${what} in place of a declared file keeps no service from being removed`, async () => {
+    test.concurrent(`${what} in place of a declared file does not keep the service from being removed`, async () => {
       await using scene = await createScene()
       const { lab } = scene
       plant(scene)
@@ -98,7 +98,7 @@ describe.runIf(isRoot)('S8: who can put something in the way does not decide wha
     })
   }
 
-  test.concurrent('a controller stops it too, and does not take it for as declared', async () => {
+  test.concurrent('a controller stops the service too, and does not report it as up to date', async () => {
     await using scene = await createScene()
     const { lab } = scene
     const controller = await lab.run()

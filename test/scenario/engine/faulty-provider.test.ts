@@ -6,7 +6,7 @@ import { createEngineLab, type EngineLab, longRun } from '../../labs/engine-lab.
 
 type Method = 'render' | 'findNameProblem' | 'place' | 'layout' | 'list' | 'observe' | 'probe'
 
-/** A provider beside the built-in one that has a fault in one method, in what concerns `web`. */
+/** Provider like the built-in one that has a fault in one method, for `web` only. */
 function faulty(method: Method): Provider {
   const fail = (): never => {
     throw new TypeError("Cannot read properties of undefined (reading 'x')")
@@ -25,7 +25,7 @@ function faulty(method: Method): Provider {
   }
 }
 
-/** With the supervisor `other`, of that provider. */
+/** Lab with the supervisor `other` of that provider. */
 function createFaultyLab(provider: Provider): EngineLab {
   const lab = createEngineLab({ providers: [processProvider, provider] })
   const spec = { type: 'faulty', faulty: { directory: lab.declareSupervisor('other') } }
@@ -39,7 +39,7 @@ function createFaultyLab(provider: Provider): EngineLab {
 test.each([
   ['render', "provider faulty failed to render facility web: Cannot read properties of undefined (reading 'x')"],
   ['findNameProblem', 'provider faulty failed to judge the name of facility web'],
-] as const)('a provider whose %s throws over a facility blocks that facility only', async (method, message) => {
+] as const)('a provider whose %s throws for a facility blocks only that facility', async (method, message) => {
   await using lab = createFaultyLab(faulty(method))
   for (const name of ['web', 'db']) lab.declare(name, { supervisor: 'other', process: longRun() })
   lab.declare('app', { process: longRun() })
@@ -60,7 +60,7 @@ test.each([
 })
 
 test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
-  'E7: a provider whose %s throws leaves other supervisors alone, and nothing is concluded of its own services',
+  'E7: a provider whose %s throws affects no other supervisor, and its own services are unknown',
   async method => {
     await using lab = createFaultyLab(faulty(method))
     lab.declare('web', { supervisor: 'other', process: longRun() })
@@ -76,7 +76,7 @@ test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
   },
 )
 
-test('a provider that gives a wrong definition of a facility blocks that one, and says what is wrong', async () => {
+test('a provider that returns an invalid definition of a facility blocks only that one, with the reason', async () => {
   const { render, ...provider } = faulty('render')
   const relative: Provider['render'] = (facility, ...rest) => {
     const rendered = processProvider.render(facility, ...rest)
@@ -93,7 +93,7 @@ test('a provider that gives a wrong definition of a facility blocks that one, an
   expect((await lab.observe('db')).state).toBe('running')
 })
 
-test('E7: of a service of which a provider gives a wrong answer nothing is concluded', async () => {
+test('E7: a service of which a provider returns an invalid observation is unknown', async () => {
   const real = { ...processProvider, type: 'faulty' }
   const silent: Provider = {
     ...real,

@@ -12,7 +12,7 @@ import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Does so as soon as the facility is said to be ready. */
+/** Acts as soon as the facility is reported ready. */
 function onReady(facility: string, act: () => void): EngineListener {
   return event => {
     if (event.type === 'ready' && event.facility === facility) act()
@@ -23,7 +23,7 @@ function lastWords(outcome: ApplyOutcome): string {
   return outcomeText(outcome, { command: 'reeve apply', interrupted: false, colors: plainColors })
 }
 
-test.concurrent('a service that ended right after it was ready makes the pass fail', async () => {
+test.concurrent('a service that ends right after it was ready fails the pass', async () => {
   await using lab = createEngineLab()
   const restart = { policy: 'always', delay: '10m' }
   lab.declare('web', {
@@ -31,14 +31,14 @@ test.concurrent('a service that ended right after it was ready makes the pass fa
   })
   const script = `pid=$(cat ${lab.path('pid')}); kill -9 $pid; while [ -d /proc/$pid ]; do sleep 0.05; done`
   const outcome = await lab.apply({ listener: onReady('web', () => spawnSync('/bin/sh', ['-c', script])) })
-  // Its supervisor may not have noticed yet.
+  // The supervisor may not have noticed yet.
   expect(outcomeProblems(outcome)).toMatchObject([
     { facility: 'web', message: expect.stringMatching(/start \(|it was ready, and then: starting/) },
   ])
   expect(lastWords(outcome)).not.toContain('Done')
 })
 
-test.concurrent('one that its supervisor has started again meanwhile is not ready either', async () => {
+test.concurrent('a service that its supervisor restarted meanwhile is not ready either', async () => {
   await using lab = createEngineLab()
   lab.declare('web', {
     process: { command: ['/bin/sh', '-c', `echo $$ > ${lab.path('pid')}; sleep 1000000`] },
@@ -49,7 +49,7 @@ test.concurrent('one that its supervisor has started again meanwhile is not read
   expect(outcomeProblems(outcome)).toMatchObject([{ facility: 'web', message: expect.stringContaining('started') }])
 })
 
-test.concurrent('a file that was changed back makes the pass fail, and is named', async () => {
+test.concurrent('a file that was changed back fails the pass and is named', async () => {
   await using lab = createEngineLab()
   const file = lab.path('web.conf')
   lab.declare('web', { process: longRun(), files: [{ path: file, content: 'one\n', onChange: 'none' }] })
@@ -58,7 +58,7 @@ test.concurrent('a file that was changed back makes the pass fail, and is named'
   expect(lastWords(outcome)).toContain(`write ${file}`)
 })
 
-test.concurrent('an enablement that was undone makes the pass fail, also of one that had nothing to be done', async () => {
+test.concurrent('an enablement that was reverted fails the pass, also of a facility without steps', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun(), enabled: true })
   expect(outcomeProblems(await lab.apply())).toEqual([])
@@ -74,7 +74,7 @@ test.concurrent('an enablement that was undone makes the pass fail, also of one 
   ])
 })
 
-test.concurrent('a removal after which the service is there again makes down fail', async () => {
+test.concurrent('a service that reappears after its removal fails down', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -88,7 +88,7 @@ test.concurrent('a removal after which the service is there again makes down fai
   expect(outcomeProblems(outcome)).toMatchObject([{ facility: 'web', kind: 'not as declared' }])
 })
 
-test.concurrent('what lasts is done, and costs one look', async () => {
+test.concurrent('a lasting change succeeds, at the cost of one observation', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const outcome = await lab.apply()
@@ -96,7 +96,7 @@ test.concurrent('what lasts is done, and costs one look', async () => {
   expect(lastWords(outcome)).toMatch(/^Done: 1 added/)
 })
 
-test.concurrent('an app that rewrites its own file right after its start is the one that is named by the next plan', async () => {
+test.concurrent('an app that rewrites its own file right after its start is named by the next plan', async () => {
   await using lab = createEngineLab()
   const file = lab.path('web.conf')
   const script = `echo own > ${file}; exec sleep 1000000`

@@ -21,7 +21,7 @@ function said(controller: RunningController, words: string): number {
 }
 
 test.runIf(isRoot)(
-  'the supervisor has a full disk: status, plan and log say so, and what is killed runs again',
+  'a full disk of the supervisor shows in status, plan and log, and killed services are restarted',
   async () => {
     using disk = mountSmallDisk()
     await using lab = createEngineLab()
@@ -61,7 +61,7 @@ test.runIf(isRoot)(
 )
 
 test.runIf(isRoot)(
-  'the state directory is full: the controller works on, says so, and writes all down when there is room',
+  'with a full state directory the controller continues, reports it, and records everything once there is space',
   async () => {
     using disk = mountSmallDisk()
     await using lab = createEngineLab({ stateDirectory: disk.directory })
@@ -90,7 +90,7 @@ test.runIf(isRoot)(
     expect(await controller.ready('web')).toMatchObject({ pid: second })
     expect(await controller.ready('db')).toMatchObject({ pid: db })
     await controller.stop()
-    // What is owned is still known to be.
+    // Ownership is still known.
     lab.withdraw('db')
     const plan = await lab.plan()
     expect(planOf(plan, 'db')).toMatchObject({ change: 'remove' })
@@ -98,23 +98,20 @@ test.runIf(isRoot)(
   },
 )
 
-test.runIf(isRoot)(
-  'apply on a full disk changes nothing, or says at the end what it could not write down',
-  async () => {
-    using disk = mountSmallDisk()
-    await using lab = createEngineLab({ stateDirectory: disk.directory })
-    lab.declare('web', { process: longRun(), state: 'running' })
-    await lab.apply()
-    const { pid = 0 } = await lab.observe('web')
-    disk.fill()
-    // Nothing new to be written down before: what has to be repaired is.
-    process.kill(pid, 'SIGKILL')
-    await lab.apply()
-    expect((await lab.observe('web')).state).toBe('running')
-    lab.declare('db', { process: longRun(1), state: 'running', supervisor: 'process' })
-    await expect(lab.apply()).rejects.toThrow(/cannot write .*no space left on the device \(ENOSPC\); free some space/)
-    expect((await lab.observe('db')).state).toBe('absent')
-    disk.free()
-    await lab.apply()
-  },
-)
+test.runIf(isRoot)('apply on a full disk changes nothing, or reports at the end what it could not record', async () => {
+  using disk = mountSmallDisk()
+  await using lab = createEngineLab({ stateDirectory: disk.directory })
+  lab.declare('web', { process: longRun(), state: 'running' })
+  await lab.apply()
+  const { pid = 0 } = await lab.observe('web')
+  disk.fill()
+  // A repair needs no new record first, so it is done.
+  process.kill(pid, 'SIGKILL')
+  await lab.apply()
+  expect((await lab.observe('web')).state).toBe('running')
+  lab.declare('db', { process: longRun(1), state: 'running', supervisor: 'process' })
+  await expect(lab.apply()).rejects.toThrow(/cannot write .*no space left on the device \(ENOSPC\); free some space/)
+  expect((await lab.observe('db')).state).toBe('absent')
+  disk.free()
+  await lab.apply()
+})

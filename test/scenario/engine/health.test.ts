@@ -34,7 +34,7 @@ test.runIf(process.geteuid?.() === 0)(
   },
 )
 
-test('a health command that fails or hangs is unhealthy, and says how', async () => {
+test('a health command that fails or hangs makes the service unhealthy, with the reason', async () => {
   const host = createWriteHost()
   expect(await probeHealth(runAs(['/bin/false']), host, createClock(), never)).toEqual({
     healthy: false,
@@ -47,7 +47,7 @@ test('a health command that fails or hangs is unhealthy, and says how', async ()
   })
 })
 
-test('E2: the status asks health commands through a host that can not write', async () => {
+test('E2: status runs health commands through a host that cannot write', async () => {
   await using lab = createEngineLab()
   const health = { exec: { command: ['/bin/true'] } }
   lab.declare('web', { process: { command: ['/bin/sleep', '600'] }, health })

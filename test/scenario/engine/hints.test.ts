@@ -6,7 +6,7 @@ import { eventually } from '../../../src/conformance/lab.ts'
 import { type Clock, createClock } from '../../../src/host/clock.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 
-/** No resync comes to help: it has to be a hint. */
+/** No resync within the test: only a hint can help. */
 const byHint = { configuration: 'resync: 1h' }
 
 const damages: Readonly<Record<string, (path: string) => void>> = {
@@ -16,14 +16,14 @@ const damages: Readonly<Record<string, (path: string) => void>> = {
     writeFileSync(`${path}.new`, 'two\n')
     renameSync(`${path}.new`, path)
   },
-  'gone with its directory, of which there is another': path => {
+  'gone with its directory, which was created anew': path => {
     rmSync(dirname(path), { recursive: true })
     mkdirSync(dirname(path))
   },
 }
 
 for (const [damage, act] of Object.entries(damages)) {
-  test.concurrent(`E1: a configuration file that is ${damage} is put back at once`, async () => {
+  test.concurrent(`E1: a configuration file that is ${damage} is restored at once`, async () => {
     await using lab = createEngineLab(byHint)
     mkdirSync(lab.path('etc'))
     const path = lab.path('etc', 'web.conf')
@@ -40,7 +40,7 @@ for (const [damage, act] of Object.entries(damages)) {
   })
 }
 
-test.concurrent('a file that is declared later is watched too, and one that is declared no more is left alone', async () => {
+test.concurrent('a file that is declared later is watched too, and one no longer declared is not', async () => {
   await using lab = createEngineLab(byHint)
   const [one, two] = [lab.path('one.conf'), lab.path('two.conf')]
   lab.declare('web', { process: longRun(), files: [{ path: one, content: 'one\n' }] })
@@ -56,12 +56,12 @@ test.concurrent('a file that is declared later is watched too, and one that is d
   expect(readQuietly(one)).toBe('mine\n')
 })
 
-/** A clock that tells for how long the controller means to rest. */
+/** Clock that records how long the controller means to rest. */
 function createRestClock(): { readonly clock: Clock; rest(): 'long' | 'short' | undefined } {
   const clock = createClock()
   let rest: 'long' | 'short' | undefined
   const after: Clock['after'] = (duration, act) => {
-    // From the last look at everything on, which on a busy machine is a while ago.
+    // Since the last full refresh, which on a busy machine is a while ago.
     if (duration > 200_000 && duration <= 300_000) rest = 'long'
     if (duration > 25_000 && duration <= 30_000) rest = 'short'
     return clock.after(duration, act)
@@ -69,7 +69,7 @@ function createRestClock(): { readonly clock: Clock; rest(): 'long' | 'short' | 
   return { clock: { ...clock, after }, rest: () => rest }
 }
 
-test.concurrent('all is looked at again every 5 minutes at rest, and every 30 s as long as something is not as declared', async () => {
+test.concurrent('a full refresh follows every 5 minutes at rest, and every 30 s while something is not up to date', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const { clock, rest } = createRestClock()

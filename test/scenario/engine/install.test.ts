@@ -7,10 +7,10 @@ import { type CliFixture, openCliFixture, sleeper, until } from '../../labs/cli-
 import { runitHarness, s6Harness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
-// What systemd makes of it is in test/systemd/install.test.ts.
+// The installation under systemd is tested in test/systemd/install.test.ts.
 
 test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
-  'install under runit, move to s6, survive kill and boot, lose the state, uninstall',
+  'the controller is installed under runit, moved to s6, survives kill and boot, loses its state, and is uninstalled',
   { timeout: 180_000 },
   async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
@@ -31,18 +31,18 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
     const web = await home.status('web')
     expect(readFileSync(home.path('state/controller.log'), 'utf8')).toContain(`reconciling ${home.path('manifests')}`)
 
-    // E3, E18: where it is installed is known without the state directory's help.
+    // E3, E18: the installation is found without the state directory.
     rmSync(home.path('state/installation'), { recursive: true })
     const again = await install()
     expect(again).toContain('Supervisor app-runit: where the controller is installed already.')
     expect(again).toContain('No changes.')
     expect(await controllerPid(home)).toBe(first)
 
-    // E14: the old one gives the state directory up before the new one takes it.
+    // E14: the old controller releases the state directory before the new one takes it.
     expect(await install('--supervisor', 'app-s6')).toContain('1 changed')
     const moved = await controllerPid(home)
     expect([isAlive(first), runit.services(), s6.services()]).toEqual([false, [], ['reeve']])
-    // The controller looks the removal through, by what it was installed with.
+    // The controller recognizes its removal by the settings of the installation.
     expect((await home.reeve(['down', '--yes'])).stderr).toContain(
       `the controller (process ${moved}) has other settings than this command: insecurePermissions is true there`,
     )
@@ -63,7 +63,7 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
   },
 )
 
-test('install under the built-in supervisor is refused, and says why and what to do', async () => {
+test('install under the built-in supervisor is refused, with the reason and what to do', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const { exitCode, stdout, stderr } = await home.reeve(['install', '--supervisor', 'process'])
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
@@ -76,7 +76,7 @@ test('install under the built-in supervisor is refused, and says why and what to
 })
 
 interface DeclaredSupervisor extends ConformanceSupervisor {
-  /** What it is to run. */
+  /** Command line of the controller. */
   services(): string[]
 }
 

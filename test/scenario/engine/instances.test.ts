@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { isAlive } from '../../../src/conformance/lab.ts'
 import { createEngineLab, longRun, stepsOf } from '../../labs/engine-lab.ts'
 
-test.concurrent('a supervisor that is declared in other words, or under another name, keeps its services', async () => {
+test.concurrent('a supervisor declared with other options or another name keeps its services', async () => {
   await using lab = createEngineLab()
   const at = { process: longRun(), supervisor: 'mine' }
   const directory = lab.declareSupervisor('mine')
@@ -23,13 +23,13 @@ test.concurrent('a supervisor that is declared in other words, or under another 
   await lab.apply()
   expect((await lab.observe('web')).pid).toBe(pid)
 
-  // And is found again under its last name.
+  // It is found again under its last name.
   lab.withdraw('supervisor-ours')
   lab.withdraw('web')
   expect(stepsOf(await lab.plan())).toEqual(['web/stop', 'web/remove'])
 })
 
-test.concurrent('what a supervisor holds that is given another directory moves there, and nothing stays behind', async () => {
+test.concurrent('a supervisor that gets another directory has its services moved there, leaving nothing behind', async () => {
   await using lab = createEngineLab()
   const usual = lab.declareSupervisor('mine', join(lab.stateDirectory, 'process-mine'))
   const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'mine' }, spec: { type: 'process' } }
@@ -40,7 +40,7 @@ test.concurrent('what a supervisor holds that is given another directory moves t
   expect(isAlive(pid)).toBe(true)
 
   lab.declareSupervisor('mine')
-  // Looked at twice: the second time it is known by the name that the first has written down.
+  // Observed twice: the second time by the name that the first has recorded.
   await lab.plan()
   expect((await lab.apply()).failed).toEqual([])
   expect(isAlive(pid)).toBe(false)

@@ -18,25 +18,30 @@ import {
   takeTurn,
 } from '../../simulation/kinds-story.ts'
 
-/** Of the simulated time, in ms. Nobody tells the controller of what it doesn't see: it looks again so often. */
+/** Simulated time, in ms. The controller isn't told of what it can't see: it resyncs at this interval. */
 const RESYNC = 300_000
-/** After the last change, till it is looked at what the controller says; and how long it is counted then what it does. */
+/** Time after the last change until the status is checked, and how long steps are counted after that. */
 const QUIET = 15 * 60_000
 const COUNTED = 10 * 60_000
-/** What failed is tried every five minutes, by its supervisor or by Reeve; facilities that undid each other, every hour. */
+/**
+ * A failed step is retried every five minutes, by its supervisor or by Reeve; facilities that undid each other, every hour.
+ */
 const PATIENCE = 12 * 60_000
 const PATIENCE_WITH_THOSE = 65 * 60_000
 const LOOK_EVERY = 60_000
 
 const FIRST = 'first\n'
 
-/** In `COUNTED`: what hangs is restarted every five minutes by then, and what undid each other is tried ever more rarely. */
+/**
+ * In `COUNTED`: a hung service is restarted every five minutes by then, and facilities that undid each other are retried
+ * ever more rarely.
+ */
 const MOST_ACTS: Readonly<Record<string, number>> = { web: 4, left: 2, right: 2 }
 
 const report = openPropertyReport('engine-kinds', 'The controller over services that are not well')
 const kinds = openReport('engine-kinds-met', 'How often stories ended with each kind, and with what', ['KIND', 'TIMES'])
 
-/** A law about what no story has met can't fail. */
+/** A law about a kind that no story had can't fail. */
 const met = {
   'hung service that is restarted': 0,
   'hung service that is only reported': 0,
@@ -50,7 +55,7 @@ const met = {
   'service with two names': 0,
 }
 
-/** What the story has come to. */
+/** Counts of kinds over all stories. */
 function count({ programs, supervisor, directory }: EngineWorld, declared: Declared, story: readonly Turn[]): void {
   const isDown = (name: string): boolean => !supervisor.services.get(`${directory('alpha')}/${name}`)?.process
   const wasStuck = story.some(({ kind }) => kind === 'web gets stuck')
@@ -69,7 +74,7 @@ function count({ programs, supervisor, directory }: EngineWorld, declared: Decla
   for (const kind of Object.keys(met) as (keyof typeof met)[]) if (found[kind]) met[kind] += 1
 }
 
-test('E11, E21: conditions tell the truth of services that are not well, nothing flaps, and what is over is forgotten', {
+test('E11, E21: conditions of failing services are true, nothing flaps, and resolved problems are forgotten', {
   timeout: 300_000,
 }, async () => {
   let longest = 0
@@ -98,7 +103,7 @@ test('E11, E21: conditions tell the truth of services that are not well, nothing
       expectTrue(snapshot, declared)
       expectAtRest(snapshot, acts)
 
-      // One that is declared anew is tried at once, and the other with it.
+      // A facility that is declared anew is retried at once, together with the other.
       const isDeclaredAnew = story.length % 2 === 0
       if (isDeclaredAnew) declared.leftMark += 1
       const patience = snapshot.quarrels.size > 0 && !isDeclaredAnew ? PATIENCE_WITH_THOSE : PATIENCE
@@ -135,7 +140,7 @@ function isAllReady(snapshot: EngineWorld): boolean {
   return notReady(snapshot).length === 0 && snapshot.hasNothingToDo()
 }
 
-/** What is said of each is what is so. */
+/** Checks that the status of each is true. */
 function expectTrue(snapshot: EngineWorld, declared: Declared): void {
   const { programs, supervisor, quarrels } = snapshot
   const said = new Map(snapshot.status().facilities.map(one => [one.name, one]))
@@ -194,12 +199,12 @@ function expectTrue(snapshot: EngineWorld, declared: Declared): void {
   }
 }
 
-/** Since then hardly anything was done, and to the others nothing. */
+/** Checks that hardly anything was done since, and nothing to the others. */
 function expectAtRest(snapshot: EngineWorld, since: number): void {
   const counts: Record<string, number> = {}
   for (const { key, verb } of snapshot.acts.slice(since)) {
     const name = key.slice(key.lastIndexOf('/') + 1)
-    // A try is a start, or a stop and a start.
+    // A retry is a start, or a stop and a start.
     if (verb === 'start' || verb === 'restart') counts[name] = (counts[name] ?? 0) + 1
     else if (!(name in MOST_ACTS)) counts[`${name}: ${verb}`] = 1
   }

@@ -27,7 +27,7 @@ function announcements({ log }: RunningController): string[] {
   return log.flatMap(({ message }) => (/as declared(;|$)/.test(message) ? message : []))
 }
 
-/** Several more passes, all of them over. */
+/** Waits for several more passes to end. */
 async function morePasses({ control }: RunningController): Promise<void> {
   const last = async (): Promise<string> => (await control.status()).controller?.lastPass ?? ''
   for (let count = 0; count < 3; count += 1) {
@@ -36,7 +36,7 @@ async function morePasses({ control }: RunningController): Promise<void> {
   }
 }
 
-test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged once, with its reason', async () => {
+test.concurrent('PITFALLS 15: a problem without a failing step is logged once, with its reason', async () => {
   await using lab = createEngineLab({ configuration: quick })
   writeFileSync(lab.path('fine'), '')
   lab.declare('crashing', { process: { command: ['/bin/sh', '-c', 'exit 3'], restart: { delay: '200ms' } } })
@@ -49,7 +49,7 @@ test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged o
   writeFileSync(`${lab.supervisorDirectory}/definitions/blocked.json`, '{"process":{"command":["/bin/sleep","77"]}}\n')
   lab.declare('blocked', { process: longRun() })
   rmSync(lab.path('fine'))
-  /** Beside it each restart is told, which has no reason of its own. */
+  /** Each restart is logged as well, without a reason of its own. */
   const told = (name: string) => saidOf(controller, name, 'warn').filter(({ fields }) => 'reason' in fields)
   const reasons = { crashing: 'CrashLooping', never: 'Unhealthy', ill: 'Unhealthy', blocked: 'Blocked' }
   await eventually('all of them to be told', () => Object.keys(reasons).every(name => told(name).length > 0))
@@ -69,13 +69,13 @@ test.concurrent('PITFALLS 15: what goes wrong without a failing step is logged o
   )
 })
 
-test.concurrent('PITFALLS 14: all are only said to be as declared when they are', async () => {
+test.concurrent('PITFALLS 14: the log says that all facilities are up to date only when they are', async () => {
   await using lab = createEngineLab({ configuration: quick })
   for (const name of ['a', 'b', 'c', 'd']) lab.declare(name, { process: longRun() })
   await lab.apply()
   for (const name of ['b', 'c', 'd']) lab.withdraw(name)
   const controller = await lab.run()
-  // More removals than may be made at once.
+  // More removals than are allowed at once.
   await controller.ready('a')
   await morePasses(controller)
   expect(announcements(controller)).toEqual([])
@@ -86,7 +86,7 @@ test.concurrent('PITFALLS 14: all are only said to be as declared when they are'
   expect(controller.steps().slice(-1)).toEqual(['b/remove'])
   expect(steps).toContain('manifests read: 1 facility')
 
-  // A file that can't be read says nothing of what it declares.
+  // The facilities of an unreadable file are unknown.
   lab.write('d.yaml', 'half: [written')
   await eventually('it to be noticed', () => controller.log.some(({ level }) => level === 'error'))
   await morePasses(controller)
@@ -121,7 +121,7 @@ test.concurrent('PITFALLS 14: what is gone from the host is under way till its r
   expect(controller.steps()).toEqual(['b/stop', 'b/remove'])
 })
 
-test.concurrent('PITFALLS 14: where there is nothing, nothing is as declared', async () => {
+test.concurrent('PITFALLS 14: without facilities, nothing is reported as up to date', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -134,7 +134,7 @@ test.concurrent('PITFALLS 14: where there is nothing, nothing is as declared', a
   expect(announcements(controller)).toEqual([])
 })
 
-test.concurrent('what is left alone is not counted among those as declared', async () => {
+test.concurrent('a suspended facility is not counted as up to date', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   lab.declare('off', { process: longRun(), suspend: true })
@@ -143,7 +143,7 @@ test.concurrent('what is left alone is not counted among those as declared', asy
   expect(announcements(controller)).toEqual(['1 facility is as declared; 1 other is left alone'])
 })
 
-test('the service manager is told when the status changes, and not again while it lasts', async () => {
+test('the service manager is told when the status changes, and only then', async () => {
   await using lab = createEngineLab({ configuration: quick })
   const said = lab.path('said')
   const words = (): string[] => (existsSync(said) ? readFileSync(said, 'utf8').split('\n').filter(Boolean) : [])

@@ -11,10 +11,10 @@ import {
   supervisorManifest,
 } from '../../labs/engine-lab.ts'
 
-/** No resync comes to help: it has to be a hint. */
+/** No resync within the test: only a hint can help. */
 const byHint = { configuration: 'resync: 1h' }
 
-/** A directory with a whole revision: web with this mark. */
+/** Directory with a whole revision: web with this mark. */
 function publish(lab: EngineLab, directory: string, mark: number): void {
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'supervisor-lab.yaml'), supervisorManifest('lab', lab.supervisorDirectory))
@@ -26,7 +26,7 @@ function swap(link: string, target: string): void {
   renameSync(`${link}.tmp`, link)
 }
 
-/** Waits until the step has been done so often; gives how long that took, in ms. */
+/** Waits until the step has been done so often; returns the elapsed time in ms. */
 async function untilRestarts(controller: RunningController, count: number): Promise<number> {
   const began = Date.now()
   await eventually(
@@ -36,12 +36,12 @@ async function untilRestarts(controller: RunningController, count: number): Prom
   return Date.now() - began
 }
 
-/** The controller itself takes a part of the second: it stops and starts a service. */
+/** The controller itself takes part of the second: it stops and starts a service. */
 const SOON = 10_000
 
-/** git-sync: a link to one worktree after another, the manifests in it or below. */
+/** git-sync: a link that leads to one worktree after another, with the manifests in it or below. */
 test.concurrent.for(['link', 'link/deploy'])(
-  'PITFALLS 4: a link swapped as git-sync does it is followed at once: %s',
+  'PITFALLS 4: a link swapped as by git-sync is followed at once: %s',
   async where => {
     await using lab = createEngineLab(byHint)
     const below = where.slice('link'.length)
@@ -56,13 +56,13 @@ test.concurrent.for(['link', 'link/deploy'])(
       expect(await untilRestarts(controller, mark - 1)).toBeLessThan(SOON)
       rmSync(lab.path('sync', `commit-${mark - 1}`), { recursive: true })
     }
-    // After the swaps, an edit in place is still seen.
+    // After the swaps, an edit in place is still noticed.
     publish(lab, lab.path('sync', 'commit-3', below), 4)
     expect(await untilRestarts(controller, 3)).toBeLessThan(SOON)
   },
 )
 
-/** A ConfigMap: files that are links into ..data, which is a link to a directory with the time in its name. */
+/** ConfigMap: files that are links into ..data, which is a link to a timestamped directory. */
 test.concurrent('PITFALLS 4: a ConfigMap volume is followed at once', async () => {
   await using lab = createEngineLab(byHint)
   const volume = lab.path('volume')
@@ -82,7 +82,7 @@ test.concurrent('PITFALLS 4: a ConfigMap volume is followed at once', async () =
   }
 })
 
-test.concurrent('PITFALLS 6: a manifests directory that is deleted and made again is followed at once', async () => {
+test.concurrent('PITFALLS 6: a manifests directory that is deleted and created again is followed at once', async () => {
   await using lab = createEngineLab(byHint)
   const directory = lab.path('sub', 'manifests')
   publish(lab, directory, 1)
@@ -91,7 +91,7 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
   rmSync(directory, { recursive: true })
   publish(lab, directory, 2)
   await untilRestarts(controller, 1)
-  // The watch is on the new one.
+  // The watch is on the new directory.
   publish(lab, directory, 12)
   expect(await untilRestarts(controller, 2)).toBeLessThan(SOON)
   // Slowly, and with its parent.
@@ -104,7 +104,7 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
   await untilRestarts(controller, 3)
   publish(lab, directory, 13)
   expect(await untilRestarts(controller, 4)).toBeLessThan(SOON)
-  // Another put in its place by a rename.
+  // Another directory renamed into its place.
   publish(lab, lab.path('sub', 'next'), 5)
   renameSync(directory, lab.path('sub', 'last'))
   renameSync(lab.path('sub', 'next'), directory)
@@ -113,7 +113,7 @@ test.concurrent('PITFALLS 6: a manifests directory that is deleted and made agai
   expect(await untilRestarts(controller, 6)).toBeLessThan(SOON)
 })
 
-test.concurrent('PITFALLS 1, 7: fifty edits one after another end at the last, and files that are no manifests are nothing', async () => {
+test.concurrent('PITFALLS 1, 7: fifty successive edits end with the last one, and files that are no manifests are ignored', async () => {
   await using lab = createEngineLab(byHint)
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -133,7 +133,7 @@ test.concurrent('PITFALLS 1, 7: fifty edits one after another end at the last, a
   expect((await controller.control.status()).facilities.map(({ name }) => name)).toEqual(['web'])
 })
 
-test('what many manifests say is kept for the next to read them, and a plan keeps nothing', async () => {
+test('apply caches the parsed manifests for the next process, and plan writes no cache', async () => {
   await using lab = createEngineLab()
   const spec = { state: 'unmanaged', enabled: 'unmanaged', process: longRun(1) } as const
   for (let index = 0; index < 60; index += 1) lab.declare(`s${index}`, { ...spec, suspend: true })
@@ -144,7 +144,7 @@ test('what many manifests say is kept for the next to read them, and a plan keep
   const { ino } = statSync(kept)
   await lab.apply()
   expect(statSync(kept).ino).toBe(ino)
-  // It is taken for what it says, and only for the very text.
+  // The cache is used only for the identical text.
   writeFileSync(kept, readFileSync(kept, 'utf8').replace('"s7"', '"other"'))
   const names = async (): Promise<string[]> => (await lab.plan()).facilities.map(({ name }) => name)
   expect(await names()).toContain('other')
@@ -152,7 +152,7 @@ test('what many manifests say is kept for the next to read them, and a plan keep
   expect(await names()).toContain('s7')
 })
 
-test('a controller keeps it too, and goes on where that fails', async () => {
+test('a controller writes the cache too, and continues if that fails', async () => {
   await using lab = createEngineLab()
   for (let index = 0; index < 60; index += 1) lab.declare(`s${index}`, { process: longRun(1), suspend: true })
   mkdirSync(lab.path('state', 'parsed.json'), { recursive: true })

@@ -14,17 +14,17 @@ import {
 } from '../../simulation/engine-story.ts'
 import { createEngineWorld, type EngineWorld } from '../../simulation/engine-world.ts'
 
-/** A move that was put back is tried again after ten minutes, and the second time after twenty: all in ms. */
+/** A rolled-back move is retried after ten minutes, and the second time after twenty: all in ms. */
 const PATIENCE = 4 * 3_600_000
 const LOOK_EVERY = 30_000
 
-/** Bounded stability: after the last fault no more passes than these lead to anything. */
+/** Bounded stability: after the last fault, no more passes than these have steps. */
 const MOST_WORKING = 12
 
 const report = openPropertyReport('engine-misled', 'The controller over a supervisor that fails, answers late and lies')
 const bounds = openReport('engine-misled-bounds', 'After the last fault', ['FIGURE', 'VALUE'])
 
-test('whatever happens, nothing is stopped or removed wrongly, and when it is over all becomes as declared', {
+test('despite wrong observations, nothing is stopped or removed wrongly, and the host converges in the end', {
   timeout: 300_000,
 }, async () => {
   let most = 0
@@ -48,7 +48,7 @@ test('whatever happens, nothing is stopped or removed wrongly, and when it is ov
       const before = snapshot.passes.working
       let waited = 0
       do {
-        // What was set going by what was seen before comes to its end too.
+        // Lanes begun from earlier observations end too.
         await snapshot.clock.advance(LOOK_EVERY)
         waited += LOOK_EVERY
       } while (waited < PATIENCE && !(snapshot.hasNothingToDo() && (await isAsPlanned(snapshot))))
@@ -57,7 +57,7 @@ test('whatever happens, nothing is stopped or removed wrongly, and when it is ov
       await expectAsDeclared(snapshot, wanted)
       expect(snapshot.passes.working - before).toBeLessThanOrEqual(MOST_WORKING)
 
-      // And then none does anything.
+      // After that, no pass has a step.
       const [acts, passes] = [snapshot.acts.length, snapshot.passes.all]
       await snapshot.clock.advance(5 * LOOK_EVERY)
       expect(snapshot.acts.slice(acts)).toEqual([])
@@ -74,7 +74,7 @@ async function isAsPlanned(snapshot: EngineWorld): Promise<boolean> {
   return facilities.every(({ steps }) => steps.length === 0)
 }
 
-/** Never a wrong stop or removal on the way. */
+/** Fails on a wrong stop or removal on the way. */
 function expectSafe(snapshot: EngineWorld): void {
   const alpha = snapshot.directory('alpha')
   const of = (service: string): string[] =>

@@ -6,7 +6,7 @@ import { conditionOf, createEngineLab, type EngineLab, reasonOf, type Spec } fro
 
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Nobody else would do anything about it during a test. */
+/** No other event within the test would cause a retry. */
 const configuration = 'resync: 1h'
 const restart = { policy: 'always', delay: '10m' }
 
@@ -45,12 +45,12 @@ async function runWithout(lab: EngineLab, process: Spec) {
 }
 
 test.concurrent.each(causes)(
-  'when %s that was missing is there, it is tried at once, and nothing stays said of it',
+  'when a missing %s appears, the facility is retried at once and the problem cleared',
   async (_, process, make) => {
     await using lab = createEngineLab({ configuration })
     const path = lab.path('later', 'thing')
     const controller = await runWithout(lab, process(path))
-    // In two moves, as a person makes a directory first.
+    // In two steps, as a person creates a directory first.
     mkdirSync(dirname(path))
     make(path)
     const status = await controller.ready('web')
@@ -59,7 +59,7 @@ test.concurrent.each(causes)(
   },
 )
 
-test.concurrent('what is there and goes away again is watched for anew', async () => {
+test.concurrent('a start need that appears and vanishes again is watched anew', async () => {
   await using lab = createEngineLab({ configuration })
   const path = lab.path('token')
   const controller = await runWithout(lab, { command, environment: { TOKEN: { fromFile: path } } })

@@ -23,7 +23,7 @@ function readDiary(lab: EngineLab): string[] {
     .map(([word, name]) => `${word} ${name}`)
 }
 
-/** Healthy from its third look on, which writes `healthy NAME NANOSECONDS`. */
+/** Healthy from its third check on, which writes `healthy NAME NANOSECONDS`. */
 function slowHealth(lab: EngineLab, name: string): Spec {
   const count = lab.path(`${name}.count`)
   const healthy = `echo healthy ${name} $(date +%s%N) >> ${lab.path('diary')}`
@@ -31,7 +31,7 @@ function slowHealth(lab: EngineLab, name: string): Spec {
   return { exec: { command: ['/bin/sh', '-c', script] }, interval: '1s', startupTimeout: '20s' }
 }
 
-test.concurrent('E13: a start comes after the dependency is ready; stops and removals come the other way round', async () => {
+test.concurrent('E13: a start follows the readiness of its dependency; stops and removals run in reverse', async () => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   lab.declare('web', { process: diary('web', log, { stopping: 0.2 }), dependsOn: ['app'] })
@@ -59,7 +59,7 @@ test.concurrent('E13: a start comes after the dependency is ready; stops and rem
   expect(readDiary(lab)).toEqual(['stop web', 'stop app', 'stop db'])
 })
 
-test.concurrent('E13: a dependency that has to be restarted is ready again before its dependents are', async () => {
+test.concurrent('E13: a restarted dependency is ready again before its dependents are started', async () => {
   await using lab = createEngineLab()
   const log = lab.path('diary')
   lab.declare('web', { process: diary('web', log), dependsOn: ['db'] })
@@ -72,7 +72,7 @@ test.concurrent('E13: a dependency that has to be restarted is ready again befor
   expect(readDiary(lab)).toEqual(['stop db', 'start db', 'healthy db', 'stop web', 'start web'])
 })
 
-test.concurrent('E13: a removal does not overtake the stop of a dependent that failed', async () => {
+test.concurrent('E13: a removal does not overtake the failed stop of a dependent', async () => {
   await using lab = createEngineLab()
   // Its stop can't succeed in time: apply is interrupted.
   lab.declare('web', {
@@ -97,7 +97,7 @@ test.concurrent('E13: a removal does not overtake the stop of a dependent that f
   expect((await lab.observe('db')).state).toBe('running')
 })
 
-test.concurrent('E5: a slow stop and a slow health check delay only those that depend on them', async () => {
+test.concurrent('E5: a slow stop and a slow health check delay only their dependents', async () => {
   await using lab = createEngineLab()
   lab.declare('slow', { process: diary('slow', lab.path('diary'), { stopping: 2 }) })
   await lab.apply()
@@ -114,7 +114,7 @@ test.concurrent('E5: a slow stop and a slow health check delay only those that d
   expect(ready.indexOf('other')).toBeLessThan(ready.indexOf('slow'))
 })
 
-test.concurrent('E14: a facility that moves to another supervisor is stopped there before it is started here', async () => {
+test.concurrent('E14: a facility that moves to another supervisor stops there before it starts here', async () => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   const log = lab.path('diary')
@@ -147,7 +147,7 @@ test.concurrent('E14: another serviceName is a move within its supervisor', asyn
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('E14: where its new service does not come up, the old one is put back and runs, alone at the next boot too', async () => {
+test.concurrent('E14: if the new service does not come up, the old one is restored and runs, alone at the next boot too', async () => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -163,14 +163,14 @@ test.concurrent('E14: where its new service does not come up, the old one is put
   expect([old.state, old.enabled]).toEqual(['running', true])
   expect(existsSync(`${other}/enabled/web`)).toBe(false)
 
-  // The old manifest again: what the move left behind goes, and what runs goes on.
+  // The old manifest again: leftovers of the move are removed, and the running service continues.
   const back = await lab.apply()
   expect(back.failed).toEqual([])
   expect((await lab.observe('web')).pid).toBe(old.pid)
   expect(existsSync(`${other}/definitions/web.json`)).toBe(false)
 })
 
-test.concurrent('E14: the controller puts the old service back as well, and says so', async () => {
+test.concurrent('E14: the controller restores the old service as well, and reports it', async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -188,14 +188,14 @@ test.concurrent('E14: the controller puts the old service back as well, and says
   const elsewhere = async () => (await controller.status('web'))?.elsewhere
   await eventually('it to be seen to run', async () => (await elsewhere())?.[0]?.state === 'running')
   expect(await elsewhere()).toEqual([{ supervisor: 'lab', service: 'web', state: 'running', pid: expect.any(Number) }])
-  // Each try costs an outage of what runs: the same one is not made again at once.
+  // Each attempt costs an outage, so the same one is not repeated at once.
   expect(controller.steps().filter(id => id === 'web/stop@lab/web')).toHaveLength(1)
   lab.declare('web', { process: longRun() })
   await controller.ready('web')
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test.concurrent('E14, E4: a move that was cut off after its stop, and whose new service fails, is put back too', async () => {
+test.concurrent('E14, E4: a move cut off after its stop, whose new service fails, is rolled back too', async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -214,7 +214,7 @@ test.concurrent('E14, E4: a move that was cut off after its stop, and whose new 
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test.concurrent('E13: what depends on a facility that is declared stopped is blocked, whatever runs at the moment', async () => {
+test.concurrent('E13: a dependent of a facility declared stopped is blocked, whatever runs at the moment', async () => {
   await using lab = createEngineLab()
   lab.declare('db', { process: longRun() })
   await lab.apply()

@@ -30,7 +30,7 @@ function open(providers: readonly string[]): Promise<Session> {
   })
 }
 
-test('an outside provider of the host configuration runs a facility from start to removal', async () => {
+test('an outside provider from the host configuration runs a facility from start to removal', async () => {
   const session = await open([join(import.meta.dirname, '../../outside-provider/pidfile.mjs')])
   const documents = [
     {
@@ -66,7 +66,7 @@ test('an outside provider of the host configuration runs a facility from start t
   expect(isAlive(pid)).toBe(false)
 })
 
-test('what an outside provider can not honour is an error that names field, facility and provider', async () => {
+test('a field that an outside provider cannot honour is an error that names field, facility and provider', async () => {
   const session = await open([join(import.meta.dirname, '../../outside-provider/pidfile.mjs')])
   const spec = { supervisor: 'pidfile', process: { command: ['sleep', '1'], limits: { nofile: 64 } } }
   const document = { apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name: 'web' }, spec }
@@ -77,7 +77,7 @@ test('what an outside provider can not honour is an error that names field, faci
   )
 })
 
-test('a module that is no provider is refused with what was expected', async () => {
+test('a module that is no provider is refused, with what was expected', async () => {
   writeFileSync(join(root, 'broken.mjs'), 'export default { type: "x" }\n')
   await expect(open([join(root, 'broken.mjs')])).rejects.toThrow(/expected its default export to be a Provider/)
   const methods = 'probe() {}, render() {}, list() {}, apply() {}'

@@ -5,7 +5,9 @@ import { createEngineLab, type EngineLab, reasonOf, type Spec, stepsOf, untilAtR
 
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Reads its configuration as it starts, appends it to `read`, and writes it back as it ends, and `always` over and over. */
+/**
+ * Reads its configuration as it starts, appends it to `read`, and writes it back as it ends; `always` is run over and over.
+ */
 function scribe(lab: EngineLab, content: string, always = ''): Spec {
   const file = lab.path('web.conf')
   const read = `memory=$(cat ${file}); echo "$memory" >> ${lab.path('read')}`
@@ -19,7 +21,7 @@ function scribe(lab: EngineLab, content: string, always = ''): Spec {
 
 const configuration = (lab: EngineLab): string => readFileSync(lab.path('web.conf'), 'utf8')
 
-test.concurrent('PITFALLS 24: a program that writes its configuration as it ends gets the new one all the same', async () => {
+test.concurrent('PITFALLS 24: a program that writes its configuration as it ends gets the new one', async () => {
   await using lab = createEngineLab()
   lab.declare('web', scribe(lab, 'one'))
   await lab.apply()
@@ -33,7 +35,7 @@ test.concurrent('PITFALLS 24: a program that writes its configuration as it ends
   expect(lab.history().map(({ reason }) => reason)).toContain('overwritten')
 })
 
-test.concurrent('PITFALLS 24: the controller comes to rest with it', async () => {
+test.concurrent('PITFALLS 24: the controller converges with such a program', async () => {
   await using lab = createEngineLab()
   lab.declare('web', scribe(lab, 'one'))
   const controller = await lab.run()
@@ -49,7 +51,7 @@ test.concurrent('PITFALLS 24: the controller comes to rest with it', async () =>
 test.concurrent.each([
   ['is declared stopped with it', { state: 'stopped' }],
   ['moves with it, and its state is not managed', { state: 'unmanaged', serviceName: 'elsewhere' }],
-])('E3, PITFALLS 24: a changed file is as declared also where the program %s', async (_title, more) => {
+])('E3, PITFALLS 24: a changed file stays as declared if the program %s', async (_title, more) => {
   await using lab = createEngineLab()
   lab.declare('web', scribe(lab, 'one'))
   await lab.apply()
@@ -62,7 +64,7 @@ test.concurrent.each([
   expect(lab.lines('read')).toEqual(['one'])
 })
 
-test.concurrent('E11: one that writes its own whatever comes is Stalled, and named as the writer', async () => {
+test.concurrent('E11: a program that overwrites its file continuously is Stalled, and named as the writer', async () => {
   await using lab = createEngineLab()
   lab.declare('web', scribe(lab, 'one'))
   await lab.apply()

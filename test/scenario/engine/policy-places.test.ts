@@ -7,7 +7,7 @@ import { createEngineLab, type EngineLab, planOf, type Spec, stepsDone } from '.
 const stranger = 12345
 const isRoot = process.geteuid?.() === 0
 
-/** `bin/run` is a program, in a directory that only root can write; the policy allows what is in `bin` and `etc`. */
+/** `bin/run` is a program in a directory that only root can write; the policy allows paths in `bin` and `etc`. */
 function openLab(policy: (path: EngineLab['path']) => string): EngineLab {
   const lab = createEngineLab({ configuration: 'policy: {}' })
   for (const name of ['bin', 'etc', 'other']) mkdirSync(lab.path(name))
@@ -30,14 +30,14 @@ async function blockedOf(lab: EngineLab, insecurePermissions = false): Promise<s
   return planOf(plan, 'web')?.blocked
 }
 
-describe.runIf(isRoot)('S11: a path that others can make lead elsewhere is refused before a plan', () => {
+describe.runIf(isRoot)('S11: a path that others can redirect is refused before the plan:', () => {
   test.each<[string, (lab: EngineLab) => void, RegExp]>([
-    ['a directory of somebody else', lab => chownSync(lab.path('bin'), stranger, 0), /bin belongs to user 12345/],
-    ['a directory that all can write', lab => chmodSync(lab.path('bin'), 0o777), /bin can be written by everybody/],
-    ['a directory that a group can write', lab => chmodSync(lab.path('bin'), 0o775), /bin can be written by its group/],
-    ['a program that all can write', lab => chmodSync(lab.path('bin/run'), 0o777), /run can be written by everybody/],
+    ['in a directory of somebody else', lab => chownSync(lab.path('bin'), stranger, 0), /bin belongs to user 12345/],
+    ['in a world-writable directory', lab => chmodSync(lab.path('bin'), 0o777), /bin can be written by everybody/],
+    ['in a group-writable directory', lab => chmodSync(lab.path('bin'), 0o775), /bin can be written by its group/],
+    ['a world-writable program', lab => chmodSync(lab.path('bin/run'), 0o777), /run can be written by everybody/],
     ['a program of somebody else', lab => chownSync(lab.path('bin/run'), stranger, 0), /run belongs to user 12345/],
-  ])('of a command: %s', async (_, spoil, said) => {
+  ])('a command %s', async (_, spoil, said) => {
     await using lab = openLab(commands)
     lab.declare('web', run(lab))
     expect(await blockedOf(lab)).toBeUndefined()
@@ -48,14 +48,14 @@ describe.runIf(isRoot)('S11: a path that others can make lead elsewhere is refus
     expect(await blockedOf(lab, true)).toBeUndefined()
   })
 
-  test('in a sticky directory nobody can replace a program of root’s', async () => {
+  test('not a program of root in a sticky directory, which nobody can replace', async () => {
     await using lab = openLab(commands)
     lab.declare('web', run(lab))
     chmodSync(lab.path('bin'), 0o1777)
     expect(await blockedOf(lab)).toBeUndefined()
   })
 
-  test('a command may be in a directory of the user that it runs as', async () => {
+  test('not a command in a directory of the user that it runs as', async () => {
     await using lab = openLab(commands)
     chmodSync(lab.directory, 0o755)
     chownSync(lab.path('bin'), 65534, 0)
@@ -70,7 +70,7 @@ describe.runIf(isRoot)('S11: a path that others can make lead elsewhere is refus
     ['output', lab => run(lab, { output: { file: lab.path('etc/a/log') } })],
     ['a secret', lab => run(lab, { environment: { A: { fromFile: lab.path('etc/a/key') } } })],
     ['an environment file', lab => run(lab, { environmentFiles: [lab.path('etc/a/key')] })],
-  ])('of %s', async (_, spec) => {
+  ])('the path of %s', async (_, spec) => {
     await using lab = openLab(path => `  files: [${path('etc')}]\n  reads: [${path('etc')}]`)
     mkdirSync(lab.path('etc/a'))
     writeFileSync(lab.path('etc/a/key'), '')
@@ -80,7 +80,7 @@ describe.runIf(isRoot)('S11: a path that others can make lead elsewhere is refus
     expect(await blockedOf(lab)).toMatch(/others can change what that is.*etc belongs to user 12345/)
   })
 
-  test('of what is not there yet: whoever can put it there', async () => {
+  test('a missing path that others can create', async () => {
     await using lab = openLab(commands)
     lab.declare('web', { process: { command: [lab.path('bin/later/run')] } })
     expect(await blockedOf(lab)).toBeUndefined()
@@ -89,8 +89,8 @@ describe.runIf(isRoot)('S11: a path that others can make lead elsewhere is refus
   })
 })
 
-describe('S11: each step asks anew', () => {
-  test('a link that leads elsewhere since the plan was made', async () => {
+describe('S11: the policy is checked again before each step:', () => {
+  test('a link that was redirected since the plan is refused', async () => {
     await using lab = openLab(commands)
     symlinkSync('bin', lab.path('now'))
     lab.declare('web', { process: { command: [lab.path('now/run')] } })
@@ -113,7 +113,7 @@ describe('S11: each step asks anew', () => {
     expect((await lab.observe('web')).pid).toBeUndefined()
   })
 
-  test('a file whose directory leads elsewhere since', async () => {
+  test('a file whose directory was redirected since the plan is refused', async () => {
     await using lab = openLab(path => `  files: [${path('etc')}]`)
     symlinkSync('etc', lab.path('now'))
     lab.declare('web', {

@@ -11,7 +11,7 @@ import { findFreePort } from '../../tools/free-port.ts'
 const serve = (port: number, host: string): string =>
   `require('node:http').createServer((q, a) => a.end('ok')).listen(${port}, '${host}')`
 
-/** Answers at the port, or goes on without it: then whoever asks would find another program. */
+/** Answers at the port, or runs on without it: a probe would then find another program. */
 function web(port: number, { host = '127.0.0.1', script = serve(port, host), patience = '60s' } = {}): Spec {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/`
   const survive = "process.on('uncaughtException', () => setInterval(() => {}, 1e6));"
@@ -21,14 +21,14 @@ function web(port: number, { host = '127.0.0.1', script = serve(port, host), pat
   }
 }
 
-/** Another program that answers at the port, and has for longer than any service of the test. */
+/** Another program that answers at the port, and has done so for longer than any service of the test. */
 async function occupy(port: number, host = '127.0.0.1'): Promise<Disposable & { readonly pid: number }> {
   const other = spawn(process.execPath, ['-e', `${serve(port, host)}.on('listening', () => console.log('up'))`])
   await new Promise(resolve => other.stdout.once('data', resolve))
   return { pid: other.pid ?? 0, [Symbol.dispose]: () => void other.kill('SIGKILL') }
 }
 
-test.concurrent('a health check that another process answers is not believed, and the process is named', async () => {
+test.concurrent('a health check answered by another process fails, and the process is named', async () => {
   const port = await findFreePort()
   using other = await occupy(port)
   await using lab = createEngineLab()
@@ -43,14 +43,14 @@ test.concurrent('a health check that another process answers is not believed, an
 /** In ms: on a busy machine each start of a Node takes seconds. */
 const timeout = 300_000
 
-/** Of an interface that leads elsewhere; without one, this host has but its loopback. */
+/** Address of an interface other than loopback; without one, this host has only its loopback. */
 const ownAddress =
   Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.2'
 
 for (const listened of ['0.0.0.0', ownAddress]) {
-  test.concurrent(`the same at another address of this host, which a listener at ${listened} serves`, {
+  test.concurrent(`the same holds at another address of this host, served by a listener at ${listened}`, {
     timeout,
   }, async () => {
     const port = await findFreePort()
@@ -88,7 +88,7 @@ test.concurrent('of two facilities with one port only the one that listens there
   expect(conditionOf(await controller.status('second'), 'Ready')).toBe('False')
 })
 
-test.concurrent('an answer that comes while the service crashes in a loop is nobody’s', async () => {
+test.concurrent("an answer during a crash loop is not the service's", async () => {
   const port = await findFreePort()
   using _other = await occupy(port)
   await using lab = createEngineLab()
@@ -127,7 +127,7 @@ for (const [name, specOf] of listeners) {
   })
 }
 
-test.concurrent('no false alarm: behind a proxy that has been there for longer, a service that listens elsewhere is ready', async () => {
+test.concurrent('no false alarm: a service behind a proxy that is older than it is ready', async () => {
   const port = await findFreePort()
   using _other = await occupy(port)
   await using lab = createEngineLab()
@@ -136,7 +136,7 @@ test.concurrent('no false alarm: behind a proxy that has been there for longer, 
   expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
 })
 
-test.concurrent('no false alarm: what has come to listen since the service began may be of its making', async () => {
+test.concurrent('no false alarm: a listener younger than the service may be its own', async () => {
   const port = await findFreePort()
   await using lab = createEngineLab()
   const note = `require('node:fs').writeFileSync('${lab.path('pid')}', String(process.pid));`

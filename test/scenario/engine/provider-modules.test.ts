@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 
 const reeve = join(dirname(createRequire(import.meta.url).resolve('#package')), 'dist/reeve.cjs')
 
-/** What a provider has to have, with `probe` for what it loads only when it is asked. */
+/** Exports that a provider needs, with `probe` for what it loads only on demand. */
 function provider(before: string, probe = ''): string {
   return `${before}
 export default {
@@ -20,32 +20,29 @@ export default {
 
 const require_ = `import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)\n`
 
-/** The text of the provider, what it loads, and what of that others can write if not that itself. */
+/** Text of the provider, the modules it loads, and which of them others can write if not the provider itself. */
 const cases: Readonly<Record<string, readonly [text: string, loaded: string, spoilt?: string]>> = {
   'a relative import': [provider(`import './lib.mjs'`), 'lib.mjs'],
   'an import of an import': [provider(`import './inner/first.mjs'`), 'inner/lib.mjs'],
   'the directory of an import': [provider(`import './inner/lib.mjs'`), 'inner/lib.mjs', 'inner'],
   'a package': [provider(`import 'dep'`), 'node_modules/dep/index.mjs'],
-  'what says what a package is': [
+  'the package.json of a package': [
     provider(`import 'dep'`),
     'node_modules/dep/index.mjs',
     'node_modules/dep/package.json',
   ],
   'a dynamic import': [provider('', `await import('./lib.mjs')`), 'lib.mjs'],
-  'a dynamic import of a path that is put together': [
-    provider('', `await import(['.', 'lib.mjs'].join('/'))`),
-    'lib.mjs',
-  ],
-  'a CommonJS module that is imported': [provider(`import './lib.cjs'`), 'lib.cjs'],
-  'a CommonJS module that is required': [provider(`${require_}require('./lib.cjs')`), 'lib.cjs'],
-  'one that a CommonJS module requires': [provider(`import './first.cjs'`), 'lib.cjs'],
-  'one that is required when it acts': [provider(require_, `require('./lib.cjs')`), 'lib.cjs'],
-  'an ES module that is required': [provider(`${require_}require('./lib.mjs')`), 'lib.mjs'],
-  'JSON that is required': [provider(`${require_}require('./data.json')`), 'data.json'],
-  'JSON that is imported': [provider(`import './data.json' with { type: 'json' }`), 'data.json'],
+  'a dynamic import of a composed path': [provider('', `await import(['.', 'lib.mjs'].join('/'))`), 'lib.mjs'],
+  'an imported CommonJS module': [provider(`import './lib.cjs'`), 'lib.cjs'],
+  'a required CommonJS module': [provider(`${require_}require('./lib.cjs')`), 'lib.cjs'],
+  'a module required by a CommonJS module': [provider(`import './first.cjs'`), 'lib.cjs'],
+  'a module required on demand': [provider(require_, `require('./lib.cjs')`), 'lib.cjs'],
+  'a required ES module': [provider(`${require_}require('./lib.mjs')`), 'lib.mjs'],
+  'required JSON': [provider(`${require_}require('./data.json')`), 'data.json'],
+  'imported JSON': [provider(`import './data.json' with { type: 'json' }`), 'data.json'],
 }
 
-describe.runIf(process.geteuid?.() === 0)('S1: nothing of a provider is run as root that others can write', () => {
+describe.runIf(process.geteuid?.() === 0)('S1: root loads no part of a provider that others can write:', () => {
   test.each(Object.entries(cases))('%s', (_, [text, loaded, spoilt = loaded]) => {
     const directory = mkdtempSync(join(tmpdir(), 'reeve-modules-'))
     onTestFinished(() => rmSync(directory, { recursive: true }))

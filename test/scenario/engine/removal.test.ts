@@ -27,7 +27,7 @@ import {
 } from '../../labs/engine-lab.ts'
 import { findSupervisorPid } from '../../labs/process-lab.ts'
 
-/** Longer than a removal takes to settle, seen from the controller's own work. */
+/** Longer than the prune delay, measured by the controller's own work. */
 async function pastSettling(controller: RunningController): Promise<void> {
   const from = (await controller.control.status()).controller?.lastPass ?? ''
   const end = Date.parse(from) + REMOVAL_SETTLING + 1_500
@@ -65,7 +65,7 @@ test.concurrent('E7: an unknown state leads to no step, and is neither stopped n
   expect((await lab.observe('web')).pid).toBe(pid)
 })
 
-test.concurrent('E8: a service that is not ours is never changed; the way out is in the message, and adopt takes it over', async () => {
+test.concurrent('E8: a service that is not ours is never changed; the message names the way out, and adopt takes it over', async () => {
   await using lab = createEngineLab()
   lab.declare('seed', { process: longRun() })
   await lab.apply()
@@ -83,7 +83,7 @@ test.concurrent('E8: a service that is not ours is never changed; the way out is
   expect(planOf((await lab.apply()).plan, 'web')?.blocked).toMatch(/web\.conf exists and is not managed by Reeve/)
   expect(readFileSync(file, 'utf8')).toBe('theirs\n')
 
-  // What isn't ours is not pruned either.
+  // A service that isn't ours is not pruned either.
   lab.withdraw('web')
   await lab.apply()
   expect(readFileSync(definition, 'utf8')).toBe(foreign)
@@ -95,7 +95,7 @@ test.concurrent('E8: a service that is not ours is never changed; the way out is
   expect(readFileSync(file, 'utf8')).toBe('ours\n')
 })
 
-test.concurrent('E8: what another Reeve owns is not ours', async () => {
+test.concurrent('E8: a service of another Reeve is not ours', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -121,7 +121,7 @@ test.concurrent('E9: prune: false leaves the service alone when its manifest goe
   expect(isAlive(pid ?? 0)).toBe(true)
 })
 
-test.concurrent('E9: more removals than the limit are refused as a whole, and --allow-removals lets them pass', async () => {
+test.concurrent('E9: more removals than the limit are refused as a whole, and --allow-removals permits them', async () => {
   await using lab = createEngineLab()
   const names = ['a', 'b', 'c', 'd']
   for (const name of names) lab.declare(name, { process: longRun() })
@@ -137,7 +137,7 @@ test.concurrent('E9: more removals than the limit are refused as a whole, and --
   expect(before.slice(0, 3).map(pid => isAlive(pid ?? 0))).toEqual([false, false, false])
 })
 
-test.concurrent('E9: the controller removes no more than the limit at once, says so, and does all else', async () => {
+test.concurrent('E9: a controller refuses more removals than the limit, reports it, and does everything else', async () => {
   await using lab = createEngineLab(quick)
   const names = ['a', 'b', 'c', 'd']
   for (const name of names) lab.declare(name, { process: longRun() })
@@ -159,7 +159,7 @@ test.concurrent('E9: the controller removes no more than the limit at once, says
   expect((await allowed.control.status()).controller?.problems).toEqual([])
 })
 
-test.concurrent('E9: a manifests directory that is missing, is no directory, or leads nowhere, removes nothing', async () => {
+test.concurrent('E9: a manifests directory that is missing, is no directory, or is a dangling link removes nothing', async () => {
   await using lab = createEngineLab(quick)
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -168,7 +168,7 @@ test.concurrent('E9: a manifests directory that is missing, is no directory, or 
   const cases: Record<string, () => void> = {
     missing: () => renameSync(lab.manifests, aside),
     'a file': () => writeFileSync(lab.manifests, ''),
-    'a link that leads nowhere': () => symlinkSync(lab.path('nowhere'), lab.manifests),
+    'a dangling link': () => symlinkSync(lab.path('nowhere'), lab.manifests),
   }
   cases.missing?.()
   for (const [name, make] of Object.entries(cases)) {
@@ -186,7 +186,7 @@ test.concurrent('E9: a manifests directory that is missing, is no directory, or 
   const outcome = await lab.apply()
   expect(stepsOf(outcome.plan)).toEqual([])
   expect(outcome.plan.diagnostics.map(({ code }) => code)).toEqual(['directory-missing'])
-  // A controller that never saw the manifests knows nothing of what they were.
+  // A controller that never read the manifests doesn't know them.
   const fresh = await lab.run()
   await pastSettling(fresh)
   expect(isAlive(pid ?? 0)).toBe(true)
@@ -195,7 +195,7 @@ test.concurrent('E9: a manifests directory that is missing, is no directory, or 
   expect((await lab.observe('web')).pid).toBe(pid)
 })
 
-test.concurrent('E9: a directory inside that cannot be read removes nothing of what it held', async () => {
+test.concurrent('E9: an unreadable subdirectory removes none of its facilities', async () => {
   await using lab = createEngineLab(quick)
   mkdirSync(`${lab.manifests}/team`)
   lab.write('team/web.yaml', facilityManifest('web', { process: longRun() }))
@@ -203,13 +203,13 @@ test.concurrent('E9: a directory inside that cannot be read removes nothing of w
   const controller = await lab.run()
   const { pid } = await controller.ready('web')
   rmSync(`${lab.manifests}/team`, { recursive: true })
-  // Root can read everything: a link that leads nowhere is as unreadable.
+  // Root can read everything: a dangling link is as unreadable.
   symlinkSync(lab.path('nowhere'), `${lab.manifests}/team.yaml`)
   await pastSettling(controller)
   expect(isAlive(pid ?? 0)).toBe(true)
 })
 
-test.concurrent('E9, PITFALLS 7: a manifest that is emptied and then filled, or removed and added again, removes nothing', async () => {
+test.concurrent('E9, PITFALLS 7: a manifest that is emptied and refilled, or removed and added again, removes nothing', async () => {
   await using lab = createEngineLab(quick)
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -231,7 +231,7 @@ test.concurrent('E9, PITFALLS 7: a manifest that is emptied and then filled, or 
   expect(controller.steps().filter(id => id.startsWith('web/'))).toEqual(['web/install', 'web/enable', 'web/start'])
 })
 
-test.concurrent('PITFALLS 8: a manifest that is renamed, or moved to another directory, is the same', async () => {
+test.concurrent('PITFALLS 8: a manifest that is renamed or moved to another directory is the same', async () => {
   await using lab = createEngineLab(quick)
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -260,7 +260,7 @@ test.concurrent('E10: apply with an invalid file changes nothing at all', async 
   expect(snapshot([lab.path('supervisor', 'definitions'), lab.path('supervisor', 'state')])).toEqual(before)
 })
 
-test.concurrent('E10, E6: run keeps the last good of an invalid file, goes on with all others, says so, and takes the fix', async () => {
+test.concurrent('E10, E6: run keeps the last good version of an invalid file, reconciles all others, reports it, and takes the fix', async () => {
   await using lab = createEngineLab(quick)
   lab.declare('web', { process: longRun() })
   lab.declare('db', { process: longRun() })
@@ -279,7 +279,7 @@ test.concurrent('E10, E6: run keeps the last good of an invalid file, goes on wi
   expect((await controller.status('web'))?.pid).toBe(pid)
   expect(isAlive(old.pid ?? 0)).toBe(true)
 
-  // What is kept is kept: it is also repaired.
+  // The kept facilities are repaired as well.
   process.kill(pid ?? 0, 'SIGKILL')
   await eventually('it to run again', async () => {
     const now = await controller.status('web')
@@ -292,7 +292,7 @@ test.concurrent('E10, E6: run keeps the last good of an invalid file, goes on wi
   expect((await controller.control.status()).controller?.problems).toEqual([])
 })
 
-test.concurrent('E10: a controller that starts with an invalid file leaves alone what is in it', async () => {
+test.concurrent('E10: a controller that starts with an invalid file leaves its facilities alone', async () => {
   await using lab = createEngineLab(quick)
   lab.declare('web', { process: longRun() })
   lab.declare('db', { process: longRun() })
@@ -309,7 +309,7 @@ test.concurrent('E10: a controller that starts with an invalid file leaves alone
   expect(controller.steps()).toEqual([])
 })
 
-test.concurrent('E4, E9: what was installed just before a crash is pruned, though its Supervisor manifest goes too', async () => {
+test.concurrent('E4, E9: a facility installed just before a crash is pruned, even if its Supervisor manifest goes too', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   let isOver = false
@@ -318,7 +318,7 @@ test.concurrent('E4, E9: what was installed just before a crash is pruned, thoug
       createWriteHost({
         ...options,
         onEffect(effect) {
-          // As if it had died there: what the state directory is told at the end never comes to it.
+          // As after a crash: the state directory lacks what is recorded at the end.
           if (isOver && effect.target.includes('record.json')) throw new Error('dead')
         },
       }),
@@ -337,7 +337,7 @@ test.concurrent('E4, E9: what was installed just before a crash is pruned, thoug
   expect(isAlive(pid ?? 0)).toBe(false)
 })
 
-test.concurrent('E14: a Supervisor that moves takes its services along, and leaves nothing at the old place', async () => {
+test.concurrent('E14: a Supervisor that moves takes its services along, leaving nothing at the old place', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -352,18 +352,18 @@ test.concurrent('E14: a Supervisor that moves takes its services along, and leav
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('a look that is older than the removal it sees leads to no second one', async () => {
+test.concurrent('an observation older than a removal leads to no second removal', async () => {
   let isRemoving = false
   let hasLooked = false
   let isRemoved = false
-  // Without its hints: only manifests have it looked at everything.
+  // Without hints of the supervisor: only manifests cause a full refresh.
   const { watch: _watch, ...quiet } = processProvider
   const slow: Provider = {
     ...quiet,
     async list(instance, host) {
       const found = await processProvider.list(instance, host)
       if (!isRemoving || found.length === 0) return found
-      // It was seen before it went, and is told of afterwards.
+      // It was observed before its removal, and is reported after it.
       hasLooked = true
       await eventually('it to be removed', () => isRemoved)
       return found

@@ -9,7 +9,7 @@ import { findFreePort } from '../../tools/free-port.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Listens at the port or fails for good; at TERM it takes `stopping` ms to let go of it. It answers with `mark`. */
+/** Listens at the port or fails for good; at TERM it takes `stopping` ms to release it. It answers with `mark`. */
 function server(port: number, mark: string, stopping = 300): Spec {
   const script = `
     const server = require('node:http').createServer((_, to) => to.end(${JSON.stringify(mark)}))
@@ -28,8 +28,8 @@ function declareAs(lab: EngineLab, name: string, renamedFrom: string, spec: Spec
   lab.write(`${name}.yaml`, JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata, spec }))
 }
 
-describe('E24: a facility is renamed, and keeps its port', () => {
-  test.concurrent('apply stops the old one first', async () => {
+describe('E24: a renamed facility that keeps its port', () => {
+  test.concurrent('is applied by stopping the old service first', async () => {
     await using lab = createEngineLab()
     const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
@@ -46,7 +46,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.concurrent('the controller waits with the new one until the old one may go', async () => {
+  test.concurrent('is started by the controller once the old service is stopped', async () => {
     await using lab = createEngineLab()
     const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
@@ -61,7 +61,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
     expect(done.filter(id => id === 'web/start')).toEqual(['web/start'])
   })
 
-  test.concurrent('two that swap their ports', async () => {
+  test.concurrent('may swap ports with another', async () => {
     await using lab = createEngineLab()
     const [one, two] = [await findFreePort(), await findFreePort()]
     lab.declare('a', server(one, 'a'))
@@ -78,7 +78,7 @@ describe('E24: a facility is renamed, and keeps its port', () => {
 })
 
 describe('metadata.renamedFrom', () => {
-  test.concurrent('one change, with its history and the old service put back where the new one fails', async () => {
+  test.concurrent('is one change, with its history, and rolls back to the old service if the new one fails', async () => {
     await using lab = createEngineLab()
     const port = await findFreePort()
     lab.declare('www', server(port, 'old'))
@@ -105,7 +105,7 @@ describe('metadata.renamedFrom', () => {
     expect(told.at(-1)).toMatchObject({ facility: 'web', renamedFrom: 'www', verb: 'remove' })
   })
 
-  test.concurrent('with its service name kept, the process is not touched', async () => {
+  test.concurrent('with an unchanged service name does not touch the process', async () => {
     await using lab = createEngineLab()
     lab.declare('www', { process: longRun(), serviceName: 'site' })
     await lab.apply()
@@ -119,7 +119,7 @@ describe('metadata.renamedFrom', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.concurrent('a suspension goes on under the new name, and ends there', async () => {
+  test.concurrent('carries a suspension to the new name, where it is resumed', async () => {
     await using lab = createEngineLab()
     lab.declare('www', { process: longRun() })
     const controller = await lab.run()
@@ -139,7 +139,7 @@ describe('metadata.renamedFrom', () => {
   })
 })
 
-test.concurrent('E3: a marker of an earlier version is as declared, and its service goes on', async () => {
+test.concurrent('E3: a marker of an earlier version is up to date, and its service keeps running', async () => {
   await using lab = createEngineLab({ providers: [processProvider] })
   lab.declare('web', { process: longRun() })
   await lab.apply()

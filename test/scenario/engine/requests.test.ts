@@ -6,7 +6,7 @@ import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 const quick = 'resync: 1s'
 const slow = 'resync: 1h'
 
-test.concurrent('a verb that the controller would undo is refused; with suspend it is done, and that outlives the controller', async () => {
+test.concurrent('a manual action that the controller would revert is refused; with --suspend it is done, and outlives the controller', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('web', { process: longRun() })
   const first = await lab.run()
@@ -40,7 +40,7 @@ test.concurrent('a verb that the controller would undo is refused; with suspend 
   expect(reasonOf(await third.ready('web'), 'Reconciling')).toBe('AsDeclared')
 })
 
-test.concurrent('a verb by hand takes the place of what waits', async () => {
+test.concurrent('a manual action replaces a waiting lane', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('db', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
   lab.declare('web', { process: longRun(), dependsOn: ['db'] })
@@ -53,7 +53,7 @@ test.concurrent('a verb by hand takes the place of what waits', async () => {
   expect((await controller.status('web'))?.state).toBe('running')
 })
 
-test.concurrent('what waits is told of as it is meanwhile, not as it was before', async () => {
+test.concurrent('a waiting manual action reports the current state, not an earlier one', async () => {
   await using lab = createEngineLab({ configuration: quick })
   lab.declare('sick', { process: longRun(), health: healthyWith(lab, 'never', { startupTimeout: '10m' }) })
   lab.declare('needs', { process: longRun(), dependsOn: ['sick'] })
@@ -65,14 +65,14 @@ test.concurrent('what waits is told of as it is meanwhile, not as it was before'
   expect(controller.steps().filter(id => id.startsWith('needs/'))).toEqual(['needs/install', 'needs/enable'])
 })
 
-test.concurrent('a verb by hand is carried out though a pass was quicker', async () => {
+test.concurrent('a manual action is retried when a pass was quicker', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: slow, providers: [meddled.provider] })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
   await controller.ready('web')
   await untilAtRest(() => meddled.probes)
-  // Its look at the service takes so long that meanwhile a pass has begun something.
+  // Its observation takes so long that a pass begins a step meanwhile.
   let goOn = (): void => {}
   meddled.look = () => {
     meddled.look = () => {}

@@ -5,7 +5,7 @@ import { eventually } from '../../../src/conformance/lab.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createEngineLab, facilityManifest, longRun, supervisorManifest } from '../../labs/engine-lab.ts'
 
-/** What chokidar does here: `deaf` never tells anything, `broken` fails. */
+/** Behaviour of chokidar here: `deaf` never reports anything, `broken` fails. */
 const watching = vi.hoisted(() => ({ how: 'deaf' }))
 
 vi.mock('chokidar', () => ({
@@ -24,7 +24,7 @@ function withoutWatches(options: Options): ReturnType<typeof createReadHost> {
   return { ...createReadHost(options), watch: () => ({ [Symbol.dispose]() {} }) }
 }
 
-test('PITFALLS 6: with no hints at all, the rescan finds a swapped link and an edit', async () => {
+test('PITFALLS 6: without any hints, the rescan finds a swapped link and an edit', async () => {
   watching.how = 'deaf'
   await using lab = createEngineLab({ configuration: 'resync: 1s' })
   const publish = (name: string, mark: number): void => {
@@ -46,7 +46,7 @@ test('PITFALLS 6: with no hints at all, the rescan finds a swapped link and an e
   expect((await controller.ready('web')).state).toBe('running')
 })
 
-test('PITFALLS 6: where nothing can be watched, that is said once, and the rescan goes on', async () => {
+test('PITFALLS 6: if nothing can be watched, this is reported once, and the rescan continues', async () => {
   watching.how = 'broken'
   await using lab = createEngineLab({ configuration: 'resync: 1s' })
   const files = [{ path: lab.path('web.conf'), content: 'one\n' }]

@@ -19,12 +19,12 @@ const timeout = 300_000
 
 const clean = { failed: [], notReady: [] }
 
-/** It runs only with a secret. */
+/** Process that runs only with a secret. */
 function withSecret(lab: EngineLab, mark = 0): Spec {
   return { process: { ...longRun(mark), environment: { TOKEN: { fromFile: lab.path('token') } } } }
 }
 
-test.concurrent('what its own files and those of its dependencies bring is there, what others bring may come too late', {
+test.concurrent('a start need provided by its own files or its dependencies is met, one provided by others may come too late', {
   timeout,
 }, async () => {
   await using lab = createEngineLab()
@@ -45,7 +45,7 @@ test.concurrent('what its own files and those of its dependencies bring is there
   expect((await lab.plan()).diagnostics).toEqual([])
   expect(await lab.apply()).toMatchObject(clean)
 
-  // A file that is to come counts as it is declared, not as it is.
+  // A file to be written counts with its declared mode and content.
   lab.declare('tools', brings(program, '#!/nowhere/sh\n', '0755'))
   lab.declare('web', web({ files: [{ path: env, content: 'A=2\n' }], dependsOn: ['tools'] }))
   expect(planOf(await lab.plan(), 'web')?.blocked).toContain('there is no program /nowhere/sh')
@@ -53,7 +53,7 @@ test.concurrent('what its own files and those of its dependencies bring is there
   expect(planOf(await lab.plan(), 'web')?.blocked).toContain('is not executable')
 })
 
-test.concurrent('a controller leaves it running, says why, and goes on as soon as that is put right', {
+test.concurrent('a controller keeps the service running, reports why, and continues once the need is met', {
   timeout,
 }, async () => {
   await using lab = createEngineLab({ configuration: 'resync: 10m' })
@@ -68,14 +68,14 @@ test.concurrent('a controller leaves it running, says why, and goes on as soon a
   expect(controller.log.map(({ message }) => message).join('\n')).toContain('there is no file')
   expect(JSON.stringify([controller.log, await controller.status('web')])).not.toContain('hunter2')
   renameSync(lab.path('elsewhere'), lab.path('token'))
-  // Long before the next look at everything, which comes after 30 s.
+  // Long before the next full refresh, after 30 s.
   await eventually('the new one to run', async () => (await controller.status('web'))?.pid !== pid, 25_000)
   const after = await controller.ready('web')
   expect(conditionOf(after, 'Stalled')).toBe('False')
   expect(controller.steps().filter(step => step === 'web/restart')).toEqual(['web/restart'])
 })
 
-test.concurrent('where it can not be started any more when it comes to it, it is not stopped either', {
+test.concurrent('a service that can no longer start when its turn comes is not stopped either', {
   timeout,
 }, async () => {
   await using lab = createEngineLab()
@@ -96,7 +96,7 @@ test.concurrent('where it can not be started any more when it comes to it, it is
   expect(await lab.apply()).toMatchObject(clean)
 })
 
-test.concurrent('an environment file that no start can read is warned of at first, and takes down nothing that runs', {
+test.concurrent('an environment file that no start can read causes a warning first, and stops no running service', {
   timeout,
 }, async () => {
   await using lab = createEngineLab()
@@ -118,7 +118,7 @@ test.concurrent('an environment file that no start can read is warned of at firs
   expect(await lab.observe('web')).toMatchObject({ state: 'running', pid })
 })
 
-test.concurrent('a restart that a person asks for is refused, a stop is not', { timeout }, async () => {
+test.concurrent('a manual restart is refused, a stop is not', { timeout }, async () => {
   await using lab = createEngineLab()
   mkdirSync(lab.path('secrets'))
   const file = lab.path('secrets', 'token')
@@ -137,7 +137,7 @@ test.concurrent('a restart that a person asks for is refused, a stop is not', { 
   expect((await lab.observe('web')).state).toBe('stopped')
 })
 
-test.concurrent('a move to another supervisor is blocked, and the old service goes on', { timeout }, async () => {
+test.concurrent('a move to another supervisor is blocked, and the old service keeps running', { timeout }, async () => {
   await using lab = createEngineLab()
   lab.declareSupervisor('other')
   lab.declare('web', { process: longRun() })
@@ -151,7 +151,7 @@ test.concurrent('a move to another supervisor is blocked, and the old service go
   expect(await lab.observe('web')).toMatchObject({ state: 'running', pid })
 })
 
-test.concurrent('what was given up, or never came up, is never as declared', { timeout }, async () => {
+test.concurrent('a service that was given up, or never came up, is never up to date', { timeout }, async () => {
   await using lab = createEngineLab()
   lab.declare('gone', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
   lab.declare('typo', { process: { command: ['/nowhere/web'], restart: { policy: 'on-failure', delay: '60s' } } })

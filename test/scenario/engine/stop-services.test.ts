@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createEngineLab, diary } from '../../labs/engine-lab.ts'
 
-test('a controller that ends for good stops the services, each before those that it depends on; the next starts them', async () => {
+test('a controller that ends for good stops the services, each before its dependencies; the next one starts them', async () => {
   await using lab = createEngineLab()
   const file = lab.path('diary')
   lab.declare('db', { process: diary('db', file), state: 'running' })
@@ -24,12 +24,12 @@ test('a controller that ends for good stops the services, each before those that
   const second = await lab.run()
   for (const name of ['db', 'web', 'once']) await second.ready(name)
   await second.stop()
-  // What has done its work isn't done again, and without being told nothing is stopped.
+  // A completed job isn't repeated, and without the option nothing is stopped.
   expect(words().filter(word => word === 'once')).toHaveLength(1)
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test('one that does not end in its time is killed, and holds nothing else up for longer', async () => {
+test('a service that does not stop in time is killed, and delays nothing else', async () => {
   await using lab = createEngineLab()
   const stubborn = {
     command: ['/bin/sh', '-c', "trap '' TERM; while :; do sleep 0.1; done"],

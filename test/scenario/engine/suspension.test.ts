@@ -19,7 +19,7 @@ async function controlOf(lab: EngineLab, way: (typeof ways)[number]): Promise<Co
   return way === 'without one' ? openControl(await lab.open()) : (await lab.run()).control
 }
 
-test.concurrent('what is suspended is told apart from what is as declared, with the state that it is in', async () => {
+test.concurrent('a suspended facility is told apart from one that is up to date, with its state', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   lab.declare('db', { process: longRun() })
@@ -38,7 +38,7 @@ test.concurrent('what is suspended is told apart from what is as declared, with 
   expect(planOf(outcome.plan, 'db')).not.toHaveProperty('suspended')
 })
 
-test.concurrent('what down removes is suspended no more: declared again, it comes back', async () => {
+test.concurrent('down ends the suspension of what it removes: declared again, it comes back', async () => {
   await using lab = createEngineLab()
   for (const name of ['web', 'db']) lab.declare(name, { process: longRun() })
   await lab.apply()
@@ -53,7 +53,7 @@ test.concurrent('what down removes is suspended no more: declared again, it come
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test.concurrent.for(ways)('--suspend says that it suspends, also where there is nothing to do, %s', async way => {
+test.concurrent.for(ways)('--suspend reports the suspension, even if there is nothing else to do, %s', async way => {
   await using lab = createEngineLab()
   lab.declare('off', { process: longRun(), state: 'stopped' })
   lab.declare('web', { process: longRun() })
@@ -70,7 +70,7 @@ test.concurrent.for(ways)('--suspend says that it suspends, also where there is 
   expect(marks(lab)).toEqual(['off', 'web'])
 })
 
-test.concurrent.for(ways)('what can not be done suspends nothing, %s', async way => {
+test.concurrent.for(ways)('an impossible action suspends nothing, %s', async way => {
   await using lab = createEngineLab()
   lab.declare('off', { process: longRun(), state: 'stopped' })
   await lab.apply()
@@ -79,7 +79,7 @@ test.concurrent.for(ways)('what can not be done suspends nothing, %s', async way
   expect(marks(lab)).toEqual([])
 })
 
-test.concurrent.for(ways)('what fails is suspended all the same, and that is said, %s', async way => {
+test.concurrent.for(ways)('a failed action suspends all the same, and reports it, %s', async way => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ providers: [meddled.provider] })
   lab.declare('web', { process: longRun() })
@@ -94,7 +94,7 @@ test.concurrent.for(ways)('what fails is suspended all the same, and that is sai
   expect(marks(lab)).toEqual(['web'])
 })
 
-test.concurrent.for(ways)('what no manifest declares can be suspended while it is owned, %s', async way => {
+test.concurrent.for(ways)('a facility without a manifest can be suspended while it is owned, %s', async way => {
   await using lab = createEngineLab({ configuration: 'removalLimit: { count: 0, fraction: 0 }' })
   for (const name of ['one', 'two']) lab.declare(name, { process: longRun() })
   await lab.apply()
@@ -127,7 +127,7 @@ test.concurrent.for(ways)('suspending and resuming is in the history, %s', async
   expect(told[0]).toMatchObject({ facility: 'web', supervisor: 'lab', service: 'web', verb: 'suspend', result: 'done' })
 })
 
-test.concurrent('the controller logs who is suspended, and who no longer', async () => {
+test.concurrent('the controller logs suspensions and resumptions', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   const controller = await lab.run()
@@ -141,7 +141,7 @@ test.concurrent('the controller logs who is suspended, and who no longer', async
   ])
 })
 
-test.concurrent.for(ways)('only what is there can be suspended and resumed, %s', async way => {
+test.concurrent.for(ways)('only an existing facility can be suspended and resumed, %s', async way => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
   await lab.apply()
@@ -152,7 +152,7 @@ test.concurrent.for(ways)('only what is there can be suspended and resumed, %s',
   expect(await control.resume('web')).toEqual({ changed: false, message: 'web is not suspended' })
 })
 
-test.concurrent('a suspension can be lifted though nothing else is known of the facility', async () => {
+test.concurrent('a suspension can be lifted even if nothing else is known of the facility', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun(), suspend: true })
   const control = await openControl(await lab.open())
@@ -162,7 +162,7 @@ test.concurrent('a suspension can be lifted though nothing else is known of the 
   expect(marks(lab)).toEqual([])
 })
 
-test.concurrent('a removal that is under way is given up for a suspension', async () => {
+test.concurrent('a running removal is aborted by a suspension', async () => {
   const meddled = createMeddledProvider()
   await using lab = createEngineLab({ configuration: 'resync: 1s', providers: [meddled.provider] })
   lab.declare('web', { process: longRun() })

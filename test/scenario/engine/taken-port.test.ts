@@ -6,7 +6,7 @@ import { findFreePort } from '../../tools/free-port.ts'
 const serve = (port: number): string =>
   `require('node:http').createServer((q, a) => a.end('ok')).listen(${port}, '127.0.0.1')`
 
-/** Listens at the port by itself; its health check looks at `asked`. */
+/** Listens at the port by itself; its health check asks at `asked`. */
 function web(port: number, { asked = port, mark = 0, patience = '60s' } = {}): Spec {
   return {
     process: { command: [process.execPath, '-e', `${serve(port)}; ${mark}`], restart: { delay: '100ms' } },
@@ -14,7 +14,7 @@ function web(port: number, { asked = port, mark = 0, patience = '60s' } = {}): S
   }
 }
 
-/** A process of nobody's that answers there. */
+/** Stranger's process that answers there. */
 async function occupy(port: number): Promise<AsyncDisposable & { readonly pid: number }> {
   const other = spawn(process.execPath, ['-e', `${serve(port)}.on('listening', () => console.log('up'))`])
   await new Promise(resolve => other.stdout.once('data', resolve))
@@ -33,7 +33,7 @@ const timeout = 300_000
 
 const clean = { failed: [], notReady: [] }
 
-test.concurrent('a service that runs is left as it is where the port that it is to go to is taken', {
+test.concurrent('a running service is left alone if the port it is to move to is taken', {
   timeout,
 }, async () => {
   const [first, second] = [await findFreePort(), await findFreePort()]
@@ -54,14 +54,14 @@ test.concurrent('a service that runs is left as it is where the port that it is 
   expect(await lab.apply()).toMatchObject(clean)
 })
 
-test.concurrent('services that swap their ports are no obstacle to one another, nor is one that goes', {
+test.concurrent('facilities that swap ports are no blocker to one another, nor is one that is removed', {
   timeout,
 }, async () => {
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()] as const
   await using lab = createEngineLab()
   for (const [index, name] of (['a', 'b', 'c'] as const).entries()) lab.declare(name, web(ports[index] ?? 0))
   expect(await lab.apply()).toMatchObject(clean)
-  // And a goes where c was, which is declared no more.
+  // a moves to the port of c, which is no longer declared.
   lab.declare('a', web(ports[2]))
   lab.declare('b', web(ports[0]))
   lab.withdraw('c')
@@ -70,7 +70,9 @@ test.concurrent('services that swap their ports are no obstacle to one another, 
   expect(await lab.apply({ allowRemovals: 1 })).toMatchObject(clean)
 })
 
-test.concurrent('who counted on a port that is not left after all is left as it is too', { timeout }, async () => {
+test.concurrent('a facility that relies on a port that is not freed after all is left alone too', {
+  timeout,
+}, async () => {
   const [first, second] = [await findFreePort(), await findFreePort()]
   await using lab = createEngineLab()
   lab.declare('a', web(first))
@@ -86,7 +88,7 @@ test.concurrent('who counted on a port that is not left after all is left as it 
   expect([(await lab.observe('a')).pid, (await lab.observe('b')).pid]).toEqual(pids)
 })
 
-test.concurrent('a proxy that answers for a service is nothing in its way', { timeout }, async () => {
+test.concurrent('a proxy that answers for a service is no blocker', { timeout }, async () => {
   const [own, proxied] = [await findFreePort(), await findFreePort()]
   await using _proxy = await occupy(proxied)
   await using lab = createEngineLab()

@@ -21,14 +21,14 @@ function stalledOf(status: FacilityStatus | undefined): string {
   return found?.status === 'True' ? `${found.reason}: ${found.message}` : ''
 }
 
-/** Both are stalled with each other's names, and nothing is done any more. */
+/** Waits until both are stalled with each other's names, and no step follows. */
 async function expectStalled(controller: RunningController, lab: EngineLab): Promise<void> {
   await eventually('both to be stalled', async () => {
     const found = [stalledOf(await controller.status('a')), stalledOf(await controller.status('b'))]
     return found.every(message => /^Undone: facilities a and b undo each other's steps/.test(message))
   })
   const steps = controller.steps().length
-  // Passes go on, and take no step.
+  // Passes continue without steps.
   await passesOf(controller, 3)
   expect(controller.steps().length).toBe(steps)
   const told = controller.log.filter(({ level, message }) => level === 'warn' && message.includes('undo each other'))
@@ -53,7 +53,7 @@ async function passesOf({ control }: RunningController, count: number): Promise<
   }
 }
 
-/** What happens as steps of `a` and `b` end: in this process, as on a busy host another could come to it at any time. */
+/** Effects as steps of `a` and `b` end: in this process, as on a busy host another process could interfere at any time. */
 function atSteps(verb: Verb, happen: (name: string, other: string) => void): EngineListener {
   const others = new Map([
     ['a', 'b'],
@@ -65,7 +65,7 @@ function atSteps(verb: Verb, happen: (name: string, other: string) => void): Eng
   }
 }
 
-describe('facilities that spoil each other’s files', () => {
+describe("facilities that overwrite each other's files", () => {
   function declare(lab: EngineLab, name: string, content: string = name): void {
     lab.declare(name, { process: longRun(), files: [{ path: lab.path(`${name}.conf`), content }] })
   }
@@ -74,7 +74,7 @@ describe('facilities that spoil each other’s files', () => {
     writeFileSync(lab.path(`${name}.conf`), 'spoilt')
   }
 
-  test.concurrent('E21: an apply that undoes what it has done says so, and fails', async () => {
+  test.concurrent('E21: an apply that undoes its own steps fails and reports it', async () => {
     await using lab = createEngineLab()
     declare(lab, 'a')
     declare(lab, 'b')
@@ -108,7 +108,7 @@ describe('facilities that spoil each other’s files', () => {
     )
   })
 
-  test.concurrent('E21: a controller stalls both, each with the other’s name, and goes on when one is declared anew', async () => {
+  test.concurrent("E21: a controller stalls both, each with the other's name, and continues when one is declared anew", async () => {
     await using lab = createEngineLab({ configuration: 'resync: 1s' })
     declare(lab, 'a')
     declare(lab, 'b')
@@ -133,8 +133,8 @@ describe('facilities that spoil each other’s files', () => {
   })
 })
 
-describe('what somebody else undoes', () => {
-  test.concurrent('E21: is repaired each time, and told as such, with no facility blamed', async () => {
+describe('a change made by somebody else', () => {
+  test.concurrent('E21: is repaired each time and reported as such, blaming no facility', async () => {
     await using lab = createEngineLab()
     const path = lab.path('web.conf')
     lab.declare('web', { process: longRun(), files: [{ path, content: 'web\n', onChange: 'none' }] })
@@ -161,7 +161,7 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
     AsyncDisposable & {
       readonly lab: EngineLab
       declare(name: string): void
-      /** As by hand, till it is down. */
+      /** Stops it manually, until it is down. */
       down(name: string): void
       isUp(name: string): boolean
     }
@@ -189,7 +189,7 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
     }
   }
 
-  test('E21: both are stalled, with each other’s names, and go on when one is declared anew', async () => {
+  test("E21: both are stalled with each other's names, and continue when one is declared anew", async () => {
     await using made = await openLab()
     const { lab, declare, down, isUp } = made
     declare('a')
@@ -207,22 +207,22 @@ describe.skipIf(!has('runsvdir'))('services of runit that stop each other as the
     for (const name of ['a', 'b']) expect(stalledOf(await controller.ready(name))).toBe('')
   })
 
-  test('E21: an apply that stops what it has just started names who has', async () => {
+  test('E21: an apply that stops a service it has just started names the cause', async () => {
     await using made = await openLab()
     const { lab, declare, down } = made
     declare('a')
     expect(outcomeProblems(await lab.apply())).toEqual([])
     declare('b')
-    // Nothing was to be done about it, and it ran before.
+    // It had no step, and it ran before.
     const outcome = await lab.apply({ listener: atSteps('start', (_name, other) => down(other)) })
     const cause = 'it is stopped again, most likely by what was done about facility b'
     expect(outcome.undone).toMatchObject([{ facility: 'a', steps: [{ id: 'a/start' }], cause }])
     expect(outcomeProblems(outcome)).toMatchObject([{ facility: 'a', message: expect.stringContaining(cause) }])
-    // The next one starts it, and leaves b alone.
+    // The next apply starts it, and leaves b alone.
     expect(outcomeProblems(await lab.apply())).toEqual([])
   })
 
-  test('E21: one that an administrator stops again and again is started again each time, and that is told', async () => {
+  test('E21: a service stopped again and again by an administrator is started each time, and this is reported', async () => {
     await using made = await openLab()
     const { lab, declare, down } = made
     declare('a')

@@ -22,7 +22,7 @@ function adopting(path: string, more: Spec = {}, file: Spec = {}): Spec {
   return { process: longRun(), adopt: true, files: [{ path, content: 'ours\n', ...file }], ...more }
 }
 
-/** A file of somebody else's, which is like no other. */
+/** A stranger's file with unusual content, mode and owner. */
 function createTheirs(lab: EngineLab, name = 'shared.conf'): string {
   const path = lab.path(name)
   writeFileSync(path, theirs)
@@ -39,8 +39,8 @@ function copiesIn(lab: EngineLab): string[] {
   return existsSync(lab.path('state', 'adopted')) ? readdirSync(lab.path('state', 'adopted')) : []
 }
 
-describe('what was there before it was adopted', () => {
-  test.concurrent('is put back as it was found when the facility goes', async () => {
+describe('the file that was there before adoption', () => {
+  test.concurrent('is restored as it was when the facility is removed', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     const before = describeFile(path)
@@ -60,7 +60,7 @@ describe('what was there before it was adopted', () => {
     expect(copiesIn(lab)).toEqual([])
   })
 
-  test.concurrent('also after changes, when the manifest drops it, and by the controller', async () => {
+  test.concurrent('is restored after changes too, when the manifest drops the file, and by the controller', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     const before = describeFile(path)
@@ -77,13 +77,13 @@ describe('what was there before it was adopted', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.concurrent('goes with onRemove: delete, and is put back without it', async () => {
+  test.concurrent('is deleted with onRemove: delete, and restored without it', async () => {
     await using lab = createEngineLab()
     const [one, two] = [createTheirs(lab, 'one'), createTheirs(lab, 'two')]
     lab.declare('a', adopting(one, {}, { onRemove: 'delete' }))
     lab.declare('b', adopting(two, { process: longRun(1) }))
     await lab.apply()
-    // The last word counts.
+    // The last declaration counts.
     lab.declare('b', adopting(two, { process: longRun(1) }, { onRemove: 'delete' }))
     await lab.apply()
     lab.declare('b', adopting(two, { process: longRun(1) }, { onRemove: 'restore' }))
@@ -96,7 +96,7 @@ describe('what was there before it was adopted', () => {
     expect(readFileSync(two, 'utf8')).toBe(theirs)
   })
 
-  test.concurrent('stays where it is as declared, though Reeve never wrote it', async () => {
+  test.concurrent('is left in place if it is as declared and Reeve never wrote it', async () => {
     await using lab = createEngineLab()
     const path = lab.path('shared.conf')
     writeFileSync(path, 'ours\n')
@@ -110,7 +110,7 @@ describe('what was there before it was adopted', () => {
     expect(readFileSync(path, 'utf8')).toBe('ours\n')
   })
 
-  test.concurrent('what Reeve made itself goes, whatever adopt says', async () => {
+  test.concurrent('does not exist if Reeve created the file, whatever adopt says', async () => {
     await using lab = createEngineLab()
     const path = lab.path('own.conf')
     lab.declare('web', adopting(path))
@@ -120,7 +120,7 @@ describe('what was there before it was adopted', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test.concurrent('is not put over what somebody has changed since, or over nothing', async () => {
+  test.concurrent('is not restored over a file that was edited since, nor where the file was deleted', async () => {
     await using lab = createEngineLab()
     const [one, two] = [createTheirs(lab, 'one'), createTheirs(lab, 'two')]
     lab.declare('a', adopting(one))
@@ -139,7 +139,7 @@ describe('what was there before it was adopted', () => {
     expect(existsSync(two)).toBe(false)
   })
 
-  test.concurrent('too large for a copy: that is said, and it stays as Reeve wrote it', async () => {
+  test.concurrent('that is too large to copy is reported, and the file stays as Reeve wrote it', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     truncateSync(path, 1024 * 1024 + 1)
@@ -156,7 +156,7 @@ describe('what was there before it was adopted', () => {
     expect(readFileSync(path, 'utf8')).toBe('ours\n')
   })
 
-  test.concurrent('of exactly 1 MiB, and of no text', async () => {
+  test.concurrent('of exactly 1 MiB, and binary, is restored', async () => {
     await using lab = createEngineLab()
     const path = lab.path('shared.bin')
     const content = Buffer.alloc(1024 * 1024, 0xfe)
@@ -168,7 +168,7 @@ describe('what was there before it was adopted', () => {
     expect(readFileSync(path).equals(content)).toBe(true)
   })
 
-  test.concurrent('where the record is lost: it stays, and that is said', async () => {
+  test.concurrent('is not restored if the record is lost, and this is reported', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     lab.declare('web', adopting(path))
@@ -183,7 +183,7 @@ describe('what was there before it was adopted', () => {
     expect(readFileSync(path, 'utf8')).toBe('ours\n')
   })
 
-  test.concurrent('where the copy is gone or damaged: nothing is put there, and the facility says why', async () => {
+  test.concurrent('is not restored if the copy is missing or damaged, and the facility reports why', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     lab.declare('web', adopting(path))
@@ -201,7 +201,7 @@ describe('what was there before it was adopted', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.runIf(isRoot)('is left alone where there is no space for its copy', async () => {
+  test.runIf(isRoot)('is left alone if there is no space for its copy', async () => {
     await using lab = createEngineLab()
     const path = createTheirs(lab)
     writeFileSync(path, Buffer.alloc(256 * 1024, 'x'))

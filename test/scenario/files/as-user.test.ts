@@ -35,7 +35,7 @@ function findIds(name: string): { readonly uid: number; readonly gid: number } {
 
 interface UserLab extends AsyncDisposable {
   readonly lab: EngineLab
-  /** A directory of the user's own, in one that everybody can enter. */
+  /** Directory owned by the user, in one that everybody can enter. */
   readonly home: string
   readonly base: string
 }
@@ -98,7 +98,7 @@ describe.runIf(isRoot)('S8: files in a directory of the service’s user', () =>
     expect(readdirSync(home)).toEqual([])
   })
 
-  test('are written as their declared owner, where the service runs as root', async ({ expect }) => {
+  test('are written as their declared owner if the service runs as root', async ({ expect }) => {
     await using made = createUserLab()
     const { lab, home } = made
     const path = join(home, 'app.conf')
@@ -125,9 +125,7 @@ describe.runIf(isRoot)('S8: files in a directory of the service’s user', () =>
     })
   }
 
-  test('a root-only file that the user has put there is neither shown nor overwritten nor removed', async ({
-    expect,
-  }) => {
+  test('are neither shown nor overwritten nor removed if the user moved a root-only file there', async ({ expect }) => {
     await using made = createUserLab()
     const { lab, home } = made
     const path = join(home, 'app.conf')
@@ -151,7 +149,7 @@ describe.runIf(isRoot)('S8: files in a directory of the service’s user', () =>
     expect(readFileSync(path, 'utf8')).toBe('for root alone')
   })
 
-  test('a path that can’t be looked at is a problem of its own facility only', async ({ expect }) => {
+  test('with an unreadable path affect only their own facility', async ({ expect }) => {
     await using made = createUserLab()
     const { lab, home } = made
     lab.declare('web', { process: longRun(), files: [{ path: join(home, 'x'.repeat(300)), content: 'x' }] })
@@ -165,7 +163,7 @@ describe.runIf(isRoot)('S8: files in a directory of the service’s user', () =>
 describe.runIf(isRoot)('S8: a file written as a user', () => {
   const path = (made: UserLab): string => join(made.home, 'app.conf')
 
-  test('S7: is there as a whole or not at all, and nothing of a crash is left', async ({ expect }) => {
+  test('S7: is there completely or not at all, and a crash leaves nothing behind', async ({ expect }) => {
     await using made = createUserLab()
     const effects: string[] = []
     const execution = createWriteHost({
@@ -194,12 +192,12 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(existsSync(path(made))).toBe(false)
   })
 
-  test('is left alone by those that are written beside it at the same time', async ({ expect }) => {
+  test('is not disturbed by simultaneous writes beside it', async ({ expect }) => {
     await using made = createUserLab()
     const names = Array.from({ length: 20 }, (_, index) => `${index}.conf`)
     await Promise.all(names.map(name => host.writeFileAs(web, join(made.home, name), name, { mode: 0o600 })))
     expect(readdirSync(made.home).sort()).toEqual([...names].sort())
-    // An earlier process of the same pid, as in a container.
+    // An earlier process with the same pid, as in a container.
     const stale = join(made.home, `.reeve-app.conf-${process.pid}-0123456789ab.tmp`)
     writeFileSync(stale, 'half')
     chownSync(stale, web.uid, web.gid)
@@ -207,9 +205,9 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(readdirSync(made.home).sort()).toEqual(names.slice(1).sort())
   })
 
-  test('is in no session of root’s, and over at its end, whatever the user gets hold of', { timeout: 60_000 }, async ({
-    expect,
-  }) => {
+  test("is written in no session of root's, and completely, whatever the user interferes with", {
+    timeout: 60_000,
+  }, async ({ expect }) => {
     await using made = createUserLab()
     await using holder = await startHolder(web)
     // Each is a process of its own, and the user may be too late for some.
@@ -221,7 +219,7 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     for (const session of holder.held()) expect(session).not.toBe(own)
   })
 
-  test('nothing of more than the user has is used', async ({ expect }) => {
+  test('uses no rights that the user lacks', async ({ expect }) => {
     await using made = createUserLab()
     const closed = join(made.base, 'closed')
     mkdirSync(closed, { mode: 0o700 })
@@ -234,7 +232,7 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(readdirSync(closed)).toEqual(['file'])
   })
 
-  test('a symlink in its place is replaced; one in place of its directory is not followed', async ({ expect }) => {
+  test('replaces a symlink in its place, and follows none in place of its directory', async ({ expect }) => {
     await using made = createUserLab()
     const mine = join(made.home, 'mine')
     writeFileSync(mine, 'mine')
@@ -253,7 +251,7 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(readdirSync(made.home).sort()).toEqual(['app.conf', 'directory', 'link', 'mine'])
   })
 
-  test('large content and a full quota: nothing that is cut short is put in place', async ({ expect }) => {
+  test('is not put in place if it was truncated, as by a full quota', async ({ expect }) => {
     await using made = createUserLab()
     const small = join(made.base, 'small')
     mkdirSync(small)
@@ -273,7 +271,7 @@ describe.runIf(isRoot)('S8: a file written as a user', () => {
     expect(readFileSync(path(made)).equals(large)).toBe(true)
   })
 
-  test('a hard link to somebody else’s file is not looked into', async ({ expect }) => {
+  test("is not read if it is a hard link to somebody else's file", async ({ expect }) => {
     await using made = createUserLab()
     const secret = join(made.base, 'secret')
     writeFileSync(secret, 'for root alone', { mode: 0o600 })

@@ -16,7 +16,7 @@ import { createEngineLab, type EngineLab, longRun, planOf, type Spec, stepsOf } 
 
 const isRoot = process.getuid?.() === 0
 
-/** A disk of its own, of which nothing is free but for an empty file or two. */
+/** File system of its own, full except for an empty file or two. */
 interface SmallDisk extends AsyncDisposable {
   readonly lab: EngineLab
   path(name: string): string
@@ -49,8 +49,8 @@ function withFile(path: string, content: string, more: Spec = {}): Spec {
   return { process: longRun(), files: [{ path, content }], ...more }
 }
 
-describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
-  test('is not removed when its manifest goes: adopted, and the disk was full', async ({ expect }) => {
+describe.runIf(isRoot)('E19: a file that Reeve failed to write', () => {
+  test('is not removed with its manifest: adopted, and the disk was full', async ({ expect }) => {
     await using disk = createSmallDisk()
     const { lab } = disk
     const path = disk.path('x.conf')
@@ -67,7 +67,7 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('is neither overwritten nor removed if somebody else makes it after that', async ({ expect }) => {
+  test('is neither overwritten nor removed if somebody else creates it afterwards', async ({ expect }) => {
     await using disk = createSmallDisk()
     const { lab } = disk
     const path = disk.path('x.conf')
@@ -83,7 +83,7 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
     await lab.apply()
     expect(readFileSync(path, 'utf8')).toBe('theirs\n')
 
-    // The word for it, taken back before it was written.
+    // adopt: true, withdrawn before the file was written.
     disk.fill()
     lab.declare('web', withFile(path, 'ours\n', { adopt: true }))
     expect((await lab.apply()).failed).toHaveLength(1)
@@ -111,9 +111,7 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('an update that failed: what was written before is still Reeve’s, to repair and to remove', async ({
-    expect,
-  }) => {
+  test('by an update keeps its earlier content as Reeve’s, to repair and to remove', async ({ expect }) => {
     await using disk = createSmallDisk()
     const { lab } = disk
     const path = disk.path('x.conf')
@@ -128,7 +126,7 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('by a controller: is kept when its manifest goes, and the log says so', { timeout: 60_000 }, async ({
+  test('is kept by a controller when its manifest goes, and the log says so', { timeout: 60_000 }, async ({
     expect,
   }) => {
     await using disk = createSmallDisk()
@@ -147,9 +145,7 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
     expect(controller.log.map(({ message }) => message)).toContain(`web: ${path} is kept: Reeve did not write it`)
   })
 
-  test('a controller that can’t write down what it is about to write claims no new file till it can', async ({
-    expect,
-  }) => {
+  test('by a controller that cannot record it first is not claimed until it can', async ({ expect }) => {
     await using disk = createSmallDisk()
     const { lab } = disk
     const path = lab.path('x.conf')
@@ -167,8 +163,8 @@ describe.runIf(isRoot)('E19: a file that Reeve did not manage to write', () => {
   })
 })
 
-describe('E19: what was edited since Reeve wrote it', () => {
-  test('is repaired while it is declared, and kept when it isn’t any more', async ({ expect }) => {
+describe('E19: a file that was edited since Reeve wrote it', () => {
+  test('is repaired while it is declared, and kept when it no longer is', async ({ expect }) => {
     await using lab = createEngineLab()
     const path = lab.path('x.conf')
     lab.declare('web', withFile(path, 'ours\n'))
@@ -187,7 +183,7 @@ describe('E19: what was edited since Reeve wrote it', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a directory or a link in its place is left alone, and holds nothing up', async ({ expect }) => {
+  test('is left alone if it was replaced by a directory or a link, without delaying anything', async ({ expect }) => {
     await using lab = createEngineLab()
     const path = lab.path('x.conf')
     lab.declare('web', withFile(path, 'ours\n'))
@@ -201,9 +197,7 @@ describe('E19: what was edited since Reeve wrote it', () => {
     expect(readdirSync(path)).toEqual([])
   })
 
-  test('E18: without the record, what the service has loaded is removed, and anything else is kept', async ({
-    expect,
-  }) => {
+  test('E18: without the record is kept, unless it is what the service has loaded', async ({ expect }) => {
     await using lab = createEngineLab()
     const path = lab.path('x.conf')
     for (const [content, isKept] of [
@@ -221,7 +215,7 @@ describe('E19: what was edited since Reeve wrote it', () => {
     }
   })
 
-  test('E18: without the record, what has drifted is repaired, and a change is brought about', async ({ expect }) => {
+  test('E18: without the record is repaired, and a change is applied', async ({ expect }) => {
     await using lab = createEngineLab()
     const path = lab.path('x.conf')
     lab.declare('web', withFile(path, 'ours\n'))
@@ -236,7 +230,7 @@ describe('E19: what was edited since Reeve wrote it', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('S9: digests of what is in files stand only where root alone can read them', async ({ expect }) => {
+  test('S9: has its digest recorded only where root alone can read', async ({ expect }) => {
     await using lab = createEngineLab()
     lab.declare('web', { process: longRun(), files: [{ path: lab.path('x.conf'), content: 'ours\n', mode: '0600' }] })
     await lab.apply()
@@ -246,7 +240,7 @@ describe('E19: what was edited since Reeve wrote it', () => {
   })
 })
 
-describe.runIf(isRoot)('a file that is a mount point of its own', () => {
+describe.runIf(isRoot)('a file that is a mount point', () => {
   async function withMount(lab: EngineLab, path: string, content: string, act: () => Promise<void>): Promise<void> {
     const source = lab.path('source')
     writeFileSync(source, content)
@@ -282,7 +276,7 @@ describe.runIf(isRoot)('a file that is a mount point of its own', () => {
     })
   })
 
-  test('as a definition, it is refused by plan too', async ({ expect }) => {
+  test('is refused by plan as a definition too', async ({ expect }) => {
     await using lab = createEngineLab()
     lab.declare('web', { process: longRun() })
     await lab.apply()

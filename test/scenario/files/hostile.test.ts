@@ -56,7 +56,7 @@ function createScene(mode = 0o755, owner: { uid: number; gid: number } = web): S
   }
 }
 
-/** A shell's script, run for ever as the service's user. */
+/** Shell script run endlessly as the service's user. */
 function attack(script: string, ...args: readonly string[]): AsyncDisposable {
   const child = spawn('/bin/sh', ['-c', `while :; do ${script}; done 2>/dev/null`, 'sh', ...args], {
     uid: web.uid,
@@ -73,9 +73,7 @@ function attack(script: string, ...args: readonly string[]): AsyncDisposable {
 }
 
 describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
-  test('a pipe, a huge file or a directory in place of a file is that facility’s problem, and holds up nobody', async ({
-    expect,
-  }) => {
+  test('a pipe, a huge file or a directory in place of a file affects only its own facility', async ({ expect }) => {
     await using scene = createScene()
     const { lab, path } = scene
     scene.declare()
@@ -98,9 +96,9 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     }
   })
 
-  test('a directory that comes and goes is survived, and nothing is made elsewhere', { timeout: 60_000 }, async ({
-    expect,
-  }) => {
+  test('a directory that appears and vanishes does no harm, and nothing is created elsewhere', {
+    timeout: 60_000,
+  }, async ({ expect }) => {
     await using scene = createScene()
     const { lab, base, app, path } = scene
     const sub = join(app, 'sub')
@@ -117,7 +115,7 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('in a sticky directory root writes, and shows no root-only file that was moved there', async ({ expect }) => {
+  test('root writes in a sticky directory, and shows no root-only file that was moved there', async ({ expect }) => {
     await using scene = createScene(0o1777, { uid: 0, gid: 0 })
     const { lab, base, path } = scene
     writeFileSync(path, secret, { mode: 0o600 })
@@ -134,7 +132,7 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     expect(readdirSync(base)).toEqual(['app'])
   })
 
-  test('in a sticky directory a file that root alone may read is as declared, also at the next look', async ({
+  test('a file in a sticky directory that only root may read is up to date, at the next refresh too', async ({
     expect,
   }) => {
     await using scene = createScene(0o1777, { uid: 0, gid: 0 })
@@ -149,7 +147,7 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('in a directory that a group can write, a member writes, and others of the group lead nobody elsewhere', async ({
+  test("a member of the directory's group writes, and others of the group cannot redirect the write", async ({
     expect,
   }) => {
     await using scene = createScene(0o2775, { uid: 0, gid: web.gid })
@@ -162,7 +160,7 @@ describe.runIf(isRoot)('S8: in a directory of the service’s user', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('what root has below a directory of the user is neither written nor removed', async ({ expect }) => {
+  test("root's files below a directory of the user are neither written nor removed", async ({ expect }) => {
     await using scene = createScene()
     const { lab, app } = scene
     const inner = join(app, 'inner')

@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 240_000 })
 
 const isRoot = process.getuid?.() === 0
 
-/** A directory and a symlink to it. */
+/** Directory and a symlink to it. */
 function createPlace(lab: EngineLab): { real: (name: string) => string; link: (name: string) => string } {
   mkdirSync(lab.path('usr-lib'))
   symlinkSync('usr-lib', lab.path('lib'))
@@ -23,8 +23,8 @@ async function messages(lab: EngineLab): Promise<string[]> {
   return (await validate(await lab.open())).diagnostics.map(({ message }) => message)
 }
 
-describe('one file under two paths, of two facilities', () => {
-  test.concurrent('is refused with both names, both paths and where they lead', async () => {
+describe('one file under two paths, declared by two facilities', () => {
+  test.concurrent('is refused with both names, both paths and their target', async () => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
     lab.declare('a', withFile(link('x.conf'), 'of a\n'))
@@ -42,10 +42,10 @@ describe('one file under two paths, of two facilities', () => {
   })
 
   test.concurrent.each<[what: string, one: (path: string) => Spec, other: (path: string) => Spec]>([
-    ['the output of both', outputTo, outputTo],
-    ['an output and a file', outputTo, path => withFile(path, 'x\n')],
-    ['a rotated output and a file', outputTo, path => withFile(`${path}.2`, 'x\n')],
-  ])('%s', async (_what, one, other) => {
+    ['as the output of both', outputTo, outputTo],
+    ['as an output and a file', outputTo, path => withFile(path, 'x\n')],
+    ['as a rotated output and a file', outputTo, path => withFile(`${path}.2`, 'x\n')],
+  ])('is refused: %s', async (_what, one, other) => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
     lab.declare('a', one(link('x.log')))
@@ -53,7 +53,7 @@ describe('one file under two paths, of two facilities', () => {
     expect(await messages(lab)).toHaveLength(2)
   })
 
-  test.concurrent('is nobody’s where nothing is kept: /dev/null', async () => {
+  test.concurrent('is allowed where nothing is stored: /dev/null', async () => {
     await using lab = createEngineLab()
     lab.declare('a', outputTo('/dev/null'))
     lab.declare('b', outputTo('/dev/null'))
@@ -61,7 +61,7 @@ describe('one file under two paths, of two facilities', () => {
     expect((await lab.apply()).failed).toEqual([])
   })
 
-  test.concurrent('a file in the place of another’s definition, whichever way it is written', async () => {
+  test.concurrent('is refused in the place of another’s definition, whichever is declared first', async () => {
     await using lab = createEngineLab()
     symlinkSync(lab.supervisorDirectory, lab.path('way'))
     lab.declare('web', { process: longRun() })
@@ -82,7 +82,7 @@ describe('one file under two paths, of two facilities', () => {
     expect(planOf(await lab.plan(), 'web')).toMatchObject({ change: 'none', steps: [] })
   })
 
-  test.concurrent('a link that comes later stops both, and nothing flaps under the controller', async () => {
+  test.concurrent('by a link that comes later blocks both, and nothing flaps under the controller', async () => {
     await using lab = createEngineLab({ configuration: 'resync: 1s' })
     for (const name of ['one', 'two']) mkdirSync(lab.path(name))
     lab.declare('a', withFile(lab.path('one', 'x'), 'of a\n'))
@@ -108,7 +108,7 @@ describe('one file under two paths, of two facilities', () => {
     expect(readFileSync(lab.path('one', 'x'), 'utf8')).toBe('of a\n')
   })
 
-  test.runIf(isRoot)('through a directory that is mounted in two places', async () => {
+  test.runIf(isRoot)('through a directory mounted in two places is refused', async () => {
     await using lab = createEngineLab()
     for (const name of ['one', 'two']) mkdirSync(lab.path(name, 'below'), { recursive: true })
     spawnSync('mount', ['--bind', lab.path('one'), lab.path('two')])
@@ -123,7 +123,7 @@ describe('one file under two paths, of two facilities', () => {
     }
   })
 
-  test.concurrent('hard links are two files as soon as one is written', async () => {
+  test.concurrent('by hard links is two files as soon as one is written', async () => {
     await using lab = createEngineLab()
     writeFileSync(lab.path('x'), 'before\n')
     linkSync(lab.path('x'), lab.path('y'))
@@ -136,7 +136,7 @@ describe('one file under two paths, of two facilities', () => {
   })
 })
 
-describe('a facility that spells the path of its file otherwise', () => {
+describe("a facility that changes the spelling of its file's path", () => {
   test.concurrent('keeps the file and its process', async () => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
@@ -158,7 +158,7 @@ describe('a facility that spells the path of its file otherwise', () => {
     expect(existsSync(real('x.conf'))).toBe(false)
   })
 
-  test.concurrent('with another content, also where it never was written that way', async () => {
+  test.concurrent('may change the content with it, even if it was never written that way', async () => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
     lab.declare('web', withFile(link('x.conf'), 'one\n'))
@@ -171,7 +171,7 @@ describe('a facility that spells the path of its file otherwise', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.concurrent('or has another name', async () => {
+  test.concurrent('may change its name with it', async () => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
     lab.declare('www', withFile(link('x.conf'), 'x\n'))
@@ -186,7 +186,7 @@ describe('a facility that spells the path of its file otherwise', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test.concurrent('and gives it to another', async () => {
+  test.concurrent('may give the file to another', async () => {
     await using lab = createEngineLab()
     const { real, link } = createPlace(lab)
     lab.declare('a', withFile(link('x.conf'), 'x\n'))
@@ -203,7 +203,7 @@ describe('a facility that spells the path of its file otherwise', () => {
   })
 })
 
-test.concurrent('E24: two that share a directory by two paths don’t run side by side', async () => {
+test.concurrent('E24: does not run beside a facility that shares its directory by another path', async () => {
   await using lab = createEngineLab()
   const { real, link } = createPlace(lab)
   mkdirSync(real('data'))
@@ -236,7 +236,7 @@ describe('one supervisor under two paths', () => {
     for (const { message } of found) expect(message).toContain(`the process at ${lab.path('supervisor')}`)
   })
 
-  test.concurrent('that spells its directory otherwise has all it had', async () => {
+  test.concurrent('keeps everything when its path is spelled differently', async () => {
     await using lab = createEngineLab()
     symlinkSync('supervisor', lab.path('way'))
     lab.declare('web', { process: longRun() })

@@ -25,12 +25,12 @@ import { startMeddling, startSwapping } from '../../tools/path-swapper.ts'
 const isRoot = process.getuid?.() === 0
 const web = createReadHost().findUser('games') ?? { uid: 0, gid: 0 }
 
-/** How long each race goes on, in ms: ten seconds in all. */
+/** Duration of each race, in ms: ten seconds in all. */
 const duration = 2_600
 
 const secret = 'for root alone'
 
-/** What root has: nothing of it may be shown, changed, taken or added to. */
+/** Root's files: none may be shown, changed, taken or added to. */
 interface Private {
   readonly directory: string
   look(): unknown
@@ -49,7 +49,7 @@ function createPrivate(base: string): Private {
   return { directory, look: () => [lstatSync(directory).mode, lstatSync(directory).uid, entries(directory)] }
 }
 
-/** Whatever others do meanwhile: plans, writes, repairs, changes and removes. Gives all that was shown of it. */
+/** Plans, writes, repairs, changes and removes, whatever others do meanwhile. Returns everything that was shown of it. */
 async function goOn(lab: EngineLab, path: string): Promise<string> {
   const shown: unknown[] = []
   let applied = 0
@@ -111,7 +111,7 @@ function makeLink(target: string, path: string): string {
   return path
 }
 
-/** Puts a symlink in the place of each temporary file of Reeve's, as soon as it is there. */
+/** Replaces each temporary file of Reeve by a symlink as soon as it exists. */
 async function startTakingTemporaries(directory: string, target: string): Promise<AsyncDisposable> {
   const program = `
     my ($directory, $target) = @ARGV;
@@ -141,7 +141,7 @@ async function startTakingTemporaries(directory: string, target: string): Promis
 }
 
 describe.runIf(isRoot)(
-  'S8: while the service’s user is quicker than Reeve, root’s files are neither shown nor touched',
+  'S8: root’s files are neither shown nor touched by a user who is quicker than Reeve when',
   () => {
     test('the declared file is exchanged with a symlink', { timeout: 60_000 }, async ({ expect }) => {
       await using scene = createScene()
@@ -159,7 +159,7 @@ describe.runIf(isRoot)(
       expect(hidden.look()).toEqual(before)
     })
 
-    test('the declared file is exchanged with one that root has in that directory', { timeout: 60_000 }, async ({
+    test('the declared file is exchanged with a file of root in that directory', { timeout: 60_000 }, async ({
       expect,
     }) => {
       await using scene = createScene()
@@ -176,7 +176,7 @@ describe.runIf(isRoot)(
       for (const end = Date.now() + duration; Date.now() < end; ) shown += JSON.stringify(await lab.plan())
       expect(await swapper.stop()).toBeGreaterThan(1_000)
       expect(shown).not.toContain(secret)
-      // Both were seen: the one is described, the other not looked into.
+      // Both states were met: the one is described, the other not read.
       expect(shown).toContain('-theirs')
       expect(shown).toContain("isn't looked into")
       expect([lstatSync(key).ino, lstatSync(path).ino].sort()).toEqual(before)

@@ -87,17 +87,14 @@ test.each(users)(
   },
 )
 
-test.runIf(isRoot)(
-  'S9: no value stands on a command line, and no loader variable acts on what runs as root',
-  async () => {
-    const environment = { PRIVATE: 'never-on-a-command-line', LD_PRELOAD: '/no/such/library.so' }
-    // Whatever runs as root with that variable would complain of the library.
-    const script = `cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' ' > ${directory}/lines; id -u > ${directory}/user`
-    expect(await probe({ script, user: 'nobody', more: { environment } })).toEqual({ healthy: true })
-    expect(readFileSync(join(directory, 'lines'), 'utf8')).not.toContain('never-on-a-command-line')
-    expect(readFileSync(join(directory, 'user'), 'utf8')).toBe('65534\n')
-  },
-)
+test.runIf(isRoot)('S9: no value is on a command line, and no loader variable affects processes of root', async () => {
+  const environment = { PRIVATE: 'never-on-a-command-line', LD_PRELOAD: '/no/such/library.so' }
+  // A process of root with that variable would complain of the library.
+  const script = `cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' ' > ${directory}/lines; id -u > ${directory}/user`
+  expect(await probe({ script, user: 'nobody', more: { environment } })).toEqual({ healthy: true })
+  expect(readFileSync(join(directory, 'lines'), 'utf8')).not.toContain('never-on-a-command-line')
+  expect(readFileSync(join(directory, 'user'), 'utf8')).toBe('65534\n')
+})
 
 test.runIf(isRoot)("S8: Reeve does not enter the working directory for a user who can't", async () => {
   chmodSync(directory, 0o700)
@@ -120,9 +117,9 @@ const hanging: [name: string, script: string][] = leavings.flatMap(([name, scrip
 ])
 
 test.each(hanging.flatMap(([name, script]) => users.map(user => [name, user, script] as const)))(
-  'a health command that leaves %s, as user %s, leaves nothing',
+  'a health command that leaves %s, as user %s, has it killed',
   async (name, user, script) => {
-    // By its seconds it is known whatever became of its environment.
+    // Identified by its seconds, whatever became of its environment.
     const nap = `sleep 3${randomInt(1e9, 1e10)}`
     const found = await probe({
       script: `echo > ${directory}/ran; ${script.replaceAll('NAP', nap)}`,
@@ -136,7 +133,7 @@ test.each(hanging.flatMap(([name, script]) => users.map(user => [name, user, scr
   },
 )
 
-test('a health command that says more than anybody reads is ended at its timeout', async () => {
+test('a health command with endless output is ended at its timeout', async () => {
   const before = process.memoryUsage().rss
   const cpu = process.cpuUsage()
   expect(await probe({ script: 'yes; yes >&2', timeout: 1_500 })).toMatchObject({ healthy: false })
@@ -145,7 +142,7 @@ test('a health command that says more than anybody reads is ended at its timeout
   expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
 })
 
-/** The pids of processes on whose command line this stands. */
+/** Pids of processes with this text on their command line. */
 function processesWith(text: string): string[] {
   return readdirSync('/proc').filter(pid => {
     try {

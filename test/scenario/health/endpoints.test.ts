@@ -14,18 +14,18 @@ const never = new AbortController().signal
 
 interface Endpoint {
   readonly port: number
-  /** Connections that were made, and those that are open still. */
+  /** Connections that were made, and those that are still open. */
   readonly connections: { made: number; open: number }
 }
 
-/** Listens on loopback, and does to each connection what the test says. */
+/** Server on loopback that handles each connection as the test says. */
 async function listen(serve: (socket: Socket) => void): Promise<Endpoint> {
   const connections = { made: 0, open: 0 }
   const server = createServer(socket => {
     connections.made += 1
     connections.open += 1
     socket.on('error', () => {})
-    // Else it would never hear of the end.
+    // Without reading, it would never notice the end.
     socket.resume()
     socket.on('close', () => {
       connections.open -= 1
@@ -38,7 +38,7 @@ async function listen(serve: (socket: Socket) => void): Promise<Endpoint> {
   return { port: typeof address === 'object' && address ? address.port : 0, connections }
 }
 
-/** Sends it again and again, as fast as the other side takes it. */
+/** Sends the text repeatedly, as fast as the other side takes it. */
 function forEver(socket: Socket, text: string): void {
   const send = (): void => {
     while (!socket.destroyed && socket.write(text));
@@ -47,7 +47,7 @@ function forEver(socket: Socket, text: string): void {
   send()
 }
 
-/** Sends it every 20 ms. */
+/** Sends the text every 20 ms. */
 function trickle(socket: Socket, text: string): void {
   const timer = setInterval(() => socket.write(text), 20)
   socket.on('close', () => clearInterval(timer))
@@ -62,7 +62,7 @@ function checkOf(port: number, timeout = 1_000): { health: Health } {
 
 const hostile: [name: string, serve: (socket: Socket) => void, expected: object][] = [
   [
-    'answers 200 and goes on sending',
+    'answers 200 and continues to send',
     socket => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
       forEver(socket, 'x'.repeat(65_536))
@@ -108,7 +108,7 @@ const hostile: [name: string, serve: (socket: Socket) => void, expected: object]
     },
     { healthy: false, message: 'no answer in 1000 ms' },
   ],
-  ['says nothing', () => {}, { healthy: false, message: 'no answer in 1000 ms' }],
+  ['sends nothing', () => {}, { healthy: false, message: 'no answer in 1000 ms' }],
   [
     'switches protocols',
     socket => socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
@@ -122,19 +122,22 @@ const hostile: [name: string, serve: (socket: Socket) => void, expected: object]
   ],
 ]
 
-test.each(hostile)('S12: an endpoint that %s is judged in time, and nothing stays open', async (_, serve, expected) => {
-  const { port, connections } = await listen(serve)
-  const cpu = process.cpuUsage()
-  const began = performance.now()
-  expect(await probeHealth(checkOf(port), host, clock, never)).toMatchObject(expected)
-  expect(performance.now() - began).toBeLessThan(2_000)
-  await eventually('the connection to end', () => connections.open === 0)
-  const { user, system } = process.cpuUsage(cpu)
-  expect((user + system) / 1_000).toBeLessThan(900)
-  expect(connections.made).toBe(1)
-})
+test.each(hostile)(
+  'S12: an endpoint that %s gets a result in time, and no connection stays open',
+  async (_, serve, expected) => {
+    const { port, connections } = await listen(serve)
+    const cpu = process.cpuUsage()
+    const began = performance.now()
+    expect(await probeHealth(checkOf(port), host, clock, never)).toMatchObject(expected)
+    expect(performance.now() - began).toBeLessThan(2_000)
+    await eventually('the connection to end', () => connections.open === 0)
+    const { user, system } = process.cpuUsage(cpu)
+    expect((user + system) / 1_000).toBeLessThan(900)
+    expect(connections.made).toBe(1)
+  },
+)
 
-test('a redirect is an answer, and is not followed', async () => {
+test('a redirect is an answer and is not followed', async () => {
   const elsewhere = await listen(socket => socket.end('HTTP/1.1 500 No\r\n\r\n'))
   const { port } = await listen(socket =>
     socket.write(`HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:${elsewhere.port}/\r\n\r\n`),
@@ -143,7 +146,7 @@ test('a redirect is an answer, and is not followed', async () => {
   expect(elsewhere.connections.made).toBe(0)
 })
 
-test('a probe that is given up ends its connection at once', async () => {
+test('an aborted probe closes its connection at once', async () => {
   const { port, connections } = await listen(() => {})
   const giving = new AbortController()
   const probing = probeHealth(checkOf(port, 600_000), host, clock, giving.signal)
@@ -153,9 +156,9 @@ test('a probe that is given up ends its connection at once', async () => {
   await eventually('the connection to end', () => connections.open === 0)
 })
 
-test('apply ends though the service answers 200 and goes on sending', async () => {
+test('apply ends even if the service answers 200 and continues to send', async () => {
   const port = await findFreePort()
-  // By the service itself: nobody else's answer is believed.
+  // Served by the service itself: no other answer counts.
   const script = `require('node:net').createServer(socket => {
     socket.on('error', () => {}).write('HTTP/1.1 200 OK\\r\\n\\r\\n')
     setInterval(() => socket.write('more\\n'), 20)

@@ -16,7 +16,7 @@ import { createEngineLab, longRun, reasonOf } from '../../labs/engine-lab.ts'
 const hasTool = spawnSync('openssl', ['version']).status === 0
 const never = new AbortController().signal
 
-/** Where only root can change the way to it, as for all that root reads for a check. */
+/** Directory that only root can change, as needed for files that root reads for a check. */
 let place = ''
 beforeAll(() => {
   place = mkdtempSync(join(process.geteuid?.() === 0 ? '/root' : process.cwd(), '.reeve-tls-'))
@@ -25,7 +25,7 @@ afterAll(() => rmSync(place, { recursive: true }))
 
 const path = (name: string): string => join(place, name)
 
-/** An authority of its own, and a certificate of it for these names. */
+/** Certificate authority of its own, and its certificate for these names. */
 function makeCertificate(name: string, names: string): void {
   const openssl = (...args: string[]): void => {
     const { status, stderr } = spawnSync('openssl', args, { cwd: place, encoding: 'utf8' })
@@ -58,7 +58,7 @@ function optionsOf(name: string): ServerOptions {
 interface Endpoint {
   readonly port: number
   readonly asked: IncomingMessage[]
-  /** The names by which its visitors asked for a certificate. */
+  /** Server names that clients asked for. */
   readonly serverNames: unknown[]
 }
 
@@ -87,8 +87,8 @@ function probe(check: Omit<HttpCheck, 'type'>): Promise<ProbeResult> {
 const healthy = { healthy: true }
 const ill = (message: RegExp): object => ({ healthy: false, message: expect.stringMatching(message) })
 
-describe.skipIf(!hasTool)('over TLS', () => {
-  test('a private authority is trusted by its file, which is read anew, and by nothing else', async () => {
+describe.skipIf(!hasTool)('a health check over TLS', () => {
+  test('trusts a private authority by its file, which is read each time, and by nothing else', async () => {
     makeCertificate('first', 'DNS:localhost,IP:127.0.0.1')
     makeCertificate('second', 'DNS:localhost,IP:127.0.0.1')
     const { port } = await serve(optionsOf('first'))
@@ -107,7 +107,7 @@ describe.skipIf(!hasTool)('over TLS', () => {
     expect(await probe({ url, ca: path('first.ext') })).toMatchObject(ill(/there is no certificate in .*first\.ext/))
   })
 
-  test('the certificate has to be of the host in the URL, whatever a Host header says', async () => {
+  test('requires a certificate for the host in the URL, whatever the Host header', async () => {
     makeCertificate('named', 'DNS:localhost')
     const { port, serverNames, asked } = await serve(optionsOf('named'))
     const ca = path('named-ca.pem')
@@ -119,7 +119,7 @@ describe.skipIf(!hasTool)('over TLS', () => {
   })
 })
 
-test('statuses: one, a range, a list; and what was expected is told', async () => {
+test('accepts a status, a range or a list, and reports what was expected', async () => {
   let status = 503
   const { port } = await serve(undefined, () => status)
   const url = `http://127.0.0.1:${port}/`
@@ -136,7 +136,7 @@ test('statuses: one, a range, a list; and what was expected is told', async () =
   expect(await probe({ url, statuses })).toEqual(healthy)
 })
 
-test('headers are sent, those from files as they are now, and no message has what is in them', async () => {
+test('sends headers, those from files as they are now, and no message contains them', async () => {
   const { port, asked } = await serve(undefined)
   const url = `http://127.0.0.1:${port}/`
   const token = path('token')
@@ -160,21 +160,18 @@ test('headers are sent, those from files as they are now, and no message has wha
   expect(asked).toHaveLength(2)
 })
 
-test.skipIf(process.geteuid?.() !== 0)(
-  'S8: root reads no file for a check that others can lead elsewhere',
-  async () => {
-    const { port, asked } = await serve(undefined)
-    const open = mkdtempSync('/tmp/reeve-open-')
-    onTestFinished(() => rmSync(open, { recursive: true }))
-    chmodSync(open, 0o777)
-    writeFileSync(join(open, 'token'), 'hush')
-    const headers = { Authorization: { fromFile: join(open, 'token') } }
-    expect(await probe({ url: `http://127.0.0.1:${port}/`, headers })).toMatchObject(ill(/as root/))
-    expect(asked).toHaveLength(0)
-  },
-)
+test.skipIf(process.geteuid?.() !== 0)('S8: reads as root no file that others can replace', async () => {
+  const { port, asked } = await serve(undefined)
+  const open = mkdtempSync('/tmp/reeve-open-')
+  onTestFinished(() => rmSync(open, { recursive: true }))
+  chmodSync(open, 0o777)
+  writeFileSync(join(open, 'token'), 'hush')
+  const headers = { Authorization: { fromFile: join(open, 'token') } }
+  expect(await probe({ url: `http://127.0.0.1:${port}/`, headers })).toMatchObject(ill(/as root/))
+  expect(asked).toHaveLength(0)
+})
 
-test('S4: a secret of a header is in no plan, record, log or status', async () => {
+test('S4: shows the secret of a header in no plan, record, log or status', async () => {
   writeFileSync(path('secret'), 'hush-hush\n', { mode: 0o600 })
   const { port } = await serve(undefined, () => 403)
   await using lab = createEngineLab({ configuration: 'resync: 1s' })

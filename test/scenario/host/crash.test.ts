@@ -43,10 +43,10 @@ function snapshot(directory: string): Record<string, string> {
   return entries
 }
 
-test('E4, S7: killed before and after every effect of writing, and run again, the end is as without the crash', () => {
+test('E4, S7: a write killed before or after any effect and run again ends as without the crash', () => {
   const undisturbed = prepare('undisturbed')
   const { count } = write(undisturbed)
-  // Of two directories made, one file removed, and three effects of each of two files.
+  // Two directories made, one file removed, and three effects of each of two files.
   expect(count).toBe(2 * (2 + 1 + 3 + 3))
   const expected = snapshot(undisturbed)
   expect(expected).toEqual({

@@ -10,7 +10,7 @@ const isRoot = process.getuid?.() === 0
 const nobody = { name: 'nobody', uid: 65_534, gid: 65_534 }
 const host = createWriteHost()
 
-/** A file system of its own, ext4 as on most hosts: the kernel refuses there what it refuses on a host. */
+/** File system of its own, ext4 as on most hosts: the kernel refuses the same there. */
 function createFileSystem() {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-failure-'))
   chmodSync(directory, 0o755)
@@ -46,7 +46,7 @@ async function failureOf(act: () => unknown): Promise<string> {
 }
 
 describe.runIf(isRoot)('a read-only file system', () => {
-  test('what isn’t there is removed, and what is there can’t be', async () => {
+  test('allows the removal of an absent file, but of no existing one', async () => {
     using mounted = createFileSystem()
     const there = mounted.path('there')
     writeFileSync(there, 'x')
@@ -69,10 +69,10 @@ describe.runIf(isRoot)('a read-only file system', () => {
   })
 })
 
-describe.runIf(isRoot)('what the kernel refuses even to root', () => {
+describe.runIf(isRoot)('an operation that the kernel refuses even to root', () => {
   const remedy = /even to root \(EPERM\).*lsattr -d.*immutable or append-only.*chattr -i/
 
-  test('an immutable file', async () => {
+  test('on an immutable file is reported with the cause', async () => {
     using mounted = createFileSystem()
     const path = mounted.path('x.conf')
     writeFileSync(path, 'x')
@@ -83,7 +83,7 @@ describe.runIf(isRoot)('what the kernel refuses even to root', () => {
     expect(await failureOf(() => host.moveFile(path, mounted.path('y.conf')))).toMatch(remedy)
   })
 
-  test.each(['i', 'a'])('a directory with +%s', async attribute => {
+  test.each(['i', 'a'])('in a directory with +%s is reported with the cause', async attribute => {
     using mounted = createFileSystem()
     const directory = mounted.path('conf.d')
     mkdirSync(directory)
@@ -96,7 +96,7 @@ describe.runIf(isRoot)('what the kernel refuses even to root', () => {
     host.removeFile(join(directory, 'gone'))
   })
 
-  test('an immutable file of a user, in a directory of theirs', async () => {
+  test('on an immutable file of a user, in their directory, is reported with the cause', async () => {
     using mounted = createFileSystem()
     chownSync(mounted.path(), nobody.uid, nobody.gid)
     const path = mounted.path('x.conf')
@@ -107,7 +107,7 @@ describe.runIf(isRoot)('what the kernel refuses even to root', () => {
     await expect(host.writeFileAs(nobody, path, 'y', { mode: 0o644 })).rejects.toThrow(/not permitted; see with lsattr/)
   })
 
-  test('root is not told to be root', () => {
+  test('does not advise root to run as root', () => {
     for (const code of ['EPERM', 'EACCES']) {
       const { message } = createFailure('write /x', Object.assign(new Error(code), { code }))
       expect(message).toContain(`even to root (${code})`)
@@ -116,10 +116,10 @@ describe.runIf(isRoot)('what the kernel refuses even to root', () => {
   })
 })
 
-describe('a disk that can not be written', () => {
+describe('a disk that cannot be written', () => {
   const { username } = userInfo()
 
-  /** As it is where the kernel refuses each write with that errno. */
+  /** Shell in which the kernel refuses each write with that errno. */
   async function refusalOf(code: string, path: string): Promise<string> {
     const failing = createWriteHost({
       onEffect() {
@@ -137,12 +137,12 @@ describe('a disk that can not be written', () => {
     ['EIO', 'the device reports an input/output error (EIO); check the disk of the file system at /'],
     ['ENOSPC', 'there is no space left on the device (ENOSPC); free some space on the file system at /'],
     ['EROFS', 'the file system is read-only (EROFS); make it writable (mount -o remount,rw /'],
-  ])('%s is told with where it is, and what to do', async (code, words) => {
+  ])('is reported with place and remedy: %s', async (code, words) => {
     const path = join(tmpdir(), 'reeve-failure.conf')
     expect(await refusalOf(code, path)).toContain(`cannot write ${path}: ${words}`)
   })
 
-  test('and so it is in the words of shells and tools', () => {
+  test('is recognized in messages of shells and tools', () => {
     expect(explainComplaint('cannot append output to /proc/web/out as user 33: Disk quota exceeded')).toBe(
       "cannot append output to /proc/web/out as user 33: the disk quota of user 33 is used up (EDQUOT); free some of that user's space on the file system at /proc, or raise the quota (edquota)",
     )

@@ -41,7 +41,7 @@ async function startHolder(): Promise<ChildProcess> {
   return child
 }
 
-test('E15: of many processes that want the lock, never two hold it, and one that dies frees it', async () => {
+test('E15: of many processes only one holds the lock, and one that dies frees it', async () => {
   const log = join(root, 'log')
   const exits = Array.from({ length: 8 }, (_, index) => {
     const args = [contender.path, directory, log, '12', index % 2 === 0 ? 'die' : 'release']
@@ -58,11 +58,11 @@ test('E15: of many processes that want the lock, never two hold it, and one that
   for (let index = 0; index < entries.length; index += 2) {
     expect(entries[index + 1]).toBe(entries[index]?.replace('in', 'out'))
   }
-  // Else they never met, and nothing has been tried.
+  // Without contention nothing has been tested.
   expect(lines.length).toBeGreaterThan(entries.length)
 })
 
-test('E15: the second one is told who holds it, and what to do', async () => {
+test('E15: the second process is told who holds the lock, and what to do', async () => {
   const child = await startHolder()
   await expect(acquireLock(directory, 'reeve apply', host)).rejects.toMatchObject({
     code: 'locked',
@@ -102,7 +102,7 @@ test('E15: a zombie holds no lock', async () => {
   expect(lock.holder.pid).toBe(process.pid)
 })
 
-test('E15: neither a recycled pid nor a boot long past holds a lock, and their claims are cleared away', async () => {
+test('E15: neither a recycled pid nor an earlier boot holds a lock, and their claims are cleaned up', async () => {
   mkdirSync(directory)
   const lock = await acquireLock(directory, 'reeve apply', host)
   const [own = ''] = readdirSync(directory)
@@ -132,7 +132,7 @@ test('E15: the same process gets it once', async () => {
   expect(again.holder.command).toBe('reeve apply')
 })
 
-test('E15: of two that want it in the same process at once, one gets it', async () => {
+test('E15: of two simultaneous attempts in one process, one gets it', async () => {
   const attempts = await Promise.allSettled([1, 2, 3].map(() => acquireLock(directory, 'reeve run', host)))
   expect(attempts.map(attempt => attempt.status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
 })

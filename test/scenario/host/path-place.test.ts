@@ -13,7 +13,7 @@ function createRoom() {
   return { path, [Symbol.dispose]: () => rmSync(directory, { recursive: true }) }
 }
 
-test('a path stands where the links on its way lead, to any depth', () => {
+test('a path is resolved through links to any depth', () => {
   using room = createRoom()
   mkdirSync(room.path('a', 'b'), { recursive: true })
   symlinkSync('a', room.path('l'))
@@ -24,11 +24,11 @@ test('a path stands where the links on its way lead, to any depth', () => {
     expect(finder.entry(join(path, 'x'))).toBe(room.path('a', 'b', 'x'))
     expect(finder.directory(path)).toBe(room.path('a', 'b'))
   }
-  // A link in the place of the file itself is what is written over.
+  // A link in place of the file itself is overwritten.
   expect(finder.entry(room.path('n'))).toBe(room.path('n'))
 })
 
-test('what isn’t there yet stands in the deepest directory that is', () => {
+test('a missing path is placed in the deepest existing directory', () => {
   using room = createRoom()
   mkdirSync(room.path('a'))
   symlinkSync('a', room.path('l'))
@@ -38,7 +38,7 @@ test('what isn’t there yet stands in the deepest directory that is', () => {
   expect(finder.entry(room.path('dangling', 'x'))).toBe(room.path('later', 'x'))
 })
 
-test('links that lead round in a circle, and parts that are no directory, are taken by name', () => {
+test('circular links, and components that are no directory, are taken literally', () => {
   using room = createRoom()
   symlinkSync('two', room.path('one'))
   symlinkSync('one', room.path('two'))
@@ -47,7 +47,7 @@ test('links that lead round in a circle, and parts that are no directory, are ta
   expect(finder.entry('/proc/self/stat/x')).toContain('/stat/x')
 })
 
-test.runIf(isRoot)('a link that a service’s user can have put there leads nowhere', () => {
+test.runIf(isRoot)('a link that a service’s user may have created is not followed', () => {
   using room = createRoom()
   mkdirSync(room.path('etc'))
   mkdirSync(room.path('home'))

@@ -32,7 +32,7 @@ afterEach(() => rmSync(base, { recursive: true }))
 
 const host = createWriteHost()
 
-/** A directory in the test's own. */
+/** Directory owned by the test. */
 function makeDirectory(name: string, mode = 0o755, { uid = 0, gid = 0 } = {}): string {
   const path = join(base, name)
   mkdirSync(path, { recursive: true })
@@ -49,13 +49,13 @@ function makeFile(path: string, content: string, mode = 0o644, { uid = 0, gid = 
   return path
 }
 
-/** The shell of scripts that root runs, and what it says of a path. */
+/** Runs the shell functions that root's scripts use on a path; returns their message. */
 function askShell(path: string): string {
   const question = '__reeve_is_protected "$1" && printf %s "$__reeve_real" || printf "unsafe: %s" "$__reeve_unsafe"'
   return spawnSync('/bin/sh', ['-c', `${protectedPathFunctions}${question}`, 'sh', path], { encoding: 'utf8' }).stdout
 }
 
-describe.runIf(isRoot)('S8: what root does on a path', () => {
+describe.runIf(isRoot)('S8: an operation of root on a path', () => {
   /** Directories, by what others can do to them. */
   const kinds: readonly [what: string, mode: number, owner: { uid?: number; gid?: number }, unsafe: string][] = [
     ['of another user', 0o755, user, 'owner 4711'],
@@ -103,7 +103,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     expect(String(host.readProtectedFile(join(directory, 'file')))).toBe('x')
   })
 
-  test('in a sticky directory, files are replaced as a whole, and nothing is appended', () => {
+  test('in a sticky directory replaces whole files and appends nothing', () => {
     const directory = makeDirectory('a', 0o1777)
     const path = join(directory, 'file')
     host.writeFile(path, 'x', { mode: 0o644 })
@@ -116,7 +116,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
 
   const secret = 'for root alone'
 
-  test('a symlink of another user is not followed, in the place of a file or of a directory', () => {
+  test('follows no symlink of another user, neither as a file nor as a directory', () => {
     makeFile(join(base, 'private/secret'), secret, 0o600)
     const home = makeDirectory('home', 0o755, user)
     for (const [name, target] of [
@@ -134,7 +134,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     }
   })
 
-  test('a symlink of root is followed, whatever directories it leads through', () => {
+  test('follows a symlink of root, whatever directories it leads through', () => {
     const file = makeFile(join(base, 'private/deep/secret'), secret, 0o600)
     symlinkSync('private', join(base, 'link'))
     symlinkSync('link/deep/../deep/secret', join(base, 'file'))
@@ -143,7 +143,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     expect(askShell(join(base, 'file'))).toBe(file)
   })
 
-  test('a symlink of root that leads through a directory of another user is not protected', () => {
+  test('counts as unprotected if a symlink of root leads through a directory of another user', () => {
     makeFile(join(makeDirectory('home', 0o755, user), 'file'), 'x')
     symlinkSync('home/file', join(base, 'file'))
     expect(() => host.readProtectedFile(join(base, 'file'))).toThrow('owner 4711')
@@ -151,18 +151,18 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     expect(String(host.readFile(join(base, 'file')))).toBe('x')
   })
 
-  test('a file of another user in a directory of root is read', () => {
+  test('reads a file of another user in a directory of root', () => {
     const path = makeFile(join(base, 'file'), 'x', 0o600, user)
     expect(String(host.readProtectedFile(path))).toBe('x')
     expect(askShell(path)).toBe(path)
   })
 
-  test('a device or pipe is not opened', () => {
+  test('opens no device or pipe', () => {
     expect(() => host.readFile('/dev/null')).toThrow(/expected a file, found a device/)
     expect(() => host.readProtectedFile('/dev/null')).toThrow(/expected a file, found a device/)
   })
 
-  test('a user who swaps a file for a symlink at full speed has nothing read', { timeout: 30_000 }, async () => {
+  test('reads nothing for a user who swaps a file for a symlink at full speed', { timeout: 30_000 }, async () => {
     makeFile(join(base, 'private/secret'), secret, 0o600)
     const home = makeDirectory('home', 0o755, user)
     makeFile(join(home, 'file'), 'harmless', 0o644, user)
@@ -183,7 +183,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     expect([...seen].sort()).toEqual(['harmless', 'refused'])
   })
 
-  test('a user who swaps a directory for a symlink at full speed has nothing written', {
+  test('writes nothing for a user who swaps a directory for a symlink at full speed', {
     timeout: 30_000,
   }, async () => {
     const target = makeDirectory('private')
@@ -202,7 +202,7 @@ describe.runIf(isRoot)('S8: what root does on a path', () => {
     expect(readdirSync(target)).toEqual([])
   })
 
-  test('a user who moves the opened directory elsewhere has nothing written', () => {
+  test('writes nothing for a user who moves the opened directory elsewhere', () => {
     const home = makeDirectory('home', 0o755, user)
     makeFile(join(home, 'inner/file'), 'x')
     renameSync(join(home, 'inner'), join(home, 'outer'))

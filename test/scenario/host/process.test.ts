@@ -16,14 +16,14 @@ afterEach(() => rmSync(directory, { recursive: true }))
 const host = createWriteHost()
 const path = process.env.PATH ?? ''
 
-test('a program runs to its end; how it ended is a result', async () => {
+test('run returns the result of the program once it has ended', async () => {
   const script = 'cat; echo to stderr >&2; echo "$GREETING" "$LC_ALL"; pwd; exit 3'
   const result = await host.run(['sh', '-c', script], { input: 'in ', environment: { GREETING: 'hi' }, directory: '/' })
   expect(result).toEqual({ exitCode: 3, stdout: 'in hi C\n/\n', stderr: 'to stderr\n' })
   expect(await host.run(['sh', '-c', 'kill -9 $$'])).toMatchObject({ exitCode: 137 })
 })
 
-test("S4: of Reeve's own environment a program gets what tools need, and no token", async () => {
+test("S4: run passes the variables that tools need, and no token of Reeve's environment", async () => {
   vi.stubEnv('ROOT_TOKEN', 'of Reeve')
   vi.stubEnv('LD_BIND_NOW', '1')
   onTestFinished(() => void vi.unstubAllEnvs())
@@ -39,7 +39,7 @@ test("S4: of Reeve's own environment a program gets what tools need, and no toke
   expect((await query).stdout).not.toContain('ROOT_TOKEN')
 })
 
-test('a program that says more than anybody reads is ended', async () => {
+test('run ends a program with too much output', async () => {
   const before = process.memoryUsage().rss
   const { exitCode, stdout } = await host.run(['yes'], { timeout: 30_000 })
   expect(exitCode).not.toBe(0)
@@ -47,13 +47,13 @@ test('a program that says more than anybody reads is ended', async () => {
   expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024)
 })
 
-test('S2: arguments reach the program as they are', async () => {
+test('S2: run passes arguments unchanged', async () => {
   const args = ['$HOME; id', '`id`', "'", '"', 'a b', '', '*', '\\', '\n']
   const { stdout } = await host.run(['printf', '%s|', ...args])
   expect(stdout).toBe(args.map(arg => `${arg}|`).join(''))
 })
 
-test('a service that keeps the output of its init script open is not waited for', async () => {
+test('run does not wait for a service that keeps the output of its init script open', async () => {
   const began = Date.now()
   const { stdout, exitCode } = await host.run(['sh', '-c', 'echo started; sleep 30 & echo $!'])
   expect(Date.now() - began).toBeLessThan(10_000)
@@ -75,11 +75,14 @@ test.each([
   [['true'], { directory: '/no/such' }, 'failed', /there is no working directory \/no\/such/],
   [['sleep', '30'], { timeout: 50 }, 'failed', /sleep 30 did not end within 50 ms/],
   [[], {}, 'internal', /at least a program/],
-] as const)('a program that cannot be run, %j, is an error that says why', async (command, options, code, message) => {
-  await expect(host.run(command, options)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
-})
+] as const)(
+  'run of a program that cannot be executed, %j, fails with the reason',
+  async (command, options, code, message) => {
+    await expect(host.run(command, options)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  },
+)
 
-test('a run is given up by its signal', async () => {
+test('run is aborted by its signal', async () => {
   const controller = new AbortController()
   const file = join(directory, 'started')
   const running = host.run(['sh', '-c', 'echo > "$0"; exec sleep 30', file], { signal: controller.signal })
@@ -90,7 +93,7 @@ test('a run is given up by its signal', async () => {
   await expect(host.run(['true'], { signal: controller.signal })).rejects.toMatchObject({ code: 'aborted' })
 })
 
-test('a spawned process is in a session of its own, has the environment that it was given, and writes to its file', async () => {
+test('a spawned process has a session of its own, the given environment, and writes to its file', async () => {
   const output = join(directory, 'log')
   writeFileSync(output, 'before\n', { mode: 0o640 })
   const environment = { PATH: path, ONLY: 'this' }
@@ -106,7 +109,7 @@ test('a spawned process is in a session of its own, has the environment that it 
   const lines = readFileSync(output, 'utf8').split('\n')
   expect(lines[0]).toBe('before')
   const names = lines.slice(1, -2).map(line => line.split('=')[0] ?? '')
-  // `PWD` and `_` are the shell's own.
+  // `PWD` and `_` are set by the shell.
   expect(names.filter(name => !['PWD', '_', 'SHLVL', 'OLDPWD'].includes(name))).toEqual(['ONLY', 'PATH'])
 
   expect(host.kill(spawned.pid, 'TERM')).toBe(true)
@@ -115,7 +118,7 @@ test('a spawned process is in a session of its own, has the environment that it 
   expect(host.kill(spawned.pid, 'TERM')).toBe(false)
 })
 
-test('the output file is made with its mode', async () => {
+test('the output file is created with its mode', async () => {
   const output = join(directory, 'log')
   await host.spawn(['true'], { environment: { PATH: path }, output, outputMode: 0o644 }).exited
   expect(statSync(output).mode & 0o777).toBe(0o644)
@@ -128,7 +131,7 @@ test.each([
   [['true'], { directory: '/no/such' }, /there is no working directory \/no\/such/],
   [['true'], { output: '/no/such/log' }, /cannot open the directory \/no\/such/],
   [[], {}, /at least a program/],
-] as const)('a process that cannot be spawned, %j, is an error at once', (command, options, message) => {
+] as const)('spawn of a process that cannot be executed, %j, fails at once', (command, options, message) => {
   expect(() => host.spawn(command, { environment: { PATH: path }, ...options })).toThrow(message)
 })
 
@@ -136,7 +139,7 @@ test('an unknown signal is an error', () => {
   expect(() => host.kill(process.pid, 'NOPE')).toThrow(/expected a signal such as TERM or RTMIN\+3, found NOPE/)
 })
 
-test('E4: each effect is told before and, when it was done, after', async () => {
+test('E4: each effect is announced before, and after it was done', async () => {
   const told: string[] = []
   const watched = createWriteHost({
     onEffect: ({ kind, target }: Effect, phase) => told.push(`${phase} ${kind} ${target}`),
@@ -176,7 +179,7 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
 
 const never = new AbortController().signal
 
-test('a request sends its line and gives the lines that come back until the peer closes', async () => {
+test('a request sends its line and yields lines until the peer closes', async () => {
   const socketPath = await serve((line, socket) => {
     socket.write(`got ${line}par`)
     socket.end('tial\nlast')
@@ -184,7 +187,7 @@ test('a request sends its line and gives the lines that come back until the peer
   expect(await collect(host.request(socketPath, 'status web', never))).toEqual(['got status web', 'partial', 'last'])
 })
 
-test('a request may be left after its first line, or given up while it waits', async () => {
+test('a request may be ended after its first line, or aborted while it waits', async () => {
   const closed: string[] = []
   const socketPath = await serve((line, socket) => {
     socket.on('close', () => closed.push(line.trim()))
@@ -205,7 +208,7 @@ test('a request may be left after its first line, or given up while it waits', a
   await expect(collect(host.request(socketPath, 'x', controller.signal))).rejects.toMatchObject({ code: 'aborted' })
 })
 
-test('a request to where nobody listens says so', async () => {
+test('a request to a socket without a listener fails with that reason', async () => {
   const gone = join(directory, 'gone')
   await expect(collect(host.request(gone, 'x', never))).rejects.toMatchObject({
     code: 'unavailable',
@@ -217,7 +220,7 @@ test('a request to where nobody listens says so', async () => {
   await expect(collect(host.request(gone, 'x', never))).rejects.toMatchObject({ code: 'unavailable' })
 })
 
-test('S12: a line without an end is given up', async () => {
+test('S12: a line without an end is rejected', async () => {
   const socket = join(directory, 'socket')
   const server = createServer(connection => {
     connection.on('error', () => {})

@@ -15,7 +15,7 @@ afterEach(() => rmSync(directory, { recursive: true }))
 
 const host = createReadHost({ queries: [['echo', 'one'], ['false']] })
 
-test('E2: the handle of observing code has, at run time too, nothing but the methods of ReadHost', () => {
+test('E2: the handle for observing has, at run time too, only the methods of ReadHost', () => {
   expect(Object.getPrototypeOf(host)).toBe(Object.prototype)
   expect(Object.isFrozen(host)).toBe(true)
   expect(Reflect.ownKeys(host).sort()).toEqual([
@@ -51,7 +51,7 @@ test('E2: the handle of observing code has, at run time too, nothing but the met
   ])
 })
 
-test('E2: what acting code gets on top is all that can write', () => {
+test('E2: the handle for acting adds exactly the methods that write', () => {
   const added = Object.keys(createWriteHost()).filter(name => !Object.hasOwn(host, name))
   expect(added.sort()).toEqual([
     'appendFile',
@@ -74,7 +74,7 @@ test('E2: what acting code gets on top is all that can write', () => {
   ])
 })
 
-test('E2: observing code runs the declared queries and no others', async () => {
+test('E2: observing may run the declared queries and no others', async () => {
   expect(await host.query(['echo', 'one', 'two'])).toEqual({ exitCode: 0, stdout: 'one two\n', stderr: '' })
   expect(await host.query(['false'])).toMatchObject({ exitCode: 1 })
   await expect(host.query(['echo', 'two'])).rejects.toMatchObject({ code: 'internal' })
@@ -85,7 +85,7 @@ test('E2: observing code runs the declared queries and no others', async () => {
   await expect(createReadHost().query(['true'])).rejects.toThrow(/\(none\)/)
 })
 
-test('what is not there is undefined, below a file too', () => {
+test('a missing path is undefined, below a file too', () => {
   writeFileSync(join(directory, 'file'), 'text')
   for (const path of [join(directory, 'gone'), join(directory, 'gone', 'x'), join(directory, 'file', 'x')]) {
     expect(host.readFile(path)).toBeUndefined()
@@ -97,7 +97,7 @@ test('what is not there is undefined, below a file too', () => {
   }
 })
 
-test('a file is read whole, also one whose size the kernel does not tell, and no further than the limit', () => {
+test('a file is read completely, even if the kernel reports no size, up to the limit', () => {
   const path = join(directory, 'file')
   writeFileSync(path, 'x'.repeat(10_000))
   expect(host.readFile(path)).toHaveLength(10_000)
@@ -107,14 +107,14 @@ test('a file is read whole, also one whose size the kernel does not tell, and no
   expect(() => host.readFile('/dev/zero', 100)).toThrow(/expected a file, found a device/)
 })
 
-test('S6: a pipe, a directory or a device in the place of a file is an error, and never waited for', () => {
+test('S6: a pipe, a directory or a device in place of a file is an error, without waiting', () => {
   const pipe = join(directory, 'pipe')
   execFileSync('mkfifo', [pipe])
   expect(() => host.readFile(pipe)).toThrow(`cannot read ${pipe}: expected a file, found a named pipe`)
   expect(() => host.readFile(directory)).toThrow(/found a directory/)
 })
 
-test('facts are of the path itself, not of what a symlink leads to', () => {
+test("facts are those of the path itself, not of a symlink's target", () => {
   const file = join(directory, 'file')
   const link = join(directory, 'link')
   writeFileSync(file, 'text', { mode: 0o640 })
@@ -129,7 +129,7 @@ test('facts are of the path itself, not of what a symlink leads to', () => {
   expect(host.readDirectory(directory)).toEqual(['file', 'link', 'sub'])
 })
 
-test('a process that calls itself like a line of /proc/PID/stat is seen as what it is', async () => {
+test('a process named like a line of /proc/PID/stat is read correctly', async () => {
   const program = join(directory, 'a) R 1 (b')
   execFileSync('cp', ['/bin/cat', program])
   const child = spawn(program, ['/proc/self/stat', '-'], { stdio: ['pipe', 'pipe', 'ignore'] })
@@ -150,7 +150,7 @@ test('the boot id stays the same while the host is up', () => {
   expect(createReadHost().bootId()).toBe(host.bootId())
 })
 
-test('a user that only the name service knows is found by getent, which is asked once', () => {
+test('a user known only to the name service is found by getent, which is run once', () => {
   const log = join(directory, 'log')
   const program = join(directory, 'getent')
   const script = `echo "$@" >> ${log}; [ "$1" = passwd ] && echo "$2:x:7001:7002::/home/$2:/bin/zsh" || echo "$2:x:7003:"`

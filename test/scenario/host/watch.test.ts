@@ -19,7 +19,7 @@ function startWatch(openWatcher?: OpenWatcher): void {
   onTestFinished(() => watching[Symbol.dispose]())
 }
 
-/** Does something there until a hint of it comes: a watch is armed again at a moment that nothing tells. */
+/** Repeats the change until a hint comes, as nothing tells when a watch is armed. */
 async function untilHinted(name: string): Promise<void> {
   let count = 0
   await vi.waitFor(
@@ -32,14 +32,14 @@ async function untilHinted(name: string): Promise<void> {
   )
 }
 
-test('a file that comes into the directory is a hint, by its name', async () => {
+test('a file that appears in the directory causes a hint with its name', async () => {
   mkdirSync(directory)
   startWatch()
   writeFileSync(join(directory, 'web'), '')
   await vi.waitUntil(() => hints.includes('web'))
 })
 
-test('PITFALLS 6: a directory that comes later, with its parents, is watched from then on', async () => {
+test('PITFALLS 6: a directory that is created later, with its parents, is watched from then on', async () => {
   directory = join(root, 'a', 'b', 'services')
   startWatch()
   mkdirSync(directory, { recursive: true })
@@ -47,7 +47,7 @@ test('PITFALLS 6: a directory that comes later, with its parents, is watched fro
   await untilHinted('web')
 })
 
-test('PITFALLS 6: a directory that is removed and made again is watched again', async () => {
+test('PITFALLS 6: a directory that is removed and created again is watched again', async () => {
   mkdirSync(directory)
   startWatch()
   rmdirSync(directory)
@@ -64,7 +64,7 @@ test('PITFALLS 6: a directory that another is renamed over is watched again', as
   await untilHinted('web')
 })
 
-test('PITFALLS 4: where a symlink leads is watched, also after the link was swapped', async () => {
+test('PITFALLS 4: the target of a symlink is watched, also after a swap', async () => {
   mkdirSync(join(root, 'one'))
   mkdirSync(join(root, 'two'))
   symlinkSync('one', directory)
@@ -76,7 +76,7 @@ test('PITFALLS 4: where a symlink leads is watched, also after the link was swap
   await untilHinted('after')
 })
 
-test('PITFALLS 6: where the kernel gives no watch, changes are found by looking', async () => {
+test('PITFALLS 6: if the kernel gives no watch, changes are found by polling', async () => {
   mkdirSync(directory)
   const refuse = (): never => {
     throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
@@ -88,11 +88,11 @@ test('PITFALLS 6: where the kernel gives no watch, changes are found by looking'
   await vi.waitUntil(() => hints.length === 2, { timeout: 10_000 })
 })
 
-test('a watch that is disposed of gives no more hints', async () => {
+test('a disposed watch gives no more hints', async () => {
   mkdirSync(directory)
   const stopped: (string | undefined)[] = []
   watchDirectory(directory, name => stopped.push(name))[Symbol.dispose]()
-  // Armed later: what it hears of, the other would have heard of before.
+  // Armed later: what this one notices, the other would have noticed before.
   startWatch()
   writeFileSync(join(directory, 'web'), '')
   await vi.waitUntil(() => hints.includes('web'))

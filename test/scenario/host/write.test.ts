@@ -40,7 +40,7 @@ function modeOf(path: string): number {
   return statSync(path).mode & 0o7777
 }
 
-test('S7: content, owner and mode are whole before the rename shows them', () => {
+test('S7: content, owner and mode are complete before the rename shows them', () => {
   const path = join(directory, 'app.toml')
   writeFileSync(path, 'old')
   const seen: unknown[] = []
@@ -61,7 +61,7 @@ test('S7: content, owner and mode are whole before the rename shows them', () =>
   expect(readFileSync(path, 'utf8')).toBe('new')
 })
 
-test('S7: a file is synced, then renamed, then its directory synced', () => {
+test('S7: the file is synced, then renamed, then its directory is synced', () => {
   const effects: Effect[] = []
   const path = join(directory, 'x')
   createWriteHost({ onEffect: (effect, phase) => phase === 'after' && effects.push(effect) }).writeFile(path, 'x', {
@@ -71,7 +71,7 @@ test('S7: a file is synced, then renamed, then its directory synced', () => {
   expect(effects.slice(1).map(effect => effect.target)).toEqual([path, directory])
 })
 
-test('what means nothing after a crash of the machine is replaced in one step too, and not synced', () => {
+test('a file that a crash of the machine makes meaningless is replaced in one step, without syncing', () => {
   const effects: Effect[] = []
   const path = join(directory, 'x')
   const host = createWriteHost({ onEffect: (effect, phase) => phase === 'after' && effects.push(effect) })
@@ -80,7 +80,7 @@ test('what means nothing after a crash of the machine is replaced in one step to
   expect(readFileSync(path, 'utf8')).toBe('x')
 })
 
-test("S7: the temporary name lies beside the target, and matches no supervisor's include glob", () => {
+test('S7: the temporary file is beside the target, and matches no include glob of a supervisor', () => {
   const globs = '* *.conf *.ini *.service *.d [!a]* ?*'
   let seen = 0
   const watched = createWriteHost({
@@ -112,7 +112,7 @@ test('the mode does not depend on the umask', () => {
   expect(modeOf(join(directory, 'sub'))).toBe(0o755)
 })
 
-test('S7: a write that fails leaves no temporary file, and says where and what to do', () => {
+test('S7: a failed write leaves no temporary file, and reports the path and what to do', () => {
   const path = join(directory, 'target')
   mkdirSync(path)
   expect(() => host.writeFile(path, 'x', { mode: 0o600 })).toThrow(
@@ -124,7 +124,7 @@ test('S7: a write that fails leaves no temporary file, and says where and what t
   )
 })
 
-test('S7: temporary files of dead processes go, others stay', () => {
+test('S7: temporary files of dead processes are removed, others stay', () => {
   const leftover = '.reeve-web.toml-4194305-0123456789ab.tmp'
   const live = `.reeve-web.toml-${process.ppid}-0123456789ab.tmp`
   const others = [
@@ -152,7 +152,7 @@ test('S6: a symlink at the path is replaced, not followed', () => {
   expect(readFileSync(elsewhere, 'utf8')).toBe('untouched')
 })
 
-test('S6: a directory that is swapped for a symlink meanwhile leads the write nowhere else', () => {
+test('S6: a directory that is swapped for a symlink meanwhile does not redirect the write', () => {
   const parent = join(directory, 'parent')
   const moved = join(directory, 'moved')
   const secret = join(directory, 'secret')
@@ -172,7 +172,7 @@ test('S6: a directory that is swapped for a symlink meanwhile leads the write no
   expect(readdirSync(secret)).toEqual(['shadow'])
 })
 
-test('S6: a link that only we can have put on the way is followed, one that others can replace is not', () => {
+test("S6: a link that only Reeve's user can have created is followed, one that others can replace is not", () => {
   mkdirSync(join(directory, 'real', 'deep'), { recursive: true })
   symlinkSync('real', join(directory, 'relative'))
   symlinkSync(join(directory, 'relative', 'deep', '..'), join(directory, 'absolute'))
@@ -207,7 +207,7 @@ test.runIf(isRoot)("S6: another user's link is not followed", () => {
   expect(readdirSync(join(directory, 'real'))).toEqual([])
 })
 
-test('S6: links in a circle are an error', () => {
+test('S6: circular links are an error', () => {
   symlinkSync('b', join(directory, 'a'))
   symlinkSync('a', join(directory, 'b'))
   const path = join(directory, 'a', 'file')
@@ -215,7 +215,7 @@ test('S6: links in a circle are an error', () => {
   expect(() => host.writeFile(path, 'x', { mode: 0o600 })).toThrow(/too many symlinks/)
 })
 
-test('S6: what stands in the way of a managed file is named', () => {
+test('S6: an obstacle in place of a managed file is named', () => {
   mkdirSync(join(directory, 'sub'))
   writeFileSync(join(directory, 'file'), '')
   symlinkSync('file', join(directory, 'link'))
@@ -241,7 +241,7 @@ test('S6: what stands in the way of a managed file is named', () => {
   expect(findTargetProblem('relative', host)).toMatch(/expected an absolute path/)
 })
 
-test('directories are made with their parents, and removed only when nothing is in them', () => {
+test('directories are created with their parents, and removed only if empty', () => {
   const path = join(directory, 'a', 'b', 'c')
   host.makeDirectory(path, { mode: 0o750 })
   expect(modeOf(path)).toBe(0o750)
@@ -256,13 +256,13 @@ test('directories are made with their parents, and removed only when nothing is 
   expect(() => host.makeDirectory(join(directory, 'file'), { mode: 0o700 })).toThrow(/no directory/)
 })
 
-test('removing what is not there does nothing', () => {
+test('removing a missing path does nothing', () => {
   host.removeFile(join(directory, 'gone'))
   host.removeFile(join(directory, 'gone', 'gone'))
   expect(() => host.removeFile(directory)).toThrow(`cannot remove ${directory}`)
 })
 
-test('a file is moved over another, a link as itself', () => {
+test('a file is moved over another, and a link as itself', () => {
   writeFileSync(join(directory, 'old'), 'old')
   symlinkSync('old', join(directory, 'link'))
   writeFileSync(join(directory, 'target'), 'target')
@@ -271,7 +271,7 @@ test('a file is moved over another, a link as itself', () => {
   expect(() => host.moveFile(join(directory, 'gone'), join(directory, 'x'))).toThrow(/cannot move .*gone to .*x/)
 })
 
-test('of files that are written together nothing is under way any more when one of them could not be begun', async () => {
+test('if one of several files cannot be begun, no write of the others is still running', async () => {
   const paths = Array.from({ length: 64 }, (_, index) => join(directory, `file${index}`))
   const broken = createWriteHost({
     onEffect({ target }) {
@@ -294,7 +294,7 @@ function readOpenPath(fd: string): string[] {
   }
 }
 
-test('appending adds to the end, and takes no pipe for a file', () => {
+test('appending adds to the end, and refuses a pipe', () => {
   const path = join(directory, 'log')
   host.appendFile(path, 'one\n', { mode: 0o640 })
   host.appendFile(path, Buffer.from('two\n'), { mode: 0o600 })
@@ -303,7 +303,7 @@ test('appending adds to the end, and takes no pipe for a file', () => {
   expect(() => host.appendFile('/dev/null', 'x', { mode: 0o600 })).toThrow(/expected a regular file/)
 })
 
-test('a link is made once, and never over something else', () => {
+test('a link is created once, and never over an existing path', () => {
   const link = join(directory, 'link')
   const effects: string[] = []
   const counted = createWriteHost({ onEffect: ({ kind }, phase) => void (phase === 'after' && effects.push(kind)) })
@@ -313,7 +313,7 @@ test('a link is made once, and never over something else', () => {
   expect(() => counted.makeLink(link, '/other')).toThrow(/EEXIST/)
 })
 
-test('a word goes into a pipe that somebody reads, and nowhere else', () => {
+test('text goes into a pipe with a reader, and nowhere else', () => {
   const pipe = join(directory, 'pipe')
   execFileSync('mkfifo', [pipe])
   expect([host.isRead(pipe), host.writePipe(pipe, 'u')]).toEqual([false, false])
@@ -331,7 +331,7 @@ test('a word goes into a pipe that somebody reads, and nowhere else', () => {
   expect(readFileSync(file, 'utf8')).toBe('text')
 })
 
-test('many files are written in one go, each whole, with its mode, and in the order given', async () => {
+test('several files are written in one call, each completely, with its mode, and in the given order', async () => {
   const effects: string[] = []
   const counted = createWriteHost({
     onEffect: ({ kind, target }, phase) => {
@@ -349,7 +349,7 @@ test('many files are written in one go, each whole, with its mode, and in the or
   expect(readdirSync(directory, { recursive: true }).sort()).toEqual(['deep', 'deep/two', 'one', 'three'])
 })
 
-test('of many files none is replaced where a directory is missing, and nothing is left beside them', async () => {
+test('of several files none is replaced if a directory is missing, and nothing is left beside them', async () => {
   writeFileSync(join(directory, 'one'), 'old\n')
   const files = [
     { path: join(directory, 'one'), content: 'new\n', mode: 0o644 },

@@ -9,7 +9,7 @@ import { facilityText, makeDirectory, writeFiles } from '../../tools/manifest-di
 const types = ['process']
 const version = (name: string, number: number) => facilityText(name, `process: { command: [/bin/true, "${number}"] }`)
 
-describe('PITFALLS 1: half-written files, and what editors and other writers leave beside them', () => {
+describe('PITFALLS 1: half-written files, and files that editors and other writers leave:', () => {
   test('swap, backup and temporary files of editors, rsync and kubelet are not read', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web') })
     const junk = ['.web.yaml.swp', '.#web.yaml', '#web.yaml#', '_web.yaml', 'web.yaml~', 'web.yaml.bak', 'web.yaml.tmp']
@@ -27,7 +27,7 @@ describe('PITFALLS 1: half-written files, and what editors and other writers lea
     expect(loadManifests({ directory, types })).toMatchObject({ complete: true, facilities: [{ name: 'web' }] })
   })
 
-  test('a file cut off at any point never takes a service away', () => {
+  test('a file cut off at any point never removes a service', () => {
     const directory = makeDirectory({ 'web.yaml': version('web', 1), 'db.yaml': facilityText('db') })
     const source = createManifestSource({ directory, types })
     const before = source.read()
@@ -43,7 +43,7 @@ describe('PITFALLS 1: half-written files, and what editors and other writers lea
     }
   })
 
-  test('a file that is replaced by rename is read as the old one or the new one', () => {
+  test('a file replaced by rename is read as the old or the new one', () => {
     const directory = makeDirectory({ 'web.yaml': version('web', 1) })
     const source = createManifestSource({ directory, types })
     source.read()
@@ -54,7 +54,7 @@ describe('PITFALLS 1: half-written files, and what editors and other writers lea
   })
 })
 
-describe('PITFALLS 2: a missing or unreadable directory is not an empty one', () => {
+describe('PITFALLS 2: a missing or unreadable directory is not an empty one:', () => {
   test('E9: a missing directory removes nothing', () => {
     const directory = makeDirectory({ 'sub/web.yaml': facilityText('web') })
     const source = createManifestSource({ directory, types })
@@ -69,12 +69,12 @@ describe('PITFALLS 2: a missing or unreadable directory is not an empty one', ()
     expect(source.read()).toMatchObject({ complete: true, facilities: [{ name: 'web' }] })
   })
 
-  test('E9: a directory that was never there gives no complete set', () => {
+  test('E9: a directory that never existed gives no complete set', () => {
     const directory = join(makeDirectory(), 'nowhere')
     expect(loadManifests({ directory, types })).toMatchObject({ complete: false, facilities: [] })
   })
 
-  test('E9: a link that leads nowhere for the moment removes nothing', () => {
+  test('E9: a dangling link removes nothing', () => {
     const base = makeDirectory({ 'one/web.yaml': facilityText('web') })
     const directory = join(base, 'current')
     symlinkSync('one', directory)
@@ -98,8 +98,8 @@ test('PITFALLS 3: a file that does not parse keeps its services, and is named', 
   })
 })
 
-describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => {
-  test('git-sync: the directory is a link to a worktree named by its commit', () => {
+describe('PITFALLS 4: symlink swaps, as by git-sync and ConfigMaps:', () => {
+  test('with git-sync, the directory is a link to a worktree named by its commit', () => {
     const base = makeDirectory({
       '.worktrees/1111111/web.yaml': withSource(1),
       '.worktrees/1111111/web.toml': '1',
@@ -121,7 +121,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     expect(after.facilities[0]?.position.file).toBe(join(directory, 'web.yaml'))
   })
 
-  test('git-sync: a new commit with the same content changes no definition', () => {
+  test('with git-sync, a new commit with the same content changes no definition', () => {
     const text = facilityText('web', 'process: { command: [/bin/true], workingDirectory: ., environmentFiles: [env] }')
     const base = makeDirectory({ '.worktrees/1/app/web.yaml': text, '.worktrees/2/app/web.yaml': text })
     symlinkSync('.worktrees/1', join(base, 'current'))
@@ -134,7 +134,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     expect(after[0]?.process?.workingDirectory).toBe(join(base, 'current/app'))
   })
 
-  test('a ConfigMap: files and directories are links into ..data, which is a link', () => {
+  test('in a ConfigMap, files and directories are links into ..data, which is a link', () => {
     const directory = makeDirectory({
       '..2024_01/web.yaml': withSource(1),
       '..2024_01/web.toml': '1',
@@ -159,7 +159,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     expect(contents(after)).toEqual(['2'])
   })
 
-  test('while somebody swaps all the time, every complete set is of one revision', async () => {
+  test('under continuous swaps, every complete set is of one revision', async () => {
     const base = makeDirectory()
     for (const number of [1, 2]) {
       const files = Array.from({ length: 20 }, (_, index) => [`${number}/f${index}.yaml`, version(`f${index}`, number)])
@@ -186,7 +186,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     expect(complete).toBeGreaterThanOrEqual(200)
   })
 
-  test('links in a circle, or to the directory itself, are followed once', () => {
+  test('circular links, or links to the directory itself, are followed once', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web'), 'sub/db.yaml': facilityText('db') })
     symlinkSync('.', join(directory, 'again'))
     symlinkSync('../sub', join(directory, 'sub/loop'))
@@ -197,7 +197,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     })
   })
 
-  test('S6: a link to a file or directory elsewhere is refused, and nothing of it is shown', () => {
+  test('S6: a link to a file or directory elsewhere is refused, and its content not shown', () => {
     const elsewhere = makeDirectory({ 'secret.yaml': 'password: hunter2\n', 'sub/x.yaml': 'password: hunter2\n' })
     const directory = makeDirectory({ 'db.yaml': facilityText('db') })
     symlinkSync(join(elsewhere, 'secret.yaml'), join(directory, 'web.yaml'))
@@ -211,7 +211,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
     expect(set.complete).toBe(false)
   })
 
-  test('S6: a named pipe or a device does not hold the loader up', () => {
+  test('S6: a named pipe or a device does not delay the loader', () => {
     const directory = makeDirectory({ 'db.yaml': facilityText('db') })
     mkdirSync(join(directory, 'dir.yaml'))
     symlinkSync('/dev/zero', join(directory, 'zero.yaml'))
@@ -222,7 +222,7 @@ describe('PITFALLS 4: symlink swaps, as git-sync and ConfigMaps do them', () => 
 })
 
 describe('PITFALLS 5: a worktree that is being checked out', () => {
-  test('what is read while files come and go is complete only if it held still', async () => {
+  test('is complete only if it did not change while being read', async () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web') })
     const stop = await rewriteForEver(directory)
     const source = createManifestSource({ directory, types })
@@ -237,12 +237,12 @@ describe('PITFALLS 5: a worktree that is being checked out', () => {
   })
 })
 
-test('PITFALLS 6: every reading looks at everything: no event is needed to see a change', () => {
+test('PITFALLS 6: every read reads everything: a change is found without an event', () => {
   const directory = makeDirectory({ 'web.yaml': version('web', 1) })
   const source = createManifestSource({ directory, types })
   source.read()
   const file = join(directory, 'web.yaml')
-  // The same length, in place, again and again: neither size nor inode tell.
+  // The same length, in place, repeatedly: neither size nor inode changes.
   for (let number = 2; number <= 9; number++) {
     writeFileSync(file, version('web', number))
     expect(commands(source.read())).toEqual([String(number)])
@@ -254,7 +254,7 @@ test('PITFALLS 6: every reading looks at everything: no event is needed to see a
   expect(commands(source.read())).toEqual(['3'])
 })
 
-test('PITFALLS 7: removed and added again, or written with the same content, is no change', () => {
+test('PITFALLS 7: a file removed and added again, or written with the same content, is no change', () => {
   const directory = makeDirectory({ 'web.yaml': facilityText('web') })
   const source = createManifestSource({ directory, types })
   const before = source.read()
@@ -267,7 +267,7 @@ test('PITFALLS 7: removed and added again, or written with the same content, is 
   expect(source.read()).toEqual(before)
 })
 
-test('PITFALLS 8: a rename or a move to another file leaves the facility what it is', () => {
+test('PITFALLS 8: a rename or a move to another file leaves the facility unchanged', () => {
   const directory = makeDirectory({ 'a.yaml': `${facilityText('web')}---\n${facilityText('db')}` })
   const source = createManifestSource({ directory, types })
   const before = source.read()
@@ -296,7 +296,7 @@ function digests(set: ManifestSet): [string, string][] {
   return set.facilities.map(({ name, digest }) => [name, digest])
 }
 
-/** Lets the link `current` lead to `1` and `2` by turns, as fast as it goes, until it is told to stop. */
+/** Switches the link `current` between `1` and `2` as fast as possible, until it is told to stop. */
 function swapForEver(base: string): Promise<() => Promise<number>> {
   return runForEver(
     `for (const number of ['1', '2']) {

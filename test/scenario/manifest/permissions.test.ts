@@ -7,21 +7,21 @@ import { facilityText, makeDirectory } from '../../tools/manifest-directory.ts'
 const isRoot = process.geteuid?.() === 0
 const root = { types: ['process'], runsAsRoot: true }
 
-describe.runIf(isRoot)('S1: root refuses manifests and sources that others can write', () => {
-  test('what only root can write is read', () => {
+describe.runIf(isRoot)('S1: root refuses manifests and sources that others can write:', () => {
+  test('files that only root can write are read', () => {
     const directory = makeDirectory({ 'web.yaml': facilityText('web'), 'sub/db.yaml': facilityText('db') })
     expect(loadManifests({ directory, ...root })).toMatchObject({ complete: true, diagnostics: [] })
   })
 
   test.each<[string, string, (path: string) => void]>([
-    ['a file that the group can write', 'web.yaml', path => chmodSync(path, 0o664)],
+    ['a group-writable file', 'web.yaml', path => chmodSync(path, 0o664)],
     ['a file of another user', 'web.yaml', path => chownSync(path, 12345, 0)],
-    ['a directory that all can write', 'sub', path => chmodSync(path, 0o777)],
-    ['a sticky directory: others can add to it', 'sub', path => chmodSync(path, 0o1777)],
+    ['a world-writable directory', 'sub', path => chmodSync(path, 0o777)],
+    ['a sticky directory, which others can add to', 'sub', path => chmodSync(path, 0o1777)],
     ['a directory of another user', 'sub', path => chownSync(path, 12345, 0)],
-    ['a source that all can write', 'sub/app.toml', path => chmodSync(path, 0o666)],
+    ['a world-writable source', 'sub/app.toml', path => chmodSync(path, 0o666)],
     ['the directory itself', '.', path => chmodSync(path, 0o777)],
-    ['a directory above it', '..', path => chmodSync(path, 0o777)],
+    ['a parent directory', '..', path => chmodSync(path, 0o777)],
   ])('%s', (_, name, spoil) => {
     const directory = join(
       makeDirectory({
@@ -38,12 +38,12 @@ describe.runIf(isRoot)('S1: root refuses manifests and sources that others can w
 
     spoil(join(directory, name))
     const after = source.read()
-    // One diagnostic for one mistake, however many files it concerns; and nothing is removed for it (E10).
+    // One diagnostic per mistake, however many files it concerns; and nothing is removed because of it (E10).
     expect(after.diagnostics).toMatchObject([{ code: 'insecure-path' }])
     expect(after.diagnostics[0]?.message).toMatch(/(chmod|chown) .*; --insecure-permissions/)
     expect(after.complete).toBe(false)
     expect(after.facilities).toEqual(before.facilities)
-    // What was never trusted is not in the set.
+    // A file that was never trusted is not in the set.
     const names = loadManifests({ directory, ...root }).facilities.map(facility => facility.name)
     expect(names.length).toBeLessThan(3)
     expect(names).not.toContain(name === 'web.yaml' ? 'web' : 'db')
@@ -52,7 +52,7 @@ describe.runIf(isRoot)('S1: root refuses manifests and sources that others can w
     expect(loadManifests({ directory, ...root, runsAsRoot: false })).toMatchObject({ complete: true })
   })
 
-  test('the link that a directory is named by belongs to the path', () => {
+  test('the link by which a directory is named belongs to the path', () => {
     const base = makeDirectory({ 'v1/web.yaml': facilityText('web') })
     const directory = join(base, 'current')
     symlinkSync('v1', directory)

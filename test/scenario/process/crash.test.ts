@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => daemon[Symbol.dispose]())
 
-/** What is done in one run of the supervisor; each checks the world after each step. */
+/** Requests of one run of the supervisor; the state is checked after each step. */
 const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void>>> = {
   'start, restart, stop, start, remove': async made => {
     await made.install('web', {
@@ -41,7 +41,7 @@ const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void
       expect(readdirSync(made.layout[directory])).toEqual([])
     }
   },
-  'a run that ends by itself, and is not to be run again': async made => {
+  'a run that ends by itself and is not restarted': async made => {
     await made.install('job', {
       command: ['/bin/sh', '-c', 'echo run >>runs; exit 7'],
       workingDirectory: made.scratch,
@@ -49,7 +49,7 @@ const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void
     })
     await made.act('start', 'job')
     const observed = await until('its end is known', async () => {
-      // As the engine does when it finds a service that nobody watches over.
+      // As the engine does for a service that is unsupervised.
       if (made.supervisor() === undefined) await made.act('enable', 'job')
       const found = await made.observe('job')
       return found.state === 'failed' && found.supervised ? found : undefined
@@ -69,7 +69,9 @@ const report = openReport('crash-supervisor', 'SIGKILL of the built-in superviso
 ])
 
 for (const [name, scenario] of Object.entries(scenarios)) {
-  test(`E4: the supervisor gets SIGKILL at its effects: ${name}`, { timeout: 300_000 }, async () => {
+  test(`E4: the supervisor killed by SIGKILL at any effect completes when restarted: ${name}`, {
+    timeout: 300_000,
+  }, async () => {
     const moments = await countMoments(scenario)
     expect(moments).toBeGreaterThan(20)
     const failures: string[] = []
@@ -96,7 +98,7 @@ test('E4: a shim that comes after the next supervisor has claimed its run starts
     command: ['/bin/sh', '-c', 'echo run >>runs; exec sleep 1000'],
     workingDirectory: scratch,
   })
-  // What a supervisor leaves that is killed around the spawn of a shim.
+  // Leftovers of a supervisor that is killed around the spawn of a shim.
   await made.act('enable', 'web')
   await made.killSupervisor()
   const definition = parseDefinition(host.readText(definitionPath(layout, 'web')))
@@ -115,7 +117,7 @@ test('E4: a shim that comes after the next supervisor has claimed its run starts
   writeFileSync(runPath(layout, 'web', 1, 'sh'), script)
   const record: ServiceRecord = { ...createRecord('up', host.bootId(), Date.now()), phase: 'starting', run: 1 }
   writeFileSync(recordPath(layout, 'web'), formatRecord(record))
-  // The shim has read its script already: that it is removed does not stop it.
+  // The shim has read its script already, so removing it does not stop the shim.
   const late = join(scratch, 'late.sh')
   writeFileSync(late, script)
 
@@ -124,7 +126,7 @@ test('E4: a shim that comes after the next supervisor has claimed its run starts
   expect(spawnSync('/bin/sh', [late], { timeout: 5_000, killSignal: 'SIGKILL' }).status).toBe(0)
   await expectRuns(made, 'web', 1)
 
-  // And while the claim stands, the script too.
+  // While the claim stands, the script does too.
   writeFileSync(runPath(layout, 'web', 2, 'sh'), script.replaceAll('web~1.', 'web~2.'))
   writeFileSync(late, script.replaceAll('web~1.', 'web~2.'))
   expect(spawnSync('/bin/sh', [late], { timeout: 5_000, killSignal: 'SIGKILL' }).status).toBe(0)
@@ -136,13 +138,13 @@ async function countMoments(scenario: (made: ProcessInstance) => Promise<void>):
   writeFileSync(plan, '0')
   await using made = createInstance({ command: [process.execPath, daemon.path, plan] })
   await scenario(made)
-  // The supervisor lives, and may be writing it just now.
+  // The supervisor is alive and may be writing it just now.
   const count = await until('the moments are counted', () => Number(readFileSync(`${plan}.count`, 'utf8')) || undefined)
   for (const file of [plan, `${plan}.count`]) rmSync(file)
   return count
 }
 
-/** Undefined if all went well. */
+/** Undefined if nothing is wrong. */
 async function crashAt(
   moment: number,
   scenario: (made: ProcessInstance) => Promise<void>,

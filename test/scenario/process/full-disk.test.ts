@@ -17,17 +17,17 @@ async function listUnwritable(made: ProcessInstance): Promise<readonly Unwritabl
   return found.unwritable ?? []
 }
 
-/** What the supervisor says of its own directory. */
+/** Report of the supervisor on its own directory. */
 async function unwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
   return (await listUnwritable(made)).filter(({ path }) => path === made.layout.directory)
 }
 
-/** What ps calls the supervisor. */
+/** Name of the supervisor in ps. */
 function supervisorName(made: ProcessInstance): string {
   return readFileSync(`/proc/${findSupervisorPid(made.layout.directory)}/comm`, 'utf8').trimEnd()
 }
 
-test.runIf(isRoot)('a supervisor that comes up on a full disk takes over what no record tells of', async () => {
+test.runIf(isRoot)('a supervisor that starts on a full disk takes over services without a record', async () => {
   using disk = mountSmallDisk()
   await using made = createInstance({ state: disk.directory })
   await made.install('web', { command: ['sleep', '1000'], restart: always })
@@ -47,7 +47,7 @@ test.runIf(isRoot)('a supervisor that comes up on a full disk takes over what no
   expect(await made.observe('web')).toMatchObject({ state: 'running', pid: third })
 })
 
-/** The pid of another run than this one, which is seen to be running. */
+/** Pid of a run other than this one, observed running. */
 function another(made: ProcessInstance, service: string, ...before: readonly (number | undefined)[]): Promise<number> {
   return until(`${service} runs anew`, async () => {
     const { state, pid } = await made.observe(service)
@@ -70,7 +70,7 @@ for (const { what, block, clear, reason } of [
   },
 ]) {
   test.runIf(isRoot)(
-    `the disk of the supervisor is ${what}: services are supervised as ever, and it says so`,
+    `with the disk of the supervisor ${what}, services stay supervised, and the supervisor reports it`,
     async () => {
       using disk = mountSmallDisk()
       await using made = createInstance({ state: disk.directory })
@@ -87,7 +87,7 @@ for (const { what, block, clear, reason } of [
       process.kill(second, 'SIGTERM')
       const third = await another(made, 'web', first.pid, second)
       expect(await made.observe('web')).toMatchObject({ exit: { signal: 'TERM' }, totalRestarts: 2 })
-      // What is asked for is done.
+      // Requests are executed.
       await made.act('stop', 'job')
       expect(await made.observe('job')).toMatchObject({ state: 'stopped' })
       await made.act('start', 'idle')
@@ -98,12 +98,12 @@ for (const { what, block, clear, reason } of [
       expect(isRunning(third)).toBe(false)
       const [place] = await unwritable(made)
       expect(place).toMatchObject({ message: expect.stringContaining(reason), since: expect.any(Number) })
-      // Nobody connects to one that is not called so (E2).
+      // Nobody connects to a supervisor without this name (E2).
       expect(supervisorName(made)).toBe(tellingName)
-      // Everything settles by itself, and nothing is restarted for it.
+      // The problem clears by itself, and nothing is restarted because of it.
       clear(disk)
       await until('all is written down', async () => (await unwritable(made)).length === 0 || undefined)
-      // Of an output that could not be opened, it tells till the next start.
+      // An output that could not be opened is reported until the next start.
       const [output] = await listUnwritable(made)
       expect(supervisorName(made)).toBe(output ? tellingName : name)
       expect(await made.observe('web')).toMatchObject({ state: 'running', pid: fourth })
@@ -120,7 +120,7 @@ for (const { what, block, clear, reason } of [
 }
 
 test.runIf(isRoot)(
-  'an output that the user of the service opens, on a read-only disk: the cause is named',
+  "an output opened by the service's user on a read-only disk is reported with the cause",
   async () => {
     using disk = mountSmallDisk()
     await using made = createInstance()

@@ -6,7 +6,7 @@ import { layoutOf } from '../../../providers/process/shared/layout.ts'
 import { plainProcess } from '../../tools/plain-facility.ts'
 import { createInstance, isRunning, until } from '../process-instance.ts'
 
-test('two instances live side by side, with services of the same name', async () => {
+test('two instances run side by side, with services of the same name', async () => {
   await using first = createInstance()
   await using second = createInstance({ name: 'other', state: first.instance.stateDirectory })
   expect(second.layout).toEqual(layoutOf(`${first.instance.stateDirectory}/process-other`))
@@ -23,11 +23,11 @@ test('two instances live side by side, with services of the same name', async ()
   expect(await second.provider.list(second.instance, second.host)).toHaveLength(1)
 })
 
-describe('many at once', () => {
+describe('many services', () => {
   const count = 200
   const services = Array.from({ length: count }, (_, index) => `s${index}`)
 
-  test(`${count} services: started, taken over, restarted, stopped and removed in one batch each`, {
+  test(`${count} services are started, taken over, restarted, stopped and removed in one batch each`, {
     timeout: 120_000,
   }, async () => {
     await using made = createInstance()
@@ -53,8 +53,8 @@ describe('many at once', () => {
   })
 })
 
-describe('E18: the marker on what is there says whose it is', () => {
-  test('a deleted definition takes no ownership along while the service is there', async () => {
+describe('E18: the marker on the service shows its owner', () => {
+  test('and survives a deleted definition while the service exists', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -69,7 +69,7 @@ describe('E18: the marker on what is there says whose it is', () => {
     expect(await made.provider.list(made.instance, made.host)).toEqual([])
   })
 
-  test('what somebody put there without a marker is observed, but not owned', async () => {
+  test('and a service without a marker is observed, but not owned', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     const path = `${made.layout.definitions}/web.json`
@@ -81,7 +81,7 @@ describe('E18: the marker on what is there says whose it is', () => {
     expect(await made.provider.list(made.instance, made.host)).toEqual([])
   })
 
-  test('a definition that somebody broke says so, and what runs goes on', async () => {
+  test('a broken definition is reported, and the service keeps running', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -95,7 +95,7 @@ describe('E18: the marker on what is there says whose it is', () => {
   })
 })
 
-test('hints come when a service changes, and when the supervisor is killed', async () => {
+test('a hint comes when a service changes, and when the supervisor is killed', async () => {
   await using made = createInstance()
   await made.install('web', { command: ['sleep', '1000'] })
   await made.act('start', 'web')

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createInstance, findProcesses, isRunning, until } from '../process-instance.ts'
 
-describe('the verbs, each of them idempotent', () => {
-  test('start, start again, restart, stop, stop again, restart a stopped one', async () => {
+describe('every verb is idempotent:', () => {
+  test('start, start again, restart, stop, stop again, restart a stopped service', async () => {
     await using made = createInstance()
     expect(await made.observe('web')).toMatchObject({ state: 'absent', enabled: false })
     await made.install('web', { command: ['sleep', '1000'] })
@@ -23,7 +23,7 @@ describe('the verbs, each of them idempotent', () => {
     expect((await made.observe('web')).state).toBe('running')
   })
 
-  test('enable and disable leave what runs alone', async () => {
+  test('enable and disable leave a running service alone', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('enable', 'web')
@@ -35,7 +35,7 @@ describe('the verbs, each of them idempotent', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'running', enabled: false })
   })
 
-  test('remove stops it, and leaves nothing; then the supervisor ends', async () => {
+  test('remove stops the service and leaves nothing; then the supervisor ends', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('enable', 'web')
@@ -53,7 +53,7 @@ describe('the verbs, each of them idempotent', () => {
     expect(host.facts(layout.socket)).toBeUndefined()
   })
 
-  test('a start of what is not installed, and of a program that is not there, fails and says why', async () => {
+  test('start of a service that is not installed, or whose program is missing, fails with the reason', async () => {
     await using made = createInstance()
     const missing = await made.attempt('start', 'web')
     expect(!missing.ok && missing.error.message).toContain('no service web is installed')
@@ -66,7 +66,7 @@ describe('the verbs, each of them idempotent', () => {
     expect(!unknown.ok && unknown.error.message).toContain("no-such-program can't be executed")
   })
 
-  test('an action that is given up is reported at once, and the others go on', async () => {
+  test('an aborted action is reported at once, and the others continue', async () => {
     await using made = createInstance()
     await made.install('slow', {
       command: ['sh', '-c', "trap '' TERM; touch ready; while :; do sleep 0.1; done"],
@@ -85,8 +85,8 @@ describe('the verbs, each of them idempotent', () => {
   })
 })
 
-describe('restart policies', () => {
-  test('always: what is killed is started again, at once after it ran for longer than the delay', async () => {
+describe('restart policy', () => {
+  test('always restarts a killed service, at once if it ran for longer than the delay', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
     await made.act('start', 'web')
@@ -99,7 +99,7 @@ describe('restart policies', () => {
     expect(again).toMatchObject({ exit: { signal: 'KILL' }, restarts: 1 })
   })
 
-  test('on-failure: exit code 0 is the end of it, another one is not', async () => {
+  test('on-failure lets exit code 0 end the service, and no other code', async () => {
     await using made = createInstance()
     await made.install('job', {
       command: ['sh', '-c', 'echo run >>runs; [ "$(wc -l <runs)" -ge 3 ] || exit 5'],
@@ -113,7 +113,7 @@ describe('restart policies', () => {
     expect(made.read('runs')).toBe('run\n'.repeat(3))
   })
 
-  test('never: failed with another code than 0, and a start by hand begins anew', async () => {
+  test('never makes another code than 0 a failure, until a manual start', async () => {
     await using made = createInstance()
     await made.install('job', {
       command: ['sh', '-c', 'echo run >>runs; exit 9'],
@@ -127,7 +127,7 @@ describe('restart policies', () => {
     await made.see('job', 'failed')
   })
 
-  test('E11: what keeps ending waits longer and longer, is starting and not running, and stops at once when asked', async () => {
+  test('E11: delays a service that keeps exiting ever longer: it is starting, and stops at once on request', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sh', '-c', 'exit 3'], restart: { policy: 'always', delay: 200 } })
     await made.act('start', 'web')
@@ -145,8 +145,8 @@ describe('restart policies', () => {
   })
 })
 
-describe('how it is stopped', () => {
-  test('the stop signal goes to the whole group, and what ignores it gets KILL after the timeout', async () => {
+describe('stop', () => {
+  test('signals the whole group, and sends KILL after the timeout to those that ignore it', async () => {
     await using made = createInstance()
     const mark = String(1_000_000 + process.pid)
     await made.install('web', {
@@ -171,7 +171,7 @@ describe('how it is stopped', () => {
     expect((await made.observe('web')).exit).toEqual({ signal: 'KILL' })
   })
 
-  test('a member of the group may take its time when the main process has gone already', async () => {
+  test('waits for a member of the group even if the main process has ended', async () => {
     await using made = createInstance()
     await made.install('web', {
       command: [
@@ -188,7 +188,7 @@ describe('how it is stopped', () => {
     expect(made.read('bye')).toBe('clean\n')
   })
 
-  test('what a crashed main process leaves of its group is killed before the next run', async () => {
+  test('is preceded by a kill: what a crashed main process left of its group dies before the next run', async () => {
     await using made = createInstance()
     const mark = String(2_000_000 + process.pid)
     await made.install('web', {
@@ -209,7 +209,7 @@ describe('how it is stopped', () => {
     expect(members).toHaveLength(1)
   })
 
-  test('a process that is stopped (SIGSTOP) is stopped all the same, without waiting for KILL', async () => {
+  test('ends a process suspended by SIGSTOP without waiting for KILL', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'], stop: { signal: 'TERM', timeout: 60_000 } })
     await made.act('start', 'web')
@@ -242,7 +242,7 @@ describe('reload', () => {
     await until('it got the signal', () => made.read('log') === 'up\nhup\n' || undefined)
   })
 
-  test('by a command, which may fail; then what is loaded stays as it was', async () => {
+  test('by a command may fail; the loaded definition then stays as it was', async () => {
     await using made = createInstance()
     const file = `${made.scratch}/app.conf`
     made.host.writeFile(file, 'one', { mode: 0o644 })
@@ -263,7 +263,7 @@ describe('reload', () => {
     expect((await made.observe('web')).loaded).toEqual(loaded)
   })
 
-  test('of a stopped service it is nothing; of one without a reload it is a restart', async () => {
+  test('does nothing to a stopped service; without a declared reload it restarts', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('reload', 'web')

@@ -25,7 +25,7 @@ const isRoot = process.geteuid?.() === 0
 
 interface Stage extends HostilePlace, AsyncDisposable {
   readonly made: ProcessInstance
-  /** Why a service could not be started; undefined if it was. */
+  /** Reason why a service could not be started; undefined if it was. */
   refusal(process: Partial<Process>): Promise<string | undefined>
 }
 
@@ -45,7 +45,7 @@ function createStage(): Stage {
   }
 }
 
-/** Starts a service that runs on, and gives its pid. */
+/** Starts a service that keeps running and returns its pid. */
 async function run({ made }: Stage, declared: Partial<Process>): Promise<number> {
   await made.install('job', { command: ['sleep', '1000'], ...declared })
   await made.act('start', 'job')
@@ -65,7 +65,7 @@ const openings = [
 
 describe.runIf(isRoot)('S8: secrets and environment files', () => {
   for (const [what, open] of openings) {
-    test(`in a directory ${what}, the user reads them, and links to what is closed to it lead nowhere`, async () => {
+    test(`in a directory ${what} are read by the user, and links to inaccessible files give nothing`, async () => {
       await using stage = createStage()
       const { name, secret } = stage
       const directory = open(stage)
@@ -83,7 +83,7 @@ describe.runIf(isRoot)('S8: secrets and environment files', () => {
       expect(environmentOf(pid).join()).not.toContain('__reeve')
     })
 
-    test(`in a directory ${what}, they are refused to a service that runs as root`, async () => {
+    test(`in a directory ${what} are refused to a service that runs as root`, async () => {
       await using stage = createStage()
       const directory = open(stage)
       const token = stage.file(join(directory, 'token'), 'A=own\n')
@@ -111,7 +111,7 @@ describe.runIf(isRoot)('S8: secrets and environment files', () => {
     expect(await stage.refusal({ user: stage.name, environmentFiles: [ours] })).toContain('120000')
   })
 
-  test('below a link of the user to a directory of root, they lead nowhere', async () => {
+  test("below a user's link to a directory of root give nothing", async () => {
     await using stage = createStage()
     const home = stage.directory('home')
     stage.link(join(home, 'way'), stage.closed)
@@ -119,7 +119,7 @@ describe.runIf(isRoot)('S8: secrets and environment files', () => {
     expect(await stage.refusal({ user: stage.name, environmentFiles: [path] })).toContain(`cannot read ${path} as user`)
   })
 
-  test('that only root can read and change are read by root, also through a link of its own', async () => {
+  test('that only root can read and change are read by root, also through a link of root', async () => {
     await using stage = createStage()
     const { name, secret } = stage
     execFileSync('ln', ['-s', secret, join(stage.made.scratch, 'link')])
@@ -133,7 +133,7 @@ describe.runIf(isRoot)('S8: secrets and environment files', () => {
 })
 
 describe.runIf(isRoot)('S8: the working directory', () => {
-  test('is entered by the user: one that is closed to it is not', async () => {
+  test('is entered by the user: an inaccessible one is not', async () => {
     await using stage = createStage()
     stage.directory('closed/inner', root, 0o755)
     for (const workingDirectory of [stage.closed, join(stage.closed, 'inner')]) {
@@ -143,7 +143,7 @@ describe.runIf(isRoot)('S8: the working directory', () => {
     expect(await stage.refusal({ workingDirectory: join(stage.closed, 'inner') })).toBeUndefined()
   })
 
-  test('of a reload command too, as its secrets', async () => {
+  test('of a reload command is entered by the user too, and so are its secrets read', async () => {
     await using stage = createStage()
     const { name, user, secret, made } = stage
     const home = stage.directory('home')
@@ -169,19 +169,19 @@ describe.runIf(isRoot)('S8: the working directory', () => {
 
 describe.runIf(isRoot)('S8: output', () => {
   for (const [what, open] of openings) {
-    test(`in a directory ${what}, the user makes and writes it, with the umask of the service`, async () => {
+    test(`in a directory ${what} is created and written by the user, with the umask of the service`, async () => {
       await using stage = createStage()
       const { name, user } = stage
       const file = join(open(stage), 'a.log')
       const command = ['/bin/sh', '-c', 'umask; exec sleep 1000']
       const pid = await run(stage, { user: name, command, umask: 0o77, output: { file, maxSize: 10_000, keep: 1 } })
       await until('it has written', () => readFileSync(file, 'utf8') === '0077\n' || undefined)
-      // What the shim and the wrapper open besides is closed.
+      // Other descriptors of the shim and the wrapper are closed.
       expect(readdirSync(`/proc/${pid}/fd`).filter(fd => /^[3-9]$/.test(fd))).toEqual([])
       expect(statSync(file)).toMatchObject({ uid: user.uid, gid: user.gid, mode: 0o100640 })
     })
 
-    test(`in a directory ${what}, links in its place are refused`, async () => {
+    test(`in a directory ${what} is refused if it is a link`, async () => {
       await using stage = createStage()
       const file = stage.link(join(open(stage), 'a.log'), stage.secret)
       const output = { file, maxSize: 10_000, keep: 1 }
@@ -191,7 +191,7 @@ describe.runIf(isRoot)('S8: output', () => {
       stage.expectUntouched()
     })
 
-    test(`in a directory ${what}, it is refused to a service that runs as root`, async () => {
+    test(`in a directory ${what} is refused to a service that runs as root`, async () => {
       await using stage = createStage()
       const directory = open(stage)
       const file = join(directory, 'a.log')
@@ -204,7 +204,7 @@ describe.runIf(isRoot)('S8: output', () => {
       expect(existsSync(file)).toBe(false)
     })
 
-    test(`in a directory ${what}, it is rotated by the user, whatever has been put in its way`, async () => {
+    test(`in a directory ${what} is rotated by the user, whatever obstructs it`, async () => {
       await using stage = createStage()
       const { name, user, secret } = stage
       const file = stage.file(join(open(stage), 'a.log'), 'x'.repeat(100))
@@ -216,7 +216,7 @@ describe.runIf(isRoot)('S8: output', () => {
     })
   }
 
-  test('is not rotated over what is somebody else’s, which stays as it is', async () => {
+  test('is not rotated over somebody else’s file, which stays unchanged', async () => {
     await using stage = createStage()
     const { name } = stage
     const file = stage.file(join(stage.directory('logs'), 'a.log'), 'x'.repeat(100))
@@ -234,7 +234,7 @@ describe.runIf(isRoot)('S8: output', () => {
     expect(statSync(file).size).toBe(0)
   })
 
-  test('that only another user could rotate is not rotated with that one’s rights', async () => {
+  test("that only another user could rotate is not rotated with that user's rights", async () => {
     await using stage = createStage()
     const theirs = stage.directory('theirs', { uid: stranger.uid, gid: 0 })
     const file = stage.file(join(theirs, 'a.log'), 'x'.repeat(100))
@@ -243,7 +243,7 @@ describe.runIf(isRoot)('S8: output', () => {
     expect(complaints).toEqual([`its output could not be rotated: user ${stage.name} must be able to write ${theirs}`])
   })
 
-  test('in a directory that only root can write is made and rotated by root, for the user', async () => {
+  test('in a directory that only root can write is created and rotated by root, for the user', async () => {
     await using stage = createStage()
     const { name, user } = stage
     const file = join(stage.directory('logs', root), 'a.log')
@@ -255,7 +255,7 @@ describe.runIf(isRoot)('S8: output', () => {
     expect(statSync(file).size).toBe(0)
   })
 
-  test('goes to a regular file or to /dev/null: all else is refused at once', async () => {
+  test('goes to a regular file or to /dev/null: everything else is refused at once', async () => {
     await using stage = createStage()
     const { name, made } = stage
     const logs = stage.directory('logs', root)
@@ -294,7 +294,7 @@ describe.runIf(isRoot)('S8: output', () => {
   })
 })
 
-/** Rotates once with the rights that the supervisor would use; gives what it complains of. */
+/** Rotates once with the rights that the supervisor would use; returns its complaints. */
 async function rotate({ made }: Stage, declared: Partial<Process>, file: string): Promise<string[]> {
   const complaints: string[] = []
   const log: Log = { debug() {}, info() {}, warn() {}, error: (_fields, message) => complaints.push(message) }
@@ -325,8 +325,8 @@ async function rotate({ made }: Stage, declared: Partial<Process>, file: string)
   return complaints
 }
 
-describe.runIf(isRoot)('what is the supervisor’s own', () => {
-  test('S9: nothing of it can be read or changed by another user, whatever the umask', async () => {
+describe.runIf(isRoot)('files of the supervisor itself', () => {
+  test('S9: cannot be read or changed by another user, whatever the umask', async () => {
     await using stage = createStage()
     const { made, name, secret } = stage
     const output = ['/bin/sh', '-c', 'echo out; exec sleep 1000']
@@ -341,7 +341,7 @@ describe.runIf(isRoot)('what is the supervisor’s own', () => {
     expect(statSync(directory).mode & 0o7777).toBe(0o700)
     const paths = execFileSync('find', [directory, '-printf', '%y %m %U %P\n'], { encoding: 'utf8' }).trim().split('\n')
     expect(paths.length).toBeGreaterThan(10)
-    // The claim on the directory says who runs, and the log is the user's.
+    // The claim on the directory names its holder, and the log belongs to the user.
     const open = paths.filter(line => !/^[dfs] [0-7]?[0-7]00 0 /.test(line)).map(line => line.split(' ').at(-1))
     expect(open.filter(path => !path?.startsWith('lock') && path !== 'logs/job.log')).toEqual([])
     const asUser = ['setpriv', `--reuid=${stage.user.uid}`, `--regid=${stage.user.gid}`, '--clear-groups', '--']
@@ -351,7 +351,7 @@ describe.runIf(isRoot)('what is the supervisor’s own', () => {
     )
   })
 
-  test('S8: an instance’s directory below one that others can change is refused', async () => {
+  test('S8: are refused in an instance directory below one that others can change', async () => {
     await using stage = createStage()
     const theirs = stage.directory('theirs', stranger)
     const inner = stage.directory('theirs/inner', root, 0o700)
@@ -364,14 +364,14 @@ describe.runIf(isRoot)('what is the supervisor’s own', () => {
     expect(existsSync(made.layout.directory)).toBe(false)
   })
 
-  test('S8: a process of another user that calls itself the shim keeps nothing from its start', async () => {
+  test("S8: are not affected by another user's process named like the shim", async () => {
     await using stage = createStage()
     const { made, user } = stage
     await made.install('job', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
-    // It waits, since nobody reads what it says.
+    // It waits, since nobody reads its output.
     const pretender = spawn('yes', [`${made.layout.runs}/job~1.sh`], { ...user, detached: true })
     try {
-      // What a supervisor leaves that is killed with the shim before either has written a pid.
+      // Leftovers of a supervisor killed together with the shim before either has written a pid.
       await made.act('start', 'job')
       const { pid = 0 } = await made.see('job', 'running')
       const shim = made.host.process(pid)?.parent ?? 0
@@ -385,7 +385,7 @@ describe.runIf(isRoot)('what is the supervisor’s own', () => {
     }
   })
 
-  test('S8: a process that is not the child of the shim gets no signal, whatever the file of the run says', async () => {
+  test('S8: cause no signal to a process that is not the child of the shim, whatever the run file says', async () => {
     await using stage = createStage()
     const { made } = stage
     const pid = await run(stage, { stop: { signal: 'TERM', timeout: 500 } })

@@ -13,7 +13,7 @@ import { createInstance, type ProcessInstance } from '../process-instance.ts'
 
 const isRoot = process.geteuid?.() === 0
 
-/** How long the user swaps paths at least, in ms. */
+/** Least duration of a user's path swapping, in ms. */
 const duration = 10_000
 
 /** Directories that the service's user can change. */
@@ -38,7 +38,7 @@ for (const [what, open] of openings) {
         const directory = open(place)
         const at = (path: string): string => join(directory, path)
 
-        // What the user has, and beside it a way to what is root's.
+        // The user's files, each with a way to root's beside it.
         const precious = place.file(join(closed, 'a.log'), `${secretText}\n`.repeat(10), root)
         place.directory('closed/inner', root, 0o755)
         place.directory('open/logs')
@@ -89,7 +89,7 @@ for (const [what, open] of openings) {
         expect(await rotations).toBeGreaterThan(10)
         expect(await meddler.stop()).toBeGreaterThan(1_000)
 
-        // Some came through and some did not: else nothing has been proved.
+        // Some got through and some did not: else nothing has been tested.
         expect(starts.reduce((sum, { started }) => sum + started, 0)).toBeGreaterThan(0)
         expect(starts.reduce((sum, { refused }) => sum + refused, 0)).toBeGreaterThan(0)
         place.expectUntouched()
@@ -104,7 +104,7 @@ for (const [what, open] of openings) {
     )
 }
 
-/** Starts, reloads and removes a service as often as there is time for. */
+/** Starts, reloads and removes a service as often as time permits. */
 async function runOverAndOver(
   made: ProcessInstance,
   service: string,
@@ -128,7 +128,7 @@ async function runOverAndOver(
   return { started, refused }
 }
 
-/** Rotates with the rights that the supervisor would use; gives how often. */
+/** Rotates with the rights that the supervisor would use; returns how often. */
 async function rotateOverAndOver(
   made: ProcessInstance,
   files: readonly string[],
@@ -168,7 +168,7 @@ async function rotateOverAndOver(
   return count
 }
 
-/** Names, owners, modes and sizes of all that is in a directory of root's. */
+/** Names, owners, modes and sizes of everything in a directory of root. */
 function listing(directory: string): string {
   expect(readdirSync(directory).length).toBeGreaterThan(0)
   return execFileSync('find', [directory, '-printf', '%P %y %U %G %m %s %T@\n'], { encoding: 'utf8' })

@@ -6,8 +6,8 @@ import type { Observed } from '../../../src/core/state/observed.ts'
 import { bundleProgram } from '../../tools/bundled-program.ts'
 import { createInstance, isRunning, type ProcessInstance, until } from '../process-instance.ts'
 
-describe('E16: services outlive their supervisor', () => {
-  test('a service runs on while the supervisor is dead, and the next one takes it over as it is', async () => {
+describe('E16: services outlive their supervisor:', () => {
+  test('a service keeps running while the supervisor is dead, and the next one takes it over', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -16,7 +16,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid: before.pid })
     await made.act('start', 'web')
     expect(await made.observe('web')).toEqual(before)
-    // And it is watched over again.
+    // It is supervised again.
     process.kill(before.pid ?? 0, 'SIGKILL')
     await until('it runs anew', async () => {
       const { state, pid } = await made.observe('web')
@@ -35,7 +35,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid })
   })
 
-  test('E18: the next supervisor of a directory that was deleted takes over what runs, and the one of before is ended', async () => {
+  test('E18: the next supervisor of a deleted directory takes over running services, and the former one is ended', async () => {
     await using made = createInstance()
     const command = ['sleep', '1000']
     await made.install('web', { command, restart: { policy: 'always', delay: 0 } })
@@ -53,7 +53,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'stopped' })
   })
 
-  test('an exit status is not forgotten while there is no supervisor', async () => {
+  test('an exit status is kept while there is no supervisor', async () => {
     await using made = createInstance()
     const command = ['sh', '-c', 'until [ -e end ]; do sleep 0.02; done; exit "$(cat end)"']
     for (const [service, policy] of [
@@ -82,7 +82,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(await made.observe('ending')).toMatchObject({ state: 'stopped', completed: true, exit: { code: 0 } })
   })
 
-  test('what ended by a signal while there was no supervisor is started again by the next', async () => {
+  test('a service that was killed while there was no supervisor is started again by the next one', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
     await made.act('start', 'web')
@@ -94,7 +94,7 @@ describe('E16: services outlive their supervisor', () => {
     expect((await made.see('web', 'running')).pid).not.toBe(pid)
   })
 
-  test('a stop that the supervisor was killed in is brought to its end by the next', async () => {
+  test('a stop during which the supervisor was killed is completed by the next one', async () => {
     await using made = createInstance()
     const program = "trap '' TERM; echo >up; while :; do sleep 0.05; done"
     await made.install('web', {
@@ -111,7 +111,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'stopped', exit: { signal: 'KILL' } })
   })
 
-  test('a shim that somebody kills takes no service along, which is watched over all the same', async () => {
+  test('a service whose shim was killed keeps running, supervised', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
     await made.act('start', 'web')
@@ -129,7 +129,7 @@ describe('E16: services outlive their supervisor', () => {
     expect(again.exit).toEqual({})
   })
 
-  test('a record that is lost is made again from the run that lives', async () => {
+  test('a lost record is restored from the live run', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -142,7 +142,7 @@ describe('E16: services outlive their supervisor', () => {
   })
 })
 
-test('PITFALLS 6: a supervisor that gets no events from the kernel does the same, only later', async () => {
+test('PITFALLS 6: a supervisor without events from the kernel does the same, only later', async () => {
   using daemon = await bundleProgram(new URL('../children/crashing-supervisor.ts', import.meta.url))
   await using made = createInstance({ command: [process.execPath, daemon.path, 'deaf'] })
   await made.install('web', { command: ['sleep', '1000'], restart: { policy: 'always', delay: 0 } })
@@ -159,7 +159,7 @@ test('PITFALLS 6: a supervisor that gets no events from the kernel does the same
   expect((await made.observe('web')).state).toBe('stopped')
 })
 
-test('E15: of many that want a supervisor at once, all get the same one', async () => {
+test('E15: of many clients that want a supervisor at once, all get the same one', async () => {
   await using made = createInstance()
   const services = Array.from({ length: 6 }, (_, index) => `s${index}`)
   for (const service of services) await made.install(service, { command: ['sleep', '1000'] })
@@ -172,7 +172,7 @@ test('E15: of many that want a supervisor at once, all get the same one', async 
   expect(lives[0]).toMatch(new RegExp(`^${pid}-`))
 })
 
-test('its end, and its being stopped, are hinted at, though the kernel tells nobody', async () => {
+test('a supervisor that ends or is suspended by SIGSTOP causes a hint, though the kernel reports nothing', async () => {
   await using made = createInstance()
   await made.install('web', { command: ['sleep', '1000'] })
   await made.act('start', 'web')
@@ -188,8 +188,8 @@ test('its end, and its being stopped, are hinted at, though the kernel tells nob
   }
 })
 
-describe('E7: what can not be known is unknown, with the reason', () => {
-  test('the supervisor is stopped (SIGSTOP)', async () => {
+describe('E7: an unreadable state is unknown, with the reason:', () => {
+  test('of a supervisor suspended by SIGSTOP', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -207,7 +207,7 @@ describe('E7: what can not be known is unknown, with the reason', () => {
     await made.see('web', 'running')
   })
 
-  test('the directory is none, or others can write to it', async () => {
+  test('of a directory that is no directory, or that others can write to', async () => {
     await using made = createInstance()
     writeFileSync(made.layout.directory, '')
     expect(await made.observe('web')).toMatchObject({ state: 'unknown' })
@@ -223,8 +223,8 @@ describe('E7: what can not be known is unknown, with the reason', () => {
   })
 })
 
-describe('a recycled pid is never signalled', () => {
-  test('a record whose pid is another process by now: that one is left alone', async () => {
+describe('a recycled pid is never signalled:', () => {
+  test('a record whose pid now belongs to another process leaves that one alone', async () => {
     await using made = createInstance()
     const stranger = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
     try {
@@ -249,7 +249,7 @@ describe('a recycled pid is never signalled', () => {
 })
 
 describe('a boot', () => {
-  test('starts what is enabled, and nothing else, whatever ran before', async () => {
+  test('starts enabled services, and no others, whatever ran before', async () => {
     await using made = createInstance()
     for (const service of ['on', 'off', 'idle']) await made.install(service, { command: ['sleep', '1000'] })
     await made.act('enable', 'on', 'idle')
@@ -258,7 +258,7 @@ describe('a boot', () => {
     const { pid: other = 0 } = await made.observe('off')
     await powerOff(made, [before, other])
     expect(await made.observe('on')).toMatchObject({ state: 'stopped', supervised: false })
-    // Whatever has the supervisor come up.
+    // Any access starts the supervisor.
     await made.act('disable', 'off')
     expect((await made.see('on', 'running')).pid).not.toBe(before)
     await made.see('idle', 'running')
@@ -276,7 +276,7 @@ async function supervised(made: ProcessInstance, service: string): Promise<Obser
   return observed.supervised ? observed : undefined
 }
 
-/** Puts another pid where the service's stands, start times left as they are. */
+/** Replaces the pid of the service, leaving start times as they are. */
 function forge(made: ProcessInstance, from: number, to: number): void {
   const pidFile = `${made.layout.runs}/web~1.pid`
   writeFileSync(pidFile, (made.host.readText(pidFile) ?? '').replace(`${from} `, `${to} `))
@@ -284,7 +284,7 @@ function forge(made: ProcessInstance, from: number, to: number): void {
   writeFileSync(record, (made.host.readText(record) ?? '').replace(`"pid": ${from}`, `"pid": ${to}`))
 }
 
-/** All processes die at once, and the records are of an earlier boot then. */
+/** Kills all processes at once; the records are then of an earlier boot. */
 async function powerOff(made: ProcessInstance, pids: readonly number[]): Promise<void> {
   await made.killSupervisor()
   for (const pid of pids) {

@@ -6,7 +6,7 @@ import { createInstance, type ProcessInstance, until } from '../process-instance
 const isRoot = process.geteuid?.() === 0
 const user = 'nobody'
 
-/** Runs a shell program once, and gives what it wrote to its output. */
+/** Runs a shell program once and returns its output. */
 async function runOnce(made: ProcessInstance, program: string, process: Partial<Process> = {}): Promise<string> {
   const command = process.command ?? ['/bin/sh', '-c', program]
   await made.install('job', { restart: { policy: 'never', delay: 0 }, ...process, command })
@@ -15,8 +15,8 @@ async function runOnce(made: ProcessInstance, program: string, process: Partial<
   return made.host.readText(process.output?.file ?? `${made.layout.logs}/job.log`) ?? ''
 }
 
-describe('what a service runs in', () => {
-  test('directory, umask and limits', async () => {
+describe('a service', () => {
+  test('runs with its directory, umask and limits', async () => {
     await using made = createInstance()
     const program = 'pwd; umask; ulimit -Sn; ulimit -Hn; ulimit -c'
     const limits = { nofile: 123, core: 'unlimited' } as const
@@ -27,12 +27,12 @@ describe('what a service runs in', () => {
     expect(await runOnce(made, 'pwd; umask')).toBe('/\n0022\n')
   })
 
-  test('its output holds what it writes and nothing else, also if it is killed', async () => {
+  test('has an output file of only what it writes, even if it is killed', async () => {
     await using made = createInstance()
     expect(await runOnce(made, 'echo to stdout; echo to stderr >&2; kill -TERM $$')).toBe('to stdout\nto stderr\n')
   })
 
-  test('S4: its variables and secrets, which stand in no command line and no definition', async () => {
+  test('S4: gets variables and secrets that are on no command line and in no definition', async () => {
     await using made = createInstance()
     writeFileSync(`${made.scratch}/token`, 'hunter2\n')
     writeFileSync(`${made.scratch}/env`, '# some\nB=2\nC="three"\nLD_DEBUG_OUTPUT=/dev/null\n')
@@ -59,12 +59,12 @@ describe('what a service runs in', () => {
       made.host.readText(made.layout.log),
     ].join('\n')
     expect(shown).not.toContain('hunter2')
-    // It may not reach the tools before the service, of which some run as root.
+    // It must not reach the tools before the service, some of which run as root.
     const names = (made.host.readText(`/proc/${shim}/environ`) ?? '').split('\0').map(pair => pair.split('=')[0])
     expect(names).not.toContain('LD_BIND_NOW')
   })
 
-  test('a secret that is missing keeps it from starting, says so, and is read when it comes', async () => {
+  test('with a missing secret does not start, reports it, and reads the secret when it appears', async () => {
     await using made = createInstance()
     const path = `${made.scratch}/token`
     const environment = { TOKEN: { fromFile: path } }
@@ -76,7 +76,7 @@ describe('what a service runs in', () => {
     await made.see('web', 'running')
   })
 
-  test('signals are not ignored in it, and it leads a session and a group of its own', async () => {
+  test('ignores no signals, and leads a session and a group of its own', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'] })
     await made.act('start', 'web')
@@ -86,7 +86,7 @@ describe('what a service runs in', () => {
     expect(made.host.readText(`/proc/${pid}/status`)).toContain('SigBlk:\t0000000000000000')
   })
 
-  test.runIf(isRoot)('user and group, with the variables of the user', async () => {
+  test.runIf(isRoot)('runs as its user and group, with the variables of the user', async () => {
     await using made = createInstance()
     const program = 'id -un; id -gn; id -G; echo "$USER $LOGNAME $HOME $SHELL"'
     const facts = made.host.findUser(user)
@@ -108,7 +108,7 @@ describe('what a service runs in', () => {
     }
   })
 
-  test.runIf(isRoot)('a user that there is none of keeps it from starting', async () => {
+  test.runIf(isRoot)('with an unknown user does not start', async () => {
     await using made = createInstance()
     await made.install('web', { command: ['sleep', '1000'], user: 'nobody-of-that-name' })
     const result = await made.attempt('start', 'web')
@@ -117,7 +117,7 @@ describe('what a service runs in', () => {
 })
 
 describe('output', () => {
-  test('goes to a log of its own, or to the declared file', async () => {
+  test('goes to a log of the service, or to the declared file', async () => {
     await using made = createInstance()
     expect(await runOnce(made, 'echo out; echo err >&2')).toBe('out\nerr\n')
     await made.act('remove', 'job')
@@ -128,7 +128,7 @@ describe('output', () => {
     expect(made.host.readText(file)).toBe('before\nout\n')
   })
 
-  test.runIf(isRoot)('a declared file is made for the user of the service', async () => {
+  test.runIf(isRoot)('to a declared file is created for the user of the service', async () => {
     await using made = createInstance()
     const file = `${made.scratch}/job.log`
     await runOnce(made, 'echo out', { user, output: { file, maxSize: 1_000, keep: 1 } })
@@ -136,7 +136,7 @@ describe('output', () => {
     expect([facts?.uid, (facts?.mode ?? 0).toString(8)]).toEqual([made.host.findUser(user)?.uid, '640'])
   })
 
-  test('S6: a symlink in its place is refused', async () => {
+  test('S6: is refused if it is a symlink', async () => {
     await using made = createInstance()
     writeFileSync(`${made.scratch}/target`, 'precious')
     symlinkSync(`${made.scratch}/target`, `${made.scratch}/job.log`)
@@ -149,7 +149,7 @@ describe('output', () => {
     expect(made.read('target')).toBe('precious')
   })
 
-  test('is rotated when it has grown too large, without the service noticing', async () => {
+  test('is rotated when it has grown too large, unnoticed by the service', async () => {
     await using made = createInstance()
     const file = `${made.scratch}/web.log`
     const program = 'i=0; while :; do i=$((i + 1)); echo "line $i"; sleep 0.02; done'
@@ -173,28 +173,25 @@ describe('output', () => {
     expect((await made.observe('web')).pid).toBe(pid)
   })
 
-  test.runIf(isRoot)(
-    'S6: in a directory of another user, it is rotated with no more than that user may do',
-    async () => {
-      await using made = createInstance()
-      const directory = `${made.scratch}/theirs`
-      const uid = made.host.findUser(user)?.uid ?? 0
-      mkdirSync(directory)
-      chmodSync(made.scratch, 0o755)
-      chownSync(directory, uid, uid)
-      const file = `${directory}/web.log`
-      writeFileSync(`${made.scratch}/precious`, 'precious')
-      await made.install('web', { command: ['sleep', '1000'], user, output: { file, maxSize: 10, keep: 2 } })
-      await made.act('start', 'web')
-      // The user swaps the file for a way to one that only root may write.
-      rmSync(file)
-      writeFileSync(file, 'y'.repeat(100))
-      chownSync(file, uid, uid)
-      symlinkSync(`${made.scratch}/precious`, `${file}.1`)
-      symlinkSync(`${made.scratch}/precious`, `${file}.rotating`)
-      await until('it is rotated', () => statSync(file).size === 0 || undefined, 30_000)
-      expect(made.read('precious')).toBe('precious')
-      expect(made.host.facts(`${file}.1`)).toMatchObject({ kind: 'file', uid })
-    },
-  )
+  test.runIf(isRoot)("S6: in a directory of another user is rotated with only that user's rights", async () => {
+    await using made = createInstance()
+    const directory = `${made.scratch}/theirs`
+    const uid = made.host.findUser(user)?.uid ?? 0
+    mkdirSync(directory)
+    chmodSync(made.scratch, 0o755)
+    chownSync(directory, uid, uid)
+    const file = `${directory}/web.log`
+    writeFileSync(`${made.scratch}/precious`, 'precious')
+    await made.install('web', { command: ['sleep', '1000'], user, output: { file, maxSize: 10, keep: 2 } })
+    await made.act('start', 'web')
+    // The user replaces the file by a link to one that only root may write.
+    rmSync(file)
+    writeFileSync(file, 'y'.repeat(100))
+    chownSync(file, uid, uid)
+    symlinkSync(`${made.scratch}/precious`, `${file}.1`)
+    symlinkSync(`${made.scratch}/precious`, `${file}.rotating`)
+    await until('it is rotated', () => statSync(file).size === 0 || undefined, 30_000)
+    expect(made.read('precious')).toBe('precious')
+    expect(made.host.facts(`${file}.1`)).toMatchObject({ kind: 'file', uid })
+  })
 })

@@ -14,7 +14,7 @@ const rounds = 4
 /** Part of each value that nobody else may see. */
 const mark = 'value-of-a-variable'
 
-/** Reads what the kernel shows of all processes, at full speed, till it is ended; says what had the mark in it. */
+/** Reads what the kernel shows of all processes, at full speed, until it is ended; reports what contained the mark. */
 const watcher = `
   my ($mark) = @ARGV;
   my $on = 1;
@@ -38,7 +38,7 @@ const watcher = `
 `
 
 async function startWatching(as: Owner): Promise<{ stop(): Promise<{ sweeps: number; seen: readonly string[] }> }> {
-  // The mark is given in two parts: the watcher's own command line is not to be found.
+  // The mark is given in two parts, so that it doesn't match the watcher's own command line.
   const program = watcher.replace('my ($mark) = @ARGV;', 'my $mark = join "", @ARGV;')
   const half = mark.length / 2
   const child = spawn('perl', ['-e', program, mark.slice(0, half), mark.slice(half)], {
@@ -63,7 +63,7 @@ async function startWatching(as: Owner): Promise<{ stop(): Promise<{ sweeps: num
 }
 
 test.runIf(isRoot)(
-  'S9: nobody who watches all processes at full speed sees the value of a variable',
+  'S9: a user who watches all processes at full speed never sees the value of a variable',
   { timeout: 120_000 },
   async () => {
     await using made = createInstance()
@@ -92,7 +92,7 @@ test.runIf(isRoot)(
         output: { file: join(home, 'a.log'), maxSize: 10_000, keep: 1 },
       },
     }
-    // Another than the services' user, which may see what it is given.
+    // Another user than the services', who may see their values.
     const watching = await startWatching({ uid: 4_711, gid: 4_712 })
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all(

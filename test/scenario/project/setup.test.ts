@@ -8,7 +8,7 @@ import { makeDirectory, writeFiles } from '../../tools/manifest-directory.ts'
 const setup = fileURLToPath(new URL('../../../src/setup.mjs', import.meta.url))
 const lock = (version: string) => JSON.stringify({ packages: { '': {}, 'node_modules/yaml': { version } } })
 
-/** Stands in for npm: does in the checkout what npm would, and keeps a list of what it was asked for. */
+/** Replacement of npm: does in the checkout what npm would, and lists its calls. */
 const npm = `
 const { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const [verb] = process.argv.slice(2)
@@ -31,8 +31,8 @@ if (verb === 'install') {
 appendFileSync('npm.log', verb + ' done\\n')
 `
 
-describe('npm start, test and check set up what they need first', () => {
-  test('a fresh checkout is installed and built, with a line for each; then there is nothing to do', async () => {
+describe('npm start, test and check first set up what they need:', () => {
+  test('a fresh checkout is installed and built, with a line for each; then nothing is left to do', async () => {
     const { directory, run, commands } = makeCheckout()
     expect(await run()).toEqual({
       code: 0,
@@ -45,7 +45,7 @@ describe('npm start, test and check set up what they need first', () => {
     expect(existsSync(join(directory, 'dist/reeve.cjs'))).toBe(true)
   })
 
-  test('a checkout that was copied with its times is as it was: there is nothing to do', async () => {
+  test('a checkout copied with its times is unchanged: nothing is to be done', async () => {
     const { directory, run } = makeCheckout()
     await run()
     const copy = makeDirectory()
@@ -60,28 +60,32 @@ describe('npm start, test and check set up what they need first', () => {
     ['an edited source', directory => writeFiles(directory, { 'src/a.ts': 'b' }), ['run']],
     ['a new provider', directory => writeFiles(directory, { 'providers/x/a.ts': 'b' }), ['run']],
     ['a removed source', directory => rmSync(join(directory, 'src/a.ts')), ['run']],
-    ['a source that was put back', directory => utimesSync(join(directory, 'src/a.ts'), 1, 1), ['run']],
+    ['a restored source', directory => utimesSync(join(directory, 'src/a.ts'), 1, 1), ['run']],
     ['an edited schema', directory => writeFiles(directory, { 'schemas/a.schema.json': '[]' }), ['run']],
-    ['other settings of the compiler', directory => writeFiles(directory, { 'tsconfig.build.json': '{}' }), ['run']],
+    ['changed compiler settings', directory => writeFiles(directory, { 'tsconfig.build.json': '{}' }), ['run']],
     ['no dist', directory => rmSync(join(directory, 'dist'), { recursive: true }), ['run']],
     ['no validators', directory => rmSync(join(directory, 'schemas/compiled'), { recursive: true }), ['run']],
     ['no node_modules', directory => rmSync(join(directory, 'node_modules'), { recursive: true }), ['install', 'run']],
     [
-      'other dependencies',
+      'changed dependencies',
       directory => writeFiles(directory, { 'package-lock.json': lock('2.0.0') }),
       ['install', 'run'],
     ],
     [
-      'other dependencies, that are older than what was installed',
+      'changed dependencies that are older than what was installed',
       directory => {
         writeFiles(directory, { 'package-lock.json': lock('2.0.0') })
         utimesSync(join(directory, 'package-lock.json'), 1, 1)
       },
       ['install', 'run'],
     ],
-    ['a lock file that is only newer', directory => writeFiles(directory, { 'package-lock.json': lock('1.0.0') }), []],
+    [
+      'a lock file with only a newer time',
+      directory => writeFiles(directory, { 'package-lock.json': lock('1.0.0') }),
+      [],
+    ],
     ['a manifest', directory => writeFiles(directory, { 'manifests/a.yaml': '' }), []],
-  ])('%s', async (_, change, expected) => {
+  ])('%s causes the expected setup', async (_, change, expected) => {
     const { directory, run, commands } = makeCheckout()
     await run()
     const before = commands().length
@@ -95,14 +99,14 @@ describe('npm start, test and check set up what they need first', () => {
     expect(await run()).toEqual({ code: 0, output: '' })
   })
 
-  test('two at the same time do the work once', async () => {
+  test('two simultaneous runs do the work once', async () => {
     const { run, commands } = makeCheckout()
     const results = await Promise.all([run(), run(), run()])
     expect(results.map(({ code }) => code)).toEqual([0, 0, 0])
     expect(commands()).toEqual(['install', 'install done', 'run', 'run done'])
   })
 
-  test('the lock dies with its holder', async () => {
+  test('the lock is released when its holder dies', async () => {
     const { directory, start, run, commands } = makeCheckout()
     writeFileSync(join(directory, 'hold-install'), '')
     const holder = start()
@@ -114,7 +118,7 @@ describe('npm start, test and check set up what they need first', () => {
     expect(await second).toMatchObject({ code: 0 })
   })
 
-  test('what npm says of a failure is shown, and nothing goes on', async () => {
+  test('a failure of npm is shown, and nothing continues', async () => {
     const { directory, run } = makeCheckout()
     await run()
     writeFiles(directory, { fail: '', 'src/a.ts': 'b' })

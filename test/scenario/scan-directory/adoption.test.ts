@@ -17,7 +17,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
     return join(String(lab.supervisor.options.definitionDirectory), name)
   }
 
-  /** Makes a service as somebody else would, and has it run. */
+  /** Creates a service as somebody else would, and starts it. */
   async function place(lab: Lab, scripts: Readonly<Record<string, string>>, name = 'web'): Promise<number> {
     const directory = definitionOf(lab, name)
     const link = join(String(lab.supervisor.options.serviceDirectory), name)
@@ -47,7 +47,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
     expect(stepsOf(await lab.plan())).toEqual([])
   }
 
-  test('of a service that is as declared touches no process, nor do files that it has read', async () => {
+  test('of a matching service touches no process, nor do files that it has read', async () => {
     await withLab(harness, async lab => {
       const path = join(lab.directory, 'web.conf')
       writeFileSync(path, 'one\n')
@@ -59,7 +59,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
       expect((await lab.observe('web')).since).toBe(since)
       writeFileSync(path, 'one\n')
       expect(stepsOf(await lab.plan())).toEqual([])
-      // Its next runs are Reeve's, of which no more has to be known.
+      // Its next runs are started by Reeve, so nothing more has to be recorded.
       process.kill(pid, 'SIGKILL')
       await eventually('another run', async () => {
         const found = await lab.observe('web')
@@ -73,7 +73,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
     })
   })
 
-  test('can be undone: what was adopted is stopped and removed as any other', async () => {
+  test('can be undone: an adopted service is stopped and removed as any other', async () => {
     await withLab(harness, async lab => {
       const pid = await place(lab, { run })
       declare(lab, { run }, { state: 'running' })
@@ -103,7 +103,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
     })
   })
 
-  test('restarts what doesn’t run as declared, and says why', async () => {
+  test('restarts a service that does not match, with the reason', async () => {
     await withLab(harness, async lab => {
       const other = run.replace('1000000', '1000001')
       const directory = definitionOf(lab)
@@ -118,7 +118,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
       lab.declare({ web: { process: { command: ['sleep', '1000000'] }, adopt: true } })
       await expectRestart('Reeve writes a run script for spec.process')
       declare(lab, { run })
-      // Whoever copies files sets their dates back.
+      // Copying files sets their dates back.
       writeFileSync(join(directory, 'run'), run)
       utimesSync(join(directory, 'run'), new Date('2020-01-01'), new Date('2020-01-01'))
       await expectRestart(`${directory}/run changed on disk after the service was started`)
@@ -127,7 +127,7 @@ describe.concurrent.each(scanFamilies)('E20: adoption under $scanner', { timeout
     })
   })
 
-  test('of a definition that is elsewhere restarts it, and says why', async () => {
+  test('of a definition elsewhere restarts the service, with the reason', async () => {
     await withLab(harness, async lab => {
       const elsewhere = join(lab.directory, 'elsewhere')
       mkdirSync(elsewhere)

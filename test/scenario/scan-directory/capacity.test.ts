@@ -10,9 +10,9 @@ import { has } from '../../runner/requirements.ts'
 
 const plain = { process: { command: LONG_RUN } }
 
-describe.skipIf(!has('s6-svscan')).concurrent('what s6-svscan takes', { timeout: 300_000 }, () => {
+describe.skipIf(!has('s6-svscan')).concurrent('the limit of s6-svscan', { timeout: 300_000 }, () => {
   test.for([[['-c', '3']], [['-c3']]])(
-    'a service beyond it is refused, leaves nothing, and comes when there is room: %j',
+    'refuses a further service, which leaves nothing behind and starts once there is room: %j',
     async ([options]) => {
       await withLab(createS6Harness(['s6-svscan', ...(options ?? [])]), async lab => {
         const { serviceDirectory, definitionDirectory } = lab.supervisor.options
@@ -38,10 +38,10 @@ describe.skipIf(!has('s6-svscan')).concurrent('what s6-svscan takes', { timeout:
     },
   )
 
-  test('where that is not known, a service is waited for, and who waited is told how many there are', async () => {
+  test('is reported, if it is unknown, to those who waited for a service in vain', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'reeve-s6-'))
     const program = join(directory, 's6-svscan')
-    // Since 2.12 the option counts pairs of supervisors, and is called otherwise in the usage.
+    // Since 2.12 the option counts pairs of supervisors, and has another name in the usage.
     const found = spawnSync('which', ['s6-svscan'], { encoding: 'utf8' }).stdout.trim()
     writeFileSync(program, readFileSync(found, 'latin1').replaceAll('maxservices', 'servicesmax'), 'latin1')
     chmodSync(program, 0o755)
@@ -62,7 +62,7 @@ describe.skipIf(!has('s6-svscan')).concurrent('what s6-svscan takes', { timeout:
 for (const { scanner, harness } of scanFamilies.filter(family => family.scanner !== 's6-svscan')) {
   test
     .skipIf(!has(scanner))
-    .concurrent(`${scanner} takes no more than is compiled in, and what is there stays`, async () => {
+    .concurrent(`${scanner} takes no more services than its compiled-in limit, and existing ones stay`, async () => {
       await withLab(harness, async lab => {
         const services = String(lab.supervisor.options.serviceDirectory)
         const definitions = String(lab.supervisor.options.definitionDirectory)
@@ -73,7 +73,7 @@ for (const { scanner, harness } of scanFamilies.filter(family => family.scanner 
           stateDirectory: '/',
           owner: 'me',
         }
-        // Else it would start a thousand supervisors.
+        // The test would start a thousand supervisors otherwise.
         await lab.supervisor.makeUnavailable()
         for (let number = 1; number <= 999; number += 1) mkdirSync(join(services, `other-${number}`))
         mkdirSync(join(services, '.hidden'))

@@ -20,7 +20,7 @@ import { has } from '../../runner/requirements.ts'
 
 const isRoot = process.geteuid?.() === 0
 
-/** A user of this run, and a group that it is in besides its own. */
+/** User of this run, and a supplementary group of it. */
 const account = { user: `reeve-user-${process.pid}`, group: `reeve-group-${process.pid}` }
 
 beforeAll(() => {
@@ -35,7 +35,7 @@ afterAll(() => {
   run('groupdel', account.group)
 })
 
-/** A shell's word for what it writes down at once, as whoever waits for it must not read half of it. */
+/** Shell command that writes its file atomically, as a reader must not see half of it. */
 function writesTo(path: string, commands: string): string {
   return `{ ${commands}; } >'${path}.new' && mv '${path}.new' '${path}'`
 }
@@ -45,7 +45,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
   const hasFinish = scanner !== 'svscan'
 
   describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
-    test('a service may have any name that its scanner takes, as an existing one would', async () => {
+    test('a service may have any name that its scanner accepts, as an existing one may', async () => {
       await withLab(harness, async lab => {
         const spec = (more: object = {}) => ({
           serviceName: '_g++~a=b,c@1:2',
@@ -72,7 +72,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       })
     })
 
-    test('a file that was not there at a start, or at a reload, is told to be absent', async () => {
+    test('a file that was missing at a start, or at a reload, is recorded as absent', async () => {
       await withLab(harness, async lab => {
         const path = join(lab.directory, 'a\\b c.conf')
         const files = [{ path, content: 'a = 1\n' }]
@@ -86,7 +86,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
           await lab.control.act(verb, 'web')
           await eventually('it to run', async () => (await lab.observe('web')).state === 'running')
           expect(await told()).toBe('absent')
-          // What was not read is read now.
+          // The file is read now.
           expect((await lab.plan()).facilities[0]?.steps.map(step => step.verb)).toContain('restart')
           await lab.converge()
           expect(await told()).toBe(digest)
@@ -111,7 +111,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
           environmentFiles: [file],
           environment: { PLACE: 'there' },
         }
-        // What is written there is another user's.
+        // The files written there belong to another user.
         chmodSync(lab.directory, 0o755)
         chmodSync(out, 0o777)
         lab.declare({ web: { process: declared } })
@@ -129,7 +129,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
     })
 
     test.skipIf(!isRoot)(
-      'a user brings its further groups, a group alone none, and the scanner gives none of its own',
+      'a user brings its supplementary groups, a group alone none, and the scanner passes on none of its own',
       async () => {
         await withLab(groupHarness, async lab => {
           const { user } = account
@@ -154,7 +154,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       },
     )
 
-    test('a reload is the signal or the command that is declared', async () => {
+    test('a reload is the declared signal or command', async () => {
       await withLab(harness, async lab => {
         const seen = join(lab.directory, 'seen')
         const up = join(lab.directory, 'up')
@@ -180,7 +180,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       })
     })
 
-    test('a native run script runs as it is, and is replaced when its text changes', async () => {
+    test('a native run script runs unchanged, and is replaced when its text changes', async () => {
       await withLab(harness, async lab => {
         const seen = join(lab.directory, 'seen')
         const run = (word: string): string => `#!/bin/sh\necho ${word} >>${seen}\nexec sleep 1000000\n`
@@ -196,7 +196,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       })
     })
 
-    test.skipIf(!isRoot)('a native run script beside a process runs in the surroundings that it declares', async () => {
+    test.skipIf(!isRoot)('a native run script beside a process runs in the declared environment', async () => {
       await withLab(harness, async lab => {
         const seen = join(lab.directory, 'out/seen')
         mkdirSync(join(lab.directory, 'out'))
@@ -217,7 +217,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       })
     })
 
-    test('native scripts log and finish', async () => {
+    test('native log and finish scripts are run', async () => {
       await withLab(harness, async lab => {
         const logged = join(lab.directory, 'logged')
         const finished = join(lab.directory, 'finished')
@@ -235,7 +235,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
       })
     })
 
-    test('the log is rotated, and no more of it is kept than is declared', async () => {
+    test('the log is rotated, and only the declared amount is kept', async () => {
       await withLab(harness, async lab => {
         const file = join(lab.directory, 'web.log')
         const stop = join(lab.directory, 'stop')
@@ -259,7 +259,7 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
 }
 
 describe.skipIf(!has('s6-svscan')).concurrent('s6', { timeout: 300_000 }, () => {
-  test('a service that says when it is ready is starting till then', async () => {
+  test('a service with readiness notification is starting until it notifies', async () => {
     await withLab(s6Harness, async lab => {
       const go = join(lab.directory, 'go')
       const command = ['/bin/sh', '-c', `while [ ! -e ${go} ]; do sleep 0.05; done; echo >&3; exec sleep 1000000`]
@@ -330,7 +330,7 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
     })
   }
 
-  test('native scripts stand in for signals, by Reeve and by hand, and go when they are no longer declared', async () => {
+  test('native control scripts replace signals, by Reeve and manually, and are removed when no longer declared', async () => {
     await withLab(runitHarness, async lab => {
       const seen = join(lab.directory, 'seen')
       const up = join(lab.directory, 'up')
@@ -358,7 +358,7 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
     })
   })
 
-  test('a native check is what sv waits for, and goes when it is no longer declared', async () => {
+  test('a native check is what sv waits for, and is removed when no longer declared', async () => {
     await withLab(runitHarness, async lab => {
       const ready = join(lab.directory, 'ready')
       const check = `#!/bin/sh\nexec test -e ${ready}\n`
@@ -386,7 +386,7 @@ async function directoryOf(lab: Lab): Promise<string> {
   return path.slice(0, -'/run'.length)
 }
 
-/** What is rotated may be gone meanwhile. */
+/** A rotated file may be gone meanwhile. */
 function readQuietly(path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -408,7 +408,7 @@ function numberOf(database: 'passwd' | 'group', name: string): string {
   return run('getent', database, name).split(':')[2] ?? ''
 }
 
-/** As the kernel has it; the same group may stand twice in there. */
+/** Groups as the kernel reports them; a group may be listed twice. */
 function identityOf(pid: number): { uid: string; gid: string; others: string[] } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const read = (field: string): string[] =>

@@ -5,14 +5,14 @@ import { eventually, withLab } from '../../../src/conformance/lab.ts'
 import { createS6Harness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
-/** Its supervisors look a second late whether their service is disabled, as on a busy host. */
+/** Supervisors that check a second late whether their service is disabled, as on a busy host. */
 const slowScanner = [
   ...['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-P', 'down', '-e', 'inject=access:delay_enter=1000000'],
   's6-svscan',
 ]
 
 test.skipIf(!has('s6-svscan') || !has('strace'))(
-  'under s6, what is to be enabled and stopped is not started, though its supervisor listens before it looks',
+  'under s6, a service to be enabled and stopped is not started, though its supervisor listens before it checks',
   async () => {
     await withLab(createS6Harness(slowScanner), async lab => {
       const ran = join(lab.directory, 'ran')

@@ -10,7 +10,7 @@ import { has } from '../../runner/requirements.ts'
 
 const host = createReadHost()
 
-/** How people stop a service without Reeve, by the program that scans. */
+/** How people stop a service without Reeve, by scanner. */
 const stopByHand: Readonly<Record<string, readonly string[]>> = {
   runsvdir: ['sv', 'down'],
   's6-svscan': ['s6-svc', '-d'],
@@ -18,7 +18,7 @@ const stopByHand: Readonly<Record<string, readonly string[]>> = {
 }
 
 for (const [index, { scanner, harness }] of scanFamilies.entries()) {
-  /** Of a `sleep` that is to be told from all others of the machine. */
+  /** Argument of a `sleep` that is unique on the machine. */
   const argumentOf = (story: number): string => String(1_000_400 + 10 * index + story)
 
   describe.skipIf(!has(scanner)).concurrent(harness.provider.type, { timeout: 300_000 }, () => {
@@ -39,7 +39,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('a disabled one goes on without a supervisor, which is said, till the next pass', async () => {
+    test('a disabled service keeps running without a supervisor, which is reported, until the next pass', async () => {
       await withLab(harness, async lab => {
         const argument = argumentOf(2)
         lab.declare({ web: { process: { command: ['/bin/sleep', argument] }, enabled: false } })
@@ -69,7 +69,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('output goes to the declared file, also when that is declared later, and again elsewhere', async () => {
+    test('output goes to the declared file, also when it is declared later, or changed', async () => {
       await withLab(harness, async lab => {
         const file = join(lab.directory, `it's $(id) "web".log`)
         const command = ['/bin/sh', '-c', 'echo out; echo err >&2; exec sleep 1000000']
@@ -87,7 +87,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('a paused service says so, and a stopped one since when', async () => {
+    test('a paused service is reported as paused, and a stopped one with its time', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/sleep', argumentOf(4)] } } })
         await lab.converge()
@@ -98,13 +98,13 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         createWriteHost().writePipe(control, 'c')
         const before = Date.now()
         await lab.control.act('stop', 'web')
-        // They reckon with different clocks.
+        // Their clocks differ.
         const { since = 0 } = await lab.observe('web')
         expect([since > before - 1_000, since <= Date.now()]).toEqual([true, true])
       })
     })
 
-    test('the stop signal is the one that is declared, by Reeve and by hand', async () => {
+    test('the stop signal is the declared one, by Reeve and manually', async () => {
       await withLab(harness, async lab => {
         const seen = join(lab.directory, 'seen')
         const up = join(lab.directory, 'up')
@@ -125,13 +125,13 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('a start that is taken back by hand before its run script gets to the service is over at once', async () => {
+    test('a start that is manually revoked before its run script reaches the service is over at once', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/sleep', argumentOf(5)] } } })
         await lab.converge()
         const directory = host.realPath(`/proc/${supervisorOf((await lab.observe('web')).pid ?? 0)}/cwd`) ?? ''
         await lab.control.act('stop', 'web')
-        // It never gets there.
+        // It never reaches the service.
         const slow = argumentOf(6)
         writeFileSync(join(directory, 'run'), `#!/bin/sh\nexec /bin/sleep ${slow}\n`)
         const [began, started] = [Date.now(), lab.control.act('start', 'web').catch(String)]
@@ -144,7 +144,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('what ends too often waits for its time, and what is asked for does not', async () => {
+    test('a service that exits too often waits for its next start, but starts on request', async () => {
       await withLab(harness, async lab => {
         const record = (name: string): readonly string[] => [
           '/bin/sh',
@@ -153,7 +153,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
         ]
         const started = (name: string): number[] =>
           readQuietly(join(lab.directory, name)).split('\n').filter(Boolean).map(Number)
-        // So long that no busy machine takes it for the wait itself.
+        // Too long to be mistaken for the delay, even on a busy machine.
         const restart = { delay: '100s' }
         lab.declare({
           web: { process: { command: record('web'), restart: { delay: '4s' } } },
@@ -178,7 +178,7 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
       })
     })
 
-    test('a job that ends well is completed, and one that fails for good says how', async () => {
+    test('a job that exits successfully is completed, and one that fails for good shows its exit', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: ['/bin/true'], restart: { policy: 'on-failure' } } } })
         await lab.converge()
@@ -195,51 +195,53 @@ for (const [index, { scanner, harness }] of scanFamilies.entries()) {
   })
 }
 
-describe.skipIf(!has('svscan')).concurrent('the run script that stays, under daemontools', { timeout: 300_000 }, () => {
-  test('when it is killed, the service is stopped before another one is started', async () => {
-    await withLab(daemontoolsHarness, async lab => {
-      const argument = '1000491'
-      lab.declare({ web: { process: { command: ['/bin/sleep', argument] } } })
-      await lab.converge()
-      const { pid = 0 } = await lab.observe('web')
-      process.kill(host.process(pid)?.parent ?? 0, 'SIGKILL')
-      await eventually('another process', async () => {
-        expect(countProcesses(argument)).toBeLessThanOrEqual(1)
-        const found = await lab.observe('web')
-        return found.supervised && found.state === 'running' && found.pid !== pid
+describe
+  .skipIf(!has('svscan'))
+  .concurrent('the run script that stays, under daemontools,', { timeout: 300_000 }, () => {
+    test('stops the service when it is killed, before another one is started', async () => {
+      await withLab(daemontoolsHarness, async lab => {
+        const argument = '1000491'
+        lab.declare({ web: { process: { command: ['/bin/sleep', argument] } } })
+        await lab.converge()
+        const { pid = 0 } = await lab.observe('web')
+        process.kill(host.process(pid)?.parent ?? 0, 'SIGKILL')
+        await eventually('another process', async () => {
+          expect(countProcesses(argument)).toBeLessThanOrEqual(1)
+          const found = await lab.observe('web')
+          return found.supervised && found.state === 'running' && found.pid !== pid
+        })
+        expect(isAlive(pid)).toBe(false)
       })
-      expect(isAlive(pid)).toBe(false)
+    })
+
+    test('stops as declared on svc -d, passes other signals on, and does not ignore INT', async () => {
+      await withLab(daemontoolsHarness, async lab => {
+        const seen = join(lab.directory, 'seen')
+        const up = join(lab.directory, 'up')
+        const trapped = ['HUP', 'ALRM', 'INT'].map(signal => `trap 'echo ${signal} >>${seen}' ${signal}`).join('; ')
+        const script = `${trapped}; trap 'echo QUIT >>${seen}; exit 0' QUIT; : >${up}; while :; do sleep 0.05; done`
+        lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { signal: 'QUIT' } } } })
+        await lab.converge()
+        await eventually('the traps to be set', () => existsSync(up))
+        const { pid = 0 } = await lab.observe('web')
+        const directory = host.realPath(`/proc/${supervisorOf(pid)}/cwd`) ?? ''
+        for (const [option, signal] of [
+          ['-h', 'HUP'],
+          ['-a', 'ALRM'],
+          ['-i', 'INT'],
+          ['-d', 'QUIT'],
+        ] as const) {
+          spawnSync('svc', [option, directory])
+          await eventually(`${signal} to be seen`, () => readQuietly(seen).endsWith(`${signal}\n`))
+        }
+        await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
+        expect(readQuietly(seen)).toBe('HUP\nALRM\nINT\nQUIT\n')
+        expect((await lab.observe('web')).exit).toEqual({ code: 0 })
+      })
     })
   })
 
-  test('svc by hand stops as it is declared, gives other signals on, and INT is not ignored', async () => {
-    await withLab(daemontoolsHarness, async lab => {
-      const seen = join(lab.directory, 'seen')
-      const up = join(lab.directory, 'up')
-      const trapped = ['HUP', 'ALRM', 'INT'].map(signal => `trap 'echo ${signal} >>${seen}' ${signal}`).join('; ')
-      const script = `${trapped}; trap 'echo QUIT >>${seen}; exit 0' QUIT; : >${up}; while :; do sleep 0.05; done`
-      lab.declare({ web: { process: { command: ['/bin/sh', '-c', script], stop: { signal: 'QUIT' } } } })
-      await lab.converge()
-      await eventually('the traps to be set', () => existsSync(up))
-      const { pid = 0 } = await lab.observe('web')
-      const directory = host.realPath(`/proc/${supervisorOf(pid)}/cwd`) ?? ''
-      for (const [option, signal] of [
-        ['-h', 'HUP'],
-        ['-a', 'ALRM'],
-        ['-i', 'INT'],
-        ['-d', 'QUIT'],
-      ] as const) {
-        spawnSync('svc', [option, directory])
-        await eventually(`${signal} to be seen`, () => readQuietly(seen).endsWith(`${signal}\n`))
-      }
-      await eventually('it to be down', async () => (await lab.observe('web')).state === 'stopped')
-      expect(readQuietly(seen)).toBe('HUP\nALRM\nINT\nQUIT\n')
-      expect((await lab.observe('web')).exit).toEqual({ code: 0 })
-    })
-  })
-})
-
-/** Under daemontools there is the run script between the two. */
+/** daemontools has the run script between the two. */
 function supervisorOf(pid: number): number {
   const parent = host.process(pid)?.parent ?? 0
   if (parent <= 1) throw new Error(`process ${pid} has no supervisor`)
@@ -247,7 +249,7 @@ function supervisorOf(pid: number): number {
   return ['runsv', 's6-supervise', 'supervise'].includes(name) ? parent : supervisorOf(parent)
 }
 
-/** True if a script of that definition waits; services work elsewhere. */
+/** True if a script of that definition is waiting; other scripts work. */
 function sleepsIn(definition: string): boolean {
   return host.processes().some(pid => {
     const isSleep = readQuietly(`/proc/${pid}/cmdline`).startsWith('sleep\0')
@@ -255,7 +257,7 @@ function sleepsIn(definition: string): boolean {
   })
 }
 
-/** Of the `sleep` with that argument. */
+/** Pids of the `sleep` with that argument. */
 function countProcesses(argument: string): number {
   return readdirSync('/proc').filter(name => {
     const words = /^\d+$/.test(name) ? readQuietly(`/proc/${name}/cmdline`).split('\0') : []

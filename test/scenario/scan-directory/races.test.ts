@@ -39,14 +39,14 @@ function numberOf(database: string): number {
   return Number(execFileSync('getent', [database, name], { encoding: 'utf8' }).split(':')[2])
 }
 
-/** How long (ms) paths are swapped under each supervisor. */
+/** Duration of the path swapping under each supervisor, in ms. */
 const duration = 10_000
 
 const secret = 'for-root-alone'
 
 describe.skipIf(!isRoot).concurrent('S8: a user who swaps paths at full speed', { timeout: 300_000 }, () => {
   for (const { harness } of scanFamilies.filter(family => has(family.scanner))) {
-    test(`leads root nowhere: ${harness.provider.type}`, async () => {
+    test(`does not redirect root: ${harness.provider.type}`, async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const make = (path: string, mode: number, owner: { uid: number; gid: number } = stranger): string => {
@@ -56,7 +56,7 @@ describe.skipIf(!isRoot).concurrent('S8: a user who swaps paths at full speed', 
           chmodSync(directory, mode)
           return directory
         }
-        // What is root's: a directory to write to, one to be in, files to read and to move away.
+        // Root's: a directory to write to, one to run in, files to read and to move away.
         const target = make('private', 0o700)
         make('private/logs', 0o755)
         writeFileSync(join(target, 'secret'), `${secret}\n`, { mode: 0o600 })
@@ -103,7 +103,7 @@ describe.skipIf(!isRoot).concurrent('S8: a user who swaps paths at full speed', 
           })
           facilities[`${key}-logs`] = { process: process('logs/a.log') }
           facilities[`${key}-file`] = { process: process('more/a.log') }
-          // Of root itself: it doesn't log there at all.
+          // Root's own directory: nothing is logged there at all.
           const plain = {
             command: ['/bin/sh', '-c', tellAndLog('/dev')],
             output: { file: join(place, 'logs/root.log') },
@@ -116,7 +116,7 @@ describe.skipIf(!isRoot).concurrent('S8: a user who swaps paths at full speed', 
         await using swapper = await startMeddling({ swaps: pairs }, user)
         for (const end = Date.now() + duration; Date.now() < end; ) {
           for (const key of Object.keys(facilities)) {
-            // What can't be done just now is told, and done again.
+            // A failed action is reported and repeated.
             await lab.control.act('reload', key).catch(String)
             if (!key.endsWith('-root')) await lab.control.act('restart', key).catch(String)
           }
@@ -134,16 +134,16 @@ describe.skipIf(!isRoot).concurrent('S8: a user who swaps paths at full speed', 
   }
 })
 
-/** Has nobody wait for long for what can't get ready. */
+/** Limits the wait for services that can't become ready. */
 const health = { exec: { command: ['/bin/true'] }, startupTimeout: '5s' }
 
-/** Tells what it got, and where it is; then it writes without end. */
+/** Reports its input and its directory, then writes endlessly. */
 function tellAndLog(out: string): string {
   const told = out === '/dev' ? ':' : `{ env; echo "in $(pwd -P)"; } >${out}/$$`
   return `trap : USR1; ${told}; while :; do i=0; while [ $i -lt 50 ]; do echo ${'x'.repeat(99)}; i=$((i + 1)); done; sleep 0.02; done`
 }
 
-/** All below, with owners, modes and contents. */
+/** Everything below, with owners, modes and contents. */
 function describeAll(directory: string): string[] {
   return readdirSync(directory, { recursive: true })
     .map(String)

@@ -11,7 +11,7 @@ for (const { scanner, harness } of scanFamilies) {
   const { type } = harness.provider
 
   describe.skipIf(!has(scanner)).concurrent(`E21: one service of ${type} under two names`, { timeout: 300_000 }, () => {
-    test('by a link of the scan directory: refused by name, and what runs goes on', async () => {
+    test('by a link in the scan directory is refused by name, and keeps running', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: longRun })
         await lab.converge()
@@ -23,7 +23,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('by a directory that another name leads to', async () => {
+    test('by a link to its directory is refused', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: longRun })
         await lab.converge()
@@ -34,7 +34,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('by two supervisors that share their definitions', async () => {
+    test('by two supervisors with common definitions is refused', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: longRun })
         await lab.converge()
@@ -43,7 +43,7 @@ for (const { scanner, harness } of scanFamilies) {
         mkdirSync(directory)
         const second = await harness.setUp(directory)
         try {
-          // Two ways to one directory.
+          // Two paths to one directory.
           symlinkSync(String(lab.supervisor.options.definitionDirectory), join(lab.directory, 'way'))
           const options = { ...second.options, definitionDirectory: join(lab.directory, 'way') }
           lab.declare({ web: longRun, 'web-too': { ...longRun, serviceName: 'web', supervisor: 'second' } })

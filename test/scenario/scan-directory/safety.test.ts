@@ -22,10 +22,10 @@ import { has } from '../../runner/requirements.ts'
 
 const isRoot = process.geteuid?.() === 0
 
-/** Has nobody wait for long for what can't get ready. */
+/** Limits the wait for services that can't become ready. */
 const health = { exec: { command: ['/bin/true'] }, startupTimeout: '5s' }
 
-/** A user of this run: who would lead root elsewhere. */
+/** User of this run who tries to redirect root. */
 const name = `reeve-safe-${process.pid}`
 const user = { uid: 0, gid: 0 }
 
@@ -48,12 +48,12 @@ for (const { scanner, harness } of scanFamilies) {
   const { type } = harness.provider
 
   describe.skipIf(!has(scanner) || !isRoot).concurrent(type, { timeout: 300_000 }, () => {
-    test('S8: a logger runs as the user of its service where that user can write, else as root where only root can', async () => {
+    test('S8: a logger runs as the user of its service if that user can write, else as root if only root can', async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const places = {
           own: makeDirectory(lab, 'own', 0o755, user),
-          // The group of the directory lends the logger nothing.
+          // The group of the directory gives the logger no rights.
           lent: makeDirectory(lab, 'lent', 0o755, { uid: user.uid, gid: 0 }),
           shared: makeDirectory(lab, 'shared', 0o775, { uid: 0, gid: user.gid }),
           closed: makeDirectory(lab, 'closed', 0o755),
@@ -78,7 +78,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S8: root writes no output where others could lead it elsewhere, nor in what others have made, and says why', async () => {
+    test('S8: root writes no output that others could redirect, nor into files of others, and reports why', async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const home = makeDirectory(lab, 'home', 0o755, user)
@@ -90,11 +90,11 @@ for (const { scanner, harness } of scanFamilies) {
         writeFileSync(join(planted, 'a.log.d/config'), '!touch /tmp/never\n')
         chownSync(join(planted, 'a.log.d/config'), user.uid, user.gid)
         const link = join(lab.directory, 'link')
-        // An admin's, and yet it leads to where the user writes.
+        // An admin's directory that still leads to where the user writes.
         symlinkSync(home, link)
         const places = { home, shared, made, planted, link }
         const before = Object.values(places).map(list)
-        // Two facilities can't have one file, whichever way it is written.
+        // Two facilities can't have one file, however the path is written.
         const fileIn = (place: string): string => join(place, place === link ? 'linked.log' : 'a.log')
         const facilities = Object.entries(places).map(
           ([key, place]) => [key, { health, process: { command: LONG_RUN, output: { file: fileIn(place) } } }] as const,
@@ -104,7 +104,7 @@ for (const { scanner, harness } of scanFamilies) {
         for (const [key, part] of Object.entries({ ...places, link: home })) {
           const words =
             key === 'made' || key === 'planted' ? /is not user 0's|others than user 0/ : /lead root elsewhere/
-          // The loggers are started over and over, and complain each time.
+          // The loggers are restarted over and over, and complain each time.
           await eventually(`${key} to be refused`, async () => {
             const complaint = await complaintOf(lab, key)
             return complaint?.includes(part) === true && words.test(complaint)
@@ -203,7 +203,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S8: a configuration file in the place of which its owner puts a link to a pipe of root is not opened', async () => {
+    test('S8: a configuration file that its owner replaces by a link to a pipe of root is not opened', async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const home = makeDirectory(lab, 'home', 0o755, user)
@@ -214,7 +214,7 @@ for (const { scanner, harness } of scanFamilies) {
         const file = { path, content: 'a = 1\n', owner: name }
         lab.declare({ web: { process: { command: LONG_RUN, user: name }, files: [file] } })
         await lab.converge()
-        // Whoever opens the pipe waits for a writer, and holds up the start.
+        // Opening the pipe would wait for a writer and delay the start.
         rmSync(path)
         symlinkSync(pipe, path)
         lchownSync(path, user.uid, user.gid)
@@ -239,7 +239,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S9: no value of a variable is seen on a command line, and records are private', async () => {
+    test('S9: no value of a variable is on a command line, and records are private', async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const secret = join(lab.directory, 'secret')
@@ -261,7 +261,7 @@ for (const { scanner, harness } of scanFamilies) {
           reload: { command: ['/bin/true'] },
         }
         await using watcher = startWatching('visible-')
-        // What is on a command line is seen.
+        // Command lines are visible.
         await eventually('the watcher to see it', () => {
           execFileSync('/bin/echo', ['visible-proof'])
           return watcher.seen().includes('visible-proof')
@@ -284,7 +284,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S9: records that everybody could read are hidden with the next definition', async () => {
+    test('S9: records that everybody could read become private with the next definition', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
         await lab.converge()
@@ -296,7 +296,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S8: a process that another user calls as the scanner is no scanner', async () => {
+    test('S8: a process of another user that is named like the scanner is no scanner', async () => {
       await withLab(harness, async lab => {
         const services = String(lab.supervisor.options.serviceDirectory)
         const liar = spawn('/bin/sh', ['-c', 'sleep 1000000; :', services], { argv0: scanner, cwd: '/', ...user })
@@ -306,7 +306,7 @@ for (const { scanner, harness } of scanFamilies) {
           await eventually('the liar to run', () =>
             readFileSync(`/proc/${liar.pid}/cmdline`, 'utf8').includes(services),
           )
-          // It then comes first of the two.
+          // It is then the first of the two.
           await lab.supervisor.boot()
           lab.declare({ web: { process: { command: LONG_RUN } } })
           await lab.converge()
@@ -317,7 +317,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S8: a status that another user can forge has nobody signalled, and is told of', async () => {
+    test('S8: a status that another user can forge causes no signal, and is reported', async () => {
       await withLab(harness, async lab => {
         const victim = spawn('sleep', ['1000000'], { stdio: 'ignore' })
         try {
@@ -342,7 +342,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('S8: a user who is given the pipes and the status of a service takes nothing from anybody', async () => {
+    test('S8: a user who is given the pipes and the status of a service cannot disturb others', async () => {
       await withLab(harness, async lab => {
         const victim = spawn('sleep', ['1000000'], { stdio: 'ignore' })
         try {
@@ -391,7 +391,7 @@ for (const { scanner, harness } of scanFamilies) {
         expect(planned?.steps).toEqual([])
         expect(planned?.blocked).toContain(words)
         expect(planned?.blocked).toContain(`chown root ${directory}`)
-        // Nor is it tried to remove it again and again.
+        // Its removal is not retried over and over either.
         lab.declare({})
         expect((await lab.apply()).stepsDone).toBe(0)
         chownSync(directory, 0, 0)
@@ -400,7 +400,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    // s6 is told by the exit code of the finish script.
+    // s6 learns it from the exit code of the finish script.
     testWhere(isRoot && type !== 's6')('S8: scripts write to no link in the place of a pipe', async () => {
       await withLab(harness, async lab => {
         const precious = join(lab.directory, 'precious')
@@ -416,7 +416,7 @@ for (const { scanner, harness } of scanFamilies) {
         symlinkSync(precious, control)
         writeFileSync(go, '')
         await eventually('it to end', () => existsSync(join(directory, 'reeve/ended')))
-        // Nobody could be told to leave it down.
+        // Nobody could tell it to stay down.
         const first = readFileSync(join(directory, 'reeve/launched'), 'utf8')
         await eventually('another start', () => readFileSync(join(directory, 'reeve/launched'), 'utf8') !== first)
         expect(readFileSync(precious, 'utf8')).toBe('root')
@@ -436,14 +436,14 @@ function makeDirectory(lab: Lab, path: string, mode: number, { uid, gid } = { ui
   return directory
 }
 
-/** All below, with owners. */
+/** Everything below, with owners. */
 function list(directory: string): string[] {
   return readdirSync(directory, { recursive: true })
     .map(path => `${path} ${lstatSync(join(directory, String(path))).uid}`)
     .sort()
 }
 
-/** What is said against it, by the plan or by what is observed. */
+/** Problems reported by the plan or in the observation. */
 async function complaintOf(lab: Lab, facility: string): Promise<string | undefined> {
   const planned = (await lab.plan()).facilities.find(one => one.name === facility)
   return planned?.blocked ?? (await lab.observe(facility)).message
@@ -459,7 +459,7 @@ function readlinkOf(pid: number | undefined, fd: number): string {
   return execFileSync('readlink', [`/proc/${pid}/fd/${fd}`], { encoding: 'utf8' }).trim()
 }
 
-/** Runs, or finishes where there is that, with the pid of somebody else's. */
+/** Status of running, or finishing where that exists, with somebody else's pid. */
 function forgeStatus(type: string, pid: number): Buffer {
   const status = Buffer.alloc({ runit: 20, s6: 35, daemontools: 18 }[type] ?? 0)
   status.writeBigUInt64BE(0x4000000000000000n + BigInt(Math.floor(Date.now() / 1_000)), 0)

@@ -5,7 +5,7 @@ import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 
 for (const { scanner, harness } of scanFamilies) {
-  test(`under ${scanner}, whose status could not be written, the process table is believed`, async () => {
+  test(`under ${scanner}, the process table is used if the status could not be written`, async () => {
     await using lab = createEngineLab({ providers: [harness.provider] })
     const root = lab.path('scan')
     mkdirSync(root)
@@ -29,7 +29,7 @@ for (const { scanner, harness } of scanFamilies) {
       second = pid
       return state === 'running' && pid !== first
     })
-    // As if there had been no room for what it said of the second.
+    // As if there had been no space for its report of the second.
     writeFileSync(status, stale)
     expect(await lab.observe('web')).toMatchObject({ state: 'running', pid: second, supervised: true })
     expect(isAlive(second)).toBe(true)

@@ -7,7 +7,7 @@ import { placeOf } from '../../../providers/scan-directory/layout.ts'
 import type { Definition } from '../../../src/core/model/definition.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
-/** Installs over somebody else's definition, and fails at an effect. Gives whether it came to its end. */
+/** Installs over somebody else's definition, and fails at an effect. Returns whether it completed. */
 async function takeOver(directory: string, effects: number): Promise<boolean> {
   const definitions = join(directory, 'sv')
   const place = placeOf({ services: join(directory, 'service'), definitions, owner: undefined }, 'web')
@@ -35,7 +35,7 @@ async function takeOver(directory: string, effects: number): Promise<boolean> {
     () => true,
     () => false,
   )
-  // The marker is what says that the definition may be removed.
+  // The marker says that the definition may be removed.
   if (existsSync(place.marker)) {
     for (const name of ['run', 'finish'])
       expect(readFileSync(join(place.directory, name), 'utf8')).toBe(`ours: ${name}\n`)

@@ -26,7 +26,7 @@ import { nobody, s6Harness, scanFamilies, testWhere } from '../../labs/scan-lab.
 import { has } from '../../runner/requirements.ts'
 import { mountSmallDisk } from '../../tools/small-disk.ts'
 
-/** Plan and status name it, and so does the step that fails. */
+/** Plan and status name it, and so does the failing step. */
 async function toldOf(lab: Lab, path: string, words: RegExp): Promise<void> {
   const place = { supervisor: 'lab', path, message: expect.stringMatching(words) }
   expect((await lab.plan()).unwritable).toMatchObject([place])
@@ -40,17 +40,17 @@ for (const { scanner, harness } of scanFamilies) {
   const hasFinish = scanner !== 'svscan'
 
   describe.skipIf(!has(scanner)).concurrent(type, { timeout: 300_000 }, () => {
-    test('a directory that is replaced under its supervisor is told of, and there is never a second copy', async () => {
+    test('a directory that is replaced under its supervisor is reported, and there is never a second copy', async () => {
       await withLab(harness, async lab => {
         const mark = join(lab.directory, 'web')
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
         const definition = await directoryOf(lab)
-        // The scanner may look just now, and begin to mend it.
+        // The scanner may rescan just now and begin to repair it.
         await lab.supervisor.makeUnavailable()
         cpSync(definition, `${definition}-new`, { recursive: true, filter: path => !path.endsWith('/supervise') })
-        // There it is found when all is taken down, and is no service.
+        // The cleanup finds it there, and it is no service.
         renameSync(definition, join(dirname(definition), '.replaced'))
         renameSync(`${definition}-new`, definition)
         const instance = { name: 'lab', type, options: lab.supervisor.options, stateDirectory: '/', owner: 'me' }
@@ -69,7 +69,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a definition that is deleted comes back, and there is never a second copy', async () => {
+    test('a definition that is deleted is restored, and there is never a second copy', async () => {
       await withLab(harness, async lab => {
         const mark = join(lab.directory, 'web')
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
@@ -84,7 +84,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('an adopted definition whose log is a link to another leaves that one alone', async () => {
+    test('an adopted definition whose log is a link to another one leaves that one alone', async () => {
       await withLab(harness, async lab => {
         const shared = join(lab.directory, 'shared')
         const logger = '#!/bin/sh\nexec cat >/dev/null\n'
@@ -113,7 +113,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('without a scanner it says so, and what to do', async () => {
+    test('a missing scanner is reported, with what to do', async () => {
       const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
       const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
       const probe = async (): Promise<string> => {
@@ -151,7 +151,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a link that is taken away comes back, and a definition behind a link starts nothing that is stopped', async () => {
+    test('a link that is removed is restored, and a definition behind a link starts no stopped service', async () => {
       await withLab(harness, async lab => {
         const stopped = { process: { command: LONG_RUN }, state: 'stopped', enabled: false }
         lab.declare({ web: { process: { command: LONG_RUN } }, idle: stopped })
@@ -159,7 +159,7 @@ for (const { scanner, harness } of scanFamilies) {
         const directory = await directoryOf(lab)
         const link = join(String(lab.supervisor.options.serviceDirectory), 'web')
         rmSync(link)
-        // If runsvdir looks just now, it ends the service behind this pass, and the next one starts it.
+        // If runsvdir rescans just now, it ends the service behind this pass, and the next one starts it.
         await lab.apply()
         expect(readlinkSync(link)).toBe(directory)
         await eventually('nothing more to do', async () => {
@@ -173,7 +173,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('what is left when a supervisor and its service are killed together ends before another copy starts', async () => {
+    test('leftovers of a supervisor killed together with its service end before another copy starts', async () => {
       await withLab(harness, async lab => {
         const mark = join(lab.directory, 'left')
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sh -c "sleep 1000000; :" "$0" & wait', mark] } } })
@@ -192,11 +192,11 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a supervise that is a link to elsewhere, as of Debian, is like any other', async () => {
+    test('a supervise that is a link to elsewhere, as on Debian, works like any other', async () => {
       await withLab(harness, async lab => {
         const definitions = String(lab.supervisor.options.definitionDirectory)
         const elsewhere = join(lab.directory, 'supervise.web')
-        // The others make it, and s6-supervise fails where it is there already.
+        // The others create it, and s6-supervise fails if it exists.
         if (scanner === 'svscan') mkdirSync(elsewhere)
         mkdirSync(join(definitions, 'web'))
         symlinkSync(elsewhere, join(definitions, 'web/supervise'))
@@ -226,7 +226,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a status that can not be read is unknown, and leads to nothing', async () => {
+    test('a status that cannot be read is unknown, and leads to no step', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
         await lab.converge()
@@ -236,7 +236,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a logger that can not write is told of, till it can', async () => {
+    test('a logger that cannot write is reported until it can', async () => {
       await withLab(harness, async lab => {
         const file = join(lab.directory, 'web.log')
         lab.declare({ web: { process: { command: LONG_RUN, output: { file } } } })
@@ -254,7 +254,7 @@ for (const { scanner, harness } of scanFamilies) {
       async () => {
         await withLab(harness, async lab => {
           const directory = String(lab.supervisor.options.definitionDirectory)
-          // What takes all down at the end looks for it.
+          // The final cleanup looks for it.
           using _after = { [Symbol.dispose]: () => void mkdirSync(directory) }
           using disk = mountSmallDisk(directory)
           lab.declare({ web: { process: { command: LONG_RUN } } })
@@ -302,7 +302,7 @@ for (const { scanner, harness } of scanFamilies) {
       },
     )
 
-    test('a removal leaves what somebody else has put there, and nothing besides', async () => {
+    test('a removal leaves files of others, and nothing else', async () => {
       await withLab(harness, async lab => {
         const output = { file: join(lab.directory, 'web.log') }
         lab.declare({
@@ -319,7 +319,7 @@ for (const { scanner, harness } of scanFamilies) {
       })
     })
 
-    test('a scanner is found by where it scans, however it was told that', async () => {
+    test('a scanner is found by the directory that it scans, however that was given', async () => {
       const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
       const options = { serviceDirectory: join(root, 'deep/service'), definitionDirectory: join(root, 'sv') }
       mkdirSync(options.serviceDirectory, { recursive: true })
@@ -338,7 +338,7 @@ for (const { scanner, harness } of scanFamilies) {
       rmSync(root, { recursive: true })
     })
 
-    test('who waits for a scanner is told for which one, and how often it looks', async () => {
+    test('a wait for a scanner reports which scanner, and its scan interval', async () => {
       const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
       const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
       mkdirSync(options.serviceDirectory)
@@ -372,13 +372,13 @@ for (const { scanner, harness } of scanFamilies) {
         expect((await lab.plan()).facilities[0]?.steps).toEqual([])
         const { message = '' } = await lab.observe('web')
         const script = Number(/pid (\d+)/.exec(message)?.[1])
-        // As a person would end it: what the script waits for.
+        // As a person would end it: the process that the script waits for.
         for (const child of childrenOf(script)) process.kill(child, 'SIGKILL')
         await eventually('it to run again', async () => (await lab.observe('web')).state === 'running')
       })
     })
 
-    test('what is made anew is watched anew', async () => {
+    test('a recreated directory is watched again', async () => {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
         const hints: (string | undefined)[] = []
@@ -398,12 +398,12 @@ for (const { scanner, harness } of scanFamilies) {
   })
 }
 
-test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the directory that is scanned', async () => {
+test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the scan directory', async () => {
   const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
   const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
   mkdirSync(options.serviceDirectory)
   const instance = { name: 'lab', type: 's6', options, stateDirectory: root, owner: 'me' }
-  // With an option of s6 2.12, which older ones refuse.
+  // With an option of s6 2.12 that older versions refuse.
   const words = ['-c', 'sleep 1000000; :', '-L', '300', options.serviceDirectory]
   const running = spawn('/bin/sh', words, { argv0: 's6-svscan', detached: true, stdio: 'ignore' })
   try {
@@ -426,7 +426,7 @@ async function directoryOf(lab: Lab): Promise<string> {
   return path.slice(0, -'/run'.length)
 }
 
-/** Of those with that word at the end of their command line. */
+/** Pids of processes with that word at the end of their command line. */
 function countProcesses(mark: string): number {
   return pids().filter(pid => readQuietly(`/proc/${pid}/cmdline`).endsWith(`\0${mark}\0`) && isAlive(pid)).length
 }

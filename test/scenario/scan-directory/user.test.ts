@@ -14,7 +14,7 @@ const host = createReadHost()
 
 /** Only root can become another user. */
 test.skipIf(process.geteuid?.() !== 0).concurrent.for(scanFamilies.filter(({ scanner }) => has(scanner)))(
-  'a user without rights runs services under a scanner of their own: $scanner',
+  'a user without privileges runs services under a scanner of their own: $scanner',
   { timeout: 300_000 },
   async ({ userHarness }) => {
     const { type } = userHarness.provider

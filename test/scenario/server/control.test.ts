@@ -58,7 +58,7 @@ const outcome: ApplyOutcome = {
   suspended: [],
 }
 
-/** Keeps what it was asked; fails for the facility `bad`. */
+/** Records requests; fails for the facility `bad`. */
 function createRecorder(): { control: Control; asked: unknown[] } {
   const asked: unknown[] = []
   const answer = async (...question: unknown[]): Promise<{ changed: boolean; message: string }> => {
@@ -118,7 +118,7 @@ async function connect(): Promise<Control> {
   return control
 }
 
-test('what is asked over the socket is what the controller is asked, and the answer comes back', async () => {
+test('a request over the socket reaches the controller, and its answer comes back', async () => {
   const { control, asked } = createRecorder()
   await serve(control)
   const client = await connect()
@@ -137,7 +137,7 @@ test('what is asked over the socket is what the controller is asked, and the ans
   ])
 })
 
-test('what happens in a pass is told while it goes on, and then what came of it', async () => {
+test('the events of a pass are streamed, followed by its outcome', async () => {
   const { control, asked } = createRecorder()
   await serve(control)
   const client = await connect()
@@ -163,7 +163,7 @@ test('what happens in a pass is told while it goes on, and then what came of it'
   await expect(refused).rejects.toMatchObject({ code: 'refused', message: 'too many' })
 })
 
-test('a controller that was started before it could be asked for a pass is named, with what to do', async () => {
+test('a controller started before passes could be requested is named, with what to do', async () => {
   mkdirSync(join(root, 'run'), { mode: 0o700 })
   const older = createHttpServer((_request, response) => response.end(JSON.stringify({ pid: 7 })))
   await new Promise<void>(resolve => older.listen(socketPath, resolve))
@@ -179,7 +179,7 @@ test('a controller that was started before it could be asked for a pass is named
   await expect(client.planDown(['a'])).rejects.toMatchObject(refused)
 })
 
-test('E16: a pass under way does not hold up the end for long, and who asked is told', async () => {
+test('E16: a running pass does not delay the end for long, and its client is told', async () => {
   let arrive = (): void => {}
   const arrived = new Promise<void>(resolve => {
     arrive = resolve
@@ -199,7 +199,7 @@ test('E16: a pass under way does not hold up the end for long, and who asked is 
   await asking
 })
 
-test('who is interrupted is told that the controller goes on, and the controller that they have gone', async () => {
+test('an interrupted client is told that the controller continues, and the controller that the client is gone', async () => {
   const gone = new Promise<string>(resolve => {
     const apply: Control['apply'] = (_wish, { signal, listener }) => {
       listener({ type: 'ready', facility: 'web' })
@@ -222,7 +222,7 @@ test('who is interrupted is told that the controller goes on, and the controller
   expect(await gone).toContain('has gone')
 })
 
-test('errors travel with code, message and position', async () => {
+test('errors are passed on with code, message and position', async () => {
   await serve()
   const client = await connect()
   await expect(client.act('stop', 'bad')).rejects.toMatchObject({
@@ -261,7 +261,7 @@ test.runIf(isRoot)('S5: another user cannot connect', async () => {
   expect(result).toMatchObject({ status: 0, stdout: 'EACCES\n' })
 })
 
-test('where nobody answers there is no controller, whether or not a stale socket is there', async () => {
+test('without an answer there is no controller, whether or not a stale socket exists', async () => {
   expect(await connectControl(socketPath, createClock())).toBeUndefined()
   leaveStaleSocket(socketPath)
   expect(existsSync(socketPath)).toBe(true)
@@ -274,7 +274,7 @@ function leaveStaleSocket(path: string): void {
   spawnSync(process.execPath, ['-e', script, path])
 }
 
-test('a stale socket, and one that was never put in its place, make way', async () => {
+test('a stale socket, and one that was never put in its place, are replaced', async () => {
   leaveStaleSocket(socketPath)
   writeFileSync(join(root, 'run', '.control-0123456789ab'), '')
   await serve()
@@ -282,13 +282,13 @@ test('a stale socket, and one that was never put in its place, make way', async 
   expect(readdirSync(join(root, 'run'))).toEqual(['control.sock'])
 })
 
-test('E15: the socket of a controller that answers is not taken over', async () => {
+test('E15: the socket of an answering controller is not taken over', async () => {
   await serve()
   await expect(serve()).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining(socketPath) })
   await connect()
 })
 
-test('a closed server leaves no socket, and not the one of its successor', async () => {
+test("a closed server leaves no socket, and does not remove its successor's", async () => {
   const first = await serve()
   await first.close()
   expect(readdirSync(join(root, 'run'))).toEqual([])
@@ -301,7 +301,7 @@ test('a closed server leaves no socket, and not the one of its successor', async
   expect(await connectControl(socketPath, createClock())).toBeUndefined()
 })
 
-test('E16: an answer under way does not hold up the end for long, and the client is told', async () => {
+test('E16: a running answer does not delay the end for long, and the client is told', async () => {
   let arrive = (): void => {}
   const arrived = new Promise<void>(resolve => {
     arrive = resolve
@@ -322,13 +322,13 @@ test('E16: an answer under way does not hold up the end for long, and the client
   await asking
 })
 
-test('a socket path longer than the kernel takes works all the same', async () => {
+test('a socket path longer than the kernel accepts works all the same', async () => {
   socketPath = join(root, 'x'.repeat(120), 'control.sock')
   await serve()
   expect(await (await connect()).status()).toEqual(status)
 })
 
-test('whoever listens but gives no answer is not taken for nobody', async () => {
+test('a listener that gives no answer is not taken for an absent controller', async () => {
   mkdirSync(join(root, 'run'), { mode: 0o700 })
   const mute = createServer(socket => socket.end('rubbish'))
   await new Promise<void>(resolve => mute.listen(socketPath, resolve))
@@ -351,23 +351,29 @@ function post(path: string, body: string): Promise<{ status: number | undefined;
 }
 
 test.each([
-  ['cut off', '/act', '{', 400, /expected a request in JSON/],
-  ['of nothing', '/act', 'null', 400, /expected a JSON object, found null/],
+  ['that is cut off', '/act', '{', 400, /expected a request in JSON/],
+  ['without content', '/act', 'null', 400, /expected a JSON object, found null/],
   [
-    'with a verb that there is not',
+    'with an unknown verb',
     '/act',
     '{"verb":"format","name":"web"}',
     400,
     /expected a verb \(start, .*\), found \\"format\\"/,
   ],
   ['without a name', '/act', '{"verb":"start"}', 400, /expected the name of a facility/],
-  ['with odd options', '/act', '{"verb":"start","name":"web","options":"all"}', 400, /expected a JSON object/],
-  ['with removals that are no number', '/apply', '{"wish":{"allowRemovals":"all"},"settings":{}}', 400, /whole number/],
-  ['without a wish', '/apply', '{}', 400, /expected a JSON object/],
-  ['with names that are none', '/down', '{"names":[1],"settings":{}}', 400, /expected a list of facilities/],
+  ['with invalid options', '/act', '{"verb":"start","name":"web","options":"all"}', 400, /expected a JSON object/],
+  [
+    'with an allowed count that is no number',
+    '/apply',
+    '{"wish":{"allowRemovals":"all"},"settings":{}}',
+    400,
+    /whole number/,
+  ],
+  ['without an action', '/apply', '{}', 400, /expected a JSON object/],
+  ['with invalid names', '/down', '{"names":[1],"settings":{}}', 400, /expected a list of facilities/],
   ['with several names', '/suspend', '{"name":["web"]}', 400, /expected the name of a facility/],
-  ['for what there is not', '/other', '{}', 404, /the control socket has no POST \/other/],
-  ['by the wrong method', '/status', '{}', 404, /no POST \/status/],
+  ['for an unknown path', '/other', '{}', 404, /the control socket has no POST \/other/],
+  ['with the wrong method', '/status', '{}', 404, /no POST \/status/],
   ['that is too long', '/suspend', JSON.stringify({ name: 'x'.repeat(70_000) }), 400, /at most 65536 bytes/],
 ])('a request %s is refused', async (_what, path, body, status, message) => {
   const { control, asked } = createRecorder()

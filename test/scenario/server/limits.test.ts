@@ -13,7 +13,7 @@ import { serveMetrics } from '../../../src/server/metrics-server.ts'
 
 const clock = createClock()
 
-/** A server under attack: how to connect to it, and how somebody is served by it meanwhile. */
+/** Server under attack: how to connect to it, and how a regular client is served meanwhile. */
 interface Place {
   readonly address: NetConnectOpts
   ask(): Promise<unknown>
@@ -37,7 +37,7 @@ async function openMetrics(): Promise<Place> {
 
 const noPass = (): Promise<never> => Promise.reject(new Error('nobody asks for a pass here'))
 
-/** `act` takes as long as the test wants. */
+/** Controller whose `act` takes as long as the test wants. */
 async function openControl(act: Control['act'] = async () => ({ changed: false, message: '' })): Promise<Place> {
   const root = mkdtempSync(join(tmpdir(), 'reeve-limits-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
@@ -76,7 +76,7 @@ async function attack({ address }: Place, count: number, text: string): Promise<
   return sockets
 }
 
-/** Of this process, which is that of the server and of its clients. */
+/** File descriptors of this process, which is that of the server and of its clients. */
 function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length
 }
@@ -99,7 +99,7 @@ test.each(
   const began = performance.now()
   await place.ask()
   expect(performance.now() - began).toBeLessThan(1_000)
-  // The clients' ends of connections are in this process too, till they hear of the end.
+  // The clients' ends of connections are in this process too, until they notice the end.
   await eventually('only some to be left', () => {
     for (const socket of sockets) socket.resume()
     return openDescriptors() - before <= 2 * 64 + 8
@@ -107,7 +107,7 @@ test.each(
 })
 
 test.each(['metrics', 'control'] as const)(
-  'S12: a client of %s that does not finish its request is ended',
+  'S12: a client of %s that does not finish its request is disconnected',
   async where => {
     const place = await places[where]()
     const [socket] = await attack(place, 1, 'GET /metrics HTTP/1.1\r\nhost: x\r\n')
@@ -121,7 +121,7 @@ test.each(['metrics', 'control'] as const)(
   },
 )
 
-test('what the controller is doing for somebody is not ended to make room for others', async () => {
+test('a manual action in progress is not ended to make room for other clients', async () => {
   let finish: (() => void) | undefined
   const place = await openControl(async () => {
     await new Promise<void>(resolve => {
@@ -140,7 +140,7 @@ test('what the controller is doing for somebody is not ended to make room for ot
 })
 
 test.each(['metrics', 'control'] as const)(
-  'a target that is no path is a bad request to the server of %s',
+  'a request target that is no path is a bad request to the server of %s',
   async where => {
     const place = await places[where]()
     for (const target of ['http://[', 'http://a:b:c/', '//[', 'http://%']) {

@@ -25,7 +25,7 @@ async function get(url: string, method = 'GET'): Promise<[number, string]> {
   return [response.status, await response.text()]
 }
 
-test('/healthz stays 200 on a full disk, which no restart mends, and tells of it; a metric says since when', async () => {
+test('/healthz stays 200 on a full disk, which no restart would free, and reports it; a metric says since when', async () => {
   const metrics = await createMetrics()
   const since = '2026-01-02T03:04:05.000Z'
   metrics.setUnwritable([{ supervisor: 'lab', path: '/full', message: 'cannot write to /full', since }])
@@ -37,7 +37,7 @@ test('/healthz stays 200 on a full disk, which no restart mends, and tells of it
   expect((await get(`${url}/metrics`))[1]).not.toContain('path="/full"')
 })
 
-test('/healthz is 200 until passes have come to a standstill, and says why', async () => {
+test('/healthz is 200 until passes have come to a standstill, and then gives the reason', async () => {
   let standstill: string | undefined
   const url = `${await serve({ standstill: () => standstill })}/healthz`
   expect(await get(url)).toEqual([200, 'ok\n'])
@@ -54,13 +54,13 @@ test('/readyz is 200 after the first complete pass', async () => {
   expect(await get(url, 'HEAD')).toEqual([200, ''])
 })
 
-test('it only answers what it has, and takes no orders', async () => {
+test('the server only answers with what it has, and takes no orders', async () => {
   const url = await serve()
   expect((await get(`${url}/`))[0]).toBe(404)
   expect((await get(`${url}/act`, 'POST'))[0]).toBe(405)
 })
 
-test('a port that another program has is an error that names it', async () => {
+test('a port of another program is an error that names that program', async () => {
   const other = createServer()
   await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void other.close())
@@ -87,7 +87,7 @@ function makeFacility(...conditions: [Condition['type'], Condition['status']][])
 
 const step: Step = { id: 'web/start', verb: 'start', reason: 'stopped', needs: [] }
 
-test('/metrics tells what was recorded', async () => {
+test('/metrics returns what was recorded', async () => {
   const metrics = await createMetrics()
   const url = `${await serve({ metrics })}/metrics`
   metrics.recordPass('done', 250, 1_700_000_000_500)
@@ -128,7 +128,7 @@ test('/metrics tells what was recorded', async () => {
   expect(text).toContain('reeve_pass_duration_seconds_bucket{le="0.3"} 1')
 })
 
-test('two sets of metrics know nothing of each other', async () => {
+test('two sets of metrics are independent', async () => {
   const [one, two] = [await createMetrics(), await createMetrics()]
   one.setManifestErrors(7)
   expect(await two.text()).toContain('reeve_manifest_errors 0')

@@ -33,7 +33,7 @@ function create(environment: Readonly<Record<string, string>>): Fixture {
   return { manager: createServiceManager({ environment, host, clock, warn, pid: process.pid }), warnings, effects }
 }
 
-/** In the place of `systemd-notify`: writes what it is told, one call a line. */
+/** Replacement of `systemd-notify`: writes its arguments, one call a line. */
 function replaceProgram(script: string): void {
   const program = join(directory, 'systemd-notify')
   writeFileSync(program, `#!/bin/sh\n${script}\n`)
@@ -55,32 +55,35 @@ async function receive(socket: string): Promise<string[]> {
   const lines = createInterface({ input: child.stdout })
   await once(lines, 'line')
   const received: string[] = []
-  // What systemd-notify sends to find out that the rest has been read carries no text.
+  // The message by which systemd-notify waits until the rest has been read has no text.
   lines.on('line', line => line.trim() !== '' && !line.startsWith('BARRIER') && received.push(line.trim()))
   return received
 }
 
-test.runIf(hasNotify)('the service manager hears of readiness, status, life and end, over a real socket', async () => {
-  const socket = join(directory, 'notify')
-  const received = await receive(socket)
-  const { manager, warnings } = create({ NOTIFY_SOCKET: socket, WATCHDOG_USEC: '20000000' })
-  await manager.tellReady('3 facilities\n1 blocked')
-  using _watchdog = manager.startWatchdog(() => true)
-  await vi.waitUntil(() => received.length === 2)
-  await manager.tellStatus('reconciling')
-  await manager.tellStopping()
-  await vi.waitUntil(() => received.length === 4)
-  expect(received).toEqual([
-    expect.stringMatching(/READY=1.*STATUS=3 facilities 1 blocked/),
-    expect.stringMatching(/WATCHDOG=1/),
-    expect.stringMatching(/STATUS=reconciling/),
-    expect.stringMatching(/STOPPING=1/),
-  ])
-  for (const line of received) expect(line).toContain(`MAINPID=${process.pid}`)
-  expect(warnings).toEqual([])
-})
+test.runIf(hasNotify)(
+  'the service manager is notified of readiness, status, watchdog and stopping, over a real socket',
+  async () => {
+    const socket = join(directory, 'notify')
+    const received = await receive(socket)
+    const { manager, warnings } = create({ NOTIFY_SOCKET: socket, WATCHDOG_USEC: '20000000' })
+    await manager.tellReady('3 facilities\n1 blocked')
+    using _watchdog = manager.startWatchdog(() => true)
+    await vi.waitUntil(() => received.length === 2)
+    await manager.tellStatus('reconciling')
+    await manager.tellStopping()
+    await vi.waitUntil(() => received.length === 4)
+    expect(received).toEqual([
+      expect.stringMatching(/READY=1.*STATUS=3 facilities 1 blocked/),
+      expect.stringMatching(/WATCHDOG=1/),
+      expect.stringMatching(/STATUS=reconciling/),
+      expect.stringMatching(/STOPPING=1/),
+    ])
+    for (const line of received) expect(line).toContain(`MAINPID=${process.pid}`)
+    expect(warnings).toEqual([])
+  },
+)
 
-test('the watchdog is told at half of its interval, while the controller is alive', async () => {
+test('the watchdog is notified at half its interval, while the controller is alive', async () => {
   const log = join(directory, 'log')
   replaceProgram(`echo "$NOTIFY_SOCKET $*" >> ${log}`)
   const { manager, effects } = create({
@@ -111,10 +114,10 @@ test('the watchdog is told at half of its interval, while the controller is aliv
 })
 
 test.each([
-  ['nobody asked for it', {}],
+  ['it was not requested', {}],
   ['it is meant for another process', { WATCHDOG_USEC: '10000000', WATCHDOG_PID: '1' }],
   ['the interval is no number', { WATCHDOG_USEC: 'often' }],
-])('no watchdog where %s', async (_what, variables) => {
+])('there is no watchdog if %s', async (_what, variables) => {
   const { manager, effects } = create({ NOTIFY_SOCKET: '/run/x', ...variables })
   using _watchdog = manager.startWatchdog(() => true)
   await clock.advance(60_000)
@@ -129,7 +132,7 @@ test('without a service manager nothing is run', async () => {
   expect([effects, warnings]).toEqual([[], []])
 })
 
-test('where systemd-notify is missing or fails there is one warning, and everything goes on', async () => {
+test('if systemd-notify is missing or fails, one warning is logged, and the controller continues', async () => {
   const missing = create({ NOTIFY_SOCKET: '/run/x' })
   vi.stubEnv('PATH', directory)
   await missing.manager.tellReady('x')

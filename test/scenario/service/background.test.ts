@@ -6,13 +6,13 @@ import { findProcesses } from '../process-instance.ts'
 
 const words = 'put itself in the background, and was ended there; this supervisor needs it in the foreground'
 
-/** As daemons do: the one that was started ends well, and another one goes on in a session of its own. */
+/** Daemonizes: the started process exits with 0, and another one runs on in a session of its own. */
 function daemon(mark: string): readonly string[] {
   return ['/bin/sh', '-c', `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exit 0`]
 }
 
 for (const policy of ['always', 'on-failure', 'never'] as const) {
-  test(`a program that puts itself in the background is told by name, and none is left (restart: ${policy})`, async () => {
+  test(`a program that daemonizes is named in the status, and none is left over (restart: ${policy})`, async () => {
     await using lab = createEngineLab()
     const mark = `${1_300_000 + process.pid}.${policy.length}`
     lab.declare('web', { process: { command: daemon(mark), restart: { policy, delay: '0s' } }, state: 'running' })
@@ -24,7 +24,7 @@ for (const policy of ['always', 'on-failure', 'never'] as const) {
       .toBe(policy === 'never' ? 'FailedForGood' : 'CrashLooping')
     const status = await controller.status('web')
     expect(status?.conditions.find(({ type }) => type === 'Ready')?.message).toContain(`sh ${words}`)
-    // Never more than the one of a start that is just being seen to.
+    // Never more than the process of a start that is being handled.
     expect(findProcesses(mark).length).toBeLessThanOrEqual(1)
     await controller.stop()
     lab.withdraw('web')
@@ -33,7 +33,7 @@ for (const policy of ['always', 'on-failure', 'never'] as const) {
   })
 }
 
-test('what a service that stays in the foreground starts in a session of its own is let go, when it ends and when it is stopped', async () => {
+test('a foreground service keeps the sessions it starts, both when it ends and when it is stopped', async () => {
   await using lab = createEngineLab()
   const mark = `${1_400_000 + process.pid}.1`
   const script = `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exec sleep 1000`

@@ -6,13 +6,13 @@ import { validate } from '../../../src/engine/refresh/validation.ts'
 import { openCliFixture, until } from '../../labs/cli-fixture.ts'
 import { createEngineLab } from '../../labs/engine-lab.ts'
 
-/** Says what stands in a file each time that there is one. */
+/** Prints the content of a file whenever it exists. */
 function speaker(file: string): object {
   const script = `echo up; while :; do if [ -e ${file} ]; then cat ${file}; cat ${file} >&2; rm ${file}; fi; sleep 0.05; done`
   return { command: ['/bin/sh', '-c', script], output: 'stdout' }
 }
 
-test('what services write appears line by line after their names, both streams, across controllers and rotations', async () => {
+test('output of services appears line by line after their names, both streams, across controllers and rotations', async () => {
   await using lab = createEngineLab()
   let said = ''
   const writeOutput = async (content: Uint8Array): Promise<void> => {
@@ -25,20 +25,20 @@ test('what services write appears line by line after their names, both streams, 
   writeFileSync(lab.path('web.say'), 'one\ntwo\n')
   await eventually('both streams to be heard', () => said.split('web | one\nweb | two\n').length === 3)
   await first.stop()
-  // While there is no controller, nothing is lost.
+  // Without a controller, nothing is lost.
   writeFileSync(lab.path('web.say'), 'meanwhile\n')
   await eventually('it to be said', async () => (await lab.lines('supervisor/logs/web.log')).includes('meanwhile'))
   const second = await lab.run({ writeOutput })
   await eventually('it to be heard later', () => said.includes('web | meanwhile\n'))
   expect(said.split('web | up\n')).toHaveLength(2)
-  // As a rotation does, which copies and empties.
+  // As a rotation that copies and truncates.
   truncateSync(lab.path('supervisor/logs/web.log'))
   writeFileSync(lab.path('web.say'), 'after\n')
   await eventually('what comes then to be heard', () => said.includes('web | after\n'))
   await second.stop()
 })
 
-test('at the end, what services say as they are stopped is still passed on', async () => {
+test('the last output of services that are stopped at the end is still passed on', async () => {
   await using lab = createEngineLab()
   let said = ''
   const writeOutput = async (content: Uint8Array): Promise<void> => {
@@ -52,7 +52,7 @@ test('at the end, what services say as they are stopped is still passed on', asy
   expect(said).toMatch(/^web \| up\n(.*\n)*web \| bye\n$/)
 })
 
-test('nobody who reads nothing holds up the controller or a service', async () => {
+test('a reader that reads nothing delays neither the controller nor a service', async () => {
   const script =
     'i=0; while [ $i -lt 20000 ]; do echo "line $i of many that nobody reads"; i=$((i+1)); done; exec sleep 1000'
   const spec = { process: { command: ['/bin/sh', '-c', script], output: 'stdout' }, readySeconds: 0 }

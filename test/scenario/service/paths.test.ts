@@ -36,8 +36,8 @@ function readProblem(path: string, user?: string, options?: PathCheckOptions): s
   return file?.message
 }
 
-describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
-  test('what output can go to, whoever the user is', () => {
+describe.runIf(isRoot)('S8: a path problem is reported before any step:', () => {
+  test('an output that is no regular file, whoever the user is', () => {
     const logs = place.directory('logs', root)
     execFileSync('mkfifo', [join(logs, 'pipe')])
     place.link(join(logs, 'link'), '/dev/null')
@@ -57,7 +57,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     }
   })
 
-  test('that root has no business in a directory that others can change, and what to do', () => {
+  test('a path of root in a directory that others can change, with what to do', () => {
     for (const [owner, mode, words] of [
       [place.user, 0o755, /belongs to user/],
       [{ ...place.user, uid: 0 }, 0o775, /can be written by group/],
@@ -82,7 +82,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     }
   })
 
-  test('that a link of root’s leads through a directory of somebody else', () => {
+  test('a link of root that leads through a directory of somebody else', () => {
     const home = place.directory('home')
     place.file(join(home, 'env'), '')
     execFileSync('ln', ['-s', join(home, 'env'), join(base, 'env')])
@@ -92,7 +92,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     expect(outputProblem(join(base, 'way/a.log'), place.name)).toBeUndefined()
   })
 
-  test('that a link of the admin’s, in directories of root, is followed', () => {
+  test('not a link of the admin in directories of root, which is followed', () => {
     const logs = place.directory('logs', root)
     execFileSync('ln', ['-s', logs, join(base, 'way')])
     execFileSync('ln', ['-s', place.secret, join(base, 'env')])
@@ -101,7 +101,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
     expect(readProblem(join(base, 'env'), place.name)).toBeUndefined()
   })
 
-  test('that the user can not reach, read or write what is left to it', () => {
+  test('a path that the user cannot reach, read or write', () => {
     const theirs = place.directory('theirs', stranger, 0o755)
     place.file(join(theirs, 'mine'), '', place.user, 0o600)
     place.file(join(theirs, 'theirs'), '', stranger, 0o600)
@@ -123,7 +123,7 @@ describe.runIf(isRoot)('S8: before anything is done, it is said', () => {
   })
 })
 
-test.runIf(isRoot)('S8: plan and validate block a facility whose paths can not be handled', async () => {
+test.runIf(isRoot)('S8: plan and validate block a facility with an unusable path', async () => {
   await using lab = createEngineLab()
   const open = join(lab.directory, 'open')
   mkdirSync(open)

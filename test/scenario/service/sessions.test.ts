@@ -7,17 +7,17 @@ import { createReadHost } from '../../../src/host/read-host.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
-/** Users that every Debian has: one for each, as they run side by side. */
+/** Users that every Debian has: one per provider, as they run side by side. */
 const users = ['games', 'man', 'lp']
 const host = createReadHost()
 
-/** Who shares a session with root's terminal can open it as /dev/tty, and type into root's shell. */
+/** A process in the session of root's terminal can open it as /dev/tty and type into root's shell. */
 for (const [index, { scanner, harness, lendingHarness }] of scanFamilies.entries()) {
   const user = users[index] ?? ''
   const { type } = harness.provider
 
   describe.skipIf(!has(scanner) || process.geteuid?.() !== 0)(type, { timeout: 120_000 }, () => {
-    test("S8: a service's user runs in no session of root's: neither the reload command nor the logger", async () => {
+    test("S8: a service's user runs in no session of root: neither the reload command nor the logger", async () => {
       await withLab(harness, async lab => {
         chmodSync(lab.directory, 0o755)
         const home = join(lab.directory, 'home')
@@ -39,7 +39,7 @@ for (const [index, { scanner, harness, lendingHarness }] of scanFamilies.entries
       })
     })
 
-    test("S8: neither the service nor its logger gets a file of root's that the scanner has open", async () => {
+    test('S8: neither the service nor its logger inherits a file of root that the scanner has open', async () => {
       await withLab(lendingHarness, async lab => {
         chmodSync(lab.directory, 0o755)
         const home = join(lab.directory, 'home')
