@@ -2,6 +2,16 @@
  * What outside providers and other programs may build on. Everything else is Reeve's own affair.
  */
 
+export { abortionOf, failureOf } from './authoring/action-report.ts'
+export {
+  type Act,
+  type EachActionOptions,
+  eachAction,
+  type Task,
+  type VerbActs,
+  type WaitOptions,
+} from './authoring/each-action.ts'
+export type { Bus, BusAddress, BusCall, BusSignal, WriteBus } from './core/contracts/bus.ts'
 export type {
   ContainedRunOptions,
   FileFacts,

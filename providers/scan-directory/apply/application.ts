@@ -1,7 +1,8 @@
 import pLimit from 'p-limit'
+import { failureOf } from '../../../src/authoring/action-report.ts'
+import { eachAction } from '../../../src/authoring/each-action.ts'
 import type { Action, ActionResult, Report } from '../../../src/core/contracts/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { abortionOf, failureOf } from '../../posix/action-report.ts'
 import { placeOf } from '../layout.ts'
 import { keepRun } from '../observe/adoption.ts'
 import { assertSafe } from '../observe/evidence.ts'
@@ -35,10 +36,18 @@ export async function applyActions(
 ): Promise<void> {
   const installs = actions.filter(({ verb }) => verb === 'install')
   const others = actions.filter(({ verb }) => verb !== 'install')
-  await Promise.all([
-    installAll(installs, application, report),
-    ...others.map(async action => report(await perform(action, application))),
-  ])
+  // Each waits for its scanner or service: no number of them is too many.
+  const { clock } = application
+  const actOnOthers = eachAction(task => perform(task, application), { clock, atOnce: Number.POSITIVE_INFINITY })
+  await Promise.all([installAll(installs, application, report), actOnOthers(others, report)])
+}
+
+function perform({ verb, service, signal, waits = () => {} }: Action, application: Application): Promise<void> {
+  if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
+  const place = placeOf(application.layout, service)
+  assertSafe(place, application.family, application.host)
+  finishRecreation(place, application.host)
+  return verbs[verb]({ ...application, place, signal, waits })
 }
 
 async function installAll(actions: readonly Action[], application: Application, report: Report): Promise<void> {
@@ -72,22 +81,6 @@ function linkAnew(service: string, isEnabled: boolean, application: Application)
   const place = placeOf(application.layout, service)
   linkService(place, application)
   if (isEnabled) application.host.removeFile(place.down)
-}
-
-async function perform(action: Action, application: Application): Promise<ActionResult> {
-  const { id, verb, service, signal, waits = () => {} } = action
-  return attempt(id, async () => {
-    if (verb === 'install') throw new ReeveError('internal', 'installations are done together')
-    if (signal.aborted) throw abortionOf(action)
-    try {
-      const place = placeOf(application.layout, service)
-      assertSafe(place, application.family, application.host)
-      finishRecreation(place, application.host)
-      await verbs[verb]({ ...application, place, signal, waits })
-    } catch (error) {
-      throw signal.aborted ? abortionOf(action) : error
-    }
-  })
 }
 
 async function attempt(id: string, act: () => Promise<void>): Promise<ActionResult> {

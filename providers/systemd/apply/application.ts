@@ -1,7 +1,7 @@
+import { attempt, failureOf, together } from '../../../src/authoring/action-report.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
-import { attempt, failureOf, together } from '../../posix/action-report.ts'
 import { findUnits, isUp } from '../bus/manager.ts'
 import { keepRunsOf } from '../observe/run-keeping.ts'
 import { enablementOf, unitsOf } from '../units/activation-trigger.ts'

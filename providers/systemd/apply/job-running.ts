@@ -1,7 +1,7 @@
+import { together } from '../../../src/authoring/action-report.ts'
 import type { Action } from '../../../src/core/contracts/provider.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
-import { together } from '../../posix/action-report.ts'
 import { findUnits, isUp, type LoadedUnit, managerCall, readProperty, readTexts } from '../bus/manager.ts'
 import { findVainExit } from '../observe/exec-wrapper-exit.ts'
 import { createFailureOf, describeJobFailure } from '../observe/failure-report.ts'

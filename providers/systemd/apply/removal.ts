@@ -1,5 +1,5 @@
+import { failureOf } from '../../../src/authoring/action-report.ts'
 import type { Action } from '../../../src/core/contracts/provider.ts'
-import { failureOf } from '../../posix/action-report.ts'
 import { isUp } from '../bus/manager.ts'
 import { listParts, unitsAmong } from '../observe/managed-units.ts'
 import type { JobContext } from './batch.ts'

@@ -1,12 +1,13 @@
-import type { Action, ActionResult, Report } from '../../src/core/contracts/provider.ts'
-import { ReeveError, toError } from '../../src/core/reeve-error.ts'
+import type { Action, ActionResult, Report } from '../core/contracts/provider.ts'
+import { ReeveError, toError } from '../core/reeve-error.ts'
 
 export function failureOf({ id }: Pick<Action, 'id'>, error: unknown): ActionResult {
   return { id, ok: false, error: toError(error) }
 }
 
-export function abortionOf({ verb, service, signal }: Pick<Action, 'verb' | 'service' | 'signal'>): ReeveError {
-  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause: signal.reason })
+/** `cause`: what it came to when it was told to end. */
+export function abortionOf({ verb, service, signal }: Action, cause: unknown = signal.reason): ReeveError {
+  return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause })
 }
 
 /** True if it could be done; else the failure has been reported. */
