@@ -6,7 +6,7 @@ import { describeUnwritable, type UnwritableReport } from '../core/state/unwrita
 import { visibleText } from '../core/text/visible-text.ts'
 import type { ExitCode } from './command-io.ts'
 import { groupBy, namesText } from './grouping.ts'
-import { reasonText, stepText } from './reason-text.ts'
+import { reasonText, rollbackText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, type Screen, wrap } from './screen.ts'
 
 const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
@@ -162,6 +162,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
     // What is taken over is lost, and has to be seen.
     if (!brief || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
+  if (facility.rollback) lines.push(...stepLines(rollbackText(facility.rollback), 'if the move fails', screen))
   for (const { path, why } of facility.kept ?? []) lines.push(...stepLines(`keep ${path}`, why, screen))
   for (const { path, why } of facility.unkept ?? []) lines.push(...stepLines(`keep no copy of ${path}`, why, screen))
   return lines.map(line => `${line}\n`).join('')

@@ -1,5 +1,5 @@
 import type { Reason } from '../core/plan/reason.ts'
-import type { Step } from '../core/plan/step.ts'
+import type { Rollback, Step } from '../core/plan/step.ts'
 import { participles, type Verb } from '../core/plan/verb.ts'
 import { visibleWord } from '../core/text/visible-text.ts'
 
@@ -68,6 +68,11 @@ export function stepText(step: Step): string {
   return withObject(step.verb, step)
 }
 
+/** What is done where the move fails: `roll back to runit:web`. */
+export function rollbackText({ to }: Rollback): string {
+  return withObject('roll back to', { target: to })
+}
+
 /** While it goes on: `starting`, `writing /etc/web.toml`. */
 export function stepUnderWayText(step: StepObject): string {
   return withObject(doing[step.verb], step)
@@ -88,7 +93,7 @@ export function waitingText({ facility, until }: { readonly facility: string; re
   return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
 }
 
-function withObject(verb: string, step: StepObject): string {
+function withObject(verb: string, step: Pick<Step, 'path' | 'target'>): string {
   const target = step.target && `${step.target.supervisor}:${step.target.service}`
   const object = step.path ?? target
   return object === undefined ? verb : `${verb} ${visibleWord(object)}`

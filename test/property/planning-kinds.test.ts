@@ -33,7 +33,7 @@ const met = {
   'port that another has': 0,
   'health check answered by another': 0,
   'program that writes its files as it ends': 0,
-  'move that is put back': 0,
+  'move that is rolled back': 0,
   rename: 0,
   'service with two names': 0,
   'services that conflict': 0,
@@ -122,7 +122,7 @@ describe('services that are not well', () => {
   test('E21: nothing is done about those that would undo one another, each is told the others, and none flaps', () => {
     check((scene, end) => {
       for (const event of end.events)
-        met[event === 'put back' ? 'move that is put back' : 'program that writes its files as it ends'] += 1
+        met[event === 'rolled back' ? 'move that is rolled back' : 'program that writes its files as it ends'] += 1
       if (end.plan.facilities.some(({ renamedFrom }) => renamedFrom !== undefined)) met.rename += 1
       for (const [one, other] of findPairs(scene)) {
         const [here, there] = [one, other].map(name => end.plan.facilities.find(facility => facility.name === name))

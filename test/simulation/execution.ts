@@ -1,5 +1,6 @@
 import { isStartedAgain } from '../../src/core/model/facility.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../src/core/model/resolved-facility.ts'
+import { rollbackAfter } from '../../src/core/plan/rollback.ts'
 import type { FacilityPlan, Plan, Step } from '../../src/core/plan/step.ts'
 import { bringsUp } from '../../src/core/plan/step-builder.ts'
 import type { FileClaims } from '../../src/core/state/file-claim.ts'
@@ -7,7 +8,6 @@ import { type HealthState, type Readiness, readinessOf } from '../../src/core/st
 import { type Location, locationKey } from '../../src/core/state/snapshot.ts'
 import { bytesEqual } from '../../src/core/text/bytes.ts'
 import { followsStop, isLastStop, planRestore, planRewrite } from '../../src/engine/execution/overwritten-files.ts'
-import { planRollback } from '../../src/engine/execution/rollback.ts'
 import { isProgram } from './declaration.ts'
 import { readDefinition, refreshHost, type SimulatedHost, type SimulatedService } from './simulated-host.ts'
 import { isUp, NOW } from './simulated-process.ts'
@@ -25,7 +25,7 @@ export interface Execution {
 }
 
 /** A move whose new service didn't come up; a program that wrote its files as it ended. */
-export type ExecutionEvent = 'put back' | 'written back'
+export type ExecutionEvent = 'rolled back' | 'written back'
 
 export interface ExecutionOptions {
   /** A crash after so many steps. Default: none. */
@@ -45,7 +45,7 @@ interface Lane {
 /**
  * Carries a plan out as the executor does: the steps of a facility one after another, the facilities in any order that
  * `needs` allows, a start only when what it depends on is ready, the old side of a move removed only when the new one is;
- * if that doesn't come up, the old one is put back (E14).
+ * if that doesn't come up, the plan's rollback (E14).
  */
 export function execute(
   plan: Plan,
@@ -69,9 +69,9 @@ export function execute(
   }
   const fail = (lane: Lane, step: Step): void => {
     failed.add(step.id)
-    const undoing = planRollback(lane.plan, lane.target, step)?.steps ?? []
-    if (undoing.length > 0) events.add('put back')
-    for (const undo of undoing) if (left > 0) perform(lane, undo)
+    const rollback = rollbackAfter(lane.plan, step)
+    if (rollback) events.add('rolled back')
+    for (const undo of rollback?.steps ?? []) if (left > 0) perform(lane, undo)
   }
   /** Files that the program has written back as it ended. */
   const overwritten = ({ target }: Lane): ResolvedFile[] => {

@@ -9,6 +9,7 @@ import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
 import { makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
+import { planRollback } from './rollback.ts'
 import type { FacilityPlan, Plan, PlanSummary } from './step.ts'
 import { linkFacilities } from './step-order.ts'
 import { blockTakenPorts } from './taken-port.ts'
@@ -95,7 +96,13 @@ function uniteNeeds(locations: readonly OwnedLocation[]): string[] {
 }
 
 function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash): Plan {
-  const facilities = [...plans].sort((a, b) => compareText(a.name, b.name))
+  const targets = new Map(input.targets.map(target => [target.facility.name, target]))
+  const facilities = plans
+    .map(plan => {
+      const rollback = planRollback(plan, targets.get(plan.name))
+      return rollback ? { ...plan, rollback } : plan
+    })
+    .sort((a, b) => compareText(a.name, b.name))
   const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
   const unsealed = { formatVersion: 1 as const, facilities, summary: summarise(facilities), diagnostics }
   // Diffs are redacted, so what is declared goes into the digest by its own.

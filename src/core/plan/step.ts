@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../model/diagnostic.ts'
+import type { Location } from '../state/snapshot.ts'
 import type { Trouble } from '../state/trouble.ts'
 import type { UnwritableReport } from '../state/unwritable.ts'
 import type { Reason } from './reason.ts'
@@ -6,7 +7,7 @@ import type { Verb } from './verb.ts'
 
 /** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
 export interface Step {
-  /** Unique in the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old side of a move `web/stop@runit:web`. */
+  /** Unique among the steps of the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old side of a move `web/stop@runit:web`. */
   readonly id: string
   readonly verb: Verb
   readonly reason: Reason
@@ -17,7 +18,7 @@ export interface Step {
   /** Absolute, for `write-file`, `remove-file` and `restore-file`. */
   readonly path?: string
   /** Where it isn't the facility's own: the old side of a move. */
-  readonly target?: { readonly supervisor: string; readonly service: string }
+  readonly target?: Location
   /** Unified, secrets redacted. */
   readonly diff?: string
 }
@@ -41,6 +42,8 @@ export interface FacilityPlan {
   /** What the facility was called till now, where this plan gives it its new name. */
   readonly renamedFrom?: string
   readonly steps: readonly Step[]
+  /** What is done where the move fails. Absent: it is no move, or nothing would be put back. */
+  readonly rollback?: Rollback
   /** Files that Reeve lets go of without removing them (E19). */
   readonly kept?: readonly KeptFile[]
   /** Files that are taken over and can't be put back later. */
@@ -51,6 +54,15 @@ export interface FacilityPlan {
   readonly suspended?: true
   /** What would be done if it weren't suspended. Nothing carries it out. Absent: nothing. */
   readonly withheld?: Withheld
+}
+
+export interface Rollback {
+  /** Where the facility runs again. */
+  readonly to: Location
+  /** Id of the step of the plan that touches the old service first: it is rolled back if this one fails, or one after it. */
+  readonly from: string
+  /** Their ids are unique among themselves. */
+  readonly steps: readonly Step[]
 }
 
 export interface Withheld {

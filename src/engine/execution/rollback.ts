@@ -1,41 +1,32 @@
-import type { ServiceVerb } from '../../core/contracts/provider.ts'
-import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
-import type { FacilityPlan, Step } from '../../core/plan/step.ts'
-import { bringsUp } from '../../core/plan/step-builder.ts'
-import { type Location, locationKey } from '../../core/state/snapshot.ts'
+import { rollbackAfter } from '../../core/plan/rollback.ts'
+import type { Step } from '../../core/plan/step.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import { locationKey } from '../../core/state/snapshot.ts'
+import type { Lane } from './lane.ts'
+import type { StepAction } from './step-action.ts'
 
-export interface Rollback {
-  /** Where the facility ran before the move. */
-  readonly old: Location
-  readonly steps: readonly (Step & { readonly verb: ServiceVerb })[]
-}
-
-/**
- * E14: the new service of a move failed at a step, so the old one is to run again, alone, also after a boot. Undefined
- * if the plan is no move, or the old service hasn't been touched, or was not to run. It may have been stopped by an
- * earlier try that was cut off: the plan then has no stop of it any more, but still its removal.
- */
-export function planRollback(
-  plan: FacilityPlan,
-  target: ResolvedFacility | undefined,
-  failed: Step,
-): Rollback | undefined {
-  const old = plan.steps.find(step => step.verb === 'remove' && step.reason === 'moved')?.target
-  if (!old || target?.facility.state !== 'running') return undefined
-  const begins = plan.steps.findIndex(step => step.target !== undefined || bringsUp(step))
-  if (plan.steps.indexOf(failed) < begins) return undefined
-  const steps: (Step & { verb: ServiceVerb })[] = [
-    { id: `${plan.name}/stop`, verb: 'stop', reason: 'put-back', needs: [] },
-  ]
-  if (target.facility.enabled === true) {
-    steps.push({ id: `${plan.name}/disable`, verb: 'disable', reason: 'put-back', needs: [] })
+/** Carries out the rollback that the plan has for this failed step, if it has one. Gives the error to report. */
+export async function rollBack(
+  lane: Lane,
+  { step: failed, error }: { readonly step: Step; readonly error: Error },
+  { perform, now }: Pick<StepAction, 'perform'> & { now(): number },
+): Promise<Error> {
+  const rollback = rollbackAfter(lane.work.plan, failed)
+  if (!rollback) return error
+  for (const step of rollback.steps) {
+    const began = now()
+    lane.does(`puts the old service back: ${step.verb}`)
+    lane.stepStarts(step)
+    try {
+      await perform(lane, step)
+      lane.stepEnds(step, 'done', began)
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause : new Error(String(cause))
+      lane.stepEnds(step, 'failed', began, problem)
+      const message = `${error.message}; and the old service could not be put back: ${problem.message}`
+      return new ReeveError('failed', message, { cause: error })
+    }
   }
-  steps.push({
-    id: `${plan.name}/start@${locationKey(old)}`,
-    verb: 'start',
-    reason: 'put-back',
-    needs: [],
-    target: old,
-  })
-  return { old, steps }
+  const message = `the move failed, and ${locationKey(rollback.to)} runs again: ${error.message}`
+  return new ReeveError('failed', message, { cause: error })
 }

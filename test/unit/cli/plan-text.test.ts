@@ -27,16 +27,19 @@ const plan = planOf([
     step('web/enable', 'enable', 'enablement'),
     step('web/start', 'start', 'new'),
   ]),
-  facility('worker', 'change', [
-    {
-      ...step('worker/install', 'install', 'definition-changed'),
-      diff: '--- on this host\n+++ declared\n@@ -1,2 +1,2 @@\n "command"\n-"old \\u001b[31m"\n+"new"\n',
-    },
-    {
-      ...step('worker/stop@runit:worker', 'stop', 'moved'),
-      target: { supervisor: 'runit', service: 'worker' },
-    },
-  ]),
+  {
+    ...facility('worker', 'change', [
+      {
+        ...step('worker/install', 'install', 'definition-changed'),
+        diff: '--- on this host\n+++ declared\n@@ -1,2 +1,2 @@\n "command"\n-"old \\u001b[31m"\n+"new"\n',
+      },
+      {
+        ...step('worker/stop@runit:worker', 'stop', 'moved'),
+        target: { supervisor: 'runit', service: 'worker' },
+      },
+    ]),
+    rollback: { to: { supervisor: 'runit', service: 'worker' }, from: 'worker/stop@runit:worker', steps: [] },
+  },
   unchanged,
 ])
 
@@ -80,6 +83,7 @@ describe('plan text', () => {
             -"old \\u001b[31m"
             +"new"
           stop runit:worker  it moved to another supervisor or service name
+          roll back to runit:worker  if the move fails
 
       Plan: 1 to add, 1 to change, 1 to repair, 1 to remove, 1 unchanged, 1 blocked.
       "

@@ -45,6 +45,8 @@ describe('E14: a move', () => {
     expect(acts(plan)).toEqual(['install new', 'enable enablement', 'stop moved', 'start moved', 'remove moved'])
     expect(plan.steps[2]?.target).toEqual({ supervisor: 'alpha', service: 'web' })
     expect(plan.steps.slice(1).map(step => step.needs)).toEqual(plan.steps.slice(0, -1).map(step => [step.id]))
+    expect(plan.rollback).toMatchObject({ to: { supervisor: 'alpha', service: 'web' }, from: 'web/stop@alpha/web' })
+    expect(plan.rollback?.steps.map(step => step.id)).toEqual(['web/stop', 'web/disable', 'web/start@alpha/web'])
   })
 
   test('is a change, also without a record of the last applied state', () => {
@@ -208,7 +210,9 @@ describe('E14: a move', () => {
   })
 
   test('of a suspended facility does not happen', () => {
-    expect(planOne(...moved({ ...after, suspend: true }, before)).steps).toEqual([])
+    const suspended = planOne(...moved({ ...after, suspend: true }, before))
+    expect(suspended).toMatchObject({ steps: [], suspended: true })
+    expect(suspended.rollback).toBeUndefined()
   })
 
   test('E13: has dependents wait for the start at the new place', () => {

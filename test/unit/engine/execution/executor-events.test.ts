@@ -2,9 +2,11 @@ import { expect, test } from 'vitest'
 import type { EngineEvent } from '../../../../src/core/contracts/engine-event.ts'
 import type { Action, ActionResult } from '../../../../src/core/contracts/provider.ts'
 import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
+import { planRollback } from '../../../../src/core/plan/rollback.ts'
 import type { FacilityPlan, Step } from '../../../../src/core/plan/step.ts'
 import { createStepBuilder } from '../../../../src/core/plan/step-builder.ts'
-import { createExecutor, type Executor, type LaneResult } from '../../../../src/engine/execution/executor.ts'
+import { createExecutor, type Executor } from '../../../../src/engine/execution/executor.ts'
+import type { LaneResult } from '../../../../src/engine/execution/lane.ts'
 import { resolveFacility } from '../../../simulation/declaration.ts'
 
 // Events of the executor, and the actions it hands to others, compared field by field.
@@ -136,11 +138,14 @@ test.each([
 ])('E6: a lane aborted %s ends as aborted, without a rollback', async (_who, giveUp, message) => {
   const { executor, results, storyActions } = createBench({ whenReady: (_name, signal) => aborted(signal) })
   const target = resolveFacility({ name: 'web' })
-  const plan = planFor('web', chain => {
+  const moving = planFor('web', chain => {
     chain.add('stop', 'moved', { target: old })
     chain.add('start', 'moved')
     chain.add('remove', 'moved', { target: old })
   })
+  const rollback = planRollback(moving, target)
+  if (!rollback) throw new Error('expected a rollback')
+  const plan = { ...moving, rollback }
   executor.submit([{ plan, target }])
   await settle()
   const settled = executor.settled('web')

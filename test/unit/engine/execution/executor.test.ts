@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
 import type { EngineEvent } from '../../../../src/core/contracts/engine-event.ts'
 import type { Action } from '../../../../src/core/contracts/provider.ts'
+import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
+import { planRollback } from '../../../../src/core/plan/rollback.ts'
 import type { FacilityPlan, Step } from '../../../../src/core/plan/step.ts'
 import { createStepBuilder } from '../../../../src/core/plan/step-builder.ts'
 import type { Verb } from '../../../../src/core/plan/verb.ts'
-import { createExecutor, type Executor, type LaneResult } from '../../../../src/engine/execution/executor.ts'
+import { createExecutor, type Executor } from '../../../../src/engine/execution/executor.ts'
+import type { LaneResult } from '../../../../src/engine/execution/lane.ts'
 import { resolveFacility } from '../../../simulation/declaration.ts'
 
 /** Executor whose actions end when the test says so. */
@@ -90,14 +93,16 @@ function planFor(name: string, verbs: readonly Verb[], needs: Readonly<Record<st
   return { name, supervisor: 'alpha', service: name, change: 'change', steps }
 }
 
-function movePlan(): FacilityPlan {
+function moveOf(target: ResolvedFacility): { plan: FacilityPlan; target: ResolvedFacility } {
   const chain = createStepBuilder('web')
   const old = { supervisor: 'beta', service: 'web' }
   chain.add('install', 'new')
   chain.add('stop', 'moved', { target: old })
   chain.add('start', 'moved')
   chain.add('remove', 'moved', { target: old })
-  return { name: 'web', supervisor: 'alpha', service: 'web', change: 'change', steps: chain.steps }
+  const plan = { name: 'web', supervisor: 'alpha', service: 'web', change: 'change', steps: chain.steps } as const
+  const rollback = planRollback(plan, target)
+  return { plan: { ...plan, ...(rollback && { rollback }) }, target }
 }
 
 test('actions that become due at the same moment go to the provider in one batch', async () => {
@@ -213,7 +218,7 @@ test('a start waits until its dependencies are ready', async () => {
 
 test('E14: a failed move is rolled back: the new service is stopped and disabled, the old one started', async () => {
   const bench = createBench()
-  bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web' }) }])
+  bench.executor.submit([moveOf(resolveFacility({ name: 'web' }))])
   await bench.end('web/install')
   await bench.end('web/stop@beta/web')
   await bench.end('web/start', new Error('no such program'))
@@ -227,7 +232,7 @@ test('E14: a failed move is rolled back: the new service is stopped and disabled
 test('E14: a move whose new service does not become ready is rolled back', async () => {
   const bench = createBench()
   bench.notReady.set('web', new Error('its health check fails'))
-  bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web', enabled: false }) }])
+  bench.executor.submit([moveOf(resolveFacility({ name: 'web', enabled: false }))])
   for (const id of ['web/install', 'web/stop@beta/web', 'web/start', 'web/stop', 'web/start@beta/web'])
     await bench.end(id)
   expect(bench.results[0]?.error?.message).toContain('its health check fails')
@@ -239,7 +244,7 @@ test.each([
   ['of a facility that is not declared running', 'web/start', resolveFacility({ name: 'web', state: 'unmanaged' })],
 ])('E14: a move %s is not rolled back', async (_what, failing, target) => {
   const bench = createBench()
-  bench.executor.submit([{ plan: movePlan(), target }])
+  bench.executor.submit([moveOf(target)])
   for (const id of ['web/install', 'web/stop@beta/web', 'web/start']) {
     await bench.end(id, id === failing ? new Error('no luck') : undefined)
     if (id === failing) break
@@ -250,7 +255,7 @@ test.each([
 
 test('E14: a failed rollback reports both errors', async () => {
   const bench = createBench()
-  bench.executor.submit([{ plan: movePlan(), target: resolveFacility({ name: 'web' }) }])
+  bench.executor.submit([moveOf(resolveFacility({ name: 'web' }))])
   for (const id of ['web/install', 'web/stop@beta/web']) await bench.end(id)
   await bench.end('web/start', new Error('no luck'))
   await bench.end('web/stop', new Error('no hope'))
