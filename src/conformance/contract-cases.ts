@@ -9,7 +9,7 @@ type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
 const service = { process: { command: LONG_RUN } }
 
-/** The contract of Reeve's ancestor: start, stop, restart, enable, disable, and the limits that can be put on them. */
+/** The basic contract: start, stop, restart, enable, disable, and the conditions that limit them. */
 export const contractCases: Readonly<Record<string, Body>> = {
   async 'start starts a stopped service'(lab) {
     lab.declare({ web: { ...service, state: 'stopped' } })
@@ -30,7 +30,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).pid, before.pid)
   },
 
-  async 'restart changes the process'(lab) {
+  async 'restart replaces the process'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const before = await lab.observe('web')
@@ -41,7 +41,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.ok(before.pid !== undefined && !isAlive(before.pid), 'the old process is gone')
   },
 
-  async 'a restart by the supervisor is counted while it runs, and one that is asked for begins anew'(lab) {
+  async 'restarts by the supervisor are counted, and a requested restart resets the count'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const first = await lab.observe('web')
@@ -49,7 +49,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     process.kill(first.pid, 'SIGKILL')
     const isAgain = ({ state, pid }: Observed): boolean => state === 'running' && pid !== first.pid
     const again = await lab.untilObserved('web', 'another run', isAgain)
-    // Who can't tell says nothing; a wrong number would hide a crash loop, or make one up.
+    // A provider that can't tell leaves it out: a wrong number would hide or invent a crash loop.
     assert.ok(again.restarts === undefined || again.restarts === 1, `restarts: ${again.restarts}`)
     assert.ok(again.totalRestarts === undefined || again.totalRestarts === 1, `in total: ${again.totalRestarts}`)
     assert.ok(again.exit?.signal === undefined || again.exit.signal === 'KILL', `signal: ${again.exit?.signal}`)
@@ -59,13 +59,13 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal(asked.totalRestarts ?? 0, 0)
   },
 
-  async 'a start begins at once what its supervisor waits to start again'(lab, { provider }) {
+  async 'start begins a pending restart of the supervisor at once'(lab, { provider }) {
     const path = join(lab.directory, 'may-run')
     const command = ['/bin/sh', '-c', `test -e ${path} && exec sleep 1000000; exit 7`]
     const canWait = provider.capabilities.process.includes('restart.delay')
     lab.declare({ web: { process: { command, ...(canWait && { restart: { delay: '5m' } }) }, state: 'stopped' } })
     await lab.converge()
-    // Whether that counts as a failed start is the provider's.
+    // Whether that counts as a failed start is up to the provider.
     await lab.control.act('start', 'web').catch(() => {})
     await lab.untilObserved('web', 'it to wait', ({ state, pid, restarts = 0 }) => {
       return state === 'starting' && pid === undefined && restarts > 0
@@ -82,7 +82,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).state, 'running')
   },
 
-  async 'stop stops, and it stays stopped'(lab) {
+  async 'stop stops a service, which stays stopped'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -99,7 +99,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).state, 'stopped')
   },
 
-  async 'an enabled service starts at boot, a disabled one does not'(lab) {
+  async 'an enabled service starts at boot and a disabled one does not'(lab) {
     lab.declare({ on: { ...service, enabled: true }, off: { ...service, enabled: false } })
     await lab.converge()
     assert.equal((await lab.observe('on')).enabled, true)
@@ -109,7 +109,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('off')).state, 'stopped')
   },
 
-  async 'enable and disable take effect, and change nothing the second time'(lab) {
+  async 'enable and disable take effect, and repeating them changes nothing'(lab) {
     lab.declare({ web: { ...service, enabled: 'unmanaged' } })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -125,7 +125,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).pid, pid, 'the running service was not touched')
   },
 
-  async '--if-stopped acts on a stopped service only'(lab) {
+  async '--if-stopped acts only on a stopped service'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -138,7 +138,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).state, 'running')
   },
 
-  async '--if-changed acts on a service whose configuration changed only'(lab) {
+  async '--if-changed acts only on a service whose configuration changed'(lab) {
     const path = join(lab.directory, 'web.conf')
     const file = { path, content: 'one\n', onChange: 'none' }
     lab.declare({ web: { ...service, files: [file] } })
@@ -154,7 +154,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, false, 'the flag is cleared')
   },
 
-  async 'two instances of one supervisor live side by side'(lab, harness) {
+  async 'two instances of one supervisor run side by side'(lab, harness) {
     await withLab(harness, async other => {
       lab.declare({ web: service })
       other.declare({ web: service })
@@ -168,14 +168,14 @@ export const contractCases: Readonly<Record<string, Body>> = {
     })
   },
 
-  async 'an unavailable supervisor is unknown with a reason, and nothing is done about it'(lab) {
+  async 'an unavailable supervisor makes its services unknown, with a reason, and no step follows'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
     const direct = await lab.ask('web')
     await lab.supervisor.makeUnavailable()
     try {
-      // What it can see without its supervisor it may tell.
+      // observe may report what it can find without the supervisor.
       const { state } = await direct.observe()
       assert.ok(state === 'unknown' || state === 'running', `of a service that runs, observe says: ${state}`)
       const plan = await lab.plan()
@@ -198,7 +198,7 @@ export const contractCases: Readonly<Record<string, Body>> = {
     await lab.untilObserved('web', 'it to be as before', now => now.pid === pid)
   },
 
-  async 'a service that exists and is not owned is left alone'(lab) {
+  async 'an existing service that is not owned is left alone'(lab) {
     lab.declare({ web: service })
     const [path] = await lab.definitionPaths('web')
     assert.ok(path)

@@ -16,21 +16,21 @@ import type { PortableField } from '../core/model/facility.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { eventually, type FacilitySpec, isAlive, type Lab, readIfThere } from './lab.ts'
 
-/** How a portable field is seen to be honoured. */
+/** Proof that a portable field is honoured. */
 interface FieldCase {
-  /** `spec.process` of the facility that declares it, which has the field's name. */
+  /** `spec.process` of the facility that declares the field; the facility is named after it. */
   declare(place: FieldPlace): Readonly<Record<string, unknown>>
-  /** Rejects if it has no effect. */
+  /** Rejects if the field has no effect. */
   prove(place: FieldPlace, lab: Lab): Promise<void>
 }
 
 interface FieldPlace {
   readonly field: string
-  /** Only Reeve's user can write in it. */
+  /** Only Reeve's user can write here. */
   readonly own: string
-  /** Where a service of any user can write. */
+  /** A service of any user can write here. */
   readonly out: string
-  /** What the facility wrote that is started again and again; see `countRuns`. */
+  /** Output of the facility that is restarted over and over; see `countRuns`. */
   readonly control: string
 }
 
@@ -38,20 +38,20 @@ const odd = `it's "odd" $HOME \`id\` \\ * é`
 const secret = 'xyzzy-secret'
 const lineCount = 100_000
 
-/** A command that shows once what shell text prints, and goes on. */
+/** Command that writes the output of a shell text once and keeps running. */
 const shows = ({ out }: FieldPlace, text: string, ...args: readonly string[]): { command: string[] } => ({
   command: ['/bin/sh', '-c', `{ ${text}; } > ${out}.tmp && mv ${out}.tmp ${out}; exec sleep 1000000`, 'sh', ...args],
 })
 
-/** A command that goes on and does something at a signal. */
+/** Command that keeps running and reacts to a signal. */
 const waitsFor = ({ out }: FieldPlace, signal: string, text: string): { command: string[] } => ({
   command: ['/bin/sh', '-c', `trap '${text}' ${signal}; : > ${out}.ready; while :; do sleep 0.05; done`],
 })
 
-/** A command that ends at once, and leaves a line for each run. */
+/** Command that exits at once and leaves a line for each run. */
 const countRuns = (out: string): string[] => ['/bin/sh', '-c', `echo run >> ${out}; exit 3`]
 
-/** Long output in numbered lines, with pauses: a supervisor may look only now and then how much there is. */
+/** Long output in numbered lines, with pauses: a supervisor may check its size only now and then. */
 const writesOn = ({ out }: FieldPlace): { command: string[] } => ({
   command: [
     '/bin/sh',
@@ -60,7 +60,7 @@ const writesOn = ({ out }: FieldPlace): { command: string[] } => ({
   ],
 })
 
-/** On both streams. */
+/** Writes to both streams. */
 const speaks = 'echo out; echo err >&2; exec sleep 1000000'
 const spoken = /^(out\nerr|err\nout)\n$/
 
@@ -71,7 +71,7 @@ async function expectShown({ out }: FieldPlace, expected: string | RegExp): Prom
   else assert.match(shown, expected)
 }
 
-/** The other, which was started along with it, is at its third run. */
+/** The control facility, started along with it, is in its third run. */
 async function expectOneRun({ out, control }: FieldPlace): Promise<void> {
   await eventually('it to run', () => existsSync(out))
   await eventually('another service to be started again and again', () => /^(run\n){3}/.test(readIfThere(control)))
@@ -82,13 +82,13 @@ function outputFile({ own }: FieldPlace): string {
   return join(own, 'output.log')
 }
 
-/** The files that hold output, whatever they are called. */
+/** Files that hold output, whatever their names. */
 function outputFiles({ own }: FieldPlace): string[] {
   const files = readdirSync(own, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile())
   return files.map(({ parentPath, name }) => readIfThere(join(parentPath, name))).filter(text => text.includes('line '))
 }
 
-/** One for each portable field: a new one without a case doesn't compile. */
+/** One case for each portable field: a new field without a case doesn't compile. */
 const fieldCases: Readonly<Record<PortableField, FieldCase>> = {
   command: {
     declare: place => shows(place, `printf '%s' "$1"`, odd),
@@ -194,7 +194,7 @@ const fieldCases: Readonly<Record<PortableField, FieldCase>> = {
   },
   'output.stdout': {
     declare: () => ({ command: ['/bin/sh', '-c', speaks], output: 'stdout' }),
-    // Of which the controller tells on its stdout.
+    // The controller passes this output on to its stdout.
     async prove({ field }, lab) {
       await eventually('both streams to be kept for the controller', async () => {
         const { output = '' } = await lab.observe(field)
@@ -224,14 +224,14 @@ const fieldCases: Readonly<Record<PortableField, FieldCase>> = {
 }
 
 /**
- * How long (s) a service that notes when it is told to end, and as long as it lives, has gone on: by its own clock, as a busy host may
- * take its time for all else that is part of a stop.
+ * Time in seconds that a service survived its stop signal. The service records it by its own clock, as the rest of a stop
+ * may take long on a busy host.
  */
 function readSurvival(path: string): number {
   const notes = readFileSync(path, 'utf8').trimEnd().split('\n')
   const secondsOf = (note = ''): number => Number(note.split(' ')[1])
   const told = notes.find(note => note.startsWith('told '))
-  // Killed so soon that it could not note it.
+  // Killed before it could record it.
   return told === undefined ? 0 : secondsOf(notes.at(-1)) - secondsOf(told)
 }
 
@@ -249,15 +249,15 @@ function specsOf(
   return createDictionary(cases.map(({ field, spec }) => [field, spec]))
 }
 
-/** A directory of its own for each field. `open`: where services of any user can write. */
+/** Directory of its own for each field. `open`: directory in which services of any user can write. */
 function createPlace(field: string, own: string, open: string): FieldPlace {
   mkdirSync(join(own, field), { recursive: true })
   return { field, own: join(own, field), out: join(open, field), control: join(open, 'control') }
 }
 
 /**
- * Declares a facility for each portable field, which uses it, and sees for each that the field has its effect, or that the
- * facility is refused with the field's name. Nothing that is declared is ignored in silence.
+ * Declares a facility for each portable field and proves that the field has its effect, or that the facility is refused with
+ * the field's name. No declared field is ignored silently.
  */
 export async function proveFields(lab: Lab, capable: readonly PortableField[]): Promise<void> {
   const open = mkdtempSync(join(tmpdir(), 'reeve-fields-'))
@@ -282,7 +282,7 @@ export async function proveFields(lab: Lab, capable: readonly PortableField[]): 
     const taken = honoured.map(({ field }) => field).filter(field => !capable.some(each => each === field))
     assert.deepEqual(taken, [], 'what the provider does not claim is refused')
 
-    // It ends again and again, for those that must not.
+    // Exits again and again, as a comparison for facilities that must not be restarted.
     const control = { process: { command: countRuns(join(open, 'control')) } }
     lab.declare({ ...specsOf(honoured), control })
     await lab.apply()

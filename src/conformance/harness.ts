@@ -1,39 +1,41 @@
 import type { Provider } from '../core/contracts/provider.ts'
 
 /**
- * What a provider's test says of its supervisor: how to have one of its own, and how to do behind its back what people
- * and machines do. Everything else the suite does through Reeve, as a user would.
+ * Supervisor-specific part of a provider's test: how to start a supervisor, and how to change its services behind Reeve's
+ * back. The suite does everything else through Reeve, as a user would.
  */
 export interface ConformanceHarness {
   readonly provider: Provider
-  /** How long (ms) what a supervisor has to do at once may take. Absent: 20,000. */
+  /** Time in ms that an immediate action of the supervisor may take. Default: 20,000. */
   readonly patience?: number
-  /** A real supervisor of its own for one test case, in `directory`, which is empty and goes afterwards. */
+  /** Starts a supervisor for one test case in `directory`, which is empty and removed afterwards. */
   setUp(directory: string): Promise<ConformanceSupervisor>
 }
 
 export interface ConformanceSupervisor {
   /** `spec.<type>` of its Supervisor manifest. */
   readonly options: Readonly<Record<string, unknown>>
-  /** What a reboot of the host would do to it and to its services; resolves when the supervisor is up again. */
+  /**
+   * Does what a reboot of the host would do to the supervisor and its services; resolves when the supervisor is up again.
+   */
   boot(): Promise<void>
-  /** Makes it not answer, and makes it answer again. */
+  /** Makes the supervisor unresponsive, and responsive again. */
   makeUnavailable(): Promise<void>
   makeAvailable(): Promise<void>
-  /** Kills what watches over the service, which goes on. Absent: nothing does that could be killed alone. */
+  /** Kills the process that supervises the service, which keeps running. Absent: no such process can be killed alone. */
   abandon?(service: string): Promise<void>
-  /** A definition as somebody's editor would leave it: another text that still is one, with Reeve's marker. */
+  /** Edits a definition as a person would: a different text that is still valid, with Reeve's marker. */
   meddle(definition: string): string
-  /** Directories where any write while only looking would show. */
+  /** Directories in which observing must write nothing. */
   readonly watched: readonly string[]
-  /** Nothing of it is left running. */
+  /** Stops everything that belongs to the supervisor. */
   tearDown(): Promise<void>
 }
 
 export interface ConformanceCase {
   readonly name: string
-  /** Milliseconds that it may take on a slow machine. */
+  /** Time in ms that it may take on a slow machine. */
   readonly timeout: number
-  /** Rejects with an AssertionError where the provider doesn't keep the contract. */
+  /** Rejects with an AssertionError if the provider breaks the contract. */
   run(): Promise<void>
 }

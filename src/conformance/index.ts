@@ -9,8 +9,9 @@ export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from 
 const TIMEOUT = 300_000
 
 /**
- * The suite that every provider passes, ours and outside ones, against the real supervisor. It belongs to no test
- * runner, and cases may run side by side: `for (const { name, run, timeout } of conformanceCases(harness)) test(name, run, timeout)`.
+ * Suite that every provider passes against its real supervisor, ours and outside ones. It is independent of the test runner,
+ * and cases may run side by side: `for (const { name, run, timeout } of conformanceCases(harness)) test(name, run,
+ * timeout)`.
  */
 export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
   const cases: ConformanceCase[] = []

@@ -29,32 +29,32 @@ import { readProcessFacts } from '../host/process-facts.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
-/** One test case's host: a manifests directory, a state directory, and a supervisor `lab` of its own. */
+/** Host of one test case: a manifests directory, a state directory, and a supervisor `lab` of its own. */
 export interface Lab {
   readonly directory: string
-  /** How long (ms) what has to come at once may take. */
+  /** Time in ms that an immediate action may take. */
   readonly patience: number
   readonly supervisor: ConformanceSupervisor
   readonly session: Session
   readonly control: Control
-  /** Of another Reeve on this host, with a state of its own, that reads the same manifests. */
+  /** Session of another Reeve on this host, with a state directory of its own and the same manifests. */
   openAs(owner: string): Promise<Session>
-  /** Replaces the manifests by these facilities' specs, by name. Those that name no supervisor get `lab`. */
+  /** Replaces the manifests by these facility specs, by name. The default supervisor is `lab`. */
   declare(facilities: Readonly<Record<string, FacilitySpec>>): void
   plan(): Promise<Plan>
   apply(options?: { allowRemovals?: number }): Promise<ApplyOutcome>
-  /** `apply` where every step has to succeed and every facility to get ready. */
+  /** `apply` in which every step has to succeed and every facility to become ready. */
   converge(options?: { allowRemovals?: number }): Promise<ApplyOutcome>
   observe(name: string): Promise<Observed>
-  /** Observes until it is so; the error says what was seen last. */
+  /** Observes until the condition holds; the error shows the last observation. */
   untilObserved(name: string, what: string, isSo: (observed: Observed) => boolean): Promise<Observed>
-  /** The provider, as the engine would ask it about a declared facility, with nothing between. */
+  /** Provider and arguments as the engine passes them for a declared facility. */
   ask(name: string): Promise<Direct>
-  /** Of the facility's definition files, whether or not they exist. */
+  /** Paths of the facility's definition files, whether or not they exist. */
   definitionPaths(name: string): Promise<string[]>
 }
 
-/** A provider, and what it is given for one facility. */
+/** A provider and its arguments for one facility. */
 export interface Direct {
   readonly provider: Provider
   readonly instance: Instance
@@ -62,7 +62,7 @@ export interface Direct {
   readonly definition: Definition
   readonly readHost: ReadHost
   observe(): Promise<Observed>
-  /** Fails if the action isn't reported soon. `onEffect`: told of each effect on the host. */
+  /** Fails if no result is reported in time. `onEffect` is called for each effect on the host. */
   act(verb: ServiceVerb, options?: ActOptions): Promise<ActionResult>
 }
 
@@ -73,10 +73,10 @@ export interface ActOptions {
 
 export type FacilitySpec = Readonly<Record<string, unknown>> & { readonly process?: Readonly<Record<string, unknown>> }
 
-/** On a busy machine, with a supervisor that looks only now and then. */
+/** For a busy machine and a supervisor that polls. */
 const PATIENCE = 20_000
 
-/** Runs till it is stopped; ends at once at TERM. */
+/** Runs until it is stopped; ends at once on TERM. */
 export const LONG_RUN: readonly string[] = ['/bin/sleep', '1000000']
 
 export async function withLab(harness: ConformanceHarness, body: (lab: Lab) => Promise<void>): Promise<void> {
@@ -128,7 +128,7 @@ async function openLab(
         apiVersion: 'reeve/v1',
         kind: 'Facility',
         metadata: { name },
-        // What is proved here needs no longer wait than to see a start that fails at once.
+        // These cases need no longer wait than it takes to see a start that fails at once.
         spec: { supervisor: 'lab', readySeconds: 0.5, ...spec },
       })
     }
@@ -234,14 +234,14 @@ async function askDirectly(provider: Provider, session: Session, name: string, p
   }
 }
 
-/** A host configuration of its own, so that the machine's doesn't leak into the case. */
+/** Host configuration of its own, so that the machine's doesn't affect the case. */
 function writeConfiguration(directory: string, name: string, more = ''): string {
   const file = join(directory, name)
   writeFileSync(file, `apiVersion: reeve/v1\nkind: HostConfiguration\n${more}`)
   return file
 }
 
-/** Waits for a condition; fails with `what` when it doesn't come true. */
+/** Waits for a condition; fails with `what` if it doesn't become true. */
 export async function eventually(
   what: string | (() => string),
   condition: () => Promise<boolean> | boolean,
@@ -256,7 +256,7 @@ export async function eventually(
   }
 }
 
-/** Everything below the directories that a write would change: inodes, sizes, modes, and times of content and of inode. */
+/** Everything below the directories that a write would change: inodes, sizes, modes, mtimes and ctimes. */
 export function snapshot(directories: readonly string[]): Map<string, string> {
   const seen = new Map<string, string>()
   const visit = (path: string): void => {
@@ -268,12 +268,12 @@ export function snapshot(directories: readonly string[]): Map<string, string> {
   return seen
 }
 
-/** Empty where there is no such file. */
+/** Content of a file; empty if it doesn't exist. */
 export function readIfThere(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
-/** A zombie has ended. */
+/** A zombie counts as dead. */
 export function isAlive(pid: number): boolean {
   const state = readProcessFacts(pid)?.state
   return state !== undefined && state !== 'Z' && state !== 'X'

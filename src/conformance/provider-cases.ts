@@ -13,12 +13,14 @@ type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
 const service = { process: { command: LONG_RUN } }
 
-/** Coarser than the clocks that supervisors note times by. */
+/** Coarser than the clocks by which supervisors record times. */
 const TICK = 1_000
 
-/** What the contract says of each method, asked of the provider itself: where the engine corrects it, a plan doesn't show it. */
+/**
+ * Contract of each method, tested on the provider itself: the engine corrects some answers, which then don't show in a plan.
+ */
 export const providerCases: Readonly<Record<string, Body>> = {
-  async 'render gives the same bytes each time, and the digest leaves the marker out'(lab) {
+  async 'render returns the same bytes each time, with a digest that excludes the marker'(lab) {
     lab.declare({ web: service })
     const direct = await lab.ask('web')
     const ownership = { owner: 'one', facility: 'web', files: [], dependsOn: [], prune: true }
@@ -42,7 +44,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     }
   },
 
-  async 'observe answers for every name, with a pid and a time that can be'(lab) {
+  async 'observe returns every requested name, with a live pid and a plausible time'(lab) {
     lab.declare({ web: service })
     const begun = Date.now()
     await lab.converge()
@@ -56,7 +58,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.ok(loaded === undefined || loaded.definition === definition.digest, 'it has loaded what it was started with')
   },
 
-  async 'what is loaded is what the process has read, and not what is on disk'(lab) {
+  async 'loaded is what the process has read, not what is on disk'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const before = await lab.observe('web')
@@ -74,7 +76,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     )
   },
 
-  async 'a reload renews what is loaded'(lab, { provider }) {
+  async 'reload updates loaded'(lab, { provider }) {
     const path = join(lab.directory, 'web.conf')
     const canReload = provider.capabilities.process.includes('reload.signal')
     const program = 'trap : HUP; : > "$1"; while :; do sleep 0.1; done'
@@ -101,7 +103,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.equal(after.pid, pid, 'it goes on')
   },
 
-  async 'an action that is not wanted any more does not begin'(lab) {
+  async 'an aborted action does not begin'(lab) {
     lab.declare({ web: { ...service, state: 'stopped' } })
     await lab.converge()
     const direct = await lab.ask('web')
@@ -110,7 +112,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.equal((await direct.observe()).state, 'stopped')
   },
 
-  async 'an action that is not wanted any more ends, whatever it waits for'(lab, { provider }) {
+  async 'an aborted action ends, whatever it waits for'(lab, { provider }) {
     const ready = join(lab.directory, 'ready')
     const stubborn = ['/bin/sh', '-c', `trap "" TERM; : > ${ready}; while :; do sleep 0.1; done`]
     const canWait = provider.capabilities.process.includes('stop.timeout')
@@ -125,7 +127,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.ok(!ok || !canWait, 'a service that does not end is not said to have stopped')
   },
 
-  async 'a service that nobody watches over is not said to be supervised'(lab) {
+  async 'an unsupervised service is not reported as supervised'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     await lab.supervisor.abandon?.('web')
@@ -133,7 +135,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     await lab.untilObserved('web', `supervised: ${!isAbandoned}`, ({ supervised }) => supervised !== isAbandoned)
   },
 
-  async 'a change is hinted at'(lab) {
+  async 'watch gives a hint when a service changes'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { provider, instance, readHost, act } = await lab.ask('web')
@@ -150,7 +152,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     }
   },
 
-  async 'two owners see the services of one another, and leave them alone'(lab) {
+  async 'list returns services of other owners, and plans leave them alone'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -172,7 +174,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.ok(pid !== undefined && isAlive(pid))
   },
 
-  async 'an action that is cut off can be done again'(lab) {
+  async 'an interrupted action can be repeated'(lab) {
     lab.declare({ web: service })
     const direct = await lab.ask('web')
     const act = async (verb: ServiceVerb): Promise<void> => {
@@ -189,7 +191,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.deepEqual([state, enabled, isAlive(pid)], ['absent', false, false])
   },
 
-  async 'a stop leaves no child of the service behind'(lab) {
+  async 'stop leaves no child of the service running'(lab) {
     const path = join(lab.directory, 'child')
     const script = `sleep 1000000 & echo $! > ${path}; trap 'exit 0' TERM; wait`
     lab.declare({ web: { process: { command: ['/bin/sh', '-c', script] } } })
@@ -208,8 +210,8 @@ function renderFor({ provider, facility, instance }: Direct, ownership: Ownershi
 }
 
 /**
- * Of the action so many effects come about, or fewer if it has no more, and nothing after them: as if a SIGKILL had ended the
- * process, not even what the provider would clean up.
+ * Executes an action up to so many effects and nothing after them, not even the provider's cleanup, as if SIGKILL had ended
+ * the process.
  */
 async function cutOff({ act }: Direct, verb: ServiceVerb, effects: number): Promise<void> {
   const controller = new AbortController()

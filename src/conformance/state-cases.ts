@@ -13,9 +13,9 @@ type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
 const service = { process: { command: LONG_RUN } }
 
-/** What Reeve builds on: observe after act says what was asked for, and doing a thing twice is doing it once. */
+/** Guarantees that Reeve builds on: observe reflects each action, and repeating an action changes nothing. */
 export const stateCases: Readonly<Record<string, Body>> = {
-  async 'install, observe, and a second plan is empty'(lab) {
+  async 'observe reflects an install, and the second plan has no steps'(lab) {
     lab.declare({ web: service, idle: { ...service, state: 'stopped', enabled: false } })
     const planned = await lab.plan()
     assert.deepEqual(planned.summary, { add: 2, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 })
@@ -35,7 +35,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).pid, web.pid, 'the second apply restarted nothing')
   },
 
-  async 'what another Reeve runs as it is declared is adopted without a restart'(lab) {
+  async 'a service of another Reeve that runs as declared is adopted without a restart'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -50,7 +50,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).pid, pid, 'it goes on')
   },
 
-  async 'each action done twice is the same as done once'(lab) {
+  async 'every action is idempotent'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { instances, refresh } = await makePlanRun(lab.session)
@@ -75,7 +75,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     }
   },
 
-  async 'a definition edited behind our back is found and repaired'(lab) {
+  async 'a definition edited on the host is detected and restored'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const [path] = await lab.definitionPaths('web')
@@ -92,7 +92,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.plan()).summary.unchanged, 1)
   },
 
-  async 'a definition deleted behind our back is found and repaired'(lab) {
+  async 'a definition deleted on the host is detected and restored'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     for (const path of await lab.definitionPaths('web')) unlinkSync(path)
@@ -105,7 +105,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.plan()).summary.unchanged, 1)
   },
 
-  async 'a service killed behind our back is found, and runs again'(lab) {
+  async 'a service killed on the host is detected and runs again'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     const { pid } = await lab.observe('web')
@@ -119,7 +119,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal(isAlive(pid), false)
   },
 
-  async 'a service stopped behind our back is found and started'(lab) {
+  async 'a service stopped on the host is detected and started'(lab) {
     lab.declare({ web: service })
     await lab.converge()
     await lab.control.act('stop', 'web')
@@ -150,7 +150,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.observe('web')).pid, after.pid)
   },
 
-  async 'remove leaves nothing behind, and the same can be declared again'(lab) {
+  async 'remove leaves nothing behind, and the facility can be declared again'(lab) {
     const name = 'gone-for-good'
     const path = join(lab.directory, 'web.conf')
     const gone = { [name]: { ...service, files: [{ path, content: 'one\n' }] } }
@@ -174,7 +174,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.notEqual(again.pid, pid)
   },
 
-  async 'looking writes nothing'(lab) {
+  async 'observing writes nothing'(lab) {
     lab.declare({ web: service, idle: { ...service, state: 'stopped' } })
     await lab.converge()
     const watched = [...lab.supervisor.watched, lab.session.configuration.stateDirectory]
@@ -190,7 +190,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.deepEqual(snapshot(watched), before)
   },
 
-  async 'three hundred services at once'(lab) {
+  async 'three hundred services are applied at once'(lab) {
     const facilities: Record<string, typeof service> = {}
     for (let i = 0; i < 300; i += 1) facilities[`s${i}`] = service
     lab.declare(facilities)
@@ -205,7 +205,7 @@ export const stateCases: Readonly<Record<string, Body>> = {
     assert.deepEqual(pids.filter(isAlive), [])
   },
 
-  async 'a service that keeps failing is not ready, and the exit code that is told of it is its own'(lab) {
+  async 'a crash-looping service is not ready, and its exit code is its own'(lab) {
     lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] } } })
     const outcome = await lab.apply()
     assert.deepEqual(
@@ -214,13 +214,13 @@ export const stateCases: Readonly<Record<string, Body>> = {
     )
     const { facilities } = await lab.control.status('web')
     assert.equal(facilities[0]?.conditions.find(({ type }) => type === 'Ready')?.status, 'False')
-    // Not every supervisor remembers it.
+    // Not every supervisor remembers the exit code.
     const { exit } = await lab.observe('web')
     assert.ok(exit?.code === undefined || exit.code === 7, `its exit code: ${exit?.code}`)
     assert.equal(exit?.signal, undefined)
   },
 
-  async 'every portable field has its effect, or is refused by its name'(lab, { provider }) {
+  async 'every portable field has its effect, or is refused by name'(lab, { provider }) {
     await proveFields(lab, provider.capabilities.process)
   },
 }

@@ -6,88 +6,84 @@ import type { SimulatedHarnessOptions } from '../labs/simulated-lab.ts'
 import { sha256 } from '../simulation/declaration.ts'
 import { digestOf, readContents } from '../simulation/supervised-definition.ts'
 
-/** A fault that a provider can have, and the title of the conformance case that has to catch it. */
+/** Fault of a provider, and the title of the conformance case that has to catch it. */
 export interface Fault {
   readonly what: string
   readonly caughtBy: string
   readonly spoilt: SimulatedHarnessOptions
 }
 
-const unavailable = 'an unavailable supervisor is unknown with a reason, and nothing is done about it'
-const fields = 'every portable field has its effect, or is refused by its name'
-const observing = 'observe answers for every name, with a pid and a time that can be'
-const removing = 'remove leaves nothing behind, and the same can be declared again'
-const rendering = 'render gives the same bytes each time, and the digest leaves the marker out'
-const twice = 'each action done twice is the same as done once'
+const unavailable = 'an unavailable supervisor makes its services unknown, with a reason, and no step follows'
+const fields = 'every portable field has its effect, or is refused by name'
+const observing = 'observe returns every requested name, with a live pid and a plausible time'
+const removing = 'remove leaves nothing behind, and the facility can be declared again'
+const rendering = 'render returns the same bytes each time, with a digest that excludes the marker'
+const twice = 'every action is idempotent'
 
-/** One fault at a time, in a provider that is right in all else. */
+/** Faults, each in a provider that is otherwise correct. */
 export const faults: readonly Fault[] = [
-  spoil('a service is stopped when its supervisor does not answer', unavailable, real =>
+  spoil('stopped instead of unknown while the supervisor does not answer', unavailable, real =>
     bend(real, observed => (observed.state === 'unknown' ? { ...observed, state: 'stopped' } : observed)),
   ),
-  spoil('no word of a service that it does not know', observing, real => ({
+  spoil('no entry for an unknown service', observing, real => ({
     async observe(...args) {
       const found = await real.observe(...args)
       return new Map([...found].filter(([, { state }]) => state !== 'absent'))
     },
   })),
-  spoil('no time since when it runs', observing, real => bend(real, ({ since: _, ...observed }) => observed)),
-  spoil('a time in seconds', observing, real =>
+  spoil('no start time', observing, real => bend(real, ({ since: _, ...observed }) => observed)),
+  spoil('a start time in seconds', observing, real =>
     bend(real, ({ since = 0, ...observed }) => ({ ...observed, since: since / 1_000 })),
   ),
-  spoil('supervised, though nobody watches', 'a service that nobody watches over is not said to be supervised', real =>
+  spoil('supervised: true for an unsupervised service', 'an unsupervised service is not reported as supervised', real =>
     bend(real, observed => ({ ...observed, supervised: true })),
   ),
-  spoil(
-    'an exit code that is not the one of the run',
-    'a service that keeps failing is not ready, and the exit code that is told of it is its own',
-    real => bend(real, observed => ({ ...observed, exit: { code: 1 } })),
+  spoil('the exit code of another run', 'a crash-looping service is not ready, and its exit code is its own', real =>
+    bend(real, observed => ({ ...observed, exit: { code: 1 } })),
   ),
-  spoil(
-    'loaded is what is on disk',
-    'what is loaded is what the process has read, and not what is on disk',
-    ({ observe }) => ({
-      async observe(services, instance, host) {
-        const found = await observe(services, instance, host)
-        const read = (observed: Observed): Observed => {
-          const path = join(String(instance.options.directory), `${observed.service}.json`)
-          const contents = readContents(path, host)
-          if (!observed.loaded || !contents) return observed
-          return { ...observed, loaded: { ...observed.loaded, definition: digestOf(contents) } }
-        }
-        return new Map([...found].map(([service, observed]) => [service, read(observed)]))
-      },
-    }),
-  ),
-  spoil('a reload leaves what is loaded as it was', 'a reload renews what is loaded', real =>
+  spoil('loaded taken from disk', 'loaded is what the process has read, not what is on disk', ({ observe }) => ({
+    async observe(services, instance, host) {
+      const found = await observe(services, instance, host)
+      const read = (observed: Observed): Observed => {
+        const path = join(String(instance.options.directory), `${observed.service}.json`)
+        const contents = readContents(path, host)
+        if (!observed.loaded || !contents) return observed
+        return { ...observed, loaded: { ...observed.loaded, definition: digestOf(contents) } }
+      }
+      return new Map([...found].map(([service, observed]) => [service, read(observed)]))
+    },
+  })),
+  spoil('a reload that does not update loaded', 'reload updates loaded', real =>
     around(real, 'reload', async () => {}),
   ),
-  spoil('a definition with a count of its own', rendering, real => {
+  spoil('a definition that differs at each render', rendering, real => {
     let count = 0
     return bendDefinition(real, definition => {
       count += 1
       return withContent(definition, content => content.replace('}', `,"count":${count}}`))
     })
   }),
-  spoil('a digest of all that is in the file', rendering, real =>
+  spoil('a digest that includes the marker', rendering, real =>
     bendDefinition(real, definition => ({ ...definition, digest: sha256(definition.files[0]?.content ?? '') })),
   ),
-  spoil('a definition without the marker', 'install, observe, and a second plan is empty', real =>
+  spoil('a definition without the marker', 'observe reflects an install, and the second plan has no steps', real =>
     bendDefinition(real, definition => withContent(definition, content => content.replace('"reeve"', '"nobody"'))),
   ),
-  spoil('a portable field that is claimed and ignored', fields, real => claim(real, 'umask')),
+  spoil('a portable field claimed and ignored', fields, real => claim(real, 'umask')),
   spoil('stop.signal claimed and ignored', fields, real => claim(real, 'stop.signal')),
-  spoil('an aborted action begins', 'an action that is not wanted any more does not begin', real => ({
+  spoil('an aborted action that begins', 'an aborted action does not begin', real => ({
     apply: (actions, ...rest) => real.apply(actions.map(deaf), ...rest),
   })),
-  spoil('an aborted action goes on', 'an action that is not wanted any more ends, whatever it waits for', real =>
+  spoil('an aborted action that never ends', 'an aborted action ends, whatever it waits for', real =>
     around(real, 'stop', () => new Promise(() => {})),
   ),
-  spoil('no watch', 'a change is hinted at', () => ({}), ['watch']),
-  spoil('a watch that never hints', 'a change is hinted at', () => ({ watch: () => ({ [Symbol.dispose]() {} }) })),
+  spoil('no watch', 'watch gives a hint when a service changes', () => ({}), ['watch']),
+  spoil('a watch that never hints', 'watch gives a hint when a service changes', () => ({
+    watch: () => ({ [Symbol.dispose]() {} }),
+  })),
   spoil(
-    'services of other owners are not listed',
-    'two owners see the services of one another, and leave them alone',
+    'a list without services of other owners',
+    'list returns services of other owners, and plans leave them alone',
     real => ({
       async list(instance, host) {
         const all = await real.list(instance, host)
@@ -95,14 +91,14 @@ export const faults: readonly Fault[] = [
       },
     }),
   ),
-  spoil('a file of the definition stays', removing, real =>
+  spoil('a definition file left by remove', removing, real =>
     around(real, 'install', async ({ definition }, host, act) => {
       await act()
       const path = definition?.files[0]?.path
       if (path) host.writeFile(`${path}.more`, '', { mode: 0o600 })
     }),
   ),
-  spoil('what was removed cannot be had again', removing, real => {
+  spoil('a removed service that cannot be installed again', removing, real => {
     const removed = new Set<string>()
     const remembering = around(real, 'remove', async ({ service }, _host, act) => {
       removed.add(service)
@@ -113,7 +109,7 @@ export const faults: readonly Fault[] = [
       await act()
     })
   }),
-  spoil('an install that was cut off is in its own way', 'an action that is cut off can be done again', real =>
+  spoil('an interrupted install that blocks the next one', 'an interrupted action can be repeated', real =>
     around(real, 'install', async ({ definition }, host, act) => {
       const path = definition?.files[0]?.path ?? ''
       const lock = join(dirname(path), `.${basename(path)}.lock`)
@@ -124,19 +120,19 @@ export const faults: readonly Fault[] = [
       host.removeFile(lock)
     }),
   ),
-  spoil('a start of what runs starts it again', twice, real => ({
+  spoil('a start that restarts a running service', twice, real => ({
     apply: (actions, ...rest) =>
       real.apply(
         actions.map(action => (action.verb === 'start' ? { ...action, verb: 'restart' } : action)),
         ...rest,
       ),
   })),
-  spoil('a stop that is said to be done and is not', 'stop stops, and it stays stopped', real =>
+  spoil('a stop that reports success and does nothing', 'stop stops a service, which stays stopped', real =>
     around(real, 'stop', async () => {}),
   ),
   {
-    what: 'a stop that leaves children behind',
-    caughtBy: 'a stop leaves no child of the service behind',
+    what: 'a stop that leaves children running',
+    caughtBy: 'stop leaves no child of the service running',
     spoilt: { ends: 'main process' },
   },
 ]
@@ -186,7 +182,7 @@ function deaf(action: Action): Action {
 
 type Around = (action: Action, host: Parameters<Provider['apply']>[2], act: () => Promise<void>) => Promise<void>
 
-/** Actions of that verb are carried out by `perform`, which is given the right way to do it. */
+/** Replaces actions of that verb by `perform`, which is given the correct implementation. */
 function around(real: Provider, verb: ServiceVerb, perform: Around): Partial<Provider> {
   return {
     async apply(actions, instance, host, report) {

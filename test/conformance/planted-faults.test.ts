@@ -12,10 +12,10 @@ const report = openReport('planted-faults', 'Faults of a provider, and what the 
   'ERROR',
 ])
 
-/** In ms: nothing of the fake takes time, and most faults are found by waiting in vain. */
+/** In ms: the fake takes no time, and most faults are found by a timeout. */
 const PATIENCE = 2_000
 
-describe('conformance: a provider with one fault fails', () => {
+describe('conformance: the suite catches', () => {
   test.concurrent.each(faults)('$what', async ({ what, caughtBy, spoilt }) => {
     const harness = createSimulatedHarness({ ...spoilt, patience: PATIENCE })
     const found = conformanceCases(harness).find(({ name }) => name === caughtBy)

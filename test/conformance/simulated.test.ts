@@ -3,14 +3,14 @@ import { type ConformanceHarness, conformanceCases } from '../../src/conformance
 import { createSimulatedHarness } from '../labs/simulated-lab.ts'
 import { createMeddledProvider } from '../tools/meddled-provider.ts'
 
-// The fake of the engine's properties has to keep the contract as long as nobody misleads it.
+// The fake that the engine's properties use has to keep the contract as long as it isn't misled.
 function createHarness(): ConformanceHarness {
   return createSimulatedHarness({ wrap: provider => createMeddledProvider(provider).provider })
 }
 
 describe('conformance: the simulated supervisor', () => {
   for (const [index, { name, timeout }] of conformanceCases(createHarness()).entries()) {
-    // Each has a supervisor of its own, to be misled by itself.
+    // Each case has a supervisor of its own.
     test.concurrent(name, { timeout }, async () => conformanceCases(createHarness())[index]?.run())
   }
 })
