@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
-// Every command as a user gives it, on the built program: what it prints, where, and with which exit code.
+// Every command as a user types it, on the built program: its output, on which stream, and its exit code.
 
 const broken = `apiVersion: reeve/v1
 kind: Facility
@@ -23,7 +23,7 @@ spec:
 }
 
 describe('validate', () => {
-  test('says how many facilities are valid', async () => {
+  test('reports the number of valid facilities', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     const { exitCode, stdout, stderr } = await home.reeve(['validate'])
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -40,14 +40,14 @@ describe('validate', () => {
     expect(stderr).toMatch(/1 error\n$/)
   })
 
-  test('-o json has the same for programs', async () => {
+  test('-o json gives the same for programs', async () => {
     const home = openCliFixture({ 'web.yaml': broken })
     const { exitCode, stdout } = await home.reeve(['validate', '-o', 'json'])
     expect(exitCode).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ valid: false, diagnostics: [{ line: 5, column: 3, severity: 'error' }] })
   })
 
-  test('--host warns of what services would lack to start on this host', async () => {
+  test('--host warns of missing start needs on this host', async () => {
     const home = openCliFixture({ 'web.yaml': lost('web', '/nowhere/web'), 'db.yaml': sleeper('db') })
     expect(await home.reeve(['validate'])).toMatchObject({ exitCode: 0, stderr: '' })
     const { exitCode, stdout, stderr } = await home.reeve(['validate', '--host'])
@@ -90,7 +90,7 @@ describe('plan', () => {
     expect(after).toMatchObject({ exitCode: 0, stdout: 'No changes. 1 facility is as declared.\n', stderr: '' })
   })
 
-  test('what is certain to fail is said before, in text, JSON and exit code, and a service that runs goes on', async () => {
+  test('a certain failure is predicted in text, JSON and exit code, and a running service is left alone', async () => {
     const home = openCliFixture({ 'web.yaml': lost('web', '/nowhere/web') })
     const first = await home.reeve(['plan'])
     expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Plan: 1 to add') })
@@ -120,7 +120,7 @@ describe('plan', () => {
     expect(await home.status('web')).toMatchObject({ state: 'running', pid: before?.pid })
   })
 
-  test('S4: a saved plan is for its owner only, also where another file was', async () => {
+  test('S4: a saved plan is readable by its owner only, even if it replaces another file', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     home.write('next.json', 'what was there')
     linkSync(home.path('next.json'), home.path('other-name'))
@@ -141,7 +141,7 @@ describe('plan', () => {
     expect(readdirSync(home.directory).filter(name => name.startsWith('.'))).toEqual([])
   })
 
-  test('an invalid file fails it, also with --detailed-exitcode', async () => {
+  test('an invalid file fails the plan, also with --detailed-exitcode', async () => {
     const home = openCliFixture({ 'web.yaml': broken })
     const { exitCode, stderr } = await home.reeve(['plan', '--detailed-exitcode', '--out', 'next.json'])
     expect(exitCode).toBe(1)
@@ -151,7 +151,7 @@ describe('plan', () => {
 })
 
 describe('apply', () => {
-  test('tells each step on stderr and the sum on stdout; again, there is nothing to do', async () => {
+  test('prints each step on stderr and the summary on stdout; a second run has no steps', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web', '  enabled: false\n') })
     const first = await home.reeve(['apply'])
     expect(first).toMatchObject({
@@ -165,7 +165,7 @@ describe('apply', () => {
     expect((await home.status('web'))?.pid).toBe(pid)
   })
 
-  test('E10: an invalid file fails it, and nothing is changed', async () => {
+  test('E10: an invalid file fails it and changes nothing', async () => {
     const home = openCliFixture({
       'web.yaml': sleeper('web'),
       'broken.yaml': broken.replace('name: web', 'name: b'),
@@ -176,7 +176,7 @@ describe('apply', () => {
     expect(await home.status('web')).toMatchObject({ state: 'absent' })
   })
 
-  test('a service that does not come up fails it, and is named', async () => {
+  test('a service that does not come up fails it and is named', async () => {
     const bad = sleeper('bad').replace('[sleep, "1000"]', '[/nonexistent/program]')
     const home = openCliFixture({ 'bad.yaml': bad, 'web.yaml': sleeper('web') })
     const { exitCode, stdout, stderr } = await home.reeve(['apply'])
@@ -185,7 +185,7 @@ describe('apply', () => {
     expect(await home.status('web')).toMatchObject({ state: 'running' })
   })
 
-  test('a saved plan is carried out, and refused when it no longer fits', async () => {
+  test('a saved plan is applied, and refused when it is outdated', async () => {
     const home = openCliFixture()
     mkdirSync(home.path('elsewhere'))
     home.write('elsewhere/web.yaml', sleeper('web'))
@@ -198,7 +198,7 @@ describe('apply', () => {
     expect(none.stderr).toMatch(/^reeve: .*is not a plan/)
   })
 
-  test('E9: more removals than the limit need --allow-removals, and the error names it', async () => {
+  test('E9: removals beyond the limit need --allow-removals, which the error names', async () => {
     const names = ['a', 'b', 'c', 'd']
     const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
     await home.succeed(['apply'])
@@ -212,7 +212,7 @@ describe('apply', () => {
     expect((await home.reeve(['apply', '--allow-removals', '3'])).stdout).toContain('3 removed')
   })
 
-  test('SIGINT ends it early with exit code 1, and running it again goes on', async () => {
+  test('SIGINT ends it early with exit code 1, and a rerun resumes', async () => {
     const slow = sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n')
     const home = openCliFixture({ 'slow.yaml': slow })
     const running = home.start(['apply'])
@@ -228,7 +228,7 @@ describe('apply', () => {
 })
 
 describe('status, history and supervisors', () => {
-  test('a table, one facility, and JSON', async () => {
+  test('status prints a table, one facility, and JSON', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     await home.succeed(['apply'])
     const table = await home.reeve(['status'])
@@ -244,7 +244,7 @@ describe('status, history and supervisors', () => {
     expect(unknown.stderr).toMatch(/^reeve: there is no facility wbe/)
   })
 
-  test('without a controller, what is wrong with the manifests is on stderr', async () => {
+  test('without a controller, status prints manifest problems on stderr', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web'), 'broken.yaml': broken.replace('name: web', 'name: b') })
     const { exitCode, stdout, stderr } = await home.reeve(['status'])
     expect(exitCode).toBe(0)
@@ -253,7 +253,7 @@ describe('status, history and supervisors', () => {
     expect((await home.reeve(['status', '--manifests', 'nowhere'])).stderr).toContain('nowhere')
   })
 
-  test('status --watch elsewhere than on a terminal writes a line of JSON for every change', async () => {
+  test('without a terminal, status --watch writes a line of JSON for every change', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const running = home.start(['status', '--watch', '-o', 'json'])
     await until(() => running.stdout().includes('\n'), 'it has looked once')
@@ -270,7 +270,7 @@ describe('status, history and supervisors', () => {
     expect(states.at(-1)).toBe('running')
   })
 
-  test('history says what was done and why', async () => {
+  test('history shows each step and its reason', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     expect((await home.reeve(['history'])).stdout).toBe('Nothing has been done yet.\n')
     await home.succeed(['apply'])
@@ -284,7 +284,7 @@ describe('status, history and supervisors', () => {
     expect(misspelt.stderr).toContain('there is no facility wbe')
   })
 
-  test('supervisors are listed', async () => {
+  test('supervisors lists the supervisors', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     expect((await home.reeve(['supervisors'])).stdout).toMatch(/^process +process +yes +- +1 /m)
     const { supervisors } = JSON.parse((await home.reeve(['supervisors', '-o', 'json'])).stdout)
@@ -295,8 +295,8 @@ describe('status, history and supervisors', () => {
   })
 })
 
-describe('verbs', () => {
-  test('stop, start, restart, disable and enable do what they say, and twice is once', async () => {
+describe('manual actions', () => {
+  test('stop, start, restart, disable and enable take effect, and are idempotent', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     await home.succeed(['apply'])
     const before = await home.status('web')
@@ -316,7 +316,7 @@ describe('verbs', () => {
     expect(await home.status('web')).toMatchObject({ state: 'running', enabled: true })
   })
 
-  test('a name that nobody declares is an error', async () => {
+  test('an undeclared name is an error', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const { exitCode, stderr } = await home.reeve(['start', 'wbe'])
     expect(exitCode).toBe(1)
@@ -339,7 +339,7 @@ describe('verbs', () => {
 })
 
 describe('down', () => {
-  test('off a terminal it shows what would go, and needs --yes', async () => {
+  test('without a terminal, down shows what it would remove, and needs --yes', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web'), 'db.yaml': sleeper('db') })
     await home.succeed(['apply'])
     const pid = (await home.status('web'))?.pid ?? 0
@@ -357,7 +357,7 @@ describe('down', () => {
   })
 })
 
-test('E15: while another writer holds the state directory, apply fails and says who it is', async () => {
+test('E15: while another writer holds the state directory, apply fails and names it', async () => {
   const home = openCliFixture({ 'slow.yaml': sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n') })
   const writer = home.start(['apply'])
   await until(() => writer.stderr().includes('slow: waits'), 'the first waits')

@@ -3,30 +3,34 @@ import { mkdirSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type CliFixture, openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
-// What a person gets at the Tab key in a real, interactive bash: the line as it stands then.
+// Result of the Tab key in a real, interactive bash: the line as it stands then.
 
 const tab = '\t'
-/** readline's insert-completions: all that there are, one after the other. */
+/** readline's insert-completions: all completions, one after the other. */
 const all = '\x1b*'
 
 describe('bash completion', () => {
   test.each([
-    ['a command', `reeve va${tab}`, 'reeve validate '],
-    ['a flag', `reeve plan --det${tab}`, 'reeve plan --detailed-exitcode '],
+    ['a command name', `reeve va${tab}`, 'reeve validate '],
+    ['a flag name', `reeve plan --det${tab}`, 'reeve plan --detailed-exitcode '],
     ['names', `reeve restart w${all}`, 'reeve restart web worker '],
-    ['a directory', `reeve apply man${tab}`, 'reeve apply manifests/'],
-    ['a file', `reeve apply --plan ree${tab}`, 'reeve apply --plan reeve.yaml '],
+    ['a directory name', `reeve apply man${tab}`, 'reeve apply manifests/'],
+    ['a file name', `reeve apply --plan ree${tab}`, 'reeve apply --plan reeve.yaml '],
     ['a name with a colon', `reeve stop app${tab}`, 'reeve stop app:x@1 '],
-    ['what follows the colon', `reeve stop app:${tab}`, 'reeve stop app:x@1 '],
-    ['what follows the @', `reeve stop app:x@${tab}`, 'reeve stop app:x@1 '],
-    ['what names have in common', `reeve stop getty@${tab}`, 'reeve stop getty@tty'],
-    ['the value that is joined to a flag', `reeve plan --log-level=de${tab}`, 'reeve plan --log-level=debug '],
-    ['all of them', `reeve plan --output=${all}`, 'reeve plan --output=json text '],
-    ['a file that is joined to a flag', `reeve plan --config=ree${tab}`, 'reeve plan --config=reeve.yaml '],
+    ['the part after the colon', `reeve stop app:${tab}`, 'reeve stop app:x@1 '],
+    ['the part after the @', `reeve stop app:x@${tab}`, 'reeve stop app:x@1 '],
+    ['the common prefix of names', `reeve stop getty@${tab}`, 'reeve stop getty@tty'],
+    ['a value joined to a flag', `reeve plan --log-level=de${tab}`, 'reeve plan --log-level=debug '],
+    ['all matches', `reeve plan --output=${all}`, 'reeve plan --output=json text '],
+    ['a file joined to a flag', `reeve plan --config=ree${tab}`, 'reeve plan --config=reeve.yaml '],
     ['a name after a joined flag', `reeve stop --manifests=other o${tab}`, 'reeve stop --manifests=other other:x '],
-    ['a supervisor', `reeve install --supervisor runit:${tab}`, 'reeve install --supervisor runit:mine '],
-    ['none that cannot run the controller', `reeve install --supervisor=pro${tab}`, 'reeve install --supervisor=pro'],
-    ['with blanks between the words', `reeve  stop   app:${tab}`, 'reeve  stop   app:x@1 '],
+    ['a supervisor name', `reeve install --supervisor runit:${tab}`, 'reeve install --supervisor runit:mine '],
+    [
+      'no supervisor that cannot run the controller',
+      `reeve install --supervisor=pro${tab}`,
+      'reeve install --supervisor=pro',
+    ],
+    ['words separated by several blanks', `reeve  stop   app:${tab}`, 'reeve  stop   app:x@1 '],
   ])('completes %s', async (_, typed, expected) => {
     const home = openCliFixture({
       'web.yaml': sleeper('web'),
@@ -46,9 +50,9 @@ spec: { type: runit, runit: { serviceDirectory: /srv/service, definitionDirector
   })
 })
 
-/** The line that bash shows after these keys. */
+/** Line that bash shows after these keys. */
 async function typeInBash(home: CliFixture, keys: string): Promise<string> {
-  // The configuration is found where a user's is.
+  // The configuration is at a user's default path.
   home.write(
     'start.sh',
     `

@@ -10,7 +10,7 @@ const entrypoint = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page)?.[1] ?? ''
 const facility = (name: string, spec: object): string =>
   JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name }, spec })
 
-/** Says when it is up and when it ends, and leaves an orphan behind that ends at once, for process 1 to reap. */
+/** Reports its start and end, and leaves an orphan that ends at once, for process 1 to reap. */
 const service = (name: string): object => ({
   command: [
     '/bin/sh',
@@ -22,7 +22,7 @@ const service = (name: string): object => ({
 
 for (const hasInit of [true, false]) {
   test.runIf(isRoot)(
-    `in a pid namespace of its own, ${hasInit ? 'after the entrypoint of docs/container.md' : 'as process 1'}: all are stopped in order at TERM`,
+    `in a pid namespace of its own, ${hasInit ? 'after the entrypoint of docs/container.md' : 'as process 1'}, the controller stops all services in order on TERM`,
     async () => {
       const home = openCliFixture({
         'db.yaml': facility('db', { process: service('db') }),
@@ -50,7 +50,7 @@ for (const hasInit of [true, false]) {
         await until(() => !descendantsOf(first).some(isZombie), 'orphans are reaped')
         expect(container.stderr()).not.toContain('this is process 1')
       } else expect(container.stderr()).toContain('this is process 1')
-      // A controller that is started with its container will be again.
+      // A controller that is started with its container will be started again.
       expect(container.stderr()).not.toContain('at boot')
       process.kill(first, 'SIGTERM')
       const { exitCode, stdout, stderr } = await container.ended

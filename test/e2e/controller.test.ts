@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { isAlive, openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
 
-// A user's day with `reeve run`: what comes up, what follows an edit, what is repaired, and how it ends.
+// A user's day with `reeve run`: start, edits, repairs, and the end.
 
-test('it starts, follows edits, repairs, refuses what it would undo, and leaves the services running', async () => {
+test('reeve run starts services, follows edits, repairs drift, refuses actions that it would revert, and leaves services running', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
-  // Of supervisors that this host may lack, nobody asks for any.
+  // No facility names a supervisor that this host may lack.
   const answer = await home.reeve(['status', '-o', 'json'])
   expect(JSON.parse(answer.stdout).controller.problems).toEqual([])
 
@@ -49,7 +49,7 @@ test('it starts, follows edits, repairs, refuses what it would undo, and leaves 
   home.write('manifests/web.yaml', sleeper('web'))
 })
 
-test('E9: what it refuses to remove goes by the command that its log names, typed anywhere', async () => {
+test('E9: the command in the log of a refused removal works, typed anywhere', async () => {
   const names = ['a', 'b', 'c', 'd']
   const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
   const controller = home.start(['run'])
@@ -77,7 +77,7 @@ test('E9: what it refuses to remove goes by the command that its log names, type
   expect(await home.status('a')).toBeUndefined()
 })
 
-test('who is interrupted while it works is told so, and it goes on', async () => {
+test('an interrupted manual action is reported, and the controller completes it', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   home.start(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
@@ -91,7 +91,7 @@ test('who is interrupted while it works is told so, and it goes on', async () =>
   expect(await home.status('slow')).toMatchObject({ state: 'running' })
 })
 
-test('status --watch goes on when the controller ends, and when another one begins', async () => {
+test('status --watch continues when the controller ends and when another one starts', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const begin = async () => {
     const controller = home.start(['run'])
@@ -113,7 +113,7 @@ test('status --watch goes on when the controller ends, and when another one begi
   await second.ended
 })
 
-test('E16: a second signal ends it at once', async () => {
+test('E16: a second signal ends reeve run at once', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')

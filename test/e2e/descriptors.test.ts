@@ -13,7 +13,7 @@ function freePort(): Promise<number> {
   })
 }
 
-test('S12: with few descriptors and 300 half requests the controller goes on reading and answering', async () => {
+test('S12: with few descriptors and 300 incomplete requests the controller continues to read and answer', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const port = await freePort()
   home.write(
@@ -51,55 +51,61 @@ test('S12: with few descriptors and 300 half requests the controller goes on rea
 
 const isRoot = process.geteuid?.() === 0
 
-test.runIf(isRoot)('S8: no process that is started for a service has what the starter of Reeve had open', async () => {
-  const home = openCliFixture()
-  const secret = home.path('secret')
-  writeFileSync(secret, 'of root\n', { mode: 0o600 })
-  chmodSync(home.directory, 0o755)
-  mkdirSync(home.path('open'))
-  chmodSync(home.path('open'), 0o777)
-  const list = (name: string): string => `ls -l /proc/self/fd > ${home.path('open')}/${name}`
-  const spec = {
-    process: {
-      command: ['sh', '-c', `${list('service')}; exec sleep 1000`],
-      user: 'nobody',
-      reload: { command: ['sh', '-c', list('reload')] },
-    },
-    health: { exec: { command: ['sh', '-c', list('health')] } },
-    files: [{ path: home.path('a.conf'), content: 'a', onChange: 'reload' }],
-  }
-  const declare = (): void => {
-    home.write(
-      'manifests/web.yaml',
-      JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name: 'web' }, spec }),
-    )
-  }
-  declare()
-  const reeve = (...args: string[]): void => {
-    const script = `exec 3<${secret} 7<${secret} 20<${secret} 200<${secret}; ${args.join(' ')}`
-    const { PATH = '' } = process.env
-    const { status, stderr } = spawnSync('bash', ['-c', script], {
-      cwd: home.directory,
-      encoding: 'utf8',
-      env: { PATH, HOME: home.directory },
-    })
-    expect(status, stderr).toBe(0)
-  }
-  const program = `${process.execPath} ${reevePath}`
-  reeve(program, 'plan', '--out', 'plan.json', '--config', 'reeve.yaml')
-  // A plan may come by a descriptor too.
-  reeve(program, 'apply', '--plan', '<(cat plan.json)', '--config', 'reeve.yaml')
-  reeve(program, 'reload', 'web', '--config', 'reeve.yaml')
-  reeve(program, 'restart', 'web', '--config', 'reeve.yaml')
-  for (const name of ['service', 'health', 'reload']) {
-    const file = home.path('open', name)
-    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(' 2 -> '), `${name} has said what it has`)
-    const open = readFileSync(file, 'utf8').trim().split('\n').slice(1)
-    // The last one is the listing's own.
-    expect(
-      open.map(line => line.replace(/.*? (\d+) -> (\/proc)?.*/, '$1$2')),
-      open.join('\n'),
-    ).toEqual(['0', '1', '2', '3/proc'])
-    expect(open.join('\n')).not.toContain('secret')
-  }
-})
+test.runIf(isRoot)(
+  'S8: no process started for a service inherits descriptors that were open when Reeve was started',
+  async () => {
+    const home = openCliFixture()
+    const secret = home.path('secret')
+    writeFileSync(secret, 'of root\n', { mode: 0o600 })
+    chmodSync(home.directory, 0o755)
+    mkdirSync(home.path('open'))
+    chmodSync(home.path('open'), 0o777)
+    const list = (name: string): string => `ls -l /proc/self/fd > ${home.path('open')}/${name}`
+    const spec = {
+      process: {
+        command: ['sh', '-c', `${list('service')}; exec sleep 1000`],
+        user: 'nobody',
+        reload: { command: ['sh', '-c', list('reload')] },
+      },
+      health: { exec: { command: ['sh', '-c', list('health')] } },
+      files: [{ path: home.path('a.conf'), content: 'a', onChange: 'reload' }],
+    }
+    const declare = (): void => {
+      home.write(
+        'manifests/web.yaml',
+        JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name: 'web' }, spec }),
+      )
+    }
+    declare()
+    const reeve = (...args: string[]): void => {
+      const script = `exec 3<${secret} 7<${secret} 20<${secret} 200<${secret}; ${args.join(' ')}`
+      const { PATH = '' } = process.env
+      const { status, stderr } = spawnSync('bash', ['-c', script], {
+        cwd: home.directory,
+        encoding: 'utf8',
+        env: { PATH, HOME: home.directory },
+      })
+      expect(status, stderr).toBe(0)
+    }
+    const program = `${process.execPath} ${reevePath}`
+    reeve(program, 'plan', '--out', 'plan.json', '--config', 'reeve.yaml')
+    // A plan may be read from a descriptor too.
+    reeve(program, 'apply', '--plan', '<(cat plan.json)', '--config', 'reeve.yaml')
+    reeve(program, 'reload', 'web', '--config', 'reeve.yaml')
+    reeve(program, 'restart', 'web', '--config', 'reeve.yaml')
+    for (const name of ['service', 'health', 'reload']) {
+      const file = home.path('open', name)
+      await until(
+        () => existsSync(file) && readFileSync(file, 'utf8').includes(' 2 -> '),
+        `${name} has said what it has`,
+      )
+      const open = readFileSync(file, 'utf8').trim().split('\n').slice(1)
+      // The last one is that of the listing itself.
+      expect(
+        open.map(line => line.replace(/.*? (\d+) -> (\/proc)?.*/, '$1$2')),
+        open.join('\n'),
+      ).toEqual(['0', '1', '2', '3/proc'])
+      expect(open.join('\n')).not.toContain('secret')
+    }
+  },
+)

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
 
-// What manifests/README.md promises, on a copy with ports and paths of its own.
+// Promises of manifests/README.md, on a copy with ports and paths of its own.
 
-test('the examples run: all is as declared, and what the page says to try happens', async () => {
+test('the examples run, all up to date, and everything the page suggests works', async () => {
   const home = openCliFixture()
   const port = await installExamples(home)
   const ask = async () => (await fetch(`http://127.0.0.1:${port}/`)).text()
@@ -33,7 +33,7 @@ test('the examples run: all is as declared, and what the page says to try happen
   expect((await home.reeve(['apply'])).stderr).toContain('worker: restarted')
   expect((await home.status('worker'))?.pid).not.toBe(worker)
 
-  // What is declared stopped can be started.
+  // A facility that is declared stopped can be started.
   edit(home, 'maintenance.yaml', 'state: stopped', 'state: running')
   await home.succeed(['apply'])
   expect(await home.status('maintenance')).toMatchObject({ state: 'running' })
@@ -46,7 +46,7 @@ test('the examples run: all is as declared, and what the page says to try happen
   await home.succeed(['apply'])
 })
 
-test('every example tells editors where its schema is, by a path that leads there', () => {
+test('every example names its schema for editors, by an existing path', () => {
   for (const name of ['web', 'worker', 'maintenance']) {
     const file = new URL(`../../manifests/${name}.yaml`, import.meta.url)
     const schema = /^# yaml-language-server: \$schema=(.*)\n/.exec(readFileSync(file, 'utf8'))?.[1] ?? ''
@@ -54,7 +54,7 @@ test('every example tells editors where its schema is, by a path that leads ther
   }
 })
 
-/** Copies the examples, with free ports and a configuration file in the fixture; gives the port of `web`. */
+/** Copies the examples, with free ports and a configuration file in the fixture; returns the port of `web`. */
 async function installExamples(home: CliFixture): Promise<number> {
   const examples = fileURLToPath(new URL('../../manifests', import.meta.url))
   mkdirSync(home.path('manifests/example'), { mode: 0o755 })

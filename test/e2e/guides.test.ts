@@ -18,9 +18,8 @@ import { parseGuide } from '../labs/guide-page.ts'
 import { follow, type Reader, run } from '../labs/guide-reader.ts'
 
 /**
- * Does what the pages for users say, as a new user in a checkout of their own. Root tries it as `nobody`, so that the
- * host's own Reeve, if it has one, isn't touched. The pages of root are followed in a machine of its own, by
- * test/systemd/guides.test.ts.
+ * Follows the pages for users, as a new user in a checkout of their own. Root follows them as `nobody`, so that an existing
+ * Reeve of the host isn't touched. The pages for root are followed in a machine of its own, by test/systemd/guides.test.ts.
  */
 const pages: readonly (readonly [page: string, commands: number])[] = [
   ['README.md', 9],
@@ -41,7 +40,7 @@ beforeAll(() => {
   checkout = join(home, 'reeve')
   mkdirSync(join(checkout, 'node_modules'), { recursive: true })
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: repository, encoding: 'utf8' })
-  // With what the setup notes, so that it has nothing to build: what it does otherwise, test/scenario/project/setup.test.ts knows.
+  // With the notes of the setup, so that nothing has to be built: test/scenario/project/setup.test.ts tests the rest of it.
   const names = [...listed.trim().split('\n'), 'dist', 'schemas/compiled', 'node_modules/.reeve-build']
   const present = names.filter(name => existsSync(join(repository, name)))
   execFileSync('cp', ['-a', '--parents', '-t', checkout, ...present], { cwd: repository })
@@ -58,7 +57,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 test.each(pages)(
-  'every command in %s works, and shows what the page shows',
+  'every command in %s works, and prints what the page shows',
   { timeout: 300_000 },
   async (page, least) => {
     const parts = parseGuide(readFileSync(join(repository, page), 'utf8'))
@@ -72,7 +71,7 @@ test.each(pages)(
   },
 )
 
-/** In a home of their own. */
+/** Home directory for the commands. */
 function readerOf(page: string): Reader {
   const own = join(home, page.replaceAll('/', '-'))
   mkdirSync(own)
@@ -81,7 +80,7 @@ function readerOf(page: string): Reader {
 }
 
 function readerIn(place: string, directory: string): Reader {
-  // As it is here, but for what says who and where one is.
+  // Environment of this process, except for what names the user and the place.
   const { XDG_STATE_HOME: _state, XDG_CONFIG_HOME: _config, NODE_OPTIONS: _options, ...rest } = process.env
   const environment = {
     ...rest,

@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type CliFixture, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
-// S10: what manifests, processes and files say, as it comes to a person in a pseudo-terminal.
+// S10: text from manifests, processes and files, as it reaches a person in a pseudo-terminal.
 
-/** Clears the screen, sets the title, goes up, in both forms of a control sequence; reorders; is not to be seen. */
+/** Clears the screen, sets the title, moves up, in both forms of a control sequence; reorders; is invisible. */
 const hostile = '\u001b[2J\u001b]0;owned\u0007\u009b3A\u202egnp.x\u2066\u200b\r'
 const written = JSON.stringify(hostile)
 
-/** Colours, cursor up, erase, the other screen: what Reeve itself sends. */
+/** Colours, cursor up, erase, alternate screen: sequences of Reeve itself. */
 const sequences = ['(0|1|2|22|31|32|33|34|35|36|39)m', '\\d+A\u001b\\[0J', '\\?(1049|7)[hl]', '2K', '[HJ]']
 const own = new RegExp(`\u001b\\[(${sequences.join('|')})|\\r+\\n`, 'g')
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -34,7 +34,7 @@ function hostileFacility(home: CliFixture, name: string, command: string): strin
   })
 }
 
-test('S10: no command lets text of manifests, paths and programs through to the terminal', async () => {
+test('S10: no command passes control characters from manifests, paths and programs to the terminal', async () => {
   const home = openCliFixture()
   mkdirSync(home.path(`dir ${hostile}`))
   home.write('manifests/web.yaml', hostileFacility(home, 'web', 'sleep 1000'))
@@ -48,7 +48,7 @@ test('S10: no command lets text of manifests, paths and programs through to the 
     await look(home, args, /./)
   }
 
-  // What can't be: a working directory that there isn't, a file in the way, a socket that is none.
+  // Impossible facilities: a missing working directory, a file in the way, a socket that is none.
   const gone = `/no/such ${hostile}`
   home.write(
     'manifests/bad.yaml',
@@ -89,7 +89,7 @@ test('S10: no command lets text of manifests, paths and programs through to the 
   await look(home, ['down', '--yes', 'web'])
 })
 
-test('S10: diagnostics with excerpts, and errors of configuration, show what is there', async () => {
+test('S10: diagnostics with excerpts, and configuration errors, show escaped text', async () => {
   const home = openCliFixture()
   const name = `a ${hostile.replace('/', '')}.yaml`
   home.write(
@@ -109,7 +109,7 @@ test('S10: diagnostics with excerpts, and errors of configuration, show what is 
   await look(home, ['plan', '--config', 'other.yaml'], /./)
 })
 
-test('S10: the log of the controller and status --watch', async () => {
+test("S10: the controller's log and status --watch show escaped text", async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
   await until(async () => (await home.status('web'))?.pid, 'web runs')
@@ -128,7 +128,7 @@ test('S10: the log of the controller and status --watch', async () => {
     expect(text.replace(own, '')).not.toMatch(raw)
 })
 
-test('JSON has what is there', async () => {
+test('JSON has the original text', async () => {
   const home = openCliFixture()
   mkdirSync(home.path(`dir ${hostile}`))
   home.write('manifests/web.yaml', hostileFacility(home, 'web', 'sleep 1000'))

@@ -17,14 +17,14 @@ import { Script } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { reevePath } from '../labs/cli-fixture.ts'
 
-// The compiled form of the program saves time, and nothing else.
+// The compiled form of the program saves time and changes nothing else.
 
 interface Installation {
   readonly cache: string
   validate(user?: number): string
 }
 
-/** A copy of what was built. */
+/** Copy of the built program. */
 function install(): Installation {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-installed-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -53,7 +53,7 @@ function install(): Installation {
   }
 }
 
-test('the first run keeps its compiled form, and the next ones use it', () => {
+test('the first run saves its compiled form, and later runs use it', () => {
   const { cache, validate } = install()
   const first = validate()
   expect(first).toContain('valid')
@@ -62,7 +62,7 @@ test('the first run keeps its compiled form, and the next ones use it', () => {
   expect(statSync(cache)).toMatchObject({ ino: kept.ino, mtimeMs: kept.mtimeMs })
 })
 
-test('the compiled form of another Node, or none at all, is replaced', () => {
+test('the compiled form of another Node, or an invalid one, is replaced', () => {
   const { cache, validate } = install()
   const first = validate()
   const { size } = statSync(cache)
@@ -71,13 +71,13 @@ test('the compiled form of another Node, or none at all, is replaced', () => {
   expect(statSync(cache).size).toBeGreaterThan(size / 2)
 })
 
-test.runIf(process.geteuid?.() === 0)('who may not write there leaves nothing there', () => {
+test.runIf(process.geteuid?.() === 0)('a user without write access leaves nothing there', () => {
   const { cache, validate } = install()
   expect(validate(65_534)).toContain('valid')
   expect(statSync(cache, { throwIfNoEntry: false })).toBeUndefined()
 })
 
-/** A compiled form that V8 takes for that of the program, as it goes by the length, and that makes a file instead. */
+/** Compiled form that V8 accepts for that of the program, as it checks the length, and that creates a file instead. */
 function forge(cache: string, canary: string): void {
   const program = readFileSync(cache.replace(/cache$/, 'cjs'), 'latin1')
   const names = 'exports,require,module,__filename,__dirname,importModule'
@@ -87,11 +87,11 @@ function forge(cache: string, canary: string): void {
   writeFileSync(cache, new Script(code, { filename: cache.replace(/cache$/, 'cjs') }).createCachedData())
 }
 
-describe.runIf(process.geteuid?.() === 0)('S1: a compiled form that others may have written is not run', () => {
+describe.runIf(process.geteuid?.() === 0)('S1: a compiled form that others may have written is not run:', () => {
   test.each<[string, (path: string) => void]>([
-    ['of another user', path => chownSync(path, 12_345, 0)],
-    ['that all can write', path => chmodSync(path, 0o666)],
-    ['that its group can write', path => chmodSync(path, 0o664)],
+    ['owned by another user', path => chownSync(path, 12_345, 0)],
+    ['world-writable', path => chmodSync(path, 0o666)],
+    ['group-writable', path => chmodSync(path, 0o664)],
   ])('%s', (_, spoil) => {
     const { cache, validate } = install()
     const canary = join(dirname(cache), 'canary')
@@ -111,7 +111,7 @@ describe.runIf(process.geteuid?.() === 0)('S1: a compiled form that others may h
     expect(statSync(cache).mode & 0o777).toBe(0o644)
   })
 
-  test('whatever the umask, nobody else may write the one that is left', () => {
+  test('whatever the umask, nobody else may write the saved one', () => {
     const { cache, validate } = install()
     const before = process.umask(0)
     try {

@@ -7,11 +7,11 @@ import { deadLinks } from '../labs/page-links.ts'
 
 const project = join(import.meta.dirname, '../..')
 
-/** The package in a directory of its own, with nothing of the project but what it depends on. */
+/** The package in a directory of its own, with nothing of the project but its dependencies. */
 function unpack(): string {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-package-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  // Without its scripts: it is built, and others run what is built.
+  // Without its scripts: it is built, and other tests run from the build.
   const said = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory], project)
   const [{ filename }] = JSON.parse(said)
   run('tar', ['-xf', filename], directory)
@@ -23,12 +23,12 @@ function run(program: string, args: readonly string[], cwd: string): string {
   return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-test('the package, as it is published, has all that it needs to run', () => {
+test('the published package contains everything it needs to run', () => {
   const directory = unpack()
   const { bin, version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
   const reeve = (...args: readonly string[]): string => run(process.execPath, [bin.reeve, ...args], directory)
   const listCompiled = (): string[] => readdirSync(join(directory, 'dist')).filter(name => name.endsWith('.cache'))
-  // Its compiled form is of one version of Node, and made by the first run.
+  // Its compiled form is of one version of Node, and written by the first run.
   expect(listCompiled()).toEqual([])
   expect(reeve('--version')).toBe(`${version}\n`)
   expect(listCompiled()).toHaveLength(1)
@@ -42,7 +42,7 @@ test('the package, as it is published, has all that it needs to run', () => {
   expect(reeve('supervisors', '--state-dir', join(directory, 'state'), '--insecure-permissions')).toContain('systemd')
 })
 
-test('its library and its conformance suite are what it says it exports', () => {
+test('its library and its conformance suite are exported as documented', () => {
   const directory = unpack()
   const script = `
     const [library, suite, schema] = await Promise.all([

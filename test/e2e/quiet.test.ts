@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
-// stderr is for logs and progress: what goes well, with nothing to tell of, leaves it empty. Not even Node says anything.
+// stderr is for logs and progress: a success without anything to report leaves it empty. Not even Node prints anything.
 
-/** Of what is enabled, and started by nobody after a boot, there would be something to tell. */
+/** An enabled service that nothing starts at boot would be reported. */
 const quiet = sleeper('web', '  enabled: false\n')
 
 const looking = [
@@ -34,8 +34,8 @@ const execution = [
 
 type Commands = readonly (readonly string[])[]
 
-describe('commands that go well say nothing on stderr', () => {
-  test('where nothing has been done yet', async () => {
+describe('successful commands print nothing on stderr', () => {
+  test('before anything was applied', async () => {
     const home = openCliFixture()
     expect(
       await saying(
@@ -66,7 +66,7 @@ describe('commands that go well say nothing on stderr', () => {
   })
 })
 
-/** What these commands say on stderr, one after another; each has to succeed. */
+/** What these commands print on stderr, one after another; each has to succeed. */
 async function saying(home: ReturnType<typeof openCliFixture>, commands: Commands): Promise<string[]> {
   const said: string[] = []
   for (const args of commands) {

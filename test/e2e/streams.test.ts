@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
-// What scripts and shells rely on: pipes, colours, completion, and that nothing is loaded which isn't used.
+// Behaviour that scripts and shells rely on: pipes, colours, completion, and that no unused module is loaded.
 
 const reeve = `'${process.execPath}' '${reevePath}'`
 
-test('a reader that goes away is no error', async () => {
+test('a reader that closes the pipe early is no error', async () => {
   const names = Array.from({ length: 300 }, (_, index) => `service-${index}`)
   const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
   const script = `set -o pipefail; ${reeve} plan --config reeve.yaml -o json | head -n 1`
@@ -14,7 +14,7 @@ test('a reader that goes away is no error', async () => {
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '{\n', stderr: '' })
 })
 
-describe('colour', () => {
+describe('colour is', () => {
   test.each([
     ['off in a pipe', {}, false],
     ['on with FORCE_COLOR', { FORCE_COLOR: '1' }, true],
@@ -26,7 +26,7 @@ describe('colour', () => {
   })
 })
 
-describe('nothing is loaded that is not used', () => {
+describe('no unused module is loaded', () => {
   const heavy = /node_modules\/(@homebridge|ajv|execa|chokidar|pino|pino-pretty|prom-client)\/|\.errors\.cjs/
 
   test.each([

@@ -3,9 +3,9 @@ import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
 
-// What a person sees: the same program in a pseudo-terminal of 80 columns.
+// Output as a person sees it: the same program in a pseudo-terminal of 80 columns.
 
-test('apply shows what is under way and what waits for what, and since when', async () => {
+test('apply shows running and waiting steps, their needs and their age', async () => {
   const home = openCliFixture({
     'db.yaml': sleeper('db', '  health: { exec: { command: [test, -e, /proc/self/cwd/ready] }, interval: 100ms }\n'),
     'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
@@ -19,7 +19,7 @@ test('apply shows what is under way and what waits for what, and since when', as
   expect(stdout).toMatch(/Done: 2 added/)
 })
 
-test('a verb shows what it waits for, and since when; elsewhere than on a terminal it says nothing', async () => {
+test('a manual action shows what it waits for and since when; without a terminal it shows nothing', async () => {
   const stubborn = sleeper('slow').replace(
     '[sleep, "1000"]',
     `[sh, -c, "trap : TERM; echo > ready; while :; do sleep 1; done"],
@@ -37,7 +37,7 @@ test('a verb shows what it waits for, and since when; elsewhere than on a termin
   await until(() => / {2}slow stopping 1s/.test(stopping.stdout()), 'it has been stopping for a second')
   const { exitCode, stdout } = await stopping.ended
   expect(exitCode).toBe(0)
-  // The line is taken away before the answer.
+  // The line is cleared before the answer.
   expect(stdout.endsWith('\x1b[1A\x1b[0Jslow stopped\r\n'), stdout).toBe(true)
   await started('apply')
   expect(await home.reeve(['stop', 'slow'])).toMatchObject({ exitCode: 0, stdout: 'slow stopped\n', stderr: '' })
@@ -54,7 +54,7 @@ test('plan is coloured on a terminal, but not with NO_COLOR, TERM=dumb or --no-c
   expect(await plan(['--no-color'], {})).not.toContain('\x1b[')
 })
 
-test('down asks, and takes only yes for an answer', async () => {
+test('down asks, and accepts only yes', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   await home.reeve(['apply'])
   const pid = (await home.status('web'))?.pid ?? 0
@@ -70,7 +70,7 @@ test('down asks, and takes only yes for an answer', async () => {
   expect(isAlive(pid)).toBe(false)
 })
 
-test('E16: run logs readable lines, and Ctrl-C ends it while the services go on', async () => {
+test('E16: run logs readable lines, and Ctrl-C ends it while the services keep running', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
   const pid = await until(async () => (await home.status('web'))?.pid, 'web runs')
@@ -95,7 +95,7 @@ test('status --watch redraws until Ctrl-C, in the width of the terminal', async 
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
 })
 
-test('status --watch says of a missing directory what status says, on as many lines as it takes', async () => {
+test('status --watch reports a missing directory like status, on as many lines as needed', async () => {
   const home = openCliFixture()
   const args = ['status', '--manifests', 'gone']
   const { stderr } = await home.reeve(args)
@@ -114,11 +114,11 @@ test('status --watch says of a missing directory what status says, on as many li
 const otherScreen = '\x1b[?1049h'
 const back = '\x1b[?1049l'
 
-test('status --watch leaves alone what the terminal showed before, and leaves there what it showed last', async () => {
+test("status --watch restores the terminal's former content, and leaves its last output there", async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   await home.succeed(['apply'])
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
-  // Of 24 lines, so many facilities don't fit.
+  // More facilities than fit on 24 lines.
   for (let index = 0; index < 30; index += 1) home.write(`manifests/more-${index}.yaml`, sleeper(`more-${index}`))
   await until(() => watching.stdout().includes('… and 9 more lines'), 'it says that there are more than it can show')
   watching.child.stdin?.write('\x03')
@@ -130,11 +130,11 @@ test('status --watch leaves alone what the terminal showed before, and leaves th
   expect(rest).toEqual([])
   for (const each of drawn.split('\x1b[H').slice(1)) expect(each.split('\n').length).toBeLessThanOrEqual(24)
   expect(left).toMatch(/^NAME .*\nweb +running/s)
-  // What clears the screen or what has scrolled away is never sent.
+  // Sequences that clear the screen or the scrollback are never sent.
   for (const clearing of ['\x1b[2J', '\x1b[3J']) expect(stdout).not.toContain(clearing)
 })
 
-test('status --watch comes back from the other screen before it tells of an error', async () => {
+test('status --watch leaves the alternate screen before it reports an error', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', 'web', '--watch'], { env: { NO_COLOR: '1' } })
   await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')

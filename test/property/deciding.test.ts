@@ -14,7 +14,7 @@ import {
 } from '../../src/core/reconcile/decide.ts'
 import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 
-/** Each takes a second at most; but the machine may be busy. */
+/** Each property takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
 const report = openPropertyReport('property-deciding', 'Properties of deciding what begins')
@@ -24,7 +24,7 @@ const names = ['a', 'b', 'c', 'd', 'e'] as const
 const now = 100_000
 const name = fc.constantFrom(...names)
 const some = fc.uniqueArray(name, { maxLength: 2 }).map(found => new Set<string>(found))
-/** At the edges of what matters. */
+/** Values at the edges of each condition. */
 const stamp = fc.constantFrom(
   now - 2 * REMOVAL_SETTLING,
   now - REMOVAL_SETTLING,
@@ -82,7 +82,7 @@ const known: fc.Arbitrary<Known> = fc.record({
   heldUntil: times,
   encouraged: some,
   pruning: fc.oneof(pruning, fc.constant('agreed' as const)),
-  // Held back, nothing else matters.
+  // While held back, nothing else matters.
   isHeldBack: fc.constantFrom(false, false, false, true),
   unwritten: some,
 })
@@ -94,7 +94,7 @@ function holds(law: (decision: Decision, facilities: readonly FacilityPlan[], kn
 
 const namesOf = (plans: readonly FacilityPlan[]): string[] => plans.map(plan => plan.name)
 
-test('all that has work begins or waits, and nothing does both', () => {
+test('every facility with steps either starts or waits, never both', () => {
   holds(({ start, wait }, all) => {
     const told = [...namesOf(start), ...wait.map(({ facility }) => facility)].sort()
     const work = namesOf(all.filter(({ steps }) => steps.length > 0)).sort()
@@ -102,23 +102,23 @@ test('all that has work begins or waits, and nothing does both', () => {
   })
 })
 
-test('nothing that is busy is begun once more, under no name of it', () => {
+test('a busy facility is never started again, under any of its names', () => {
   holds(({ start }, _, { busy }) =>
     start.every(({ name, renamedFrom = name }) => !busy.has(name) && !busy.has(renamedFrom)),
   )
 })
 
-test('nothing begins before its time, unless what it failed for is gone', () => {
+test('nothing starts before its time, unless the cause of its failure is gone', () => {
   holds(({ start }, _, { encouraged, heldUntil }) =>
     start.every(({ name }) => encouraged.has(name) || (heldUntil.get(name) ?? now) <= now),
   )
 })
 
-test('nothing begins while a pass that somebody asks for is under way', () => {
+test('nothing starts during a requested pass', () => {
   holds(({ start }, _, { isHeldBack }) => !isHeldBack || start.length === 0)
 })
 
-test('a removal begins only by manifests just read, all of them, when it is certain, and the guard agrees', () => {
+test('a removal starts only with freshly read, complete manifests, after the prune delay, and if the guard permits', () => {
   holds(({ start }, all, { busy, pruning, wasBusy }) => {
     const removals = start.filter(({ change }) => change === 'remove')
     if (removals.length === 0 || pruning === 'agreed') return removals.every(({ name }) => !wasBusy.has(name))
@@ -130,7 +130,7 @@ test('a removal begins only by manifests just read, all of them, when it is cert
   })
 })
 
-test('what could not be announced does not begin, and knowing of it lets nothing else begin', () => {
+test('a facility whose claims are not recorded does not start, and its record permits nothing else', () => {
   const property = fc.property(facilities, known, some, (all, facts, unwritten) => {
     const before = new Set(namesOf(decide({ facilities: all }, { ...facts, unwritten: new Set() }).start))
     const after = namesOf(decide({ facilities: all }, { ...facts, unwritten }).start)
@@ -139,7 +139,7 @@ test('what could not be announced does not begin, and knowing of it lets nothing
   assertReported(report, property, parameters)
 })
 
-test('E13: what begins needs no step, but starts, of what does not begin', () => {
+test('E13: a facility that starts needs no step, except starts, of one that waits', () => {
   holds(({ start }, all) => {
     const begun = new Set(namesOf(start))
     const waiting = all.filter(({ name }) => !begun.has(name)).flatMap(({ steps }) => steps)
@@ -148,7 +148,7 @@ test('E13: what begins needs no step, but starts, of what does not begin', () =>
   })
 })
 
-test('what waits for a time waits for one that is still to come', () => {
+test('a time to wait for is in the future', () => {
   holds(({ wait }) =>
     wait.every(({ why, until }) =>
       why === 'backoff' || why === 'settling' ? Number(until) > now : typeof until === 'string',
@@ -156,7 +156,7 @@ test('what waits for a time waits for one that is still to come', () => {
   )
 })
 
-test('when the time it waits for has come, and nothing else has happened, it waits for that no more', () => {
+test('when the time has come and nothing else has changed, the facility no longer waits for it', () => {
   holds(({ wait }, all, facts) =>
     wait.every(({ facility, why, until }) => {
       if (typeof until !== 'number') return true
@@ -168,7 +168,7 @@ test('when the time it waits for has come, and nothing else has happened, it wai
   )
 })
 
-/** As the first look would have noted it. */
+/** As the first refresh would record it. */
 function since({ missingSince }: Pruning): Map<string, number> {
   return new Map([...names.map((of): [string, number] => [of, now]), ...missingSince])
 }
@@ -188,7 +188,7 @@ test('the order of the facilities changes nothing', () => {
   assertReported(report, property, parameters)
 })
 
-test('E6: what is under way goes on if, and only if, it is for what is declared now', () => {
+test('E6: a lane continues if, and only if, it is for the current declaration', () => {
   const digest = fc.constantFrom('', 'one', 'two')
   const lanes = fc.dictionary(name, digest, { noNullPrototype: true }).map(found => new Map(Object.entries(found)))
   const manifest = fc.record({ digest: fc.constantFrom('one', 'two'), suspend: fc.boolean() })

@@ -14,10 +14,10 @@ import { refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
 import { type Scene, stage, undisturbed } from '../simulation/stage.ts'
 
-/** Each takes a second at most; but the machine may be busy. */
+/** Each property takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
-/** The same stories in every run, and those of the laws of planning. */
+/** The same stories in every run, which are those of the planning properties. */
 const runs = { seed: 20_240_607, numRuns: Number(process.env.REEVE_PROPERTY_RUNS ?? 150) }
 
 const report = openPropertyReport(
@@ -26,7 +26,7 @@ const report = openPropertyReport(
 )
 const kinds = openReport('property-planning-kinds-met', 'How often stories met each kind', ['KIND', 'TIMES'])
 
-/** A law about what no story has met can't fail. */
+/** A property about a kind that no story had can't fail. */
 const met = {
   'hung service': 0,
   'crash loop': 0,
@@ -50,7 +50,7 @@ function check(property: (scene: Scene, end: Pass) => void): void {
   )
 }
 
-/** Those that are to run, and that nobody keeps Reeve from seeing to. */
+/** Facilities declared running that nothing keeps Reeve from reconciling. */
 function findWanted({ targets }: Scene, { plan }: Pass): ResolvedFacility[] {
   const blocked = new Set(plan.facilities.filter(one => one.blocked !== undefined).map(({ name }) => name))
   return targets.filter(
@@ -64,8 +64,8 @@ function isTaken({ facility }: ResolvedFacility, host: SimulatedHost): boolean {
   return holders.length > 0 && !holders.includes(locationKey(facility))
 }
 
-describe('services that are not well', () => {
-  test('E11: one that ends again and again is CrashLooping, and never as declared', () => {
+describe('failing services', () => {
+  test('E11: a service that exits again and again is CrashLooping, and never up to date', () => {
     check((scene, end) => {
       for (const target of findWanted(scene, end)) {
         const found = end.host.services.get(locationKey(target.facility))
@@ -80,12 +80,12 @@ describe('services that are not well', () => {
     })
   })
 
-  test('one whose port another has is not ready, though the other answers its health check', () => {
+  test('a service whose port another one has is not ready, even if the other answers its health check', () => {
     check((scene, end) => {
       for (const target of findWanted(scene, end)) {
         if (!isTaken(target, end.host)) continue
         const found = end.host.services.get(locationKey(target.facility))
-        // One that was not restarted goes on where it was.
+        // A service that was not restarted continues where it was.
         if (found?.state === 'running' && (found.restarts ?? 0) === 0) continue
         met['port that another has'] += 1
         if (healthOf(target, end.host) === 'healthy') met['health check answered by another'] += 1
@@ -94,7 +94,7 @@ describe('services that are not well', () => {
     })
   })
 
-  test('one that answers nobody is not ready', () => {
+  test('a service that answers no probe is not ready', () => {
     check((scene, end) => {
       for (const target of findWanted(scene, end)) {
         const { facility } = target
@@ -106,7 +106,7 @@ describe('services that are not well', () => {
     })
   })
 
-  test('none is ready before its run has lasted for readySeconds', () => {
+  test('no service is ready before it has run for readySeconds', () => {
     check((scene, end) => {
       const { services } = refreshHost(end.host, scene.targets)
       for (const target of findWanted(scene, end)) {
@@ -119,7 +119,7 @@ describe('services that are not well', () => {
     })
   })
 
-  test('E21: nothing is done about those that would undo one another, each is told the others, and none flaps', () => {
+  test('E21: contradicting facilities get no step, name each other, and do not flap', () => {
     check((scene, end) => {
       for (const event of end.events)
         met[event === 'rolled back' ? 'move that is rolled back' : 'program that writes its files as it ends'] += 1
@@ -130,22 +130,22 @@ describe('services that are not well', () => {
         expect(here.blocked).toContain(other)
         expect(there.blocked).toContain(one)
       }
-      // Whatever fails is tried again; but what was brought about is never undone.
+      // A failed step is retried, but an applied one is never reverted.
       const { passes } = converge(end, scene.targets)
       expect(passes).toBeLessThanOrEqual(MOST_PASSES)
     })
   })
 
-  test('each kind was met', () => {
+  test('every kind occurred', () => {
     for (const [kind, count] of Object.entries(met)) kinds.add(kind, count)
     expect(Object.entries(met).filter(([, count]) => count === 0)).toEqual([])
   })
 })
 
-/** After the first, in which all is brought about that can be. */
+/** After the first pass, which applies everything possible. */
 const MOST_PASSES = 2
 
-/** Facilities that are one service, or whose services conflict and are both to run. */
+/** Facilities that are one service, or whose services conflict and are both declared running. */
 function findPairs({ before, targets }: Scene): [string, string][] {
   const { ties } = refreshHost(before.host, targets)
   const pairs: [string, string][] = []

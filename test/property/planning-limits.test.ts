@@ -9,7 +9,7 @@ import { assertReported, openPropertyReport } from '../runner/reported-property.
 import { markerOf, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
 import { asDeclared, notThere, type PlanningCase, planCases, unowned } from '../simulation/planning-case.ts'
 
-/** Each takes a second at most; but the machine may be busy. */
+/** Each property takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
 const report = openPropertyReport('property-planning-limits', 'Properties of planning, over rubbish')
@@ -53,7 +53,7 @@ const file: fc.Arbitrary<ObservedFile> = fc.record(
   { requiredKeys: ['kind'] },
 )
 
-/** Cycles, duplicates, names of nothing: what no valid manifest and no sound refresh would give. */
+/** Cycles, duplicates, unknown names: input that no valid manifest and no sound refresh would give. */
 const target = fc
   .record({
     name,
@@ -92,8 +92,8 @@ function toMap<T>(entries: Readonly<Record<string, T>>): Map<string, T> {
   return new Map(Object.entries(entries))
 }
 
-describe('planning has an answer to every input', () => {
-  test('rubbish in, a plan out, and never a step for what is unknown or unavailable', () => {
+describe('planning accepts every input:', () => {
+  test('rubbish gives a plan, and never a step for an unknown or unavailable service', () => {
     assertReported(
       report,
       fc.property(input, given => {
@@ -131,14 +131,14 @@ describe('10,000 facilities on one host', () => {
   }
 
   for (const [shape, rows] of shapes) {
-    test(`${shape}, each depending on the next: planned, and ten times as many take about ten times the work`, () => {
+    test(`${shape}, each depending on the next, are planned in time linear in their number`, () => {
       const [small, large] = [workOf(rows(1_000)), workOf(rows(10_000))]
       expect(large.looks / small.looks).toBeLessThan(15)
       expect(large.text / small.text).toBeLessThan(15)
     })
   }
 
-  test('all removed at once, each needed by the one before', () => {
+  test('removed at once, each needed by the one before', () => {
     const removal = (count: number) => {
       const rows = chain(asDeclared)(count)
       const owned = rows.map(({ target: { facility } }): OwnedLocation => {
@@ -156,8 +156,8 @@ describe('10,000 facilities on one host', () => {
 })
 
 /**
- * How much there is to look at in making a plan (reads of what facilities and markers say), and how long the plan gets.
- * Counted, not timed: the same on every machine.
+ * Reads of facilities and markers while making a plan, and the length of the plan. Counted rather than timed, so the same on
+ * every machine.
  */
 function workOf(rows: readonly PlanningCase[]): { readonly looks: number; readonly text: number } {
   let looks = 0

@@ -13,7 +13,7 @@ import { readDefinition, refreshHost, type SimulatedHost, withFile } from '../si
 import { holdersOf } from '../simulation/simulated-process.ts'
 import { aliasedHost, chooser, type Scene, stage, undisturbed } from '../simulation/stage.ts'
 
-/** Each takes a second at most; but the machine may be busy. */
+/** Each property takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
 /** The same stories in every run. */
@@ -21,7 +21,7 @@ const runs = { seed: 20_240_607, numRuns: Number(process.env.REEVE_PROPERTY_RUNS
 
 const report = openPropertyReport('property-planning', 'Properties of planning, over stories of a simulated host')
 
-/** No story needs more passes than this till one does nothing, wherever it was cut off. */
+/** No story needs more passes until one has no steps, wherever it was cut off. */
 const MOST_PASSES = 3
 
 function check(property: (story: Story, scene: Scene) => void): void {
@@ -32,12 +32,12 @@ function check(property: (story: Story, scene: Scene) => void): void {
   )
 }
 
-/** A facility fails in a quiet world only because its program never comes up, or because of another that it waits for. */
+/** Without disturbance a facility fails only because its program never comes up, or because of another that it waits for. */
 function whyFailed(name: string, { plan, failed, host }: Pass, { newer }: Story): string {
   const declaration = newer.find(other => other.name === name)
   if (declaration && !comesUp(declaration)) return 'its program never comes up'
   if (declaration && isPortTaken(declaration, host)) return 'its port is taken'
-  // What is there already may be anything.
+  // Existing services may be in any state.
   if (declaration?.command === null) return 'the service that is there never comes up'
   const needs = plan.facilities.find(facility => facility.name === name)?.steps.flatMap(step => step.needs) ?? []
   const others = [...needs.map(id => id.split('/')[0] ?? ''), ...(declaration?.dependsOn ?? [])]
@@ -51,7 +51,7 @@ function isPortTaken({ port, supervisor = 'alpha', service, name }: Declaration,
   return port !== undefined && holdersOf(host, port).some(key => key !== own)
 }
 
-/** How often two met, over all stories: else the law would say nothing. */
+/** Number of meetings over all stories: without any, the law would say nothing. */
 let met = 0
 
 function portOf(facility: Facility | undefined): number | undefined {
@@ -60,14 +60,14 @@ function portOf(facility: Facility | undefined): number | undefined {
 }
 
 describe('plans, over many stories', () => {
-  test('E3: the plan after a plan was carried out is empty', () => {
+  test('E3: the plan after an executed plan is empty', () => {
     check((story, scene) => {
       const after = undisturbed(scene, story)
       expect(stepsOf(planFor(after, scene.targets), after.failed)).toEqual([])
     })
   })
 
-  test('E4: cut off after any step, fresh plans lead to the same end, in bounded many passes', () => {
+  test('E4: cut off after any step, new plans reach the same end in a bounded number of passes', () => {
     const count = fc.nat({ max: 30 })
     assertReported(
       report,
@@ -84,7 +84,7 @@ describe('plans, over many stories', () => {
     )
   })
 
-  test('E17: all that is planned is done, and nothing waits for ever', () => {
+  test('E17: every planned step is executed, and nothing waits for ever', () => {
     check((story, scene) => {
       const result = undisturbed(scene, story)
       const { plan, done, deadlocked, failed } = result
@@ -94,7 +94,7 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('E1: the plan does not depend on the order of its input', () => {
+  test('E1: a plan does not depend on the order of its input', () => {
     assertReported(
       report,
       fc.property(changes, fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), (story, keys) => {
@@ -120,11 +120,11 @@ describe('plans, over many stories', () => {
     )
   })
 
-  test('E13: every need is a step of the plan, ids are unique, and no step needs itself in the end', () => {
+  test('E13: every need is a step of the plan, ids are unique, and needs form no cycle', () => {
     check((_story, scene) => expectSoundNeeds(planFor(scene.before, scene.targets)))
   })
 
-  test('E24: what goes is stopped before what it could meet is started', () => {
+  test('E24: a leaving service is stopped before a service that it could meet is started', () => {
     check((story, scene) => {
       const { plan, done } = undisturbed(scene, story)
       const targets = new Map(scene.targets.map(target => [target.facility.name, target]))
@@ -147,7 +147,7 @@ describe('plans, over many stories', () => {
         if (!start || !facility?.process) continue
         const { port, directory } = readDefinition(scene.before.host, supervisor, service)?.process ?? {}
         const keys: string[] = []
-        // Where it is already it meets nobody anew.
+        // At its present places it meets nobody anew.
         if (portOf(facility) !== port || start.verb === 'start') keys.push(`port ${portOf(facility)}`)
         if (facility.process.workingDirectory !== directory || start.verb === 'start') {
           keys.push(facility.process.workingDirectory ?? '-')
@@ -162,13 +162,13 @@ describe('plans, over many stories', () => {
     expect(met).toBeGreaterThan(0)
   })
 
-  test('E7, E8: no step for what is unknown, unavailable, suspended or blocked', () => {
+  test('E7, E8: an unknown, unavailable, suspended or blocked facility gets no step', () => {
     check((_story, { before, targets }) => {
       const plan = planFor(before, targets)
       const suspended = new Set(targets.filter(target => target.facility.suspend).map(target => target.facility.name))
       for (const { name, supervisor, service, steps, blocked, change } of plan.facilities) {
         if (suspended.has(name)) expect([steps, change]).toEqual([[], 'none'])
-        // S8: what is in the way of all else keeps nothing running.
+        // S8: a blocker keeps no service running that is to be stopped.
         const ends = steps.every(({ verb, reason }) => verb === 'disable' || (verb === 'stop' && reason === 'running'))
         expect(blocked === undefined || ends).toBe(true)
         if (steps.length === 0) expect(change).toBe('none')
@@ -181,8 +181,8 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('E8: carrying a plan out never touches what is not ours', () => {
-    // `performStep` throws Trespass; here it is seen that strangers are as they were, whatever was planned.
+  test("E8: executing a plan never touches a stranger's service or file", () => {
+    // `performStep` throws Trespass; this test checks that strangers' files are unchanged, whatever was planned.
     check((story, scene) => {
       const mayTake = scene.targets.some(target => target.facility.adopt || !target.definition)
       const { host } = undisturbed(scene, story)
@@ -197,12 +197,12 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('E19: what a stranger puts where Reeve was about to write is neither overwritten nor removed', () => {
+  test("E19: a stranger's file where Reeve was about to write is neither overwritten nor removed", () => {
     let strangers = 0
     assertReported(
       report,
       fc.property(changes, fc.nat({ max: 12 }), (story, limit) => {
-        // A first pass: whatever is written is new.
+        // A first pass: every written file is new.
         const targets = story.newer.map(resolveFacility)
         const before = { host: meddle(aliasedHost, story.strangers), applied: new Map() }
         const cut = pass(before, targets, { limit, choose: chooser(story.choices) })
@@ -229,7 +229,7 @@ describe('plans, over many stories', () => {
     expect(strangers).toBeGreaterThan(10)
   })
 
-  test('E9: from an incomplete set nothing is pruned', () => {
+  test('E9: an incomplete set prunes nothing', () => {
     check((_story, { before, targets }) => {
       const plan = planFor(before, targets, false)
       const declared = new Set(targets.map(target => target.facility.name))
@@ -239,7 +239,7 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('E12: what has not changed, and was not meddled with, is left alone', () => {
+  test('E12: a facility that was neither changed nor disturbed is left alone', () => {
     check((story, _scene) => {
       const { before, targets } = stage({ ...story, meddling: [] })
       const settled = planFor(before, story.older.map(resolveFacility))
@@ -253,10 +253,10 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('E18: without the record of what was brought about nothing is done to what is as declared', () => {
+  test('E18: without a record of the last applied state, an up-to-date facility gets no step', () => {
     check((story, scene) => {
       const { host, failed, plan } = undisturbed(scene, story)
-      // Where it was before only the record knows, while its old supervisor doesn't answer.
+      // The former place is known only from the record while its old supervisor doesn't answer.
       const lost = plan.facilities.filter(({ blocked }) => blocked?.includes('it was under supervisor'))
       const except = new Set([...failed, ...lost.map(({ name }) => name)])
       expect(stepsOf(planFor({ host, applied: new Map() }, scene.targets), except)).toEqual([])
@@ -275,7 +275,7 @@ describe('plans, over many stories', () => {
     })
   })
 
-  test('a plan is what its schema says, reasons and all', async () => {
+  test('a plan is valid by its schema, reasons included', async () => {
     const { Ajv2020 } = await import('ajv/dist/2020.js')
     const { default: schema } = await import('../../schemas/plan.schema.json', { with: { type: 'json' } })
     const validate = new Ajv2020({ strict: false }).compile(schema)

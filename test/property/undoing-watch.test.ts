@@ -11,16 +11,16 @@ const runs = { seed: 20_261_130, numRuns: Number(process.env.REEVE_PROPERTY_RUNS
 
 const names: readonly string[] = ['a', 'b', 'c', 'd']
 
-/** In ms: how long who has acted may still be at work, and what has happened earlier doesn't count. */
+/** In ms: how long a finished step may still have an effect, and after which earlier events don't count. */
 const AFTERMATH = 2_000
 const WINDOW = 3_600_000
 
-/** One thing that comes about; then so many ms go by. */
+/** An event; then so many ms pass. */
 interface Turn {
   readonly kind: 'act' | 'begin' | 'finish' | 'find undone' | 'find right' | 'fight'
   readonly name: string
   readonly result: 'done' | 'failed'
-  /** Whether the supervisor says since when it is so. */
+  /** Whether the supervisor reports since when. */
   readonly isTimed: boolean
   readonly wait: number
 }
@@ -43,13 +43,13 @@ interface Span {
   readonly ended: number
 }
 
-/** A watch that is told of steps and looks, and what it should know, noted down plainly. */
+/** A watch that receives steps and observations, and a plain record of what it should conclude. */
 function createBench(watch?: UndoingWatch, clock = createManualClock()) {
   const watched = watch ?? createUndoingWatch(clock)
   const at = { supervisor: 'lab', service: 'web' }
   const spans = new Map<string, Span[]>()
   const underWay = new Map<string, number>()
-  /** When it was known to be as declared, last. */
+  /** Time of the last observation as declared. */
   const good = new Map<string, number>()
   const suspected = new Map<string, (readonly string[])[]>()
 
@@ -82,14 +82,14 @@ function createBench(watch?: UndoingWatch, clock = createManualClock()) {
       clock.pass(duration)
       finish(name, result)
     },
-    /** `ago`: for how long it has been so. */
+    /** `ago`: for how long the state has held, in ms. */
     findUndone(name: string, ago?: number) {
       const since = ago === undefined ? {} : { since: clock.now() - ago }
       const undone = watched.seen(name, 'one', [start(name)], { began: clock.elapsed(), ...since })
       if (undone) suspected.set(name, [...(suspected.get(name) ?? []), undone.suspects])
       return undone
     },
-    /** Those that were suspected each time of the last three. */
+    /** Facilities suspected in each of the last three undoings. */
     alwaysSuspected(name: string): readonly string[] {
       const last = (suspected.get(name) ?? []).slice(-3)
       return last.length < 3 ? [] : (last[0] ?? []).filter(one => last.every(suspects => suspects.includes(one)))
@@ -98,7 +98,7 @@ function createBench(watch?: UndoingWatch, clock = createManualClock()) {
       watched.seen(name, 'one', [], { began: clock.elapsed() })
       good.set(name, Math.max(good.get(name) ?? 0, clock.elapsed()))
     },
-    /** Whether a step of it was under way, or had only just ended, since that time. */
+    /** Whether one of its steps was under way, or had only just ended, since that time. */
     hasActedSince: (name: string, time: number) =>
       underWay.has(name) || (spans.get(name) ?? []).some(({ ended }) => ended + AFTERMATH >= time),
     goodSince: (name: string) => good.get(name) ?? 0,
@@ -107,7 +107,7 @@ function createBench(watch?: UndoingWatch, clock = createManualClock()) {
 
 type Bench = ReturnType<typeof createBench>
 
-/** Gives what was said. */
+/** Returns the reported undoing. */
 function take({ kind, name, result, isTimed, wait }: Turn, bench: Bench): unknown {
   const said = perform()
   bench.clock.pass(wait)
@@ -123,7 +123,7 @@ function take({ kind, name, result, isTimed, wait }: Turn, bench: Bench): unknow
   }
 }
 
-/** Each of the two acts, and undoes the other so. */
+/** Both act, and each undoes the other by it. */
 function fight(bench: Bench): unknown {
   return (['a', 'b'] as const).map((actor, index) => {
     bench.act(actor)
@@ -135,7 +135,7 @@ function endAll(bench: Bench): void {
   for (const name of names) bench.finish(name)
 }
 
-test('E21: nobody is suspected who took no step since it was last as declared, nor does one undo itself', () => {
+test('E21: a suspect has had a step since the other was last as declared, and no facility undoes itself', () => {
   assertReported(
     report,
     fc.property(turns, story => {
@@ -151,7 +151,7 @@ test('E21: nobody is suspected who took no step since it was last as declared, n
           expect(suspect).not.toBe(turn.name)
           expect(bench.hasActedSince(suspect, since), `${suspect} for ${turn.name}`).toBe(true)
         }
-        // What was undone is told once.
+        // An undoing is reported once.
         expect(bench.findUndone(turn.name)).toBeUndefined()
         bench.clock.pass(turn.wait)
       }
@@ -160,7 +160,7 @@ test('E21: nobody is suspected who took no step since it was last as declared, n
   )
 })
 
-test('E21: those in a circle agree on it, and each was undone three times, each time perhaps by the same one of them', () => {
+test('E21: members of a circle agree on it, and each was undone three times, each time perhaps by the same member', () => {
   let met = 0
   assertReported(
     report,
@@ -186,7 +186,7 @@ test('E21: those in a circle agree on it, and each was undone three times, each 
   expect(met).toBeGreaterThan(0)
 })
 
-test('E21: what an outsider undoes while no facility is acted on is nobody’s circle', () => {
+test('E21: what an outsider undoes while no facility is acted on forms no circle', () => {
   assertReported(
     report,
     fc.property(turns, story => {
@@ -224,7 +224,7 @@ test('E21: facilities that undo each other are found after three rounds, whateve
         for (const [index, member] of members.entries()) {
           const turn = round * members.length + index
           const next = members[(index + 1) % members.length] ?? member
-          // What has acted when it is not known when it was undone is a suspect too.
+          // A facility that has acted is a suspect too if the time of the undoing is unknown.
           if (isTimed && acts[turn % acts.length]) for (const other of others) bench.act(other)
           bench.clock.pass(waits[turn % waits.length] ?? 0)
           bench.act(member)
@@ -235,7 +235,7 @@ test('E21: facilities that undo each other are found after three rounds, whateve
       const found = [...members].sort()
       for (const member of members) expect(bench.watch.circleOf(member)).toEqual(found)
       for (const other of others) expect(bench.watch.circleOf(other)).toEqual([])
-      // One of them is declared anew: the others are no circle any more, unless they are one without it.
+      // One of them is declared anew: the others form no circle any more, unless they do so without it.
       const [first] = members
       if (first) bench.watch.forget(first)
       for (const member of members) expect(bench.watch.circleOf(member)).not.toContain(first)
@@ -244,7 +244,7 @@ test('E21: facilities that undo each other are found after three rounds, whateve
   )
 })
 
-test('what is forgotten, and what is over an hour old, counts for nothing', () => {
+test('forgotten facilities, and events over an hour old, do not count', () => {
   assertReported(
     report,
     fc.property(turns, turns, fc.boolean(), (before, after, isForgotten) => {
@@ -254,7 +254,7 @@ test('what is forgotten, and what is over an hour old, counts for nothing', () =
       if (isForgotten) for (const name of names) bench.watch.forget(name)
       else bench.clock.pass(WINDOW + AFTERMATH)
       const fresh = createBench(undefined, bench.clock)
-      // What was done last is known for as long as it lasts.
+      // The last step is known for as long as it lasts.
       if (!isForgotten) for (const one of [bench, fresh]) for (const name of names) one.act(name, { duration: 0 })
       const both = after.map(turn => {
         const still = { ...turn, wait: 0 }
@@ -273,7 +273,7 @@ function createSteps(bench: Bench): Bench {
   return { ...bench, act: (name, options) => bench.act(name, { ...options, duration: 0 }) }
 }
 
-test('nothing is kept of what is declared no more, an hour after its last step', () => {
+test('nothing is kept of an undeclared facility an hour after its last step', () => {
   assertReported(
     report,
     fc.property(turns, fc.subarray([...names]), (story, declared) => {

@@ -6,7 +6,7 @@ import { systemdProvider } from '../../providers/systemd/index.ts'
 import { createEngineLab, type EngineLab, type EngineLabOptions, type Spec } from '../labs/engine-lab.ts'
 import { systemHarness } from './harness.ts'
 
-/** One test's host on this machine's own systemd: what it leaves there goes with it. */
+/** Host of one test on this machine's own systemd; everything it leaves there is removed. */
 export interface SystemdLab extends EngineLab {
   /** Declares a facility of systemd. */
   declareUnit(name: string, spec: Spec): void
@@ -32,17 +32,17 @@ export async function createSystemdLab(options: EngineLabOptions = {}): Promise<
   }
 }
 
-/** Gives what it says, whatever its exit code. */
+/** Returns the output, whatever the exit code. */
 export function systemctl(...args: string[]): string {
   return spawnSync('systemctl', args, { encoding: 'utf8' }).stdout.trim()
 }
 
-/** Directories of queries that are under way, or were not cleared away. */
+/** Directories of queries that are running, or were not cleaned up. */
 export function queryDirectories(): string[] {
   return readdirSync('/run').filter(name => name.startsWith('reeve-query-'))
 }
 
-/** A property of a unit, as systemctl shows it. */
+/** Property of a unit, as systemctl shows it. */
 export function property(unit: string, name: string): string {
   return systemctl('show', '--value', '--property', name, unit)
 }

@@ -7,7 +7,7 @@ import type { ConformanceHarness, ConformanceSupervisor } from '../../src/confor
 import { eventually, isAlive } from '../../src/conformance/lab.ts'
 import { killIfThere } from '../labs/process-lab.ts'
 
-/** The system's manager of this machine. There is one: who asks for another meanwhile gets a user's. */
+/** The machine's system manager. There is one: further requests meanwhile get a user manager. */
 export const systemHarness: ConformanceHarness = {
   provider: systemdProvider,
   async setUp(directory) {
@@ -27,11 +27,12 @@ export const systemHarness: ConformanceHarness = {
       },
       async tearDown() {
         const names = readdirSync(systemUnits).filter(name => !before.has(name))
-        // As patterns, which mean what runs, and none that was never a unit.
+        // As patterns, which match only units that exist.
         const units = names.map(name => name.replace('@.', '@*.').replace(/^./, '[$&]'))
         if (units.length > 0) {
           systemctl('stop', '--no-block', '--', ...units)
-          // What ignores its stop signal isn't waited for. What has ended may not be loaded any more, and that is told as a failure.
+          // Units that ignore their stop signal aren't waited for. An ended unit may be unloaded by now, which is reported
+          // as a failure.
           spawnSync('systemctl', ['kill', '--signal=KILL', '--', ...units])
           systemctl('stop', '--', ...units)
         }
@@ -45,7 +46,7 @@ export const systemHarness: ConformanceHarness = {
   },
 }
 
-/** A user manager of one's own for each: it speaks by its private socket, without a bus. */
+/** User manager for each request: it is reached by its private socket, without a bus. */
 export const userHarness: ConformanceHarness = { provider: systemdProvider, setUp: setUpUser }
 
 const claim = '/run/reeve-test-system'
@@ -56,12 +57,12 @@ function isTaken(): boolean {
   return existsSync(claim)
 }
 
-/** To a person's taste: still a unit, with the marker. */
+/** Edited to a person's taste: still a unit, with the marker. */
 function meddle(definition: string): string {
   return definition.replace('Restart=always', 'Restart=on-failure')
 }
 
-/** As after a boot, nothing runs but what is enabled; everything is read anew. */
+/** As after a boot: only enabled units run, and everything is loaded again. */
 async function bootSystem(): Promise<void> {
   const owned = ownedUnits(systemUnits)
   if (owned.length > 0) systemctl('stop', ...owned)
@@ -121,7 +122,7 @@ async function startUserManager(directory: string): Promise<ChildProcess> {
   return child
 }
 
-/** Credentials of services are file systems of their own, and stay when the manager is killed. */
+/** Credentials of services are file systems of their own, and remain when the manager is killed. */
 function unmountBelow(directory: string): void {
   for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
     const [, path = ''] = line.split(' ')
@@ -141,7 +142,7 @@ function membersOf(cgroup: string): number[] {
   return pids
 }
 
-/** Those of targets to units that are no more. */
+/** Links of targets to units that no longer exist. */
 function removeLinks(directory: string): void {
   for (const folder of readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory())) {
     for (const name of readdirSync(join(directory, folder.name))) {

@@ -6,10 +6,13 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Of the Debian that machines are booted from: the smallest one, with systemd and what its user managers need. */
+/**
+ * Release of the Debian that machines are booted from, in its smallest form, with systemd and the needs of its user
+ * managers.
+ */
 const packages = ['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps']
 
-/** Where apt says that this host's own packages come from; else what debootstrap takes by itself. */
+/** Mirror of this host's own apt; else the default of debootstrap. */
 interface Source {
   readonly codename: string
   readonly mirror: string | undefined
@@ -17,7 +20,7 @@ interface Source {
 
 const cache = '/var/cache/reeve-test'
 
-/** `sh -c SCRIPT NAME IMAGE DEBOOTSTRAP-ARGUMENT...`; what it makes becomes the root directory, for all users. */
+/** `sh -c SCRIPT NAME IMAGE DEBOOTSTRAP-ARGUMENT...`; the result becomes the root directory, for all users. */
 const script = `
 image=$1; shift
 [ ! -e "$image" ] || exit 0
@@ -30,8 +33,8 @@ mv "$image.new" "$image"
 let image: Promise<string> | undefined
 
 /**
- * The directory of the image. It is made if it isn't there yet: once for each machine, in about a minute, with
- * debootstrap. Of those who ask at the same time, in whatever process, one makes it, and the others wait.
+ * Directory of the image. It is created if missing: once for each machine, in about a minute, with debootstrap. Of
+ * simultaneous requests, in whatever process, one creates it and the others wait.
  */
 export function makeImage(): Promise<string> {
   image ??= findOrMakeImage()

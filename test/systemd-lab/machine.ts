@@ -7,20 +7,20 @@ import { makeImage } from './image.ts'
 
 /** A real systemd, booted as pid 1 of its own namespaces. */
 export interface Machine {
-  /** Of its pid 1, as this side sees it. */
+  /** Pid of its process 1, seen from outside. */
   readonly pid: number
-  /** Its root directory, as this side sees it. */
+  /** Its root directory, seen from outside. */
   readonly root: string
-  /** The command line that runs a command line in there. */
+  /** Command line that runs a command line inside. */
   enter(command: readonly string[]): readonly [string, ...string[]]
-  /** Runs it, and gives what it says; throws if it fails. */
+  /** Runs a command line inside and returns its output; throws if it fails. */
   run(...command: string[]): string
   stop(): Promise<void>
 }
 
 const project = join(import.meta.dirname, '../..')
 
-/** Why no machine can be booted here; undefined if one can. */
+/** Reason why no machine can be booted here; undefined if one can. */
 export function findBootProblem(): string | undefined {
   if (process.geteuid?.() !== 0) return 'it takes root'
   if (findCgroupMount() === undefined) return 'there is no cgroup2 file system'
@@ -29,16 +29,16 @@ export function findBootProblem(): string | undefined {
   return status === 0 ? undefined : `namespaces can't be made (${(stderr ?? 'no unshare').trim()})`
 }
 
-/** Resolves when systemd says that it has booted. The machine ends with this process at the latest. */
+/** Resolves when systemd reports that it has booted. The machine ends with this process at the latest. */
 export async function startMachine(): Promise<Machine> {
   const image = await makeImage()
   const work = mkdtempSync(join(tmpdir(), 'reeve-machine-'))
   const cgroup = join(findCgroupMount() ?? '', `reeve-machine-${process.pid}-${work.slice(-6)}`)
   mkdirSync(cgroup)
-  // Where harnesses leave their tables.
+  // Directory where harnesses leave their tables.
   const report = join(project, 'test/report')
   mkdirSync(report, { recursive: true })
-  // Node, the project, and what its node_modules may be a link to.
+  // Node, the project, and the target of node_modules if that is a link.
   const shared = new Set([process.execPath, project, join(project, 'node_modules')].map(path => realpathSync(path)))
   const args = [join(import.meta.dirname, 'boot.sh'), cgroup, image, work, report, ...shared]
   const child = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -78,7 +78,7 @@ export async function startMachine(): Promise<Machine> {
   }
 }
 
-/** The child of unshare, when it has become systemd. */
+/** The child of unshare, once it has become systemd. */
 async function findInit(child: ChildProcess): Promise<number> {
   let pid = Number.NaN
   await until(child, () => {
@@ -95,7 +95,7 @@ async function until(child: ChildProcess, condition: () => boolean): Promise<voi
   }
 }
 
-/** When all its processes are gone. The kernel wants the directories removed from the inside out. */
+/** Waits until all its processes are gone. The kernel wants the directories removed from the inside out. */
 async function removeCgroup(path: string): Promise<void> {
   while (!readQuietly(join(path, 'cgroup.events')).includes('populated 0')) await sleep(10)
   const { stdout } = spawnSync('find', [path, '-depth', '-type', 'd'], { encoding: 'utf8' })

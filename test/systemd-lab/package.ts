@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const project = join(import.meta.dirname, '../..')
 
 export interface PlacedPackage {
-  /** Of the program. */
+  /** Result of the program. */
   readonly script: string
   /** Runs `reeve` to its end, as root or as this user, in the package's directory. */
   reeve(args: readonly string[], user?: Readonly<User>): Promise<Spoken>
@@ -23,7 +23,7 @@ export interface Spoken {
   readonly stderr: string
 }
 
-/** The built package in a directory of its own, as npm would install it: root's, and nobody else's to write. */
+/** The built package in a directory of its own, as npm would install it: owned and writable by root only. */
 export function placePackage(directory: string): PlacedPackage {
   for (const name of ['dist', 'schemas', 'package.json']) {
     cpSync(join(project, name), join(directory, name), { recursive: true })
@@ -58,7 +58,7 @@ export function placePackage(directory: string): PlacedPackage {
   }
 }
 
-/** Whatever the umask of whoever built it. */
+/** Independent of the umask of the build. */
 function closeToOthers(directory: string): void {
   chmodSync(directory, 0o755)
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {

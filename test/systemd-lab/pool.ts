@@ -7,9 +7,9 @@ import { findBootProblem, type Machine, startMachine } from './machine.ts'
 const project = join(import.meta.dirname, '../..')
 
 /**
- * Runs each test file inside a machine of its own, with a real systemd as pid 1: what the tests and the provider see of
- * processes, paths and sockets is what a user of that machine would, and tests are written like all others. Where no
- * machine can be booted they run outside, without REEVE_MACHINE, and skip themselves.
+ * Runs each test file inside a machine of its own, with a real systemd as pid 1: the tests and the provider see the
+ * processes, paths and sockets that a user of that machine would, and tests are written like all others. Where no machine
+ * can be booted they run outside, without REEVE_MACHINE, and skip themselves.
  */
 export const systemdPool: PoolRunnerInitializer = {
   name: 'systemd',
@@ -21,7 +21,7 @@ function createWorker({ distPath, env, execArgv, project: { vitest } }: PoolOpti
   let worker: ChildProcess | undefined
   return {
     name: 'systemd',
-    // The temporary directory of this side isn't that of the machine.
+    // The outer temporary directory isn't that of the machine.
     cacheFs: false,
     async start() {
       machine = await startMachine()
@@ -30,7 +30,7 @@ function createWorker({ distPath, env, execArgv, project: { vitest } }: PoolOpti
       worker = fork(join(distPath, 'workers/forks.js'), [], {
         execPath,
         execArgv: args,
-        // A file of certificates of this side isn't there on the other.
+        // An outer file of certificates doesn't exist inside.
         env: { ...env, NODE_EXTRA_CA_CERTS: '', REEVE_MACHINE: 'systemd' },
         stdio: 'pipe',
         serialization: 'advanced',

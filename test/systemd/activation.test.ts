@@ -9,7 +9,7 @@ import { createSystemdLab, property, type SystemdLab, systemctl } from '../syste
 
 const shell = (script: string): readonly string[] => ['/bin/sh', '-c', script]
 
-/** A job that a timer starts, by default once a year. */
+/** Job started by a timer, by default once a year. */
 function timed(script: string, timer: object = { OnCalendar: 'yearly' }): Record<string, unknown> {
   return { process: { command: shell(script), restart: { policy: 'never' } }, config: { systemd: { timer } } }
 }
@@ -24,13 +24,13 @@ function conditionOf({ conditions }: FacilityStatus, type: string) {
   return conditions.find(condition => condition.type === type)
 }
 
-/** Somebody comes to a socket of the machine, and says nothing. */
+/** Connects to a socket of the machine, and sends nothing. */
 function visit(path: string): void {
   const visitor = createConnection(path)
   visitor.on('error', () => visitor.destroy()).end()
 }
 
-/** How often a job has run that notes it. */
+/** Number of runs that the job has recorded. */
 function runs(): number {
   return existsSync('/tmp/ran') ? readFileSync('/tmp/ran', 'utf8').split('\n').length - 1 : 0
 }
@@ -38,11 +38,11 @@ function runs(): number {
 const failedWith = (code: number) => `its last run failed: it exited with code ${code}`
 const jobs: string[] = ['/tmp/may', '/tmp/ran', '/tmp/hold']
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion', () => {
-  test('a timer tells of its next and last run, and of a job that failed till it has run well', async () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('an activation unit', () => {
+  test('of kind timer reports its next and last run, and a failed job until a run succeeds', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
-    // Whoever waited for it to become ready would wait for longer than this test may take.
+    // Waiting for it to become ready would take longer than this test may.
     lab.declareUnit('backup', { ...timed('test -e /tmp/may || exit 3'), readySeconds: 600 })
     const before = Date.now()
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
@@ -62,7 +62,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     })
     expect(Date.parse(failed.activation?.failure?.at ?? '')).toBeGreaterThan(before - 1_000)
     expect(conditionOf(failed, 'Ready')).toMatchObject({ status: 'False', reason: 'RunFailed', message: failedWith(3) })
-    // It can go on by itself: the timer comes again.
+    // It can recover by itself: the timer elapses again.
     expect(conditionOf(failed, 'Stalled')).toMatchObject({ status: 'False' })
     const plan = await lab.plan()
     expect(stepsOf(plan)).toEqual([])
@@ -83,7 +83,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [], stepsDone: 0 })
   })
 
-  test('a failure holds while the job runs again, and not once a changed job was applied', async () => {
+  test('keeps a failure while the job runs again, and clears it once a changed job is applied', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     const script = 'test -e /tmp/hold || exit 4; while test -e /tmp/hold; do sleep 0.1; done'
@@ -97,7 +97,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(again.activation).toMatchObject({ lastRun: { outcome: 'running', ended: null } })
     expect(again.pid).toBe(Number(property('backup', 'MainPID')))
     expect(conditionOf(again, 'Ready')).toMatchObject({ status: 'False', message: failedWith(4) })
-    // What is changed stops the job, and begins anew.
+    // A change stops the job and resets its result.
     lab.declareUnit('backup', timed(`${script} # mended`))
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect(property('backup', 'ActiveState')).toBe('inactive')
@@ -106,7 +106,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(conditionOf(await statusOf(lab, 'backup'), 'Ready')).toMatchObject({ status: 'True' })
   })
 
-  test('a job that a portable process declares is run by its timer each time, and is nobody’s restart', async () => {
+  test('runs a job declared as a portable process at each time, which counts as no restart', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     const often = { OnActiveSec: '100ms', OnUnitInactiveSec: '100ms', AccuracySec: '10ms' }
@@ -122,7 +122,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(Date.parse(activation?.nextRun ?? activation?.lastRun?.began ?? '')).toBeGreaterThan(Date.now() - 60_000)
   })
 
-  test('reeve start has the job of a timer run now, and says so', async () => {
+  test('has its job run now by reeve start, which says so', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     const job = { ...timed('echo ran >> /tmp/ran; test -e /tmp/may || exit 5') }
@@ -153,7 +153,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(controller.steps()).toEqual(['backup/start'])
   })
 
-  test('a packaged timer is told of and started likewise', async () => {
+  test('of a package is reported and started likewise', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     lab.place('other.service', '[Service]\nType=oneshot\nExecStart=/bin/sh -c "test -e /tmp/may || exit 6"\n')
@@ -175,7 +175,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(conditionOf(await statusOf(lab, 'sweep.timer'), 'Ready')).toMatchObject({ status: 'True' })
   })
 
-  test('a timer whose job can not be started, or is not to be, says so', async () => {
+  test('whose job cannot be started, or is masked, says so', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     lab.place('needed.service', '[Service]\nType=oneshot\nExecStart=/bin/test -e /tmp/may\n')
@@ -204,7 +204,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     systemctl('stop', 'held.timer', 'idle.timer')
   })
 
-  test('a socket tells of the service that fails when somebody comes, till it goes well', async () => {
+  test('of kind socket reports a service that fails on a connection, until one succeeds', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     const process = { command: shell('head -c 1 <&3; test -e /tmp/may || exit 8') }
@@ -226,12 +226,12 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     expect(conditionOf(await statusOf(lab, 'door'), 'Ready')).toMatchObject({ status: 'True' })
   })
 
-  test('a socket that systemd has given up on says why', async () => {
+  test('that systemd has given up on says why', async () => {
     await using lab = await createSystemdLab()
     const socket = { ListenFIFO: '/run/gate', TriggerLimitIntervalSec: '100s', TriggerLimitBurst: 2 }
     lab.declareUnit('gate', { process: { command: ['/bin/true'] }, config: { systemd: { socket } } })
     await lab.apply()
-    // What nobody takes out of it has the service started again and again.
+    // A connection that nobody accepts starts the service again and again.
     writeFileSync('/run/gate', 'x')
     await eventually('the socket to give up', () => property('gate.socket', 'ActiveState') === 'failed')
     const { state, conditions } = await statusOf(lab, 'gate')
@@ -240,7 +240,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what runs on occasion'
     systemctl('stop', 'gate.service')
   })
 
-  test('a socket with a process for each connection tells how many came, and of the last that failed', async () => {
+  test('with a process per connection reports their number and the last failure', async () => {
     for (const path of jobs) rmSync(path, { force: true })
     await using lab = await createSystemdLab()
     lab.place('talk@.service', '[Service]\nExecStart=/bin/sh -c "test -e /tmp/may || exit 9"\nStandardInput=socket\n')

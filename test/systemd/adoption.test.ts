@@ -14,7 +14,7 @@ function service(command = '/bin/sleep 1000000', more = ''): string {
 
 const text = service()
 
-/** What tells one run of a unit from the next. */
+/** Identity of a unit's run, which differs from run to run. */
 function runOf(unit: string): string {
   return `${property(unit, 'InvocationID')} ${property(unit, 'MainPID')}`
 }
@@ -24,7 +24,7 @@ function write(path: string, content: string): void {
   writeFileSync(path, content)
 }
 
-/** Adopts without touching any process, and there is nothing to be done after that. */
+/** Adopts without touching any process, after which no step remains. */
 async function expectAdopted(lab: SystemdLab, name: string, touched: readonly string[] = [name]): Promise<void> {
   const before = touched.map(runOf)
   const plan = await lab.plan()
@@ -36,13 +36,13 @@ async function expectAdopted(lab: SystemdLab, name: string, touched: readonly st
   expect((await lab.observe(name)).ownership?.facility).toBe(name)
 }
 
-/** The everyday case is a host whose units exist. */
+/** The usual case is a host with existing units. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { timeout: 120_000 }, () => {
-  test('of a unit that is as declared touches no process, and later changes are brought about', async () => {
+  test('of a matching unit touches no process, and later changes are applied', async () => {
     await using lab = await createSystemdLab()
     lab.place('web.service', text)
     systemctl('enable', '--now', 'web')
-    // Comments and blanks mean nothing.
+    // Comments and blanks have no meaning.
     const declare = (native: string): void =>
       lab.declareUnit('web', { config: { systemd: { text: native } }, adopt: true })
     declare(text.replace('# made by hand\n', '').replace('=/bin', ' = /bin'))
@@ -56,7 +56,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('of a unit kept beside the manifest, one a package brings, and one that is disabled', async () => {
+  test('of a unit kept beside the manifest, of a packaged one, and of a disabled one touches no process', async () => {
     await using lab = await createSystemdLab()
     lab.place('shop.service', text, '/lib/systemd/system')
     systemctl('start', 'shop')
@@ -66,7 +66,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     await expectAdopted(lab, 'shop')
     expect(property('shop', 'FragmentPath')).toBe(`${units}/shop.service`)
     expect(systemctl('is-enabled', 'shop')).toBe('disabled')
-    // What runs already may still have to be enabled.
+    // A running unit may still have to be enabled.
     lab.declareUnit('shop', { config, adopt: true })
     const run = runOf('shop')
     expect(stepsOf(await lab.plan())).toEqual(['shop/enable'])
@@ -75,14 +75,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     rmSync('/lib/systemd/system/shop.service')
   })
 
-  test('of a unit with an old date, where systemd has loaded it since it came', async () => {
+  test('of a unit with an old date touches no process if systemd has loaded it since it appeared', async () => {
     await using lab = await createSystemdLab()
     const old = new Date('2020-01-01')
     lab.place('web.service', service('/bin/sleep 1000002'))
     systemctl('enable', '--now', 'web')
     write(`${units}/web.service`, text)
     utimesSync(`${units}/web.service`, old, old)
-    // What systemd loads at the same moment, by the clock of files, it may have loaded before.
+    // A unit loaded at the same moment, by file timestamps, may have been loaded before the change.
     await eventually(
       'the file to have come a while ago',
       () => Date.now() - statSync(`${units}/web.service`).ctimeMs > 50,
@@ -93,7 +93,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     await expectAdopted(lab, 'web')
   })
 
-  test('of one that is still starting doesn’t disturb it', async () => {
+  test('of a starting unit does not disturb it', async () => {
     await using lab = await createSystemdLab()
     const slow = service(
       '/bin/sh -c "until test -e /tmp/go; do sleep 0.1; done; systemd-notify --ready; sleep 1000000"',
@@ -112,7 +112,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     expect([runOf('web'), stepsOf(await lab.plan())]).toEqual([run, []])
   })
 
-  test('under another name of a unit is a restart, and says so', async () => {
+  test('under an alias of a unit is a restart, and says so', async () => {
     await using lab = await createSystemdLab()
     const packages = '/lib/systemd/system'
     symlinkSync('shop.service', `${packages}/web.service`)
@@ -130,7 +130,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     ['timer', '[Timer]\nOnCalendar=yearly\n', { OnCalendar: 'yearly' }],
     ['socket', '[Socket]\nListenStream=/run/job\n', { ListenStream: '/run/job' }],
   ] as const) {
-    test(`of a service that a ${kind} starts leaves both alone`, async () => {
+    test(`of a service that a ${kind} starts touches neither`, async () => {
       await using lab = await createSystemdLab()
       const job = '[Service]\nType=oneshot\nExecStart=/bin/true\n'
       lab.place('job.service', job)
@@ -147,7 +147,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     })
   }
 
-  test('of drop-ins, declared and not, of units, instances and sockets', async () => {
+  test('of drop-ins, declared and not, of units, instances and sockets touches no process', async () => {
     await using lab = await createSystemdLab()
     const dropIn = '[Service]\nNice=5\n'
     write(`${units}/web.service.d/nice.conf`, dropIn)
@@ -170,7 +170,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     rmSync(`${units}/web.service.d`, { recursive: true })
   })
 
-  test('of a unit that is rendered from sections, and of the files that it has read', async () => {
+  test('of a unit rendered from sections, and of the files that it has read, touches no process', async () => {
     await using lab = await createSystemdLab()
     write('/etc/adopted.conf', 'one\n')
     const sections = {
@@ -185,7 +185,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
       lab.declareUnit('web', { config: { systemd: { unit: sections } }, files: files(content), adopt: true })
     declare('one\n')
     await expectAdopted(lab, 'web')
-    // It counts what is in the file, and not when it was written.
+    // Files are compared by content, not by time.
     write('/etc/adopted.conf', 'one\n')
     expect(stepsOf(await lab.plan())).toEqual([])
     declare('two\n')
@@ -195,7 +195,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     rmSync('/etc/adopted.conf')
   })
 
-  test('of files for a service of a package’s touches it only if they differ, or came after its start', async () => {
+  test('of files for a packaged service touches it only if they differ or are newer than its start', async () => {
     await using lab = await createSystemdLab()
     const path = '/etc/shop.conf'
     const files = [{ path, content: 'one\n' }]
@@ -218,7 +218,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     rmSync('/lib/systemd/system/shop.service')
   })
 
-  test('of Reeve’s own unit whose marker is lost, or names another owner, or whose state is lost', async () => {
+  test('of Reeve’s own unit whose marker is lost, names another owner, or whose state is lost touches no process', async () => {
     await using lab = await createSystemdLab()
     const path = '/etc/lost.conf'
     const spec = { process: { command: ['/bin/sleep', '1000000'] }, files: [{ path, content: 'one\n' }], adopt: true }
@@ -256,7 +256,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     ],
     ['that has done its work', service('/bin/sh -c "echo ran >>/tmp/ran"', 'Type=oneshot'), 'inactive'],
   ] as const) {
-    test(`of a service ${what}`, async () => {
+    test(`of a service ${what} touches no process`, async () => {
       await using lab = await createSystemdLab()
       rmSync('/tmp/ran', { force: true })
       lab.place('once.service', native)
@@ -271,7 +271,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     })
   }
 
-  test('restarts nobody who depends on it, and nothing of one that is suspended', async () => {
+  test('restarts no dependent, and nothing of a suspended facility', async () => {
     await using lab = await createSystemdLab()
     for (const name of ['db', 'web']) {
       lab.place(`${name}.service`, text)
@@ -291,10 +291,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  describe('restarts what doesn’t run as declared, once, and says why', () => {
+  describe('restarts a process that does not match, once, with the reason', () => {
     const old = new Date('2020-01-01')
     const cases: Readonly<Record<string, readonly [meddle: () => void, why: RegExp]>> = {
-      'it is defined otherwise': [() => {}, /the manifest defines web\.service otherwise than it is on this host/],
+      'it has another definition': [() => {}, /the manifest defines web\.service otherwise than it is on this host/],
       'it was edited after the start': [
         () => {
           writeFileSync(`${units}/web.service`, service('/bin/sleep 1000002'))
@@ -302,11 +302,11 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
         },
         /web\.service changed on disk after web\.service was started/,
       ],
-      'it was edited, and systemd doesn’t know yet': [
+      'it was edited without a daemon-reload': [
         () => writeFileSync(`${units}/web.service`, service('/bin/sleep 1000002')),
         /daemon-reload is pending/,
       ],
-      'another was put in its place with an old date, and started': [
+      'it was replaced by one with an old date, then started': [
         () => {
           writeFileSync(`${units}/web.service`, service('/bin/sleep 1000002'))
           utimesSync(`${units}/web.service`, old, old)
@@ -314,7 +314,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E20: adoption', { time
         },
         /put there with an older date/,
       ],
-      'a drop-in came': [
+      'a drop-in was added': [
         () => {
           write(`${units}/web.service.d/late.conf`, '[Service]\nNice=5\n')
           writeFileSync(`${units}/web.service`, service('/bin/sleep 1000002'))

@@ -21,25 +21,25 @@ const addresses = [
 ]
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
-  test('this runs under a systemd of its own', () => {
+  test('runs under a systemd of its own', () => {
     expect(readFileSync('/proc/1/comm', 'utf8')).toBe('systemd\n')
   })
 
   for (const { name, ...address } of addresses) {
-    test(`${name} answers queries, more at once than it lets wait`, async () => {
+    test(`${name} answers queries, more at once than it queues`, async () => {
       using bus = await createReadHost({ busQueries }).openBus(address)
       const answers = await Promise.all(Array.from({ length: 1_000 }, () => bus.query(listByNames)))
       expect(answers).toHaveLength(1_000)
       expect(answers.at(-1)).toEqual([[expect.arrayContaining(['dbus.service', 'loaded', 'active'])]])
     })
 
-    test(`E2: ${name} gets no call that isn't declared from those who only look`, async () => {
+    test(`E2: ${name} gets only declared calls from observing code`, async () => {
       using bus = await createReadHost({ busQueries }).openBus(address)
       expect(() => bus.query({ ...manager, member: 'Reload' })).toThrow(/that the provider declares/)
       expect(bus).not.toHaveProperty('call')
     })
 
-    test(`E4: each call to ${name} is an effect, a query isn't`, async () => {
+    test(`E4: a call to ${name} is an effect, and a query is not`, async () => {
       const effects: [Effect, string][] = []
       const onEffect = (effect: Effect, phase: string): number => effects.push([effect, phase])
       using bus = await createWriteHost({ busQueries, onEffect }).openBus(address)
@@ -52,7 +52,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
       ])
     })
 
-    test(`who calls ${name} on a connection that has broken hears that it is over first`, async () => {
+    test(`a call to ${name} on a broken connection fails with that reason`, async () => {
       const heard: string[] = []
       const bus = await createReadHost({ busQueries }).openBus(address)
       void bus.ended.then(() => heard.push('ended'))
@@ -61,7 +61,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
       expect(heard).toEqual(['ended', `nobody answers at ${address.socket}: the connection has ended`])
     })
 
-    test(`an error of ${name} has its name`, async () => {
+    test(`an error of ${name} keeps its name`, async () => {
       using bus = await createReadHost({ busQueries }).openBus(address)
       const error: unknown = await bus
         .query({ ...manager, member: 'GetUnit', signature: 's', body: ['none.service'] })
@@ -69,7 +69,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
       expect(busErrorName(error)).toBe('org.freedesktop.systemd1.NoSuchUnit')
     })
 
-    test(`signals of ${name} are heard`, async () => {
+    test(`signals of ${name} are received`, async () => {
       using bus = await createReadHost({ busQueries }).openBus(address)
       const signals: BusSignal[] = []
       await bus.listen(`type='signal',interface='${manager.interface}'`, signal => signals.push(signal))
@@ -91,7 +91,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
     }
   })
 
-  test('a connection that ends fails what waits for it, and says so', async () => {
+  test('a connection that ends fails its pending calls with that reason', async () => {
     using bus = await createReadHost({ busQueries }).openBus({ socket: '/run/systemd/private', isPeer: true })
     // A new systemd takes the place of the old one, and closes its connections.
     spawnSync('systemctl', ['daemon-reexec'])
@@ -99,7 +99,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
     await expect(bus.query(listByNames)).rejects.toThrow(/private/)
   })
 
-  test('where nobody listens it is unavailable', async () => {
+  test('without a listener the bus is unavailable', async () => {
     const opening = createReadHost().openBus({ socket: '/run/nobody', isPeer: true })
     await expect(opening).rejects.toMatchObject({ code: 'unavailable' })
   })

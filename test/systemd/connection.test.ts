@@ -13,7 +13,7 @@ const failAtGo = `${waitForGo}; exit 3`
 const ready = 'systemd-notify --ready; exec sleep 1000000'
 const notify = { systemd: { unit: { Service: { Type: 'notify', NotifyAccess: 'all' } } } }
 
-/** What takes long for as long as a test likes, and what systemd calls its unit meanwhile. */
+/** Job that takes as long as a test likes, and the state of its unit meanwhile. */
 const slow: Readonly<Record<string, { readonly before?: Spec; readonly spec: Spec; readonly meanwhile: string }>> = {
   'a start': {
     spec: { process: { command: ['/bin/sh', '-c', `${waitForGo}; ${ready}`] }, config: notify },
@@ -42,7 +42,7 @@ function file(content: string): object {
   return { path: '/tmp/web.conf', content, onChange: 'reload' }
 }
 
-/** The first connection is over, and so is the job, when another one is made. */
+/** The first connection has ended, and so has the job, when another one is made. */
 async function openLate(lab: SystemdLab, over: () => Promise<void>): Promise<Session> {
   let count = 0
   return lab.open({
@@ -60,7 +60,7 @@ async function openLate(lab: SystemdLab, over: () => Promise<void>): Promise<Ses
   })
 }
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends while a job is under way', () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends during a job', () => {
   beforeEach(() => {
     for (const path of [go, '/tmp/web.conf']) rmSync(path, { force: true })
   })
@@ -70,7 +70,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
     'systemd executed anew': () => systemctl('daemon-reexec'),
   }
 
-  /** Gives what is awaited, in a list: a promise in a promise would be awaited with it. */
+  /** Returns the awaited promise in a list: a promise in a promise would be awaited with it. */
   async function begin(lab: SystemdLab, what: string, session?: Session): Promise<Promise<ApplyOutcome>[]> {
     const { before, spec, meanwhile } = slow[what] ?? { spec: {}, meanwhile: '' }
     if (before) {
@@ -87,7 +87,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
     for (const [upheaval, act] of Object.entries(upheavals)) {
       for (const way of ['a bus', 'the private socket']) {
         if (way !== 'a bus' && upheaval === 'the bus restarted') continue
-        test(`${what}, ${upheaval}, over ${way}: it is followed to its end`, async () => {
+        test(`${what}, ${upheaval}, over ${way}: the job is followed to its end`, async () => {
           await using lab = await createSystemdLab()
           if (way !== 'a bus') systemctl('stop', 'dbus.socket', 'dbus.service')
           try {
@@ -104,7 +104,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
       }
     }
 
-    test(`${what} that ends while nobody listens has been done`, async () => {
+    test(`${what} that ends while no connection exists has succeeded`, async () => {
       await using lab = await createSystemdLab()
       const before = slow[what]?.meanwhile
       const session = await openLate(lab, () => eventually('its end', () => property('web', 'ActiveState') !== before))
@@ -136,7 +136,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
     },
   }
   for (const [what, { before, spec }] of Object.entries(failing)) {
-    test(`PITFALLS 14: ${what} while nobody listens does not count as done`, async () => {
+    test(`PITFALLS 14: ${what} while no connection exists does not count as a success`, async () => {
       await using lab = await createSystemdLab()
       if (before) {
         lab.declareUnit('web', before)

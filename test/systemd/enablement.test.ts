@@ -7,7 +7,7 @@ import { createSystemdLab, systemctl } from '../systemd-lab/engine.ts'
 const units = '/etc/systemd/system'
 const run = `[Service]\nExecStart=${LONG_RUN.join(' ')}\n`
 
-/** What starts at boot is told by links, as systemd makes and reads them. */
+/** Enablement at boot is read from links, as systemd creates and reads them. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', () => {
   const specifiers = [
     { unit: 'odd-many@one', install: 'WantedBy=on-%i.target %j.target\nAlias=nick-%p@%i.service', file: 'odd-many@' },
@@ -15,7 +15,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', (
     { unit: 'odd', install: 'WantedBy=multi-user.target host-%H.target', file: 'odd' },
   ]
   for (const { unit, install, file } of specifiers) {
-    test(`are known by their specifiers: ${install.replaceAll('\n', ' ')}`, async () => {
+    test(`are recognized with specifiers: ${install.replaceAll('\n', ' ')}`, async () => {
       await using lab = await createSystemdLab()
       lab.place(`${file}.service`, `${run}[Install]\n${install}\n`)
       lab.declareUnit(unit, {})
@@ -30,14 +30,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', (
     })
   }
 
-  test('of which nothing but systemd knows the names are not fought for', async () => {
+  test('whose names only systemd knows cause no repeated steps', async () => {
     await using lab = await createSystemdLab()
     lab.place('odd.service', `${run}[Install]\nWantedBy=host-%H.target\n`)
     lab.declareUnit('odd', {})
     expect(planOf(await lab.plan(), 'odd')?.blocked).toMatch(/only systemd knows: host-%H\.target.*enabled: unmanaged/)
   })
 
-  test('that are there in part are neither enabled nor disabled: either is brought about', async () => {
+  test('that exist in part are neither enabled nor disabled, and either is applied', async () => {
     await using lab = await createSystemdLab()
     lab.place(
       'odd.service',
@@ -60,7 +60,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', (
     }
   })
 
-  test('E8: an alias that leads to another unit is not ours, and is not taken from it', async () => {
+  test('E8: an alias that leads to another unit is not ours, and is left to it', async () => {
     await using lab = await createSystemdLab()
     lab.place('odd.service', `${run}[Install]\nWantedBy=multi-user.target\nAlias=nick.service\n`)
     lab.place('other.service', run)
@@ -77,7 +77,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', (
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('that a new [Install] doesn’t ask for any more go, and no others', async () => {
+  test('that a new [Install] no longer lists are removed, and no others', async () => {
     await using lab = await createSystemdLab()
     const asks = (Install: object, enabled: boolean | string = true) => ({
       process: longRun(),
@@ -105,7 +105,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('links of [Install]', (
     }
     expect(existsSync(`${units}/sockets.target.wants/web.service`)).toBe(true)
 
-    // Enabled by others, it stays so under the new name.
+    // If others enabled it, it stays enabled under the new name.
     lab.declareUnit('web', asks({ WantedBy: 'timers.target' }, 'unmanaged'))
     await lab.apply()
     expect([links(), systemctl('is-enabled', 'web')]).toEqual([['timers.target.wants/web.service'], 'enabled'])

@@ -13,20 +13,20 @@ async function statusOf(lab: SystemdLab, name: string) {
   return status
 }
 
-/** What systemd says by numbers and by words of its own is told in words for people. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended, in words', () => {
-  test('every exit code that this systemd has for a start that came to nothing has its name and a meaning', () => {
+/** Exit codes and results of systemd get messages for people. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended', () => {
+  test('has a name and a meaning for every exit code of this systemd for a failed start', () => {
     const listed = spawnSync('/usr/bin/systemd-analyze', ['exit-status', '--no-pager'], { encoding: 'utf8' }).stdout
     const ofSystemd = [...listed.matchAll(/^(\w+)\s+(\d+)\s+systemd$/gm)].filter(([, , code]) => Number(code) < 255)
     expect(ofSystemd.length).toBeGreaterThan(40)
     for (const [, name, code] of ofSystemd) {
       expect(exitedWith(Number(code)).meaning, `${code}/${name}`).toMatch(new RegExp(`^${name}: \\w.* .`))
     }
-    // Of codes that a program has of its own nothing is said.
+    // A program's own exit codes get no meaning.
     for (const code of [0, 1, 2, 64, 126, 199, 255]) expect(exitedWith(code)).toEqual({ code })
   })
 
-  test('a program that can not be executed is told by apply, status and the plan with 203/EXEC and its meaning', async () => {
+  test('is shown by apply, status and plan as 203/EXEC and its meaning, if the program cannot be executed', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: once(['/nowhere/web']) })
     const said = 'exited with code 203/EXEC: the program could not be executed'
@@ -37,7 +37,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended, in w
     expect(status?.conditions.find(({ type }) => type === 'Ready')?.message).toContain(said)
   })
 
-  test('what systemd starts again tells it while it waits, and in the history', async () => {
+  test('is shown while systemd waits to restart the unit, and in the history', async () => {
     await using lab = await createSystemdLab()
     const text = '[Service]\nType=simple\nExecStart=/nowhere/web\nRestart=always\nRestartSec=60s\n'
     lab.declareUnit('web', { enabled: 'unmanaged', config: { systemd: { text } } })
@@ -76,7 +76,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended, in w
     ],
     ['a kill', 'ExecStartPost=/bin/sh -c "kill -KILL $MAINPID"', 'it was killed by signal KILL'],
   ] as const) {
-    test(`${what} is told in words`, async () => {
+    test(`${what} has a message`, async () => {
       await using lab = await createSystemdLab()
       lab.place('odd.service', `[Service]\nExecStart=/bin/sleep 1000000\n${service}\n`)
       lab.declareUnit('odd', { enabled: 'unmanaged' })
@@ -87,7 +87,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('how a unit ended, in w
     })
   }
 
-  test('the limit of starts, and a unit that is not loaded, are told in words', async () => {
+  test('the start limit, and a unit that is not loaded, have messages', async () => {
     await using lab = await createSystemdLab()
     const limited = '[Unit]\nStartLimitIntervalSec=1000\nStartLimitBurst=2\n[Service]\nRestart=always\n'
     lab.place('odd.service', `${limited}RestartSec=10ms\nExecStart=/bin/true\n`)

@@ -8,9 +8,9 @@ import { longRun, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 import { mountSmallDisk } from '../tools/small-disk.ts'
 
-/** Starts, runs and stops that fail, and what is said of them. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
-  test('a program that is not there is a failed start, with the last lines of the journal', async () => {
+/** Starts, runs and stops that fail, and their messages. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a failure', () => {
+  test('of a missing program is a failed start, with the last lines of the journal', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/nowhere/web'], restart: { policy: 'never' } } })
     const { failed } = await lab.apply()
@@ -18,7 +18,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
   })
 
-  test('an output on a read-only disk: the cause is told, whoever opens it', async () => {
+  test('of an output on a read-only disk shows the cause, whoever opens it', async () => {
     await using lab = await createSystemdLab()
     using disk = mountSmallDisk('/srv/small')
     chownSync(disk.directory, 65_534, 65_534)
@@ -43,7 +43,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     disk.setReadOnly(false)
   })
 
-  test('what root has said of a unit, and was gone when it was read, is among the last lines; what others say is not', async () => {
+  test('shows what a root process that has ended logged for the unit, and nothing that others logged for it', async () => {
     await using lab = await createSystemdLab()
     const say = (user: string, message: string): void => {
       const logged = spawnSync('setpriv', [`--reuid=${user}`, '--clear-groups', 'logger', '--journald'], {
@@ -63,7 +63,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(failed?.message).not.toContain('said by nobody')
   })
 
-  test('after the limit of starts it has failed, which tells how often it was tried, and a start begins anew', async () => {
+  test('at the start limit shows how often it was tried, and a new start resets it', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Unit: { StartLimitIntervalSec: 1000, StartLimitBurst: 3 } } } }
     const command = ['/bin/sh', '-c', 'test -e /tmp/may-run && exec sleep 1000000; exit 7']
@@ -80,7 +80,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
-  test('E11: what ends a while after each start is a crash loop while it runs too, and apply begins at once what waits', async () => {
+  test('E11: soon after each start is a crash loop even while the unit runs, and apply starts a waiting unit at once', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'test -e /tmp/mended && exec sleep 1000000; echo broken; sleep 0.7; exit 3']
     const crashing = { command, restart: { policy: 'always', delay: '50ms' } }
@@ -108,7 +108,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('loop')).toMatchObject({ state: 'running', restarts: 0, totalRestarts: 0 })
   })
 
-  test('a program that puts itself in the background is told by name, whether systemd starts it again or keeps what it left', async () => {
+  test('of a program that daemonizes names it, whether systemd restarts it or keeps its child', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'setsid sleep 1000333 </dev/null >/dev/null 2>&1 & sleep 0.7; exit 0']
     const told = 'the program put itself in the background'
@@ -121,7 +121,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
       const found = await lab.observe('web')
       return found.state === state && (found.restarts ?? 0) >= 2 && found.cause?.startsWith(hint) === true
     }
-    // In the same words while it waits and while it runs.
+    // The same message while it waits and while it runs.
     await eventually('a wait', () => explained('starting'))
     await eventually('a run', () => explained('running'))
     const [trouble] = (await lab.plan()).troubles ?? []
@@ -134,7 +134,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     lab.declareUnit('web', { process: { command, restart: { policy: 'on-failure' } }, state: 'stopped' })
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect(spawnSync('pgrep', ['-f', 'sleep 1000333']).status).toBe(1)
-    // What has but done its work leaves nobody.
+    // A completed job leaves no process.
     lab.declareUnit('web', {
       process: { command: ['/bin/sh', '-c', 'sleep 0.3; exit 0'], restart: { policy: 'on-failure' } },
     })
@@ -142,7 +142,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('web')).toMatchObject({ state: 'stopped', completed: true })
   })
 
-  test('a single kill is counted and told, and is no crash loop', async () => {
+  test('by a single kill is counted and shown, and is no crash loop', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     const controller = await lab.run()
@@ -156,7 +156,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     ])
   })
 
-  test('PITFALLS 14: a start that systemd calls done, though there is no program, is not ready', async () => {
+  test('PITFALLS 14: of a missing program is not ready, even if systemd calls the start done', async () => {
     await using lab = await createSystemdLab()
     const text = '[Service]\nType=simple\nExecStart=/nowhere/web\n'
     lab.declareUnit('web', { enabled: 'unmanaged', config: { systemd: { text } } })
@@ -166,7 +166,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('web')).toMatchObject({ state: 'failed', exit: { code: 203 } })
   })
 
-  test('E11: a start that takes too long has failed, and one that may fail for good is not made again', async () => {
+  test('E11: by a start timeout is a failure, and is final where the policy says so', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { Type: 'notify', TimeoutStartSec: '300ms' } } } }
     lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
@@ -176,7 +176,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
       message: expect.stringContaining('its start took'),
     })
     expect(stepsOf(await lab.plan())).toEqual([])
-    // One that has been up before, too.
+    // Also a unit that has been up before.
     const ready = { command: ['/bin/sh', '-c', 'test -e /tmp/mute || systemd-notify --ready; exec sleep 1000000'] }
     lab.declareUnit('web', {
       process: { ...ready, restart: { policy: 'never' } },
@@ -188,7 +188,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     expect(await lab.observe('web')).toMatchObject({ state: 'failed' })
   })
 
-  test('one that was ended as it had run for longer than it may has failed', async () => {
+  test('by exceeding RuntimeMaxSec is a failure', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { RuntimeMaxSec: '700ms' } } } }
     lab.declareUnit('web', { process: { ...longRun(), restart: { policy: 'never' } }, config })
@@ -201,7 +201,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what fails', () => {
     })
   })
 
-  test('a stop that takes too long has stopped it', async () => {
+  test('by a stop timeout leaves the unit stopped', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', `trap '' TERM; : > /tmp/deaf; while :; do sleep 0.1; done`]
     lab.declareUnit('web', { process: { command, stop: { timeout: '500ms' } } })

@@ -8,14 +8,14 @@ import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
 /** Pages that root follows. */
 const pages = ['getting-started', 'from-systemd', 'security', 'operations']
 
-/** What they have their readers write, besides what `reeve down` removes. */
+/** Files that the pages have readers write, besides what `reeve down` removes. */
 const written = ['/etc/reeve', '/srv/hello', '/srv/manifests', '/opt/web', '/etc/web', '/var/lib/reeve']
 
 const reader: Reader = {
   home: '/root',
   directory: '/root',
   environment: { PATH: process.env.PATH ?? '' },
-  // test/e2e/package.test.ts packs it, and runs what is packed.
+  // test/e2e/package.test.ts packs it, and runs the packed program.
   done: ['npm pack', 'sudo npm install --global ./reeve-0.1.0.tgz'],
 }
 
@@ -38,7 +38,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a guide, followed by r
   })
 
   test.each(pages)(
-    'docs/%s.md: every command works, and shows what the page shows',
+    'docs/%s.md: every command works, and prints what the page shows',
     { timeout: 180_000 },
     async page => {
       const parts = parseGuide(readFileSync(join(import.meta.dirname, `../../docs/${page}.md`), 'utf8'))
@@ -48,7 +48,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a guide, followed by r
   )
 })
 
-/** What the machine lacks, under its usual name. */
+/** Programs that the machine lacks, under their usual names. */
 function script(name: string, text: string): void {
   mkdirSync('/usr/local/bin', { recursive: true })
   writeFileSync(`/usr/local/bin/${name}`, `#!/bin/sh\n${text}\n`)

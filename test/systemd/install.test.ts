@@ -18,7 +18,7 @@ import { type PlacedPackage, placePackage, type Spoken, type User } from '../sys
 const unitPath = '/etc/systemd/system/reeve.service'
 const manifests = '/srv/manifests'
 
-// Each starts the whole program a dozen times, which takes long on a busy machine.
+// Each test starts the whole program a dozen times, which takes long on a busy machine.
 const timeout = 180_000
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { timeout }, () => {
@@ -41,7 +41,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
   function declare(name: string, spec: Spec): void {
     writeFileSync(`${manifests}/${name}.yaml`, facilityManifest(name, spec))
   }
-  /** Fails with all that it says unless it goes well. */
+  /** Fails with the whole output unless the command succeeds. */
   async function succeed(args: readonly string[], user?: User): Promise<string> {
     const spoken = await reeve(args, user)
     expect(spoken, spoken.stderr).toMatchObject({ exitCode: 0 })
@@ -49,7 +49,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
   }
   const install = (...args: string[]): Promise<Spoken> => reeve(['install', manifests, ...args])
 
-  test('starts the controller as a unit, which keeps its services and leaves its own alone', async () => {
+  test('starts the controller as a unit, which reconciles services and leaves its own alone', async () => {
     declare('web', { supervisor: 'systemd', process: longRun() })
     const before = await install('--dry-run')
     expect(before).toMatchObject({ exitCode: 0, stderr: '' })
@@ -66,7 +66,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     await eventually('web to run', () => property('web', 'ActiveState') === 'active')
     const controller = property('reeve', 'MainPID')
 
-    // E3. And nothing of it is in the plans of the controller, though no manifest declares it.
+    // E3. And none of it is in the controller's plans, though no manifest declares it.
     const again = await install()
     expect(again).toMatchObject({ exitCode: 0, stderr: '' })
     expect(again.stdout).toContain('No changes.')
@@ -77,7 +77,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
       stderr: expect.stringContaining('the controller would bring web back'),
     })
 
-    // E16, and the restart policy: whatever becomes of the controller, its services go on.
+    // E16, and the restart policy: whatever becomes of the controller, its services keep running.
     const web = property('web', 'MainPID')
     process.kill(Number(controller), 'SIGKILL')
     await eventually('another controller', () => !['0', controller].includes(property('reeve', 'MainPID')))
@@ -88,7 +88,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     await eventually('web to be back', () => !['', '0', web].includes(property('web', 'MainPID')))
   })
 
-  test('an upgrade restarts it, an edited unit is put back, and services stay', async () => {
+  test('restarts the controller on an upgrade, restores an edited unit, and leaves services running', async () => {
     declare('web', { supervisor: 'systemd', process: longRun() })
     declare('worker', { process: longRun() })
     await succeed(['install', manifests])
@@ -112,7 +112,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect(await succeed(['install', manifests])).toContain('1 repaired')
     expect(readFileSync(unitPath, 'utf8')).toBe(upgraded)
 
-    // What the built-in supervisor runs is in the cgroup of the unit, and stays.
+    // Services of the built-in supervisor are in the cgroup of the unit, and keep running.
     expect(await reeve(['uninstall'])).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining('uninstall --yes'),
@@ -123,7 +123,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect(await succeed(['uninstall'])).toBe('The controller is not installed.\n')
   })
 
-  test('takes the place of no other controller, and of no other service unless it is told to', async () => {
+  test('replaces no other controller, and no other service unless told to', async () => {
     const byHand = spawn(process.execPath, [installed.script, 'run', manifests], { stdio: 'ignore' })
     await eventually('it to hold the lock', async () => (await install('--dry-run')).stderr.includes('reeve run'))
     const refused = await install()
@@ -151,7 +151,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect(property('reeve', 'Type')).toBe('notify')
   })
 
-  test('S1: root runs nothing at boot that others can write, and says where manifests are expected', async () => {
+  test('S1: refuses to run as root what others can write, and says where manifests are expected', async () => {
     chownSync('/opt/reeve/dist', 1000, 1000)
     expect(await install()).toMatchObject({
       exitCode: 1,
@@ -164,7 +164,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect(existsSync(unitPath)).toBe(false)
   })
 
-  test('a user has it run by a systemd of their own', async () => {
+  test('works for a user with a systemd of their own', async () => {
     spawnSync('useradd', ['--create-home', '--uid', '1234', 'alice'])
     const alice = { uid: 1234, home: '/home/alice' }
     expect(spawnSync('loginctl', ['enable-linger', 'alice'], { encoding: 'utf8' })).toMatchObject({ stderr: '' })

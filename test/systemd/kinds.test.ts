@@ -9,9 +9,9 @@ import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 const run = `ExecStart=${LONG_RUN.join(' ')}`
 const wanted = '[Install]\nWantedBy=multi-user.target\n'
 
-/** Units that come from elsewhere than a unit directory, and what stands beside units. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make', () => {
-  test('a generated unit is started and stopped, and can not be enabled', async () => {
+/** Units from elsewhere than a unit directory, and files beside units. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('units of other origin:', () => {
+  test('a generated unit is started and stopped, and cannot be enabled', async () => {
     await using lab = await createSystemdLab()
     const generator = '/etc/systemd/system-generators/odd'
     mkdirSync('/etc/systemd/system-generators', { recursive: true })
@@ -35,7 +35,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     rmSync(generator)
   })
 
-  test('a transient unit is stopped, and then there is none', async () => {
+  test('a transient unit is stopped, and then absent', async () => {
     await using lab = await createSystemdLab()
     systemctl('reset-failed')
     expect(spawnSync('systemd-run', ['--unit=odd', ...LONG_RUN]).status).toBe(0)
@@ -48,7 +48,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a unit that is linked in is enabled and disabled, and stays linked', async () => {
+  test('a linked unit is enabled and disabled, and stays linked', async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/opt/odd', { recursive: true })
     writeFileSync('/opt/odd/odd.service', `[Service]\n${run}\n${wanted}`)
@@ -75,12 +75,12 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     ],
     ['is decided by a program', '', 'Type=oneshot\nExecCondition=/bin/false\nExecStart=/bin/touch /tmp/ran\n'],
   ] as const) {
-    test(`PITFALLS 14: a unit whose conditions are not met, that ${what}, is told of, and does not count as started`, async () => {
+    test(`PITFALLS 14: a unit with failed conditions, that ${what}, is reported, and does not count as started`, async () => {
       await using lab = await createSystemdLab()
       lab.place('odd.service', `[Unit]\n${condition}\n[Service]\n${service}`)
       lab.declareUnit('odd', { enabled: 'unmanaged' })
       const said = condition === '' ? 'ExecCondition=/bin/false' : condition.trim()
-      // A second time too: what it was told of the first start is not taken for that of the next.
+      // A second time too: the result of the first start is not taken for that of the next.
       for (let count = 0; count < 2; count += 1) {
         const { failed } = await lab.apply()
         expect(failed).toEqual([{ facility: 'odd', message: expect.stringContaining(`not met: ${said}`) }])
@@ -91,7 +91,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     })
   }
 
-  test('PITFALLS 14: an alias and an instance whose conditions are not met are told of too', async () => {
+  test('PITFALLS 14: an alias and an instance with failed conditions are reported too', async () => {
     await using lab = await createSystemdLab()
     for (const name of ['odd-unit@', 'real']) {
       lab.place(
@@ -105,7 +105,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     expect((await lab.apply()).failed.map(({ facility }) => facility).sort()).toEqual(['nick', 'odd-unit@1'])
   })
 
-  test('a unit whose conditions are met may end at once, and has been started all the same', async () => {
+  test('a unit with met conditions may end at once, and counts as started', async () => {
     await using lab = await createSystemdLab()
     lab.place(
       'brief.service',
@@ -117,7 +117,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     await eventually('it to have run', () => existsSync('/tmp/brief'))
   })
 
-  test("somebody else's drop-ins are named in the status", async () => {
+  test('drop-ins of others are named in the status', async () => {
     await using lab = await createSystemdLab()
     const theirs = '/etc/systemd/system/web.service.d/theirs.conf'
     const config = { systemd: { dropIns: { ours: { Service: { MemoryMax: '1G' } } } } }
@@ -128,7 +128,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     await eventually('it to be seen', async () => (await controller.status('web'))?.overrides?.join() === theirs)
   })
 
-  test('drop-ins for all units whose names begin alike are somebody else’s, too', async () => {
+  test('drop-ins for all units with a common prefix are those of others, too', async () => {
     await using lab = await createSystemdLab()
     for (const unit of ['web-.service', 'web-blue.service']) mkdirSync(`/etc/systemd/system/${unit}.d`)
     lab.place('web-.service.d/all.conf', '[Service]\nEnvironment=ALL=yes\n')
@@ -146,7 +146,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     )
   })
 
-  test('what stands under the default supervisor is not moved when it is declared, under whatever name', async () => {
+  test('services of the default supervisor do not move when it is declared, under whatever name', async () => {
     await using lab = await createSystemdLab()
     const declareSystemd = (name: string): void => {
       const spec = { type: 'systemd', systemd: { scope: 'system' } }
@@ -163,7 +163,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units that others make
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('where neither socket answers, systemctl has no other way either, and that is said', async () => {
+  test('if neither socket answers, systemctl cannot help either, and this is reported', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     await lab.apply()

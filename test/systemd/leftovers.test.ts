@@ -9,8 +9,8 @@ import { createSystemdLab, property, type SystemdLab, systemctl } from '../syste
 const units = '/etc/systemd/system'
 const packaged = '/lib/systemd/system/shop.service'
 
-/** What a manifest no longer says must not stay in force. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest drops goes', () => {
+/** A setting removed from the manifest must not stay in force. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: a dropped declaration is removed:', () => {
   beforeAll(() => {
     writeFileSync(packaged, `[Service]\nExecStart=${LONG_RUN.join(' ')}\n[Install]\nWantedBy=multi-user.target\n`)
     systemctl('daemon-reload')
@@ -21,7 +21,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
     Object.fromEntries(names.map((name, index) => [name, { Service: { [name]: String(index + 5) } }]))
   const dropIns = (...names: string[]) => ({ config: { systemd: { dropIns: limits(...names) } } })
   const inForce = (unit: string): string[] => [property(unit, 'Nice'), property(unit, 'OOMScoreAdjust')]
-  /** Of targets. */
+  /** Links of targets. */
   const linksTo = (unit: string): string[] =>
     readdirSync(units).filter(name => name.endsWith('.wants') && readdirSync(`${units}/${name}`).includes(unit))
   const files = (): string[] => readdirSync(units).filter(name => /^(?:web|shop)\./.test(name))
@@ -61,7 +61,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
     })
   }
 
-  test('a file of ours that comes back, though nothing else differs, is drift', async () => {
+  test('a file of ours that reappears is drift, though nothing else differs', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun(), ...dropIns('Nice') })
     await lab.apply()
@@ -78,7 +78,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
 
   for (const config of [{ timer: { OnCalendar: 'daily' } }, { socket: { ListenStream: '/run/web' } }]) {
     const [kind = ''] = Object.keys(config)
-    test(`a ${kind} comes, and goes again, and is enabled or not as it was`, async () => {
+    test(`a ${kind} is added and removed, with the enablement as before`, async () => {
       for (const enabled of [true, false, 'unmanaged']) {
         await using lab = await createSystemdLab()
         const isEnabled = enabled === true ? 'enabled' : 'disabled'
@@ -104,7 +104,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
     })
   }
 
-  test('a unit that took the place of a package’s, where only drop-ins are declared then', async () => {
+  test('a unit that replaced a packaged one, once only drop-ins are declared', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('shop', { adopt: true, process: longRun(7) })
     await expectDone(lab)
@@ -116,7 +116,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
     systemctl('disable', '--now', 'shop')
   })
 
-  test('a unit stays where there would be none without it, and that is said', async () => {
+  test('not a unit that has no packaged one below it, which is reported', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     await expectDone(lab)
@@ -126,7 +126,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E1: what a manifest dr
     expect([files(), property('web', 'ActiveState')]).toEqual([['web.service'], 'active'])
   })
 
-  test('E4: cut off before each effect, it ends the same', { timeout: 120_000 }, async () => {
+  test('E4: cut off before each effect, the end is the same', { timeout: 120_000 }, async () => {
     const config = (keys: object) => ({ process: longRun(), config: { systemd: keys } })
     const before = config({ dropIns: limits('Nice', 'OOMScoreAdjust'), timer: { OnCalendar: 'daily' } })
     const after = config({ dropIns: limits('Nice') })

@@ -9,8 +9,8 @@ import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
-  test('500 units at once, one of them changed, all removed', { timeout: 240_000 }, async () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a batch', () => {
+  test('of 500 units is applied, one of them changed, and all removed', { timeout: 240_000 }, async () => {
     await using lab = await createSystemdLab()
     for (let count = 0; count < 500; count += 1) lab.declareUnit(`s${count}`, { process: longRun() })
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
@@ -23,7 +23,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     expect(property('s7', 'LoadState')).toBe('not-found')
   })
 
-  test('E12: an edit that leaves the time as it was is found, and no restart is owed for it', async () => {
+  test('E12: finds an edit that keeps the file time, without a restart for it', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     await lab.apply()
@@ -38,7 +38,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('E4: a unit deleted while it runs is put back, and its process, which has read it, goes on', async () => {
+  test('E4: restores a unit deleted while it runs, whose process has read it', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun(), files: [{ path: lab.path('web.conf'), content: 'one\n' }] })
     await lab.apply()
@@ -53,7 +53,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     }
   })
 
-  test('a batch that is verified while another one is leaves it alone', async () => {
+  test('being verified does not disturb another one', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('one', { process: longRun(), config: { systemd: { unit: { Service: { MemoryMost: '1G' } } } } })
     lab.declareUnit('other', { process: longRun() })
@@ -66,7 +66,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     const install = (name: string, through: WriteHost): Promise<void> => {
       const definition = refresh.targets.find(({ facility }) => facility.name === name)?.definition
       const action: Action = { id: name, verb: 'install', service: name, signal: new AbortController().signal }
-      // What a refresh has verified isn't asked about again.
+      // Units verified by a refresh aren't verified again.
       const files = definition?.files.map(file => ({ ...file, content: `${file.content}# another one\n` })) ?? []
       const whole = definition ? { ...action, definition: { ...definition, files } } : action
       return systemdProvider.apply([whole], instance, through, result => results.push(result))
@@ -85,7 +85,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     expect(queryDirectories()).toEqual([])
   })
 
-  test('E5: one whose links systemd will not remove holds up no other removal', async () => {
+  test('E5: with a unit whose links systemd will not remove delays no other removal', async () => {
     await using lab = await createSystemdLab()
     for (const name of ['good', 'bad', 'other']) lab.declareUnit(name, { process: longRun() })
     await lab.apply()
@@ -116,7 +116,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     expect(existsSync('/etc/systemd/system/bad.service')).toBe(false)
   })
 
-  test("E8: somebody else's new drop-in directory is left alone", async () => {
+  test('E8: leaves a new drop-in directory of somebody else alone', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     await lab.apply()
@@ -128,7 +128,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('batches', () => {
     expect(readFileSync('/etc/systemd/system/web.service.d/theirs.conf', 'utf8')).toContain('MemoryMax')
   })
 
-  test('E5: one that is slow to stop holds up nobody else', async () => {
+  test('E5: with a unit that is slow to stop delays nothing else', async () => {
     await using lab = await createSystemdLab()
     const deaf = ['/bin/sh', '-c', `trap '' TERM; while :; do sleep 0.1; done`]
     lab.declareUnit('slow', { process: { command: deaf, stop: { timeout: '4s' } } })

@@ -13,10 +13,10 @@ const units = '/etc/systemd/system'
 const escaped = 'site\\x2da.b'
 const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/tmp', owner: 'x' }
 
-/** systemd's own escaping is part of a name, and goes through paths, shells, D-Bus objects and queries as it is. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd escapes', () => {
+/** systemd's own escaping is part of a name, and passes unchanged through paths, shells, D-Bus objects and queries. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('escaped unit names', () => {
   for (const service of ['-dash\\x20a.b', '_on@site\\x2da:1']) {
-    test(`${service} is written, run, read anew, restarted, looked after and taken away`, async () => {
+    test(`${service} is written, run, reloaded, restarted, observed and removed`, async () => {
       await using lab = await createSystemdLab()
       const file = lab.path('app.conf')
       const unit = `${service}.service`
@@ -32,7 +32,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
       expect(systemctl('show', '--value', '-p', 'MainPID', '--', unit)).toBe(String(pid))
       expect(existsSync(`${units}/multi-user.target.wants/${unit}`)).toBe(true)
       expect(systemdProvider.serviceOf?.(pid ?? 0, instance, createReadHost())).toBe(service)
-      // A person can put it into a shell.
+      // A person can paste it into a shell.
       expect(
         spawnSync('/bin/sh', ['-c', `${output} --no-pager -o cat | head -n 1`], { encoding: 'utf8' }).stdout,
       ).toMatch(/Start/)
@@ -56,7 +56,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
     })
   }
 
-  test('a start that fails shows the journal of that very unit', async () => {
+  test('a failed start shows the journal of exactly that unit', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'echo what went wrong; exit 3']
     const config = { systemd: { unit: { Service: { Type: 'oneshot', RemainAfterExit: null } } } }
@@ -66,7 +66,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
     expect(failed[0]?.message).toContain('what went wrong')
   })
 
-  test('an instance of a packaged template gets a drop-in, and the policy bounds it by its name', async () => {
+  test('an instance of a packaged template gets a drop-in, and the policy matches its name', async () => {
     const name = 'tunnel@site\\x2da'
     await using lab = await createSystemdLab()
     lab.place('tunnel@.service', `[Service]\nExecStart=${LONG_RUN.join(' ')}\n[Install]\nWantedBy=multi-user.target\n`)
@@ -94,7 +94,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
     systemctl('disable', '--now', name)
   })
 
-  test('what is no service is refused as what it is, whatever its name is made of', async () => {
+  test('a unit that is no service is refused by kind, whatever its name contains', async () => {
     await using lab = await createSystemdLab()
     const refused = {
       'srv-my\\x2ddata.mount': /srv-my\\x2ddata\.mount, a mount point/,
@@ -109,7 +109,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
     }
   })
 
-  test('the longest name that systemd takes is looked after as others are', async () => {
+  test('the longest name that systemd accepts works like others', async () => {
     await using lab = await createSystemdLab()
     const service = 'n'.repeat(255 - '.service'.length)
     lab.place(
@@ -120,7 +120,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('names that systemd esc
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect([property(service, 'ActiveState'), systemctl('is-enabled', service)]).toEqual(['active', 'enabled'])
     expect(stepsOf(await lab.plan())).toEqual([])
-    // Its directory of drop-ins would have a name that no file system takes.
+    // Its directory of drop-ins would have a name that no file system accepts.
     lab.declareUnit('long', { serviceName: service, config: { systemd: { dropIns: { x: { Service: { Nice: 1 } } } } } })
     expect(planOf(await lab.plan(), 'long')?.blocked).toContain('no file system takes a name as long')
     systemctl('disable', '--now', service)

@@ -16,7 +16,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 WantedBy=multi-user.target
 `
 
-/** A unit that somebody's package brings. */
+/** A unit that a package brings. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () => {
   beforeAll(() => {
     writeFileSync('/etc/shop.conf', '')
@@ -30,7 +30,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     config: { systemd: { dropIns: { limits: { Service: { MemoryMax: limit } } } } },
   })
 
-  test('gets a drop-in, state and enablement without adoption, and is released as it is', async () => {
+  test('gets a drop-in, state and enablement without adoption, and is released unchanged', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('shop', withLimit('512M'))
     const plan = await lab.plan()
@@ -57,7 +57,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     systemctl('disable', '--now', 'shop')
   })
 
-  test('a drop-in that is edited or deleted behind our back is put back', async () => {
+  test('gets its drop-in restored when it is edited or deleted on the host', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('shop', withLimit('512M'))
     await lab.apply()
@@ -73,7 +73,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     systemctl('disable', '--now', 'shop')
   })
 
-  test('a misspelt key in a drop-in is said before it is written', async () => {
+  test('with a misspelt key in a drop-in is reported before the write', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('shop', { config: { systemd: { dropIns: { limits: { Service: { MemoryMaxx: '1G' } } } } } })
     expect(planOf((await lab.apply()).plan, 'shop')?.blocked).toMatch(
@@ -82,7 +82,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     expect([existsSync(dropIn), queryDirectories()]).toEqual([false, []])
   })
 
-  test('a drop-in of that name which is not ours blocks', async () => {
+  test("with a stranger's drop-in of that name is blocked", async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/etc/systemd/system/shop.service.d')
     writeFileSync(dropIn, '[Service]\nMemoryMax=1G\n')
@@ -90,7 +90,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     expect(planOf(await lab.plan(), 'shop')?.blocked).toMatch(/adopt: true/)
   })
 
-  test('its configuration files are kept, and a changed one is reloaded once', async () => {
+  test('has its configuration files managed, and is reloaded once for a change', async () => {
     await using lab = await createSystemdLab()
     const files = (content: string) => [{ path: '/etc/shop.conf', content, onChange: 'reload' }]
     rmSync('/etc/shop.conf')
@@ -110,7 +110,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     writeFileSync('/etc/shop.conf', '')
   })
 
-  test('E17: one without ExecReload is restarted where it would be reloaded, and the plan says so', async () => {
+  test('E17: without ExecReload is restarted in place of a reload, and the plan says so', async () => {
     await using lab = await createSystemdLab()
     writeFileSync(`${packages}/plain.service`, unit.replace(/^ExecReload.*$/m, '').replaceAll('shop', 'plain'))
     writeFileSync('/etc/plain.conf', '')
@@ -134,7 +134,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     rmSync(`${packages}/plain.service`)
   })
 
-  test('adopted whole, it is ours; released, the package is back', async () => {
+  test('adopted as a whole is ours; released, the packaged one is back', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('shop', { process: longRun() })
     expect(planOf(await lab.plan(), 'shop')?.blocked).toMatch(/adopt: true/)
@@ -155,7 +155,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     ['timer', '[Timer]\nOnCalendar=yearly'],
     ['socket', '[Socket]\nListenStream=/run/shop'],
   ]) {
-    test(`a ${suffix} gets a drop-in, which is in force once, and goes`, async () => {
+    test(`of kind ${suffix} gets a drop-in, which is in force once, and removed`, async () => {
       const name = `shop.${suffix}`
       writeFileSync(`${packages}/${name}`, `${section}\n[Install]\nWantedBy=${suffix}s.target\n`)
       await using lab = await createSystemdLab()
@@ -176,7 +176,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     })
   }
 
-  test('has one name: with .service it is refused, and never moved to and fro', async () => {
+  test('has one name: with .service it is refused, and never moved back and forth', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('mall', { ...withLimit('512M'), serviceName: 'shop' })
     lab.declareUnit('shop.service', {})
@@ -191,7 +191,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a packaged unit', () =
     systemctl('disable', '--now', 'shop')
   })
 
-  test('one that is not there can not be added to', async () => {
+  test('that does not exist cannot be added to', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('nothing', withLimit('512M'))
     expect(planOf(await lab.plan(), 'nothing')?.blocked).toMatch(/install the package/)

@@ -22,11 +22,11 @@ const app = { uid: 2001, gid: 2001 }
 const home = '/srv/app'
 const secret = 'for-root-alone'
 
-/** What of root's the service's user would like to read or to change. */
+/** Root's files that the service's user would like to read or change. */
 const treasure = '/srv/private/treasure'
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)(
-  'S8: what systemd does on a path for a service',
+  'S8: a path that systemd opens for a service',
   {
     timeout: 120_000,
   },
@@ -46,7 +46,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
 
     const says = (text: string): readonly string[] => ['/bin/sh', '-c', `echo ${text}; exec sleep 1000000`]
 
-    /** Declares `web`, and gives what an apply says of it. */
+    /** Declares `web` and returns the message of an apply. */
     async function declare(lab: SystemdLab, process: Spec, more: Spec = {}): Promise<ApplyOutcome> {
       lab.declareUnit('web', { process: { command: says('here'), ...process }, ...more })
       return lab.apply()
@@ -114,7 +114,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       }
     }
 
-    test('paths that only root can change stay with systemd', async () => {
+    test('is left to systemd if only root can change it', async () => {
       await using lab = await createSystemdLab()
       makeFile('/srv/log/input', 'FROM_FILE=yes\n', 0o600, root)
       const process = { user: 'app', output: { file: '/srv/log/web.log' }, environmentFiles: ['/srv/log/input'] }
@@ -125,7 +125,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(unitText('web')).toContain('\nStandardOutput=append:/srv/log/web.log\n')
     })
 
-    test('a symlink of root into the directory of another user is no way for root', async () => {
+    test('is refused for root if a symlink of root leads into the directory of another user', async () => {
       await using lab = await createSystemdLab()
       makeLink(join(home, 'token'), treasure, app)
       makeLink('/srv/log/token', join(home, 'token'), root)
@@ -134,7 +134,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(environmentOf('web')).not.toContain(secret)
     })
 
-    test('what is in several environment files and variables comes in their order, whoever reads', async () => {
+    test('keeps the order of several environment files and variables, whoever reads them', async () => {
       await using lab = await createSystemdLab()
       const [first, second, third] = ['/srv/log/first', join(home, 'second'), '/srv/log/third']
       makeFile(first, 'A=1\nB=1\nC=1\nD=1\n', 0o600, root)
@@ -157,7 +157,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       ['the secret', { environment: { TOKEN: { fromFile: join(home, 'input') } } }],
       ['the environment file', { environmentFiles: [join(home, 'input')] }],
     ] as const) {
-      test(`for a service of root, ${field} in a directory of another user is refused by the plan and at the step`, async () => {
+      test(`for a service of root, ${field} in a directory of another user, is refused by the plan and at the step`, async () => {
         await using lab = await createSystemdLab()
         makeFile(join(home, 'input'), 'TOKEN=mine\n', 0o644, app)
         const said = /input as root: \/srv\/app \(owner 2001, group 2001, mode 0755\) belongs to user 2001.*chown root/
@@ -201,7 +201,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       }
     }
 
-    test('a device is no output file but for /dev/null, which takes all', async () => {
+    test('is no output file if it is a device, except /dev/null', async () => {
       await using lab = await createSystemdLab()
       lab.declareUnit('web', { process: { command: says('here'), output: { file: '/dev/zero' } } })
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('expected a regular file')
@@ -216,7 +216,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
     })
 
-    test('a file of root in a directory of the service’s user blocks it, and the message says what to do', async () => {
+    test('blocks the service if it is a file of root in a directory of the service’s user, and the message says what to do', async () => {
       await using lab = await createSystemdLab()
       makeFile(join(home, 'web.log'), 'old\n', 0o644, root)
       const process = { command: says('here'), user: 'app', output: { file: join(home, 'web.log') } }
@@ -242,7 +242,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       })
     }
 
-    test('a user that the native configuration sets is the one that counts', async () => {
+    test('is opened by the user that the native configuration sets', async () => {
       await using lab = await createSystemdLab()
       const output = { file: join(home, 'web.log') }
       const config = (User: string | null): Spec => ({ config: { systemd: { unit: { Service: { User } } } } })
@@ -252,7 +252,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       await eventually('it to write', () => existsSync(output.file) && statSync(output.file).uid === app.uid)
     })
 
-    test('paths come to the service’s user byte for byte, whatever their names are like', async () => {
+    test('reaches the service’s user byte for byte, whatever its name', async () => {
       await using lab = await createSystemdLab()
       const odd = `it's "100%n" $HOME \\x41 $(id) *?[a] -e; #\u00e9`
       const place = join(home, odd)
@@ -273,7 +273,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(readdirSync(place).sort()).toEqual([`env ${odd}`, `log ${odd}`, `token ${odd}`])
     })
 
-    test('a user that a drop-in sets is the one that counts', async () => {
+    test('is opened by the user that a drop-in sets', async () => {
       await using lab = await createSystemdLab()
       const config = { systemd: { dropIns: { own: '[Service]\nUser=root\n' } } }
       const process = { command: says('here'), user: 'app', output: { file: join(home, 'web.log') } }
@@ -281,14 +281,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('as root: /srv/app')
     })
 
-    test('environment files in directories that are found by a pattern are refused, as others may make such', async () => {
+    test('is refused if it is a pattern of environment files whose directory others can write', async () => {
       await using lab = await createSystemdLab()
       const config = { systemd: { unit: { Service: { EnvironmentFile: '-/srv/*/env' } } } }
       lab.declareUnit('web', { process: { command: says('here'), user: 'app' }, config })
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('name each directory')
     })
 
-    test('a directory is no secret: systemd would read all that is in it, and follow links', async () => {
+    test('is no secret if it is a directory: systemd would read everything in it, and follow links', async () => {
       await using lab = await createSystemdLab()
       makeLink(join(home, 'link'), treasure, app)
       lab.declareUnit('web', {
@@ -297,7 +297,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(planOf(await lab.plan(), 'web')?.blocked).toContain('expected a file, found a directory')
     })
 
-    test('a user who makes a loop of the way keeps nobody else from being seen to', async () => {
+    test('that a user turns into a loop delays no other facility', async () => {
       await using lab = await createSystemdLab()
       makeLink(join(home, 'loop'), 'loop', app)
       const inputs = {
@@ -311,7 +311,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       expect(property('other', 'ActiveState')).toBe('active')
     })
 
-    test('a unit that root has linked in is not read where its owner leads it elsewhere', async () => {
+    test('of a linked unit is not read where its owner redirects it', async () => {
       await using lab = await createSystemdLab()
       const unit = join(home, 'linked.service')
       makeFile(unit, '[Service]\nExecStart=/bin/sleep 1000000\n[Install]\nWantedBy=multi-user.target\n', 0o644, app)
@@ -331,7 +331,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       systemctl('daemon-reload')
     })
 
-    test('a working directory that is closed to the service’s user is not entered for it', async () => {
+    test('of a working directory that is closed to the service’s user is not entered for it', async () => {
       await using lab = await createSystemdLab()
       makeDirectory('/srv/private/inner', 0o777, root)
       const { failed } = await declare(lab, { user: 'app', workingDirectory: '/srv/private/inner' })

@@ -11,7 +11,7 @@ const bounded = (more = ''): { configuration: string } => ({
   configuration: `policy:\n  supervisors: [process, systemd]\n  config: [systemd]\n  users: [root]\n  supervisorDirectories: [/tmp]\n${more}`,
 })
 
-/** What a repository would do to a host whose owner bounds it. */
+/** Attempts of a repository on a host whose owner restricts it. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => {
   beforeAll(() => {
     for (const name of ['ssh', 'victim']) writeFileSync(`${packages}/${name}.service`, unit)
@@ -31,7 +31,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => 
     lab.withdraw(name)
   }
 
-  test('keeps a repository from services that it doesn’t define', async () => {
+  test('keeps a repository from services that it does not define', async () => {
     await using lab = await createSystemdLab(bounded())
     const said = /not allowed by policy.services of the host configuration/
     await refuses(lab, 'debug-shell', {}, said)
@@ -46,7 +46,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => 
     expect(property('dbus', 'FragmentPath')).toBe(`${packages}/dbus.service`)
   })
 
-  test('allows those that it names', async () => {
+  test('allows services that it lists', async () => {
     await using lab = await createSystemdLab(bounded('  services: [ss*]'))
     lab.declareUnit('ssh', { state: 'stopped', enabled: 'unmanaged' })
     await lab.apply()
@@ -54,7 +54,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => 
     await refuses(lab, 'victim', { state: 'stopped' }, /policy.services of the host configuration \(it has ss\*\)/)
   })
 
-  test('keeps a definition from what it names', async () => {
+  test('keeps a definition from units that it names', async () => {
     await using lab = await createSystemdLab(bounded())
     const process = longRun()
     const unitWith = (section: string, key: string, value: string): Spec => ({
@@ -113,7 +113,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => 
     await refuses(lab, 'web', { config: { systemd: { source: './web.service' } } }, said)
     expect(property('victim', 'ActiveState')).toBe('active')
 
-    // What waits for the network needs no word, nor what is the repository's own.
+    // network-online.target needs no permission, nor do the repository's own units.
     lab.declareUnit('db', { process })
     lab.declareUnit('web', unitWith('Unit', 'Requires', 'network-online.target db.service'))
     await lab.apply()
@@ -121,7 +121,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('S11: a policy', () => 
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('or none: what is no service is none of a facility', async () => {
+  test('or its absence keeps a facility from a unit that is no service', async () => {
     await using lab = await createSystemdLab()
     for (const name of [
       'reboot.target',
@@ -187,7 +187,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       { process: longRun(), config: { systemd: { unit: { Install: { Alias: `${service}.service` } } } } },
     ]
 
-    test('is not touched where reeve install made it, whether it runs or not, nor by another name', async () => {
+    test('is left alone where reeve install created it, running or not, under any name', async () => {
       expect(await installed.reeve(['install', manifests])).toMatchObject({ exitCode: 0 })
       symlinkSync('reeve.service', '/etc/systemd/system/ops.service')
       systemctl('daemon-reload')
@@ -195,7 +195,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
         for (const spec of attempts(service)) expect(await blockedOf(spec)).toMatch(/Reeve's own controller/)
       }
       expect(await blockedOf({ state: 'stopped' }, 'reeve')).toMatch(/Reeve's own controller/)
-      // The controller says so too, and goes on.
+      // The controller reports it too, and continues.
       writeFileSync(`${manifests}/reeve.yaml`, facilityManifest('reeve', { supervisor: 'systemd', state: 'stopped' }))
       await eventually('the controller to say so', async () =>
         (await installed.reeve(['status', 'reeve'])).stdout.includes("Reeve's own controller"),
@@ -204,11 +204,11 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       rmSync(`${manifests}/reeve.yaml`)
       systemctl('stop', 'reeve')
       for (const spec of attempts('reeve')) expect(await blockedOf(spec)).toMatch(/Reeve's own controller/)
-      // Reeve itself puts it in order and removes it.
+      // Reeve itself repairs and removes it.
       expect(await installed.reeve(['install', manifests])).toMatchObject({ exitCode: 0 })
     })
 
-    test('is not touched where somebody else made it', async () => {
+    test('is left alone where somebody else created it', async () => {
       const script = `/bin/sh -c "${process.execPath} ${installed.script} run ${manifests}; :"`
       writeFileSync('/etc/systemd/system/gitops.service', `[Service]\nExecStart=${script}\nEnvironment=HOME=/root\n`)
       symlinkSync('gitops.service', '/etc/systemd/system/ops.service')

@@ -26,7 +26,7 @@ const app = { uid: 2001, gid: 2001 }
 const staff = 2002
 const other = { uid: 2003, gid: 2003 }
 
-/** What `spec.process` says is what the kernel says of the process. */
+/** The kernel confirms what `spec.process` says of the process. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under systemd', { timeout: 120_000 }, () => {
   beforeAll(() => {
     run('groupadd', '--gid', String(staff), 'workers')
@@ -59,7 +59,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(statusOf(await start({ group: 'workers' }))).toMatchObject({ Uid: four(0), Gid: four(staff) })
   })
 
-  test('is the main one, be it alone or among others, in the usual slice or in another', async () => {
+  test('is found as the main process, alone or among others, in the usual slice or in another', async () => {
     await using lab = await createSystemdLab()
     const several = ['/bin/sh', '-c', 'sleep 1000000 & sleep 1000000 & wait']
     const elsewhere = { systemd: { unit: { Service: { Slice: 'other.slice' } } } }
@@ -79,7 +79,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     ['alone', ['/bin/sleep', '1000000']],
     ['with others', ['/bin/sh', '-c', 'sleep 1000000 & wait']],
   ] as const) {
-    test(`that ends while it is looked at, ${what}, is not taken to be out of date`, async () => {
+    test(`that ends while being observed, ${what}, is not taken to be out of date`, async () => {
       await using lab = await createSystemdLab()
       const [unit, path] = ['/etc/systemd/system/web.service', lab.path('web.conf')]
       const process = { command, restart: { delay: '1h' } }
@@ -87,7 +87,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
       await lab.apply()
       const instance = (await makePlanRun(await lab.open())).instances.get('systemd')?.instance
       if (!instance) throw new Error('there is no systemd')
-      // What is newer than the start can't have been read by the process.
+      // A file newer than the start can't have been read by the process.
       for (const newer of [path, unit]) {
         writeFileSync(newer, readFileSync(newer, 'utf8'))
         const killed = await observeWhile(instance, () => {
@@ -103,7 +103,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     })
   }
 
-  test('of a user that is not there fails to start, and says so', async () => {
+  test('of an unknown user fails to start, with the reason', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/bin/sleep', '1000000'], user: 'nosuchuser' } })
     const { failed } = await lab.apply()
@@ -115,13 +115,13 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     ['a secret', { TOKEN: { fromFile: '/etc/token' } }, []],
     ['both', { A: 'b', TOKEN: { fromFile: '/etc/token' } }, ['/etc/web.env']],
   ] as const) {
-    test(`PITFALLS 14: a program that is not there, and would get ${what}, is a failed start too`, async () => {
+    test(`PITFALLS 14: a missing program that would get ${what} is a failed start too`, async () => {
       await using lab = await createSystemdLab()
       for (const path of ['/etc/web.env', '/etc/token']) writeFileSync(path, '')
       const declare = (program: string): void =>
         lab.declareUnit('web', { process: { command: [program, '1000000'], environment, environmentFiles } })
       declare('/nowhere/web')
-      // Where the go-between ends at once, systemd may say so itself.
+      // If the exec wrapper ends at once, systemd may report it itself.
       const message = expect.stringMatching(/; its journal \(journalctl -u \S+\) ends with:.*\/nowhere\/web/s)
       expect(await lab.apply()).toMatchObject({ failed: [{ facility: 'web', message }] })
       declare('/bin/sleep')
@@ -152,7 +152,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('writes both streams to its output file, and goes on behind what is there', async () => {
+  test('writes both streams to its output file, and appends to existing output', async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/var/log/app')
     chownSync('/var/log/app', app.uid, app.gid)
@@ -168,7 +168,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('has of several environment files the last word of each variable, whatever their names are like', async () => {
+  test('has the last value of each variable in several environment files, whatever their names', async () => {
     await using lab = await createSystemdLab()
     const paths = ['a*.env', 'b?[c]{d}.env', 'e %n $HOME\\f.env'].map(name => lab.path(name))
     paths.forEach((path, index) => {
@@ -187,7 +187,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(await start(paths, { MARK_ALL: 'mine' })).toEqual([...each, 'MARK_ALL=mine'])
   })
 
-  test('that tells when it is ready is starting till then, and what needs it waits', async () => {
+  test('with readiness notification is starting until it notifies, and its dependents wait', async () => {
     await using lab = await createSystemdLab()
     const gate = lab.path('gate')
     const command = [
@@ -207,13 +207,13 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('is reloaded by its command, as its user and with its pid; one that fails is still owed', async () => {
+  test('is reloaded by its command, as its user and with its pid; a failed reload is still required', async () => {
     await using lab = await createSystemdLab()
     const told = '/tmp/reloaded'
     writeFileSync(told, '')
     chownSync(told, app.uid, app.gid)
     const path = '/etc/web.conf'
-    // In systemd's words, a variable of which is MAINPID.
+    // By systemd's terms, with a variable of which MAINPID is one.
     const script = `grep -q good ${path} && echo "$(id -u) $(cat ${path}) $MAINPID" >> ${told}`
     const declare = (content: string): void =>
       lab.declareUnit('web', {
@@ -293,7 +293,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a process under system
   })
 })
 
-/** Gives what it says; throws if it fails. */
+/** Returns the output; throws if it fails. */
 function run(program: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} gave ${status}: ${stderr}`)
@@ -311,7 +311,7 @@ function statusOf(pid: string): Record<string, string> {
   )
 }
 
-/** Soft and hard, by their names in /proc. */
+/** Soft and hard limits, by their names in /proc. */
 function limitsOf(pid: string): Record<string, readonly string[]> {
   const [, ...lines] = readFileSync(`/proc/${pid}/limits`, 'utf8').trimEnd().split('\n')
   const parts = lines.map(line => line.split(/\s{2,}/))
@@ -340,7 +340,7 @@ function readProcesses(group: string): string[] {
   return readFileSync(`/sys/fs/cgroup/${group}.service/cgroup.procs`, 'utf8').trim().split('\n')
 }
 
-/** Looks at `web`, and acts between the question which process is its main one and whatever is made of the answer. */
+/** Observes `web`, and acts between the query for its main process and the use of the answer. */
 async function observeWhile(instance: Instance, act: () => void): Promise<Observed | undefined> {
   const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
   const late: ReadHost = {
@@ -364,7 +364,7 @@ async function observeWhile(instance: Instance, act: () => void): Promise<Observ
   return (await systemdProvider.observe(['web'], instance, late)).get('web')
 }
 
-/** Holds up all else in this process. */
+/** Blocks everything else in this process. */
 function waitFor(condition: () => boolean): void {
   const deadline = Date.now() + 20_000
   while (!condition()) if (Date.now() > deadline) throw new Error('waited 20 s in vain')

@@ -8,10 +8,10 @@ import { plainFacility, plainProcess } from '../tools/plain-facility.ts'
 
 const out = '/tmp/seen'
 
-/** What a program gets to see: its arguments, NUL-separated, and its whole environment. */
+/** Input of a program: its arguments, NUL-separated, and its whole environment. */
 const dump = `cat /proc/self/environ >"$0.environment"; printf '%s\\0' "$@" >"$0.arguments"; : >"$0.done"`
 
-/** Any text but for NUL and, where `isValue`, what systemd takes in no variable. */
+/** Any text except NUL and, with `isValue`, what systemd accepts in no variable. */
 function text(isValue: boolean): fc.Arbitrary<string> {
   const odd = fc.constantFrom(
     '%',
@@ -43,7 +43,7 @@ function text(isValue: boolean): fc.Arbitrary<string> {
 }
 
 test.skipIf(process.env.REEVE_MACHINE === undefined)(
-  'S2: arguments and variables come to the process byte for byte, past the real systemd',
+  'S2: arguments and variables reach the process byte for byte, through the real systemd',
   { timeout: 120_000 },
   async () => {
     mkdirSync(out)

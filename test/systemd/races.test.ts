@@ -22,10 +22,10 @@ const root = { uid: 0, gid: 0 }
 const secret = 'for-root-alone'
 const vault = '/srv/vault'
 
-/** How long each path is swapped, in ms: together ten seconds. */
+/** Duration of each path swap, in ms: together ten seconds. */
 const duration = 1_250
 
-/** Where the service's user can swap what a service uses. */
+/** Directories in which the service's user can swap what a service uses. */
 const places = [
   { what: 'its own directory', directory: '/srv/app', owner: app, mode: 0o755 },
   {
@@ -37,7 +37,7 @@ const places = [
 ] as const
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)(
-  'S8: a service’s user who swaps paths at full speed',
+  'S8: a service’s user who swaps paths at full speed gains nothing',
   {
     timeout: 120_000,
   },
@@ -55,7 +55,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
 
     for (const { what, directory } of places) {
       const at = (name: string): string => join(directory, name)
-      /** Each uses `path`, which is exchanged for what leads into the vault. */
+      /** Each uses `path`, which is exchanged for a link into the vault. */
       const cases = [
         { what: 'the output file', path: at('web.log'), process: { output: { file: at('web.log') } } },
         {
@@ -90,7 +90,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       }
     }
 
-    test('S9: no value of a variable is ever seen on a command line, whoever looks', async () => {
+    test('S9: no value of a variable is ever on a command line, whoever looks', async () => {
       await using lab = await createSystemdLab()
       const values = [
         'v4lue-of-manifest',
@@ -151,7 +151,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
   },
 )
 
-/** Reads the command lines of all processes again and again; says each that has the mark, and how often it has looked. */
+/** Reads the command lines of all processes repeatedly; reports each that contains the mark, and the number of reads. */
 const watchCommandLines = `
   my ($mark, $file) = @ARGV;
   $| = 1;
@@ -167,7 +167,7 @@ const watchCommandLines = `
   }
 `
 
-/** A service that says its environment and what is in its directory, is started, restarted, reloaded and removed meanwhile. */
+/** Service that reports its environment and its directory, and is started, restarted, reloaded and removed meanwhile. */
 async function liveUnder(lab: SystemdLab, process: object): Promise<void> {
   const told = '/srv/app/told'
   writeFileSync(told, '')
@@ -182,7 +182,7 @@ async function liveUnder(lab: SystemdLab, process: object): Promise<void> {
   for (let [runs, end] = [0, Date.now() + duration]; Date.now() < end || runs < 2; runs += 1) {
     const reload = { command: ['/bin/true', String(runs)] }
     lab.declareUnit('web', { process: { ...spec, ...process, reload } })
-    // It is refused, fails or is done, as it happens to find the path.
+    // It is refused, fails or succeeds, depending on the path at that moment.
     await lab.apply().catch(() => undefined)
     for (const verb of ['reload', 'restart']) systemctl(verb, 'web')
     if (runs % 2 === 0) continue
@@ -193,7 +193,7 @@ async function liveUnder(lab: SystemdLab, process: object): Promise<void> {
   await lab.apply()
 }
 
-/** What stands in regular files, as their user would see it. */
+/** Contents of regular files, as their user would see them. */
 function readAll(directory: string): string[] {
   const entries = readdirSync(directory, { withFileTypes: true, recursive: true })
   return entries

@@ -9,12 +9,12 @@ import { makeFile, makeLink, root } from '../systemd-lab/planted-paths.ts'
 const app = { uid: 2001, gid: 2001 }
 const command = ['/bin/sleep', '1000000']
 
-/** What of root's the service's user would like to have read. */
+/** Root's content that the service's user would like to have read. */
 const treasure = '/srv/treasure'
 
-/** Units of earlier versions had the service's user write some, who may write anything there. */
+/** Units of earlier versions had the service's user write records, who may write anything there. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)(
-  'S8: what is written down of a process',
+  'S8: a run record',
   {
     timeout: 120_000,
   },
@@ -24,7 +24,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       makeFile(treasure, 'for-root-alone\n', 0o600, root)
     })
 
-    test('S9: nobody else can read the digests of files that a service has read', async () => {
+    test('S9: keeps digests of files that a service has read from other users', async () => {
       await using lab = await createSystemdLab()
       const path = '/etc/short.conf'
       const files = [{ path, content: '1234\n', mode: '0600', owner: 'app', onChange: 'reload' }]
@@ -47,7 +47,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       for (const name of [path, '/etc/once.conf']) rmSync(name)
     })
 
-    test('what a service’s user puts in the place of a record is not followed, and hides nothing', async () => {
+    test('replaced by a service’s user is not followed, and hides nothing', async () => {
       await using lab = await createSystemdLab()
       const path = '/etc/web.conf'
       const files = [{ path, content: 'one\n' }]
@@ -72,7 +72,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
         expect(observed.state).toBe('running')
         expect(Object.keys(observed.loaded?.files ?? {})).not.toContain(treasure)
       }
-      // The last tells of another content: its own restart, and nothing else.
+      // The last one has another content: its own restart, and nothing else.
       expect(stepsOf(await lab.plan())).toEqual(['web/restart'])
       await lab.apply()
       expect(stepsOf(await lab.plan())).toEqual([])
@@ -80,7 +80,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)(
       rmSync(path)
     })
 
-    test('what a packaged service of another user has read anew is noted where only root writes', async () => {
+    test('of a reload of a packaged service of another user is written where only root writes', async () => {
       await using lab = await createSystemdLab()
       const unit = '[Service]\nUser=app\nExecStart=/bin/sleep 1000000\nExecReload=/bin/true\n'
       lab.place('packaged.service', unit, '/lib/systemd/system')

@@ -18,7 +18,7 @@ async function blockersOf(lab: SystemdLab, ...names: string[]): Promise<(string 
   return names.map(name => planOf(plan, name)?.blocked)
 }
 
-/** Both are blocked, each with the other's name, by what is there and in `apply` too; nothing is touched. */
+/** Both are blocked, each with the other's name, by plan and by `apply`; nothing is touched. */
 async function expectBlocked(lab: SystemdLab, names: readonly [string, string], how: RegExp): Promise<void> {
   const before = names.map(name => systemctl('show', '--property=MainPID', '--property=ActiveState', name))
   const [here, there] = await blockersOf(lab, ...names)
@@ -30,15 +30,15 @@ async function expectBlocked(lab: SystemdLab, names: readonly [string, string], 
   expect(names.map(name => systemctl('show', '--property=MainPID', '--property=ActiveState', name))).toEqual(before)
 }
 
-/** Done, and as declared: the next plan has nothing to do. */
+/** Applied and up to date: the next plan has no steps. */
 async function expectSettled(lab: SystemdLab): Promise<void> {
   expect(await lab.apply()).toMatchObject({ failed: [], notReady: [], plan: { summary: { blocked: 0 } } })
   const plan = await lab.plan()
   expect([stepsOf(plan), plan.summary.blocked]).toEqual([[], 0])
 }
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo one another', () => {
-  test('one unit by Alias=: the one stopped, the other running', async () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo one another are found:', () => {
+  test('one unit by Alias=, the one stopped, the other running', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('td-agent', { state: 'stopped', enabled: false })
     lab.declareUnit('fluentd', withUnit('Install', { Alias: 'td-agent.service' }))
@@ -53,7 +53,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     ])
     await expectBlocked(lab, ['fluentd', 'td-agent'], alias)
 
-    // The way out, from where both were brought about by one who didn't look: the link on the disk goes.
+    // The way out, from a state applied without the check: the link on the disk is removed.
     lab.withdraw('td-agent')
     await expectSettled(lab)
     lab.declareUnit('td-agent', { state: 'stopped', enabled: false })
@@ -74,7 +74,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     await expectBlocked(lab, ['agent', 'nick'], /nick\.service is another name of agent\.service/)
   })
 
-  test('Conflicts= of two that are declared running, till one is stopped', async () => {
+  test('Conflicts= of two that are declared running, until one is stopped', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('one', { process: longRun() })
     await lab.apply()
@@ -86,7 +86,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     expect([systemctl('is-active', 'one'), systemctl('is-active', 'two')]).toEqual(['inactive', 'active'])
   })
 
-  test('Also= of what is declared disabled', async () => {
+  test('Also= of a unit that is declared disabled', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('one', withUnit('Install', { Also: 'two.service' }))
     lab.declareUnit('two', { process: longRun(), enabled: false })
@@ -96,21 +96,21 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
   })
 
   for (const key of ['Requires', 'BindsTo', 'PartOf', 'Wants', 'Upholds']) {
-    test(`${key}= of what is declared stopped`, async () => {
+    test(`${key}= of a unit that is declared stopped`, async () => {
       await using lab = await createSystemdLab()
       lab.declareUnit('one', withUnit('Unit', { [key]: 'two.service' }))
       lab.declareUnit('two', { process: longRun() })
       await expectSettled(lab)
       lab.declareUnit('two', { process: longRun(), state: 'stopped' })
       await expectBlocked(lab, ['one', 'two'], new RegExp(`${key}=two\\.service of one\\.service`))
-      // What isn't declared any more is on the disk still, and counts no more.
+      // An undeclared key that is still on the disk doesn't count.
       lab.declareUnit('one', { process: longRun() })
       await expectSettled(lab)
       expect([systemctl('is-active', 'one'), systemctl('is-active', 'two')]).toEqual(['active', 'inactive'])
     })
   }
 
-  test('by what others have laid over it, and through units that nobody declares', async () => {
+  test('by drop-ins of others, and through units that no manifest declares', async () => {
     await using lab = await createSystemdLab()
     lab.place('between.service', `[Unit]\nConflicts=two.service\n${run}`)
     lab.declareUnit('one', { process: longRun() })
@@ -138,7 +138,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     await expectSettled(lab)
   })
 
-  test('a drop-in that is dropped from the manifest counts no more', async () => {
+  test('not by a drop-in that was dropped from the manifest', async () => {
     await using lab = await createSystemdLab()
     lab.place('web.service', run)
     lab.declareUnit('other', { process: longRun() })
@@ -152,7 +152,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     await expectSettled(lab)
   })
 
-  test('two supervisors of one manager, which write units in different places', async () => {
+  test('two supervisors of one manager that write units in different places', async () => {
     await using lab = await createSystemdLab()
     const directory = '/usr/local/lib/systemd/system'
     mkdirSync(directory, { recursive: true })
@@ -167,7 +167,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     await expectBlocked(lab, ['web', 'web-too'], /same service/)
   })
 
-  test('two that kill each other as they start, which no text tells: both are stalled', async () => {
+  test('two that kill each other as they start, which no unit file shows: both are stalled', async () => {
     await using lab = await createSystemdLab({ configuration: 'resync: 1s' })
     const killer = (own: string, other: string): string =>
       `[Service]\nExecStart=/bin/sleep ${own}\nExecStartPost=-/usr/bin/pkill -KILL -f "^/bin/sleep ${other}"\n[Install]\nWantedBy=multi-user.target\n`
@@ -185,7 +185,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     expect(told).toMatch(/facilities one and two undo each other's steps.*one is stopped again, two is stopped again/)
   })
 
-  test('what can be had together is', async () => {
+  test('compatible relations are no contradiction', async () => {
     await using lab = await createSystemdLab()
     writeFileSync(`${units}/ease.target`, '[Unit]\nConflicts=shutdown.target\n')
     lab.declareUnit('one', withUnit('Unit', { Conflicts: ['two.service', 'shutdown.target'], PartOf: 'ease.target' }))

@@ -10,8 +10,8 @@ import { createSystemdLab, property, type SystemdLab, systemctl } from '../syste
 const unit = '/etc/systemd/system/web.service'
 const record = '/run/reeve-runs/web.service'
 
-/** What Reeve knows a service to have read, whoever has started it. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has read', { timeout: 120_000 }, () => {
+/** Files that Reeve knows a service to have read, whoever has started it. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('files that a service has read', { timeout: 120_000 }, () => {
   const path = '/etc/web-run.conf'
   beforeEach(() => rmSync(path, { force: true }))
 
@@ -24,7 +24,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     ['somebody else has started', () => systemctl('restart', 'web')],
     ['systemd has started again', () => systemctl('kill', '--signal=KILL', 'web')],
   ] as const) {
-    test(`E12: content counts, and not times, for what ${what}`, async () => {
+    test(`E12: are compared by content, not by time, for what ${what}`, async () => {
       await using lab = await createSystemdLab()
       declare(lab, 'one\n', { restart: { delay: '0s' } })
       await lab.apply()
@@ -43,7 +43,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     })
   }
 
-  test('changed before a start that Reeve had no part in, it has read what was changed', async () => {
+  test('before a start without Reeve are the changed ones', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n')
     await lab.apply()
@@ -54,7 +54,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('changed after the start while nobody looked, it can’t be told, and it is restarted once', async () => {
+  test('are unknown if they changed after the start while no observation was made: one restart', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n')
     await lab.apply()
@@ -65,7 +65,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a reload by somebody else has read what was there then', async () => {
+  test('at a reload by somebody else are those of that moment', async () => {
     await using lab = await createSystemdLab()
     const reload = { reload: { command: ['/bin/true'] } }
     declare(lab, 'one\n', reload, 'reload')
@@ -74,7 +74,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     writeFileSync(path, 'edited\n')
     systemctl('reload', 'web')
     expect(stepsOf(await lab.plan())).toEqual([`web/write-file:${path}`, 'web/reload'])
-    // Also where systemd has forgotten by now when it was.
+    // Even if systemd has forgotten the time of the reload by now.
     systemctl('daemon-reload')
     expect(stepsOf(await lab.plan())).toEqual([`web/write-file:${path}`, 'web/reload'])
     await lab.apply()
@@ -86,7 +86,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect([runOf(), stepsOf(await lab.plan())]).toEqual([run, []])
   })
 
-  test('a program that writes its file anew as it starts has read what Reeve wrote', async () => {
+  test('and rewrites as it starts are those that Reeve wrote', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n', { command: ['/bin/sh', '-c', `echo more >>${path}; exec sleep 1000000`] })
     await lab.apply()
@@ -96,7 +96,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a start of what runs already doesn’t claim that it has read anything anew', async () => {
+  test('are not updated by a start of a running service', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n')
     await lab.apply()
@@ -114,8 +114,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect(stepsOf(await lab.plan())).toEqual(['web/restart'])
   })
 
-  /** As the version before wrote units: with its own steps in them, and a directory for what these wrote down. */
-  test('a unit of an earlier version is written anew, and its service goes on', async () => {
+  /** Unit as the version before wrote it: with its own record steps, and a directory for the records. */
+  test('are kept when a unit of an earlier version is replaced, and its service keeps running', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n', { reload: { signal: 'HUP' } })
     await lab.apply()
@@ -148,7 +148,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what a service has rea
     expect([runOf(), stepsOf(await lab.plan())]).toEqual([run, []])
   })
 
-  test('a file that is dropped is owed a restart by a run that Reeve had no part in, too', async () => {
+  test('and that are dropped require a restart, even of a run started without Reeve', async () => {
     await using lab = await createSystemdLab()
     declare(lab, 'one\n')
     await lab.apply()

@@ -5,11 +5,11 @@ import { createSystemdLab, property, type SystemdLab, systemctl } from '../syste
 
 type Section = Readonly<Record<string, string | boolean | readonly string[]>>
 
-/** A directory with nothing in it but the program, its libraries and no shell. */
+/** Directory with only the program and its libraries, without a shell. */
 const root = '/srv/root'
 const command = ['/bin/sleep', '1000000']
 
-/** What a service can be shut in, so that a shell, or its own files, can't be had in there. */
+/** Sandboxing options under which a service has no shell, or no access to its own files. */
 const sandboxes: Readonly<Record<string, Section>> = {
   RootDirectory: {
     RootDirectory: root,
@@ -28,7 +28,7 @@ const sandboxes: Readonly<Record<string, Section>> = {
   ExecStartPre: { ExecStartPre: '/bin/true', RuntimeDirectory: 'box box/inner' },
 }
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut in', { timeout: 120_000 }, () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a sandboxed service', { timeout: 120_000 }, () => {
   beforeAll(() => {
     mkdirSync(`${root}/bin`, { recursive: true })
   })
@@ -36,13 +36,13 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
   const path = '/etc/reeve-box.conf'
   beforeEach(() => rmSync(path, { force: true }))
 
-  /** Applies, changes its file, and gives how the process and the plans were. */
+  /** Applies, changes its file, and returns the process and the plans. */
   async function expectKept(lab: SystemdLab, declare: (content: string) => void, unit = 'box'): Promise<void> {
     declare('one\n')
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     const run = property(unit, 'InvocationID')
     expect(stepsOf(await lab.plan())).toEqual([])
-    // Content counts, and not times (E12).
+    // Content counts, not times (E12).
     writeFileSync(path, 'one\n')
     expect(stepsOf(await lab.plan())).toEqual([])
     declare('two\n')
@@ -53,7 +53,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
   }
 
   for (const [name, keys] of Object.entries(sandboxes)) {
-    test(`PITFALLS 26: ${name}: has files, which Reeve knows it to have read`, async () => {
+    test(`PITFALLS 26: ${name}: has files that Reeve knows it to have read`, async () => {
       await using lab = await createSystemdLab()
       const files = (content: string): Spec[] => [{ path, content, mode: '0600' }]
       await expectKept(lab, content =>
@@ -63,7 +63,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
           files: files(content),
         }),
       )
-      // Of a start that Reeve had no part in, the age of the files tells.
+      // For a start without Reeve, the age of the files decides.
       systemctl('restart', 'box')
       expect(stepsOf(await lab.plan())).toEqual([])
     })
@@ -76,7 +76,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
     forking: `[Service]\nType=forking\nProtectSystem=strict\nNoExecPaths=/bin/sh\nExecStart=/sbin/start-stop-daemon --start --background --exec /bin/sleep -- 1000000\n`,
   }
   for (const [name, text] of Object.entries(natives)) {
-    test(`PITFALLS 26: a unit of one’s own, ${name}, has files`, async () => {
+    test(`PITFALLS 26: with its own unit, ${name}, has files`, async () => {
       await using lab = await createSystemdLab()
       const declare = (content: string): void =>
         lab.declareUnit('box', {
@@ -88,7 +88,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
     })
   }
 
-  test('PITFALLS 26: an instance of a template that a package brings has files', async () => {
+  test('PITFALLS 26: as an instance of a packaged template has files', async () => {
     await using lab = await createSystemdLab()
     lab.place('box@.service', natives.simple, '/lib/systemd/system')
     const declare = (content: string): void =>
@@ -98,7 +98,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a service that is shut
     rmSync('/lib/systemd/system/box@.service')
   })
 
-  test('PITFALLS 26: one that is told by a signal that its file changed is told so from outside', async () => {
+  test('PITFALLS 26: that reloads by a signal gets it from outside', async () => {
     await using lab = await createSystemdLab()
     const declare = (content: string): void =>
       lab.declareUnit('box', {

@@ -10,7 +10,7 @@ const uid = 2_000
 const home = '/home/app'
 const runtime = `/run/user/${uid}`
 
-/** As that user, without a login. */
+/** Runs as that user, without a login. */
 function asUser(...command: string[]): {
   readonly status: number | null
   readonly stdout: string
@@ -31,8 +31,8 @@ function root(...[program = '', ...args]: string[]): void {
   expect([program, spawnSync(program, args).status]).toEqual([program, 0])
 }
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('a user with linger, and a bus of its own', () => {
-  test('runs services without a login, by the session bus alone, and they come back with a boot', async () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a user with linger and a bus', () => {
+  test('runs services without a login, by the session bus alone, which come back with a boot', async () => {
     root('useradd', '--uid', String(uid), '--create-home', '--home-dir', home, 'app')
     root('loginctl', 'enable-linger', 'app')
     await eventually('its bus', () => asUser('systemctl', '--user', 'is-active', 'dbus.socket').status === 0)
@@ -57,7 +57,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a user with linger, an
     const before = pidOf()
     expect(Number(before)).toBeGreaterThan(1)
 
-    // To its manager, that is a boot: all that runs ends, and what is enabled is started by nobody else.
+    // To its manager, that is a boot: everything ends, and nobody else starts what is enabled.
     root('systemctl', 'restart', `user@${uid}.service`)
     await eventually('it to run again', () => Number(pidOf()) > 1 && pidOf() !== before)
     expect(reeve('plan')).toContain('No changes.')

@@ -12,9 +12,9 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('systemd', () => {
   for (const [index, mistake] of all.entries()) {
     const isDrawn = (way: number): boolean => (index + way) % stride === first - 1
     if (isDrawn(0))
-      test(`a service that runs is left as it is by ${mistake.name}`, () => proveLeftRunning(systemHarness, mistake))
+      test(`a running service is left alone despite ${mistake.name}`, () => proveLeftRunning(systemHarness, mistake))
     if (isDrawn(1))
-      test(`a first start is tried, and told of before and after, with ${mistake.name}`, () =>
+      test(`a first start is tried despite ${mistake.name}, which is reported before and after`, () =>
         proveWarned(systemHarness, mistake))
   }
 })

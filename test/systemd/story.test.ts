@@ -9,7 +9,7 @@ const seed = Number(process.env.REEVE_STORY_SEED ?? Date.now() % 1_000_000)
 const facilities = 50
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('the whole story', () => {
-  test('installed by itself, it keeps 50 services right, and its history tells the truth', {
+  test('an installed controller keeps 50 services up to date, with a true history', {
     timeout: (seconds * 4 + 300) * 1_000,
   }, async () => {
     console.log(`story: ${seconds} s, seed ${seed} (REEVE_STORY_SECONDS, REEVE_STORY_SEED)`)
@@ -41,7 +41,7 @@ function report({ chronicle, history, settled, upheavals, problems }: StoryOutco
   table.add('entries of history', history.length, '-', '-', '-', '-')
 }
 
-/** The median, and the most. */
+/** Median and maximum. */
 function spread(values: readonly number[]): readonly [number | string, number | string] {
   const sorted = [...values].sort((a, b) => a - b)
   return [sorted[Math.floor(sorted.length / 2)] ?? '-', sorted.at(-1) ?? '-']

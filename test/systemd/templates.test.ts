@@ -16,7 +16,7 @@ function linksOf(name: string): string[] {
   return existsSync(folder) ? readdirSync(folder).filter(link => link.startsWith(name)) : []
 }
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their instances', () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their instances:', () => {
   test('E3: a template is enabled once by its default instance, and disabled without its other instances', async () => {
     await using lab = await createSystemdLab()
     lab.place('tpl@.service', `${run}${wanted}DefaultInstance=def\n`)
@@ -32,7 +32,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their in
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a template without a default instance can not be enabled, and says which can', async () => {
+  test('a template without a default instance cannot be enabled, and the message names what can', async () => {
     await using lab = await createSystemdLab()
     lab.place('tpl@.service', `${run}${wanted}`)
     lab.declareUnit('tpl@', { state: 'unmanaged' })
@@ -40,7 +40,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their in
     expect(systemctl('is-enabled', 'tpl@')).toBe('disabled')
   })
 
-  test('a template that is declared running is refused before anything is asked of systemd', async () => {
+  test('a template that is declared running is refused before systemd is asked', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('tpl@', {})
     lab.declareUnit('tpl@x', {})
@@ -51,7 +51,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their in
     ])
   })
 
-  test('a job with a timer, and a service with a socket, may be instances of a template', async () => {
+  test('a job with a timer, and a service with a socket, may be template instances', async () => {
     await using lab = await createSystemdLab()
     const process = { command: ['/bin/sh', '-c', 'echo ran >> /tmp/instance'], restart: { policy: 'never' } }
     lab.declareUnit('job@x', { process, config: { systemd: { timer: { OnCalendar: 'yearly' } } } })
@@ -74,7 +74,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their in
     expect(readdirSync(units).filter(name => /^(?:job|door)@/.test(name))).toEqual([])
   })
 
-  test('an instance of somebody else’s template gets a timer, and is left as it was when that goes', async () => {
+  test('an instance of somebody else’s template gets a timer, and is left unchanged when that is removed', async () => {
     await using lab = await createSystemdLab()
     lab.place('sweep@.service', '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo %%i=%i >> /tmp/swept"\n')
     lab.declareUnit('sweep@a', { config: { systemd: { timer: { OnCalendar: 'yearly' } } } })
@@ -97,7 +97,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('templates and their in
     expect(readdirSync(units).filter(name => name.startsWith('sweep@'))).toEqual(['sweep@.service'])
   })
 
-  test('a timer, a socket and a drop-in may be files beside the manifest, as the unit itself may', async () => {
+  test('a timer, a socket and a drop-in may be files beside the manifest, like the unit itself', async () => {
     await using lab = await createSystemdLab()
     mkdirSync(`${lab.manifests}/native`)
     lab.write('native/file.timer', '[Timer]\nOnCalendar=yearly\n[Install]\nWantedBy=timers.target\n')

@@ -12,7 +12,7 @@ const title = 'Fields of a facility through old, new, old, invalid and back: pro
 const report = openReport('transitions-systemd', title, ['TRANSITIONS', 'FAILED'])
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('transitions', () => {
-  test('every field of a facility, old, new, old, invalid and back: as on an empty host', {
+  test('every field of a facility, changed, changed back, made invalid and corrected, ends as on an empty host', {
     timeout: 240_000,
   }, async () => {
     writeFileSync('/etc/hosts', '127.0.0.1 localhost\n') // the machine has none

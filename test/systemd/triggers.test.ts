@@ -7,8 +7,8 @@ import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const units = '/etc/systemd/system'
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service', () => {
-  test('a socket is enabled and started in place of the service, which starts when somebody comes', async () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('an activation unit', () => {
+  test('of kind socket is enabled and started in place of the service, which a connection starts', async () => {
     await using lab = await createSystemdLab()
     const spec = (path: string) => ({
       process: { command: ['/bin/sh', '-c', 'echo came >> /tmp/came; exec sleep 1000000'] },
@@ -21,14 +21,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     expect(await lab.observe('door')).toMatchObject({ state: 'running', enabled: true })
     expect(stepsOf(await lab.plan())).toEqual([])
 
-    // This service doesn't say how it takes people in; that somebody came is enough.
+    // This service doesn't accept connections; a connection attempt is enough.
     const visitor = createConnection('/run/door')
     visitor.on('error', () => visitor.destroy()).end()
     await eventually('the service to run', () => property('door', 'ActiveState') === 'active')
     expect(await lab.observe('door')).toMatchObject({ pid: Number(property('door', 'MainPID')) })
     expect(stepsOf(await lab.plan())).toEqual([])
 
-    // While its service runs, a socket that was stopped is not simply started again.
+    // While its service runs, a stopped socket can't simply be started again.
     systemctl('stop', 'door.socket')
     expect(stepsOf(await lab.plan())).toEqual(['door/start'])
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
@@ -51,7 +51,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     expect([existsSync(`${units}/door.socket`), existsSync(`${units}/door.service`)]).toEqual([false, false])
   })
 
-  test('a socket and a timer: both are enabled, started and stopped, and either is put right', async () => {
+  test('of kind socket and one of kind timer are both enabled, started, stopped and repaired', async () => {
     await using lab = await createSystemdLab()
     const spec = (more: object = {}) => ({
       process: { command: ['/bin/sleep', '1000000'] },
@@ -82,7 +82,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     }
   })
 
-  test('a timer runs its job again and again', async () => {
+  test('of kind timer runs its job repeatedly', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'echo tick >> /tmp/ticks']
     lab.declareUnit('tick', {
@@ -108,7 +108,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     ...more,
   })
 
-  test('E8: a packaged timer, disabled or masked, without a service of its name isn’t shadowed', async () => {
+  test('E8: does not shadow a packaged timer, disabled or masked, without a service of its name', async () => {
     const packaged = '/lib/systemd/system/rotate.timer'
     const masked = '/run/systemd/system/masked.timer'
     writeFileSync(packaged, '[Timer]\nOnCalendar=monthly\nUnit=ssh.service\n')
@@ -127,7 +127,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
         expect([stepsDone, existsSync(`${units}/${name}.timer`)]).toEqual([0, false])
         lab.withdraw(name)
       }
-      // The service alone takes nobody's place; a timer that comes later would.
+      // The service alone replaces nobody; a timer that is added later would.
       lab.declareUnit('rotate', { process: timed().process })
       expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
       lab.declareUnit('rotate', timed())
@@ -143,7 +143,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('what starts a service'
     }
   })
 
-  test('E8: a timer or drop-in that somebody made for a service of ours isn’t overwritten', async () => {
+  test('E8: does not overwrite a timer or drop-in that somebody made for a service of ours', async () => {
     await using lab = await createSystemdLab()
     const { process } = timed()
     lab.declareUnit('mine', { process })

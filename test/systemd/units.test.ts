@@ -9,14 +9,14 @@ import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 
 const run = `ExecStart=${LONG_RUN.join(' ')}`
 
-/** What kinds of units there are, and how each can be. */
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', () => {
+/** Kinds of units, and their states. */
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('a unit file state is respected:', () => {
   const fixed = [
     { kind: 'static', text: `[Service]\n${run}\n`, message: /static/ },
     { kind: 'indirect', text: `[Service]\n${run}\n[Install]\nAlso=dbus.socket\n`, message: /indirect/ },
   ]
   for (const { kind, text, message } of fixed) {
-    test(`a ${kind} unit asked to be enabled is blocked, and the message says so`, async () => {
+    test(`a ${kind} unit declared enabled is blocked, and the message says so`, async () => {
       await using lab = await createSystemdLab()
       lab.place('odd.service', text)
       lab.declareUnit('odd', {})
@@ -30,7 +30,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     })
   }
 
-  test('a masked unit is blocked, and nobody unmasks it', async () => {
+  test('a masked unit is blocked, and never unmasked', async () => {
     await using lab = await createSystemdLab()
     lab.place('odd.service', `[Service]\n${run}\n`, '/usr/lib/systemd/system')
     systemctl('mask', 'odd')
@@ -75,7 +75,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('enabled till the next boot is not enabled', async () => {
+  test('enabled until the next boot is not enabled', async () => {
     await using lab = await createSystemdLab()
     lab.place('odd.service', `[Service]\n${run}\n[Install]\nWantedBy=multi-user.target\n`)
     systemctl('enable', '--runtime', 'odd')
@@ -85,7 +85,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     systemctl('disable', '--runtime', 'odd')
   })
 
-  test('a changed [Install] section is enabled anew', async () => {
+  test('a changed [Install] section is enabled again', async () => {
     await using lab = await createSystemdLab()
     const wanted = (target: string) => ({ systemd: { unit: { Install: { WantedBy: target } } } })
     lab.declareUnit('web', { process: longRun(), config: wanted('multi-user.target') })
@@ -97,7 +97,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a oneshot that remains is running, and is stopped by its own command', async () => {
+  test('a oneshot with RemainAfterExit is running, and is stopped by its own command', async () => {
     await using lab = await createSystemdLab()
     const text = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/touch /tmp/stopped\n'
     lab.declareUnit('rules', { enabled: 'unmanaged', config: { systemd: { text } } })
@@ -109,7 +109,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(existsSync('/tmp/stopped')).toBe(true)
   })
 
-  test('a job that has done its work is not run again, though it is not enabled', async () => {
+  test('a completed job is not run again, though it is not enabled', async () => {
     await using lab = await createSystemdLab()
     const command = ['/bin/sh', '-c', 'echo done >> /tmp/job']
     lab.declareUnit('job', { enabled: false, process: { command, restart: { policy: 'never' } } })
@@ -118,7 +118,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a oneshot that systemd forgets when it has ended is run once for each definition', async () => {
+  test('a oneshot that systemd forgets when it has ended runs once per definition', async () => {
     await using lab = await createSystemdLab()
     const runs = (name: string): number => readFileSync(`/tmp/${name}-runs`, 'utf8').length
     const own = (mark: string) => ({
@@ -149,7 +149,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(runs('own')).toBe(3)
   })
 
-  test('a oneshot that fails has not done its work', async () => {
+  test('a failed oneshot is not completed', async () => {
     await using lab = await createSystemdLab()
     const text = '[Service]\nType=oneshot\nExecStart=/bin/sh -c "test -e /tmp/may-pass"\n'
     lab.declareUnit('job', { enabled: 'unmanaged', config: { systemd: { text } } })
@@ -162,7 +162,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a unit kept as a file beside the manifests is run, and run anew when it changes', async () => {
+  test('a unit kept as a file beside the manifests runs, and is restarted when it changes', async () => {
     await using lab = await createSystemdLab()
     const text = (mark: number) => `[Service]\nExecStart=/bin/sleep ${mark}\n[Install]\nWantedBy=multi-user.target\n`
     lab.write('web.service', text(1_000_001))
@@ -178,11 +178,11 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('E4: a unit that was deleted and that systemd still remembers is in nobody’s way', async () => {
+  test('E4: a deleted unit that systemd still remembers is no obstacle', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun() })
     await lab.apply()
-    // As after a removal that was cut off: its target has read that it wants the unit, and keeps it loaded.
+    // As after an interrupted removal: its target has read that it wants the unit, and keeps it loaded.
     systemctl('daemon-reload')
     systemctl('stop', 'web')
     rmSync('/etc/systemd/system/multi-user.target.wants/web.service')
@@ -194,14 +194,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('active')
   })
 
-  test('a drop-in directory that somebody else has made is in force at the next start, though systemd was told nothing', async () => {
+  test('a drop-in directory created by somebody else is in force at the next start, without a daemon-reload', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: longRun(), state: 'stopped' })
     await lab.apply()
     systemctl('start', 'web.service')
     mkdirSync('/etc/systemd/system/web.service.d')
     writeFileSync('/etc/systemd/system/web.service.d/theirs.conf', '[Service]\nEnvironment=THEIRS=here\n')
-    // It doesn't notice by itself.
+    // systemd doesn't notice by itself.
     expect(property('web.service', 'NeedDaemonReload')).toBe('no')
     const control = createDirectControl(await lab.open())
     await control.act('restart', 'web', { suspend: true })
@@ -209,7 +209,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('THEIRS=here')
   })
 
-  test('E4: what was written, and not read by systemd any more, is read before a reload', async () => {
+  test('E4: a unit that was written but not loaded is loaded before a reload', async () => {
     await using lab = await createSystemdLab()
     const spec = (...names: string[]) => ({
       process: { command: ['/bin/sh', '-c', 'trap : HUP; while :; do sleep 0.1; done'], reload: { signal: 'HUP' } },
@@ -227,7 +227,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual([])
   })
 
-  test('a text that loses its ExecReload in a change that asks for a reload is restarted', async () => {
+  test('a unit that loses its ExecReload in a change with onChange reload is restarted', async () => {
     await using lab = await createSystemdLab()
     const declare = (more: string): void => {
       const text = `[Service]\n${run}\n${more}`
@@ -244,7 +244,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
   })
 
   for (const whose of ['theirs', 'ours']) {
-    test(`E3: a drop-in (${whose}) that takes back all variables has nothing restarted again and again`, async () => {
+    test(`E3: a drop-in (${whose}) that resets all variables causes no repeated restarts`, async () => {
       await using lab = await createSystemdLab()
       const reset = '[Service]\nEnvironment=\nEnvironment=A=b\n'
       const declare = (mark: number): void => {
@@ -264,7 +264,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
       expect(stepsOf(await lab.plan())).toEqual(['web/install', 'web/restart'])
       await lab.apply()
       expect(stepsOf(await lab.plan())).toEqual([])
-      // E4: as after a crash between the writing and the restart.
+      // E4: as after a crash between the write and the restart.
       declare(3)
       const onEffect = ({ target }: Effect): void => {
         if (target.endsWith(' RestartUnit')) throw new Error('cut off')
@@ -275,7 +275,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     })
   }
 
-  test('a reload finds nobody who runs, and starts nobody', async () => {
+  test('a reload neither finds nor starts a stopped unit', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { ...longRun(), reload: { signal: 'HUP' } } })
     await lab.apply()
@@ -287,7 +287,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(property('web', 'ActiveState')).toBe('inactive')
   })
 
-  test('E7: a unit that can not be read is unknown, and no other is for that', async () => {
+  test('E7: a unit that cannot be read is unknown, and no other is', async () => {
     await using lab = await createSystemdLab()
     mkdirSync('/etc/systemd/system/odd.service')
     lab.declareUnit('odd', {})
@@ -302,7 +302,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(planOf(await lab.plan(), 'odd')).toMatchObject({ steps: [] })
   })
 
-  test('one that waits to be started again is started at once by a person’s apply', async () => {
+  test('a unit that waits to be restarted is started at once by a manual apply', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('web', { process: { command: ['/bin/sh', '-c', 'exit 7'], restart: { delay: '1h' } } })
     await lab.apply()
@@ -315,7 +315,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('units as they are', ()
     expect(stepsOf(await lab.plan())).toEqual(['web/start'])
   })
 
-  test('one daemon-reload is enough for all that is written together', async () => {
+  test('one daemon-reload is enough for everything written together', async () => {
     await using lab = await createSystemdLab()
     const reloads: string[] = []
     const onEffect = ({ target }: Effect, phase: string): void => {

@@ -5,9 +5,9 @@ import { validate } from '../../src/engine/refresh/validation.ts'
 import { longRun, planOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
 
-/** What `systemd-analyze verify` says of units, before they take the place of what is there. */
+/** Complaints of `systemd-analyze verify` about units before they are put in place. */
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
-  test('a misspelt key is said before the unit is written', async () => {
+  test('reports a misspelt key before the unit is written', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Service: { MemoryMaxx: '1G' } } } }
     lab.declareUnit('web', { process: longRun(), config })
@@ -21,7 +21,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     expect([existsSync('/etc/systemd/system/web.service'), queryDirectories()]).toEqual([false, []])
   })
 
-  test('what runs goes on, under a controller too, till the unit is put right', async () => {
+  test('leaves a running unit alone until the new one is corrected, under a controller too', async () => {
     await using lab = await createSystemdLab()
     const declare = (service: object): void =>
       lab.declareUnit('web', { process: longRun(), config: { systemd: { unit: { Service: service } } } })
@@ -44,7 +44,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     expect(controller.steps().slice(begun)).toEqual(['web/install', 'web/restart'])
   })
 
-  test('advice on what systemd takes is no fault, and hides none', async () => {
+  test('takes advice on accepted settings for no fault, and hides no fault because of it', async () => {
     await using lab = await createSystemdLab()
     const declare = (more: object): void => {
       const service = { KillMode: 'none', StandardOutput: 'syslog', MemoryLimit: '1G', ...more }
@@ -62,7 +62,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     process.kill(pid, 'SIGKILL') // KillMode=none
   })
 
-  test('what is in place, or was verified once, is not verified again', async () => {
+  test('is not repeated for a unit that is in place or was verified once', async () => {
     await using lab = await createSystemdLab()
     writeFileSync(own, countingScript, { mode: 0o755 })
     const count = (): number => (existsSync('/tmp/verified') ? readFileSync('/tmp/verified', 'utf8').length : 0)
@@ -84,7 +84,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     }
   })
 
-  test('what a unit requires, and is not there, is said before it is written', async () => {
+  test('reports a missing required unit before the write', async () => {
     await using lab = await createSystemdLab()
     const config = { systemd: { unit: { Unit: { Requires: 'nowhere.service' } } } }
     lab.declareUnit('web', { process: longRun(), config })
@@ -93,14 +93,14 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
     expect(planOf(plan, 'web')?.blocked).toMatch(/nowhere\.service not found/)
     expect(existsSync('/etc/systemd/system/web.service')).toBe(false)
     expect(property('other', 'ActiveState')).toBe('active')
-    // It has come meanwhile.
+    // It exists by now.
     lab.place('nowhere.service', '[Service]\nExecStart=/bin/sleep 1000000\n')
     expect(await lab.apply()).toMatchObject({ failed: [], notReady: [] })
     expect(property('web', 'ActiveState')).toBe('active')
     systemctl('stop', 'nowhere')
   })
 
-  test('a systemd-analyze from before 250 reads units as it can', async () => {
+  test('works with a systemd-analyze before version 250 as far as possible', async () => {
     await using lab = await createSystemdLab()
     writeFileSync(own, olderScript, { mode: 0o755 })
     try {
@@ -116,7 +116,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('verification', () => {
 
 const own = '/usr/local/bin/systemd-analyze'
 
-/** Knows no such option, as getopt(3) says it. */
+/** Knows no such option, with the message of getopt(3). */
 const olderScript = `#!/bin/sh
 for word; do
   case $word in

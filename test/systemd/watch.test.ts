@@ -10,7 +10,7 @@ import { createSystemdLab, property, type SystemdLab, systemctl } from '../syste
 
 const unitFile = '/etc/systemd/system/web.service'
 
-/** Without the regular look: what is put right here is put right because systemd, or the directory, has told of it. */
+/** Without resync: a repair here follows from a report of systemd or of the directory. */
 const configuration = 'resync: 1h'
 
 async function runWeb(lab: SystemdLab): Promise<RunningController> {
@@ -22,20 +22,20 @@ async function runWeb(lab: SystemdLab): Promise<RunningController> {
 
 const manager = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.freedesktop.systemd1.Manager']
 
-/** Of a unit that isn't loaded, a look by its name is told as a change: it is loaded and unloaded for it. */
+/** Querying an unloaded unit by name is reported as a change: it is loaded and unloaded for that. */
 const idle = [
   'org.freedesktop.systemd1',
   '/org/freedesktop/systemd1/unit/idle_2eservice',
   'org.freedesktop.systemd1.Unit',
 ]
 
-describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears of it by events', () => {
+describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller receives events:', () => {
   const meddling: Readonly<Record<string, () => void>> = {
     'a stop': () => systemctl('stop', 'web'),
-    'a disabling': () => systemctl('disable', 'web'),
-    'a link that is taken away': () => rmSync('/etc/systemd/system/multi-user.target.wants/web.service'),
+    'a disablement': () => systemctl('disable', 'web'),
+    'a removed link': () => rmSync('/etc/systemd/system/multi-user.target.wants/web.service'),
     'an edited unit': () => writeFileSync(unitFile, readFileSync(unitFile, 'utf8').replace('always', 'on-failure')),
-    'a deleted unit that runs': () => rmSync(unitFile),
+    'a deleted unit that is running': () => rmSync(unitFile),
     'a deleted unit that was reloaded and stopped': () => {
       rmSync(unitFile)
       systemctl('daemon-reload')
@@ -43,7 +43,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     },
   }
   for (const [what, meddle] of Object.entries(meddling)) {
-    test(`${what} is put right`, async () => {
+    test(`${what} is repaired`, async () => {
       await using lab = await createSystemdLab({ configuration })
       await runWeb(lab)
       const before = readFileSync(unitFile, 'utf8')
@@ -56,7 +56,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     })
   }
 
-  test('a SIGKILL is left to systemd, and the restart that it makes is no drift', async () => {
+  test('a SIGKILL is left to systemd, whose restart is no drift', async () => {
     await using lab = await createSystemdLab({ configuration })
     const controller = await runWeb(lab)
     const count = controller.steps().length
@@ -67,7 +67,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     expect(controller.steps().slice(count)).toEqual([])
   })
 
-  test('systemd executed anew in the middle: what is asked for is done, and it goes on hearing', async () => {
+  test('a re-executing systemd in the middle: actions are done, and events continue', async () => {
     await using lab = await createSystemdLab({ configuration })
     const controller = await runWeb(lab)
     for (let count = 0; count < 3; count += 1) {
@@ -78,7 +78,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     expect(controller.events.filter(event => event.type === 'step-finished' && event.result !== 'done')).toEqual([])
   })
 
-  test('the bus restarted: it goes on hearing', async () => {
+  test('a restarted bus: events continue', async () => {
     await using lab = await createSystemdLab({ configuration })
     const controller = await runWeb(lab)
     systemctl('restart', 'dbus.service')
@@ -87,7 +87,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     await controller.ready('web')
   })
 
-  test('no bus at all: it hears by the private socket', async () => {
+  test('without a bus: events come by the private socket', async () => {
     await using lab = await createSystemdLab({ configuration })
     systemctl('stop', 'dbus.socket', 'dbus.service')
     const controller = await runWeb(lab)
@@ -97,7 +97,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     systemctl('start', 'dbus.socket')
   })
 
-  test('daemon-reload by somebody else, again and again in the middle of passes, changes nothing', async () => {
+  test('a repeated daemon-reload by somebody else during passes changes nothing', async () => {
     await using lab = await createSystemdLab({ configuration })
     for (let count = 0; count < 20; count += 1) lab.declareUnit(`s${count}`, { process: longRun(count) })
     const reloading = spawnSync('systemd-run', [
@@ -115,7 +115,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
     expect(controller.steps().filter(step => step.endsWith('/restart'))).toEqual([])
   })
 
-  test('looking is no event: neither a look that loads a unit for a moment, nor ours, which loads none', async () => {
+  test("a query is no event: neither one that loads a unit for a moment, nor Reeve's, which load none", async () => {
     await using lab = await createSystemdLab({ configuration })
     lab.declareUnit('idle', { process: longRun(), state: 'stopped', enabled: false })
     lab.declareUnit('web', { process: longRun() })
@@ -131,7 +131,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller hears o
       if (member === 'UnitNew') loads.push(body[0])
     })
     await eventually('it to hear', () => hints.includes('*'))
-    /** Signals come in their order: when this one has been heard, so have those before it. */
+    /** Signals arrive in order: once this one is received, so are those before it. */
     const hearAll = async (): Promise<void> => {
       hints.splice(0, hints.length, ...hints.filter(service => service !== 'web'))
       spawnSync('busctl', ['call', ...manager, 'StartUnit', 'ss', 'web.service', 'replace'])
