@@ -5,11 +5,13 @@ import standaloneModule from 'ajv/dist/standalone/index.js'
 const standaloneCode = standaloneModule.default
 const target = new URL('compiled/', import.meta.url)
 
-/** The same schema without some keywords; properties that happen to have their names stay. */
+/** The same schema without some keywords and those that are ours; properties that happen to have their names stay. */
 export function withoutKeywords(node, keywords, isPropertyMap = false) {
   if (Array.isArray(node)) return node.map(item => withoutKeywords(item, keywords))
   if (node === null || typeof node !== 'object') return node
-  const kept = Object.entries(node).filter(([key]) => isPropertyMap || !keywords.includes(key))
+  const kept = Object.entries(node).filter(
+    ([key]) => isPropertyMap || !(keywords.includes(key) || key.startsWith('x-')),
+  )
   return Object.fromEntries(
     kept.map(([key, value]) => [key, withoutKeywords(value, keywords, !isPropertyMap && key === 'properties')]),
   )

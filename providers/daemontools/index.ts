@@ -56,6 +56,7 @@ const family: Family = {
   process: scriptFields,
   configSchema: {
     type: 'object',
+    'x-policy': ['config'],
     description: 'Scripts of a daemontools service, as native text.',
     additionalProperties: false,
     properties: { run: scriptSchemas.run, logRun: scriptSchemas.logRun },

@@ -1,4 +1,5 @@
 import { isVariableName } from '../../src/core/model/environment-file.ts'
+import type { Process } from '../../src/core/model/facility.ts'
 
 /**
  * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the
@@ -27,4 +28,11 @@ const steering = new RegExp(`^(?:${steeringNames.join('|').replaceAll('*', '.*')
 /** True if the variable can simply stand in the environment of the shim. */
 export function isPlainVariable(name: string): boolean {
   return isVariableName(name) && !steering.test(name)
+}
+
+/** A variable of the service that can't be had, as names that begin with `__reeve` are those of the scripts in between; undefined: none. */
+export function findReservedName({ environment }: Process): { field: string; message: string } | undefined {
+  const name = Object.keys(environment).find(each => each.startsWith('__reeve'))
+  if (name === undefined) return undefined
+  return { field: `process.environment.${name}`, message: 'names that begin with __reeve are those of its scripts' }
 }

@@ -67,6 +67,7 @@ const family: Family = {
   process: scriptFields,
   configSchema: {
     type: 'object',
+    'x-policy': ['config'],
     description: 'Scripts of a runit service, as native text.',
     additionalProperties: false,
     properties: {

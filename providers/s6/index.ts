@@ -80,6 +80,7 @@ const family: Family = {
   process: scriptFields,
   configSchema: {
     type: 'object',
+    'x-policy': ['config'],
     description: 'Scripts of an s6 service, as native text, and how it says that it is ready.',
     additionalProperties: false,
     properties: {

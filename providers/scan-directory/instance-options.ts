@@ -4,6 +4,7 @@ import type { Family } from './family.ts'
 export function createOptionsSchema({ type, scanner, serviceDirectory, definitionDirectory }: Family): object {
   return {
     type: 'object',
+    'x-policy': ['supervisorDirectories'],
     description: `Options of an instance of ${type}: a ${scanner} that somebody else runs. Default: the distribution's own.`,
     additionalProperties: false,
     required: ['serviceDirectory', 'definitionDirectory'],
@@ -26,6 +27,7 @@ export function createOptionsSchema({ type, scanner, serviceDirectory, definitio
         title: 'the name of a user',
         type: 'string',
         minLength: 1,
+        'x-policy': 'has to be the user that Reeve runs as, or the supervisor is not used',
         description:
           `Whose ${scanner} it is. It has to be the user that Reeve runs as, since each of the two runs what the other has ` +
           'written: no other Reeve touches it. Default: the user that Reeve runs as.',

@@ -1,11 +1,13 @@
+import { constants } from 'node:os'
+import { type FacilityForm, facilityShape } from '#schemas/compiled/facility.shape.js'
 import type { FacilityManifest } from '#schemas/compiled/types.js'
-import type { Facility, Health, ManagedFile, Process } from '../core/model/facility.ts'
+import type { Facility, Health, ManagedFile } from '../core/model/facility.ts'
+import { type FormProblem, readForm } from '../core/model/form.ts'
 import { type ConfigSources, readConfigSources } from './config-source.ts'
 import type { DraftContext } from './draft-context.ts'
 import { suggestionFor } from './field-suggestion.ts'
-import { draftHttpCheck, draftSecrets } from './http-check-draft.ts'
-import type { FieldPath, FieldProblem } from './problem.ts'
-import { longestDuration, parseDuration, parseOctal, parseSignal, parseSize, signalNames } from './quantity.ts'
+import { draftHttpCheck } from './http-check-draft.ts'
+import { type FieldPath, type FieldProblem, formatPath } from './problem.ts'
 
 /** A facility as its own document says it. What depends on other documents is still to be filled in. */
 export interface FacilityDraft extends Omit<Facility, 'supervisor' | 'config' | 'digest'> {
@@ -21,27 +23,21 @@ export function draftFacility(
   manifest: FacilityManifest,
   context: DraftContext,
 ): { readonly draft: FacilityDraft; readonly problems: readonly FieldProblem[] } {
-  const { metadata, spec } = manifest
   const problems: FieldProblem[] = []
+  const { metadata, spec } = readForm(facilityShape, manifest, {
+    resolvePath: context.resolvePath,
+    findSignal,
+    complain: problem => problems.push(describeProblem(problem)),
+  })
+  const { serviceName = metadata.name, files, health, readySeconds, ...rest } = spec
   const draft: FacilityDraft = {
-    name: metadata.name,
-    ...(metadata.renamedFrom !== undefined && { renamedFrom: metadata.renamedFrom }),
-    labels: metadata.labels ?? {},
-    ...(spec.supervisor !== undefined && { supervisor: spec.supervisor }),
-    service: spec.serviceName ?? metadata.name,
-    state: spec.state ?? 'running',
-    enabled: spec.enabled ?? true,
-    ...(spec.process !== undefined && { process: draftProcess(spec.process, context, problems) }),
-    config: spec.config ?? {},
-    configSources: readConfigSources(spec.config ?? {}, context.readSource),
-    files: (spec.files ?? []).map((file, index) => draftFile(file, ['spec', 'files', index], context, problems)),
-    onChange: spec.onChange ?? 'restart',
-    dependsOn: spec.dependsOn ?? [],
-    ...(spec.health !== undefined && { health: draftHealth(spec.health, context, problems) }),
-    adopt: spec.adopt ?? false,
-    readyAfter: Math.round((spec.readySeconds ?? 1) * 1_000),
-    prune: spec.prune ?? true,
-    suspend: spec.suspend ?? false,
+    ...metadata,
+    ...rest,
+    service: serviceName,
+    configSources: readConfigSources(spec.config, context.readSource),
+    files: files.map((file, index) => draftFile(file, ['spec', 'files', index], context, problems)),
+    ...(health !== undefined && { health: draftHealth(health, problems) }),
+    readyAfter: Math.round(readySeconds * 1_000),
     position: context.position,
   }
   for (const [type, config] of Object.entries(draft.config)) {
@@ -52,135 +48,50 @@ export function draftFacility(
   return { draft, problems }
 }
 
-type ProcessManifest = NonNullable<FacilityManifest['spec']['process']>
-type FileManifest = NonNullable<FacilityManifest['spec']['files']>[number]
-type HealthManifest = NonNullable<FacilityManifest['spec']['health']>
-
-function draftProcess(process: ProcessManifest, context: DraftContext, problems: FieldProblem[]): Process {
-  const path = ['spec', 'process']
-  const { workingDirectory, user, group, umask, restart, stop, output } = process
-  if (process.command[0] === '') {
-    problems.push({
-      code: 'invalid-value',
-      message: 'spec.process.command has no program',
-      path: [...path, 'command', 0],
-    })
-  }
-  return {
-    command: process.command,
-    ...(workingDirectory !== undefined && { workingDirectory: context.resolvePath(workingDirectory) }),
-    ...(user !== undefined && { user }),
-    ...(group !== undefined && { group }),
-    ...(umask !== undefined && { umask: parseOctal(umask) }),
-    environment: draftSecrets(process.environment ?? {}, context),
-    environmentFiles: (process.environmentFiles ?? []).map(file => context.resolvePath(file)),
-    limits: process.limits ?? {},
-    restart: {
-      policy: restart?.policy ?? 'always',
-      delay: duration(restart?.delay, '1s', [...path, 'restart', 'delay'], problems),
-    },
-    stop: {
-      signal: signal(stop?.signal ?? 'TERM', [...path, 'stop', 'signal'], problems),
-      timeout: duration(stop?.timeout, '10s', [...path, 'stop', 'timeout'], problems),
-    },
-    ...(process.reload !== undefined && { reload: draftReload(process.reload, problems) }),
-    ...(output === 'stdout' ? { toStdout: true } : output && { output: draftOutput(output, problems) }),
-  }
+/** `hup` and `SIGHUP` → `HUP`. Undefined: this system has no such signal. */
+function findSignal(text: string): string | undefined {
+  const name = text.toUpperCase().replace(/^SIG/, '')
+  return `SIG${name}` in constants.signals ? name : undefined
 }
 
-function draftReload(
-  reload: NonNullable<ProcessManifest['reload']>,
-  problems: FieldProblem[],
-): NonNullable<Process['reload']> {
-  if (reload.command !== undefined) return { command: reload.command }
-  return { signal: signal(reload.signal ?? 'HUP', ['spec', 'process', 'reload', 'signal'], problems) }
+function describeProblem({ code, path, message, signal }: FormProblem): FieldProblem {
+  const known = Object.keys(constants.signals).map(name => name.slice('SIG'.length))
+  const hint = signal === undefined ? '' : suggestionFor(signal.toUpperCase().replace(/^SIG/, ''), known)
+  return { code, path, message: `${formatPath(path)} ${message}${hint}` }
 }
 
-function draftOutput(
-  output: Exclude<NonNullable<ProcessManifest['output']>, 'stdout'>,
-  problems: FieldProblem[],
-): NonNullable<Process['output']> {
-  const path = ['spec', 'process', 'output']
-  checkTarget(output.file, [...path, 'file'], problems)
-  const maxSize = output.maxSize === undefined ? undefined : parseSize(output.maxSize)
-  if (maxSize !== undefined && (maxSize < 4096 || maxSize > 1024 ** 5)) {
-    const message = 'spec.process.output.maxSize must be at least 4KiB and at most 1024 TiB'
-    problems.push({ code: 'invalid-value', message, path: [...path, 'maxSize'] })
-  }
-  return {
-    file: output.file,
-    ...(maxSize !== undefined && { maxSize }),
-    ...(output.keep !== undefined && { keep: output.keep }),
-  }
-}
+type FileForm = FacilityForm['spec']['files'][number]
+type HealthForm = NonNullable<FacilityForm['spec']['health']>
 
-function draftFile(file: FileManifest, path: FieldPath, context: DraftContext, problems: FieldProblem[]): ManagedFile {
-  checkTarget(file.path, [...path, 'path'], problems)
+function draftFile(file: FileForm, path: FieldPath, context: DraftContext, problems: FieldProblem[]): ManagedFile {
+  const { path: target, owner, group, mode, onChange, onRemove } = file
   return {
-    path: file.path,
+    path: target,
     content: contentOf(file, path, context, problems),
-    ...(file.owner !== undefined && { owner: file.owner }),
-    ...(file.group !== undefined && { group: file.group }),
-    mode: parseOctal(file.mode ?? '0644'),
-    onChange: file.onChange ?? 'restart',
+    ...(owner !== undefined && { owner }),
+    ...(group !== undefined && { group }),
+    mode,
+    onChange,
     // Only where it says something: a facility's digest stays what it was.
-    ...(file.onRemove === 'delete' && { onRemove: file.onRemove }),
+    ...(onRemove === 'delete' && { onRemove }),
   }
 }
 
-function contentOf(file: FileManifest, path: FieldPath, context: DraftContext, problems: FieldProblem[]): Uint8Array {
-  if (file.source === undefined) return new TextEncoder().encode(file.content ?? '')
+function contentOf(file: FileForm, path: FieldPath, context: DraftContext, problems: FieldProblem[]): Uint8Array {
+  if ('content' in file) return new TextEncoder().encode(file.content)
   const content = context.readSource(file.source)
   if (content instanceof Uint8Array) return content
   problems.push({ ...content, path: [...path, 'source'] })
   return new Uint8Array()
 }
 
-function draftHealth(health: HealthManifest, context: DraftContext, problems: FieldProblem[]): Health {
-  const path = ['spec', 'health']
-  return {
-    check: draftCheck(health, context, problems),
-    interval: duration(health.interval, '10s', [...path, 'interval'], problems, 100),
-    timeout: duration(health.timeout, '2s', [...path, 'timeout'], problems, 1),
-    failureThreshold: health.failureThreshold ?? 3,
-    startupTimeout: duration(health.startupTimeout, '60s', [...path, 'startupTimeout'], problems),
-    onFailure: health.onFailure ?? 'report',
-  }
+function draftHealth(health: HealthForm, problems: FieldProblem[]): Health {
+  const { interval, timeout, failureThreshold, startupTimeout, onFailure } = health
+  return { check: draftCheck(health, problems), interval, timeout, failureThreshold, startupTimeout, onFailure }
 }
 
-function draftCheck(health: HealthManifest, context: DraftContext, problems: FieldProblem[]): Health['check'] {
-  const { http, tcp, exec } = health
-  if (tcp !== undefined) return { type: 'tcp', host: tcp.host ?? '127.0.0.1', port: tcp.port }
-  if (exec !== undefined) return { type: 'exec', command: exec.command }
-  return draftHttpCheck(http ?? { url: '' }, context, problems)
-}
-
-function duration(
-  text: string | undefined,
-  fallback: string,
-  path: FieldPath,
-  problems: FieldProblem[],
-  atLeast = 0,
-): number {
-  const milliseconds = parseDuration(text ?? fallback)
-  if (milliseconds >= atLeast && milliseconds <= longestDuration) return milliseconds
-  const bound = milliseconds < atLeast ? `at least ${atLeast}ms` : `at most ${longestDuration / 3_600_000}h`
-  problems.push({ code: 'invalid-value', message: `${path.join('.')} must be ${bound}, found ${text}`, path })
-  return milliseconds
-}
-
-function signal(text: string, path: FieldPath, problems: FieldProblem[]): string {
-  const name = parseSignal(text)
-  if (name !== undefined) return name
-  const hint = suggestionFor(text.toUpperCase().replace(/^SIG/, ''), signalNames())
-  problems.push({ code: 'unknown-signal', message: `${path.join('.')}: there is no signal "${text}"${hint}`, path })
-  return text
-}
-
-/** What Reeve writes must say plainly where it goes. */
-function checkTarget(target: string, path: FieldPath, problems: FieldProblem[]): void {
-  const parts = target.split('/').slice(1)
-  if (parts.every(part => part !== '' && part !== '.' && part !== '..')) return
-  const message = `"${target}" must name a file without "." or "..", empty parts or a slash at the end`
-  problems.push({ code: 'invalid-value', message, path })
+function draftCheck(health: HealthForm, problems: FieldProblem[]): Health['check'] {
+  if ('tcp' in health) return { type: 'tcp', ...health.tcp }
+  if ('exec' in health) return { type: 'exec', ...health.exec }
+  return draftHttpCheck(health.http, problems)
 }

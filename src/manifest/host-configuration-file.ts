@@ -1,16 +1,16 @@
 import { dirname, join, resolve } from 'node:path'
 import { hostConfiguration as isHostConfigurationFile } from '#schemas/compiled/host-configuration.js'
-import type { HostConfigurationFile } from '#schemas/compiled/types.js'
+import { type HostConfigurationForm, hostConfigurationShape } from '#schemas/compiled/host-configuration.shape.js'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
-import type { HostConfiguration, Policy } from '../core/model/host-configuration.ts'
+import { type FormProblem, readForm } from '../core/model/form.ts'
+import type { HostConfiguration } from '../core/model/host-configuration.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { formatDiagnostics } from './diagnostic-text.ts'
 import { decodeText, diagnoseField } from './manifest-file.ts'
 import { localFiles, type ManifestFiles } from './manifest-files.ts'
 import { hasCode } from './manifest-snapshot.ts'
-import { diagnoseFile, diagnoseText, type FieldProblem, sortDiagnostics } from './problem.ts'
-import { longestDuration, parseDuration } from './quantity.ts'
+import { diagnoseFile, diagnoseText, type FieldProblem, formatPath, sortDiagnostics } from './problem.ts'
 import { checkSchema } from './schema-check.ts'
 import { describeValue } from './schema-node.ts'
 import { createSourceText } from './source-text.ts'
@@ -44,8 +44,9 @@ export function loadHostConfiguration(options: HostConfigurationOptions): HostCo
   const file = findHostConfigurationFile(options)
   const files = options.files ?? localFiles
   const content = readIfThere(file, files, options)
-  const parsed: Partial<HostConfigurationFile> = content === undefined ? {} : parse(file, content)
-  return complete(parsed, file, options)
+  const base = dirname(resolve(file))
+  const form = content === undefined ? readSettings({}, base, () => {}) : parse(file, base, content)
+  return complete(form, base, options)
 }
 
 /** Where it is, or would be. */
@@ -91,7 +92,7 @@ function readIfThere(file: string, files: ManifestFiles, options: HostConfigurat
   return content
 }
 
-function parse(file: string, content: Uint8Array): HostConfigurationFile {
+function parse(file: string, base: string, content: Uint8Array): HostConfigurationForm {
   const decoded = decodeText(file, content)
   if ('code' in decoded) throw invalid([decoded])
   const source = createSourceText(decoded.text)
@@ -106,8 +107,14 @@ function parse(file: string, content: Uint8Array): HostConfigurationFile {
   const found: FieldProblem[] = []
   if (checkMap(value, found)) {
     const isShaped = checkSchema('host-configuration', isHostConfigurationFile, value, found)
-    checkValues(value, found)
-    if (isShaped && found.length === 0) return value
+    const faulty = new Set(found.map(({ path }) => path[0]))
+    const form = readSettings(value, base, ({ code, path, message }) => {
+      const [field = ''] = path
+      // The schema has found nothing wrong in it.
+      if (field in value && !faulty.has(field)) found.push({ code, path, message: `${formatPath(path)} ${message}` })
+    })
+    checkListen(value, faulty, found)
+    if (isShaped && found.length === 0) return form
   }
   throw invalid(found.map(problem => diagnoseField(file, source, document, problem)))
 }
@@ -118,63 +125,34 @@ function checkMap(value: unknown, problems: FieldProblem[]): value is object {
   return false
 }
 
-/** What the schema can't say, of fields in which it has found nothing wrong. */
-function checkValues(value: object, problems: FieldProblem[]): void {
-  const { resync, listen }: { resync?: unknown; listen?: unknown } = value
-  const isFine = (field: string): boolean => !problems.some(({ path }) => path[0] === field)
-  if (typeof resync === 'string' && isFine('resync')) {
-    const duration = parseDuration(resync)
-    if (duration < 1000 || duration > longestDuration) {
-      const message = `resync must be at least 1s and at most ${longestDuration / 3_600_000}h, found ${resync}`
-      problems.push({ code: 'invalid-value', message, path: ['resync'] })
-    }
-  }
-  if (typeof listen === 'string' && isFine('listen') && parseAddress(listen).port > 65535) {
-    problems.push({ code: 'invalid-value', message: 'listen must name a port up to 65535', path: ['listen'] })
-  }
+function readSettings(value: object, base: string, complain: (problem: FormProblem) => void): HostConfigurationForm {
+  return readForm(hostConfigurationShape, value, {
+    resolvePath: path => resolve(base, path),
+    findSignal: name => name,
+    complain,
+  })
 }
 
-function complete(
-  parsed: Partial<HostConfigurationFile>,
-  file: string,
-  options: HostConfigurationOptions,
-): HostConfiguration {
-  const base = dirname(resolve(file))
+function checkListen(
+  { listen }: { readonly listen?: unknown },
+  faulty: ReadonlySet<unknown>,
+  problems: FieldProblem[],
+): void {
+  if (typeof listen !== 'string' || faulty.has('listen') || parseAddress(listen).port <= 65535) return
+  problems.push({ code: 'invalid-value', message: 'listen must name a port up to 65535', path: ['listen'] })
+}
+
+function complete(form: HostConfigurationForm, base: string, options: HostConfigurationOptions): HostConfiguration {
+  const { apiVersion: _, kind: __, policy = {}, listen, providers, ...settings } = form
   const given = options.stateDir === undefined ? undefined : resolve(options.stateDir)
-  const stateDirectory = given ?? resolve(base, parsed.stateDirectory ?? defaultStateDirectory(options))
-  const runtimeDirectory =
-    parsed.runtimeDirectory === undefined || given !== undefined
-      ? stateDirectory
-      : resolve(base, parsed.runtimeDirectory)
+  const stateDirectory = given ?? settings.stateDirectory ?? resolve(base, defaultStateDirectory(options))
   return {
-    ...(parsed.manifests !== undefined && { manifests: resolve(base, parsed.manifests) }),
+    ...settings,
     stateDirectory,
-    runtimeDirectory,
-    resync: parseDuration(parsed.resync ?? '5m'),
-    concurrency: parsed.concurrency ?? 64,
-    defaultSupervisor: parsed.defaultSupervisor ?? 'process',
-    removalLimit: { count: parsed.removalLimit?.count ?? 2, fraction: parsed.removalLimit?.fraction ?? 0.5 },
-    policy: completePolicy(parsed.policy ?? {}),
-    providers: (parsed.providers ?? []).map(name => (/^\.{0,2}\//.test(name) ? resolve(base, name) : name)),
-    ...(parsed.listen !== undefined && { listen: parseAddress(parsed.listen) }),
-    owner: parsed.owner ?? 'default',
-  }
-}
-
-function completePolicy(policy: NonNullable<HostConfigurationFile['policy']>): Policy {
-  const { supervisors, services, users, groups, commands, environment, files, reads, config, supervisorDirectories } =
-    policy
-  return {
-    ...(supervisors !== undefined && { supervisors }),
-    ...(services !== undefined && { services }),
-    ...(users !== undefined && { users }),
-    ...(groups !== undefined && { groups }),
-    ...(commands !== undefined && { commands }),
-    ...(environment !== undefined && { environment }),
-    ...(reads !== undefined && { reads }),
-    ...(files !== undefined && { files }),
-    ...(config !== undefined && { config }),
-    ...(supervisorDirectories !== undefined && { supervisorDirectories }),
+    runtimeDirectory: given ?? settings.runtimeDirectory ?? stateDirectory,
+    policy,
+    providers: providers.map(name => (/^\.{0,2}\//.test(name) ? resolve(base, name) : name)),
+    ...(listen !== undefined && { listen: parseAddress(listen) }),
   }
 }
 

@@ -1,11 +1,9 @@
-import type { FacilityManifest } from '#schemas/compiled/types.js'
-import { createDictionary } from '../core/dictionary.ts'
-import type { HttpCheck, SecretReference, StatusRange } from '../core/model/facility.ts'
-import type { DraftContext } from './draft-context.ts'
+import type { FacilityForm } from '#schemas/compiled/facility.shape.js'
+import type { HttpCheck, StatusRange } from '../core/model/facility.ts'
 import type { FieldProblem } from './problem.ts'
 
-type HttpManifest = NonNullable<NonNullable<FacilityManifest['spec']['health']>['http']>
-type StatusManifest = Extract<HttpManifest['status'], readonly unknown[]>[number]
+type HttpForm = Extract<NonNullable<FacilityForm['spec']['health']>, { readonly http: unknown }>['http']
+type StatusForm = Extract<HttpForm['status'], readonly unknown[]>[number]
 
 /** They say how the request is sent, which is not for a manifest to say. */
 const ownHeaders: ReadonlySet<string> = new Set([
@@ -19,34 +17,22 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-export function draftHttpCheck(http: HttpManifest, context: DraftContext, problems: FieldProblem[]): HttpCheck {
-  const { url, status, headers, ca, insecureSkipVerify = false } = http
+export function draftHttpCheck(http: HttpForm, problems: FieldProblem[]): HttpCheck {
+  const { url, status, headers, ca, insecureSkipVerify } = http
   if (!URL.canParse(url)) complain(['url'], `is not a URL: ${url}`, problems)
   checkTrust(http, problems)
-  if (headers) checkHeaders(headers, problems)
+  checkHeaders(headers, problems)
   return {
     type: 'http',
     url,
     ...(status !== undefined && { statuses: draftStatuses(status, problems) }),
-    ...(headers !== undefined && { headers: draftSecrets(headers, context) }),
-    ...(ca !== undefined && { ca: context.resolvePath(ca) }),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    ...(ca !== undefined && { ca }),
     ...(insecureSkipVerify && { insecureSkipVerify }),
   }
 }
 
-/** Values by name, of which some stand in files. */
-export function draftSecrets(
-  values: Readonly<Record<string, string | { readonly fromFile: string }>>,
-  context: DraftContext,
-): Record<string, string | SecretReference> {
-  return createDictionary(
-    Object.entries(values).map(([name, value]): [string, string | SecretReference] =>
-      typeof value === 'string' ? [name, value] : [name, { fromFile: context.resolvePath(value.fromFile) }],
-    ),
-  )
-}
-
-function checkTrust({ url, ca, insecureSkipVerify }: HttpManifest, problems: FieldProblem[]): void {
+function checkTrust({ url, ca, insecureSkipVerify }: HttpForm, problems: FieldProblem[]): void {
   const isPlain = !/^https:/i.test(url)
   if (ca !== undefined && isPlain) complain(['ca'], 'needs an https URL: without TLS there is no certificate', problems)
   if (!insecureSkipVerify) return
@@ -55,7 +41,7 @@ function checkTrust({ url, ca, insecureSkipVerify }: HttpManifest, problems: Fie
     complain(['insecureSkipVerify'], 'and ca exclude each other: with it, no certificate counts', problems)
 }
 
-function checkHeaders(headers: NonNullable<HttpManifest['headers']>, problems: FieldProblem[]): void {
+function checkHeaders(headers: HttpForm['headers'], problems: FieldProblem[]): void {
   const seen = new Set<string>()
   for (const name of Object.keys(headers)) {
     const same = name.toLowerCase()
@@ -65,16 +51,12 @@ function checkHeaders(headers: NonNullable<HttpManifest['headers']>, problems: F
   }
 }
 
-function draftStatuses(status: NonNullable<HttpManifest['status']>, problems: FieldProblem[]): StatusRange[] {
-  if (!Array.isArray(status)) return [draftStatus(status, ['status'], problems)]
+function draftStatuses(status: NonNullable<HttpForm['status']>, problems: FieldProblem[]): StatusRange[] {
+  if (typeof status !== 'object') return [draftStatus(status, ['status'], problems)]
   return status.map((one, index) => draftStatus(one, ['status', index], problems))
 }
 
-function draftStatus(
-  status: StatusManifest,
-  path: readonly (string | number)[],
-  problems: FieldProblem[],
-): StatusRange {
+function draftStatus(status: StatusForm, path: readonly (string | number)[], problems: FieldProblem[]): StatusRange {
   if (typeof status === 'number') return { from: status, to: status }
   const [from = 0, to = 0] = status.split('-').map(Number)
   if (from > to) complain(path, `is a range that holds nothing: ${status}`, problems)

@@ -4,9 +4,8 @@ import type { Facility, Instance, Process } from '../../../src/core/model/facili
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
 import { isTable, parseTable, type Table } from '../../posix/table.ts'
-import { type Problem, readProcess } from '../provider/process-reading.ts'
 import { definitionPath, directoryOf, layoutOf } from './layout.ts'
-import { mergeForm, presentProcess } from './process-form.ts'
+import { mergeForm, type Problem, presentProcess, readProcess } from './process-form.ts'
 
 /** What stands in definitions/NAME.json. */
 export type ServiceDefinition =

@@ -1,33 +1,40 @@
+import { isAbsolute } from 'node:path'
+import { processShape } from '#schemas/compiled/process.js'
 import { createDictionary, lookUp } from '../../../src/core/dictionary.ts'
-import type { Process, SecretReference } from '../../../src/core/model/facility.ts'
-import { type Rotation, rotationOf } from '../../../src/core/model/portable-fields.ts'
+import type { Process } from '../../../src/core/model/facility.ts'
+import { presentForm, readForm } from '../../../src/core/model/form.ts'
+import { rotationOf } from '../../../src/core/model/portable-fields.ts'
+import { findSignalNumber } from '../../../src/host/signals.ts'
+import { findReservedName } from '../../posix/environment-names.ts'
 import { isTable, type Table } from '../../posix/table.ts'
+
+export interface Problem {
+  /** As a path in the manifest: `process.umask`. */
+  readonly field: string
+  readonly message: string
+}
+
+/** Reads the form that `presentProcess` gives, trusting nothing: a person may have edited it. */
+export function readProcess(form: Table): { readonly process: Process } | { readonly problems: readonly Problem[] } {
+  const problems: Problem[] = []
+  const process = readForm(processShape, form, {
+    resolvePath: path => (isAbsolute(path) ? path : undefined),
+    findSignal: name => (findSignalNumber(name) === undefined ? undefined : name.replace(/^SIG/, '')),
+    complain: ({ path, message }) => problems.push({ field: ['process', ...path].join('.'), message }),
+  })
+  if (problems.length > 0) return { problems }
+  const reserved = findReservedName(process)
+  return reserved === undefined ? { process } : { problems: [reserved] }
+}
 
 /**
  * `Process` as a manifest has it (durations with a unit, octal modes in quotes): what stands in a definition, so that a
  * person can read it, and what `config.process` is laid over. Keys of maps are sorted: the same process, the same bytes.
  */
 export function presentProcess(process: Process): Table {
-  return {
-    command: [...process.command],
-    ...optional('workingDirectory', process.workingDirectory),
-    ...optional('user', process.user),
-    ...optional('group', process.group),
-    ...optional('umask', process.umask === undefined ? undefined : process.umask.toString(8).padStart(4, '0')),
-    environment: sortKeys<string | SecretReference>(process.environment),
-    environmentFiles: [...process.environmentFiles],
-    limits: sortKeys<number | 'unlimited'>(process.limits),
-    restart: { policy: process.restart.policy, delay: presentDuration(process.restart.delay) },
-    stop: { signal: process.stop.signal, timeout: presentDuration(process.stop.timeout) },
-    ...optional('reload', process.reload),
-    ...optional(
-      'output',
-      process.output && {
-        file: process.output.file,
-        ...presentRotation(rotationOf(process.output)),
-      },
-    ),
-  }
+  const output = process.output && { ...process.output, ...rotationOf(process.output) }
+  const form = presentForm(processShape, output === undefined ? process : { ...process, output })
+  return isTable(form) ? form : {}
 }
 
 /**
@@ -42,42 +49,4 @@ export function mergeForm(base: Table, over: Table): Table {
     else merged[key] = isTable(below) && isTable(value) && key !== 'reload' ? mergeForm(below, value) : value
   }
   return merged
-}
-
-const durationUnits = [
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1_000],
-] as const
-
-function presentDuration(milliseconds: number): string {
-  for (const [unit, factor] of durationUnits) {
-    if (milliseconds >= factor && milliseconds % factor === 0) return `${milliseconds / factor}${unit}`
-  }
-  return `${milliseconds}ms`
-}
-
-const sizeUnits = [
-  ['GiB', 2 ** 30],
-  ['MiB', 2 ** 20],
-  ['KiB', 2 ** 10],
-] as const
-
-function presentRotation({ maxSize, keep }: Rotation): Table {
-  return { maxSize: presentSize(maxSize), keep }
-}
-
-function presentSize(bytes: number): string {
-  for (const [unit, factor] of sizeUnits) {
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`
-  }
-  return `${bytes}B`
-}
-
-function optional<T>(key: string, value: T | undefined): Record<string, T> {
-  return value === undefined ? {} : { [key]: value }
-}
-
-function sortKeys<T>(map: Readonly<Record<string, T>>): Record<string, T> {
-  return createDictionary(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }

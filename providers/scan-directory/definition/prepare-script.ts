@@ -104,15 +104,6 @@ function isFile({ kind }: VariableSource): boolean {
   return kind === 'file' || kind === 'secret'
 }
 
-/** What of the environment can't be had; undefined if all can. */
-export function findEnvironmentProblem(process: Process): { field: string; message: string } | undefined {
-  for (const name of Object.keys(process.environment)) {
-    if (!name.startsWith('__reeve')) continue
-    return { field: `process.environment.${name}`, message: 'names that begin with __reeve are those of its scripts' }
-  }
-  return undefined
-}
-
 export function renderUserVariables({ user }: Process): string {
   if (user === undefined) return ''
   const name = quoteWord(user)

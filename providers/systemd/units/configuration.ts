@@ -21,6 +21,7 @@ const sections = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }
 /** JSON Schema of `spec.config.systemd`. */
 export const configSchema: object = {
   type: 'object',
+  'x-policy': ['config', 'services'],
   description: 'What is different under systemd, or the unit itself.',
   additionalProperties: false,
   properties: {
@@ -66,6 +67,7 @@ export const configSchema: object = {
 /** JSON Schema of `spec.systemd` of a Supervisor. */
 export const optionsSchema: object = {
   type: 'object',
+  'x-policy': ['supervisorDirectories'],
   description: 'Options of an instance of systemd.',
   additionalProperties: false,
   properties: {

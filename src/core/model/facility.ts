@@ -1,8 +1,12 @@
+import type { Process } from '#schemas/compiled/process.js'
 import type { SourcePosition } from '../reeve-error.ts'
+
+export type { PortableField, Process } from '#schemas/compiled/process.js'
 
 /**
  * What the manifests declare, in one normal form: defaults filled in, durations in milliseconds, modes as numbers,
- * `source` files read. The loader (src/manifest) makes these from `schemas/facility.schema.json`.
+ * `source` files read. The loader (src/manifest) makes these from `schemas/facility.schema.json`, by the shapes that are
+ * made of it (`form.ts`).
  */
 
 /** What happens to a running service when something that it reads has changed. */
@@ -12,55 +16,6 @@ export interface SecretReference {
   /** Absolute path, read when the service starts, or for each check of its health. The value is never in a plan or a definition. */
   readonly fromFile: string
 }
-
-export interface Process {
-  /** argv. Never passed through a shell. */
-  readonly command: readonly string[]
-  /** Absolute path. */
-  readonly workingDirectory?: string
-  readonly user?: string
-  readonly group?: string
-  readonly umask?: number
-  readonly environment: Readonly<Record<string, string | SecretReference>>
-  /** Absolute paths of files of `KEY=value` lines, read when the service starts. */
-  readonly environmentFiles: readonly string[]
-  /** Resource limits by their RLIMIT name in lower case (`nofile`, `nproc`, `core`, …), in the kernel's units. */
-  readonly limits: Readonly<Record<string, number | 'unlimited'>>
-  readonly restart: { readonly policy: 'always' | 'on-failure' | 'never'; readonly delay: number }
-  /** `signal` without SIG. After `timeout` ms, KILL to the whole process group. */
-  readonly stop: { readonly signal: string; readonly timeout: number }
-  /** Absent: a reload is a restart. */
-  readonly reload?: { readonly signal: string } | { readonly command: readonly string[] }
-  /**
-   * Absent: the supervisor's own logging. `maxSize` in bytes; `keep` counts the rotated files kept. Both are absent unless they
-   * are declared: not every supervisor rotates. See `rotationOf`.
-   */
-  readonly output?: { readonly file: string; readonly maxSize?: number; readonly keep?: number }
-  /** What it writes, to the supervisor's own logging, is also to appear on the stdout of the controller. Then there is no `output`. */
-  readonly toStdout?: true
-}
-
-/** The fields of `spec.process` that a provider may be unable to honour; see `Capabilities`. */
-export type PortableField =
-  | 'command'
-  | 'workingDirectory'
-  | 'user'
-  | 'group'
-  | 'umask'
-  | 'environment'
-  | 'environment.fromFile'
-  | 'environmentFiles'
-  | 'limits'
-  | 'restart.policy'
-  | 'restart.delay'
-  | 'stop.signal'
-  | 'stop.timeout'
-  | 'reload.signal'
-  | 'reload.command'
-  | 'output.file'
-  | 'output.maxSize'
-  | 'output.keep'
-  | 'output.stdout'
 
 /** A configuration file that belongs to the facility. */
 export interface ManagedFile {

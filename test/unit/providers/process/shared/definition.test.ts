@@ -187,7 +187,7 @@ test('a definition edited to nonsense is invalid, and still known as ours if its
   expect(parseDefinition(content.replace('"0027"', '27'))).toMatchObject({
     kind: 'invalid',
     ownership,
-    problem: 'process.umask: expected an octal number in quotes, such as "0022"',
+    problem: 'process.umask: must be three octal digits in quotes, such as "0640"',
   })
   expect(parseDefinition('{"process":{"command":["x"]}}')).toMatchObject({ kind: 'valid', ownership: undefined })
 })

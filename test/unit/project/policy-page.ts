@@ -1,15 +1,17 @@
-import type { Bound, Coverage } from '../../../../src/core/policy/coverage.ts'
+import type { Bound } from '../../transition/schema-fields.ts'
 
-/** Text of docs/policy.md, generated from the data that the tests prove complete. */
-export function renderPolicyPage(tables: readonly (readonly [title: string, coverage: Coverage])[]): string {
-  const sections = tables.map(([title, coverage]) => {
-    const rows = Object.entries(coverage).map(([field, bound]) => [`\`${field}\``, describe(bound)] as const)
+/** Text of docs/policy.md, generated from the schemas. */
+export function renderPolicyPage(
+  tables: readonly (readonly [title: string, bounds: ReadonlyMap<string, Bound | undefined>])[],
+): string {
+  const sections = tables.map(([title, bounds]) => {
+    const rows = [...bounds].map(([field, bound = '?']) => [`\`${field}\``, describe(bound)] as const)
     return `## ${title}\n\n${renderTable([['field', 'bounded by'], ...rows])}\n`
   })
   return `${introduction}\n${sections.join('\n')}`
 }
 
-/** Table aligned in columns as the formatter does it. */
+/** In columns, as the formatter would have it. */
 function renderTable(rows: readonly (readonly [string, string])[]): string {
   const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
@@ -26,8 +28,8 @@ function describe(bound: Bound): string {
 const introduction = `# What a repository may do on a host
 
 \`policy\` in the host configuration says what manifests may ask for. \`reeve explain HostConfiguration.policy\` documents each
-key. This page says which key bounds which field. It is made from \`src/core/policy/coverage.ts\`, and a test fails if a field of a
-schema or of a provider is missing here.
+key. This page says which key bounds which field. It is made from the schemas, each field of which says so itself
+(\`x-policy\`), and a test fails if one doesn't.
 
 - **Nothing that the repository can define satisfies a rule.** Services are bounded by name, commands and files by where their
   paths really lead, supervisors by type and directory. A file that the repository may write is no program, no environment file
