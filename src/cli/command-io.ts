@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs'
+import { fstatSync, realpathSync } from 'node:fs'
 import type { SessionOptions } from '../engine/session/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { closeInheritedDescriptors } from '../host/inherited-descriptors.ts'
@@ -8,6 +8,8 @@ export interface CommandIo {
   readonly stdin: InputStream
   readonly stdout: OutputStream
   readonly stderr: OutputStream
+  /** What stderr is, for the log. */
+  stderrKind(): StreamKind
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** The command line of this program without its arguments: Node and the script, absolute, symlinks resolved. */
@@ -24,6 +26,9 @@ export interface CommandIo {
   /** Ends the process at once: only for people who can't wait for a clean end. */
   exit(code: number): void
 }
+
+/** `pipe`: whatever is none of the others. */
+export type StreamKind = 'terminal' | 'journal' | 'file' | 'pipe'
 
 export interface OutputStream {
   write(text: string): unknown
@@ -49,6 +54,7 @@ export function processIo(): CommandIo {
     },
     stdout: process.stdout,
     stderr: process.stderr,
+    stderrKind,
     env: process.env,
     cwd: process.cwd(),
     get program() {
@@ -60,6 +66,14 @@ export function processIo(): CommandIo {
     closeInheritedDescriptors,
     exit: code => process.exit(code),
   }
+}
+
+/** systemd says in JOURNAL_STREAM which stream is the journal: who has another stderr since then may have inherited the variable. */
+function stderrKind(): StreamKind {
+  if (process.stderr.isTTY) return 'terminal'
+  const facts = fstatSync(2, { bigint: true })
+  if (process.env.JOURNAL_STREAM === `${facts.dev}:${facts.ino}`) return 'journal'
+  return facts.isFile() ? 'file' : 'pipe'
 }
 
 function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable {

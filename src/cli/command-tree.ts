@@ -3,7 +3,7 @@ import { describeHelp, exitCodes, printHelp, printVersion, refuseCommand } from 
 import { add, directory, manifests, output, removals, wholeNumber } from './command-parts.ts'
 import { completionShells } from './completion-script.ts'
 import type { CommandContext, GlobalOptions, Task } from './context.ts'
-import { logLevels } from './logger.ts'
+import { addGlobalOptions } from './global-options.ts'
 
 /** Runs the task of the command that was asked for. */
 export type Execute = (globals: GlobalOptions, task: Task) => Promise<void>
@@ -24,18 +24,6 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
     .on('command:*', ([name = '']: string[]) => refuseCommand(program, name))
     .helpOption('-h, --help', 'print help, also of a command')
     .helpCommand(false)
-    .option(
-      '--config <FILE>',
-      'host configuration (default: /etc/reeve/reeve.yaml for root, else XDG_CONFIG_HOME/reeve/reeve.yaml, where there is one)',
-    )
-    .option('--state-dir <DIR>', 'state directory (default: /var/lib/reeve for root, else XDG_STATE_HOME/reeve)')
-    .addOption(
-      new Option('--log-level <LEVEL>', 'log from this level on: debug, info, warn, error or silent').choices(
-        logLevels,
-      ),
-    )
-    .option('--no-color', 'disable colours; NO_COLOR and FORCE_COLOR are also honoured')
-    .option('--insecure-permissions', 'as root, accept manifests and configuration that others can write')
     .addHelpText('after', exitCodes)
     .exitOverride()
     .showHelpAfterError('(reeve --help shows the commands)')
@@ -50,6 +38,7 @@ export function createProgram({ out, err }: Pick<CommandContext, 'out' | 'err'>,
       outputError: (text, write) => write(text.replace(/^error:/, err.colors.red('reeve:'))),
     })
 
+  addGlobalOptions(program)
   const run = (command: Command, task: Task) => execute(command.optsWithGlobals(), task)
   addReconciling(program, run)
   addLooking(program, run)

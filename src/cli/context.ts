@@ -1,7 +1,7 @@
 import type { Log } from '../core/contracts/log.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
-import { createLog, type LogLevel } from './logger.ts'
+import { createLog, type LogFormat, type LogLevel } from './logger.ts'
 import type { NamedDirectory } from './named-directory.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { createMark } from './styled-text.ts'
@@ -11,6 +11,7 @@ export interface GlobalOptions {
   readonly config?: string
   readonly stateDir?: string
   readonly logLevel?: LogLevel
+  readonly logFormat?: LogFormat
   readonly insecurePermissions?: boolean
 }
 
@@ -33,15 +34,29 @@ export function createContext(io: CommandIo, globals: GlobalOptions, color: bool
   return { io, globals, out: createScreen(io.stdout, wish, mark), err: createScreen(io.stderr, wish, mark) }
 }
 
-/** The log of a command that logs from `level` on unless `--log-level` says otherwise. */
-export function openLog(context: CommandContext, level: LogLevel, screen: Screen = context.err): Log {
-  return createLog(context.globals.logLevel ?? level, screen)
+export interface LogDefaults {
+  readonly level: LogLevel
+  /** For pipes; all else gets text. Default: text, as the lines stand among those of the command. */
+  readonly piped?: LogFormat
+  /** Default: stderr. */
+  readonly screen?: Screen
+}
+
+/** The log of a command, as `--log-level` and `--log-format` say. */
+export function openLog(context: CommandContext, { level, piped = 'text', screen = context.err }: LogDefaults): Log {
+  const { globals, io } = context
+  const options = {
+    level: globals.logLevel ?? level,
+    format: () => globals.logFormat ?? (io.stderrKind() === 'pipe' ? piped : 'text'),
+    kind: io.stderrKind,
+  }
+  return createLog(options, screen)
 }
 
 export async function openCommandSession(
   context: CommandContext,
   directory: NamedDirectory | undefined,
-  log: Log = openLog(context, 'warn'),
+  log: Log = openLog(context, { level: 'warn' }),
 ): Promise<Session> {
   // The commands load of the engine what they use: all of it takes longer than most commands do.
   const { openSession } = await import('../engine/session/session.ts')

@@ -1,22 +1,36 @@
 import { createRequire } from 'node:module'
 import type { Log } from '../core/contracts/log.ts'
-import type { Screen } from './screen.ts'
+import type { StreamKind } from './command-io.ts'
+import { logfmtLine } from './logfmt.ts'
+import { oneLine, type Screen } from './screen.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+export const logFormats = ['text', 'json', 'logfmt'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** Asked with the first message. */
+  readonly format: () => LogFormat
+  /** What `screen` writes on, by which times are written as they are needed there; asked with the first message. */
+  readonly kind: () => StreamKind
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * JSON lines, or readable ones on a terminal, written at once and in this process: a worker would lose the last lines
+ * A line for each message, whatever is in it (S10), written at once and in this process: a worker would lose the last lines
  * at the end. pino is loaded with the first message.
  */
-export function createLog(level: LogLevel, screen: Screen): Log {
+export function createLog(options: LogOptions, screen: Screen): Log {
+  const from = logLevels.indexOf(options.level)
   let pino: Log | undefined
-  const write = (messageLevel: Exclude<LogLevel, 'silent'>, fields: Fields, message: string) => {
-    if (logLevels.indexOf(messageLevel) < logLevels.indexOf(level)) return
-    pino ??= openPino(level, screen)
-    pino[messageLevel](fields, message)
+  const write = (level: Exclude<LogLevel, 'silent'>, fields: Fields, message: string) => {
+    if (logLevels.indexOf(level) < from) return
+    pino ??= openPino(options, screen)
+    pino[level](fields, message)
   }
   return {
     debug: (fields, message) => write('debug', fields, message),
@@ -26,7 +40,7 @@ export function createLog(level: LogLevel, screen: Screen): Log {
   }
 }
 
-function openPino(level: LogLevel, screen: Screen): Log {
+function openPino({ level, format, kind }: LogOptions, screen: Screen): Log {
   const require = createRequire(import.meta.url)
   const { pino }: typeof import('pino') = require('pino')
   const options = {
@@ -36,30 +50,44 @@ function openPino(level: LogLevel, screen: Screen): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { error: pino.stdSerializers.err },
   }
-  if (screen.width() === undefined) return pino(options, { write: line => screen.writeExact(line) })
+  const wanted = format()
+  const render = wanted === 'text' ? openText(require, kind(), screen) : wanted === 'logfmt' ? logfmtLine : String
+  // In JSON, too, what steers a terminal can be written as \u009b.
+  return pino(options, { write: line => screen.write(render(line)) })
+}
+
+/** How the text of a line begins. The journal has the times itself, and who looks at a terminal knows the day. */
+const timeFormats: Readonly<Record<StreamKind, string>> = {
+  terminal: 'SYS:HH:MM:ss',
+  journal: '',
+  file: "UTC:yyyy-mm-dd'T'HH:MM:ss'Z'",
+  pipe: "UTC:yyyy-mm-dd'T'HH:MM:ss'Z'",
+}
+
+function openText(require: NodeJS.Require, kind: StreamKind, screen: Screen): (line: string) => string {
   const { prettyFactory }: typeof import('pino-pretty') = require('pino-pretty')
   const format = prettyFactory({
     // Its own sequences would be taken for those of a message.
     colorize: false,
     // People read the message, which says it all; the fields are for programs.
     hideObject: true,
-    ignore: 'pid,hostname',
+    ignore: kind === 'journal' ? 'pid,hostname,time' : 'pid,hostname',
     messageFormat: readableMessage,
-    translateTime: 'SYS:HH:MM:ss',
+    translateTime: timeFormats[kind],
   })
-  return pino(options, { write: line => screen.write(colorLevel(format(line), screen)) })
+  return line => colorLevel(format(line), screen)
 }
 
 function readableMessage(fields: Fields, messageKey: string): string {
   const message = String(fields[messageKey])
   const { error } = fields
-  return typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message
+  return oneLine(typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message)
 }
 
-/** The level is the first word after the time. */
+/** The level is the first word, or the first after the time. */
 function colorLevel(line: string, { colors }: Screen): string {
-  return line.replace(/^(\[[^\]]*\] )(DEBUG|INFO|WARN|ERROR)/, (_all, time: string, level: string) => {
+  return line.replace(/^(\[[^\]]*\] )?(DEBUG|INFO|WARN|ERROR)/, (_all, time: string | undefined, level: string) => {
     const paint = { DEBUG: colors.cyan, INFO: colors.green, WARN: colors.yellow, ERROR: colors.red }[level] ?? String
-    return time + paint(level)
+    return (time ?? '') + paint(level)
   })
 }

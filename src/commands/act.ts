@@ -26,7 +26,7 @@ export async function act(
   const session = await openCommandSession(
     context,
     namedDirectory(undefined, options.manifests),
-    openLog(context, 'warn', progress.screen),
+    openLog(context, { level: 'warn', screen: progress.screen }),
   )
   const { openControl } = await import('../engine/control/control-access.ts')
   const control = await openControl(session)

@@ -39,7 +39,7 @@ export async function apply(
   const session = await openCommandSession(
     context,
     namedDirectory(directory, options.manifests) ?? plannedDirectory(saved),
-    openLog(context, 'warn', progress.screen),
+    openLog(context, { level: 'warn', screen: progress.screen }),
   )
   const { openControl } = await import('../engine/control/control-access.ts')
   const { settingsOf } = await import('../engine/session/settings.ts')

@@ -2,8 +2,7 @@ import type { Command } from 'commander'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type Completion, candidatesOf, findCompletion, splitFlag, startingWith } from '../cli/completion-candidates.ts'
 import { completionScript } from '../cli/completion-script.ts'
-import { type CommandContext, openCommandSession } from '../cli/context.ts'
-import { createLog } from '../cli/logger.ts'
+import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
@@ -27,7 +26,7 @@ export async function complete(context: CommandContext, program: Command, typed:
 async function lookUp(context: CommandContext, completion: Completion, words: readonly string[]): Promise<Completion> {
   if (completion.type === 'facilities' || completion.type === 'supervisors') {
     const globals = { ...context.globals, ...flagValues(words) }
-    const log = createLog('silent', context.err)
+    const log = openLog(context, { level: 'silent' })
     const session = await openCommandSession(
       { ...context, globals },
       namedDirectory(undefined, flagValue(words, '--manifests')),
@@ -41,7 +40,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
   if (completion.type === 'fields') {
     const { fieldCandidates, loadNativeSchemas } = await import('./explain.ts')
     const globals = { ...context.globals, ...flagValues(words) }
-    const schemas = await loadNativeSchemas({ ...context, globals }, createLog('silent', context.err))
+    const schemas = await loadNativeSchemas({ ...context, globals }, openLog(context, { level: 'silent' }))
     return candidatesOf(fieldCandidates(words.at(-1) ?? '', schemas))
   }
   return completion

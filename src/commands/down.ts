@@ -18,7 +18,7 @@ export async function down(context: CommandContext, names: readonly string[], op
   const session = await openCommandSession(
     context,
     namedDirectory(undefined, options.manifests),
-    openLog(context, 'warn', progress.screen),
+    openLog(context, { level: 'warn', screen: progress.screen }),
   )
   const { openControl } = await import('../engine/control/control-access.ts')
   const { settingsOf } = await import('../engine/session/settings.ts')

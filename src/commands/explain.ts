@@ -17,7 +17,7 @@ export async function explain(
   path: string | undefined,
   options: ExplainOptions,
 ): Promise<ExitCode> {
-  const schemas = await loadNativeSchemas(context, openLog(context, 'warn'))
+  const schemas = await loadNativeSchemas(context, openLog(context, { level: 'warn' }))
   const explanations = (path === undefined ? kinds : [path]).map(each => explainField(each, schemas))
   const { out } = context
   if (options.output === 'json') out.writeExact(jsonText(path === undefined ? explanations : explanations[0]))

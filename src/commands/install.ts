@@ -36,7 +36,7 @@ export async function install(
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )
   const named = namedDirectory(directory, options.manifests)
-  const session = await openCommandSession(context, named, openLog(context, 'warn', progress.screen))
+  const session = await openCommandSession(context, named, openLog(context, { level: 'warn', screen: progress.screen }))
   expectDirectory(session)
   const { prepareInstallation, carryOutInstallation, versionOf } = await import('../engine/install/installation.ts')
   const { supervisor, adopt } = options
@@ -100,6 +100,7 @@ function runArguments(
   if (globals.config !== undefined) words.push('--config', resolve(io.cwd, globals.config))
   if (globals.stateDir !== undefined) words.push('--state-dir', resolve(io.cwd, globals.stateDir))
   if (globals.logLevel !== undefined) words.push('--log-level', globals.logLevel)
+  if (globals.logFormat !== undefined) words.push('--log-format', globals.logFormat)
   if (globals.insecurePermissions) words.push('--insecure-permissions')
   if (allowRemovals !== undefined) words.push('--allow-removals', String(allowRemovals))
   return words

@@ -24,7 +24,7 @@ export async function run(
   options: RunOptions,
 ): Promise<ExitCode> {
   const { io } = context
-  const log = openLog(context, 'info')
+  const log = openLog(context, { level: 'info', piped: 'json' })
   const { allowRemovals, stopServicesOnExit = false } = options
   const rest = stopServicesOnExit ? 'and the services with it; once more ends it at once' : 'the services go on'
   // Never disposed: a second signal after the clean end must not make it one by a signal.

@@ -20,7 +20,7 @@ export async function uninstall(
   const session = await openCommandSession(
     context,
     namedDirectory(directory, options.manifests),
-    openLog(context, 'warn', progress.screen),
+    openLog(context, { level: 'warn', screen: progress.screen }),
   )
   const { planUninstallation, carryOutUninstallation } = await import('../engine/install/installation.ts')
   return carryOutRemoval(context, progress, {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
+import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
 
 // Behaviour that scripts and shells rely on: pipes, colours, completion, and that no unused module is loaded.
 
@@ -23,6 +24,32 @@ describe('colour is', () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const { stdout } = await home.reeve(['plan'], { env })
     expect(stdout.includes('\x1b[')).toBe(wanted)
+  })
+})
+
+describe('the log of reeve run is', () => {
+  const run = `exec ${reeve} run --config reeve.yaml`
+  const text = String.raw`\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\] INFO: reconciling /\S+/manifests`
+  const json = String.raw`\{"level":"info","time":"[^"]+",.*"msg":"reconciling /\S+/manifests"\}`
+  const logfmt = String.raw`time=\S+Z level=info .*msg="reconciling /\S+/manifests"`
+  const journal = 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)'
+
+  test.each([
+    ['JSON in a pipe', `${run} 2>&1 | cat >log`, json],
+    ['text in a pipe if asked for', `${run} --log-format text 2>&1 | cat >log`, text],
+    ['text in a file', `${run} 2>log`, text],
+    ['logfmt in a file if asked for', `${run} --log-format logfmt 2>log`, logfmt],
+    ['text without the time in the journal', `exec 2>log; ${journal} ${run}`, 'INFO: reconciling /\\S+/manifests'],
+    ['JSON in a pipe, though its parent logs to the journal', `export ${journal}; ${run} 2>&1 | cat >log`, json],
+  ])('%s', async (_name, script, line) => {
+    const home = openCliFixture()
+    const running = home.startProgram('bash', ['-c', script])
+    const log = (): string => (existsSync(home.path('log')) ? readFileSync(home.path('log'), 'utf8') : '')
+    await until(() => log().includes('\n'), 'it logs')
+    expect(log()).toMatch(new RegExp(`^${line}\n`))
+    // The shell, and what is in its pipe.
+    process.kill(-(running.child.pid ?? 0), 'SIGTERM')
+    await running.ended
   })
 })
 

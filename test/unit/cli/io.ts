@@ -34,6 +34,7 @@ export function fakeIo(
     stdin: Readable.from([]),
     stdout: stream('stdout'),
     stderr: stream('stderr'),
+    stderrKind: () => (options.terminal === true ? 'terminal' : 'pipe'),
     env: options.env ?? {},
     cwd: process.cwd(),
     program: [process.execPath, '/nowhere/reeve.js'],
