@@ -1,4 +1,4 @@
-import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
+import { type ApplyOutcome, emptyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Plan } from '../core/plan/step.ts'
 import type { ApplyOptions } from '../engine/execution/apply.ts'
 import type { ExitCode } from './command-io.ts'
@@ -34,8 +34,7 @@ export async function carryOutRemoval(
 ): Promise<ExitCode> {
   const { io, out, err } = context
   if (!hasChanges(plan.summary) && plan.summary.blocked === 0) {
-    const nothing = { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
-    if (output === 'json') out.writeExact(jsonText(nothing))
+    if (output === 'json') out.writeExact(jsonText(emptyOutcome(plan)))
     else out.write(`${removal.nothing}\n`)
     return 0
   }

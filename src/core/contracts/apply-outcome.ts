@@ -16,6 +16,11 @@ export interface ApplyOutcome {
   readonly atBoot?: string
 }
 
+/** Nothing was done, and nothing has gone wrong. */
+export function emptyOutcome(plan: Plan): ApplyOutcome {
+  return { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
+}
+
 /** A facility that isn't as declared, though whatever was to be done about it was done. */
 export interface Undone {
   readonly facility: string

@@ -6,9 +6,10 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import { readinessOf } from '../../core/state/readiness.ts'
 import { type Location, locationKey, type OwnedLocation } from '../../core/state/snapshot.ts'
-import { applyOnce, makeDownPlan, takeDown } from '../execution/apply.ts'
-import { openExecution } from '../execution/execution.ts'
+import { applyOnce } from '../execution/apply.ts'
+import { makeDownPlan, takeDown } from '../execution/down.ts'
 import { addLastOutput, outputGroundOf } from '../execution/last-output.ts'
+import { executeWork } from '../execution/plan-execution.ts'
 import { probeHealth } from '../health/health-probe.ts'
 import { createProbeTrust, type ProbeTrust } from '../health/probe-trust.ts'
 import { findBootProblem } from '../refresh/boot-start.ts'
@@ -124,20 +125,9 @@ async function act(
   const trigger = `reeve ${verb}`
   const mark = options.suspend ? setMark(session, planRun, { name, suspended: true, at, trigger }) : undefined
   if ('outcome' in request) return withMark(name, request.outcome, mark)
-  let failure: Error | undefined
-  using execution = openExecution(session, {
-    instances: () => planRun.instances,
-    claims: () => planRun.claims,
-    trigger,
-    bounded: true,
-    listener() {},
-    settled(result) {
-      failure = result.error
-    },
-  })
   // By hand means now: what it depends on isn't waited for.
-  execution.executor.submit([request])
-  await execution.executor.idle()
+  const [result] = await executeWork(session, planRun, [request], { trigger, listener() {} })
+  const failure = result?.error
   if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
   return withMark(name, describeDone(verb, request), mark)
 }

@@ -1,22 +1,17 @@
-import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import { type ApplyOutcome, emptyOutcome } from '../../core/contracts/apply-outcome.ts'
 import type { Control, PassWays, PassWish } from '../../core/contracts/control.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import {
-  awaitReadiness,
-  expectMeant,
-  expectOwned,
-  findExpected,
-  judgeAfter,
-  toldOf,
-  withTroubles,
-} from '../execution/apply.ts'
+import { expectMeant } from '../execution/apply.ts'
+import { expectOwned } from '../execution/down.ts'
 import type { Executor } from '../execution/executor.ts'
-import { findUndone } from '../execution/final-look.ts'
+import { awaitReadiness, findExpected } from '../execution/expected-readiness.ts'
 import { type OutputGround, tellLastOutput } from '../execution/last-output.ts'
+import { evaluateOutcome, findUndone, reportedIn, withTroubles } from '../execution/outcome.ts'
+import { countSteps } from '../execution/step-count.ts'
 import { createTurns } from '../execution/turns.ts'
 import type { HealthTracker } from '../health/health-tracker.ts'
 import { findSuspended } from '../refresh/plan-run.ts'
@@ -112,7 +107,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
     try {
       const result = await carryOut(asked, ways)
       const { plan, set } = result
-      if (!set.complete) return { ...noOutcome, plan }
+      if (!set.complete) return emptyOutcome(plan)
       const failed = await failuresOf(result)
       ways.signal.throwIfAborted()
       const expected = findExpected(result, new Set(failed.map(({ facility }) => facility))).filter(
@@ -126,8 +121,8 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       }
       const lookedAt = session.clock.now()
       const after = await ground.pass({ ...asked, admit: () => false })
-      const judged = judgeAfter(done, { ...after, lookedAt }, after.underWay)
-      return tellLastOutput(judged, after.refresh, ground.outputGround())
+      const evaluated = evaluateOutcome(done, { ...after, lookedAt }, after.underWay)
+      return tellLastOutput(evaluated, after.refresh, ground.outputGround())
     } finally {
       ground.wake()
     }
@@ -168,9 +163,9 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
     try {
       const result = await carryOut(asked, ways)
       const failed = await failuresOf(result)
-      const outcome = { ...noOutcome, plan: result.plan, failed, stepsDone: counted.done() }
+      const outcome = { ...emptyOutcome(result.plan), failed, stepsDone: counted.done() }
       const after = await ground.pass({ ...asked, admit: () => false })
-      return { ...outcome, undone: findUndone(result.plan, after.plan.facilities, toldOf(outcome)) }
+      return { ...outcome, undone: findUndone(result.plan, after.plan.facilities, reportedIn(outcome)) }
     } finally {
       ground.wake()
     }
@@ -180,19 +175,6 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
     apply: (wish, ways) => ask(ways, () => apply(wish, ways)),
     planDown: (names, settings) => ask({ signal: ground.ending, ...(settings && { settings }) }, () => planDown(names)),
     down: (names, ways) => ask(ways, () => down(names, ways)),
-  }
-}
-
-const noOutcome = { failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] } as const
-
-function countSteps(listener: EngineListener): { readonly listener: EngineListener; done(): number } {
-  let count = 0
-  return {
-    listener(event) {
-      if (event.type === 'step-finished' && event.result === 'done') count += 1
-      listener(event)
-    },
-    done: () => count,
   }
 }
 

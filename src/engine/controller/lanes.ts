@@ -5,8 +5,8 @@ import { MOVE_RETRY, RETRY } from '../../core/reconcile/backoff.ts'
 import { decide, findOvertaken, type Known, type Pruning } from '../../core/reconcile/decide.ts'
 import { logKept, mayWrite } from '../execution/admission.ts'
 import { type Execution, openExecution } from '../execution/execution.ts'
-import type { LaneResult } from '../execution/lane.ts'
-import { announceInstances, announceWrites, noteDone, noteWritten } from '../execution/record-keeping.ts'
+import { type LaneResult, makeWork } from '../execution/lane.ts'
+import { announcePlans, noteDone, noteWritten } from '../execution/record-keeping.ts'
 import type { Refresh } from '../refresh/refresh.ts'
 import type { Session } from '../session/session.ts'
 import { spellCommand } from '../session/session-words.ts'
@@ -136,14 +136,9 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
   }
 
   function submit(start: readonly FacilityPlan[], { targets }: Refresh, asked?: AskedPass): ReadonlySet<string> {
-    const byName = new Map(targets.map(target => [target.facility.name, target]))
-    for (const { name } of start) store.laneBegins(name, byName.get(name)?.facility.digest ?? '', asked)
-    const begun = executor.submit(
-      start.map(plan => {
-        const target = plan.change === 'remove' ? undefined : byName.get(plan.name)
-        return { plan, ...(target ? { target } : {}) }
-      }),
-    )
+    const work = makeWork(start, targets)
+    for (const { plan, target } of work) store.laneBegins(plan.name, target?.facility.digest ?? '', asked)
+    const begun = executor.submit(work)
     for (const { name } of start) if (!begun.has(name)) store.laneEnded(name)
     return begun
   }
@@ -151,7 +146,7 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
   /** Writes down what these are about to write. Gives those for which that could not be done. */
   function announce(plans: readonly FacilityPlan[], refresh: Refresh): Set<string> {
     if (plans.length === 0) return new Set()
-    ground.save(announceWrites(announceInstances(state.record, plans, state.instances), plans, { refresh, owner }))
+    ground.save(announcePlans(state.record, plans, { instances: state.instances, refresh, owner }))
     const claims = { onDisk: keeping.written().claims, wanted: state.record.claims }
     const byName = new Map(refresh.targets.map(target => [target.facility.name, target]))
     const unwritten = plans.filter(plan => !mayWrite(plan, claims, byName.get(plan.name), log))

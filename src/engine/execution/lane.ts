@@ -12,6 +12,15 @@ export interface Work {
   readonly startsJob?: boolean
 }
 
+/** What there is to do of these plans. */
+export function makeWork(plans: readonly FacilityPlan[], targets: readonly ResolvedFacility[]): Work[] {
+  const byName = new Map(targets.map(target => [target.facility.name, target]))
+  return plans.map(plan => {
+    const target = plan.change === 'remove' ? undefined : byName.get(plan.name)
+    return { plan, ...(target && { target }) }
+  })
+}
+
 export interface LaneResult {
   readonly plan: FacilityPlan
   readonly target?: ResolvedFacility

@@ -55,11 +55,25 @@ function pathsOf(facilities: readonly Facility[]): string[] {
   return facilities.flatMap(facility => facility.files.map(({ path }) => path))
 }
 
-/** The record before the first step of these plans, with what they are about to write (E19). */
+/** The record before the first step of these plans. */
+export function announcePlans(
+  record: StateRecord,
+  plans: readonly FacilityPlan[],
+  { instances, ...known }: Announced & { readonly instances: ReadonlyMap<string, BoundInstance> },
+): StateRecord {
+  return announceWrites(announceInstances(record, plans, instances), plans, known)
+}
+
+interface Announced {
+  readonly refresh: Refresh
+  readonly owner: string
+}
+
+/** With what they are about to write (E19). */
 export function announceWrites(
   record: StateRecord,
   plans: readonly FacilityPlan[],
-  { refresh, owner }: { readonly refresh: Refresh; readonly owner: string },
+  { refresh, owner }: Announced,
 ): StateRecord {
   const renames = findRenames(refresh.targets.map(({ facility }) => facility))
   const known = { snapshot: refresh.snapshot, owner, applied: applyNewNames(record.applied, renames) }
@@ -72,8 +86,8 @@ export function noteWritten(record: StateRecord, path: string, digest: string): 
 }
 
 /**
- * The record before the first step of a plan: an instance under which something is about to be ours has to be found
- * again though Reeve dies at once, and its manifest is gone when it is back (E4).
+ * With the instances under which something is about to be ours: they have to be found again though Reeve dies at once, and their
+ * manifests are gone when it is back (E4).
  */
 export function announceInstances(
   record: StateRecord,

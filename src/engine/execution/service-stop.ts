@@ -6,7 +6,8 @@ import type { OwnedLocation } from '../../core/state/snapshot.ts'
 import { count } from '../../core/text/count-text.ts'
 import { makeRemovalPlanRun, type PlanRun } from '../refresh/plan-run.ts'
 import type { Session } from '../session/session.ts'
-import { openExecution } from './execution.ts'
+import { executeWork } from './plan-execution.ts'
+import { countSteps } from './step-count.ts'
 
 export interface ServiceStopOptions {
   readonly log: Log
@@ -32,20 +33,11 @@ export async function stopServices(session: Session, { log, listener }: ServiceS
 async function stopAll(session: Session, listener: EngineListener, isOrdered: boolean): Promise<number> {
   const planRun = await makeRemovalPlanRun(session, [])
   const plans = planStops(findOurs(session, planRun), planRun.refresh.snapshot, isOrdered)
-  let done = 0
-  using execution = openExecution(session, {
-    instances: () => planRun.instances,
-    claims: () => planRun.claims,
-    trigger: 'reeve run --stop-services-on-exit',
-    bounded: true,
-    listener(event) {
-      if (event.type === 'step-finished' && event.result === 'done') done += 1
-      listener(event)
-    },
-  })
-  execution.executor.submit(plans.map(plan => ({ plan })))
-  await execution.executor.idle()
-  return done
+  const work = plans.map(plan => ({ plan }))
+  const counted = countSteps(listener)
+  const trigger = 'reeve run --stop-services-on-exit'
+  await executeWork(session, planRun, work, { trigger, listener: counted.listener })
+  return counted.done()
 }
 
 function findOurs({ configuration }: Session, { refresh, instances }: PlanRun): OwnedLocation[] {

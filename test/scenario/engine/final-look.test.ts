@@ -7,7 +7,7 @@ import { plainColors } from '../../../src/cli/screen.ts'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
 import type { EngineListener } from '../../../src/core/contracts/engine-event.ts'
 import type { Plan } from '../../../src/core/plan/step.ts'
-import { takeDown } from '../../../src/engine/execution/apply.ts'
+import { takeDown } from '../../../src/engine/execution/down.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
