@@ -3,7 +3,6 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
 import { type Readiness, RUN_FAILED, STARTUP_TIMEOUT } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
-import { createAbortSharing } from './abort-sharing.ts'
 
 /**
  * Those who wait for facilities to become ready. While anybody waits, what is waited for is looked at again: when something
@@ -43,6 +42,7 @@ interface ReadinessWaitsOptions {
 
 interface Waiter {
   readonly facility: string
+  readonly signal: AbortSignal
   readonly options: WaitOptions
   /** True once the facility was observed after the wait began: what was seen before may be of an older process. */
   isFresh: boolean
@@ -69,7 +69,8 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   const { clock } = options
   /** By facility: with thousands, nobody may go through all of them for each. */
   const waiters = new Map<string, Set<Waiter>>()
-  const aborts = createAbortSharing()
+  /** Each signal has one listener: Node goes through all listeners of a signal for each that comes or goes. */
+  const bySignal = new Map<AbortSignal, Set<Waiter>>()
   /** Supervisors whose services are being looked at: each by itself, so that a slow one delays no others (E5). */
   const polls = new Map<string, Poll>()
   let disposed = false
@@ -82,10 +83,10 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       const end = (): void => {
         remove(waiter)
         deadline?.[Symbol.dispose]()
-        abort[Symbol.dispose]()
       }
       const waiter: Waiter = {
         facility: name,
+        signal,
         options: wait,
         isFresh: false,
         failedSince: undefined,
@@ -101,10 +102,9 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       const deadline = wait.bounded
         ? clock.after(timeout, () => waiter.reject(notReady(options.readiness(name))))
         : undefined
-      const abort = aborts.listen(signal, () => waiter.reject(signal.reason))
-      const others = waiters.get(name)
-      if (others) others.add(waiter)
-      else waiters.set(name, new Set([waiter]))
+      if (!bySignal.has(signal)) signal.addEventListener('abort', onAbort)
+      addTo(bySignal, signal, waiter)
+      addTo(waiters, name, waiter)
       seeTo(waiter)
       const supervisor = options.facility(name)?.supervisor
       // What was seen before may be of an older process: it is looked at now.
@@ -113,9 +113,14 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   }
 
   function remove(waiter: Waiter): void {
-    const others = waiters.get(waiter.facility)
-    others?.delete(waiter)
-    if (others?.size === 0) waiters.delete(waiter.facility)
+    removeFrom(waiters, waiter.facility, waiter)
+    removeFrom(bySignal, waiter.signal, waiter)
+    if (!bySignal.has(waiter.signal)) waiter.signal.removeEventListener('abort', onAbort)
+  }
+
+  function onAbort({ target }: Event): void {
+    if (!(target instanceof AbortSignal)) return
+    for (const waiter of [...(bySignal.get(target) ?? [])]) waiter.reject(target.reason)
   }
 
   function all(): Waiter[] {
@@ -219,6 +224,16 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       for (const waiter of all()) waiter.reject(new ReeveError('aborted', 'Reeve is ending'))
     },
   }
+}
+
+function addTo<K>(groups: Map<K, Set<Waiter>>, key: K, waiter: Waiter): void {
+  groups.set(key, (groups.get(key) ?? new Set()).add(waiter))
+}
+
+function removeFrom<K>(groups: Map<K, Set<Waiter>>, key: K, waiter: Waiter): void {
+  const group = groups.get(key)
+  group?.delete(waiter)
+  if (group?.size === 0) groups.delete(key)
 }
 
 interface Poll {
