@@ -12,6 +12,7 @@ export {
   type WaitOptions,
 } from './authoring/each-action.ts'
 export type { Bus, BusAddress, BusCall, BusSignal, WriteBus } from './core/contracts/bus.ts'
+export type { Clock, TimerOptions } from './core/contracts/clock.ts'
 export type {
   ContainedRunOptions,
   FileFacts,
@@ -24,12 +25,18 @@ export type {
   SpawnOptions,
   WriteHost,
 } from './core/contracts/host.ts'
+export type { Log } from './core/contracts/log.ts'
 export type {
   Action,
   ActionResult,
+  Applier,
+  ApplierTools,
   Availability,
   Capabilities,
   Hosting,
+  Identity,
+  Observer,
+  ObserverTools,
   Provider,
   Rendered,
   Report,

@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module'
 import type { ReadHost } from '../../src/core/contracts/host.ts'
-import type { Provider } from '../../src/core/contracts/provider.ts'
+import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
-import { createClock } from '../../src/host/clock.ts'
 import { realPlace } from '../posix/real-place.ts'
 import { listOwned, observeServices } from './provider/observation.ts'
 import { findLacks, findTools } from './provider/tools.ts'
@@ -27,8 +26,6 @@ export interface ProcessProviderOptions {
 export const processProvider: Provider = createProcessProvider()
 
 export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
-  const clock = createClock()
-  const readDefinition = createDefinitionReader()
   return {
     type: 'process',
     capabilities: {
@@ -57,10 +54,25 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
       configSchema,
       optionsSchema,
     },
-    place: directoryOf,
+    render: renderDefinition,
+    openObserver,
+    openApplier: (instance, tools) => openApplier(instance, tools, options.command ?? defaultCommand()),
+    identify: instance => ({ place: directoryOf(instance) }),
     directories: instance => [directoryOf(instance)],
-    async probe(instance, host) {
-      const layout = layoutOf(directoryOf(instance))
+    startedBy: 'controller',
+    hosting: {
+      refusal:
+        'nothing starts the built-in supervisor after a boot but the controller itself. In a container, have its ' +
+        'entrypoint be `reeve run DIR`, under an init (docker run --init, tini)',
+    },
+  }
+}
+
+function openObserver(instance: Instance, { host, clock }: ObserverTools): Observer {
+  const layout = layoutOf(directoryOf(instance))
+  const readDefinition = createDefinitionReader(layout, host)
+  return {
+    async probe() {
       const reason = findProblem(host, layout) ?? findForeignWay(instance, host)
       if (reason !== undefined) return { available: false, reason }
       const tools = findTools(host)
@@ -77,34 +89,28 @@ export function createProcessProvider(options: ProcessProviderOptions = {}): Pro
         ...(unwritable.length > 0 && { unwritable }),
       }
     },
-    render: renderDefinition,
-    async list(instance, host) {
-      return listOwned(layoutOf(directoryOf(instance)), host, readDefinition)
-    },
-    async observe(services, instance, host) {
-      const layout = layoutOf(directoryOf(instance))
-      return observeServices(services, layout, host, readDefinition, await hearSupervisor(layout, host, clock))
-    },
-    async relate(services, instance, host, { isElsewhere = false }) {
-      const place = realPlace(directoryOf(instance), isElsewhere ? undefined : host)
+    list: async () => listOwned(layout, host, readDefinition),
+    observe: async services =>
+      observeServices(services, layout, host, readDefinition, await hearSupervisor(layout, host, clock)),
+    watch: hint => watchInstance(layout, host, hint),
+    async relate(services, { isElsewhere = false }) {
+      const place = realPlace(layout.directory, isElsewhere ? undefined : host)
       return new Map(
         services.map(({ service }) => [service, { identities: [`process ${place} ${service}`], relations: [] }]),
       )
     },
-    async apply(actions, instance, host, report) {
+    [Symbol.dispose]() {},
+  }
+}
+
+function openApplier(instance: Instance, { host, clock }: ApplierTools, command: readonly string[]): Applier {
+  const layout = layoutOf(directoryOf(instance))
+  return {
+    async apply(actions, report) {
       const { applyActions } = await import('./provider/application.ts') // not needed by those who only look
-      const command = options.command ?? defaultCommand()
-      return applyActions(actions, { command, layout: layoutOf(directoryOf(instance)), host, clock }, report)
+      return applyActions(actions, { command, layout, host, clock }, report)
     },
-    startedBy: 'controller',
-    hosting: {
-      refusal:
-        'nothing starts the built-in supervisor after a boot but the controller itself. In a container, have its ' +
-        'entrypoint be `reeve run DIR`, under an init (docker run --init, tini)',
-    },
-    watch(instance, host, hint) {
-      return watchInstance(layoutOf(directoryOf(instance)), host, hint)
-    },
+    [Symbol.dispose]() {},
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Provider } from '../../src/core/contracts/provider.ts'
+import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
 import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
-import { createClock } from '../../src/host/clock.ts'
 import { createConnections } from './apply/connection.ts'
 import { hosting } from './apply/hosting.ts'
 import { findAliases, findServiceOf } from './bus/identity.ts'
@@ -19,7 +19,7 @@ import { renderDefinition } from './units/definition.ts'
 import { layoutOf, searchedDirectories, unitDirectoryOf } from './units/layout.ts'
 import { findRootPathProblems, findServiceOutputProblems } from './units/root-paths.ts'
 import { findNameProblem, findStateProblem, serviceNames, unitOf } from './units/unit-name.ts'
-import { createVerifier, verifyDeclared, verifyQuery } from './units/verification.ts'
+import { createVerifier, type Verifier, verifyDeclared, verifyQuery } from './units/verification.ts'
 
 const rotatesNothing =
   'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
@@ -28,9 +28,8 @@ const rotatesNothing =
 export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
-  const connections = createConnections(createClock())
+  /** One for all: what is said of a text is the same whoever asks, and takes long. */
   const verifier = createVerifier()
-  const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     type: 'systemd',
     capabilities: {
@@ -63,16 +62,24 @@ function createSystemdProvider(): Provider {
       queries: [journalQuery, verifyQuery],
       busQueries,
     },
-    place: unitDirectoryOf,
+    render: renderDefinition,
+    openObserver: (instance, tools) => openObserver(instance, tools, verifier),
+    openApplier: (instance, tools) => openApplier(instance, tools, verifier),
+    identify: instance => ({ place: unitDirectoryOf(instance) }),
+    directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
     serviceNames,
     findNameProblem,
     findStateProblem,
-    directories: instance => [unitDirectoryOf(instance), ...searchedDirectories],
-    serviceOf: (pid, instance, host) => findServiceOf(pid, layoutOf(instance, host), host),
-    aliasesOf: (service, instance, host) => findAliases(service, layoutOf(instance, host), host),
-    async probe(instance, host) {
+    hosting,
+  }
+}
+
+function openObserver(instance: Instance, { host }: ObserverTools, verifier: Verifier): Observer {
+  const layout = layoutOf(instance, host)
+  const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
+  return {
+    async probe() {
       try {
-        const layout = layoutOf(instance, host)
         const insecure = host.userId() === 0 ? findInsecurePath(layout.unitDirectory, host, 0) : undefined
         if (insecure) return { available: false, reason: insecure.problem }
         const version = await probeManager(host, layout)
@@ -82,37 +89,39 @@ function createSystemdProvider(): Provider {
         return { available: false, reason: messageOf(error) }
       }
     },
-    render: renderDefinition,
-    findHostProblems: ({ process }, { files }, host) => {
+    list: async () => listOwned(layout, host),
+    observe: services => observeServices(services, layout, host, memory),
+    watch: hint => watchManager(layout, host, hint),
+    observeAdoptable: (service, definition) => observeAdoptable(service, definition, layout, host, memory),
+    relate: (services, { isElsewhere = false }) => relateUnits(services, layout, host, isElsewhere),
+    findHostProblems({ process }, { files }) {
       const problems = findRootPathProblems(
         files.map(({ content }) => content),
         host,
       )
       return problems.length > 0 || !process ? problems : findServiceOutputProblems(process, host)
     },
-    startNeeds: findStartNeeds,
-    async list(instance, host) {
-      return listOwned(layoutOf(instance, host), host)
-    },
-    observe: (services, instance, host) => observeServices(services, layoutOf(instance, host), host, memory),
-    observeAdoptable: (service, definition, instance, host) =>
-      observeAdoptable(service, definition, layoutOf(instance, host), host, memory),
-    readLastLines: (service, instance, host, count) =>
-      readJournal(unitOf(service), layoutOf(instance, host), host, count),
-    keepRuns: async (services, instance, host) => {
-      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed by those who only look
-      return keepRuns(services, layoutOf(instance, host), host)
-    },
-    relate: (services, instance, host, { isElsewhere = false }) =>
-      relateUnits(services, layoutOf(instance, host), host, isElsewhere),
-    verify: (services, instance, host) =>
-      verifyDeclared(services, { layout: layoutOf(instance, host), host, verifier }),
-    async apply(actions, instance, host, report) {
+    startNeeds: (facility, definition) => findStartNeeds(facility, definition, instance, host),
+    verify: services => verifyDeclared(services, { layout, host, verifier }),
+    readLastLines: (service, count) => readJournal(unitOf(service), layout, host, count),
+    serviceOf: pid => findServiceOf(pid, layout, host),
+    aliasesOf: service => findAliases(service, layout, host),
+    [Symbol.dispose]() {},
+  }
+}
+
+function openApplier(instance: Instance, { host, clock }: ApplierTools, verifier: Verifier): Applier {
+  const layout = layoutOf(instance, host)
+  const connections = createConnections(layout, host, clock)
+  return {
+    async apply(actions, report) {
       const { applyActions } = await import('./apply/application.ts') // not needed by those who only look
-      const layout = layoutOf(instance, host)
       return applyActions(actions, layout, host, { connections, verifier }, report)
     },
-    hosting,
-    watch: (instance, host, hint) => watchManager(layoutOf(instance, host), host, hint),
+    async keepRuns(services) {
+      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed by those who only look
+      return keepRuns(services, layout, host)
+    },
+    [Symbol.dispose]() {},
   }
 }

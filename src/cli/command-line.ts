@@ -13,7 +13,12 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<Exit
   let debug = false
   const program = createProgram(unparsed, async (globals: GlobalOptions, task) => {
     debug = globals.logLevel === 'debug'
-    exitCode = await task(createContext(io, globals, color))
+    const context = createContext(io, globals, color)
+    try {
+      exitCode = await task(context)
+    } finally {
+      for (const opened of context.opened) opened[Symbol.dispose]()
+    }
   })
   try {
     await program.parseAsync([...argv], { from: 'user' })

@@ -23,6 +23,8 @@ export interface CommandContext {
   /** stderr: all else. */
   readonly err: Screen
   readonly globals: GlobalOptions
+  /** What is disposed of when the command has ended. */
+  readonly opened: Disposable[]
 }
 
 /** What a command does; gives the exit code. */
@@ -31,7 +33,7 @@ export type Task = (context: CommandContext) => Promise<ExitCode>
 export function createContext(io: CommandIo, globals: GlobalOptions, color: boolean): CommandContext {
   const wish = { color, env: io.env }
   const mark = createMark()
-  return { io, globals, out: createScreen(io.stdout, wish, mark), err: createScreen(io.stderr, wish, mark) }
+  return { io, globals, opened: [], out: createScreen(io.stdout, wish, mark), err: createScreen(io.stderr, wish, mark) }
 }
 
 export interface LogDefaults {
@@ -72,6 +74,7 @@ export async function openCommandSession(
     ...io.hosts,
     log,
   })
+  context.opened.push(session)
   // Not sooner: a saved plan may have come by one (`--plan <(…)`).
   io.closeInheritedDescriptors()
   return session

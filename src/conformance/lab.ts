@@ -14,8 +14,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Control } from '../core/contracts/control.ts'
-import type { ReadHost } from '../core/contracts/host.ts'
-import type { ActionResult, Provider, ServiceVerb } from '../core/contracts/provider.ts'
+import type { ActionResult, Observer, Provider, ServiceVerb } from '../core/contracts/provider.ts'
 import type { Definition } from '../core/model/definition.ts'
 import type { Facility, Instance } from '../core/model/facility.ts'
 import type { Plan } from '../core/plan/step.ts'
@@ -26,11 +25,12 @@ import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import { openSession, type Session } from '../engine/session/session.ts'
 import type { EffectListener } from '../host/effects.ts'
 import { readProcessFacts } from '../host/process-facts.ts'
+import { createReadHost } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
 /** Host of one test case: a manifests directory, a state directory, and a supervisor `lab` of its own. */
-export interface Lab {
+export interface Lab extends Disposable {
   readonly directory: string
   /** Time in ms that an immediate action may take. */
   readonly patience: number
@@ -60,7 +60,10 @@ export interface Direct {
   readonly instance: Instance
   readonly facility: Facility
   readonly definition: Definition
-  readonly readHost: ReadHost
+  readonly observer: Observer
+  /** Another observer of the same instance. */
+  open(): Observer
+  /** Of the facility's service, by `observer`. */
   observe(): Promise<Observed>
   /** Fails if no result is reported in time. `onEffect` is called for each effect on the host. */
   act(verb: ServiceVerb, options?: ActOptions): Promise<ActionResult>
@@ -89,6 +92,7 @@ export async function withLab(harness: ConformanceHarness, body: (lab: Lab) => P
     await body(lab)
   } finally {
     lab.declare({})
+    lab[Symbol.dispose]()
     await supervisor.tearDown()
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -112,6 +116,7 @@ async function openLab(
       extraProviders: [harness.provider],
     })
   const session = await open('state', writeConfiguration(directory, 'reeve.yaml'))
+  const opened: Disposable[] = [session]
   const controller = new AbortController()
 
   function declare(facilities: Readonly<Record<string, FacilitySpec>>): void {
@@ -162,7 +167,11 @@ async function openLab(
     supervisor,
     session,
     control: createDirectControl(session),
-    openAs: owner => open(`state-${owner}`, writeConfiguration(directory, `${owner}.yaml`, `owner: ${owner}\n`)),
+    async openAs(owner) {
+      const other = await open(`state-${owner}`, writeConfiguration(directory, `${owner}.yaml`, `owner: ${owner}\n`))
+      opened.push(other)
+      return other
+    },
     declare,
     plan: () => makeCurrentPlan(session),
     apply,
@@ -186,11 +195,18 @@ async function openLab(
       await eventually(describe, look, 3 * patience)
       return last
     },
-    ask: name => askDirectly(harness.provider, session, name, patience),
+    async ask(name) {
+      const direct = await askDirectly(harness.provider, session, name, patience)
+      opened.push(direct.observer)
+      return direct
+    },
     async definitionPaths(name) {
       const { refresh } = await makePlanRun(session)
       const target = refresh.targets.find(({ facility }) => facility.name === name)
       return (target?.definition?.files ?? []).map(file => file.path)
+    },
+    [Symbol.dispose]() {
+      for (const one of opened) one[Symbol.dispose]()
     },
   }
 }
@@ -203,25 +219,29 @@ async function askDirectly(provider: Provider, session: Session, name: string, p
   const { facility, definition } = target
   const { service } = facility
   const { type, capabilities } = provider
-  const readHost = session.readHostFor(provider)
+  const { clock, log } = session
+  const open = (): Observer =>
+    provider.openObserver(instance, { host: createReadHost({ ...capabilities, provider: type, clock }), clock, log })
+  const observer = open()
   return {
     provider,
     instance,
     facility,
     definition,
-    readHost,
+    observer,
+    open,
     async observe() {
-      const observed = (await provider.observe([service], instance, readHost)).get(service)
+      const observed = (await observer.observe([service])).get(service)
       assert.ok(observed, `observe gave no answer for ${service}`)
       return observed
     },
     async act(verb, { signal = new AbortController().signal, onEffect } = {}) {
-      const { clock } = session
       const host = createWriteHost({ ...capabilities, provider: type, clock, ...(onEffect && { onEffect }) })
       const results: ActionResult[] = []
       const action = { id: `${name}/${verb}`, verb, service, definition, signal }
-      const applied = provider
-        .apply([action], instance, host, result => results.push(result))
+      using applier = provider.openApplier(instance, { host, clock, log })
+      const applied = applier
+        .apply([action], result => results.push(result))
         .catch(error => {
           results.push({ id: action.id, ok: false, error })
         })

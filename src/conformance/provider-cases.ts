@@ -7,7 +7,7 @@ import type { Definition } from '../core/model/definition.ts'
 import type { Ownership } from '../core/state/observed.ts'
 import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { type Direct, eventually, isAlive, type Lab, LONG_RUN, readIfThere } from './lab.ts'
+import { type Direct, eventually, isAlive, type Lab, LONG_RUN, readIfThere, withLab } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
@@ -48,8 +48,8 @@ export const providerCases: Readonly<Record<string, Body>> = {
     lab.declare({ web: service })
     const begun = Date.now()
     await lab.converge()
-    const { provider, instance, readHost, definition } = await lab.ask('web')
-    const found = await provider.observe(['web', 'nobody'], instance, readHost)
+    const { observer, definition } = await lab.ask('web')
+    const found = await observer.observe(['web', 'nobody'])
     assert.deepEqual([...found.keys()].sort(), ['nobody', 'web'])
     assert.equal(found.get('nobody')?.state, 'absent')
     const { pid = 0, since = 0, loaded } = found.get('web') ?? {}
@@ -138,10 +138,10 @@ export const providerCases: Readonly<Record<string, Body>> = {
   async 'watch gives a hint when a service changes'(lab) {
     lab.declare({ web: service })
     await lab.converge()
-    const { provider, instance, readHost, act } = await lab.ask('web')
-    assert.ok(provider.watch, 'the provider has no function watch')
+    const { observer, act } = await lab.ask('web')
+    assert.ok(observer.watch, 'the observer has no function watch')
     let hints = 0
-    const watch = provider.watch(instance, readHost, () => {
+    const watch = observer.watch(() => {
       hints += 1
     })
     try {
@@ -150,6 +150,63 @@ export const providerCases: Readonly<Record<string, Body>> = {
     } finally {
       watch[Symbol.dispose]()
     }
+  },
+
+  async 'an observer can be disposed of twice, and another one opened'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { open, observer } = await lab.ask('web')
+    const former = open()
+    assert.equal((await former.observe(['web'])).get('web')?.state, 'running')
+    former[Symbol.dispose]()
+    former[Symbol.dispose]()
+    for (const opened of [open(), observer]) {
+      using _ = opened
+      assert.equal((await opened.observe(['web'])).get('web')?.state, 'running')
+    }
+  },
+
+  async 'instances that are open at once do not affect one another'(lab, harness) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const own = await lab.ask('web')
+    await withLab(harness, async other => {
+      other.declare({ web: { ...service, state: 'stopped' } })
+      await other.converge()
+      const theirs = await other.ask('web')
+      const states = await Promise.all([own.observe(), theirs.observe()])
+      assert.deepEqual(
+        states.map(({ state }) => state),
+        ['running', 'stopped'],
+      )
+      theirs.observer[Symbol.dispose]()
+      assert.equal((await own.observe()).state, 'running')
+    })
+    const result = await own.act('stop')
+    assert.ok(result.ok)
+    assert.equal((await own.observe()).state, 'stopped')
+  },
+
+  async 'an observer works again after its supervisor has restarted'(lab) {
+    lab.declare({ web: service })
+    await lab.converge()
+    const { observer, act, observe } = await lab.ask('web')
+    const before = await observe()
+    let hints = 0
+    using _watch = observer.watch?.(() => {
+      hints += 1
+    })
+    await lab.supervisor.boot()
+    const isBack = async (): Promise<boolean> => {
+      const now = await observe()
+      return now.state === 'running' && now.pid !== before.pid
+    }
+    await eventually('the service to run after a boot, as the same observer sees it', isBack, lab.patience)
+    assert.ok((await observer.probe()).available)
+    hints = 0
+    await act('stop')
+    const isHinted = (): boolean => hints > 0
+    if (observer.watch) await eventually('a hint that it was stopped, after the boot', isHinted, lab.patience)
   },
 
   async 'list returns services of other owners, and plans leave them alone'(lab) {
@@ -163,7 +220,7 @@ export const providerCases: Readonly<Record<string, Body>> = {
     assert.match(web?.blocked ?? '', /adopt: true/)
     const bound = instances.get('lab')
     assert.ok(bound)
-    const listed = await bound.provider.list(bound.instance, bound.readHost)
+    const listed = await bound.observer.list()
     assert.deepEqual(
       listed.map(({ service, ownership }) => [service, ownership.facility, ownership.owner]),
       [['web', 'web', lab.session.configuration.owner]],

@@ -57,14 +57,19 @@ export const stateCases: Readonly<Record<string, Body>> = {
     const bound = instances.get('lab')
     const definition = refresh.targets[0]?.definition
     assert.ok(bound && definition)
-    const host = lab.session.openWriteHost(bound.provider)
+    const { clock, log } = lab.session
+    using applier = bound.provider.openApplier(bound.instance, {
+      host: lab.session.openWriteHost(bound.provider),
+      clock,
+      log,
+    })
     const twice: ServiceVerb[] = ['install', 'enable', 'disable', 'start', 'stop', 'start', 'stop', 'remove']
     for (const verb of twice) {
       const seen: string[] = []
       for (const id of [`first ${verb}`, `second ${verb}`]) {
         using deadline = openDeadline(lab.session.clock, 30_000)
         const action = { id, verb, service: 'web', definition, signal: deadline.signal }
-        await bound.provider.apply([action], bound.instance, host, result => {
+        await applier.apply([action], result => {
           assert.ok(result.ok, `${id}: ${result.ok ? '' : result.error.message}`)
           assert.equal(result.id, id)
         })

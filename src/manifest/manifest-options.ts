@@ -27,7 +27,7 @@ export interface ManifestOptions {
   readonly defaultSupervisor?: string | undefined
   /** Asked only for types that are used. Undefined: the schemas can't be had, and nothing is checked by them. */
   readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
-  /** What its provider says it is (`Provider.place`), whatever its name. Undefined: nobody else can be it. */
+  /** What its provider says it is (`Identity.place`), whatever its name. Undefined: nobody else can be it. */
   readonly placeOf?: ((supervisor: SupervisorManifest, finder: PlaceFinder) => string | undefined) | undefined
   /** For each look at all manifests: where paths lead. Default: where they say. */
   readonly createPlaceFinder?: (() => PlaceFinder) | undefined

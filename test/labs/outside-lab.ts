@@ -6,7 +6,7 @@ import { eventually, isAlive } from '../../src/conformance/lab.ts'
 import type { Provider } from '../../src/core/contracts/provider.ts'
 import { loadProviders } from '../../src/engine/session/provider-loading.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
-import { createWriteHost } from '../../src/host/write-host.ts'
+import { openApplier } from '../tools/opened-provider.ts'
 import { killIfThere } from './process-lab.ts'
 
 /** The example of an outside provider, loaded as the host configuration has it loaded. */
@@ -51,7 +51,8 @@ async function startEnabled(provider: Provider, directory: string): Promise<void
     const service = basename(name, '.enabled')
     return { id: service, verb: 'start', service, signal } as const
   })
-  await provider.apply(actions, instance, createWriteHost(), result => {
+  using applier = openApplier(provider, instance)
+  await applier.apply(actions, result => {
     if (!result.ok) throw result.error
   })
 }

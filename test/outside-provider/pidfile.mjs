@@ -18,11 +18,6 @@ export default function pidfileProvider() {
       optionsSchema: { type: 'object', properties: { directory: { type: 'string' } }, required: ['directory'] },
     },
 
-    async probe(instance, host) {
-      const reason = findProblem(instance, host)
-      return reason === undefined ? { available: true, version: '1' } : { available: false, reason }
-    },
-
     render(facility, instance, ownership) {
       if (!facility.process)
         return { problems: [{ field: 'process', message: 'it has no other way to say what to run' }] }
@@ -33,33 +28,52 @@ export default function pidfileProvider() {
       return { definition: { files: [{ path, content, mode: 0o644 }], digest: digest(JSON.stringify(runs)) } }
     },
 
-    async list(instance, host) {
-      const names = host.readDirectory(String(instance.options.directory)) ?? []
-      const services = new Set(names.filter(name => /\.(json|run)$/.test(name)).map(name => name.replace(/\.\w+$/, '')))
-      return [...services].flatMap(service => {
-        const { ownership } = observeOne(service, instance, host)
-        return ownership ? [{ service, ownership }] : []
-      })
+    openObserver(instance, { host }) {
+      return {
+        async probe() {
+          const reason = findProblem(instance, host)
+          return reason === undefined ? { available: true, version: '1' } : { available: false, reason }
+        },
+
+        async list() {
+          const names = host.readDirectory(String(instance.options.directory)) ?? []
+          const files = names.filter(name => /\.(json|run)$/.test(name))
+          const services = new Set(files.map(name => name.replace(/\.\w+$/, '')))
+          return [...services].flatMap(service => {
+            const { ownership } = observeOne(service, instance, host)
+            return ownership ? [{ service, ownership }] : []
+          })
+        },
+
+        async observe(services) {
+          return new Map(services.map(service => [service, observeOne(service, instance, host)]))
+        },
+
+        watch(hint) {
+          const directory = String(instance.options.directory)
+          return host.watch(directory, name => hint(name && basename(name).replace(/\.\w+$/, '')))
+        },
+
+        [Symbol.dispose]() {},
+      }
     },
 
-    async observe(services, instance, host) {
-      return new Map(services.map(service => [service, observeOne(service, instance, host)]))
-    },
+    openApplier(instance, { host }) {
+      return {
+        async apply(actions, report) {
+          const attempts = actions.map(async action => {
+            try {
+              await act(action, instance, host)
+              report({ id: action.id, ok: true })
+            } catch (error) {
+              report({ id: action.id, ok: false, error: error instanceof Error ? error : new Error(String(error)) })
+            }
+          })
+          await Promise.all(attempts)
+        },
 
-    async apply(actions, instance, host, report) {
-      const attempts = actions.map(async action => {
-        try {
-          await act(action, instance, host)
-          report({ id: action.id, ok: true })
-        } catch (error) {
-          report({ id: action.id, ok: false, error: error instanceof Error ? error : new Error(String(error)) })
-        }
-      })
-      await Promise.all(attempts)
-    },
-
-    watch(instance, host, hint) {
-      return host.watch(String(instance.options.directory), name => hint(name && basename(name).replace(/\.\w+$/, '')))
+        [Symbol.dispose]() {},
+      }
     },
   }
 }

@@ -4,18 +4,19 @@ import { join } from 'node:path'
 import { createProcessProvider } from '../../providers/process/index.ts'
 import { directoryOf, type Layout, layoutOf } from '../../providers/process/shared/layout.ts'
 import type { WriteHost } from '../../src/core/contracts/host.ts'
-import type { ActionResult, Provider, ServiceVerb } from '../../src/core/contracts/provider.ts'
+import type { ActionResult, Observer, ServiceVerb } from '../../src/core/contracts/provider.ts'
 import type { Instance, Process } from '../../src/core/model/facility.ts'
 import type { Observed, Ownership } from '../../src/core/state/observed.ts'
 import { findHolder } from '../../src/host/lock.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { powerOff } from '../labs/process-lab.ts'
+import { openApplier, openObserver } from '../tools/opened-provider.ts'
 import { plainFacility, plainProcess } from '../tools/plain-facility.ts'
 
 /** Instance of the built-in supervisor in a directory of its own, for one test. */
 export interface ProcessInstance extends AsyncDisposable {
   readonly instance: Instance
-  readonly provider: Provider
+  readonly observer: Observer
   readonly host: WriteHost
   readonly layout: Layout
   /** Directory for files that services write. */
@@ -59,6 +60,9 @@ export function createInstance(
   const provider = createProcessProvider(options.command ? { command: options.command } : {})
   const host = createWriteHost()
   const layout = layoutOf(directoryOf(instance))
+  // Some put another method in its place.
+  const observer = openObserver(provider, instance, host)
+  const applier = openApplier(provider, instance, host)
 
   async function attempt(
     verb: ServiceVerb,
@@ -66,14 +70,14 @@ export function createInstance(
     signal = AbortSignal.timeout(25_000),
   ): Promise<ActionResult> {
     const results: ActionResult[] = []
-    await provider.apply([{ id: verb, verb, service, signal }], instance, host, result => results.push(result))
+    await applier.apply([{ id: verb, verb, service, signal }], result => results.push(result))
     const [result] = results
     if (!result || results.length > 1) throw new Error(`expected one result, got ${results.length}`)
     return result
   }
 
   async function observe(service: string): Promise<Observed> {
-    const observed = (await provider.observe([service], instance, host)).get(service)
+    const observed = (await observer.observe([service])).get(service)
     if (!observed) throw new Error(`nothing was said of ${service}`)
     return observed
   }
@@ -82,7 +86,7 @@ export function createInstance(
 
   return {
     instance,
-    provider,
+    observer,
     host,
     layout,
     scratch: root,
@@ -101,21 +105,16 @@ export function createInstance(
       if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
       const { definition } = rendered
       const signal = new AbortController().signal
-      await provider.apply(
-        [{ id: 'install', verb: 'install', service, definition, signal }],
-        instance,
-        host,
-        result => {
-          if (!result.ok) throw result.error
-        },
-      )
+      await applier.apply([{ id: 'install', verb: 'install', service, definition, signal }], result => {
+        if (!result.ok) throw result.error
+      })
     },
     async act(verb, ...services) {
       const signal = AbortSignal.timeout(25_000)
       const failures: Error[] = []
       const actions = services.map(service => ({ id: `${service}/${verb}`, verb, service, signal }))
       let count = 0
-      await provider.apply(actions, instance, host, result => {
+      await applier.apply(actions, result => {
         count += 1
         if (!result.ok) failures.push(result.error)
       })

@@ -14,6 +14,7 @@ import { openSession, type Session } from '../../src/engine/session/session.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { createManualClock, type ManualClock } from '../tools/manual-clock.ts'
 import { createMeddledProvider, type Meddled } from '../tools/meddled-provider.ts'
+import { withApplier } from '../tools/opened-provider.ts'
 import { createPrograms, type Programs } from './programs.ts'
 import { createSimulatedSupervisor, type SimulatedSupervisor } from './simulated-supervisor.ts'
 
@@ -78,17 +79,16 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
   })
   const supervisor = createSimulatedSupervisor(clock, programs)
   const acts: Act[] = []
-  const noting = {
-    ...supervisor.provider,
-    // It needs no options: to compile their schema takes longer than a story.
-    capabilities: { process: ['command'] as const },
-    apply(...[actions, instance, host, report]: Parameters<SimulatedSupervisor['provider']['apply']>) {
+  // It needs no options: to compile their schema takes longer than a story.
+  const quick = { ...supervisor.provider, capabilities: { process: ['command'] as const } }
+  const noting = withApplier(quick, ({ apply }, instance) => ({
+    apply(actions, report) {
       for (const { verb, service, signal } of actions) {
         if (!signal.aborted) acts.push({ verb, key: `${directory(instance.name)}/${service}`, at: clock.elapsed() })
       }
-      return supervisor.provider.apply(actions, instance, host, report)
+      return apply(actions, report)
     },
-  }
+  }))
   const meddled = createMeddledProvider(noting, clock)
   /** A health check: `/bin/true SERVICE`. */
   async function ask(command: readonly string[], { timeout = 0, signal }: ContainedRunOptions): Promise<QueryResult> {

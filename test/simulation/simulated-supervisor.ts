@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../src/core/contracts/host.ts'
-import type { Action, DeclaredService, Provider } from '../../src/core/contracts/provider.ts'
+import type { Action, Applier, DeclaredService, Observer, Provider } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Loaded, Observed, Ownership } from '../../src/core/state/observed.ts'
@@ -131,14 +131,9 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     set(key, {}, isTold)
   }
 
-  async function act(
-    { verb, service, definition, signal }: Action,
-    instance: Instance,
-    host: WriteHost,
-  ): Promise<void> {
+  async function act({ verb, service, definition, signal }: Action, directory: string, host: WriteHost): Promise<void> {
     signal.throwIfAborted()
     if (!isAvailable) throw new ReeveError('unavailable', 'it does not answer')
-    const directory = directoryOf(instance)
     const key = keyOf(directory, service)
     const state = runs.get(key)?.state ?? 'stopped'
     switch (verb) {
@@ -178,9 +173,6 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       process: ['command'],
       optionsSchema: { type: 'object', properties: { directory: { type: 'string' } } },
     },
-    async probe() {
-      return isAvailable ? { available: true } : { available: false, reason: 'it was told not to answer' }
-    },
     render(facility, instance, reeve) {
       if (!facility.process) return { problems: [{ field: 'process', message: 'it takes nothing else' }] }
       const contents = { reeve, command: facility.process.command }
@@ -188,39 +180,53 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
       const file = { path, content: `${JSON.stringify(contents, undefined, 2)}\n`, mode: 0o644 }
       return { definition: { files: [file], digest: digestOf(contents) } }
     },
-    async list(instance, host) {
-      const directory = directoryOf(instance)
-      const names = (host.readDirectory(directory) ?? []).filter(name => name.endsWith('.json'))
-      const services = new Set(names.map(name => name.slice(0, -'.json'.length)))
-      for (const key of runs.keys()) if (key.startsWith(`${directory}/`)) services.add(basename(key))
-      return [...services].flatMap(service => {
-        const { ownership } = observe(service, directory, host)
-        return ownership ? [{ service, ownership }] : []
-      })
-    },
-    async observe(services, instance, host) {
-      return new Map(services.map(service => [service, observe(service, directoryOf(instance), host)]))
-    },
-    async relate(services, instance, host) {
-      const directory = directoryOf(instance)
-      return new Map(services.map(declared => [declared.service, tiesOf(declared, directory, host)]))
-    },
-    async apply(actions, instance, host, report) {
-      for (const action of actions) {
-        try {
-          await act(action, instance, host)
-          report({ id: action.id, ok: true })
-        } catch (error) {
-          report({ id: action.id, ok: false, error: error instanceof Error ? error : new Error(String(error)) })
+    openObserver: (instance, { host }) => openObserver(directoryOf(instance), host),
+    openApplier: (instance, { host }) => openApplier(directoryOf(instance), host),
+  }
+
+  function openObserver(directory: string, host: ReadHost): Observer {
+    return {
+      async probe() {
+        return isAvailable ? { available: true } : { available: false, reason: 'it was told not to answer' }
+      },
+      async list() {
+        const names = (host.readDirectory(directory) ?? []).filter(name => name.endsWith('.json'))
+        const services = new Set(names.map(name => name.slice(0, -'.json'.length)))
+        for (const key of runs.keys()) if (key.startsWith(`${directory}/`)) services.add(basename(key))
+        return [...services].flatMap(service => {
+          const { ownership } = observe(service, directory, host)
+          return ownership ? [{ service, ownership }] : []
+        })
+      },
+      async observe(services) {
+        return new Map(services.map(service => [service, observe(service, directory, host)]))
+      },
+      watch(hint) {
+        const own = hints.get(directory) ?? new Set()
+        hints.set(directory, own.add(hint))
+        return { [Symbol.dispose]: () => own.delete(hint) }
+      },
+      async relate(services) {
+        return new Map(services.map(declared => [declared.service, tiesOf(declared, directory, host)]))
+      },
+      [Symbol.dispose]() {},
+    }
+  }
+
+  function openApplier(directory: string, host: WriteHost): Applier {
+    return {
+      async apply(actions, report) {
+        for (const action of actions) {
+          try {
+            await act(action, directory, host)
+            report({ id: action.id, ok: true })
+          } catch (error) {
+            report({ id: action.id, ok: false, error: error instanceof Error ? error : new Error(String(error)) })
+          }
         }
-      }
-    },
-    watch(instance, _host, hint) {
-      const directory = directoryOf(instance)
-      const own = hints.get(directory) ?? new Set()
-      hints.set(directory, own.add(hint))
-      return { [Symbol.dispose]: () => own.delete(hint) }
-    },
+      },
+      [Symbol.dispose]() {},
+    }
   }
 
   function observe(service: string, directory: string, host: ReadHost): Observed {

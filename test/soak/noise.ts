@@ -4,7 +4,7 @@ import { processProvider } from '../../providers/process/index.ts'
 import { definitionPath, layoutOf } from '../../providers/process/shared/layout.ts'
 import { isAlive } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
-import { createWriteHost } from '../../src/host/write-host.ts'
+import { openApplier } from '../tools/opened-provider.ts'
 import { type Found, takeCensus } from './census.ts'
 import type { Choose } from './chooser.ts'
 import { type Declarations, type Declared, isNeeded } from './declarations.ts'
@@ -102,7 +102,8 @@ export const noises: Readonly<Record<string, Noise>> = {
     }
     const action = { id: 'stop', verb: 'stop', service: declared.name, signal: AbortSignal.timeout(5_000) } as const
     // Whether it works is none of a meddler's business: the supervisor may just have been killed.
-    await processProvider.apply([action], instance, createWriteHost({ queries: [] }), () => {})
+    using applier = openApplier(processProvider, instance)
+    await applier.apply([action], () => {})
     return 'done'
   },
   'managed file overwritten, deleted or opened up'(stage) {

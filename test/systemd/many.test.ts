@@ -8,6 +8,7 @@ import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'
+import { openApplier } from '../tools/opened-provider.ts'
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('a batch', () => {
   test('of 500 units is applied, one of them changed, and all removed', { timeout: 240_000 }, async () => {
@@ -69,7 +70,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a batch', () => {
       // Units verified by a refresh aren't verified again.
       const files = definition?.files.map(file => ({ ...file, content: `${file.content}# another one\n` })) ?? []
       const whole = definition ? { ...action, definition: { ...definition, files } } : action
-      return systemdProvider.apply([whole], instance, through, result => results.push(result))
+      return openApplier(systemdProvider, instance, through).apply([whole], result => results.push(result))
     }
     await install('one', {
       ...host,

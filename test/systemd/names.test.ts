@@ -6,9 +6,9 @@ import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import { applyOnce } from '../../src/engine/execution/apply.ts'
 import { takeDown } from '../../src/engine/execution/down.ts'
-import { createReadHost } from '../../src/host/read-host.ts'
 import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+import { openObserver } from '../tools/opened-provider.ts'
 
 const units = '/etc/systemd/system'
 const escaped = 'site\\x2da.b'
@@ -32,7 +32,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('escaped unit names', (
       expect(systemctl('is-enabled', '--', unit)).toBe('enabled')
       expect(systemctl('show', '--value', '-p', 'MainPID', '--', unit)).toBe(String(pid))
       expect(existsSync(`${units}/multi-user.target.wants/${unit}`)).toBe(true)
-      expect(systemdProvider.serviceOf?.(pid ?? 0, instance, createReadHost())).toBe(service)
+      expect(openObserver(systemdProvider, instance).serviceOf?.(pid ?? 0)).toBe(service)
       // A person can paste it into a shell.
       expect(
         spawnSync('/bin/sh', ['-c', `${output} --no-pager -o cat | head -n 1`], { encoding: 'utf8' }).stdout,

@@ -21,6 +21,7 @@ import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
+import { openObserver } from '../tools/opened-provider.ts'
 
 const app = { uid: 2001, gid: 2001 }
 const staff = 2002
@@ -361,7 +362,7 @@ async function observeWhile(instance: Instance, act: () => void): Promise<Observ
       }
     },
   }
-  return (await systemdProvider.observe(['web'], instance, late)).get('web')
+  return (await openObserver(systemdProvider, instance, late).observe(['web'])).get('web')
 }
 
 /** Blocks everything else in this process. */

@@ -6,6 +6,7 @@ import type { Action, ActionResult } from '../../src/core/contracts/provider.ts'
 import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
+import { openApplier } from '../tools/opened-provider.ts'
 
 const unit = '/etc/systemd/system/web.service'
 const record = '/run/reeve-runs/web.service'
@@ -107,7 +108,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('files that a service h
     if (!instance) throw new Error('there is no systemd')
     const start: Action = { id: 'start', verb: 'start', service: 'web', signal: new AbortController().signal }
     const results: ActionResult[] = []
-    await systemdProvider.apply([start], instance, session.openWriteHost(systemdProvider), one => results.push(one))
+    using applier = openApplier(systemdProvider, instance)
+    await applier.apply([start], one => results.push(one))
     expect(results).toEqual([{ id: 'start', ok: true }])
     declare(lab, 'two\n')
     expect(readFileSync(record, 'utf8')).toBe(before)

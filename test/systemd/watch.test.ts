@@ -7,6 +7,7 @@ import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { longRun, type RunningController } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
+import { openObserver } from '../tools/opened-provider.ts'
 
 const unitFile = '/etc/systemd/system/web.service'
 
@@ -124,7 +125,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller receive
     if (!instance) throw new Error('there is no systemd')
     const host = createReadHost({ queries: [], busQueries: systemdProvider.capabilities.busQueries ?? [] })
     const hints: string[] = []
-    using _watch = systemdProvider.watch?.(instance, host, (service = '*') => hints.push(service))
+    using observer = openObserver(systemdProvider, instance, host)
+    using _watch = observer.watch?.((service = '*') => hints.push(service))
     using bus = await host.openBus({ socket: '/run/dbus/system_bus_socket', isPeer: false })
     const loads: unknown[] = []
     await bus.listen(`type='signal',interface='${manager[2]}',member='UnitNew'`, ({ member, body }) => {
@@ -139,7 +141,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller receive
     }
     await hearAll()
     hints.length = 0
-    await systemdProvider.observe(['idle', 'web'], instance, host)
+    await observer.observe(['idle', 'web'])
     spawnSync('busctl', ['get-property', ...idle, 'ActiveState'])
     await eventually('the unit to be loaded', () => loads.includes('idle.service'))
     await hearAll()

@@ -1,8 +1,10 @@
 import { processProvider } from '../../providers/process/index.ts'
-import type { Action, Provider } from '../../src/core/contracts/provider.ts'
+import type { Action, Applier, Observer, Provider } from '../../src/core/contracts/provider.ts'
+import type { Instance } from '../../src/core/model/facility.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import type { Observed } from '../../src/core/state/observed.ts'
 import { type Clock, createClock } from '../../src/host/clock.ts'
+import { withApplier, withObserver } from './opened-provider.ts'
 
 /** How many looks are remembered. */
 const MOST_STALE = 5
@@ -52,32 +54,23 @@ export function createMeddledProvider(
     before() {},
     look() {},
     bend: observed => observed,
-    provider: {
-      ...real,
-      async probe(instance, host) {
+    provider: withApplier(withObserver(real, meddleObserver), meddleApplier),
+  }
+
+  function meddleObserver({ probe, observe, watch }: Observer, instance: Instance): Partial<Observer> {
+    return {
+      async probe() {
         meddled.probes += 1
         await meddled.look()
-        return real.probe(instance, host)
+        return probe()
       },
-      async observe(services, instance, host) {
-        const found = await real.observe(services, instance, host)
+      async observe(services) {
+        const found = await observe(services)
         return new Map(
           [...found].map(([name, observed]) => [name, meddled.bend(recall(`${instance.name}/${name}`, observed))]),
         )
       },
-      async apply(actions, instance, host, report) {
-        await Promise.all(
-          actions.map(async action => {
-            await meddled.before(action)
-            const { id } = action
-            if (meddled.actions === 'ignored') return report({ id, ok: true })
-            const isDenied = meddled.actions === 'denied'
-            const error = new ReeveError('failed', 'it says that it failed')
-            await real.apply([action], instance, host, isDenied ? () => report({ id, ok: false, error }) : report)
-          }),
-        )
-      },
-      watch(instance, host, hint) {
+      watch(hint) {
         const pass = (service?: string): void => {
           if (meddled.hints === 'lost') return
           if (meddled.hints === 'late') {
@@ -88,9 +81,27 @@ export function createMeddledProvider(
           hint(service)
           if (meddled.hints === 'doubled') clock.after(30, () => hint(service))
         }
-        return real.watch?.(instance, host, pass) ?? { [Symbol.dispose]() {} }
+        return watch?.(pass) ?? { [Symbol.dispose]() {} }
       },
-    },
+    }
   }
+
+  function meddleApplier({ apply }: Applier): Partial<Applier> {
+    return {
+      async apply(actions, report) {
+        await Promise.all(
+          actions.map(async action => {
+            await meddled.before(action)
+            const { id } = action
+            if (meddled.actions === 'ignored') return report({ id, ok: true })
+            const isDenied = meddled.actions === 'denied'
+            const error = new ReeveError('failed', 'it says that it failed')
+            await apply([action], isDenied ? () => report({ id, ok: false, error }) : report)
+          }),
+        )
+      },
+    }
+  }
+
   return meddled
 }

@@ -31,7 +31,7 @@ export function observeServices(
   // While it lives, what is not written down is told.
   const shims = isSupervised ? new Map<string, LivingShim>() : listShims(host, layout)
   for (const service of services) {
-    const definition = readDefinition(host, layout, service)
+    const definition = readDefinition(service)
     let record = records.get(service) ?? parseRecord(host.readText(recordPath(layout, service)))
     if (!record) {
       runs ??= listServices({ host, layout })
@@ -172,7 +172,7 @@ function findOwnership(
   host: ReadHost,
   readDefinition: ReadDefinition,
 ): Ownership | undefined {
-  const definition = readDefinition(host, layout, service)
+  const definition = readDefinition(service)
   if (definition.kind !== 'absent') return definition.ownership
   return parseRecord(host.readText(recordPath(layout, service)))?.reeve
 }

@@ -3,15 +3,15 @@ import { messageOf } from '../../../src/core/reeve-error.ts'
 import { parseDefinition, type ServiceDefinition } from './definition.ts'
 import { definitionPath, type Layout } from './layout.ts'
 
-export type ReadDefinition = (host: ReadHost, layout: Layout, service: string) => ServiceDefinition
+export type ReadDefinition = (service: string) => ServiceDefinition
 
 /**
  * Reads as `readDefinition` does, and parses once per content: a pass looks at each definition more than once, and the
  * next pass finds most of them as they were.
  */
-export function createDefinitionReader(): ReadDefinition {
+export function createDefinitionReader(layout: Layout, host: ReadHost): ReadDefinition {
   const known = new Map<string, { readonly text: string; readonly definition: ServiceDefinition }>()
-  return (host, layout, service) => {
+  return service => {
     const path = definitionPath(layout, service)
     return guard(() => {
       const text = host.readText(path)

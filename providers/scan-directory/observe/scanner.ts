@@ -66,20 +66,18 @@ function scannedDirectory([, ...words]: readonly string[]): string {
 }
 
 /** Reading the command lines of all processes takes long on a busy host: the scanner that was found last is tried first. */
-export function createProbe(family: Family): (layout: Layout, host: ReadHost) => Availability {
-  const pids = new Map<string, number>()
-  return (layout, host) => {
+export function createProbe(family: Family, layout: Layout, host: ReadHost): () => Availability {
+  let last: number | undefined
+  return () => {
     const findAgain = (): Scanner | undefined => {
       const directory = host.realPath(layout.services)
-      const pid = pids.get(layout.services)
-      if (directory === undefined || pid === undefined) return undefined
-      const scanner = readScanner(family, directory, pid, host)
+      if (directory === undefined || last === undefined) return undefined
+      const scanner = readScanner(family, directory, last, host)
       return scanner?.userId === host.userId() ? scanner : undefined
     }
     return probeInstance(family, layout, host, () => {
       const scanner = findAgain() ?? findScanner(family, layout, host)
-      if (scanner) pids.set(layout.services, scanner.pid)
-      else pids.delete(layout.services)
+      last = scanner?.pid
       return scanner
     })
   }

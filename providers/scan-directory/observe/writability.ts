@@ -3,9 +3,9 @@ import type { Unwritable } from '../../../src/core/state/unwritable.ts'
 import type { Layout } from '../layout.ts'
 
 /** Tells which directories of an instance are on a disk that is full or read-only, and since when that has been seen. */
-export function createDiskLook(): (layout: Layout, host: ReadHost) => readonly Unwritable[] {
+export function createDiskLook({ services, definitions }: Layout, host: ReadHost): () => readonly Unwritable[] {
   const seen = new Map<string, Unwritable>()
-  return ({ services, definitions }, host) =>
+  return () =>
     [definitions, services].flatMap(path => {
       const message = host.findDiskProblem(path)
       const since = message === undefined ? undefined : (seen.get(path)?.since ?? host.now())

@@ -31,7 +31,7 @@ export async function applyActions(
   { connections, verifier }: { readonly connections: Connections; readonly verifier: Verifier },
   report: Report,
 ): Promise<void> {
-  await connections.use(actions, { host, layout, report }, (connection, report) =>
+  await connections.use(actions, report, (connection, report) =>
     carryOut(actions, { ...connection, host, layout, report, verifier }),
   )
 }

@@ -26,7 +26,7 @@ export interface Connections {
   /** On the connection that is open, or on a new one, which ends with the last who uses it. */
   use(
     actions: readonly Action[],
-    { host, layout, report }: { host: WriteHost; layout: Layout; report: Report },
+    report: Report,
     act: (connection: Connection, report: Report) => Promise<void>,
   ): Promise<void>
 }
@@ -38,20 +38,21 @@ interface Shared {
   users: number
 }
 
-export function createConnections(clock: Clock): Connections {
-  /** By the directory of units: what is done on a host is that host's, as its harness counts it. */
-  const byHost = new WeakMap<WriteHost, Map<string, Shared>>()
+export function createConnections(layout: Layout, host: WriteHost, clock: Clock): Connections {
+  let current: Shared | undefined
+
+  function share(): Shared {
+    const pending = new Set<string>()
+    return { opening: openConnection(host, layout, pending, clock), pending, users: 0 }
+  }
 
   return {
-    async use(actions, { host, layout, report }, act) {
-      const open = byHost.get(host) ?? new Map<string, Shared>()
-      byHost.set(host, open)
-      const key = layout.unitDirectory
-      const shared = open.get(key) ?? share(host, layout, clock)
+    async use(actions, report, act) {
+      const shared = current ?? share()
       const forget = (): void => {
-        if (open.get(key) === shared) open.delete(key)
+        if (current === shared) current = undefined
       }
-      open.set(key, shared)
+      current = shared
       shared.users += 1
       for (const { id } of actions) shared.pending.add(id)
       try {
@@ -71,11 +72,6 @@ export function createConnections(clock: Clock): Connections {
       }
     },
   }
-}
-
-function share(host: WriteHost, layout: Layout, clock: Clock): Shared {
-  const pending = new Set<string>()
-  return { opening: openConnection(host, layout, pending, clock), pending, users: 0 }
 }
 
 async function openConnection(

@@ -7,34 +7,53 @@ import type { Observed, OwnedService, Ownership } from '../state/observed.ts'
 import type { BesideOutput } from '../state/output-places.ts'
 import type { ServiceTies } from '../state/relation.ts'
 import type { Unwritable } from '../state/unwritable.ts'
+import type { Clock } from './clock.ts'
 import type { ReadHost, WriteHost } from './host.ts'
+import type { Log } from './log.ts'
 import type { QueryRules } from './query-rules.ts'
 
 /**
- * The contract between Reeve and a kind of supervisor. A provider observes and applies; only the core compares.
+ * The contract between Reeve and a kind of supervisor. A provider says what can be had, renders definitions, and opens supervisors:
+ * an `Observer` looks at one, an `Applier` acts on it; only the core compares. What none of them says is absent, and then what its
+ * comment says holds.
  *
  * Guarantees that a provider gives, and that `reeve/conformance` checks:
  * - `render` is pure; the same facility gives the same bytes.
- * - `probe`, `list`, `observe` and `watch` change nothing: the handle that they get has no way to write.
+ * - An observer changes nothing: its host has no way to write (E2).
  * - Every action is idempotent, and may be cut off at any point by SIGKILL: done again, it ends as if undisturbed.
  * - A definition carries Reeve's marker (`Ownership`), and `list` finds it there, not in a memory of its own.
  * - Where the supervisor can't be asked, the state is `unknown` with a message, never `stopped` or `absent`.
+ * - Instances that are open at the same time don't disturb one another.
  */
 export interface Provider {
+  // Required.
   /** What `spec.type` of a Supervisor and the keys of `spec.config` say: `systemd`, `runit`, … */
   readonly type: string
   readonly capabilities: Capabilities
   /**
-   * Which supervisor the options mean: its directory, or words. Directories are compared by where they lead. Two instances of
-   * one place are one supervisor under two names: of a default and a declared one only the declared is looked at, and two
-   * declared ones are an error. Absent: each name means another.
+   * The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`.
+   * `servicePaths`: those of `process` that root must not open or read for the service, as others can lead them elsewhere:
+   * its own user does, where it has one (S8). Absent: there are none.
    */
-  place?(instance: Instance): string
+  render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
   /**
-   * Where its things are, by directories or in words, if that is more than its place. Instances that are alike in this are the
-   * same, however their options are written: what stands under one stands under the other, and nothing has to move.
+   * For those who look at the supervisor of this instance: once, and kept as long as they look. It only gets hold of what it needs; the
+   * supervisor may not be there yet, and is asked by the methods.
    */
-  layout?(instance: Instance): string | readonly string[]
+  openObserver(instance: Instance, tools: ObserverTools): Observer
+  /** For those who act on it, as long as they hold the lock. */
+  openApplier(instance: Instance, tools: ApplierTools): Applier
+
+  // Most want these.
+  /** Which supervisor the options mean. Absent: each name means another, and things move when the options change. */
+  identify?(instance: Instance): Identity
+  /**
+   * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
+   * Absent: only what its options say in so many words.
+   */
+  directories?(instance: Instance): readonly string[]
+
+  // Rare: none of these is needed to begin.
   /** The names that its supervisor takes. Absent: those that facilities may have (`metadata.name`). */
   readonly serviceNames?: ServiceNames
   /**
@@ -44,87 +63,110 @@ export interface Provider {
   findNameProblem?(service: string): string | undefined
   /** Why nothing of that name can be in that state, for people: what is only a pattern for others doesn't run. Absent: all can. */
   findStateProblem?(service: string, state: Facility['state']): string | undefined
+  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  readonly startedBy?: 'controller'
+  /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
+  readonly hosting?: Hosting
+}
+
+/** Which supervisor an instance means. Directories are absolute, and compared by where they lead; all else is compared as it is. */
+export interface Identity {
   /**
-   * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
-   * Absent: only what its options say in so many words.
+   * A directory that the supervisor has for itself, or words. Two instances of one place are one supervisor under two names: of a
+   * default and a declared one only the declared is looked at, and two declared ones are an error.
    */
-  directories?(instance: Instance): readonly string[]
-  /** Of which service of this instance the process is a part, where that can be known though it isn't the main one. */
-  serviceOf?(pid: number, instance: Instance, host: ReadHost): string | undefined
-  /** By which other names the service is known on this host. Absent: by none. */
-  aliasesOf?(service: string, instance: Instance, host: ReadHost): readonly string[]
+  readonly place: string
+  /**
+   * Where its things are, if that is more than its place: directories, or words. Instances that are alike in this are the same, however
+   * their options are written: what stands under one stands under the other, and nothing has to move.
+   */
+  readonly layout?: readonly string[]
+}
+
+export interface ObserverTools {
+  /** It can run `capabilities.queries` and make `capabilities.busQueries`. */
+  readonly host: ReadHost
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface ApplierTools extends ObserverTools {
+  readonly host: WriteHost
+}
+
+/** Looks at the supervisor of one instance. Dispose of it twice, and it is as once; what was asked and not answered then fails. */
+export interface Observer extends Disposable {
+  // Required.
   /** Is the supervisor there, and does it answer? */
-  probe(instance: Instance, host: ReadHost): Promise<Availability>
-  /**
-   * The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`.
-   * `servicePaths`: those of `process` that root must not open or read for the service, as others can lead them elsewhere:
-   * its own user does, where it has one (S8). Absent: there are none.
-   */
-  render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
-  /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
-  findHostProblems?(facility: Facility, definition: Definition, host: ReadHost): readonly string[]
-  /**
-   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
-   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
-   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
-   */
-  startNeeds?(facility: Facility, definition: Definition, instance: Instance, host: ReadHost): StartNeeds | undefined
+  probe(): Promise<Availability>
   /**
    * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
    * supervisors that nobody names: what isn't on this host at all holds none.
    */
-  list(instance: Instance, host: ReadHost): Promise<OwnedService[]>
+  list(): Promise<OwnedService[]>
   /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
-  observe(services: readonly string[], instance: Instance, host: ReadHost): Promise<Map<string, Observed>>
+  observe(services: readonly string[]): Promise<Map<string, Observed>>
+
+  // Most want these.
   /**
-   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
-   * else is on the host. Absent: nothing, and each name is a service of its own.
+   * Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. Absent: what changes
+   * is seen at the next resync, as much as 30 s later; the conformance suite wants one.
    */
-  relate?(
-    services: readonly DeclaredService[],
-    instance: Instance,
-    host: ReadHost,
-    options: RelateOptions,
-  ): Promise<ReadonlyMap<string, ServiceTies>>
+  watch?(hint: (service?: string) => void): Disposable
   /**
    * A service that isn't this Reeve's, as it is if all that the definition says is its own already: it is to be adopted, or added
    * to. Where what runs was started with just that, but for what Reeve adds, `loaded` has the digest of the definition, and nothing
    * has to be restarted (E20); else `stale` says why not. Absent: what `observe` says is all that can be known.
    */
-  observeAdoptable?(service: string, definition: Definition, instance: Instance, host: ReadHost): Promise<Observed>
+  observeAdoptable?(service: string, definition: Definition): Promise<Observed>
   /**
-   * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
-   * all have been reported. An action that throws or isn't reported counts as failed.
+   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
+   * else is on the host. Absent: nothing, and each name is a service of its own.
    */
-  apply(actions: readonly Action[], instance: Instance, host: WriteHost, report: Report): Promise<void>
+  relate?(services: readonly DeclaredService[], options: RelateOptions): Promise<ReadonlyMap<string, ServiceTies>>
+
+  // Rare: none of these is needed to begin.
+  /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
+  findHostProblems?(facility: Facility, definition: Definition): readonly string[]
   /**
-   * Writes down what the processes of these services have read, of which `Observed.isUnrecorded` says so. Asked by those who act,
-   * after they have looked. Absent: nothing has to be.
+   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
+   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
+   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
    */
-  keepRuns?(services: readonly string[], instance: Instance, host: WriteHost): Promise<void>
-  /**
-   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
-   * Absent: `Observed.output` names the file, if there is one.
-   */
-  readLastLines?(service: string, instance: Instance, host: ReadHost, count: number): Promise<readonly string[]>
+  startNeeds?(facility: Facility, definition: Definition): StartNeeds | undefined
   /**
    * What the supervisor's own check finds in definitions that aren't in place yet, by service, for people: an `install` would be refused
    * for it. It may miss some. Absent: it has no such check.
    */
   verify?(
     services: readonly { readonly service: string; readonly definition: Definition }[],
-    instance: Instance,
-    host: ReadHost,
   ): Promise<ReadonlyMap<string, string>>
   /**
-   * Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. Absent: what changes
-   * is seen at the next resync, as much as 30 s later; the conformance suite wants one.
+   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
+   * Absent: `Observed.output` names the file, if there is one.
    */
-  watch?(instance: Instance, host: ReadHost, hint: (service?: string) => void): Disposable
-  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
-  readonly startedBy?: 'controller'
-  /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
-  readonly hosting?: Hosting
+  readLastLines?(service: string, count: number): Promise<readonly string[]>
+  /** Of which service of this instance the process is a part, where that can be known though it isn't the main one. */
+  serviceOf?(pid: number): string | undefined
+  /** By which other names the service is known on this host. Absent: by none. */
+  aliasesOf?(service: string): readonly string[]
+}
+
+/** Acts on the supervisor of one instance. Dispose of it twice, and it is as once. */
+export interface Applier extends Disposable {
+  // Required.
+  /**
+   * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
+   * all have been reported. An action that throws or isn't reported counts as failed. Batches may be under way at the same time.
+   */
+  apply(actions: readonly Action[], report: Report): Promise<void>
+
+  // Rare: not needed to begin.
+  /**
+   * Writes down what the processes of these services have read, of which `Observed.isUnrecorded` says so. Asked by those who act,
+   * after they have looked. Absent: nothing has to be.
+   */
+  keepRuns?(services: readonly string[]): Promise<void>
 }
 
 export type Hosting =

@@ -61,7 +61,7 @@ export interface Observed {
   readonly ownership?: Ownership
   /** Absent: no process, or the supervisor can't tell (then a running one is taken to be out of date). */
   readonly loaded?: Loaded
-  /** True: what `loaded` says may not be known any more at a later look, unless it is written down; see `Provider.keepRuns`. */
+  /** True: what `loaded` says may not be known any more at a later look, unless it is written down; see `Applier.keepRuns`. */
   readonly isUnrecorded?: true
   /**
    * When its process was started, in ms since 1970, rather too early than too late: a file of which `loaded` doesn't tell has been

@@ -34,7 +34,7 @@ export function createDirectControl(session: Session): Control {
       conditions = new Map(facilities.map(facility => [facility.name, facility.conditions]))
       const chosen = name === undefined ? facilities : facilities.filter(facility => facility.name === name)
       if (name !== undefined && chosen.length === 0) throw notFound(name, session)
-      return { ...status, facilities: await addLastOutput(chosen, outputGroundOf(planRun)) }
+      return { ...status, facilities: await addLastOutput(chosen, outputGroundOf(session, planRun)) }
     },
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),

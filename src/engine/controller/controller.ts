@@ -241,15 +241,18 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-async function makePass(controller: Controller, { clock }: Session, due: Due, signal: AbortSignal): Promise<void> {
+async function makePass(controller: Controller, session: Session, due: Due, signal: AbortSignal): Promise<void> {
   const { reconciliation, metrics, troubles, log } = controller
+  const { clock } = session
   const began = clock.elapsed()
   controller.passBegan = began
   try {
     const result = await reconciliation.pass(due)
     if (signal.aborted) return
     controller.manifests.follow()
-    controller.supervisors.follow(reconciliation.instances())
+    const instances = reconciliation.instances()
+    controller.supervisors.follow(instances)
+    session.observers.keep([...instances.values()].map(({ instance }) => instance))
     controller.files.follow(reconciliation.facilities())
     controller.obstacles.follow(reconciliation.hindered())
     const { facilities, unwritable = [] } = reconciliation.status()

@@ -124,7 +124,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   }
 
   function outputGround(): OutputGround {
-    return { instances: state.instances, facility: name => state.facilities.get(name) }
+    return { instances: state.instances, facility: name => state.facilities.get(name), host: readHost }
   }
 
   function ownedAt(name: string): Location | undefined {

@@ -1,5 +1,6 @@
 import type { Log } from '../../core/contracts/log.ts'
 import { messageOf } from '../../core/reeve-error.ts'
+import { instanceKey } from '../session/observers.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 export interface SupervisorWatch {
@@ -35,12 +36,12 @@ export function createSupervisorWatch(
 
   return {
     follow(instances) {
-      for (const [name, { provider, instance, readHost }] of instances) {
-        const key = JSON.stringify(instance)
-        if (!provider.watch || watched.get(name)?.key === key) continue
+      for (const [name, { instance, observer }] of instances) {
+        const key = instanceKey(instance)
+        if (!observer.watch || watched.get(name)?.key === key) continue
         drop(name)
         const report = (service?: string): void => hint(name, service)
-        watched.set(name, { key, watch: tryWatch(name, () => provider.watch?.(instance, readHost, report)) })
+        watched.set(name, { key, watch: tryWatch(name, () => observer.watch?.(report)) })
         report() // what changed between the look and the watch would be missed
       }
       for (const name of [...watched.keys()]) if (!instances.has(name)) drop(name)

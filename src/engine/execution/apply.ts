@@ -74,7 +74,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   // What was given up isn't undone.
   if (options.signal.aborted) return withHindrances(withTroubles(done, after.plan.troubles ?? []), after)
   const evaluated = withCauses(evaluateOutcome(done, after), undoings, after)
-  return tellLastOutput(evaluated, after.refresh, outputGroundOf(after))
+  return tellLastOutput(evaluated, after.refresh, outputGroundOf(session, after))
 }
 
 /** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */

@@ -1,7 +1,7 @@
 import type { Action, ActionResult, Report } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
-/** `Provider.apply` for the instance of that name. */
+/** `Applier.apply` for the instance of that name. */
 export type Perform = (supervisor: string, actions: readonly Action[], report: Report) => Promise<void>
 
 export interface Batcher {

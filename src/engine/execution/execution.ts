@@ -1,6 +1,6 @@
 import type { EngineEvent, EngineListener } from '../../core/contracts/engine-event.ts'
 import type { WriteHost } from '../../core/contracts/host.ts'
-import type { Action, Provider, Report } from '../../core/contracts/provider.ts'
+import type { Action, Report } from '../../core/contracts/provider.ts'
 import type { Definition } from '../../core/model/definition.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { describeNoStart } from '../../core/plan/start-blocker.ts'
@@ -20,6 +20,7 @@ import { readCopy } from '../session/adopted-copies.ts'
 import { type History, openHistory } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
+import { createAppliers } from './appliers.ts'
 import { createExecutor, type Executor, type ExecutorOptions } from './executor.ts'
 import type { LaneResult } from './lane.ts'
 import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
@@ -62,13 +63,7 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
   const { clock, configuration } = session
   const host = session.openWriteHost()
   const history = options.history ?? openHistory(configuration.stateDirectory, host)
-  const actingHosts = new Map<string, WriteHost>()
-
-  function hostFor(provider: Provider): WriteHost {
-    const actingHost = actingHosts.get(provider.type) ?? session.openWriteHost(provider)
-    actingHosts.set(provider.type, actingHost)
-    return actingHost
-  }
+  const appliers = createAppliers(session)
 
   function find(supervisor: string): BoundInstance {
     const bound = options.instances().get(supervisor)
@@ -78,17 +73,16 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
   }
 
   async function perform(supervisor: string, actions: readonly Action[], report: Report): Promise<void> {
-    const { provider, instance } = find(supervisor)
-    await provider.apply(actions, instance, hostFor(provider), report)
+    await appliers.use(supervisor, find(supervisor), applier => applier.apply(actions, report))
   }
 
   async function observe(facilities: readonly Facility[]): Promise<Map<string, Observed>> {
     const found = new Map<string, Observed>()
     const [first] = facilities
     if (!first) return found
-    const { provider, instance, readHost } = find(first.supervisor)
+    const { observer } = find(first.supervisor)
     const services = facilities.map(facility => facility.service)
-    const observed = await provider.observe(services, instance, readHost)
+    const observed = await observer.observe(services)
     for (const { name, service } of facilities) {
       const one = observed.get(service)
       if (one) found.set(name, one)
@@ -137,16 +131,15 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
 
   /** Of a start on the host as it is now. */
   function findProblems(facility: Facility, definition: Definition | undefined): readonly string[] {
-    const { instance, provider } = find(facility.supervisor)
-    const needs = findStartNeeds(facility, definition, provider, { instance, host })
+    const needs = findStartNeeds(facility, definition, find(facility.supervisor).observer)
     return needs ? findStartProblems(needs, host) : []
   }
 
   /** What can't be watched is looked at all the same. */
   function watch(supervisor: string, hint: (service?: string) => void): Disposable | undefined {
-    const { provider, instance, readHost } = find(supervisor)
+    const { observer } = find(supervisor)
     try {
-      return provider.watch?.(instance, readHost, hint)
+      return observer.watch?.(hint)
     } catch (error) {
       session.log.debug({ supervisor, error: messageOf(error) }, `cannot watch supervisor ${supervisor}`)
       return undefined
@@ -212,7 +205,10 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     tracker,
     history,
     host,
-    keepRuns: createRunKeeping(session, { find, hostFor }),
-    [Symbol.dispose]: () => tracker[Symbol.dispose](),
+    keepRuns: createRunKeeping(session, { find, appliers }),
+    [Symbol.dispose]() {
+      tracker[Symbol.dispose]()
+      appliers[Symbol.dispose]()
+    },
   }
 }

@@ -1,4 +1,5 @@
 import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import type { ReadHost } from '../../core/contracts/host.ts'
 import type { FacilityStatus } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { findCondition } from '../../core/reconcile/conditions.ts'
@@ -8,17 +9,22 @@ import { locationKey } from '../../core/state/snapshot.ts'
 import { readLogEnd } from '../../host/service-log.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
+import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 /** What is needed to find what a service has written. */
 export interface OutputGround {
   readonly instances: ReadonlyMap<string, BoundInstance>
   facility(name: string): Facility | undefined
+  readonly host: ReadHost
 }
 
-export function outputGroundOf({ instances, refresh }: Pick<PlanRun, 'instances' | 'refresh'>): OutputGround {
+export function outputGroundOf(
+  { readHost: host }: Pick<Session, 'readHost'>,
+  { instances, refresh }: Pick<PlanRun, 'instances' | 'refresh'>,
+): OutputGround {
   const declared = new Map(refresh.targets.map(({ facility }) => [facility.name, facility]))
-  return { instances, facility: name => declared.get(name) }
+  return { instances, facility: name => declared.get(name), host }
 }
 
 /** Of more than so many services nobody reads the last lines in one table; and to ask a journal for each takes a process. */
@@ -78,18 +84,18 @@ function hasEnded(observed: Observed | undefined): boolean {
 async function readLastOutput(
   { name, supervisor, service }: Pick<Facility, 'name' | 'supervisor' | 'service'>,
   output: string | undefined,
-  { instances, facility }: OutputGround,
+  { instances, facility, host }: OutputGround,
 ): Promise<readonly string[]> {
   const bound = instances.get(supervisor)
   if (!bound) return []
-  const { provider, instance, readHost } = bound
+  const { observer } = bound
   const process = facility(name)?.process
   const file = process?.output?.file ?? (output?.startsWith('/') ? output : undefined)
   try {
     if (file === undefined) {
-      return lastLinesOf(((await provider.readLastLines?.(service, instance, readHost, LAST_LINES)) ?? []).join('\n'))
+      return lastLinesOf(((await observer.readLastLines?.(service, LAST_LINES)) ?? []).join('\n'))
     }
-    const found = readLogEnd(file, process, readHost)
+    const found = readLogEnd(file, process, host)
     return found ? lastLinesOf(found.text, found) : []
   } catch {
     return []

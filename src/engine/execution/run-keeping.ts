@@ -1,13 +1,12 @@
-import type { WriteHost } from '../../core/contracts/host.ts'
-import type { Provider } from '../../core/contracts/provider.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 import { withinSurvey } from '../refresh/refresh-limit.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
+import type { Appliers } from './appliers.ts'
 
 /**
- * Has providers write down what services have read, where they will not be able to tell later: see `Provider.keepRuns`. That is
+ * Has providers write down what services have read, where they will not be able to tell later: see `Applier.keepRuns`. That is
  * of runs that nobody here has started; without it, one is restarted too often.
  */
 export type KeepRuns = (looked: readonly Location[], snapshot: Pick<Snapshot, 'services'>) => Promise<void>
@@ -15,19 +14,18 @@ export type KeepRuns = (looked: readonly Location[], snapshot: Pick<Snapshot, 's
 export interface RunKeepingOptions {
   /** Throws where there is no such supervisor any more. */
   find(supervisor: string): BoundInstance
-  hostFor(provider: Provider): WriteHost
+  readonly appliers: Appliers
 }
 
 /** One supervisor that hangs or fails holds up no other, and isn't asked again till it has answered (E5). */
 export function createRunKeeping(
   { clock, configuration, log }: Pick<Session, 'clock' | 'configuration' | 'log'>,
-  { find, hostFor }: RunKeepingOptions,
+  { find, appliers }: RunKeepingOptions,
 ): KeepRuns {
   const hanging = new Set<string>()
 
   async function ask(supervisor: string, services: readonly string[]): Promise<void> {
-    const { provider, instance } = find(supervisor)
-    await provider.keepRuns?.(services, instance, hostFor(provider))
+    await appliers.use(supervisor, find(supervisor), async applier => applier.keepRuns?.(services))
   }
 
   async function keep(supervisor: string, services: readonly string[]): Promise<void> {

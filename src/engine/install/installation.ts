@@ -84,7 +84,7 @@ export async function prepareInstallation(session: Session, options: Installatio
     place,
     plan: planRun.plan,
     log: facility.process?.output?.file ?? planRun.refresh.snapshot.services.get(locationKey(facility))?.output,
-    advice: hosting.advise?.(chosen.instance, chosen.readHost),
+    advice: hosting.advise?.(chosen.instance, session.readHost),
   }
 }
 

@@ -27,9 +27,8 @@ export async function observeAdoptables(
       if (!definition || !observed || !bound) return
       if (observed.state === 'absent' || observed.state === 'unknown' || observed.ownership?.owner === owner) return
       if (!facility.adopt && !definition.isAddition) return
-      const { provider, instance, readHost } = bound
       try {
-        const look = provider.observeAdoptable?.(facility.service, definition, instance, readHost)
+        const look = bound.observer.observeAdoptable?.(facility.service, definition)
         if (look) services.set(key, await withinSurvey(look, clock))
       } catch (error) {
         services.set(key, unknownService(facility.service, messageOf(error)))

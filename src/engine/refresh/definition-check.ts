@@ -47,10 +47,9 @@ async function ask(
   limited: DefinitionCheckOptions['limited'],
 ): Promise<ReadonlyMap<string, string> | undefined> {
   if (!bound) return undefined
-  const { provider, instance, readHost } = bound
   const services = checked.map(({ facility: { service }, definition }) => ({ service, definition }))
   try {
-    const asked = provider.verify?.(services, instance, readHost)
+    const asked = bound.observer.verify?.(services)
     return asked && (await limited(asked))
   } catch {
     return undefined

@@ -2,13 +2,7 @@ import { dirname } from 'node:path'
 import type { ReadHost } from '../../core/contracts/host.ts'
 import type { Provider } from '../../core/contracts/provider.ts'
 import type { Definition } from '../../core/model/definition.ts'
-import {
-  type Facility,
-  hasDefinition,
-  type Instance,
-  type ManagedFile,
-  type PortableField,
-} from '../../core/model/facility.ts'
+import { type Facility, hasDefinition, type ManagedFile, type PortableField } from '../../core/model/facility.ts'
 import { usedFields } from '../../core/model/portable-fields.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../core/model/resolved-facility.ts'
 import { findServiceNameProblem } from '../../core/model/service-name.ts'
@@ -19,12 +13,13 @@ import type { Observed, Ownership } from '../../core/state/observed.ts'
 import { findUnsafeDirectory } from '../../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../../host/service-paths.ts'
 import { sha256 } from '../../host/sha256.ts'
+import type { BoundInstance } from '../session/supervisor-instances.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { type Declared, findStartNeeds, judgeStart, type StartOutlook } from './start-problems.ts'
 
 export interface ResolutionOptions {
-  readonly instance: Instance | undefined
-  readonly provider: Provider | undefined
+  /** Its supervisor. Undefined: there is none of that name. */
+  readonly bound: Pick<BoundInstance, 'instance' | 'provider' | 'observer'> | undefined
   readonly host: ReadHost
   readonly owner: string
   /** Portable fields that the instance can't honour on this host, with the reason. */
@@ -53,14 +48,14 @@ export function resolveFacility(facility: Facility, options: ResolutionOptions):
 function judgeStartOf(
   facility: Facility,
   definition: Definition | undefined,
-  { instance, provider, host, declared = new Map() }: ResolutionOptions,
+  { bound, host, declared = new Map() }: ResolutionOptions,
   problems: string[],
 ): readonly string[] {
-  if (!definition || !provider || facility.state === 'stopped') return []
+  if (!definition || !bound || facility.state === 'stopped') return []
   const resolve: StartOutlook['resolve'] = (file, one) => resolveFile(file, one, host, [])
   return (
-    attempt('say what a start needs of', facility, provider, problems, () => {
-      const needs = findStartNeeds(facility, definition, provider, { instance, host })
+    attempt('say what a start needs of', facility, bound.provider, problems, () => {
+      const needs = findStartNeeds(facility, definition, bound.observer)
       return needs && judgeStart(needs, facility, { host, declared, resolve })
     }) ?? []
   )
@@ -69,11 +64,12 @@ function judgeStartOf(
 type Definitions = Pick<ResolvedFacility, 'definition' | 'imprint' | 'earlier' | 'formerDigest'>
 
 function renderDefinitions(facility: Facility, options: ResolutionOptions, problems: string[]): Definitions {
-  const { instance, provider } = options
-  if (!instance || !provider) {
+  const { bound } = options
+  if (!bound) {
     problems.push(`there is no supervisor ${facility.supervisor}: declare it with kind: Supervisor, or name another`)
     return {}
   }
+  const { instance, provider } = bound
   const named = attempt('judge the name of', facility, provider, problems, () => ({
     problem: findServiceNameProblem(provider, facility.service),
     state: provider.findStateProblem?.(facility.service, facility.state),
@@ -111,7 +107,7 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
     const rendered = render(facility, makeOwnership(facility, options.owner))
     if ('definition' in rendered) {
       const { definition } = rendered
-      const found = provider.findHostProblems?.(facility, definition, options.host) ?? []
+      const found = bound.observer.findHostProblems?.(facility, definition) ?? []
       problems.push(...found)
       if (found.length > 0) return undefined
       return {
@@ -191,14 +187,14 @@ function attempt<T>(
 function checkPaths(
   facility: Facility,
   definition: Definition | undefined,
-  { host, instance, isElsewhere = false }: ResolutionOptions,
+  { host, bound, isElsewhere = false }: ResolutionOptions,
   problems: string[],
 ): void {
   const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
   if (!process) return
   // The controller's own log is in the state directory or above it, which are made when first something is done.
   const directory = process.output && dirname(process.output.file)
-  const isMadeLater = directory !== undefined && `${instance?.stateDirectory}/`.startsWith(`${directory}/`)
+  const isMadeLater = directory !== undefined && `${bound?.instance.stateDirectory}/`.startsWith(`${directory}/`)
   const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
   const reads = findReadProblems(process, host, { isTentative: isElsewhere })
   for (const { field, message } of [...(output ? [output] : []), ...reads]) {

@@ -72,20 +72,19 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     else named.set(supervisor, new Set([service]))
   }
 
-  async function refreshInstance(name: string, { instance, provider, readHost }: BoundInstance): Promise<void> {
-    const list = (): Promise<OwnedService[]> => provider.list(instance, readHost)
+  async function refreshInstance(name: string, { provider, observer }: BoundInstance): Promise<void> {
     // Most hosts have one supervisor of those that Reeve knows: who has nothing to do with it isn't asked for more.
-    const first = named.has(name) ? undefined : await list()
+    const first = named.has(name) ? undefined : await observer.list()
     if (first?.length === 0) return
-    const found = await provider.probe(instance, readHost)
+    const found = await observer.probe()
     if (!found.available) {
       markUnavailable(name, found.reason)
       return
     }
-    const listed = options.full ? (first ?? (await list())) : []
+    const listed = options.full ? (first ?? (await observer.list())) : []
     const wanted = [...(named.get(name) ?? [])].filter(service => takesName(provider, service))
     const names = new Set([...wanted, ...listed.map(({ service }) => service)])
-    const observed = await provider.observe([...names], instance, readHost)
+    const observed = await observer.observe([...names])
     if (unavailable.has(name)) return // it came too late
     availability.set(name, found)
     for (const [service, one] of observed) services.set(locationKey({ supervisor: name, service }), one)
@@ -131,8 +130,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     const found = availability.get(facility.supervisor)
     const lacks = found?.available ? found.lacks : undefined
     const target = resolveFacility(facility, {
-      instance: bound?.instance,
-      provider: bound?.provider,
+      bound,
       host,
       owner: options.owner,
       ...(lacks ? { lacks } : {}),

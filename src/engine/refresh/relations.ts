@@ -35,10 +35,9 @@ export async function relateServices(options: RelationOptions): Promise<Map<stri
   const relate = async (supervisor: string, declared: readonly DeclaredService[]): Promise<void> => {
     const bound = options.instances.get(supervisor)
     if (!bound) return
-    const { provider, instance, readHost } = bound
     const { isElsewhere = false } = options
     try {
-      const answer = provider.relate?.(declared, instance, readHost, { isElsewhere })
+      const answer = bound.observer.relate?.(declared, { isElsewhere })
       const found = answer ? await options.limited(answer) : []
       for (const [service, one] of found) ties.set(locationKey({ supervisor, service }), one)
     } catch (error) {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import type { FileFacts, ReadHost } from '../../core/contracts/host.ts'
-import type { Provider } from '../../core/contracts/provider.ts'
+import type { Observer } from '../../core/contracts/provider.ts'
 import type { Definition } from '../../core/model/definition.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFile } from '../../core/model/resolved-facility.ts'
@@ -24,11 +24,9 @@ export interface StartOutlook {
 export function findStartNeeds(
   facility: Facility,
   definition: Definition | undefined,
-  provider: Provider | undefined,
-  options: { readonly instance: Parameters<Provider['render']>[1] | undefined; readonly host: ReadHost },
+  observer: Pick<Observer, 'startNeeds'>,
 ): StartNeeds | undefined {
-  const { instance, host } = options
-  const said = definition && instance ? provider?.startNeeds?.(facility, definition, instance, host) : undefined
+  const said = definition && observer.startNeeds?.(facility, definition)
   if (said) return said
   const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
   return process && startNeedsOf(process)

@@ -42,9 +42,9 @@ export async function probeAll(
 }
 
 /** One provider that fails or hangs must not hide what the others say. */
-async function tryProbe({ instance, provider, readHost }: BoundInstance, clock: Clock): Promise<Availability> {
+async function tryProbe({ observer }: BoundInstance, clock: Clock): Promise<Availability> {
   try {
-    return await withinSurvey(provider.probe(instance, readHost), clock)
+    return await withinSurvey(observer.probe(), clock)
   } catch (error) {
     return { available: false, reason: messageOf(error) }
   }

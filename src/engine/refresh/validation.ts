@@ -41,10 +41,10 @@ function makeOwnTarget(
   instances: ReadonlyMap<string, BoundInstance>,
   { configuration, readHost }: Session,
 ): ResolvedFacility | undefined {
-  const { instance, provider } = instances.get(facility.supervisor) ?? {}
-  if (!instance || !provider) return undefined
+  const bound = instances.get(facility.supervisor)
+  if (!bound) return undefined
   // Whether users exist is the host's affair, and manifests may be checked on another.
-  const options = { instance, provider, host: readHost, owner: configuration.owner, isElsewhere: true }
+  const options = { bound, host: readHost, owner: configuration.owner, isElsewhere: true }
   return resolveFacility({ ...facility, files: [] }, options)
 }
 
@@ -91,9 +91,9 @@ async function findLacking(
   const declared = new Map(facilities.map(facility => [facility.name, facility]))
   const faulty = new Set(targets.flatMap(({ facility, problems }) => (problems.length > 0 ? facility.name : [])))
   const here = facilities.flatMap(facility => {
-    const { instance, provider } = instances.get(facility.supervisor) ?? {}
-    if (faulty.has(facility.name) || facility.suspend || !instance || !provider) return []
-    return resolveFacility(facility, { instance, provider, host: readHost, owner: configuration.owner, declared })
+    const bound = instances.get(facility.supervisor)
+    if (faulty.has(facility.name) || facility.suspend || !bound) return []
+    return resolveFacility(facility, { bound, host: readHost, owner: configuration.owner, declared })
   })
   const checked = await checkDefinitions(here, {
     instances,

@@ -1,5 +1,6 @@
-import type { Provider } from '../../core/contracts/provider.ts'
-import { ReeveError } from '../../core/reeve-error.ts'
+import type { Applier, Observer, Provider } from '../../core/contracts/provider.ts'
+import { describeValue, isObject } from '../../core/outside-value.ts'
+import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
 import type { Clock } from '../../host/clock.ts'
 import { giveUpLate } from './abandonment.ts'
@@ -13,11 +14,6 @@ export function createCheckedProvider(provider: Provider, clock: Clock): Provide
   const { type } = provider
   return {
     ...provider,
-    async probe(...args) {
-      const answer = await provider.probe(...args)
-      expectNone(type, 'probe', findAvailabilityFault(answer))
-      return answer
-    },
     render(...args) {
       const answer = provider.render(...args)
       const fault = findRenderFault(answer)
@@ -25,18 +21,93 @@ export function createCheckedProvider(provider: Provider, clock: Clock): Provide
       if (fault !== undefined) throw new ReeveError('failed', `it gave ${fault}`)
       return answer
     },
-    async list(...args) {
-      const answer = await provider.list(...args)
+    openObserver: (...args) =>
+      checkObserver(
+        type,
+        open(provider, 'openObserver', ['probe', 'list', 'observe'], () => provider.openObserver(...args)),
+      ),
+    openApplier: (...args) =>
+      checkApplier(
+        type,
+        open(provider, 'openApplier', ['apply'], () => provider.openApplier(...args)),
+        clock,
+      ),
+  }
+}
+
+/** Throws ReeveError that says in plain words what is wrong with the provider. */
+function open<T extends Observer | Applier>(
+  provider: Provider,
+  method: 'openObserver' | 'openApplier',
+  needed: readonly (string & keyof T)[],
+  act: () => T,
+): T {
+  const { type } = provider
+  if (typeof provider[method] !== 'function') {
+    const isFormer = 'observe' in provider || 'apply' in provider
+    const why = isFormer ? '; it was written for an earlier Reeve, which did not open supervisors' : ''
+    throw new ReeveError('invalid', `provider ${type} has no function ${method}${why}`)
+  }
+  const opened = attempt(type, method, act)
+  if (!isObject(opened) || opened instanceof Promise) {
+    throw new ReeveError('invalid', describeFault(type, method, describeValue(opened)))
+  }
+  const missing = needed.filter(name => typeof opened[name] !== 'function')
+  if (missing.length === 0) return opened
+  throw new ReeveError('invalid', describeFault(type, method, `something without a function ${missing.join(', ')}`))
+}
+
+function attempt<T>(type: string, method: string, act: () => T): T {
+  try {
+    return act()
+  } catch (cause) {
+    const message = `provider ${type}: ${method} failed: ${messageOf(cause)}; this is a fault of the provider`
+    throw new ReeveError('failed', message, { cause })
+  }
+}
+
+function checkObserver(type: string, observer: Observer): Observer {
+  return {
+    ...observer,
+    async probe() {
+      const answer = await observer.probe()
+      expectNone(type, 'probe', findAvailabilityFault(answer))
+      return answer
+    },
+    async list() {
+      const answer = await observer.list()
       expectNone(type, 'list', findListFault(answer))
       return answer
     },
-    async observe(services, ...rest) {
-      const answer: ReadonlyMap<string, Observed> = await provider.observe(services, ...rest)
+    async observe(services) {
+      const answer: ReadonlyMap<string, Observed> = await observer.observe(services)
       expectNone(type, 'observe', answer instanceof Map ? undefined : 'no Map')
       return new Map(services.map(service => [service, believe(type, service, answer.get(service))]))
     },
-    apply: (actions, instance, host, report) =>
-      giveUpLate(actions, clock, type, report, async reported => provider.apply(actions, instance, host, reported)),
+    [Symbol.dispose]: disposal(observer),
+  }
+}
+
+function checkApplier(type: string, applier: Applier, clock: Clock): Applier {
+  return {
+    ...applier,
+    apply: (actions, report) =>
+      giveUpLate(actions, clock, type, report, async reported => applier.apply(actions, reported)),
+    [Symbol.dispose]: disposal(applier),
+  }
+}
+
+/** The end of one that can't be ended must not hold up that of the others. */
+function disposal(opened: Partial<Disposable>): () => void {
+  let isOver = false
+  return () => {
+    if (isOver) return
+    isOver = true
+    try {
+      opened[Symbol.dispose]?.()
+    } catch {
+      // Nothing depends on it any more.
+    }
   }
 }
 

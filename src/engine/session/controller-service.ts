@@ -21,8 +21,7 @@ export function findControllers(
 ): Location[] {
   const found = new Map<string, Location>()
   const note = (supervisor: string, service: string): void => {
-    const { instance, provider, readHost } = instances.get(supervisor) ?? {}
-    const names = instance && readHost ? provider?.aliasesOf?.(service, instance, readHost) : undefined
+    const names = instances.get(supervisor)?.observer.aliasesOf?.(service)
     for (const name of [service, ...(names ?? [])]) {
       const location = { supervisor, service: name }
       found.set(locationKey(location), location)
@@ -34,9 +33,9 @@ export function findControllers(
   for (const [key, { service, pid }] of services) {
     if (pid !== undefined && processes.has(pid)) note(key.slice(0, key.indexOf('/')), service)
   }
-  for (const [name, { instance, provider, readHost }] of instances) {
+  for (const [name, bound] of instances) {
     if (unavailable.has(name)) continue
-    const service = provider.serviceOf?.(controller, instance, readHost)
+    const service = bound.observer.serviceOf?.(controller)
     if (service !== undefined) note(name, service)
   }
   return [...found.values()]

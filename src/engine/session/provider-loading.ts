@@ -98,13 +98,12 @@ function isProvider(value: unknown): value is Provider {
   return findShortcoming(value) === undefined
 }
 
-/** What it lacks to be a provider: continues a sentence. */
+/** What it lacks to be a provider: continues a sentence. That it can't open a supervisor is told of that supervisor, and of no other. */
 function findShortcoming(value: unknown): string | undefined {
   if (!isObject(value) || value instanceof Promise) return `found ${describeValue(value)}`
   if (typeof value.type !== 'string' || value.type === '') return `its type is ${describeValue(value.type)}`
   const { capabilities } = value
   if (!isObject(capabilities)) return `its capabilities are ${describeValue(capabilities)}`
   if (!isTextList(capabilities.process)) return `its capabilities.process is ${describeValue(capabilities.process)}`
-  const missing = ['probe', 'render', 'list', 'observe', 'apply'].filter(method => typeof value[method] !== 'function')
-  return missing.length === 0 ? undefined : `it has no function ${missing.join(', ')}`
+  return typeof value.render === 'function' ? undefined : 'it has no function render'
 }

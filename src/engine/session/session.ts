@@ -19,10 +19,11 @@ import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
 import { createCheckedProvider } from './checked-provider.ts'
+import { createObservers, type Observers } from './observers.ts'
 import { loadProviders } from './provider-loading.ts'
 import { type CommandLineSettings, sessionWords } from './session-words.ts'
 import { readParsed, writeParsed } from './state-files.ts'
-import { askPlace } from './supervisor-place.ts'
+import { findPlace } from './supervisor-identity.ts'
 
 export interface SessionOptions extends CommandLineSettings {
   /** Who says so, for messages: `given as DIR`. */
@@ -38,8 +39,8 @@ export interface SessionOptions extends CommandLineSettings {
   readonly createReadHost?: (options: ReadHostOptions) => ReadHost
 }
 
-/** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing. */
-export interface Session {
+/** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing, and asks nobody. */
+export interface Session extends Disposable {
   readonly configuration: HostConfiguration
   /** Of the manifests, absolute, symlinks kept. */
   readonly directory: string
@@ -52,7 +53,8 @@ export interface Session {
   readonly clock: Clock
   readonly log: Log
   readonly readHost: ReadHost
-  readHostFor(provider: Provider): ReadHost
+  /** Of all supervisors that were looked at; they end with the session. */
+  readonly observers: Observers
   /** For those who ask services how they are, and change nothing. */
   readonly probeHost: ProbeHost
   /** Only for those who hold the lock. */
@@ -89,6 +91,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   })
   const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
     providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []
+  const log = options.log ?? silentLog
+  const observers = createObservers({ clock, log, readHostFor: provider => makeReadHost(accessOf(provider)) })
   return {
     configuration,
     directory,
@@ -103,7 +107,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       createPlaceFinder: () => createPlaceFinder(readHost),
       placeOf: ({ name, type, options }, finder) => {
         const provider = providers.get(type)
-        return provider && askPlace(provider, { name, type, options, stateDirectory, owner }, finder)
+        return provider && findPlace(provider, { name, type, options, stateDirectory, owner }, finder)
       },
       directoriesOf,
       policy: configuration.policy,
@@ -120,11 +124,12 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     },
     providers,
     clock,
-    log: options.log ?? silentLog,
+    log,
     readHost,
     probeHost: createProbeHost(readHost, clock),
-    readHostFor: provider => makeReadHost(accessOf(provider)),
+    observers,
     openWriteHost: provider => makeWriteHost(accessOf(provider)),
+    [Symbol.dispose]: () => observers[Symbol.dispose](),
   }
 }
 

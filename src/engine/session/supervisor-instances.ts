@@ -1,19 +1,20 @@
-import type { ReadHost } from '../../core/contracts/host.ts'
-import type { Provider } from '../../core/contracts/provider.ts'
+import type { Observer, Provider } from '../../core/contracts/provider.ts'
 import type { Instance } from '../../core/model/facility.ts'
 import { asWritten, type PlaceFinder } from '../../core/state/place.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
 import { sha256 } from '../../host/sha256.ts'
 import type { ManifestSet, SupervisorManifest } from '../../manifest/manifest-set.ts'
+import type { Observers } from './observers.ts'
 import type { Session } from './session.ts'
 import type { InstanceRecord, StateRecord } from './state-files.ts'
-import { askPlace, attempt } from './supervisor-place.ts'
+import { findLayout, findPlace } from './supervisor-identity.ts'
 
-/** An instance with the provider that knows its type, and a handle that can only look. */
+/** An instance with the provider that knows its type. */
 export interface BoundInstance {
   readonly instance: Instance
   readonly provider: Provider
-  readonly readHost: ReadHost
+  /** Opened when it is first asked for, and disposed of by the session. */
+  readonly observer: Observer
   /** Where directories stand; one for all that are bound together. Absent: where they say. */
   readonly finder?: PlaceFinder
 }
@@ -26,23 +27,27 @@ export interface InstanceOptions {
   readonly stateDirectory: string
   readonly owner: string
   readonly finder?: PlaceFinder
-  createReadHost(provider: Provider): ReadHost
+  readonly observers: Observers
 }
 
 /** Every instance on this host, by name: the default one of each provider, those declared, and those remembered. */
 export function bindInstances(options: InstanceOptions): Map<string, BoundInstance> {
   const bound = new Map<string, BoundInstance>()
-  const hosts = new Map<string, ReadHost>()
-  const { finder = asWritten } = options
+  const { finder = asWritten, observers } = options
 
   function bind(key: string, { type, options: own }: InstanceRecord): void {
     const provider = options.providers.get(type)
     if (!provider) return
-    const readHost = hosts.get(type) ?? options.createReadHost(provider)
-    hosts.set(type, readHost)
     const { stateDirectory, owner } = options
     const instance = { name: declaredName(key), type, options: own, stateDirectory, owner }
-    bound.set(key, { instance, provider, readHost, finder })
+    bound.set(key, {
+      instance,
+      provider,
+      finder,
+      get observer() {
+        return observers.get(provider, instance)
+      },
+    })
   }
 
   for (const { name, type, options: own } of options.declared) bind(name, { type, options: own })
@@ -62,7 +67,7 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
 
 /** Where its paths lead on this host. */
 function placeOf(bound: BoundInstance | undefined): string | undefined {
-  const place = bound && askPlace(bound.provider, bound.instance, bound.finder ?? asWritten)
+  const place = bound && findPlace(bound.provider, bound.instance, bound.finder ?? asWritten)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
@@ -87,16 +92,10 @@ export function isSame(
   record: InstanceRecord,
 ): boolean {
   if (instance.type !== record.type) return false
-  const layout = layoutOf(provider, instance, finder)
+  const layout = findLayout(provider, instance, finder)
   const recorded = { ...instance, ...record, name: declaredName(name) }
-  if (layout !== undefined) return layout === layoutOf(provider, recorded, finder)
+  if (layout !== undefined) return layout === findLayout(provider, recorded, finder)
   return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
-}
-
-function layoutOf(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
-  const layout = attempt(() => provider.layout?.(instance))
-  if (layout === undefined) return askPlace(provider, instance, finder)
-  return typeof layout === 'string' ? layout : layout.map(directory => finder.directory(directory)).join('\n')
 }
 
 /** As the session, the manifests and the record have them. */
@@ -108,6 +107,6 @@ export function bindAll(session: Session, set: ManifestSet, record: StateRecord)
     stateDirectory: session.configuration.stateDirectory,
     owner: session.configuration.owner,
     finder: createPlaceFinder(session.readHost),
-    createReadHost: session.readHostFor,
+    observers: session.observers,
   })
 }

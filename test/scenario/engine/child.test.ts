@@ -124,15 +124,16 @@ test('E16: a hanging supervisor does not delay the end', async () => {
     export default {
       type: 'hanging',
       capabilities: { process: [], queries: [['/bin/sleep']] },
-      probe: async () => ({ available: true }),
       render: () => ({ problems: [] }),
-      async list(_instance, host) {
-        setTimeout(() => writeFileSync('${lab.path('asked')}', ''), 200)
-        await host.query(['/bin/sleep', '60'], { timeout: 60_000 })
-        return []
-      },
-      observe: async () => new Map(),
-      apply: async () => {},
+      openObserver: (_instance, { host }) => ({
+        probe: async () => ({ available: true }),
+        async list() {
+          setTimeout(() => writeFileSync('${lab.path('asked')}', ''), 200)
+          await host.query(['/bin/sleep', '60'], { timeout: 60_000 })
+          return []
+        },
+        observe: async () => new Map(),
+      }),
     }\n`,
   )
   writeFileSync(lab.path('reeve.yaml'), `${readFileSync(lab.path('reeve.yaml'), 'utf8')}providers: [${module}]\n`)

@@ -15,6 +15,7 @@ import {
 } from '../../labs/engine-lab.ts'
 import { findSupervisorPid } from '../../labs/process-lab.ts'
 import { createMeddledProvider } from '../../tools/meddled-provider.ts'
+import { withObserver } from '../../tools/opened-provider.ts'
 
 const quick = 'resync: 1s'
 const slow = 'resync: 1h'
@@ -178,7 +179,10 @@ test.concurrent('E16: the controller ends within 5 s despite a slow step and a h
 
 test.concurrent('E5: a hanging supervisor delays only its own facilities', { timeout: 90_000 }, async () => {
   const meddled = createMeddledProvider()
-  const hanging = { ...meddled.provider, type: 'hanging', probe: () => new Promise<never>(() => {}) }
+  const hanging = {
+    ...withObserver(meddled.provider, () => ({ probe: () => new Promise<never>(() => {}) })),
+    type: 'hanging',
+  }
   await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider, hanging] })
   lab.write(
     'hanging.yaml',

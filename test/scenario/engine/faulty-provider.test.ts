@@ -3,15 +3,16 @@ import { processProvider } from '../../../providers/process/index.ts'
 import type { Provider } from '../../../src/core/contracts/provider.ts'
 import { listSupervisors } from '../../../src/engine/refresh/supervisor-list.ts'
 import { createEngineLab, type EngineLab, longRun } from '../../labs/engine-lab.ts'
+import { withObserver } from '../../tools/opened-provider.ts'
 
-type Method = 'render' | 'findNameProblem' | 'place' | 'layout' | 'list' | 'observe' | 'probe'
+type Method = 'render' | 'findNameProblem' | 'identify' | 'openObserver' | 'openApplier' | 'list' | 'observe' | 'probe'
 
 /** Provider like the built-in one that has a fault in one method, for `web` only. */
 function faulty(method: Method): Provider {
   const fail = (): never => {
     throw new TypeError("Cannot read properties of undefined (reading 'x')")
   }
-  const provider = { ...processProvider, type: 'faulty', place: () => 'there', layout: () => 'there' }
+  const provider = { ...processProvider, type: 'faulty', identify: () => ({ place: 'there' }) }
   switch (method) {
     case 'render':
       return {
@@ -20,8 +21,12 @@ function faulty(method: Method): Provider {
       }
     case 'findNameProblem':
       return { ...provider, findNameProblem: service => (service === 'web' ? fail() : undefined) }
-    default:
+    case 'identify':
+    case 'openObserver':
+    case 'openApplier':
       return { ...provider, [method]: fail }
+    default:
+      return withObserver(provider, () => ({ [method]: fail }))
   }
 }
 
@@ -59,7 +64,7 @@ test.each([
   expect((await lab.observe('app')).state).toBe('running')
 })
 
-test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
+test.each(['list', 'observe', 'probe', 'openObserver', 'openApplier', 'identify'] as const)(
   'E7: a provider whose %s throws affects no other supervisor, and its own services are unknown',
   async method => {
     await using lab = createFaultyLab(faulty(method))
@@ -68,13 +73,70 @@ test.each(['list', 'observe', 'probe', 'place', 'layout'] as const)(
     const outcome = await lab.apply()
     expect((await lab.observe('app')).state).toBe('running')
     const web = outcome.plan.facilities.find(({ name }) => name === 'web')
-    if (method === 'place' || method === 'layout') expect(web).toMatchObject({ change: 'add' })
+    if (method === 'identify' || method === 'openApplier') expect(web).toMatchObject({ change: 'add' })
     else expect(web?.blocked).toContain("Cannot read properties of undefined (reading 'x')")
     const reports = await listSupervisors(await lab.open())
     expect(reports.find(({ name }) => name === 'lab')?.available).toBe(true)
-    expect(reports.find(({ name }) => name === 'other')?.available).toBe(method !== 'probe')
+    expect(reports.find(({ name }) => name === 'other')?.available).toBe(
+      method !== 'probe' && method !== 'openObserver',
+    )
   },
 )
+
+const { openObserver: _observer, openApplier: _applier, ...closed } = { ...processProvider, type: 'faulty' }
+const unasked = async (): Promise<never> => {
+  throw new Error('nobody asks for this')
+}
+
+/** As in JavaScript, whatever the types say. */
+test.each<[string, object, string]>([
+  ['has no openObserver', closed, 'provider faulty has no function openObserver'],
+  [
+    'was written for an earlier Reeve',
+    { ...closed, probe: unasked, observe: unasked, apply: unasked },
+    'provider faulty has no function openObserver; it was written for an earlier Reeve, which did not open supervisors',
+  ],
+  [
+    'fails to open one',
+    { ...closed, openObserver: () => raise('no licence') },
+    'provider faulty: openObserver failed: no licence; this is a fault of the provider',
+  ],
+  ['returns nothing', { ...closed, openObserver() {} }, 'provider faulty: openObserver gave nothing; this'],
+  ['returns a promise', { ...closed, async openObserver() {} }, 'provider faulty: openObserver gave a promise; this'],
+  [
+    'returns one without probe',
+    { ...closed, openObserver: () => ({ list: unasked, observe: unasked }) },
+    'provider faulty: openObserver gave something without a function probe; this',
+  ],
+])('E7: a provider that %s makes only its own supervisor unavailable, with the reason', async (_, provider, why) => {
+  await using lab = createFaultyLab(Object.assign(Object.create(null), provider))
+  lab.declare('web', { supervisor: 'other', process: longRun() })
+  lab.declare('app', { process: longRun() })
+  const { plan } = await lab.apply()
+  expect((await lab.observe('app')).state).toBe('running')
+  expect(plan.facilities.find(({ name }) => name === 'web')?.blocked).toContain(why)
+  const reports = await listSupervisors(await lab.open())
+  expect(reports.find(({ name }) => name === 'other')).toMatchObject({
+    available: false,
+    reason: expect.stringContaining(why),
+  })
+})
+
+test('an action on a supervisor that cannot be opened for it fails with the reason', async () => {
+  await using lab = createFaultyLab(faulty('openApplier'))
+  lab.declare('web', { supervisor: 'other', process: longRun() })
+  const { failed } = await lab.apply()
+  expect(failed).toEqual([
+    {
+      facility: 'web',
+      message: expect.stringContaining("openApplier failed: Cannot read properties of undefined (reading 'x')"),
+    },
+  ])
+})
+
+function raise(message: string): never {
+  throw new Error(message)
+}
 
 test('a provider that returns an invalid definition of a facility blocks only that one, with the reason', async () => {
   const { render, ...provider } = faulty('render')
@@ -95,14 +157,13 @@ test('a provider that returns an invalid definition of a facility blocks only th
 
 test('E7: a service of which a provider returns an invalid observation is unknown', async () => {
   const real = { ...processProvider, type: 'faulty' }
-  const silent: Provider = {
-    ...real,
-    async observe(services, ...rest) {
-      const found = await real.observe(services, ...rest)
+  const silent = withObserver(real, ({ observe }) => ({
+    async observe(services) {
+      const found = await observe(services)
       found.delete('web')
       return found
     },
-  }
+  }))
   await using lab = createFaultyLab(silent)
   for (const name of ['web', 'db']) lab.declare(name, { supervisor: 'other', process: longRun() })
   const { facilities } = (await lab.apply()).plan

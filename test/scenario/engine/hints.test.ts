@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
 import { eventually } from '../../../src/conformance/lab.ts'
+import type { Provider } from '../../../src/core/contracts/provider.ts'
 import { type Clock, createClock } from '../../../src/host/clock.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 
@@ -83,7 +84,13 @@ test.concurrent('a full refresh follows every 5 minutes at rest, and every 30 s 
 })
 
 test.concurrent('a supervisor that cannot be watched is polled every 30 s', async () => {
-  const { watch: _watch, ...silent } = processProvider
+  const silent: Provider = {
+    ...processProvider,
+    openObserver(...args) {
+      const { watch: _watch, ...observer } = processProvider.openObserver(...args)
+      return observer
+    },
+  }
   await using lab = createEngineLab({ providers: [silent] })
   lab.declare('web', { process: longRun() })
   const { clock, rest } = createRestClock()

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
 import { eventually } from '../../../src/conformance/lab.ts'
-import type { ActionResult, Provider } from '../../../src/core/contracts/provider.ts'
+import type { ActionResult } from '../../../src/core/contracts/provider.ts'
 import {
   createEngineLab,
   type EngineLab,
@@ -12,6 +12,7 @@ import {
   reasonOf,
   type Spec,
 } from '../../labs/engine-lab.ts'
+import { withApplier } from '../../tools/opened-provider.ts'
 
 const quick = 'resync: 1s'
 
@@ -98,15 +99,14 @@ test.concurrent('PITFALLS 14: what is gone from the host is under way till its r
   const finished = new Promise<void>(resolve => {
     finish = resolve
   })
-  const slow: Provider = {
-    ...processProvider,
-    async apply(actions, instance, host, report) {
+  const slow = withApplier(processProvider, ({ apply }) => ({
+    async apply(actions, report) {
       const reports: ActionResult[] = []
-      await processProvider.apply(actions, instance, host, result => reports.push(result))
+      await apply(actions, result => reports.push(result))
       if (actions.some(({ verb }) => verb === 'remove')) await finished
       for (const result of reports) report(result)
     },
-  }
+  }))
   await using lab = createEngineLab({ configuration: quick, providers: [slow] })
   for (const name of ['a', 'b']) lab.declare(name, { process: longRun() })
   await lab.apply()

@@ -80,10 +80,9 @@ test('a field that an outside provider cannot honour is an error that names fiel
 test('a module that is no provider is refused, with what was expected', async () => {
   writeFileSync(join(root, 'broken.mjs'), 'export default { type: "x" }\n')
   await expect(open([join(root, 'broken.mjs')])).rejects.toThrow(/expected its default export to be a Provider/)
-  const methods = 'probe() {}, render() {}, list() {}, apply() {}'
   for (const [source, shortcoming] of [
-    [`{ type: 'x', capabilities: { process: [] }, ${methods} }`, 'it has no function observe'],
-    [`{ type: 'x', capabilities: {}, ${methods} }`, 'its capabilities.process is nothing'],
+    [`{ type: 'x', capabilities: { process: [] }, openObserver() {} }`, 'it has no function render'],
+    [`{ type: 'x', capabilities: {}, render() {} }`, 'its capabilities.process is nothing'],
     ['async () => ({})', 'found a promise'],
     ['() => { throw new Error("no licence") }', 'could not be loaded: no licence'],
   ] as const) {

@@ -12,8 +12,11 @@ function provider(before: string, probe = ''): string {
   return `${before}
 export default {
   type: 'mine', capabilities: { process: [] },
-  async probe() { ${probe}; return { available: true, version: '1' } },
-  render: () => ({ problems: [] }), list: async () => [], observe: async () => new Map(), apply: async () => {},
+  render: () => ({ problems: [] }),
+  openObserver: () => ({
+    async probe() { ${probe}; return { available: true, version: '1' } },
+    list: async () => [], observe: async () => new Map(),
+  }),
 }
 `
 }

@@ -12,7 +12,6 @@ import { expect, test } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
 import { eventually, isAlive, snapshot } from '../../../src/conformance/lab.ts'
 import type { EngineListener } from '../../../src/core/contracts/engine-event.ts'
-import type { Provider } from '../../../src/core/contracts/provider.ts'
 import { REMOVAL_SETTLING } from '../../../src/core/reconcile/decide.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import {
@@ -26,6 +25,7 @@ import {
   stepsOf,
 } from '../../labs/engine-lab.ts'
 import { findSupervisorPid } from '../../labs/process-lab.ts'
+import { withApplier, withObserver } from '../../tools/opened-provider.ts'
 
 /** Longer than the prune delay, measured by the controller's own work. */
 async function pastSettling(controller: RunningController): Promise<void> {
@@ -356,24 +356,25 @@ test.concurrent('an observation older than a removal leads to no second removal'
   let isRemoving = false
   let hasLooked = false
   let isRemoved = false
-  // Without hints of the supervisor: only manifests cause a full refresh.
-  const { watch: _watch, ...quiet } = processProvider
-  const slow: Provider = {
-    ...quiet,
-    async list(instance, host) {
-      const found = await processProvider.list(instance, host)
+  const late = withObserver(processProvider, ({ list }) => ({
+    async list() {
+      const found = await list()
       if (!isRemoving || found.length === 0) return found
       // It was observed before its removal, and is reported after it.
       hasLooked = true
       await eventually('it to be removed', () => isRemoved)
       return found
     },
-    async apply(actions, instance, host, report) {
+    // Without hints of the supervisor: only manifests cause a full refresh.
+    watch: () => ({ [Symbol.dispose]() {} }),
+  }))
+  const slow = withApplier(late, ({ apply }) => ({
+    async apply(actions, report) {
       isRemoving ||= actions.some(({ verb }) => verb === 'remove')
       if (isRemoving) await eventually('somebody to look', () => hasLooked)
-      await processProvider.apply(actions, instance, host, report)
+      await apply(actions, report)
     },
-  }
+  }))
   await using lab = createEngineLab({ providers: [slow] })
   lab.declare('web', { process: longRun() })
   const controller = await lab.run({

@@ -12,7 +12,7 @@ const always = { policy: 'always', delay: 0 } as const
 const never = { policy: 'never', delay: 0 } as const
 
 async function listUnwritable(made: ProcessInstance): Promise<readonly Unwritable[]> {
-  const found = await made.provider.probe(made.instance, made.host)
+  const found = await made.observer.probe()
   if (!found.available) throw new Error(found.reason)
   return found.unwritable ?? []
 }

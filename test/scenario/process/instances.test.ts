@@ -19,8 +19,8 @@ test('two instances run side by side, with services of the same name', async () 
   expect(first.supervisor()).not.toBe(second.supervisor())
   await first.act('remove', 'web')
   expect(await second.observe('web')).toEqual(before)
-  expect(await first.provider.list(first.instance, first.host)).toEqual([])
-  expect(await second.provider.list(second.instance, second.host)).toHaveLength(1)
+  expect(await first.observer.list()).toEqual([])
+  expect(await second.observer.list()).toHaveLength(1)
 })
 
 describe('many services', () => {
@@ -32,7 +32,7 @@ describe('many services', () => {
   }, async () => {
     await using made = createInstance()
     for (const service of services) await made.install(service, { command: ['sleep', '1000'] })
-    const observeAll = async () => [...(await made.provider.observe(services, made.instance, made.host)).values()]
+    const observeAll = async () => [...(await made.observer.observe(services)).values()]
     await made.act('start', ...services)
     const before = await observeAll()
     expect(before.filter(({ state }) => state === 'running')).toHaveLength(count)
@@ -61,12 +61,10 @@ describe('E18: the marker on the service shows its owner', () => {
     const before = await made.observe('web')
     made.host.removeFile(`${made.layout.definitions}/web.json`)
     expect(await made.observe('web')).toEqual(before)
-    expect(await made.provider.list(made.instance, made.host)).toEqual([
-      { service: 'web', ownership: before.ownership },
-    ])
+    expect(await made.observer.list()).toEqual([{ service: 'web', ownership: before.ownership }])
     await made.act('remove', 'web')
     expect(isRunning(before.pid ?? 0)).toBe(false)
-    expect(await made.provider.list(made.instance, made.host)).toEqual([])
+    expect(await made.observer.list()).toEqual([])
   })
 
   test('and a service without a marker is observed, but not owned', async () => {
@@ -78,7 +76,7 @@ describe('E18: the marker on the service shows its owner', () => {
     const observed = await made.observe('web')
     expect(observed).toMatchObject({ state: 'running', supervised: true })
     expect(observed.ownership).toBeUndefined()
-    expect(await made.provider.list(made.instance, made.host)).toEqual([])
+    expect(await made.observer.list()).toEqual([])
   })
 
   test('a broken definition is reported, and the service keeps running', async () => {
@@ -100,7 +98,7 @@ test('a hint comes when a service changes, and when the supervisor is killed', a
   await made.install('web', { command: ['sleep', '1000'] })
   await made.act('start', 'web')
   const hints: (string | undefined)[] = []
-  using _watch = made.provider.watch?.(made.instance, made.host, service => hints.push(service))
+  using _watch = made.observer.watch?.(service => hints.push(service))
   process.kill((await made.observe('web')).pid ?? 0, 'SIGKILL')
   await until('the end is hinted at', () => hints.includes('web') || undefined)
   await made.see('web', 'running')
@@ -121,12 +119,15 @@ test.runIf(hasStrace)(
     const program = `
     const { processProvider } = await import(${JSON.stringify(distPath('providers/process/index.js'))})
     const { createReadHost } = await import(${JSON.stringify(distPath('src/host/read-host.js'))})
+    const { createClock } = await import(${JSON.stringify(distPath('src/host/clock.js'))})
     const host = createReadHost()
     const instance = ${JSON.stringify(made.instance)}
     process.stderr.write('observing begins\\n')
-    await processProvider.probe(instance, host)
-    await processProvider.list(instance, host)
-    const observed = await processProvider.observe(['web', 'other'], instance, host)
+    const log = { debug() {}, info() {}, warn() {}, error() {} }
+    const observer = processProvider.openObserver(instance, { host, clock: createClock(), log })
+    await observer.probe()
+    await observer.list()
+    const observed = await observer.observe(['web', 'other'])
     process.stderr.write('observing ends\\n')
     console.log(JSON.stringify([...observed.values()].map(({ state }) => state)))`
     const trace = `${made.scratch}/trace`

@@ -356,7 +356,7 @@ describe.runIf(isRoot)('files of the supervisor itself', () => {
     const theirs = stage.directory('theirs', stranger)
     const inner = stage.directory('theirs/inner', root, 0o700)
     await using made = createInstance({ state: inner })
-    expect(await made.provider.probe(made.instance, made.host)).toMatchObject({
+    expect(await made.observer.probe()).toMatchObject({
       available: false,
       reason: expect.stringContaining(`${theirs} (owner ${stranger.uid}`),
     })

@@ -177,7 +177,7 @@ test('a supervisor that ends or is suspended by SIGSTOP causes a hint, though th
   await made.install('web', { command: ['sleep', '1000'] })
   await made.act('start', 'web')
   let hints = 0
-  using _watch = made.provider.watch?.(made.instance, made.host, service => {
+  using _watch = made.observer.watch?.(service => {
     if (service === undefined) hints += 1
   })
   const signals: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGKILL']
@@ -196,7 +196,7 @@ describe('E7: an unreadable state is unknown, with the reason:', () => {
     const pid = made.supervisor() ?? 0
     process.kill(pid, 'SIGSTOP')
     const reason = await until('it is seen', async () => {
-      const probed = await made.provider.probe(made.instance, made.host)
+      const probed = await made.observer.probe()
       return probed.available ? undefined : probed.reason
     })
     expect(reason).toContain(`kill -CONT ${pid}`)
@@ -214,12 +214,12 @@ describe('E7: an unreadable state is unknown, with the reason:', () => {
     made.host.removeFile(made.layout.directory)
     mkdirSync(made.layout.directory)
     chmodSync(made.layout.directory, 0o777)
-    expect(await made.provider.probe(made.instance, made.host)).toMatchObject({
+    expect(await made.observer.probe()).toMatchObject({
       available: false,
       reason: expect.stringContaining('chmod'),
     })
     chmodSync(made.layout.directory, 0o700)
-    expect(await made.provider.probe(made.instance, made.host)).toMatchObject({ available: true })
+    expect(await made.observer.probe()).toMatchObject({ available: true })
   })
 })
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
-import { createWriteHost } from '../../../src/host/write-host.ts'
 import { createS6Harness, scanFamilies } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
+import { openApplier } from '../../tools/opened-provider.ts'
 
 const plain = { process: { command: LONG_RUN } }
 
@@ -85,7 +85,8 @@ for (const { scanner, harness } of scanFamilies.filter(family => family.scanner 
             const files = [{ path: join(definitions, service, 'run'), content: '', mode: 0o755 }]
             return { id: service, verb, service, definition: { files, digest: '' }, signal } as const
           })
-          await harness.provider.apply(actions, instance, createWriteHost(), result => {
+          using applier = openApplier(harness.provider, instance)
+          await applier.apply(actions, result => {
             said.push(`${result.id}: ${result.ok ? 'done' : result.error.message}`)
           })
           return said.sort()

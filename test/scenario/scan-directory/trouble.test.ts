@@ -24,6 +24,7 @@ import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import { nobody, s6Harness, scanFamilies, testWhere } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
+import { openApplier, openObserver } from '../../tools/opened-provider.ts'
 import { mountSmallDisk } from '../../tools/small-disk.ts'
 
 /** Plan and status name it, and so does the failing step. */
@@ -54,7 +55,7 @@ for (const { scanner, harness } of scanFamilies) {
         renameSync(definition, join(dirname(definition), '.replaced'))
         renameSync(`${definition}-new`, definition)
         const instance = { name: 'lab', type, options: lab.supervisor.options, stateDirectory: '/', owner: 'me' }
-        const seen = (await harness.provider.observe(['web'], instance, createReadHost())).get('web')
+        const seen = (await openObserver(harness.provider, instance).observe(['web'])).get('web')
         await lab.supervisor.makeAvailable()
         expect(seen).toMatchObject({ state: 'running', supervised: false, pid })
         expect(seen?.message).toContain(`${definition} was replaced`)
@@ -116,11 +117,10 @@ for (const { scanner, harness } of scanFamilies) {
     test('a missing scanner is reported, with what to do', async () => {
       const root = mkdtempSync(join(tmpdir(), 'reeve-scanner-'))
       const options = { serviceDirectory: join(root, 'service'), definitionDirectory: join(root, 'sv') }
+      const instance = { name: 'lab', type, options, stateDirectory: root, owner: 'me' }
+      using observer = openObserver(harness.provider, instance)
       const probe = async (): Promise<string> => {
-        const found = await harness.provider.probe(
-          { name: 'lab', type, options, stateDirectory: root, owner: 'me' },
-          createReadHost(),
-        )
+        const found = await observer.probe()
         return found.available ? 'available' : found.reason
       }
       expect(await probe()).toContain(`there is no directory ${options.serviceDirectory}`)
@@ -324,7 +324,8 @@ for (const { scanner, harness } of scanFamilies) {
       const options = { serviceDirectory: join(root, 'deep/service'), definitionDirectory: join(root, 'sv') }
       mkdirSync(options.serviceDirectory, { recursive: true })
       const instance = { name: 'lab', type, options, stateDirectory: root, owner: 'me' }
-      const probe = async (): Promise<boolean> => (await harness.provider.probe(instance, createReadHost())).available
+      using observer = openObserver(harness.provider, instance)
+      const probe = async (): Promise<boolean> => (await observer.probe()).available
       for (const [cwd, path] of [
         [root, 'deep/service'],
         [options.serviceDirectory, '.'],
@@ -351,7 +352,8 @@ for (const { scanner, harness } of scanFamilies) {
         enough.abort(new Error('heard'))
       }
       const action = { id: 'enable', verb: 'enable', service: 'web', signal: enough.signal, waits } as const
-      await harness.provider.apply([action], instance, createWriteHost(), ({ ok }) => expect(ok).toBe(false))
+      using applier = openApplier(harness.provider, instance)
+      await applier.apply([action], ({ ok }) => expect(ok).toBe(false))
       const often = scanner === 's6-svscan' ? '' : ', which it does every 5 s'
       expect(said).toEqual([`${scanner} to look at ${options.serviceDirectory}${often}`])
       rmSync(root, { recursive: true })
@@ -407,7 +409,8 @@ test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the scan
   const words = ['-c', 'sleep 1000000; :', '-L', '300', options.serviceDirectory]
   const running = spawn('/bin/sh', words, { argv0: 's6-svscan', detached: true, stdio: 'ignore' })
   try {
-    const probe = async (): Promise<boolean> => (await s6Harness.provider.probe(instance, createReadHost())).available
+    using observer = openObserver(s6Harness.provider, instance)
+    const probe = async (): Promise<boolean> => (await observer.probe()).available
     await eventually('it to be found', probe)
   } finally {
     process.kill(-(running.pid ?? 0), 'SIGKILL')
@@ -417,8 +420,7 @@ test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the scan
 
 async function watchLab(lab: Lab, hint: (service?: string) => void): Promise<Disposable | undefined> {
   const { set, record } = await makePlanRun(lab.session)
-  const bound = bindAll(lab.session, set, record).get('lab')
-  return bound?.provider.watch?.(bound.instance, createReadHost(), hint)
+  return bindAll(lab.session, set, record).get('lab')?.observer.watch?.(hint)
 }
 
 async function directoryOf(lab: Lab): Promise<string> {

@@ -5,6 +5,7 @@ import { createFileWatch } from '../../../../src/engine/controller/file-watch.ts
 import { createSupervisorWatch } from '../../../../src/engine/controller/supervisor-watch.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
 import { makeFacility } from '../../../simulation/declaration.ts'
+import { openObserver } from '../../../tools/opened-provider.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -65,8 +66,8 @@ test('a newly watched facility is observed again, as it may have changed since t
     stateDirectory: '/var',
     owner: 'me',
   }
-  const provider = { ...processProvider, watch: () => ({ [Symbol.dispose]() {} }) }
-  const instances = new Map([['lab', { instance, provider, readHost: host }]])
+  const observer = { ...openObserver(processProvider, instance), watch: () => ({ [Symbol.dispose]() {} }) }
+  const instances = new Map([['lab', { instance, provider: processProvider, observer }]])
   for (let pass = 1; pass <= 2; pass += 1) {
     files.follow([withFiles('web', '/etc/web.conf')])
     supervisors.follow(instances)

@@ -6,10 +6,12 @@ import type { OwnedLocation, Snapshot } from '../../../../src/core/state/snapsho
 import { announceInstances, announceWrites, nextRecord } from '../../../../src/engine/execution/record-keeping.ts'
 import { emptyRecord, type InstanceRecord, type StateRecord } from '../../../../src/engine/session/state-files.ts'
 import { type BoundInstance, bindInstances, formerName } from '../../../../src/engine/session/supervisor-instances.ts'
-import { createReadHost } from '../../../../src/host/read-host.ts'
 import { makeFacility, markerOf, resolveFacility } from '../../../simulation/declaration.ts'
 
-const readHost = createReadHost()
+const unasked = (): never => {
+  throw new Error('nobody looks at supervisors here')
+}
+const observers = { get: unasked, keep: unasked, [Symbol.dispose]: unasked }
 
 function at(directory: string): InstanceRecord {
   return { type: 'process', options: { directory } }
@@ -25,7 +27,7 @@ function bind(
     recorded: new Map(Object.entries(recorded)),
     stateDirectory: '/state',
     owner: 'default',
-    createReadHost: () => readHost,
+    observers,
   })
 }
 

@@ -7,6 +7,7 @@ import type { Facility } from '../../../../src/core/model/facility.ts'
 import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
 import { type ResolutionOptions, resolveFacility } from '../../../../src/engine/refresh/facility-resolution.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
+import { openObserver } from '../../../tools/opened-provider.ts'
 import { plainFacility, plainProcess } from '../../../tools/plain-facility.ts'
 
 const providers: [string, Provider][] = [
@@ -20,6 +21,7 @@ function targetOf(
   more: Partial<ResolutionOptions> = {},
 ): ResolvedFacility {
   const instance = { name: 'one', type: provider.type, options: {}, stateDirectory: '/var/lib/reeve', owner: 'default' }
+  const bound = { instance, provider, observer: openObserver(provider, instance) }
   const whole = plainFacility({
     name: 'web',
     supervisor: 'one',
@@ -28,7 +30,7 @@ function targetOf(
     files: [{ path: '/etc/web', content: new Uint8Array(), mode: 0o644, onChange: 'restart' }],
     ...facility,
   })
-  return resolveFacility(whole, { instance, provider, host: createReadHost(), owner: 'default', ...more })
+  return resolveFacility(whole, { bound, host: createReadHost(), owner: 'default', ...more })
 }
 
 test.each(providers)('%s: a renamed facility is compared with its definition under the former name', (_, provider) => {

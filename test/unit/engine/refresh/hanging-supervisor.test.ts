@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
-import type { Availability, Provider } from '../../../../src/core/contracts/provider.ts'
+import type { Applier, Availability, Observer, Provider } from '../../../../src/core/contracts/provider.ts'
 import type { Instance } from '../../../../src/core/model/facility.ts'
 import type { Snapshot } from '../../../../src/core/state/snapshot.ts'
+import { createAppliers } from '../../../../src/engine/execution/appliers.ts'
 import { createRunKeeping } from '../../../../src/engine/execution/run-keeping.ts'
 import { probeAll } from '../../../../src/engine/refresh/supervisor-list.ts'
 import { openSession } from '../../../../src/engine/session/session.ts'
 import type { BoundInstance } from '../../../../src/engine/session/supervisor-instances.ts'
-import { createReadHost } from '../../../../src/host/read-host.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
+import { openObserver } from '../../../tools/opened-provider.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -15,23 +16,22 @@ const unasked = (): never => {
   throw new Error('nobody asks for this')
 }
 
-function bind(name: string, own: Partial<Provider>): BoundInstance {
+function bind(name: string, own: Opened): BoundInstance {
   const instance: Instance = { name, type: name, options: {}, stateDirectory: '/none', owner: 'test' }
+  const dispose = { [Symbol.dispose]() {} }
   const provider: Provider = {
     type: name,
     capabilities: { process: [] },
-    place: () => name,
-    probe: unasked,
     render: unasked,
-    list: unasked,
-    observe: unasked,
-    apply: unasked,
-    ...own,
+    openObserver: () => ({ probe: unasked, list: unasked, observe: unasked, ...own, ...dispose }),
+    openApplier: () => ({ apply: unasked, ...own, ...dispose }),
   }
-  return { instance, provider, readHost: createReadHost() }
+  return { instance, provider, observer: openObserver(provider, instance) }
 }
 
-function bindAll(all: Readonly<Record<string, Partial<Provider>>>): Map<string, BoundInstance> {
+type Opened = Partial<Pick<Observer, 'probe'> & Pick<Applier, 'keepRuns'>>
+
+function bindAll(all: Readonly<Record<string, Opened>>): Map<string, BoundInstance> {
   return new Map(Object.entries(all).map(([name, own]) => [name, bind(name, own)]))
 }
 
@@ -67,7 +67,7 @@ test('E5: a hanging supervisor does not delay the run records of the others, and
   const log = { ...session.log, warn: (fields: object) => warnings.push(fields) }
   const keepRuns = createRunKeeping(
     { ...session, clock, log },
-    { find: name => found(instances, name), hostFor: session.openWriteHost },
+    { find: name => found(instances, name), appliers: createAppliers(session) },
   )
   const ownership = {
     owner: session.configuration.owner,

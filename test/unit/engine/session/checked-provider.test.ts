@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest'
-import type { Action, ActionResult, Provider, Rendered } from '../../../../src/core/contracts/provider.ts'
+import type {
+  Action,
+  ActionResult,
+  Applier,
+  Observer,
+  Provider,
+  Rendered,
+} from '../../../../src/core/contracts/provider.ts'
 import type { Definition } from '../../../../src/core/model/definition.ts'
 import type { Instance } from '../../../../src/core/model/facility.ts'
 import type { Observed } from '../../../../src/core/state/observed.ts'
 import { createCheckedProvider } from '../../../../src/engine/session/checked-provider.ts'
-import { createReadHost } from '../../../../src/host/read-host.ts'
-import { createWriteHost } from '../../../../src/host/write-host.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
+import { openApplier, openObserver } from '../../../tools/opened-provider.ts'
 import { plainFacility } from '../../../tools/plain-facility.ts'
 
 const instance: Instance = { name: 'lab', type: 'monit', options: {}, stateDirectory: '/none', owner: 'test' }
@@ -20,12 +26,24 @@ function wrong<T>(value: unknown): T {
   return JSON.parse(JSON.stringify(value))
 }
 
-function provider(own: Partial<Provider>, clock = createManualClock()): Provider {
-  const unasked = (): never => {
-    throw new Error('nobody asks for this')
-  }
-  const base = { probe: unasked, render: unasked, list: unasked, observe: unasked, apply: unasked }
-  return createCheckedProvider({ type: 'monit', capabilities: { process: [] }, ...base, ...own }, clock)
+const unasked = (): never => {
+  throw new Error('nobody asks for this')
+}
+const closed: Provider = {
+  type: 'monit',
+  capabilities: { process: [] },
+  render: unasked,
+  openObserver: unasked,
+  openApplier: unasked,
+}
+
+function check(own: Partial<Provider>, clock = createManualClock()): Provider {
+  return createCheckedProvider({ ...closed, ...own }, clock)
+}
+
+function observer(own: Partial<Observer>): Observer {
+  const whole = { probe: unasked, list: unasked, observe: unasked, [Symbol.dispose]() {}, ...own }
+  return openObserver(check({ openObserver: () => whole }), instance)
 }
 
 function definition(change: object): Rendered {
@@ -46,7 +64,7 @@ test.each<[string, Rendered, string | undefined]>([
   ['problems that are no texts', wrong({ problems: [{}] }), 'neither a definition nor problems'],
   ['nothing', wrong(null), 'null, and neither'],
 ])('render that returns %s', (_what, rendered, fault) => {
-  const { render } = provider({ render: () => rendered })
+  const { render } = check({ render: () => rendered })
   const ask = () => render(facility, instance, ownership)
   if (fault === undefined) expect(ask()).toBe(rendered)
   else expect(ask).toThrow(fault)
@@ -54,7 +72,7 @@ test.each<[string, Rendered, string | undefined]>([
 
 test('render that returns a promise is rejected with a message that says so', () => {
   const answer: Promise<Definition> = new Promise(() => {})
-  const { render } = provider({ render: () => Object.assign(answer, { problems: [] }) })
+  const { render } = check({ render: () => Object.assign(answer, { problems: [] }) })
   expect(() => render(facility, instance, ownership)).toThrow('it gave a promise')
 })
 
@@ -77,8 +95,8 @@ test.each<[string, object | undefined, string | undefined]>([
 ])('E7: observe that returns %s', async (_what, change, fault) => {
   const answer = new Map<string, Observed>([['db', { ...observed, service: 'db' }]])
   if (change) answer.set('web', wrong({ ...observed, ...change }))
-  const { observe } = provider({ observe: async () => answer })
-  const found = await observe(['web', 'db'], instance, createReadHost())
+  const { observe } = observer({ observe: async () => answer })
+  const found = await observe(['web', 'db'])
   expect(found.get('db')).toEqual({ ...observed, service: 'db' })
   if (fault === undefined) expect(found.get('web')).toEqual(answer.get('web'))
   else {
@@ -91,16 +109,16 @@ test.each<[string, object | undefined, string | undefined]>([
 })
 
 test('services that were not asked for are ignored, and an answer that is no Map is an error', async () => {
-  const more = provider({
+  const more = observer({
     observe: async () =>
       new Map([
         ['web', observed],
         ['db', { ...observed, service: 'db' }],
       ]),
   })
-  expect([...(await more.observe(['web'], instance, createReadHost())).keys()]).toEqual(['web'])
-  const none = provider({ observe: async () => wrong({ web: observed }) })
-  await expect(none.observe(['web'], instance, createReadHost())).rejects.toThrow('provider monit: observe gave no Map')
+  expect([...(await more.observe(['web'])).keys()]).toEqual(['web'])
+  const none = observer({ observe: async () => wrong({ web: observed }) })
+  await expect(none.observe(['web'])).rejects.toThrow('provider monit: observe gave no Map')
 })
 
 test.each<['list' | 'probe', unknown, string]>([
@@ -111,24 +129,26 @@ test.each<['list' | 'probe', unknown, string]>([
   ['probe', { available: 'yes' }, 'probe gave available: "yes"'],
   ['probe', { available: false }, 'probe gave available: false without a reason'],
 ])('%s that returns %j is an error that names the provider', async (method, answer, fault) => {
-  const one = provider({ [method]: async () => answer })
-  await expect(one[method](instance, createReadHost())).rejects.toThrow(`provider monit: ${fault}`)
+  const one = observer({ [method]: async () => answer })
+  await expect(one[method]()).rejects.toThrow(`provider monit: ${fault}`)
 })
 
 /** Applies a batch of one action for each service and returns the outcomes. */
-function begin(services: readonly string[], apply: Provider['apply']) {
+function begin(services: readonly string[], apply: Applier['apply']) {
   const clock = createManualClock()
   const controllers = new Map(services.map(service => [service, new AbortController()]))
   const results: ActionResult[] = []
   const actions = [...controllers].map(
     ([service, { signal }]): Action => ({ id: `${service}/stop`, verb: 'stop', service, signal }),
   )
-  const ended = provider({ apply }, clock).apply(actions, instance, createWriteHost(), result => results.push(result))
+  const opened = { apply, [Symbol.dispose]() {} }
+  const applier = openApplier(check({ openApplier: () => opened }, clock), instance)
+  const ended = applier.apply(actions, result => results.push(result))
   return { clock, results, ended, abort: (service: string) => controllers.get(service)?.abort(new Error('given up')) }
 }
 
 test('an action that continues after its abort is abandoned, and the error names its provider', async () => {
-  const bench = begin(['web', 'db'], async (_actions, _instance, _host, report) => {
+  const bench = begin(['web', 'db'], async (_actions, report) => {
     report({ id: 'db/stop', ok: true })
     await new Promise(() => {})
   })
@@ -150,7 +170,7 @@ test('an action that continues after its abort is abandoned, and the error names
 
 test('an action that ends after its abort has its own outcome, and leaves no timer', async () => {
   let report: ((result: ActionResult) => void) | undefined
-  const bench = begin(['web'], (_actions, _instance, _host, given) => {
+  const bench = begin(['web'], (_actions, given) => {
     report = given
     return new Promise(() => {})
   })
@@ -169,4 +189,17 @@ test('a batch that fails at once leaves no timer', async () => {
   bench.abort('web')
   await expect(bench.ended).rejects.toThrow('it cannot')
   expect(bench.clock.pending).toBe(0)
+})
+
+test('an observer that cannot be disposed of is harmless, and is not disposed of twice', () => {
+  let count = 0
+  const once = observer({
+    [Symbol.dispose]() {
+      count += 1
+      throw new Error('it cannot')
+    },
+  })
+  once[Symbol.dispose]()
+  once[Symbol.dispose]()
+  expect(count).toBe(1)
 })

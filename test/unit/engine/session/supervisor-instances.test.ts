@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Provider } from '../../../../src/core/contracts/provider.ts'
-import type { Instance } from '../../../../src/core/model/facility.ts'
 import { validate } from '../../../../src/engine/refresh/validation.ts'
 import { openSession } from '../../../../src/engine/session/session.ts'
 import type { InstanceRecord } from '../../../../src/engine/session/state-files.ts'
 import { bindInstances, formerName } from '../../../../src/engine/session/supervisor-instances.ts'
-import { createReadHost } from '../../../../src/host/read-host.ts'
 import { makeDirectory, supervisorText } from '../../../tools/manifest-directory.ts'
 
 const absent = (): never => {
@@ -16,12 +14,10 @@ const absent = (): never => {
 const provider: Provider = {
   type: 'alpha',
   capabilities: { process: [] },
-  place: ({ options }) => String(options.directory ?? '/usual'),
-  probe: absent,
+  identify: ({ options }) => ({ place: String(options.directory ?? '/usual') }),
   render: absent,
-  list: absent,
-  observe: absent,
-  apply: absent,
+  openObserver: absent,
+  openApplier: absent,
 }
 
 function namesOf(
@@ -40,7 +36,7 @@ function namesOf(
     recorded: new Map(Object.entries(recorded)),
     stateDirectory: '/state',
     owner: 'default',
-    createReadHost: () => createReadHost(),
+    observers: { get: absent, keep: absent, [Symbol.dispose]: absent },
   })
   return [...bound.keys()].sort()
 }
@@ -81,7 +77,10 @@ test('a supervisor declared with other options or another name is one instance i
 })
 
 test('a provider may tell instances apart by layout besides place', () => {
-  const layered = { ...provider, layout: ({ options }: Instance) => JSON.stringify(options) }
+  const layered: Provider = {
+    ...provider,
+    identify: ({ options }) => ({ place: String(options.directory ?? '/usual'), layout: [JSON.stringify(options)] }),
+  }
   const before: InstanceRecord = { type: 'alpha', options: { directory: '/usual', layer: 1 } }
   expect(namesOf({ mine: { directory: '/usual', layer: 2 } }, { mine: before }, layered)).toEqual([
     'mine',

@@ -5,7 +5,7 @@ import type { DeclaredService } from '../../../../../src/core/contracts/provider
 import type { Facility } from '../../../../../src/core/model/facility.ts'
 import { findContradictions } from '../../../../../src/core/plan/contradiction.ts'
 import { locationKey } from '../../../../../src/core/state/snapshot.ts'
-import { createReadHost } from '../../../../../src/host/read-host.ts'
+import { openObserver } from '../../../../tools/opened-provider.ts'
 import { plainFacility, plainProcess } from '../../../../tools/plain-facility.ts'
 
 const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/s', owner: 'default' }
@@ -18,7 +18,6 @@ async function contradictions(specs: Readonly<Record<string, Spec>>): Promise<Re
     const process = isPackaged || spec.process ? {} : { process: { ...plainProcess, command: ['/bin/true'] } }
     return plainFacility({ name, supervisor: 'systemd', ...process, ...spec })
   })
-  const host = createReadHost()
   const declared = facilities.map((facility): DeclaredService => {
     const { service, enabled, process, config, name } = facility
     if (!process && config === undefined) return { service, enabled }
@@ -32,7 +31,7 @@ async function contradictions(specs: Readonly<Record<string, Spec>>): Promise<Re
     if ('problems' in rendered) throw new Error(JSON.stringify(rendered.problems))
     return { service, enabled, definition: rendered.definition }
   })
-  const found = await systemdProvider.relate?.(declared, instance, host, { isElsewhere: true })
+  const found = await openObserver(systemdProvider, instance).relate?.(declared, { isElsewhere: true })
   const ties = new Map([...(found ?? [])].map(([service, one]) => [`systemd/${service}`, one]))
   expect([...ties.keys()]).toEqual(facilities.map(locationKey))
   return Object.fromEntries(findContradictions(facilities, ties))
