@@ -1,8 +1,8 @@
 import type { Provider } from '../src/core/contracts/provider.ts'
 
 /**
- * The providers that come with Reeve, loaded by whoever opens a session. The one place that knows them by name, in the
- * order in which `reeve install` prefers them: first what is pid 1 of most hosts.
+ * Providers that come with Reeve, loaded when a session is opened. The one place that knows them by name, in the order in
+ * which `reeve install` prefers them: first what is pid 1 of most hosts.
  */
 export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>> = {
   systemd: async () => (await import('./systemd/index.ts')).systemdProvider,

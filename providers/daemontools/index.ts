@@ -4,17 +4,17 @@ import { type Family, type FamilyScripts, scriptFields } from '../scan-directory
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { parseDaemontoolsStatus } from './status.ts'
 
-/** What multilog takes for the size of a file, in bytes, and the fewest old files that it keeps. */
+/** File sizes in bytes that multilog accepts, and the fewest old files that it keeps. */
 const leastSize = 4_096
 const largestSize = 16_777_215
 const fewestKept = 2
 
-/** The last byte of the status is `u`, `d`, or 0 for a service that is not to be started again. */
+/** The last byte of the status is `u`, `d`, or 0 for a service that is not started again. */
 const isWantedDown = '[ $(($(tail -c 1 supervise/status | od -An -tu1))) != 117 ]'
 
 const scripts: FamilyScripts = {
   session: ['pgrphack'],
-  /** setuidgid knows neither another group nor the further groups of its user. */
+  /** setuidgid sets neither another group nor the supplementary groups of its user. */
   selectUser({ user }) {
     const own = user === undefined ? '--clear-groups' : '--reuid=$__reeve_uid --init-groups'
     return `__reeve_user="setpriv --regid=$__reeve_gid ${own} --"`
@@ -22,7 +22,7 @@ const scripts: FamilyScripts = {
   hasFinish: false,
   hasControl: false,
   signalsGroup: true,
-  // Only when supervise has heard of it may this end: else it is started once more.
+  // The wait ends only once supervise knows, which would otherwise start the service once more.
   stayDown: `{
     __reeve_tell d
     until __reeve_wants_down; do __reeve_tell d && sleep 0.05 || break; done
@@ -45,7 +45,7 @@ const family: Family = {
   supervisor: 'supervise',
   supervisesLog: false,
   scanInterval: 5_000,
-  // Compiled in.
+  // Compiled into svscan.
   mostServices: () => 1_000,
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
@@ -66,5 +66,5 @@ const family: Family = {
   scripts,
 }
 
-/** daemontools: svscan and supervise. See README.md beside this file. */
+/** Provider for daemontools: svscan and supervise. See README.md beside this file. */
 export const daemontoolsProvider: Provider = createScanProvider(family)

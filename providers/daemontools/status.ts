@@ -7,8 +7,8 @@ const wants = new Map<number, 'up' | 'down'>([
 ])
 
 /**
- * The 18 bytes of `supervise/status` (daemontools 0.76): TAI64N stamp, pid (little-endian), paused, want (`u`, `d`, or 0 for a
- * service that is not to be started again). Undefined for anything else: the file is written in place.
+ * The 18 bytes of `supervise/status` (daemontools 0.76): TAI64N stamp, pid (little-endian), paused, want (`u`, `d`, or 0 for
+ * a service that is not started again). Undefined for anything else: the file is written in place.
  */
 export function parseDaemontoolsStatus(content: Uint8Array): SupervisionStatus | undefined {
   if (content.length !== 18) return undefined

@@ -2,9 +2,9 @@ import { isVariableName } from '../../src/core/model/environment-file.ts'
 import type { Process } from '../../src/core/model/facility.ts'
 
 /**
- * Variables that the shell of the shim would read, change or drop on their way to the service, and those by which the
- * dynamic loader would run a service's code in the tools that still run as root. They travel under names of our own, and
- * only the exec wrapper, which has the rights of the service's user, gives them their real ones.
+ * Variables that the shim's shell would read, change or drop on their way to the service, and variables by which the dynamic
+ * loader would run a service's code in tools that still run as root. They are passed under aliases, and only the exec
+ * wrapper, which has the rights of the service's user, gives them their real names.
  */
 const steeringNames = [
   ...[
@@ -25,7 +25,7 @@ const steeringNames = [
 
 const steering = new RegExp(`^(?:${steeringNames.join('|').replaceAll('*', '.*')})$`)
 
-/** True if the variable can simply stand in the environment of the shim. */
+/** True if the variable can be set in the environment of the shim under its own name. */
 export function isPlainVariable(name: string): boolean {
   return isVariableName(name) && !steering.test(name)
 }

@@ -4,17 +4,20 @@ import { quoteWord } from './shell-quoting.ts'
 import { textCheckFunctions } from './text-check.ts'
 
 /**
- * Where variables of a service come from, each winning over those before. `credential`: the supervisor has read the file as root,
- * and keeps it for the service under that name in `$CREDENTIALS_DIRECTORY`.
+ * Sources of a service's variables, in increasing priority. `credential`: the supervisor has read the file as root and
+ * provides it to the service under that name in `$CREDENTIALS_DIRECTORY`.
  */
 export type VariableSource =
-  /** A variable of the wrapper's own environment, of the name `alias`, holds `NAME=value`. */
+  /** A variable of the wrapper's own environment, named `alias`, that contains `NAME=value`. */
   | { readonly kind: 'variable'; readonly alias: string }
-  /** The same, with what is in the environment file `path`, which root has read. */
+  /** The same, with the content of the environment file `path`, which root has read. */
   | { readonly kind: 'content'; readonly alias: string; readonly path: string }
-  /** An environment file that the service's user reads, unless the variable `alias` is set: then root has read it, as `content`. */
+  /**
+   * An environment file that the service's user reads, unless the variable `alias` is set: then root has read it, as
+   * `content`.
+   */
   | { readonly kind: 'file'; readonly path: string; readonly credential?: string; readonly alias?: string }
-  /** A file that the service's user reads, with the value of the variable `name`; `alias` as above, as `variable`. */
+  /** A file with the value of the variable `name`, read by the service's user; `alias` as above, as `variable`. */
   | {
       readonly kind: 'secret'
       readonly name: string
@@ -23,26 +26,26 @@ export type VariableSource =
       readonly alias?: string
     }
 
-/** What is done as the service's user, as the last thing before the service is executed. */
+/** Actions taken as the service's user, right before the service is executed. */
 export interface ExecWrapper {
   readonly workingDirectory?: string
-  /** A file that stdout and stderr are appended to. */
+  /** File that stdout and stderr are appended to. */
   readonly output?: string
   readonly variables: readonly VariableSource[]
-  /** A descriptor that is open for a problem to be written to, besides stderr. It is closed before the service is executed. */
+  /** Open descriptor that problems are written to, besides stderr. It is closed before the service is executed. */
   readonly problems?: number
 }
 
-/** The exit code where the service can't be executed. */
+/** Exit code if the service can't be executed. */
 export const wrapperFailure = 111
 
-/** In bytes, of a secret. */
+/** Largest size of a secret, in bytes. */
 export const variableFileLimit: number = 1024 * 1024
 
 /**
- * The words before a service's own command line. They run a shell with the rights of the service's user, which reads what that
- * user may read, enters its directory, opens its output and executes the service (S8). Values come in variables, and stand on
- * no command line (S9). Empty if there is nothing to do.
+ * Words before a service's own command line. They run a shell with the rights of the service's user, which reads what that
+ * user may read, enters its directory, opens its output and executes the service (S8). Values are passed in variables, never
+ * on a command line (S9). Empty if there is nothing to do.
  */
 export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
   const { workingDirectory, output, variables } = wrapper
@@ -52,7 +55,7 @@ export function wrapExecution(wrapper: ExecWrapper): readonly string[] {
 
 const wrapperStart = '__reeve_path=$PATH'
 
-/** Whether a command line is that of the shell, which has yet to execute the service. */
+/** True if a command line is that of the shell, which has yet to execute the service. */
 export function isWrapped([shell, option, script]: readonly string[]): boolean {
   return shell === '/bin/sh' && option === '-c' && script?.startsWith(wrapperStart) === true
 }
@@ -60,7 +63,7 @@ export function isWrapped([shell, option, script]: readonly string[]): boolean {
 function renderWrapper({ workingDirectory, output, variables, problems }: ExecWrapper): string {
   const report = problems === undefined ? '' : `\n  printf '%s\\n' "$1" >&${problems}`
   const parts = [
-    // The service's own PATH need not lead to what is used here.
+    // The service's own PATH may lack the tools used here.
     `${wrapperStart}
 PATH=/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin
 __reeve_fail() {
@@ -75,19 +78,19 @@ __reeve_fail() {
       `cd -P -- ${directory} || __reeve_fail "cannot enter the working directory "${directory}" as user $(id -u)"`,
     )
   }
-  // Not before: what goes wrong till then is told where the supervisor's own words go.
+  // Not before: earlier problems go to the supervisor's own messages.
   if (output !== undefined) parts.push(renderOutput(output))
-  // A shell exports where it was before only if it was told to.
+  // A shell exports its previous directory only if told to.
   parts.push('unset OLDPWD', 'PATH=$__reeve_path', 'unset __reeve_path')
-  // Last of all: some steer the shell.
+  // Last of all: some variables steer the shell.
   if (variables.length > 0) parts.push(exportAll)
   parts.push(`exec "$@"${problems === undefined ? '' : ` ${problems}>&-`}`)
   return parts.join('\n')
 }
 
 /**
- * Not what would hold up the start for ever, or go elsewhere without a word; but the link that a logger of a scan directory has left
- * makes room. The service has its own umask.
+ * Output must not block the start for ever, nor go elsewhere silently; but the link left by a logger of a scan directory is
+ * removed. The service has its own umask.
  */
 function renderOutput(path: string): string {
   const file = quoteWord(path)
@@ -142,8 +145,8 @@ fi`
 }
 
 /**
- * Nothing in an environment file is expanded; one pair of quotes around a value is taken off. Variables are kept under names of
- * our own till the end, and are not exported before.
+ * Environment files: nothing is expanded; one pair of quotes around a value is removed. Variables are kept under aliases
+ * until the end, and are not exported before.
  */
 const variableFunctions = `__reeve_newline='
 ' __reeve_return=$(printf '\\r') __reeve_mark=$(printf '\\357\\273\\277') __reeve_count=0
@@ -196,8 +199,8 @@ __reeve_end
 ${textCheckFunctions}`
 
 /**
- * A name that this shell keeps for itself is an error: it would be dropped or changed without a word. Unset, most of them lose
- * what is special about them. bash changes some at the last moment, and exports none of its arrays.
+ * A name that this shell reserves is an error: it would be dropped or changed silently. Most reserved names lose their
+ * special meaning when unset. bash changes some at the last moment, and exports none of its arrays.
  */
 const exportAll = `__reeve_number=0 __reeve_bash=\${BASH_VERSION:+bash:}
 while [ "$__reeve_number" -lt "$__reeve_count" ]; do

@@ -1,7 +1,7 @@
 import type { Ownership } from '../../src/core/state/observed.ts'
 import { isStrings, isTable } from './table.ts'
 
-/** The marker, or undefined if there is none that can be read. */
+/** Parses a marker; undefined if it is unreadable. */
 export function readOwnership(value: unknown): Ownership | undefined {
   if (!isTable(value)) return undefined
   const { owner, facility, files, dependsOn = [], prune = true, isAddition, meets } = value

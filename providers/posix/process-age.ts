@@ -1,12 +1,12 @@
 import type { ProcessFacts, ReadHost } from '../../src/core/contracts/host.ts'
 
-/** Of /proc, whatever the kernel's own clock is. */
+/** Clock ticks per second in /proc, whatever the kernel's own clock is. */
 const ticksPerSecond = 100
 
-/** A process of this age (ms) or older has been at work for long. */
+/** Age in ms from which a process counts as old. */
 const oldAge = 3_000
 
-/** When the process began, in milliseconds since 1970, at most a second too early, and the same at each look. */
+/** Start time of a process in ms since 1970, at most a second too early, and the same at each observation. */
 export function readStart({ startTime }: ProcessFacts, host: ReadHost): number {
   return (readBoot(host) + Number(startTime) / ticksPerSecond) * 1_000
 }
@@ -17,8 +17,8 @@ function readBoot(host: ReadHost): number {
 }
 
 /**
- * Tells since when old processes run, in milliseconds since 1970, at most a second too early: the same at each look, and
- * without asking anybody. Undefined for younger ones.
+ * Start time of an old process in ms since 1970, at most a second too early: the same at each observation, and without a
+ * query. Undefined for younger processes.
  */
 export function createAgeReader(host: ReadHost): (process: ProcessFacts) => number | undefined {
   const [uptime = Number.NaN] = (host.readText('/proc/uptime') ?? '').split(' ').map(Number)

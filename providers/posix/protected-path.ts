@@ -1,10 +1,9 @@
 /**
  * Shell text for scripts that root runs (S8). `__reeve_is_protected PATH` succeeds if only root can change any directory and
- * symlink on the way to PATH, and PATH itself where it is a directory; as far as the path exists. It leaves what the path leads to in
- * `__reeve_real`, to be used from then on, or the part that others can change, with its owner and mode, in `__reeve_unsafe`.
- *
- * It goes down from the root, so nobody but root can change what it has passed. Names begin with `__reeve`, so that they meet no
- * variable of a service.
+ * symlink on the way to PATH, and PATH itself if it is a directory; as far as the path exists. It stores the resolved path
+ * in `__reeve_real`, to be used from then on, or the part that others can change, with its owner and mode, in
+ * `__reeve_unsafe`. It descends from the root, so only root can change what it has passed. Names begin with `__reeve`, so
+ * that they collide with no variable of a service.
  */
 export const protectedPathFunctions = `__reeve_is_kept() {
   set -- "$1" $(stat -c '%u %g %a' -- "$1")

@@ -1,4 +1,4 @@
-/** One word for any POSIX shell, whatever is in it (S2). The text holds no NUL: no argument can. */
+/** Quotes one word for any POSIX shell (S2). The text contains no NUL, as no argument can. */
 export function quoteWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

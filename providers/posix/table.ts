@@ -5,7 +5,7 @@ export function isTable(value: unknown): value is Table {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Undefined if it is no JSON, or no object. */
+/** Parses a JSON object; undefined if the text is no JSON or no object. */
 export function parseTable(text: string): Table | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,8 +1,7 @@
 /**
- * Shell functions that find what is no text. Each reads its input to the end and says the number of the first line with such
- * bytes, or nothing. They need no locale: the tools are told of bytes by number. `__reeve_newline` is there by then.
- *
- * `__reeve_find_nul`: a shell drops them without a word. `__reeve_find_other_bytes`: what isn't UTF-8.
+ * Shell functions that find bytes that are no text. Each reads its input to the end and prints the number of the first line
+ * with such bytes, or nothing. They need no locale: bytes are given to the tools by number. `__reeve_newline` is set by the
+ * caller. `__reeve_find_nul`: NUL, which a shell drops silently. `__reeve_find_other_bytes`: invalid UTF-8.
  */
 export const textCheckFunctions = `__reeve_find_nul() {
   # The x keeps line ends at the end.

@@ -11,12 +11,12 @@ const directories = [
   '/command',
 ]
 
-/** The path of a program, or undefined if the host has none. */
+/** Path of a program, or undefined if the host lacks it. */
 export function findTool(host: ReadHost, name: string): string | undefined {
   for (const directory of directories) {
     const path = `${directory}/${name}`
     const real = host.realPath(path)
-    // Busybox has small ones of the same name that can't change users or limits.
+    // Busybox has smaller ones of the same name that can't change users or limits.
     const isSmall = real !== undefined && basename(real) === 'busybox' && (name === 'setpriv' || name === 'prlimit')
     if (real !== undefined && !isSmall) return path
   }

@@ -10,7 +10,7 @@ import { parseRunitStatus } from './status.ts'
 
 const scripts: FamilyScripts = {
   session: ['chpst', '-P'],
-  /** chpst takes one text for user and groups, and sets no group that isn't named. By number: names may have blanks. */
+  /** chpst takes one text for user and groups, and sets no group that isn't named. By number: names may contain blanks. */
   selectUser({ user }) {
     const others = user === undefined ? '' : `:$(id -G -- ${quoteWord(user)} | tr ' ' ':')`
     return `__reeve_user="chpst -u :$__reeve_uid:$__reeve_gid${others}"`
@@ -28,7 +28,7 @@ const scripts: FamilyScripts = {
   moreFiles: renderControl,
 }
 
-/** What runsv runs before it sends a signal by itself, and in its place. */
+/** Scripts that runsv runs in place of sending a signal itself. */
 function renderControl({ reload }: Process, facility: string): Record<string, { content: string; mode: number }> {
   const files: Record<string, { content: string; mode: number }> = {
     'control/t': {
@@ -56,7 +56,7 @@ const family: Family = {
   supervisor: 'runsv',
   supervisesLog: true,
   scanInterval: 5_000,
-  // Compiled in.
+  // Compiled into runsvdir.
   mostServices: () => 1_000,
   serviceDirectory: '/etc/service',
   definitionDirectory: '/etc/sv',
@@ -85,5 +85,5 @@ const family: Family = {
   scripts,
 }
 
-/** runit: runsvdir and runsv. See README.md beside this file. */
+/** Provider for runit: runsvdir and runsv. See README.md beside this file. */
 export const runitProvider: Provider = createScanProvider(family)

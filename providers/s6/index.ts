@@ -9,17 +9,17 @@ import { type Family, type FamilyScripts, type Scanner, scriptFields } from '../
 import { createScanProvider } from '../scan-directory/provider.ts'
 import { parseS6Status } from './status.ts'
 
-/** How much longer than all that it waits for a finish script may take, in ms: it gets KILL then. */
+/** Additional time in ms that a finish script may take after everything it waits for: then it gets KILL. */
 const finishGrace = 10_000
 
-/** What s6-log takes for the size of a file, in bytes. */
+/** File sizes in bytes that s6-log accepts. */
 const leastSize = 4_096
 const largestSize = 268_435_455
 
 const scripts: FamilyScripts = {
   // s6-supervise makes a session of its own for each run.
   session: [],
-  /** Words without blanks, which the shell takes apart again. Without -G the further groups of s6-svscan would stay. */
+  /** Words without blanks, which the shell splits again. Without -G the supplementary groups of s6-svscan would stay. */
   selectUser({ user }) {
     const groups = user === undefined ? '$__reeve_gid' : `$(id -G -- ${quoteWord(user)} | tr ' ' ',')`
     const uid = user === undefined ? '' : ' -u $__reeve_uid'
@@ -28,7 +28,7 @@ const scripts: FamilyScripts = {
   hasFinish: true,
   hasControl: false,
   signalsGroup: false,
-  // s6-supervise takes 125 for the end for good.
+  // s6-supervise takes 125 for the final end.
   stayDown: 'exit 125',
   // The flags are the last byte, whatever the version.
   isWantedDown: '[ $(($(tail -c 1 supervise/status | od -An -tu1) & 4)) = 0 ]',
@@ -46,16 +46,16 @@ function renderSettings({ stop, restart }: Process): Record<string, { content: s
   const setting = (value: number): { content: string; mode: number } => ({ content: `${value}\n`, mode: 0o644 })
   return {
     'down-signal': setting(signalNumber(stop.signal)),
-    // 0 would be: never.
+    // 0 would mean: never.
     'timeout-kill': setting(Math.max(stop.timeout, 1)),
     'timeout-finish': setting(stop.timeout + restart.delay + finishGrace),
   }
 }
 
-/** What the usage of s6-svscan calls the value of -c as long as that counts services: since 2.12 logs count as well. */
+/** Name of the value of -c in the usage of s6-svscan as long as it counts services: since 2.12 logs count as well. */
 const countOfServices = 'maxservices'
 
-/** Without -c it is a matter of the version. */
+/** Without -c the limit depends on the version. */
 function readMaximum({ pid, words }: Scanner, host: ReadHost): number | undefined {
   const index = words.findLastIndex(word => /^-c\d*$/.test(word))
   const value = words[index]?.slice('-c'.length) || words[index + 1]
@@ -97,7 +97,7 @@ const family: Family = {
   },
   logsComeWith: 'link',
   parseStatus: parseS6Status,
-  // -n as well: else the supervisor of a link that is gone goes on.
+  // -n as well: else the supervisor of a removed link continues.
   async announce(serviceDirectory, host) {
     const { exitCode, stderr } = await host.run(['s6-svscanctl', '-an', serviceDirectory], { timeout: 10_000 })
     if (exitCode !== 0) throw new ReeveError('failed', `s6-svscanctl -an ${serviceDirectory} failed: ${stderr.trim()}`)
@@ -105,5 +105,5 @@ const family: Family = {
   scripts,
 }
 
-/** s6: s6-svscan and s6-supervise. See README.md beside this file. */
+/** Provider for s6: s6-svscan and s6-supervise. See README.md beside this file. */
 export const s6Provider: Provider = createScanProvider(family)

@@ -1,15 +1,15 @@
 import type { SupervisionStatus } from '../scan-directory/family.ts'
 import { readTai64n } from '../scan-directory/observe/tai64.ts'
 
-/** By the length of the file: up to 2.12 and from 2.14, and 2.13, which has the process group before the wait status. */
+/** Length of the file: up to 2.12 and from 2.14, and 2.13, which has the process group before the wait status. */
 const flagOffsets = new Map([
   [35, 34],
   [43, 42],
 ])
 
 /**
- * s6 counts the leap seconds too, by the table of skalibs (seen with 2.11: its stamps are 27 s ahead of the clock). There has
- * been none since 2016, and there is to be none any more.
+ * s6 counts leap seconds too, by the table of skalibs (tested with 2.11: its stamps are 27 s ahead of the clock). There has
+ * been none since 2016, and none is to follow.
  */
 const leapSeconds = 27
 

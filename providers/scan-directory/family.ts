@@ -3,46 +3,46 @@ import type { PortableField, Process } from '../../src/core/model/facility.ts'
 import type { Rotation } from '../../src/core/model/portable-fields.ts'
 
 /**
- * What is different between the supervisors that scan a directory of services. All else is the same, and in this folder:
- * a scanner starts a small supervisor for each service that is linked into its directory; that one tells of the service in
+ * Differences between the supervisors that scan a directory of services. Everything else is common, and in this folder: a
+ * scanner starts a small supervisor for each service that is linked into its directory; that one reports the service in
  * `supervise/status`, and obeys single letters written to `supervise/control`.
  */
 export interface Family {
   readonly type: string
-  /** The name of the program that scans. */
+  /** Name of the program that scans. */
   readonly scanner: string
-  /** The scanner works in the directory that it scans; else in the one that it was started in. */
+  /** Whether the scanner works in the directory that it scans; else in the one that it was started in. */
   readonly scansFromInside: boolean
-  /** The name of the program that it starts for each service. */
+  /** Name of the program that it starts for each service. */
   readonly supervisor: string
-  /** It runs the log of the service as well; else that has a supervisor of its own. */
+  /** Whether it runs the log of the service as well; else the log has a supervisor of its own. */
   readonly supervisesLog: boolean
-  /** How often the scanner looks for new services by itself, in ms; absent: it has to be told. */
+  /** Interval in ms at which the scanner rescans by itself; absent: it has to be notified. */
   readonly scanInterval?: number
-  /** How many services the scanner takes at most; undefined where that can't be known. */
+  /** Largest number of services of the scanner; undefined if it is unknown. */
   mostServices(scanner: Scanner, host: ReadHost): number | undefined
-  /** The option by which the scanner is told how many; absent: it has none. */
+  /** Option that sets this number; absent: there is none. */
   readonly limitOption?: string
-  /** The directories of the distribution's own instance. */
+  /** Directories of the distribution's own instance. */
   readonly serviceDirectory: string
   readonly definitionDirectory: string
-  /** The pipe in `supervise/` that is read as long as the supervisor of the service lives. */
+  /** Pipe in `supervise/` that is read as long as the supervisor of the service is alive. */
   readonly livenessPipe: string
   /** Programs that a run script may execute which then execute the service. */
   readonly launchers: readonly string[]
-  /** Programs that every service needs, and the package that brings them. */
+  /** Programs that every service needs, and the package that contains them. */
   readonly tools: readonly string[]
   readonly debianPackage: string
   readonly process: readonly PortableField[]
   /** JSON Schema of `spec.config.<type>`. */
   readonly configSchema: object
-  /** Undefined if these bytes are no status: e.g. cut off. */
+  /** Parses a status; undefined if these bytes are none, e.g. truncated. */
   parseStatus(content: Uint8Array): SupervisionStatus | undefined
-  /** Has the scanner look at its directory now; absent: it does so by itself. */
+  /** Has the scanner rescan its directory now; absent: it does so by itself. */
   readonly announce?: (serviceDirectory: string, host: WriteHost) => Promise<void>
   /**
-   * What has to be new for a log that comes or goes to be taken note of: the link in the scanner's directory, or also the
-   * directory that it leads to.
+   * What has to be recreated for the scanner to notice that a log was added or removed: the link in the scan directory, or
+   * also the directory that it leads to.
    */
   readonly logsComeWith: 'link' | 'directory'
   readonly scripts: FamilyScripts
@@ -53,12 +53,12 @@ export interface Scanner {
   readonly pid: number
   /** Its command line. */
   readonly words: readonly string[]
-  /** Stopped by a signal: it does nothing till it is continued. */
+  /** Suspended by a signal: it does nothing until it is continued. */
   readonly isPaused: boolean
   readonly userId: number
 }
 
-/** What the scripts of this folder can honour; a family whose supervisor can't do one of them leaves it out. */
+/** Fields that the scripts of this folder can honour; a family whose supervisor can't support one leaves it out. */
 export const scriptFields: readonly PortableField[] = [
   'command',
   'workingDirectory',
@@ -80,52 +80,54 @@ export const scriptFields: readonly PortableField[] = [
   'output.keep',
 ]
 
-/** The parts of a definition that are rendered differently. */
+/** Parts of a definition that are rendered differently. */
 export interface FamilyScripts {
-  /** The words of the command line that give the service a process group of its own, and its user. */
+  /** Words of the command line that give the service a process group of its own, and its user. */
   readonly session: readonly string[]
   /**
-   * Shell text that leaves in `__reeve_user` the words which change the user, free of blanks, where `user` or `group` is
-   * declared. It finds the numbers in `__reeve_uid` and `__reeve_gid`.
+   * Shell text that sets `__reeve_user` to the words that change the user, without blanks, if `user` or `group` is declared.
+   * It finds the numbers in `__reeve_uid` and `__reeve_gid`.
    */
   selectUser(process: Process): string
   /**
-   * Shell text that runs at the end of a service that is not to be started again. It finds the functions of
-   * supervise-script.ts.
+   * Shell text that runs at the end of a service that is not started again. It may use the functions of supervise-script.ts.
    */
   readonly stayDown: string
-  /** The supervisor runs a script after each end; else the run script stays, as the parent of the service, and sees to it. */
+  /**
+   * Whether the supervisor runs a script after each end; else the run script stays, as the parent of the service, and
+   * handles it.
+   */
   readonly hasFinish: boolean
-  /** The supervisor runs a script in place of sending a signal, where there is one. */
+  /** Whether the supervisor runs a control script, if there is one, in place of sending a signal. */
   readonly hasControl: boolean
-  /** Who stops a service sends its stop signal to its whole process group; else the finish script sees to the others. */
+  /** Whether a stop signals the whole process group of the service; else the finish script handles the other members. */
   readonly signalsGroup: boolean
-  /** Shell text: true if the end of the service was asked for. */
+  /** Shell text: true if the end of the service was requested. */
   readonly isWantedDown: string
-  /** The lines that become the logger, in its directory of logs. */
+  /** Lines that become the logger, in its directory of logs. */
   runLogger(rotation: Rotation): string
-  /** What of the output can't be had; undefined if all can. */
+  /** Reason why output settings can't be honoured; undefined if they can. */
   findRotationProblem(rotation: Rotation): string | undefined
-  /** The names of the files in a definition by which its supervisor is set. */
+  /** Names of the files in a definition that configure its supervisor. */
   readonly settings: readonly string[]
-  /** Further files of a definition, by their paths in it: settings, and what is in `control/`. */
+  /** Further files of a definition, by their paths in it: settings, and control scripts in `control/`. */
   moreFiles(
     process: Process,
     facility: string,
   ): Readonly<Record<string, { readonly content: string; readonly mode: number }>>
 }
 
-/** What a status file says. */
+/** Content of a status file. */
 export interface SupervisionStatus {
   readonly state: 'down' | 'up' | 'finish'
-  /** Of the service, or while it finishes, of its finish script. */
+  /** Pid of the service, or while it finishes, of its finish script. */
   readonly pid?: number
   readonly want?: 'up' | 'down'
   readonly isPaused: boolean
-  /** Absent: the supervisor knows nothing of readiness. */
+  /** Absent: the supervisor has no notion of readiness. */
   readonly isReady?: boolean
   /** Milliseconds since 1970. */
   readonly since: number
-  /** By the process table, which is ahead of what the supervisor writes down, or knows what it can't write. */
+  /** From the process table, which is ahead of the supervisor's status, or has what it can't write. */
   readonly isCorrected?: true
 }

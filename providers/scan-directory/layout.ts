@@ -2,36 +2,36 @@ import { isAbsolute, join, normalize } from 'node:path'
 import type { Instance } from '../../src/core/model/facility.ts'
 import type { Family } from './family.ts'
 
-/** Where an instance has its services. */
+/** Directories of an instance. */
 export interface Layout {
-  /** What the scanner looks at: links to definitions. */
+  /** Scan directory: links to definitions. */
   readonly services: string
-  /** A directory for each definition. */
+  /** Contains a directory for each definition. */
   readonly definitions: string
-  /** Whose it is declared to be: the name of a user. Undefined: whoever runs Reeve. */
+  /** Name of the user that the instance belongs to. Undefined: the user that runs Reeve. */
   readonly owner: string | undefined
 }
 
-/** Where the things of one service are. */
+/** Paths of one service. */
 export interface Place {
   readonly service: string
   /** Its definition. */
   readonly directory: string
-  /** The link to it in the scanner's directory. */
+  /** Its link in the scan directory. */
   readonly link: string
   /** Reeve's marker, in the definition. */
   readonly marker: string
-  /** The marker while the definition is being removed: it is all that is left at last. */
+  /** The marker while the definition is being removed: the last file left. */
   readonly lastMarker: string
-  /** The definition while it is moved into a new directory; see renewal.ts. */
+  /** The definition while it is moved into a new directory; see directory-recreation.ts. */
   readonly former: string
-  /** The service isn't started when its supervisor starts. */
+  /** File that keeps the service from starting with its supervisor. */
   readonly down: string
-  /** What the scripts and Reeve write down of runs. */
+  /** Records of runs by the scripts and Reeve. */
   readonly records: string
-  /** What the supervisor of the service keeps. */
+  /** Files of the service's supervisor. */
   readonly supervise: string
-  /** The same of its log's. */
+  /** Files of its log's supervisor. */
   readonly logSupervise: string
 }
 
@@ -44,7 +44,7 @@ export function layoutOf(instance: Instance, family: Family): Layout {
   }
 }
 
-/** `directory`: where the link leads, if that is elsewhere. */
+/** `directory`: target of the link, if that is elsewhere. */
 export function placeOf(layout: Layout, service: string, directory: string = join(layout.definitions, service)): Place {
   return {
     service,
@@ -60,7 +60,7 @@ export function placeOf(layout: Layout, service: string, directory: string = joi
   }
 }
 
-/** The service of which something is left under that hidden name in the directory of definitions. */
+/** Service of which something is left under that hidden name in the directory of definitions. */
 export function serviceOfLeftover(name: string): string | undefined {
   return /^\.(.+)\.(?:reeve\.json|reeve-former)$/.exec(name)?.[1]
 }

@@ -9,18 +9,18 @@ import { parseRecord } from '../shared/service-record.ts'
 import { ensureSupervisor } from '../shared/supervisor-process.ts'
 import { hearSupervisor } from '../shared/telling.ts'
 
-/** How often a request is made again when the supervisor is gone before it has answered. Each action is idempotent. */
+/** Number of times a request is repeated if the supervisor is gone before it has answered. Each action is idempotent. */
 const mostAttempts = 5
 
 export interface Application {
-  /** The command line of the supervisor; the directory follows. */
+  /** Command line of the supervisor; the directory follows. */
   readonly command: readonly string[]
   readonly layout: Layout
   readonly host: WriteHost
   readonly clock: Clock
 }
 
-/** Carries the actions out side by side: what is only a file here, all else by one request to the supervisor. */
+/** Executes actions side by side: file changes here, everything else by one request to the supervisor. */
 export async function applyActions(
   actions: readonly Action[],
   application: Application,
@@ -47,7 +47,7 @@ export async function applyActions(
   }
 }
 
-/** Actions often share a signal: it gets one listener for them all. */
+/** Actions often share a signal: one listener serves them all. */
 function listenForAborts(actions: readonly Action[], finish: Report): Disposable {
   const removals: (() => void)[] = []
   for (const signal of new Set(actions.map(action => action.signal))) {
@@ -79,10 +79,7 @@ function installDefinitions(open: ReadonlyMap<string, Action>, { layout, host }:
   }
 }
 
-/**
- * The supervisor is seen to before the marker is written: it then has come up already when there is something that a
- * supervisor coming up would start.
- */
+/** Ensures that the supervisor runs before the marker is written: a supervisor that starts later would start the service. */
 function setEnablement(open: ReadonlyMap<string, Action>, { layout, host }: Application, finish: Report): void {
   for (const { id, verb, service } of [...open.values()]) {
     if (verb === 'enable') perform(id, finish, () => host.writeFile(enabledPath(layout, service), '', { mode: 0o600 }))
@@ -98,7 +95,7 @@ async function requestActions(
 ): Promise<void> {
   const { layout, host, clock } = application
   const { records } = await hearSupervisor(layout, host, clock)
-  // Read once: when the request is made again, what has been started meanwhile isn't started again.
+  // Read once: if the request is repeated, a service that was started meanwhile isn't started again.
   const runs = new Map<string, number>()
   for (const { service, verb } of open.values()) {
     if (verb !== 'start' && verb !== 'restart') continue

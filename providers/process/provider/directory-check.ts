@@ -3,10 +3,10 @@ import { describeUnsafePart } from '../../../src/core/paths/path-safety.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import type { Layout } from '../shared/layout.ts'
 
-/** The kernel's, for the path of a unix socket, in bytes. */
+/** Kernel limit for the path of a unix socket, in bytes. */
 const socketPathLimit = 107
 
-/** Why the instance's directory can't be used; undefined if it can be, or isn't there yet. */
+/** Reason why the instance's directory can't be used; undefined if it can be, or doesn't exist yet. */
 export function findDirectoryProblem(host: ReadHost, layout: Layout): string | undefined {
   const { directory, socket } = layout
   if (Buffer.byteLength(socket) > socketPathLimit) {
@@ -15,7 +15,7 @@ export function findDirectoryProblem(host: ReadHost, layout: Layout): string | u
   try {
     const real = host.realPath(directory)
     const unsafe = host.userId() === 0 ? host.findUnsafePart(directory, { isExclusive: real !== undefined }) : undefined
-    // Whoever can change a part of the way can put a directory of their own there, with definitions and pids.
+    // A user who can change a component of the path can replace it by a directory of their own, with definitions and pids.
     if (unsafe) return `${directory} cannot be used by root: ${describeUnsafePart(unsafe)}`
     const facts = real === undefined ? undefined : host.facts(real)
     if (!facts) return undefined
@@ -31,7 +31,7 @@ export function findDirectoryProblem(host: ReadHost, layout: Layout): string | u
   }
 }
 
-/** What is in them is believed, and run. */
+/** Directories whose contents are trusted, and run. */
 function findLooseDirectory(host: ReadHost, { definitions, enabled, state, runs, lock }: Layout): string | undefined {
   for (const path of [definitions, enabled, state, runs, lock]) {
     const facts = host.facts(path)

@@ -6,17 +6,17 @@ import { isTooLarge, outputOf } from '../supervisor/output-file.ts'
 import { createRotation } from '../supervisor/rotation.ts'
 import type { Context, Service } from '../supervisor/service.ts'
 
-/** How often processes are checked for an end that no event told, in ms; for many services, this long for each. */
+/** Interval in ms at which processes are checked for an unreported end; for many services, this long for each. */
 const sweepInterval = 1_000
 const sweepShare = 50
 
-/** How often outputs are checked for their size, in ms. */
+/** Interval in ms at which output sizes are checked. */
 const rotationInterval = 10_000
 
-/** The size at which the supervisor's own log is rotated, in bytes. */
+/** Size in bytes at which the supervisor's own log is rotated. */
 const ownLogSize = 10 * 1024 * 1024
 
-/** What is done now and then, whatever happens: the guarantee behind the events, and the rotation of outputs. */
+/** Periodic work independent of events: checks for missed events, and rotation of outputs. */
 export function maintain(services: ReadonlyMap<string, Service>, context: Context): Disposable {
   const { host, layout, log, clock } = context
   const rotation = createRotation(context)
@@ -64,7 +64,7 @@ export function maintain(services: ReadonlyMap<string, Service>, context: Contex
   }
 }
 
-/** What fails once, e.g. for want of descriptors, must not end the supervisor: it is tried again at the next occasion. */
+/** A single failure, e.g. for want of descriptors, must not end the supervisor: the work is repeated next time. */
 export function attempt(log: Log, act: () => unknown): void {
   try {
     act()

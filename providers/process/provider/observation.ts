@@ -13,8 +13,8 @@ import { restartPolicyOf } from '../supervisor/run-start.ts'
 import { followLiving, knownOf, listServices } from '../supervisor/service-loading.ts'
 
 /**
- * Looks at files and /proc, and at what the supervisor tells of itself where it can't write files. It isn't asked anything,
- * and needn't live.
+ * Reads files and /proc, and the supervisor's report if it can't write files. The supervisor isn't queried, and needn't be
+ * alive.
  */
 export function observeServices(
   services: readonly string[],
@@ -28,7 +28,7 @@ export function observeServices(
   const isSupervised = findSupervisor(host, layout).state === 'alive'
   const observed = new Map<string, Observed>()
   let runs: ReadonlyMap<string, readonly number[]> | undefined
-  // While it lives, what is not written down is told.
+  // A live supervisor reports what it could not record.
   const shims = isSupervised ? new Map<string, LivingShim>() : listShims(host, layout)
   for (const service of services) {
     const definition = readDefinition(service)
@@ -59,7 +59,7 @@ function observeService(found: Found, layout: Layout, host: ReadHost): Observed 
   if (definition.kind === 'absent' && !record) {
     return { service, state: 'absent', enabled, supervised: isSupervised }
   }
-  // A deleted definition takes its marker along; what was started with it still says whose it is.
+  // A deleted definition takes its marker along; the record of its start still names the owner.
   const ownership = definition.kind === 'absent' ? record?.reeve : definition.ownership
   const declared = definition.kind === 'valid' ? definition.process.output?.file : undefined
   const output = declared ?? ownLogPath(layout, service)
@@ -91,7 +91,7 @@ function judge(
       message: 'its process has ended; the supervisor is about to act',
     }
   }
-  // Nobody has settled it yet: say what the next supervisor will find.
+  // No supervisor has settled the run yet: report what the next one will find.
   const exit = run.state === 'ended' ? exitOf(record.run, run.exit?.status, host.now()) : record.exit
   const settled = settle({ ...record, ...(exit && { exit }) }, restartPolicyOf(definition), host.now(), 0)
   return describe(settled.phase === 'backoff' ? { ...settled, phase: 'down' } : settled)
@@ -111,7 +111,7 @@ const states: Readonly<Record<Phase, Observed['state']>> = {
   failed: 'failed',
 }
 
-/** `loaded` stays when it has ended by itself: it then tells whether it would do the same again. */
+/** `loaded` is kept for a service that has ended by itself: it tells whether another run would do the same. */
 function describe(record: ServiceRecord): Judged {
   const { phase, since, startedAt, pid, exit, loaded, restarts, total, message, background, run } = record
   return {
@@ -126,7 +126,7 @@ function describe(record: ServiceRecord): Judged {
     ...(exit && {
       exit: { ...(exit.code !== undefined && { code: exit.code }), ...(exit.signal && { signal: exit.signal }) },
     }),
-    // Of the run before too: what alternates between two words would be told again and again.
+    // From the previous run too: a message that alternates would be logged again and again.
     ...(background && background.run >= run - 1 && { cause: background.message }),
     ...(message !== undefined && {
       message: phase === 'backoff' ? `waiting before the next restart: ${message}` : message,
@@ -139,7 +139,7 @@ function withProblem(observed: Observed, definition: ServiceDefinition): Observe
   return { ...observed, message: `its definition can't be read: ${definition.problem}` }
 }
 
-/** The record was lost: a run that lives is found by its files. */
+/** A live run without its record is found by its files. */
 function recoverRecord(runs: readonly number[], host: ReadHost): ServiceRecord | undefined {
   const run = Math.max(0, ...runs)
   return run === 0 ? undefined : { ...createRecord('up', host.bootId(), host.now()), phase: 'starting', run }
@@ -149,7 +149,7 @@ function createUnknown(service: string, message: string): Observed {
   return { service, state: 'unknown', enabled: 'unknown', supervised: false, message }
 }
 
-/** What carries a marker: on its definition, or where that is deleted, on the record of what was started with it. */
+/** Services with a marker: in the definition, or if that is deleted, in the record of the start. */
 export function listOwned(layout: Layout, host: ReadHost, readDefinition: ReadDefinition): OwnedService[] {
   const services = new Set<string>()
   for (const directory of [layout.definitions, layout.state]) {

@@ -6,7 +6,7 @@ import { closeInheritedDescriptors } from '../../../src/host/inherited-descripto
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import { runDaemon } from '../supervisor/daemon.ts'
 
-/** `node supervisor.js DIRECTORY`: the built-in supervisor as a process. The provider starts it when there is need. */
+/** `node supervisor.js DIRECTORY`: the built-in supervisor as a process. The provider starts it on demand. */
 const [directory] = process.argv.slice(2)
 const ending = new AbortController()
 process.umask(0o077)
@@ -18,14 +18,14 @@ try {
   if (directory === undefined) throw new ReeveError('usage', 'expected the directory of the supervisor')
   await runDaemon(directory, createWriteHost(), createLineLog(), ending.signal)
 } catch (error) {
-  // Of two that were started at once, one gives way.
+  // Of two that were started simultaneously, one exits.
   if (!(error instanceof ReeveError && error.code === 'locked')) {
     say('error', {}, messageOf(error))
     process.exitCode = 1
   }
 }
 
-/** Lines for people, appended at once: what was last said before a crash counts most. */
+/** Log for people, appended at once: the last lines before a crash matter most. */
 function createLineLog(): Log {
   return {
     debug: () => {},

@@ -3,7 +3,7 @@ import type { PortableField } from '../../../src/core/model/facility.ts'
 import { findTool } from '../../posix/tools.ts'
 import type { Tools } from '../supervisor/shim-script.ts'
 
-/** The programs of util-linux that a service is started with, where the host has them. */
+/** Programs of util-linux with which a service is started, if the host has them. */
 export function findTools(host: ReadHost): Tools {
   const setsid = findTool(host, 'setsid')
   const prlimit = findTool(host, 'prlimit')
@@ -11,7 +11,7 @@ export function findTools(host: ReadHost): Tools {
   return { ...(setsid && { setsid }), ...(prlimit && { prlimit }), ...(setpriv && { setpriv }) }
 }
 
-/** What of a service's declaration an instance can't honour on this host, and why. */
+/** Fields of a service's declaration that an instance can't honour on this host, and why. */
 export function findLacks(host: ReadHost, tools: Tools): Partial<Record<PortableField, string>> {
   const lacks: Partial<Record<PortableField, string>> = {}
   const install = 'install the package util-linux (on Alpine: util-linux-misc)'

@@ -6,8 +6,8 @@ import { definitionPath, type Layout } from './layout.ts'
 export type ReadDefinition = (service: string) => ServiceDefinition
 
 /**
- * Reads as `readDefinition` does, and parses once per content: a pass looks at each definition more than once, and the
- * next pass finds most of them as they were.
+ * Reads like `readDefinition`, and parses once per content: a pass reads each definition more than once, and the next pass
+ * finds most of them unchanged.
  */
 export function createDefinitionReader(layout: Layout, host: ReadHost): ReadDefinition {
   const known = new Map<string, { readonly text: string; readonly definition: ServiceDefinition }>()

@@ -7,15 +7,15 @@ import { isTable, parseTable, type Table } from '../../posix/table.ts'
 import { definitionPath, directoryOf, layoutOf } from './layout.ts'
 import { mergeForm, type Problem, presentProcess, readProcess } from './process-form.ts'
 
-/** What stands in definitions/NAME.json. */
+/** Content of definitions/NAME.json. */
 export type ServiceDefinition =
   | { readonly kind: 'absent' }
-  /** Somebody edited it; `problem` says what is wrong with it. */
+  /** The definition was edited; `problem` says what is wrong with it. */
   | { readonly kind: 'invalid'; readonly problem: string; readonly ownership: Ownership | undefined }
   | {
       readonly kind: 'valid'
       readonly process: Process
-      /** Of all but the marker; see `Definition.digest`. */
+      /** Digest without the marker; see `Definition.digest`. */
       readonly digest: string
       readonly ownership: Ownership | undefined
     }
@@ -34,7 +34,7 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form), process: read.process } }
 }
 
-/** Says `config.process.…` of what was written there. */
+/** Reports mistakes with the path `config.process.…`. */
 function locate(problem: Problem, config: Table): Problem {
   const [, key] = problem.field.split('.')
   return key !== undefined && key in config ? { ...problem, field: `config.${problem.field}` } : problem

@@ -2,33 +2,33 @@ import { isAbsolute, join, normalize } from 'node:path'
 import type { Instance } from '../../../src/core/model/facility.ts'
 
 /**
- * Where an instance keeps its things. One flat directory for each kind, so that one inotify watch each serves a thousand
- * services; everything in them can be read by a person.
+ * Paths of an instance. One flat directory for each kind of file, so that one inotify watch each serves a thousand services;
+ * all files are readable by people.
  */
 export interface Layout {
   readonly directory: string
-  /** NAME.json: what to run, and Reeve's marker. Written by the provider. */
+  /** NAME.json: process to run, and Reeve's marker. Written by the provider. */
   readonly definitions: string
-  /** NAME, empty: is started when the supervisor starts after a boot. Written by the provider. */
+  /** NAME, empty: the service is started when the supervisor starts after a boot. Written by the provider. */
   readonly enabled: string
-  /** NAME.json: what the supervisor knows of the service. */
+  /** NAME.json: the supervisor's record of the service. */
   readonly state: string
   /** NAME~N.sh, .shim, .pid, .said, .exit: the run number N of a service; see shim-script.ts. */
   readonly runs: string
-  /** NAME.log, NAME.log.1 …: the output of services that declare no file for it. */
+  /** NAME.log, NAME.log.1 …: output of services that declare no file for it. */
   readonly logs: string
-  /** Claims of the one supervisor that works on this directory. */
+  /** Claims of the supervisor that owns this directory. */
   readonly lock: string
   readonly socket: string
-  /** Where the supervisor tells, to whoever connects, what it could not write down; see telling.ts. */
+  /** Socket at which the supervisor reports what it could not record; see telling.ts. */
   readonly telling: string
-  /** What the supervisor has to say. */
+  /** Log of the supervisor. */
   readonly log: string
-  /** Of the Reeve that the supervisor is of: it goes on when Reeve is upgraded. */
+  /** Version of Reeve that the supervisor belongs to: it keeps running when Reeve is upgraded. */
   readonly version: string
 }
 
-/** By default `process` in the state directory, or `process-NAME` for an instance of another name. */
+/** `process` in the state directory by default, or `process-NAME` for an instance of another name. */
 export function directoryOf(instance: Instance): string {
   const { directory } = instance.options
   if (typeof directory === 'string' && isAbsolute(directory)) return normalize(directory).replace(/(.)\/+$/, '$1')
@@ -64,7 +64,7 @@ export function recordPath(layout: Layout, service: string): string {
   return join(layout.state, `${service}.json`)
 }
 
-/** Where a record is written before it is moved into place. */
+/** Path at which a record is written before it is moved into place. */
 export function temporaryRecordPath(layout: Layout, service: string): string {
   return join(layout.state, `.${service}.tmp`)
 }
@@ -79,12 +79,12 @@ export function runPath(layout: Layout, service: string, run: number, part: RunP
   return join(layout.runs, `${service}~${run}.${part}`)
 }
 
-/** The service of a file in `definitions` or `state`; undefined for temporary files and what isn't ours. */
+/** Service of a file in `definitions` or `state`; undefined for temporary and unknown files. */
 export function serviceOfJson(name: string): string | undefined {
   return name.startsWith('.') || !name.endsWith('.json') ? undefined : name.slice(0, -'.json'.length)
 }
 
-/** The service and the run of a file in `runs`. No service's name holds a `~`. */
+/** Service and run of a file in `runs`. No service name contains a `~`. */
 export function runOfFile(name: string): { readonly service: string; readonly run: number } | undefined {
   const [, service, run] = /^([^.~][^~]*)~(\d{1,15})\.(?:sh|shim|pid|said|exit)$/.exec(name) ?? []
   return service === undefined || run === undefined ? undefined : { service, run: Number(run) }

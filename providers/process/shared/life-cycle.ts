@@ -27,19 +27,19 @@ import type { Exit, ServiceRecord } from './service-record.ts'
  *             all else                                        backoff
  */
 
-/** Running this long means running well: failures before don't count any more. Milliseconds. */
+/** Time in ms after which a run counts as good: earlier failures no longer count. */
 export const goodRun: number = GOOD_RUN
 
-/** The longest wait between two starts, unless the declared delay is longer. Milliseconds. */
+/** Longest delay in ms between two starts, unless the declared delay is longer. */
 export const longestDelay = 60_000
 
-/** With a declared delay of less, the second quick failure in a row waits as if it had been this. Milliseconds. */
+/** Delay in ms of the second consecutive quick failure if the declared delay is shorter. */
 const leastDelay = 100
 
-/** How much longer, at most and by chance, a wait is, so that services that fail together don't start together. */
+/** Largest random addition to a delay, as a fraction, so that services that fail together don't start together. */
 const jitter = 0.1
 
-/** The record after its run has ended and nothing of it is left. */
+/** Record after a run has ended and nothing of it is left. */
 export function settle(record: ServiceRecord, policy: Process['restart'], now: number, random: number): ServiceRecord {
   const { pid: _pid, startTime: _startTime, asked, nextStart: _nextStart, message: _message, ...rest } = record
   if (asked || record.want === 'down') return { ...rest, phase: 'down', since: now, restarts: 0, total: 0 }
@@ -55,7 +55,7 @@ export function settle(record: ServiceRecord, policy: Process['restart'], now: n
   return { ...rest, phase: 'backoff', since: now, restarts, total, nextStart, message }
 }
 
-/** The record after an attempt that came to nothing before there was a process; `problem` says why. */
+/** Record after a start that failed before there was a process; `problem` says why. */
 export function settleFailedStart(
   record: ServiceRecord,
   policy: Process['restart'],
@@ -68,21 +68,21 @@ export function settleFailedStart(
   return settled.phase === 'down' ? settled : { ...settled, message: problem }
 }
 
-/** The least time between the last start and the next, after so many quick failures in a row (from 1). */
+/** Least time between the last start and the next, after so many consecutive quick failures (from 1). */
 export function delayOf(failures: number, delay: number, random: number): number {
   if (failures <= 1) return delay
   const doubled = Math.max(delay, leastDelay) * 2 ** Math.min(failures - 1, 30)
   return Math.round(Math.min(doubled, Math.max(longestDelay, delay)) * (1 + jitter * random))
 }
 
-/** An exit status as the shell has it, which can't tell a signal from a code over 128. */
+/** Exit status as the shell reports it, which can't tell a signal from a code over 128. */
 export function exitOf(run: number, status: number | undefined, at: number): Exit {
   if (status === undefined) return { run, at }
   const signal = status > 128 ? findSignalName(status - 128) : undefined
   return signal === undefined ? { run, code: status, at } : { run, signal, at }
 }
 
-/** Completes "ended with …". No times and no counts: the same failure has the same words. */
+/** Completes "ended with …". No times and no counts: the same failure has the same message. */
 export function describeExit(exit: Exit | undefined): string {
   if (exit?.signal !== undefined) return `signal ${exit.signal}`
   return exit?.code === undefined ? 'an unknown exit code' : `exit code ${exit.code}`

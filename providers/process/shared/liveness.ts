@@ -4,14 +4,14 @@ import { isLiving } from '../../../src/host/process-identity.ts'
 import type { Layout } from './layout.ts'
 import { findSupervisor, isFrozen } from './supervisor-process.ts'
 
-/** How often it is seen whether the supervisor lives, in ms: a SIGKILL makes no event. */
+/** Interval in ms at which the supervisor is checked to be alive: a SIGKILL causes no event. */
 const interval = 500
 
-/** Calls `hint` when the supervisor has come, has gone, is stopped (SIGSTOP) or goes on. */
+/** Calls `hint` when the supervisor has started, has ended, is suspended by SIGSTOP or continues. */
 export function watchLiveness(layout: Layout, host: ReadHost, hint: () => void): Disposable {
   let last = look(layout, host)
   return beat(interval, () => {
-    // Mostly nothing has happened, and one look at its process tells so: whose the lock is need not be read again.
+    // Mostly nothing has changed, which a look at its process shows without reading the lock again.
     if (last.process !== undefined && describe(host.process(last.process.pid)) === last.description) return
     const current = look(layout, host)
     if (current.description !== last.description) hint()

@@ -28,8 +28,9 @@ export function readProcess(form: Table): { readonly process: Process } | { read
 }
 
 /**
- * `Process` as a manifest has it (durations with a unit, octal modes in quotes): what stands in a definition, so that a
- * person can read it, and what `config.process` is laid over. Keys of maps are sorted: the same process, the same bytes.
+ * `Process` in the notation of a manifest (durations with a unit, octal modes in quotes): the content of a definition,
+ * readable by people, and the base that `config.process` is merged into. Keys of maps are sorted: the same process gives the
+ * same bytes.
  */
 export function presentProcess(process: Process): Table {
   const output = process.output && { ...process.output, ...rotationOf(process.output) }
@@ -38,8 +39,8 @@ export function presentProcess(process: Process): Table {
 }
 
 /**
- * Lays a part of a process over a whole one, as JSON Merge Patch (RFC 7386) has it: maps are merged, all else is
- * replaced, null removes. `reload` is replaced whole, since it is one of two.
+ * Merges a partial process into a whole one like JSON Merge Patch (RFC 7386): maps are merged, other values are replaced,
+ * null removes. `reload` is replaced as a whole, since it is one of two.
  */
 export function mergeForm(base: Table, over: Table): Table {
   const merged = createDictionary(Object.entries(base))

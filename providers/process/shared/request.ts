@@ -1,8 +1,8 @@
 import { isTable, parseTable } from '../../posix/table.ts'
 
 /**
- * What goes over supervisor.sock: one line of JSON with the actions; for each, as it ends, one line of JSON comes back.
- * Who hangs up stops waiting, but what has been asked for goes on.
+ * Protocol of supervisor.sock: one line of JSON with the actions; one line of JSON comes back for each, as it ends. A client
+ * that disconnects stops waiting, but its actions continue.
  */
 export interface Request {
   readonly actions: readonly RequestedAction[]
@@ -12,7 +12,10 @@ export interface RequestedAction {
   readonly id: string
   readonly verb: RequestVerb
   readonly service: string
-  /** The newest run when it was asked first: a later one satisfies `start` and `restart`, however often it is asked again. */
+  /**
+   * Number of the newest run when the request was first made: a later run satisfies `start` and `restart`, however often the
+   * request is repeated.
+   */
   readonly after?: number
 }
 
@@ -20,7 +23,7 @@ export type RequestVerb = 'start' | 'stop' | 'restart' | 'reload' | 'remove'
 
 export interface Response {
   readonly id: string
-  /** Absent: done. */
+  /** Absent: the action succeeded. */
   readonly error?: string
 }
 
@@ -30,7 +33,7 @@ export function isRequestVerb(value: unknown): value is RequestVerb {
   return verbs.includes(value)
 }
 
-/** Undefined if the line is no request. */
+/** Parses a request; undefined if the line is none. */
 export function parseRequest(line: string): Request | undefined {
   const table = parseTable(line)
   if (!Array.isArray(table?.actions)) return undefined
@@ -50,7 +53,7 @@ export function parseResponse(line: string): Response | undefined {
   return typeof error === 'string' ? { id, error } : { id }
 }
 
-/** It becomes part of paths. */
+/** The name becomes part of paths. */
 function isServiceName(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,199}$/.test(value)
 }

@@ -8,24 +8,24 @@ export type Phase = 'down' | 'starting' | 'up' | 'stopping' | 'backoff' | 'finis
 
 export interface Exit {
   readonly run: number
-  /** Both absent: it ended while nobody was there to see how. */
+  /** Both absent: the end was not observed. */
   readonly code?: number
   readonly signal?: string
-  /** Milliseconds since 1970: when it was noticed. */
+  /** Milliseconds since 1970: when the end was noticed. */
   readonly at: number
 }
 
-/** What the supervisor knows of a service: state/NAME.json. All times in milliseconds since 1970. */
+/** The supervisor's record of a service: state/NAME.json. All times in milliseconds since 1970. */
 export interface ServiceRecord {
-  /** Whether it should run, in this boot. */
+  /** Whether the service should run, in this boot. */
   readonly want: 'up' | 'down'
   readonly phase: Phase
   readonly since: number
-  /** The boot that all of this is about; see `ReadHost.bootId`. */
+  /** Id of the boot that the record is about; see `ReadHost.bootId`. */
   readonly boot: string
-  /** The number of its newest run; 0 before the first. */
+  /** Number of the newest run; 0 before the first. */
   readonly run: number
-  /** Somebody asked for the end of this run: that it ends is then no failure. */
+  /** The end of this run was requested, and is therefore no failure. */
   readonly asked?: boolean
   readonly startedAt?: number
   readonly pid?: number
@@ -34,18 +34,18 @@ export interface ServiceRecord {
   readonly restarts: number
   /** See `Observed.totalRestarts`. Absent in records of older versions. */
   readonly total?: number
-  /** In `backoff`. */
+  /** Set in `backoff`. */
   readonly nextStart?: number
   readonly exit?: Exit
   readonly loaded?: Loaded
-  /** The marker of the definition that it was started with: it holds when somebody deletes the definition. */
+  /** Marker of the definition that the run was started with: it stays valid if the definition is deleted. */
   readonly reeve?: Ownership
-  /** How that definition wants it to be stopped, likewise. */
+  /** Stop settings of that definition, likewise. */
   readonly stop?: { readonly signal: string; readonly timeout: number }
   readonly message?: string
-  /** Of the newest run: see `markVariable`. Absent in records of older versions. */
+  /** Mark of the newest run: see `markVariable`. Absent in records of older versions. */
   readonly mark?: string
-  /** The newest run whose program put itself in the background, in words. */
+  /** Message about the newest run whose program daemonized. */
   readonly background?: { readonly run: number; readonly message: string }
 }
 
@@ -68,7 +68,7 @@ export function formatRecord(record: ServiceRecord): string {
   return `${JSON.stringify(record, undefined, 2)}\n`
 }
 
-/** Undefined if it can't be read as one: half-written by a machine that crashed, or edited. */
+/** Parses a record; undefined if it is truncated by a crash of the machine, or edited. */
 export function parseRecord(text: string | undefined): ServiceRecord | undefined {
   const table = text === undefined ? undefined : parseTable(text)
   if (!table) return undefined

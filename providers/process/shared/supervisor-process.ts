@@ -5,18 +5,18 @@ import { findHolder } from '../../../src/host/lock.ts'
 import { findDirectoryProblem } from '../provider/directory-check.ts'
 import type { Layout } from './layout.ts'
 
-/** How long a supervisor may take to answer after it was started, in ms. */
+/** Time in ms that a supervisor may take to answer after its start. */
 const startTimeout = 15_000
 
-/** How often one that is coming up is tried, in ms. */
+/** Interval in ms at which a starting supervisor is tried. */
 const startInterval = 10
 
-/** A supervisor that can't work here ends at once: it isn't tried for longer than this. */
+/** A supervisor that can't work here exits at once: it isn't tried for longer than this (ms). */
 const mostStarts = 5
 
 /**
- * Who supervises a directory now. `frozen`: its process is stopped (SIGSTOP, a debugger) and does nothing, though it
- * keeps everybody else out.
+ * State of the supervisor of a directory. `frozen`: its process is suspended (SIGSTOP, a debugger) and does nothing, though
+ * it holds the lock.
  */
 export type SupervisorState =
   | { readonly state: 'alive'; readonly pid: number }
@@ -33,7 +33,7 @@ export function isFrozen(facts: ProcessFacts | undefined): boolean {
   return facts?.state === 'T' || facts?.state === 't'
 }
 
-/** Why nothing can be said of the services of an instance; undefined if something can. */
+/** Reason why the services of an instance can't be observed; undefined if they can. */
 export function findProblem(host: ReadHost, layout: Layout): string | undefined {
   const problem = findDirectoryProblem(host, layout)
   if (problem !== undefined) return problem
@@ -42,7 +42,7 @@ export function findProblem(host: ReadHost, layout: Layout): string | undefined 
   return `its supervisor (process ${supervisor.pid}) is stopped; let it go on (kill -CONT ${supervisor.pid})`
 }
 
-/** Sees to it that a supervisor works on the directory and answers. Throws ReeveError `unavailable`. */
+/** Ensures that a supervisor works on the directory and answers. Throws ReeveError `unavailable`. */
 export async function ensureSupervisor(
   command: readonly string[],
   layout: Layout,
@@ -64,12 +64,12 @@ export async function ensureSupervisor(
     if (!isStarting && findSupervisor(host, layout).state === 'dead') {
       isStarting = true
       starts += 1
-      // It may give way to another, or be killed: then it is tried once more.
+      // It may yield to another, or be killed: then it is tried once more.
       void startSupervisor(command, layout, host).then(() => {
         isStarting = false
       })
     }
-    // Everybody waits for one that comes up, and till its socket is there, trying is one stat(2).
+    // All callers wait for one that is starting, and until its socket exists, a try is one stat(2).
     await clock.sleep(isStarting ? startInterval : pause, signal)
   }
 }
@@ -81,13 +81,13 @@ function startSupervisor(command: readonly string[], layout: Layout, host: Write
 }
 
 async function answers(layout: Layout, host: WriteHost, signal: AbortSignal): Promise<boolean> {
-  // Nobody ever listened here: that is seen without a try.
+  // Nothing ever listened here: that is known without a try.
   if (host.facts(layout.socket) === undefined) return false
   try {
     for await (const _line of host.request(layout.socket, '{"actions":[]}', signal));
     return true
   } catch (error) {
     if (signal.aborted) throw error
-    return false // nobody listens, or it ended while it was asked
+    return false // nothing listens, or the supervisor ended during the request
   }
 }

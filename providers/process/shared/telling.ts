@@ -9,21 +9,21 @@ import { parseRecord, type ServiceRecord } from './service-record.ts'
 import { findSupervisor } from './supervisor-process.ts'
 
 /**
- * What goes over telling.sock: one line of JSON at once, and another whenever it changes. Nothing is asked. It holds only what
- * could not be written down; where it says nothing of a service, what stands in `state/` is true. While there is something, the
- * supervisor is called `tellingName`; else nobody connects, so that a mere look does nothing but read (E2).
+ * Protocol of telling.sock: one line of JSON at once, and another whenever it changes. There are no requests. It contains
+ * only what could not be recorded; for other services the files in `state/` are valid. While there is such a report, the
+ * supervisor's process is named `tellingName`; otherwise nobody connects, so that observing does nothing but read (E2).
  */
 export interface Telling {
   readonly unwritable: readonly Unwritable[]
   readonly records: ReadonlyMap<string, ServiceRecord>
 }
 
-/** A sign that takes no room on a full disk, and can be given on a read-only one. */
+/** Sign that takes no space on a full disk, and can be given on a read-only one. */
 export const tellingName = 'reeve-unwritten'
 
 const nothing: Telling = { unwritable: [], records: new Map() }
 
-/** How long the supervisor may take to tell, in ms. It may hang, as its disk does. */
+/** Time in ms that the supervisor may take to report. It may hang, as its disk may. */
 const hearingTimeout = 2_000
 
 export function formatTelling({ unwritable, records }: Telling): string {
@@ -50,19 +50,19 @@ function isUnwritablePlace(value: unknown): value is Unwritable {
   )
 }
 
-/** What the supervisor of the directory tells now. Of one that doesn't live, or doesn't answer, there is nothing. */
+/** Current report of the directory's supervisor; empty if it is dead or doesn't answer. */
 export async function hearSupervisor(layout: Layout, host: ReadHost, clock: Clock): Promise<Telling> {
   if (!hasToTell(layout, host)) return nothing
   using deadline = openDeadline(clock, hearingTimeout)
   try {
     for await (const line of host.hear(layout.telling, deadline.signal)) return parseTelling(line)
   } catch {
-    // It is dead, hangs, or ends: what is written down is all there is to know.
+    // It is dead, hangs, or ends: only the recorded state is known.
   }
   return nothing
 }
 
-/** That it can't be looked at is told of by `findProblem`. */
+/** An unreadable directory is reported by `findProblem`. */
 function hasToTell(layout: Layout, host: ReadHost): boolean {
   try {
     const supervisor = findSupervisor(host, layout)
@@ -72,10 +72,10 @@ function hasToTell(layout: Layout, host: ReadHost): boolean {
   }
 }
 
-/** How often it is seen whether there is something to hear, in ms. */
+/** Interval in ms at which the supervisor is checked for a report. */
 const interval = 500
 
-/** Calls `hint` whenever what the supervisor tells has changed: of what it can't write down, no file tells. */
+/** Calls `hint` whenever the supervisor's report has changed: no file shows what it can't record. */
 export function followTelling(layout: Layout, host: ReadHost, hint: () => void): Disposable {
   const ending = new AbortController()
   let isHeard = false
@@ -85,7 +85,7 @@ export function followTelling(layout: Layout, host: ReadHost, hint: () => void):
     try {
       for await (const _line of host.hear(layout.telling, ending.signal)) hint()
     } catch {
-      // It isn't there, or no longer.
+      // The supervisor isn't there, or no longer.
     }
     isHeard = false
   }

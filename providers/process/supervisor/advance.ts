@@ -10,16 +10,18 @@ import { type Context, lookAgain, type Service, setRecord, trySaveRecord, wakeIn
 import { isPreparing } from './shim-script.ts'
 import { beginStop, pursueStop } from './stop.ts'
 
-/** A service goes through a few phases at one look; more would be a loop without an end. */
+/** Largest number of phases in one round: more would be an endless loop. */
 const mostSteps = 12
 
-/** After this long a process is the service's program even if it looks like one of the tools that prepare it, in ms. */
+/**
+ * Time in ms after which a process counts as the service's program even if it looks like one of the tools that prepare it.
+ */
 const preparationTime = 2_000
 
-/** How often a service is looked at whose shim is gone, so that nobody writes down when it ends, in ms. */
+/** Interval in ms at which a service without its shim is checked, as nothing records its end. */
 const unguardedInterval = 1_000
 
-/** Does what is due now for a service, by the table in life-cycle.ts. May be called at any time and any number of times. */
+/** Advances a service by the table in life-cycle.ts. May be called at any time and any number of times. */
 export function advance(service: Service, context: Context): void {
   service.timer?.[Symbol.dispose]()
   service.timer = undefined
@@ -30,7 +32,7 @@ export function advance(service: Service, context: Context): void {
   if (service.isSaved) for (const run of service.finished.splice(0)) removeRunFiles(service.name, run, context)
 }
 
-/** True if it has come into another phase, and may have more to do. */
+/** True if the service has changed its phase, and may change it again. */
 function step(service: Service, context: Context): boolean {
   const { record } = service
   switch (record.phase) {
@@ -57,7 +59,7 @@ function settleDown(service: Service, context: Context): boolean {
 function waitOrBegin(service: Service, context: Context): boolean {
   const { nextStart = 0, startedAt = 0 } = service.record
   const now = context.host.now()
-  // A clock that was set back must not make it wait for hours.
+  // A clock that was set back must not delay it for hours.
   if (now >= nextStart || now < startedAt) return beginRun(service, context)
   wakeIn(service, nextStart - now, context)
   return false
@@ -81,7 +83,7 @@ function followRun(service: Service, context: Context): boolean {
   }
 }
 
-/** The shim is on its way; or there never will be one, if the supervisor that was to start it was killed. */
+/** The shim is being started; or it never will be, if the supervisor that was to start it was killed. */
 function followUnclaimed(service: Service, context: Context): boolean {
   const { run } = service.record
   if (service.spawned !== run) {
@@ -119,18 +121,18 @@ function becomeUp(service: Service, facts: RunFacts & { readonly state: 'alive' 
   return true
 }
 
-/** Whether the process is the service's program by now, and not the shell or one of the tools before it. */
+/** True if the process is the service's program by now, and not the shell or a tool before it. */
 function isExecuted({ name, record, definition, chain }: Service, pid: number, context: Context): boolean {
   const { host, layout, tools } = context
   const commandLine = readCommandLine(host, pid)
   if (scriptOf(commandLine) === runPath(layout, name, record.run, 'sh')) return false
-  // It may read much, or from afar, and nobody's service looks like the whole rest of its own chain.
+  // It may read much, or from a slow disk, and no service's command line looks like the whole rest of its own chain.
   if (chain && commandLine && isWrapped(commandLine) && isPreparing(commandLine, chain, [], tools)) return false
   if (host.now() - (record.startedAt ?? 0) >= preparationTime) return true
-  // A process that is just ending has none, and says nothing of what it was.
+  // A process that is just exiting has none, which tells nothing of what it was.
   if (!commandLine || commandLine.join('') === '') return false
   const command = definition.kind === 'valid' ? definition.process.command : []
   if (isPreparing(commandLine, chain, command, tools)) return false
-  // It is read in parts: of a program that is executed meanwhile, the line is half the one before.
+  // It is read in parts: during an execution, half of the line may be that of the former program.
   return readCommandLine(host, pid)?.join('\0') === commandLine.join('\0')
 }

@@ -17,12 +17,15 @@ import { listen, type Server } from './server.ts'
 import { createSupervision, type Supervision } from './supervision.ts'
 import { serveTelling, type TellingServer } from './telling-server.ts'
 
-/** How long the supervisor stays at first without anything to supervise, in ms: what it was started for is on its way. */
+/**
+ * Time in ms that the supervisor first stays without anything to supervise: the request that it was started for is on its
+ * way.
+ */
 const patience = 2_000
 
 /**
- * Supervises the services of a directory until there are no definitions any more, or `signal` is aborted. The services
- * outlive it in either case. Throws ReeveError: `locked` if another supervisor works there.
+ * Supervises the services of a directory until no definitions are left, or `signal` is aborted. The services outlive it in
+ * either case. Throws ReeveError: `locked` if another supervisor works there.
  */
 export async function runDaemon(directory: string, host: WriteHost, log: Log, signal: AbortSignal): Promise<void> {
   const layout = layoutOf(directory)
@@ -47,7 +50,7 @@ export async function runDaemon(directory: string, host: WriteHost, log: Log, si
 
   function told(): void {
     const hasToTell = unwritable.list().length > 0 || (supervision?.heldBack().size ?? 0) > 0
-    // At once: whoever is answered looks next.
+    // At once: a client that gets an answer observes next.
     attempt(log, () => sign(hasToTell))
     telling?.changed()
   }

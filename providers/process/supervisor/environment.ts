@@ -9,9 +9,9 @@ import { type VariableSource, variableFileLimit } from '../../posix/exec-wrapper
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface ServiceEnvironment {
-  /** The environment of the shim, where no other user sees it. */
+  /** Environment of the shim, which no other user can see. */
   readonly variables: Readonly<Record<string, string>>
-  /** What the exec wrapper gives their names, or reads with the rights of the service's user. */
+  /** Sources that the exec wrapper renames, or reads with the rights of the service's user. */
   readonly sources: readonly VariableSource[]
 }
 
@@ -22,10 +22,10 @@ type Part =
   | { readonly kind: 'secret'; readonly name: string; readonly path: string }
 
 /**
- * The whole environment of a service: PATH, the user's own variables, environment files, declared variables, each winning over
- * those before. Nothing is inherited. Root reads a file only through directories that it alone can change; others are left to
- * the service's user, where `hasUser` says that it has one besides root. Throws ReeveError where a file can't be read: it is
- * read at each start.
+ * Complete environment of a service, in increasing priority: PATH, the user's own variables, environment files, declared
+ * variables. Nothing is inherited. Root reads a file only through directories that it alone can change; others are left to
+ * the service's user, if `hasUser` says that it has one besides root. Throws ReeveError if a file can't be read: it is read
+ * at each start.
  */
 export function buildEnvironment(process: Process, host: ReadHost, node: string, hasUser: boolean): ServiceEnvironment {
   const parts = toParts({ PATH: extendPath(node), ...userVariables(process, host) })
@@ -52,8 +52,8 @@ export function buildEnvironment(process: Process, host: ReadHost, node: string,
 }
 
 /**
- * Simply what is in the environment of the shim, as far as its name allows and nothing before is still to be read. All else
- * stands there under an alias, for the wrapper.
+ * Set in the environment of the shim if its name allows that and no earlier source is still to be read. Otherwise set there
+ * under an alias, for the wrapper.
  */
 function arrange(parts: readonly Part[]): ServiceEnvironment {
   const variables = new Map<string, string>()
@@ -74,7 +74,7 @@ function arrange(parts: readonly Part[]): ServiceEnvironment {
   return { variables: createDictionary(variables), sources }
 }
 
-/** Without the values that a later one of the same name wins over. */
+/** Without values that a later one of the same name overrides. */
 function lastOfEach(parts: readonly Part[]): readonly Part[] {
   const last = new Map(parts.map((part, index) => [part.kind === 'value' ? part.name : `${index}`, index]))
   const kept = new Set(last.values())
@@ -97,7 +97,7 @@ function toParts(variables: Readonly<Record<string, string>>): Part[] {
   return Object.entries(variables).map(([name, value]) => ({ kind: 'value', name, value }))
 }
 
-/** Undefined if there is no such file. */
+/** Reads a file; undefined if it doesn't exist. */
 function readFor(
   path: string,
   host: ReadHost,

@@ -9,17 +9,17 @@ import type { ServiceDefinition } from '../shared/definition.ts'
 import { buildEnvironment } from './environment.ts'
 import type { Identity, Tools } from './shim-script.ts'
 
-/** All that the start of a service needs, read anew for each. */
+/** Everything needed to start a service, read anew for each start. */
 export interface Launch {
   readonly identity: Identity | undefined
   readonly environment: Readonly<Record<string, string>>
-  /** Entered before the rights are changed; `/` where the service's user enters its own. */
+  /** Entered before the change of rights; `/` if the service's user enters its own. */
   readonly workingDirectory: string
-  /** What is done with the rights of the service's user before it is executed. */
+  /** Actions with the rights of the service's user before it is executed. */
   readonly wrapper: Omit<ExecWrapper, 'output' | 'problems'>
 }
 
-/** Throws ReeveError that says what is missing. `node`: the path of the program that runs Reeve. */
+/** Throws ReeveError that names what is missing. `node`: path of the program that runs Reeve. */
 export function prepareLaunch(process: Process, host: ReadHost, tools: Tools, node: string): Launch {
   if (tools.setsid === undefined) {
     throw new ReeveError('unavailable', 'there is no setsid on this host; install the package util-linux')
@@ -34,7 +34,7 @@ export function prepareLaunch(process: Process, host: ReadHost, tools: Tools, no
   const user = otherUserOf(identity)
   const { variables, sources } = buildEnvironment(process, host, node, user !== undefined)
   const { workingDirectory = '/' } = process
-  // Root gets into directories that are closed to the service's user.
+  // Root can enter directories that are closed to the service's user.
   const isEnteredAsUser = user !== undefined && workingDirectory !== '/'
   return {
     identity,
@@ -44,7 +44,7 @@ export function prepareLaunch(process: Process, host: ReadHost, tools: Tools, no
   }
 }
 
-/** The id of the user whose rights are other than the supervisor's; undefined if there is none. */
+/** Id of the user, if its rights differ from the supervisor's. */
 export function otherUserOf(identity: Identity | undefined): number | undefined {
   return identity?.uid === 0 ? undefined : identity?.uid
 }
@@ -63,7 +63,10 @@ export function findIdentity(process: Process, host: ReadHost): Identity | undef
   throw new ReeveError('failed', `can't run it as ${wanted}: the supervisor doesn't run as root`)
 }
 
-/** What a service reads when it starts now; see `Observed.loaded`. Taken before the start, so that it errs to the old side. */
+/**
+ * Definition and files that a service reads if it starts now; see `Observed.loaded`. Taken before the start, so that it errs
+ * on the old side.
+ */
 export function readLoaded(definition: ServiceDefinition & { readonly kind: 'valid' }, host: ReadHost): Loaded {
   const files = createDictionary<string>()
   for (const path of definition.ownership?.files ?? []) files[path] = digestFile(path, host)

@@ -9,7 +9,7 @@ import { otherUserOf } from './launch.ts'
 import type { Context } from './service.ts'
 import type { Identity } from './shim-script.ts'
 
-/** Where a service's output goes, and how far it may grow. */
+/** Destination and size limit of a service's output. */
 export interface Output extends Rotation {
   readonly file: string
 }
@@ -23,9 +23,9 @@ export function outputOf(layout: Layout, service: string, process: Process): Out
 export type OutputOpening = { readonly by: 'supervisor' | 'user'; readonly file: string } | { readonly by: 'nobody' }
 
 /**
- * Makes the file that a service's output is appended to, if it isn't there and only root can write to its directory: 0640,
- * and the service's user's, so that the service can open it again (/dev/stderr). In other directories the service's user makes
- * it, later (S8). Throws ReeveError.
+ * Creates the file for a service's output if it is missing and only root can write to its directory: mode 0640, owned by the
+ * service's user, so that the service can open it again (/dev/stderr). In other directories the service's user creates it,
+ * later (S8). Throws ReeveError.
  */
 export function prepareOutput(
   service: string,
@@ -38,7 +38,7 @@ export function prepareOutput(
   const actor = chooseActor(file, otherUserOf(identity), host)
   if (actor.as === 'nobody') throw new ReeveError('insecure', describeNobody(file, actor.unsafe))
   if (actor.as === 'user') return { by: 'user', file }
-  // What was written there stays in FILE.d.
+  // Earlier output stays in FILE.d.
   if (isLoggerLink(file, host)) host.removeFile(file)
   const facts = host.facts(file)
   const problem = describeKind(file, facts)

@@ -5,8 +5,8 @@ import type { Layout } from '../shared/layout.ts'
 import { isOwn, readCommandLine } from './run-facts.ts'
 
 /**
- * E18: a supervisor whose directory was deleted, with its lock, goes on, and would start again what this one stops. For whoever holds
- * the lock now. Its services outlive it.
+ * E18: a supervisor whose directory was deleted, with its lock, keeps running, and would restart services that this one
+ * stops. The holder of the new lock ends it. Its services outlive it.
  */
 export function endPredecessors({ directory }: Layout, host: WriteHost, log: Log): void {
   const program = basename(process.argv[1] ?? '')
@@ -17,7 +17,10 @@ export function endPredecessors({ directory }: Layout, host: WriteHost, log: Log
   }
 }
 
-/** Others than this user can give a process any command line; in another mount namespace, the path is another directory's. */
+/**
+ * Only this user's processes count: others can have any command line; in another mount namespace, the path is another
+ * directory's.
+ */
 function isSupervisor(pid: number, program: string, directory: string, host: ReadHost): boolean {
   const words = readCommandLine(host, pid) ?? []
   if (words.at(-1) !== directory || basename(words.at(-2) ?? '') !== program) return false

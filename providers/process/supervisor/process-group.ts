@@ -2,14 +2,13 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 
 /**
- * What is left of a service's process group after its main process has ended. A number is proof of nothing: pids and
- * groups are used again. This is proof: a member's session can only have been inherited when it was born, so whoever has
- * the main process's pid as session and was born while that process lived was born into the service.
- *
- * `until`: when the main process was last known to live, in ticks since boot.
+ * Members left of a service's process group after its main process has ended. A number alone proves nothing, as pids and
+ * groups are reused. A session can only be inherited at birth, so a process whose session is the main process's pid, and
+ * that was born while that process lived, was born into the service. `until`: when the main process was last known to live,
+ * in ticks since boot.
  */
 export function findLeftMembers(host: ReadHost, main: ProcessIdentity, until: number): number[] {
-  // The kernel gives a pid to nobody while it is still some group's or session's.
+  // The kernel reuses no pid that is still some group's or session's.
   const holder = host.process(main.pid)
   if (holder && holder.startTime !== main.startTime) return []
   const members: number[] = []

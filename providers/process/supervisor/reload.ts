@@ -7,10 +7,10 @@ import { prepareLaunch, readLoaded } from './launch.ts'
 import { type Context, type Service, setRecord, trySaveRecord } from './service.ts'
 import { preparationOf } from './shim-script.ts'
 
-/** How long a reload command may take, in ms. */
+/** Time in ms that a reload command may take. */
 const commandTimeout = 60_000
 
-/** Has the running process read its configuration again. Throws ReeveError. */
+/** Has the running process reload its configuration. Throws ReeveError. */
 export async function reloadProcess(
   service: Service,
   definition: ServiceDefinition & { readonly kind: 'valid' },
@@ -20,7 +20,7 @@ export async function reloadProcess(
   const { run, pid, startTime } = service.record
   const { reload } = definition.process
   if (!reload || pid === undefined || startTime === undefined) return
-  // Before it reads: what is said to be loaded must never be newer than what is.
+  // Before the process reads: the recorded files must never be newer than the loaded ones.
   const loaded: Loaded = readLoaded(definition, host)
   if ('command' in reload) await runCommand(reload.command, pid, definition, context)
   else if (!isAlive({ pid, startTime }, host) || !host.kill(pid, reload.signal)) return

@@ -3,7 +3,7 @@ import { definitionPath, enabledPath, recordPath, runOfFile, temporaryRecordPath
 import { removeRunFiles } from './run-files.ts'
 import type { Context } from './service.ts'
 
-/** Removes all of a stopped service. The definition goes last: while anything is left, the marker says whose it is. */
+/** Removes all files of a stopped service. The definition goes last: while any file is left, the marker names its owner. */
 export function removeServiceFiles(service: string, { host, layout }: Pick<Context, 'host' | 'layout'>): void {
   host.removeFile(enabledPath(layout, service))
   const runs = new Set<number>()
@@ -20,7 +20,7 @@ export function removeServiceFiles(service: string, { host, layout }: Pick<Conte
   host.removeFile(definitionPath(layout, service))
 }
 
-/** `NAME.log`, `NAME.log.1`, and what a rotation leaves if it is cut off. */
+/** `NAME.log`, `NAME.log.1`, and leftovers of an interrupted rotation. */
 function isLogOf(service: string, file: string): boolean {
   const log = `${service}.log`
   return file === log || (file.startsWith(`${log}.`) && /^(?:\d+|rotating)$/.test(file.slice(log.length + 1)))

@@ -7,10 +7,10 @@ import { removeServiceFiles } from './removal.ts'
 import { type Service, setRecord } from './service.ts'
 import type { Supervision, Verdict } from './supervision.ts'
 
-/** How long after KILL a process may take to vanish before that is an error, in ms. It is waiting for a device then. */
+/** Time in ms after KILL from which a remaining process is an error. It is waiting for a device then. */
 const killPatience = 10_000
 
-/** Carries out one action; resolves when it is done. Every one is idempotent. Throws ReeveError. */
+/** Executes one action; resolves when it is done. Every action is idempotent. Throws ReeveError. */
 export async function handleAction(action: RequestedAction, supervision: Supervision): Promise<void> {
   const service = supervision.find(action.service)
   switch (action.verb) {
@@ -35,11 +35,11 @@ function expectService(service: Service | undefined, action: RequestedAction): S
 async function start(service: Service, after: number | undefined, supervision: Supervision): Promise<void> {
   const { context } = supervision
   const { nextStart: _nextStart, ...record } = service.record
-  // A start that is under way already is the one that is judged.
+  // A start that is already under way is the one that counts.
   const attempts = hasRun(record) && !record.asked ? service.attempts - 1 : service.attempts
   const isAtRest = record.phase === 'backoff' || record.phase === 'finished' || record.phase === 'failed'
   if (isAtRest && after !== undefined && record.run > after) return judgeEarlierStart(service)
-  // By hand, there is no waiting, and what has ended begins anew.
+  // A manual start skips the backoff, and an ended service begins anew.
   if (isAtRest) {
     const since = context.host.now()
     setRecord(service, { ...record, want: 'up', phase: 'down', since, restarts: 0, total: 0 })
@@ -48,7 +48,7 @@ async function start(service: Service, after: number | undefined, supervision: S
   await supervision.reach(service, () => judgeStart(service, attempts))
 }
 
-/** It was started for this very request, by a supervisor that was killed before it could say so; and has ended. */
+/** The run was started for this request, by a supervisor that was killed before it could answer; and has ended. */
 function judgeEarlierStart({ record }: Service): void {
   if (record.exit?.run === record.run) return
   throw new ReeveError('failed', record.message ?? 'it could not be started')
@@ -61,7 +61,7 @@ function judgeStart(service: Service, attemptsBefore: number): Verdict {
   if (record.phase === 'up' && !record.asked) return 'reached'
   if (service.attempts === attemptsBefore || service.attempt === 'under way') return undefined
   if (service.attempt === 'failed') return new ReeveError('failed', record.message ?? 'it could not be started')
-  // It ran, and has ended already: what then happens is for its restart policy.
+  // It ran and has ended already: what follows is up to its restart policy.
   return record.phase === 'starting' || record.phase === 'stopping' ? undefined : 'reached'
 }
 

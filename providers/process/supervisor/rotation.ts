@@ -10,11 +10,10 @@ import type { Context } from './service.ts'
 import { changeUser } from './shim-script.ts'
 
 /**
- * Copies the file and empties it, so that a service needs no signal to open it anew: it appends, and goes on at the new
- * end. What is written between the copy and the emptying is lost; logrotate's copytruncate has the same gap.
- *
- * It works in the directory that it has entered, whatever happens to its path. With root's rights that is one that only root
- * can write; with those of the service's user, the kernel sees to it that nothing comes of swapped names (S8).
+ * Copies the file and truncates it, so that a service needs no signal to reopen it: it appends at the new end. Output
+ * between the copy and the truncation is lost, as with logrotate's copytruncate. Works in the directory that it has entered,
+ * whatever happens to its path. With root's rights that is one that only root can write; with those of the service's user,
+ * the kernel prevents harm by swapped names (S8).
  */
 const script = `
 directory=$1 name=$2 kept=$3
@@ -39,8 +38,8 @@ fi
 
 export interface Rotation {
   /**
-   * Does nothing while the same file is being rotated. `process`: of the service whose user may have to do it; absent for a file
-   * in the supervisor's own directory.
+   * Does nothing while the same file is being rotated. `process`: that of the service whose user may have to rotate; absent
+   * for a file in the supervisor's own directory.
    */
   rotate(output: Output, name: string, process?: Process): void
 }
@@ -50,7 +49,7 @@ export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout
   const underWay = new Set<string>()
   const failing = new Set<string>()
 
-  /** The words before the script that give it the rights to use. Throws ReeveError. */
+  /** Words before the script that give it the rights to use. Throws ReeveError. */
   function chooseRights(file: string, process: Process | undefined): readonly string[] {
     const identity = process && findIdentity(process, host)
     const actor = chooseActor(file, otherUserOf(identity), host)
@@ -60,7 +59,7 @@ export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout
     return changeUser(identity, tools)
   }
 
-  /** Where somebody else's file would be overwritten: copies of the output have its owner (E19). A link holds nothing. */
+  /** Somebody else's file is not overwritten: copies of the output have its owner (E19). A link contains nothing. */
   function findStranger({ file, keep }: Output): string | undefined {
     const owner = host.facts(file)?.uid
     return placesBeside({ file, keep }, 'rotated').find(path => {
@@ -89,7 +88,7 @@ export function createRotation(context: Pick<Context, 'host' | 'tools' | 'layout
         const command = [...rights, '/bin/sh', '-c', `${protectedPathFunctions}${script}`, 'sh', ...words]
         const environment = { PATH: '/usr/local/bin:/usr/bin:/bin' }
         const before = host.facts(file)?.size ?? 0
-        // Not for the service's user to write to; and what goes wrong at each of many tries is said once.
+        // The service's user must not write to it; and a problem of repeated attempts is reported once.
         const isHeard = rights.length === 0 && !failing.has(file)
         const say = isHeard ? { output: layout.log, outputMode: 0o600 } : {}
         const child = host.spawn(command, { environment, directory: '/', ...say })

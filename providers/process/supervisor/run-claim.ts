@@ -3,9 +3,9 @@ import { runPath } from '../shared/layout.ts'
 import { type Context, type Service, wakeIn } from './service.ts'
 
 /**
- * Takes a run that the supervisor before us wrote down, and then was killed before or after it spawned the shim. Whoever
- * creates the claim first has the run: a shim that comes late starts nothing. A shell's noclobber creates it exclusively,
- * as the shim itself does.
+ * Takes over a run recorded by the previous supervisor, which was killed before or after it spawned the shim. The run
+ * belongs to the first who creates the claim: a late shim starts nothing. A shell's noclobber creates it exclusively, as the
+ * shim itself does.
  */
 export function claimRun(service: Service, context: Context): void {
   const { host, layout, log, wake } = context

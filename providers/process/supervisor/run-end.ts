@@ -15,10 +15,10 @@ const saidLimit = 16 * 1024
 
 type Ended = RunFacts & { readonly state: 'ended' }
 
-/** The statuses with which the shim, or a tool after it, says that there was nothing to execute. */
+/** Exit statuses by which the shim, or a tool after it, reports that there was nothing to execute. */
 const notExecuted: readonly (number | undefined)[] = [126, 127]
 
-/** The process of a run is gone: writes down how, clears away what it left behind, and settles. */
+/** Handles the end of a run's process: records how it ended, removes its leftovers, and settles the service. */
 export function concludeRun(service: Service, found: Ended, context: Context): boolean {
   if (!found.exit && isShimAwaited(service)) return false
   const facts = withShimStatus(service, found, context)
@@ -42,12 +42,12 @@ export function concludeRun(service: Service, found: Ended, context: Context): b
   return true
 }
 
-/** It is a child of ours whose end we haven't been told of yet; we will be. */
+/** The shim is a child whose end has not been reported yet; it will be. */
 function isShimAwaited({ record: { run }, spawned, shimEnded }: Service): boolean {
   return spawned === run && shimEnded < run
 }
 
-/** What the shim couldn't write down, as on a full disk, its own exit status says. */
+/** If the shim couldn't record the exit, as on a full disk, its own exit status shows it. */
 function withShimStatus(
   { record: { run }, shimEnded, shimStatus, known }: Service,
   facts: Ended,
@@ -58,8 +58,8 @@ function withShimStatus(
 }
 
 /**
- * Nothing ever ran. If the shim was ours, that is a failure (a full disk, say); else it is what a supervisor that was
- * killed has left, and nothing is held against the service.
+ * Nothing ever ran. With our own shim that is a failure (a full disk, say); otherwise it is the leftover of a killed
+ * supervisor, and does not count against the service.
  */
 function concludeUnstarted(service: Service, context: Context): boolean {
   const { record } = service
@@ -81,8 +81,9 @@ function rememberExit(service: Service, facts: Ended, context: Context): void {
 }
 
 /**
- * True if no member of its process group is left, and nothing that it put in the background. After a stop they have had the stop signal, and the rest of the timeout;
- * after an end of its own accord they are leftovers, and get KILL at once, so that the next run starts alone.
+ * True if no member of its process group is left, and no process that it put in the background. After a stop they have had
+ * the stop signal and the rest of the timeout; after an end of its own they are leftovers, and get KILL at once, so that the
+ * next run starts alone.
  */
 function clearGroup(service: Service, { main, exit }: Ended, context: Context): boolean {
   const { host, clock } = context
@@ -93,7 +94,7 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
   const isAsked = record.asked === true || record.want === 'down'
   if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() })
   service.killAt ??= clock.elapsed() + (isAsked ? stopTimeoutOf(service) : 0)
-  // The next supervisor has to know that it ended by itself, or was asked to.
+  // The next supervisor has to know whether the end was requested.
   trySaveRecord(service, context)
   for (const pid of strays) host.kill(pid, 'KILL')
   if (main && members.length > 0) {
@@ -104,7 +105,10 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
   return false
 }
 
-/** What prepares a service has said why it can't be executed. With that user's rights: it may be anything. */
+/**
+ * Reason reported by the preparing tools why the service can't be executed. Read with that user's rights: it may be
+ * anything.
+ */
 function readSaid({ name, record }: Service, { host, layout, log }: Context): string | undefined {
   try {
     const [line = ''] = host.readText(runPath(layout, name, record.run, 'said'), saidLimit)?.split('\n') ?? []

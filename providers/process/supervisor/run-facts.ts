@@ -3,23 +3,23 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { type Layout, runOfFile, runPath } from '../shared/layout.ts'
 
-/** What is known of a run though its files don't say it: from the process table, or as it is remembered. */
+/** Knowledge of a run besides its files: from the process table, or remembered. */
 export interface KnownRun {
   readonly shim?: ProcessIdentity
   readonly main?: ProcessIdentity
 }
 
-/** What the files of a run and /proc say of it. Holds within the boot of the run only. */
+/** State of a run by its files and /proc. Valid within the boot of the run only. */
 export type RunFacts =
-  /** No shim has taken it on yet. */
+  /** No shim has claimed it yet. */
   | { readonly state: 'unclaimed' }
-  /** Its shim lives, but the service's process doesn't: not yet, or not any more and that isn't written down yet. */
+  /** Its shim is alive, but the service's process isn't: not yet, or not any more and not recorded yet. */
   | { readonly state: 'between' }
-  /** `guarded`: its shim lives, and will write down how it ends. */
+  /** `guarded`: its shim is alive, and will record how it ends. */
   | { readonly state: 'alive'; readonly main: ProcessIdentity; readonly guarded: boolean }
   | { readonly state: 'ended'; readonly main: ProcessIdentity | undefined; readonly exit: ExitFacts | undefined }
 
-/** What the shim wrote down. */
+/** Exit recorded by the shim. */
 export interface ExitFacts {
   readonly status: number
   /** Clock ticks since boot, as the start times in /proc. */
@@ -31,7 +31,7 @@ export interface ExitFacts {
 /** Per second, in /proc: the same on every architecture that Node runs on. */
 const ticksPerSecond = 100
 
-/** Where a file couldn't be written, or not yet, the process table says what would stand in it. */
+/** If a file couldn't be written, or isn't yet, the process table shows what it would contain. */
 export function readRun(host: ReadHost, layout: Layout, service: string, run: number, known: KnownRun = {}): RunFacts {
   const before = readExitFacts(host, layout, service, run)
   const written = parseIdentity(host.readText(runPath(layout, service, run, 'pid'))) ?? known.main
@@ -42,14 +42,14 @@ export function readRun(host: ReadHost, layout: Layout, service: string, run: nu
   const shimLives = shim !== undefined && isAlive(shim, host)
   const main = written ?? (shimLives ? findChild(host, shim.pid) : undefined)
   if (main && isAlive(main, host)) {
-    // While its shim lives, it is the shim's child, or else not the process of this run.
+    // While its shim is alive, the process is its child, or else not that of this run.
     const isOurs = !shimLives || host.process(main.pid)?.parent === shim.pid
     if (isOurs) return { state: 'alive', main, guarded: shimLives }
   }
-  // A shim that is still writing its first line, or the half of one that is still to become the service.
+  // A shim that is still writing its first line, or its half that has yet to become the service.
   if (!main && !shimLives && findShim(host, layout, service, run) !== undefined) return { state: 'between' }
   if (shimLives) return { state: 'between' }
-  // The shim may have written it, and ended, while we looked.
+  // The shim may have written it, and ended, during this read.
   return { state: 'ended', main, exit: readExitFacts(host, layout, service, run) }
 }
 
@@ -64,7 +64,10 @@ function findChild(host: ReadHost, shim: number): ProcessIdentity | undefined {
   return undefined
 }
 
-/** The process whose command line is the script of the run. Others than this user can give theirs any. */
+/**
+ * Process whose command line is the script of the run. Only this user's processes count, as others can have any command
+ * line.
+ */
 export function findShim(host: ReadHost, layout: Layout, service: string, run: number): number | undefined {
   const script = runPath(layout, service, run, 'sh')
   return host.processes().find(pid => scriptOf(readCommandLine(host, pid)) === script && isOwn(host, pid))
@@ -75,7 +78,7 @@ export interface LivingShim {
   readonly shim: ProcessIdentity
 }
 
-/** By service, the shim of the newest run that has one, by the process table alone. */
+/** Shim of the newest run of each service that has one, by the process table alone. */
 export function listShims(host: ReadHost, layout: Layout): ReadonlyMap<string, LivingShim> {
   const found = new Map<string, LivingShim>()
   for (const pid of host.processes()) {
@@ -83,7 +86,7 @@ export function listShims(host: ReadHost, layout: Layout): ReadonlyMap<string, L
     if (!script?.startsWith(`${layout.runs}/`) || !isOwn(host, pid)) continue
     const { service, run } = runOfFile(basename(script)) ?? {}
     const facts = host.process(pid)
-    // The half of it that has yet to become the service has the same command line.
+    // Its half that has yet to become the service has the same command line.
     if (
       service === undefined ||
       run === undefined ||
@@ -96,7 +99,7 @@ export function listShims(host: ReadHost, layout: Layout): ReadonlyMap<string, L
   return found
 }
 
-/** The path of a shim's script; where that couldn't be written, it is only its name. */
+/** Path of a shim's script; if that couldn't be written, it is only the script's name. */
 export function scriptOf([_shell, first, _text, name]: readonly string[] = []): string | undefined {
   return first === '-c' ? name : first
 }
@@ -105,7 +108,7 @@ export function isOwn(host: ReadHost, pid: number): boolean {
   return host.facts(`/proc/${pid}`)?.uid === host.userId()
 }
 
-/** Undefined if there is no such process, or it is none of ours to read. A zombie's is empty. */
+/** Command line; undefined if there is no such process or it is unreadable. A zombie's is empty. */
 export function readCommandLine(host: ReadHost, pid: number): readonly string[] | undefined {
   try {
     return host.readText(`/proc/${pid}/cmdline`)?.replace(/\0$/, '').split('\0')
@@ -114,17 +117,17 @@ export function readCommandLine(host: ReadHost, pid: number): readonly string[] 
   }
 }
 
-/** The time since boot, in clock ticks. */
+/** Time since boot, in clock ticks. */
 export function readTicks(host: ReadHost): number {
   const [uptime = '0'] = host.readText('/proc/uptime')?.split(' ') ?? []
   return Math.floor(Number(uptime) * ticksPerSecond)
 }
 
-/** Of a line of /proc/PID/stat whose newline is there: else it isn't written to the end yet. */
+/** Parses a complete line of /proc/PID/stat; without its newline it is still being written. */
 export function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
   if (!text?.endsWith('\n')) return undefined
   const pid = Number.parseInt(text, 10)
-  // Field 22, counted from after the name, which may hold anything.
+  // Field 22, counted from after the name, which may contain anything.
   const startTime = text.slice(text.lastIndexOf(')') + 2).split(' ')[22 - 3]
   return pid > 1 && startTime !== undefined && /^\d+$/.test(startTime) ? { pid, startTime } : undefined
 }

@@ -15,9 +15,9 @@ import { openOrDiscard, spawnShim, writeScript } from './shim-start.ts'
 type ValidDefinition = ServiceDefinition & { readonly kind: 'valid' }
 
 /**
- * Starts a new run: its script, then the record of it, then its shim. Of a supervisor killed in between, the next one
- * finds a script that no record tells of (and removes it), or a run that no shim has claimed (and claims it itself). Where
- * neither can be written, it is started all the same: then the next one finds its shim in the process table.
+ * Starts a new run: its script, then its record, then its shim. If a supervisor is killed in between, the next one finds a
+ * script without a record (and removes it), or a run without a claim (and claims it itself). If neither can be written, the
+ * run is started all the same: the next supervisor then finds its shim in the process table.
  */
 export function beginRun(service: Service, context: Context): boolean {
   const { host, layout, log } = context
@@ -30,7 +30,7 @@ export function beginRun(service: Service, context: Context): boolean {
   const record = createStartRecord(service.record, definition, context)
   try {
     if (definition.kind !== 'valid') throw new ReeveError('failed', describeLack(definition))
-    // Before all else is read, so that what it has loaded is never newer than what is said of it.
+    // Read before everything else, so that the loaded files are never newer than recorded.
     const started: ServiceRecord = { ...record, loaded: readLoaded(definition, host) }
     startShim(service, started, definition, context)
     log.info({ service: service.name, run: record.run }, 'starts')
@@ -40,7 +40,7 @@ export function beginRun(service: Service, context: Context): boolean {
   return true
 }
 
-/** Settles an attempt of which no process has come or will come. */
+/** Settles a start whose process does not exist and never will. */
 export function failStart(service: Service, record: ServiceRecord, problem: string, context: Context): void {
   const policy = restartPolicyOf(service.definition)
   service.attempt = 'failed'

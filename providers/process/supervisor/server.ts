@@ -5,13 +5,13 @@ import { checkSocketPath } from '../../../src/host/line-request.ts'
 import { parseRequest, type RequestedAction, type Response } from '../shared/request.ts'
 
 export interface Server extends Disposable {
-  /** How many clients are connected. */
+  /** Number of connected clients. */
   clients(): number
 }
 
 /**
- * Listens at the path; nobody else does, since we hold the lock. `handle` throws what goes back as an error. `onQuiet` is
- * called when a client has hung up, and when what it asked for is done, which may be later.
+ * Listens at the path; nobody else does, since we hold the lock. Errors thrown by `handle` are sent back. `onQuiet` is
+ * called when a client has disconnected, and when its request is done, which may be later.
  */
 export function listen(
   path: string,
@@ -28,7 +28,7 @@ export function listen(
       onQuiet()
     })
     const lines = createInterface({ input: socket })
-    // It tells the socket's errors once more: a client that dies must not take the supervisor along.
+    // It repeats the socket's errors: a client that dies must not take the supervisor along.
     lines.on('error', () => {})
     lines.once('line', line => void answer(socket, line, handle).then(onQuiet))
   })

@@ -6,7 +6,7 @@ import { type KnownRun, type LivingShim, readRun } from './run-facts.ts'
 import { removeRunFiles } from './run-files.ts'
 import { type Context, createService, type Service, trySaveRecord } from './service.ts'
 
-/** All that has a definition, a record or a run, by name, with the numbers of its runs. */
+/** Services with a definition, a record or a run, by name, with the numbers of their runs. */
 export function listServices({
   host,
   layout,
@@ -32,8 +32,8 @@ export function listServices({
 }
 
 /**
- * Takes a service over from the supervisor before, or from the boot before. Undefined if there is nothing but dead files of
- * it, which are removed. `runs`: those of which there are files; `living`: the newest of which there is a process.
+ * Takes a service over from the previous supervisor, or from the previous boot. Undefined if only dead files of it exist,
+ * which are removed. `runs`: those with files; `living`: the newest with a process.
  */
 export function adoptService(
   name: string,
@@ -58,7 +58,7 @@ export function adoptService(
   return service
 }
 
-/** The supervisor before couldn't write down that it had started another run: the process table is believed. */
+/** The previous supervisor couldn't record a further run: the process table counts. */
 export function followLiving(record: ServiceRecord, living: LivingShim | undefined, now: number): ServiceRecord {
   if (!living || living.run <= record.run) return record
   const { pid: _pid, startTime: _startTime, asked: _asked, nextStart: _nextStart, message: _message, ...rest } = record
@@ -69,7 +69,7 @@ export function knownOf({ run }: ServiceRecord, living: LivingShim | undefined):
   return living?.run === run ? { shim: living.shim } : {}
 }
 
-/** A service that was installed while we run: it isn't started for that. */
+/** A service that was installed while the supervisor runs isn't started because of that. */
 export function admitService(name: string, context: Context): Service | undefined {
   const { host, layout } = context
   const definition = readDefinition(host, layout, name)
@@ -79,7 +79,7 @@ export function admitService(name: string, context: Context): Service | undefine
   return service
 }
 
-/** What another boot wanted is over: what is enabled starts. */
+/** The requests of another boot are void: enabled services start. */
 function continueRecord(saved: ServiceRecord, name: string, { host, layout }: Context): ServiceRecord {
   const boot = host.bootId()
   if (saved.boot === boot) return saved
@@ -94,7 +94,7 @@ function continueRecord(saved: ServiceRecord, name: string, { host, layout }: Co
   }
 }
 
-/** Its record is lost. A run of this boot that lives is proof that it is wanted up; else `enabled` says what is wanted. */
+/** The record is lost. A live run of this boot proves that the service should run; else `enabled` decides. */
 function recoverRecord(name: string, runs: readonly number[], { host, layout }: Context): ServiceRecord {
   const boot = host.bootId()
   const now = host.now()

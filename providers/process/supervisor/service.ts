@@ -10,56 +10,56 @@ import { formatRecord, type ServiceRecord } from '../shared/service-record.ts'
 import type { KnownRun } from './run-facts.ts'
 import type { Tools } from './shim-script.ts'
 
-/** What everything in the supervisor works with. */
+/** Dependencies of all parts of the supervisor. */
 export interface Context {
   readonly host: WriteHost
   readonly layout: Layout
   readonly log: Log
   readonly clock: Clock
   readonly tools: Tools
-  /** The program that runs Reeve. */
+  /** Program that runs Reeve. */
   readonly node: string
-  /** Where nothing can be written down: what is to be done is done all the same, and told (telling.ts). */
+  /** Failed writes: the action is done all the same, and reported (telling.ts). */
   readonly unwritable: UnwritablePlaces
-  /** What could not be written down has changed. */
+  /** Called when the set of failed writes has changed. */
   told(): void
   /** In [0, 1). */
   random(): number
-  /** Has the service looked at again soon. */
+  /** Has the service advanced again soon. */
   wake(service: string): void
 }
 
-/** A service as the supervisor holds it. What isn't in `record` may be lost with the supervisor at any time. */
+/** A service in the supervisor's memory. Everything outside `record` may be lost with the supervisor at any time. */
 export interface Service {
   readonly name: string
   record: ServiceRecord
-  /** Whether the record on disk is this one. */
+  /** Whether the record on disk equals this one. */
   isSaved: boolean
-  /** It could not be written down when that was tried last: whoever wants to know is told. */
+  /** The last attempt to write it failed, which is reported. */
   isHeldBack: boolean
-  /** Runs that are over: their files go once the record that says so is saved. */
+  /** Runs that are over: their files are removed once the record that says so is saved. */
   finished: number[]
   definition: ServiceDefinition
-  /** Counts the starts tried by this supervisor, and what came of the last one. */
+  /** Number of starts attempted by this supervisor, and the result of the last one. */
   attempts: number
   attempt: 'under way' | 'executed' | 'failed'
-  /** The command line of the newest run, if this supervisor started it. */
+  /** Command line of the newest run, if this supervisor started it. */
   chain: readonly string[] | undefined
-  /** The newest run whose shim is a child of ours, and the newest of those that has ended. */
+  /** The newest run whose shim is our child, and the newest of those that has ended. */
   spawned: number
   shimEnded: number
-  /** With which code; undefined: a signal ended it. */
+  /** Exit code; undefined: a signal ended it. */
   shimStatus: number | undefined
-  /** What is known of the newest run besides what its files say, which may have come to nothing on a full disk. */
+  /** Knowledge of the newest run besides its files, which may be missing on a full disk. */
   known: KnownRun
-  /** The run of another supervisor that we have claimed in place of its shim. */
+  /** Run of another supervisor that we have claimed in place of its shim. */
   claimed: number
-  /** When the main process was last seen alive, in clock ticks since boot. */
+  /** Time at which the main process was last observed alive, in clock ticks since boot. */
   seenAlive: number
-  /** When KILL is due, once it is being stopped, in ms of `Clock.elapsed`; and whether the stop signal has been sent. */
+  /** Time at which KILL is due during a stop, in ms of `Clock.elapsed`; and whether the stop signal has been sent. */
   killAt: number | undefined
   isSignalled: boolean
-  /** Looks in a row that found nothing new: the next waits longer. */
+  /** Consecutive checks that found nothing new: the next one waits longer. */
   looks: number
   timer: Disposable | undefined
 }
@@ -88,7 +88,9 @@ export function createService(name: string, record: ServiceRecord, definition: S
   }
 }
 
-/** Changes the record in memory. It is saved at the end of the look at the latest, and before an effect that relies on it. */
+/**
+ * Changes the record in memory. It is saved at the end of the round at the latest, and before an effect that relies on it.
+ */
 export function setRecord(service: Service, record: ServiceRecord): void {
   if (record.phase !== service.record.phase) service.looks = 0
   service.record = record
@@ -96,13 +98,12 @@ export function setRecord(service: Service, record: ServiceRecord): void {
 }
 
 /**
- * Saves the record without a sync: it has to survive the supervisor, and the kernel keeps it for that. When the machine
- * crashes, the runs that it tells of are gone as well, and the next boot asks `enabled`, which is synced.
- * Throws ReeveError.
+ * Saves the record without a sync: it has to survive the supervisor, and the kernel keeps it for that. After a crash of the
+ * machine, the runs it describes are gone as well, and the next boot uses `enabled`, which is synced. Throws ReeveError.
  */
 function saveRecord(service: Service, { host, layout, told }: Context): void {
   const temporary = temporaryRecordPath(layout, service.name)
-  // There is one only if a supervisor was killed right there.
+  // There is one only if a supervisor was killed at this very point.
   if (host.facts(temporary)) host.removeFile(temporary)
   host.appendFile(temporary, formatRecord(service.record), { mode: 0o600 })
   host.moveFile(temporary, recordPath(layout, service.name))
@@ -112,7 +113,7 @@ function saveRecord(service: Service, { host, layout, told }: Context): void {
   told()
 }
 
-/** What is to be done goes on in any case: a full disk must keep no service from being stopped, nor from being started. */
+/** The action continues in any case: a full disk must keep no service from being stopped or started. */
 export function trySaveRecord(service: Service, context: Context): void {
   if (service.isSaved) return
   try {
@@ -125,7 +126,7 @@ export function trySaveRecord(service: Service, context: Context): void {
   }
 }
 
-/** False if it is another error. */
+/** False for any other error. */
 export function noteUnwritable(error: unknown, { layout: { directory }, unwritable }: Context): boolean {
   if (!isUnwritable(error)) return false
   const cause = error instanceof ReeveError ? error.cause : error
@@ -133,13 +134,13 @@ export function noteUnwritable(error: unknown, { layout: { directory }, unwritab
   return true
 }
 
-/** Has the service looked at again in so many milliseconds, or earlier if something happens. */
+/** Has the service advanced again in so many milliseconds, or earlier on an event. */
 export function wakeIn(service: Service, duration: number, { clock, wake }: Context): void {
   service.timer?.[Symbol.dispose]()
   service.timer = clock.after(Math.max(1, duration), () => wake(service.name))
 }
 
-/** As `wakeIn`, soon at first and less and less often, from 2 ms up to `most`. */
+/** Like `wakeIn`, soon at first and less and less often, from 2 ms up to `most`. */
 export function lookAgain(service: Service, most: number, context: Context): void {
   wakeIn(service, Math.min(2 ** (1 + Math.min(service.looks, 20)), most), context)
   service.looks += 1

@@ -27,23 +27,23 @@ export interface ShimPlan {
   readonly run: number
   readonly bootId: string
   readonly umask: number
-  /** Entered with the rights of the shim; `/` where the service's user has to enter its own. */
+  /** Directory entered with the rights of the shim; `/` if the service's user has to enter its own. */
   readonly workingDirectory: string
-  /** What is executed in the end: see `chainOf`. */
+  /** Command line that is executed in the end: see `chainOf`. */
   readonly chain: readonly string[]
-  /** Whether the chain opens the output itself. What is said before goes to NAME~N.said. */
+  /** Whether the chain opens the output itself. Earlier messages go to NAME~N.said. */
   readonly opensOutput: boolean
 }
 
-/** The words that run a shim; `text`: the script, where it isn't in its file. */
+/** Words that run a shim; `text`: the script, if it isn't in its file. */
 export function shimCommand(script: string, text?: string): readonly string[] {
   return text === undefined ? ['/bin/sh', script] : ['/bin/sh', '-c', text, script]
 }
 
-/** The descriptor of NAME~N.said, for the exec wrapper; it closes it. */
+/** Descriptor of NAME~N.said, for the exec wrapper, which closes it. */
 export const saidDescriptor = 4
 
-/** Where the programs are that prepare a service; absent where the host has none. */
+/** Paths of the programs that prepare a service; absent if the host lacks them. */
 export interface Tools {
   readonly setsid?: string
   readonly prlimit?: string
@@ -57,12 +57,12 @@ export interface Identity {
   readonly groups: boolean
 }
 
-/** `isWritten`: to its file. */
+/** `isWritten`: the script is in its file. */
 export function renderShim(layout: Layout, plan: ShimPlan, isWritten = true): string {
   const path = (part: RunPart): string => quoteWord(runPath(layout, plan.service, plan.run, part))
   const umask = plan.umask.toString(8).padStart(4, '0')
   const isHeard = plan.chain.some((_word, index) => isWrapped(plan.chain.slice(index)))
-  // A redirection of exec, or of `:`, that fails ends the shell.
+  // A failing redirection of exec, or of `:`, ends the shell.
   const hear = `{ :; } 2>/dev/null >${path('said')} && exec ${saidDescriptor}>>${path('said')} || exec ${saidDescriptor}>/dev/null`
   const said = isHeard ? `\n  ${hear}${plan.opensOutput ? `\n  exec 2>&${saidDescriptor}` : ''}` : ''
   const claim = `{ :; } 2>/dev/null >${path('shim')} || exit 0
@@ -94,8 +94,8 @@ exit "$__reeve_status"
 }
 
 /**
- * The command line that becomes the service, each part executing the next: a session of its own, limits while there may
- * still be the right to raise them, the user, and what is done with that user's rights. No value of a variable is in it (S9).
+ * Command line that becomes the service, each part executing the next: a session of its own, limits while there may still be
+ * the right to raise them, the user, and the actions with that user's rights. It contains no value of a variable (S9).
  */
 export function chainOf(
   process: Process,
@@ -121,7 +121,7 @@ export function preparationOf(
   ]
 }
 
-/** The words before a command that is to have these ids. */
+/** Words before a command that is to have these ids. */
 export function changeUser({ uid, gid, groups }: Identity, tools: Tools): readonly string[] {
   return one(
     tools.setpriv,
@@ -136,8 +136,8 @@ function one(tool: string | undefined, ...options: readonly string[]): readonly 
 }
 
 /**
- * Whether a command line is that of a run which has not become the service yet: of a tool or the exec wrapper, which still has
- * the rest of the chain before it. `chain` is undefined for a run that another supervisor started.
+ * True if a command line is that of a run which has not become the service yet: of a tool or the exec wrapper, with the rest
+ * of the chain still to come. `chain` is undefined for a run that another supervisor started.
  */
 export function isPreparing(
   commandLine: readonly string[],

@@ -8,13 +8,13 @@ import { renderShim, type ShimPlan, shimCommand } from './shim-script.ts'
 
 export interface ShimStart {
   readonly plan: ShimPlan
-  /** Its script is in its file. */
+  /** Whether its script is in its file. */
   readonly isWritten: boolean
   readonly environment: Readonly<Record<string, string>>
   readonly output: OutputOpening
 }
 
-/** False where nothing can be written. Throws ReeveError. */
+/** Returns false if nothing can be written. Throws ReeveError. */
 export function writeScript(plan: ShimPlan, context: Context): boolean {
   const { host, layout } = context
   const script = runPath(layout, plan.service, plan.run, 'sh')
@@ -29,8 +29,8 @@ export function writeScript(plan: ShimPlan, context: Context): boolean {
 }
 
 /**
- * A service is started though its output can't be opened, as nothing can be written there: it is thrown away. Throws what else
- * `open` throws.
+ * Opens the output of a service. If nothing can be written there, the service is started all the same and its output
+ * discarded. Throws other errors of `open`.
  */
 export function openOrDiscard<T>({ name, definition }: Service, context: Context, open: () => T, discard: () => T): T {
   try {

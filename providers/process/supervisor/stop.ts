@@ -1,7 +1,7 @@
 import type { RunFacts } from './run-facts.ts'
 import { type Context, lookAgain, type Service, setRecord, trySaveRecord, wakeIn } from './service.ts'
 
-/** The end of this run has been asked for. */
+/** Records that the end of this run was requested. */
 export function beginStop(service: Service, context: Context): boolean {
   const { record } = service
   const { host, log } = context
@@ -12,14 +12,14 @@ export function beginStop(service: Service, context: Context): boolean {
   return true
 }
 
-/** The process lives, and is to end: the stop signal once, KILL after the timeout, both to its whole group. */
+/** Stops a live process: the stop signal once, KILL after the timeout, both to its whole group. */
 export function pursueStop(service: Service, facts: RunFacts & { readonly state: 'alive' }, context: Context): boolean {
   const { host, log, clock } = context
   const { pid } = facts.main
   const now = clock.elapsed()
   // A shorter timeout that is declared meanwhile counts.
   service.killAt = Math.min(service.killAt ?? Number.POSITIVE_INFINITY, now + stopTimeoutOf(service))
-  // Before the signal: else a supervisor that is killed after it would be followed by one that takes the end for a failure.
+  // Before the signal: if the supervisor is killed after it, the next one must not take the end for a failure.
   trySaveRecord(service, context)
   // Until it has a session of its own, its group is the shim's.
   const isLeader = host.process(pid)?.group === pid
@@ -39,14 +39,14 @@ export function pursueStop(service: Service, facts: RunFacts & { readonly state:
   return false
 }
 
-/** CONT, so that what is stopped (SIGSTOP) can follow. */
+/** CONT, so that a process suspended by SIGSTOP can react. */
 export function signalGroup(service: Service, pid: number, { host }: Context): void {
   service.isSignalled = true
   host.kill(-pid, stopSignalOf(service))
   host.kill(-pid, 'CONT')
 }
 
-/** Milliseconds. As declared now; of a service whose definition is gone, as declared when it was started. */
+/** Stop timeout in ms, as declared now; if the definition is gone, as declared at the start. */
 export function stopTimeoutOf({ definition, record }: Service): number {
   return (definition.kind === 'valid' ? definition.process.stop : record.stop)?.timeout ?? 10_000
 }

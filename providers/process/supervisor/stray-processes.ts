@@ -6,9 +6,9 @@ import { readCommandLine, scriptOf } from './run-facts.ts'
 import { type Context, type Service, setRecord } from './service.ts'
 
 /**
- * A program that puts itself in the background leaves its session, and the process that was started ends at once, well, and by
- * itself. What it has left behind would be one more copy with every start. What a service that stays in the foreground has put
- * into another session may have a reason to be there, and is let go.
+ * A program that daemonizes leaves its session, and the started process exits at once, successfully, by itself. Each start
+ * would leave one more copy. Processes that a foreground service has put into another session may belong there, and are left
+ * alone.
  */
 export function findStrays(service: Service, context: Context): number[] {
   const { record, definition } = service

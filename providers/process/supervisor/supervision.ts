@@ -11,16 +11,16 @@ import { admitService, adoptService, listServices } from './service-loading.ts'
 /** Undefined: not yet. An error: it never will be. */
 export type Verdict = 'reached' | Error | undefined
 
-/** All services of an instance, and what wakes them. Events only wake: `advance` sees for itself what is due. */
+/** All services of an instance, and what wakes them. Events only wake: `advance` itself determines what is due. */
 export interface Supervision extends Disposable {
   readonly context: Context
-  /** Also one whose definition has only just been written. */
+  /** Also finds a service whose definition has only just been written. */
   find(name: string): Service | undefined
-  /** Resolves when `judge` says that it is reached; it is asked after each look at the service. */
+  /** Resolves when `judge` says so; it is called after each round of the service. */
   reach(service: Service, judge: () => Verdict): Promise<void>
-  /** The service is removed: nothing of it is looked at any more. */
+  /** Ends the supervision of a removed service. */
   forget(service: Service): void
-  /** Those whose records could not be written down. */
+  /** Services whose records could not be written. */
   heldBack(): ReadonlyMap<string, ServiceRecord>
   /** False while there is a definition or a process. */
   isIdle(): boolean
@@ -32,7 +32,7 @@ interface Waiter {
   reject(error: Error): void
 }
 
-/** `onQuiet` is called after each round of looks. */
+/** `onQuiet` is called after each round. */
 export function createSupervision(base: Omit<Context, 'wake'>, onQuiet: () => void): Supervision {
   const services = new Map<string, Service>()
   const waiters = new Map<string, Set<Waiter>>()

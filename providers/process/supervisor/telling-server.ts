@@ -2,14 +2,16 @@ import { createServer, type Socket } from 'node:net'
 import { checkSocketPath } from '../../../src/host/line-request.ts'
 
 export interface TellingServer extends Disposable {
-  /** It may have changed. */
+  /** Called when the report may have changed. */
   changed(): void
 }
 
-/** Who doesn't read what it is told is no longer told, in bytes. */
+/** Unread bytes from which a client gets no more. */
 const mostUnread = 16 * 1024 * 1024
 
-/** Tells whoever connects to `path` what `tell` gives, at once and whenever that has changed. Throws if it can't listen there. */
+/**
+ * Sends the report `tell` to each client of `path`, at once and whenever it has changed. Throws if it can't listen there.
+ */
 export function serveTelling(path: string, tell: () => string): Promise<TellingServer> {
   checkSocketPath(path)
   const sockets = new Map<Socket, string>()
@@ -25,7 +27,7 @@ export function serveTelling(path: string, tell: () => string): Promise<TellingS
   const server = createServer(socket => {
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
-    // It has nothing to say, and its end has to be seen.
+    // The client has nothing to say, and its end has to be noticed.
     socket.resume()
     send(socket, tell())
   })

@@ -13,7 +13,7 @@ import { takeOver } from './takeover.ts'
 import type { Application, Task } from './task.ts'
 import { disableService, enableService, reloadService, restartService, startService, stopService } from './verbs.ts'
 
-/** Definitions that are written side by side: each has a file open for each of its own. */
+/** Number of definitions written side by side: each has an open file for each of its own. */
 const installsAtOnce = 32
 
 type Verb = Exclude<Action['verb'], 'install'>
@@ -28,7 +28,7 @@ const verbs: Readonly<Record<Verb, (task: Task) => Promise<void>>> = {
   remove: removeDefinition,
 }
 
-/** Carries the actions out side by side. What is installed is told to the scanner at once, for all of them. */
+/** Executes actions side by side. The scanner is notified once for all installed definitions. */
 export async function applyActions(
   actions: readonly Action[],
   application: Application,
@@ -36,7 +36,7 @@ export async function applyActions(
 ): Promise<void> {
   const installs = actions.filter(({ verb }) => verb === 'install')
   const others = actions.filter(({ verb }) => verb !== 'install')
-  // Each waits for its scanner or service: no number of them is too many.
+  // Each waits for its scanner or service: any number of them may run.
   const { clock } = application
   const actOnOthers = eachAction(task => perform(task, application), { clock, atOnce: Number.POSITIVE_INFINITY })
   await Promise.all([installAll(installs, application, report), actOnOthers(others, report)])
@@ -56,7 +56,7 @@ async function installAll(actions: readonly Action[], application: Application, 
   const installed = await limit.map(actions, ({ id, service, definition, signal, waits = () => {} }) =>
     attempt(id, async () => {
       if (!definition) throw new ReeveError('internal', 'expected a definition to install')
-      // First of all: what is refused leaves nothing behind.
+      // First of all: a refused service leaves nothing behind.
       application.claimRoom(service)
       const place = placeOf(application.layout, service)
       if (await takeOver({ ...application, place, signal, waits })) enabledBefore.add(service)
@@ -64,7 +64,7 @@ async function installAll(actions: readonly Action[], application: Application, 
       await installDefinition(definition, place, application)
     }),
   )
-  // All at once, so that the scanner finds them all the next time it looks.
+  // All at once, so that the scanner finds them all at its next scan.
   const results: ActionResult[] = []
   for (const [index, { service, id }] of actions.entries()) {
     const result = installed[index]

@@ -6,8 +6,8 @@ import type { Layout } from '../layout.ts'
 import { findScanner } from '../observe/scanner.ts'
 
 /**
- * Gives what is called for each service before it is linked. It throws if the scanner takes no more, as that one would be
- * waited for in vain. All are counted once, at the first call; what is removed later makes room for the next batch.
+ * Returns a function called for each service before it is linked. It throws if the scanner accepts no more, as waiting for
+ * that one would be in vain. Services are counted once, at the first call; a removal makes room for the next batch.
  */
 export function createRoomClaim(family: Family, layout: Layout, host: ReadHost): (service: string) => void {
   let found: { readonly names: Set<string>; count: number } | undefined
@@ -30,7 +30,7 @@ export function createRoomClaim(family: Family, layout: Layout, host: ReadHost):
   }
 }
 
-/** What to add to the error that a service was not picked up: there may be too many. */
+/** Addition to the error that a service was not picked up: there may be too many. */
 export function describeCrowd(family: Family, layout: Layout, host: ReadHost): string {
   const most = findMost(family, layout, host)
   const { count } = countServices(layout, host)
@@ -44,7 +44,7 @@ function findMost(family: Family, layout: Layout, host: ReadHost): number | unde
   return scanner && family.mostServices(scanner, host)
 }
 
-/** As the scanner does: directories whose names don't begin with a dot, each once whatever its names. */
+/** Counts like the scanner: directories whose names don't begin with a dot, each once whatever its names. */
 function countServices({ services }: Layout, host: ReadHost): { names: Set<string>; count: number } {
   const names = new Set<string>()
   const places = new Set<string>()

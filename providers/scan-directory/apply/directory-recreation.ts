@@ -3,15 +3,15 @@ import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Place } from '../layout.ts'
 
 /**
- * Puts a definition that nothing runs in into a new directory: svscan knows a service by its inode, and looks for a log only
- * when it sees one for the first time.
+ * Moves a definition without a running service into a new directory: svscan knows a service by its inode, and looks for a
+ * log only when it first sees one.
  */
 export function recreateDirectory(place: Place, host: WriteHost): void {
   host.moveFile(place.directory, place.former)
   finishRecreation(place, host)
 }
 
-/** Ends what was cut off. What has been written anew meanwhile stays. */
+/** Completes an interrupted recreation. Files that were written since stay. */
 export function finishRecreation(place: Place, host: WriteHost): void {
   if (!host.facts(place.former)) return
   host.makeDirectory(place.directory, { mode: 0o755 })

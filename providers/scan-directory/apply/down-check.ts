@@ -1,12 +1,12 @@
 import type { Clock } from '../../../src/host/clock.ts'
 import type { Supervision } from '../observe/supervision.ts'
 
-/** How long what only the process table tells has to last, in ms. */
+/** Time in ms that a state known only from the process table has to last. */
 const correctionLasts = 1_000
 
 /**
- * Tells, at each look, whether a service that was told to stop has. What only the process table tells may be what the supervisor is
- * about to write down itself, and then a finish script may follow: it has to last.
+ * Tells, at each observation, whether a service that was told to stop is down. What only the process table says, the
+ * supervisor may be about to record, and a finish script may follow: it has to last.
  */
 export function createDownCheck(clock: Clock): (found: Supervision) => boolean {
   let since: number | undefined
@@ -20,7 +20,7 @@ export function createDownCheck(clock: Clock): (found: Supervision) => boolean {
   }
 }
 
-/** As it is told at this look. */
+/** State at this observation. */
 export function isDown(found: Supervision): boolean {
   if (found.orphan) return false
   if (found.state !== 'alive') return found.state === 'dead'

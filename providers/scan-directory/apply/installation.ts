@@ -13,23 +13,24 @@ export const definitionFiles: readonly string[] = ['run', 'finish', 'check', 'do
 /** Directories of a definition that Reeve writes into. */
 const writtenDirectories = ['log', 'control', 'reeve']
 
-/** Files that a definition may have or not: those that it hasn't are taken away. */
+/** Optional files of a definition: those not in it are removed. */
 const optionalFiles = ['check', 'notification-fd', 'log/run', 'reeve/reload', 'reeve/native-run', 'reeve/native-finish']
 
 /** See script-input.ts. */
 const recordFiles = ['claim', 'loaded', 'launched', 'ended', 'problem', 'log-problem']
 
 /**
- * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it.
- * The marker comes first, so that whatever is cut off is known to be ours; the run script last. Where somebody else's run
- * script is taken over, the marker comes after it: till then it isn't ours, and must not be removed as if it were (E19).
+ * Writes a definition in place, each file in one step: a directory that is exchanged under its supervisor is lost to it. The
+ * marker comes first, so that an interrupted install is known to be ours; the run script last. Where somebody else's run
+ * script is taken over, the marker comes after it: until then the definition isn't ours, and must not be removed as if it
+ * were (E19).
  */
 export async function installDefinition(
   definition: Definition,
   place: Place,
   { host, findOrphan }: Pick<Application, 'host' | 'findOrphan'>,
 ): Promise<void> {
-  // What is linked without being there must not be started as it comes.
+  // A definition that is linked before it exists must not be started when it appears.
   const wasLinked = host.facts(place.directory) !== undefined && isLinked(place, host)
   const isMarker = ({ path }: { path: string }): boolean => path === place.marker
   const isRun = ({ path }: { path: string }): boolean => path === join(place.directory, 'run')
@@ -40,7 +41,7 @@ export async function installDefinition(
   const isTakenOver = !isMarked && host.facts(join(place.directory, 'run')) !== undefined
   if (!isTakenOver) await writeParts(files.filter(isMarker), host)
   if (host.facts(place.lastMarker)) host.removeFile(place.lastMarker)
-  // What they lead to isn't only of this definition.
+  // The targets don't belong to this definition alone.
   for (const name of writtenDirectories) unlink(join(place.directory, name), host)
   removeOthers(new Set(files.map(({ path }) => path)), place, host)
   const rest = files.filter(file => !isMarker(file) && !isRun(file))
@@ -55,7 +56,7 @@ export async function installDefinition(
   if (isTakenOver) await writeParts(files.filter(isMarker), host)
 }
 
-/** What scripts of older versions have written down for everybody to read. */
+/** Records that scripts of older versions have written readable by everybody. */
 async function hideRecords({ records }: Place, host: WriteHost): Promise<void> {
   const open = recordFiles
     .map(name => join(records, name))
@@ -63,14 +64,14 @@ async function hideRecords({ records }: Place, host: WriteHost): Promise<void> {
   if (open.length > 0) await host.run(['chmod', '--', '600', ...open])
 }
 
-/** Nothing has run here yet, and something may in a directory that was here before. */
+/** Nothing has run here yet; in a directory that existed before, something may have. */
 function claimDeleted({ directory, records }: Place, host: WriteHost, findOrphan: Application['findOrphan']): void {
   const path = join(records, 'claim')
   const claim = host.facts(path) ? undefined : findOrphan(directory)
   if (claim !== undefined) host.writeFile(path, claim, { mode: 0o600 })
 }
 
-/** Only those that differ: of a write that was cut off, the next one in its directory takes away what is left. */
+/** Only those that differ: leftovers of an interrupted write are removed by the next one in its directory. */
 async function writeParts(files: readonly DefinitionFile[], host: WriteHost): Promise<void> {
   const different = files.filter(({ path, content, mode }) => {
     const facts = host.facts(path)
@@ -88,12 +89,12 @@ function removeOthers(declared: ReadonlySet<string>, place: Place, host: WriteHo
 }
 
 /**
- * Links a definition into the scanner's directory, where it isn't yet. It is linked disabled: being enabled must not start
- * what is to wait for something else.
+ * Links a definition into the scan directory, unless it is linked. It is linked disabled: enabling must not start a service
+ * that has to wait for another.
  */
 export function linkService(place: Place, { family, host }: Pick<Application, 'family' | 'host'>): boolean {
   if (isLinked(place, host)) return false
-  // The directory of a log that is no more, whose removal was cut off: a scanner would start a supervisor for it.
+  // Directory of a log that no longer exists, whose removal was interrupted: a scanner would start a supervisor for it.
   const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
   if (!hasLog && !isLogSupervised(family, place, host)) removeLog(place, host)
   const { path, content, mode } = disabled(place)
@@ -106,7 +107,7 @@ export function isLinked({ link, directory }: Place, host: WriteHost): boolean {
   return host.realPath(link) === host.realPath(directory)
 }
 
-/** The file by which a service isn't started as its supervisor comes. */
+/** File by which a service isn't started when its supervisor starts. */
 function disabled({ down }: Place): DefinitionFile {
   return { path: down, content: '', mode: 0o644 }
 }

@@ -7,13 +7,13 @@ import { isLinked, linkService } from './installation.ts'
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
 
-/** How much longer than its interval a scanner may take, in ms: a busy host has more to do. */
+/** Time in ms beyond its interval that a scanner may take: a busy host is slow. */
 const patience = 20_000
 
-/** How much longer than its interval a scanner may take until the link is made anew, in ms. */
+/** Time in ms beyond its interval that a scanner may take until the link is created anew. */
 const relinkTime = 3_000
 
-/** How soon a supervisor is told once more to end, in ms. */
+/** Interval in ms at which a supervisor is told again to end. */
 const repetition = 1_000
 
 export function isSupervised({ family, place, host }: Task): boolean {
@@ -24,7 +24,7 @@ export function isSupervised({ family, place, host }: Task): boolean {
 export async function ensureSupervised(task: Task): Promise<void> {
   const { family, layout, place, host, clock } = task
   if (isSupervised(task)) {
-    // Somebody has taken away the link by which it comes back with the scanner.
+    // Somebody has removed the link by which it comes back with the scanner.
     if (!isLinked(place, host)) {
       host.makeLink(place.link, place.directory)
       await task.announce()
@@ -35,13 +35,13 @@ export async function ensureSupervised(task: Task): Promise<void> {
   linkService(place, task)
   const often = family.scanInterval === undefined ? '' : `, which it does every ${family.scanInterval / 1_000} s`
   task.waits(`${family.scanner} to look at ${layout.services}${often}`)
-  // Also of a link that is there already: who made it may have been killed before it could say so (E4).
+  // Also for an existing link: its creator may have been killed before notifying the scanner (E4).
   await task.announce()
   const began = clock.elapsed()
   const come = (limit: number): Promise<boolean> =>
     waitUntil(() => isSupervised(task), [place.supervise], { ...task, limit })
   if (await come((family.scanInterval ?? 0) + relinkTime)) return
-  // runsvdir looks only when its own directory has changed, and not at what a link leads to.
+  // runsvdir rescans only when its own directory has changed, not the target of a link.
   host.removeFile(place.link)
   host.makeLink(place.link, place.directory)
   await task.announce()
@@ -54,7 +54,9 @@ export async function ensureSupervised(task: Task): Promise<void> {
   )
 }
 
-/** Writes to the pipe in a `supervise/`; false if there is none, or nobody reads it. Throws where others could lead it elsewhere. */
+/**
+ * Writes to a pipe in `supervise/`; false if there is none, or it has no reader. Throws if others could redirect the write.
+ */
 export function tellSupervisor({ family, place, host }: Task, supervise: string, letters: string): boolean {
   assertSafe(place, family, host)
   return host.writePipe(join(supervise, 'control'), letters)
@@ -64,7 +66,7 @@ export function tellSupervisor({ family, place, host }: Task, supervise: string,
 export async function endSupervisor(task: Task): Promise<void> {
   const { family, place, host } = task
   const isGone = (): boolean => !isSupervisorAlive(family, place, host) && !isLogSupervised(family, place, host)
-  // Told again and again: one that has only just been started reads nothing yet.
+  // Repeated: a supervisor that has only just started reads nothing yet.
   while (!isGone()) {
     tellSupervisor(task, place.supervise, 'dx')
     tellSupervisor(task, place.logSupervise, 'dx')

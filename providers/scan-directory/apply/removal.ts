@@ -5,12 +5,12 @@ import { endSupervisor } from './pickup.ts'
 import type { Task } from './task.ts'
 import { stopService } from './verbs.ts'
 
-/** Whose contents are Reeve's, or the supervisor's, and go with the definition. */
+/** Directories whose contents are Reeve's or the supervisor's, and are removed with the definition. */
 const directories = ['supervise', 'control', 'reeve', 'event']
 
 /**
- * Takes a service away: from the scanner first, or it would start it again, then its supervisor, then its files. The marker
- * goes last, from beside the directory, so that what a crash leaves is found again whenever that comes.
+ * Removes a service: first its link, as the scanner would restart it, then its supervisor, then its files. The marker is
+ * removed last, from beside the directory, so that leftovers of a crash are found again at any time.
  */
 export async function removeDefinition(task: Task): Promise<void> {
   const { place, host } = task
@@ -22,7 +22,7 @@ export async function removeDefinition(task: Task): Promise<void> {
   if (leadsHere) await task.announce()
   removeLog(place, host)
   for (const name of directories) removeContents(join(place.directory, name), host)
-  // What somebody else has put there stays, and the directory with it.
+  // Files of others stay, and the directory with them.
   for (const name of [...definitionFiles, ...task.family.scripts.settings]) {
     const path = join(place.directory, name)
     if (host.facts(path)) host.removeFile(path)

@@ -6,8 +6,8 @@ import type { Task } from './task.ts'
 import { stopService } from './verbs.ts'
 
 /**
- * What the scanner runs under that name from elsewhere is to be taken over: it ends, and its link makes room for ours. True if
- * it was enabled, as no step is planned for what is as it should be.
+ * Takes over a service of that name that the scanner runs from elsewhere: it ends, and its link makes room for ours. True if
+ * it was enabled, as no step is planned for what is as declared.
  */
 export async function takeOver(task: Task): Promise<boolean> {
   const { family, layout, place, host } = task
@@ -20,7 +20,7 @@ export async function takeOver(task: Task): Promise<boolean> {
   const linked = host.realPath(place.link)
   if (linked !== undefined && linked === host.realPath(place.directory)) return false
   if (linked === undefined) {
-    host.removeFile(place.link) // it leads nowhere
+    host.removeFile(place.link) // a dangling link
     return false
   }
   const former = { ...task, place: placeOf(layout, place.service, linked) }

@@ -8,15 +8,15 @@ export interface Application {
   readonly layout: Layout
   readonly host: WriteHost
   readonly clock: Clock
-  /** Has the scanner look at its directory, if it has to be told; see announcing.ts. */
+  /** Notifies the scanner, if it needs that; see coalesce.ts. */
   readonly announce: () => Promise<void>
-  /** What is to be claimed in a definition that is made anew, if its service still runs in one that was deleted; see deleted.ts. */
+  /** Claim to write into a recreated definition if its service still runs in a deleted one; see orphaned-definition.ts. */
   readonly findOrphan: (directory: string) => string | undefined
-  /** Throws if the scanner takes no more services than it has; see capacity.ts. */
+  /** Throws if the scanner accepts no more services; see capacity.ts. */
   readonly claimRoom: (service: string) => void
 }
 
-/** One action under way. */
+/** An action under way. */
 export interface Task extends Application {
   readonly place: Place
   readonly signal: AbortSignal

@@ -12,30 +12,30 @@ import { endSupervisor, ensureSupervised, isSupervised, tellSupervisor } from '.
 import type { Task } from './task.ts'
 import { waitUntil } from './waiting.ts'
 
-/** How long a reload command may take, in ms. */
+/** Time in ms that a reload command may take. */
 const commandTimeout = 60_000
 
-/** How long a run script may prepare the service, an orphan's stop timeout left out, in ms. */
+/** Time in ms that a run script may prepare the service, an orphan's stop timeout not included. */
 const startLimit = 60_000
 
-/** How long a supervisor that listens may take to look whether its service is disabled, in ms. */
+/** Time in ms that a listening supervisor may take to check whether its service is disabled. */
 const firstLookLimit = 10_000
 
-/** How long a run script that has come to the service may take to execute it, in ms, and how often it is looked at. */
+/** Time in ms that a run script that has reached the service may take to execute it, and the polling interval. */
 const executionLimit = 5_000
 
 const executionPause = 10
 
-/** How long the supervisor of a log may come after that of its service, in ms: till it is seen to, and after that. */
+/** Time in ms that the supervisor of a log may come after that of its service: before the log is handled, and after that. */
 const logSettling = 500
 const logTime = 10_000
 
-/** Links it disabled, and enables it only once it is supervised: the supervisor would start it as it comes. */
+/** Links it disabled, and enables it only once it is supervised: the supervisor would start it at once. */
 export async function enableService(task: Task): Promise<void> {
   const { place, host } = task
   await ensureSupervised(task)
   if (!host.facts(place.down)) return
-  // s6-supervise 2.11 listens before it looks whether it is disabled, and writes its status after that.
+  // s6-supervise 2.11 listens before it checks whether it is disabled, and writes its status after that.
   const hasLooked = (): boolean => host.facts(join(place.supervise, 'status')) !== undefined
   await waitFor(task, firstLookLimit, hasLooked)
   host.removeFile(place.down)
@@ -62,14 +62,14 @@ export async function startService(task: Task): Promise<void> {
     const found = readSupervision(family, place, host)
     if (found.state !== 'alive' || found.orphan) return false
     if (found.status.state === 'up' && (found.launched !== undefined || !isOurs(task))) return true
-    // Somebody else may have taken it down before its run script came as far as the service.
+    // Somebody else may have taken it down before its run script reached the service.
     if (isDown(found) && changed !== undefined && found.status.since !== changed) return true
-    // It may have ended since, or not have come as far as the service.
+    // It may have ended since, or not have reached the service.
     const hasFailed = readProblem(place, host) !== undefined && readClaim(place, host)?.startTime !== claim
     return hasLaunched() || hasFailed || host.readText(join(place.records, 'ended')) !== endings
   })
   await becomeExecuted(task)
-  // Also what the service's user could not do, after that.
+  // Also a failure of the service's user after that.
   const problem = readProblem(place, host)
   if (problem !== undefined) throw new ReeveError('failed', problem)
   if (!isDone) {
@@ -81,7 +81,7 @@ export async function startService(task: Task): Promise<void> {
   }
 }
 
-/** When its state has changed last, in ms since 1970. */
+/** Time of its last change of state, in ms since 1970. */
 function readChange({ family, place, host }: Task): number | undefined {
   const found = readSupervision(family, place, host)
   return found.state === 'alive' ? found.status.since : undefined
@@ -101,17 +101,17 @@ async function becomeExecuted(task: Task): Promise<void> {
 
 export async function stopService(task: Task): Promise<void> {
   const { family, place, host } = task
-  // What waits for the scanner would be started as it comes.
+  // A service waiting for the scanner would be started at once.
   if (host.facts(place.link) && !isSupervised(task)) await ensureSupervised(task)
   if (isSupervised(task)) {
     skipDelay(task)
-    // Where it is gone by now, what it has left behind is stopped below.
+    // If it is gone by now, its leftovers are stopped below.
     tellSupervisor(task, place.supervise, 'd')
   }
   const find = (): Supervision => readSupervision(family, place, host)
   const isOver = createDownCheck(task.clock)
   for (let found = find(); !isOver(found); found = find()) {
-    // Else it would be started again, from what was replaced.
+    // Otherwise the replaced definition would be started again.
     if (found.orphan?.lostSupervisor !== undefined) host.kill(found.orphan.lostSupervisor, 'TERM')
     if (found.orphan) await host.run([join(place.records, 'stop')], { directory: place.directory })
     // The supervisor may be killed meanwhile, and leave an orphan.
@@ -128,13 +128,13 @@ export async function restartService(task: Task): Promise<void> {
   await startService(task)
 }
 
-/** By the same letter as people do it by hand; the script of that letter sends what is declared. */
+/** By the same letter that people use; the script of that letter sends what is declared. */
 export async function reloadService(task: Task): Promise<void> {
   const { family, place, host } = task
   const found = readSupervision(family, place, host)
   const pid = found.state === 'alive' ? (found.launched?.pid ?? found.pid) : undefined
   if (found.state !== 'alive' || pid === undefined) return
-  // Before it reads: what is said to be loaded must never be newer than what is.
+  // Before the process reads: the recorded files must never be newer than the loaded ones.
   const loaded = readSums(task)
   if (host.facts(join(place.records, 'reload'))) {
     const { exitCode, stderr } = await host.run([join(place.records, 'reload'), String(pid)], {
@@ -151,7 +151,7 @@ export async function reloadService(task: Task): Promise<void> {
   host.writeFile(join(place.records, 'loaded'), loaded, { mode: 0o600 })
 }
 
-/** As the run script writes them down. */
+/** Format of the run script. */
 function readSums({ place, host }: Task): string {
   const listed = (host.readText(join(place.records, 'files')) ?? '').split('\n').filter(path => path !== '')
   const parts = /^ {2}sha256sum -- (.*)$/m.exec(host.readText(join(place.directory, 'run')) ?? '')?.[1] ?? ''
@@ -166,7 +166,7 @@ function readSums({ place, host }: Task): string {
   )
 }
 
-/** A log that has come, or is no more, is taken note of only by a new supervisor. */
+/** Only a new supervisor notices that a log was added or removed. */
 async function matchLog(task: Task): Promise<void> {
   const { family, place, host } = task
   const hasLog = host.facts(join(place.directory, 'log/run')) !== undefined
@@ -175,7 +175,7 @@ async function matchLog(task: Task): Promise<void> {
   // A scanner starts one supervisor after the other.
   if (await comes(logSettling)) return
   const isEnabled = host.facts(place.down) === undefined
-  // Else the scanner could start another supervisor before the log is gone.
+  // Otherwise the scanner could start another supervisor before the log is gone.
   host.removeFile(place.link)
   await endSupervisor(task)
   if (!hasLog) removeLog(place, host)
@@ -189,7 +189,7 @@ async function matchLog(task: Task): Promise<void> {
   if (isEnabled) await enableService(task)
 }
 
-/** Whoever asks for a start wants a new beginning: what failed before doesn't count any more. */
+/** A requested start is a new beginning: earlier failures no longer count. */
 function forgetFailures({ family, place, host }: Task): void {
   const found = readSupervision(family, place, host)
   if (found.state === 'alive' && found.status.state === 'up' && found.launched) return
@@ -198,7 +198,7 @@ function forgetFailures({ family, place, host }: Task): void {
   if (begun !== undefined) host.writeFile(path, begun, { mode: 0o644 })
 }
 
-/** The wait before another start is a process of its own, the finish script at its end. */
+/** The delay before another start is a process of its own, the finish script at its end. */
 function skipDelay({ family, place, host }: Task): void {
   const found = readSupervision(family, place, host)
   if (found.state !== 'alive' || found.status.state !== 'finish' || found.status.pid === undefined) return
@@ -206,7 +206,7 @@ function skipDelay({ family, place, host }: Task): void {
   if (isSleep(pid, host) && isStartedThere(pid, family, place, host)) host.kill(pid, 'TERM')
 }
 
-/** Where the run script itself waits, by what it finds of the last run, and with a child. */
+/** If the run script itself waits, which the last run's record decides, and with a child. */
 function forgetDelay({ family, place, host }: Task): void {
   const claim = join(place.records, 'claim')
   if (!host.readText(claim)?.startsWith('- ')) return

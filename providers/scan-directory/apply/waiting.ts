@@ -1,13 +1,13 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 
-/** How often a condition is looked at though no event came, in ms: events may be lost. */
+/** Interval in ms at which a condition is checked without an event: events may be lost. */
 const interval = 1_000
 
-/** Of a start come half a dozen events in a row: it is looked so long (ms) after the first of them, and not after each. */
+/** Delay in ms of the check after an event: a start causes half a dozen events in a row, and one check serves them all. */
 const gathering = 4
 
-/** Resolves when the condition holds, true, or false when `limit` (ms) is over. Rejects when aborted. */
+/** Resolves with true when the condition holds, or false after `limit` (ms). Rejects when aborted. */
 export async function waitUntil(
   condition: () => boolean,
   directories: readonly string[],
@@ -18,7 +18,7 @@ export async function waitUntil(
   let wake = (): void => {}
   const watches = directories.map(directory => host.watch(directory, () => wake()))
   try {
-    // Looked at once more, now that the watches are armed.
+    // Checked once more, now that the watches are armed.
     while (!condition()) {
       signal.throwIfAborted()
       const left = end - clock.elapsed()

@@ -18,7 +18,7 @@ import { renderReload, renderReloadSignal } from './reload-script.ts'
 import { renderRun } from './run-script.ts'
 import { header, type ScriptInput } from './script-input.ts'
 
-/** What a service is like of which only native text is given. */
+/** Process settings of a service with native text only. */
 const plainProcess: Process = {
   command: [],
   environment: {},
@@ -28,7 +28,7 @@ const plainProcess: Process = {
   stop: { signal: 'TERM', timeout: 10_000 },
 }
 
-/** The least that all of these supervisors wait between two starts, in ms. */
+/** Least delay between two starts in all of these supervisors, in ms. */
 const leastDelay = 1_000
 
 type Files = Record<string, { readonly content: string; readonly mode: number }>
@@ -85,7 +85,7 @@ function findProblems(
   return problems
 }
 
-/** All files that a process depends on, by their paths in the definition. */
+/** Files that a process depends on, by their paths in the definition. */
 function renderParts(family: Family, facility: Facility, process: Process, native: NativeText, place: Place): Files {
   const { scripts, supervisor } = family
   const base = {
@@ -100,7 +100,7 @@ function renderParts(family: Family, facility: Facility, process: Process, nativ
   }
   const files: Files = {}
   const add = (path: string, content: string | undefined): void => {
-    // Values of variables stand in some, which are nobody else's business.
+    // Some contain values of variables, which are private.
     if (content !== undefined) files[path] = { content, mode: isPrivate(path) ? 0o700 : 0o755 }
   }
   // The run script names all the parts, so they have to be known first; it is one itself.

@@ -4,7 +4,7 @@ import { header, nap, type ScriptInput } from './script-input.ts'
 import { shellFunctions, signalNumber } from './shell-functions.ts'
 import { renderSuperviseFunctions } from './supervise-script.ts'
 
-/** Signals the process group of the claim; what is left of it after the timeout gets KILL. */
+/** Signals the process group of the claim; its members left after the timeout get KILL. */
 export function renderStop({ facility, process }: ScriptInput): string {
   const { signal, timeout } = process.stop
   return `${header(facility)}__reeve_records=reeve
@@ -30,7 +30,7 @@ exit 0
 `
 }
 
-/** Tidies up behind a run, writes down how it ended, and sees to what the restart policy says. */
+/** Cleans up after a run, records how it ended, and applies the restart policy. */
 export function renderFinish(input: ScriptInput, hasNative: boolean): string {
   const { facility, process, scripts } = input
   const { delay } = process.restart
@@ -49,8 +49,8 @@ __reeve_left=$((__reeve_began + ${Math.ceil(delay / 10)} - __reeve_now))
 }
 
 /**
- * Writes down how a run ended, by its exit code (or -1) and signal in "$1" and "$2", ends what is left of its process group,
- * and leaves in `__reeve_again` whether it is to be started again, in `__reeve_why` whether its end was asked for.
+ * Records how a run ended, by its exit code (or -1) and signal in "$1" and "$2", ends the rest of its process group, and
+ * sets `__reeve_again` to whether it is started again, `__reeve_why` to whether its end was requested.
  */
 export function renderEnding({ process, scripts, isNative }: ScriptInput): string {
   const { signal, timeout } = process.stop

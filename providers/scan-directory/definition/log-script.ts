@@ -9,15 +9,16 @@ import { closeDescriptors, hasClosed } from './shell-functions.ts'
 
 type Output = NonNullable<Process['output']>
 
-/** What is written to /dev/null needs nobody to read it. */
+/** Output to /dev/null needs no reader. */
 export function hasLogger({ file }: Output): boolean {
   return normalize(file) !== '/dev/null'
 }
 
 /**
- * The script of the logger, which writes to the directory `FILE.d`, and links FILE to what is written now. It runs as the service
- * does, where that user can write there: in that user's directories root would have no more say than they. Else root writes
- * there, if nobody else can, and all of it was made by root (S8). Loggers run programs that are named in `FILE.d/config`.
+ * Script of the logger, which writes to the directory `FILE.d`, and links FILE to the current log. It runs as the service
+ * does, if that user can write there: in that user's directories root must have no more rights than the user. Else root
+ * writes there, if nobody else can, and everything there was created by root (S8). Loggers run programs that are named in
+ * `FILE.d/config`.
  */
 export function renderLogScript(process: Process, output: Output, scripts: FamilyScripts, records: string): string {
   const at = output.file.lastIndexOf('/')
@@ -48,10 +49,10 @@ exec /bin/sh -c "$__reeve_log" sh "$__reeve_directory/$__reeve_name"
 `
 }
 
-/** What the user's shell says goes through this one: no descriptor of root's gets into a process of that user's. */
+/** Output of the user's shell goes through this one: no descriptor of root reaches a process of that user. */
 function renderUserLogger(process: Process, scripts: FamilyScripts): string {
   const numbers = [renderUserVariables(process), renderGroupNumber(process), scripts.selectUser(process)]
-  // Programs that are named in `FILE.d/config` get no terminal of whoever started the scanner.
+  // Programs named in `FILE.d/config` get no terminal of whoever started the scanner.
   const asUser = [...scripts.session, '$__reeve_user'].join(' ')
   return `if [ "$__reeve_id" = 0 ]; then
 ${numbers.filter(part => part !== '').join('\n')}
@@ -66,7 +67,7 @@ fi
 `
 }
 
-/** In the directory "$1", by whoever runs the logger then. It says why it can't be. */
+/** Checks, in the directory "$1", run by the logger's user. It prints the reason if logging there is impossible. */
 function renderStep(name: string, path: string): string {
   const [file, logs, full] = [quoteWord(name), quoteWord(`${name}.d`), quoteWord(path)]
   const current = quoteWord(`${name}.d/current`)

@@ -9,7 +9,7 @@ export function presentMarker(ownership: Ownership): string {
   return `${JSON.stringify(ownership, undefined, 2)}\n`
 }
 
-/** Undefined if there is none that can be read. */
+/** Reads a marker; undefined if it is missing or unreadable. */
 export function readMarker(place: Place, host: ReadHost): Ownership | undefined {
   const paths = [place.marker, place.lastMarker, join(place.former, 'reeve.json')]
   for (const path of paths) {
@@ -23,7 +23,7 @@ function parseMarker(text: string | undefined): Ownership | undefined {
   return text === undefined ? undefined : readOwnership(parseTable(text))
 }
 
-/** Every definition that carries a marker, and what is left of those that were cut off while they were removed or moved. */
+/** Definitions with a marker, and leftovers of interrupted removals and moves. */
 export function listOwned(layout: Layout, host: ReadHost): OwnedService[] {
   const services = new Set<string>()
   for (const name of host.readDirectory(layout.definitions) ?? []) {

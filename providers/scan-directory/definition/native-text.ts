@@ -1,15 +1,15 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import { isTable, type Table } from '../../posix/table.ts'
 
-/** `spec.config.<type>`: scripts to be used as they are. */
+/** `spec.config.<type>`: scripts that are used unchanged. */
 export interface NativeText {
   readonly run?: string
   readonly finish?: string
   readonly logRun?: string
   readonly check?: string
-  /** By the letter of the command that they stand for. */
+  /** Control scripts, by the letter of their command. */
   readonly control?: Readonly<Record<string, string>>
-  /** The descriptor on which the service says that it is ready. */
+  /** Descriptor on which the service reports readiness. */
   readonly notificationFd?: number
 }
 
@@ -32,7 +32,7 @@ function keepText([name, text]: [string, unknown]): [string, string][] {
 
 const script = (description: string): object => ({ type: 'string', minLength: 1, description })
 
-/** The schemas of scripts that all of these supervisors have. */
+/** Schemas of scripts that all of these supervisors have. */
 export const scriptSchemas: Readonly<Record<'run' | 'finish' | 'logRun' | 'check', object>> = {
   run: script(
     'The run script, with its own first line, in place of spec.process.command. It is executed by a script of Reeve that ' +

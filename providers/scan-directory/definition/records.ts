@@ -8,16 +8,16 @@ import type { ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import type { Place } from '../layout.ts'
 
-/** How a run ended, as the finish script wrote it down; see script-input.ts. */
+/** How a run ended, as recorded by the finish script; see script-input.ts. */
 export interface Ending {
   readonly code?: number
-  /** The number of the signal. */
+  /** Number of the signal. */
   readonly signal?: number
   /** False: it ended by itself. */
   readonly wasAsked: boolean
   /** See `Observed.restarts`. */
   readonly failures: number
-  /** See `Observed.totalRestarts`. Absent: written down by scripts of an older version. */
+  /** See `Observed.totalRestarts`. Absent: recorded by scripts of an older version. */
   readonly total?: number
 }
 
@@ -28,12 +28,12 @@ export function readClaim(place: Place, host: ReadHost): ProcessIdentity | undef
   return boot === host.bootId() ? parseIdentity(`${identity}\n`) : undefined
 }
 
-/** As the run script writes it down, but for when it began. */
+/** Format of the run script, except for the start time. */
 export function formatClaim({ pid, startTime }: ProcessIdentity, bootId: string): string {
   return `${pid} ${startTime} 0 ${bootId}\n`
 }
 
-/** True if no run script of Reeve's has left the claim: the process was taken over as it ran. */
+/** True if no run script of Reeve has written the claim: the process was adopted while running. */
 export function isTakenOver(place: Place, host: ReadHost): boolean {
   return /^\d+ \d+ 0 /.test(host.readText(join(place.records, 'claim')) ?? '')
 }
@@ -42,7 +42,7 @@ export function formatLaunched({ pid, startTime }: ProcessIdentity): string {
   return `${pid} ${startTime}\n`
 }
 
-/** Of the last run that came as far as the service itself. */
+/** Of the last run that reached the service itself. */
 export function readLaunched(place: Place, host: ReadHost): ProcessIdentity | undefined {
   return parseIdentity(host.readText(join(place.records, 'launched')))
 }
@@ -52,13 +52,13 @@ function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime }
 }
 
-/** Of this boot; undefined if none is written down. */
+/** Of this boot; undefined if none is recorded. */
 export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   const text = host.readText(join(place.records, 'ended'))
   const [, code, status, why, failures, boot, total] =
     /^(-?\d+) (\d+) (asked|alone) (\d+) (\S+)(?: (\d+))?\n$/.exec(text ?? '') ?? []
   if (code === undefined || boot !== host.bootId()) return undefined
-  // The low seven bits; the eighth says that there is a core.
+  // The low seven bits; the eighth indicates a core dump.
   const signal = Number(status) & 0x7f
   return {
     ...(code === '-1' ? { signal } : { code: Number(code) }),
@@ -68,13 +68,13 @@ export function readEnding(place: Place, host: ReadHost): Ending | undefined {
   }
 }
 
-/** How a run ended, as it is written down, but for how often it had failed. Undefined: there is nothing to be forgotten. */
+/** Recorded end of a run without its number of failures. Undefined: nothing is to be forgotten. */
 export function withoutFailures(ended: string | undefined): string | undefined {
   const [, how, boot, total] = /^(-?\d+ \d+ alone) [1-9]\d* (\S+)( \d+)?\n$/.exec(ended ?? '') ?? []
   return how === undefined ? undefined : `${how} 0 ${boot}${total === undefined ? '' : ' 0'}\n`
 }
 
-/** Of what the script and the service's user have to say, in bytes. */
+/** Size limit in bytes of messages of the script and the service's user. */
 const problemLimit = 64 * 1_024
 
 export function readProblem(place: Place, host: ReadHost): string | undefined {
@@ -90,13 +90,13 @@ function readWords(path: string, host: ReadHost): string | undefined {
   }
 }
 
-/** Why its output can't be written; undefined if it can, or isn't. */
+/** Reason why its output can't be written; undefined if it can, or isn't. */
 export function readLogProblem(place: Place, host: ReadHost): string | undefined {
   if (!host.facts(join(place.directory, 'log/run'))) return undefined
   return readWords(join(place.records, 'log-problem'), host)
 }
 
-/** What the last run read; undefined if it isn't written down. */
+/** Files that the last run read; undefined if they aren't recorded. */
 export function readLoaded(place: Place, host: ReadHost): Loaded | undefined {
   const text = host.readText(join(place.records, 'loaded'))
   if (text === undefined) return undefined
@@ -106,7 +106,7 @@ export function readLoaded(place: Place, host: ReadHost): Loaded | undefined {
   return { definition: digestSums(parts), files }
 }
 
-/** In the place of the digest, of a configuration file that isn't there; see `Loaded.files`. */
+/** In place of the digest of a missing configuration file; see `Loaded.files`. */
 export const absence = 'absent'
 
 export interface Sum {
@@ -115,7 +115,7 @@ export interface Sum {
   readonly sum: string
 }
 
-/** The digest of a definition: of what `sha256sum` says of its files, so that a shell can take it. */
+/** Digest of a definition: of the sha256sum output for its files, so that a shell can compute it. */
 export function digestSums(sums: readonly Sum[]): string {
   return sha256(formatSums(sums))
 }
@@ -126,7 +126,7 @@ export function formatSums(sums: readonly Sum[]): string {
     .join('')
 }
 
-/** sha256sum marks a line with a backslash where it has doubled those of the path. */
+/** sha256sum marks a line with a backslash if it has doubled those of the path. */
 function parseSums(text: string): Sum[] {
   return text.split('\n').flatMap(line => {
     const [, mark, sum, path] = /^(\\?)([0-9a-f]{64}|absent) [ *](.+)$/.exec(line) ?? []

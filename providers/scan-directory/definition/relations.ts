@@ -6,8 +6,8 @@ import { realPlace } from '../../posix/real-place.ts'
 import { type Layout, placeOf } from '../layout.ts'
 
 /**
- * A service is its directory, as its supervisor works in there: whichever link leads to it from whichever scan directory, there
- * can be one supervisor for it only. And of one link in a scan directory there can be one meaning only.
+ * A service is its directory, as its supervisor works in there: whatever link leads to it from whatever scan directory,
+ * there can be one supervisor for it only. And one link in a scan directory can have one meaning only.
  */
 export function relateDirectories(
   services: readonly DeclaredService[],
@@ -28,7 +28,7 @@ function describeDirectory(
   host: ReadHost | undefined,
 ): ServiceTies {
   const { link, directory } = placeOf(layout, service)
-  // As Reeve makes it: to resolve every part of two paths for each would take long.
+  // As Reeve makes it: resolving every component of two paths for each service would take long.
   const isDirect = host?.readLink(link) === directory && host.facts(directory)?.kind === 'directory'
   const own = isDirect ? join(real.definitions, service) : realPlace(directory, host)
   const linked = isDirect ? own : host?.realPath(link)

@@ -17,8 +17,8 @@ ${renderExecution(process, command, [])}
 }
 
 /**
- * For supervisors that send no other signal than HUP for a reload. To the process of the claim, and not to any that is named: what
- * the supervisor has written down can be others'.
+ * For supervisors that can only send HUP for a reload. The signal goes to the process of the claim, not to a pid in the
+ * status: others may be able to write what the supervisor has written.
  */
 export function renderReloadSignal(facility: string, signal: string): string {
   return `${header(facility)}__reeve_records=reeve

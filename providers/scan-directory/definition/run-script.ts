@@ -13,7 +13,7 @@ import { renderSuperviseFunctions } from './supervise-script.ts'
 
 const preparedWord = 'reeve-prepares'
 
-/** The command line of a run script that prepares the service, till it executes it. */
+/** Command line of a run script that prepares the service, until it executes it. */
 export const scriptWords: readonly string[] = ['/bin/sh', './run', preparedWord]
 
 export function renderRun(input: ScriptInput): string {
@@ -49,19 +49,19 @@ fi
 ${scripts.hasFinish ? renderService(input) : renderKeeper(input)}`
 }
 
-/** Without a logger, what is written goes nowhere from the start. */
+/** Without a logger, output is discarded from the start. */
 function renderOutput({ output }: Process): string {
   if (!output) return ''
   return hasLogger(output) ? 'exec 2>&1\n' : 'exec >/dev/null 2>&1\n'
 }
 
-/** A shell has its background children ignore INT and QUIT, which only a program can take back: that of coreutils 8.31. */
+/** A shell has its background children ignore INT and QUIT, which only a program can undo: that of coreutils 8.31. */
 const withSignals: readonly string[] = ['env', '--default-signal=INT,QUIT', '--']
 
 /**
- * A line of sha256sum for a configuration file, or `absent` in the place of the digest if there is no regular one. Where others can
- * lead root elsewhere, the file is read with the rights of its owner; and one of root's, as in /tmp, only if nothing is followed to
- * it (S8).
+ * Line of sha256sum for a configuration file, or `absent` in place of the digest if there is no regular file. If others can
+ * redirect root, the file is read with the rights of its owner; and a file of root, as in /tmp, only without following a
+ * link (S8).
  */
 const fileDigest = `${protectedPathFunctions}__reeve_sum_of() {
   if [ "$(id -u)" != 0 ] || __reeve_is_protected "$1"; then
@@ -88,7 +88,7 @@ export function isPlainRun(run: string): boolean {
   return run.includes(plainStart)
 }
 
-/** The part of a run script that becomes the service. */
+/** Part of a run script that becomes the service. */
 function renderService(input: ScriptInput): string {
   const { process, scripts, isNative, isPrepared, parts, records, notificationFd } = input
   const problems = { fd: notificationFd === 9 ? 8 : 9, file: '$__reeve_records/problem' }
@@ -115,8 +115,8 @@ ${start}
 }
 
 /**
- * For supervisors that run nothing at the end of a service: the run script stays, with the service as its child, gives on
- * what signals it gets, and does at the end what the finish script does elsewhere.
+ * For supervisors that run nothing at the end of a service: the run script stays, with the service as its child, passes on
+ * signals, and does at the end what the finish script does elsewhere.
  */
 function renderKeeper(input: ScriptInput): string {
   const { process } = input
@@ -165,7 +165,7 @@ exit 0
 `
 }
 
-/** After an end that nobody asked for, the next run waits for its time. */
+/** After an end that was not requested, the next run waits for its time. */
 function renderDelay({ restart }: Process): string {
   const delay = Math.ceil(restart.delay / 10)
   return `if [ -n "$__reeve_pid" ]; then

@@ -20,24 +20,24 @@ import type { FamilyScripts } from '../family.ts'
  */
 export interface ScriptInput {
   readonly facility: string
-  /** The name of the program that runs the scripts. */
+  /** Name of the program that runs the scripts. */
   readonly supervisor: string
   readonly process: Process
   readonly scripts: FamilyScripts
-  /** There is native text to run in place of the command; see definition.ts. */
+  /** Whether native text is run in place of the command; see definition.ts. */
   readonly isNative: boolean
-  /** There is a `spec.process`, which says in what surroundings it is run. */
+  /** Whether there is a `spec.process`, which describes how it is run. */
   readonly isPrepared: boolean
-  /** The files of the definition that a process depends on, by their paths in it. */
+  /** Files of the definition that a process depends on, by their paths in it. */
   readonly parts: readonly string[]
   /** The definition's own `reeve` directory. */
   readonly records: string
-  /** The descriptor on which the service says that it is ready, which the scripts leave alone. */
+  /** Descriptor for readiness of the service, which the scripts leave alone. */
   readonly notificationFd?: number
 }
 
 export const header = (facility: string): string =>
   `#!/bin/sh\n# Made by Reeve for facility ${facility}: what is changed here is changed back.\n`
 
-/** How often, in seconds, the scripts look whether a process has ended that isn't their child. */
+/** Interval in seconds at which the scripts check whether a process has ended that isn't their child. */
 export const nap = '0.05'

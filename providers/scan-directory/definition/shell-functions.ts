@@ -3,12 +3,13 @@ import { markVariable } from '../../posix/background.ts'
 import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
 
 /**
- * Shell text that several of the scripts need. All names start with `__reeve`, so that they meet no variable of a service.
- *
- * `__reeve_start_of PID` leaves in `__reeve_start` when the process started, as field 22 of its stat has it, and fails if
- * there is none. `__reeve_is_supervisor PID NAME` fails unless that is a program of this name, started by whoever runs the script:
- * everybody can call a process so, and have it run with root's rights (a set-user-id program). `__reeve_find_boot` leaves in `__reeve_boot` what no other boot has. `__reeve_group_lives GROUP` fails if the process group has no living member. `__reeve_clock` leaves in `__reeve_now` the hundredths of a second since boot.
- * `__reeve_end_strays MARK` kills the processes of a run wherever they are, and fails if there is none.
+ * Shell text that several of the scripts need. All names start with `__reeve`, so that they collide with no variable of a
+ * service. `__reeve_start_of PID` sets `__reeve_start` to the start time of the process, field 22 of its stat, and fails if
+ * there is none. `__reeve_is_supervisor PID NAME` fails unless that is a program of this name, started by the user of the
+ * script: everybody can name a process so, and have it run with root's rights (a set-user-id program). `__reeve_find_boot`
+ * sets `__reeve_boot` to an id of the boot. `__reeve_group_lives GROUP` fails if the process group has no living member.
+ * `__reeve_clock` sets `__reeve_now` to the hundredths of a second since boot. `__reeve_end_strays MARK` kills the processes
+ * of a run wherever they are, and fails if there is none.
  */
 export const shellFunctions: string = `__reeve_read_stat() {
   __reeve_stat=
@@ -68,24 +69,24 @@ __reeve_fail() {
 }
 `
 
-/** The number for kill, which knows names differently in each shell. */
+/** Signal number for kill, whose signal names differ between shells. */
 export function signalNumber(signal: string): number {
   return findSignalNumber(signal) ?? 15
 }
 
 export interface Closing {
-  /** The descriptor that stays. */
+  /** Descriptor that stays open. */
   readonly kept?: number | undefined
-  /** The command line of the script itself, which is executed anew without the others. */
+  /** Command line of the script itself, which is executed again without the others. */
   readonly script: readonly string[]
-  /** The file that says why they can't be closed. */
+  /** File for the reason why they can't be closed. */
   readonly problem: string
 }
 
 /**
- * Shell text that closes what whoever started the scanner had open: a file that only root can read would reach the service (S8). What
- * the shell has open itself is closed by the kernel (O_CLOEXEC, the 2 in the seventh octal digit). More than one digit is no
- * descriptor to dash: another shell closes these, and executes the script anew.
+ * Shell text that closes descriptors inherited from whoever started the scanner: a file that only root can read would reach
+ * the service (S8). Descriptors of the shell itself are closed by the kernel (O_CLOEXEC, the 2 in the seventh octal digit).
+ * dash supports only one-digit descriptors: another shell closes the others, and executes the script again.
  */
 export function closeDescriptors({ kept, script, problem }: Closing): string {
   const closed = [3, 4, 5, 6, 7, 8, 9].filter(fd => fd !== kept).map(fd => `${fd}>&-`)
@@ -111,5 +112,5 @@ unset __reeve_closed __reeve_open __reeve_fd __reeve_flags __reeve_shell
 `
 }
 
-/** Says to a script that is executed anew that this was done. */
+/** Tells a script that is executed again that this was done. */
 export const hasClosed = '__reeve_closed=yes'

@@ -3,7 +3,7 @@ import { type StartNeeds, startNeedsOf } from '../../../src/core/model/start-nee
 import { isTable } from '../../posix/table.ts'
 import { readNativeText } from './native-text.ts'
 
-/** Native text is run in place of the command, in the same surroundings. */
+/** Native text is run in place of the command, in the same environment. */
 export function findStartNeeds({ process, config }: Facility): StartNeeds | undefined {
   const { run } = isTable(config) ? readNativeText(config) : {}
   const needs = process ? startNeedsOf(process) : { secrets: [], environmentFiles: [] }

@@ -2,10 +2,9 @@ import { protectedPathFunctions } from '../../posix/protected-path.ts'
 import type { FamilyScripts } from '../family.ts'
 
 /**
- * Shell text for scripts that ask the supervisor of the service, or tell it something, by what is in `supervise/`. As root they do
- * so only where root alone can change `supervise/` (S8): through a link in there they would read and write what it leads to.
- *
- * `__reeve_wants_down` succeeds if the end of the service was asked for; `__reeve_tell LETTER` writes to the control pipe.
+ * Shell text for scripts that query or command the supervisor of the service through `supervise/`. As root they do so only
+ * if root alone can change `supervise/` (S8): through a link in there they would read and write its target.
+ * `__reeve_wants_down` succeeds if the end of the service was requested; `__reeve_tell LETTER` writes to the control pipe.
  */
 export function renderSuperviseFunctions({ isWantedDown }: FamilyScripts): string {
   return `${protectedPathFunctions}__reeve_trust=

@@ -13,9 +13,9 @@ import { findLinked, isElsewhere, observeService } from './observation.ts'
 import { readSupervision } from './supervision.ts'
 
 /**
- * A service of somebody else's, as it is if the declared definition were its own (E20). What runs can go on if its own run
- * script is the native text that is declared, with all else that Reeve would put in the place of something, and unchanged since
- * the start. Scripts of Reeve's that lost their marker have written down themselves what they have read.
+ * Observes a stranger's service as if the declared definition were its own (E20). The process can continue if its run script
+ * is the declared native text, along with everything that Reeve would replace, unchanged since the start. Scripts of Reeve
+ * that lost their marker have recorded themselves what they have read.
  */
 export function observeAdoptable(
   family: Family,
@@ -37,7 +37,7 @@ export function observeAdoptable(
   return { ...rest, loaded: { definition: definition.digest, files: {} } }
 }
 
-/** Why what runs wasn't started with what is declared, or can't go on, for people. Undefined: it can. */
+/** Reason why the process wasn't started as declared, or can't continue, for people. Undefined: it can. */
 export function findStale(family: Family, place: Place, definition: Definition, host: ReadHost): string | undefined {
   const found = readSupervision(family, place, host)
   if (found.state !== 'alive' || found.orphan || found.status.state !== 'up') return 'nobody watches over what runs'
@@ -63,26 +63,26 @@ export function findStale(family: Family, place: Place, definition: Definition, 
   return undefined
 }
 
-/** Read at the start; all others when they are needed. */
+/** Read at the start; all others are read when needed. */
 const startParts: ReadonlySet<string> = new Set(['run', 'log/run', 'notification-fd'])
 
 const singleParts = ['run', 'finish', 'check', 'notification-fd', 'log/run']
 
-/** Scripts and settings that are there or are declared. */
+/** Existing or declared scripts and settings. */
 function listParts(texts: ReadonlyMap<string, string>, { directory }: Place, host: ReadHost): string[] {
   const there = (host.readDirectory(join(directory, 'control')) ?? []).map(name => `control/${name}`)
   const declared = [...texts.keys()].filter(name => name.startsWith('control/'))
   return [...new Set([...singleParts, ...there, ...declared])]
 }
 
-/** Not declared, or a script of Reeve's where somebody else has none. */
+/** Not declared, or a script of Reeve's where the stranger has none. */
 function isReeves(text: string | undefined): boolean {
   return text === undefined || text.startsWith('#!/bin/sh\n# Made by Reeve')
 }
 
 /**
- * Writes down of a process that goes on though its definition is taken over what a run script of Reeve's would have: which it is,
- * and what it has read. Before anything else is written: then the age of what is there tells nothing any more.
+ * Records for an adopted process what a run script of Reeve would have recorded: its identity, and the files it has read.
+ * Before everything else is written: afterwards the age of files tells nothing any more.
  */
 export function keepRun(family: Family, place: Place, definition: Definition, host: WriteHost): void {
   const { marker, records, directory } = place
@@ -101,10 +101,10 @@ export function keepRun(family: Family, place: Place, definition: Definition, ho
   host.writeFile(join(records, 'launched'), formatLaunched(process), { mode: 0o600 })
 }
 
-/** Of the files of a definition, those that its digest leaves out. */
+/** Files of a definition that its digest leaves out. */
 const unread: ReadonlySet<string> = new Set(['reeve/files', 'reeve.json'])
 
-/** Configuration files that were there as they are when it was started. */
+/** Configuration files that are unchanged since the start. */
 function readOlder({ files }: Definition, { records }: Place, since: number, host: ReadHost): Sum[] {
   const listed = files.find(({ path }) => path === join(records, 'files'))?.content ?? ''
   return listed.split('\n').flatMap(path => {

@@ -14,13 +14,13 @@ import type { Place } from '../layout.ts'
  *   a process by its name                     only if root or Reeve's user has started it: everybody can call one so
  */
 export interface Evidence {
-  /** Why nothing that is said of the service counts; undefined: it does. */
+  /** Reason why no evidence of the service counts; undefined: it does. */
   findProblem(place: Place): string | undefined
   /** The living supervisor that works in the directory. */
   findSupervisor(directory: string): number | undefined
 }
 
-/** Holds for one look: processes are looked through once, when first asked for. */
+/** Valid for one observation: the process table is read once, on first use. */
 export function createEvidence(family: Family, host: ReadHost): Evidence {
   const parents = new Map<string, UnsafePart | undefined>()
   let supervisors: ReadonlyMap<string, number> | undefined
@@ -28,7 +28,7 @@ export function createEvidence(family: Family, host: ReadHost): Evidence {
   function findUnsafe(directory: string): UnsafePart | undefined {
     const facts = host.facts(directory)
     if (!facts) return undefined
-    // What a link leads to can be anywhere.
+    // The target of a link can be anywhere.
     if (facts.kind !== 'directory') return host.findUnsafePart(directory, { isExclusive: true })
     if (!isProtected(facts, 0)) return { path: directory, ...facts }
     const above = dirname(directory)
@@ -38,7 +38,7 @@ export function createEvidence(family: Family, host: ReadHost): Evidence {
 
   return {
     findProblem(place) {
-      if (host.userId() !== 0) return undefined // there is no difference of rights
+      if (host.userId() !== 0) return undefined // no difference of rights
       for (const directory of [place.directory, place.records, place.supervise, place.logSupervise]) {
         const unsafe = findUnsafe(directory)
         if (unsafe) return `nothing in ${directory} can be believed: ${describeUnsafePart(unsafe)}`
@@ -52,13 +52,13 @@ export function createEvidence(family: Family, host: ReadHost): Evidence {
   }
 }
 
-/** For those who act: throws ReeveError `insecure`. */
+/** For actions: throws ReeveError `insecure`. */
 export function assertSafe(place: Place, family: Family, host: ReadHost): void {
   const problem = createEvidence(family, host).findProblem(place)
   if (problem !== undefined) throw new ReeveError('insecure', problem)
 }
 
-/** True if nobody else can have written the status, or has the pipe open in the place of the supervisor. */
+/** True if nobody else can have written the status, or has the pipe open in place of the supervisor. */
 export function isUnforged({ livenessPipe }: Family, supervise: string, host: ReadHost): boolean {
   if (host.userId() !== 0) return true
   const [status, pipe] = [host.facts(join(supervise, 'status')), host.facts(join(supervise, livenessPipe))]
@@ -66,7 +66,7 @@ export function isUnforged({ livenessPipe }: Family, supervise: string, host: Re
   return isRoots && (pipe === undefined || (pipe.uid === 0 && (pipe.mode & 0o044) === 0))
 }
 
-/** By the directory that each works in. Of one that is deleted, the kernel says so behind its path. */
+/** Supervisors by working directory. For a deleted directory, the kernel marks the path. */
 export function findSupervisors({ supervisor }: Family, host: ReadHost): ReadonlyMap<string, number> {
   const found = new Map<string, number>()
   for (const pid of host.processes()) {
@@ -83,12 +83,12 @@ export function isStartedThere(pid: number, { supervisor }: Family, place: Place
   return readDirectory(parent, host) === host.realPath(place.directory)
 }
 
-/** True if a process is a program of that name, and root or this user has started it. */
+/** True if a process is a program of that name, started by root or this user. */
 export function isProgram(pid: number, name: string, host: ReadHost): boolean {
   return readQuietly(`/proc/${pid}/comm`, host).trim() === name && isTrusted(pid, host)
 }
 
-/** True if root or this user has started the process: a set-user-id program of root's can be called anything by anybody. */
+/** True if root or this user has started the process: anybody can give a set-user-id program of root any name. */
 export function isTrusted(pid: number, host: ReadHost): boolean {
   const user = findStarter(pid, host)
   return user === 0 || user === host.userId()

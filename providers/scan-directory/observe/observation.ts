@@ -19,10 +19,10 @@ import { type Layout, type Place, placeOf } from '../layout.ts'
 import { createEvidence, type Evidence } from './evidence.ts'
 import { readSupervision, type Supervision } from './supervision.ts'
 
-/** How long a run script may take till it has left its claim, in ms. */
+/** Time in ms that a run script may take until it has written its claim. */
 const claimTime = 5_000
 
-/** Looks only at files, pipes and /proc: nobody is asked. */
+/** Reads only files, pipes and /proc: nothing is queried. */
 export function observeServices(
   family: Family,
   services: readonly string[],
@@ -44,7 +44,7 @@ export function observeService(
     const ours = placeOf(layout, service)
     const linked = findLinked(ours, host)
     const isForeign = isElsewhere(linked, ours, host)
-    // What the scanner runs under that name, wherever it is, is the service of that name.
+    // The service that the scanner runs under that name, from wherever, is the service of that name.
     const place = isForeign ? placeOf(layout, service, linked) : ours
     const ownership = isForeign ? undefined : readMarker(place, host)
     const supervision = readSupervision(family, place, host, proofs)
@@ -65,9 +65,9 @@ export function isElsewhere(linked: string | undefined, { directory }: Place, ho
   return linked !== undefined && linked !== directory && linked !== host.realPath(directory)
 }
 
-/** Where the link leads. Undefined: nowhere, or there is none. */
+/** Target of the link. Undefined: it is dangling or missing. */
 export function findLinked({ link, directory }: Place, host: ReadHost): string | undefined {
-  // As Reeve makes it: to resolve every part of two paths would take three times as long.
+  // As Reeve makes it: resolving every component of two paths would take three times as long.
   const isDirect = host.readLink(link) === directory && host.facts(directory)?.kind === 'directory'
   return isDirect ? directory : host.realPath(link)
 }
@@ -110,11 +110,11 @@ function judgeStatus(
     if (status.want === 'down') return { ...base, state: 'stopping', pid }
     const startedAt = status.since
     if (!launched) {
-      // Others' scripts, and ours before an adoption, tell nothing of when they have become the service.
+      // Scripts of others, and ours before an adoption, don't record when they have become the service.
       const isOurs = readClaim(place, host)?.pid === pid
       const isYoung = Math.abs(host.now() - status.since) < claimTime && host.facts(place.records) !== undefined
       if (!isOurs && !isPreparing && !isYoung) return { ...base, state: 'running', pid, startedAt }
-      // Where no finish script does, the run script waits for the time of the next start.
+      // Without a finish script, the run script waits for the time of the next start.
       const counted = countRestarts(ending)
       const why = counted.restarts ? (readProblem(place, host) ?? (ending && describeEnding(ending))) : undefined
       return { ...base, ...counted, state: 'starting', ...(why !== undefined && { message: why }) }
@@ -132,7 +132,7 @@ function judgeStatus(
     }
     const logProblem = readLogProblem(place, host)
     if (logProblem !== undefined) {
-      // It goes on until the pipe to its logger is full.
+      // It continues until the pipe to its logger is full.
       const message = `its output cannot be written: ${logProblem}`
       return { ...base, state: 'starting', pid, ...(loaded && { loaded }), message }
     }
@@ -155,7 +155,7 @@ function judgeStatus(
       : `waits for ${family.supervisor} to start it again`
     return {
       ...base,
-      // Held up by its own script, and not by a delay that a start would cut short.
+      // Delayed by its own script, and not by a backoff that a start would skip.
       ...(!isHeldUp && countRestarts(ending)),
       state: 'starting',
       ...(problem !== undefined && { cause: problem }),
@@ -166,7 +166,7 @@ function judgeStatus(
   const loaded = readLoaded(place, host)
   const ended = { ...base, ...(loaded && { loaded }) }
   const problem = readProblem(place, host)
-  // Of what put itself in the background, the process that was started has ended well.
+  // Of a program that daemonized, the started process has exited successfully.
   if (ending.code === 0 && problem === undefined) return { ...ended, state: 'stopped', completed: true }
   return { ...ended, state: 'failed', message: problem ?? describeEnding(ending) }
 }
@@ -177,7 +177,7 @@ function countRestarts(ending: Ending | undefined): Pick<Observed, 'restarts' | 
   return { restarts, ...(total !== undefined && { totalRestarts: total }) }
 }
 
-/** The wait before another start is a `sleep` that the finish script has become. */
+/** The delay before another start is a `sleep` that the finish script has become. */
 function hangs({ state, pid }: SupervisionStatus, host: ReadHost): boolean {
   return state === 'finish' && host.readText(`/proc/${pid}/cmdline`)?.startsWith('sleep\0') === false
 }

@@ -4,13 +4,13 @@ import { formatClaim } from '../definition/records.ts'
 import type { Family } from '../family.ts'
 import { findSupervisors } from './evidence.ts'
 
-/** What the kernel says behind the path of a directory that is no more. */
+/** Suffix of the kernel for the path of a deleted directory. */
 const suffix = ' (deleted)'
 
 /**
- * Where somebody has deleted a definition, its supervisor may live on in it, out of reach, and the service with it: svscan
- * lets both be. Gives the claim by which that process is known as an orphan in the definition that is made anew, so that
- * nothing is started beside it; undefined if there is none. All processes are looked through once, at the first call.
+ * If somebody has deleted a definition, its supervisor may still run in it, out of reach, and the service with it: svscan
+ * ignores both. Returns the claim that marks that process as an orphan in the recreated definition, so that nothing is
+ * started beside it; undefined if there is none. The process table is read once, at the first call.
  */
 export function createOrphanSearch(family: Family, host: ReadHost): (directory: string) => string | undefined {
   let supervisors: ReadonlyMap<string, number> | undefined
@@ -22,7 +22,7 @@ export function createOrphanSearch(family: Family, host: ReadHost): (directory: 
   }
 }
 
-/** The child of the supervisor, or where the run script stays, of that. */
+/** Child of the supervisor, or if the run script stays, of that. */
 function findService({ scripts }: Family, supervisor: number, host: ReadHost): ProcessIdentity | undefined {
   const all = host.processes().flatMap(pid => host.process(pid) ?? [])
   const child = all.find(({ parent }) => parent === supervisor)

@@ -10,8 +10,8 @@ import type { Layout } from '../layout.ts'
 import { findStarter } from './evidence.ts'
 
 /**
- * The process that scans the instance's directory; undefined if there is none. Everybody can have a process that says so: of all
- * those only root's and this user's count, and if there are both, this user's.
+ * Process that scans the instance's directory; undefined if there is none. Anybody can run a process of that name: only
+ * those of root and this user count, and of both, this user's.
  */
 export function findScanner(family: Family, layout: Layout, host: ReadHost): Scanner | undefined {
   const own = host.userId()
@@ -25,7 +25,7 @@ function listScanners(family: Family, layout: Layout, host: ReadHost): Scanner[]
   return host.processes().flatMap(pid => readScanner(family, directory, pid, host) ?? [])
 }
 
-/** Undefined: the process doesn't scan the directory, which is given as it really is. */
+/** Undefined: the process doesn't scan the directory, which is given resolved. */
 function readScanner(family: Family, directory: string, pid: number, host: ReadHost): Scanner | undefined {
   const words = readCommandLine(pid, host)
   if (basename(words[0] ?? '') !== family.scanner) return undefined
@@ -54,12 +54,12 @@ function resolve(path: string, host: ReadHost): string | undefined {
   }
 }
 
-/** Its first argument that is no option, or where it is started without one, where it is. */
+/** Its first argument that is no option, or without one, its working directory. */
 function scannedDirectory([, ...words]: readonly string[]): string {
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? ''
     if (/^-[tcdCLX]$/.test(word))
-      index += 1 // of s6-svscan, with a value of its own
+      index += 1 // of s6-svscan, with a separate value
     else if (word !== '' && !word.startsWith('-')) return word
   }
   return '.'
@@ -102,7 +102,7 @@ function probeInstance(family: Family, layout: Layout, host: ReadHost, find: () 
     const own = host.userId()
     const notOurs = findStranger(layout, own, host)
     if (notOurs !== undefined) return unavailable(notOurs)
-    // What is in there is run by whoever runs Reeve, too: a reload command, or what stops a service.
+    // The user of Reeve runs its contents too: a reload command, or a stop script.
     for (const path of own === 0 ? [layout.services, layout.definitions] : []) {
       const insecure = findInsecurePath(path, host, own)
       if (insecure) return unavailable(insecure.problem)
@@ -128,7 +128,7 @@ function probeInstance(family: Family, layout: Layout, host: ReadHost, find: () 
   }
 }
 
-/** Why Reeve has no business there; undefined: it does. */
+/** Reason why Reeve must not work there; undefined: it may. */
 function findStranger({ owner }: Layout, own: number, host: ReadHost): string | undefined {
   if (owner === undefined) return undefined
   const user = host.findUser(owner)

@@ -20,9 +20,9 @@ export type Supervision =
   | {
       readonly state: 'alive'
       readonly status: SupervisionStatus
-      /** Of the service, or of the script that prepares it. */
+      /** Pid of the service, or of the script that prepares it. */
       readonly pid: number | undefined
-      /** The service itself, once it is executed, and not only prepared. */
+      /** The service itself is executed, not only prepared. */
       readonly launched: ProcessIdentity | undefined
       /** The run script is still at work, or has only just become another program. */
       readonly isPreparing: boolean
@@ -32,7 +32,7 @@ export type Supervision =
   | { readonly state: 'unknown'; readonly message: string; readonly orphan: undefined }
 
 export interface Orphan extends ProcessIdentity {
-  /** Its supervisor lives, and works in a directory that has been exchanged for the one that is there now. */
+  /** Its supervisor is alive, and works in a directory that has been replaced since. */
   readonly lostSupervisor?: number
 }
 
@@ -47,7 +47,7 @@ export function readSupervision(
   const isUnproven = !isUnforged(family, place.supervise, host)
   const isSupervised = isSupervisorAlive(family, place, host, proofs)
   const told = isSupervised ? readStatus(family, place, host) : undefined
-  // What others can write isn't corrected, but doubted.
+  // A status that others can write isn't corrected, but distrusted.
   const status = told && !isUnproven ? correctStatus(told, family, place, host, proofs) : told
   const claim = readClaim(place, host)
   const living = claim && isAlive(claim, host) ? claim : undefined
@@ -84,12 +84,12 @@ export function isSupervisorAlive(
   return proofs.findSupervisor(host.realPath(place.directory) ?? '') !== undefined
 }
 
-/** How much later than it is told a process may have begun, in ms: clocks are read one after the other, in ticks. */
+/** Time in ms that a process may have begun after its recorded start: clocks are read one after the other, in ticks. */
 const stampTolerance = 2_000
 
 /**
- * On a full disk the supervisor goes on, and its status stays as it was: a process that is told to run, and is gone or another
- * one by now, isn't believed in. Then its children are what runs.
+ * On a full disk the supervisor continues, and its status stays as it was: if the pid in it is gone or reused, it isn't
+ * trusted. Then its children are what runs.
  */
 function correctStatus(
   told: SupervisionStatus,
@@ -135,7 +135,7 @@ function isProven({ pid }: SupervisionStatus, family: Family, place: Place, host
   return host.processes().filter(child => isStartedThere(child, family, place, host)).length <= log
 }
 
-/** What the supervisor has started may be the parent of the service; see `FamilyScripts.hasFinish`. */
+/** The process that the supervisor has started may be the parent of the service; see `FamilyScripts.hasFinish`. */
 function findMain(
   { scripts }: Family,
   started: number | undefined,
@@ -153,7 +153,7 @@ function toOrphan({ supervisor, scripts }: Family, process: ProcessIdentity, hos
   return { ...process, ...(isLost && { lostSupervisor: starter }) }
 }
 
-/** False as long as the process is the run script, or a program by which that becomes the service. */
+/** False as long as the process is the run script, or a program by which it becomes the service. */
 export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): boolean {
   const words = readCommandLine(pid, host).split('\0')
   if (scriptWords.every((word, index) => words[index] === word) || isWrapped(words)) return false
@@ -168,7 +168,7 @@ function readCommandLine(pid: number, host: ReadHost): string {
   return text ?? ''
 }
 
-/** Of a file that is replaced by renaming there is always a whole one; others may be caught while they are written. */
+/** A file that is replaced by renaming is always complete; others may be read while they are written. */
 function readStatus(family: Family, place: Place, host: ReadHost): SupervisionStatus | undefined {
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     const content = host.readFile(join(place.supervise, 'status'))
@@ -178,7 +178,7 @@ function readStatus(family: Family, place: Place, host: ReadHost): SupervisionSt
   return undefined
 }
 
-/** True if the supervisor of the log lives. */
+/** True if the supervisor of the log is alive. */
 export function isLogSupervised(family: Family, place: Place, host: ReadHost): boolean {
   const isRead = host.isRead(join(place.logSupervise, family.livenessPipe))
   if (!isRead || isUnforged(family, place.logSupervise, host)) return isRead

@@ -5,7 +5,7 @@ import type { Family } from '../family.ts'
 import { type Layout, placeOf } from '../layout.ts'
 import { isExecuted } from './supervision.ts'
 
-/** How soon a run script that is about to execute its service is looked at again, in ms: no event tells that it has. */
+/** Delay in ms before a run script that is about to execute its service is observed again: no event tells that it has. */
 const executionTime = 50
 
 export interface WatchOptions {
@@ -16,7 +16,7 @@ export interface WatchOptions {
   hint(service?: string): void
 }
 
-/** Watches the directories of definitions and of links, and of each service what changes with its state. */
+/** Watches the directories of definitions and of links, and for each service the files that change with its state. */
 export function watchServices({ family, layout, host, clock, hint }: WatchOptions): Disposable {
   const watched = new Map<string, Disposable>()
 
@@ -72,6 +72,6 @@ function listNames(layout: Layout, host: ReadHost): string[] {
   try {
     return (host.readDirectory(layout.definitions) ?? []).filter(name => !name.startsWith('.'))
   } catch {
-    return [] // it is unreadable, which observing says
+    return [] // it is unreadable, which observing reports
   }
 }
