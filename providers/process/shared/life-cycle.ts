@@ -4,27 +4,27 @@ import { findSignalName } from '../../../src/host/signals.ts'
 import type { Exit, ServiceRecord } from './service-record.ts'
 
 /**
- * The life of a service. What is due follows from the record, the facts of its newest run and the clock, never from which
- * event came (advance.ts); so events may be lost, and a supervisor that was killed goes on where the last one was.
+ * Life cycle of a service. The next phase follows from the record, the facts of its newest run and the clock, never from the
+ * kind of event (advance.ts); so events may be lost, and the supervisor after a killed one resumes in the same phase.
  *
- *   phase     what holds                                      leads to
+ *   phase     state                                           next phase
  *   --------  ----------------------------------------------  -------------------------------------------------------
  *   down      nothing runs                                    starting: wanted up
- *   starting  run N is written down, its shim on the way      up: the program is executed · stopping: its end is asked
- *                                                             for · [ended]
- *   up        the program of run N lives                      stopping: its end is asked for · [ended]
+ *   starting  run N is recorded, its shim is being started    up: the program is executed · stopping: a stop is
+ *                                                             requested · [ended]
+ *   up        the program of run N is alive                   stopping: a stop is requested · [ended]
  *   stopping  it has the stop signal, KILL after the timeout; [ended], once its process group is empty
  *             or it ended by itself and left members of its
  *             group behind, which get KILL
- *   backoff   it ended too soon, or couldn't be started       starting: at `nextStart` · down: not wanted any more
- *   finished  it ended by itself, well, and that is that      starting: on request · down: not wanted any more
- *   failed    it ended by itself, badly, likewise             the same
+ *   backoff   it ended too soon, or failed to start           starting: at `nextStart` · down: no longer wanted up
+ *   finished  it ended by itself successfully, for good       starting: on request · down: no longer wanted up
+ *   failed    it ended by itself with a failure, for good     the same
  *
- *   [ended]   its end was asked for, or it isn't wanted up    down (and from there starting, if wanted up)
+ *   [ended]   a stop was requested, or it isn't wanted up     down (and from there starting, if wanted up)
  *             exit code 0, policy on-failure or never         finished
- *               (but for one that put itself in the background, which counts as a failure)
+ *               (except a program that daemonized, which counts as a failure)
  *             policy never                                    failed
- *             all else                                        backoff
+ *             otherwise                                       backoff
  */
 
 /** Time in ms after which a run counts as good: earlier failures no longer count. */

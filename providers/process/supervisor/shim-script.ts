@@ -4,19 +4,19 @@ import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
 import { type Layout, type RunPart, runPath } from '../shared/layout.ts'
 
 /**
- * The shim stands between the supervisor and a service, so that the service outlives the supervisor and its exit status
- * isn't lost while there is none. It is one /bin/sh for each run of a service, and forks nothing but the service:
+ * Process between the supervisor and a service: the service outlives the supervisor, and its exit status isn't lost while
+ * there is none. The shim is one /bin/sh for each run of a service, and forks nothing but the service:
  *
- *   NAME~N.shim  its own line of /proc/self/stat, created exclusively: the claim on this run. Whoever comes second starts
- *                nothing, so that no run ever is started twice, whatever crashed
+ *   NAME~N.shim  its own line of /proc/self/stat, created exclusively: the claim on this run. A second shim starts nothing,
+ *                so that no run is ever started twice, whatever crashed
  *   NAME~N.pid   the service's line of /proc/self/stat, written before it is executed; pid and start time stay the same
- *   NAME~N.said  why the service could not be executed, by what prepares it (posix/exec-wrapper.ts)
- *   NAME~N.exit  `STATUS UPTIME LEFT`: as the shell has it (128 and more: a signal); seconds since boot; whether members
- *                of its process group were left (`left` or `none`)
+ *   NAME~N.said  reason why the service could not be executed, written by the exec wrapper (posix/exec-wrapper.ts)
+ *   NAME~N.exit  `STATUS UPTIME LEFT`: exit status of the shell (128 and more: a signal); seconds since boot; whether
+ *                members of its process group were left (`left` or `none`)
  *
- * On a full or read-only disk all of that comes to nothing, and the service is started all the same: the process table tells
- * who is whose child, and the shim's own exit status is the service's. Where not even the script can be written, it is given
- * to the shell as a text, with no claim: only the supervisor that gave it knows of the run.
+ * On a full or read-only disk none of these is written, and the service is started all the same: the process table shows
+ * parents and children, and the shim's own exit status is the service's. If not even the script can be written, it is passed
+ * to the shell as a text, without a claim: only the supervisor that passed it knows of the run.
  *
  * The shell's own signals are caught, not ignored: the service gets them with their default. It runs in the foreground
  * of a subshell, since a shell has its background children ignore INT and QUIT; and setsid(1) there needn't fork, so the

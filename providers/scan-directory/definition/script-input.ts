@@ -2,18 +2,18 @@ import type { Process } from '../../../src/core/model/facility.ts'
 import type { FamilyScripts } from '../family.ts'
 
 /**
- * The scripts of a definition. What they write down, in `reeve/` of the definition, for `records.ts` to read:
+ * Input of a definition's scripts. The scripts write these records to `reeve/` of the definition; `records.ts` reads them:
  *
- *   claim      PID START CLOCK BOOT of the process that becomes the service, first of all: an orphan is known by it. With `-` for
- *              PID and START: of the last one, which the next has to wait for
- *   loaded     what sha256sum says of the definition's files and of the facility's, or that one of these is absent, before any
- *              of them is read
- *   launched   PID START, last of all: then the service itself is executed
+ *   claim      PID START CLOCK BOOT of the process that becomes the service, written first: it identifies an orphan. With `-`
+ *              for PID and START: the last run, which the next one has to wait for
+ *   loaded     sha256sum output for the definition's files and the facility's, or that one of these is absent, before any of
+ *              them is read
+ *   launched   PID START, written last: then the service itself is executed
  *   ended      CODE SIGNAL asked|alone FAILURES BOOT TOTAL of the last end; TOTAL counts failures and the ends of good runs
- *   problem    why the script could not come as far as the service, or that the service put itself in the background
- *   log-problem  why its output can't be written, by the script of the logger; see log-script.ts
+ *   problem    reason why the script did not reach the service, or that the service daemonized
+ *   log-problem  reason why its output can't be written, by the script of the logger; see log-script.ts
  *
- * They are private: digests of a short secret tell the secret (S9).
+ * They are private: the digest of a short secret reveals the secret (S9).
  *
  * START is field 22 of the process's stat, CLOCK hundredths of a second since boot, BOOT its id and the START of pid 1.
  * Signals are given by number and without `--`, which the kill of busybox takes for a process.

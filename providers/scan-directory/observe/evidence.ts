@@ -6,12 +6,12 @@ import type { Family } from '../family.ts'
 import type { Place } from '../layout.ts'
 
 /**
- * What is believed of a service, and why, where Reeve runs as root (S8):
+ * Evidence about a service, and when it is trusted if Reeve runs as root (S8):
  *
  *   a definition, its records, `supervise/`   only if root alone can change the directory; else nothing in it counts
- *   `supervise/status`, the liveness pipe     if they are root's; people give them to a user, who could forge them: then only what
- *                                             /proc says as well
- *   a process by its name                     only if root or Reeve's user has started it: everybody can call one so
+ *   `supervise/status`, the liveness pipe     if they are root's; some hosts give them to a user, who could forge them: then only
+ *                                             what /proc confirms
+ *   a process by its name                     only if root or Reeve's user has started it: anybody can use the name
  */
 export interface Evidence {
   /** Reason why no evidence of the service counts; undefined: it does. */

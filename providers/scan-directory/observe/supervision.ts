@@ -10,11 +10,11 @@ import type { Place } from '../layout.ts'
 import { createEvidence, type Evidence, isProgram, isStartedThere, isUnforged } from './evidence.ts'
 
 /**
- * What is found of a service whose supervisor is …
+ * State of a service's supervisor:
  *
- *   alive    its status holds
- *   dead     and the status is stale. `orphan`: what it has started, and left behind when it was killed
- *   unknown  it lives, and what it says isn't understood, or isn't believed
+ *   alive    its status is valid
+ *   dead     the status is stale. `orphan`: the process that it started, and left when it was killed
+ *   unknown  it is alive, but its status can't be parsed, or isn't trusted
  */
 export type Supervision =
   | {

@@ -17,13 +17,10 @@ import { enableUnits, findLinks, linkAll } from './linking.ts'
 import { removeAll } from './removal.ts'
 import { findUnitReplacement, renew, type UnitReplacement } from './unit-replacement.ts'
 
-/** How long (ms) systemd may take to read a batch of definitions before they are written. */
+/** Time in ms that systemd may take to verify a batch of definitions before they are written. */
 const VERIFY_PATIENCE = 30_000
 
-/**
- * Carries out a batch: all that is written, one daemon-reload for it, links, then jobs side by side, each followed to its
- * end.
- */
+/** Executes a batch: all files, one daemon-reload for them, links, then jobs side by side, each followed to its end. */
 export async function applyActions(
   actions: readonly Action[],
   layout: Layout,
@@ -45,7 +42,7 @@ async function carryOut(actions: readonly Action[], application: Application): P
   const disk = openDisk(application, [...running, ...going])
   const names = [...running, ...going].flatMap(({ service }) => [unitOf(service), ...unitsOf(service, disk)])
   const context = { ...application, disk, units: await findUnits(application.bus, names) }
-  // One that is slow to stop holds up nobody else (E5).
+  // A unit that is slow to stop delays no other (E5).
   await Promise.all([runJobs(running, context), removeAll(going, context)])
 }
 
@@ -71,7 +68,7 @@ async function installAll(actions: readonly Action[], application: Application):
   const installed = written.map(({ action }) => action)
   await together(installed, report, async () => {
     await reload()
-    // One that was enabled, and whose new `[Install]` asks for other links.
+    // Units that were enabled, and whose new `[Install]` asks for other links.
     const after = openDisk(application, actions)
     const moved = installed.filter(action => enabled.has(action) && lacksLinks(action.service, after))
     await enableUnits(
@@ -81,7 +78,7 @@ async function installAll(actions: readonly Action[], application: Application):
   })
 }
 
-/** Gives the actions whose files systemd takes; what it says of the others is reported. */
+/** Returns the actions whose files systemd accepts; problems of the others are reported. */
 async function verifyActions(
   actions: readonly Action[],
   disk: UnitSearchPath,
@@ -96,7 +93,10 @@ async function verifyActions(
   )
 }
 
-/** What the new definition has no more to start the service by, or it would go on to. Gives those where that went well. */
+/**
+ * Stops units that the new definition no longer has to start the service, or that would keep running. Returns the actions
+ * for which that succeeded.
+ */
 async function stopTriggers(
   renewals: readonly UnitReplacement[],
   disk: UnitSearchPath,
@@ -130,7 +130,7 @@ function isEnabled(service: string, disk: UnitSearchPath): boolean {
   return enabled === true || enabled === 'partly'
 }
 
-/** `fixed` is as good as it gets. */
+/** `fixed` is as good as possible. */
 function lacksLinks(service: string, disk: UnitSearchPath): boolean {
   const { enabled } = enablementOf(service, disk)
   return enabled === false || enabled === 'partly'

@@ -6,7 +6,7 @@ import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-pa
 import type { Verifier } from '../units/verification.ts'
 import type { Connection } from './connection.ts'
 
-/** What a batch of actions has at hand. */
+/** Context of a batch of actions. */
 export interface Application extends Connection {
   readonly host: WriteHost
   readonly layout: Layout
@@ -14,10 +14,10 @@ export interface Application extends Connection {
   readonly verifier: Verifier
 }
 
-/** What those actions have besides that need jobs of systemd. */
+/** Additional context of actions that need jobs of systemd. */
 export interface JobContext extends Application {
   readonly disk: UnitSearchPath
-  /** As they were when the batch began. */
+  /** State when the batch began. */
   readonly units: ReadonlyMap<string, LoadedUnit>
 }
 

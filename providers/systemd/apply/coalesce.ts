@@ -1,21 +1,24 @@
 import type { Clock } from '../../../src/host/clock.ts'
 
-/** Does for many at once what each of them asks for by itself, since for all it takes about as long as for one. */
+/** Coalesces requests into one action for all of them, since that takes about as long as for one. */
 export interface Coalescer<T> {
-  /** Resolves when it has been done for this one, with all who came in time. */
+  /** Resolves when the action is done for this item, along with all that came in time. */
   add(item: T): Promise<void>
 }
 
-/** How long (ms) the first waits for others, while some are expected. */
+/** Time in ms that the first request waits for others while some are expected. */
 const FIRST_PAUSE = 100
 
-/** So many times as long as it took last the next ones wait, while others are expected: then all of them take a fifth of the time. */
+/**
+ * Wait of later requests while others are expected, as a multiple of the last duration: the actions then take a fifth of the
+ * time.
+ */
 const PAUSE_RATIO = 4
 
-/** How often (ms) it is looked whether others are still expected. */
+/** Interval in ms at which it is checked whether others are still expected. */
 const LOOK = 10
 
-/** `expects`: whether others may come soon, beside those who wait already. */
+/** `expects`: whether more requests may follow soon, besides those that are waiting. */
 export function createCoalescer<T>(
   act: (items: readonly T[]) => Promise<void>,
   expects: (waiting: number) => boolean,
@@ -27,7 +30,7 @@ export function createCoalescer<T>(
   let next: Promise<void> | undefined
 
   async function begin(): Promise<void> {
-    await running?.catch(() => {}) // told to those whom it was for
+    await running?.catch(() => {}) // reported to its own callers
     const due = clock.elapsed() + pause
     while (clock.elapsed() < due && expects(waiting.length)) await clock.sleep(LOOK)
     const items = waiting

@@ -10,9 +10,8 @@ import { isYes, mergeSections, readSections } from '../units/unit-file.ts'
 import type { UnitSearchPath } from '../units/unit-search-path.ts'
 
 /**
- * systemd forgets a oneshot that has ended, unless something refers to it: whether it has run can't be asked any more. So
- * it is written down by Reeve, when it has succeeded, with what it had read: `RUNTIME/reeve-completed/UNIT`, which is
- * gone with the boot.
+ * systemd forgets a oneshot that has ended, unless something refers to it: afterwards it can't tell whether it has run. So
+ * Reeve records a success, with the files that were read: `RUNTIME/reeve-completed/UNIT`, which is gone with the boot.
  */
 export interface Job {
   readonly unit: string
@@ -20,7 +19,7 @@ export interface Job {
   readonly written: ManagedUnits | undefined
 }
 
-/** True if nothing of it stays when it has succeeded. */
+/** True if nothing of the unit remains after a success. */
 export function isForgotten({ unit, disk }: Pick<Job, 'unit' | 'disk'>): boolean {
   const texts = disk.texts(unit)
   if (!texts.some(text => text.includes('oneshot'))) return false
@@ -29,7 +28,10 @@ export function isForgotten({ unit, disk }: Pick<Job, 'unit' | 'disk'>): boolean
   return Service?.Type?.at(-1) === 'oneshot' && !isYes(remains)
 }
 
-/** What it reads if it is started now. Of somebody else's unit, all that its definition consists of counts. */
+/**
+ * Definition and files that it reads if it is started now. For somebody else's unit, everything that its definition consists
+ * of counts.
+ */
 export function readInputs({ unit, disk, written }: Job, host: ReadHost): Loaded {
   const files = (written?.ownership.files ?? []).map((path): [string, string] => [path, digestOf(path, host)])
   const definition = written?.definition ?? sha256(disk.texts(unit).join('\n'))
@@ -37,8 +39,8 @@ export function readInputs({ unit, disk, written }: Job, host: ReadHost): Loaded
 }
 
 /**
- * What it had read when it succeeded; undefined if it hasn't, in this boot. Reeve's own definition may have changed since:
- * that is for others to compare. Somebody else's must be the same.
+ * Definition and files of its last success in this boot; undefined if there was none. Reeve's own definition may have
+ * changed since, which the caller compares. Somebody else's must be the same.
  */
 export function findCompletion(job: Job, { layout, host }: { layout: Layout; host: ReadHost }): Loaded | undefined {
   if (!isForgotten(job)) return undefined
@@ -49,11 +51,11 @@ export function findCompletion(job: Job, { layout, host }: { layout: Layout; hos
 
 export function noteCompletion(unit: string, loaded: Loaded, host: WriteHost, layout: Layout): void {
   host.makeDirectory(layout.completionDirectory, { mode: 0o700 })
-  // By a digest, what is in a short file can be guessed.
+  // The digest of a short file reveals its content.
   host.writeFile(pathOf(unit, layout), `${JSON.stringify(loaded)}\n`, { mode: 0o600 })
 }
 
-/** Before it runs again, and when it goes. */
+/** Removes the record, before another run and when the service is removed. */
 export function forgetCompletion(unit: string, host: WriteHost, layout: Layout): void {
   const path = pathOf(unit, layout)
   if (host.facts(path)) host.removeFile(path)
@@ -68,6 +70,6 @@ function parseLoaded(text: string | undefined): Loaded | undefined {
     const { definition, files }: Partial<Loaded> = JSON.parse(text ?? '')
     return typeof definition === 'string' && typeof files === 'object' ? { definition, files } : undefined
   } catch {
-    return undefined // there is none, or somebody edited it
+    return undefined // missing, or edited
   }
 }

@@ -2,21 +2,22 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Hosting } from '../../../src/core/contracts/provider.ts'
 import { layoutOf } from '../units/layout.ts'
 
-/** Where systemd-logind notes whose manager runs without a session: a file for each user, by name. */
+/** Directory in which systemd-logind notes whose manager runs without a session: a file for each user, by name. */
 const lingerDirectory = '/var/lib/systemd/linger'
 
-/** Reeve's own controller as a unit. */
+/** Settings of Reeve's own controller as a unit. */
 export const hosting: Hosting = {
   keepsOutput: true,
   config: {
     unit: {
       Unit: { Description: "Reeve keeps this host's services as declared", After: 'network.target' },
       Service: {
-        // Up when the first pass is made. Node can't send datagrams, so that systemd-notify does it for the controller.
+        // Ready after the first pass. Node can't send datagrams, so systemd-notify does it for the controller.
         Type: 'notify',
         NotifyAccess: 'all',
         WatchdogSec: '2min',
-        // Only the controller ends with its unit: the built-in supervisor and its services are in its cgroup, and go on.
+        // Only the controller ends with its unit: the built-in supervisor and its services are in its cgroup, and keep
+        // running.
         KillMode: 'process',
         OOMPolicy: 'continue',
         TasksMax: 'infinity',

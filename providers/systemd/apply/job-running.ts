@@ -18,7 +18,7 @@ import type { JobContext } from './batch.ts'
 import { forgetCompletion, isForgotten, noteCompletion, readInputs } from './completion.ts'
 import { type JobOutcome, lost } from './jobs.ts'
 
-/** A unit that knows no reload is restarted, if it runs: the plan says so where it can be known before. */
+/** A unit without a reload is restarted if it runs: the plan says so where that is known beforehand. */
 const methods = {
   start: 'StartUnit',
   stop: 'StopUnit',
@@ -38,23 +38,23 @@ export async function runJobs(actions: readonly Action[], context: JobContext): 
 
 /**
  * True if systemd would run another definition than the one on the disk: a crash came between writing and reloading, or
- * somebody else has written something.
+ * somebody else has written a file.
  */
 async function isStale({ service, verb }: Action, { bus, disk, units, layout, host }: JobContext): Promise<boolean> {
   const unit = unitOf(service)
   const loaded = units.get(unit)
   if (verb === 'stop' || !loaded) return false
   const written = findManagedUnits(unit, disk.find(unit), layout, host)
-  // It sees what the digest leaves out, as what is written down at a reload; and misses what the digest sees.
+  // systemd notices what the digest leaves out, as a record of a reload; and misses what the digest includes.
   const isNoticed = (await readProperty(bus, loaded.path, 'Unit', 'NeedDaemonReload')) === true
   if (isNoticed || (await lacksDropIn(disk.dropIns(unit), loaded, { bus, host }))) return true
   if (written?.definition === undefined) return false
-  if (!unit.endsWith('.service')) return true // it doesn't tell
+  if (!unit.endsWith('.service')) return true // no answer
   const environment = await readTexts(bus, loaded.path, 'Service', 'Environment')
   return !environment.includes(`${definitionVariable}=${written.definition}`)
 }
 
-/** A drop-in in a directory that has come since its last daemon-reload systemd doesn't notice. One that is masked is none. */
+/** systemd doesn't notice a drop-in in a directory that was added after its last daemon-reload. A masked drop-in is none. */
 async function lacksDropIn(
   dropIns: readonly string[],
   { path }: LoadedUnit,
@@ -83,14 +83,14 @@ async function runJob(action: Action, context: JobContext): Promise<void> {
   )
   if (triggers.length === 0) return start(methodFor(verb, unit, context), unit, signal, context)
   if (verb === 'restart') await stopUnits([...triggers, unit], signal, context)
-  // systemd refuses to listen for a service that runs already.
+  // systemd refuses to listen for a service that already runs.
   else if (triggers.some(name => name.endsWith('.socket') && !isUp(units.get(name))) && isUp(units.get(unit))) {
     await stopUnits([unit], signal, context)
   }
   for (const trigger of triggers) await begin(methods.start, trigger, signal, context)
 }
 
-/** What timers, sockets and paths would start, which stay as they are. `own`: where none of them is loaded to tell. */
+/** Services that timers, sockets and paths would start, and that are left alone. `own`: if none of them is loaded. */
 async function startJob(
   starters: readonly string[],
   own: string,
@@ -129,7 +129,7 @@ async function start(method: string, unit: string, signal: AbortSignal, context:
   noteCompletion(unit, inputs, host, layout)
 }
 
-/** Where conditions aren't met, systemd starts nothing, and calls that done. */
+/** If conditions aren't met, systemd starts nothing, and reports success. */
 async function begin(method: string, unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const conditions = findConditions(unit, context)
   const { isUnmet } = await follow(method, unit, signal, context, conditions.length > 0)
@@ -153,8 +153,8 @@ function findConditions(unit: string, { disk }: JobContext): string[] {
 }
 
 /**
- * What has ended for good is still active to systemd, which would start nothing. The start of one that it waits to start
- * again would wait along.
+ * A unit that has ended for good is still active for systemd, which would start nothing. The start of a unit that waits to
+ * be restarted would wait as well.
  */
 function methodFor(verb: 'start' | 'restart', unit: string, { units }: Pick<JobContext, 'units'>): string {
   const found = units.get(unit)
@@ -170,12 +170,12 @@ export async function stopUnits(names: readonly string[], signal: AbortSignal, c
     } catch (error) {
       passOverUnloaded(error)
     }
-    // A stop that took too long leaves a failure; that it has stopped is what was asked for.
+    // A stop that timed out leaves a failure; but the unit has stopped, as requested.
     await context.bus.call(managerCall('ResetFailedUnit', 's', unit)).catch(passOverUnloaded)
   }
 }
 
-/** A signal is sent by systemd itself: the service may be shut in, and a command of Reeve's with it. */
+/** systemd itself sends the signal: the service may be sandboxed, and a command of Reeve with it. */
 async function reload(unit: string, signal: AbortSignal, context: JobContext): Promise<void> {
   const { bus, disk, units } = context
   const number = findReloadSignal(unit, disk)
@@ -184,7 +184,7 @@ async function reload(unit: string, signal: AbortSignal, context: JobContext): P
       await bus.call(managerCall('KillUnit', 'ssi', unit, 'main', number))
       return
     } catch {
-      // Its process has just ended: what a reload comes to then, systemd knows.
+      // Its process has just ended: systemd decides what a reload does then.
     }
   }
   await begin(methods.reload, unit, signal, context)
@@ -203,18 +203,18 @@ async function follow(
 ): Promise<JobOutcome> {
   const { disk, jobs } = context
   const file = disk.find(unit)
-  // systemd speaks of an alias by the name of what it stands for.
+  // systemd reports an alias by the name of its unit.
   const conditional = isConditional ? [file.kind === 'found' ? file.unit : unit] : []
   const outcome = await jobs.run(managerCall(method, 'ss', unit, 'replace'), signal, ...conditional)
   const { result } = outcome
   if (result === 'done' || result === 'skipped') return outcome
-  // A stop that took too long is "failed" or "timeout", and has stopped it.
+  // A stop that timed out is "failed" or "timeout", and has stopped the unit.
   if (method === methods.stop && (await hasStopped(unit, context))) return outcome
   if (result === lost && (await hasSucceeded(method, unit, isConditional, context))) return outcome
   throw await createFailureOf(unit, await describeJobFailure(unit, result, context.bus), context)
 }
 
-/** What a start, a restart or a reload has come to, of whose end systemd couldn't tell. */
+/** Result of a start, a restart or a reload whose end systemd couldn't report. */
 async function hasSucceeded(
   method: string,
   unit: string,
@@ -236,7 +236,7 @@ async function hasStopped(unit: string, { bus, units }: JobContext): Promise<boo
   return state === 'failed' || state === 'inactive'
 }
 
-/** What isn't loaded has no failure to forget, and nothing to be stopped. */
+/** A unit that isn't loaded has no failure to reset, and nothing to stop. */
 function passOverUnloaded(error: unknown): void {
   if (busErrorName(error) !== 'org.freedesktop.systemd1.NoSuchUnit') throw error
 }

@@ -5,23 +5,23 @@ import { managerInterface, propertiesInterface, readProperty, subscribe, unitInt
 import type { ReconnectingBus } from '../bus/reconnecting-bus.ts'
 import { pathOfUnit, unitOfPath } from '../units/unit-name.ts'
 
-/** systemd's words for how a job ended: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
+/** systemd's result of a job: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
 type JobResult = string
 
-/** The connection to systemd ended meanwhile, and so did the job: how can only be told by what has come of it. */
+/** The connection to systemd ended meanwhile, and so did the job: its result can only be derived from the unit. */
 export const lost: JobResult = 'lost'
 
 export interface JobOutcome {
   readonly result: JobResult
-  /** True: a condition of the unit wasn't met, so that nothing was started. systemd calls that `done`. */
+  /** True: a condition of the unit wasn't met, so nothing was started. systemd calls that `done`. */
   readonly isUnmet: boolean
 }
 
 /** Jobs of systemd, each followed to its end. */
 export interface Jobs {
   /**
-   * Makes the call that gives a job, and waits for the job. `conditional`: the unit, if it has conditions; of others it isn't
-   * told whether they were met. Throws ReeveError; `aborted` by the signal.
+   * Makes the call that returns a job, and waits for the job. `conditional`: the unit, if it has conditions; for others
+   * systemd doesn't report whether they were met. Throws ReeveError; `aborted` by the signal.
    */
   run(call: BusCall, signal: AbortSignal, conditional?: string): Promise<JobOutcome>
 }
@@ -31,11 +31,11 @@ interface Waiting {
   fail(error: unknown): void
 }
 
-/** Listens before anything is asked for, so that no end is missed. */
+/** Listens before the first call, so that no end is missed. */
 export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
   const ended = new Map<string, JobOutcome>()
   const waiting = new Map<string, Waiting>()
-  /** What systemd said last of the conditions of a unit: before it ends a job, it says what the unit has come to. */
+  /** Last report of systemd on the conditions of a unit: before it ends a job, it reports the unit's state. */
   const conditions = new Map<string, boolean>()
   const conditional = new Map<string, Promise<void>>()
 
@@ -62,13 +62,13 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
     const from = `interface='${propertiesInterface}',path='${pathOfUnit(unit)}',arg0='${unitInterface}'`
     const known = conditional.get(unit)
     if (known) return known
-    // `hear` listens already: this only has the bus send more.
+    // `hear` is already listening: this only makes the bus send more.
     const listening = bus.listen(`type='signal',${from}`, () => {})
     conditional.set(unit, listening)
     return listening
   }
 
-  /** What has come of them while nobody listened: those that systemd doesn't know any more have ended, somehow. */
+  /** Results of jobs while nobody listened: those that systemd no longer knows have ended, with an unknown result. */
   async function lookAgain(): Promise<void> {
     await subscribe(bus)
     for (const [path, { tell }] of waiting) {
@@ -113,7 +113,7 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
       if (signal.aborted) throw new ReeveError('aborted', 'not begun, as it is not wanted', { cause: signal.reason })
       if (unit !== undefined) {
         await listenToConditions(unit)
-        // Of a unit that is up already no condition is looked at.
+        // Conditions of an active unit are not checked.
         conditions.delete(unit)
       }
       const [path] = await bus.call(call)
@@ -122,7 +122,7 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
   }
 }
 
-/** Jobs keep their names when systemd executes itself anew. */
+/** Jobs keep their names when systemd re-executes itself. */
 async function isUnderWay(job: string, bus: Bus): Promise<boolean> {
   try {
     await readProperty(bus, job, 'Job', 'State')

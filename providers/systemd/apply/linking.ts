@@ -10,8 +10,8 @@ import type { UnitSearchPath } from '../units/unit-search-path.ts'
 import { type Application, openDisk } from './batch.ts'
 
 /**
- * Enables and disables. Without a daemon-reload: at boot systemd reads everything anew, and till then only what somebody
- * asks of the target itself would show the difference.
+ * Enables and disables. Without a daemon-reload: at boot systemd reads everything again, and until then the difference shows
+ * only in what somebody asks of the target itself.
  */
 export async function linkAll(actions: readonly Action[], application: Application): Promise<void> {
   if (actions.length === 0) return
@@ -22,7 +22,7 @@ export async function linkAll(actions: readonly Action[], application: Applicati
   }
 }
 
-/** All in one call; if that fails, each by itself, to tell whose fault it is. */
+/** Links all units in one call; if that fails, one by one, to find the cause. */
 async function link(
   verb: 'enable' | 'disable',
   actions: readonly Action[],
@@ -44,7 +44,7 @@ async function link(
   }
 }
 
-/** systemd would have it lead to this unit from now on (E8). */
+/** systemd would redirect it to this unit (E8). */
 function refuseTakenAlias(unit: string, disk: UnitSearchPath): void {
   const taken = disk.takenAlias(unit)
   if (!taken) return
@@ -61,8 +61,8 @@ interface Link {
 }
 
 /**
- * Of Reeve's own units, links go that an earlier `[Install]` asked for; where there are none, it would only take twice as
- * long. Others' may be aliases that a person made.
+ * Removes links of Reeve's own units that an earlier `[Install]` asked for; without any, the call would only take twice as
+ * long. Those of others may be aliases that a person created.
  */
 export async function enableUnits(
   links: readonly Link[],
@@ -76,21 +76,21 @@ export async function enableUnits(
   }
 }
 
-/** With its links, systemd would take away a unit that was itself linked into the search path (`systemctl link`). */
+/** Along with its links, systemd would remove a unit that was itself linked into the search path (`systemctl link`). */
 async function disableUnits(links: readonly Link[], disk: UnitSearchPath, { bus, host }: Application): Promise<void> {
   const isLinked = (unit: string): boolean => {
     const file = disk.find(unit)
     return file.kind === 'found' && host.facts(file.path)?.kind === 'symlink'
   }
   const units = links.map(({ unit }) => unit)
-  // With a template's links, systemd would take away those of all its instances.
+  // Along with a template's links, systemd would remove those of all its instances.
   const others = units.filter(unit => !isLinked(unit) && !isTemplate(unit))
   if (others.length > 0) await bus.call(managerCall('DisableUnitFiles', 'asb', others, false))
   // It leaves the alias of an instance, too (252).
   for (const path of units.flatMap(unit => disk.links(unit))) if (host.facts(path)) host.removeFile(path)
 }
 
-/** Units that links stand for: in the directories of targets, and aliases. */
+/** Units that have links: in the directories of targets, and aliases. */
 function findLinked(directory: string, host: ReadHost): Set<string> {
   const linked = new Set<string>()
   for (const name of host.readDirectory(directory) ?? []) {
@@ -102,7 +102,7 @@ function findLinked(directory: string, host: ReadHost): Set<string> {
   return linked
 }
 
-/** What starts the service, and never an alias. */
+/** Units that start the service, and never an alias. */
 export function findLinks(service: string, disk: UnitSearchPath): Link[] {
   const file = disk.find(unitOf(service))
   const isOwn = file.kind === 'found' && file.ownership !== undefined

@@ -5,7 +5,7 @@ import { listParts, unitsAmong } from '../observe/managed-units.ts'
 import type { JobContext } from './batch.ts'
 import { stopUnits } from './job-running.ts'
 
-/** Stops what still runs, each by itself; the rest is done for all together that have come so far. */
+/** Stops units that still run, one by one; the rest is done once for all that have stopped. */
 export async function removeAll(actions: readonly Action[], context: JobContext): Promise<void> {
   await Promise.all(actions.map(action => remove(action, context)))
 }

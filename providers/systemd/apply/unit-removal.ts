@@ -14,7 +14,7 @@ import type { Reload } from './reload.ts'
 /** An action whose units have been stopped. */
 export interface Going {
   readonly action: Action
-  /** What Reeve has written for the service: no unit is among them if it only added to somebody else's. */
+  /** Files that Reeve has written for the service: no unit is among them if it only added to somebody else's. */
   readonly parts: readonly string[]
   readonly report: Report
 }
@@ -26,7 +26,7 @@ interface Context {
   readonly reload: Reload
 }
 
-/** All the links, then all the files, then one daemon-reload. systemd looks through all links for each call. */
+/** Removes all links, then all files, then does one daemon-reload. systemd goes through all links for each call. */
 export async function removeUnits(stopped: readonly Going[], context: Context): Promise<void> {
   const { host, layout, reload } = context
   const unlinked = await removeLinks(stopped, context)
@@ -47,7 +47,7 @@ export async function removeUnits(stopped: readonly Going[], context: Context): 
   }
 }
 
-/** The unit last: by its marker, what a crash leaves is found again. */
+/** The unit last: its marker identifies leftovers of a crash. */
 export function removeParts(service: string, parts: readonly string[], layout: Layout, host: WriteHost): void {
   const { unitDirectory } = layout
   const units = unitsAmong(parts, layout)
@@ -56,7 +56,7 @@ export function removeParts(service: string, parts: readonly string[], layout: L
   for (const unit of units) host.removeFile(join(unitDirectory, unit))
 }
 
-/** In one call; if that fails, each by itself, to tell whose fault it is. Gives those whose links are gone. */
+/** Disables all in one call; if that fails, one by one, to find the cause. Returns those whose links are gone. */
 async function removeLinks(stopped: readonly Going[], { bus, layout }: Context): Promise<readonly Going[]> {
   const disable = async (of: readonly Going[]): Promise<void> => {
     const units = of.flatMap(({ parts }) => unitsAmong(parts, layout))

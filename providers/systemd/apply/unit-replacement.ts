@@ -9,15 +9,15 @@ import { linksOf, readUnitSearchPath, type UnitSearchPath } from '../units/unit-
 import type { Application } from './batch.ts'
 import { removeParts } from './unit-removal.ts'
 
-/** An installation, and what it takes away of an older definition. */
+/** An installation, and the parts of an older definition that it removes. */
 export interface UnitReplacement {
   readonly action: Action
   readonly definition: Definition
-  /** Files that the new one has no more. */
+  /** Files that the new one no longer has. */
   readonly surplus: readonly string[]
-  /** What of it starts the service, and is to be stopped. */
+  /** Its units that start the service, and are to be stopped. */
   readonly triggers: readonly string[]
-  /** By which it was enabled, and which the new `[Install]` doesn't ask for. */
+  /** Links by which it was enabled, and which the new `[Install]` doesn't ask for. */
   readonly links: readonly string[]
 }
 
@@ -48,7 +48,7 @@ function findObsolete(
   return there.filter(path => !asked.some(link => path.endsWith(`/${link}`)))
 }
 
-/** The links that the new definition asks for; undefined: those of before, as the unit itself stays as it is. */
+/** Links that the new definition asks for; undefined: unchanged, as the unit itself is. */
 function askedLinks(
   unit: string,
   { files, isAddition }: Definition,
@@ -60,7 +60,7 @@ function askedLinks(
   return units.flatMap(({ path, content }) => linksOf(basename(path), content))
 }
 
-/** Of the unit that comes to light when Reeve's own is taken away. */
+/** Links of the unit that reappears when Reeve's own is removed. */
 function linksBeneath(unit: string, { host, directories, layout }: Application): string[] {
   const others = directories.filter(directory => directory !== layout.unitDirectory)
   const file = readUnitSearchPath(host, others, 1).find(unit)
@@ -73,8 +73,8 @@ function linksBeneath(unit: string, { host, directories, layout }: Application):
 }
 
 /**
- * What goes goes first, and the file with the digest is written last: what a crash leaves is still another definition
- * than the declared one, on the disk and to the process.
+ * Removals come first, and the file with the digest is written last: after a crash the definition still differs from the
+ * declared one, on the disk and for the process.
  */
 export function renew({ action, definition, surplus, links }: UnitReplacement, { host, layout }: Application): void {
   for (const path of links) host.removeFile(path)

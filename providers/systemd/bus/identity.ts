@@ -3,7 +3,7 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Layout } from '../units/layout.ts'
 import { serviceOfUnit, unitOf } from '../units/unit-name.ts'
 
-/** Of which service the process is a part, by its cgroup: of whatever it was started by in there. */
+/** Service that the process is a part of, by its cgroup, whatever started it in there. */
 export function findServiceOf(pid: number, { isUser }: Layout, host: ReadHost): string | undefined {
   let text: string | undefined
   try {
@@ -20,7 +20,7 @@ export function findServiceOf(pid: number, { isUser }: Layout, host: ReadHost): 
 function unitIn(path: string, isUser: boolean): string | undefined {
   const isService = (part: string): boolean => part.endsWith('.service')
   if (!isUser) return unescapeGroup(path.split('/').find(isService))
-  // A user's manager is a service of the system's; what it runs is below.
+  // A user manager is a service of the system manager; its services are below.
   const [, below] = /\/user@\d+\.service(\/.*)$/.exec(path) ?? []
   return unescapeGroup(below?.split('/').findLast(isService))
 }
@@ -30,7 +30,7 @@ function unescapeGroup(name: string | undefined): string | undefined {
   return name?.replace(/^_/, '')
 }
 
-/** Where units and links to them are, apart from those of packages that nobody has changed. */
+/** Directories of units and links, except those of unchanged packages. */
 const systemDirectories = [
   '/etc/systemd/system',
   '/run/systemd/system',
@@ -38,7 +38,7 @@ const systemDirectories = [
   '/lib/systemd/system',
 ]
 
-/** By the links that lead to its unit. */
+/** Aliases by the links that lead to its unit. */
 export function findAliases(service: string, { unitDirectory, isUser }: Layout, host: ReadHost): string[] {
   const unit = unitOf(service)
   const found = new Set<string>()

@@ -4,7 +4,7 @@ import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
 import type { Layout } from '../units/layout.ts'
 
-/** The words of systemd's D-Bus interface (org.freedesktop.systemd1(5)) that Reeve uses. */
+/** Names of systemd's D-Bus interface (org.freedesktop.systemd1(5)) that Reeve uses. */
 
 const destination = 'org.freedesktop.systemd1'
 const managerPath = '/org/freedesktop/systemd1'
@@ -12,7 +12,7 @@ export const managerInterface = 'org.freedesktop.systemd1.Manager'
 export const unitInterface = 'org.freedesktop.systemd1.Unit'
 export const propertiesInterface = 'org.freedesktop.DBus.Properties'
 
-/** None of these changes anything but for whom signals are sent. Units are listed, not named: naming one loads it. */
+/** Calls that change nothing but where signals are sent. Units are listed, not named: naming one loads it. */
 export const busQueries: readonly string[] = [
   `${managerInterface}.ListUnits`,
   `${managerInterface}.GetUnit`,
@@ -32,7 +32,7 @@ export interface LoadedUnit {
   readonly path: string
 }
 
-/** Opens the best of the instance's addresses where systemd answers. Throws ReeveError `unavailable`. */
+/** Opens the first of the instance's addresses where systemd answers. Throws ReeveError `unavailable`. */
 export async function openManager<T extends Bus>(
   host: { openBus(address: Layout['addresses'][number]): Promise<T> },
   layout: Layout,
@@ -42,7 +42,7 @@ export async function openManager<T extends Bus>(
     let bus: T | undefined
     try {
       bus = await host.openBus(address)
-      // A bus may be there without systemd, or before it has come back to it.
+      // A bus may exist without systemd, or before systemd has returned to it.
       if (!address.isPeer) await readVersion(bus)
       return bus
     } catch (error) {
@@ -50,7 +50,7 @@ export async function openManager<T extends Bus>(
       problems.push(messageOf(error))
     }
   }
-  // systemctl knows the same two sockets, and would fail alike.
+  // systemctl uses the same two sockets, and would fail alike.
   throw new ReeveError('unavailable', `cannot reach systemd: ${problems.join('; ')}`)
 }
 
@@ -68,10 +68,10 @@ export async function subscribe(bus: Bus): Promise<void> {
   }
 }
 
-/** As many as are asked for one by one: a listing takes as long as some fifty questions do, at some hundred units. */
+/** Number of units that are queried one by one: a listing takes as long as some fifty queries, at some hundred units. */
 export const few = 10
 
-/** Those of them that are loaded, by the name asked for. Nothing is loaded for it. */
+/** Loaded units by the requested name. None is loaded because of that. */
 export async function findUnits(bus: Bus, names: readonly string[]): Promise<ReadonlyMap<string, LoadedUnit>> {
   if (names.length > few) return listUnits(bus)
   const units = new Map<string, LoadedUnit>()
@@ -98,12 +98,12 @@ async function findUnit(bus: Bus, asked: string): Promise<LoadedUnit | undefined
   }
 }
 
-/** True unless there is nothing to be stopped. */
+/** True unless there is nothing to stop. */
 export function isUp(unit: LoadedUnit | undefined): boolean {
   return (unit?.active ?? 'inactive') !== 'inactive'
 }
 
-/** It isn't loaded, or not any more. */
+/** The unit isn't loaded, or not any more. */
 function isGone(error: unknown): boolean {
   const name = busErrorName(error)
   return name === 'org.freedesktop.systemd1.NoSuchUnit' || name === 'org.freedesktop.DBus.Error.UnknownObject'
@@ -126,7 +126,7 @@ async function listUnits(bus: Bus): Promise<Map<string, LoadedUnit>> {
   return found
 }
 
-/** A property of the manager itself, or of a unit. `kind`: `Manager`, `Unit`, `Service`. */
+/** Property of the manager itself, or of a unit. `kind`: `Manager`, `Unit`, `Service`. */
 export async function readProperty(bus: Bus, path: string | undefined, kind: string, name: string): Promise<unknown> {
   const body = [`org.freedesktop.systemd1.${kind}`, name]
   const call = { destination, path: path ?? managerPath, interface: propertiesInterface, member: 'Get' }
@@ -144,7 +144,7 @@ export async function readTexts(bus: Bus, path: string | undefined, kind: string
   return Array.isArray(value) ? value.map(String) : []
 }
 
-/** Its version. Throws ReeveError `unavailable`. */
+/** systemd's version. Throws ReeveError `unavailable`. */
 export async function probeManager(host: ReadHost, layout: Layout): Promise<string> {
   using bus = await openManager(host, layout)
   return await readVersion(bus) // not later: the connection ends here

@@ -3,11 +3,11 @@ import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 
-/** How long (ms) systemd may be without an answer when it executes itself anew or its bus is restarted, and how often it is tried. */
+/** Time in ms that systemd may be silent when it re-executes itself or its bus is restarted, and the interval of retries. */
 const PATIENCE = 10_000
 const PAUSE = 50
 
-/** What a bus answers for a systemd that has left it, and is about to come back. */
+/** Errors of a bus for a systemd that has left it and is about to return. */
 const absences: ReadonlySet<string> = new Set([
   'org.freedesktop.DBus.Error.NoReply',
   'org.freedesktop.DBus.Error.NameHasNoOwner',
@@ -16,12 +16,12 @@ const absences: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A connection to systemd that is made anew when it ends: the bus is restarted, or systemd executes itself anew. Both go on
- * with what they do. `ended` when that can't be done. What is asked, and not answered when the connection ends, is asked
- * again, as is what systemd leaves the bus without answering; what was said meanwhile isn't heard.
+ * A connection to systemd that is made anew when it ends: the bus is restarted, or systemd re-executes itself. Both continue
+ * their work. `ended` when that can't be done. A query that is unanswered when the connection ends is repeated, as is one
+ * that systemd leaves the bus without answering; signals sent meanwhile are lost.
  */
 export interface ReconnectingBus extends WriteBus {
-  /** Calls `listener` when another connection has taken the place of one that had ended. It listens to the same. */
+  /** Calls `listener` when a new connection has replaced one that had ended. It has the same subscriptions. */
   onRenewed(listener: () => void): void
 }
 

@@ -15,7 +15,7 @@ import { readStart } from './loaded-definition.ts'
 import { type Look, observeService } from './observation.ts'
 
 /**
- * A service of somebody else's, as it is if the declared definition were its own (E20). What runs can go on if it was started
+ * Observes a stranger's service as if the declared definition were its own (E20). The process can continue if it was started
  * with what the definition says: the same unit and drop-ins, as systemd has loaded them, and unchanged since the start.
  */
 export async function observeAdoptable(
@@ -41,7 +41,7 @@ export async function observeAdoptable(
   return { ...rest, loaded: { definition: definition.digest, files: loaded?.files ?? {} }, startedAt }
 }
 
-/** What the definition has to start the service by, of what is there. */
+/** Existing units of the definition that start the service. */
 export function declaredTriggers(service: string, definition: Definition | undefined, disk: UnitSearchPath): string[] {
   const declared = new Set(definition?.files.map(({ path }) => basename(path)))
   return triggerNames(service).filter(name => declared.has(name) && disk.find(name).kind === 'found')
@@ -55,7 +55,7 @@ interface Found {
   readonly isDone: boolean
 }
 
-/** Of the service's own unit and of what starts it, those that must not be touched. */
+/** Units that must not be touched: the service's own and those that start it. */
 export function listRunning(service: string, { disk, units, triggers, isDone }: Found): LoadedUnit[] {
   const [own = unitOf(service)] = unitsOf(service, disk)
   return [own, ...triggers].flatMap(name => {
@@ -75,7 +75,7 @@ interface StaleLook {
   readonly disk: UnitSearchPath
 }
 
-/** Why what runs isn't what is declared, for people. Undefined: it is. */
+/** Reason why the running unit isn't as declared, for people. Undefined: it is. */
 export async function findStale(
   running: readonly LoadedUnit[],
   service: string,
@@ -109,7 +109,7 @@ function findDifference(
   return undefined
 }
 
-/** The text of the unit, or of its drop-in of that name. Empty: there is none. */
+/** Text of the unit, or of its drop-in of that name. Empty: there is none. */
 function readPart(name: string, dropIn: string | undefined, { host, disk }: StaleLook): string {
   if (dropIn !== undefined) {
     const path = disk.dropIns(name).find(found => basename(found) === dropIn)
@@ -119,7 +119,7 @@ function readPart(name: string, dropIn: string | undefined, { host, disk }: Stal
   return file.kind === 'found' ? file.text : ''
 }
 
-/** What has changed since the unit was started, or since systemd has loaded it. */
+/** Files that have changed since the unit was started, or since systemd has loaded it. */
 async function findChange(unit: LoadedUnit, { bus, host, disk }: StaleLook): Promise<string | undefined> {
   const file = disk.find(unit.name)
   if (file.kind !== 'found') return `${unit.name} is gone from the disk`
@@ -141,7 +141,7 @@ async function findChange(unit: LoadedUnit, { bus, host, disk }: StaleLook): Pro
     const times = timesOf(path, host)
     if (!times) return `${path} is gone, ${pending}`
     if (!wasThere(times.changed, since)) return `${path} changed on disk after ${unit.name} was started`
-    // systemd goes by the time of modification, which those who copy files set back.
+    // systemd goes by the modification time, which copying sets back.
     const isPlain = Math.abs(times.changed - times.modified) < 1_000
     if (!isPlain && !wasThere(times.changed, loadedAt / 1_000)) {
       return `${path} was put there with an older date than it has come, so that it can't be told whether systemd has loaded it`

@@ -5,21 +5,20 @@ import { isWrapped, wrapperFailure } from '../../posix/exec-wrapper.ts'
 import { findUnits, readNumber } from '../bus/manager.ts'
 import { quoteWord } from '../units/quoting.ts'
 
-/** How long (ms) it may take to become the program: it has read small files till then. And how often it is looked. */
+/** Time in ms that it may take to become the program, having read small files until then, and the polling interval. */
 const PATIENCE = 5_000
 const LOOK = 10
 
-/** What a shell ends with where there is no program, or it can't be run; and the wrapper where it lacks something itself. */
+/** Exit codes of a shell if the program is missing or can't be run; and of the wrapper if it lacks something itself. */
 const notRun: readonly number[] = [126, 127, wrapperFailure]
 
-/** How each wrapper begins in a unit. */
+/** Beginning of each wrapper in a unit. */
 const written = `${quoteWord('/bin/sh')} ${quoteWord('-c')} "__reeve_`
 
 /**
- * Some programs are run by an exec wrapper, a shell that brings them their variables and opens their output. systemd calls a
- * service started as soon as that one has been, and doesn't tell that it couldn't become the program.
- *
- * Gives the exit code of a wrapper that could not become the program; undefined if it has, or how it is can't be told.
+ * Some programs are run by an exec wrapper, a shell that sets their variables and opens their output. systemd regards a
+ * service as started once the wrapper is, and doesn't report that it couldn't become the program. Returns the exit code of a
+ * wrapper that could not become the program; undefined if it has, or if that is unknown.
  */
 export async function findVainExit(
   unit: string,
@@ -46,7 +45,7 @@ export async function findVainExit(
 /** CLD_EXITED of waitid(2). */
 const exited = 1
 
-/** False too of one that has just ended. */
+/** False too for a process that has just ended. */
 function isProgram(pid: number, host: ReadHost): boolean {
   const command = host.process(pid) && host.readText(`/proc/${pid}/cmdline`)
   if (command === undefined || command === '') return false

@@ -3,11 +3,11 @@ import type { Exit } from '../../../src/core/state/observed.ts'
 import { describeExit } from '../../../src/core/state/readiness.ts'
 
 /**
- * What systemd says by numbers and words of its own, in words for people. The names stand in systemd.exec(5), "Process Exit
- * Codes"; test/systemd/exit-words.test.ts asks the real one for all that it has.
+ * Messages for numbers and names of systemd. The names are from systemd.exec(5), "Process Exit Codes";
+ * test/systemd/exit-words.test.ts checks them against the real systemd.
  */
 
-/** With these a process ends that systemd has made, and that could not become the program. */
+/** Exit codes of a process created by systemd that could not become the program. */
 const preparation: Readonly<Record<number, readonly [name: string, meaning: string]>> = {
   200: ['CHDIR', 'its working directory could not be entered'],
   201: ['NICE', 'its scheduling priority (Nice=) could not be set'],
@@ -60,7 +60,7 @@ const preparation: Readonly<Record<number, readonly [name: string, meaning: stri
   244: ['BPF', 'its BPF restrictions could not be set'],
 }
 
-/** How a process ended by itself, with what systemd means by the code. Of a program's own codes it says nothing. */
+/** How a process ended by itself, with the meaning of systemd's exit codes. A program's own exit codes have none. */
 export function exitedWith(code: number): Exit {
   const [name, meaning] = preparation[code] ?? []
   return name === undefined ? { code } : { code, meaning: `${name}: ${meaning}` }
@@ -80,10 +80,10 @@ const results: Readonly<Record<string, string>> = {
   'mount-start-limit-hit': 'its mount was started too often in a short time, and systemd has stopped it',
 }
 
-/** Of these how the process ended says all. */
+/** Results that the end of the process explains completely. */
 const ownEnds: ReadonlySet<string> = new Set(['exit-code', 'signal', 'core-dump'])
 
-/** How the main process ended that systemd's journal told of last. */
+/** Last end of the main process in systemd's journal. */
 export function parseMainExit(text: string): Exit | undefined {
   const found = [...text.matchAll(/: Main process exited, code=(\w+), status=(\d+)\/(\S+)\s*$/gm)]
   const [, how, number, name] = found.at(-1) ?? []
@@ -119,7 +119,7 @@ const jobResults: Readonly<Record<string, string>> = {
   once: 'has run once in this boot, and may not again',
 }
 
-/** How a job of systemd ended that didn't do what it was to do: `web.service has failed`. */
+/** How a job of systemd ended without success: `web.service has failed`. */
 export function describeJobResult(unit: string, result: string): string {
   return `${unit} ${lookUp(jobResults, result) ?? `was not done: systemd says ${result}`}`
 }

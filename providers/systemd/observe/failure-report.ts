@@ -9,20 +9,20 @@ import type { Layout } from '../units/layout.ts'
 import { describeJobResult } from './exit-words.ts'
 import { readFailure } from './service-end.ts'
 
-/** What `ReadHost.query` is used for: it prints, and nothing else. */
+/** Program for `ReadHost.query`: it only prints. */
 export const journalQuery: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--output=cat']
 
-/** What shows a person the unit's journal. */
+/** Command that shows the unit's journal to a person. */
 export function journalCommand(unit: string, { isUser }: Layout): string {
   return `journalctl ${isUser ? '--user ' : ''}-u ${quoteUnit(unit)}`
 }
 
-/** As a shell takes it. */
+/** Quoted for a shell. */
 function quoteUnit(unit: string): string {
   return unit.includes('\\') ? quoteWord(unit) : unit
 }
 
-/** Why a job didn't do what it was to do, with how the unit ended. */
+/** Reason why a job failed, with how the unit ended. */
 export async function describeJobFailure(unit: string, result: string, bus: Bus): Promise<string> {
   if (result === lost) {
     return `the connection to systemd was lost during the job of ${unit}, and it is not known to have succeeded`
@@ -32,7 +32,7 @@ export async function describeJobFailure(unit: string, result: string, bus: Bus)
   return `${describeJobResult(unit, result)}${why === undefined ? '' : `: ${why}`}`
 }
 
-/** That something has failed, with what the unit has said last. */
+/** A failure, with the last messages of the unit. */
 export async function createFailureOf(
   unit: string,
   message: string,
@@ -57,8 +57,9 @@ export async function readJournal(unit: string, { isUser }: Layout, host: ReadHo
 }
 
 /**
- * As `--unit` does, and what systemd's own child has said before it became the program: that it couldn't. Of who is gone by the
- * time that it is read, the journal knows only by its own word which unit it was. It is taken from root.
+ * Messages as `--unit` selects them, and those of systemd's own child before it became the program: that it couldn't. For a
+ * process that is gone when its message is read, the journal knows the unit only by the process's own word, which is trusted
+ * if it ran as root.
  */
 function matchSystem(unit: string): string[] {
   const [own, about, core] = [`_SYSTEMD_UNIT=${unit}`, `UNIT=${unit}`, `COREDUMP_UNIT=${unit}`]
@@ -70,7 +71,7 @@ function matchUser(unit: string, uid: number): string[] {
   return [`_SYSTEMD_USER_UNIT=${unit}`, user, '+', `USER_UNIT=${unit}`, user, '+', `COREDUMP_USER_UNIT=${unit}`, user]
 }
 
-/** What the manager itself has said of a unit. */
+/** Messages of the manager itself about a unit. */
 export function matchManager(unit: string, { isUser }: Layout, host: ReadHost): string[] {
   return isUser ? [`USER_UNIT=${unit}`, `_UID=${host.userId()}`] : [`UNIT=${unit}`, '_PID=1']
 }

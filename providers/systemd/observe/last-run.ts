@@ -9,7 +9,7 @@ import { journalQuery, matchManager } from './failure-report.ts'
 import { readInvocation } from './loaded-definition.ts'
 import { describeFailure, readExit } from './service-end.ts'
 
-/** The last run of a unit that something else starts on occasion, and whether the last one that is over failed. */
+/** The last run of a unit that another unit activates, and whether the last finished run failed. */
 export interface LastRun {
   readonly run: Run
   readonly failure?: Failure
@@ -27,13 +27,13 @@ export interface LastRunReader {
 }
 
 export interface Starter {
-  /** What it starts is to end; else it serves, and has come up well once it has run for `GOOD_RUN`. */
+  /** The activated unit is to end; else it is a server, and has succeeded once it has run for `GOOD_RUN`. */
   readonly isTimer: boolean
-  /** Since when (ms since 1970) it waits. What failed before, and is forgotten, is of an older definition, say. */
+  /** Time (ms since 1970) since when it waits. A failure before that, which was reset, is of an older definition, say. */
   readonly since: number
 }
 
-/** With a new run systemd forgets how the one before it ended. The journal is asked once for each run. */
+/** A new run makes systemd forget how the previous one ended. The journal is queried once for each run. */
 export function createLastRunReader(): LastRunReader {
   const known = new Map<string, { readonly invocation: string; readonly failure: Failure | undefined }>()
 
@@ -60,7 +60,7 @@ export function createLastRunReader(): LastRunReader {
   }
 }
 
-/** What stays `active (exited)` has ended, and what systemd waits to start again too. */
+/** A unit that stays `active (exited)` has ended, and so has one that systemd waits to restart. */
 function isUnderWay({ active, sub }: LoadedUnit): boolean {
   if (active === 'inactive' || active === 'failed') return false
   return sub !== 'exited' && sub !== 'auto-restart'
@@ -94,7 +94,7 @@ async function readEnded(unit: LoadedUnit, times: Times, bus: Bus): Promise<Last
   }
 }
 
-/** Also of one whose failure somebody had systemd forget (`reset-failed`, a start of Reeve's): then it is known no more. */
+/** Also one whose failure somebody has reset (`reset-failed`, a start by Reeve): then it is no longer known. */
 async function readSuccess({ path }: LoadedUnit, bus: Bus): Promise<Pick<Run, 'outcome' | 'message'>> {
   const exit = await readExit(path, bus)
   if (exit === undefined || exit.code === 0) return { outcome: 'succeeded' }
@@ -108,10 +108,10 @@ const MESSAGES = {
   exited: '98e322203f7a4ed290d09fe03c09fe15',
 }
 
-/** Of a run that ended tells its verdict, and before that how its main process ended. */
+/** Entries about a finished run: its result, and before that the end of its main process. */
 const LINES = 2
 
-/** How the run before the present one ended, by the journal: it failed, or it didn't, or there is no telling. */
+/** Result of the run before the present one, by the journal: failed, succeeded or unknown. */
 async function readEarlierFailure(
   unit: LoadedUnit,
   since: number,

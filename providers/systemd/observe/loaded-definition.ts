@@ -17,15 +17,15 @@ export interface LoadedQuery {
 
 export interface LoadedDefinition {
   readonly loaded: Loaded
-  /** What of files can be told at all is not written down, and may not be told later. */
+  /** File states that are never recorded, and may be unknown later. */
   readonly isByAge: boolean
 }
 
 /**
- * What the running process has read: of this very start by the record, else its definition by its environment, and its files by
- * their age. Programs that write their title over their environment, units without a process, and those of which a drop-in
- * takes back all variables (`Environment=`), don't tell of their definition: then what is on the disk counts as read if it is
- * older than the start, as files do.
+ * Definition and files that the running process has loaded: from the record of this start; else the definition from its
+ * environment, and files by their age. Programs that write their title over their environment, units without a process, and
+ * those with a drop-in that resets all variables (`Environment=`), don't show their definition: then the one on the disk
+ * counts as loaded if it is older than the start, as files do.
  */
 export async function findLoaded(
   unit: LoadedUnit,
@@ -35,7 +35,7 @@ export async function findLoaded(
 ): Promise<LoadedDefinition | undefined> {
   const { bus, host, layout } = look
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
-  // Where the file of a unit is gone, its process still knows what it has read. One that isn't Reeve's knows nothing.
+  // If the file of a unit is gone, its process still knows its definition. One that isn't Reeve's has none.
   if (!written && !hasRecord(unit.name, layout, host) && !environment?.has(definitionVariable)) return undefined
   const invocation = environment?.get('INVOCATION_ID') ?? (await readInvocation(bus, unit))
   const record = readRecord(unit.name, invocation, layout, host)
@@ -53,7 +53,8 @@ async function findDefinition(
 ): Promise<string | undefined> {
   if (environment?.has('INVOCATION_ID')) {
     const told = environment.get(definitionVariable)
-    // It was started without, and would not be now; or a drop-in takes back all variables, and there is no telling by them.
+    // It was started without the variable, and would not be now; or a drop-in resets all variables, and nothing can be told
+    // by them.
     if (told !== undefined || (await setsVariable(unit, bus))) return told
   }
   if (written?.definition === undefined) return undefined
@@ -90,8 +91,8 @@ async function findFiles(
 }
 
 /**
- * Of a socket, a timer or another unit that has no process to tell: by what was written down of its start, or by its file. What
- * it starts reads the rest when it is started.
+ * For a socket, a timer or another unit without a process: by the record of its start, or by its file. The service that it
+ * starts reads the rest when it is started.
  */
 export async function findLoadedTrigger(
   trigger: LoadedUnit,
@@ -108,17 +109,17 @@ export async function findLoadedTrigger(
   return { definition, files: createDictionary(files) }
 }
 
-/** When a unit was started, in ms since 1970: what it reads, it has read later. */
+/** Start time of a unit, in ms since 1970: it reads its files after that. */
 export async function readStart({ path }: LoadedUnit, bus: Bus): Promise<number> {
   return (await readNumber(bus, path, 'Unit', 'InactiveExitTimestamp')) / 1_000
 }
 
-/** Its last change of state, in µs since 1970. Of one that runs, its start or the end of its last reload. */
+/** Last change of state, in µs since 1970. For a running unit, its start or the end of its last reload. */
 export function readStateChange(bus: Bus, { path }: LoadedUnit): Promise<number> {
   return readNumber(bus, path, 'Unit', 'StateChangeTimestamp')
 }
 
-/** When it began to read its files anew, in ms since 1970; when it was started, where systemd doesn't know or that has failed. */
+/** Begin of the last reload, in ms since 1970; the start time if systemd doesn't know it or it has failed. */
 async function readLastReload(unit: LoadedUnit, bus: Bus): Promise<number> {
   const commands = await readProperty(bus, unit.path, 'Service', 'ExecReload')
   const began = Array.isArray(commands) ? commands.map(reloadStart) : []
@@ -126,7 +127,7 @@ async function readLastReload(unit: LoadedUnit, bus: Bus): Promise<number> {
   return Math.max(first, await readStart(unit, bus))
 }
 
-/** Path, words, whether failures are passed over, begin, monotonic, end, monotonic, pid, how and with what it ended. */
+/** Path, words, whether failures are ignored, begin, monotonic, end, monotonic, pid, how and with what it ended. */
 function reloadStart(command: unknown): number {
   const [, , , began, , , , , how, status]: unknown[] = Array.isArray(command) ? command : []
   return typeof began === 'number' && how === exited && status === 0 ? began : 0
@@ -135,20 +136,20 @@ function reloadStart(command: unknown): number {
 /** CLD_EXITED of waitid(2). */
 const exited = 1
 
-/** True if the file was there as it is at that time. A time in the future tells nothing, and counts as old. */
+/** True if the file existed as it is at that time. A time in the future tells nothing, and counts as old. */
 export function isOlder(path: string, time: number, host: ReadHost): boolean {
   const changed = host.facts(path)?.changed
   return changed === undefined || changed > host.now() || wasThere(changed, time)
 }
 
-/** The digest of what is in the file, if that was in it at that time. */
+/** Digest of the file's content, if that was in it at that time. */
 export function readOlder(path: string, time: number, host: ReadHost): string | undefined {
-  // Read first: what is changed meanwhile is newer.
+  // Read first: a change meanwhile is newer.
   const digest = digestOf(path, host)
   return digest !== unknownDigest && isOlder(path, time, host) ? digest : undefined
 }
 
-/** `unknown` of what is no file that can be read. */
+/** `unknown` for a path that is no readable file. */
 export function digestOf(path: string, host: ReadHost): string {
   try {
     const content = host.readFile(path)
@@ -158,14 +159,14 @@ export function digestOf(path: string, host: ReadHost): string {
   }
 }
 
-/** Undefined if it can't be read, or is no environment any more. */
+/** Undefined if it is unreadable, or no environment any more. */
 function readEnvironment(host: ReadHost, pid: number): ReadonlyMap<string, string> | undefined {
   try {
     const text = host.readText(`/proc/${pid}/environ`)
     const lines = text?.split('\0').map(line => /^([^=]+)=(.*)$/s.exec(line) ?? [])
     return lines && new Map(lines.map(([, name = '', value = '']) => [name, value]))
   } catch {
-    return undefined // another user's, or one that lets nobody look
+    return undefined // another user's, or one that denies access
   }
 }
 

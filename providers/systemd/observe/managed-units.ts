@@ -8,13 +8,13 @@ import { unitOf } from '../units/unit-name.ts'
 import type { UnitFile, UnitSearchPath } from '../units/unit-search-path.ts'
 import { definitionVariable, isOfEarlierVersion } from './records.ts'
 
-/** What Reeve has written for a unit: the unit itself, or drop-ins for somebody else's. */
+/** Files that Reeve has written for a unit: the unit itself, or drop-ins for somebody else's. */
 export interface ManagedUnits {
   readonly path: string
   readonly ownership: Ownership
-  /** The digest that a process gets to tell. */
+  /** Digest that the process gets as a variable. */
   readonly definition: string | undefined
-  /** An earlier version of Reeve has written it otherwise; it means the same. */
+  /** An earlier version of Reeve has written it differently, with the same meaning. */
   readonly isEarlierForm: boolean
 }
 
@@ -38,8 +38,8 @@ export function findManagedUnits(
 }
 
 /**
- * The files that Reeve has written for a service, whatever is declared now: drop-ins, what starts it, and last the unit
- * itself. All are of one Reeve: that of the unit, if it is one's.
+ * Files that Reeve has written for a service, whatever is declared now: drop-ins, activation units, and last the unit
+ * itself. All belong to one Reeve: that of the unit, if it has a marker.
  */
 export function listParts(service: string, disk: UnitSearchPath, { unitDirectory }: Layout, host: ReadHost): string[] {
   const unit = unitOf(service)
@@ -58,12 +58,12 @@ export function listParts(service: string, disk: UnitSearchPath, { unitDirectory
   return [...dropIns, ...units].filter(({ ownership }) => ownership.owner === owner).map(({ path }) => path)
 }
 
-/** Of those, the units. */
+/** The units among them. */
 export function unitsAmong(parts: readonly string[], { unitDirectory }: Layout): string[] {
   return parts.filter(path => dirname(path) === unitDirectory).map(path => basename(path))
 }
 
-/** Of drop-ins, the one with the digest. */
+/** The drop-in with the digest. */
 function findBearer(dropIns: readonly ManagedUnits[]): ManagedUnits | undefined {
   return dropIns.find(({ definition }) => definition !== undefined) ?? dropIns[0]
 }
@@ -77,7 +77,7 @@ function readWritten(path: string, text: string): ManagedUnits | undefined {
   return ownership && { path, ownership, definition: definitionOf(text), isEarlierForm: isOfEarlierVersion(text) }
 }
 
-/** The digest that stands in a unit's text: for its process, or, where it has none, in the marker's section. */
+/** Digest in a unit's text: for its process, or without one, in the marker's section. */
 function definitionOf(text: string): string | undefined {
   return new RegExp(`^(?:Environment=${definitionVariable}|Definition)=([0-9a-f]{64})$`, 'm').exec(text)?.[1]
 }

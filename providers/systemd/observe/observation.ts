@@ -39,15 +39,15 @@ export interface Look {
   readonly units: ReadonlyMap<string, LoadedUnit>
   readonly restarts: RestartReader
   readonly lastRuns: LastRunReader
-  /** How many services are being looked at. */
+  /** Number of services observed together. */
   readonly asked: number
-  /** Most services have run for long, and systemd needn't be asked since when. */
+  /** Most services have run for long, and systemd needn't be queried for their start time. */
   sinceWhen(process: ProcessFacts): number | undefined
 }
 
 /**
- * One listing for many; enablement and definitions from the disk; properties only of what runs or has failed. Nothing is
- * asked of a unit that isn't loaded: it would be loaded for it, and that is told as a change.
+ * One listing for many; enablement and definitions from the disk; properties only of units that run or have failed. A unit
+ * that isn't loaded is not queried: it would be loaded for that, which is reported as a change.
  */
 export async function observeServices(
   services: readonly string[],
@@ -78,7 +78,7 @@ export async function observeServices(
   }
 }
 
-/** What can't be read is told of when the service is looked at, and is no reason not to look at the others. */
+/** An unreadable unit is reported when its service is observed, and doesn't keep others from being observed. */
 function unitsToAskFor(service: string, disk: UnitSearchPath): readonly string[] {
   try {
     return unitsOf(service, disk)
@@ -91,16 +91,16 @@ function unknown(service: string): (error: unknown) => Observed {
   return error => unknownService(service, messageOf(error))
 }
 
-/** `declared`: what starts it, where that isn't what Reeve wrote for it. */
+/** `declared`: units that start it, if they aren't what Reeve wrote for it. */
 export async function observeService(service: string, look: Look, declared?: readonly string[]): Promise<Observed> {
   const { disk, units } = look
   const unit = unitOf(service)
   const file = disk.find(unit)
   const own = units.get(file.kind === 'found' ? file.unit : unit)
-  // Without a file, what doesn't run is but a memory of systemd's, till its next daemon-reload.
+  // Without a file, a unit that doesn't run exists only in systemd's memory, until its next daemon-reload.
   const isGone = own?.load === 'not-found' || file.kind === 'absent'
   const loaded = isGone && own?.active === 'inactive' ? undefined : own
-  // What is started and enabled is the socket or timer, or both, if Reeve wrote them for it.
+  // The socket or timer, or both, is started and enabled if Reeve wrote it for the service.
   const triggers = declared ?? triggersOf(service, file, disk)
   const { enabled, message } = enablementOf(service, disk, triggers)
   const written = findManagedUnits(unit, file, look.layout, look.host)
@@ -134,7 +134,7 @@ export async function observeService(service: string, look: Look, declared?: rea
     const activation = isStarter(loaded.name) ? await readActivation([loaded], unit, look) : undefined
     return { ...whole, ...(read && { loaded: read }), ...(activation && { activation }) }
   }
-  // Whether the service itself has ended means nothing here, nor since when, nor why.
+  // The end of the service itself, its time and its reason have no meaning here.
   const { loaded: read, completed: _completed, since: _since, message: _message, ...rest } = whole
   const waiting = triggers.flatMap(trigger => units.get(trigger) ?? [])
   const reads = await Promise.all(triggers.map(trigger => findTriggerRead(trigger, written, look)))
@@ -158,7 +158,7 @@ async function findTriggerRead(
   return unit && file.kind === 'found' ? findLoadedTrigger(unit, file.path, written, look) : undefined
 }
 
-/** Where some run and some don't, there is one to be started and one to be stopped, whichever is declared. */
+/** If some run and some don't, there is one to start and one to stop, whichever is declared. */
 async function judgeTriggers(triggers: readonly string[], { units, bus }: Look): Promise<Judged> {
   const found = triggers.map(name => ({ name, state: states[units.get(name)?.active ?? 'inactive'] ?? 'unknown' }))
   const down = found.filter(({ state }) => state === 'stopped' || state === 'failed')
@@ -172,7 +172,7 @@ async function judgeTriggers(triggers: readonly string[], { units, bus }: Look):
   return { state, ...told.findLast(({ message }) => message !== undefined), ...latestOf(told) }
 }
 
-/** By what is on the disk, which is what systemd goes by when it is to reload: to ask it for each takes longer. */
+/** From the disk, as systemd does for a reload: querying it for each takes longer. */
 function knowsNoReload(unit: string, disk: UnitSearchPath): boolean {
   const text = disk.texts(unit).join('\n')
   if (!unit.endsWith('.service') || text === '' || text.includes('notify-reload')) return false
@@ -211,7 +211,7 @@ async function judge(unit: LoadedUnit, written: ManagedUnits | undefined, look: 
   const born = process && look.sinceWhen(process)
   const since = born === undefined ? await readSince(unit, bus) : { since: born }
   if (isGone || (!loaded && written)) {
-    // It may have ended since the units were listed, and is then not out of date, whatever it had read.
+    // It may have ended since the units were listed, and is then not out of date, whatever it had loaded.
     const now = {
       ...unit,
       active: await readText(bus, path, 'ActiveState'),
@@ -232,7 +232,7 @@ async function judge(unit: LoadedUnit, written: ManagedUnits | undefined, look: 
     ...since,
     ...restarts,
     ...(cause !== undefined && { cause }),
-    // A process that has done its work, and stays to be seen.
+    // A completed process whose unit stays.
     ...(isOver && { state: 'stopped', completed: true }),
     ...(unwatched !== undefined && { state: 'starting', completed: false, message: unwatched }),
     ...(pid > 0 && { pid, startedAt: born ?? (await readStart(unit, bus)) }),
@@ -242,8 +242,8 @@ async function judge(unit: LoadedUnit, written: ManagedUnits | undefined, look: 
 }
 
 /**
- * The one process of a running service that has no other: which is its main one needn't be asked. Undefined where there
- * are more, or its control group can't be seen or isn't where systemd puts it by default.
+ * Single process of a running service, which needs no query for the main one. Undefined if there are more, or its control
+ * group is hidden or not where systemd puts it by default.
  */
 function findOnlyProcess({ name, sub }: LoadedUnit, { host, layout }: Look): number | undefined {
   if (layout.isUser || sub !== 'running') return undefined
@@ -274,7 +274,7 @@ async function describeWaiting(unit: LoadedUnit, look: Look): Promise<Partial<Ob
   }
 }
 
-/** Units and drop-ins in Reeve's directory that carry a marker. */
+/** Units and drop-ins with a marker in Reeve's directory. */
 export function listOwned({ unitDirectory }: Layout, host: ReadHost): OwnedService[] {
   const owned = new Map<string, OwnedService>()
   const note = (service: string, text: string | undefined): void => {
@@ -284,7 +284,7 @@ export function listOwned({ unitDirectory }: Layout, host: ReadHost): OwnedServi
   for (const name of host.readDirectory(unitDirectory) ?? []) {
     const path = join(unitDirectory, name)
     if (hasSuffix(name)) {
-      // A socket or timer that Reeve wrote is there for a service.
+      // A socket or timer that Reeve wrote belongs to a service.
       const [service = name] = servicesOf(name)
       if (host.facts(path)?.kind === 'file') note(service, host.readText(path))
     } else if (name.endsWith('.d') && hasSuffix(name.slice(0, -'.d'.length))) {

@@ -8,8 +8,8 @@ import { unitOf } from '../units/unit-name.ts'
 import type { UnitSearchPath } from '../units/unit-search-path.ts'
 
 /**
- * Sockets, timers and drop-ins of the service's name that carry no marker of the service's Reeve, wherever they stand: a file of
- * the same name in Reeve's directory would be read in their place.
+ * Sockets, timers and drop-ins with the service's name but without a marker of the service's Reeve, in any directory: a file
+ * of the same name in Reeve's directory would replace them.
  */
 export function listOthers(
   service: string,

@@ -5,24 +5,25 @@ import type { Loaded } from '../../../src/core/state/observed.ts'
 import type { Layout } from '../units/layout.ts'
 
 /**
- * What a process has loaded has to be read from the host (E4). Of its definition, a variable in its environment tells. Of its
- * configuration files, and of what was adopted or read anew at a reload, a record does, where only root can write:
- * `RUNTIME/reeve-runs/UNIT`. Reeve writes it from outside of whatever the service is shut in; of a start that Reeve had no part
- * in there is none, and times tell; see loaded.ts. It counts for one invocation of the unit, and is gone with the boot.
+ * Record of what a process has loaded, which has to be read from the host (E4). A variable in its environment shows the
+ * definition. Configuration files, adopted definitions and reloads are in a record that only root can write:
+ * `RUNTIME/reeve-runs/UNIT`. Reeve writes it from outside of the service's sandbox. After a start without Reeve there is none,
+ * and file times decide; see loaded-definition.ts. It is valid for one invocation of the unit, and is gone with the boot.
  *
  *   INVOCATION-ID DEFINITION-DIGEST STATE-CHANGE
- *   SHA-256 PATH          (`unknown` instead: times tell)
+ *   SHA-256 PATH          (`unknown` instead: file times decide)
  */
 export interface LoadRecord extends Loaded {
   readonly invocation: string
   /**
-   * The unit's `StateChangeTimestamp` (µs since 1970) when it was written: another one says that somebody has reloaded the
-   * service since. Absent: an earlier version wrote it, or the unit itself as units of earlier versions did.
+   * `StateChangeTimestamp` of the unit (µs since 1970) when the record was written: a different one means that somebody has
+   * reloaded the service since. Absent: an earlier version wrote the record, or the unit itself as units of earlier versions
+   * did.
    */
   readonly changed?: number
 }
 
-/** The variable with `Definition.digest` of the definition that the process was started with. */
+/** Variable with `Definition.digest` of the definition that the process was started with. */
 export const definitionVariable = 'REEVE_DEFINITION'
 
 export const unknownDigest = 'unknown'
@@ -30,15 +31,15 @@ export const unknownDigest = 'unknown'
 /** Units of earlier versions had this as their `RuntimeDirectory=`, and wrote their records there by themselves. */
 const earlierDirectory = /^RuntimeDirectory=reeve-loaded\//m
 
-/** True if a unit or drop-in is as an earlier version of Reeve has written it. */
+/** True if an earlier version of Reeve has written the unit or drop-in. */
 export function isOfEarlierVersion(text: string): boolean {
   return earlierDirectory.test(text)
 }
 
-/** No record is larger than that of so many paths. */
+/** Size limit of a record: that of so many paths. */
 const limit = 1024 * 1024
 
-/** The record of a unit that counts for this start; undefined if there is none that can be read. */
+/** Record of a unit that is valid for this start; undefined if there is none or it is unreadable. */
 export function readRecord(unit: string, invocation: string, layout: Layout, host: ReadHost): LoadRecord | undefined {
   for (const path of recordPaths(unit, layout)) {
     const record = readRecordFile(path, host)
@@ -47,14 +48,14 @@ export function readRecord(unit: string, invocation: string, layout: Layout, hos
   return undefined
 }
 
-/** True if there is one of any start. */
+/** True if there is a record of any start. */
 export function hasRecord(unit: string, layout: Layout, host: ReadHost): boolean {
   return recordPaths(unit, layout).some(path => readRecordFile(path, host) !== undefined)
 }
 
 /**
- * The last two are those of earlier versions. What a service's user may have written counts for nothing but whether that service
- * has to be restarted.
+ * Paths of records. The last two are those of earlier versions. A record that a service's user may have written only decides
+ * whether that service has to be restarted.
  */
 function recordPaths(unit: string, { runtime, recordDirectory }: Layout): string[] {
   const earlier = [join(runtime, 'reeve-reloaded', unit), join(runtime, 'reeve-loaded', unit, 'loaded')]
@@ -63,14 +64,14 @@ function recordPaths(unit: string, { runtime, recordDirectory }: Layout): string
 
 function readRecordFile(path: string, host: ReadHost): LoadRecord | undefined {
   try {
-    // Most have none, and to find that out by failing takes ten times as long.
+    // Most have none, and finding that out by an exception takes ten times as long.
     return host.facts(path)?.kind === 'file' ? parseRecord(host.readText(path, limit)) : undefined
   } catch {
-    return undefined // the service's user has put something else there
+    return undefined // replaced by the service's user
   }
 }
 
-/** By a digest, what is in a short file can be guessed, so nobody else reads it. */
+/** The digest of a short file reveals its content, so nobody else may read it. */
 export function noteRecord(unit: string, record: LoadRecord, { recordDirectory }: Layout, host: WriteHost): void {
   host.makeDirectory(recordDirectory, { mode: 0o700 })
   host.writeFile(join(recordDirectory, unit), writeRecord(record), { mode: 0o600, isFleeting: true })

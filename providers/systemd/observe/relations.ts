@@ -11,8 +11,8 @@ import { unitOf } from '../units/unit-name.ts'
 import { linksOf, type UnitSearchPath } from '../units/unit-search-path.ts'
 
 /**
- * What units of facilities have to do with one another once their definitions are in place. By the disk, which is what systemd
- * goes by when it is to load them: to ask it for the properties of each takes far longer, and tells nothing of what is only declared.
+ * Relations between units of facilities once their definitions are in place. Read from the disk, as systemd does when it
+ * loads them: querying it for the properties of each takes far longer, and tells nothing of what is only declared.
  */
 export async function relateUnits(
   services: readonly DeclaredService[],
@@ -60,10 +60,10 @@ function managerOf({ addresses }: Layout, host: ReadHost | undefined): string {
   return dirname(host?.realPath(socket) ?? socket)
 }
 
-/** The units of one facility. */
+/** Units of one facility. */
 interface OwnUnits {
   readonly service: string
-  /** Its own, and what is declared to start it. */
+  /** Its own, and those declared to start it. */
   readonly units: readonly string[]
   readonly isEnabled: boolean
   /** Undefined: as it is. */
@@ -78,19 +78,19 @@ function describeUnits({ service, enabled, definition }: DeclaredService, disk: 
   const triggers = triggerNames(service).filter(name => files.has(name))
   const isWhole = definition !== undefined && definition.isAddition !== true
   const willBeEnabled = enabled === 'unmanaged' ? undefined : enabled
-  // Of one that is enabled or not as somebody else likes, the links that are there count.
+  // If enablement is unmanaged, the existing links count.
   const isEnabled = willBeEnabled ?? disk.enablement(unit).enabled === true
   return { service, units: [unit, ...triggers], isEnabled, willBeEnabled, isWhole }
 }
 
 interface UnitNames {
-  /** The unit's own name, whatever it is called. */
+  /** The unit's own name, whatever its aliases. */
   nameOf(unit: string): string
-  /** For people: how it comes to have another name. */
+  /** For people: the reason of an alias. */
   aliasOf(unit: string): string | undefined
-  /** Of which unit it is another name now, and won't be for long. */
+  /** Unit of which it is an alias now, which is about to end. */
   leavingOf(unit: string): string | undefined
-  /** A link `UNIT.wants/NAME` that goes, as a declared unit doesn't ask for it any more. */
+  /** A link `UNIT.wants/NAME` that is removed, as a declared unit doesn't ask for it any more. */
   isStaleLink(folder: string, unit: string): boolean
 }
 
@@ -102,7 +102,7 @@ function nameUnits(facilities: readonly OwnUnits[], disk: UnitSearchPath): UnitN
     for (const unit of units) for (const alias of askedAliases(unit, disk)) asked.set(alias, unit)
   }
 
-  /** Reeve is about to take the link away: with the others as it disables the unit, or as its new text doesn't name it. */
+  /** Reeve is about to remove the link: with the others as it disables the unit, or as its new text doesn't name it. */
   function isGoing(link: string, unit: string): boolean {
     const one = declared.get(unit)
     if (!one) return false
@@ -147,7 +147,7 @@ function askedLinks(unit: string, disk: UnitSearchPath): readonly string[] {
   return file.kind === 'found' ? linksOf(file.unit, file.text) : []
 }
 
-/** systemd takes away none of those. */
+/** systemd removes none of those. */
 function isPackaged(path: string): boolean {
   return path.startsWith('/usr/') || path.startsWith('/lib/')
 }

@@ -8,11 +8,11 @@ import { parseMainExit } from './exit-words.ts'
 import { journalQuery, matchManager } from './failure-report.ts'
 
 /**
- * What systemd knows of restarts. `NRestarts` counts all since somebody started the unit, those of good runs too, and how
- * earlier runs ended it forgets when the next one begins; its journal knows both.
+ * Restarts counted by systemd. `NRestarts` counts all since a person started the unit, those of good runs too, and the end
+ * of a run is forgotten when the next one begins; the journal has both.
  */
 export interface Restarts extends Pick<Observed, 'restarts' | 'totalRestarts' | 'exit'> {
-  /** The run before this one ended well, as systemd counts it. Absent: it didn't, or there is no telling. */
+  /** The previous run ended successfully by systemd's measure. Absent: it didn't, or that is unknown. */
   readonly hasEndedWell?: boolean
 }
 
@@ -23,26 +23,26 @@ interface Look {
 }
 
 export interface RestartReader {
-  /** Of a process that runs since `since` (ms since 1970). `asked`: how many services are being looked at. */
+  /** For a process that runs since `since` (ms since 1970). `asked`: number of services observed together. */
   running(unit: LoadedUnit, process: ProcessFacts, since: number, asked: number, look: Look): Promise<Restarts>
-  /** Of a unit that systemd waits to start again. */
+  /** For a unit that systemd waits to restart. */
   waiting(unit: LoadedUnit, look: Look): Promise<Restarts>
 }
 
-/** A restart longer ago than this (journalctl's words) is of another row of failures. */
+/** A restart longer ago than this (in journalctl's notation) is of another series of failures. */
 const ROW = '-60s'
 
-/** MESSAGE_ID of "Scheduled restart job"; of "Main process exited", where it ended badly, and "Deactivated successfully". */
+/** MESSAGE_ID of "Scheduled restart job"; of "Main process exited", if it failed, and "Deactivated successfully". */
 const MESSAGES = [
   '5eb03494b6584870a536b337290809b3',
   '98e322203f7a4ed290d09fe03c09fe15',
   '7ad2d189f7e94e70a38c781354912448',
 ]
 
-/** The journal may be a bit behind what it tells of, in ms. */
+/** Time in ms that the journal may lag. */
 const JOURNAL_LAG = 1_000
 
-/** The journal is asked once for each run, however often that is looked at. */
+/** The journal is queried once for each run, however often that is observed. */
 export function createRestartReader(): RestartReader {
   const known = new Map<string, { readonly run: string; readonly restarts: Restarts }>()
 
@@ -51,7 +51,7 @@ export function createRestartReader(): RestartReader {
     if (before?.run === run) return before.restarts
     const { count, exit, hasEndedWell } = await readRow(unit, look)
     const restarts: Restarts = {
-      // Without a journal there is no telling good runs from bad ones.
+      // Without a journal, good runs can't be told from failed ones.
       restarts: count === 0 ? total : Math.min(count, total),
       totalRestarts: total,
       ...(exit && { exit }),
@@ -64,7 +64,7 @@ export function createRestartReader(): RestartReader {
   return {
     async running(unit, { pid, startTime }, since, asked, look) {
       const age = Math.abs(look.host.now() - since)
-      // Of a thousand that have run for long, none is asked.
+      // Of a thousand that have run for long, none is queried.
       if (age >= GOOD_RUN && asked > few) return {}
       const total = await readNumber(look.bus, unit.path, 'Service', 'NRestarts')
       if (age >= GOOD_RUN || total === 0) {
@@ -85,7 +85,7 @@ export function createRestartReader(): RestartReader {
   }
 }
 
-/** How often it has been started again of late, and how its last run ended, by the journal. */
+/** Number of recent restarts, and how the last run ended, by the journal. */
 async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<Row> {
   try {
     const ids = MESSAGES.map(id => `MESSAGE_ID=${id}`)
@@ -99,7 +99,7 @@ async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<Row> {
 
 interface Row {
   readonly count: number
-  /** Of the last run, if it ended badly. */
+  /** Of the last run, if it failed. */
   readonly exit?: Exit
   readonly hasEndedWell?: boolean
 }

@@ -25,8 +25,8 @@ import { findManagedUnits } from './managed-units.ts'
 import { noteRecord } from './records.ts'
 
 /**
- * What runs goes on though its unit is written anew, and is known by what it has read: also where that unit is somebody else's
- * till now. Written down first of all: once the unit is written, its age tells nothing any more.
+ * Keeps what is known of running processes when their units are replaced, including units of others that are adopted.
+ * Recorded first of all: once the unit is written, its age tells nothing any more.
  */
 export async function keepRunsOf(
   actions: readonly Action[],
@@ -36,7 +36,7 @@ export async function keepRunsOf(
   await keepAll(actions, { ...application, disk })
 }
 
-/** Of runs that Reeve had no part in: what is known by the age of files is written down before that tells nothing any more. */
+/** Records, for runs started without Reeve, what is known by the age of files, before that tells nothing any more. */
 export async function keepRuns(services: readonly string[], layout: Layout, host: WriteHost): Promise<void> {
   using bus = await openManager(host, layout)
   const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
@@ -53,7 +53,7 @@ interface Context {
 
 interface Kept {
   readonly service: string
-  /** What is about to be written. */
+  /** Files that are about to be written. */
   readonly definition?: Definition
 }
 
@@ -104,7 +104,7 @@ async function keepRun(
     return file.kind === 'found' ? findLoadedTrigger(one, file.path, written, context) : undefined
   }
 
-  /** With those that are named only now. */
+  /** Includes files that are named only now. */
   function withOlderFiles(loaded: Loaded): Loaded {
     const files = createDictionary(Object.entries(loaded.files))
     for (const path of definition?.files.flatMap(({ content }) => readMarker(content)?.files ?? []) ?? []) {

@@ -8,8 +8,8 @@ import { findManagedUnits } from './managed-units.ts'
 import { noteRecord } from './records.ts'
 
 /**
- * Has a unit read its files by `act`, and writes down what it has read; see records.ts. Whatever the service is shut in doesn't
- * matter: they are read from here. Of a run that was cut off in between, times tell.
+ * Has a unit load its files by `act`, and records what it has loaded; see records.ts. The service's sandbox doesn't matter:
+ * the files are read from here. If the run is interrupted in between, file times decide.
  */
 export async function recordRun(
   kind: 'start' | 'reload',
@@ -29,7 +29,7 @@ export async function recordRun(
   const found = (await findUnits(bus, [unit])).get(unit)
   if (!found) return
   const invocation = await readInvocation(bus, found)
-  // A start of what runs already starts nothing.
+  // A start of a running service starts nothing.
   if (kind === 'start' && invocation === formerInvocation) return
   const since = invocation === formerInvocation ? began : await readStart(found, bus)
   const files = paths.map((path): [string, string] => [path, settle(path, before.get(path), since, host)])
@@ -48,7 +48,7 @@ function look(path: string, host: ReadHost): Sight {
   return { digest, changed: host.facts(path)?.changed }
 }
 
-/** What it found: a program that has changed the file since has read it before. */
+/** Content that it found: a program that has changed the file since has read it before. */
 function settle(path: string, before: Sight | undefined, since: number, host: ReadHost): string {
   const after = look(path, host)
   const isNewBefore = after.changed !== before?.changed && after.changed !== undefined && wasThere(after.changed, since)

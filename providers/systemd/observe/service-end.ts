@@ -4,7 +4,7 @@ import { findSignalName } from '../../../src/host/signals.ts'
 import { type LoadedUnit, readNumber, readProperty } from '../bus/manager.ts'
 import { describeResult, type End, exitedWith } from './exit-words.ts'
 
-/** How the last run of a service ended, by what systemd remembers of it. */
+/** How the last run of a service ended, as far as systemd remembers. */
 
 /** Of a unit that has failed. */
 export async function describeFailure({ path }: LoadedUnit, bus: Bus): Promise<Partial<Observed>> {
@@ -26,8 +26,8 @@ const timeouts = {
 } as const
 
 /**
- * What took too long. A stop that did ends as a failure, and is a stop all the same. A start that did has never been
- * active; and one that was ended as it had run for longer than it may was active for that long.
+ * A timeout. A stop that timed out ends as a failure, and is a stop all the same. A start that timed out has never been
+ * active; and a unit that exceeded its runtime limit was active for that long.
  */
 async function findTimeout(path: string, bus: Bus): Promise<'start' | 'run' | 'stop'> {
   const names = ['InactiveExitTimestampMonotonic', 'ActiveEnterTimestampMonotonic', 'ActiveExitTimestampMonotonic']
@@ -48,7 +48,7 @@ export async function describeEnd({ path }: LoadedUnit, bus: Bus): Promise<Parti
   return { ...(type === 'oneshot' && { completed: true }), ...(exit && { exit }) }
 }
 
-/** Why its last run failed, in words; undefined if it didn't, or is another kind of unit that says nothing of it. */
+/** Reason why its last run failed; undefined if it didn't, or for a kind of unit that reports none. */
 export async function readFailure(unit: LoadedUnit, bus: Bus): Promise<string | undefined> {
   const kind = resultKinds[/\.([a-z]+)$/.exec(unit.name)?.[1] ?? '']
   if (kind === undefined) return undefined
@@ -57,7 +57,7 @@ export async function readFailure(unit: LoadedUnit, bus: Bus): Promise<string | 
   return kind === 'Service' ? describeServiceResult(result, unit.path, bus) : describeResult(result)
 }
 
-/** Units that have a `Result`, and the interface that tells it. */
+/** Units with a `Result`, and the interface that has it. */
 const resultKinds: Readonly<Record<string, string>> = {
   service: 'Service',
   socket: 'Socket',
@@ -72,7 +72,7 @@ async function describeServiceResult(result: string, path: string, bus: Bus): Pr
   return describeResult(result, isMain ? { exit } : await findFailedCommand(path, bus))
 }
 
-/** Those that systemd runs beside the main process. */
+/** Commands that systemd runs besides the main process. */
 const commandKeys = [
   'ExecCondition',
   'ExecStartPre',
@@ -82,7 +82,7 @@ const commandKeys = [
   'ExecStopPost',
 ] as const
 
-/** The first of them that has failed, though it may not. */
+/** The first of them that has failed without being allowed to. */
 async function findFailedCommand(path: string, bus: Bus): Promise<End | undefined> {
   for (const key of commandKeys) {
     const commands = await readProperty(bus, path, 'Service', key)

@@ -15,8 +15,8 @@ import { readUnitSearchPath } from '../units/unit-search-path.ts'
 type Keys = Readonly<Record<string, readonly string[]>>
 
 /**
- * What systemd needs for a start, by the unit as it is going to be with all that is laid over it, whoever wrote that. What only
- * systemd can tell (specifiers, what stands in a root directory of the unit's own) is left out.
+ * Start needs of a unit as it is going to be, with all drop-ins, whoever wrote them. What only systemd can resolve
+ * (specifiers, paths in a root directory of the unit) is left out.
  */
 export function findStartNeeds(
   facility: Facility,
@@ -58,7 +58,7 @@ export function findStartNeeds(
   }
 }
 
-/** With them, a path means another file than on the host. */
+/** With these settings, a path means another file than on the host. */
 const rootKeys = [
   'RootDirectory',
   'RootImage',
@@ -70,10 +70,10 @@ const rootKeys = [
   'TemporaryFileSystem',
 ]
 
-/** Directories with these names are made for each start. */
+/** Directories with these names are created at each start. */
 const madeKeys = ['RuntimeDirectory', 'StateDirectory', 'CacheDirectory', 'LogsDirectory', 'ConfigurationDirectory']
 
-/** The unit, or another's that is added to, and all drop-ins; of what is on the disk, that which the definition leaves there. */
+/** The unit, or another's that is added to, and all drop-ins; from the disk, those that the definition leaves there. */
 function listTexts(unit: string, { files }: Definition, instance: Instance, host: ReadHost): string[] {
   const scope = instance.options.scope === 'user' ? 'user' : 'system'
   const own = unitDirectoryOf(instance)
@@ -88,13 +88,16 @@ function listTexts(unit: string, { files }: Definition, instance: Instance, host
   return [base, ...sorted.map(([, read]) => read())]
 }
 
-/** The first that is executed, if it has to succeed. What runs before may make it, where programs aren't installed. */
+/**
+ * The first command executed, if it has to succeed. An earlier command may create it, unless it is in a directory of
+ * installed programs.
+ */
 function findProgram({ ExecStart = [], ExecStartPre = [], ExecCondition = [] }: Keys): string | undefined {
   const [, prefix = '', line = ''] = /^([-@:+!|]*)(.*)$/s.exec(ExecStart[0] ?? '') ?? []
   if (prefix.includes('-')) return undefined
   const words = splitWords(line)
   const rest = prefix.includes('@') ? [words[0] ?? '', ...words.slice(2)] : words
-  // The shell of the wrapper is there; it is what it executes that may not be.
+  // The shell of the wrapper exists; the program that it executes may not.
   const [program] = isWrapped(rest) ? rest.slice(4) : rest
   if (program === undefined || (!prefix.includes(':') && program.includes('$'))) return undefined
   const isPrepared = ExecStartPre.length + ExecCondition.length > 0
@@ -117,7 +120,7 @@ function findWorkingDirectory(
   return isMade || isMounted ? undefined : directory
 }
 
-/** systemd passes over lines of an environment file that it doesn't understand; the exec wrapper doesn't. */
+/** systemd skips lines of an environment file that it doesn't understand; the exec wrapper doesn't. */
 function readFiles(
   { EnvironmentFile = [], LoadCredential = [] }: Keys,
   portable: StartNeeds | undefined,

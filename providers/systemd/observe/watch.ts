@@ -5,7 +5,7 @@ import { managerInterface, openManager, propertiesInterface, subscribe } from '.
 import type { Layout } from '../units/layout.ts'
 import { hasSuffix, servicesOf, startersOfName, unitOfPath } from '../units/unit-name.ts'
 
-/** How long after the end of a connection, or a try in vain, another one is made, in ms; doubled each time. */
+/** Delay in ms between the end of a connection, or a failed attempt, and the next attempt; doubled each time. */
 const firstDelay = 100
 const longestDelay = 5_000
 
@@ -16,8 +16,8 @@ const rules = [
 ]
 
 /**
- * systemd's own signals, and changes of the directory of units. Between the two words of a reload nothing of what is said
- * is meant; UnitNew and UnitRemoved are passed over, since they tell of units that somebody looked at.
+ * systemd's own signals, and changes of the unit directory. Signals between the two Reloading signals have no meaning;
+ * UnitNew and UnitRemoved are ignored, since they report units that somebody queried.
  */
 export function watchManager(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {
   let bus: Bus | undefined
@@ -35,7 +35,7 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       isReloading = body[0] === true
       if (!isReloading) hint()
     } else if (member === 'NameOwnerChanged') {
-      // It has executed itself anew, and knows nobody; nor does it end what it had begun to say.
+      // It has re-executed itself and has no subscribers; nor does it complete its earlier signals.
       isReloading = false
       if (body[2] !== '') resubscribe()
     } else if (isReloading) return
@@ -64,12 +64,12 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
       hint()
     } catch {
       opened?.[Symbol.dispose]()
-      // Where there is no systemd this goes on for ever: no reason to look. The regular looks say what is wrong.
+      // Without systemd this repeats for ever, which is no reason for an observation: resyncs report the problem.
       later(Math.min(delay * 2, longestDelay))
     }
   }
 
-  /** The end of the connection has another one made. */
+  /** The end of the connection causes another one. */
   function resubscribe(): void {
     const current = bus
     if (current)
@@ -97,7 +97,7 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
   }
 }
 
-/** The directory of units, and in it those of drop-ins and links. */
+/** The unit directory, and in it those of drop-ins and links. */
 function watchUnits(
   directory: string,
   host: ReadHost,

@@ -12,20 +12,20 @@ interface Look {
   readonly lastRuns: LastRunReader
 }
 
-/** Units that start others on occasion. */
+/** Activation units: they start others on an event. */
 export function isStarter(unit: string): boolean {
   return /\.(?:timer|socket|path)$/.test(unit)
 }
 
-/** The units that those start, as systemd has it: `Unit=`, `Service=`, or the service of their own name. */
+/** Units that they start, as systemd determines it: `Unit=`, `Service=`, or the service of their own name. */
 export async function findStarted(starters: readonly LoadedUnit[], bus: Bus): Promise<string[]> {
   const found = await Promise.all(starters.map(({ path }) => readTexts(bus, path, 'Unit', 'Triggers')))
   return [...new Set(found.flat())].sort()
 }
 
 /**
- * What timers, sockets and paths wait for, and what has come of it when they last started something. `own`: the unit that is
- * started, where none of them is loaded to tell.
+ * Event that timers, sockets and paths wait for, and the result of their last activation. `own`: the unit that is started,
+ * if none of them is loaded.
  */
 export async function readActivation(starters: readonly LoadedUnit[], own: string, look: Look): Promise<Activation> {
   const nextRun = await readNextRun(starters, look.bus)
@@ -54,7 +54,7 @@ async function findStartedUnits(
   return { starts, units: starts.flatMap(name => units.get(name) ?? []) }
 }
 
-/** Of several, the one that was started last tells how it went, and any that failed is told of. */
+/** Of several units, the last started one gives the result, and every failed one is reported. */
 async function readLastRun(
   units: readonly LoadedUnit[],
   starters: readonly LoadedUnit[],
@@ -72,20 +72,23 @@ async function readLastRun(
   )
   const known = found.flatMap(one => one ?? []).sort((a, b) => (b.run.began ?? 0) - (a.run.began ?? 0))
   const failure = known.find(one => one.failure)?.failure
-  // A timer remembers when it came, beyond a boot even; how that went nobody knows any more.
+  // A timer remembers when it elapsed, even beyond a boot; the result is no longer known.
   const forgotten: Run | undefined = came > 0 ? { began: came, outcome: 'unknown' } : undefined
   const run = known[0]?.run ?? forgotten
   return { ...(run && { run }), ...(failure && { failure }) }
 }
 
-/** When a timer came last, in ms since 1970; 0 if none has. */
+/** When a timer last elapsed, in ms since 1970; 0 if never. */
 async function readLastTrigger(starters: readonly LoadedUnit[], bus: Bus): Promise<number> {
   const timers = starters.filter(({ name }) => name.endsWith('.timer'))
   const times = await Promise.all(timers.map(({ path }) => readNumber(bus, path, 'Timer', 'LastTriggerUSec')))
   return Math.max(0, ...times) / 1_000
 }
 
-/** A timer came, and its unit has not been started for it: it wasn't to be, or could not be. Of that the unit keeps no trace. */
+/**
+ * A timer elapsed, and its unit has not been started for it: it must not or could not start. The unit keeps no trace of
+ * that.
+ */
 async function findMissed({ active, path }: LoadedUnit, came: number, bus: Bus): Promise<LastRun | undefined> {
   if (active !== 'inactive') return undefined
   const names = ['InactiveExitTimestamp', 'InactiveEnterTimestamp', 'ConditionTimestamp']
@@ -112,7 +115,7 @@ async function readNextRun(starters: readonly LoadedUnit[], bus: Bus): Promise<n
   return Number.isFinite(next) ? next : undefined
 }
 
-/** In ms since 1970: what it calls monotonic is counted from where it was when the timer was started. */
+/** In ms since 1970: systemd's monotonic times count from where the clock was when the timer was started. */
 async function readElapses(path: string, bus: Bus): Promise<number[]> {
   const [realtime, monotonic] = await Promise.all([
     readNumber(bus, path, 'Timer', 'NextElapseUSecRealtime'),
@@ -151,7 +154,7 @@ function templateOfSocket({ name }: LoadedUnit): string {
   return name.replace(/\.socket$/, '@.service')
 }
 
-/** That of the last connection, if systemd still has it: those that went well it forgets, and those that failed it keeps. */
+/** Instance of the last connection, if systemd still has it: it forgets successful ones, and keeps failed ones. */
 async function findLastInstance({ socket, connections }: Accepting, bus: Bus): Promise<readonly LoadedUnit[]> {
   // They are counted from 0: `talk@4-86-1000.service`, `talk@4-10.0.0.1:22-10.0.0.2:9.service`.
   const start = templateOfSocket(socket).replace('@.service', `@${connections.accepted - 1}-`)

@@ -9,7 +9,7 @@ const escapes: Readonly<Record<string, string>> = {
   v: '\v',
 }
 
-/** The words of a value such as that of `ExecStart=`, quotes and escapes taken off: the other way of `quoteWord`. */
+/** Splits a value such as that of `ExecStart=` into words, without quotes and escapes: the inverse of `quoteWord`. */
 export function splitWords(text: string): string[] {
   const words: string[] = []
   for (const [word] of text.matchAll(/(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+/gs)) {

@@ -7,7 +7,7 @@ const values = {
   anyOf: [value, { type: 'array', items: value }, { type: 'null' }],
 }
 const keys = { type: 'object', propertyNames: { pattern: '^[A-Za-z0-9-]+$' }, additionalProperties: values }
-/** What stands for a whole file in the place of keys or sections. */
+/** Keys whose value is a whole file in place of keys or sections. */
 const whole = {
   source: {
     type: 'string',
@@ -100,10 +100,10 @@ export interface Configuration {
   readonly ambiguous: readonly string[]
 }
 
-/** The keys of its section, or the whole unit. */
+/** Keys of its section, or the whole unit. */
 export type Trigger = Readonly<Record<string, readonly string[]>> | string
 
-/** `spec.config.systemd`, which has passed `configSchema`. */
+/** `spec.config.systemd`, validated by `configSchema`. */
 export function readConfiguration(config: unknown): Configuration {
   const { unit, text, dropIns, socket, timer } = tableOf(config)
   const read = Object.entries(tableOf(dropIns)).map(([name, content]): [string, Sections | string] => [
@@ -127,7 +127,7 @@ function isAmbiguous(table: unknown): boolean {
   return typeof table !== 'string' && readText(table) !== undefined && Object.keys(tableOf(table)).length > 1
 }
 
-/** Of what is a whole file; undefined if it is a table of keys or sections. */
+/** Text of a whole file; undefined if it is a table of keys or sections. */
 function readText(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   const { text } = tableOf(value)

@@ -5,8 +5,8 @@ import { unitOf } from './unit-name.ts'
 import { readUnitSearchPath, type UnitSearchHost, type UnitSearchPath } from './unit-search-path.ts'
 
 /**
- * Units as they will stand on the disk: declared files in place of those that are there, and none of what Reeve wrote and isn't
- * declared any more. `host` absent: nothing but what is declared.
+ * Units as they will be on the disk: declared files in place of existing ones, without those that Reeve wrote and that are
+ * no longer declared. `host` absent: only declared files.
  */
 export function readDeclaredUnits(
   services: readonly DeclaredService[],
@@ -16,7 +16,7 @@ export function readDeclaredUnits(
   const texts = new Map<string, string>()
   for (const { service, definition } of services) {
     const [first] = definition?.files ?? []
-    // What is added to a unit that isn't known here says something of it all the same.
+    // Additions to a unit that is unknown here describe it all the same.
     if (!host && definition?.isAddition && first) {
       texts.set(join(dirname(dirname(first.path)), unitOf(service)), '[Unit]\n')
     }
@@ -49,7 +49,7 @@ export function readDeclaredUnits(
   return readUnitSearchPath(overlaid, directories, Number.POSITIVE_INFINITY)
 }
 
-/** What can't be read tells of no relation. Whoever observes the unit says why it can't be. */
+/** An unreadable unit gives no relation. Observing the unit reports the reason. */
 function readQuietly(path: string, host: ReadHost | undefined): string | undefined {
   try {
     return host?.readText(path)
@@ -58,7 +58,7 @@ function readQuietly(path: string, host: ReadHost | undefined): string | undefin
   }
 }
 
-/** What is in each directory on the way to these files, and in that of units. */
+/** Entries of each directory on the way to these files, and of the unit directory. */
 function listEntries(paths: readonly string[]): Map<string, Set<string>> {
   const entries = new Map<string, Set<string>>()
   const note = (path: string): void => {

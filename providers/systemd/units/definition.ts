@@ -16,12 +16,12 @@ import { findTouchedUnits } from './reach.ts'
 import { isYes, mergeSections, readSections, type Sections, writeSections } from './unit-file.ts'
 import { hasSuffix, isTemplate, serviceOfUnit, unitOf } from './unit-name.ts'
 
-/** Of a file, in bytes. */
+/** Largest size of a file, in bytes. */
 const LONGEST_NAME = 255
 
 const triggerTargets = { socket: 'sockets.target', timer: 'timers.target' } as const
 
-/** Units of one facility: its own, what starts it, drop-ins. */
+/** Units of one facility: its own, those that start it, drop-ins. */
 export function renderDefinition(
   facility: Facility,
   instance: Instance,
@@ -42,7 +42,7 @@ export function renderDefinition(
   const own = renderUnit(facility, config, instance, { servicePaths, problems })
   if (problems.length > 0) return { problems }
   const triggers = renderTriggers(facility, config)
-  // For files of a service that somebody else defines, there has to be something that a marker can stand on.
+  // For configuration files of a service that somebody else defines, there has to be a file for the marker.
   const added = own === undefined && Object.keys(config.dropIns).length === 0 ? { reeve: '' } : config.dropIns
   const dropIns = Object.entries(added).map(([name, content]) => [name, textOf(content)] as const)
   const digest = sha256(JSON.stringify([own, triggers, dropIns]))
@@ -67,13 +67,13 @@ export function renderDefinition(
   return { definition: { files, digest, ...(isAddition && { isAddition }), ...(touches.length > 0 && { touches }) } }
 }
 
-/** All but the units of the facility itself. */
+/** All units except those of the facility itself. */
 function listTouched(service: string, unit: string, files: readonly DefinitionFile[]): string[] {
   // A socket or timer that isn't declared here is another's, if there is one.
   const names = new Set(files.map(({ path }) => basename(path)))
   const own = new Set([unit, ...triggerNames(service).filter(name => names.has(name))])
   const found = files.flatMap(({ path, content }) => {
-    // In a drop-in, specifiers stand for the unit that it is laid over.
+    // In a drop-in, specifiers refer to the unit that it applies to.
     const name = basename(path)
     return findTouchedUnits(content, own.has(name) ? name : unit)
   })
@@ -137,7 +137,7 @@ function renderUnit(
   const user: Sections = { Service: { User: process?.user === undefined ? [] : [process.user] } }
   const dropIns = Object.values(config.dropIns).map(one => (typeof one === 'string' ? readSections(one) : one))
   const isRoot = runsAsRoot([config.unit ?? {}, ...dropIns].reduce(mergeSections, user).Service ?? {})
-  // Root would be led elsewhere in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
+  // Root would be redirected in the wrapper, too: systemd is to open them, and that is refused; see root-paths.ts.
   const paths = isRoot ? new Set<string>() : servicePaths
   const rendered =
     process === undefined ? { sections: {}, problems: [] } : processSections(process, name, paths, { isTriggered })

@@ -4,17 +4,17 @@ import type { BusAddress } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Instance } from '../../../src/core/model/facility.ts'
 
-/** Where an instance of systemd keeps its things: the system's, or a user's own manager. */
+/** Paths of an instance of systemd: the system manager, or a user manager. */
 export interface Layout {
-  /** Where Reeve writes units. */
+  /** Directory where Reeve writes units. */
   readonly unitDirectory: string
-  /** Of what is gone with the boot. */
+  /** Runtime directory, which is gone with the boot. */
   readonly runtime: string
-  /** UNIT in here says what a process has read; see records.ts. Root's alone. Gone with the boot. */
+  /** UNIT in here records what a process has loaded; see records.ts. Accessible to root only. Gone with the boot. */
   readonly recordDirectory: string
-  /** UNIT in here says with what a oneshot has succeeded; see completion.ts. Gone with the boot. */
+  /** UNIT in here records the last success of a oneshot; see completion.ts. Gone with the boot. */
   readonly completionDirectory: string
-  /** By which the manager is asked, best first. */
+  /** Sockets of the manager, in order of preference. */
   readonly addresses: readonly BusAddress[]
   readonly isUser: boolean
 }
@@ -35,7 +35,7 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
   }
 }
 
-/** Where the system's manager looks for units, their drop-ins, and what makes units, wherever Reeve writes its own. */
+/** Directories where the system manager looks for units, drop-ins and generators, wherever Reeve writes its own. */
 export const searchedDirectories: readonly string[] = [
   '/etc/systemd',
   '/run/systemd',
@@ -48,7 +48,7 @@ export function unitDirectoryOf({ options }: Instance): string {
   return pathOr(options.unitDirectory, usual)
 }
 
-/** What starts the units that are enabled. */
+/** Target that starts enabled units. */
 export function bootTargetOf({ options }: Instance): string {
   return options.scope === 'user' ? 'default.target' : 'multi-user.target'
 }

@@ -6,11 +6,10 @@ import { escapeSpecifiers, quoteCommand, quoteWord } from './quoting.ts'
 import { mergeSections, type Sections } from './unit-file.ts'
 
 /**
- * `[Service]` as far as a process gets its variables and its output by it. What systemd itself is to read of environment files is
- * for other commands of the unit only: see `withoutIdleFiles`.
- *
- * systemd opens and reads as root what only root can lead elsewhere. The rest, `servicePaths`, the service's user opens and reads in
- * the exec wrapper (S8), which also brings variables that are to win over files. A process that needs neither has no wrapper.
+ * `[Service]` settings for variables and output of a process. Environment files for systemd itself are for other commands of
+ * the unit only: see `withoutIdleFiles`. systemd opens and reads as root paths that only root can redirect. The rest,
+ * `servicePaths`, is opened and read by the service's user in the exec wrapper (S8), which also sets variables that are to
+ * win over files. A process that needs neither has no wrapper.
  */
 export function inputKeys(
   process: Process,
@@ -20,9 +19,9 @@ export function inputKeys(
   const { variables, secrets } = splitEnvironment(process)
   const isByService = (path: string): boolean => path !== nullDevice && servicePaths.has(path)
   const ownOutput = output && isByService(output.file) ? output.file : undefined
-  // systemd reads a file otherwise than all other supervisors do, and drops what it doesn't take.
+  // systemd parses a file differently from all other supervisors, and drops what it doesn't accept.
   const isWrapped = secrets.length > 0 || ownOutput !== undefined || environmentFiles.length > 0
-  // The rest may steer the wrapper's shell, or is overridden by what systemd reads.
+  // Other variables may steer the wrapper's shell, or are overridden by what systemd reads.
   const isDirect = ([name]: Variable): boolean => !isWrapped || (environmentFiles.length === 0 && isPlainVariable(name))
   const direct = variables.filter(isDirect)
   const aliased = variables.filter(variable => !isDirect(variable))
@@ -53,7 +52,7 @@ export function inputKeys(
   }
 }
 
-/** The names of credentials with environment files begin so. Variables have no such names. */
+/** Prefix of the names of credentials with environment files. Variables have no such names. */
 export const fileCredential = 'environment-'
 
 type Variable = readonly [name: string, value: string]
@@ -77,14 +76,14 @@ function outputTarget(file: string): string {
   return file === nullDevice ? 'null' : `append:${escapeSpecifiers(file)}`
 }
 
-/** EnvironmentFile= takes patterns. */
+/** EnvironmentFile= accepts patterns. */
 function escapeGlob(path: string): string {
   return path.replace(/[\\*?[]/g, '\\$&')
 }
 
 /**
- * What systemd reads of environment files by itself counts where the exec wrapper doesn't come before: in commands of the unit
- * besides its main one, and in a main one that native configuration has put in its place. Where there are none, it reads none.
+ * Environment files read by systemd itself matter for commands without the exec wrapper: commands of the unit besides its
+ * main one, and a main one from native configuration. Without such commands, it reads none.
  */
 export function withoutIdleFiles(
   sections: Sections,
@@ -96,7 +95,7 @@ export function withoutIdleFiles(
   if (files.length === 0 || files !== rendered.Service?.EnvironmentFile) return sections
   const ofDropIns = dropIns.flatMap(one => Object.entries(one.Service ?? {}))
   const isReplaced = Service.ExecStart !== rendered.Service.ExecStart || ofDropIns.some(([key]) => key === 'ExecStart')
-  // Of a missing file the wrapper tells.
+  // The wrapper reports a missing file.
   const used = isReplaced ? files.map(value => value.replace(/^-/, '')) : files
   const isKill = reload !== undefined && 'signal' in reload && Service.ExecReload === rendered.Service.ExecReload
   const others = [...Object.entries(Service), ...ofDropIns].filter(

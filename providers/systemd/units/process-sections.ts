@@ -10,11 +10,11 @@ export interface Problem {
   readonly message: string
 }
 
-/** `spec.process.restart.policy` in systemd's words. */
+/** `spec.process.restart.policy` in systemd's terms. */
 const restartPolicies = { always: 'always', 'on-failure': 'on-failure', never: 'no' } as const
 
 /**
- * A unit for `spec.process`, without what Reeve adds for itself. `servicePaths`: see `Provider.render`. `isTriggered`: a timer
+ * Sections for `spec.process`, without Reeve's own additions. `servicePaths`: see `Provider.render`. `isTriggered`: a timer
  * or socket starts it.
  */
 export function processSections(
@@ -47,11 +47,11 @@ export function processSections(
   }
   service.Restart = [restartPolicies[restart.policy]]
   service.RestartSec = [`${restart.delay}ms`]
-  // What ends for good stays to be seen: systemd forgets a unit that is merely inactive. What is started on occasion would
-  // never be started again, and is remembered for as long as its timer or socket is there.
+  // A unit that ends for good remains visible: systemd forgets one that is merely inactive. An activated unit would never be
+  // started again, and is remembered for as long as its timer or socket exists.
   if (restart.policy !== 'always' && !isTriggered) service.RemainAfterExit = ['yes']
   service.KillSignal = [`SIG${stop.signal}`]
-  // 0 would be: for ever.
+  // 0 would mean: for ever.
   service.TimeoutStopSec = [`${Math.max(stop.timeout, 1)}ms`]
   if (reload) service.ExecReload = [reloadCommand(reload)]
   for (const key of ['StandardOutput', 'StandardError']) service[key] = inputs[key] ?? []

@@ -1,12 +1,14 @@
 /**
- * systemd's own quoting (systemd.syntax(7), systemd.service(5)), proved against the real one in
+ * systemd's own quoting (systemd.syntax(7), systemd.service(5)), tested against the real systemd in
  * test/systemd/quoting.test.ts.
  */
 
-/** What C-style escapes stand for a character; others that are no text get `\xHH`. */
+/** Characters for C-style escapes; other non-text bytes get `\xHH`. */
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\t': '\\t', '\r': '\\r' }
 
-/** One word of a command line, or one `NAME=value`. Variables aren't escaped: where they count, the line begins with `:`. */
+/**
+ * One word of a command line, or one `NAME=value`. Variables aren't escaped: where they matter, the line begins with `:`.
+ */
 export function quoteWord(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be escaped
   const escaped = text.replace(/[\\"\x00-\x1f\x7f]/g, character => {
@@ -15,17 +17,17 @@ export function quoteWord(text: string): string {
   return `"${escapeSpecifiers(escaped)}"`
 }
 
-/** `ExecStart=` and the like: systemd puts in no variables, and nothing for `%`. Privileged: `+`. */
+/** `ExecStart=` and the like: systemd expands no variables, and no `%`. Privileged: `+`. */
 export function quoteCommand(command: readonly string[], options: { readonly isPrivileged?: boolean } = {}): string {
   return `${options.isPrivileged ? '+' : ''}:${command.map(quoteWord).join(' ')}`
 }
 
-/** A value that systemd takes to the end of the line, such as a path. */
+/** A value that systemd reads to the end of the line, such as a path. */
 export function escapeSpecifiers(text: string): string {
   return text.replaceAll('%', '%%')
 }
 
-/** Why a text can't stand as a whole value; undefined if it can. */
+/** Reason why a text can't be a whole value; undefined if it can. */
 export function findPlainProblem(text: string): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what can't stand there
   if (/[\x00-\x1f\x7f]/.test(text)) return 'systemd takes no control characters here'

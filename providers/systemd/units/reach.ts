@@ -1,11 +1,9 @@
 import { expandSpecifiers } from './unit-name.ts'
 
 /**
- * Which other units a unit, a drop-in, a socket or a timer has to do with, by the keys that name units. Not what it is only ordered
- * after or before.
- *
- * It takes too much rather than too little. Whatever the section, a key counts, and so does each line by itself as well as what
- * it goes on in: where systemd's reading of a line may differ from Reeve's, both count.
+ * Other units that a unit, a drop-in, a socket or a timer affects, by the keys that name units. Not those that it is only
+ * ordered after or before. Includes too many rather than too few: whatever the section, a key counts, and so does each line
+ * by itself as well as its continuation: where systemd may parse a line differently from Reeve, both readings count.
  */
 export function findTouchedUnits(text: string, unit: string): string[] {
   const found = new Set<string>()
@@ -15,7 +13,7 @@ export function findTouchedUnits(text: string, unit: string): string[] {
   return [...found]
 }
 
-/** These start, stop or replace what they name, or are stopped, reloaded or given something with it. */
+/** Keys that start, stop or replace the named units, or have them stopped, reloaded or given something with this one. */
 const namingKeys: ReadonlySet<string> = new Set([
   'Alias',
   'Also',
@@ -54,10 +52,10 @@ const namingKeys: ReadonlySet<string> = new Set([
   'Wants',
 ])
 
-/** Units that these name are only pulled in. */
+/** Keys whose units are only pulled in. */
 const pullingKeys: ReadonlySet<string> = new Set(['BindTo', 'BindsTo', 'Requires', 'Requisite', 'Wants'])
 
-/** To pull these in waits for something or starts what every host starts anyhow. */
+/** Units that are harmless to pull in: they only wait, or start what every host starts anyhow. */
 const passiveTargets: ReadonlySet<string> = new Set([
   'basic.target',
   'cryptsetup.target',
@@ -82,7 +80,7 @@ const passiveTargets: ReadonlySet<string> = new Set([
   'timers.target',
 ])
 
-/** What starts services at boot: to be wanted by them is to be enabled. */
+/** Targets that start services at boot: to be wanted by them is to be enabled. */
 const bootTargets: ReadonlySet<string> = new Set([
   ...passiveTargets,
   'default.target',
@@ -90,7 +88,7 @@ const bootTargets: ReadonlySet<string> = new Set([
   'multi-user.target',
 ])
 
-/** What happens to the whole host when the unit ends so. */
+/** Actions on the whole host when the unit ends. */
 const actionKeys: ReadonlySet<string> = new Set([
   'FailureAction',
   'JobTimeoutAction',
@@ -113,7 +111,7 @@ function unitsNamedBy(key: string, value: string, unit: string): string[] {
     .filter(name => !(key === 'WantedBy' && bootTargets.has(name)))
 }
 
-/** Each line with a key, with all that it may go on in. systemd takes `\r` and NUL for the end of a line too. */
+/** Each line with a key, with all its possible continuations. systemd takes `\r` and NUL for the end of a line too. */
 function* listKeys(text: string): Generator<[key: string, value: string]> {
   const lines = text.split(/[\n\r\0]/)
   for (const [index, first] of lines.entries()) {
@@ -130,12 +128,12 @@ function* listKeys(text: string): Generator<[key: string, value: string]> {
   }
 }
 
-/** Quotes fall away, also within a word. */
+/** Quotes are removed, also within a word. */
 function wordsOf(value: string): string[] {
   return value.replace(/["']/g, '').split(/\s+/).filter(Boolean)
 }
 
-/** As systemd-escape --path: what can't be known so is left as it is, and fits no pattern by chance. */
+/** As systemd-escape --path: an unknown part stays as it is, and matches no pattern by chance. */
 function escapePath(path: string): string {
   const plain = path.split('/').filter(Boolean).join('/')
   if (plain === '') return '-'

@@ -2,7 +2,7 @@ import { findSignalNumber } from '../../../src/host/signals.ts'
 import { mergeSections, readSections } from './unit-file.ts'
 import type { UnitSearchPath } from './unit-search-path.ts'
 
-/** `spec.process.reload.signal` in systemd's words. */
+/** `spec.process.reload.signal` in systemd's terms. */
 export function reloadSignalCommand(signal: string): string {
   return `/bin/kill -s ${signal} $MAINPID`
 }
@@ -10,12 +10,12 @@ export function reloadSignalCommand(signal: string): string {
 const pattern = /^\/bin\/kill -s ([A-Z0-9+-]+) \$MAINPID$/
 
 /**
- * The number of the signal that is all there is to a reload, where the unit has Reeve's command for it: where the service is shut
- * in, that command can't be run there, and systemd can send the signal itself. Undefined: the reload is something else.
+ * Number of the signal, if a reload is only that and the unit has Reeve's command for it: in the service's sandbox that
+ * command may fail, while systemd can send the signal itself. Undefined: the reload is something else.
  */
 export function findReloadSignal(unit: string, disk: UnitSearchPath): number | undefined {
   const texts = disk.texts(unit)
-  // Others are to be reloaded with it.
+  // Other units are to be reloaded with it.
   if (texts.some(text => text.includes('PropagatesReloadTo'))) return undefined
   const { Service } = texts.map(readSections).reduce(mergeSections, {})
   const [command = '', ...others] = Service?.ExecReload ?? []

@@ -9,18 +9,20 @@ import { fileCredential } from './process-inputs.ts'
 import { escapeSpecifiers } from './quoting.ts'
 import { readSections } from './unit-file.ts'
 
-/** A path that systemd opens for a unit with its own rights, before it takes on those of the service's user. */
+/** Path that systemd opens for a unit with its own rights, before it takes on those of the service's user. */
 interface RootPath {
-  /** What is done there, for people: `append output to`. */
+  /** Action on the path, for people: `append output to`. */
   readonly act: string
   readonly path: string
-  /** `output`: what is there has to be a regular file. `secret`: systemd would read all that is in a directory, and follow links. */
+  /**
+   * `output`: the path has to be a regular file. `secret`: systemd would read everything in a directory, and follow links.
+   */
   readonly kind?: 'output' | 'secret'
 }
 
 /**
- * Why systemd must not start units with these texts, which Reeve has written: root would follow whoever can lead it elsewhere,
- * by a symlink for instance (S8). Where it can't, nobody can change that between this look and the start.
+ * Reason why systemd must not start units with these texts, which Reeve has written: root would follow a user who can
+ * redirect it, by a symlink for instance (S8). If nobody can, nobody can change that between this check and the start.
  */
 export function findRootPathProblems(texts: readonly string[], host: ReadHost): string[] {
   if (host.userId() !== 0) return []
@@ -50,7 +52,7 @@ function findProblem({ act, path, kind }: RootPath, host: ReadHost): string | un
   }
 }
 
-/** Why a file can't be what a service's output is appended to; undefined if it can, or isn't there yet. */
+/** Reason why a file can't take a service's output; undefined if it can, or doesn't exist yet. */
 export function findOutputProblem(path: string, host: ReadHost): string | undefined {
   const kind = host.facts(path)?.kind
   if (kind === undefined || kind === 'file') return undefined
@@ -58,12 +60,12 @@ export function findOutputProblem(path: string, host: ReadHost): string | undefi
   return `cannot append output to ${path}: expected a regular file, found ${what}; remove it, or choose another path`
 }
 
-/** What can be known beforehand of an output file that the service's user opens. */
+/** Problems known beforehand of an output file that the service's user opens. */
 export function findServiceOutputProblems(process: Process, host: ReadHost): string[] {
   try {
     return lookForOutputProblems(process, host)
   } catch {
-    return [] // the way there is the user's, who may have made a loop of it
+    return [] // the directory belongs to the user, who may have created a loop of links
   }
 }
 
@@ -117,7 +119,7 @@ const outputKeys = ['StandardInput', 'StandardOutput', 'StandardError']
 const credentialKeys = ['LoadCredential', 'LoadCredentialEncrypted']
 const socketKeys = ['ListenStream', 'ListenDatagram', 'ListenSequentialPacket', 'ListenFIFO', 'ListenSpecial']
 
-/** The specifiers of directories. What else there is tells of the host or the unit, and has no slash in it. */
+/** Specifiers for directories. All others depend on the host or the unit, and contain no slash. */
 function expandPath(path: string): string {
   const known: Readonly<Record<string, string>> = {
     '%': '%',
@@ -134,8 +136,8 @@ function expandPath(path: string): string {
 }
 
 /**
- * The paths that a pattern of `EnvironmentFile=` has systemd open, as far as they can be known: in its directory, those that are
- * links, which lead elsewhere. Throws ReeveError for a pattern of directories, as others may make such directories.
+ * Paths that a pattern of `EnvironmentFile=` has systemd open, as far as they can be known: in its directory, those that are
+ * links, which lead elsewhere. Throws ReeveError for a pattern of directories, as others may create such directories.
  */
 function expandPattern(pattern: string, host: ReadHost): string[] {
   const plain = pattern.replace(/\\(.)/g, '$1')

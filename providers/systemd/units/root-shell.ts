@@ -6,15 +6,15 @@ import { splitWords } from './command-line.ts'
 
 type Keys = Readonly<Record<string, readonly string[]>>
 
-/** With them, nobody can tell from here what is in the root of a service. */
+/** Settings with which the contents of a service's root are unknown. */
 const unknownRoots = ['RootImage', 'MountImages', 'ExtensionImages', 'ExtensionDirectories']
 
-/** Where what is mounted could bring the shell. */
+/** Settings whose mounts could contain the shell. */
 const shellPlaces = ['/', '/bin', '/bin/sh', '/usr', '/usr/bin', '/usr/bin/sh']
 
 /**
- * The exec wrapper that brings a service its secrets and environment files is run by the shell in its root directory. Gives the shell
- * as something that is needed where there surely is none; `root` is where that directory is on the host.
+ * The exec wrapper that brings a service its secrets and environment files is run by the shell in its root directory.
+ * Returns the shell as a start need if it is certainly missing; `root` is where that directory is on the host.
  */
 export function findRootShell(
   service: Keys,
@@ -36,7 +36,7 @@ export function findRootShell(
   return [{ what: 'shell', path: join(root, '/bin/sh'), remedy }]
 }
 
-/** `[+-]SOURCE[:DESTINATION[:OPTIONS]]`; of TemporaryFileSystem=, `PATH[:OPTIONS]`, in whose place nothing is. */
+/** `[+-]SOURCE[:DESTINATION[:OPTIONS]]`; of TemporaryFileSystem=, `PATH[:OPTIONS]`, which is empty. */
 function bringsShell({ BindPaths = [], BindReadOnlyPaths = [], TemporaryFileSystem = [] }: Keys): boolean {
   const bound = [...BindPaths, ...BindReadOnlyPaths, ...TemporaryFileSystem].flatMap(value => splitWords(value))
   return bound.some(word => {

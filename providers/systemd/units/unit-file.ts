@@ -1,8 +1,8 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
-/** A unit file as systemd reads it: a key may come several times, and an empty value forgets those before it. */
+/** A unit file as systemd parses it: a key may be repeated, and an empty value resets those before it. */
 export type Sections = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
-/** Sections and keys in the order given. Values are written as they are. */
+/** Writes sections and keys in the given order. Values are written unchanged. */
 export function writeSections(sections: Sections): string {
   const blocks: string[] = []
   for (const [section, keys] of Object.entries(sections)) {
@@ -12,7 +12,7 @@ export function writeSections(sections: Sections): string {
   return blocks.join('\n')
 }
 
-/** Reads what `writeSections` gives, and what people and packages write: comments, continued lines. */
+/** Parses the output of `writeSections`, and what people and packages write: comments, continued lines. */
 export function readSections(text: string): Sections {
   const sections = createDictionary<Record<string, string[]>>()
   for (const { section, key, value } of readEntries(text)) {
@@ -31,7 +31,7 @@ interface Entry {
   readonly value: string
 }
 
-/** Each by itself: where keys name other units, an empty value forgets none of them. */
+/** Each value by itself: where keys name other units, an empty value resets none of them. */
 export function readEntries(text: string): Entry[] {
   let section = ''
   return joinContinued(text).flatMap((line): Entry[] => {
@@ -45,7 +45,7 @@ export function readEntries(text: string): Entry[] {
   })
 }
 
-/** Lines without comments and blank ones; one that ends in a backslash goes on in the next that is no comment. */
+/** Lines without comments and blank ones; one that ends in a backslash continues in the next that is no comment. */
 export function joinContinued(text: string): string[] {
   const lines: string[] = []
   let open: string | undefined
@@ -60,7 +60,7 @@ export function joinContinued(text: string): string[] {
   return open === undefined ? lines : [...lines, open]
 }
 
-/** Lays sections over others: a key replaces all values of its name, an empty list takes it away. */
+/** Overlays sections: a key replaces all values of its name, an empty list removes it. */
 export function mergeSections(base: Sections, over: Sections): Sections {
   const merged = createDictionary(Object.entries(base))
   for (const [section, keys] of Object.entries(over)) {
@@ -69,7 +69,7 @@ export function mergeSections(base: Sections, over: Sections): Sections {
   return merged
 }
 
-/** As systemd reads a boolean. */
+/** Parses a boolean as systemd does. */
 export function isYes(value: string): boolean {
   return /^(?:1|y|yes|t|true|on)$/i.test(value)
 }

@@ -1,12 +1,12 @@
 import { definitionVariable } from '../observe/records.ts'
 import { joinContinued } from './unit-file.ts'
 
-/** True if two unit files say the same, whatever comments, blanks and order they say it in, and whatever Reeve adds. */
+/** True if two unit files mean the same, whatever their comments, blanks and order, and whatever Reeve adds. */
 export function saysTheSame(left: string, right: string): boolean {
   return normalForm(left) === normalForm(right)
 }
 
-/** Of keys that begin so the order counts, though their names are different: that of descriptors, of mounts, of input. */
+/** Prefixes of keys whose mutual order matters: those of descriptors, of mounts, of input. */
 const ordered = /^(?:Listen|Bind|StandardInput)/
 
 function normalForm(text: string): string {
@@ -19,7 +19,7 @@ function normalForm(text: string): string {
     if (title !== undefined || key === undefined || isReeves(section, key, value)) continue
     lines.push({ place: `${section} ${ordered.exec(key)?.[0] ?? key}`, line: `[${section}] ${key}=${value}` })
   }
-  // A sort that is stable: of one key, values stay in their order.
+  // A stable sort: values of one key stay in their order.
   return lines
     .sort((a, b) => (a.place < b.place ? -1 : Number(a.place > b.place)))
     .map(({ line }) => line)

@@ -1,13 +1,13 @@
 import { readFolders, readLinks, type UnitLink } from './unit-links.ts'
 import type { UnitSearchPath } from './unit-search-path.ts'
 
-/** What happens to units as systemd starts and stops others: through as many in between as there are. */
+/** Effects of starts and stops on other units, through any number of units in between. */
 export interface UnitGraph {
-  /** Units that come up with these, now or as they end, each with what makes it so. */
+  /** Units that start with these, now or as they end, each with the reason. */
   startedBy(units: ReadonlySet<string>): ReadonlyMap<string, string>
   /** Units that are stopped as these start, and the other way round. */
   stoppedBy(units: ReadonlySet<string>): ReadonlyMap<string, string>
-  /** Units that these follow as they are stopped. */
+  /** Units whose stop stops these. */
   followedBy(units: ReadonlySet<string>): ReadonlyMap<string, string>
   /** Units that are enabled and disabled with these. */
   enabledWith(units: ReadonlySet<string>): ReadonlyMap<string, string>
@@ -16,14 +16,14 @@ export interface UnitGraph {
 export interface GraphOptions {
   readonly disk: UnitSearchPath
   nameOf(unit: string): string
-  /** By its facility. Of others, the links that are there tell. */
+  /** Enablement declared by its facility; without one, by the existing links. */
   isEnabled(unit: string): boolean
   isStale(folder: string, unit: string): boolean
 }
 
 type Lists = Map<string, UnitLink[]>
 
-/** Of these units and of all that they lead to. */
+/** Links of these units and of all that they lead to. */
 export function readGraph(units: readonly string[], { disk, nameOf, isEnabled, isStale }: GraphOptions): UnitGraph {
   const from = new Map<string, Lists>()
   const to = new Map<string, Lists>()
@@ -37,7 +37,7 @@ export function readGraph(units: readonly string[], { disk, nameOf, isEnabled, i
       const known = { ...link, from: nameOf(link.from), to: nameOf(link.to) }
       note(from, known.from, known)
       note(to, known.to, known)
-      // What starts it is no concern of its own.
+      // Units that start it are not affected by it.
       if (known.from === unit) open.push(known.to)
     }
   }
@@ -45,10 +45,10 @@ export function readGraph(units: readonly string[], { disk, nameOf, isEnabled, i
   const linksFrom = (unit: string, kind: UnitLink['kind']): readonly UnitLink[] => from.get(unit)?.get(kind) ?? []
   const linksTo = (unit: string, kind: UnitLink['kind']): readonly UnitLink[] => to.get(unit)?.get(kind) ?? []
 
-  /** All that is reached, with the way there; the first is `start` itself. */
+  /** All reachable units, with the path; the first is `start` itself. */
   function reach(start: ReadonlyMap<string, string>, next: (unit: string) => readonly Reached[]): Map<string, string> {
     const found = new Map(start)
-    // A Map goes on to what is added to it meanwhile.
+    // Iteration over a Map includes entries added meanwhile.
     for (const [unit, how] of found) {
       for (const one of next(unit)) {
         if (!found.has(one.unit)) found.set(one.unit, how === '' ? one.how : `${how}, ${one.how}`)
@@ -67,7 +67,7 @@ export function readGraph(units: readonly string[], { disk, nameOf, isEnabled, i
     startedBy: some => reach(began(some), unit => [...onwards(unit, 'starts'), ...onwards(unit, 'starts-late')]),
     followedBy: some => reach(began(some), unit => onwards(unit, 'stops-with')),
     stoppedBy(some) {
-      // What is started only as another ends is meant to take its place.
+      // A unit that is started only as another ends is meant to replace it.
       const started = reach(began(some), unit => onwards(unit, 'starts'))
       const stopped = new Map<string, string>()
       for (const [unit, how] of started) {

@@ -2,7 +2,7 @@ import { readEntries } from './unit-file.ts'
 import { expandSpecifiers, unitOf } from './unit-name.ts'
 import type { UnitSearchPath } from './unit-search-path.ts'
 
-/** What one unit has to do with another by a line of its text, or by a link in one of its directories. */
+/** Relation of one unit to another by a line of its text, or by a link in one of its directories. */
 export interface UnitLink {
   readonly kind: LinkKind
   readonly from: string
@@ -12,15 +12,19 @@ export interface UnitLink {
 }
 
 /**
- *   starts       with `from`, `to` is started (Requires=, Wants=, a timer and what it triggers)
- *   starts-late  so it is when `from` ends (OnFailure=, OnSuccess=)
- *   stops-with   `from` is stopped when `to` is (Requires=, PartOf=)
- *   conflicts    to start the one stops the other
- *   enables      to enable or disable `from` does so to `to` (Also=)
+ * Kind of a link between units:
+ *
+ *   starts       a start of `from` starts `to` (Requires=, Wants=, a timer and what it triggers)
+ *   starts-late  the end of `from` starts `to` (OnFailure=, OnSuccess=)
+ *   stops-with   a stop of `to` stops `from` (Requires=, PartOf=)
+ *   conflicts    a start of either stops the other
+ *   enables      enabling or disabling `from` does the same to `to` (Also=)
  */
 type LinkKind = 'starts' | 'starts-late' | 'stops-with' | 'conflicts' | 'enables'
 
-/** By `[Unit]`. What systemd adds of its own accord (shutdown.target, sysinit.target …) stands in no text, and doesn't count. */
+/**
+ * Keys of `[Unit]`. Links that systemd adds by itself (shutdown.target, sysinit.target …) are in no text, and don't count.
+ */
 const kindsOfKeys: ReadonlyMap<string, readonly LinkKind[]> = new Map([
   ['BindTo', ['starts', 'stops-with']],
   ['BindsTo', ['starts', 'stops-with']],
@@ -37,7 +41,7 @@ const kindsOfKeys: ReadonlyMap<string, readonly LinkKind[]> = new Map([
   ['Wants', ['starts']],
 ])
 
-/** By `[Install]`, once the unit is enabled: turned round. */
+/** Keys of `[Install]`, once the unit is enabled: in the reverse direction. */
 const kindsOfInstall: ReadonlyMap<string, readonly LinkKind[]> = new Map([
   ['RequiredBy', ['starts', 'stops-with']],
   ['UpheldBy', ['starts']],
@@ -50,20 +54,20 @@ const kindsOfFolders: ReadonlyMap<string, readonly LinkKind[]> = new Map([
   ['wants', ['starts']],
 ])
 
-/** Most texts name no other unit but what starts all at boot, and needn't be read through for it. */
+/** Most texts name no other unit than the boot target, and needn't be parsed for it. */
 const namingKeys = new RegExp(
   `^\\s*(?:${[...kindsOfKeys.keys(), 'PropagatesStopTo', 'Sockets', 'Also', 'RequiredBy', 'UpheldBy'].join('|')}|WantedBy(?!\\s*=\\s*(?:multi-user|default|graphical)\\.target\\s*$))\\s*=`,
   'm',
 )
 
-/** Of a socket, timer or path: which unit it starts, by section and key. */
+/** Unit that a socket, timer or path starts, by section and key. */
 const triggerKeys: Readonly<Record<string, readonly [section: string, key: string]>> = {
   path: ['Path', 'Unit'],
   socket: ['Socket', 'Service'],
   timer: ['Timer', 'Unit'],
 }
 
-/** Units that ask for `unit` once they are enabled, or are linked to it, from their own text. */
+/** Units whose own text asks for `unit` once they are enabled or linked to it. */
 export function readLinks(unit: string, isEnabled: boolean, disk: UnitSearchPath): UnitLink[] {
   const entries = disk
     .texts(unit)
@@ -107,7 +111,7 @@ function readTrigger(unit: string, entries: ReturnType<typeof readEntries>): Uni
   return [{ kind: 'starts', from: unit, to, how: `${unit} starts ${to}` }]
 }
 
-/** By the links in its directories, `UNIT.wants` and the like, which somebody may have made by hand. */
+/** Links in its directories, `UNIT.wants` and the like, which somebody may have made manually. */
 export function readFolders(
   unit: string,
   disk: UnitSearchPath,

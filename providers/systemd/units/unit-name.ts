@@ -25,12 +25,12 @@ export const serviceNames: ServiceNames = {
 /** With its suffix. */
 const LONGEST = 255
 
-/** The unit that a service's name means: `nginx` is `nginx.service`, `fstrim.timer` is itself. */
+/** Unit of a service name: `nginx` is `nginx.service`, `fstrim.timer` is itself. */
 export function unitOf(service: string): string {
   return suffixPattern.test(service) ? service : `${service}.service`
 }
 
-/** A unit that is no service, and nothing that only starts one: the host itself, its storage, groups of processes. */
+/** Types of units that are no services, and no activation units: the host itself, its storage, groups of processes. */
 const otherKinds: Readonly<Record<string, string>> = {
   target: 'a target, which is a state of the whole host or a group of units',
   mount: 'a mount point',
@@ -41,7 +41,7 @@ const otherKinds: Readonly<Record<string, string>> = {
   device: 'a device',
 }
 
-/** To start them is to end or stop the host, or all else on it. */
+/** Units whose start ends or stops the host, or everything else on it. */
 const hostActions: ReadonlySet<string> = new Set([
   'emergency',
   'rescue',
@@ -57,7 +57,7 @@ const hostActions: ReadonlySet<string> = new Set([
   'systemd-suspend-then-hibernate',
 ])
 
-/** Of the two names that a service could have, it has the short one; and not every unit is a service. */
+/** Of its two possible names, a service has the short one; and not every unit is a service. */
 export function findNameProblem(service: string): string | undefined {
   const unit = unitOf(service)
   if (unit.length > LONGEST)
@@ -78,18 +78,18 @@ export function hasSuffix(service: string): boolean {
   return suffixPattern.test(service)
 }
 
-/** As `Facility.service` has it. */
+/** As in `Facility.service`. */
 export function serviceOfUnit(unit: string): string {
   return unit.replace(/\.service$/, '')
 }
 
-/** The services that a unit may be known by here: `web.timer` starts service `web`. */
+/** Services that a unit may be known by here: `web.timer` starts service `web`. */
 export function servicesOf(unit: string): readonly string[] {
   const base = unit.replace(suffixPattern, '')
   return base === unit ? [unit] : [base, unit]
 }
 
-/** The units of a service's name that may start it, each a service to a facility that has to do with a packaged one. */
+/** Units of a service's name that may start it, each a service to a facility that manages a packaged one. */
 export function startersOfName(unit: string): readonly string[] {
   return unit.endsWith('.service') ? ['timer', 'socket', 'path'].map(kind => `${serviceOfUnit(unit)}.${kind}`) : []
 }
@@ -100,12 +100,12 @@ export function templateOf(unit: string): string | undefined {
   return prefix === undefined || suffix === undefined ? undefined : `${prefix}${suffix}`
 }
 
-/** `foo@.service`: a pattern for instances, which itself never runs. */
+/** `foo@.service`: a template for instances, which itself never runs. */
 export function isTemplate(unit: string): boolean {
   return /^[^@]+@\.[a-z]+$/.test(unit)
 }
 
-/** Why nothing of that name can be in the state that is declared. */
+/** Reason why no unit of that name can be in the declared state. */
 export function findStateProblem(service: string, state: Facility['state']): string | undefined {
   if (state !== 'running' || !isTemplate(unitOf(service))) return undefined
   const [prefix = '', suffix = ''] = service.split(/(?<=@)/)
@@ -113,8 +113,8 @@ export function findStateProblem(service: string, state: Facility['state']): str
 }
 
 /**
- * Whose drop-ins are laid over a unit, the most special first: its own, its template's, and those for all units whose names
- * begin alike, as those of `web-.service` are over `web-blue.service`.
+ * Units whose drop-ins apply to a unit, most specific first: its own, its template's, and those for all units with a common
+ * prefix, as those of `web-.service` apply to `web-blue.service`.
  */
 export function dropInOwnersOf(unit: string): string[] {
   const template = templateOf(unit)
@@ -129,7 +129,7 @@ function listKin(unit: string): string[] {
   return shorter === '' ? [] : [`${shorter}-${rest}`, ...listKin(`${shorter}${rest}`)]
 }
 
-/** The D-Bus object of a unit. */
+/** D-Bus object of a unit. */
 export function pathOfUnit(unit: string): string {
   const label = [...Buffer.from(unit)].map((byte, index) => {
     const letter = String.fromCharCode(byte)
@@ -140,7 +140,7 @@ export function pathOfUnit(unit: string): string {
 }
 
 /**
- * What a word of `[Install]` comes to, of the specifiers that systemd knows there. Undefined: it has one that tells of the
+ * Expands a word of `[Install]` by the specifiers that systemd supports there. Undefined: it has one that depends on the
  * host (`%H`, `%m` …).
  */
 export function expandSpecifiers(word: string, unit: string): string | undefined {
@@ -158,7 +158,7 @@ export function expandSpecifiers(word: string, unit: string): string | undefined
   return /%[aAbBdDgGhHlmMosStTuUvVwW]/.test(word.replace(/%%/g, '')) ? undefined : expanded
 }
 
-/** The unit of a D-Bus object: all but letters and digits is `_` and two hexadecimal digits there. */
+/** Unit of a D-Bus object: all but letters and digits is `_` and two hexadecimal digits there. */
 export function unitOfPath(path: string): string | undefined {
   const [, label] = /^\/org\/freedesktop\/systemd1\/unit\/(\w+)$/.exec(path) ?? []
   return label?.replace(/_([0-9a-f]{2})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)))

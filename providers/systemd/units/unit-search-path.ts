@@ -6,19 +6,19 @@ import { readMarker } from './marker.ts'
 import { readSections, type Sections } from './unit-file.ts'
 import { dropInOwnersOf, expandSpecifiers, isTemplate, templateOf } from './unit-name.ts'
 
-/** Units as they stand on the disk: what systemd would load. Directories are read once for each look. */
+/** Units as they are on the disk: what systemd would load. Directories are read once for each observation. */
 export interface UnitSearchPath {
-  /** The file that is in force, or why there is none that can be. */
+  /** The file in force, or why there can be none. */
   find(unit: string): UnitFile
-  /** Of the drop-ins that are laid over it, in their order. */
+  /** Texts of its drop-ins, in their order. */
   dropIns(unit: string): readonly string[]
-  /** All that defines it: the unit's own text, then those of its drop-ins. */
+  /** Its complete definition: the unit's own text, then those of its drop-ins. */
   texts(unit: string): readonly string[]
-  /** What is linked in a directory of that name, `web.service.wants`, wherever it is. */
+  /** Links in a directory of that name, `web.service.wants`, wherever it is. */
   folder(name: string): readonly string[]
-  /** Of the links that its `[Install]` asks for, those that are there: absolute paths. */
+  /** Existing links that its `[Install]` asks for: absolute paths. */
   links(unit: string): readonly string[]
-  /** An alias that its `[Install]` asks for, and that stands for another unit: the path, and where it leads. */
+  /** An alias that its `[Install]` asks for, and that leads to another unit: the path, and its target. */
   takenAlias(unit: string): { readonly path: string; readonly target: string } | undefined
   /** Whether it starts at boot, by the links that its `[Install]` asks for. */
   enablement(unit: string): Enablement
@@ -29,7 +29,7 @@ export type UnitFile = { readonly kind: 'absent' } | { readonly kind: 'masked' }
 export interface FoundUnit {
   readonly kind: 'found'
   readonly path: string
-  /** Of another name, if a link leads there. */
+  /** Another name, if a link leads there. */
   readonly unit: string
   readonly text: string
   /** By the marker in it. */
@@ -37,13 +37,13 @@ export interface FoundUnit {
 }
 
 export interface Enablement {
-  /** `partly`: not all of the links are there. systemd calls that enabled. */
+  /** `partly`: some links are missing. systemd calls that enabled. */
   readonly enabled: boolean | 'partly' | 'fixed'
-  /** Why it is fixed, in systemd's words and ours. */
+  /** Reason why it is fixed, in systemd's terms and ours. */
   readonly message?: string
 }
 
-/** What is needed to read units. */
+/** Dependencies for reading units. */
 export type UnitSearchHost = Pick<ReadHost, 'readDirectory' | 'readText' | 'realPath'> & {
   facts(path: string): unknown
 }
@@ -51,8 +51,8 @@ export type UnitSearchHost = Pick<ReadHost, 'readDirectory' | 'readText' | 'real
 const linkKinds = { WantedBy: 'wants', RequiredBy: 'requires', UpheldBy: 'upholds' } as const
 
 /**
- * `directories`: the manager's search path, first come first served. For a few services each name is looked for by itself;
- * for many, all names are read once.
+ * `directories`: the manager's search path, highest priority first. For a few services each name is looked up by itself; for
+ * many, all names are read once.
  */
 export function readUnitSearchPath(
   host: UnitSearchHost,
@@ -95,9 +95,9 @@ export function readUnitSearchPath(
     const path = findPath(unit)
     if (path === undefined) return { kind: 'absent' }
     const real = host.realPath(path)
-    if (real === undefined) return { kind: 'absent' } // a link to nothing
+    if (real === undefined) return { kind: 'absent' } // a dangling link
     if (real === '/dev/null') return { kind: 'masked' }
-    // By the name, so that as root no link is followed that others can have put there (S8).
+    // By the name, so that root follows no link that others may have put there (S8).
     const text = host.readText(path)
     if (text === undefined) return { kind: 'absent' }
     if (text === '') return { kind: 'masked' }
@@ -145,17 +145,17 @@ export function readUnitSearchPath(
   function isLink(directory: string, { folder, name }: Link, file: FoundUnit): boolean {
     if (directory.startsWith('/run/') || directory.startsWith('/usr/') || directory.startsWith('/lib/')) return false
     if (!has(join(directory, folder), name)) return false
-    // Of what a target wants, the name of the link counts; an alias may be that of another unit.
+    // For units that a target wants, the name of the link counts; an alias may be that of another unit.
     const target = folder === '' ? host.realPath(join(directory, name)) : undefined
     return folder !== '' || (target !== undefined && isSame(target, file))
   }
 
-  /** By its name, as one of another directory may have taken its place. */
+  /** By its name, as one of another directory may have replaced it. */
   function isSame(target: string, { path }: FoundUnit): boolean {
     return basename(target) === basename(host.realPath(path) ?? path)
   }
 
-  /** Those for all units of a kind left out, which are the distribution's. Of one name, the first counts. */
+  /** Drop-ins, except those for all units of a kind, which are the distribution's. Of one name, the first counts. */
   function dropIns(unit: string): readonly string[] {
     const paths = new Map<string, string>()
     for (const owner of dropInOwnersOf(unit)) {
@@ -185,7 +185,7 @@ export function readUnitSearchPath(
   return { find, dropIns, texts, folder, links, takenAlias, enablement }
 }
 
-/** The links that the `[Install]` of a unit with that text asks for, below a directory of units. */
+/** Links that the `[Install]` of a unit with that text asks for, below a unit directory. */
 export function linksOf(unit: string, text: string): string[] {
   return expectedLinks(readInstall(text), unit).map(({ folder, name }) => join(folder, name))
 }
@@ -195,7 +195,7 @@ interface Link {
   readonly name: string
 }
 
-/** Of a template, the links stand for its default instance; without one, only other templates can want it. */
+/** The links of a template are for its default instance; without one, only other templates can want it. */
 function expectedLinks(install: Sections[string], unit: string): Link[] {
   const links: Link[] = []
   const name = defaultInstanceOf(install, unit) ?? unit
@@ -227,7 +227,7 @@ function describeFixed(install: Sections[string], unit: string): string {
     : `it is indirect: its unit names ${install.Also.join(' ')} to be enabled`
 }
 
-/** It stands far down in most units. */
+/** It is far down in most units. */
 function readInstall(text: string): Sections[string] {
   const start = text.search(/^[^\S\n]*\[Install\]\s*$/m)
   return start < 0 ? {} : (readSections(text.slice(start)).Install ?? {})

@@ -10,19 +10,19 @@ import { readSections } from './unit-file.ts'
 import { unitOf } from './unit-name.ts'
 import { readUnitSearchPath, type UnitSearchPath } from './unit-search-path.ts'
 
-/** What `ReadHost.query` is used for: it reads, and says what it finds. */
+/** Program for `ReadHost.query`: it only reads and reports. */
 export const verifyQuery: readonly string[] = ['systemd-analyze', 'verify', '--man=no']
 
-/** How long (ms) those who only look take, as others wait for them. */
+/** Time in ms that it may take while observing, as others wait for it. */
 const PATIENCE = 8_000
 
-/** Its notices tell of what systemd takes all the same: user `nobody`, an output that is called otherwise today. */
+/** Notices about settings that systemd accepts all the same: user `nobody`, an output with a new name today. */
 const environment = { SYSTEMD_LOG_LEVEL: 'warning' }
 
-/** Advice on what systemd takes as it is meant, though it comes as a warning: `KillMode=none`, `MemoryLimit=`. */
+/** Advice on settings that systemd applies as intended, though it comes as a warning: `KillMode=none`, `MemoryLimit=`. */
 const advice = /this is (?:unsafe|not safe)|please use .* instead/i
 
-/** What is to be written for a service. */
+/** Files to be written for a service. */
 type Planned = Pick<Action, 'service' | 'definition'>
 
 interface Look {
@@ -34,30 +34,30 @@ interface Look {
 }
 
 /**
- * Has `systemd-analyze verify` read units and drop-ins before they take the place of what is there, where the host has it. systemd
- * itself would pass over a misspelt key and say so in its journal only.
+ * Has `systemd-analyze verify`, if the host has it, check units and drop-ins before they are put in place. systemd itself
+ * would ignore a misspelt key and report it only in its journal.
  */
 export interface Verifier {
-  /** Why it would not take them as they are meant, by service. What says nothing of other units is asked about once. */
+  /** Reasons why it would misread them, by service. A unit that names no other is checked once. */
   verify(planned: readonly Planned[], look: Look): Promise<ReadonlyMap<string, string>>
 }
 
 export function createVerifier(): Verifier {
-  /** By the digest of what was read. Undefined: nothing was found. */
+  /** By the digest of the input. Undefined: no problem. */
   const known = new Map<string, string | undefined>()
 
   async function ask(checks: readonly Check[], look: Look): Promise<ReadonlyMap<string, string | undefined>> {
     const asked = checks.filter(({ digest }) => !known.has(digest))
     const files = asked.flatMap(check => check.files)
     if (files.length === 0) return known
-    // What was verified once may not be on the disk yet, and be required by another.
+    // A unit verified before may not be on the disk yet, and be required by another.
     const all = files.some(isRelated) ? checks.flatMap(check => check.files) : files
     const found = await analyze(all, look)
     if (!found) return new Map()
     const lines = found.stderr.split('\n')
     const answers = new Map(asked.map(({ own, digest }) => [digest, describeProblems(own, lines)]))
     for (const { digest, files } of asked) {
-      // Another unit may come that it lacks.
+      // A missing unit may be added.
       const problem = answers.get(digest)
       if (problem === undefined || !files.some(isRelated)) known.set(digest, problem)
     }
@@ -88,7 +88,7 @@ export async function verifyDeclared(
   return await verifier.verify(services, { disk, layout, host, timeout: PATIENCE })
 }
 
-/** Undefined where the host doesn't have it. */
+/** Undefined if the host lacks it. */
 async function analyze(files: readonly QueryFile[], { layout, host, timeout }: Look): Promise<QueryResult | undefined> {
   const byName = new Map(files.map(file => [file.name, file]))
   const paths = [...byName.keys()].filter(name => dirname(name) === '.').map(name => `./${name}`)
@@ -105,20 +105,20 @@ async function analyze(files: readonly QueryFile[], { layout, host, timeout }: L
   }
 }
 
-/** Since systemd 250. To read what a boot consists of as well takes three times as long. */
+/** Since systemd 250. Reading the units of a boot as well takes three times as long. */
 const aloneOption = '--recursive-errors=no'
 
-/** True if others have to be read to tell whether it could be started: one that it requires, or is to come after. */
+/** True if others have to be read to tell whether it could be started: one that it requires, or is ordered after. */
 function isRelated({ content }: QueryFile): boolean {
   return Object.keys(readSections(content).Unit ?? {}).some(key => !aloneKeys.has(key))
 }
 
 const aloneKeys: ReadonlySet<string> = new Set(['Description', 'StartLimitIntervalSec'])
 
-/** What is to be read of one service. */
+/** Input for one service. */
 interface Check {
   readonly service: string
-  /** Below the directory of units. */
+  /** Below the unit directory. */
   readonly own: readonly QueryFile[]
   /** With the unit that they add to, as it is on the disk. */
   readonly files: readonly QueryFile[]
@@ -132,7 +132,7 @@ function makeCheck({ definition, service }: Planned, { disk, layout: { unitDirec
   return { service, own, files, digest: sha256(JSON.stringify([isUser, files])) }
 }
 
-/** Undefined: there is none that drop-ins could be read with. */
+/** Undefined: there is none to read drop-ins with. */
 function findBase(name: string, disk: Pick<UnitSearchPath, 'find'>): QueryFile[] | undefined {
   const unit = disk.find(name)
   return unit.kind === 'found' ? [{ name, content: unit.text }] : undefined
@@ -144,8 +144,8 @@ function describeProblems(own: readonly QueryFile[], lines: readonly string[]): 
 }
 
 /**
- * What is said of that file: by its path, or of a unit as a whole by its name. A program may come later, and without it
- * the start fails by itself.
+ * Messages about that file: by its path, or for a unit as a whole by its name. A missing program may be added, and without
+ * it the start fails by itself.
  */
 function findProblems(name: string, lines: readonly string[]): string[] {
   return lines.flatMap(line => {
