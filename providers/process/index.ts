@@ -14,15 +14,15 @@ import { watchLiveness } from './shared/liveness.ts'
 import { findProblem, findSupervisor } from './shared/supervisor-process.ts'
 import { followTelling, hearSupervisor } from './shared/telling.ts'
 
-/** Small, since it runs for ever beside the services: its heap is a few megabytes for a thousand of them. */
+/** Heap limit of the supervisor, which runs permanently: a thousand services need a few megabytes. */
 const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-warnings']
 
 export interface ProcessProviderOptions {
-  /** The command line of the supervisor; its directory follows. Default: this Node with the built supervisor. */
+  /** Command line of the supervisor, followed by its directory. Default: this Node with the built supervisor. */
   readonly command?: readonly string[]
 }
 
-/** Reeve's own supervisor. See README.md beside this file. */
+/** Provider for the built-in supervisor. See README.md beside this file. */
 export const processProvider: Provider = createProcessProvider()
 
 export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
@@ -79,7 +79,7 @@ function openObserver(instance: Instance, { host, clock }: ObserverTools): Obser
       if (tools.setsid === undefined) {
         return { available: false, reason: 'there is no setsid on this host; install the package util-linux' }
       }
-      // Without a supervisor there is no version: the first service that is to run brings one.
+      // Without a running supervisor there is no version: the first service to run starts one.
       const version = findSupervisor(host, layout).state === 'dead' ? undefined : host.readText(layout.version)?.trim()
       const { unwritable } = await hearSupervisor(layout, host, clock)
       return {
@@ -107,14 +107,14 @@ function openApplier(instance: Instance, { host, clock }: ApplierTools, command:
   const layout = layoutOf(directoryOf(instance))
   return {
     async apply(actions, report) {
-      const { applyActions } = await import('./provider/application.ts') // not needed by those who only look
+      const { applyActions } = await import('./provider/application.ts') // not needed for observing
       return applyActions(actions, { command, layout, host, clock }, report)
     },
     [Symbol.dispose]() {},
   }
 }
 
-/** The state directory has been looked at by whoever opened it; a directory of one's own may be anywhere. */
+/** Opening the state directory has checked it already; a directory of one's own may be anywhere. */
 function findForeignWay(instance: Instance, host: ReadHost): string | undefined {
   if (instance.options.directory === undefined || host.userId() !== 0) return undefined
   return findInsecurePath(directoryOf(instance), host, 0)?.problem
@@ -141,7 +141,7 @@ function watchInstance(layout: Layout, host: ReadHost, hint: (service?: string) 
   }
 }
 
-/** Also from source, as in tests, it is the built one that is started: Node itself doesn't read TypeScript. */
+/** The built supervisor is started even from source, as in tests: Node itself doesn't read TypeScript. */
 function defaultCommand(): readonly string[] {
   return [process.execPath, ...nodeOptions, createRequire(import.meta.url).resolve('#supervisor')]
 }

@@ -15,7 +15,7 @@ import { createProbe } from './observe/scanner.ts'
 import { watchServices } from './observe/watching.ts'
 import { createDiskLook } from './observe/writability.ts'
 
-/** A provider for one of the family; see README.md beside this file. */
+/** Creates a provider for one of the family; see README.md beside this file. */
 export function createScanProvider(family: Family): Provider {
   return {
     type: family.type,
@@ -36,7 +36,7 @@ export function createScanProvider(family: Family): Provider {
       const { services, definitions } = layoutOf(instance, family)
       return [services, definitions]
     },
-    // Scanners pass over names that begin with a dot, and hand the others to their supervisors as words of a command line.
+    // Scanners skip names that begin with a dot, and pass the others to their supervisors as words of a command line.
     serviceNames: {
       pattern: '[A-Za-z0-9_][A-Za-z0-9_.@:+,=~-]{0,199}',
       words: 'letters, digits and _ . @ : + , = ~ -, beginning with a letter, digit or _, at most 200 characters',
@@ -67,7 +67,7 @@ function openObserver(family: Family, layout: Layout, { host, clock }: ObserverT
 function openApplier(family: Family, layout: Layout, { host, clock }: ApplierTools): Applier {
   return {
     async apply(actions, report) {
-      const { applyActions } = await import('./apply/application.ts') // not needed by those who only look
+      const { applyActions } = await import('./apply/application.ts') // not needed for observing
       const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
       const claimRoom = createRoomClaim(family, layout, host)
       const findOrphan = createOrphanSearch(family, host)

@@ -24,7 +24,7 @@ import { createVerifier, type Verifier, verifyDeclared, verifyQuery } from './un
 const rotatesNothing =
   'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
 
-/** systemd, the system's or a user's. See README.md beside this file. */
+/** Provider for systemd, the system manager or a user manager. See README.md beside this file. */
 export const systemdProvider: Provider = createSystemdProvider()
 
 function createSystemdProvider(): Provider {
@@ -115,11 +115,11 @@ function openApplier(instance: Instance, { host, clock }: ApplierTools, verifier
   const connections = createConnections(layout, host, clock)
   return {
     async apply(actions, report) {
-      const { applyActions } = await import('./apply/application.ts') // not needed by those who only look
+      const { applyActions } = await import('./apply/application.ts') // not needed for observing
       return applyActions(actions, layout, host, { connections, verifier }, report)
     },
     async keepRuns(services) {
-      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed by those who only look
+      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed for observing
       return keepRuns(services, layout, host)
     },
     [Symbol.dispose]() {},

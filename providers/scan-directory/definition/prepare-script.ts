@@ -9,16 +9,16 @@ import type { FamilyScripts } from '../family.ts'
 
 export const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** How the exec wrapper gets a variable or environment file, and what the script that root runs does for that. */
+/** How the exec wrapper gets a variable or environment file, and what root's script does for that. */
 interface Handover {
   readonly source: VariableSource
   readonly text: string
 }
 
 /**
- * Shell text that makes everything as a service is to find it, but for what its user does in the exec wrapper. It leaves in
- * `__reeve_user` the words that change the user. Secrets and environment files are read when it runs: by root where nobody else
- * can lead it elsewhere, else by the service's user (S8). They reach the wrapper as variables, and stand on no command line (S9).
+ * Shell text that prepares everything for a service, except what its user does in the exec wrapper. It sets `__reeve_user`
+ * to the words that change the user. Secrets and environment files are read when it runs: by root if nobody else can
+ * redirect the read, else by the service's user (S8). They reach the wrapper as variables, never on a command line (S9).
  */
 export function renderPreparation(process: Process, scripts: FamilyScripts): string {
   const handovers = listHandovers(process)
@@ -39,8 +39,8 @@ export function renderPreparation(process: Process, scripts: FamilyScripts): str
 }
 
 /**
- * The lines that become the command, each part executing the next: limits, the user, the exec wrapper, the command itself.
- * `problems` is the descriptor of a file for what the wrapper can't do; absent: there is none.
+ * Lines that become the command, each part executing the next: limits, the user, the exec wrapper, the command itself.
+ * `problems` is the descriptor of a file for problems of the wrapper; absent: there is none.
  */
 export function renderExecution(
   process: Process,
@@ -68,17 +68,17 @@ export function renderExecution(
   return [...opening, umask, line].join('\n')
 }
 
-/** Without a user of its own, the service can't reach less than the script can. */
+/** Without a user of its own, the service has the same access as the script. */
 function entersByItself({ user, workingDirectory }: Process): boolean {
   return user === undefined || workingDirectory === undefined
 }
 
-/** PATH is the script's own till the end: it finds its tools by it. */
+/** PATH is the script's own until the end: the script finds its tools by it. */
 function isPlain(name: string): boolean {
   return name !== 'PATH' && isPlainVariable(name)
 }
 
-/** Each winning over those before. None if all variables can simply be exported. */
+/** Sources in increasing priority. None if all variables can simply be exported. */
 function listHandovers({ environment, environmentFiles }: Process): Handover[] {
   const entries = Object.entries(environment).sort(compareNames)
   if (environmentFiles.length === 0 && entries.every(([name, value]) => typeof value === 'string' && isPlain(name))) {
@@ -114,7 +114,7 @@ __reeve
 export HOME SHELL USER=${name} LOGNAME=${name}`
 }
 
-/** Leaves what `renderUserVariables` has not found. */
+/** Leaves out what `renderUserVariables` has not found. */
 export function renderGroupNumber({ user, group }: Process): string {
   if (group === undefined) return ''
   const name = quoteWord(group)
@@ -123,8 +123,8 @@ export function renderGroupNumber({ user, group }: Process): string {
 }
 
 /**
- * `__reeve_give ALIAS NAME PATH WHAT` exports what is in the file, of a secret with its name before it, and leaves it to the
- * service's user where root could be led elsewhere. More than the kernel takes for a variable is refused.
+ * `__reeve_give ALIAS NAME PATH WHAT` exports the content of the file, of a secret with its name before it, and leaves it to
+ * the service's user if root could be redirected. More than the kernel accepts for a variable is refused.
  */
 function renderReader({ user }: Process): string {
   return `__reeve_id=$(id -u)

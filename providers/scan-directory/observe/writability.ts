@@ -2,7 +2,7 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Unwritable } from '../../../src/core/state/unwritable.ts'
 import type { Layout } from '../layout.ts'
 
-/** Tells which directories of an instance are on a disk that is full or read-only, and since when that has been seen. */
+/** Directories of an instance on a disk that is full or read-only, and since when that has been observed. */
 export function createDiskLook({ services, definitions }: Layout, host: ReadHost): () => readonly Unwritable[] {
   const seen = new Map<string, Unwritable>()
   return () =>

@@ -94,8 +94,8 @@ async function verifyActions(
 }
 
 /**
- * Stops units that the new definition no longer has to start the service, or that would keep running. Returns the actions
- * for which that succeeded.
+ * Stops activation units that the new definition drops, which would otherwise keep running. Returns the actions for which
+ * that succeeded.
  */
 async function stopTriggers(
   renewals: readonly UnitReplacement[],

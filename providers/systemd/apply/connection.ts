@@ -10,20 +10,20 @@ import { followJobs, type Jobs } from './jobs.ts'
 import { createReload, type Reload } from './reload.ts'
 import { type Going, removeUnits } from './unit-removal.ts'
 
-/** What all batches share that are under way at the same time. */
+/** State shared by all simultaneous batches. */
 export interface Connection {
   readonly bus: WriteBus
   readonly jobs: Jobs
   readonly reload: Reload
   readonly removals: Coalescer<Going>
   readonly clock: Clock
-  /** The manager's search path for units, best first. */
+  /** The manager's search path for units, highest priority first. */
   readonly directories: readonly string[]
 }
 
-/** With many services under way batches are many and small, and each connection is told of all jobs of all the others. */
+/** With many services, batches are many and small, and each connection is told of all jobs of all the others. */
 export interface Connections {
-  /** On the connection that is open, or on a new one, which ends with the last who uses it. */
+  /** Runs on the open connection, or on a new one, which ends with its last user. */
   use(
     actions: readonly Action[],
     report: Report,
@@ -67,7 +67,7 @@ export function createConnections(layout: Layout, host: WriteHost, clock: Clock)
         shared.users -= 1
         if (shared.users === 0) {
           forget()
-          await shared.opening.then(({ bus }) => bus[Symbol.dispose]()).catch(() => {}) // that it never opened has been told
+          await shared.opening.then(({ bus }) => bus[Symbol.dispose]()).catch(() => {}) // a failure to open has been reported
         }
       }
     },
