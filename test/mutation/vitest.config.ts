@@ -6,7 +6,7 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/unit/{core,engine}/**/*.test.ts', 'test/property/planning.test.ts'],
     isolate: false,
     bail: 1,
-    env: { REEVE_PROPERTY_RUNS: '20' },
+    env: { REEVE_PROPERTY_RUNS: '20', REEVE_SAMPLE: 'all' },
   },
 })
 

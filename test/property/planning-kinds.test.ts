@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import type { Facility } from '../../src/core/model/facility.ts'
 import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
 import type { FacilityPlan } from '../../src/core/plan/step.ts'
+import { findStart } from '../../src/core/plan/step-builder.ts'
 import { conditionsOf, findCondition } from '../../src/core/reconcile/conditions.ts'
 import { readinessOf } from '../../src/core/state/readiness.ts'
 import { locationKey } from '../../src/core/state/snapshot.ts'
@@ -10,19 +12,16 @@ import { assertReported, openPropertyReport } from '../runner/reported-property.
 import { converge, type Pass } from '../simulation/convergence.ts'
 import { healthOf, readinessIn } from '../simulation/execution.ts'
 import { changes } from '../simulation/generation.ts'
-import { refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts'
+import { readDefinition, refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts'
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
-import { type Scene, stage, undisturbed } from '../simulation/stage.ts'
+import { createStagings, type Scene, stories } from '../simulation/stage.ts'
 
 /** Each property takes a second at most; but the machine may be busy. */
 vi.setConfig({ testTimeout: 60_000 })
 
-/** The same stories in every run, which are those of the planning properties. */
-const runs = { seed: 20_240_607, numRuns: Number(process.env.REEVE_PROPERTY_RUNS ?? 150) }
-
 const report = openPropertyReport(
   'property-planning-kinds',
-  'Properties of services that are not well, over stories of a simulated host',
+  'Properties of what few stories meet, over stories of a simulated host',
 )
 const kinds = openReport('property-planning-kinds-met', 'How often stories met each kind', ['KIND', 'TIMES'])
 
@@ -35,18 +34,21 @@ const met = {
   'program that writes its files as it ends': 0,
   'move that is rolled back': 0,
   rename: 0,
+  'start where another was': 0,
   'service with two names': 0,
   'services that conflict': 0,
 }
+
+const stagingOf = createStagings()
 
 function check(property: (scene: Scene, end: Pass) => void): void {
   assertReported(
     report,
     fc.property(changes, story => {
-      const scene = stage(story)
-      property(scene, undisturbed(scene, story))
+      const { scene, undisturbed } = stagingOf(story)
+      property(scene, undisturbed())
     }),
-    runs,
+    stories,
   )
 }
 
@@ -62,6 +64,11 @@ function isTaken({ facility }: ResolvedFacility, host: SimulatedHost): boolean {
   const check = facility.health?.check
   const holders = check?.type === 'tcp' ? holdersOf(host, check.port) : []
   return holders.length > 0 && !holders.includes(locationKey(facility))
+}
+
+function portOf(facility: Facility | undefined): number | undefined {
+  const check = facility?.health?.check
+  return check?.type === 'tcp' ? check.port : undefined
 }
 
 describe('failing services', () => {
@@ -133,6 +140,42 @@ describe('failing services', () => {
       // A failed step is retried, but an applied one is never reverted.
       const { passes } = converge(end, scene.targets)
       expect(passes).toBeLessThanOrEqual(MOST_PASSES)
+    })
+  })
+
+  test('E24: a leaving service is stopped before a service that it could meet is started', () => {
+    check((scene, { plan, done }) => {
+      const targets = new Map(scene.targets.map(target => [target.facility.name, target]))
+      const ends = plan.facilities.flatMap(({ name, supervisor, service, change, steps }) =>
+        steps.flatMap(step => {
+          if (step.verb !== 'stop' && step.verb !== 'restart') return []
+          const at = step.target ?? { supervisor, service }
+          const { port, directory } = readDefinition(scene.before.host, at.supervisor, at.service)?.process ?? {}
+          const kept = targets.get(name)?.facility
+          const isUp = change !== 'remove' && kept?.state !== 'stopped'
+          return [
+            { name, id: step.id, key: port !== undefined && !(isUp && portOf(kept) === port) ? `port ${port}` : '' },
+            { name, id: step.id, key: isUp && kept?.process?.workingDirectory === directory ? '' : (directory ?? '') },
+          ]
+        }),
+      )
+      for (const { name, steps, supervisor, service } of plan.facilities) {
+        const start = findStart(steps)
+        const facility = targets.get(name)?.facility
+        if (!start || !facility?.process) continue
+        const { port, directory } = readDefinition(scene.before.host, supervisor, service)?.process ?? {}
+        const keys: string[] = []
+        // At its present places it meets nobody anew.
+        if (portOf(facility) !== port || start.verb === 'start') keys.push(`port ${portOf(facility)}`)
+        if (facility.process.workingDirectory !== directory || start.verb === 'start') {
+          keys.push(facility.process.workingDirectory ?? '-')
+        }
+        for (const end of ends) {
+          if (end.name === name || !keys.includes(end.key) || !done.includes(start.id)) continue
+          expect(done.slice(0, done.indexOf(start.id)), `${end.id} before ${start.id}`).toContain(end.id)
+          met['start where another was'] += 1
+        }
+      }
     })
   })
 

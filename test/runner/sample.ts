@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+
 /** Which of many cases a run tries. */
 export interface Sample {
   /** Every so many of them. */
@@ -17,4 +19,29 @@ export function drawSample(stride: number): Sample {
 /** Those of the list that the sample has. */
 export function sampleOf<T>(list: readonly T[], { stride, first }: Sample): T[] {
   return list.filter((_, index) => index % stride === first - 1)
+}
+
+/** A property is tried from another seed in each run, so often; with `REEVE_SAMPLE=all` so much more often. Failures tell the seed. */
+export function drawRuns(usual: number, thorough: number): { readonly seed: number; readonly numRuns: number } {
+  const seed = Number(process.env.REEVE_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  return { seed, numRuns: isThorough ? thorough : usual }
+}
+
+/** Has a property skip the runs that the sample leaves out, till one has failed: what that is shrunk to is always tried. */
+export function sampled<Values extends readonly unknown[]>(
+  { stride, first }: Sample,
+  attempt: (...values: Values) => void,
+): (...values: Values) => void {
+  let index = -1
+  let hasFailed = false
+  return (...values) => {
+    index += 1
+    fc.pre(hasFailed || index % stride === first - 1)
+    try {
+      attempt(...values)
+    } catch (error) {
+      hasFailed = true
+      throw error
+    }
+  }
 }

@@ -5,6 +5,12 @@ import { ALIAS, type Story } from './generation.ts'
 import { meddle } from './meddling.ts'
 import { emptyHost, type SimulatedHost } from './simulated-host.ts'
 
+/** What the laws of planning are told: the same stories for ever. */
+export const stories: { readonly seed: number; readonly numRuns: number } = {
+  seed: 20_240_607,
+  numRuns: Number(process.env.REEVE_PROPERTY_RUNS ?? 150),
+}
+
 /** A host with a service that has two names. */
 export const aliasedHost: SimulatedHost = {
   ...emptyHost,
@@ -30,6 +36,32 @@ export function chooser(choices: readonly number[]): (count: number) => number {
   return count => (choices[index++ % choices.length] ?? 0) % Math.max(count, 1)
 }
 
-export function undisturbed({ before, targets }: Scene, story: Story): Pass {
-  return pass(before, targets, { choose: chooser(story.choices) })
+/** A scene, and what a pass that nothing disturbs makes of it. */
+export interface Staging {
+  readonly scene: Scene
+  /** Worked out when it is asked for. */
+  undisturbed(): Pass
+}
+
+/** Stages each story once, however many laws it is told to: laws look at scenes and passes, and change neither. */
+export function createStagings(): (story: Story) => Staging {
+  const known = new Map<string, Staging>()
+  return story => {
+    const key = JSON.stringify(story)
+    const staging = known.get(key) ?? prepare(story)
+    known.set(key, staging)
+    return staging
+  }
+}
+
+function prepare(story: Story): Staging {
+  const scene = stage(story)
+  let result: Pass | undefined
+  return {
+    scene,
+    undisturbed() {
+      result ??= pass(scene.before, scene.targets, { choose: chooser(story.choices) })
+      return result
+    },
+  }
 }

@@ -64,15 +64,15 @@ describe('manifests that cannot be stored as text in this repository:', () => {
   })
 
   test('many keys, aliases or mistakes take time linear in their number', () => {
-    const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}:`).join('\n')
-    const aliases = `${facility}x: &x 1\ny: [${'*x, '.repeat(60_000)}]\n`
-    const started = performance.now()
+    const keys = Array.from({ length: 20_000 }, (_, index) => `k${index}:`).join('\n')
+    const aliases = `${facility}x: &x 1\ny: [${'*x, '.repeat(20_000)}]\n`
+    const before = process.cpuUsage()
     expect(loadOne('web.yaml', keys).diagnostics).toHaveLength(1)
     expect(loadOne('web.yaml', facility + keys).diagnostics).toHaveLength(100)
-    expect(loadOne('web.yaml', 'a:\n'.repeat(60_000)).diagnostics).toHaveLength(101)
+    expect(loadOne('web.yaml', 'a:\n'.repeat(20_000)).diagnostics).toHaveLength(101)
     expect(loadOne('web.yaml', aliases).diagnostics).toHaveLength(2)
     // Comparing each with each would take many minutes.
-    expect(performance.now() - started).toBeLessThan(60_000)
+    expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(5)
   }, 120_000)
 })
 

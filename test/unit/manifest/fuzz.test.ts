@@ -6,6 +6,7 @@ import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { exceedsDepth } from '../../../src/manifest/yaml-depth.ts'
 import { parseYaml } from '../../../src/manifest/yaml-document.ts'
 import { assertReported, openPropertyReport } from '../../runner/reported-property.ts'
+import { drawRuns } from '../../runner/sample.ts'
 import { facilityText, makeDirectory, writeFiles } from '../../tools/manifest-directory.ts'
 
 const report = openPropertyReport(
@@ -13,8 +14,7 @@ const report = openPropertyReport(
   'Fuzz: whatever a manifest holds gives diagnostics, and nothing is thrown',
 )
 
-/** Fixed seeds, so that a failure can be reproduced. */
-const seed = 20_240_229
+const runs = drawRuns(250, 1_000)
 
 const valid = `apiVersion: reeve/v1
 kind: Facility
@@ -50,7 +50,7 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
     assertReported(
       report,
       fc.property(fc.uint8Array({ maxLength: 300 }), bytes => checkOutcome(parse(bytes))),
-      { seed, numRuns: 1000 },
+      runs,
     )
   })
 
@@ -59,7 +59,7 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
     assertReported(
       report,
       fc.property(fc.array(word, { maxLength: 60 }), words => checkOutcome(parse(words.join('')))),
-      { seed, numRuns: 1000 },
+      runs,
     )
   })
 
@@ -76,7 +76,7 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
         for (const { at, cut, put } of edits) text = text.slice(0, at) + put + text.slice(at + cut)
         checkOutcome(parse(text))
       }),
-      { seed, numRuns: 1000 },
+      runs,
     )
   })
 
@@ -97,7 +97,7 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
         // A value that the schema refuses is reported, and one that it accepts only for what the schema can't express.
         if (!isFacilityManifest(changed)) expect(outcome.diagnostics.length).toBeGreaterThan(0)
       }),
-      { seed, numRuns: 1000 },
+      runs,
     )
   })
 
@@ -111,7 +111,7 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
         expect(set.complete).toBe(set.diagnostics.length === 0)
         expect(set.facilities.map(({ name }) => name)).toContain('db')
       }),
-      { seed, numRuns: 300 },
+      drawRuns(80, 300),
     )
   })
 })
@@ -127,7 +127,7 @@ describe('plain data is read unchanged:', () => {
         if (value === null) expect(documents).toEqual([])
         else expect(JSON.stringify(documents[0]?.value)).toBe(JSON.stringify(JSON.parse(text)))
       }),
-      { seed, numRuns: 1000 },
+      runs,
     )
   })
 
