@@ -1,6 +1,6 @@
+import { coalesce } from '../../src/authoring/coalesce.ts'
 import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
 import { createRoomClaim } from './apply/capacity.ts'
-import { createAnnouncer } from './apply/coalesce.ts'
 import { renderDefinition } from './definition/definition.ts'
 import { listOwned } from './definition/marker.ts'
 import { relateDirectories } from './definition/relations.ts'
@@ -68,7 +68,7 @@ function openApplier(family: Family, layout: Layout, { host, clock }: ApplierToo
   return {
     async apply(actions, report) {
       const { applyActions } = await import('./apply/application.ts') // not needed for observing
-      const announce = createAnnouncer(async () => family.announce?.(layout.services, host))
+      const announce = coalesce(async () => family.announce?.(layout.services, host))
       const claimRoom = createRoomClaim(family, layout, host)
       const findOrphan = createOrphanSearch(family, host)
       return applyActions(actions, { family, layout, host, clock, announce, claimRoom, findOrphan }, report)

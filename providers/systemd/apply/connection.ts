@@ -1,21 +1,22 @@
+import { coalesce, coalesceItems } from '../../../src/authoring/coalesce.ts'
 import type { WriteBus } from '../../../src/core/contracts/bus.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
 import type { Clock } from '../../../src/host/clock.ts'
-import { openManager, readTexts } from '../bus/manager.ts'
+import { managerCall, openManager, readTexts } from '../bus/manager.ts'
 import { openReconnectingBus } from '../bus/reconnecting-bus.ts'
 import type { Layout } from '../units/layout.ts'
-import { type Coalescer, createCoalescer } from './coalesce.ts'
 import { followJobs, type Jobs } from './jobs.ts'
-import { createReload, type Reload } from './reload.ts'
 import { type Going, removeUnits } from './unit-removal.ts'
 
 /** State shared by all simultaneous batches. */
 export interface Connection {
   readonly bus: WriteBus
   readonly jobs: Jobs
-  readonly reload: Reload
-  readonly removals: Coalescer<Going>
+  /** Resolves when systemd has read what is on the disk now: one daemon-reload, which takes long, does for many. */
+  reload(): Promise<void>
+  /** Resolves when the units are removed, with those of others. */
+  remove(going: Going): Promise<void>
   readonly clock: Clock
   /** The manager's search path for units, highest priority first. */
   readonly directories: readonly string[]
@@ -83,13 +84,13 @@ async function openConnection(
   const bus = await openReconnectingBus(() => openManager(host, layout), clock)
   try {
     const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
-    const reload = createReload(bus)
-    const removals = createCoalescer<Going>(
+    const reload = coalesce(() => bus.call(managerCall('Reload')))
+    const remove = coalesceItems<Going>(
       items => removeUnits(items, { bus, host, layout, reload }),
       waiting => pending.size > waiting,
       clock,
     )
-    return { bus, jobs, reload, removals, clock, directories }
+    return { bus, jobs, reload, remove, clock, directories }
   } catch (error) {
     bus[Symbol.dispose]()
     throw error

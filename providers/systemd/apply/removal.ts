@@ -11,7 +11,7 @@ export async function removeAll(actions: readonly Action[], context: JobContext)
 }
 
 async function remove(action: Action, context: JobContext): Promise<void> {
-  const { disk, units, report, removals, layout, host } = context
+  const { disk, units, report, remove, layout, host } = context
   const parts = listParts(action.service, disk, layout, host)
   const up = unitsAmong(parts, layout).filter(name => isUp(units.get(name)))
   try {
@@ -19,5 +19,5 @@ async function remove(action: Action, context: JobContext): Promise<void> {
   } catch (error) {
     return report(failureOf(action, error))
   }
-  await removals.add({ action, parts, report })
+  await remove({ action, parts, report })
 }

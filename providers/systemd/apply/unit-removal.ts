@@ -9,7 +9,6 @@ import { forgetRecord } from '../observe/records.ts'
 import type { Layout } from '../units/layout.ts'
 import { unitOf } from '../units/unit-name.ts'
 import { forgetCompletion } from './completion.ts'
-import type { Reload } from './reload.ts'
 
 /** An action whose units have been stopped. */
 export interface Going {
@@ -23,7 +22,8 @@ interface Context {
   readonly bus: WriteBus
   readonly host: WriteHost
   readonly layout: Layout
-  readonly reload: Reload
+  /** See `Connection`. */
+  reload(): Promise<void>
 }
 
 /** Removes all links, then all files, then does one daemon-reload. systemd goes through all links for each call. */

@@ -1,6 +1,34 @@
 import { expect, test } from 'vitest'
-import { createCoalescer } from '../../../../../providers/systemd/apply/coalesce.ts'
-import { createManualClock } from '../../../../tools/manual-clock.ts'
+import { coalesce, coalesceItems } from '../../../src/authoring/coalesce.ts'
+import { createManualClock } from '../../tools/manual-clock.ts'
+
+test('a caller gets the first run that begins after its call, and its error; a failed run affects no later one', async () => {
+  const runs: Run[] = []
+  const run = coalesce(() => new Promise<void>((resolve, reject) => runs.push({ resolve, reject })))
+  const first = run()
+  await settle()
+  const later = [run(), run()]
+  await settle()
+  expect(runs).toHaveLength(1)
+  const failing = expect(first).rejects.toThrow('it failed')
+  runs[0]?.reject(new Error('it failed'))
+  await failing
+  await settle()
+  expect(runs).toHaveLength(2)
+  runs[1]?.resolve()
+  await Promise.all(later)
+  expect(runs).toHaveLength(2)
+})
+
+interface Run {
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** Lets everything run that waits for no run. */
+function settle(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
 
 interface Stage {
   readonly clock: ReturnType<typeof createManualClock>
@@ -14,7 +42,7 @@ function stage(expected: number, duration = 0): Stage {
   const clock = createManualClock()
   const done: (readonly string[])[] = []
   let left = expected
-  const gathering = createCoalescer<string>(
+  const add = coalesceItems<string>(
     async items => {
       await clock.sleep(duration)
       left -= items.length
@@ -24,7 +52,7 @@ function stage(expected: number, duration = 0): Stage {
     waiting => left > waiting,
     clock,
   )
-  return { clock, done, add: name => gathering.add(name) }
+  return { clock, done, add }
 }
 
 test('an item that nothing follows is processed at once', async () => {
