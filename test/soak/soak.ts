@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../../src/conformance/lab.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { reevePath } from '../labs/cli-fixture.ts'
-import { findDoubled, readUsage, type Usage } from './census.ts'
-import { createBag, createChooser } from './chooser.ts'
-import { createDeclarations, type Declared } from './declarations.ts'
-import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './noise.ts'
+import { findDoubled, readUsage, type Usage } from '../random-actions/census.ts'
+import { createBag, createChooser } from '../random-actions/chooser.ts'
+import { createDeclarations, type Declared } from '../random-actions/declarations.ts'
+import { findDifferences, findSupervisorDifferences, isSaidToBeSettled } from '../random-actions/world-check.ts'
+import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './actions.ts'
 import type { SoakHost } from './soak-host.ts'
-import { findDifferences, findSupervisorDifferences, isSaidToBeSettled } from './world-check.ts'
 
 export interface SoakOptions {
   /** How long there is noise. */

@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isAlive } from '../../src/conformance/lab.ts'
-import { takeCensus } from '../soak/census.ts'
-import type { Choose } from '../soak/chooser.ts'
-import { type Declarations, type Declared, isNeeded } from '../soak/declarations.ts'
+import { takeCensus } from '../random-actions/census.ts'
+import type { Choose } from '../random-actions/chooser.ts'
+import { type Declarations, type Declared, isNeeded } from '../random-actions/declarations.ts'
 import type { StoryHost } from './story-host.ts'
 
 /** What is done to one facility, behind Reeve's back or by a new revision, and what the history has to tell of it. */

@@ -1,5 +1,5 @@
-import { type Declared, isNeeded } from '../soak/declarations.ts'
-import { takePort } from '../soak/port-stranger.ts'
+import { type Declared, isNeeded } from '../random-actions/declarations.ts'
+import { takePort } from '../random-actions/port-stranger.ts'
 import { findProcess, isServer, type Stage } from './actions.ts'
 import type { Ledger } from './ledger.ts'
 

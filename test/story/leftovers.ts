@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
-import type { Declared } from '../soak/declarations.ts'
+import type { Declared } from '../random-actions/declarations.ts'
 import { strangerOf } from './actions.ts'
 import type { Done } from './history-check.ts'
 import type { StoryHost } from './story-host.ts'

@@ -5,7 +5,7 @@ import { type HistoryEntry, readHistory } from '../../src/engine/session/history
 import { controlSocketPath, openSession } from '../../src/engine/session/session.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { connectControl } from '../../src/server/control-client.ts'
-import type { Snapshot } from '../soak/world-check.ts'
+import type { Snapshot } from '../random-actions/world-check.ts'
 import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
 import { findFreePort } from '../tools/free-port.ts'
 

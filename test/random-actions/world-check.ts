@@ -4,9 +4,9 @@ import type { Control } from '../../src/core/contracts/control.ts'
 import { makeCurrentPlan } from '../../src/engine/execution/apply.ts'
 import type { Session } from '../../src/engine/session/session.ts'
 import { conditionOf } from '../labs/engine-lab.ts'
+import type { SoakHost } from '../soak/soak-host.ts'
 import { countWith, isHalted, takeCensus } from './census.ts'
 import type { Declared } from './declarations.ts'
-import type { SoakHost } from './soak-host.ts'
 
 /** What there is to look at. */
 export interface Snapshot {
