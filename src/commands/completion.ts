@@ -15,12 +15,23 @@ export async function completion(context: CommandContext, shell: string): Promis
 
 /** What the script asks at each Tab: a line for each candidate. Never fails: a shell has no use for errors here. */
 export async function complete(context: CommandContext, program: Command, typed: readonly string[]): Promise<ExitCode> {
-  const { words, prefix } = splitFlag(program, typed)
+  const { words, prefix } = splitFlag(
+    program,
+    typed.map(word => unquote(word, context.io.env.HOME)),
+  )
   const found = findCompletion(program, words)
   const completion = startingWith(words.at(-1) ?? '', await lookUp(context, found, words).catch(() => candidatesOf([])))
   if (completion.type !== 'candidates') context.out.write(`:${completion.type}\n`)
   else context.out.write(completion.candidates.map(each => `${prefix}${each.text}\t${each.description}\n`).join(''))
   return 0
+}
+
+/** As a shell takes the word, which may not be finished; nothing in it is evaluated. */
+function unquote(word: string, home = '~'): string {
+  const quoted = /\\(.)|'([^']*)'?|"((?:\\.|[^"\\])*)"?/gs
+  return word.replace(/^~(?=\/)/, home).replace(quoted, (_all, escaped?: string, single?: string, double?: string) => {
+    return escaped ?? single ?? (double ?? '').replace(/\\(["\\$`])/g, '$1')
+  })
 }
 
 async function lookUp(context: CommandContext, completion: Completion, words: readonly string[]): Promise<Completion> {

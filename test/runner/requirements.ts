@@ -18,6 +18,8 @@ const requirements: readonly Requirement[] = [
     without: 'tests of users, of what root refuses, and of rights',
   },
   { what: 'tmux', isMet: () => has('tmux'), debian: 'tmux', without: 'tests of what terminals show' },
+  { what: 'zsh', isMet: () => has('zsh'), debian: 'zsh', without: 'tests of completion in zsh' },
+  { what: 'fish', isMet: () => has('fish'), debian: 'fish', without: 'tests of completion in fish' },
   { what: 'openssl', isMet: () => has('openssl'), debian: 'openssl', without: 'tests of health checks over TLS' },
   { what: 'strace', isMet: () => has('strace'), debian: 'strace', without: 'proofs that looking writes nothing' },
   {
