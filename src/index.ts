@@ -15,6 +15,7 @@ export type { Bus, BusAddress, BusCall, BusSignal, WriteBus } from './core/contr
 export type { Clock, TimerOptions } from './core/contracts/clock.ts'
 export type {
   ContainedRunOptions,
+  ContainedRunResult,
   FileFacts,
   ProbeHost,
   ProcessFacts,

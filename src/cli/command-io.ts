@@ -21,6 +21,8 @@ export interface CommandIo {
   readonly stdoutClosed: AbortSignal
   /** Calls back at every SIGINT and SIGTERM until disposed; without a listener they end the process. */
   onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable
+  /** Calls back at every SIGHUP until disposed. At a terminal nobody is called, and it ends the process: the terminal has gone. */
+  onHangup(listener: () => void): Disposable
   /** Closes what was open when the program was started, so that no process that it starts has it. */
   closeInheritedDescriptors(): void
   /** Ends the process at once: only for people who can't wait for a clean end. */
@@ -63,6 +65,7 @@ export function processIo(): CommandIo {
     clock: createClock(),
     stdoutClosed: closed.signal,
     onSignal,
+    onHangup,
     closeInheritedDescriptors,
     exit: code => process.exit(code),
   }
@@ -87,6 +90,12 @@ function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable 
       process.off('SIGTERM', terminated)
     },
   }
+}
+
+function onHangup(listener: () => void): Disposable {
+  if (process.stdin.isTTY) return { [Symbol.dispose]() {} }
+  process.on('SIGHUP', listener)
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', listener) }
 }
 
 function ignoreBrokenPipe(stream: NodeJS.WriteStream, onClosed: () => void): void {

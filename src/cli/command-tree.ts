@@ -89,6 +89,7 @@ function addReconciling(program: Command, run: Run): void {
     .addArgument(directory())
     .addOption(manifests())
     .addOption(output())
+    .option('--no-fetch', 'apply the revision in force, without asking the Git repository for a newer one')
     .option('--plan <FILE>', 'a plan that reeve plan --out saved; refused if it no longer fits')
     .addOption(removals())
     .action((dir, options, command) =>
@@ -137,6 +138,21 @@ function addReconciling(program: Command, run: Run): void {
     .addOption(output())
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/uninstall.ts')).uninstall(context, dir, options)),
+    )
+  add(program, 'sync', 'fetch the newest revision of the Git repository now', [
+    ['reeve sync', 'as a hook after a push would'],
+  ])
+    .addOption(output())
+    .action((options, command) =>
+      run(command, async context => (await import('../commands/sync.ts')).sync(context, options)),
+    )
+  add(program, 'accept', 'allow a commit whose history was rewritten, or whose tag was moved', [
+    ['reeve accept 1a2b3c4d5e6f', 'the commit that reeve status names'],
+  ])
+    .argument('<COMMIT>', 'at least its first seven digits')
+    .addOption(output())
+    .action((commit, options, command) =>
+      run(command, async context => (await import('../commands/sync.ts')).accept(context, commit, options)),
     )
   add(program, 'down', 'stop and remove what Reeve owns', [
     ['reeve down', 'everything; asks first'],

@@ -19,6 +19,7 @@ export interface ApplyOptions {
   readonly manifests?: string
   readonly plan?: string
   readonly allowRemovals?: number
+  readonly fetch?: boolean
 }
 
 /** Fails if anything is not as declared at the end: a step failed, a facility isn't ready or is blocked. */
@@ -47,6 +48,7 @@ export async function apply(
   const wish = {
     ...(options.allowRemovals !== undefined && { allowRemovals: options.allowRemovals }),
     ...(saved !== undefined && { saved: { digest: saved.digest } }),
+    ...(options.fetch === false && { fetch: false }),
   }
   const ways = {
     signal: interruption.signal,

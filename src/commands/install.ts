@@ -83,8 +83,9 @@ export async function install(
   return 0
 }
 
-function expectDirectory({ directory, manifests }: Session): void {
-  if (existsSync(directory)) return
+function expectDirectory({ directory, followsSource, manifests }: Session): void {
+  // A controller fetches what a Git repository has.
+  if (followsSource || existsSync(directory)) return
   throw new ReeveError('not-found', missingDirectory(directory, manifests.directoryOrigin))
 }
 

@@ -38,6 +38,7 @@ export async function run(
     stopServices: stopServicesOnExit,
     writeOutput: openPatientOutput(1, io.clock),
     signal: interruption.signal,
+    onHangup: io.onHangup,
     log,
     listener: createEventLog(log),
   })

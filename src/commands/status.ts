@@ -4,6 +4,7 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { oneLine } from '../cli/screen.ts'
+import { sourceText } from '../cli/source-text.ts'
 import { facilityStatusText, problemText, statusText } from '../cli/status-table.ts'
 import type { Control } from '../core/contracts/control.ts'
 import type { Status } from '../core/contracts/status.ts'
@@ -69,7 +70,8 @@ function screenText(
   const [only] = status.facilities
   if (name !== undefined && only) return facilityStatusText(only, out, io.clock.now())
   const empty = isUnreadable ? '' : 'No facilities.\n'
-  return statusText(status, out, io.clock.now(), { problems, empty })
+  const source = status.source ? `${sourceText(status.source, out, io.clock.now())}\n` : ''
+  return source + statusText(status, out, io.clock.now(), { problems, empty })
 }
 
 /**
@@ -141,7 +143,7 @@ function openView(
     show(answer) {
       const { facilities, controller } = answer.status
       const { problems, text } = render(answer)
-      const now = JSON.stringify([facilities, controller?.problems, problems])
+      const now = JSON.stringify([facilities, controller?.problems, problems, answer.status.source])
       if (now === last) return
       if (output === 'json') {
         err.write(problems.map(problem => problemText(problem, err)).join(''))

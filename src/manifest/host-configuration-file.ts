@@ -13,6 +13,7 @@ import { hasCode } from './manifest-snapshot.ts'
 import { diagnoseFile, diagnoseText, type FieldProblem, formatPath, sortDiagnostics } from './problem.ts'
 import { checkSchema } from './schema-check.ts'
 import { describeValue } from './schema-node.ts'
+import { completeSource, findSourceProblems } from './source-settings.ts'
 import { createSourceText } from './source-text.ts'
 import { parseYaml } from './yaml-document.ts'
 
@@ -114,6 +115,7 @@ function parse(file: string, base: string, content: Uint8Array): HostConfigurati
       if (field in value && !faulty.has(field)) found.push({ code, path, message: `${formatPath(path)} ${message}` })
     })
     checkListen(value, faulty, found)
+    if (isShaped && !faulty.has('source')) found.push(...findSourceProblems(form))
     if (isShaped && found.length === 0) return form
   }
   throw invalid(found.map(problem => diagnoseField(file, source, document, problem)))
@@ -143,11 +145,13 @@ function checkListen(
 }
 
 function complete(form: HostConfigurationForm, base: string, options: HostConfigurationOptions): HostConfiguration {
-  const { apiVersion: _, kind: __, policy = {}, listen, providers, ...settings } = form
+  const { apiVersion: _, kind: __, policy = {}, listen, providers, source, ...settings } = form
   const given = options.stateDir === undefined ? undefined : resolve(options.stateDir)
   const stateDirectory = given ?? settings.stateDirectory ?? resolve(base, defaultStateDirectory(options))
+  const completed = completeSource(source, base)
   return {
     ...settings,
+    ...(completed && { source: completed }),
     stateDirectory,
     runtimeDirectory: given ?? settings.runtimeDirectory ?? stateDirectory,
     policy,

@@ -21,6 +21,8 @@ export interface ManifestOptions {
   readonly directory: string
   /** Who says that it is this one, for the message that it doesn't exist. */
   readonly directoryOrigin?: string | undefined
+  /** What to say where the directory doesn't exist. Absent: that, who named it, and what to do. */
+  readonly missing?: string | undefined
   /** The known provider types. Each is also the name of its default instance. */
   readonly types: readonly string[]
   /** Of facilities that name none. Default `process`. */

@@ -19,7 +19,8 @@ import type { YamlMemory } from './yaml-memory.ts'
 
 export interface ManifestReaderOptions {
   readonly directory: string
-  readonly directoryOrigin?: string | undefined
+  /** What to say where the directory doesn't exist. */
+  readonly missing: string
   readonly files: ManifestFiles
   /** Absent: trust whatever can be read. */
   readonly trustedUser?: number
@@ -59,7 +60,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
   let remembered = new Map<string, Remembered>()
 
   function readOnce(): DirectoryReading {
-    const snapshot = openManifestTree(directory, files, options.directoryOrigin)
+    const snapshot = openManifestTree(directory, files, options.missing)
     if (isMissing(snapshot)) return unreadable(directory, snapshot.code, snapshot.message)
     const findInsecure = createInsecurityCheck(options)
     const insecureRoot = findInsecure(resolve(directory))

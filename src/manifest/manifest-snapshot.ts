@@ -50,7 +50,8 @@ export function missingDirectory(directory: string, origin: string | undefined):
   return `manifests directory ${resolve(directory)}${from} does not exist; nothing was changed. Create it, or name another one with --manifests DIR`
 }
 
-export function openManifestTree(directory: string, files: ManifestFiles, origin?: string): ManifestTree | MissingRoot {
+/** `missing`: what to say where the directory doesn't exist. */
+export function openManifestTree(directory: string, files: ManifestFiles, missing: string): ManifestTree | MissingRoot {
   let root: string
   try {
     root = files.realPath(directory)
@@ -62,7 +63,7 @@ export function openManifestTree(directory: string, files: ManifestFiles, origin
     }
   } catch (error) {
     return hasCode(error, 'ENOENT')
-      ? { code: 'directory-missing', message: missingDirectory(directory, origin) }
+      ? { code: 'directory-missing', message: missing }
       : { code: 'directory-unreadable', message: `cannot be read: ${reasonOf(error)}` }
   }
   const listing = list(root, files)

@@ -12,7 +12,7 @@ import { localFiles } from './manifest-files.ts'
 import type { ManifestOptions } from './manifest-options.ts'
 import { createManifestReader, type DirectoryReading } from './manifest-reader.ts'
 import type { ManifestSet, SupervisorManifest } from './manifest-set.ts'
-import { isInside } from './manifest-snapshot.ts'
+import { isInside, missingDirectory } from './manifest-snapshot.ts'
 import { diagnoseFile, sortDiagnostics } from './problem.ts'
 
 /**
@@ -29,7 +29,7 @@ const maximumFacilities = 10_000
 export function createManifestSource(options: ManifestOptions): ManifestSource {
   const readDirectory = createManifestReader({
     directory: options.directory,
-    directoryOrigin: options.directoryOrigin,
+    missing: options.missing ?? missingDirectory(options.directory, options.directoryOrigin),
     files: options.files ?? localFiles,
     memory: options.memory,
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),

@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as openRequest } from
 import { basename, dirname } from 'node:path'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Control, ControlOutcome, PassWays } from '../core/contracts/control.ts'
+import type { SourceStatus } from '../core/contracts/source-status.ts'
 import type { Status } from '../core/contracts/status.ts'
 import type { Plan } from '../core/plan/step.ts'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -47,7 +48,7 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
   const post = async (path: string, body: unknown): Promise<ControlOutcome> =>
     toOutcome(await ask(socketPath, { method: 'POST', path, body }))
   async function pass(path: string, body: unknown, { signal, listener }: PassWays): Promise<ApplyOutcome> {
-    expectPasses(greeting)
+    expectKnown(greeting, 1)
     const question = { method: 'POST', path, body, signal, givenUp: interrupted(greeting) } as const
     return converse(socketPath, question, response => readPass(response, listener))
   }
@@ -64,17 +65,25 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
     resume: name => post('/resume', { name }),
     apply: (wish, ways) => pass('/apply', { wish, settings: ways.settings ?? {} }, ways),
     async planDown(names, settings = {}) {
-      expectPasses(greeting)
+      expectKnown(greeting, 1)
       const answer = await ask(socketPath, { method: 'POST', path: '/plan-down', body: { names, settings } })
       return toPlan(answer)
     },
     down: (names, ways) => pass('/down', { names, settings: ways.settings ?? {} }, ways),
+    async sync() {
+      expectKnown(greeting, 2)
+      return toSourceStatus(await ask(socketPath, { method: 'POST', path: '/sync', body: {} }))
+    },
+    async accept(commit) {
+      expectKnown(greeting, 2)
+      return toSourceStatus(await ask(socketPath, { method: 'POST', path: '/accept', body: { name: commit } }))
+    },
   }
 }
 
-/** A controller that was started before Reeve was upgraded doesn't know of passes. */
-function expectPasses({ pid, version, protocol }: Greeting): void {
-  if (protocol !== undefined && protocol >= 1) return
+/** A controller that was started before Reeve was upgraded doesn't know of all that can be asked. */
+function expectKnown({ pid, version, protocol }: Greeting, needed: number): void {
+  if (protocol !== undefined && protocol >= needed) return
   const found = version === undefined ? 'an older Reeve' : `Reeve ${version}`
   throw new ReeveError(
     'unavailable',
@@ -193,6 +202,18 @@ function toGreeting(value: unknown): Greeting {
 
 function isGreeting(value: unknown): value is Greeting {
   return typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number'
+}
+
+function toSourceStatus(value: unknown): SourceStatus {
+  if (isSourceStatus(value)) return value
+  throw new ReeveError(
+    'failed',
+    'expected the status of a source, found something else; is the controller of the same version?',
+  )
+}
+
+function isSourceStatus(value: unknown): value is SourceStatus {
+  return typeof value === 'object' && value !== null && 'condition' in value && 'wanted' in value
 }
 
 function toPlan(value: unknown): Plan {

@@ -13,6 +13,8 @@ import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-e
  *   POST /suspend  {name}                       → ControlOutcome
  *   POST /resume   {name}                       → ControlOutcome
  *   POST /plan-down  {names, settings}          → Plan
+ *   POST /sync                                  → SourceStatus
+ *   POST /accept   {name: COMMIT}               → SourceStatus
  *   POST /apply    {wish, settings}             → PassLines
  *   POST /down     {names, settings}            → PassLines
  *
@@ -26,8 +28,8 @@ export interface Greeting {
   readonly protocol?: number
 }
 
-/** Counts what can be asked: 1 has the passes. */
-export const protocol = 1
+/** Counts what can be asked: 1 has the passes, 2 the source. */
+export const protocol = 2
 
 /** One line of the answer to a pass, as JSON. */
 export type PassLine =
@@ -79,12 +81,13 @@ export function parseName(body: unknown): string {
 /** Throws ReeveError `usage`. */
 export function parseApplyRequest(body: unknown): ApplyRequest {
   const { wish, settings } = parseObject(body)
-  const { allowRemovals, saved } = parseObject(wish)
+  const { allowRemovals, saved, fetch } = parseObject(wish)
   if (allowRemovals !== undefined && !Number.isSafeInteger(allowRemovals))
     throw new ReeveError('usage', `expected a whole number of removals, found ${JSON.stringify(allowRemovals)}`)
   return {
     wish: {
       ...(allowRemovals === undefined ? {} : { allowRemovals: Number(allowRemovals) }),
+      ...(fetch === false ? { fetch } : {}),
       ...(saved === undefined ? {} : { saved: { digest: String(parseObject(saved).digest) } }),
     },
     settings: parseSettings(settings),

@@ -178,6 +178,10 @@ async function answer(control: Control, request: IncomingMessage, body: unknown)
       const { names, settings } = parseDownRequest(body)
       return control.planDown(names, settings)
     }
+    case 'POST /sync':
+      return control.sync()
+    case 'POST /accept':
+      return control.accept(parseName(body))
     case 'POST /suspend':
       return control.suspend(parseName(body))
     case 'POST /resume':

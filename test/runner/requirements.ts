@@ -1,4 +1,5 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { findBootProblem } from '../systemd-lab/machine.ts'
 
 /** What some tests need of the machine. */
@@ -22,6 +23,13 @@ const requirements: readonly Requirement[] = [
   { what: 'fish', isMet: () => has('fish'), debian: 'fish', without: 'tests of completion in fish' },
   { what: 'openssl', isMet: () => has('openssl'), debian: 'openssl', without: 'tests of health checks over TLS' },
   { what: 'strace', isMet: () => has('strace'), debian: 'strace', without: 'proofs that looking writes nothing' },
+  { what: 'git', isMet: () => has('git'), debian: 'git', without: 'tests of Git repositories as sources' },
+  {
+    what: 'sshd',
+    isMet: () => has('/usr/sbin/sshd'),
+    debian: 'openssh-server',
+    without: 'tests of Git repositories over SSH',
+  },
   {
     what: 'systemd-notify',
     isMet: () => has('systemd-notify'),
@@ -83,8 +91,17 @@ export function install(packages: readonly string[]): void {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   }
+  using _services = keepServicesStopped()
   spawnSync('apt-get', ['update', '-qq'], options)
   spawnSync('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], options)
+}
+
+/** What packages bring as services is for tests to start, not for this machine: Debian asks this program whether it may. */
+function keepServicesStopped(): Disposable {
+  const policy = '/usr/sbin/policy-rc.d'
+  if (existsSync(policy)) return { [Symbol.dispose]() {} }
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  return { [Symbol.dispose]: () => rmSync(policy) }
 }
 
 export function has(program: string): boolean {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { ContainedRunOptions, ProcessFacts, QueryResult } from '../../src/core/contracts/host.ts'
+import type { ContainedRunOptions, ContainedRunResult, ProcessFacts } from '../../src/core/contracts/host.ts'
 import type { Action } from '../../src/core/contracts/provider.ts'
 import type { Status } from '../../src/core/contracts/status.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
@@ -91,8 +91,11 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
   }))
   const meddled = createMeddledProvider(noting, clock)
   /** A health check: `/bin/true SERVICE`. */
-  async function ask(command: readonly string[], { timeout = 0, signal }: ContainedRunOptions): Promise<QueryResult> {
-    if (programs.answers(command[1] ?? '')) return { exitCode: 0, stdout: '', stderr: '' }
+  async function ask(
+    command: readonly string[],
+    { timeout = 0, signal }: ContainedRunOptions,
+  ): Promise<ContainedRunResult> {
+    if (programs.answers(command[1] ?? '')) return { exitCode: 0, stdout: new Uint8Array(), stderr: '' }
     await clock.sleep(timeout, signal)
     throw new ReeveError('failed', `no answer in ${timeout} ms`)
   }

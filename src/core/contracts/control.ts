@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/step.ts'
 import type { ApplyOutcome } from './apply-outcome.ts'
 import type { EngineListener } from './engine-event.ts'
+import type { SourceStatus } from './source-status.ts'
 import type { Status } from './status.ts'
 
 export type ControlVerb = 'start' | 'stop' | 'restart' | 'reload' | 'enable' | 'disable'
@@ -30,6 +31,8 @@ export type Settings = Readonly<Record<string, string>>
 export interface PassWish {
   readonly allowRemovals?: number
   readonly saved?: Pick<Plan, 'digest'>
+  /** False: the revision in force is applied, whatever the repository has now. Default true. */
+  readonly fetch?: boolean
 }
 
 export interface PassWays {
@@ -57,4 +60,8 @@ export interface Control {
   planDown(names: readonly string[], settings?: Settings): Promise<Plan>
   /** See `takeDown`. */
   down(names: readonly string[], ways: PassWays): Promise<ApplyOutcome>
+  /** Asks the repository for its newest revision now. Throws ReeveError `usage` if none is followed. */
+  sync(): Promise<SourceStatus>
+  /** Lets a commit whose history was rewritten come into force. Throws ReeveError `refused` if it isn't the one that waits. */
+  accept(commit: string): Promise<SourceStatus>
 }

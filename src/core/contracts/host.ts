@@ -187,10 +187,10 @@ export interface ReadHost {
 /** The host, for those who ask services how they are: they look, and run the commands of health checks, which leave nothing behind. */
 export interface ProbeHost extends ReadHost {
   /**
-   * Runs to its end, in a session of its own, with `environment` alone, its output thrown away. When it has ended, or was ended by
-   * `timeout` or `signal`, whatever it leaves behind is killed. A non-zero exit is a result, not an error.
+   * Runs to its end, in a session of its own, with `environment` alone. When it has ended, or was ended by `timeout`, `outputLimit` or
+   * `signal`, whatever it leaves behind is killed. A non-zero exit is a result, not an error.
    */
-  runContained(command: readonly string[], options: ContainedRunOptions): Promise<QueryResult>
+  runContained(command: readonly string[], options: ContainedRunOptions): Promise<ContainedRunResult>
 }
 
 /** The host, for those who act. Every external effect of Reeve goes through here. */
@@ -265,6 +265,15 @@ export interface ContainedRunOptions {
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string
+  /** How much of stdout and of stderr is kept, in bytes each; who writes more is ended. Absent: all is thrown away. */
+  readonly outputLimit?: number
+}
+
+export interface ContainedRunResult {
+  readonly exitCode: number
+  /** Empty where it is thrown away. */
+  readonly stdout: Uint8Array
+  readonly stderr: string
 }
 
 export interface RunOptions {

@@ -2,6 +2,7 @@ import { type Condition, findCondition } from '../reconcile/conditions.ts'
 import type { Exit, Run, ServiceState } from '../state/observed.ts'
 import type { HealthState } from '../state/readiness.ts'
 import type { UnwritableReport } from '../state/unwritable.ts'
+import type { SourceStatus } from './source-status.ts'
 
 export type { Condition, HealthState }
 
@@ -12,6 +13,8 @@ export interface Status {
   readonly unwritable?: readonly UnwritableReport[]
   /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
   readonly atBoot?: string
+  /** Absent: the manifests come from a directory. */
+  readonly source?: SourceStatus
   /** Absent when no controller runs. */
   readonly controller?: {
     readonly pid: number

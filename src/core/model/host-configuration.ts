@@ -1,7 +1,11 @@
+import type { SourceConfiguration } from './source-configuration.ts'
+
 /** The host owner's settings: `reeve.yaml`, `schemas/host-configuration.schema.json`, with defaults filled in. */
 export interface HostConfiguration {
   /** Absolute, symlinks kept. Absent: the command's DIR, else `manifests` in the working directory. */
   readonly manifests?: string
+  /** Where the manifests come from, where that isn't a directory. Absent: `manifests` says. */
+  readonly source?: SourceConfiguration
   /** Absolute. */
   readonly stateDirectory: string
   /** Absolute; where the control socket lives. Default: the state directory. */

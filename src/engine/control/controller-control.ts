@@ -32,7 +32,7 @@ export interface ControllerControlOptions {
 const MOST_TRIES = 5
 
 /** What people ask of a running controller. */
-export function createControllerControl(options: ControllerControlOptions): Control {
+export function createControllerControl(options: ControllerControlOptions): Omit<Control, 'sync' | 'accept'> {
   const { executor } = options
 
   async function act(verb: ControlVerb, name: string, wish: ControlOptions): Promise<ControlOutcome> {

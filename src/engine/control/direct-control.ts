@@ -1,4 +1,5 @@
 import type { Control, ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
+import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Condition, Status } from '../../core/contracts/status.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import { describePending } from '../../core/plan/step.ts'
@@ -19,6 +20,7 @@ import type { Session } from '../session/session.ts'
 import { type Mark, openSuspensions } from '../session/suspension.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
 import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { type FollowedSource, withSource } from './source-control.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 
 /**
@@ -27,7 +29,7 @@ import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts }
  */
 export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
-  return {
+  const control: Omit<Control, 'sync' | 'accept'> = {
     async status(name) {
       const { planRun, status } = await reportStatus(session, conditions)
       const { facilities } = status
@@ -43,6 +45,28 @@ export function createDirectControl(session: Session): Control {
     planDown: names => makeDownPlan(session, names),
     down: (names, ways) => takeDown(session, names, ways),
   }
+  return withSource(control, session, ask => (session.followsSource ? askSource(session, ask) : undefined))
+}
+
+/** Under the writer's lock, as it fetches. */
+async function askSource<T>(session: Session, ask: (source: FollowedSource) => Promise<T>): Promise<T> {
+  using _lock = await takeWriterLock(session, 'reeve sync')
+  const { openSource } = await import('../session/source-opening.ts')
+  const source = openSource(session)
+  if (!source) throw new ReeveError('internal', 'there is no source')
+  const sync = async (): Promise<SourceStatus> => {
+    await source.sync(new AbortController().signal)
+    return source.status()
+  }
+  return ask({
+    status: source.status,
+    sync,
+    async accept(commit) {
+      await sync()
+      source.accept(commit)
+      return sync()
+    },
+  })
 }
 
 async function reportStatus(
@@ -86,8 +110,10 @@ async function reportStatus(
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   const atBoot = await findBootProblem(session, planRun, declared)
+  const source = session.followsSource ? (await import('../session/source-opening.ts')).readSource(session) : undefined
   const status = {
     facilities,
+    ...(source && { source }),
     ...(plan.unwritable && { unwritable: plan.unwritable }),
     ...(atBoot !== undefined && { atBoot }),
   }

@@ -11,6 +11,7 @@ import type { WriteOut } from '../../host/patient-output.ts'
 import { serveControl } from '../../server/control-server.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../../server/service-manager.ts'
+import { withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
 import { createUnwritableLog } from '../execution/unwritable-log.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
@@ -22,11 +23,14 @@ import type { PassResult } from './pass.ts'
 import { createReconcileQueue, type Due, type ReconcileQueue } from './reconcile-queue.ts'
 import { createReconciliation, type Reconciliation } from './reconciliation.ts'
 import { openServiceOutput, type ServiceOutput } from './service-output.ts'
+import { followSource, type SourceSync } from './source-sync.ts'
 import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
 
 export interface ControllerOptions {
   /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
   readonly signal: AbortSignal
+  /** Calls back when somebody wants everything read anew, and the repository asked. Absent: nobody does. */
+  readonly onHangup?: (listener: () => void) => Disposable
   readonly log: Log
   readonly listener?: EngineListener
   /** So many removals in one pass are meant. */
@@ -42,6 +46,9 @@ const UNSETTLED_RESYNC = 30_000
 
 /** A pass takes seconds at most. One that takes longer than this (ms), or is overdue by it, has come to a standstill. */
 const STANDSTILL = 90_000
+
+/** So long (ms) the first pass waits for a first revision. */
+const FIRST_FETCH = 20_000
 
 /** A service that can't be reached must not hold up the end for longer than this, in milliseconds. */
 const LONGEST_END = 4_000
@@ -114,7 +121,7 @@ interface Controller {
 
 async function openController(
   session: Session,
-  { log, listener, allowRemovals = 0 }: ControllerOptions,
+  { log, listener, onHangup, allowRemovals = 0 }: ControllerOptions,
   output: ServiceOutput | undefined,
   closing: (() => unknown)[],
 ): Promise<Controller> {
@@ -122,9 +129,12 @@ async function openController(
   const { listen, resync } = configuration
   const metrics = listen ? await (await import('../../server/metrics.ts')).createMetrics() : undefined
   const wake = createReconcileQueue(clock)
+  const source = await openSourceSync(session, log, () => wake.manifests())
+  if (source) closing.push(() => source.end())
   const reconciliation = createReconciliation(session, {
     wake,
     allowRemovals,
+    ...(source && { source: source.status }),
     drifted: () => metrics?.recordDriftCorrected(1),
     listener(event) {
       metrics?.listener(event)
@@ -132,8 +142,14 @@ async function openController(
     },
   })
   closing.push(() => reconciliation.end())
-  const control = await serveControl(reconciliation.control, controlSocketPath(configuration), clock)
+  const asked = withSource(reconciliation.control, session, ask => source && ask(source))
+  const control = await serveControl(asked, controlSocketPath(configuration), clock)
   closing.push(() => control.close())
+  const hangup = onHangup?.(() => {
+    wake.manifests()
+    void source?.sync().catch(() => {})
+  })
+  closing.push(() => hangup?.[Symbol.dispose]())
   const manager = createServiceManager({
     environment: process.env,
     host: session.openWriteHost(),
@@ -195,6 +211,18 @@ async function openController(
     )
   }
   return controller
+}
+
+/** With no revision in force yet, the first pass waits a while for one. */
+async function openSourceSync(session: Session, log: Log, changed: () => void): Promise<SourceSync | undefined> {
+  const { clock, configuration } = session
+  if (!session.followsSource || configuration.source?.type !== 'git') return undefined
+  const { openSource } = await import('../session/source-opening.ts')
+  const source = openSource(session)
+  if (!source) return undefined
+  const sync = followSource(source, { clock, log, interval: configuration.source.interval, changed })
+  if (!source.status().revision) await Promise.race([sync.sync(), clock.sleep(FIRST_FETCH)])
+  return sync
 }
 
 async function loop(controller: Controller, session: Session, signal: AbortSignal): Promise<void> {

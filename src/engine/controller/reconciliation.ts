@@ -1,5 +1,6 @@
 import type { Control, ControlOutcome } from '../../core/contracts/control.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
+import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Status } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
@@ -31,7 +32,7 @@ import { type StatusGround, viewConditions, viewStatus } from './status-view.ts'
  */
 export interface Reconciliation {
   pass(due: Due): Promise<PassResult>
-  readonly control: Control
+  readonly control: Omit<Control, 'sync' | 'accept'>
   /** Those that exist now; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
   facilities(): Iterable<Facility>
@@ -50,6 +51,8 @@ export interface ReconciliationOptions {
   readonly wake: ReconcileQueue
   readonly listener: EngineListener
   readonly allowRemovals: number
+  /** Absent: the manifests come from a directory. */
+  readonly source?: () => SourceStatus
   /** A facility had drifted and is as declared again. */
   drifted(): void
 }
@@ -120,7 +123,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   function status(): Status {
     const unwritable = keeping.unwritable()
     const facts = { owner, suspended, unwritable, atBoot: boot.problem(), pid: process.pid, since }
-    return viewStatus(statusGround, facts, clock.now())
+    const source = options.source?.()
+    return { ...viewStatus(statusGround, facts, clock.now()), ...(source && { source }) }
   }
 
   function outputGround(): OutputGround {

@@ -18,6 +18,7 @@ import { localFiles } from '../../manifest/manifest-files.ts'
 import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
+import { manifestsLink, sourceDirectory } from '../../source/source-place.ts'
 import { createCheckedProvider } from './checked-provider.ts'
 import { createObservers, type Observers } from './observers.ts'
 import { loadProviders } from './provider-loading.ts'
@@ -46,6 +47,8 @@ export interface Session extends Disposable {
   readonly directory: string
   /** Somebody has named the directory. */
   readonly hasDirectory: boolean
+  /** The directory is the revision in force of the Git repository in the host configuration. */
+  readonly followsSource: boolean
   /** See `sessionWords`. */
   readonly words: string
   readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
@@ -83,8 +86,9 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const loaded = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
   const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
-  const directory = resolve(cwd, options.directory ?? configuration.manifests ?? 'manifests')
+  const directory = resolve(cwd, options.directory ?? manifestsOf(configuration) ?? 'manifests')
   const directoryOrigin = originOf(options, configuration, configFile)
+  const followsSource = options.directory === undefined && configuration.source?.type === 'git'
   const accessOf = (provider?: Provider): ReadHostOptions => ({
     ...(provider && { ...provider.capabilities, provider: provider.type }),
     clock,
@@ -96,11 +100,15 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   return {
     configuration,
     directory,
-    hasDirectory: (options.directory ?? configuration.manifests) !== undefined,
+    hasDirectory: (options.directory ?? manifestsOf(configuration)) !== undefined,
+    followsSource,
     words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
       directoryOrigin,
+      ...(followsSource && {
+        missing: `no revision of the Git repository has been fetched yet; nothing was changed. reeve sync fetches one, and reeve status says why it could not`,
+      }),
       types: [...providers.keys()],
       defaultSupervisor: configuration.defaultSupervisor,
       schemaOf: type => providers.get(type)?.capabilities,
@@ -171,13 +179,22 @@ export function expectOwnDirectories(
   }
 }
 
+/** Undefined: the host configuration doesn't say. */
+function manifestsOf({ manifests, source, stateDirectory }: HostConfiguration): string | undefined {
+  if (!source) return manifests
+  return source.type === 'link' ? source.path : manifestsLink(sourceDirectory(stateDirectory))
+}
+
 /** Where the directory of the manifests comes from, for whoever finds nothing there. */
 function originOf(
   { directory, directoryOrigin = 'named by the caller' }: SessionOptions,
-  { manifests }: HostConfiguration,
+  { manifests, source }: HostConfiguration,
   configFile: string,
 ): string {
   if (directory !== undefined) return directoryOrigin
+  if (source?.type === 'git')
+    return `the revision in force of ${source.url.text}: none has been fetched yet; see reeve status`
+  if (source) return `\`source.link\` in ${configFile}`
   return manifests === undefined
     ? `the default, as neither the command line nor ${configFile} names one`
     : `\`manifests\` in ${configFile}`

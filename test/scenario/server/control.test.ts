@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
 import type { Control } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
+import type { SourceStatus } from '../../../src/core/contracts/source-status.ts'
 import type { Status } from '../../../src/core/contracts/status.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { createClock } from '../../../src/host/clock.ts'
@@ -58,6 +59,13 @@ const outcome: ApplyOutcome = {
   suspended: [],
 }
 
+const source: SourceStatus = {
+  url: 'https://example.org/hosts.git',
+  wanted: 'branch main',
+  fetchedAt: null,
+  condition: { reason: 'Pending', message: 'no revision has been fetched yet', since: '2026-01-01T00:00:00.000Z' },
+}
+
 /** Records requests; fails for the facility `bad`. */
 function createRecorder(): { control: Control; asked: unknown[] } {
   const asked: unknown[] = []
@@ -76,6 +84,14 @@ function createRecorder(): { control: Control; asked: unknown[] } {
     act: (verb, name, options) => answer('act', verb, name, options),
     suspend: name => answer('suspend', name),
     resume: name => answer('resume', name),
+    async sync() {
+      asked.push(['sync'])
+      return source
+    },
+    async accept(commit) {
+      asked.push(['accept', commit])
+      return source
+    },
     async apply(wish, { listener, settings }) {
       asked.push(['apply', wish, settings])
       listener({ type: 'not-ready', facility: 'web', message: 'starting' })

@@ -51,6 +51,8 @@ async function openControl(act: Control['act'] = async () => ({ changed: false, 
     apply: noPass,
     planDown: noPass,
     down: noPass,
+    sync: noPass,
+    accept: noPass,
   }
   const server = await serveControl(control, path, clock)
   onTestFinished(() => server.close())

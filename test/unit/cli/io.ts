@@ -41,6 +41,7 @@ export function fakeIo(
     clock: createManualClock(),
     stdoutClosed: new AbortController().signal,
     onSignal: () => ({ [Symbol.dispose]() {} }),
+    onHangup: () => ({ [Symbol.dispose]() {} }),
     closeInheritedDescriptors() {},
     exit: code => {
       throw new Error(`exit ${code}`)

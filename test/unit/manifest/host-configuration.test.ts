@@ -1,5 +1,5 @@
 import { chmodSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { loadHostConfiguration } from '../../../src/manifest/host-configuration-file.ts'
@@ -192,3 +192,63 @@ function failureOf(act: () => unknown): ReeveError {
   }
   throw new Error('it did not fail')
 }
+
+describe('the source of the manifests', () => {
+  const sourceOf = (text: string) => makeFile(`${header}source: ${text}\n`).read().source
+
+  test('a Git repository gets its defaults', () => {
+    expect(sourceOf('{ git: { url: https://example.org/hosts.git } }')).toEqual({
+      type: 'git',
+      url: { text: 'https://example.org/hosts.git', transport: 'https', host: 'example.org' },
+      wish: { kind: 'default-branch' },
+      path: '',
+      interval: 60_000,
+      access: {},
+    })
+  })
+
+  test('files of auth and links are relative to the host configuration', () => {
+    const { file, read } = makeFile(
+      `${header}source: { git: { url: "git@example.org:hosts.git", tag: live, path: hosts/web, interval: 5m, auth: { sshKey: key, knownHosts: /etc/known } } }\n`,
+    )
+    expect(read().source).toMatchObject({
+      wish: { kind: 'tag', name: 'live' },
+      path: 'hosts/web',
+      interval: 300_000,
+      access: { sshKey: join(dirname(file), 'key'), knownHosts: '/etc/known' },
+    })
+    expect(makeFile(`${header}source: { link: /srv/current }\n`).read().source).toEqual({
+      type: 'link',
+      path: '/srv/current',
+    })
+    expect(makeFile(header).read().source).toBeUndefined()
+  })
+
+  test.each([
+    [
+      '{ git: { url: "https://a:b@example.org/x" } }',
+      'a URL must not hold a password: put it into a file, and name that in auth',
+    ],
+    ['{ git: { url: "ext::sh" } }', expect.stringMatching(/^expected https:.*found ext::sh$/)],
+    ['{ git: { url: /srv/x, branch: a, tag: b } }', 'expected one of branch, tag and semver, found branch and tag'],
+    [
+      '{ git: { url: /srv/x, path: a/../.. } }',
+      "source.git.path must stay below the repository's top, without .., found a/../..",
+    ],
+    [
+      '{ git: { url: /srv/x, branch: "-x" } }',
+      expect.stringMatching(/^source.git.branch must be the name of a branch or tag/),
+    ],
+    ['{ git: { url: /srv/x, branch: "a..b" } }', expect.stringMatching(/^source.git.branch must be/)],
+    ['{ git: { url: /srv/x, interval: 10ms } }', 'source.git.interval must be at least 1s, found 10ms'],
+    ['{ git: { url: /srv/x }, link: /srv/y }', expect.stringMatching(/^source must have|source/)],
+    ['{}', expect.stringMatching(/^source/)],
+    [
+      '{ git: { url: /srv/x } }\nmanifests: /srv/y',
+      'source and manifests both say where the manifests are: leave one of them away',
+    ],
+  ])('%s is refused', (text, message) => {
+    const lines = failureOf(makeFile(`${header}source: ${text}\n`).read).message.split('\n')
+    expect(lines.flatMap(line => /error {2}\S+ {2}(.*)/.exec(line)?.[1] ?? [])).toEqual([message])
+  })
+})

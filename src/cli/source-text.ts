@@ -1,0 +1,26 @@
+import type { SourceStatus } from '../core/contracts/source-status.ts'
+import { ageText } from './duration-text.ts'
+import { oneLine, type Screen } from './screen.ts'
+import { problemText } from './status-table.ts'
+
+/** Reasons that are no problem: nothing else is wanted than what is in force, as far as anyone knows. */
+const calm: ReadonlySet<string> = new Set(['UpToDate', 'NotFollowed'])
+
+/** What stands before the table of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
+export function sourceText(
+  { url, wanted, revision, condition }: SourceStatus,
+  screen: Pick<Screen, 'colors' | 'width'>,
+  now: number,
+): string {
+  const { colors } = screen
+  const lines = [`${colors.bold('Source')}    ${oneLine(url)}, ${oneLine(wanted)}\n`]
+  if (revision) {
+    const { commit, subject, author, since } = revision
+    const age = ageText(now - Date.parse(since))
+    lines.push(
+      `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}, since ${age})\n`,
+    )
+  }
+  if (!calm.has(condition.reason)) lines.push(problemText(`${condition.reason}: ${condition.message}`, screen))
+  return `${lines.join('')}`
+}

@@ -1,0 +1,84 @@
+import type { Log } from '../../core/contracts/log.ts'
+import type { SourceStatus } from '../../core/contracts/source-status.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { GitSource } from '../../source/git-source.ts'
+import { nextFetch } from '../../source/schedule.ts'
+import type { FollowedSource } from '../control/source-control.ts'
+import { createTurns } from '../execution/turns.ts'
+
+export interface SourceSyncOptions {
+  readonly clock: Clock
+  readonly log: Log
+  /** In milliseconds. */
+  readonly interval: number
+  /** From 0 to 1. */
+  readonly random?: () => number
+  /** Another revision is in force. */
+  readonly changed: () => void
+}
+
+export interface SourceSync extends FollowedSource {
+  /** Gives up what is under way. */
+  end(): Promise<void>
+}
+
+/** Follows a source: asks it now, again and again, and when somebody wants it. */
+export function followSource(source: GitSource, options: SourceSyncOptions): SourceSync {
+  const { clock, interval, log, random = Math.random } = options
+  const inTurn = createTurns()
+  const stop = new AbortController()
+  let failures = 0
+  let timer: Disposable | undefined
+  let told = source.status().condition
+  /** One that has not begun yet answers for all who ask meanwhile. */
+  let waiting: Promise<SourceStatus> | undefined
+
+  async function syncOnce(): Promise<SourceStatus> {
+    waiting = undefined
+    timer?.[Symbol.dispose]()
+    const hasChanged = await source.sync(stop.signal)
+    const status = source.status()
+    failures = status.condition.reason === 'UpToDate' ? 0 : failures + 1
+    tell(status, hasChanged)
+    if (hasChanged) options.changed()
+    timer = clock.after(nextFetch(interval, failures, random()), () => void sync().catch(() => {}))
+    return status
+  }
+
+  function sync(): Promise<SourceStatus> {
+    waiting ??= inTurn(syncOnce)
+    return waiting
+  }
+
+  /** A failure once, until it is another one or over. */
+  function tell({ condition, revision, url }: SourceStatus, hasChanged: boolean): void {
+    if (revision && hasChanged) {
+      const { commit, subject, author } = revision
+      log.info({ commit, author }, `revision ${commit.slice(0, 12)} is in force: ${subject}`)
+    }
+    if (condition.reason === told.reason && condition.message === told.message) return
+    const hadFailed = told.reason !== 'UpToDate' && told.reason !== 'Pending'
+    told = condition
+    if (condition.reason !== 'UpToDate') {
+      const rest = revision ? `${revision.commit.slice(0, 12)} stays in force` : 'no revision is in force yet'
+      log.warn({ reason: condition.reason }, `cannot follow ${url}: ${condition.message}; ${rest}`)
+    } else if (hadFailed && !hasChanged) log.info({}, `${url} is followed again`)
+  }
+
+  void sync().catch(() => {})
+  return {
+    status: () => source.status(),
+    sync,
+    async accept(commit) {
+      await sync()
+      source.accept(commit)
+      return sync()
+    },
+    async end() {
+      timer?.[Symbol.dispose]()
+      stop.abort(new Error('the controller ends'))
+      await inTurn(async () => {})
+      timer?.[Symbol.dispose]()
+    },
+  }
+}

@@ -1,0 +1,82 @@
+import type { SourceStatus } from '../../core/contracts/source-status.ts'
+import type { GitSourceConfiguration } from '../../core/model/source-configuration.ts'
+import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import { localFiles } from '../../manifest/manifest-files.ts'
+import { type GitSource, keyOf, openGitSource } from '../../source/git-source.ts'
+import { describeWish, isRange } from '../../source/reference-choice.ts'
+import { sourceDirectory } from '../../source/source-place.ts'
+import { readSourceState } from '../../source/source-state.ts'
+import type { Session } from './session.ts'
+
+/** What a session needs to follow its source. */
+type SourceSession = Pick<
+  Session,
+  'configuration' | 'followsSource' | 'readHost' | 'openWriteHost' | 'clock' | 'manifests'
+>
+
+/**
+ * The Git repository that the host configuration names; undefined if it names none, or the command line a directory. Only for those who
+ * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of `auth` that isn't there, `insecure` for
+ * one that others can write.
+ */
+export function openSource(session: SourceSession): GitSource | undefined {
+  const found = findSource(session)
+  if (!found) return undefined
+  expectUsable(found, session)
+  return openGitSource({
+    directory: sourceDirectory(session.configuration.stateDirectory),
+    url: found.url,
+    access: found.access,
+    wish: found.wish,
+    path: found.path,
+    host: session.openWriteHost(),
+    clock: session.clock,
+    searchPath: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+  })
+}
+
+/** As far as it can be told where no controller follows it. Undefined: there is none. */
+export function readSource(session: SourceSession): SourceStatus | undefined {
+  const found = findSource(session)
+  if (!found) return undefined
+  const { configuration, readHost, clock } = session
+  const { revision } = readSourceState(sourceDirectory(configuration.stateDirectory), keyOf(found), readHost)
+  return {
+    url: found.url.text,
+    wanted: describeWish(found.wish),
+    ...(revision && { revision }),
+    fetchedAt: null,
+    condition: {
+      reason: 'NotFollowed',
+      message: 'no controller runs, so nothing is fetched',
+      since: new Date(clock.now()).toISOString(),
+    },
+  }
+}
+
+function findSource({ configuration: { source }, followsSource }: SourceSession): GitSourceConfiguration | undefined {
+  return followsSource && source?.type === 'git' ? source : undefined
+}
+
+/** What speaks for this host, and what it believes, must be in nobody else's hands (S1). */
+function expectUsable({ access, wish }: GitSourceConfiguration, { manifests }: SourceSession): void {
+  if (wish.kind === 'semver' && !isRange(wish.range)) {
+    throw new ReeveError('invalid', `source.git.semver: expected a range of versions such as ^1.2, found ${wish.range}`)
+  }
+  for (const [name, path] of Object.entries(access)) {
+    if (!isThere(path)) throw new ReeveError('not-found', `source.git.auth.${name}: there is no file ${path}`)
+    if (!manifests.runsAsRoot || manifests.insecurePermissions) continue
+    const insecure = findInsecurePath(path, lookupIn(localFiles), 0)
+    if (insecure) throw new ReeveError('insecure', `source.git.auth.${name} is not safe: ${insecure.message}`)
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    localFiles.facts(localFiles.realPath(path))
+    return true
+  } catch {
+    return false
+  }
+}

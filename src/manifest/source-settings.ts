@@ -1,0 +1,48 @@
+import { resolve } from 'node:path'
+import type { HostConfigurationForm } from '#schemas/compiled/host-configuration.shape.js'
+import { readGitUrl } from '../core/model/git-url.ts'
+import type { ReferenceWish, SourceConfiguration } from '../core/model/source-configuration.ts'
+import type { FieldProblem } from './problem.ts'
+
+type SourceForm = HostConfigurationForm['source']
+type GitForm = NonNullable<SourceForm['git']>
+
+/** What the schema can't say of `source`. */
+export function findSourceProblems({ source, manifests }: HostConfigurationForm): FieldProblem[] {
+  const { git, link } = source
+  const problems: FieldProblem[] = []
+  const add = (path: readonly string[], message: string): void => {
+    problems.push({ code: 'invalid-value', message, path: ['source', ...path] })
+  }
+  if (manifests !== undefined && (git !== undefined || link !== undefined)) {
+    add([], 'source and manifests both say where the manifests are: leave one of them away')
+  }
+  if (!git) return problems
+  const reading = readGitUrl(git.url)
+  if ('problem' in reading) add(['git', 'url'], reading.problem)
+  const wishes = (['branch', 'tag', 'semver'] as const).filter(key => git[key] !== undefined)
+  const [, second] = wishes
+  if (second !== undefined)
+    add(['git', second], `expected one of branch, tag and semver, found ${wishes.join(' and ')}`)
+  if (git.path?.split('/').includes('..')) {
+    add(['git', 'path'], `source.git.path must stay below the repository's top, without .., found ${git.path}`)
+  }
+  return problems
+}
+
+/** Undefined: there is none, or its URL can't be read. `base`: the directory that a relative one is relative to. */
+export function completeSource({ git, link }: SourceForm, base: string): SourceConfiguration | undefined {
+  if (link !== undefined) return { type: 'link', path: link }
+  const reading = git && readGitUrl(git.url)
+  if (!git || !reading || 'problem' in reading) return undefined
+  const { auth, interval, path = '' } = git
+  const { url } = reading
+  const text = url.text.startsWith('.') ? resolve(base, url.text) : url.text
+  return { type: 'git', url: { ...url, text }, wish: wishOf(git), path, interval, access: auth }
+}
+
+function wishOf({ branch, tag, semver }: GitForm): ReferenceWish {
+  if (branch !== undefined) return { kind: 'branch', name: branch }
+  if (tag !== undefined) return { kind: 'tag', name: tag }
+  return semver === undefined ? { kind: 'default-branch' } : { kind: 'semver', range: semver }
+}

@@ -1,0 +1,311 @@
+import { join } from 'node:path'
+import type { ContainedRunResult, WriteHost } from '../core/contracts/host.ts'
+import type { GitUrl } from '../core/model/git-url.ts'
+import type { GitAccess } from '../core/model/source-configuration.ts'
+import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { type GitCommand, type GitCommandOptions, localGit, remoteGit } from './git-command.ts'
+import { classifyFailure, type SourceReason } from './git-failure.ts'
+import { type BatchAnswer, parseBatch } from './git-object.ts'
+import { removeTree } from './removal.ts'
+
+/** What a source could not do, for people and, by its reason, for programs. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError'
+  readonly reason: SourceReason
+
+  constructor(reason: SourceReason, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+export interface GitRepositoryOptions {
+  /** Where it is kept, absolute: only Reeve's user may change anything on the way there. */
+  readonly directory: string
+  readonly url: GitUrl
+  readonly access: GitAccess
+  readonly host: WriteHost
+  readonly searchPath: string
+  readonly limits?: Partial<RepositoryLimits>
+}
+
+export interface RepositoryLimits {
+  /** Of one pack, in bytes. */
+  readonly pack: number
+  /** Of what one revision's export holds, in bytes. */
+  readonly output: number
+  /** How long a fetch may take, in ms. */
+  readonly fetch: number
+  /** How long anything else may take, in ms. */
+  readonly command: number
+}
+
+const defaultLimits: RepositoryLimits = {
+  pack: 2 * 1024 ** 3,
+  output: 320 * 1024 * 1024,
+  fetch: 10 * 60_000,
+  command: 60_000,
+}
+
+export interface RemoteReference {
+  /** `refs/heads/main`, `refs/tags/v1.2.3`. */
+  readonly name: string
+  /** Of the object that it leads to: for an annotated tag, the tag's. */
+  readonly id: string
+}
+
+/**
+ * A bare copy of a repository, of which only Reeve knows. It holds the commits that were fetched, not their files: those of a
+ * revision are fetched when it is exported. It can be deleted at any time: what is missing is fetched again.
+ */
+export interface GitRepository {
+  /** The references of these names (patterns as in `git ls-remote`), as the server has them now, and what its HEAD names. */
+  list(
+    patterns: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ references: readonly RemoteReference[]; head?: string }>
+  /**
+   * Fetches one reference, with the history since `base`, where the server still has that; gives the commit it leads to. Without one,
+   * only that commit.
+   */
+  fetch(reference: string, base: string | undefined, signal: AbortSignal): Promise<string>
+  /** Fetches files by their ids; from a server that doesn't give single ones, all of the reference that was fetched last. */
+  fetchFiles(ids: readonly string[], signal: AbortSignal): Promise<void>
+  /** What is there of these, in that order, each checked against its id. */
+  read(ids: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
+  isAncestor(older: string, newer: string, signal: AbortSignal): Promise<boolean>
+  /** Keeps the commit, and what it leads back to, from being lost. */
+  keep(commit: string, signal: AbortSignal): Promise<void>
+  /** Deletes it: the next fetch makes it anew. False: it has just been made, and that would help nothing. */
+  reset(): boolean
+}
+
+const candidate = 'refs/reeve/candidate'
+const current = 'refs/reeve/current'
+
+export function createGitRepository(options: GitRepositoryOptions): GitRepository {
+  const { directory, host, url, access } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const home = join(directory, 'home')
+  const repository = join(directory, 'repository.git')
+  const command: GitCommandOptions = { repository, home, searchPath: options.searchPath, fileLimit: limits.pack }
+  let isPrepared = false
+  /** Nothing has been kept in it yet. */
+  let isFresh = false
+  /** True: commits are fetched without files, which come when they are asked for. */
+  let isPartial = true
+  let lastReference = 'HEAD'
+  let isSha256 = false
+
+  async function run(
+    { command, environment }: GitCommand,
+    signal: AbortSignal,
+    { timeout = limits.command, input }: { timeout?: number; input?: string } = {},
+  ): Promise<ContainedRunResult> {
+    try {
+      return await host.runContained(command, {
+        environment,
+        directory: home,
+        signal,
+        timeout,
+        outputLimit: limits.output,
+        ...(input === undefined ? {} : { input }),
+      })
+    } catch (error) {
+      if (!(error instanceof ReeveError) || error.code !== 'failed') throw error
+      const isLate = error.message.includes('did not end within')
+      const message = isLate ? `git did not end within ${timeout / 1000} s` : messageOf(error)
+      throw new SourceError(isLate ? 'TimedOut' : 'TooLarge', message)
+    }
+  }
+
+  async function expectDone(
+    git: GitCommand,
+    signal: AbortSignal,
+    options?: { timeout?: number; input?: string },
+  ): Promise<Uint8Array> {
+    const { exitCode, stdout, stderr } = await run(git, signal, options)
+    if (exitCode === 0) return stdout
+    throw failure(exitCode, stderr)
+  }
+
+  function failure(exitCode: number, stderr: string): SourceError {
+    // A shell's word for git being missing, and for its end by SIGXFSZ.
+    if (exitCode === 127) return new SourceError('FetchFailed', 'there is no program git; install it')
+    const { reason, message } = classifyFailure(exitCode === 153 ? `${stderr}\nFile size limit exceeded` : stderr)
+    return new SourceError(reason, `${url.text}: ${message}`)
+  }
+
+  /** Made where there is none. What a killed git has left behind would make every later one fail. */
+  async function prepare(signal: AbortSignal): Promise<void> {
+    if (isPrepared && host.facts(join(repository, 'HEAD'))) return
+    makeHome()
+    if (host.facts(join(repository, 'HEAD'))) {
+      removeLocks(repository)
+    } else {
+      removeTree(repository, host)
+      const format = isSha256 ? ['--object-format=sha256'] : []
+      await expectDone(localGit(['init', '--quiet', '--bare', '--template=', ...format], command), signal)
+      isFresh = true
+    }
+    writeConfig()
+    isPrepared = true
+  }
+
+  function makeHome(): void {
+    host.makeDirectory(directory, { mode: 0o700 })
+    host.makeDirectory(home, { mode: 0o700 })
+  }
+
+  /** The server says by its ids which hash it has: the copy has to have the same. */
+  function noteFormat(references: readonly RemoteReference[]): void {
+    isSha256 = references.some(({ id }) => id.length === 64)
+    const config = host.readText(join(repository, 'config'))
+    if (config !== undefined && references.length > 0 && isSha256 !== hasSha256(config)) reset()
+  }
+
+  function reset(): boolean {
+    if (isFresh) return false
+    isPrepared = false
+    removeTree(repository, host)
+    return true
+  }
+
+  /**
+   * As it is meant to be: `fetch --filter` notes in it that the remote has what is missing here, and then every reading command
+   * would fetch object by object.
+   */
+  function writeConfig(): void {
+    const path = join(repository, 'config')
+    const found = host.readText(path) ?? ''
+    const wanted = `[core]\n\trepositoryformatversion = ${isSha256 ? 1 : 0}\n\tbare = true\n${isSha256 ? '[extensions]\n\tobjectformat = sha256\n' : ''}`
+    if (found !== wanted) host.writeFile(path, wanted, { mode: 0o600 })
+  }
+
+  function removeLocks(path: string): void {
+    for (const name of host.readDirectory(path) ?? []) {
+      const entry = join(path, name)
+      if (host.facts(entry)?.kind === 'directory') removeLocks(entry)
+      else if (name.endsWith('.lock') || name.startsWith('tmp_') || name.startsWith('.tmp-')) host.removeFile(entry)
+    }
+  }
+
+  async function resolve(name: string, signal: AbortSignal): Promise<string | undefined> {
+    const { exitCode, stdout } = await run(
+      localGit(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], command),
+      signal,
+    )
+    return exitCode === 0 ? decode(stdout).trim() : undefined
+  }
+
+  async function runFetch(args: readonly string[], signal: AbortSignal, input?: string): Promise<ContainedRunResult> {
+    const common = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-show-forced-updates']
+    const filter = isPartial ? ['--filter=blob:none'] : ['--no-filter']
+    const negotiation = input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']
+    const git = remoteGit([...negotiation, ...common, ...filter, ...args], url, access, command)
+    try {
+      return await run(git, signal, { timeout: limits.fetch, ...(input !== undefined && { input }) })
+    } finally {
+      writeConfig()
+    }
+  }
+
+  async function expectFetched(args: readonly string[], signal: AbortSignal): Promise<void> {
+    const { exitCode, stderr } = await runFetch(args, signal)
+    if (exitCode !== 0) throw failure(exitCode, stderr)
+  }
+
+  /** After the copy was lost: later commits connect to the one in force only if that is there. */
+  async function fetchBase(commit: string, signal: AbortSignal): Promise<void> {
+    if ((await resolve(commit, signal)) !== undefined) return
+    const { exitCode, stderr } = await runFetch(['--depth=1', 'origin', `+${commit}:${current}`], signal)
+    // The server doesn't have it any more, or gives only what a reference leads to.
+    if (exitCode === 0 || /unadvertised object|not our ref|couldn't find remote ref/i.test(stderr)) return
+    throw failure(exitCode, stderr)
+  }
+
+  return {
+    async list(patterns, signal) {
+      makeHome()
+      const { repository: _none, ...anywhere } = command
+      const git = remoteGit(['ls-remote', '--symref', 'origin', 'HEAD', ...patterns], url, access, anywhere)
+      const listed = parseReferences(decode(await expectDone(git, signal)))
+      noteFormat(listed.references)
+      return listed
+    },
+
+    async fetch(reference, base, signal) {
+      await prepare(signal)
+      lastReference = reference
+      if (base !== undefined) await fetchBase(base, signal)
+      // Later fetches are plain: exactly the new commits come, or, without the base, all of them; so it is known what descends from it.
+      const depth = base === undefined ? ['--depth=1'] : []
+      await expectFetched([...depth, 'origin', `+${reference}:${candidate}`], signal)
+      const commit = await resolve(candidate, signal)
+      if (commit !== undefined) return commit
+      throw new SourceError('ReferenceNotFound', `${url.text}: ${reference} leads to no commit`)
+    },
+
+    async fetchFiles(ids, signal) {
+      if (ids.length === 0) return
+      await prepare(signal)
+      const { exitCode, stderr } = await runFetch(['--stdin', 'origin'], signal, `${ids.join('\n')}\n`)
+      if (exitCode === 0) return
+      if (!/unadvertised object|not our ref/i.test(stderr)) throw failure(exitCode, stderr)
+      // Plain servers, most over SSH, give only what a reference leads to.
+      isPartial = false
+      await expectFetched(['--refetch', '--depth=1', 'origin', `+${lastReference}:${candidate}`], signal)
+    },
+
+    async read(ids, signal) {
+      await prepare(signal)
+      if (ids.length === 0) return []
+      const git = localGit(['cat-file', '--batch', '--buffer'], command)
+      const output = await expectDone(git, signal, { input: `${ids.join('\n')}\n` })
+      try {
+        return parseBatch(output)
+      } catch (error) {
+        throw new SourceError('Corrupt', messageOf(error))
+      }
+    },
+
+    async isAncestor(older, newer, signal) {
+      await prepare(signal)
+      const { exitCode, stderr } = await run(localGit(['merge-base', '--is-ancestor', older, newer], command), signal)
+      if (exitCode === 0 || exitCode === 1) return exitCode === 0
+      // A commit that isn't there at all has nothing to do with it.
+      if (/Not a valid (?:commit|object) name|bad object/i.test(stderr)) return false
+      throw failure(exitCode, stderr)
+    },
+
+    async keep(commit, signal) {
+      await prepare(signal)
+      await expectDone(localGit(['update-ref', current, commit], command), signal)
+      isFresh = false
+    },
+
+    reset,
+  }
+}
+
+function hasSha256(config: string): boolean {
+  return /objectformat *= *sha256/i.test(config)
+}
+
+/** Of `git ls-remote --symref`. */
+export function parseReferences(text: string): { references: RemoteReference[]; head?: string } {
+  const references: RemoteReference[] = []
+  let head: string | undefined
+  for (const line of text.split('\n')) {
+    const [first = '', name] = line.split('\t')
+    if (name === undefined) continue
+    if (first.startsWith('ref: ')) {
+      if (name === 'HEAD') head = first.slice('ref: '.length)
+    } else if (name !== 'HEAD') references.push({ name, id: first })
+  }
+  return { references, ...(head !== undefined && { head }) }
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
+import type { RevisionFacts } from '../core/contracts/source-status.ts'
+import { isObject } from '../core/outside-value.ts'
+import { readTrusted } from '../host/trusted-reading.ts'
+
+/** What is remembered of a source. Lost, it is fetched again; then a history that was rewritten meanwhile goes unnoticed. */
+export interface SourceState {
+  /** The URL and the wish that it is about: with others, it says nothing. */
+  readonly key: string
+  readonly revision?: RevisionFacts
+  /** The id that the reference had on the server when the revision was fetched: a tag's own, for an annotated one. */
+  readonly referenceId?: string
+  /** The commit that a person said may take the place of one that it doesn't descend from. */
+  readonly accepted?: string
+}
+
+const file = 'state.json'
+
+export function readSourceState(directory: string, key: string, host: ReadHost): SourceState {
+  const text = readTrusted(join(directory, file), host)
+  const value = text === undefined ? undefined : parse(text)
+  if (!isObject(value) || value.key !== key) return { key }
+  const { revision, referenceId, accepted } = value
+  return {
+    key,
+    ...(isRevision(revision) && { revision }),
+    ...(typeof referenceId === 'string' && { referenceId }),
+    ...(typeof accepted === 'string' && { accepted }),
+  }
+}
+
+export function writeSourceState(directory: string, state: SourceState, host: WriteHost): void {
+  host.writeFile(join(directory, file), `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
+}
+
+function isRevision(value: unknown): value is RevisionFacts {
+  if (!isObject(value)) return false
+  const { commit, reference, subject, author, committedAt, since } = value
+  const isWhole = [reference, subject, author, committedAt, since].every(word => typeof word === 'string')
+  return isWhole && typeof commit === 'string' && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)
+}
+
+/** A file that a full disk cut off says nothing. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

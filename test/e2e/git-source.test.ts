@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { status as isStatusReport } from '#schemas/compiled/status.js'
+import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
+import { createGitLab, type GitLab } from '../labs/git-lab.ts'
+
+const web = (seconds: number): string =>
+  `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: web }\nspec: { process: { command: [/bin/sleep, "${seconds}"] } }\n`
+
+interface Place {
+  readonly fixture: CliFixture
+  /** Of the running service; empty: none runs. */
+  command(): Promise<string>
+}
+
+/** A fixture whose host configuration follows the repository; the hour between two questions is longer than any test. */
+function follow(lab: GitLab): Place {
+  const fixture = openCliFixture()
+  fixture.write(
+    'reeve.yaml',
+    `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nsource: { git: { url: "${lab.upstream}", branch: main, interval: 1h } }\n`,
+  )
+  return {
+    fixture,
+    async command() {
+      const { stdout } = await fixture.reeve(['--config', 'reeve.yaml', 'status', '-o', 'json'])
+      const { facilities } = JSON.parse(stdout)
+      const pid = facilities.find(({ name }: { name: string }) => name === 'web')?.pid
+      return pid ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() : ''
+    },
+  }
+}
+
+const config = ['--config', 'reeve.yaml']
+
+test('a controller brings each commit that it is told of into force', async () => {
+  using lab = createGitLab()
+  lab.commit({ 'web.yaml': web(1000) }, { message: 'Add web' })
+  const { fixture, command } = follow(lab)
+  const controller = fixture.start([...config, 'run'])
+  await expect.poll(command).toBe('/bin/sleep 1000')
+
+  const second = lab.commit({ 'web.yaml': web(2000) }, { message: 'Sleep longer' })
+  expect(await fixture.succeed([...config, 'sync'])).toContain(`${second.slice(0, 12)} Sleep longer (Ada Author`)
+  await expect.poll(command).toBe('/bin/sleep 2000')
+
+  lab.commit({ 'web.yaml': web(3000) })
+  controller.child.kill('SIGHUP')
+  await expect.poll(command).toBe('/bin/sleep 3000')
+
+  const fourth = lab.commit({ 'web.yaml': web(4000) }, { message: 'Sleep even longer' })
+  await fixture.succeed([...config, 'apply'])
+  expect(await command()).toBe('/bin/sleep 4000')
+  const report = JSON.parse(await fixture.succeed([...config, 'status', '-o', 'json']))
+  expect(isStatusReport(report)).toBe(true)
+  expect(report.source).toMatchObject({
+    wanted: 'branch main',
+    revision: { commit: fourth },
+    condition: { reason: 'UpToDate' },
+  })
+  expect(await fixture.succeed([...config, 'status'])).toMatch(
+    new RegExp(
+      `^Source {4}${lab.upstream}, branch main\nRevision  ${fourth.slice(0, 12)} Sleep even longer \\(Ada Author`,
+    ),
+  )
+})
+
+test('a rewritten history is refused in words, and accepted by its commit', async () => {
+  using lab = createGitLab()
+  const first = lab.commit({ 'web.yaml': web(1000) })
+  const { fixture, command } = follow(lab)
+  fixture.start([...config, 'run'])
+  await expect.poll(command).toBe('/bin/sleep 1000')
+  lab.git('commit', '--quiet', '--amend', '--allow-empty', '--message', 'Another')
+  const other = lab.commit({ 'web.yaml': web(2000) }, { isForced: true })
+  const refused = await fixture.reeve([...config, 'apply'])
+  expect(refused.exitCode).toBe(1)
+  expect(refused.stderr).toContain(`if that is meant, run reeve accept ${other.slice(0, 12)}`)
+  expect(refused.stderr).toContain(`${first.slice(0, 12)} stays in force; to apply that, run reeve apply --no-fetch`)
+  expect(await command()).toBe('/bin/sleep 1000')
+  await fixture.succeed([...config, 'apply', '--no-fetch'])
+  expect(await command()).toBe('/bin/sleep 1000')
+
+  const wrong = await fixture.reeve([...config, 'accept', first])
+  expect(wrong.stderr).toContain('expected the commit that waits to be accepted')
+  await fixture.succeed([...config, 'accept', other.slice(0, 8)])
+  await expect.poll(command).toBe('/bin/sleep 2000')
+})
+
+test('without a controller, apply fetches and applies, and plan looks at the revision in force', async () => {
+  using lab = createGitLab()
+  lab.commit({ 'web.yaml': web(1000) })
+  const { fixture, command } = follow(lab)
+  const none = await fixture.reeve([...config, 'plan'])
+  expect(none.exitCode).toBe(1)
+  expect(none.stderr).toContain('no revision of the Git repository has been fetched yet; nothing was changed')
+  await fixture.succeed([...config, 'apply'])
+  expect(await command()).toBe('/bin/sleep 1000')
+  lab.commit({ 'web.yaml': web(2000) })
+  expect(await fixture.succeed([...config, 'plan'])).toContain('No changes.')
+  const { stdout, stderr } = await fixture.reeve([...config, 'sync'])
+  expect(stdout).toContain('Change manifests')
+  expect(stderr).toContain('No controller runs: run reeve apply to apply it.')
+  expect(await fixture.succeed([...config, 'plan'])).toContain('1 to change')
+})
+
+test('sync says what to do where no repository is configured', async () => {
+  const fixture = openCliFixture()
+  const { exitCode, stderr } = await fixture.reeve(['sync'])
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('name one with source.git in the host configuration')
+})

@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest'
+import type { SourceStatus } from '../../../../src/core/contracts/source-status.ts'
+import { followSource, type SourceSync } from '../../../../src/engine/controller/source-sync.ts'
+import type { GitSource } from '../../../../src/source/git-source.ts'
+import { createManualClock, type ManualClock } from '../../../tools/manual-clock.ts'
+
+interface Lab {
+  readonly clock: ManualClock
+  readonly sync: SourceSync
+  readonly lines: readonly string[]
+  /** How often the repository was asked. */
+  asked(): number
+  /** How often another revision came into force. */
+  changes(): number
+  /** What it answers from now on. */
+  answer(next: Answer): void
+}
+
+interface Answer {
+  readonly reason: string
+  readonly message: string
+  readonly commit?: string
+}
+
+/** A source that answers what the test wants; `hold`: not before it is resolved. */
+function openLab(first: Answer, hold?: Promise<void>): Lab {
+  const clock = createManualClock()
+  const lines: string[] = []
+  let next = first
+  let commit: string | undefined
+  let condition = { reason: 'Pending', message: 'no revision has been fetched yet' }
+  let asked = 0
+  let changes = 0
+  const status = (): SourceStatus => ({
+    url: 'https://example.org/hosts.git',
+    wanted: 'branch main',
+    fetchedAt: null,
+    condition: { ...condition, since: '' },
+    ...(commit !== undefined && {
+      revision: {
+        commit,
+        reference: 'refs/heads/main',
+        subject: 'Change web',
+        author: 'Ada',
+        committedAt: '',
+        since: '',
+      },
+    }),
+  })
+  const source: GitSource = {
+    status,
+    async sync(signal) {
+      asked += 1
+      await hold
+      signal.throwIfAborted()
+      const hasChanged = next.commit !== undefined && next.commit !== commit
+      commit = next.commit ?? commit
+      condition = next
+      return hasChanged
+    },
+    accept() {},
+  }
+  const log = (level: string) => (_fields: object, message: string) => void lines.push(`${level} ${message}`)
+  const sync = followSource(source, {
+    clock,
+    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    interval: 60_000,
+    random: () => 0.5,
+    changed: () => {
+      changes += 1
+    },
+  })
+  return {
+    clock,
+    sync,
+    lines,
+    asked: () => asked,
+    changes: () => changes,
+    answer(answer) {
+      next = answer
+    },
+  }
+}
+
+const good = (commit: string): Answer => ({ reason: 'UpToDate', message: `${commit} is in force`, commit })
+const unreachable: Answer = { reason: 'Unreachable', message: 'Connection refused' }
+
+test('a repository is asked at once, then at each interval', async () => {
+  const lab = openLab(good('a'.repeat(40)))
+  await lab.clock.advance(0)
+  expect([lab.asked(), lab.changes()]).toEqual([1, 1])
+  await lab.clock.advance(59_999)
+  expect(lab.asked()).toBe(1)
+  await lab.clock.advance(1)
+  expect([lab.asked(), lab.changes()]).toEqual([2, 1])
+  lab.answer(good('b'.repeat(40)))
+  await lab.clock.advance(60_000)
+  expect([lab.asked(), lab.changes()]).toEqual([3, 2])
+  expect(lab.lines).toEqual([
+    'info revision aaaaaaaaaaaa is in force: Change web',
+    'info revision bbbbbbbbbbbb is in force: Change web',
+  ])
+})
+
+test('a failure is logged once, asked about ever more rarely, and its end is logged', async () => {
+  const lab = openLab(good('a'.repeat(40)))
+  await lab.clock.advance(0)
+  lab.answer(unreachable)
+  await lab.clock.advance(60_000)
+  await lab.clock.advance(120_000)
+  await lab.clock.advance(240_000)
+  expect(lab.asked()).toBe(4)
+  await lab.clock.advance(479_999)
+  expect(lab.asked()).toBe(4)
+  lab.answer(good('a'.repeat(40)))
+  await lab.clock.advance(1)
+  await lab.clock.advance(60_000)
+  expect(lab.asked()).toBe(6)
+  expect(lab.lines.slice(1)).toEqual([
+    'warn cannot follow https://example.org/hosts.git: Connection refused; aaaaaaaaaaaa stays in force',
+    'info https://example.org/hosts.git is followed again',
+  ])
+})
+
+test('whoever asks while one sync is under way waits for one that begins after it', async () => {
+  let release = (): void => {}
+  const lab = openLab(
+    good('a'.repeat(40)),
+    new Promise(resolve => {
+      release = resolve
+    }),
+  )
+  await lab.clock.advance(0)
+  const both = Promise.all([lab.sync.sync(), lab.sync.sync()])
+  lab.answer(good('b'.repeat(40)))
+  release()
+  const [one, other] = await both
+  expect(lab.asked()).toBe(2)
+  expect(one).toBe(other)
+  expect(one.revision?.commit).toBe('b'.repeat(40))
+})
+
+test('the end gives up what is under way, and nothing is asked any more', async () => {
+  let release = (): void => {}
+  const lab = openLab(
+    good('a'.repeat(40)),
+    new Promise(resolve => {
+      release = resolve
+    }),
+  )
+  await lab.clock.advance(0)
+  const ended = lab.sync.end()
+  release()
+  await ended
+  await lab.clock.advance(600_000)
+  expect([lab.asked(), lab.changes(), lab.clock.pending]).toEqual([1, 0, 0])
+})

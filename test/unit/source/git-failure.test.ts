@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest'
+import { classifyFailure } from '../../../src/source/git-failure.ts'
+
+describe('what git says of a failure', () => {
+  test.each([
+    ["fatal: unable to access 'https://x/': Could not resolve host: x", 'Unreachable'],
+    [
+      'ssh: connect to host x port 22: Connection timed out\r\nfatal: Could not read from remote repository.',
+      'Unreachable',
+    ],
+    ["fatal: unable to access 'https://x/': The requested URL returned error: 503", 'Unreachable'],
+    ["fatal: unable to access 'https://x/': The requested URL returned error: 403", 'AuthenticationFailed'],
+    ["remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'https://x/'", 'AuthenticationFailed'],
+    ["fatal: could not read Username for 'https://x': terminal prompts disabled", 'AuthenticationFailed'],
+    ['git@x: Permission denied (publickey).\r\nfatal: Could not read from remote repository.', 'AuthenticationFailed'],
+    [
+      '@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\nfatal: Could not read',
+      'HostKeyRejected',
+    ],
+    ["fatal: unable to access 'https://x/': SSL certificate problem: certificate has expired", 'CertificateRejected'],
+    ['ERROR: Repository not found.\nfatal: Could not read from remote repository.', 'RepositoryNotFound'],
+    ["fatal: repository 'https://x/y' not found", 'RepositoryNotFound'],
+    ['fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output', 'DiskFull'],
+    ['error: object file objects/ab/cd is empty\nfatal: bad object', 'Corrupt'],
+    ["fatal: Unable to create '/x/shallow.lock': File exists.", 'Corrupt'],
+    ['fatal: something that nobody has thought of', 'FetchFailed'],
+    ['', 'FetchFailed'],
+  ])('%j means %s', (stderr, reason) => {
+    const failure = classifyFailure(stderr)
+    expect(failure.reason).toBe(reason)
+    expect(failure.message).toMatch(/^[^\r\n]+$/)
+  })
+
+  test('the cause stands first, and what to do behind it', () => {
+    expect(classifyFailure('git@x: Permission denied (publickey).\r\nfatal: Could not read').message).toBe(
+      'git@x: Permission denied (publickey); check that the key or token in auth is right, has not expired, and may read the repository',
+    )
+  })
+})
