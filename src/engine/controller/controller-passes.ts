@@ -5,11 +5,11 @@ import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import { expectMeant } from '../execution/apply.ts'
+import { expectIntended } from '../execution/apply.ts'
 import { expectOwned } from '../execution/down.ts'
 import type { Executor } from '../execution/executor.ts'
 import { awaitReadiness, findExpected } from '../execution/expected-readiness.ts'
-import { type OutputGround, tellLastOutput } from '../execution/last-output.ts'
+import { type OutputGround, withLastOutput } from '../execution/last-output.ts'
 import { evaluateOutcome, findUndone, reportedIn, withTroubles } from '../execution/outcome.ts'
 import { countSteps } from '../execution/step-count.ts'
 import { createTurns } from '../execution/turns.ts'
@@ -100,7 +100,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       admit(view) {
         ways.signal.throwIfAborted()
         if (!view.set.complete) return false // E10: an invalid file, and nothing is changed
-        expectMeant(view, session, wish)
+        expectIntended(view, session, wish)
         return true
       },
     }
@@ -117,12 +117,12 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       const suspended = findSuspended(result)
       const done = { plan, failed, notReady, undone: [], stepsDone: counted.done(), suspended }
       if (result.lanes.size === 0 && expected.length === 0) {
-        return tellLastOutput(withTroubles(done, plan.troubles ?? []), result.refresh, ground.outputGround())
+        return withLastOutput(withTroubles(done, plan.troubles ?? []), result.refresh, ground.outputGround())
       }
       const lookedAt = session.clock.now()
       const after = await ground.pass({ ...asked, admit: () => false })
       const evaluated = evaluateOutcome(done, { ...after, lookedAt }, after.underWay)
-      return tellLastOutput(evaluated, after.refresh, ground.outputGround())
+      return withLastOutput(evaluated, after.refresh, ground.outputGround())
     } finally {
       ground.wake()
     }

@@ -5,8 +5,8 @@ import type { FacilityPlan } from '../../core/plan/step.ts'
 import type { FileClaims } from '../../core/state/file-claim.ts'
 
 /**
- * E19: false while what the plan writes, and what it overwrites, isn't in the record on disk, as on a full disk: after a crash nobody would know
- * whether what is there then was written by Reeve.
+ * False while the record on disk lacks what the plan is about to write and overwrite, as on a full disk: after a crash it would be
+ * unknown whether Reeve wrote what is there (E19).
  */
 export function mayWrite(
   plan: FacilityPlan,
@@ -19,7 +19,7 @@ export function mayWrite(
   return may
 }
 
-/** Files that Reeve lets go of without removing them, and those that it can't put back later. */
+/** Logs files that are released without being removed, and those that cannot be restored later. */
 export function logKept(plans: readonly FacilityPlan[], log: Log): void {
   for (const { name, kept = [], unkept = [] } of plans) {
     for (const { path, why } of kept) log.warn({ facility: name }, `${name}: ${path} is kept: ${why}`)

@@ -4,7 +4,7 @@ import { instanceKey } from '../session/observers.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
-/** The appliers of whoever holds the lock: of each instance one, opened when something is first to be done there. */
+/** Appliers of the process that holds the writer's lock: one per supervisor instance, opened at its first action. */
 export interface Appliers extends Disposable {
   use<T>(supervisor: string, bound: Bound, act: (applier: Applier) => Promise<T>): Promise<T>
 }
@@ -25,7 +25,7 @@ export function createAppliers({
   const hosts = new Map<string, WriteHost>()
   /** By supervisor. */
   const current = new Map<string, Opened>()
-  /** Of instances whose options have changed since, till their last action has ended. */
+  /** Appliers of instances whose options have changed since, until their last action has ended. */
   const former = new Set<Opened>()
 
   function hostFor(provider: Provider): WriteHost {

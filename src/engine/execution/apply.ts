@@ -10,31 +10,31 @@ import { keepParsed, type Session } from '../session/session.ts'
 import { spellCommand } from '../session/session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from '../session/state-files.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
-import { outputGroundOf, tellLastOutput } from './last-output.ts'
+import { outputGroundOf, withLastOutput } from './last-output.ts'
 import { evaluateOutcome, withCauses, withHindrances, withTroubles } from './outcome.ts'
 import { executePlan } from './plan-execution.ts'
 import { announcePlans, nextRecord, noteDone, noteWritten } from './record-keeping.ts'
 
 export interface ApplyOptions {
-  /** So many removals are meant. */
+  /** Number of removals that are allowed, beyond the limit. */
   readonly allowRemovals?: number
-  /** A plan made before: it is carried out only if it is still the one that fits. */
+  /** Saved plan; carried out only if it still matches. */
   readonly saved?: Pick<Plan, 'digest'>
   readonly signal: AbortSignal
   readonly listener: EngineListener
-  /** Which command this is, for the lock and the history. Default: `apply`, or `down`. */
+  /** Name of the command for the lock and the history. Default: `apply`, or `down`. */
   readonly command?: string
-  /** Declared instead of what the manifests declare. */
+  /** Replaces what the manifests declare. */
   readonly set?: ManifestSet
 }
 
-/** A look at what `apply` would do. Writes nothing. Invalid manifests are in the plan's diagnostics. */
+/** Plan that `applyOnce` would carry out. Writes nothing. Problems of manifests are in its diagnostics. */
 export async function makeCurrentPlan(session: Session): Promise<Plan> {
   return (await makePlanRun(session)).plan
 }
 
 /**
- * One pass to convergence, waiting for health. Does what the plan says, step for step (E17). Fails with ReeveError
+ * Applies the manifests once and waits until facilities are ready; does exactly the steps of the plan (E17). Throws ReeveError
  * before the first step: `locked`, `invalid`, `refused` (too many removals), `stale-plan`.
  */
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
@@ -42,9 +42,9 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   using _lock = await takeWriterLock(session, `reeve ${command}`)
   const planRun = await makePlanRun(session, options.set)
   const { plan } = planRun
-  // An invalid file: apply changes nothing (E10). The caller shows the diagnostics.
+  // With an invalid file, nothing is changed (E10). The caller shows the diagnostics.
   if (!planRun.set.complete) return emptyOutcome(plan)
-  expectMeant(planRun, session, options)
+  expectIntended(planRun, session, options)
   const { owner, stateDirectory } = session.configuration
   keepParsed(session)
   const announced = announcePlans({ ...planRun.record, claims: planRun.claims }, plan.facilities, { ...planRun, owner })
@@ -63,7 +63,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
     },
   })
   writeRecord(stateDirectory, record, announced, session.openWriteHost())
-  // Where nothing was done or waited for, the snapshot that the plan was made from is still the last word.
+  // If nothing was done or waited for, the snapshot of the plan is still up to date.
   const isStale = outcome.stepsDone > 0 || outcome.failed.length > 0 || hasWaited
   const after = isStale ? await makePlanRun(session, planRun.set) : { ...planRun, record }
   const next = nextRecord({ ...after, owner })
@@ -71,14 +71,14 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const declared = after.refresh.targets.map(({ facility }) => facility)
   const atBoot = await findBootProblem(session, after, declared)
   const done = { ...outcome, ...(atBoot !== undefined && { atBoot }) }
-  // What was given up isn't undone.
+  // After an abort, unfinished steps aren't reported as undone.
   if (options.signal.aborted) return withHindrances(withTroubles(done, after.plan.troubles ?? []), after)
   const evaluated = withCauses(evaluateOutcome(done, after), undoings, after)
-  return tellLastOutput(evaluated, after.refresh, outputGroundOf(session, after))
+  return withLastOutput(evaluated, after.refresh, outputGroundOf(session, after))
 }
 
-/** Throws ReeveError `stale-plan` or `refused` where the plan isn't what somebody means by asking for it. */
-export function expectMeant(
+/** Throws ReeveError `stale-plan` if the plan differs from the saved one, `refused` if it removes more than is allowed. */
+export function expectIntended(
   { plan, refresh }: Pick<PlanRun, 'plan' | 'refresh'>,
   session: Session,
   { saved, allowRemovals }: Pick<ApplyOptions, 'saved' | 'allowRemovals'>,
@@ -95,7 +95,7 @@ export function expectMeant(
   if (problem !== undefined) throw new ReeveError('refused', problem)
 }
 
-/** Facilities that have a new name stay suspended under it, whatever becomes of `renamedFrom`. */
+/** Carries suspensions over to new names, so that they last when `renamedFrom` is dropped. */
 function keepSuspended(session: Session, { suspended }: PlanRun): void {
   const { stateDirectory } = session.configuration
   const before = readSuspended(stateDirectory, session.readHost)

@@ -1,15 +1,15 @@
 import type { Action, ActionResult, Report } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
-/** `Applier.apply` for the instance of that name. */
+/** `Applier.apply` of the named supervisor instance. */
 export type Perform = (supervisor: string, actions: readonly Action[], report: Report) => Promise<void>
 
 export interface Batcher {
-  /** Never rejects: what goes wrong is in the result. */
+  /** Never rejects: the result holds the error. */
   perform(supervisor: string, action: Action): Promise<ActionResult>
 }
 
-/** Gathers the actions that become due in the same turn of the event loop, and hands them over as one batch. */
+/** Hands actions that become due in the same turn of the event loop to their provider as one batch. */
 export function createBatcher(perform: Perform): Batcher {
   const waiting = new Map<string, { action: Action; resolve: (result: ActionResult) => void }[]>()
 

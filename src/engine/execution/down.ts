@@ -12,13 +12,13 @@ import { findUndone, reportedIn } from './outcome.ts'
 import { executePlan } from './plan-execution.ts'
 import { nextRecord } from './record-keeping.ts'
 
-/** What `takeDown` would do. Throws ReeveError `locked` where it couldn't, as somebody else is the writer. */
+/** Plan that `takeDown` would carry out. Throws ReeveError `locked` if another Reeve holds the lock. */
 export async function makeDownPlan(session: Session, names: readonly string[], set?: ManifestSet): Promise<Plan> {
   expectWriterLockFree(session)
   return (await makeRemovalPlanRun(session, names, set)).plan
 }
 
-/** Stops and removes the named facilities, or all that is owned. Of what goes no suspension is left. */
+/** Stops and removes the named facilities, or everything that is owned, and ends their suspensions. */
 export async function takeDown(
   session: Session,
   names: readonly string[],
@@ -28,7 +28,7 @@ export async function takeDown(
   using _lock = await takeWriterLock(session, `reeve ${command}`)
   const planRun = await makeRemovalPlanRun(session, names, options.set)
   expectOwned(names, planRun.plan)
-  dropMarks(session, planRun)
+  endSuspensions(session, planRun)
   const claims = (): FileClaims => planRun.claims
   const { outcome } = await executePlan(session, planRun, { ...options, trigger: command, claims })
   const after = await makeRemovalPlanRun(session, [], options.set)
@@ -43,7 +43,7 @@ export async function takeDown(
   return { ...outcome, undone: findUndone(planRun.plan, chosen, reportedIn(outcome)) }
 }
 
-/** Throws ReeveError `not-found` for those that there is nothing of to remove. */
+/** Throws ReeveError `not-found` for names that nothing is owned of. */
 export function expectOwned(names: readonly string[], { facilities }: Pick<Plan, 'facilities'>): void {
   const missing = names.filter(name => !facilities.some(facility => facility.name === name))
   if (missing.length === 0) return
@@ -53,8 +53,8 @@ export function expectOwned(names: readonly string[], { facilities }: Pick<Plan,
   )
 }
 
-/** Before the removal: after a crash between the two, nothing of what is gone would be found, and the mark would stay (E4). */
-function dropMarks(session: Session, { plan, suspended }: PlanRun): void {
+/** Ends suspensions before the removal: after a crash in between, the facility would no longer be found, and its suspension would stay (E4). */
+function endSuspensions(session: Session, { plan, suspended }: PlanRun): void {
   const going = new Set(plan.facilities.flatMap(({ name, change }) => (change === 'remove' ? name : [])))
   const kept = new Set([...suspended].filter(name => !going.has(name)))
   if (kept.size === suspended.size) return

@@ -26,7 +26,7 @@ import type { LaneResult } from './lane.ts'
 import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
 import { createRunKeeping, type KeepRuns } from './run-keeping.ts'
 
-/** Everything that acting needs: made once by whoever holds the lock. */
+/** Executor of plans with all that it needs; one per process that holds the writer's lock. */
 export interface Execution {
   readonly executor: Executor
   readonly tracker: HealthTracker
@@ -37,26 +37,26 @@ export interface Execution {
 }
 
 export interface ExecutionOptions {
-  /** The instances as they are now: they change with the manifests. */
+  /** Current supervisor instances, which change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
-  /** What is known of configuration files now (E19). */
+  /** Current claims on configuration files (E19). */
   claims(): FileClaims
-  /** A file has been written; `digest` is of its content. */
+  /** Called when a file has been written; `digest` is of its content. */
   wrote?(path: string, digest: string): void
   readonly listener: EngineListener
-  /** Why steps are being taken now, for the history: `apply`, `controller`, `reeve start web`. */
+  /** Cause of the steps for the history: `apply`, `controller`, `reeve start web`. */
   readonly trigger: string
-  /** Of a facility's lane that was asked for by something else. */
+  /** Cause of the steps of one facility, if it is another. */
   triggerOf?(facility: string): string | undefined
-  /** Absent: the state directory's, written at once or not at all. */
+  /** Default: the history of the state directory, where a failed write is not repeated. */
   readonly history?: History
-  /** True: a facility that doesn't get ready in its startup timeout counts as failed. False: others wait for it as long as it takes. */
+  /** True: a facility that isn't ready within its startup timeout has failed. False: dependents wait for it without limit. */
   readonly bounded: boolean
   settled?(result: LaneResult): void
   changed?(facility: string): void
 }
 
-/** Those that bring about what the manifest says. The others only end or take away what is there. */
+/** Verbs that the policy is checked for. The others only stop or remove. */
 const policedVerbs: ReadonlySet<Verb> = new Set(['install', 'enable', 'start', 'restart', 'reload', 'write-file'])
 
 export function openExecution(session: Session, options: ExecutionOptions): Execution {
@@ -118,7 +118,7 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     }
   }
 
-  /** Of all that a controller does by itself, only this was asked for by hand. */
+  /** Names the command for steps that were requested manually from a controller. */
   function triggerFor({ verb, reason }: Step): string {
     return reason === 'requested' && options.trigger === 'controller' ? `reeve ${verb}` : options.trigger
   }
@@ -129,13 +129,13 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     return problems.length > 0 ? problems.join('; ') : undefined
   }
 
-  /** Of a start on the host as it is now. */
+  /** Problems of a start on the host as it is now. */
   function findProblems(facility: Facility, definition: Definition | undefined): readonly string[] {
     const needs = findStartNeeds(facility, definition, find(facility.supervisor).observer)
     return needs ? findStartProblems(needs, host) : []
   }
 
-  /** What can't be watched is looked at all the same. */
+  /** Undefined if the supervisor cannot be watched: it is polled then. */
   function watch(supervisor: string, hint: (service?: string) => void): Disposable | undefined {
     const { observer } = find(supervisor)
     try {
@@ -149,11 +149,11 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
   const trust = createProbeTrust({ host, pids: () => tracker.pids() })
   const tracker: HealthTracker = createHealthTracker({
     clock,
-    // A controller watches them all, and looks at what they tell of.
+    // A controller watches all supervisors itself.
     ...(options.bounded && { watch }),
     observe,
     async probe(facility, signal) {
-      // Commands are run and files read again and again, long after the plan.
+      // Checks run commands and read files long after the plan was made, so the policy is checked again.
       const check = facility.health?.check
       const isBound = check?.type === 'exec' || filesOfCheck(check).length > 0
       const refused = isBound ? findRefusal(facility) : undefined
@@ -171,7 +171,7 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
       if (refused !== undefined) throw new ReeveError('refused', refused)
     },
     expectStartable({ facility, definition, startProblems }) {
-      // What was known when the plan was made is no reason now: then there was nothing to lose.
+      // Problems that were known to the plan are no obstacle: no running service would have been lost.
       const problems = startProblems === undefined ? findProblems(facility, definition) : []
       if (problems.length > 0) throw new ReeveError('refused', describeNoStart(problems))
     },
@@ -188,7 +188,7 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     holds: file => holdsContent(file, host),
     whenReady: (facility, signal, as, waiting) =>
       tracker.whenReady(facility, signal, {
-        // Who asked for it waits for an answer.
+        // A person who requested the pass waits for its outcome.
         bounded: options.bounded || as === 'moved' || options.triggerOf?.(waiting) !== undefined,
         serving: as === 'dependency',
       }),

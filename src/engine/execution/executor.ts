@@ -3,24 +3,24 @@ import { createLaneRun, type LaneRunOptions } from './lane-run.ts'
 import { createWaiting, type WaitingOptions } from './waiting.ts'
 
 /**
- * Carries out plans: one lane per facility, its steps one after another, all lanes side by side. A lane that waits (a
- * slow stop, a dependency's health) holds up nothing but itself and those that need it (E5). What becomes due at the
- * same moment goes to a provider in one batch.
+ * Executor of plans: one lane per facility, its steps one after another, all lanes side by side. A lane that waits (a
+ * slow stop, a dependency's health) delays only itself and the lanes that need it (E5). Actions that become due at the
+ * same moment go to a provider in one batch.
  */
 export interface Executor {
   /**
-   * Starts a lane for each plan that has steps, and gives the names of their facilities. One that is busy is left out:
-   * look again when it is free.
+   * Starts a lane for each plan with steps, and returns the names of their facilities. Busy facilities are left out: plan
+   * them anew when they are free.
    */
   submit(work: readonly Work[]): ReadonlySet<string>
   isBusy(facility: string): boolean
-  /** What the lane is doing or waiting for, in words; undefined if it isn't busy. */
+  /** What the facility's lane is doing or waiting for, in words; undefined if it isn't busy. */
   activity(facility: string): string | undefined
-  /** Stops waiting for it (E6). What a provider has begun is reported as it comes. */
+  /** Aborts the facility's lane (E6). Actions that a provider has begun are still reported. */
   abort(facility: string): void
-  /** Aborts all lanes, and starts none from now on. */
+  /** Aborts all lanes, and starts no more. */
   end(): void
-  /** Resolves when the facility's present lane has ended, with what it failed by; at once if it has none. */
+  /** Resolves when the facility's current lane has ended, with its error if it failed; at once if there is no lane. */
   settled(facility: string): Promise<Error | undefined>
   /** Resolves when no lane is left. */
   idle(): Promise<void>
@@ -32,7 +32,7 @@ export interface ExecutorOptions extends LaneOptions, LaneRunOptions, WaitingOpt
 
 export function createExecutor(options: ExecutorOptions): Executor {
   const lanes = new Map<string, Lane>()
-  /** Of each lane, what it fails by in the end. */
+  /** End of each lane, with its error if it failed. */
   const ends = new Map<string, Promise<Error | undefined>>()
   const waiting = createWaiting(options)
   const run = createLaneRun(options, waiting)
@@ -44,7 +44,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     lanes.delete(name)
     ends.delete(name)
     options.settled(result)
-    // Not sooner: a lane may come late to a step that needs one of a lane that has ended.
+    // Not sooner: a lane may still get to a step that needs one of an ended lane.
     if (lanes.size === 0) waiting.clear()
     return result.error
   }

@@ -7,7 +7,7 @@ import { compareText } from '../../core/text/text-order.ts'
 import type { HealthTracker } from '../health/health-tracker.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
 
-/** Facilities that have to be ready in the end: all but those that go, are left alone, are blocked, or have failed. */
+/** Facilities that have to become ready: all but those that are removed, suspended, blocked, or have failed. */
 export function findExpected(
   { plan, refresh }: Pick<PlanRun, 'plan' | 'refresh'>,
   failed: ReadonlySet<string>,
@@ -16,7 +16,7 @@ export function findExpected(
   return plan.facilities.filter(({ name, blocked }) => kept.has(name) && blocked === undefined && !failed.has(name))
 }
 
-/** Facilities that have no steps, and that the snapshot found ready. */
+/** Facilities without steps that were ready in the snapshot. */
 export function findSettled({ plan, refresh, lookedAt }: PlanRun, tracker: HealthTracker): Set<string> {
   const settled = new Set<string>()
   for (const facility of plan.facilities) {
@@ -28,7 +28,7 @@ export function findSettled({ plan, refresh, lookedAt }: PlanRun, tracker: Healt
   return settled
 }
 
-/** Waits for each within its startup timeout. Gives those that did not get ready, sorted by name. */
+/** Waits for each facility within its startup timeout. Returns those that did not become ready, sorted by name. */
 export async function awaitReadiness(
   expected: readonly FacilityPlan[],
   tracker: HealthTracker,

@@ -19,13 +19,13 @@ import { createStepAction, type StepActionOptions } from './step-action.ts'
 import type { Waiting } from './waiting.ts'
 
 export interface LaneRunOptions extends StepActionOptions, Pick<LaneOptions, 'now'> {
-  /** Whether the file has the content that is declared. True also where that can't be told. */
+  /** Whether the file has the declared content. True also if that is unknown. */
   holds(file: ResolvedFile): boolean
-  /** How many starts, stops, restarts and reloads may be under way at once. */
+  /** Limit of simultaneous starts, stops, restarts and reloads. */
   concurrency: number
 }
 
-/** Verbs that wait for processes. The others are quick, and cheaper the more of them go in one batch. */
+/** Verbs that wait for processes. The others are quick, and cheaper in large batches. */
 const WAITING_VERBS: ReadonlySet<Verb> = new Set(['start', 'stop', 'restart', 'reload'])
 
 interface Failure {
@@ -34,7 +34,7 @@ interface Failure {
   readonly outcome: 'failed' | 'aborted'
 }
 
-/** Runs lanes: the steps of each one after another, the rest skipped when one has failed, then the rollback of a move. Never rejects. */
+/** Runs a lane: its steps one after another; if one fails, the rest are skipped and a move is rolled back. Never rejects. */
 export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane: Lane) => Promise<LaneResult> {
   const action = createStepAction(options)
   const limit = pLimit(options.concurrency)
@@ -79,7 +79,7 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
   async function runStep(lane: Lane, step: Step): Promise<void> {
     await waiting.forNeeds(lane, step)
     if (bringsUp(step)) await waiting.forDependencies(lane)
-    // The old side of a move goes only when the new one is up.
+    // The old service of a move is removed only when the new one is ready.
     if (step.verb === 'remove' && step.target && lane.work.target) await waiting.forMoved(lane)
     if (followsStop(lane.work.plan, step)) await writeOverwritten(lane, step)
     await takeStep(lane, step)
@@ -92,13 +92,13 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
     const act = (): Promise<void> => {
       signal.throwIfAborted()
       lane.stepStarts(step)
-      action.expectMeant(lane, step)
+      action.expectAllowed(lane, step)
       return action.perform(lane, step)
     }
     await (WAITING_VERBS.has(step.verb) ? inTurn(act, signal) : act())
   }
 
-  /** Waits for a free place, unless the signal comes first. What has begun ends by itself. */
+  /** Waits for a free place unless aborted. An action that has begun is waited for even after an abort. */
   async function inTurn(act: () => Promise<void>, signal: AbortSignal): Promise<void> {
     let hasBegun = false
     const turn = limit(() => {
@@ -125,10 +125,10 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
     for (const file of files) await options.writeFile(file, target.facility)
   }
 
-  /** After a restart, or the last stop: what the program wrote as it ended is written again, while it is stopped. */
+  /** Restores files that the program overwrote as it ended, after a restart or the last stop, while it is stopped. */
   async function keepFiles(lane: Lane, ended: Step): Promise<Failure | undefined> {
     const { plan, target } = lane.work
-    // What is stopped though it is blocked has none of its files touched.
+    // Files of a blocked facility aren't touched, even if it is stopped.
     const staysStopped = plan.blocked === undefined && isLastStop(plan, ended)
     const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
     const last = plan.steps.at(-1)
@@ -138,7 +138,7 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
     }
     let failure: Failure | undefined
     for (const step of staysStopped ? planRestore(plan, files) : planRewrite(plan, files)) {
-      // What was stopped for it is started again, whether the file could be written or not.
+      // A service that was stopped for this is started again even if the file could not be written.
       if (!failure || step.verb === 'start') failure = (await tryStep(lane, step, takeStep)) ?? failure
     }
     if (failure) return failure
@@ -150,8 +150,8 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
 }
 
 /**
- * What ends the service is done though a step before it failed: else who makes it fail would decide what runs. Not where the
- * service would only have become ours by that step.
+ * Whether stops and disables follow in spite of the failure: else anybody who causes one would decide what runs. Not if the
+ * failed step would have adopted the service.
  */
 function mayEndAfter({ step, outcome }: Failure): boolean {
   return outcome !== 'aborted' && !(step.verb === 'install' && step.reason === 'adopted')

@@ -3,16 +3,16 @@ import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import type { FacilityPlan, Step } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
-/** A facility's plan to be carried out. */
+/** Plan of a facility, to be carried out. */
 export interface Work {
   readonly plan: FacilityPlan
-  /** Absent for removals. */
+  /** Resolved facility; absent for removals. */
   readonly target?: ResolvedFacility
   /** See `Action.startsJob`. */
   readonly startsJob?: boolean
 }
 
-/** What there is to do of these plans. */
+/** Work for these plans. */
 export function makeWork(plans: readonly FacilityPlan[], targets: readonly ResolvedFacility[]): Work[] {
   const byName = new Map(targets.map(target => [target.facility.name, target]))
   return plans.map(plan => {
@@ -30,26 +30,26 @@ export interface LaneResult {
 
 export type Outcome = 'done' | 'failed' | 'skipped' | 'aborted'
 
-/** Work under way: what is being done, how each step ended, and the events that tell of it. */
+/** Work under way: its current activity, the outcome of each step, and the events that report them. */
 export interface Lane {
   readonly work: Work
-  /** Aborted when the work is given up. */
+  /** Aborted by `giveUp`. */
   readonly signal: AbortSignal
-  /** What it is doing or waiting for, in words. */
+  /** What the lane is doing or waiting for, in words. */
   activity(): string
   giveUp(why: string): void
-  /** How a step of its plan ends; undefined for steps that aren't its own. */
+  /** Outcome of a step of this lane's plan; undefined for other steps. */
   outcome(id: string): Promise<Outcome> | undefined
   does(activity: string): void
   /** `until` continues the sentence "waits for …". */
   waitsFor(until: string): void
   stepStarts(step: Step): void
-  /** `began` by the clock that the lane was opened with. */
+  /** `began`: when the step started, by `LaneOptions.now`. */
   stepEnds(step: Step, result: Outcome, began: number, error?: Error): void
 }
 
 export interface LaneOptions {
-  /** In ms, from any moment on. */
+  /** Monotonic time in ms. */
   now(): number
   readonly listener: EngineListener
 }

@@ -12,7 +12,7 @@ import type { Refresh } from '../refresh/refresh.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
-/** What is needed to find what a service has written. */
+/** Where the output of services is found. */
 export interface OutputGround {
   readonly instances: ReadonlyMap<string, BoundInstance>
   facility(name: string): Facility | undefined
@@ -27,12 +27,12 @@ export function outputGroundOf(
   return { instances, facility: name => declared.get(name), host }
 }
 
-/** Of more than so many services nobody reads the last lines in one table; and to ask a journal for each takes a process. */
+/** Limit of services whose last lines are read at once: more don't fit a table, and each query of a journal takes a process. */
 const MOST_ASKED = 20
 
 const tellingReasons: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood', 'Failed'])
 
-/** With the last lines of those that don't stay up. */
+/** Adds the last lines of facilities that don't stay up. */
 export async function addLastOutput(
   statuses: readonly FacilityStatus[],
   ground: OutputGround,
@@ -56,8 +56,8 @@ function isLooping(conditions: FacilityStatus['conditions']): boolean {
   return findCondition(conditions, 'CrashLooping')?.status === 'True'
 }
 
-/** What `apply` says of those that did not get ready, with their last lines where they have ended by themselves. */
-export async function tellLastOutput(
+/** Adds the last lines of facilities that did not become ready because they ended by themselves. */
+export async function withLastOutput(
   outcome: ApplyOutcome,
   { snapshot }: Pick<Refresh, 'snapshot'>,
   ground: OutputGround,
@@ -80,7 +80,7 @@ function hasEnded(observed: Observed | undefined): boolean {
   return observed?.state === 'failed' || (observed?.restarts ?? 0) > 0
 }
 
-/** None where they can't be had: what is told beside them holds without. */
+/** Empty if the output cannot be read: it is only an addition. */
 async function readLastOutput(
   { name, supervisor, service }: Pick<Facility, 'name' | 'supervisor' | 'service'>,
   output: string | undefined,

@@ -10,8 +10,8 @@ import { sha256 } from '../../host/sha256.ts'
 import { findTargetProblem } from '../../host/target-path.ts'
 
 /**
- * The steps on configuration files. What the plan has found is looked at again: it may be otherwise by now. Root works only where
- * nobody can lead it elsewhere, else a user does (S8). What Reeve didn't write is neither overwritten nor removed (E19).
+ * Steps on configuration files. Files are read again first, as they may have changed since the plan. Root writes only where
+ * nobody can redirect it, else a user does (S8). Files that Reeve didn't write are neither overwritten nor removed (E19).
  */
 export async function writeManagedFile(
   file: ResolvedFile,
@@ -35,7 +35,7 @@ export async function removeManagedFile(path: string, claim: FileClaim | undefin
   else await host.removeFileAs(remover, path)
 }
 
-/** Puts back what was there before the file was adopted. Where others than root can change its directory, as the user whose it is. */
+/** Restores a file as it was before its adoption; as its owner if others than root can change its directory. */
 export async function restoreManagedFile(
   path: string,
   claim: FileClaim | undefined,
@@ -54,8 +54,8 @@ export async function restoreManagedFile(
 }
 
 /**
- * Whether the file has the content that is declared. True also for what is no file, or can't be looked at: that is a problem of
- * its own, which the next look at the host tells of.
+ * Whether the file has the declared content. True also if it is no regular file or cannot be read: the next refresh reports
+ * such a problem.
  */
 export function holdsContent({ path, digest }: ResolvedFile, host: ReadHost): boolean {
   try {

@@ -9,7 +9,7 @@ import type { Refresh } from '../refresh/refresh.ts'
 import { describeUndoing, lookAt, type UndoingWatch } from './undoing-watch.ts'
 
 /**
- * What a pass has come to is told by the snapshot after it, not by its own steps: a service that ended right after, a file that was
+ * Outcome of a pass by the snapshot after it, which knows of services that ended right after their start and of files that were
  * changed back. `others`: plans of facilities that the snapshot leaves out.
  */
 export function evaluateOutcome(
@@ -17,7 +17,7 @@ export function evaluateOutcome(
   after: Pick<PlanRun, 'plan' | 'refresh' | 'lookedAt'>,
   others: readonly FacilityPlan[] = [],
 ): ApplyOutcome {
-  // Of those that were ready, and are being started again, the snapshot says more.
+  // For facilities that were ready and are being started again, `findUnready` says more.
   const lasting = (after.plan.troubles ?? []).filter(({ reason }) => reason !== STARTING)
   const whole = withTroubles(outcome, lasting)
   const unready = findUnready(after, reportedIn(whole))
@@ -26,7 +26,7 @@ export function evaluateOutcome(
   return withHindrances({ ...whole, notReady, undone: findUndone(outcome.plan, seen, reportedIn(whole)) }, after)
 }
 
-/** Facilities that were as planned, and aren't any more. `reported`: those that the outcome names already. Sorted by name. */
+/** Facilities whose steps were done and that have steps again. `reported`: facilities that the outcome names already. Sorted by name. */
 export function findUndone(
   { facilities }: Pick<Plan, 'facilities'>,
   after: readonly FacilityPlan[],
@@ -41,8 +41,8 @@ export function findUndone(
 }
 
 /**
- * Facilities that were ready and aren't any more, though there is nothing to do about them: one that has ended, and that its supervisor
- * is about to start again. Their health isn't asked again.
+ * Facilities that were ready and no longer are, though they have no steps: for instance, those that their supervisor is about to
+ * restart. Their health is not probed again.
  */
 function findUnready(
   { plan, refresh, lookedAt }: Pick<PlanRun, 'plan' | 'refresh' | 'lookedAt'>,
@@ -58,19 +58,19 @@ function findUnready(
   })
 }
 
-/** With those that were ready for a moment, and are in a crash loop at the end. */
+/** Adds facilities that became ready and are in trouble at the end, such as a crash loop. */
 export function withTroubles(outcome: ApplyOutcome, troubles: readonly Trouble[]): ApplyOutcome {
   const reported = reportedIn(outcome)
   const more = troubles.flatMap(({ facility, message }) => (reported.has(facility) ? [] : { facility, message }))
   return { ...outcome, notReady: sortByFacility([...outcome.notReady, ...more]) }
 }
 
-/** Facilities of which the outcome says that they aren't as declared. */
+/** Facilities that the outcome names as failed or not ready. */
 export function reportedIn({ failed, notReady }: Pick<ApplyOutcome, 'failed' | 'notReady'>): Set<string> {
   return new Set([...failed, ...notReady].map(({ facility }) => facility))
 }
 
-/** With what of the host is in the way of those that did not get ready, where their supervisor doesn't say so. */
+/** Adds hindrances of the host to the messages of facilities that did not become ready, where they lack them. */
 export function withHindrances(outcome: ApplyOutcome, { refresh }: { readonly refresh: Refresh }): ApplyOutcome {
   const hindrances = new Map(
     refresh.targets.map(({ facility }) => [
@@ -86,7 +86,7 @@ export function withHindrances(outcome: ApplyOutcome, { refresh }: { readonly re
   return { ...outcome, notReady }
 }
 
-/** With who undid what was brought about a moment ago (E21), where that is known. */
+/** Adds who most likely undid a step (E21), where that is known. */
 export function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, after: PlanRun): ApplyOutcome {
   const causes = findCauses(undoings, after)
   const explain = ({ facility, message }: ApplyOutcome['failed'][number]) => {
@@ -100,7 +100,7 @@ export function withCauses(outcome: ApplyOutcome, undoings: UndoingWatch, after:
   return { ...outcome, failed: outcome.failed.map(explain), notReady: outcome.notReady.map(explain), undone }
 }
 
-/** Who undid what, by facility, in words. Of the first snapshot, before which nothing was done, it only takes note. */
+/** Causes of undone steps, by facility, in words. The first snapshot is only remembered, as no step came before it. */
 export function findCauses(undoings: UndoingWatch, { plan, refresh, elapsedAt }: PlanRun): Map<string, string> {
   const undone = new Map<string, string>()
   const byName = new Map(plan.facilities.map(facility => [facility.name, facility]))

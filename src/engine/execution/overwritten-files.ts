@@ -4,13 +4,12 @@ import { bringsUp, createStepBuilder } from '../../core/plan/step-builder.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
 /**
- * Programs that write their configuration as they end: write, restart, and the old content is back. That can't be known
- * before, so that it is looked for after each restart and each stop; then the file is written while nothing runs. A plan doesn't do so
- * from the start: a supervisor's restart is one transaction, and a file that can't be written must not leave a healthy
- * service stopped.
+ * Files that a program overwrites as it ends, so that a restart brings the old content back. As that is unknown before, it is
+ * checked after each restart and stop, and the file is then written while nothing runs. Plans don't do so from the start: a
+ * supervisor's restart is one transaction, and a file that cannot be written must not leave a healthy service stopped.
  */
 
-/** The steps that follow a restart after which these files aren't as declared: stop, write, start. */
+/** Steps after a restart that left these files overwritten: stop, write, start. */
 export function planRewrite(plan: FacilityPlan, files: readonly ResolvedFile[]): readonly Step[] {
   const chain = createStepBuilder(plan.name)
   chain.add('stop', 'overwritten')
@@ -19,17 +18,17 @@ export function planRewrite(plan: FacilityPlan, files: readonly ResolvedFile[]):
   return chain.steps
 }
 
-/** The steps that follow the last stop, if no start does: nothing runs that could write them again. */
+/** Steps after the last stop if no start follows: nothing runs that could overwrite the files again. */
 export function planRestore(plan: FacilityPlan, files: readonly ResolvedFile[]): readonly Step[] {
   return planRewrite(plan, files).filter(({ verb }) => verb === 'write-file')
 }
 
-/** Whether what the lane has stopped stays stopped. */
+/** Whether the service stays stopped after this step. */
 export function isLastStop({ steps }: FacilityPlan, step: Step): boolean {
   return isStop(step) && !steps.slice(steps.indexOf(step) + 1).some(other => bringsUp(other) || isStop(other))
 }
 
-/** Whether a process has ended in this lane that may have written the files of the one that is about to be started. */
+/** Whether a process was stopped before this start that may have overwritten the files. */
 export function followsStop({ steps }: FacilityPlan, start: Step): boolean {
   return start.verb === 'start' && bringsUp(start) && steps.slice(0, steps.indexOf(start)).some(isStop)
 }

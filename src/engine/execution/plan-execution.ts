@@ -12,22 +12,22 @@ import { countSteps } from './step-count.ts'
 import { createUndoingWatch, type UndoingWatch } from './undoing-watch.ts'
 
 export interface PlanExecutionOptions extends Pick<ExecutionOptions, 'claims' | 'wrote' | 'listener'> {
-  /** What the history says of why. */
+  /** Cause of the steps for the history. */
   readonly trigger: string
   readonly signal: AbortSignal
-  /** All that was planned for it was done. */
+  /** Called when all steps of a facility are done. */
   done?(target: ResolvedFacility): void
 }
 
 export interface PlanExecution {
   readonly outcome: ApplyOutcome
-  /** Time has passed since the snapshot that the plan was made from. */
+  /** True if readiness was waited for, so that the snapshot of the plan is out of date. */
   readonly hasWaited: boolean
-  /** What was done, for the snapshot after it. */
+  /** Steps that were done, for the snapshot after the execution. */
   readonly undoings: UndoingWatch
 }
 
-/** Carries out the plan, and waits till the facilities are ready. On abort it gives up what isn't done yet. */
+/** Carries out a plan and waits until the facilities are ready. An abort gives up what isn't done yet. */
 export async function executePlan(
   session: Session,
   planRun: PlanRun,
@@ -77,7 +77,7 @@ export async function executePlan(
   return { outcome, hasWaited: expected.length > 0, undoings }
 }
 
-/** Carries out work on what a plan run has found, and waits for its end, but not for readiness. */
+/** Carries out work and waits for its end, but not for readiness. */
 export async function executeWork(
   session: Session,
   { instances, claims }: Pick<PlanRun, 'instances' | 'claims'>,

@@ -22,8 +22,8 @@ export interface RecordInput {
 }
 
 /**
- * The record after a full look at the host: a facility that needs nothing counts as applied, one that is gone is
- * forgotten, and an instance is remembered while it holds something of ours.
+ * Record after a full refresh: facilities without steps count as applied, removed ones are forgotten, and supervisor instances
+ * are kept while something is owned there.
  */
 export function nextRecord(input: RecordInput): StateRecord {
   const { record, refresh, owner } = input
@@ -44,7 +44,7 @@ export function nextRecord(input: RecordInput): StateRecord {
     if (holding.has(name) || isKept) instances.set(name, recordOf(bound.instance))
   }
   const applied = addApplied(new Map(kept), refresh, input.plan)
-  // What is about to be written isn't named by a marker yet, and what was written may not be any more.
+  // Markers don't name files yet that are about to be written, and may no longer name those that were.
   const files = [...[...applied.values()].flatMap(entry => entry.files), ...pathsOf(declared)]
   const also = new Set(files)
   const seen = observeClaims(record.claims, refresh.snapshot, refresh.targets, owner)
@@ -55,7 +55,7 @@ function pathsOf(facilities: readonly Facility[]): string[] {
   return facilities.flatMap(facility => facility.files.map(({ path }) => path))
 }
 
-/** The record before the first step of these plans. */
+/** Record before the first step of these plans. */
 export function announcePlans(
   record: StateRecord,
   plans: readonly FacilityPlan[],
@@ -69,7 +69,7 @@ interface Announced {
   readonly owner: string
 }
 
-/** With what they are about to write (E19). */
+/** Adds claims on the files that the plans are about to write (E19). */
 export function announceWrites(
   record: StateRecord,
   plans: readonly FacilityPlan[],
@@ -80,14 +80,14 @@ export function announceWrites(
   return { ...record, claims: announceClaims(record.claims, plans, refresh.targets, known) }
 }
 
-/** The record when a file has been written. */
+/** Record after a file was written. */
 export function noteWritten(record: StateRecord, path: string, digest: string): StateRecord {
   return { ...record, claims: new Map(record.claims).set(path, fulfilClaim(record.claims.get(path), digest)) }
 }
 
 /**
- * With the instances under which something is about to be ours: they have to be found again though Reeve dies at once, and their
- * manifests are gone when it is back (E4).
+ * Adds the supervisor instances that something is about to be installed under: they have to be found after a crash even if their
+ * manifests are gone by then (E4).
  */
 export function announceInstances(
   record: StateRecord,
@@ -105,12 +105,12 @@ export function announceInstances(
   return { ...record, instances: announced }
 }
 
-/** The record after a look at some facilities only: nothing is forgotten. */
+/** Record after a partial refresh: nothing is forgotten. */
 export function amendRecord(record: StateRecord, refresh: Refresh, plan: Plan): StateRecord {
   return { ...record, applied: addApplied(new Map(record.applied), refresh, plan) }
 }
 
-/** The record when all that was planned for a facility has been done: what differs from now on is drift. */
+/** Record after all steps of a facility were done: differences from now on are drift. */
 export function noteDone(record: StateRecord, target: ResolvedFacility): StateRecord {
   return { ...record, applied: new Map(record.applied).set(target.facility.name, appliedOf(target)) }
 }

@@ -5,7 +5,7 @@ import { locationKey } from '../../core/state/snapshot.ts'
 import type { Lane } from './lane.ts'
 import type { StepAction } from './step-action.ts'
 
-/** Carries out the rollback that the plan has for this failed step, if it has one. Gives the error to report. */
+/** Carries out the plan's rollback for the failed step, if there is one. Returns the error to report. */
 export async function rollBack(
   lane: Lane,
   { step: failed, error }: { readonly step: Step; readonly error: Error },

@@ -6,18 +6,18 @@ import type { BoundInstance } from '../session/supervisor-instances.ts'
 import type { Appliers } from './appliers.ts'
 
 /**
- * Has providers write down what services have read, where they will not be able to tell later: see `Applier.keepRuns`. That is
- * of runs that nobody here has started; without it, one is restarted too often.
+ * Has providers record the loaded definitions of runs that Reeve did not start, while they can tell them: see `Applier.keepRuns`.
+ * Without it, such services are restarted too often.
  */
 export type KeepRuns = (looked: readonly Location[], snapshot: Pick<Snapshot, 'services'>) => Promise<void>
 
 export interface RunKeepingOptions {
-  /** Throws where there is no such supervisor any more. */
+  /** Throws if the supervisor instance no longer exists. */
   find(supervisor: string): BoundInstance
   readonly appliers: Appliers
 }
 
-/** One supervisor that hangs or fails holds up no other, and isn't asked again till it has answered (E5). */
+/** A supervisor that hangs or fails delays no other, and isn't asked again until it has answered (E5). */
 export function createRunKeeping(
   { clock, configuration, log }: Pick<Session, 'clock' | 'configuration' | 'log'>,
   { find, appliers }: RunKeepingOptions,

@@ -15,14 +15,14 @@ export interface ServiceStopOptions {
 }
 
 /**
- * Stops what runs under supervisors that only the controller starts, as it ends for good: in a container, all else would be
- * killed with it. First what depends on others; each by its own stop signal, within its own timeout. Definitions and enablement
- * stay, so that the next controller starts it all again. For who holds the lock; never fails.
+ * Stops services under supervisors that only the controller starts, as it ends for good: in a container they would be killed
+ * with it. Dependents stop first; each service by its stop signal, within its stop timeout. Definitions and enablement stay, so
+ * that the next controller starts them again. The caller holds the lock. Never fails.
  */
 export async function stopServices(session: Session, { log, listener }: ServiceStopOptions): Promise<void> {
   try {
     const stopped = await stopAll(session, listener, true)
-    // What needed a stop that failed has been left out.
+    // Services whose dependents failed to stop are still running.
     const more = await stopAll(session, listener, false)
     log.info({}, `${count(stopped + more, 'service is', 'services are')} stopped`)
   } catch (error) {

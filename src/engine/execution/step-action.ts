@@ -7,24 +7,24 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import { createBatcher, type Perform } from './batcher.ts'
 import type { Lane } from './lane.ts'
 
-/** What a step does to the host: to a file, or through the supervisor's provider. */
+/** Effect of a step on the host: on a file, or through the supervisor's provider. */
 export interface StepAction {
-  /** Throws if the host's policy forbids the step, or what is declared is certain not to start, as the host is now. */
-  expectMeant(lane: Lane, step: Step): void
-  /** Throws what the step failed by. */
+  /** Throws if the policy forbids the step, or if the facility is certain not to start on the host as it is now. */
+  expectAllowed(lane: Lane, step: Step): void
+  /** Throws the error of a failed step. */
   perform(lane: Lane, step: Step): Promise<void>
 }
 
 export interface StepActionOptions {
   /** Hands a batch to the supervisor's provider. */
   perform: Perform
-  /** Throws if the host's policy forbids the step as the host is now. */
+  /** Throws if the policy forbids the step on the host as it is now. */
   expectAllowed?(target: ResolvedFacility, step: Step): void
-  /** Throws if what is declared is certain not to start on the host as it is now. */
+  /** Throws if the facility is certain not to start on the host as it is now. */
   expectStartable?(target: ResolvedFacility): void
   writeFile(file: ResolvedFile, facility: ResolvedFacility['facility']): Promise<void>
   removeFile(path: string): Promise<void>
-  /** Puts back what was there before the file was adopted. */
+  /** Restores the file as it was before its adoption. */
   restoreFile(path: string): Promise<void>
 }
 
@@ -44,7 +44,7 @@ export function createStepAction(options: StepActionOptions): StepAction {
   }
 
   return {
-    expectMeant({ work: { plan, target } }, step) {
+    expectAllowed({ work: { plan, target } }, step) {
       if (target && !step.target) options.expectAllowed?.(target, step)
       if (target && makesWay(step, plan.steps)) options.expectStartable?.(target)
     },
@@ -64,7 +64,7 @@ export function createStepAction(options: StepActionOptions): StepAction {
   }
 }
 
-/** What was known to be in the way of the start says more than that it failed, unless its supervisor has said so too. */
+/** Adds known problems of the start to its error, unless the supervisor has named them. */
 function explainStart(error: Error, step: Step, target: ResolvedFacility | undefined): Error {
   const problems = bringsUp(step) ? (target?.startProblems ?? []) : []
   const { message } = error

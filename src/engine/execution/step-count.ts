@@ -1,6 +1,6 @@
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 
-/** A listener that counts the steps that were done, and hands every event on. */
+/** Listener that counts steps that were done, and passes every event on. */
 export function countSteps(listener: EngineListener): { readonly listener: EngineListener; done(): number } {
   let count = 0
   return {

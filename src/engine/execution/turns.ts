@@ -1,4 +1,4 @@
-/** One task after another, in the order in which they came; what one fails by concerns no other. */
+/** Runs tasks one after another, in the order of the calls; an error of one concerns no other. */
 export type Turns = <T>(task: () => Promise<T>) => Promise<T>
 
 export function createTurns(): Turns {

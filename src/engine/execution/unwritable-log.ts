@@ -1,7 +1,7 @@
 import type { Log } from '../../core/contracts/log.ts'
 import { describeUnwritable, type UnwritableReport } from '../../core/state/unwritable.ts'
 
-/** Says of supervisors, which have logs of their own on the same disks, what they can't write down: when it begins and ends. */
+/** Logs when supervisors can no longer write their own records, as on a full disk, and when they can again. */
 export function createUnwritableLog(log: Log): (places: readonly UnwritableReport[]) => void {
   let known: ReadonlyMap<string, UnwritableReport> = new Map()
   return places => {

@@ -4,15 +4,15 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { Lane, Outcome } from './lane.ts'
 
-/** What steps wait for: steps of other lanes, and facilities that have to be ready. */
+/** Waits of steps: for steps of other lanes, and for readiness of facilities. */
 export interface Waiting {
-  /** Makes the lane's steps known, for those of other lanes that need them. */
+  /** Makes the lane's steps known to other lanes. */
   add(lane: Lane): void
   /** Forgets the steps of all lanes. */
   clear(): void
-  /** Resolves when each step of another lane that this one needs is done; throws ReeveError `failed` if one won't be. */
+  /** Resolves when all steps of other lanes that this step needs are done; throws ReeveError `failed` if one was not. */
   forNeeds(lane: Lane, step: Step): Promise<void>
-  /** Resolves when all that the lane's facility depends on is ready. */
+  /** Resolves when all dependencies of the lane's facility are ready. */
   forDependencies(lane: Lane): Promise<void>
   /** Resolves when the new service of a move is ready. */
   forMoved(lane: Lane): Promise<void>
@@ -20,14 +20,14 @@ export interface Waiting {
 
 export interface WaitingOptions {
   /**
-   * Resolves when the facility is ready; rejects if it won't be, or on abort. As a dependency it has to run; of a move,
-   * the new service has to get ready in its startup timeout. `waiting`: the facility whose lane waits.
+   * Resolves when the facility is ready; rejects if it fails, or on abort. A dependency has to run; the new service of a
+   * move has to become ready within its startup timeout. `waiting`: the facility whose lane waits.
    */
   whenReady(facility: string, signal: AbortSignal, as: 'dependency' | 'moved', waiting: string): Promise<void>
 }
 
 export function createWaiting({ whenReady }: WaitingOptions): Waiting {
-  /** `end`: what the step is to come to, as in `web to be stopped`. */
+  /** `end`: what is waited for, as in `web to be stopped`. */
   const known = new Map<string, { readonly outcome: Promise<Outcome> | undefined; readonly end: string }>()
 
   async function forReady(lane: Lane, name: string, as: 'dependency' | 'moved'): Promise<void> {
