@@ -2,12 +2,12 @@ import type { Control } from '../../core/contracts/control.ts'
 import { connectControl } from '../../server/control-client.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 
-/** The controller of this state directory, if one runs; else what it would do is done here. */
+/** Control by the running controller of this state directory; without one, by this process. */
 export function openControl(session: Session): Promise<Control> {
   return createControlFinder(session)()
 }
 
-/** The same for those who ask again and again, while controllers come and go; what is done here then is of one piece. */
+/** The same for callers that ask repeatedly while controllers come and go; they share one direct control. */
 export function createControlFinder(session: Session): () => Promise<Control> {
   let direct: Control | undefined
   return async () => {

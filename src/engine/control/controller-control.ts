@@ -6,32 +6,32 @@ import type { Location } from '../../core/state/snapshot.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import { describeDone, findUndoing, makeRequest, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { describeDone, findUndoing, planManualAction, suspendedAllTheSame, withMark } from './manual-action.ts'
 
 export interface ControllerControlOptions {
   readonly executor: Executor
-  /** Resolves when the first pass has been made: before it there is nothing to tell of. */
+  /** Resolves when the first pass has been made: before it, nothing is known. */
   begun(): Promise<void>
   status(): Status
-  /** With the last lines of those that don't stay up. */
+  /** Adds the last lines of facilities that don't stay up. */
   addLastOutput(facilities: Status['facilities']): Promise<Status['facilities']>
   facility(name: string): Facility | undefined
-  /** Where a facility that no manifest declares is owned. */
+  /** Location where a facility that no manifest declares is owned. */
   ownedAt(name: string): Location | undefined
-  /** Looks at these only. */
+  /** Partial refresh. */
   look(facilities: readonly Facility[], also: readonly Location[]): Promise<Refresh>
-  /** Looks at it, so that its status is the present one. */
+  /** Observes the facility, so that its status is current. */
   observeAgain(facility: Facility): Promise<void>
-  /** `trigger`: what a person said. Throws ReeveError `not-found` if nothing is known of the facility. */
+  /** `trigger`: the command, for the history. Throws ReeveError `not-found` if nothing is known of the facility. */
   setSuspended(name: string, value: boolean, trigger: string): ControlOutcome
   notFound(name: string): ReeveError
   readonly passes: Pick<Control, 'apply' | 'planDown' | 'down'>
 }
 
-/** How often an action by hand gives way to what a pass has begun at the same moment. */
+/** Retries when a manual action races a pass. */
 const MOST_TRIES = 5
 
-/** What people ask of a running controller. */
+/** Control of a running controller. */
 export function createControllerControl(options: ControllerControlOptions): Omit<Control, 'sync' | 'accept'> {
   const { executor } = options
 
@@ -50,16 +50,16 @@ export function createControllerControl(options: ControllerControlOptions): Omit
       }
       const refresh = await options.look(facility ? [facility] : [], facility ? [] : [at])
       const observed = refresh.snapshot.services.get(locationKey(at))
-      const request = makeRequest(verb, { ...at, name }, observed, refresh.targets[0], wish)
-      // What can't be done doesn't suspend it either.
+      const action = planManualAction(verb, { ...at, name }, observed, refresh.targets[0], wish)
+      // An action that is refused doesn't suspend the facility.
       if (wish.suspend) mark ??= options.setSuspended(name, true, `reeve ${verb}`)
-      if ('outcome' in request) return withMark(name, request.outcome, mark)
-      // While that was looked up, a pass may have set something going.
-      if (!executor.submit([request]).has(name)) continue
+      if ('outcome' in action) return withMark(name, action.outcome, mark)
+      // A pass may have started a lane meanwhile.
+      if (!executor.submit([action]).has(name)) continue
       const error = await executor.settled(name)
       if (facility) await options.observeAgain(facility)
       if (error) throw mark ? suspendedAllTheSame(name, error) : error
-      return withMark(name, describeDone(verb, request), mark)
+      return withMark(name, describeDone(verb, action), mark)
     }
     throw new ReeveError('failed', `${verb} ${name}: the facility is busy; try again`)
   }

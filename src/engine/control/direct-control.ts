@@ -19,13 +19,13 @@ import { openHistory } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
 import { type Mark, openSuspensions } from '../session/suspension.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
-import { describeDone, makeRequest, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { describeDone, planManualAction, suspendedAllTheSame, withMark } from './manual-action.ts'
 import { type FollowedSource, withSource } from './source-control.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 
 /**
- * What people ask when no controller runs: looked at, or done here under the writer's lock. Who asks again learns since when
- * each condition is as it is, as far as it was asked before.
+ * Control without a controller: this process observes, and acts under the writer's lock. Conditions keep their transition times
+ * between calls.
  */
 export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
@@ -88,7 +88,7 @@ async function reportStatus(
       const observed = refresh.snapshot.services.get(locationKey(facility))
       const facilityPlan = plans.get(facility.name)
       const { blocked } = facilityPlan ?? {}
-      // What the policy forbids isn't run to find out how it is.
+      // Health checks that the policy forbids aren't run.
       const found = await askHealth(session, facility, problems.length === 0 ? observed : undefined, trust)
       const pending = describePending(facilityPlan)
       return {
@@ -146,16 +146,22 @@ async function act(
   const at = findFacility(planRun, name, session)
   if (!at) throw notFound(name, session)
   const observed = planRun.refresh.snapshot.services.get(locationKey(at))
-  const request = makeRequest(verb, { name, supervisor: at.supervisor, service: at.service }, observed, target, options)
-  // What can't be done doesn't suspend it either.
+  const action = planManualAction(
+    verb,
+    { name, supervisor: at.supervisor, service: at.service },
+    observed,
+    target,
+    options,
+  )
+  // An action that is refused doesn't suspend the facility.
   const trigger = `reeve ${verb}`
   const mark = options.suspend ? setMark(session, planRun, { name, suspended: true, at, trigger }) : undefined
-  if ('outcome' in request) return withMark(name, request.outcome, mark)
-  // By hand means now: what it depends on isn't waited for.
-  const [result] = await executeWork(session, planRun, [request], { trigger, listener() {} })
+  if ('outcome' in action) return withMark(name, action.outcome, mark)
+  // A manual action doesn't wait for dependencies.
+  const [result] = await executeWork(session, planRun, [action], { trigger, listener() {} })
   const failure = result?.error
   if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
-  return withMark(name, describeDone(verb, request), mark)
+  return withMark(name, describeDone(verb, action), mark)
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {
@@ -167,7 +173,7 @@ async function setSuspended(session: Session, name: string, suspended: boolean):
   return setMark(session, planRun, { name, suspended, at, trigger })
 }
 
-/** Where it is declared; else where it is owned. */
+/** Location where the facility is declared, else where it is owned. */
 function findFacility({ refresh }: PlanRun, name: string, { configuration }: Session): Location | undefined {
   const declared = refresh.targets.find(({ facility }) => facility.name === name)?.facility
   const isIt = ({ ownership }: OwnedLocation): boolean =>

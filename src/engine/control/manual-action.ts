@@ -7,24 +7,24 @@ import type { FacilityPlan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Activation, Observed } from '../../core/state/observed.ts'
 
-/** One action that a person asks for, made into a plan of one step; or the reason why there is nothing to do. */
-export type Request = Act | { readonly outcome: ControlOutcome }
+/** Manual action as a plan of one step, or its outcome if there is nothing to do. */
+export type ManualAction = Act | { readonly outcome: ControlOutcome }
 
 export interface Act {
   readonly plan: FacilityPlan
-  /** Its timer, socket or path waits already: what that starts is to be started now. */
+  /** True: its timer, socket or path is active already, so the service that it activates is started now. */
   readonly startsJob?: boolean
-  /** What it is that starts on occasion only, where it does. */
+  /** Present if the service is started by an activation unit. */
   readonly activation?: Activation
 }
 
-export function makeRequest(
+export function planManualAction(
   verb: ControlVerb,
   at: { readonly name: string; readonly supervisor: string; readonly service: string },
   observed: Observed | undefined,
   target: ResolvedFacility | undefined,
   options: ControlOptions,
-): Request {
+): ManualAction {
   if (!observed || observed.state === 'unknown' || observed.state === 'absent') {
     const why =
       observed?.message ??
@@ -71,7 +71,7 @@ export function makeRequest(
   return { plan, ...(verb === 'start' && isUp && { startsJob: true }), ...(activation && { activation }) }
 }
 
-/** Why there is nothing to be started of what is up. */
+/** Message if a start has nothing to do for a service that is up. */
 function findIdle(name: string, activation: Activation | undefined): string | undefined {
   if (!activation) return `${name} is running already`
   if (activation.connections) return `${name} is running already: each connection starts a process of its own`
@@ -79,7 +79,7 @@ function findIdle(name: string, activation: Activation | undefined): string | un
   return `${name} is running already, and so is what it starts: ${activation.starts.join(', ')}`
 }
 
-/** A running controller would undo it at its next pass: said before it is done, with the two ways out. */
+/** Message if a running controller would undo the action at its next pass, with the two ways out. */
 export function findUndoing(verb: ControlVerb, facility: Facility): string | undefined {
   if (facility.suspend) return undefined
   const declared = {
@@ -121,14 +121,14 @@ export function describeDone(verb: ControlVerb, { plan, startsJob, activation }:
   return { changed: true, message: `${name} ${PAST[verb]}${isWaiting ? waits : ''}` }
 }
 
-/** The same, of one that was to be suspended with it. */
+/** Adds that the facility was suspended as well. */
 export function withMark(name: string, outcome: ControlOutcome, mark: ControlOutcome | undefined): ControlOutcome {
   if (!mark) return outcome
   const message = `${outcome.message}, and suspended until reeve resume ${name}`
   return { changed: outcome.changed || mark.changed, message }
 }
 
-/** It was to be suspended whatever comes of the action: else the controller would go about it now. */
+/** Adds to the error of an action that the facility is suspended in spite of it: else the controller would act now. */
 export function suspendedAllTheSame(name: string, error: Error): ReeveError {
   const { code, cause } = error instanceof ReeveError ? error : { code: 'failed' as const, cause: error }
   return new ReeveError(code, `${error.message}; ${name} is suspended all the same, until reeve resume ${name}`, {
@@ -140,7 +140,7 @@ function nothing(message: string): { outcome: ControlOutcome } {
   return { outcome: { changed: false, message } }
 }
 
-/** The flag of the ancestor's "only if changed": the process has not loaded what is on disk for it now. */
+/** Whether the process runs with an older definition or files than are declared. */
 function isOutOfDate(observed: Observed, target: ResolvedFacility | undefined): boolean {
   if (!target?.definition || observed.loaded?.definition !== target.definition.digest) return true
   return target.files.some(file => observed.loaded?.files[file.path] !== file.digest)

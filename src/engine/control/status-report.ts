@@ -17,7 +17,7 @@ export interface StatusFacts {
   readonly blocked?: string
   readonly suspended: boolean
   readonly underWay?: string
-  /** What there is to do, where nobody is doing it. */
+  /** Pending steps that nobody carries out. */
   readonly pending?: string
   readonly failures: number
   readonly lastError?: string
@@ -74,7 +74,7 @@ function describeLastExit(exit: Exit): LastExit {
   return { ...found, message: describeExit(exit) }
 }
 
-/** Says of a declared facility where it is owned besides the place where it is declared. */
+/** Finds where a declared facility is owned besides its declared location. */
 export function createElsewhere(
   snapshot: Snapshot,
   owner: string,
@@ -97,8 +97,8 @@ export function createElsewhere(
 }
 
 /**
- * What Reeve owns though no manifest declares it: kept by `prune: false`, while manifests are missing or invalid, or as a
- * person suspended it.
+ * Facilities that are owned though no manifest declares them: kept by `prune: false`, by a suspension, or while manifests are
+ * missing or invalid.
  */
 export function findUndeclared(
   snapshot: Snapshot,

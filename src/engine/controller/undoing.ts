@@ -10,9 +10,9 @@ import {
   createUndoingWatch,
   describeEffect,
   describeUndoing,
-  type Look,
-  lookAt,
   type Often,
+  type Sighting,
+  sightingOf,
   type UndoingWatch,
 } from '../execution/undoing-watch.ts'
 import type { Refresh } from '../refresh/refresh.ts'
@@ -82,10 +82,10 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
     told.delete(facility)
   }
 
-  function judge({ facility: { name, digest } }: ResolvedFacility, { steps }: FacilityPlan, look: Look): void {
+  function judge({ facility: { name, digest } }: ResolvedFacility, { steps }: FacilityPlan, sighting: Sighting): void {
     // What they have undone before they came to rest doesn't count for what is undone later.
     if (told.get(name) === 'circle' && !retries.failures(name, digest).isUndone) forget(name)
-    const undone = watch.seen(name, digest, steps, look)
+    const undone = watch.seen(name, digest, steps, sighting)
     const often = watch.often(name)
     if (!often) told.delete(name)
     if (!undone || !often) return
@@ -102,7 +102,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
       for (const target of targets) {
         const plan = byName.get(target.facility.name)
         if (!plan || plan.blocked !== undefined || plan.suspended) continue
-        judge(target, plan, lookAt(began, snapshot.services.get(locationKey(target.facility))))
+        judge(target, plan, sightingOf(began, snapshot.services.get(locationKey(target.facility))))
       }
     },
     declared(facilities) {

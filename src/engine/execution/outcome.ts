@@ -6,7 +6,7 @@ import type { Trouble } from '../../core/state/trouble.ts'
 import { compareText } from '../../core/text/text-order.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import { describeUndoing, lookAt, type UndoingWatch } from './undoing-watch.ts'
+import { describeUndoing, sightingOf, type UndoingWatch } from './undoing-watch.ts'
 
 /**
  * Outcome of a pass by the snapshot after it, which knows of services that ended right after their start and of files that were
@@ -107,8 +107,8 @@ export function findCauses(undoings: UndoingWatch, { plan, refresh, elapsedAt }:
   for (const { facility } of refresh.targets) {
     const found = byName.get(facility.name)
     if (!found || found.blocked !== undefined || found.suspended) continue
-    const look = lookAt(elapsedAt, refresh.snapshot.services.get(locationKey(facility)))
-    const undoing = undoings.seen(facility.name, facility.digest, found.steps, look)
+    const sighting = sightingOf(elapsedAt, refresh.snapshot.services.get(locationKey(facility)))
+    const undoing = undoings.seen(facility.name, facility.digest, found.steps, sighting)
     if (undoing && !undoing.isAttempt) undone.set(facility.name, describeUndoing(undoing))
   }
   return undone

@@ -5,56 +5,55 @@ import type { Exit, Observed } from '../../core/state/observed.ts'
 import type { Clock } from '../../host/clock.ts'
 
 /**
- * Sees that what Reeve has brought about is undone, how often, and by whom (E21). What was done is known by its steps, and that
- * it has been undone by a later look at the host, which finds it to be done again. Whose steps were under way at that moment may have
- * undone it; who does so each time is taken to be the one. Facilities that undo one another so, in a circle, come to no rest.
+ * Detects steps that are undone, how often, and by whom (E21). A step counts as undone when a later snapshot requires it again.
+ * Facilities whose steps were under way at that moment are suspects; one that is a suspect each time is the cause. Facilities that
+ * undo one another in a circle never come to rest.
  */
 export interface UndoingWatch {
-  /** Steps that begin and end, whatever they come to. */
+  /** Takes note of steps that start and end. */
   noted(event: EngineEvent): void
-  /** All its steps have ended. One that failed may have brought about something before. */
+  /** All steps of the facility have ended; some may have been done even if one failed. */
   settled(facility: string, digest: string): void
-  /**
-   * What there is to do about it, by a look: nothing, where it is as declared. Gives what has been undone, once.
-   */
-  seen(facility: string, digest: string, steps: readonly Step[], look: Look): Undoing | undefined
-  /** The facility and those that it undoes and is undone by, over and over: sorted. Empty: there are none. */
+  /** Takes note of the steps that a snapshot requires; none if the facility is as declared. Returns what was undone, once. */
+  seen(facility: string, digest: string, steps: readonly Step[], sighting: Sighting): Undoing | undefined
+  /** The facility and those that it undoes and is undone by repeatedly: sorted. Empty: there are none. */
   circleOf(facility: string): readonly string[]
-  /** What is undone over and over, whoever does it. */
+  /** What is undone repeatedly, whoever does it. */
   often(facility: string): Often | undefined
-  /** It is to be had otherwise now: what was before doesn't count. */
+  /** Forgets the facility, as it is declared otherwise now. */
   forget(facility: string): void
-  /** Facilities other than these are forgotten, an hour after their last step: what was done to remove one may have undone another. */
+  /** Forgets all other facilities an hour after their last step: the removal of one may have undone another. */
   keep(facilities: Pick<ReadonlySet<string>, 'has'>): void
 }
 
-export interface Look {
-  /** When it began, by `Clock.elapsed`: what it finds as declared was so then. */
+/** One service in a snapshot. */
+export interface Sighting {
+  /** When the snapshot began, by `Clock.elapsed`. */
   readonly began: number
-  /** When the service came into the state that was found, in ms since 1970. */
+  /** When the service entered its state, in ms since 1970. */
   readonly since?: number
-  /** How its last run ended. */
+  /** End of its last run. */
   readonly exit?: Exit
 }
 
 export interface Undoing {
   readonly effect: Effect
-  /** Facilities whose steps may have done it: sorted. */
+  /** Facilities whose steps may have undone it: sorted. */
   readonly suspects: readonly string[]
-  /** The step that was to bring it about has failed: only if it does so over and over is that any facility's doing. */
+  /** True: the step itself had failed, which is another facility's doing only if it happens repeatedly. */
   readonly isAttempt?: true
 }
 
 export interface Often extends Undoing {
   readonly count: number
-  /** Since the first of them, in ms. */
+  /** Time from the first to the last, in ms. */
   readonly span: number
 }
 
-/** What a step has brought about. */
+/** Effect of a step. */
 type Effect = 'up' | 'down' | 'enabled' | 'disabled' | 'definition' | `file ${string}`
 
-/** A time in which steps of a facility were under way. */
+/** Time span in which steps of a facility were under way. */
 interface Span {
   readonly began: number
   readonly ended: number
@@ -64,19 +63,19 @@ interface Event extends Undoing {
   readonly at: number
 }
 
-/** So often it is no accident. */
+/** Number of times from which on it is no accident. */
 const OFTEN = 3
 
-/** In ms. What has happened earlier doesn't count. */
+/** Time in ms after which an undoing no longer counts. */
 const WINDOW = 3_600_000
 
-/** How long after its steps a facility may still be at work on another, in ms: a program that takes its time to begin. */
+/** Time in ms after its steps in which a facility may still affect another, as programs take a while to begin. */
 const AFTERMATH = 2_000
 
-/** A supervisor's stamps may be of another clock's making. In ms. */
+/** Tolerance for supervisors' timestamps, which may be of another clock, in ms. */
 const INACCURACY = 100
 
-/** The service itself gave up, or lacks something: nobody has undone what was done. */
+/** Reasons that lie in the service itself: nobody has undone a step. */
 const ownReasons: ReadonlySet<Reason> = new Set([
   'failed',
   'unhealthy',
@@ -86,26 +85,26 @@ const ownReasons: ReadonlySet<Reason> = new Set([
   'requested',
 ])
 
-/** Of a program that ends by these, somebody else has made an end; the others tell of its own mistakes. */
+/** Signals by which somebody else ends a program; the others come from its own mistakes. */
 const killers: ReadonlySet<string> = new Set(['HUP', 'INT', 'KILL', 'QUIT', 'TERM'])
 
-/** What is being done about a facility. */
+/** Steps of a facility that are under way. */
 interface Lane {
   readonly began: number
   readonly effects: Set<Effect>
-  /** Steps failed that were to bring this about: it may have been undone as they went on, or they have failed by themselves. */
+  /** Effects of failed steps: they were undone at once, or the steps failed by themselves. */
   readonly attempts: Set<Effect>
 }
 
-/** What was done last, or found as declared, till it is seen to be undone. */
+/** Effects that were done last, or found as declared, until they are undone. */
 interface Done {
   readonly digest: string
-  /** Undefined: all that there may be to do. */
+  /** Absent: all effects. */
   readonly effects?: ReadonlySet<Effect>
   readonly attempts?: ReadonlySet<Effect>
   readonly began: number
   readonly ended: number
-  /** Seen to be so at that time, last. */
+  /** When a snapshot last found them in place. */
   readonly seenAt?: number
 }
 
@@ -120,7 +119,7 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
     return (events.get(facility) ?? []).filter(({ at }) => clock.elapsed() - at < WINDOW)
   }
 
-  /** `moment`: when it was undone. Undefined: some time since `from`. */
+  /** `moment`: when it was undone; if undefined, at any time since `from`. */
   function findSuspects(facility: string, from: number, moment: number | undefined): string[] {
     const now = clock.elapsed()
     const wasAtWork = ({ began, ended }: Span): boolean =>
@@ -132,7 +131,7 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
     return [...suspects].sort()
   }
 
-  /** Those who may have done it each time. */
+  /** Facilities that were suspects each time. */
   function findCulprits(facility: string): readonly string[] {
     const last = recent(facility).slice(-OFTEN)
     const [first] = last
@@ -187,12 +186,12 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
         return undefined
       }
       dones.delete(facility)
-      // A file tells nothing of when it was written that others couldn't set.
+      // Anybody who can write a file can set its times.
       const isTimed = isOfProcess(effect) && since !== undefined
       const moment = isTimed ? clock.elapsed() - (clock.now() - since) : undefined
       const isKnown = moment !== undefined && moment >= before.began
       const suspects = findSuspects(facility, before.seenAt ?? before.began, isKnown ? moment : undefined)
-      // Where nobody else was at work, the step has failed by itself.
+      // Without a suspect, the step failed by itself.
       if (undone === undefined && suspects.length === 0) return undefined
       events.set(facility, [...recent(facility), { effect, suspects, at: clock.elapsed() }])
       return { effect, suspects, ...(undone === undefined && { isAttempt: true }) }
@@ -224,13 +223,13 @@ export function createUndoingWatch(clock: Clock): UndoingWatch {
   }
 }
 
-/** A start may fail as somebody stops it; what could not be written, as on a full disk, was never there to be undone. */
+/** A start may fail because somebody stops the service; a failed write was never there to be undone. */
 function isOfProcess(effect: Effect): boolean {
   return effect === 'up' || effect === 'down'
 }
 
 function effectsOf({ verb, path, target }: Step): Effect[] {
-  if (target) return [] // the old side of a move
+  if (target) return [] // the old service of a move
   switch (verb) {
     case 'start':
     case 'restart':
@@ -278,10 +277,10 @@ export function describeUndoing({ effect, suspects }: Undoing): string {
   return `${what}, most likely by what was done about facility ${suspects[0]}`
 }
 
-/** More names would tell nothing. */
+/** Limit of names in a message. */
 const MOST_NAMES = 3
 
-/** Of a look that began then. */
-export function lookAt(began: number, { since, exit }: Partial<Observed> = {}): Look {
+/** `began`: when the snapshot began, by `Clock.elapsed`. */
+export function sightingOf(began: number, { since, exit }: Partial<Observed> = {}): Sighting {
   return { began, ...(since !== undefined && { since }), ...(exit && { exit }) }
 }

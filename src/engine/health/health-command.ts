@@ -9,14 +9,14 @@ const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export interface HealthCommandOptions {
   readonly process: Process | undefined
   readonly host: ProbeHost
-  /** In ms. */
+  /** Timeout in ms. */
   readonly timeout: number
   readonly signal: AbortSignal
 }
 
 /**
- * Healthy: it exits 0. It may do no more than the service itself: it runs as the service's user, in its working directory,
- * with the variables that the manifest declares for it and nothing of Reeve's own; and it leaves nothing behind. Secrets
+ * Health probe by a command, which is healthy if it exits with 0. It has no more rights than the service: it runs as the service's user,
+ * in its working directory, with its declared variables and none of Reeve's; and leaves no process behind. Secrets
  * (`fromFile`) and environment files are not read for it.
  */
 export async function probeByCommand(
@@ -29,7 +29,7 @@ export async function probeByCommand(
   const directory = process?.workingDirectory
   const account = accountVariables(process, host)
   const run = identity
-    ? // What runs as root up to here must not be steered by the service's variables, nor enter its directories.
+    ? // Until the change of user, root must neither be steered by the service's variables nor enter its directories.
       host.runContained([...identity, '/bin/sh', '-c', entry, 'sh', ...command], {
         ...limits,
         environment: account,
@@ -45,10 +45,10 @@ export async function probeByCommand(
   return exitCode === 0 ? { healthy: true } : { healthy: false, message: `the health command exited ${exitCode}` }
 }
 
-/** On the command line every user would see the values; so they come as text on stdin, which the command doesn't get. */
+/** Variables as text on the stdin of the shell, which the command doesn't get: every user can read command lines. */
 const entry = 'eval "$(cat)"; exec "$@" </dev/null'
 
-/** How a process becomes that of the service's user; undefined where it is already, or there is no other. */
+/** Command prefix that changes to the service's user; undefined if there is nothing to change. */
 function identityOf(process: Process | undefined, host: ProbeHost): string[] | undefined {
   if (host.userId() !== 0 || (process?.user === undefined && process?.group === undefined)) return undefined
   const user = process.user === undefined ? undefined : host.findUser(process.user)
@@ -73,7 +73,7 @@ function declaredVariables(process: Process | undefined): Map<string, string> {
   return new Map(declared.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])))
 }
 
-/** Of bash, where it is the host's sh: to set them is an error. */
+/** Variables that are read-only in bash, which may be the host's sh. */
 const readOnlyNames: ReadonlySet<string> = new Set(['PPID', 'UID', 'EUID', 'SHELLOPTS', 'BASHOPTS', 'BASH_VERSINFO'])
 
 function exportLines(variables: ReadonlyMap<string, string>): string {
@@ -81,7 +81,7 @@ function exportLines(variables: ReadonlyMap<string, string>): string {
   return settable.map(([name, value]) => `export ${name}=${quoteWord(value)}\n`).join('')
 }
 
-/** One word for any POSIX shell, whatever is in it (S2). */
+/** Quotes any text as one word for a POSIX shell (S2). */
 function quoteWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

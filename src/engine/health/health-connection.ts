@@ -5,13 +5,13 @@ import type { HttpCheck, StatusRange } from '../../core/model/facility.ts'
 import { requestOptions } from './http-request.ts'
 import type { ProbeResult } from './probe-result.ts'
 
-/** Of the headers of an answer, in bytes; and how many interim answers (100 Continue, 103 Early Hints) may come before it. */
+/** Limits of the headers of an answer, in bytes, and of interim answers (100 Continue, 103 Early Hints) before it. */
 const headerLimit = 16 * 1024
 const mostInterim = 8
 
 /**
- * Healthy: a status that is expected. A redirect is an answer, and isn't followed. Once the status is known the connection is
- * ended, whatever else is being sent. Rejects with what went wrong, or with the signal's reason.
+ * Health probe over HTTP, which is healthy if the status is an expected one. Redirects aren't followed. The connection ends once the
+ * status is known. Rejects with the problem, or with the signal's reason.
  */
 export async function probeHttp(check: HttpCheck, host: ProbeHost, signal: AbortSignal): Promise<ProbeResult> {
   const { url } = check
@@ -20,7 +20,7 @@ export async function probeHttp(check: HttpCheck, host: ProbeHost, signal: Abort
   const own = requestOptions(check, host)
   return new Promise((resolve, reject) => {
     let interim = 0
-    // Not by the option `signal`: one listener that is taken away, and no answer that goes on after it.
+    // Instead of the option `signal`: the listener is removed, and no answer goes on after the probe.
     const request: ClientRequest = get(url, { ...own, agent: false, maxHeaderSize: headerLimit })
     const end = (settle: () => void): void => {
       signal.removeEventListener('abort', onAbort)
@@ -58,7 +58,7 @@ function describeRange({ from, to }: StatusRange): string {
   return from === to ? String(from) : `${from}-${to}`
 }
 
-/** Healthy: it accepts a connection. Rejects with what went wrong, or with the signal's reason. */
+/** Health probe over TCP, which is healthy if a connection is accepted. Rejects with the problem, or with the signal's reason. */
 export async function probeTcp(
   address: { readonly host: string; readonly port: number },
   signal: AbortSignal,

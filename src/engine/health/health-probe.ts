@@ -8,12 +8,12 @@ import { probeByCommand } from './health-command.ts'
 import { probeHttp, probeTcp } from './health-connection.ts'
 import type { ProbeResult } from './probe-result.ts'
 
-/** What ending a health command may take beyond its timeout, in ms. */
+/** Time beyond its timeout that a health command has to end, in ms. */
 const endingTime = 3_000
 
 /**
- * Asks once, and leaves nothing open or running. Never rejects: whatever goes wrong is unhealthy. Decided after the timeout at
- * the latest, a command's a little later, when it is gone.
+ * Probes health once, and leaves nothing open or running. Never rejects: any error is unhealthy. Resolves at the timeout at the
+ * latest; for a command a little later, when it has ended.
  */
 export async function probeHealth(
   { health, process }: Pick<Facility, 'health' | 'process'>,

@@ -6,20 +6,20 @@ import type { ProbeResult } from './probe-result.ts'
 import { createReadinessWaits, type WaitOptions } from './readiness-wait.ts'
 
 /**
- * Knows of each facility how it is: the state last observed, and its health.
+ * Health tracker: the last observed state and the health of each facility.
  *
  * Health of one process:  starting ──passes──▶ healthy ◀──passes── unhealthy
- *                            └──fails till startupTimeout──▶ ▲ ◀──fails failureThreshold times── healthy
- * A new process begins anew at `starting`; a service that doesn't run is `unknown`. While a supervisor can't be asked, its services are
- * `unknown`, and a process that is still there afterwards goes on from where it was.
+ *                            └──fails until startupTimeout──▶ ▲ ◀──fails failureThreshold times── healthy
+ * A new process begins at `starting`; a service that doesn't run is `unknown`. While a supervisor does not answer, its services are
+ * `unknown`, and a process that still runs afterwards continues in its former state.
  */
 export interface HealthTracker {
-  /** The facilities that exist from now on; what is known of the others is forgotten. */
+  /** Sets the facilities that are tracked; all others are forgotten. */
   track(facilities: readonly Facility[]): void
-  /** `lookedAt`: when that look began, in ms since 1970. */
+  /** `lookedAt`: when the observation began, in ms since 1970. */
   update(facility: string, observed: Observed, lookedAt: number): void
   observed(facility: string): Observed | undefined
-  /** The main processes, as last observed. */
+  /** Main processes as last observed. */
   pids(): Iterable<readonly [facility: string, pid: number]>
   health(facility: string): HealthState
   readiness(facility: string): Readiness
@@ -33,32 +33,32 @@ export interface HealthTrackerOptions {
   readonly clock: Clock
   /** See `createReadinessWaits`. */
   watch?(supervisor: string, hint: (service?: string) => void): Disposable | undefined
-  /** Looks at facilities of one supervisor; the answer is by name. */
+  /** Observes facilities of one supervisor; the result is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
   probe(facility: Facility, signal: AbortSignal): Promise<ProbeResult>
-  /** The health or readiness of a facility may have changed. */
+  /** Called when the health or readiness of a facility may have changed. */
   changed(facility: string): void
 }
 
 interface Track {
   facility: Facility
   observed: Observed | undefined
-  /** When the last look at it began, and the first that saw this process where another state was seen before; ms since 1970. */
+  /** When its last observation began, and the first one of this process after another state; ms since 1970. */
   lookedAt: number
   changedAt: number | undefined
   health: HealthState
   healthMessage: string | undefined
   failures: number
-  /** When health checking of this process began. */
+  /** When probing of this process began. */
   began: number
   probes: number
-  /** The next probe. */
+  /** Timer of the next probe. */
   timer: Disposable | undefined
-  /** When it has been up for as long as something depends on. */
+  /** Timers of the moments when it has been up for long enough to change in readiness. */
   moments: readonly Disposable[]
-  /** Gives up the probe that is under way. */
+  /** Aborts the probe that is under way. */
   stop: AbortController | undefined
-  /** What was known when its supervisor could be asked last; undefined while it can be. */
+  /** State before its supervisor stopped answering; undefined while it answers. */
   known: Known | undefined
 }
 
@@ -67,7 +67,7 @@ type Known = Pick<
   'observed' | 'lookedAt' | 'changedAt' | 'health' | 'healthMessage' | 'failures' | 'began' | 'probes'
 >
 
-/** The first probes of a new process come quickly, then ever slower till its own interval is reached. */
+/** First probe interval of a new process, in ms; intervals grow until the declared one is reached. */
 const FIRST_PROBE = 25
 
 export function createHealthTracker(options: HealthTrackerOptions): HealthTracker {
@@ -126,7 +126,7 @@ export function createHealthTracker(options: HealthTrackerOptions): HealthTracke
       resumeHealth(entry, known)
       return
     }
-    // What could not be seen before may have been there for long.
+    // A process that could not be observed before may have run for long.
     entry.changedAt = before && before.state !== 'unknown' ? lookedAt : undefined
     beginHealth(entry)
   }
@@ -153,7 +153,7 @@ export function createHealthTracker(options: HealthTrackerOptions): HealthTracke
     }
   }
 
-  /** A run becomes ready, or the end of a crash loop, by having been up for a while: nobody else would say so. */
+  /** Reports a change when the run has been up for `readyAfter`, or for as long as ends a crash loop: no event tells of that. */
   function announceMoments(entry: Track): void {
     const moments = [entry.facility.readyAfter, ...((entry.observed?.restarts ?? 0) > 0 ? [GOOD_RUN] : [])]
     const { name } = entry.facility
@@ -205,7 +205,7 @@ export function createHealthTracker(options: HealthTrackerOptions): HealthTracke
   function readiness(name: string): Readiness {
     const entry = tracks.get(name)
     if (!entry) return { ready: false, reason: 'Unknown', message: 'no such facility' }
-    // On a busy host much time may be between a look and here: it has to have been up for a while when it was seen.
+    // On a busy host, the observation may be old: what counts is how long the process had been up by then.
     const found = readinessOf(entry.facility, sinceSeen(entry), entry.health, entry.lookedAt)
     if (found.ready || entry.healthMessage === undefined || entry.observed?.state !== 'running') return found
     return { ...found, message: `${found.message}: ${entry.healthMessage}` }
@@ -252,8 +252,8 @@ function knownOf({ observed, lookedAt, changedAt, health, healthMessage, failure
 }
 
 /**
- * True if the last look saw the same process. Its supervisor may tell a bit otherwise now since when it runs, by another
- * clock; another process with the same pid has come after that look.
+ * True if the last observation was of the same process. Supervisors may report a slightly different start time, by another
+ * clock; a different process with the same pid started after that observation.
  */
 function wasThere(
   { state, pid, since }: Observed,
@@ -263,7 +263,7 @@ function wasThere(
   return since === before.since || (since !== undefined && since <= lookedAt)
 }
 
-/** What was seen to come has to be seen for a while, whatever its supervisor says of when it has come. */
+/** A new state must last before it counts, whatever start time its supervisor reports. */
 function sinceSeen({ observed, changedAt }: Track): Observed | undefined {
   if (!observed || changedAt === undefined) return observed
   return { ...observed, since: Math.max(observed.since ?? changedAt, changedAt) }

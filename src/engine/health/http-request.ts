@@ -10,8 +10,8 @@ const certificateLimit = 1024 * 1024
 const secretLimit = 16 * 1024
 
 /**
- * What a check sends, and whom it believes. Files are read anew for each check, so that one that is changed counts from the
- * next on. Throws ReeveError, which never says what is in a file.
+ * Request and trusted certificates of a health check. Files are read for each probe, so that changes count from the next one on.
+ * Throws ReeveError, which never quotes a file.
  */
 export function requestOptions(check: HttpCheck, host: ProbeHost): RequestOptions {
   const { headers, ca, insecureSkipVerify = false } = check
@@ -19,7 +19,7 @@ export function requestOptions(check: HttpCheck, host: ProbeHost): RequestOption
   const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0
   return {
     ...(headers && { headers: readHeaders(headers, host) }),
-    // Else Node would take the name in a Host header, which is not where the connection leads.
+    // Else Node would take the name of a Host header, which isn't the name of the host.
     ...(protocol === 'https:' && { servername: isAddress ? '' : hostname }),
     ...(ca !== undefined && { ca: readCertificates(ca, host) }),
     ...(insecureSkipVerify && { rejectUnauthorized: false }),
@@ -46,7 +46,7 @@ function readCertificates(path: string, host: ProbeHost): string {
   throw new ReeveError('failed', `there is no certificate in ${path}: expected PEM (-----BEGIN CERTIFICATE-----)`)
 }
 
-/** As root only where nobody else can lead it: a service's user could have root read for them what they can't (S8). */
+/** Reads a file as root only where nobody else can redirect it: else a service's user could have root read for them (S8). */
 function readText(path: string, host: ProbeHost, limit: number): string {
   const content = host.userId() === 0 ? host.readProtectedFile(path, limit) : host.readFile(path, limit)
   if (content === undefined) throw new ReeveError('failed', `there is no file ${path}, which the health check needs`)

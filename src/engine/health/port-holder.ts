@@ -4,14 +4,14 @@ import { findMembers } from './service-members.ts'
 
 export type PortHost = Pick<ReadHost, 'readText' | 'readLink' | 'readDirectory' | 'process' | 'processes'>
 
-/** Who answers at an address. `unknown`: there is no telling, and whoever asks believes the answer. */
+/** Who answers at an address. `unknown`: it cannot be determined, and the answer is trusted. */
 export type PortHolder =
   | { readonly kind: 'service' | 'unknown' }
   | { readonly kind: 'other'; readonly pid: number; readonly name: string }
 
 /**
- * They listen in the place of others: supervisors that hand a socket on, and helpers of containers. Which service they
- * stand for can't be told.
+ * Programs that listen on behalf of others: supervisors that pass a socket on, and helpers of containers. Their service is
+ * unknown.
  */
 const STAND_INS: ReadonlySet<string> = new Set([
   'systemd',
@@ -30,9 +30,9 @@ const STAND_INS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * It is `other` only where that is certain: the service listens nowhere at all (else a proxy may stand before it), and the
- * holder is another facility's, or has been there for longer than the service, so that it is nothing that the service has
- * started. `inodes`: of the sockets that listen at the address.
+ * Finds the holder of an address. It is `other` only where that is certain: the service listens nowhere at all (else it may be
+ * behind a proxy), and the holder belongs to another facility or is older than the service, so that the service did not start
+ * it. `inodes`: of the sockets that listen at the address.
  */
 export function findPortHolder(
   main: ProcessFacts,
@@ -65,12 +65,12 @@ export function findPortHolder(
 }
 
 interface Holders {
-  /** The one that has been there for longest. Absent: nobody can be seen, or who can stands in for others. */
+  /** Oldest holder. Absent: none is visible, or it listens on behalf of others. */
   readonly holder?: ProcessFacts
   readonly holders: readonly ProcessFacts[]
 }
 
-/** The processes that have one of these sockets open, but for those of the service itself. */
+/** Processes with one of these sockets open, except those of the service itself. */
 export function findHolders(
   inodes: ReadonlySet<string>,
   members: ReadonlySet<number>,
@@ -90,11 +90,11 @@ function sharesNetwork(pid: number, host: PortHost): boolean {
     const own = host.readLink('/proc/self/ns/net')
     return own !== undefined && host.readLink(`/proc/${pid}/ns/net`) === own
   } catch {
-    return false // not ours to read
+    return false // no right to read it
   }
 }
 
-/** Inodes of the sockets that a process has open. Undefined: it can't be told. */
+/** Inodes of the sockets that a process has open. Undefined: unknown. */
 export function readSockets(pid: number, host: PortHost): string[] | undefined {
   try {
     const names = host.readDirectory(`/proc/${pid}/fd`)
@@ -107,7 +107,7 @@ export function readSockets(pid: number, host: PortHost): string[] | undefined {
   }
 }
 
-/** The kernel cuts it off after 15 letters. */
+/** The kernel cuts program names off after 15 characters. */
 export function readName(pid: number, host: PortHost): string {
   return host.readText(`/proc/${pid}/comm`)?.trim() || 'unknown'
 }

@@ -7,9 +7,9 @@ import { isLiving } from '../../host/process-identity.ts'
 import { findPortHolder, type PortHost } from './port-holder.ts'
 import type { ProbeResult } from './probe-result.ts'
 
-/** A check that passes is believed only if it was this very run of the service that passed it. */
+/** Trusts a health probe that passes only if the current run of the service has answered it. */
 export interface ProbeTrust {
-  /** `observed`: what the last look has found. `ask` makes the probe. */
+  /** `observed`: the last observed state. `ask` makes the probe. */
   check(
     facility: Pick<Facility, 'name' | 'service' | 'health'>,
     observed: Observed | undefined,
@@ -19,12 +19,12 @@ export interface ProbeTrust {
 
 export interface ProbeTrustOptions {
   readonly host: PortHost
-  /** The main processes of all facilities, by name. */
+  /** Main processes of all facilities, by name. */
   pids(): Iterable<readonly [facility: string, pid: number]>
 }
 
 export function createProbeTrust({ host, pids }: ProbeTrustOptions): ProbeTrust {
-  /** The runs that were seen to hold their port themselves: they aren't asked again. */
+  /** Runs that were found to hold their port themselves: they aren't checked again. */
   const holding = new Map<string, string>()
 
   function findStranger(
@@ -46,7 +46,7 @@ export function createProbeTrust({ host, pids }: ProbeTrustOptions): ProbeTrust 
   return {
     async check(facility, observed, ask) {
       const pid = observed?.pid
-      // Not all supervisors tell which process it is.
+      // Not all supervisors report the main process.
       if (pid === undefined) return ask()
       const before = findLiving(pid, host)
       if (!before) return ended(pid)
@@ -68,7 +68,7 @@ function findLiving(pid: number, host: PortHost): ProcessFacts | undefined {
   return isLiving(facts) ? facts : undefined
 }
 
-/** Where a check asks this host itself; undefined if that isn't certain. */
+/** Address on this host that a check connects to; undefined if it may be on another host. */
 export function findPlace(
   check: Health['check'],
   host: Pick<PortHost, 'readText'>,

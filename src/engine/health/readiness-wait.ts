@@ -5,25 +5,25 @@ import { type Readiness, RUN_FAILED, STARTUP_TIMEOUT } from '../../core/state/re
 import type { Clock } from '../../host/clock.ts'
 
 /**
- * Those who wait for facilities to become ready. While anybody waits, what is waited for is looked at again: when something
- * tells of a change, and else ever more rarely.
+ * Waits for facilities to become ready. Awaited facilities are polled, at once if there is a hint of a change, and otherwise ever more
+ * rarely.
  */
 export interface ReadinessWaits {
   /** Rejects with ReeveError `not-ready`, and with the signal's reason on abort. */
   until(facility: string, signal: AbortSignal, options: WaitOptions): Promise<void>
-  /** Something new is known of the facility. */
+  /** Evaluates the waits for a facility, of which something new is known. */
   settle(facility: string): void
-  /** The facility may be otherwise now: it is looked at, if somebody waits for it. */
+  /** Hint of a change: the facility is observed soon, if it is awaited. */
   hint(facility: string): void
-  /** Facilities came, went, or moved to another supervisor. */
+  /** Called when facilities were added, removed, or moved to another supervisor. */
   facilitiesChanged(): void
   [Symbol.dispose](): void
 }
 
 export interface WaitOptions {
-  /** True: rejects when the startup timeout is over, or the service has failed for good. False: waits as long as it takes. */
+  /** True: rejects after the startup timeout, or if the service has failed for good. False: waits without limit. */
   readonly bounded: boolean
-  /** True: others are to use it. That it is stopped, as declared, isn't enough then. */
+  /** True: the facility has to run, as dependents use it; that it is stopped as declared isn't enough. */
   readonly serving?: boolean
 }
 
@@ -32,11 +32,11 @@ interface ReadinessWaitsOptions {
   facility(name: string): Facility | undefined
   observed(name: string): Observed | undefined
   readiness(name: string): Readiness
-  /** The supervisor's events, by service; undefined where it has none, or somebody else looks whenever there is one. */
+  /** Subscribes to the supervisor's events, by service; undefined if there are none, or the caller handles them. */
   watch?(supervisor: string, hint: (service?: string) => void): Disposable | undefined
-  /** Looks at facilities of one supervisor; the answer is by name. */
+  /** Observes facilities of one supervisor; the result is by name. */
   observe(facilities: readonly Facility[]): Promise<ReadonlyMap<string, Observed>>
-  /** `lookedAt`: when the look began, in ms since 1970. */
+  /** `lookedAt`: when the observation began, in ms since 1970. */
   update(name: string, observed: Observed, lookedAt: number): void
 }
 
@@ -44,34 +44,34 @@ interface Waiter {
   readonly facility: string
   readonly signal: AbortSignal
   readonly options: WaitOptions
-  /** True once the facility was observed after the wait began: what was seen before may be of an older process. */
+  /** True once the facility was observed after the wait began: an earlier observation may be of an older process. */
   isFresh: boolean
-  /** When it was first seen to have failed. */
+  /** When it was first observed as failed. */
   failedSince: number | undefined
   resolve(): void
   reject(error: unknown): void
 }
 
-/** Between two looks at those that somebody waits for, in milliseconds: at first, and doubled while nothing changes, at most. */
+/** Poll interval in ms: at first, and at most, as it doubles while nothing changes. */
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 2_000
 
-/** From this pause on (ms) a supervisor's events are asked for: most services are ready before that would pay. */
+/** Poll interval in ms from which on a supervisor's events are subscribed to: most services are ready sooner. */
 const WATCHED_FROM = 200
 
-/** How long (ms) a service may take to get up at least, and then it has to be up for its `readyAfter`. */
+/** Least time in ms for a service to start, before the `readyAfter` that it has to be up for. */
 const MINIMUM_WAIT = 1_000
 
-/** A service that has been `failed` for so long (ms) won't come up by itself: some supervisors pass through it. */
+/** Time in ms after which `failed` is final: some supervisors pass through it. */
 const FAILED_FOR_GOOD = 1_000
 
 export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessWaits {
   const { clock } = options
-  /** By facility: with thousands, nobody may go through all of them for each. */
+  /** Waiters by facility: with thousands, a search for each would take too long. */
   const waiters = new Map<string, Set<Waiter>>()
   /** Each signal has one listener: Node goes through all listeners of a signal for each that comes or goes. */
   const bySignal = new Map<AbortSignal, Set<Waiter>>()
-  /** Supervisors whose services are being looked at: each by itself, so that a slow one delays no others (E5). */
+  /** Polls by supervisor, so that a slow one delays no others (E5). */
   const polls = new Map<string, Poll>()
   let disposed = false
 
@@ -105,9 +105,9 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
       if (!bySignal.has(signal)) signal.addEventListener('abort', onAbort)
       addTo(bySignal, signal, waiter)
       addTo(waiters, name, waiter)
-      seeTo(waiter)
+      ensurePoll(waiter)
       const supervisor = options.facility(name)?.supervisor
-      // What was seen before may be of an older process: it is looked at now.
+      // An earlier observation may be of an older process.
       if (supervisor !== undefined) polls.get(supervisor)?.hurry()
     })
   }
@@ -128,21 +128,21 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
   }
 
   function facilitiesChanged(): void {
-    for (const waiter of all()) seeTo(waiter)
+    for (const waiter of all()) ensurePoll(waiter)
   }
 
-  /** That what it waits for is looked at. */
-  function seeTo(waiter: Waiter): void {
+  /** Makes sure that the facility is polled. */
+  function ensurePoll(waiter: Waiter): void {
     const facility = options.facility(waiter.facility)
     if (!facility) waiter.reject(notReady({ message: `there is no facility ${waiter.facility} any more` }))
     else if (!polls.has(facility.supervisor)) void poll(facility.supervisor)
   }
 
   function settle(name: string): void {
-    for (const waiter of [...(waiters.get(name) ?? [])]) if (waiter.isFresh) judge(waiter)
+    for (const waiter of [...(waiters.get(name) ?? [])]) if (waiter.isFresh) evaluate(waiter)
   }
 
-  function judge(waiter: Waiter): void {
+  function evaluate(waiter: Waiter): void {
     const { facility: name } = waiter
     const found = options.readiness(name)
     if (waiter.options.serving && options.facility(name)?.state === 'stopped') {
@@ -171,7 +171,7 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     if (supervisor !== undefined && waiters.has(name)) polls.get(supervisor)?.hurry()
   }
 
-  /** Looks at what is waited for under one supervisor, until nothing is. */
+  /** Observes awaited facilities of one supervisor repeatedly, until there are none. */
   async function poll(supervisor: string): Promise<void> {
     const pauses = createPauses(clock)
     polls.set(supervisor, pauses)
@@ -179,10 +179,10 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     while (!disposed) {
       const asked = all().filter(waiter => options.facility(waiter.facility)?.supervisor === supervisor)
       if (asked.length === 0) break
-      if (await look(new Set(asked.map(waiter => waiter.facility)))) pauses.hurry()
+      if (await observeAll(new Set(asked.map(waiter => waiter.facility)))) pauses.hurry()
       for (const waiter of asked) {
         waiter.isFresh = true
-        if (waiters.get(waiter.facility)?.has(waiter)) judge(waiter)
+        if (waiters.get(waiter.facility)?.has(waiter)) evaluate(waiter)
       }
       if (pauses.next() >= WATCHED_FROM) watch ??= options.watch?.(supervisor, service => hintOf(supervisor, service))
       await pauses.take()
@@ -196,8 +196,8 @@ export function createReadinessWaits(options: ReadinessWaitsOptions): ReadinessW
     if ([...waiters.keys()].some(isMeant)) polls.get(supervisor)?.hurry()
   }
 
-  /** Whether something has changed since the last look. */
-  async function look(names: ReadonlySet<string>): Promise<boolean> {
+  /** Returns whether something has changed since the last observation. */
+  async function observeAll(names: ReadonlySet<string>): Promise<boolean> {
     const facilities = [...names].flatMap(name => options.facility(name) ?? [])
     const lookedAt = clock.now()
     const before = new Map(facilities.map(({ name }) => [name, options.observed(name)]))
@@ -237,14 +237,14 @@ function removeFrom<K>(groups: Map<K, Set<Waiter>>, key: K, waiter: Waiter): voi
 }
 
 interface Poll {
-  /** The next look comes soon, and those after it as if it were the first. */
+  /** Restarts the intervals from the shortest one. */
   hurry(): void
 }
 
 interface Pauses extends Poll {
-  /** How long the pause to come is, in milliseconds. */
+  /** Length of the next pause in ms. */
   next(): number
-  /** Ends sooner where somebody is in a hurry, but not before the first pause is over. */
+  /** Waits for the pause, which `hurry` shortens to the first interval. */
   take(): Promise<void>
 }
 

@@ -1,8 +1,8 @@
 import type { ProcessFacts, ReadHost } from '../../core/contracts/host.ts'
 
 /**
- * The processes of a service besides its main one: its descendants, the members of the process group and the session that
- * it leads, and what is in the control group that bears its name.
+ * Processes of a service besides its main one: its descendants, the members of its process group and session, and those in the
+ * control group of its name.
  */
 export function findMembers(
   main: ProcessFacts,
@@ -24,7 +24,7 @@ function descends(pid: number, from: number, parents: ReadonlyMap<number, number
   const met = new Set<number>()
   for (let at = parents.get(pid); at !== undefined && at > 1 && !met.has(at); at = parents.get(at)) {
     if (at === from) return true
-    met.add(at) // pids may have been given anew while they were read
+    met.add(at) // pids may have been reused while they were read
   }
   return false
 }

@@ -8,10 +8,10 @@ import { findHolders, readName, readSockets } from './port-holder.ts'
 import { findPlace } from './probe-trust.ts'
 import { findMembers } from './service-members.ts'
 
-/** Says who has the port that a facility is going to listen at. The host is looked at once, and only if a facility has need of it. */
+/** Finds who holds the port that a facility will listen at. The host's sockets are read once, and only if needed. */
 export type PortLook = (facility: Facility, observed: Observed | undefined) => TakenPort | undefined
 
-/** `services`: all that are known to run, by `locationKey`. */
+/** `services`: known services by `locationKey`. */
 export function createPortLook(services: ReadonlyMap<string, Observed>, host: ReadHost): PortLook {
   let sockets: ListeningSockets | undefined
   let processes: readonly ProcessFacts[] | undefined
@@ -20,7 +20,7 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
     const place = facility.health && findPlace(facility.health.check, host)
     if (!place || facility.state === 'stopped') return undefined
     const before = portsOf(observed)
-    // What runs there is asked by its health check who it is.
+    // The health check of a running service tells who answers there.
     if (isServing(observed) && before.includes(place.port)) return undefined
     sockets ??= readListeningSockets(host)
     const inodes = sockets.at(place.addresses, place.port)
@@ -33,7 +33,7 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
     const { holder } = findHolders(inodes, new Set(members.map(({ pid }) => pid)), processes, host)
     if (!holder) return undefined
     const service = findService(holder, services)
-    // It listens by itself where it was asked till now.
+    // Sockets at the port of its installed definition.
     const old = before.flatMap(port => [...(sockets?.at(place.addresses, port) ?? [])])
     return {
       port: place.port,
@@ -48,12 +48,12 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
     try {
       return look(facility, observed)
     } catch {
-      return undefined // processes come and go while they are looked at
+      return undefined // processes come and go while they are read
     }
   }
 }
 
-/** Where its health check looked when its definition was written. */
+/** Port of its health check when its definition was installed. */
 function portsOf(observed: Observed | undefined): number[] {
   return (observed?.ownership?.meets ?? []).flatMap(point => {
     const [, port] = /^port:(\d+)$/.exec(point) ?? []

@@ -1,7 +1,7 @@
 import type { Availability, Provider } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
-/** The supervisor that is to run the controller, and by which rule it was chosen. */
+/** Supervisor that runs the controller, and the rule by which it was chosen. */
 export interface InstallationPlace {
   readonly supervisor: string
   /** For people, as the end of a sentence. */
@@ -11,21 +11,21 @@ export interface InstallationPlace {
 export interface PlaceQuestion {
   /** `--supervisor NAME`. */
   readonly wanted?: string
-  /** Where the controller is installed already. */
+  /** Supervisor that the controller is installed under already. */
   readonly installed: readonly string[]
-  /** Of the host configuration. */
+  /** Default supervisor of the host configuration. */
   readonly defaultSupervisor: string
-  /** By type, the preferred first. Each has a default instance of its name. */
+  /** Provider types, the preferred first. Each has a default instance of its name. */
   readonly providers: ReadonlyMap<string, Provider>
-  /** The type of each supervisor that there is, by name. */
+  /** Type of each supervisor by its name. */
   readonly types: ReadonlyMap<string, string>
   readonly availability: ReadonlyMap<string, Availability>
 }
 
 /**
- * The one asked for; else where it is installed already; else the host configuration's default one; else the first of the
- * host's own. Of the last three, one that can't do it is passed over. Throws ReeveError: `not-found`, `refused` or
- * `unavailable`, with what is wrong with each.
+ * Chooses the requested supervisor, else the one that the controller is installed under, else the default of the host
+ * configuration, else the first of the host's own. Unsuitable ones are passed over, but for the requested one. Throws ReeveError
+ * `not-found`, `refused` or `unavailable`, with the reason for each.
  */
 export function choosePlace(question: PlaceQuestion): InstallationPlace {
   const { wanted, installed, defaultSupervisor, providers, types } = question

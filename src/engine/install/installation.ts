@@ -21,41 +21,40 @@ import { findWriter } from '../session/writer-lock.ts'
 import { choosePlace, type InstallationPlace } from './installation-place.ts'
 
 /**
- * Reeve's own controller as a facility, declared here instead of in a manifest: planned, carried out and removed as all
- * others are. It belongs to an owner of its own, so that neither the controller nor `reeve down` takes it for something
- * that no manifest declares any more; and it has its lock, record and history in a folder of its own of the state
- * directory, as the controller is the writer of all else there.
+ * The controller as a facility, declared here instead of in a manifest, and planned, executed and removed as any other. It has an
+ * owner of its own, so that neither the controller nor `reeve down` treats it as orphaned; and its lock, record and history
+ * are in a directory of their own in the state directory, as the controller writes all else there.
  */
 export interface Installation {
   readonly session: Session
   readonly set: ManifestSet
   readonly place: InstallationPlace
-  /** What is to be done for it, as things are. */
+  /** Plan of the installation. */
   readonly plan: Plan
-  /** Where what it writes can be read: a path, or a command. */
+  /** Where its output is found: a path, or a command. */
   readonly log: string | undefined
-  /** What a person should know besides. */
+  /** Advice for the person who installs. */
   readonly advice: string | undefined
 }
 
 export interface InstallationOptions {
-  /** Node, and the program that it is to run; absolute. */
+  /** Node and the program that it runs, as absolute paths. */
   readonly program: readonly [node: string, script: string]
-  /** Those of `reeve run`. */
+  /** Arguments of `reeve run`. */
   readonly arguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  /** Of this Reeve: with another one, the controller is restarted. */
+  /** Version of this Reeve: another one restarts the controller. */
   readonly version: string
-  /** Keeps its place if absent; see `choosePlace`. */
+  /** Absent: see `choosePlace`. */
   readonly supervisor?: string
-  /** Take over a service of that name that somebody else has made. */
+  /** Adopts an existing service of that name. */
   readonly adopt?: boolean
 }
 
 /**
- * Looks around, and writes nothing. Throws ReeveError: `not-found`, `refused` or `unavailable` without a supervisor that
- * can do it, `insecure` if others can write what root is to run, `locked` while another controller runs on this state
- * directory.
+ * Plans the installation, and writes nothing. Throws ReeveError `not-found`, `refused` or `unavailable` without a suitable
+ * supervisor, `insecure` if others can write the program that root runs, `locked` while another controller runs on this
+ * state directory.
  */
 export async function prepareInstallation(session: Session, options: InstallationOptions): Promise<Installation> {
   const own = createInstallerSession(session)
@@ -88,7 +87,7 @@ export async function prepareInstallation(session: Session, options: Installatio
   }
 }
 
-/** As planned: see `applyOnce`. */
+/** Carries out the plan: see `applyOnce`. */
 export function carryOutInstallation(
   session: Session,
   { session: own, set }: Installation,
@@ -98,7 +97,7 @@ export function carryOutInstallation(
   return applyOnce(own, { ...ways, set, command: 'install' })
 }
 
-/** Writes nothing. Throws ReeveError `locked` while somebody else installs or removes it. */
+/** Plans the removal, and writes nothing. Throws ReeveError `locked` while another process installs or removes the controller. */
 export function planUninstallation(session: Session): Promise<Plan> {
   return makeDownPlan(createInstallerSession(session), [], declareSupervisors(session))
 }
@@ -115,7 +114,7 @@ export function carryOutUninstallation(
   })
 }
 
-/** For its user alone, as the controller would make it. */
+/** Creates the state directory with access for its user only, as the controller does. */
 function makeStateDirectory(session: Session): void {
   session.openWriteHost().makeDirectory(session.configuration.stateDirectory, { mode: 0o700 })
 }
@@ -126,16 +125,16 @@ function createInstallerSession(session: Session): Session {
     ...session,
     configuration: {
       ...configuration,
-      // No owner of a host configuration can have a slash in its name.
+      // Owners in host configurations cannot contain a slash.
       owner: `${configuration.owner}/controller`,
-      // It is the host's owner who installs.
+      // Whoever installs may do anything on this host.
       policy: {},
       stateDirectory: join(configuration.stateDirectory, 'installation'),
     },
   }
 }
 
-/** Those of the manifests, and the default ones as they are to be for whoever installs. */
+/** Supervisors of the manifests, and default ones for this user. */
 function declareSupervisors({ manifests, providers, readHost }: Session): ManifestSet {
   const { supervisors } = loadManifests(manifests)
   const declared = new Set(supervisors.map(({ name }) => name))
@@ -171,7 +170,7 @@ function declareController(
     process: {
       command: [...options.program, 'run', ...options.arguments],
       workingDirectory: '/',
-      // A program that is replaced in its place is another one: a process that runs the old one is out of date.
+      // A program that is replaced at the same path restarts the controller too.
       environment: { ...options.environment, REEVE_VERSION: options.version },
       environmentFiles: [],
       limits: {},
@@ -191,7 +190,7 @@ function declareController(
   return { ...content, digest: digestOf(content), position: { file: 'reeve install', line: 0, column: 0 } }
 }
 
-/** The version, and a digest of the program: of two builds of one version, each is another. */
+/** Version with a digest of the program, which tells builds of one version apart. */
 export function versionOf(version: string, program: Uint8Array): string {
   return `${version}+${sha256(program).slice(0, 12)}`
 }
@@ -204,12 +203,12 @@ function refuseInsecure(program: readonly string[], { manifests, readHost }: Ses
   }
 }
 
-/** Where the controller is installed. */
+/** Location where the controller is installed. */
 function ownedPlaces({ refresh }: PlanRun, { configuration }: Session): Location[] {
   return refresh.snapshot.owned.filter(({ ownership }) => ownership.owner === configuration.owner)
 }
 
-/** The controller of the service itself is about to be replaced; any other would keep that one from starting. */
+/** Throws ReeveError `locked` if a controller other than the installed one runs: it would keep that one from starting. */
 function refuseSecondController(
   writer: Holder | undefined,
   facility: Facility,

@@ -2,12 +2,12 @@ import type { Action, Report } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Clock } from '../../host/clock.ts'
 
-/** How long (ms) an action may go on when it isn't wanted any more: the controller ends within 5 s (E16). */
+/** Time in ms that an action may go on after it was aborted: the controller ends within 5 s (E16). */
 const GRACE = 3_000
 
 /**
- * A batch that ends when `apply` does, or sooner: when each action has been reported, or was given up. A provider that goes on with
- * one for longer than `GRACE` after it was aborted is at fault, and must not hold up the end of everything else.
+ * Runs a batch until `apply` ends, or until each action was reported or abandoned. An action is abandoned if the provider goes on
+ * with it for longer than `GRACE` after its abort: such a fault must not delay everything else.
  */
 export function giveUpLate(
   actions: readonly Action[],
@@ -41,7 +41,7 @@ export function giveUpLate(
   })
 }
 
-/** Calls `act` when the grace time after an abort is over, unless disposed of before. */
+/** Calls `act` when `GRACE` has passed after an abort, unless disposed of before. */
 function afterAbort(signal: AbortSignal, clock: Clock, act: () => void): Disposable {
   let timer: Disposable | undefined
   const onAbort = (): void => {

@@ -6,11 +6,11 @@ import type { FileClaims } from '../../core/state/file-claim.ts'
 import { sha256 } from '../../host/sha256.ts'
 
 /**
- * Copies of what was there before files were adopted, in the state directory, where only Reeve's user can look: they may hold
- * secrets. A copy is named by its digest, so that a damaged one is known.
+ * Copies of adopted files as they were found, in the state directory, which only Reeve's user can read: they may hold
+ * secrets. A copy is named by its digest, by which damage is detected.
  */
 
-/** On disk before the record that names them, which is there before the files are overwritten (E4). */
+/** Writes copies before the record that names them, which is written before the files are overwritten (E4). */
 export function writeCopies(stateDirectory: string, claims: FileClaims, before: FileClaims, host: WriteHost): void {
   const there = new Set(foundIn(before).map(({ digest }) => digest))
   for (const { digest, content } of foundIn(claims)) {
@@ -21,7 +21,7 @@ export function writeCopies(stateDirectory: string, claims: FileClaims, before: 
   }
 }
 
-/** Takes away what no claim names any more. */
+/** Removes copies that no claim names any more. */
 export function sweepCopies(stateDirectory: string, claims: FileClaims, before: FileClaims, host: WriteHost): void {
   const named = new Set(foundIn(claims).map(({ digest }) => digest))
   if (foundIn(before).every(({ digest }) => named.has(digest))) return
@@ -31,7 +31,7 @@ export function sweepCopies(stateDirectory: string, claims: FileClaims, before: 
   }
 }
 
-/** Throws ReeveError where the copy is gone, or isn't what was found. */
+/** Throws ReeveError if the copy is missing or damaged. */
 export function readCopy(stateDirectory: string, { digest }: FoundFile, host: ReadHost): Uint8Array {
   const path = join(directoryOf(stateDirectory), digest)
   const content = host.readProtectedFile(path)

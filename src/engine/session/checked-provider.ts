@@ -7,8 +7,8 @@ import { giveUpLate } from './abandonment.ts'
 import { findAvailabilityFault, findListFault, findObservationFault, findRenderFault } from './provider-answers.ts'
 
 /**
- * The same provider, of which nothing is taken over that can't be: a wrong answer is an error that names the provider and what it
- * gave, or of a single service, `unknown` (E7); an action that goes on though it isn't wanted is given up.
+ * Wraps a provider and checks its answers: a wrong one is an error that names the provider and the answer, or for a single
+ * service, `unknown` (E7). Actions that go on after their abort are abandoned.
  */
 export function createCheckedProvider(provider: Provider, clock: Clock): Provider {
   const { type } = provider
@@ -17,7 +17,7 @@ export function createCheckedProvider(provider: Provider, clock: Clock): Provide
     render(...args) {
       const answer = provider.render(...args)
       const fault = findRenderFault(answer)
-      // Whoever asks says of which provider and facility.
+      // The caller names the provider and the facility.
       if (fault !== undefined) throw new ReeveError('failed', `it gave ${fault}`)
       return answer
     },
@@ -35,7 +35,7 @@ export function createCheckedProvider(provider: Provider, clock: Clock): Provide
   }
 }
 
-/** Throws ReeveError that says in plain words what is wrong with the provider. */
+/** Throws ReeveError that names what is wrong with the provider. */
 function open<T extends Observer | Applier>(
   provider: Provider,
   method: 'openObserver' | 'openApplier',
@@ -97,7 +97,7 @@ function checkApplier(type: string, applier: Applier, clock: Clock): Applier {
   }
 }
 
-/** The end of one that can't be ended must not hold up that of the others. */
+/** Disposes of an observer or applier once. An error is ignored, so that the others are disposed of as well. */
 function disposal(opened: Partial<Disposable>): () => void {
   let isOver = false
   return () => {
@@ -105,9 +105,7 @@ function disposal(opened: Partial<Disposable>): () => void {
     isOver = true
     try {
       opened[Symbol.dispose]?.()
-    } catch {
-      // Nothing depends on it any more.
-    }
+    } catch {} // must not keep the others from it
   }
 }
 

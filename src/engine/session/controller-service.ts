@@ -3,17 +3,17 @@ import { isController } from '../../core/plan/reach.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 import type { BoundInstance } from './supervisor-instances.ts'
 
-/** Where to look. */
+/** What the search needs. */
 interface Ground {
   readonly instances: ReadonlyMap<string, BoundInstance>
-  /** The process of the controller that works on this state directory, if there is one. */
+  /** Process of the running controller of this state directory, if there is one. */
   readonly controller?: number | undefined
   readonly host: ReadHost
 }
 
 /**
- * The services that run a controller of Reeve, which no manifest may touch: those that `reeve install` made, by their marker, and
- * the one that the process of this state directory's controller is in, however it came there; each with its other names.
+ * Services that run a controller, which no manifest may touch: those of `reeve install`, by their marker, and the one that the
+ * controller of this state directory runs in; each with its other names.
  */
 export function findControllers(
   { instances, controller, host }: Ground,
@@ -41,7 +41,7 @@ export function findControllers(
   return [...found.values()]
 }
 
-/** The process and those that it comes from, as far as they are of one session: a script that started it is its service. */
+/** The process and its ancestors in the same session: the service may be a script that started it. */
 function sessionOf(pid: number, host: ReadHost): Set<number> {
   const found = new Set<number>()
   const session = host.process(pid)?.session

@@ -5,28 +5,28 @@ import type { Verb } from '../../core/plan/verb.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 
 /**
- * What was done, when and why: one JSON object a line in the state directory. Only fields of steps go in, never content
- * of definitions or files, so that no secret can (S4). Losing it loses nothing else (E18).
+ * History of steps: one JSON object per line, in the state directory. It has only fields of steps, never content of definitions or
+ * files, so that no secret can get in (S4). Nothing depends on it (E18).
  */
 export interface HistoryEntry {
   /** ISO 8601; when it ended. */
   readonly time: string
   readonly facility: string
-  /** What it was called before, where this gave it its new name: what was done under that name is part of its history. */
+  /** Former name of a facility that this step renamed, whose history includes the entries of that name. */
   readonly renamedFrom?: string
   readonly supervisor: string
   readonly service: string
-  /** Of a step, or what people said of the facility. */
+  /** Verb of the step, or `suspend` or `resume`. */
   readonly verb: Verb | 'suspend' | 'resume'
   readonly reason: Reason
   readonly result: 'done' | 'failed' | 'aborted'
   /** Milliseconds. */
   readonly duration: number
-  /** The step's id in its plan; of what is no step, named alike. */
+  /** Id of the step in its plan, or a name of that form. */
   readonly step: string
-  /** The message of what went wrong. */
+  /** Message of the error. */
   readonly error?: string
-  /** Who asked for it, where it wasn't a plain pass: `reeve restart web`. */
+  /** What caused the step, if it wasn't a plain pass: `reeve restart web`. */
   readonly trigger?: string
 }
 
@@ -36,17 +36,17 @@ export interface History {
 
 export interface HistoryQuery {
   readonly facility?: string
-  /** The newest so many. Default: all that there are. */
+  /** Number of newest entries. Default: all. */
   readonly limit?: number
 }
 
 const fileName = 'history.jsonl'
 const olderFileName = 'history.1.jsonl'
 
-/** In bytes. A file that has grown to it is put aside, and the one put aside before is dropped. */
+/** Size in bytes at which the file is rotated; one former file is kept. */
 const historyLimit = 4 * 1024 * 1024
 
-/** For the only writer of this state directory. */
+/** For the holder of the writer's lock. */
 export function openHistory(stateDirectory: string, host: WriteHost, limit: number = historyLimit): History {
   const path = join(stateDirectory, fileName)
   /** False until the file is known to end with a whole line. */
@@ -55,7 +55,7 @@ export function openHistory(stateDirectory: string, host: WriteHost, limit: numb
     append(entry) {
       const size = host.facts(path)?.size ?? 0
       if (size >= limit) host.moveFile(path, join(stateDirectory, olderFileName))
-      // A write cut off by a full disk or a power failure has left a line without its end: don't continue it.
+      // A write cut off by a full disk or a power failure leaves an incomplete line: don't continue it.
       const start = clean || size >= limit || endsWhole(path, host) ? '' : '\n'
       clean = false
       host.appendFile(path, `${start}${JSON.stringify(entry)}\n`, { mode: 0o600 })
@@ -69,7 +69,7 @@ function endsWhole(path: string, host: ReadHost): boolean {
   return content === undefined || content.length === 0 || content.at(-1) === 0x0a
 }
 
-/** The newest last. Lines that are no entries are passed over. Throws ReeveError if a file can't be read. */
+/** Reads entries, the newest last. Lines that are no entries are skipped. Throws ReeveError if a file cannot be read. */
 export function readHistory(stateDirectory: string, host: ReadHost, query: HistoryQuery = {}): HistoryEntry[] {
   const all: HistoryEntry[] = []
   for (const name of [olderFileName, fileName]) {
@@ -82,7 +82,7 @@ export function readHistory(stateDirectory: string, host: ReadHost, query: Histo
   return query.limit === undefined ? entries : entries.slice(Math.max(0, entries.length - query.limit))
 }
 
-/** Also of what the facility was called before, up to its renaming. */
+/** Entries of the facility, and of its former names up to each renaming. */
 function entriesOf(facility: string, all: readonly HistoryEntry[]): HistoryEntry[] {
   const names = new Set([facility])
   const entries: HistoryEntry[] = []
@@ -104,7 +104,7 @@ function parseEntry(line: string): HistoryEntry | undefined {
   }
 }
 
-/** Of what this program wrote itself, a look at what readers rely on is enough. */
+/** Checks only the fields that readers rely on, as Reeve itself wrote the file. */
 function isEntry(value: unknown): value is HistoryEntry {
   if (typeof value !== 'object' || value === null) return false
   const fields = ['time', 'facility', 'supervisor', 'service', 'verb', 'reason', 'result', 'step']

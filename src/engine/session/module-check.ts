@@ -3,15 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
 import { localFiles } from '../../manifest/manifest-files.ts'
 
-/** Whose modules are checked, and whose are not. */
+/** Which modules are checked. */
 export interface ModuleCheckOptions {
-  /** Where this program is installed: its own modules have been believed already. */
+  /** Directory of this program, whose own modules are trusted. */
   readonly root: string
-  /** Who runs them. */
+  /** User that runs the modules. */
   readonly userId: number
 }
 
-/** Why the module at that place can't be loaded: others can write it (S1). Undefined: it can be, or is no file. */
+/** Why the module must not be loaded: others can write it (S1). Undefined if it may be, or is no file. */
 export function findModuleProblem(location: string, { root, userId }: ModuleCheckOptions): string | undefined {
   const path = location.startsWith('file:') ? fileURLToPath(location) : location
   if (!path.startsWith('/') || path === root || path.startsWith(`${root}/`)) return undefined
@@ -19,7 +19,7 @@ export function findModuleProblem(location: string, { root, userId }: ModuleChec
   return insecure && `an outside provider of the host configuration loads ${path}, which is not safe: ${insecure}`
 }
 
-/** What says how the module is read, and where its imports lead, is as good as its code. */
+/** package.json files decide how the module is read and where its imports lead, so they are checked as its code is. */
 function findInsecureKind(path: string, userId: number): string | undefined {
   const lookup = lookupIn(localFiles)
   for (let directory = dirname(path); ; directory = dirname(directory)) {

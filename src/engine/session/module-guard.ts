@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { findModuleProblem, type ModuleCheckOptions } from './module-check.ts'
 
-/** How CommonJS finds a module: Node's own, which it doesn't document and keeps, as many tools replace it. */
+/** Node's resolver of CommonJS modules: undocumented, but stable, as many tools replace it. */
 interface CommonLoader {
   _resolveFilename(this: unknown, ...args: unknown[]): unknown
 }
@@ -11,9 +11,9 @@ interface CommonLoader {
 const mark = Symbol.for('reeve.moduleGuard')
 
 /**
- * From here on, whatever this process loads besides its own modules has to be safe from others (S1): by `import`, static and
- * dynamic, and by `require`, at whatever time. A module that is checked can import another, so a look at the one that the host
- * configuration names isn't enough. It can't be taken back, and once is enough.
+ * From here on, all modules that this process loads, besides its own, have to be safe from other users (S1): by static and dynamic
+ * `import` and by `require`. To check the module that the host configuration names isn't enough, as it can import others.
+ * Cannot be undone; further calls do nothing.
  */
 export function guardModules(options: ModuleCheckOptions): void {
   if (Reflect.has(Module, mark)) return

@@ -2,8 +2,8 @@ import type { ResolveHook } from 'node:module'
 import { findModuleProblem, type ModuleCheckOptions } from './module-check.ts'
 
 /**
- * Hooks of Node's module loader, which runs them in a thread of their own: every import is checked as it is made, static or
- * dynamic, now or later. For `module.register`; see provider-loading.ts.
+ * Hooks of Node's module loader that check each import, static or dynamic. For `module.register`; see provider-loading.ts.
+ * Node gives `data` to `initialize` only and takes both hooks from the module's exports, so the module has to hold it.
  */
 let options: ModuleCheckOptions | undefined
 

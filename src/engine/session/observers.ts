@@ -6,11 +6,11 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { unknownService } from '../../core/state/observed.ts'
 import type { Clock } from '../../host/clock.ts'
 
-/** The observers of a session: of each instance one, opened when it is first asked for. */
+/** Observers of a session: one per supervisor instance, opened when it is first needed. */
 export interface Observers extends Disposable {
-  /** Of one that can't be opened, the supervisor is unavailable; it is tried again when it is asked for again. */
+  /** If it cannot be opened, the supervisor is unavailable; the next call tries again. */
   get(provider: Provider, instance: Instance): Observer
-  /** Disposes of those of all other instances. */
+  /** Disposes of the observers of all other instances. */
   keep(instances: Iterable<Instance>): void
 }
 
@@ -51,12 +51,12 @@ export function createObservers({ clock, log, readHostFor }: ObserverGround): Ob
   }
 }
 
-/** Two instances of one key are opened once: what an instance is opened with is all in it. */
+/** Key of an instance, which has all that it is opened with. */
 export function instanceKey(instance: Instance): string {
   return JSON.stringify(instance)
 }
 
-/** In the place of one that could not be opened. */
+/** Stands for an observer that could not be opened. */
 function createBlindObserver(reason: string): Observer {
   return {
     probe: async () => ({ available: false, reason }),

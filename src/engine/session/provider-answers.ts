@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path'
 import { describeValue, isObject, isTextList } from '../../core/outside-value.ts'
 import type { Observed, OwnedService, ServiceState } from '../../core/state/observed.ts'
 
-/** What is wrong with the answers of a provider: each continues the sentence "it gave …". Undefined: nothing. */
+/** Checks of a provider's answers. A problem continues the sentence "it gave …"; undefined if there is none. */
 
 const states: ReadonlySet<unknown> = new Set<ServiceState>([
   'running',
@@ -15,7 +15,7 @@ const states: ReadonlySet<unknown> = new Set<ServiceState>([
 ])
 const enablements: ReadonlySet<unknown> = new Set<Observed['enabled']>([true, false, 'partly', 'unknown', 'fixed'])
 
-/** Far beyond any clock that is wrong by some years: a time in microseconds. */
+/** Times beyond this one are in microseconds, and not of a clock that is wrong by some years. */
 const LATEST_TIME = 10_000_000_000_000
 
 const MODES = 0o7777
@@ -85,7 +85,7 @@ function isOwnership(value: unknown): value is OwnedService['ownership'] {
   )
 }
 
-/** `service`: the one that was asked for. */
+/** `service`: the requested one. */
 export function findObservationFault(service: string, answer: unknown): string | undefined {
   if (answer === undefined) return 'no answer'
   if (!isObject(answer)) return describeValue(answer)

@@ -9,9 +9,9 @@ import { findInsecurePath } from '../../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 
 /**
- * Our own providers and those that the host configuration names, by type. An outside provider is a module whose
- * default export is a Provider, or a function that gives one. It can't take the type of one of ours. With
- * `checkPermissions`, one that others can write is refused (S1).
+ * Loads the built-in providers and those of the host configuration, by type. An outside provider is a module whose
+ * default export is a Provider, or a function that returns one. It cannot have the type of a built-in one. With
+ * `checkPermissions`, a module that others can write is refused (S1).
  */
 export async function loadProviders(
   outside: readonly string[],
@@ -23,7 +23,7 @@ export async function loadProviders(
     const url = await resolveModule(module)
     if (checkPermissions) {
       refuseInsecure(module, url, host)
-      // What it imports, now or when it acts, is held to the same.
+      // Modules that it imports, now or later, are checked as well.
       const { guardModules } = await import('./module-guard.ts')
       guardModules({ root: dirname(createRequire(import.meta.url).resolve('#package')), userId: host.userId() })
     }
@@ -39,7 +39,7 @@ export async function loadProviders(
   return providers
 }
 
-/** Those that come with Reeve, by type. */
+/** Built-in providers by type. */
 export async function loadOwnProviders(): Promise<Map<string, Provider>> {
   const loading = Object.entries(builtinProviders).map(async ([type, load]) => [type, await load()] as const)
   return new Map(await Promise.all(loading))
@@ -48,7 +48,7 @@ export async function loadOwnProviders(): Promise<Map<string, Provider>> {
 async function resolveModule(module: string): Promise<string> {
   try {
     if (module.startsWith('/')) return pathToFileURL(module).href
-    // Not Node's own: what is bundled as CommonJS has only that for CommonJS.
+    // The bundle is CommonJS, where Node's own resolver would be that of CommonJS.
     const { resolve } = await import('import-meta-resolve')
     return resolve(module, import.meta.url)
   } catch (cause) {
@@ -98,7 +98,7 @@ function isProvider(value: unknown): value is Provider {
   return findShortcoming(value) === undefined
 }
 
-/** What it lacks to be a provider: continues a sentence. That it can't open a supervisor is told of that supervisor, and of no other. */
+/** What a value lacks to be a provider; continues a sentence. */
 function findShortcoming(value: unknown): string | undefined {
   if (!isObject(value) || value instanceof Promise) return `found ${describeValue(value)}`
   if (typeof value.type !== 'string' || value.type === '') return `its type is ${describeValue(value.type)}`

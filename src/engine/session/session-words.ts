@@ -1,6 +1,6 @@
 import type { HostConfiguration } from '../../core/model/host-configuration.ts'
 
-/** What people say on a command line of the session that they want. */
+/** Options of a command line that decide the session. */
 export interface CommandLineSettings {
   /** `--config FILE`. */
   readonly config?: string
@@ -12,8 +12,7 @@ export interface CommandLineSettings {
 }
 
 /**
- * What has to stand on a command line, after `reeve apply`, for it to have the same settings wherever it is typed: a hint must
- * work as it is printed.
+ * Options that give a command line the same settings in any working directory: a printed hint must work as it is.
  */
 export function sessionWords(
   options: CommandLineSettings,

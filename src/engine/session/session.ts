@@ -27,25 +27,25 @@ import { readParsed, writeParsed } from './state-files.ts'
 import { findPlace } from './supervisor-identity.ts'
 
 export interface SessionOptions extends CommandLineSettings {
-  /** Who says so, for messages: `given as DIR`. */
+  /** Origin of the value, for messages: `given as DIR`. */
   readonly directoryOrigin?: string
   readonly log?: Log
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
-  /** For harnesses: time and the host as somebody else makes them. */
+  /** Clock and host of a test harness. */
   readonly clock?: Clock
-  /** Besides those that come with Reeve. */
+  /** Providers besides the built-in ones. */
   readonly extraProviders?: readonly Provider[]
   readonly createWriteHost?: (options: ReadHostOptions) => WriteHost
   readonly createReadHost?: (options: ReadHostOptions) => ReadHost
 }
 
-/** What every command stands on: the settings, the providers, and handles on the host. Opening one writes nothing, and asks nobody. */
+/** Session of a command: settings, providers, and handles on the host. Opening one writes nothing and asks no supervisor. */
 export interface Session extends Disposable {
   readonly configuration: HostConfiguration
-  /** Of the manifests, absolute, symlinks kept. */
+  /** Manifests directory, absolute, symlinks kept. */
   readonly directory: string
-  /** Somebody has named the directory. */
+  /** True if the directory was given by an option or the host configuration. */
   readonly hasDirectory: boolean
   /** The directory is the revision in force of the Git repository in the host configuration. */
   readonly followsSource: boolean
@@ -56,15 +56,15 @@ export interface Session extends Disposable {
   readonly clock: Clock
   readonly log: Log
   readonly readHost: ReadHost
-  /** Of all supervisors that were looked at; they end with the session. */
+  /** Observers of supervisors, which end with the session. */
   readonly observers: Observers
-  /** For those who ask services how they are, and change nothing. */
+  /** For health probes, which change nothing. */
   readonly probeHost: ProbeHost
-  /** Only for those who hold the lock. */
+  /** Only for the holder of the writer's lock. */
   openWriteHost(provider?: Provider): WriteHost
 }
 
-/** Fails with ReeveError `invalid` or `insecure` if the host configuration or an outside provider can't be used. */
+/** Throws ReeveError `invalid` or `insecure` if the host configuration or an outside provider cannot be used. */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
   const userId = process.geteuid?.() ?? 0
@@ -141,12 +141,12 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   }
 }
 
-/** In a directory of its own, which only its user can enter (S5), whatever the mode of the runtime directory is. */
+/** Control socket, in a directory that only its user can enter (S5), whatever the mode of the runtime directory is. */
 export function controlSocketPath(configuration: HostConfiguration): string {
   return join(configuration.runtimeDirectory, 'control', 'control.sock')
 }
 
-/** Once the manifests have been read, by who may write: the next one to read them parses only what is new. */
+/** Saves the parse cache after the manifests were read, so that the next process parses only what is new. */
 export function keepParsed({ manifests, configuration, openWriteHost, log }: Session): void {
   const content = manifests.memory.close()
   if (!content) return
@@ -158,8 +158,8 @@ export function keepParsed({ manifests, configuration, openWriteHost, log }: Ses
 }
 
 /**
- * What others can put into the directories of Reeve's own, it would believe: what manifests say, what was done, where supervisors
- * are, who answers for the controller. Whoever runs it, and on the whole way there.
+ * Throws ReeveError `insecure` if others can write Reeve's own directories or a directory above them: Reeve trusts what is in there
+ * (the parse cache, the record, the controller's socket), for any user that runs it.
  */
 export function expectOwnDirectories(
   { stateDirectory, runtimeDirectory }: Pick<HostConfiguration, 'stateDirectory' | 'runtimeDirectory'>,
@@ -185,7 +185,7 @@ function manifestsOf({ manifests, source, stateDirectory }: HostConfiguration): 
   return source.type === 'link' ? source.path : manifestsLink(sourceDirectory(stateDirectory))
 }
 
-/** Where the directory of the manifests comes from, for whoever finds nothing there. */
+/** Origin of the manifests directory, for the message if it is missing. */
 function originOf(
   { directory, directoryOrigin = 'named by the caller' }: SessionOptions,
   { manifests, source }: HostConfiguration,
@@ -200,7 +200,7 @@ function originOf(
     : `\`manifests\` in ${configFile}`
 }
 
-/** Where this program is installed. */
+/** Directory that this program is installed in. */
 function ownProgram(): string {
   return dirname(createRequire(import.meta.url).resolve('#package'))
 }
@@ -209,7 +209,7 @@ function outsideFiles({ providers }: HostConfiguration): string[] {
   return providers.filter(isAbsolute)
 }
 
-/** Diagnostics name files as people wrote the directory: relative where it is below the working directory. */
+/** Directory as diagnostics name it: relative if it is below the working directory. */
 function displayPath(directory: string, cwd: string): string {
   const short = relative(process.cwd(), directory)
   return cwd === process.cwd() && short !== '' && !short.startsWith('..') && !isAbsolute(short) ? short : directory

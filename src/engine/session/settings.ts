@@ -6,13 +6,13 @@ import { sha256 } from '../../host/sha256.ts'
 import type { Session } from './session.ts'
 import { spellCommand } from './session-words.ts'
 
-/** In characters: of longer ones (a policy) a message has the name only. */
+/** Length in characters beyond which a message names only the setting, without its value. */
 const LONGEST_SHOWN = 100
 
-/** The same; no path is as long. */
+/** Length in characters beyond which a digest stands for the value; no path is as long. */
 const LONGEST_SENT = 5_000
 
-/** Without the directory where nobody has named one and none is needed: `down` takes its facilities from the host. */
+/** Settings of a session. The directory is left out if it wasn't given and isn't needed: `down` finds facilities on the host. */
 export function settingsOf(session: Session, needsDirectory: boolean): Settings {
   const { configuration, directory, hasDirectory, manifests } = session
   const { stateDirectory, owner, defaultSupervisor, removalLimit, policy, providers } = configuration
@@ -22,7 +22,7 @@ export function settingsOf(session: Session, needsDirectory: boolean): Settings 
   return createDictionary(Object.entries(all).map(([name, value]) => [name, shorten(JSON.stringify(value))] as const))
 }
 
-/** A policy may be longer than a request. */
+/** Replaces a long value by a digest: a policy may be longer than a request. */
 function shorten(text: string): string {
   return text.length > LONGEST_SENT ? sha256(text) : text
 }
@@ -46,7 +46,7 @@ function isSame(name: string, own: string, asked: string): boolean {
   return name === 'manifests' && realPath(own) === realPath(asked)
 }
 
-/** Two ways to one directory are the same. What can't be followed is another one. */
+/** Real path of a path in JSON, as several may lead to one directory; the text itself if it cannot be resolved. */
 function realPath(json: string): string {
   const path: unknown = JSON.parse(json)
   try {

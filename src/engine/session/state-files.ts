@@ -9,18 +9,18 @@ import type { YamlMemoryContent } from '../../manifest/yaml-memory.ts'
 import { sweepCopies, writeCopies } from './adopted-copies.ts'
 
 /**
- * What Reeve remembers in its state directory. All of it can be lost without harm to any service (E18): it tells drift
- * from change, finds supervisors whose manifest is gone, and keeps what a person said with `reeve suspend`.
+ * Record in the state directory. Its loss harms no service (E18): it tells drift from change, finds supervisors whose manifest
+ * is gone, and has the claims on configuration files.
  */
 export interface StateRecord {
   readonly applied: ReadonlyMap<string, Applied>
-  /** Supervisors under which something is owned. */
+  /** Supervisor instances under which something is owned. */
   readonly instances: ReadonlyMap<string, InstanceRecord>
-  /** What Reeve wrote to configuration files (E19). */
+  /** Claims on configuration files (E19). */
   readonly claims: FileClaims
 }
 
-/** What has to be known of an instance to find it again when its manifest is gone. */
+/** What finds a supervisor instance again when its manifest is gone. */
 export interface InstanceRecord {
   readonly type: string
   readonly options: Readonly<Record<string, unknown>>
@@ -87,7 +87,7 @@ function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
 }
 
-/** Writes only what differs from `before`: a pass that changes nothing touches no file. */
+/** Writes the record if it differs from `before`: a pass that changes nothing writes no file. */
 export function writeRecord(directory: string, record: StateRecord, before: StateRecord, host: WriteHost): void {
   const text = recordText(record)
   if (text === recordText(before)) return
@@ -96,7 +96,7 @@ export function writeRecord(directory: string, record: StateRecord, before: Stat
   sweepCopies(directory, record.claims, before.claims, host)
 }
 
-/** The facilities that a person suspended, by name. */
+/** Names of facilities that were suspended by `reeve suspend`. */
 export function readSuspended(directory: string, host: ReadHost): Set<string> {
   const value = readJson(join(directory, suspendedFile), host)
   return new Set(Array.isArray(value) ? value.filter(name => typeof name === 'string') : [])
@@ -108,12 +108,12 @@ export function writeSuspended(directory: string, names: ReadonlySet<string>, ho
   })
 }
 
-/** What manifests say, as it was parsed: to be checked by who reads it. */
+/** Content of the parse cache, unchecked. */
 export function readParsed(directory: string, host: ReadHost): unknown {
   try {
     return readJson(join(directory, parsedFile), host)
   } catch {
-    return undefined // others', or too large: manifests are parsed again
+    return undefined // insecure or too large: manifests are parsed again
   }
 }
 
@@ -128,7 +128,7 @@ function recordText(record: StateRecord): string {
   return `${JSON.stringify({ applied, instances, claims }, undefined, 1)}\n`
 }
 
-/** The copy of it stands elsewhere. */
+/** Leaves out what adopted files held, of which copies are kept elsewhere. */
 function withoutContent([path, claim]: [string, FileClaim]): [string, FileClaim] {
   if (typeof claim.found !== 'object') return [path, claim]
   const { content: _, ...found } = claim.found
@@ -139,7 +139,7 @@ function byName([left]: [string, unknown], [right]: [string, unknown]): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-/** Undefined where there is none, or it is damaged: a record is a help, never a need. Throws for one that others may have written. */
+/** Undefined if the file is missing or damaged, as nothing depends on it. Throws ReeveError if others can write it. */
 function readJson(path: string, host: ReadHost): unknown {
   const text = readTrusted(path, host)
   if (text === undefined) return undefined

@@ -14,7 +14,7 @@ export function findLayout(provider: Provider, instance: Instance, finder: Place
   return identity && (identity.layout ?? [identity.place]).map(part => lead(part, finder)).join('\n')
 }
 
-/** What a provider fails over in one instance must not hold up all others. */
+/** Undefined if the provider throws: an error about one instance must not affect the others. */
 function identify(provider: Provider, instance: Instance): Identity | undefined {
   try {
     return provider.identify?.(instance)

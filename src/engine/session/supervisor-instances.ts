@@ -9,20 +9,20 @@ import type { Session } from './session.ts'
 import type { InstanceRecord, StateRecord } from './state-files.ts'
 import { findLayout, findPlace } from './supervisor-identity.ts'
 
-/** An instance with the provider that knows its type. */
+/** Supervisor instance with its provider. */
 export interface BoundInstance {
   readonly instance: Instance
   readonly provider: Provider
-  /** Opened when it is first asked for, and disposed of by the session. */
+  /** Opens the observer at the first call; the session disposes of it. */
   readonly observer: Observer
-  /** Where directories stand; one for all that are bound together. Absent: where they say. */
+  /** Resolves directories, shared by all instances that are bound together. Absent: paths are taken as they are. */
   readonly finder?: PlaceFinder
 }
 
 export interface InstanceOptions {
   readonly providers: ReadonlyMap<string, Provider>
   readonly declared: readonly SupervisorManifest[]
-  /** Instances under which something was owned. Without them, what a dropped Supervisor manifest left could never be removed. */
+  /** Recorded instances under which something was owned, so that services of a dropped Supervisor manifest can be removed. */
   readonly recorded: ReadonlyMap<string, InstanceRecord>
   readonly stateDirectory: string
   readonly owner: string
@@ -30,7 +30,7 @@ export interface InstanceOptions {
   readonly observers: Observers
 }
 
-/** Every instance on this host, by name: the default one of each provider, those declared, and those remembered. */
+/** All supervisor instances by name: the default one of each provider, declared ones, and recorded ones. */
 export function bindInstances(options: InstanceOptions): Map<string, BoundInstance> {
   const bound = new Map<string, BoundInstance>()
   const { finder = asWritten, observers } = options
@@ -65,18 +65,18 @@ export function bindInstances(options: InstanceOptions): Map<string, BoundInstan
   return bound
 }
 
-/** Where its paths lead on this host. */
+/** Type and resolved place of the instance, which are the same for two names of one instance. */
 function placeOf(bound: BoundInstance | undefined): string | undefined {
   const place = bound && findPlace(bound.provider, bound.instance, bound.finder ?? asWritten)
   return place === undefined ? undefined : `${bound?.instance.type} ${place}`
 }
 
-/** The same name now means another place; what stands at the old one is known by a name that no manifest can claim. */
+/** Name, which no manifest can use, of a recorded instance whose own name now means another place. */
 export function formerName(name: string, record: InstanceRecord): string {
   return `${name}~${sha256(JSON.stringify([record.type, record.options])).slice(0, 8)}`
 }
 
-/** What it was declared as, where a provider goes by that: see `formerName`. */
+/** Declared name of an instance that has a name of `formerName`. */
 function declaredName(name: string): string {
   return name.replace(/~[0-9a-f]{8}$/, '')
 }
@@ -85,7 +85,7 @@ export function recordOf({ type, options }: Instance): InstanceRecord {
   return { type, options }
 }
 
-/** True if that is what is remembered under this name, in whatever words, and under whatever name it is declared now. */
+/** True if the recorded instance is this one, however its options are written and whatever it is called now. */
 export function isSame(
   { provider, instance, finder = asWritten }: BoundInstance,
   name: string,
@@ -98,7 +98,7 @@ export function isSame(
   return instance.name === declaredName(name) && JSON.stringify(instance.options) === JSON.stringify(record.options)
 }
 
-/** As the session, the manifests and the record have them. */
+/** Binds the instances of the session, the manifests and the record. */
 export function bindAll(session: Session, set: ManifestSet, record: StateRecord): Map<string, BoundInstance> {
   return bindInstances({
     providers: session.providers,

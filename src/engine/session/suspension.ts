@@ -6,26 +6,26 @@ import type { History } from './history.ts'
 import type { Session } from './session.ts'
 import { readSuspended, writeSuspended } from './state-files.ts'
 
-/** What people suspended by hand, beside what manifests suspend. For the only writer of the state directory. */
+/** Suspensions by `reeve suspend`, besides those of manifests. For the holder of the writer's lock. */
 export interface Suspensions {
-  /** The facilities, by name, as they are now. */
+  /** Names of the suspended facilities. */
   readonly marks: ReadonlySet<string>
-  /** Throws if it can't be written down. */
+  /** Throws if the suspension cannot be written. */
   change(mark: Mark): ControlOutcome
-  /** Facilities that have a new name stay suspended under it: former names, with the new ones. */
+  /** Keeps renamed facilities suspended: new names by former ones. */
   carryOver(renames: ReadonlyMap<string, string>): void
-  /** Of what goes no mark is left. Throws if that can't be written down. */
+  /** Ends the suspensions of removed facilities. Throws if that cannot be written. */
   forget(facilities: readonly string[]): void
 }
 
 export interface Mark {
   readonly name: string
   readonly suspended: boolean
-  /** Absent where nothing but the mark is known of the facility. */
+  /** Location of the facility; absent if nothing but its suspension is known. */
   readonly at: Location | undefined
-  /** Its manifest says `suspend: true`, whatever people say. */
+  /** True if its manifest says `suspend: true`. */
   readonly byManifest: boolean
-  /** Who asked for it: `reeve suspend`, `reeve stop`. */
+  /** Command for the history: `reeve suspend`, `reeve stop`. */
   readonly trigger: string
 }
 
@@ -74,7 +74,7 @@ export function openSuspensions(session: Session, host: WriteHost, history: Hist
   }
 }
 
-/** The same set where nothing has a new name. */
+/** Suspended names after renames; the same set if there are none. */
 export function carrySuspensions<S extends ReadonlySet<string>>(
   suspended: S,
   renames: ReadonlyMap<string, string>,
@@ -93,7 +93,7 @@ export function changeMark(
     const next = new Set(marks)
     if (suspended) next.add(name)
     else next.delete(name)
-    // What could not be written down (a full disk) is refused, and so must not hold.
+    // A change that cannot be written, as on a full disk, is refused, and so must not take effect.
     write(next)
     if (suspended) marks.add(name)
     else marks.delete(name)
