@@ -1,7 +1,14 @@
+import { join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { FailureReport } from './test/runner/failure-report.ts'
 import { LongestFirst } from './test/runner/longest-first.ts'
 import { systemdPool } from './test/systemd-lab/pool.ts'
+
+/** As an outside provider finds them in `dist`. */
+const alias = {
+  'reeve/conformance': join(import.meta.dirname, 'src/conformance/index.ts'),
+  reeve: join(import.meta.dirname, 'src/index.ts'),
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -11,6 +18,7 @@ const config: ViteUserConfig = defineConfig({
     experimental: { fsModuleCache: true },
     projects: [
       {
+        resolve: { alias },
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
@@ -23,6 +31,7 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       {
+        resolve: { alias },
         test: {
           name: 'system',
           include: ['test/{conformance,scenario,e2e}/**/*.test.ts'],

@@ -11,43 +11,20 @@ export {
   type VerbActs,
   type WaitOptions,
 } from './authoring/each-action.ts'
-export type { Bus, BusAddress, BusCall, BusSignal, WriteBus } from './core/contracts/bus.ts'
-export type { Clock, TimerOptions } from './core/contracts/clock.ts'
-export type {
-  ContainedRunOptions,
-  ContainedRunResult,
-  FileFacts,
-  ProbeHost,
-  ProcessFacts,
-  QueryResult,
-  ReadHost,
-  RunOptions,
-  SpawnedProcess,
-  SpawnOptions,
-  WriteHost,
-} from './core/contracts/host.ts'
-export type { Log } from './core/contracts/log.ts'
-export type {
-  Action,
-  ActionResult,
-  Applier,
-  ApplierTools,
-  Availability,
-  Capabilities,
-  Hosting,
-  Identity,
-  Observer,
-  ObserverTools,
-  Provider,
-  Rendered,
-  Report,
-  ServiceVerb,
-} from './core/contracts/provider.ts'
+export type * from './core/contracts/bus.ts'
+export type * from './core/contracts/clock.ts'
+export type * from './core/contracts/host.ts'
+export type * from './core/contracts/log.ts'
+export type * from './core/contracts/provider.ts'
+export type * from './core/contracts/query-rules.ts'
 export type { FacilityStatus, Status } from './core/contracts/status.ts'
 export type { Definition, DefinitionFile } from './core/model/definition.ts'
 export type { Diagnostic } from './core/model/diagnostic.ts'
 export type { Facility, Instance, PortableField, Process, SecretReference } from './core/model/facility.ts'
 export type { ServiceNames } from './core/model/service-name.ts'
+export type { StartNeeds } from './core/model/start-needs.ts'
+export type { UserIdentity } from './core/model/user-identity.ts'
+export type { UnsafePart } from './core/paths/path-safety.ts'
 export type { Reason } from './core/plan/reason.ts'
 export type { Change, FacilityPlan, Plan, PlanSummary, Step } from './core/plan/step.ts'
 export type { Verb } from './core/plan/verb.ts'
@@ -63,3 +40,6 @@ export type {
   Run,
   ServiceState,
 } from './core/state/observed.ts'
+export type { BesideOutput } from './core/state/output-places.ts'
+export type { Relation, RelationKind, ServiceTies } from './core/state/relation.ts'
+export type { Unwritable } from './core/state/unwritable.ts'

@@ -1,6 +1,6 @@
+import type { Clock } from '../core/contracts/clock.ts'
 import type { Action, ActionResult, Report, ServiceVerb } from '../core/contracts/provider.ts'
 import { ReeveError } from '../core/reeve-error.ts'
-import type { Clock } from '../host/clock.ts'
 import { abortionOf, failureOf } from './action-report.ts'
 
 /** How many actions are under way at once, where the author doesn't say: each may have files open, or a tool running. */

@@ -285,6 +285,17 @@ function addOther(program: Command, run: Run, out: CommandContext['out']): void 
     .action((shell, _options, command) =>
       run(command, async context => (await import('../commands/completion.ts')).completion(context, shell)),
     )
+  add(program, 'create-provider', 'write a provider for another kind of supervisor, to go on from', [
+    ['reeve create-provider ./reeve-provider-finit', 'of type finit; it works at once, for a tiny supervisor'],
+    ['reeve create-provider ./mine --type finit', 'in a directory of another name'],
+  ])
+    .argument('<DIR>', 'a new or empty directory')
+    .option('--type <TYPE>', "the type in manifests (default: the directory's name, without reeve-provider-)")
+    .action((dir, options, command) =>
+      run(command, async context =>
+        (await import('../commands/create-provider.ts')).createProvider(context, dir, options),
+      ),
+    )
   // What the completion scripts call: the words typed so far, the last one unfinished.
   program
     .command('complete', { hidden: true })

@@ -6,6 +6,8 @@ import type { Provider } from '../core/contracts/provider.ts'
  */
 export interface ConformanceHarness {
   readonly provider: Provider
+  /** Path of its module, for tests that run Reeve in another process. Absent: it comes with Reeve. */
+  readonly module?: string
   /** Time in ms that an immediate action of the supervisor may take. Default: 20,000. */
   readonly patience?: number
   /** Starts a supervisor for one test case in `directory`, which is empty and removed afterwards. */

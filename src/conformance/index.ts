@@ -5,6 +5,7 @@ import { providerCases } from './provider-cases.ts'
 import { stateCases } from './state-cases.ts'
 
 export type { ConformanceCase, ConformanceHarness, ConformanceSupervisor } from './harness.ts'
+export { startServices } from './service-start.ts'
 
 const TIMEOUT = 300_000
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
+import type { PortableField } from '../../src/core/model/facility.ts'
 import { applyOnce } from '../../src/engine/execution/apply.ts'
 import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { readRecord } from '../../src/engine/session/state-files.ts'
@@ -19,6 +20,8 @@ export interface Place {
   path(name: string): string
   /** A command that runs for ever and survives HUP; each variant's processes can be told from all others. */
   command(variant: number): readonly string[]
+  /** The provider honours that field of `spec.process`; what it refuses is left out of the scenario. */
+  honours(field: PortableField): boolean
 }
 
 /** A host of its own, with two supervisors, `lab` and `other`. */
@@ -78,6 +81,7 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
         'trap : HUP; sleep 1000000 & while kill -0 $!; do wait $!; done',
         `${prefix}${variant}`,
       ],
+      honours: field => harness.provider.capabilities.process.includes(field),
     },
     declare,
     async apply(fails = false) {

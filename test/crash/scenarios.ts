@@ -1,10 +1,12 @@
 import type { CrashScenario } from './crash-everywhere.ts'
 import type { Place, Revision } from './crash-host.ts'
 
-const stop = { timeout: '5s' }
-
 function process(place: Place, variant: number): object {
-  return { command: place.command(variant), stop, reload: { signal: 'HUP' } }
+  return {
+    command: place.command(variant),
+    ...(place.honours('stop.timeout') && { stop: { timeout: '5s' } }),
+    ...(place.honours('reload.signal') && { reload: { signal: 'HUP' } }),
+  }
 }
 
 function twoFacilities(place: Place): Revision {
@@ -67,9 +69,10 @@ export const crashScenarios: readonly CrashScenario[] = [
   {
     name: 'a move that fails and is put back',
     before: place => ({ web: { process: process(place, 1) } }),
-    after: () => ({
-      web: { supervisor: 'other', process: { command: ['/bin/false'], restart: { policy: 'never' } } },
-    }),
+    after: ({ honours }) => {
+      const restart = honours('restart.policy') && { restart: { policy: 'never' } }
+      return { web: { supervisor: 'other', process: { command: ['/bin/false'], ...restart } } }
+    },
     fails: true,
   },
 ]

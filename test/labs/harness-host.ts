@@ -22,7 +22,9 @@ export async function createHarnessHost(harness: ConformanceHarness): Promise<Ha
   const stateDir = join(directory, 'state')
   mkdirSync(manifests)
   mkdirSync(join(directory, 'files'))
-  writeFileSync(config, 'apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: lab\n')
+  const providers = harness.module === undefined ? [] : [harness.module]
+  const kind = { apiVersion: 'reeve/v1', kind: 'HostConfiguration' }
+  writeFileSync(config, JSON.stringify({ ...kind, defaultSupervisor: 'lab', providers }))
   const { type } = harness.provider
   const running: ConformanceSupervisor[] = []
   const supervisors: object[] = []

@@ -1,12 +1,10 @@
 import type { ReadHost, WriteHost } from '../../src/core/contracts/host.ts'
-import type { Log } from '../../src/core/contracts/log.ts'
+import { silentLog } from '../../src/core/contracts/log.ts'
 import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import { type Clock, createClock } from '../../src/host/clock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Opened as the engine does. */
 export function openObserver(

@@ -13,11 +13,12 @@ export interface TransitionReport {
 /**
  * Takes every field of a facility old → next → old → invalid → old, and compares each end with that of the same
  * manifests on an empty host. All fields go side by side, each with a facility of its own. For any provider: it takes
- * its conformance harness, and some `spec.config` of its own.
+ * its conformance harness, and some `spec.config` of its own
+ * where it has any. What it doesn't honour is left out.
  */
 export async function transitionEverywhere(
   harness: ConformanceHarness,
-  config: Settings['config'],
+  config: Settings['config'] = { valid: undefined, invalid: undefined },
 ): Promise<TransitionReport> {
   const settings = { config, ports: await findFreePorts() }
   // One after the other: were one to fail beside the other, the test would end while that one's host still runs.

@@ -62,7 +62,7 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
     path,
     source: name => `./${name}.source`,
     isRoot: process.geteuid?.() === 0,
-    rotates: harness.provider.capabilities.process.includes('output.maxSize'),
+    capabilities: harness.provider.capabilities,
   })
 
   function declare(chosen: readonly Transition[], revision: Revision): void {

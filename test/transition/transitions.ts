@@ -1,3 +1,5 @@
+import type { Capabilities } from '../../src/core/contracts/provider.ts'
+
 /** One field of a facility: as it was, as it is then, and as it can't be. */
 export interface Transition {
   /** As `listFields` names it. */
@@ -25,8 +27,8 @@ export interface Surroundings {
   /** Below the manifests: `one`, `two`. */
   source(name: string): string
   readonly isRoot: boolean
-  /** The provider keeps output from growing; else it refuses to. */
-  readonly rotates: boolean
+  /** Which of the fields the provider honours; what it refuses is no value to come to. */
+  readonly capabilities: Pick<Capabilities, 'process' | 'configSchema'>
 }
 
 export type Ports = readonly [number, number]
@@ -63,7 +65,8 @@ const limits: Readonly<Record<string, number>> = {
 }
 
 /** Of all fields of a facility; a new field wants a line here. */
-export function listTransitions({ type, config, path, ports, source, isRoot, rotates }: Surroundings): Transition[] {
+export function listTransitions(surroundings: Surroundings): Transition[] {
+  const { type, config, path, ports, source, isRoot, capabilities } = surroundings
   const vary = (field: string, [old, next, invalid]: Values, around: Fragment = {}): Transition => ({
     field,
     old: merge(around, nest(field, old, type)),
@@ -89,7 +92,7 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
   const [forUrl = noPorts, forHost = noPorts, forPort = noPorts] = ports
   const user = isRoot ? 'daemon' : undefined // systemd warns of nobody
 
-  return [
+  const all = [
     vary('apiVersion', ['reeve/v1', undefined, 'reeve/v0']),
     vary('kind', ['Facility', undefined, 'Factory']),
     vary('metadata.name', ['former', 'latter', '../name']),
@@ -126,8 +129,8 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('spec.process.reload.command', [['/bin/true'], ['/bin/true', 'two'], []]),
     vary('spec.process.output', [undefined, undefined, 'stderr']),
     vary('spec.process.output.file', [path('one.log'), path('two.log'), 'one.log']),
-    vary('spec.process.output.maxSize', [undefined, rotates ? '1MiB' : undefined, '1M'], output('size.log')),
-    vary('spec.process.output.keep', [undefined, rotates ? 1 : undefined, -1], output('keep.log')),
+    vary('spec.process.output.maxSize', [undefined, '1MiB', '1M'], output('size.log')),
+    vary('spec.process.output.keep', [undefined, 1, -1], output('keep.log')),
 
     vary('spec.files.*.path', [path('one.conf'), path('two.conf'), 'one.conf'], { spec: { files: [{ content: '' }] } }),
     vary('spec.files.*.content', ['one\n', 'two\n', 2], file('content.conf', {})),
@@ -157,6 +160,21 @@ export function listTransitions({ type, config, path, ports, source, isRoot, rot
     vary('spec.health.startupTimeout', [undefined, '30s', 'soon'], healthy),
     vary('spec.health.onFailure', [undefined, 'restart', 'ignore'], healthy),
   ]
+  const isHonoured = (fragment: Fragment): boolean =>
+    listPortable(fragment).every(field => capabilities.process.some(honoured => honoured === field))
+  return all
+    .filter(({ field, old }) => isHonoured(old) && (field !== 'spec.config.*' || capabilities.configSchema))
+    .map(({ next, ...rest }) => ({ ...rest, ...(next && isHonoured(next) && { next }) }))
+}
+
+/** Portable fields that a fragment has, as providers name them. */
+function listPortable({ spec }: Fragment): string[] {
+  const process = isTable(spec) && isTable(spec.process) ? spec.process : {}
+  return Object.entries(process).flatMap(([field, value]) => {
+    if (!isTable(value) || field === 'limits') return field
+    if (field !== 'environment') return Object.keys(value).map(key => `${field}.${key}`)
+    return Object.values(value).map(each => (isTable(each) ? 'environment.fromFile' : 'environment'))
+  })
 }
 
 /** `spec.files.*.path` and a value, as a manifest has it; of `undefined` nothing. */

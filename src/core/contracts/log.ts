@@ -5,3 +5,6 @@ export interface Log {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void
   error(fields: Readonly<Record<string, unknown>>, message: string): void
 }
+
+/** For those who want to hear nothing. */
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtinProviders } from '../../../providers/registry.ts'
 import type { ReadHost } from '../../core/contracts/host.ts'
@@ -7,6 +5,7 @@ import type { Provider } from '../../core/contracts/provider.ts'
 import { describeValue, isObject, isTextList } from '../../core/outside-value.ts'
 import { findInsecurePath } from '../../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
+import { packageDirectory } from '../../host/package-version.ts'
 
 /**
  * Loads the built-in providers and those of the host configuration, by type. An outside provider is a module whose
@@ -25,7 +24,7 @@ export async function loadProviders(
       refuseInsecure(module, url, host)
       // Modules that it imports, now or later, are checked as well.
       const { guardModules } = await import('./module-guard.ts')
-      guardModules({ root: dirname(createRequire(import.meta.url).resolve('#package')), userId: host.userId() })
+      guardModules({ root: packageDirectory(), userId: host.userId() })
     }
     const provider = await loadOutside(module, url)
     if (providers.has(provider.type)) {

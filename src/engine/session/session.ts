@@ -1,14 +1,13 @@
-import { createRequire } from 'node:module'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import type { ProbeHost, ReadHost, WriteHost } from '../../core/contracts/host.ts'
-import type { Log } from '../../core/contracts/log.ts'
+import { type Log, silentLog } from '../../core/contracts/log.ts'
 import type { Provider } from '../../core/contracts/provider.ts'
 import type { HostConfiguration } from '../../core/model/host-configuration.ts'
 import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
 import type { PolicyPlaces } from '../../core/policy/refusal.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Clock, createClock } from '../../host/clock.ts'
-import { readPackageVersion } from '../../host/package-version.ts'
+import { packageDirectory, readPackageVersion } from '../../host/package-version.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
 import { createProbeHost } from '../../host/probe-host.ts'
 import { createReadHost, type ReadHostOptions } from '../../host/read-host.ts'
@@ -120,7 +119,14 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       directoriesOf,
       policy: configuration.policy,
       places: {
-        own: [directory, stateDirectory, runtimeDirectory, configFile, ownProgram(), ...outsideFiles(configuration)],
+        own: [
+          directory,
+          stateDirectory,
+          runtimeDirectory,
+          configFile,
+          packageDirectory(),
+          ...outsideFiles(configuration),
+        ],
         definitions: [...providers.keys()]
           .flatMap(type => directoriesOf({ name: type, type, options: {} }))
           .filter(path => path !== stateDirectory && !path.startsWith(`${stateDirectory}/`)),
@@ -200,11 +206,6 @@ function originOf(
     : `\`manifests\` in ${configFile}`
 }
 
-/** Directory that this program is installed in. */
-function ownProgram(): string {
-  return dirname(createRequire(import.meta.url).resolve('#package'))
-}
-
 function outsideFiles({ providers }: HostConfiguration): string[] {
   return providers.filter(isAbsolute)
 }
@@ -214,5 +215,3 @@ function displayPath(directory: string, cwd: string): string {
   const short = relative(process.cwd(), directory)
   return cwd === process.cwd() && short !== '' && !short.startsWith('..') && !isAbsolute(short) ? short : directory
 }
-
-const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -7,6 +7,7 @@ import { isAlive } from '../../../src/conformance/lab.ts'
 import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
 import { applyOnce } from '../../../src/engine/execution/apply.ts'
 import { openSession, type Session } from '../../../src/engine/session/session.ts'
+import { templateModule } from '../../labs/outside-lab.ts'
 
 const signal = new AbortController().signal
 let root: string
@@ -31,7 +32,7 @@ function open(providers: readonly string[]): Promise<Session> {
 }
 
 test('an outside provider from the host configuration runs a facility from start to removal', async () => {
-  const session = await open([join(import.meta.dirname, '../../outside-provider/pidfile.mjs')])
+  const session = await open([templateModule])
   const documents = [
     {
       apiVersion: 'reeve/v1',
@@ -67,7 +68,7 @@ test('an outside provider from the host configuration runs a facility from start
 })
 
 test('a field that an outside provider cannot honour is an error that names field, facility and provider', async () => {
-  const session = await open([join(import.meta.dirname, '../../outside-provider/pidfile.mjs')])
+  const session = await open([templateModule])
   const spec = { supervisor: 'pidfile', process: { command: ['sleep', '1'], limits: { nofile: 64 } } }
   const document = { apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name: 'web' }, spec }
   writeFileSync(join(root, 'manifests/web.json'), JSON.stringify(document))

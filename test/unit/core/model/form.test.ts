@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type FacilityForm, facilityShape } from '#schemas/compiled/facility.shape.js'
 import { processShape } from '#schemas/compiled/process.js'
+import { processProvider } from '../../../../providers/process/index.ts'
 import { type FormProblem, presentForm, readForm, type Shape } from '../../../../src/core/model/form.ts'
 import { usedFields } from '../../../../src/core/model/portable-fields.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../../../src/core/text/quantity.ts'
@@ -111,7 +112,7 @@ const surroundings: Surroundings = {
   source: name => name,
   ports: [1, 3, 5].map((port): readonly [number, number] => [port, port + 1]),
   isRoot: true,
-  rotates: true,
+  capabilities: processProvider.capabilities,
 }
 const plain = { apiVersion: 'reeve/v1', kind: 'Facility', metadata: { name: 'web' } }
 const changes = listTransitions(surroundings).flatMap(({ field, old, next }) =>
