@@ -1,4 +1,4 @@
-import type { Clock } from '../host/clock.ts'
+import type { Clock } from '../core/contracts/clock.ts'
 
 /**
  * Coalesces requests into as few runs of `act` as possible, of which no two overlap: each caller gets the outcome of the first run that
