@@ -5,7 +5,7 @@ import { messageOf } from '../../src/core/reeve-error.ts'
 import { createConnections } from './apply/connection.ts'
 import { hosting } from './apply/hosting.ts'
 import { findAliases, findServiceOf } from './bus/identity.ts'
-import { busQueries, probeManager } from './bus/manager.ts'
+import { busQueries, readVersion } from './bus/manager.ts'
 import { observeAdoptable } from './observe/adoption.ts'
 import { journalQuery, readJournal } from './observe/failure-report.ts'
 import { createLastRunReader } from './observe/last-run.ts'
@@ -74,15 +74,17 @@ function createSystemdProvider(): Provider {
   }
 }
 
-function openObserver(instance: Instance, { host }: ObserverTools, verifier: Verifier): Observer {
+function openObserver(instance: Instance, tools: ObserverTools, verifier: Verifier): Observer {
+  const { host } = tools
   const layout = layoutOf(instance, host)
-  const memory = { restarts: createRestartReader(), lastRuns: createLastRunReader() }
+  const bus = host.openBus(layout.manager)
+  const ground = { bus, host, layout, restarts: createRestartReader(), lastRuns: createLastRunReader() }
   return {
     async probe() {
       try {
         const insecure = host.userId() === 0 ? findInsecurePath(layout.unitDirectory, host, 0) : undefined
         if (insecure) return { available: false, reason: insecure.problem }
-        const version = await probeManager(host, layout)
+        const version = await readVersion(bus)
         const why = 'a user’s systemd can change neither user nor group'
         return { available: true, version, ...(layout.isUser && { lacks: { user: why, group: why } }) }
       } catch (error) {
@@ -90,10 +92,10 @@ function openObserver(instance: Instance, { host }: ObserverTools, verifier: Ver
       }
     },
     list: async () => listOwned(layout, host),
-    observe: services => observeServices(services, layout, host, memory),
-    watch: hint => watchManager(layout, host, hint),
-    observeAdoptable: (service, definition) => observeAdoptable(service, definition, layout, host, memory),
-    relate: (services, { isElsewhere = false }) => relateUnits(services, layout, host, isElsewhere),
+    observe: services => observeServices(services, ground),
+    watch: hint => watchManager(layout, tools, hint),
+    observeAdoptable: (service, definition) => observeAdoptable(service, definition, ground),
+    relate: (services, { isElsewhere = false }) => relateUnits(services, ground, isElsewhere),
     findHostProblems({ process }, { files }) {
       const problems = findRootPathProblems(
         files.map(({ content }) => content),
@@ -102,11 +104,11 @@ function openObserver(instance: Instance, { host }: ObserverTools, verifier: Ver
       return problems.length > 0 || !process ? problems : findServiceOutputProblems(process, host)
     },
     startNeeds: (facility, definition) => findStartNeeds(facility, definition, instance, host),
-    verify: services => verifyDeclared(services, { layout, host, verifier }),
+    verify: services => verifyDeclared(services, { bus, host, layout, verifier }),
     readLastLines: (service, count) => readJournal(unitOf(service), layout, host, count),
     serviceOf: pid => findServiceOf(pid, layout, host),
     aliasesOf: service => findAliases(service, layout, host),
-    [Symbol.dispose]() {},
+    [Symbol.dispose]: () => bus[Symbol.dispose](),
   }
 }
 

@@ -4,10 +4,9 @@ import { createConnection, type Socket } from 'node:net'
 import handshake from '@homebridge/dbus-native/lib/handshake.js'
 import protocol from '@homebridge/dbus-native/lib/message.js'
 import pLimit from 'p-limit'
-import type { BusAddress, BusCall, BusSignal, WriteBus } from '../core/contracts/bus.ts'
+import type { BusAddress, BusCall, BusSignal } from '../core/contracts/bus.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
-import type { Perform } from './effects.ts'
 import { createFailure, errnoOf } from './failure.ts'
 import { checkSocketPath } from './line-request.ts'
 
@@ -49,23 +48,38 @@ interface Message {
   readonly replySerial?: number
 }
 
+/** One connection, over which several may ask and listen. It keeps the process alive while an answer is awaited. */
+export interface BusConnection extends Disposable {
+  /** Throws ReeveError: `unavailable` if no answer comes within 8 s, `failed` if it is an error. */
+  query(call: BusCall): Promise<readonly unknown[]>
+  /** As `query`, however long the answer takes. */
+  call(call: BusCall): Promise<readonly unknown[]>
+  onSignal(listener: (signal: BusSignal) => void): void
+  /** Has signals sent that match the rule: once for each rule. A peer sends all that it has. */
+  match(rule: string): Promise<void>
+  unmatch(rule: string): void
+  keepAlive(isKept: boolean): void
+  /** A query has got no answer, nothing has been heard since, and no `call` is under way. */
+  isSilent(): boolean
+  /** Resolves when the connection is over, from whichever side. */
+  readonly ended: Promise<void>
+}
+
 /**
- * Speaks D-Bus over a unix socket, with a bus or with a peer. Of calls, `query` makes only those that are declared.
- *
- * Throws ReeveError: `unavailable` if nobody listens there, or lets us in.
+ * Speaks D-Bus over a unix socket, with a bus or with a peer. Throws ReeveError `unavailable` if nobody listens there, or lets us in.
  */
-export async function openBus(
-  { socket, isPeer }: BusAddress,
-  queries: readonly string[],
-  perform: Perform,
+export async function openBusConnection(
+  { socket, isPeer }: Pick<BusAddress, 'socket' | 'isPeer'>,
   clock: Clock,
-): Promise<WriteBus> {
+): Promise<BusConnection> {
   checkSocketPath(socket)
   const stream = createConnection(socket)
   const pending = new Map<number, (reply: Message | Error) => void>()
   const listeners = new Set<(signal: BusSignal) => void>()
+  const rules = new Map<string, Promise<unknown>>()
   const limit = pLimit(mostPending)
-  let serial = 0
+  let [serial, calls] = [0, 0]
+  let [isKept, isMute] = [false, false]
   let failure: unknown
   const ended = new Promise<void>(resolve => stream.once('close', () => resolve()))
   stream.on('error', error => {
@@ -76,8 +90,14 @@ export async function openBus(
     for (const settle of pending.values()) settle(problem)
   })
 
+  function keepWhileNeeded(): void {
+    if (isKept || pending.size > 0) stream.ref()
+    else stream.unref()
+  }
+
   const wire = await admit(stream, socket, clock)
   wire.listen(message => {
+    isMute = false
     if (message.type === messageTypes.signal) {
       const { path = '', interface: from = '', member = '', body = [] } = message
       for (const listener of listeners) listener({ path, interface: from, member, body: unwrap(body) })
@@ -100,15 +120,19 @@ export async function openBus(
       const { body = [], signature = '', ...address } = call
       const settle = (reply: Message | Error): void => {
         pending.delete(own)
+        keepWhileNeeded()
         timer?.[Symbol.dispose]()
         if (reply instanceof Error) reject(reply)
         else if (reply.type === messageTypes.error) reject(createCallError(call, reply))
         else resolve(unwrap(reply.body ?? []))
       }
-      const giveUp = (): void =>
+      const giveUp = (): void => {
+        isMute = true
         settle(new ReeveError('unavailable', `${socket} did not answer ${call.member} within ${timeout} ms`))
+      }
       const timer = timeout === undefined ? undefined : clock.after(timeout, giveUp, { keepsAlive: false })
       pending.set(own, settle)
+      keepWhileNeeded()
       // An empty body must not be sent at all.
       const content = signature === '' ? {} : { signature, body }
       gather()
@@ -142,26 +166,34 @@ export async function openBus(
 
   await (isPeer ? knock() : send({ ...busName, member: 'Hello' }, admissionTimeout))
   return {
-    query(call) {
-      const name = `${call.interface}.${call.member}`
-      if (!queries.includes(name)) {
-        const declared = queries.join(', ') || 'none'
-        throw new ReeveError(
-          'internal',
-          `expected a bus query that the provider declares (${declared}), found: ${name}`,
-        )
+    query: call => limit(() => send(call, queryTimeout)),
+    async call(call) {
+      calls += 1
+      try {
+        return await limit(() => send(call))
+      } finally {
+        calls -= 1
       }
-      return limit(() => send(call, queryTimeout))
     },
-    call: call => limit(() => perform('bus-call', `${call.path} ${call.member}`, () => send(call))),
-    async listen(rule, listener) {
-      listeners.add(listener)
-      if (!isPeer) await send({ ...busName, member: 'AddMatch', signature: 's', body: [rule] }, queryTimeout)
+    onSignal: listener => void listeners.add(listener),
+    async match(rule) {
+      if (isPeer) return
+      const added =
+        rules.get(rule) ?? send({ ...busName, member: 'AddMatch', signature: 's', body: [rule] }, queryTimeout)
+      rules.set(rule, added)
+      await added
     },
+    unmatch(rule) {
+      if (!rules.delete(rule)) return
+      // Too much is heard without it, and no more.
+      send({ ...busName, member: 'RemoveMatch', signature: 's', body: [rule] }, queryTimeout).catch(() => {})
+    },
+    keepAlive(kept) {
+      isKept = kept
+      keepWhileNeeded()
+    },
+    isSilent: () => isMute && calls === 0,
     ended,
-    unref: () => {
-      stream.unref()
-    },
     [Symbol.dispose]: () => {
       stream.destroy()
     },

@@ -1,3 +1,4 @@
+import type { BusCall } from '../core/contracts/bus.ts'
 import type { CommandRule, QueryRules, SocketQuestion, SocketRule } from '../core/contracts/query-rules.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 
@@ -11,6 +12,15 @@ export interface ProviderQueries extends QueryRules {
 export function checkCommand(command: readonly string[], { provider, queries = [] }: ProviderQueries): void {
   if (queries.some(rule => allowsCommand(rule, command))) return
   throw createRefusal(provider, 'queries', command.join(' '), queries)
+}
+
+/** Throws ReeveError `internal` if the method isn't declared. */
+export function checkBusCall(
+  { interface: from, member }: BusCall,
+  { provider, busQueries = [] }: ProviderQueries,
+): void {
+  const name = `${from}.${member}`
+  if (!busQueries.includes(name)) throw createRefusal(provider, 'busQueries', name, busQueries)
 }
 
 /** Throws ReeveError `internal` if no rule allows the request. */
@@ -46,11 +56,12 @@ function saysYes(ask: () => unknown): boolean {
 
 function createRefusal(
   provider: string | undefined,
-  field: 'queries' | 'socketQueries',
+  field: 'queries' | 'busQueries' | 'socketQueries',
   found: string,
-  rules: readonly (CommandRule | SocketRule)[],
+  rules: readonly (CommandRule | SocketRule | string)[],
 ): ReeveError {
   const declared = rules.map(rule => {
+    if (typeof rule === 'string') return rule
     if (typeof rule === 'function') return 'what a function says'
     return 'path' in rule ? `${rule.method} ${rule.path}` : rule.join(' ')
   })

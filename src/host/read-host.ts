@@ -1,10 +1,8 @@
-import type { Bus } from '../core/contracts/bus.ts'
 import type { ReadHost } from '../core/contracts/host.ts'
 import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
 import { findDiskProblem } from './disk-problem.ts'
-import { createPerform } from './effects.ts'
 import { execute } from './execution.ts'
 import {
   inspectFile,
@@ -20,7 +18,8 @@ import { readMountPoints } from './mount-points.ts'
 import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
-import { checkCommand, checkQuestion, type ProviderQueries } from './query-check.ts'
+import { checkBusCall, checkCommand, checkQuestion, type ProviderQueries } from './query-check.ts'
+import { createSharedBuses, type SharedBuses } from './shared-bus.ts'
 import { watchDirectory } from './watching.ts'
 
 /** How long a query may take, in ms, where the caller doesn't say. */
@@ -29,6 +28,8 @@ const queryTimeout = 10_000
 export interface ReadHostOptions extends ProviderQueries {
   /** Of deadlines; absent: that of the machine. */
   readonly clock?: Clock
+  /** Which it shares with other hosts; absent: its own. */
+  readonly buses?: SharedBuses
 }
 
 /**
@@ -36,7 +37,7 @@ export interface ReadHostOptions extends ProviderQueries {
  * others.
  */
 export function createReadHost(options: ReadHostOptions = {}): ReadHost {
-  const { busQueries = [], clock = createClock() } = options
+  const { clock = createClock(), buses = createSharedBuses(clock) } = options
   const accounts = createAccounts(Date.now)
   let bootId: string | undefined
 
@@ -83,13 +84,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const { requestSocket } = await import('./socket-request.ts') // not needed by most
       return requestSocket(socket, request, clock)
     },
-    async openBus(address) {
-      const { openBus } = await import('./bus.ts') // not needed by most
-      const bus = await openBus(address, busQueries, createPerform(undefined), clock)
-      // At run time too, there is no way to write.
-      const { query, listen, unref, ended } = bus
-      return Object.freeze<Bus>({ query, listen, unref, ended, [Symbol.dispose]: () => bus[Symbol.dispose]() })
-    },
+    openBus: target => buses.openReader(target, call => checkBusCall(call, options)),
     hear: hearLines,
     watch: (directory, hint) => watchDirectory(directory, hint),
   })

@@ -7,7 +7,9 @@ import { execute } from './execution.ts'
 import { createFileWriting } from './file-writing.ts'
 import { requestLines } from './line-request.ts'
 import { writePipe } from './named-pipe.ts'
+import { checkBusCall } from './query-check.ts'
 import { createReadHost, type ReadHostOptions } from './read-host.ts'
+import { createSharedBuses } from './shared-bus.ts'
 import { sendSignal } from './signals.ts'
 import { createUserFileWriting } from './user-file-writing.ts'
 
@@ -19,9 +21,9 @@ export interface WriteHostOptions extends ReadHostOptions {
 /** The host as acting code gets it: all that Reeve does to the host goes through here. */
 export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
   const perform = createPerform(options.onEffect)
-  const clock = options.clock ?? createClock()
+  const { clock = createClock(), buses = createSharedBuses(clock) } = options
   return Object.freeze<WriteHost>({
-    ...createReadHost(options),
+    ...createReadHost({ ...options, clock, buses }),
     ...createFileWriting(perform),
     ...createUserFileWriting(perform),
     run: (command, runOptions = {}) => perform('run', command.join(' '), () => execute(command, runOptions, clock)),
@@ -29,10 +31,7 @@ export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
       perform('run', command.join(' '), () => runContained(command, runOptions, clock)),
     spawn: (command, spawnOptions) => perform('spawn', command.join(' '), () => spawnDetached(command, spawnOptions)),
     kill: (pid, signal) => perform('kill', `${pid} ${signal}`, () => sendSignal(pid, signal)),
-    async openBus(address) {
-      const { openBus } = await import('./bus.ts')
-      return openBus(address, options.busQueries ?? [], perform, clock)
-    },
+    openBus: target => buses.openWriter(target, call => checkBusCall(call, options), perform),
     writePipe: (path, text) => perform('write-pipe', `${path} ${text}`, () => writePipe(path, text)),
     requestSocket: (socket, request) =>
       perform('request', `${request.method ?? 'GET'} ${socket} ${request.path}`, async () => {

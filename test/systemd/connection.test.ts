@@ -3,6 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/lab.ts'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
 import type { Session } from '../../src/engine/session/session.ts'
+import { openBusConnection } from '../../src/host/bus.ts'
+import { createClock } from '../../src/host/clock.ts'
+import { createSharedBuses } from '../../src/host/shared-bus.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { longRun, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
@@ -45,19 +48,12 @@ function file(content: string): object {
 /** The first connection has ended, and so has the job, when another one is made. */
 async function openLate(lab: SystemdLab, over: () => Promise<void>): Promise<Session> {
   let count = 0
-  return lab.open({
-    createWriteHost(options) {
-      const host = createWriteHost(options)
-      return {
-        ...host,
-        async openBus(address) {
-          count += 1
-          if (count > 1) await over()
-          return host.openBus(address)
-        },
-      }
-    },
+  const buses = createSharedBuses(createClock(), async (address, clock) => {
+    count += 1
+    if (count > 1) await over()
+    return openBusConnection(address, clock)
   })
+  return lab.open({ createWriteHost: options => createWriteHost({ ...options, buses }) })
 }
 
 describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends during a job', () => {

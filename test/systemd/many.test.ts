@@ -103,7 +103,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a batch', () => {
     const session = await lab.open({
       createWriteHost(options) {
         const host = createWriteHost(options)
-        return { ...host, openBus: async address => withoutBad(await host.openBus(address)) }
+        return { ...host, openBus: target => withoutBad(host.openBus(target)) }
       },
     })
     const { failed } = await lab.apply({ session, allowRemovals: 3 })

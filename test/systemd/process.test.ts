@@ -351,8 +351,8 @@ async function observeWhile(instance: Instance, act: () => void): Promise<Observ
       if (path.endsWith('/web.service/cgroup.procs') && text?.trim().includes('\n') === false) act()
       return text
     },
-    async openBus(address) {
-      const bus = await host.openBus(address)
+    openBus(target) {
+      const bus = host.openBus(target)
       return {
         ...bus,
         async query(call) {

@@ -127,7 +127,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('the controller receive
     const hints: string[] = []
     using observer = openObserver(systemdProvider, instance, host)
     using _watch = observer.watch?.((service = '*') => hints.push(service))
-    using bus = await host.openBus({ socket: '/run/dbus/system_bus_socket', isPeer: false })
+    using bus = createReadHost(systemdProvider.capabilities).openBus({
+      name: 'the bus',
+      addresses: [{ socket: '/run/dbus/system_bus_socket', isPeer: false }],
+    })
     const loads: unknown[] = []
     await bus.listen(`type='signal',interface='${manager[2]}',member='UnitNew'`, ({ member, body }) => {
       if (member === 'UnitNew') loads.push(body[0])

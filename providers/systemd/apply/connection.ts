@@ -3,8 +3,7 @@ import type { WriteBus } from '../../../src/core/contracts/bus.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
 import type { Clock } from '../../../src/host/clock.ts'
-import { managerCall, openManager, readTexts } from '../bus/manager.ts'
-import { openReconnectingBus } from '../bus/reconnecting-bus.ts'
+import { managerCall, readUnitPath } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
 import { followJobs, type Jobs } from './jobs.ts'
 import { type Going, removeUnits } from './unit-removal.ts'
@@ -81,9 +80,9 @@ async function openConnection(
   pending: ReadonlySet<string>,
   clock: Clock,
 ): Promise<Connection> {
-  const bus = await openReconnectingBus(() => openManager(host, layout), clock)
+  const bus = host.openBus(layout.manager)
   try {
-    const [jobs, directories] = await Promise.all([followJobs(bus), readTexts(bus, undefined, 'Manager', 'UnitPath')])
+    const [jobs, directories] = await Promise.all([followJobs(bus), readUnitPath(bus)])
     const reload = coalesce(() => bus.call(managerCall('Reload')))
     const remove = coalesceItems<Going>(
       items => removeUnits(items, { bus, host, layout, reload }),

@@ -1,8 +1,7 @@
-import type { Bus, BusCall, BusSignal } from '../../../src/core/contracts/bus.ts'
+import type { Bus, BusCall, BusSignal, WriteBus } from '../../../src/core/contracts/bus.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
 import { managerInterface, propertiesInterface, readProperty, subscribe, unitInterface } from '../bus/manager.ts'
-import type { ReconnectingBus } from '../bus/reconnecting-bus.ts'
 import { pathOfUnit, unitOfPath } from '../units/unit-name.ts'
 
 /** systemd's result of a job: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
@@ -32,7 +31,7 @@ interface Waiting {
 }
 
 /** Listens before the first call, so that no end is missed. */
-export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
+export async function followJobs(bus: WriteBus): Promise<Jobs> {
   const ended = new Map<string, JobOutcome>()
   const waiting = new Map<string, Waiting>()
   /** Last report of systemd on the conditions of a unit: before it ends a job, it reports the unit's state. */
@@ -103,7 +102,9 @@ export async function followJobs(bus: ReconnectingBus): Promise<Jobs> {
     for (const { fail } of waiting.values()) fail(error)
   }
 
-  bus.onRenewed(() => void lookAgain().catch(failAll))
+  bus.onConnection(isConnected => {
+    if (isConnected) lookAgain().catch(failAll)
+  })
   void bus.ended.then(() =>
     failAll(new ReeveError('unavailable', 'the connection to systemd has ended; the outcome is unknown')),
   )

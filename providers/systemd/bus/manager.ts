@@ -1,8 +1,5 @@
 import type { Bus, BusCall } from '../../../src/core/contracts/bus.ts'
-import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
-import type { Layout } from '../units/layout.ts'
 
 /** Names of systemd's D-Bus interface (org.freedesktop.systemd1(5)) that Reeve uses. */
 
@@ -30,28 +27,6 @@ export interface LoadedUnit {
   /** Depends on the type of unit: `running`, `exited`, `auto-restart`, `dead` … */
   readonly sub: string
   readonly path: string
-}
-
-/** Opens the first of the instance's addresses where systemd answers. Throws ReeveError `unavailable`. */
-export async function openManager<T extends Bus>(
-  host: { openBus(address: Layout['addresses'][number]): Promise<T> },
-  layout: Layout,
-): Promise<T> {
-  const problems: string[] = []
-  for (const address of layout.addresses) {
-    let bus: T | undefined
-    try {
-      bus = await host.openBus(address)
-      // A bus may exist without systemd, or before systemd has returned to it.
-      if (!address.isPeer) await readVersion(bus)
-      return bus
-    } catch (error) {
-      bus?.[Symbol.dispose]()
-      problems.push(messageOf(error))
-    }
-  }
-  // systemctl uses the same two sockets, and would fail alike.
-  throw new ReeveError('unavailable', `cannot reach systemd: ${problems.join('; ')}`)
 }
 
 export function managerCall(member: string, signature = '', ...body: readonly unknown[]): BusCall {
@@ -128,10 +103,13 @@ async function listUnits(bus: Bus): Promise<Map<string, LoadedUnit>> {
 
 /** Property of the manager itself, or of a unit. `kind`: `Manager`, `Unit`, `Service`. */
 export async function readProperty(bus: Bus, path: string | undefined, kind: string, name: string): Promise<unknown> {
-  const body = [`org.freedesktop.systemd1.${kind}`, name]
-  const call = { destination, path: path ?? managerPath, interface: propertiesInterface, member: 'Get' }
-  const [value] = await bus.query({ ...call, signature: 'ss', body })
+  const [value] = await bus.query(propertyQuery(path, kind, name))
   return value
+}
+
+function propertyQuery(path: string | undefined, kind: string, name: string): BusCall {
+  const call = { destination, path: path ?? managerPath, interface: propertiesInterface, member: 'Get' }
+  return { ...call, signature: 'ss', body: [`org.freedesktop.systemd1.${kind}`, name] }
 }
 
 export async function readNumber(bus: Bus, path: string | undefined, kind: string, name: string): Promise<number> {
@@ -144,12 +122,15 @@ export async function readTexts(bus: Bus, path: string | undefined, kind: string
   return Array.isArray(value) ? value.map(String) : []
 }
 
+/** Check of each new connection: a bus may exist without systemd, or before systemd has returned to it. */
+export const versionQuery: BusCall = propertyQuery(undefined, 'Manager', 'Version')
+
 /** systemd's version. Throws ReeveError `unavailable`. */
-export async function probeManager(host: ReadHost, layout: Layout): Promise<string> {
-  using bus = await openManager(host, layout)
-  return await readVersion(bus) // not later: the connection ends here
+export async function readVersion(bus: Bus): Promise<string> {
+  return String(await readProperty(bus, undefined, 'Manager', 'Version'))
 }
 
-async function readVersion(bus: Bus): Promise<string> {
-  return String(await readProperty(bus, undefined, 'Manager', 'Version'))
+/** The manager's search path for units, in order of preference. */
+export function readUnitPath(bus: Bus): Promise<string[]> {
+  return readTexts(bus, undefined, 'Manager', 'UnitPath')
 }

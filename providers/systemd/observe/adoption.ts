@@ -5,31 +5,25 @@ import type { Definition } from '../../../src/core/model/definition.ts'
 import { wasThere } from '../../../src/core/state/file-age.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
-import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from '../bus/manager.ts'
+import { findUnits, type LoadedUnit, readNumber, readProperty, readTexts, readUnitPath } from '../bus/manager.ts'
 import { triggerNames, unitsOf } from '../units/activation-trigger.ts'
 import type { Layout } from '../units/layout.ts'
 import { saysTheSame } from '../units/unit-form.ts'
 import { unitOf } from '../units/unit-name.ts'
 import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-path.ts'
 import { readStart } from './loaded-definition.ts'
-import { type Look, observeService } from './observation.ts'
+import { type Ground, observeService } from './observation.ts'
 
 /**
  * Observes a stranger's service as if the declared definition were its own (E20). The process can continue if it was started
  * with what the definition says: the same unit and drop-ins, as systemd has loaded them, and unchanged since the start.
  */
-export async function observeAdoptable(
-  service: string,
-  definition: Definition,
-  layout: Layout,
-  host: ReadHost,
-  memory: Pick<Look, 'restarts' | 'lastRuns'>,
-): Promise<Observed> {
-  using bus = await openManager(host, layout)
-  const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), 1)
+export async function observeAdoptable(service: string, definition: Definition, ground: Ground): Promise<Observed> {
+  const { bus, host } = ground
+  const disk = readUnitSearchPath(host, await readUnitPath(bus), 1)
   const triggers = declaredTriggers(service, definition, disk)
   const units = await findUnits(bus, [...unitsOf(service, disk), ...triggers])
-  const look = { bus, host, layout, disk, units, ...memory, asked: 1, sinceWhen: createAgeReader(host) }
+  const look = { ...ground, disk, units, asked: 1, sinceWhen: createAgeReader(host) }
   const observed = await observeService(service, look, triggers.length > 0 ? triggers : undefined)
   const { loaded, ...rest } = observed
   const isKnown = loaded?.definition === definition.digest

@@ -12,7 +12,7 @@ import {
 import { isLiving } from '../../../src/host/process-identity.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
 import { findCompletion } from '../apply/completion.ts'
-import { findUnits, type LoadedUnit, openManager, readNumber, readProperty, readTexts } from '../bus/manager.ts'
+import { findUnits, type LoadedUnit, readNumber, readProperty, readUnitPath } from '../bus/manager.ts'
 import { enablementOf, triggersOf, unitsOf } from '../units/activation-trigger.ts'
 import { isStarter, readActivation } from '../units/activation-unit.ts'
 import type { Layout } from '../units/layout.ts'
@@ -31,14 +31,18 @@ import type { RestartReader, Restarts } from './restarts.ts'
 import { describeEnd, describeFailure, readExit, readFailure } from './service-end.ts'
 import { describeStarter, latestOf, readSince } from './since.ts'
 
-export interface Look {
+/** Resources of an observer. */
+export interface Ground {
   readonly bus: Bus
   readonly host: ReadHost
   readonly layout: Layout
-  readonly disk: UnitSearchPath
-  readonly units: ReadonlyMap<string, LoadedUnit>
   readonly restarts: RestartReader
   readonly lastRuns: LastRunReader
+}
+
+export interface Look extends Ground {
+  readonly disk: UnitSearchPath
+  readonly units: ReadonlyMap<string, LoadedUnit>
   /** Number of services observed together. */
   readonly asked: number
   /** Most services have run for long, and systemd needn't be queried for their start time. */
@@ -49,25 +53,16 @@ export interface Look {
  * One listing for many; enablement and definitions from the disk; properties only of units that run or have failed. A unit
  * that isn't loaded is not queried: it would be loaded for that, which is reported as a change.
  */
-export async function observeServices(
-  services: readonly string[],
-  layout: Layout,
-  host: ReadHost,
-  { restarts, lastRuns }: Pick<Look, 'restarts' | 'lastRuns'>,
-): Promise<Map<string, Observed>> {
+export async function observeServices(services: readonly string[], ground: Ground): Promise<Map<string, Observed>> {
   try {
-    using bus = await openManager(host, layout)
-    const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
+    const { bus, host } = ground
+    const disk = readUnitSearchPath(host, await readUnitPath(bus), services.length)
     const names = services.flatMap(service => unitsToAskFor(service, disk))
     const units = await findUnits(bus, names)
     const look: Look = {
-      bus,
-      host,
-      layout,
+      ...ground,
       disk,
       units,
-      restarts,
-      lastRuns,
       asked: services.length,
       sinceWhen: createAgeReader(host),
     }

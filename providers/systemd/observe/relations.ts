@@ -1,8 +1,9 @@
 import { basename, dirname } from 'node:path'
+import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { DeclaredService } from '../../../src/core/contracts/provider.ts'
 import type { Relation, RelationKind, ServiceTies } from '../../../src/core/state/relation.ts'
-import { openManager, readTexts } from '../bus/manager.ts'
+import { readUnitPath } from '../bus/manager.ts'
 import { triggerNames } from '../units/activation-trigger.ts'
 import { readDeclaredUnits } from '../units/declared-unit-path.ts'
 import type { Layout } from '../units/layout.ts'
@@ -16,11 +17,10 @@ import { linksOf, type UnitSearchPath } from '../units/unit-search-path.ts'
  */
 export async function relateUnits(
   services: readonly DeclaredService[],
-  layout: Layout,
-  host: ReadHost,
+  { bus, host, layout }: { readonly bus: Bus; readonly host: ReadHost; readonly layout: Layout },
   isElsewhere: boolean,
 ): Promise<Map<string, ServiceTies>> {
-  const directories = isElsewhere ? [layout.unitDirectory] : await readUnitPath(layout, host)
+  const directories = isElsewhere ? [layout.unitDirectory] : await readUnitPath(bus)
   const disk = readDeclaredUnits(services, directories, isElsewhere ? undefined : host)
   const facilities = services.map(service => describeUnits(service, disk))
   const names = nameUnits(facilities, disk)
@@ -49,14 +49,9 @@ export async function relateUnits(
   )
 }
 
-async function readUnitPath(layout: Layout, host: ReadHost): Promise<readonly string[]> {
-  using bus = await openManager(host, layout)
-  return await readTexts(bus, undefined, 'Manager', 'UnitPath') // not later: the connection ends here
-}
-
 /** By its sockets: supervisors of one manager differ in where Reeve writes units, if in anything. */
-function managerOf({ addresses }: Layout, host: ReadHost | undefined): string {
-  const socket = addresses.at(-1)?.socket ?? ''
+function managerOf({ manager }: Layout, host: ReadHost | undefined): string {
+  const socket = manager.addresses.at(-1)?.socket ?? ''
   return dirname(host?.realPath(socket) ?? socket)
 }
 

@@ -6,7 +6,7 @@ import type { Definition } from '../../../src/core/model/definition.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import type { Application } from '../apply/batch.ts'
 import { isForgotten, noteCompletion } from '../apply/completion.ts'
-import { findUnits, type LoadedUnit, openManager, readNumber, readTexts } from '../bus/manager.ts'
+import { findUnits, type LoadedUnit, readNumber, readUnitPath } from '../bus/manager.ts'
 import { unitsOf } from '../units/activation-trigger.ts'
 import type { Layout } from '../units/layout.ts'
 import { readMarker } from '../units/marker.ts'
@@ -38,8 +38,8 @@ export async function keepRunsOf(
 
 /** Records, for runs started without Reeve, what is known by the age of files, before that tells nothing any more. */
 export async function keepRuns(services: readonly string[], layout: Layout, host: WriteHost): Promise<void> {
-  using bus = await openManager(host, layout)
-  const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
+  using bus = host.openBus(layout.manager)
+  const disk = readUnitSearchPath(host, await readUnitPath(bus), services.length)
   const runs = services.map(service => ({ service }))
   await keepAll(runs, { bus, host, layout, disk })
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import type { Bus, BusSignal } from '../../../src/core/contracts/bus.ts'
+import type { BusSignal } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import { managerInterface, openManager, propertiesInterface, subscribe } from '../bus/manager.ts'
+import type { ObserverTools } from '../../../src/core/contracts/provider.ts'
+import { managerInterface, propertiesInterface, subscribe } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
 import { hasSuffix, servicesOf, startersOfName, unitOfPath } from '../units/unit-name.ts'
 
-/** Delay in ms between the end of a connection, or a failed attempt, and the next attempt; doubled each time. */
+/** Delay in ms before another attempt to subscribe; doubled each time. */
 const firstDelay = 100
 const longestDelay = 5_000
 
@@ -19,9 +20,13 @@ const rules = [
  * systemd's own signals, and changes of the unit directory. Signals between the two Reloading signals have no meaning;
  * UnitNew and UnitRemoved are ignored, since they report units that somebody queried.
  */
-export function watchManager(layout: Layout, host: ReadHost, hint: (service?: string) => void): Disposable {
-  let bus: Bus | undefined
-  let timer: NodeJS.Timeout | undefined
+export function watchManager(
+  { unitDirectory, manager }: Layout,
+  { host, clock }: Pick<ObserverTools, 'host' | 'clock'>,
+  hint: (service?: string) => void,
+): Disposable {
+  const bus = host.openBus(manager)
+  let timer: Disposable | undefined
   let isReloading = false
   let disposed = false
 
@@ -30,69 +35,43 @@ export function watchManager(layout: Layout, host: ReadHost, hint: (service?: st
     for (const service of [...servicesOf(unit), ...startersOfName(unit)]) hint(service)
   }
 
-  function hear(member: string, path: string, body: readonly unknown[]): void {
+  function hear({ member, path, body }: BusSignal): void {
     if (member === 'Reloading') {
       isReloading = body[0] === true
       if (!isReloading) hint()
     } else if (member === 'NameOwnerChanged') {
       // It has re-executed itself and has no subscribers; nor does it complete its earlier signals.
       isReloading = false
-      if (body[2] !== '') resubscribe()
+      if (body[2] !== '') begin()
     } else if (isReloading) return
     else if (member === 'PropertiesChanged') hintUnit(unitOfPath(path))
     else if (member === 'JobRemoved') hintUnit(typeof body[2] === 'string' ? body[2] : undefined)
     else if (member === 'UnitFilesChanged') hint()
   }
 
-  async function connect(delay: number): Promise<void> {
-    let opened: Bus | undefined
-    try {
-      opened = await openManager(host, layout)
-      bus = opened
-      opened.unref()
-      if (disposed) return opened[Symbol.dispose]()
-      isReloading = false
-      const listener = ({ member, path, body }: BusSignal): void => {
-        if (opened === bus) hear(member, path, body)
-      }
-      for (const rule of rules) await opened.listen(rule, listener)
-      await subscribe(opened)
-      void opened.ended.then(() => {
-        if (!disposed) hint()
-        later(firstDelay)
-      })
-      hint()
-    } catch {
-      opened?.[Symbol.dispose]()
-      // Without systemd this repeats for ever, which is no reason for an observation: resyncs report the problem.
-      later(Math.min(delay * 2, longestDelay))
-    }
+  /** Signals until now are lost, and further ones need a subscription. */
+  function begin(delay = firstDelay): void {
+    timer?.[Symbol.dispose]()
+    isReloading = false
+    subscribe(bus).then(
+      () => hint(),
+      () => {
+        if (disposed) return
+        timer = clock.after(delay, () => begin(Math.min(delay * 2, longestDelay)), { keepsAlive: false })
+      },
+    )
   }
 
-  /** The end of the connection causes another one. */
-  function resubscribe(): void {
-    const current = bus
-    if (current)
-      subscribe(current).then(
-        () => hint(),
-        () => current[Symbol.dispose](),
-      )
-  }
-
-  function later(delay: number): void {
-    if (disposed) return
-    clearTimeout(timer)
-    timer = setTimeout(() => void connect(delay), delay).unref()
-  }
-
-  const files = watchUnits(layout.unitDirectory, host, hint, hintUnit)
-  void connect(firstDelay)
+  const files = watchUnits(unitDirectory, host, hint, hintUnit)
+  bus.onConnection(isConnected => (isConnected ? begin() : hint()))
+  // Without systemd the attempts repeat for ever, which is no reason for an observation: resyncs report the problem.
+  for (const rule of rules) bus.listen(rule, hear).catch(() => {})
   return {
     [Symbol.dispose]() {
       disposed = true
-      clearTimeout(timer)
+      timer?.[Symbol.dispose]()
       files[Symbol.dispose]()
-      bus?.[Symbol.dispose]()
+      bus[Symbol.dispose]()
     },
   }
 }

@@ -1,8 +1,9 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import type { BusAddress } from '../../../src/core/contracts/bus.ts'
+import type { BusTarget } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Instance } from '../../../src/core/model/facility.ts'
+import { versionQuery } from '../bus/manager.ts'
 
 /** Paths of an instance of systemd: the system manager, or a user manager. */
 export interface Layout {
@@ -15,7 +16,7 @@ export interface Layout {
   /** UNIT in here records the last success of a oneshot; see completion.ts. Gone with the boot. */
   readonly completionDirectory: string
   /** Sockets of the manager, in order of preference. */
-  readonly addresses: readonly BusAddress[]
+  readonly manager: BusTarget
   readonly isUser: boolean
 }
 
@@ -27,10 +28,14 @@ export function layoutOf(instance: Instance, host: ReadHost): Layout {
     runtime,
     recordDirectory: join(runtime, 'reeve-runs'),
     completionDirectory: join(runtime, 'reeve-completed'),
-    addresses: [
-      { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false },
-      { socket: join(runtime, 'systemd/private'), isPeer: true },
-    ],
+    manager: {
+      name: 'systemd',
+      // systemctl uses the same two sockets, and would fail alike.
+      addresses: [
+        { socket: join(runtime, isUser ? 'bus' : 'dbus/system_bus_socket'), isPeer: false, check: versionQuery },
+        { socket: join(runtime, 'systemd/private'), isPeer: true },
+      ],
+    },
     isUser,
   }
 }

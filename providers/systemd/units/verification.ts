@@ -1,10 +1,11 @@
 import { dirname, relative } from 'node:path'
+import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { QueryFile, QueryResult, ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Action } from '../../../src/core/contracts/provider.ts'
 import type { Definition } from '../../../src/core/model/definition.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
-import { openManager, readTexts } from '../bus/manager.ts'
+import { readUnitPath } from '../bus/manager.ts'
 import type { Layout } from './layout.ts'
 import { readSections } from './unit-file.ts'
 import { unitOf } from './unit-name.ts'
@@ -81,11 +82,10 @@ export function createVerifier(): Verifier {
 /** Before a plan is shown. */
 export async function verifyDeclared(
   services: readonly { readonly service: string; readonly definition: Definition }[],
-  { layout, host, verifier }: { readonly layout: Layout; readonly host: ReadHost; readonly verifier: Verifier },
+  { bus, verifier, ...look }: Pick<Look, 'layout' | 'host'> & { readonly bus: Bus; readonly verifier: Verifier },
 ): Promise<ReadonlyMap<string, string>> {
-  using bus = await openManager(host, layout)
-  const disk = readUnitSearchPath(host, await readTexts(bus, undefined, 'Manager', 'UnitPath'), services.length)
-  return await verifier.verify(services, { disk, layout, host, timeout: PATIENCE })
+  const disk = readUnitSearchPath(look.host, await readUnitPath(bus), services.length)
+  return await verifier.verify(services, { ...look, disk, timeout: PATIENCE })
 }
 
 /** Undefined if the host lacks it. */

@@ -1,6 +1,6 @@
 import type { UserIdentity } from '../model/user-identity.ts'
 import type { UnsafePart } from '../paths/path-safety.ts'
-import type { Bus, BusAddress, WriteBus } from './bus.ts'
+import type { Bus, BusTarget, WriteBus } from './bus.ts'
 
 /** What can be known of a process from /proc. */
 export interface ProcessFacts {
@@ -173,8 +173,8 @@ export interface ReadHost {
    * in time, `failed` if it is too large or cut off, `aborted` by the signal.
    */
   querySocket(socket: string, request: SocketRequest): Promise<SocketResponse>
-  /** A D-Bus connection of its own; to be disposed of. Throws ReeveError `unavailable`. */
-  openBus(address: BusAddress): Promise<Bus>
+  /** A handle on D-Bus, which connects when it is first asked; to be disposed of. */
+  openBus(target: BusTarget): Bus
   /**
    * What a process tells of itself, line by line, to whoever connects to its unix socket: nothing is sent to it. Ends when it
    * hangs up. Throws ReeveError: `unavailable` if nobody listens there, `aborted` by the signal.
@@ -254,7 +254,7 @@ export interface WriteHost extends ProbeHost {
   request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
   /** As `querySocket`, any request. */
   requestSocket(socket: string, request: SocketRequest): Promise<SocketResponse>
-  openBus(address: BusAddress): Promise<WriteBus>
+  openBus(target: BusTarget): WriteBus
 }
 
 export interface ContainedRunOptions {

@@ -11,6 +11,7 @@ import { packageDirectory, readPackageVersion } from '../../host/package-version
 import { createPlaceFinder } from '../../host/path-place.ts'
 import { createProbeHost } from '../../host/probe-host.ts'
 import { createReadHost, type ReadHostOptions } from '../../host/read-host.ts'
+import { createSharedBuses } from '../../host/shared-bus.ts'
 import { createWriteHost } from '../../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../../manifest/host-configuration-file.ts'
 import { localFiles } from '../../manifest/manifest-files.ts'
@@ -88,9 +89,11 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const directory = resolve(cwd, options.directory ?? manifestsOf(configuration) ?? 'manifests')
   const directoryOrigin = originOf(options, configuration, configFile)
   const followsSource = options.directory === undefined && configuration.source?.type === 'git'
+  const buses = createSharedBuses(clock)
   const accessOf = (provider?: Provider): ReadHostOptions => ({
     ...(provider && { ...provider.capabilities, provider: provider.type }),
     clock,
+    buses,
   })
   const directoriesOf = ({ name, type, options }: SupervisorManifest): readonly string[] =>
     providers.get(type)?.directories?.({ name, type, options, stateDirectory, owner }) ?? []

@@ -36,8 +36,7 @@ function lookAt(now: number, asked: string[][]) {
   const bus: Bus = {
     query: async ({ body = [] }) => [properties[String(body[1])] ?? 0],
     listen: async () => {},
-    unref() {},
-    ended: new Promise(() => {}),
+    onConnection() {},
     [Symbol.dispose]() {},
   }
   const host: ReadHost = {
@@ -55,7 +54,7 @@ function lookAt(now: number, asked: string[][]) {
     reloadDirectory: '/',
     runtime: '/',
   }
-  return { bus, host, layout: { ...layout, completionDirectory: '/', addresses: [] } }
+  return { bus, host, layout: { ...layout, completionDirectory: '/', manager: { name: 'systemd', addresses: [] } } }
 }
 
 test('a running job keeps its last result; a socket-activated service clears it once it stays up', async () => {

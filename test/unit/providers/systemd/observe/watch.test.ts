@@ -4,6 +4,7 @@ import { layoutOf } from '../../../../../providers/systemd/units/layout.ts'
 import { eventually } from '../../../../../src/conformance/lab.ts'
 import type { Bus, BusSignal } from '../../../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../../../src/core/contracts/host.ts'
+import { createClock } from '../../../../../src/host/clock.ts'
 import { createReadHost } from '../../../../../src/host/read-host.ts'
 
 /** Facilities that a change of `web.service` may concern: its own, and those of packaged units that may start it. */
@@ -13,8 +14,8 @@ const ofWeb = ['web', 'web.service', 'web.timer', 'web.socket', 'web.path']
 interface ToldManager extends Disposable {
   /** Services that were hinted; `*` is all of them. */
   readonly hints: string[]
-  readonly opened: number
-  readonly open: number
+  readonly subscribed: number
+  connect(isConnected: boolean): void
   say(member: string, ...body: unknown[]): void
   change(unit: string, ...body: unknown[]): void
 }
@@ -22,48 +23,38 @@ interface ToldManager extends Disposable {
 function watchTold({ failing = 0 }: { readonly failing?: number } = {}): ToldManager {
   const listeners = new Set<(signal: BusSignal) => void>()
   const hints: string[] = []
-  let [opened, open] = [0, 0]
+  const followers: ((isConnected: boolean) => void)[] = []
+  let subscribed = 0
   const host: ReadHost = {
     ...createReadHost(),
     readDirectory: () => [],
     watch: () => ({ [Symbol.dispose]() {} }),
-    async openBus(): Promise<Bus> {
-      opened += 1
-      open += 1
-      const own = opened
-      let end = (): void => {}
-      const ended = new Promise<void>(resolve => {
-        end = resolve
-      })
-      return {
-        async query({ member }) {
-          if (member === 'Subscribe' && own <= failing) throw new Error('not now')
-          return ['252']
-        },
-        async listen(_rule, listener) {
-          listeners.add(listener)
-        },
-        unref() {},
-        ended,
-        [Symbol.dispose]() {
-          open -= 1
-          end()
-        },
-      }
-    },
+    openBus: (): Bus => ({
+      async query({ member }) {
+        if (member === 'Subscribe') subscribed += 1
+        if (subscribed <= failing) throw new Error('not now')
+        return ['252']
+      },
+      async listen(_rule, listener) {
+        listeners.add(listener)
+      },
+      onConnection: follower => void followers.push(follower),
+      [Symbol.dispose]() {},
+    }),
   }
   const say = (path: string, member: string, body: readonly unknown[]): void => {
     for (const listener of listeners) listener({ path, interface: '', member, body })
   }
   const instance = { name: 'systemd', type: 'systemd', options: {}, stateDirectory: '/tmp', owner: 'test' }
-  const watch = watchManager(layoutOf(instance, host), host, (service = '*') => hints.push(service))
+  const connect = (isConnected: boolean): void => followers.forEach(follower => void follower(isConnected))
+  const tools = { host, clock: createClock() }
+  const watch = watchManager(layoutOf(instance, host), tools, (service = '*') => hints.push(service))
+  connect(true)
   return {
     hints,
-    get opened() {
-      return opened
-    },
-    get open() {
-      return open
+    connect,
+    get subscribed() {
+      return subscribed
     },
     say: (member, ...body) => say('/org/freedesktop/systemd1', member, body),
     change: (unit, ...body) => say(`/org/freedesktop/systemd1/unit/${unit}_2eservice`, 'PropertiesChanged', body),
@@ -108,8 +99,19 @@ test('if the second Reloading signal never comes, the watch resumes when systemd
   expect(manager.hints).toContain('web')
 })
 
-test('a connection without signals is replaced by a new one', async () => {
+test('systemd is asked for its signals until it agrees', async () => {
   using manager = watchTold({ failing: 1 })
   await looked(manager)
-  expect([manager.opened, manager.open]).toEqual([2, 1])
+  expect(manager.subscribed).toBe(2)
+})
+
+test('the end of the connection is a hint, and so is the next one, which is asked for its signals', async () => {
+  using manager = watchTold()
+  await looked(manager)
+  manager.hints.length = 0
+  manager.connect(false)
+  expect(manager.hints).toEqual(['*'])
+  manager.connect(true)
+  await eventually('another hint', () => manager.hints.length === 2)
+  expect([manager.hints, manager.subscribed]).toEqual([['*', '*'], 2])
 })
