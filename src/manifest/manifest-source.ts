@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { Facility } from '../core/model/facility.ts'
 import { compareText } from '../core/text/text-order.ts'
-import { type Contribution, crossCheck, writtenPaths } from './cross-check.ts'
+import { type Contribution, crossCheck } from './cross-check.ts'
 import { findCycles } from './dependency-cycle.ts'
 import { limitDiagnostics } from './diagnostic-limit.ts'
 import { createFacilityResolver } from './facility-resolver.ts'
@@ -14,6 +14,7 @@ import { createManifestReader, type DirectoryReading } from './manifest-reader.t
 import type { ManifestSet, SupervisorManifest } from './manifest-set.ts'
 import { isInside, missingDirectory } from './manifest-snapshot.ts'
 import { diagnoseFile, sortDiagnostics } from './problem.ts'
+import { writtenPaths } from './written-file-check.ts'
 
 /**
  * Reads a directory of manifests again and again. A file that is invalid now counts with its last good facilities
