@@ -8,7 +8,7 @@ const mostAlike = 3
 /** All diagnostics, and how many there are. Says nothing if there are none. True if one of them is an error. */
 export async function reportDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): Promise<boolean> {
   if (diagnostics.length === 0) return false
-  const { formatDiagnostics } = await import('../manifest/diagnostic-text.ts')
+  const { formatDiagnostics } = await import('../manifest/diagnostics/diagnostic-text.ts')
   const groups = groupBy(diagnostics, ({ severity, code, message }) => `${severity} ${code} ${message}`)
   const crowds = groups.filter(group => group.length > mostAlike + 1)
   const hidden = new Set(crowds.flatMap(crowd => crowd.slice(mostAlike)))

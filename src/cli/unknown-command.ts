@@ -1,5 +1,5 @@
 import { createDictionary, lookUp } from '../core/dictionary.ts'
-import { suggest } from '../manifest/field-suggestion.ts'
+import { suggest } from '../manifest/diagnostics/field-suggestion.ts'
 
 /** What other tools call ours. Of those that several could be meant by, the first is what most people want. */
 export const otherVerbs: Readonly<Record<string, readonly string[]>> = {

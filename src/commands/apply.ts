@@ -12,7 +12,7 @@ import type { Control } from '../core/contracts/control.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { localFiles } from '../manifest/manifest-files.ts'
+import { localFiles } from '../manifest/read/manifest-files.ts'
 
 export interface ApplyOptions {
   readonly output: OutputFormat

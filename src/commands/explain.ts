@@ -3,7 +3,7 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession, o
 import { wrap } from '../cli/screen.ts'
 import type { Log } from '../core/contracts/log.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import { type Explanation, explainField, type SchemasByType } from '../manifest/explanation.ts'
+import { type Explanation, explainField, type SchemasByType } from '../manifest/schema/explanation.ts'
 
 export interface ExplainOptions {
   readonly output: OutputFormat

@@ -13,7 +13,7 @@ import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 import { readPackageVersion } from '../host/package-version.ts'
-import { missingDirectory } from '../manifest/manifest-snapshot.ts'
+import { missingDirectory } from '../manifest/read/manifest-snapshot.ts'
 
 export interface InstallOptions {
   readonly output: OutputFormat

@@ -86,7 +86,7 @@ async function watch(
 ): Promise<void> {
   const { io, err } = context
   const { createControlFinder } = await import('../engine/control/control-access.ts')
-  const { diagnosticLine } = await import('../manifest/diagnostic-text.ts')
+  const { diagnosticLine } = await import('../manifest/diagnostics/diagnostic-text.ts')
   const { abortable } = await import('../host/abortable.ts')
   const findControl = createControlFinder(session)
   const interrupted = new AbortController()

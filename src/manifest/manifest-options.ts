@@ -2,10 +2,10 @@ import type { Policy } from '../core/model/host-configuration.ts'
 import type { PolicyPlaces } from '../core/policy/refusal.ts'
 import type { BesideOutput } from '../core/state/output-places.ts'
 import type { PlaceFinder } from '../core/state/place.ts'
-import type { SourcePlaces } from './config-source.ts'
-import type { ManifestFiles } from './manifest-files.ts'
 import type { SupervisorManifest } from './manifest-set.ts'
-import type { YamlMemory } from './yaml-memory.ts'
+import type { SourcePlaces } from './parse/config-source.ts'
+import type { ParseCache } from './parse/parse-cache.ts'
+import type { ManifestFiles } from './read/manifest-files.ts'
 
 /** What a provider says of its native configuration, JSON Schemas, and of outputs; see `Capabilities`. */
 export interface NativeSchemas extends SourcePlaces {
@@ -43,7 +43,7 @@ export interface ManifestOptions {
   /** Trust what others can write (`--insecure-permissions`). Default false. */
   readonly insecurePermissions?: boolean | undefined
   /** Of earlier readings. Default: none. */
-  readonly memory?: YamlMemory | undefined
+  readonly parseCache?: ParseCache | undefined
   /** Default: the local file system. */
   readonly files?: ManifestFiles | undefined
 }

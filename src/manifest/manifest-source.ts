@@ -2,19 +2,19 @@ import { resolve } from 'node:path'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
 import type { Facility } from '../core/model/facility.ts'
 import { compareText } from '../core/text/text-order.ts'
-import { type Contribution, crossCheck } from './cross-check.ts'
-import { findCycles } from './dependency-cycle.ts'
-import { limitDiagnostics } from './diagnostic-limit.ts'
-import { createFacilityResolver } from './facility-resolver.ts'
-import { takeOutDependents } from './lost-dependency.ts'
-import type { ParsedManifest } from './manifest-file.ts'
-import { localFiles } from './manifest-files.ts'
+import { type Contribution, crossCheck } from './check/cross-check.ts'
+import { findCycles } from './check/dependency-cycle.ts'
+import { createFacilityResolver } from './check/facility-resolver.ts'
+import { takeOutDependents } from './check/lost-dependency.ts'
+import { writtenPaths } from './check/written-file-check.ts'
+import { limitDiagnostics } from './diagnostics/diagnostic-limit.ts'
+import { diagnoseFile, sortDiagnostics } from './diagnostics/problem.ts'
 import type { ManifestOptions } from './manifest-options.ts'
-import { createManifestReader, type DirectoryReading } from './manifest-reader.ts'
 import type { ManifestSet, SupervisorManifest } from './manifest-set.ts'
-import { isInside, missingDirectory } from './manifest-snapshot.ts'
-import { diagnoseFile, sortDiagnostics } from './problem.ts'
-import { writtenPaths } from './written-file-check.ts'
+import type { ParsedManifest } from './parse/manifest-file.ts'
+import { localFiles } from './read/manifest-files.ts'
+import { createManifestReader, type DirectoryReading } from './read/manifest-reader.ts'
+import { isInside, missingDirectory } from './read/manifest-snapshot.ts'
 
 /**
  * Reads a directory of manifests again and again. A file that is invalid now counts with its last good facilities
@@ -32,7 +32,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
     directory: options.directory,
     missing: options.missing ?? missingDirectory(options.directory, options.directoryOrigin),
     files: options.files ?? localFiles,
-    memory: options.memory,
+    parseCache: options.parseCache,
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),
   })
   const resolver = createFacilityResolver(options)

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { HostConfigurationForm } from '#schemas/compiled/host-configuration.shape.js'
 import { readGitUrl } from '../core/model/git-url.ts'
 import type { ReferenceWish, SourceConfiguration } from '../core/model/source-configuration.ts'
-import type { FieldProblem } from './problem.ts'
+import type { FieldProblem } from './diagnostics/problem.ts'
 
 type SourceForm = HostConfigurationForm['source']
 type GitForm = NonNullable<SourceForm['git']>

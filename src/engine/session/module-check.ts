@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
-import { localFiles } from '../../manifest/manifest-files.ts'
+import { localFiles } from '../../manifest/read/manifest-files.ts'
 
 /** Which modules are checked. */
 export interface ModuleCheckOptions {

@@ -14,10 +14,10 @@ import { createReadHost, type ReadHostOptions } from '../../host/read-host.ts'
 import { createSharedBuses } from '../../host/shared-bus.ts'
 import { createWriteHost } from '../../host/write-host.ts'
 import { findHostConfigurationFile, loadHostConfiguration } from '../../manifest/host-configuration-file.ts'
-import { localFiles } from '../../manifest/manifest-files.ts'
 import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
-import { createYamlMemory, type YamlMemory } from '../../manifest/yaml-memory.ts'
+import { createParseCache, type ParseCache } from '../../manifest/parse/parse-cache.ts'
+import { localFiles } from '../../manifest/read/manifest-files.ts'
 import { manifestsLink, sourceDirectory } from '../../source/source-place.ts'
 import { createCheckedProvider } from './checked-provider.ts'
 import { createObservers, type Observers } from './observers.ts'
@@ -51,7 +51,7 @@ export interface Session extends Disposable {
   readonly followsSource: boolean
   /** See `sessionWords`. */
   readonly words: string
-  readonly manifests: ManifestOptions & { readonly memory: YamlMemory; readonly places: PolicyPlaces }
+  readonly manifests: ManifestOptions & { readonly parseCache: ParseCache; readonly places: PolicyPlaces }
   readonly providers: ReadonlyMap<string, Provider>
   readonly clock: Clock
   readonly log: Log
@@ -137,7 +137,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       },
       runsAsRoot: userId === 0,
       insecurePermissions,
-      memory: createYamlMemory(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
+      parseCache: createParseCache(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
     },
     providers,
     clock,
@@ -157,7 +157,7 @@ export function controlSocketPath(configuration: HostConfiguration): string {
 
 /** Saves the parse cache after the manifests were read, so that the next process parses only what is new. */
 export function keepParsed({ manifests, configuration, openWriteHost, log }: Session): void {
-  const content = manifests.memory.close()
+  const content = manifests.parseCache.close()
   if (!content) return
   try {
     writeParsed(configuration.stateDirectory, content, openWriteHost())

@@ -5,7 +5,7 @@ import { isObject } from '../../core/outside-value.ts'
 import type { Applied } from '../../core/plan/plan-input.ts'
 import type { FileClaim, FileClaims } from '../../core/state/file-claim.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
-import type { YamlMemoryContent } from '../../manifest/yaml-memory.ts'
+import type { ParseCacheContent } from '../../manifest/parse/parse-cache.ts'
 import { sweepCopies, writeCopies } from './adopted-copies.ts'
 
 /**
@@ -117,7 +117,7 @@ export function readParsed(directory: string, host: ReadHost): unknown {
   }
 }
 
-export function writeParsed(directory: string, content: YamlMemoryContent, host: WriteHost): void {
+export function writeParsed(directory: string, content: ParseCacheContent, host: WriteHost): void {
   host.writeFile(join(directory, parsedFile), `${JSON.stringify(content)}\n`, { mode: 0o600 })
 }
 

@@ -11,9 +11,9 @@ import { openHistory, readHistory } from '../../../src/engine/session/history.ts
 import { emptyRecord, readRecord, writeRecord } from '../../../src/engine/session/state-files.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
-import { explainField } from '../../../src/manifest/explanation.ts'
 import type { ManifestSet } from '../../../src/manifest/manifest-set.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
+import { explainField } from '../../../src/manifest/schema/explanation.ts'
 import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
 import { plainFacility, plainProcess } from '../../tools/plain-facility.ts'
 

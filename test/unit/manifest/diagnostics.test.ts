@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
-import { formatDiagnostics } from '../../../src/manifest/diagnostic-text.ts'
-import { localFiles } from '../../../src/manifest/manifest-files.ts'
+import { formatDiagnostics } from '../../../src/manifest/diagnostics/diagnostic-text.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
+import { localFiles } from '../../../src/manifest/read/manifest-files.ts'
 import { openReport } from '../../runner/report.ts'
 
 const fixtures = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url))

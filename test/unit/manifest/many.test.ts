@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
-import { cycleText, findCycles } from '../../../src/manifest/dependency-cycle.ts'
+import { cycleText, findCycles } from '../../../src/manifest/check/dependency-cycle.ts'
 import { createManifestSource, loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
 

@@ -3,7 +3,7 @@ import { builtinProviders } from '../../../providers/registry.ts'
 import type { Policy } from '../../../src/core/model/host-configuration.ts'
 import { refusal } from '../../../src/core/policy/refusal.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
-import type { SchemaNode } from '../../../src/manifest/schema-node.ts'
+import type { SchemaNode } from '../../../src/manifest/schema/schema-node.ts'
 import { makeFacility } from '../../simulation/declaration.ts'
 import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
 

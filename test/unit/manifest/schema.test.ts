@@ -7,9 +7,9 @@ import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
 import type { Reason } from '../../../src/core/plan/reason.ts'
 import type { Change, FacilityPlan, Plan, PlanSummary, SavedPlan, Step } from '../../../src/core/plan/step.ts'
 import type { Verb } from '../../../src/core/plan/verb.ts'
-import { diagnosticCodes } from '../../../src/manifest/diagnostic-code.ts'
+import { diagnosticCodes } from '../../../src/manifest/diagnostics/diagnostic-code.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
-import { readSchema, type SchemaName, type SchemaNode } from '../../../src/manifest/schema-node.ts'
+import { readSchema, type SchemaName, type SchemaNode } from '../../../src/manifest/schema/schema-node.ts'
 import { makeDirectory } from '../../tools/manifest-directory.ts'
 
 const schemas: readonly SchemaName[] = ['facility', 'supervisor', 'host-configuration', 'plan', 'status']

@@ -1,0 +1,62 @@
+import type { Diagnostic } from '../../core/model/diagnostic.ts'
+import type { DiagnosticCode } from '../diagnostics/diagnostic-code.ts'
+import type { FieldPath, FieldProblem } from '../diagnostics/problem.ts'
+import type { Declared, ParsedManifest } from '../parse/manifest-file.ts'
+
+/** A declaration, and the file it stands in. */
+export interface Place<T> {
+  readonly manifest: ParsedManifest
+  readonly declared: Declared<T>
+}
+
+export type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
+
+/** A field that claims something of which there is one only. */
+export interface Claim extends Place<unknown> {
+  readonly path: FieldPath
+}
+
+export interface Claims<T extends Claim> {
+  /** The first claim of a key. */
+  get(key: string): T | undefined
+  /** True: it is the first of this key. Else it is reported at both places; `what` says what both claim. */
+  add(key: string, claim: T, what: (first: T) => string): boolean
+  /** Reports a claim at its own place and at that of the first of another key, with which it can't be had. */
+  oppose(key: string, claim: Claim, what: string): void
+}
+
+export function createClaims<T extends Claim>(code: DiagnosticCode, report: ReportProblem): Claims<T> {
+  /** `isReported`: that others claim the same stands in the diagnostics of its file. */
+  const claims = new Map<string, { readonly claim: T; readonly isReported: boolean }>()
+
+  function reportBoth(first: { readonly claim: T; readonly isReported: boolean }, second: Claim, what: string): void {
+    const describe = ({ manifest, declared, path }: Claim): Diagnostic =>
+      manifest.diagnose(declared, { code, path, message: '' })
+    const say = (claim: Claim, other: Diagnostic): void => {
+      const message = `the ${what} is also claimed at ${other.file}:${other.line}:${other.column}`
+      report(claim, { code, path: claim.path, message })
+    }
+    const [there, here] = [describe(first.claim), describe(second)]
+    say(second, there)
+    // Of thousands that claim the same, the first names one.
+    if (!first.isReported) say(first.claim, here)
+  }
+
+  return {
+    get: key => claims.get(key)?.claim,
+    add(key, claim, what) {
+      const first = claims.get(key)
+      if (first === undefined) {
+        claims.set(key, { claim, isReported: false })
+        return true
+      }
+      reportBoth(first, claim, what(first.claim))
+      claims.set(key, { ...first, isReported: true })
+      return false
+    },
+    oppose(key, claim, what) {
+      const first = claims.get(key)
+      if (first !== undefined) reportBoth(first, claim, what)
+    },
+  }
+}
