@@ -108,7 +108,8 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
       fc.property(fc.nat(valid.length), fc.string({ maxLength: 8 }), (at, text) => {
         writeFiles(directory, { 'a.yaml': valid.slice(0, at) + text + valid.slice(at + text.length) })
         const set = loadManifests({ directory, types: ['process'] })
-        expect(set.complete).toBe(set.diagnostics.length === 0)
+        // A mistake may give the likeness of another type in `spec.config`, which is a warning only.
+        expect(set.complete).toBe(!set.diagnostics.some(({ severity }) => severity === 'error'))
         expect(set.facilities.map(({ name }) => name)).toContain('db')
       }),
       drawRuns(80, 300),
