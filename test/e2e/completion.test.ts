@@ -8,7 +8,7 @@ import { has } from '../runner/requirements.ts'
 // What a person gets at the Tab key in real, interactive shells: the line as it stands then, and what is shown below it.
 
 const tab = '\t'
-/** readline's insert-completions: all that there are, one after the other. */
+/** readline's insert-completions: all completions, one after the other. */
 const all = '\x1b*'
 
 type Row = readonly [what: string, typed: string, expected: string]
@@ -155,7 +155,7 @@ async function openShell(shell: Shell, home: CliFixture): Promise<{ type(keys: s
   home.write(shell.rcFile, shell.rc)
   const child = spawn('script', ['-qfec', `stty cols 220 rows 24; exec ${shell.command}`, '/dev/null'], {
     cwd: home.directory,
-    // The configuration is found where a user's is.
+    // The configuration is at a user's default path.
     env: { PATH: `${home.path('bin')}:${process.env.PATH}`, HOME: home.directory, TERM: 'xterm', LANG: 'C.UTF-8' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -69,7 +69,7 @@ test.each([
   ['debug', ['debug', 'info', 'warn', 'error']],
   ['warn', ['warn', 'error']],
   ['silent', []],
-] as const)('from level %s on', (level, expected) => {
+] as const)('level %s hides the levels below it', (level, expected) => {
   const { log, written } = openLog({ level, format: 'json' })
   log.debug({}, 'm')
   log.info({}, 'm')
@@ -150,7 +150,7 @@ function openLog(options: { level?: LogLevel; format?: LogFormat; kind?: StreamK
     live: false,
     width: () => undefined,
     height: () => undefined,
-    // As the screen of a command does it, without its colours.
+    // Screen without colours, as a command opens it.
     write: part => {
       text += visibleText(part)
     },
