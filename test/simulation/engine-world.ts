@@ -140,8 +140,8 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
       const due = await wake.next(signal)
       if (acts.length > noted) passes.working += 1
       noted = acts.length
-      const { plan, full } = await reconciliation.pass(due)
-      if (full) isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
+      const { plan } = await reconciliation.pass(due)
+      if (due.full) isQuiet = plan.facilities.every(({ steps }) => steps.length === 0)
       watch.follow(reconciliation.instances())
       passes.all += 1
     }

@@ -11,7 +11,7 @@ import { findSharedPlaces } from './shared-place.ts'
 /** All that a plan is made from. The same input gives the same plan, byte for byte, in whatever order it comes. */
 export interface PlanInput {
   readonly targets: readonly ResolvedFacility[]
-  /** Declared, but not looked at in this pass: under way, or outside the scope of a quick look. */
+  /** Declared, and busy: something is under way for them, so that nothing is planned. */
   readonly untouched?: readonly Facility[]
   readonly snapshot: Snapshot
   /** Whose marker counts as ours. */

@@ -1,30 +1,21 @@
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { Log } from '../../core/contracts/log.ts'
-import { type FacilityStatus, isLeftAlone } from '../../core/contracts/status.ts'
-import { findCondition } from '../../core/reconcile/conditions.ts'
-import { messageOf } from '../../core/reeve-error.ts'
-import { describeUnwritable, type UnwritableReport } from '../../core/state/unwritable.ts'
-import { count } from '../../core/text/count-text.ts'
+import { describeUnwritable } from '../../core/state/unwritable.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { WriteOut } from '../../host/patient-output.ts'
 import { serveControl } from '../../server/control-server.ts'
-import type { Metrics } from '../../server/metrics.ts'
 import { createServiceManager, type ServiceManager } from '../../server/service-manager.ts'
 import { withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
-import { createUnwritableLog } from '../execution/unwritable-log.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 import { controllerPurpose, takeWriterLock } from '../session/writer-lock.ts'
-import { type ConditionLog, createConditionLog } from './condition-log.ts'
-import { createFileWatch, type FileWatch } from './file-watch.ts'
-import { type ManifestWatch, watchManifests } from './manifest-watch.ts'
-import type { PassResult } from './pass.ts'
+import { createPassReport, type PassReport } from './pass-report.ts'
 import { createReconcileQueue, type Due, type ReconcileQueue } from './reconcile-queue.ts'
 import { createReconciliation, type Reconciliation } from './reconciliation.ts'
 import { openServiceOutput, type ServiceOutput } from './service-output.ts'
 import { followSource, type SourceSync } from './source-sync.ts'
-import { createSupervisorWatch, type SupervisorWatch } from './supervisor-watch.ts'
+import { openWatches, type Watches } from './watches.ts'
 
 export interface ControllerOptions {
   /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
@@ -95,28 +86,13 @@ function closeAll(closing: readonly (() => unknown)[], clock: Clock): Promise<vo
 interface Controller {
   readonly reconciliation: Reconciliation
   readonly wake: ReconcileQueue
-  readonly metrics: Metrics | undefined
+  readonly watches: Watches
+  readonly report: PassReport
   readonly manager: ServiceManager
-  readonly manifests: ManifestWatch
-  readonly supervisors: SupervisorWatch
-  readonly files: FileWatch
-  /** What keeps services from being started. */
-  readonly obstacles: FileWatch
-  readonly troubles: ConditionLog
-  readonly output: ServiceOutput | undefined
-  readonly logUnwritable: (places: readonly UnwritableReport[]) => void
-  readonly log: Log
   /** When the pass that is under way began. */
   passBegan: number | undefined
   /** When the last one ended; before the first, when the controller began. */
   passEnded: number
-  /** Everything was as declared when it was looked at last. */
-  isAtRest: boolean
-  isReady: boolean
-  /** The status that the service manager was told last. */
-  toldManager: string | undefined
-  /** The log has said so since the last time that one wasn't. */
-  allAsDeclared: boolean
 }
 
 async function openController(
@@ -125,7 +101,7 @@ async function openController(
   output: ServiceOutput | undefined,
   closing: (() => unknown)[],
 ): Promise<Controller> {
-  const { configuration, clock, readHost } = session
+  const { configuration, clock } = session
   const { listen, resync } = configuration
   const metrics = listen ? await (await import('../../server/metrics.ts')).createMetrics() : undefined
   const wake = createReconcileQueue(clock)
@@ -157,40 +133,12 @@ async function openController(
     warn: message => log.warn({}, message),
     pid: process.pid,
   })
-  const manifests = await watchManifests(session.directory, { host: readHost, clock, log }, () => wake.manifests())
-  closing.push(() => manifests.close())
-  const supervisors = createSupervisorWatch((supervisor, service) => {
-    const facility = service === undefined ? undefined : reconciliation.facilityAt(supervisor, service)
-    if (facility === undefined) wake.full()
-    else wake.facility(facility)
-  }, log)
-  closing.push(() => supervisors[Symbol.dispose]())
-  const files = createFileWatch(readHost, log, wake.facility)
-  closing.push(() => files[Symbol.dispose]())
-  const obstacles = createFileWatch(readHost, log, wake.facility)
-  closing.push(() => obstacles[Symbol.dispose]())
-  const troubles = createConditionLog(clock, log)
-  closing.push(() => troubles[Symbol.dispose]())
-  const controller: Controller = {
-    reconciliation,
-    wake,
-    metrics,
-    manager,
-    manifests,
-    supervisors,
-    files,
-    obstacles,
-    troubles,
-    output,
-    logUnwritable: createUnwritableLog(log),
-    log,
-    passBegan: undefined,
-    passEnded: clock.elapsed(),
-    isAtRest: false,
-    isReady: false,
-    toldManager: undefined,
-    allAsDeclared: false,
-  }
+  const watches = await openWatches(session, reconciliation, wake, log)
+  closing.push(() => watches.close())
+  const report = createPassReport(session, { reconciliation, metrics, manager, output, log })
+  closing.push(() => report[Symbol.dispose]())
+  const passEnded = clock.elapsed()
+  const controller: Controller = { reconciliation, wake, watches, report, manager, passBegan: undefined, passEnded }
   const standstill = (): string | undefined => findStandstill(controller, resync, clock.elapsed())
   const watchdog = manager.startWatchdog(() => standstill() === undefined)
   closing.push(() => watchdog[Symbol.dispose]())
@@ -202,7 +150,7 @@ async function openController(
       clock,
       standstill,
       complaints: () => (reconciliation.status().unwritable ?? []).map(describeUnwritable),
-      isReady: () => controller.isReady,
+      isReady: report.isReady,
     })
     closing.push(() => server.close())
     log.info(
@@ -226,29 +174,25 @@ async function openSourceSync(session: Session, log: Log, changed: () => void): 
 }
 
 async function loop(controller: Controller, session: Session, signal: AbortSignal): Promise<void> {
+  const { report, wake, watches } = controller
   const { clock, configuration } = session
-  controller.wake.manifests()
+  wake.manifests()
   let resync: Disposable | undefined
   let looked = clock.elapsed()
   while (!signal.aborted) {
     // The guarantee behind all hints: at the latest then, everything is read and looked at again.
     resync?.[Symbol.dispose]()
-    const time = seesAll(controller) ? configuration.resync : Math.min(configuration.resync, UNSETTLED_RESYNC)
+    const isQuiet = report.isAtRest() && watches.isComplete()
+    const time = isQuiet ? configuration.resync : Math.min(configuration.resync, UNSETTLED_RESYNC)
     resync = clock.after(Math.max(0, looked + time - clock.elapsed()), () => {
       looked = clock.elapsed()
-      controller.wake.manifests()
+      wake.manifests()
     })
-    const due = await unlessAborted(controller.wake.next(signal), signal)
+    const due = await unlessAborted(wake.next(signal), signal)
     // A supervisor that hangs must not hold up the end (E16).
     if (due) await unlessAborted(makePass(controller, session, due, signal), signal)
   }
   resync?.[Symbol.dispose]()
-}
-
-/** True: all is as declared, and whatever changes tells of it. */
-function seesAll({ isAtRest, manifests, files, supervisors, reconciliation }: Controller): boolean {
-  if (!isAtRest || !manifests.isComplete() || !files.isComplete()) return false
-  return [...reconciliation.facilities()].every(({ supervisor }) => supervisors.isWatched(supervisor))
 }
 
 /** In words; undefined: it goes on. */
@@ -269,73 +213,24 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-async function makePass(controller: Controller, session: Session, due: Due, signal: AbortSignal): Promise<void> {
-  const { reconciliation, metrics, troubles, log } = controller
-  const { clock } = session
+async function makePass(
+  controller: Controller,
+  { clock, observers }: Session,
+  due: Due,
+  signal: AbortSignal,
+): Promise<void> {
+  const { reconciliation, report, watches } = controller
   const began = clock.elapsed()
   controller.passBegan = began
   try {
     const result = await reconciliation.pass(due)
     if (signal.aborted) return
-    controller.manifests.follow()
-    const instances = reconciliation.instances()
-    controller.supervisors.follow(instances)
-    session.observers.keep([...instances.values()].map(({ instance }) => instance))
-    controller.files.follow(reconciliation.facilities())
-    controller.obstacles.follow(reconciliation.hindered())
-    const { facilities, unwritable = [] } = reconciliation.status()
-    metrics?.setFacilities(facilities)
-    metrics?.setUnwritable(unwritable)
-    controller.logUnwritable(unwritable)
-    controller.output?.follow(reconciliation.facilities(), facilities)
-    troubles.note(facilities, reconciliation.digestOf)
-    announce(controller, facilities, result.isSettled)
-    metrics?.setManifestErrors(result.set.diagnostics.filter(({ severity }) => severity === 'error').length)
-    metrics?.recordPass('done', clock.elapsed() - began, clock.now())
-    await tellManager(controller, describe(facilities, troubles), result)
+    watches.follow()
+    observers.keep([...reconciliation.instances().values()].map(({ instance }) => instance))
+    await report.done(result, began)
   } catch (error) {
-    controller.isAtRest = false
-    metrics?.recordPass('failed', clock.elapsed() - began, clock.now())
-    const stack = error instanceof Error ? error.stack : undefined
-    log.error(
-      { error: messageOf(error), stack },
-      `the pass failed: ${messageOf(error)}; it will be made again at the next resync or event`,
-    )
+    report.failed(error, began)
   }
   controller.passBegan = undefined
   controller.passEnded = clock.elapsed()
-}
-
-async function tellManager(controller: Controller, status: string, { full }: PassResult): Promise<void> {
-  const { manager } = controller
-  if (!controller.isReady && !full) return
-  if (controller.isReady && controller.toldManager === status) return
-  controller.toldManager = status
-  if (controller.isReady) return manager.tellStatus(status)
-  controller.isReady = true
-  await manager.tellReady(status)
-}
-
-/** Once when everything has come to rest as declared: the line that people wait for. */
-function announce(controller: Controller, facilities: readonly FacilityStatus[], isSettled: boolean): void {
-  const kept = facilities.filter(status => !isLeftAlone(status))
-  controller.isAtRest = isSettled && kept.every(isAtRest)
-  const all = controller.isAtRest && kept.length > 0
-  if (all && !controller.allAsDeclared) {
-    const what = kept.length === 1 ? '1 facility is' : `all ${kept.length} facilities are`
-    const others = facilities.length - kept.length
-    const rest = others === 0 ? '' : `; ${count(others, 'other is', 'others are')} left alone`
-    controller.log.info({ facilities: kept.length }, `${what} as declared${rest}`)
-  }
-  controller.allAsDeclared = all
-}
-
-function isAtRest({ conditions }: FacilityStatus): boolean {
-  const isReady = findCondition(conditions, 'Ready')?.status === 'True'
-  return isReady && findCondition(conditions, 'Reconciling')?.status !== 'True'
-}
-
-/** For `systemctl status`: says nothing that comes and goes. */
-function describe(facilities: readonly FacilityStatus[], { size }: ConditionLog): string {
-  return `${count(facilities.length, 'facility', 'facilities')}${size === 0 ? '' : `, ${size} not as declared`}`
 }

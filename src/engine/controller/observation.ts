@@ -1,33 +1,91 @@
 import type { Facility } from '../../core/model/facility.ts'
+import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
 import { type Location, locationKey } from '../../core/state/snapshot.ts'
 import type { Execution } from '../execution/execution.ts'
-import { createPolicyCheck } from '../refresh/policy-check.ts'
-import { type Refresh, refreshHost } from '../refresh/refresh.ts'
-import { findOtherPlaces, mergeRefreshes } from '../refresh/refresh-scope.ts'
+import { refreshFor } from '../refresh/plan-run.ts'
+import type { Refresh } from '../refresh/refresh.ts'
+import { findOtherPlaces } from '../refresh/snapshot-patch.ts'
 import type { Session } from '../session/session.ts'
-import { findController } from '../session/writer-lock.ts'
+import type { Due } from './reconcile-queue.ts'
 import type { ReconcileState } from './reconcile-store.ts'
 import { type RestartWatch, tellRestart } from './restart-watch.ts'
 
-/** Looks at the host, and has those told who follow how each facility is. */
+/** Observes the host, and has those told who follow how each facility is. */
 export interface Observation {
-  /** At everything, or at these facilities only, with all else as it was seen last. `also` is observed, and nothing more. */
-  look(free: readonly Facility[], full: boolean, also?: readonly Location[]): Promise<Refresh>
-  /** What a look that began at `lookedAt` (ms since 1970) has found of these. */
-  note(looked: readonly Facility[], refresh: Pick<Refresh, 'snapshot'>, lookedAt: number): void
+  /** Of all that is declared, for a pass. */
+  look(due: Due): Promise<Look>
+  /** Of these facilities and services only, with all else as it was observed last. */
+  lookAgain(facilities: readonly Facility[], also?: readonly Location[]): Promise<Refresh>
+  /** So that the status of the facility is the present one. */
+  observeAgain(facility: Facility): Promise<void>
+}
+
+export interface Look {
+  /** The whole host, as far as it is known. Its targets are all facilities that aren't busy: from these a plan is made. */
+  readonly refresh: Refresh
+  /** Of the targets, those that were observed and resolved just now. */
+  readonly fresh: readonly ResolvedFacility[]
+  /** Declared facilities without a target: they are busy. */
+  readonly untouched: readonly Facility[]
+  /** When it began, by `Clock.elapsed`. */
+  readonly began: number
+  /** Facilities that had a lane when it began. */
+  readonly wasBusy: ReadonlySet<string>
 }
 
 export interface ObservationGround {
   readonly state: ReconcileState
-  readonly execution: Pick<Execution, 'executor' | 'history' | 'tracker'>
+  readonly execution: Pick<Execution, 'executor' | 'history' | 'keepRuns' | 'tracker'>
   readonly restarts: RestartWatch
 }
 
 export function createObservation(session: Session, { state, execution, restarts }: ObservationGround): Observation {
-  const { clock, configuration, log, readHost } = session
+  const { clock, log } = session
   const { executor, history, tracker } = execution
   const hanging = new Set<string>()
+
+  const isFree = ({ name }: Facility): boolean => !executor.isBusy(name)
+
+  function refresh(
+    facilities: readonly Facility[],
+    also: readonly Location[],
+    base: ReconcileState['seen'],
+  ): Promise<Refresh> {
+    const { facilities: all, instances, record } = state
+    const places = base ? findOtherPlaces(facilities, base.snapshot, record.applied) : []
+    const declared = [...all.values()]
+    return refreshFor(session, { instances, facilities, declared, also: [...places, ...also], base, hanging })
+  }
+
+  /** The snapshot that a pass can patch: what is due is under supervisors that it knows. Undefined: all is to be observed. */
+  function findBase(due: Due): ReconcileState['seen'] {
+    const { facilities, seen } = state
+    if (due.full || !seen) return undefined
+    const isKnown = (name: string): boolean => {
+      const { supervisor = '' } = facilities.get(name) ?? {}
+      return !seen.snapshot.unavailable.has(supervisor)
+    }
+    return [...due.facilities].every(isKnown) ? seen : undefined
+  }
+
+  /** As they are declared now: since they were resolved, somebody may have suspended one. */
+  function targetsOf(fresh: readonly ResolvedFacility[]): ResolvedFacility[] {
+    const found = new Map([...state.resolved, ...fresh.map(target => [target.facility.name, target] as const)])
+    return [...state.facilities.values()].filter(isFree).flatMap(facility => {
+      const target = found.get(facility.name)
+      return target ? { ...target, facility } : []
+    })
+  }
+
+  function note(looked: readonly Facility[], { snapshot }: Refresh, lookedAt: number): void {
+    for (const facility of looked) {
+      const reason = snapshot.unavailable.get(facility.supervisor)
+      const observed = snapshot.services.get(locationKey(facility))
+      if (observed) noteObserved(facility, observed, lookedAt)
+      else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
+    }
+  }
 
   function noteObserved(facility: Facility, observed: Observed, lookedAt: number): void {
     const { name } = facility
@@ -37,32 +95,32 @@ export function createObservation(session: Session, { state, execution, restarts
     if (restart) tellRestart(facility, restart, { clock, log, history })
   }
 
+  const lookAgain: Observation['lookAgain'] = (facilities, also = []) => refresh(facilities, also, state.seen)
+
   return {
-    async look(free, full, also = []) {
-      const base = {
-        instances: state.instances,
-        facilities: free,
-        declared: [...state.facilities.values()],
-        owner: configuration.owner,
-        host: readHost,
-        clock,
-        hanging,
-        checkPolicy: createPolicyCheck(session),
-        controller: findController(session),
-      }
-      const { seen } = state
-      if (full || !seen) return refreshHost({ ...base, full: true, also })
-      const places = findOtherPlaces(free, seen.snapshot, state.record.applied)
-      const known = seen.snapshot.services
-      return mergeRefreshes(seen, await refreshHost({ ...base, full: false, known, also: [...places, ...also] }))
+    async look(due) {
+      const [lookedAt, began] = [clock.now(), clock.elapsed()]
+      const wasBusy = new Set(state.lanes.keys())
+      const base = findBase(due)
+      const isDue = ({ name }: Facility): boolean => !base || due.facilities.has(name)
+      const all = [...state.facilities.values()]
+      const free = all.filter(isFree).filter(facility => isDue(facility) || !state.resolved.has(facility.name))
+      // Busy facilities are observed for status only.
+      const busy = all.filter(facility => !isFree(facility) && isDue(facility))
+      const found = await refresh(free, busy, base)
+      await execution.keepRuns(free, found.snapshot)
+      // A manual action may have begun meanwhile.
+      const fresh = found.targets.filter(({ facility }) => isFree(facility))
+      note([...fresh.map(({ facility }) => facility), ...busy], found, lookedAt)
+      const targets = targetsOf(fresh)
+      const planned = new Set(targets.map(({ facility }) => facility.name))
+      const untouched = all.filter(({ name }) => !planned.has(name))
+      return { refresh: { ...found, targets }, fresh, untouched, began, wasBusy }
     },
-    note(looked, { snapshot }, lookedAt) {
-      for (const facility of looked) {
-        const reason = snapshot.unavailable.get(facility.supervisor)
-        const observed = snapshot.services.get(locationKey(facility))
-        if (observed) noteObserved(facility, observed, lookedAt)
-        else if (reason !== undefined) tracker.update(facility.name, unknownService(facility.service, reason), lookedAt)
-      }
+    lookAgain,
+    async observeAgain(facility) {
+      const lookedAt = clock.now()
+      note([facility], await lookAgain([facility]), lookedAt)
     },
   }
 }

@@ -1,20 +1,14 @@
-import type { Facility } from '../../core/model/facility.ts'
-import { observeClaims } from '../../core/plan/claim-keeping.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
-import { makePlan, makeRemovalPlan } from '../../core/plan/planning.ts'
 import type { Plan } from '../../core/plan/step.ts'
-import { findTroubles } from '../../core/state/trouble.ts'
 import { count } from '../../core/text/count-text.ts'
-import { sha256 } from '../../host/sha256.ts'
 import { diagnosticLine } from '../../manifest/diagnostics/diagnostic-text.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { createManifestSource } from '../../manifest/manifest-source.ts'
-import { amendRecord, nextRecord } from '../execution/record-keeping.ts'
+import { nextRecord } from '../execution/record-keeping.ts'
 import { createTurns } from '../execution/turns.ts'
 import type { BootCheck } from '../refresh/boot-start.ts'
-import { markSuspended } from '../refresh/plan-run.ts'
+import { markSuspended, type Purpose, planFor, SHOWN } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import { widenScope } from '../refresh/refresh-scope.ts'
 import { keepParsed, type Session } from '../session/session.ts'
 import type { StateRecord } from '../session/state-files.ts'
 import { bindAll } from '../session/supervisor-instances.ts'
@@ -22,7 +16,7 @@ import type { Suspensions } from '../session/suspension.ts'
 import type { BackoffTracker } from './backoff-tracker.ts'
 import type { AskedPass, AskedResult, PassView } from './controller-passes.ts'
 import type { Lanes } from './lanes.ts'
-import type { Observation } from './observation.ts'
+import type { Look, Observation } from './observation.ts'
 import type { Due } from './reconcile-queue.ts'
 import { hasNothingToDo, isSettled, type ReconcileStore } from './reconcile-store.ts'
 import type { RestartWatch } from './restart-watch.ts'
@@ -30,7 +24,6 @@ import type { RestartWatch } from './restart-watch.ts'
 export interface PassResult {
   readonly plan: Plan
   readonly set: ManifestSet
-  readonly full: boolean
   /** All manifests are known, and by them there is nothing to do: nothing is planned, under way, blocked, refused or held back. */
   readonly isSettled: boolean
 }
@@ -58,11 +51,13 @@ export interface PassesGround {
   noteConditions(facility: string): void
 }
 
+const everything: Due = { manifests: true, full: true, facilities: new Set() }
+
 const nothingBegun: Pick<AskedResult, 'lanes' | 'underWay'> = { lanes: new Map(), underWay: [] }
 
 export function createPasses(session: Session, ground: PassesGround): Passes {
-  const { clock, configuration, log } = session
-  const { owner } = configuration
+  const { clock, log } = session
+  const { owner } = session.configuration
   const { ending, lanes, observation, restarts, retries, store } = ground
   const { state } = store
   const { execution, undoings } = lanes
@@ -103,109 +98,69 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
 
   async function makePass(due: Due, asked?: AskedPass): Promise<PassResult & AskedResult> {
     const hasRead = due.manifests || !state.set
-    const current = due.manifests || !state.set ? readManifests() : state.set
-    const full = due.full || hasRead || !state.seen
-    declare(current)
-    const all = [...state.facilities.values()]
-    const scope = full ? undefined : widenScope(due.facilities, state.facilities, state.plans)
-    const inScope = scope ? all.filter(({ name }) => scope.has(name)) : all
-    const free = inScope.filter(({ name }) => !executor.isBusy(name))
-    // They may wait for long; nothing is planned for them, and what they are like is told all the same.
-    const waiting = inScope.filter(({ name }) => executor.isBusy(name))
-    const lookedAt = clock.now()
-    const began = clock.elapsed()
-    const wasBusy = new Set(state.lanes.keys())
-    const refresh = await observation.look(free, full, waiting)
-    await execution.keepRuns(free, refresh.snapshot)
-    // While it was looked around, a request by hand may have set something going.
-    const targets = refresh.targets.filter(({ facility }) => !executor.isBusy(facility.name))
-    const looked = new Set(targets.map(({ facility }) => facility.name))
-    const untouched = all.filter(({ name }) => !looked.has(name))
-    store.recorded({ ...state.record, claims: observeClaims(state.record.claims, refresh.snapshot, targets, owner) })
-    observation.note([...targets.map(({ facility }) => facility), ...waiting], refresh, lookedAt)
-    for (const target of targets) if (store.hindranceSeen(target)) retries.forget(target.facility.name)
-    const view = { plan: planFor({ ...refresh, targets }, untouched, current, asked), refresh, set: current }
-    const { plan } = view
-    if (ending.aborted) return { ...view, full, isSettled: false, ...nothingBegun }
+    const set = due.manifests || !state.set ? readManifests() : state.set
+    declare(set)
+    const look = await observation.look(due)
+    const { refresh, untouched } = look
+    for (const target of look.fresh) if (store.hindranceSeen(target)) retries.forget(target.facility.name)
+    // Of a check that fails only the controller knows.
+    const own = { isShown: false, startsWaiting: state.encouraged, unhealthy: tracker.unhealthy() }
+    const plan = planIt(set, refresh, { ...(asked ? SHOWN : own), untouched })
+    const view: PassView = { plan, refresh, set }
+    if (ending.aborted) return { ...view, isSettled: false, ...nothingBegun }
     const isAdmitted = asked?.admit(view)
     store.planned(plan, hasRead)
-    for (const name of looked) noteProgress(name)
-    undoings.looked(plan.facilities, { targets, snapshot: refresh.snapshot }, began)
-    for (const name of looked) if (tracker.readiness(name).ready) store.ready(name)
-    const work = { ...refresh, targets }
-    if (!asked) lanes.begin(plan, work, { hasRead, isComplete: current.complete, wasBusy })
-    const asIsAsked = asked && isAdmitted ? lanes.beginAsked(plan, work, asked) : nothingBegun.lanes
-    remember(plan, refresh, full, untouched)
-    for (const name of state.facilities.keys()) ground.noteConditions(name)
-    const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !asIsAsked.has(name))
+    noteProgress(plan, look)
+    if (!asked) lanes.begin(plan, refresh, { hasRead, isComplete: set.complete, wasBusy: look.wasBusy })
+    const begun = asked && isAdmitted ? lanes.beginAsked(plan, refresh, asked) : nothingBegun.lanes
+    remember(plan, look)
+    const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !begun.has(name))
     const settled = isSettled(state)
-    ground.boot.looked({ refresh, instances: state.instances }, all, { full, settled })
-    return { ...view, full, isSettled: settled, lanes: asIsAsked, underWay }
-  }
-
-  function planFor(refresh: Refresh, untouched: readonly Facility[], current: ManifestSet, asked?: AskedPass): Plan {
-    const { snapshot, targets } = refresh
-    const { applied, claims } = state.record
-    const plan = makePlan(
-      {
-        targets,
-        untouched,
-        snapshot,
-        owner,
-        applied,
-        claims,
-        // Who asks is shown what `reeve plan` shows; of a check that fails only the controller knows.
-        ...(asked ? { startsWaiting: true } : { startsWaiting: state.encouraged, unhealthy: tracker.unhealthy() }),
-        // Also where nothing is removed in this pass: what comes up waits for what goes (E24).
-        prune: current.complete,
-        suspended,
-        diagnostics: current.diagnostics,
-        policy: configuration.policy,
-      },
-      sha256,
-    )
-    const troubles = asked ? findTroubles(targets, snapshot, clock.now()) : []
-    return troubles.length > 0 ? { ...plan, troubles } : plan
-  }
-
-  function noteProgress(name: string): void {
-    retries.seen(name, hasNothingToDo(state.plans.get(name)) && tracker.readiness(name).ready)
+    ground.boot.looked({ refresh, instances: state.instances }, state.facilities.values(), settled)
+    return { ...view, isSettled: settled, lanes: begun, underWay }
   }
 
   /** What is asked to go, whoever declares it. */
-  async function removeAsked(asked: AskedPass, names: readonly string[]): Promise<AskedResult> {
-    const current = readManifests()
-    declare(current)
-    const refresh = await observation.look([], true)
-    const claims = observeClaims(state.record.claims, refresh.snapshot, [], owner)
-    const chosen = names.length > 0 ? names : undefined
-    const plan = makeRemovalPlan(chosen, { snapshot: refresh.snapshot, owner, claims }, sha256)
-    const view: PassView = { plan, refresh, set: current }
+  async function removeAsked(asked: AskedPass, removal: readonly string[]): Promise<AskedResult> {
+    const set = readManifests()
+    declare(set)
+    const refresh = { ...(await observation.look(everything)).refresh, targets: [] }
+    const plan = planIt(set, refresh, { removal })
+    const view: PassView = { plan, refresh, set }
     if (ending.aborted || !asked.admit(view)) return { ...view, ...nothingBegun }
-    store.recorded({ ...state.record, claims })
     ground.suspensions.forget(plan.facilities.map(({ name }) => name))
-    return { ...view, ...nothingBegun, lanes: lanes.beginAsked(plan, { ...refresh, targets: [] }, asked) }
+    return { ...view, ...nothingBegun, lanes: lanes.beginAsked(plan, refresh, asked) }
   }
 
-  function remember(plan: Plan, refresh: Refresh, full: boolean, untouched: readonly Facility[]): void {
-    store.looked(refresh, full, new Date(clock.now()).toISOString())
-    const { facilities, instances, record } = state
-    if (full) {
-      restarts.keep(new Set(facilities.keys()))
-      retries.keep(
-        new Set([...facilities.keys(), ...refresh.snapshot.owned.map(({ ownership }) => ownership.facility)]),
-      )
-      ground.save(nextRecord({ record, instances, refresh, plan, owner, untouched }))
-    } else {
-      ground.save(amendRecord(record, refresh, plan))
+  function planIt(set: ManifestSet, refresh: Refresh, purpose: Purpose): Plan {
+    const { plan, claims } = planFor(session, { set, record: state.record, suspended }, refresh, purpose)
+    store.recorded({ ...state.record, claims })
+    return plan
+  }
+
+  function noteProgress(plan: Plan, { refresh: { snapshot }, fresh, began }: Look): void {
+    const ready = new Set(fresh.map(({ facility }) => facility.name).filter(name => tracker.readiness(name).ready))
+    for (const { facility } of fresh) {
+      const { name } = facility
+      retries.seen(name, hasNothingToDo(state.plans.get(name)) && ready.has(name))
     }
+    undoings.looked(plan.facilities, { targets: fresh, snapshot }, began)
+    for (const name of ready) store.ready(name)
+  }
+
+  function remember(plan: Plan, { refresh, untouched }: Look): void {
+    store.looked(refresh, new Date(clock.now()).toISOString())
+    const { facilities, instances, record } = state
+    restarts.keep(new Set(facilities.keys()))
+    retries.keep(new Set([...facilities.keys(), ...refresh.snapshot.owned.map(({ ownership }) => ownership.facility)]))
+    ground.save(nextRecord({ record, instances, refresh, plan, owner, untouched }))
+    for (const name of facilities.keys()) ground.noteConditions(name)
   }
 
   return {
     pass: due => inTurn(() => makePass(due)),
     passAsked(asked) {
       const { removal } = asked
-      const everything: Due = { manifests: true, full: true, facilities: new Set() }
       return inTurn(() => (removal ? removeAsked(asked, removal) : makePass(everything, asked)))
     },
     declare,

@@ -19,8 +19,10 @@ export interface ReconcileState {
   readonly byLocation: ReadonlyMap<string, string>
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly record: StateRecord
-  /** The last full look, with what quick ones have seen since. */
-  readonly seen: Refresh | undefined
+  /** The last full snapshot, with what was observed since in its place. */
+  readonly seen: Pick<Refresh, 'snapshot' | 'availability'> | undefined
+  /** Facilities as they were resolved when they were looked at last. Those that were acted on since aren't in here. */
+  readonly resolved: ReadonlyMap<string, ResolvedFacility>
   readonly plans: ReadonlyMap<string, FacilityPlan>
   /** When it ended, ISO 8601. */
   readonly lastPass: string | null
@@ -57,8 +59,8 @@ export interface ReconcileStore {
   declared(facilities: readonly Facility[], instances: ReadonlyMap<string, BoundInstance>): void
   recorded(record: StateRecord): void
   planned(plan: Plan, hasRead: boolean): void
-  /** `at`: when the pass ended, ISO 8601. */
-  looked(seen: Refresh, full: boolean, at: string): void
+  /** What a refresh has found. `at`: when the pass ended, ISO 8601. */
+  looked(found: Refresh, at: string): void
   /** Whether something of the host is in the way. True: it was till now, and is no more. */
   hindranceSeen(target: ResolvedFacility): boolean
   /** It is ready, so that nothing is left to be tried. */
@@ -66,7 +68,7 @@ export interface ReconcileStore {
   removalsJudged(problem: string | undefined): void
   deferred(waiting: readonly Waiting[]): void
   laneBegins(facility: string, digest: string, asked?: AskedPass): void
-  /** Also of one that did not begin after all. Undefined where no pass has begun it. */
+  /** Also of one that did not begin after all. What it was looked at before says nothing any more. Undefined where no pass has begun it. */
   laneEnded(facility: string): LaneFacts | undefined
   removed(facility: string): void
   conditionsSeen(facility: string, conditions: readonly Condition[]): void
@@ -83,6 +85,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
   const encouraged = new Set<string>()
   const conditions = new Map<string, readonly Condition[]>()
   const lanes = new Map<string, LaneFacts>()
+  const resolved = new Map<string, ResolvedFacility>()
   let holds = 0
   const state: Writable<ReconcileState> = {
     set: undefined,
@@ -91,6 +94,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
     instances: new Map(),
     record,
     seen: undefined,
+    resolved,
     plans,
     lastPass: null,
     guardProblem: undefined,
@@ -124,6 +128,9 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
       keepDeclared(conditions)
       keepDeclared(hindered)
       keepDeclared(encouraged)
+      for (const [name, { facility }] of resolved) {
+        if (state.facilities.get(name)?.digest !== facility.digest) resolved.delete(name)
+      }
     },
     recorded(next) {
       state.record = next
@@ -134,10 +141,11 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
       leaving.clear()
       for (const { name } of plan.facilities) if (!state.facilities.has(name)) leaving.add(name)
     },
-    looked(seen, full, at) {
+    looked({ targets, ...seen }, at) {
       state.seen = seen
       state.lastPass = at
-      if (full) keepDeclared(plans)
+      for (const target of targets) resolved.set(target.facility.name, target)
+      keepDeclared(plans)
     },
     hindranceSeen({ facility: { name }, problems, startProblems }) {
       if (startProblems) hindered.add(name)
@@ -160,6 +168,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
     laneEnded(name) {
       const lane = lanes.get(name)
       lanes.delete(name)
+      resolved.delete(name)
       return lane
     },
     removed(name) {

@@ -165,12 +165,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     addLastOutput: statuses => addLastOutput(statuses, outputGround()),
     facility: name => state.facilities.get(name),
     ownedAt,
-    look: (free, also) => observation.look(free, false, also),
-    async observeAgain(facility) {
-      const lookedAt = clock.now()
-      const refresh = await observation.look([facility], false)
-      observation.note([facility], refresh, lookedAt)
-    },
+    look: observation.lookAgain,
+    observeAgain: observation.observeAgain,
     setSuspended,
     notFound: name => notFound(name, session),
     passes: createControllerPasses({

@@ -40,7 +40,7 @@ export async function makeCurrentPlan(session: Session): Promise<Plan> {
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
   const { command = 'apply' } = options
   using _lock = await takeWriterLock(session, `reeve ${command}`)
-  const planRun = await makePlanRun(session, options.set)
+  const planRun = await makePlanRun(session, { set: options.set })
   const { plan } = planRun
   // With an invalid file, nothing is changed (E10). The caller shows the diagnostics.
   if (!planRun.set.complete) return emptyOutcome(plan)
@@ -65,7 +65,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   writeRecord(stateDirectory, record, announced, session.openWriteHost())
   // If nothing was done or waited for, the snapshot of the plan is still up to date.
   const isStale = outcome.stepsDone > 0 || outcome.failed.length > 0 || hasWaited
-  const after = isStale ? await makePlanRun(session, planRun.set) : { ...planRun, record }
+  const after = isStale ? await makePlanRun(session, { set: planRun.set }) : { ...planRun, record }
   const next = nextRecord({ ...after, owner })
   writeRecord(stateDirectory, next, after.record, session.openWriteHost())
   const declared = after.refresh.targets.map(({ facility }) => facility)

@@ -3,7 +3,7 @@ import type { Plan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { FileClaims } from '../../core/state/file-claim.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import { makeRemovalPlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
 import type { Session } from '../session/session.ts'
 import { writeRecord, writeSuspended } from '../session/state-files.ts'
 import { expectWriterLockFree, takeWriterLock } from '../session/writer-lock.ts'
@@ -15,7 +15,7 @@ import { nextRecord } from './record-keeping.ts'
 /** Plan that `takeDown` would carry out. Throws ReeveError `locked` if another Reeve holds the lock. */
 export async function makeDownPlan(session: Session, names: readonly string[], set?: ManifestSet): Promise<Plan> {
   expectWriterLockFree(session)
-  return (await makeRemovalPlanRun(session, names, set)).plan
+  return (await makePlanRun(session, { removal: names, set })).plan
 }
 
 /** Stops and removes the named facilities, or everything that is owned, and ends their suspensions. */
@@ -26,12 +26,12 @@ export async function takeDown(
 ): Promise<ApplyOutcome> {
   const { command = 'down' } = options
   using _lock = await takeWriterLock(session, `reeve ${command}`)
-  const planRun = await makeRemovalPlanRun(session, names, options.set)
+  const planRun = await makePlanRun(session, { removal: names, set: options.set })
   expectOwned(names, planRun.plan)
   endSuspensions(session, planRun)
   const claims = (): FileClaims => planRun.claims
   const { outcome } = await executePlan(session, planRun, { ...options, trigger: command, claims })
-  const after = await makeRemovalPlanRun(session, [], options.set)
+  const after = await makePlanRun(session, { removal: [], set: options.set })
   writeRecord(
     session.configuration.stateDirectory,
     nextRecord({ ...after, owner: session.configuration.owner }),

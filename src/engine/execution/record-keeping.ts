@@ -17,7 +17,7 @@ export interface RecordInput {
   readonly refresh: Refresh
   readonly plan: Plan
   readonly owner: string
-  /** Declared facilities that the refresh left out. */
+  /** Declared facilities that are busy, and that the refresh left out. */
   readonly untouched?: readonly Facility[]
 }
 
@@ -103,11 +103,6 @@ export function announceInstances(
     announced.set(supervisor, recordOf(bound.instance))
   }
   return { ...record, instances: announced }
-}
-
-/** Record after a partial refresh: nothing is forgotten. */
-export function amendRecord(record: StateRecord, refresh: Refresh, plan: Plan): StateRecord {
-  return { ...record, applied: addApplied(new Map(record.applied), refresh, plan) }
 }
 
 /** Record after all steps of a facility were done: differences from now on are drift. */

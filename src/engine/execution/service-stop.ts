@@ -4,7 +4,7 @@ import { planStops } from '../../core/plan/stop-plan.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { OwnedLocation } from '../../core/state/snapshot.ts'
 import { count } from '../../core/text/count-text.ts'
-import { makeRemovalPlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
 import type { Session } from '../session/session.ts'
 import { executeWork } from './plan-execution.ts'
 import { countSteps } from './step-count.ts'
@@ -31,7 +31,7 @@ export async function stopServices(session: Session, { log, listener }: ServiceS
 }
 
 async function stopAll(session: Session, listener: EngineListener, isOrdered: boolean): Promise<number> {
-  const planRun = await makeRemovalPlanRun(session, [])
+  const planRun = await makePlanRun(session, { removal: [] })
   const plans = planStops(findOurs(session, planRun), planRun.refresh.snapshot, isOrdered)
   const work = plans.map(plan => ({ plan }))
   const counted = countSteps(listener)

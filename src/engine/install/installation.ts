@@ -13,7 +13,7 @@ import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
 import { type ApplyOptions, applyOnce } from '../execution/apply.ts'
 import { makeDownPlan, takeDown } from '../execution/down.ts'
-import { makePlanRun, makeRemovalPlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
 import { probeAll } from '../refresh/supervisor-list.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
@@ -59,7 +59,7 @@ export interface InstallationOptions {
 export async function prepareInstallation(session: Session, options: InstallationOptions): Promise<Installation> {
   const own = createInstallerSession(session)
   const supervisors = declareSupervisors(session)
-  const before = await makeRemovalPlanRun(own, [], supervisors)
+  const before = await makePlanRun(own, { removal: [], set: supervisors })
   const bound = before.instances
   const place = choosePlace({
     ...(options.supervisor === undefined ? {} : { wanted: options.supervisor }),
@@ -74,7 +74,7 @@ export async function prepareInstallation(session: Session, options: Installatio
   refuseInsecure(options.program, session)
   const facility = declareController(session, place, chosen, options)
   const set: ManifestSet = { ...supervisors, facilities: [facility] }
-  const planRun = await makePlanRun(own, set)
+  const planRun = await makePlanRun(own, { set })
   refuseSecondController(findWriter(session), facility, planRun, ownedPlaces(planRun, own))
   const hosting = hostingOf(chosen.provider)
   return {

@@ -29,8 +29,8 @@ export async function findBootProblem(
 
 /** As `findBootProblem`, for passes: supervisors are asked only when the answer may be another, and not waited for. */
 export interface BootCheck {
-  /** `full`: of everything. `settled`: there was nothing to do; from the first such pass on, the log has what is found, once. */
-  looked(question: BootQuestion, facilities: Iterable<Facility>, pass: { full: boolean; settled: boolean }): void
+  /** `settled`: there was nothing to do; from the first such pass on, the log has what is found, once. */
+  looked(question: BootQuestion, facilities: Iterable<Facility>, settled: boolean): void
   /** By the last pass, as soon as all supervisors have answered or were given up. */
   problem(): string | undefined
 }
@@ -58,13 +58,12 @@ export function createBootCheck(session: Session): BootCheck {
   }
 
   return {
-    looked(question, facilities, { full, settled }) {
+    looked(question, facilities, settled) {
       isSettled ||= settled
       const lost = findLost(question, facilities)
       const key = lost.join(' ')
       const isOther = key !== known
       known = key
-      if (!full && !isOther) return tell()
       if (lost.length === 0 || isStartedAtBoot(session, question)) {
         asking = undefined
         problem = undefined

@@ -1,7 +1,7 @@
 import type { SuspendedFacility } from '../../core/contracts/apply-outcome.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { observeClaims } from '../../core/plan/claim-keeping.ts'
-import { findRenames } from '../../core/plan/plan-input.ts'
+import { findRenames, type PlanInput } from '../../core/plan/plan-input.ts'
 import { compareDiagnostics, makePlan, makeRemovalPlan } from '../../core/plan/planning.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { FileClaims } from '../../core/state/file-claim.ts'
@@ -17,106 +17,107 @@ import { type BoundInstance, bindAll } from '../session/supervisor-instances.ts'
 import { carrySuspensions } from '../session/suspension.ts'
 import { findController } from '../session/writer-lock.ts'
 import { createPolicyCheck } from './policy-check.ts'
-import { findUnwritable, type Refresh, refreshHost } from './refresh.ts'
+import { findUnwritable, type Refresh, type RefreshOptions, refreshHost } from './refresh.ts'
 import { warnOfStarts } from './start-warning.ts'
 
-/** One look at everything: what is declared, what is on the host, and what leads from one to the other. */
-export interface PlanRun {
-  readonly set: ManifestSet
-  /** As it is on disk. */
-  readonly record: StateRecord
-  /** Those of the record, by what was found. */
-  readonly claims: FileClaims
+/** A full snapshot and the plan made from it. */
+export interface PlanRun extends PlanBasis, MadePlan {
   readonly instances: ReadonlyMap<string, BoundInstance>
-  /** Facilities that a person suspended. */
-  readonly suspended: ReadonlySet<string>
   readonly refresh: Refresh
-  /** When the look began, in ms since 1970. */
+  /** When the refresh began, in ms since 1970. */
   readonly lookedAt: number
   /** The same by a clock that is never stepped, in ms. */
   readonly elapsedAt: number
+}
+
+/** What is declared, and what is remembered. */
+export interface PlanBasis {
+  readonly set: ManifestSet
+  readonly record: StateRecord
+  /** Facilities that a person suspended. */
+  readonly suspended: ReadonlySet<string>
+}
+
+/** What there is to plan. The plan of what is removed has no diagnostics, and nothing else is planned. */
+export type Purpose =
+  | { readonly removal: readonly string[] } // of these facilities, or of all that is owned
+  | ({ readonly isShown: boolean } & Pick<PlanInput, 'untouched' | 'unhealthy' | 'startsWaiting'>)
+
+/** What a person is shown: what waits in a supervisor's backoff is started, and the plan has all that can be said of it. */
+export const SHOWN: Purpose = { isShown: true, startsWaiting: true }
+
+export interface MadePlan {
   readonly plan: Plan
+  /** Those of the record, by what was found. */
+  readonly claims: FileClaims
+}
+
+export interface PlanRunOptions {
+  /** Absent: it is read. */
+  readonly set?: ManifestSet | undefined
+  /** Plans the removal of the named facilities, or of all that is owned. Absent: plans what is declared. */
+  readonly removal?: readonly string[]
 }
 
 /** Reads and looks, and writes nothing: there is no handle here that could (E2). */
-export async function makePlanRun(
-  session: Session,
-  set: ManifestSet = loadManifests(session.manifests),
-): Promise<PlanRun> {
+export async function makePlanRun(session: Session, options: PlanRunOptions = {}): Promise<PlanRun> {
   const { clock, configuration, readHost } = session
+  const { set = loadManifests(session.manifests), removal } = options
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const marks = readSuspended(configuration.stateDirectory, readHost)
-  const suspended = carrySuspensions(marks, findRenames(set.facilities))
-  const facilities = markSuspended(set.facilities, suspended)
+  const suspended = removal ? marks : carrySuspensions(marks, findRenames(set.facilities))
+  const facilities = removal ? [] : markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
   const elapsedAt = clock.elapsed()
-  const refresh = await refreshHost({
-    instances,
-    facilities,
-    owner: configuration.owner,
-    host: readHost,
-    clock,
-    full: true,
-    checkPolicy: createPolicyCheck(session),
-    controller: findController(session),
-  })
-  const claims = observeClaims(record.claims, refresh.snapshot, refresh.targets, configuration.owner)
-  const plan = makePlan(
-    {
-      claims,
-      targets: refresh.targets,
-      snapshot: refresh.snapshot,
-      owner: configuration.owner,
-      applied: record.applied,
-      startsWaiting: true,
-      prune: set.complete,
-      suspended,
-      diagnostics: set.diagnostics,
-      policy: configuration.policy,
-    },
-    sha256,
-  )
-  const troubles = findTroubles(refresh.targets, refresh.snapshot, clock.now())
-  const warnings = warnOfStarts(plan, refresh)
-  const unwritable = findUnwritable(refresh.availability)
-  // What changes nothing of the work is no part of the digest.
-  const diagnostics = [...plan.diagnostics, ...warnings].sort(compareDiagnostics)
-  const whole = {
-    ...plan,
-    diagnostics,
-    ...(troubles.length > 0 && { troubles }),
-    ...(unwritable.length > 0 && { unwritable }),
-  }
-  return { set, record, claims, instances, suspended, refresh, lookedAt, elapsedAt, plan: whole }
+  const refresh = await refreshFor(session, { instances, facilities })
+  const basis = { set, record, suspended }
+  const made = planFor(session, basis, refresh, removal ? { removal } : SHOWN)
+  return { ...basis, ...made, instances, refresh, lookedAt, elapsedAt }
 }
 
-/** As `makePlanRun`, for the removal of the named facilities, or of all that is owned. */
-export async function makeRemovalPlanRun(
+/** A snapshot of the session's host, by its policy. */
+export function refreshFor(
   session: Session,
-  names: readonly string[],
-  set: ManifestSet = loadManifests(session.manifests),
-): Promise<PlanRun> {
-  const { clock, configuration, readHost } = session
-  const record = readRecord(configuration.stateDirectory, readHost)
-  const instances = bindAll(session, set, record)
-  const { owner } = configuration
-  const lookedAt = clock.now()
-  const elapsedAt = clock.elapsed()
-  const refresh = await refreshHost({ instances, facilities: [], owner, host: readHost, clock, full: true })
-  const chosen = names.length > 0 ? names : undefined
-  const claims = observeClaims(record.claims, refresh.snapshot, [], owner)
-  const suspended = readSuspended(configuration.stateDirectory, readHost)
+  options: Omit<RefreshOptions, 'owner' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
+): Promise<Refresh> {
+  const { clock, configuration, readHost: host } = session
+  const [checkPolicy, controller] = [createPolicyCheck(session), findController(session)]
+  return refreshHost({ ...options, owner: configuration.owner, host, clock, checkPolicy, controller })
+}
+
+/** The plan that leads from the snapshot to what is declared, or to its removal. */
+export function planFor(
+  { clock, configuration: { owner, policy } }: Session,
+  { set, record, suspended }: PlanBasis,
+  refresh: Refresh,
+  purpose: Purpose,
+): MadePlan {
+  const { snapshot, targets } = refresh
+  const claims = observeClaims(record.claims, snapshot, targets, owner)
+  const common = { snapshot, owner, claims }
+  if ('removal' in purpose) {
+    const chosen = purpose.removal.length > 0 ? purpose.removal : undefined
+    return { plan: makeRemovalPlan(chosen, common, sha256), claims }
+  }
+  const { isShown, ...ways } = purpose
+  const { applied } = record
+  const { diagnostics } = set
+  // Also where nothing is removed now: what comes up waits for what goes (E24).
+  const prune = set.complete
+  const plan = makePlan({ ...common, ...ways, targets, applied, prune, suspended, diagnostics, policy }, sha256)
+  return { plan: isShown ? withAdvice(plan, refresh, clock.now()) : plan, claims }
+}
+
+/** What changes nothing of the work is no part of the digest. `now` in ms since 1970. */
+function withAdvice(plan: Plan, refresh: Refresh, now: number): Plan {
+  const troubles = findTroubles(refresh.targets, refresh.snapshot, now)
+  const unwritable = findUnwritable(refresh.availability)
   return {
-    set,
-    record,
-    claims,
-    instances,
-    suspended,
-    refresh,
-    lookedAt,
-    elapsedAt,
-    plan: makeRemovalPlan(chosen, { snapshot: refresh.snapshot, owner, claims }, sha256),
+    ...plan,
+    diagnostics: [...plan.diagnostics, ...warnOfStarts(plan, refresh)].sort(compareDiagnostics),
+    ...(troubles.length > 0 && { troubles }),
+    ...(unwritable.length > 0 && { unwritable }),
   }
 }
 

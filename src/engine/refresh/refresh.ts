@@ -23,11 +23,13 @@ import type { PolicyCheck } from './policy-check.ts'
 import { withinSurvey } from './refresh-limit.ts'
 import { relateServices } from './relations.ts'
 import { rememberPaths } from './remembering-host.ts'
+import { patchSnapshot } from './snapshot-patch.ts'
 import { withHindrance } from './start-problems.ts'
 
-/** Looks at the host, through handles that can't write. */
+/** What handles that can't write have found on the host. */
 export interface Refresh {
   readonly snapshot: Snapshot
+  /** The facilities that were asked for, as this host is to have them. */
   readonly targets: readonly ResolvedFacility[]
   /** Of the supervisors that facilities name, or that hold something. */
   readonly availability: ReadonlyMap<string, Availability>
@@ -38,16 +40,14 @@ export interface RefreshOptions {
   readonly facilities: readonly Facility[]
   readonly owner: string
   readonly host: ReadHost
-  /**
-   * True: looks also for all that is owned, under every supervisor. False: at these facilities only, for a quick look
-   * between two full passes.
-   */
-  readonly full: boolean
   /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
   readonly declared?: readonly Facility[]
-  /** Services that were seen before: whose a process is, for a look that doesn't take in all. */
-  readonly known?: ReadonlyMap<string, Observed>
-  /** Services to look at besides those of the facilities. */
+  /**
+   * The snapshot to patch: only `facilities` and `also` are observed, and all else is as it was then. Absent: all that is
+   * owned is observed too, under every supervisor.
+   */
+  readonly base?: Pick<Refresh, 'snapshot' | 'availability'> | undefined
+  /** Services to observe besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
   /** What the host's policy says of facilities. Absent: it allows everything. */
@@ -59,7 +59,7 @@ export interface RefreshOptions {
 }
 
 export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
-  const { facilities, instances } = options
+  const { base, facilities, instances } = options
   const host = rememberPaths(options.host)
   const services = new Map<string, Observed>()
   const unavailable = new Map<string, string>()
@@ -81,7 +81,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
       markUnavailable(name, found.reason)
       return
     }
-    const listed = options.full ? (first ?? (await observer.list())) : []
+    const listed = base ? [] : (first ?? (await observer.list()))
     const wanted = [...(named.get(name) ?? [])].filter(service => takesName(provider, service))
     const names = new Set([...wanted, ...listed.map(({ service }) => service)])
     const observed = await observer.observe([...names])
@@ -112,17 +112,17 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     }
   }
 
-  const asked = [...instances].filter(([name]) => options.full || named.has(name))
+  const asked = [...instances].filter(([name]) => !base || named.has(name))
   await Promise.all(asked.map(([name, bound]) => tryRefreshInstance(name, bound)))
   // In the order of the instances, whichever answered first.
   const listed = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
-  if (!options.full) {
+  if (base) {
     for (const [key, { ownership, service }] of services) {
       if (ownership) listed.push({ supervisor: key.slice(0, key.indexOf('/')), service, ownership })
     }
   }
   const declared = new Map((options.declared ?? facilities).map(facility => [facility.name, facility]))
-  const findTakenPort = createPortLook(new Map([...(options.known ?? []), ...services]), host)
+  const findTakenPort = createPortLook(new Map([...(base?.snapshot.services ?? []), ...services]), host)
   const makeOne = (facility: Facility): ResolvedFacility => {
     const observed = services.get(locationKey(facility))
     const takenPort = findTakenPort(facility, observed)
@@ -148,9 +148,10 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
     if (one) services.set(key, withHindrance(one, facility, problems))
   }
-  // Between two looks at everything, the manifests are the same, and so is what they declare.
-  const ties = options.full
-    ? await relateServices({
+  // Between two whole snapshots, the manifests are the same, and so is what they declare.
+  const ties = base
+    ? undefined
+    : await relateServices({
         instances,
         targets,
         services,
@@ -158,7 +159,6 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
         limited: asked => withinSurvey(asked, options.clock),
         failed: markUnavailable,
       })
-    : undefined
   const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
   const controllers = findControllers(options, { services, owned, unavailable })
   const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
@@ -174,7 +174,12 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     },
     limited: asked => withinSurvey(asked, options.clock),
   })
-  return { snapshot, targets: checked, availability }
+  if (!base) return { snapshot, targets: checked, availability }
+  return {
+    snapshot: patchSnapshot(base.snapshot, snapshot, availability),
+    targets: checked,
+    availability: new Map([...base.availability, ...availability]),
+  }
 }
 
 /** Where supervisors can't write down what they do. */

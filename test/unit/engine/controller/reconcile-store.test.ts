@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Status } from '../../../../src/core/contracts/status.ts'
+import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
 import type { FacilityPlan, Plan } from '../../../../src/core/plan/step.ts'
 import {
   createReconcileStore,
@@ -7,6 +8,7 @@ import {
   type ReconcileStore,
 } from '../../../../src/engine/controller/reconcile-store.ts'
 import { type StatusGround, viewConditions, viewStatus } from '../../../../src/engine/controller/status-view.ts'
+import type { Refresh } from '../../../../src/engine/refresh/refresh.ts'
 import { emptyRecord } from '../../../../src/engine/session/state-files.ts'
 import type { ManifestSet } from '../../../../src/manifest/manifest-set.ts'
 import { makeFacility, resolveFacility } from '../../../simulation/declaration.ts'
@@ -78,16 +80,33 @@ test('reconciling is held back until the last who asked for that has released it
   expect(store.state.isHeldBack).toBe(false)
 })
 
-test('plans of facilities that are no longer declared are kept until a full refresh', () => {
+const refreshOf = (...targets: readonly ResolvedFacility[]): Refresh => ({
+  snapshot: { services: new Map(), owned: [], unavailable: new Map(), files: new Map() },
+  targets,
+  availability: new Map(),
+})
+
+test('plans of facilities that are no longer declared are kept until the next look', () => {
   const store = createBench()
-  const seen = { snapshot: { services: new Map(), owned: [], unavailable: new Map(), files: new Map() } }
-  const refresh = { ...seen, targets: [], availability: new Map() }
   store.planned(planOf({ name: 'web' }, { name: 'db' }), true)
   store.declared([web], new Map())
-  store.looked(refresh, false, '2026-01-01T00:00:00.000Z')
   expect([...store.state.plans.keys()]).toEqual(['web', 'db'])
-  store.looked(refresh, true, '2026-01-01T00:00:01.000Z')
+  store.looked(refreshOf(), '2026-01-01T00:00:01.000Z')
   expect([[...store.state.plans.keys()], store.state.lastPass]).toEqual([['web'], '2026-01-01T00:00:01.000Z'])
+})
+
+test('E1: a facility has to be looked at again once its lane has ended or its manifest has changed', () => {
+  const store = createBench()
+  const resolved = () => [...store.state.resolved.keys()]
+  store.looked(refreshOf(resolveFacility({ name: 'web' }), resolveFacility({ name: 'db' })), '')
+  expect(resolved()).toEqual(['web', 'db'])
+  store.laneBegins('web', web.digest)
+  store.laneEnded('web')
+  expect(resolved()).toEqual(['db'])
+  store.declared([web, { ...db, suspend: true }], new Map())
+  expect(resolved()).toEqual(['db'])
+  store.declared([web, { ...db, digest: 'another' }], new Map())
+  expect(resolved()).toEqual([])
 })
 
 test('status is read-only: a condition lasts from when the controller saw it', () => {
