@@ -14,6 +14,7 @@ export {
 export type * from './core/contracts/bus.ts'
 export type * from './core/contracts/clock.ts'
 export type * from './core/contracts/host.ts'
+export type * from './core/contracts/hosting.ts'
 export type * from './core/contracts/log.ts'
 export type * from './core/contracts/provider.ts'
 export type * from './core/contracts/query-rules.ts'

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { ReadHost } from '../../src/core/contracts/host.ts'
-import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
+import type { HostingProvider } from '../../src/core/contracts/hosting.ts'
+import type { Applier, ApplierTools, Observer, ObserverTools } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { realPlace } from '../posix/real-place.ts'
@@ -23,9 +24,9 @@ export interface ProcessProviderOptions {
 }
 
 /** Provider for the built-in supervisor. See README.md beside this file. */
-export const processProvider: Provider = createProcessProvider()
+export const processProvider: HostingProvider = createProcessProvider()
 
-export function createProcessProvider(options: ProcessProviderOptions = {}): Provider {
+export function createProcessProvider(options: ProcessProviderOptions = {}): HostingProvider {
   return {
     type: 'process',
     capabilities: {

@@ -1,4 +1,5 @@
-import type { Applier, ApplierTools, Observer, ObserverTools, Provider } from '../../src/core/contracts/provider.ts'
+import type { HostingProvider } from '../../src/core/contracts/hosting.ts'
+import type { Applier, ApplierTools, Observer, ObserverTools } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
@@ -25,9 +26,9 @@ const rotatesNothing =
   'systemd rotates no files; leave it away and set up logrotate, or leave output away and use the journal'
 
 /** Provider for systemd, the system manager or a user manager. See README.md beside this file. */
-export const systemdProvider: Provider = createSystemdProvider()
+export const systemdProvider: HostingProvider = createSystemdProvider()
 
-function createSystemdProvider(): Provider {
+function createSystemdProvider(): HostingProvider {
   /** One for all: what is said of a text is the same whoever asks, and takes long. */
   const verifier = createVerifier()
   return {

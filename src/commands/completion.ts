@@ -4,6 +4,7 @@ import { type Completion, candidatesOf, findCompletion, splitFlag, startingWith 
 import { completionScript } from '../cli/completion-script.ts'
 import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
+import { findHostingRefusal } from '../core/contracts/hosting.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { ManifestSet } from '../manifest/manifest-set.ts'
 
@@ -61,10 +62,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
 function hostsAmong({ providers }: Session, declared: ManifestSet['supervisors']): [name: string, type: string][] {
   const types = new Map([...providers.keys()].map(type => [type, type]))
   for (const { name, type } of declared) types.set(name, type)
-  return [...types].filter(([, type]) => {
-    const hosting = providers.get(type)?.hosting
-    return hosting === undefined || !('refusal' in hosting)
-  })
+  return [...types].filter(([, type]) => findHostingRefusal(providers.get(type)) === undefined)
 }
 
 function flagValues(words: readonly string[]): { config?: string; stateDir?: string } {

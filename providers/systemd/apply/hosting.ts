@@ -1,5 +1,5 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
-import type { Hosting } from '../../../src/core/contracts/provider.ts'
+import type { Hosting } from '../../../src/core/contracts/hosting.ts'
 import { layoutOf } from '../units/layout.ts'
 
 /** Directory in which systemd-logind notes whose manager runs without a session: a file for each user, by name. */

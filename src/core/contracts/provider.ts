@@ -65,8 +65,6 @@ export interface Provider {
   findStateProblem?(service: string, state: Facility['state']): string | undefined
   /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
   readonly startedBy?: 'controller'
-  /** What is different where the service is Reeve's own controller (`reeve install`). Absent: nothing. */
-  readonly hosting?: Hosting
 }
 
 /** Which supervisor an instance means. Directories are absolute, and compared by where they lead; all else is compared as it is. */
@@ -168,20 +166,6 @@ export interface Applier extends Disposable {
    */
   keepRuns?(services: readonly string[]): Promise<void>
 }
-
-export type Hosting =
-  /** Why it can't be the supervisor of the controller, for people. */
-  | { readonly refusal: string }
-  | {
-      /** `spec.config.<type>` of the controller's facility. */
-      readonly config?: unknown
-      /** True: the supervisor keeps what its services write. Else the controller gets a file for it, where that can be had. */
-      readonly keepsOutput?: boolean
-      /** Options of the default instance, for the controller of whoever runs this. Absent: those that it has anyway. */
-      options?(host: ReadHost): Readonly<Record<string, unknown>>
-      /** What a person should know of a controller there, e.g. that it ends with their session. */
-      advise?(instance: Instance, host: ReadHost): string | undefined
-    }
 
 export interface Capabilities extends QueryRules {
   /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */

@@ -1,3 +1,4 @@
+import { findHostingRefusal } from '../../core/contracts/hosting.ts'
 import type { Availability, Provider } from '../../core/contracts/provider.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 
@@ -63,8 +64,8 @@ function findPlaceProblem(
   name: string,
   { providers, types, availability }: PlaceQuestion,
 ): { readonly code: 'refused' | 'unavailable'; readonly message: string } | undefined {
-  const hosting = providers.get(types.get(name) ?? '')?.hosting
-  if (hosting && 'refusal' in hosting) return { code: 'refused', message: hosting.refusal }
+  const refusal = findHostingRefusal(providers.get(types.get(name) ?? ''))
+  if (refusal !== undefined) return { code: 'refused', message: refusal }
   const found = availability.get(name)
   if (found?.available) return undefined
   return { code: 'unavailable', message: found?.reason ?? 'there is no such supervisor' }

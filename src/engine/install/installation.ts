@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
-import type { Hosting, Provider } from '../../core/contracts/provider.ts'
+import { hostingOf } from '../../core/contracts/hosting.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { findInsecurePath } from '../../core/paths/path-permissions.ts'
 import type { Plan } from '../../core/plan/step.ts'
@@ -144,10 +144,6 @@ function declareSupervisors({ manifests, providers, readHost }: Session): Manife
     return declared.has(type) || Object.keys(options).length === 0 ? [] : [{ name: type, type, options }]
   })
   return { facilities: [], supervisors: [...supervisors, ...defaults], diagnostics: [], complete: true, revision: '' }
-}
-
-function hostingOf({ hosting }: Provider): Exclude<Hosting, { refusal: string }> {
-  return hosting && !('refusal' in hosting) ? hosting : {}
 }
 
 function declareController(

@@ -1,4 +1,5 @@
 import type { ReadHost } from '../../core/contracts/host.ts'
+import { findHostingRefusal } from '../../core/contracts/hosting.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
@@ -127,10 +128,9 @@ async function findWay({ clock }: Session, { refresh, instances }: BootQuestion)
   // Who has just been looked at isn't asked again: the look has not waited for one that hangs, and nor must this.
   const others = new Map([...instances].filter(([name]) => !refresh.availability.has(name)))
   const availability = new Map([...refresh.availability, ...(await probeAll(others, clock))])
-  const able = [...instances].filter(([name, { provider }]) => {
-    const refuses = provider.hosting !== undefined && 'refusal' in provider.hosting
-    return availability.get(name)?.available === true && !refuses
-  })
+  const able = [...instances].filter(
+    ([name, { provider }]) => availability.get(name)?.available === true && findHostingRefusal(provider) === undefined,
+  )
   // One that is declared has to be named.
   const [name, bound] = able.find(([name, { instance }]) => name === instance.type) ?? able[0] ?? []
   if (name === undefined) {
