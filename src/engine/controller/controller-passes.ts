@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { type ApplyOutcome, emptyOutcome } from '../../core/contracts/apply-outcome.ts'
 import type { Control, PassWays, PassWish } from '../../core/contracts/control.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
@@ -12,7 +13,6 @@ import { awaitReadiness, findExpected } from '../execution/expected-readiness.ts
 import { type OutputGround, withLastOutput } from '../execution/last-output.ts'
 import { evaluateOutcome, findUndone, reportedIn, withTroubles } from '../execution/outcome.ts'
 import { countSteps } from '../execution/step-count.ts'
-import { createTurns } from '../execution/turns.ts'
 import type { HealthTracker } from '../health/health-tracker.ts'
 import { findSuspended } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
@@ -68,7 +68,7 @@ export interface PassGround {
  */
 export function createControllerPasses(ground: PassGround): Pick<Control, 'apply' | 'planDown' | 'down'> {
   const { session, executor, tracker } = ground
-  const inTurn = createTurns()
+  const inTurn = pLimit(1)
 
   async function ask<T>(ways: Pick<PassWays, 'settings' | 'signal'>, task: () => Promise<T>): Promise<T> {
     if (ways.settings) expectSameSettings(ways.settings, session)

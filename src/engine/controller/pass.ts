@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import { count } from '../../core/text/count-text.ts'
@@ -5,7 +6,6 @@ import { diagnosticLine } from '../../manifest/diagnostics/diagnostic-text.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { createManifestSource } from '../../manifest/manifest-source.ts'
 import { nextRecord } from '../execution/record-keeping.ts'
-import { createTurns } from '../execution/turns.ts'
 import type { BootCheck } from '../refresh/boot-start.ts'
 import { markSuspended, type Purpose, planFor, SHOWN } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
@@ -64,7 +64,7 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
   const { executor, tracker } = execution
   const suspended = ground.suspensions.marks
   const source = createManifestSource(session.manifests)
-  const inTurn = createTurns()
+  const inTurn = pLimit(1)
 
   function readManifests(): ManifestSet {
     const before = state.set

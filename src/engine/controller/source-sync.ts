@@ -1,10 +1,10 @@
+import pLimit from 'p-limit'
 import type { Log } from '../../core/contracts/log.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import { nextFetch } from '../../source/schedule.ts'
 import type { FollowedSource } from '../control/source-control.ts'
-import { createTurns } from '../execution/turns.ts'
 
 export interface SourceSyncOptions {
   readonly clock: Clock
@@ -25,7 +25,7 @@ export interface SourceSync extends FollowedSource {
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
 export function followSource(source: GitSource, options: SourceSyncOptions): SourceSync {
   const { clock, interval, log, random = Math.random } = options
-  const inTurn = createTurns()
+  const inTurn = pLimit(1)
   const stop = new AbortController()
   let failures = 0
   let timer: Disposable | undefined
