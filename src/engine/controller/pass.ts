@@ -9,7 +9,7 @@ import { nextRecord } from '../execution/record-keeping.ts'
 import type { BootCheck } from '../refresh/boot-start.ts'
 import { markSuspended, type Purpose, planFor, SHOWN } from '../refresh/plan-run.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import { keepParsed, type Session } from '../session/session.ts'
+import { type Session, saveParseCache } from '../session/session.ts'
 import type { StateRecord } from '../session/state-files.ts'
 import { bindAll } from '../session/supervisor-instances.ts'
 import type { Suspensions } from '../session/suspension.ts'
@@ -69,7 +69,7 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
   function readManifests(): ManifestSet {
     const before = state.set
     const next = source.read()
-    keepParsed(session)
+    saveParseCache(session)
     tellManifests(next, before)
     store.manifestsRead(next)
     return next

@@ -6,7 +6,7 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { findBootProblem } from '../refresh/boot-start.ts'
 import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
-import { keepParsed, type Session } from '../session/session.ts'
+import { type Session, saveParseCache } from '../session/session.ts'
 import { spellCommand } from '../session/session-words.ts'
 import { readSuspended, writeRecord, writeSuspended } from '../session/state-files.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
@@ -46,7 +46,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   if (!planRun.set.complete) return emptyOutcome(plan)
   expectIntended(planRun, session, options)
   const { owner, stateDirectory } = session.configuration
-  keepParsed(session)
+  saveParseCache(session)
   const announced = announcePlans({ ...planRun.record, claims: planRun.claims }, plan.facilities, { ...planRun, owner })
   writeRecord(stateDirectory, announced, planRun.record, session.openWriteHost())
   keepSuspended(session, planRun)

@@ -23,7 +23,7 @@ import { createCheckedProvider } from './checked-provider.ts'
 import { createObservers, type Observers } from './observers.ts'
 import { loadProviders } from './provider-loading.ts'
 import { type CommandLineSettings, sessionWords } from './session-words.ts'
-import { readParsed, writeParsed } from './state-files.ts'
+import { readParseCache, writeParseCache } from './state-files.ts'
 import { findPlace } from './supervisor-identity.ts'
 
 export interface SessionOptions extends CommandLineSettings {
@@ -137,7 +137,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       },
       runsAsRoot: userId === 0,
       insecurePermissions,
-      parseCache: createParseCache(readPackageVersion(), () => readParsed(configuration.stateDirectory, readHost)),
+      parseCache: createParseCache(readPackageVersion(), () => readParseCache(configuration.stateDirectory, readHost)),
     },
     providers,
     clock,
@@ -156,11 +156,11 @@ export function controlSocketPath(configuration: HostConfiguration): string {
 }
 
 /** Saves the parse cache after the manifests were read, so that the next process parses only what is new. */
-export function keepParsed({ manifests, configuration, openWriteHost, log }: Session): void {
+export function saveParseCache({ manifests, configuration, openWriteHost, log }: Session): void {
   const content = manifests.parseCache.close()
   if (!content) return
   try {
-    writeParsed(configuration.stateDirectory, content, openWriteHost())
+    writeParseCache(configuration.stateDirectory, content, openWriteHost())
   } catch (error) {
     log.warn({ error: messageOf(error) }, `${messageOf(error)}; so the next reeve parses all manifests again`)
   }

@@ -109,7 +109,7 @@ export function writeSuspended(directory: string, names: ReadonlySet<string>, ho
 }
 
 /** Content of the parse cache, unchecked. */
-export function readParsed(directory: string, host: ReadHost): unknown {
+export function readParseCache(directory: string, host: ReadHost): unknown {
   try {
     return readJson(join(directory, parsedFile), host)
   } catch {
@@ -117,7 +117,7 @@ export function readParsed(directory: string, host: ReadHost): unknown {
   }
 }
 
-export function writeParsed(directory: string, content: ParseCacheContent, host: WriteHost): void {
+export function writeParseCache(directory: string, content: ParseCacheContent, host: WriteHost): void {
   host.writeFile(join(directory, parsedFile), `${JSON.stringify(content)}\n`, { mode: 0o600 })
 }
 

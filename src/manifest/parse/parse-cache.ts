@@ -3,15 +3,15 @@ import { createDictionary } from '../../core/dictionary.ts'
 import { type Located, type ParsedText, parseYaml, type YamlDocument } from './yaml-document.ts'
 
 /**
- * What texts were found to say when they were parsed, which takes most of the time of a look with nothing to do. It holds
- * only what can be had again from the texts, by their digest, and of those only that have no problems.
+ * Parse cache: parsed texts by their digest, without those that have problems. Parsing would take a third of the CPU time of a plan
+ * without changes.
  */
 export interface ParseCache {
   /** As `parseYaml`. */
   parse(text: string): ParsedText
   /**
-   * What was asked for, to open the next one with; undefined if too little of it is new to be worth that. From then on it
-   * remembers nothing: whoever goes on reading remembers by itself what it has read.
+   * Returns what was parsed, to open the next cache with; undefined if too little is new to be worth writing. Afterwards nothing is
+   * cached any more.
    */
   close(): ParseCacheContent | undefined
 }
@@ -19,24 +19,24 @@ export interface ParseCache {
 /** Plain data, for JSON. */
 export interface ParseCacheContent {
   readonly version: string
-  readonly texts: Readonly<Record<string, readonly RememberedDocument[]>>
+  readonly texts: Readonly<Record<string, readonly CachedDocument[]>>
 }
 
-/** Its data, and where its name stands, which is asked of every facility. */
-type RememberedDocument = readonly [value: unknown, name: Located]
+/** Data of a document and the position of its name, which every facility needs. */
+type CachedDocument = readonly [value: unknown, name: Located]
 
-/** So few are parsed as soon as they are found. */
+/** Fewest texts that are worth caching. */
 const fewestTexts = 50
 
-/** One in so many has to be new for the whole to be kept anew. */
+/** One of this many texts has to be new for the cache to be written again. */
 const novelty = 20
 
 const namePath = ['metadata', 'name']
 
-/** `version`: of the program, as another one may read the same text otherwise. `load`: called when it is first needed. */
+/** `version`: of the program, as another one may parse a text differently. `load`: reads the content when it is first needed. */
 export function createParseCache(version: string, load: () => unknown): ParseCache {
-  let known: ReadonlyMap<string, readonly RememberedDocument[]> | undefined
-  let asked: Map<string, readonly RememberedDocument[]> | undefined = new Map()
+  let known: ReadonlyMap<string, readonly CachedDocument[]> | undefined
+  let asked: Map<string, readonly CachedDocument[]> | undefined = new Map()
   let news = 0
 
   return {
@@ -47,10 +47,10 @@ export function createParseCache(version: string, load: () => unknown): ParseCac
       const before = known.get(digest)
       if (before !== undefined) {
         asked.set(digest, before)
-        return { documents: recall(text, before), problems: [] }
+        return { documents: restore(text, before), problems: [] }
       }
       const parsed = parseYaml(text)
-      const documents = parsed.problems.length === 0 ? parsed.documents.map(remember) : []
+      const documents = parsed.problems.length === 0 ? parsed.documents.map(toCached) : []
       if (documents.length > 0 && documents.every(isPlain)) {
         asked.set(digest, documents)
         news += 1
@@ -67,14 +67,14 @@ export function createParseCache(version: string, load: () => unknown): ParseCac
   }
 }
 
-function remember(document: YamlDocument): RememberedDocument {
+function toCached(document: YamlDocument): CachedDocument {
   return [document.value, document.locate(namePath)]
 }
 
-/** Where else something stands is asked for only when there is something wrong with it. */
-function recall(text: string, remembered: readonly RememberedDocument[]): YamlDocument[] {
+/** Restores documents. They are parsed again for any other position, which only a diagnostic needs. */
+function restore(text: string, cached: readonly CachedDocument[]): YamlDocument[] {
   let again: readonly YamlDocument[] | undefined
-  return remembered.map(([value, name], index) => ({
+  return cached.map(([value, name], index) => ({
     value,
     locate(path, atKey) {
       if (atKey !== true && path.length === 2 && path.every((part, depth) => part === namePath[depth])) return name
@@ -84,24 +84,24 @@ function recall(text: string, remembered: readonly RememberedDocument[]): YamlDo
   }))
 }
 
-function isPlain([value]: RememberedDocument): boolean {
+function isPlain([value]: CachedDocument): boolean {
   return isPlainValue(value)
 }
 
-/** JSON knows neither infinity nor a negative zero. */
+/** JSON has neither infinity nor a negative zero. */
 function isPlainValue(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
   if (typeof value !== 'object' || value === null) return true
   return Object.values(value).every(isPlainValue)
 }
 
-function readContent(content: unknown, version: string): ReadonlyMap<string, readonly RememberedDocument[]> {
+function readContent(content: unknown, version: string): ReadonlyMap<string, readonly CachedDocument[]> {
   if (!isTable(content) || content.version !== version || !isTable(content.texts)) return new Map()
   const entries = Object.entries(content.texts)
   return new Map(entries.flatMap(([digest, documents]) => (areDocuments(documents) ? [[digest, documents]] : [])))
 }
 
-function areDocuments(value: unknown): value is readonly RememberedDocument[] {
+function areDocuments(value: unknown): value is readonly CachedDocument[] {
   return Array.isArray(value) && value.every(one => Array.isArray(one) && one.length === 2 && isLocated(one[1]))
 }
 
