@@ -8,19 +8,21 @@ const calm: ReadonlySet<string> = new Set(['UpToDate', 'NotFollowed'])
 
 /** What stands before the table of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
 export function sourceText(
-  { url, wanted, revision, condition }: SourceStatus,
+  { url, wanted, revision, condition, warning }: SourceStatus,
   screen: Pick<Screen, 'colors' | 'width'>,
   now: number,
 ): string {
   const { colors } = screen
   const lines = [`${colors.bold('Source')}    ${oneLine(url)}, ${oneLine(wanted)}\n`]
   if (revision) {
-    const { commit, subject, author, since } = revision
+    const { commit, subject, author, since, signer } = revision
+    const signed = signer === undefined ? '' : `, signed by ${oneLine(signer)}`
     const age = ageText(now - Date.parse(since))
     lines.push(
-      `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}, since ${age})\n`,
+      `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}${signed}, since ${age})\n`,
     )
   }
   if (!calm.has(condition.reason)) lines.push(problemText(`${condition.reason}: ${condition.message}`, screen))
-  return `${lines.join('')}`
+  if (warning !== undefined) lines.push(problemText(warning, screen))
+  return lines.join('')
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { HostConfigurationForm } from '#schemas/compiled/host-configuration.shape.js'
 import { readGitUrl } from '../core/model/git-url.ts'
-import type { ReferenceWish, SourceConfiguration } from '../core/model/source-configuration.ts'
+import type { GitSourceConfiguration, ReferenceWish, SourceConfiguration } from '../core/model/source-configuration.ts'
 import type { FieldProblem } from './diagnostics/problem.ts'
 
 type SourceForm = HostConfigurationForm['source']
@@ -24,6 +24,12 @@ export function findSourceProblems({ source, manifests }: HostConfigurationForm)
   const [, second] = wishes
   if (second !== undefined)
     add(['git', second], `expected one of branch, tag and semver, found ${wishes.join(' and ')}`)
+  if (git.verify && git.verify.signers === undefined && git.verify.gpgKeyring === undefined) {
+    add(['git', 'verify'], 'verify needs keys: name a file in signers (SSH) or gpgKeyring (OpenPGP)')
+  }
+  if (git.verify?.commits === 'tag' && git.tag === undefined && git.semver === undefined) {
+    add(['git', 'verify', 'commits'], 'expected tag or semver to say which tag is wanted, as tags are to be signed')
+  }
   if (git.path?.split('/').includes('..')) {
     add(['git', 'path'], `source.git.path must stay below the repository's top, without .., found ${git.path}`)
   }
@@ -38,7 +44,18 @@ export function completeSource({ git, link }: SourceForm, base: string): SourceC
   const { auth, interval, path = '' } = git
   const { url } = reading
   const text = url.text.startsWith('.') ? resolve(base, url.text) : url.text
-  return { type: 'git', url: { ...url, text }, wish: wishOf(git), path, interval, access: auth }
+  return { type: 'git', url: { ...url, text }, wish: wishOf(git), path, interval, access: auth, ...verifyOf(git) }
+}
+
+function verifyOf({ verify }: GitForm): Pick<GitSourceConfiguration, 'verify'> {
+  if (!verify) return {}
+  const { commits = 'every', signers, revoked, gpgKeyring, ...rest } = verify
+  const files = {
+    ...(signers !== undefined && { file: signers }),
+    ...(revoked !== undefined && { revoked }),
+    ...(gpgKeyring !== undefined && { keyring: gpgKeyring }),
+  }
+  return { verify: { commits, signers: files, ...rest } }
 }
 
 function wishOf({ branch, tag, semver }: GitForm): ReferenceWish {

@@ -7,6 +7,7 @@ export type SourceReason =
   | 'RepositoryNotFound'
   | 'ReferenceNotFound'
   | 'NotFastForward'
+  | 'Untrusted'
   | 'TreeRefused'
   | 'TooLarge'
   | 'DiskFull'

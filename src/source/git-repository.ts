@@ -73,6 +73,11 @@ export interface GitRepository {
   fetchFiles(ids: readonly string[], signal: AbortSignal): Promise<void>
   /** What is there of these, in that order, each checked against its id. */
   read(ids: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
+  /** Those that lead from one commit to another, the oldest first; `isLine`: by first parents only. */
+  listCommits(
+    range: { readonly from: string; readonly to: string; readonly isLine: boolean; readonly most: number },
+    signal: AbortSignal,
+  ): Promise<readonly string[]>
   isAncestor(older: string, newer: string, signal: AbortSignal): Promise<boolean>
   /** Keeps the commit, and what it leads back to, from being lost. */
   keep(commit: string, signal: AbortSignal): Promise<void>
@@ -267,6 +272,14 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
       } catch (error) {
         throw new SourceError('Corrupt', messageOf(error))
       }
+    },
+
+    async listCommits({ from, to, isLine, most }, signal) {
+      await prepare(signal)
+      const line = isLine ? ['--first-parent'] : []
+      const git = localGit(['rev-list', '--topo-order', `--max-count=${most}`, ...line, to, `^${from}`], command)
+      const lines = decode(await expectDone(git, signal)).split('\n')
+      return lines.filter(id => id !== '').reverse()
     },
 
     async isAncestor(older, newer, signal) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { RevisionFacts, SourceCondition, SourceStatus } from '../core/contracts/source-status.ts'
-import type { ReferenceWish } from '../core/model/source-configuration.ts'
+import type { ReferenceWish, VerifyConfiguration } from '../core/model/source-configuration.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import type { SourceReason } from './git-failure.ts'
@@ -10,6 +10,7 @@ import { removeTree } from './removal.ts'
 import { exportRevision, readCommit } from './revision-export.ts'
 import { manifestsLink } from './source-place.ts'
 import { readSourceState, type SourceState, writeSourceState } from './source-state.ts'
+import { openTrust } from './trust-keeping.ts'
 
 /** How many revisions besides the one in force are kept on the disk. */
 const keptRevisions = 5
@@ -20,6 +21,8 @@ export interface GitSourceOptions extends Omit<GitRepositoryOptions, 'directory'
   readonly wish: ReferenceWish
   /** Below the repository's top: the directory of the manifests. */
   readonly path: string
+  /** Absent: whoever can push decides. */
+  readonly verify?: VerifyConfiguration
   readonly clock: Clock
 }
 
@@ -53,6 +56,8 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   const revisions = join(directory, 'revisions')
   const repository = createGitRepository({ ...options, directory: join(directory, 'git') })
   const key = keyOf(options)
+  const trust =
+    options.verify && openTrust(options.verify, { ...options, repository, directory: join(directory, 'keys') })
   host.makeDirectory(directory, { mode: 0o700 })
   let state = readSourceState(directory, key, host)
   let condition: SourceCondition = state.revision
@@ -76,9 +81,19 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     refused = undefined
     const before = state.revision
     const isSame = before?.reference === reference.name && state.referenceId === reference.id
-    if (before && isSame && isExported(before.commit)) return false
-    const commit = await repository.fetch(reference.name, before?.commit, signal)
+    if (before && isSame && isExported(before.commit)) {
+      await trust?.expectStill({ commit: before.commit, reference: reference.name, referenceId: reference.id }, signal)
+      return false
+    }
+    const commit = await repository.fetch(reference.name, before?.commit ?? options.verify?.start, signal)
     if (before && before.commit !== commit) await expectSuccessor(before, commit, reference.name, signal)
+    const candidate = {
+      commit,
+      reference: reference.name,
+      referenceId: reference.id,
+      ...(before && { after: before.commit }),
+    }
+    const signer = await trust?.expect(candidate, signal)
     const facts = await readCommit(repository, commit, signal)
     if (!isExported(commit)) {
       host.makeDirectory(revisions, { mode: 0o700 })
@@ -91,6 +106,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       author: facts.author,
       committedAt: new Date(facts.time).toISOString(),
       since: before?.commit === commit ? before.since : timeOf(clock),
+      ...(signer !== undefined && { signer }),
     }
     await repository.keep(commit, signal)
     // First the mark, then the switch: a crash between the two is mended when the source is opened.
@@ -168,6 +184,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       ...(state.revision && { revision: state.revision }),
       fetchedAt,
       condition,
+      ...findWarning(state.revision, options.verify?.maxAge, clock.now()),
     }),
     async sync(signal) {
       try {
@@ -190,6 +207,19 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       throw new ReeveError('refused', `expected the commit that waits to be accepted: ${found}, found ${commit}`)
     },
   }
+}
+
+/** That an old head is served for ever is seen by its age alone: whoever does so, signs nothing. */
+function findWarning(
+  revision: RevisionFacts | undefined,
+  maxAge: number | undefined,
+  now: number,
+): { readonly warning?: string } {
+  if (!revision || maxAge === undefined) return {}
+  const days = (now - Date.parse(revision.committedAt)) / 86_400_000
+  if (days * 86_400_000 <= maxAge) return {}
+  const age = `the newest commit is ${Math.floor(days)} days old, more than verify.maxAge allows`
+  return { warning: `${age}: if there are newer ones, somebody keeps them from this host` }
 }
 
 function causeOf(error: unknown): [SourceReason, string] {

@@ -24,6 +24,10 @@ export interface GitLab extends Disposable {
   /** Runs git in the bare repository. */
   upstreamGit(...args: string[]): string
   link(path: string, target: string): void
+  /** Writes an object as it is, and gives its id. */
+  hash(type: string, content: string): string
+  /** Writes a program of the shell, and gives its path. */
+  script(name: string, text: string): string
   /** A source of it; `url` absent: by its path. */
   open(options?: Partial<SourceLabOptions>): GitSource
   /** The same; undefined: it could not be opened. */
@@ -38,9 +42,19 @@ export interface CommitOptions {
   /** Absent: main. */
   readonly branch?: string
   readonly isForced?: boolean
+  /** Who signs it: `gpg.format` and `user.signingkey` of git. Absent: nobody. */
+  readonly signer?: Signer
+  /** When it says that it was made: ISO 8601. Absent: now. */
+  readonly date?: string
 }
 
-export interface SourceLabOptions extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits'> {
+export interface Signer {
+  readonly format: 'ssh' | 'openpgp'
+  /** The file of an SSH key, or the fingerprint of an OpenPGP one. */
+  readonly key: string
+}
+
+export interface SourceLabOptions extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits' | 'verify'> {
   readonly url: string
   readonly clock: Clock
   readonly onEffect: WriteHostOptions['onEffect']
@@ -55,13 +69,16 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
   const upstream = join(directory, 'upstream.git')
   const work = join(directory, 'work')
   const sourceDirectory = join(directory, 'state')
-  const run = (...args: string[]): string =>
-    execFileSync('git', args, { encoding: 'utf8', env: labEnvironment(directory), stdio: ['ignore', 'pipe', 'ignore'] })
-  run('init', '--quiet', '--bare', '--initial-branch=main', `--object-format=${format}`, upstream)
-  run('init', '--quiet', '--initial-branch=main', `--object-format=${format}`, work)
-  const upstreamGit = (...args: string[]): string => run('--git-dir', upstream, ...args).trim()
+  const run = (date: string | undefined, ...args: string[]): string => {
+    const dates = date === undefined ? {} : { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
+    const env = { ...labEnvironment(directory), ...dates }
+    return execFileSync('git', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] })
+  }
+  run(undefined, 'init', '--quiet', '--bare', '--initial-branch=main', `--object-format=${format}`, upstream)
+  run(undefined, 'init', '--quiet', '--initial-branch=main', `--object-format=${format}`, work)
+  const upstreamGit = (...args: string[]): string => run(undefined, '--git-dir', upstream, ...args).trim()
   upstreamGit('config', 'uploadpack.allowFilter', 'true')
-  const git = (...args: string[]): string => run('-C', work, ...args).trim()
+  const git = (...args: string[]): string => run(undefined, '-C', work, ...args).trim()
   git('remote', 'add', 'origin', upstream)
 
   function open({
@@ -74,7 +91,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
     const reading = readGitUrl(url)
     if ('problem' in reading) throw new Error(reading.problem)
     const host = createWriteHost(rest.onEffect ? { onEffect: rest.onEffect } : {})
-    const { limits, clock = createClock() } = rest
+    const { limits, verify, clock = createClock() } = rest
     return openGitSource({
       directory: sourceDirectory,
       url: reading.url,
@@ -85,6 +102,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
       clock,
       searchPath: process.env.PATH ?? '/usr/bin:/bin',
       ...(limits && { limits }),
+      ...(verify && { verify }),
     })
   }
 
@@ -94,7 +112,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
     sourceDirectory,
     git,
     upstreamGit,
-    commit(files, { message = 'Change manifests', branch = 'main', isForced = false } = {}) {
+    commit(files, { message = 'Change manifests', branch = 'main', isForced = false, signer, date } = {}) {
       for (const [path, content] of Object.entries(files)) {
         const whole = join(work, path)
         if (content === undefined) rmSync(whole)
@@ -104,13 +122,24 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
         }
       }
       git('add', '--all')
-      git('commit', '--quiet', '--allow-empty', '--message', message)
+      const sign = signer ? ['--gpg-sign'] : []
+      run(date, '-C', work, ...signing(signer), 'commit', '--quiet', '--allow-empty', '--message', message, ...sign)
       git('push', '--quiet', ...(isForced ? ['--force'] : []), 'origin', `HEAD:refs/heads/${branch}`)
       return git('rev-parse', 'HEAD')
     },
     link(path, target) {
       mkdirSync(dirname(join(work, path)), { recursive: true })
       symlinkSync(target, join(work, path))
+    },
+    hash(type, content) {
+      const path = join(directory, 'object')
+      writeFileSync(path, content)
+      return git('hash-object', '-t', type, '-w', '--literally', path)
+    },
+    script(name, text) {
+      const path = join(directory, name)
+      writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+      return path
     },
     open,
     tryOpen(options) {
@@ -129,6 +158,11 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
     },
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   }
+}
+
+/** What git is told of who signs, to stand before its command. */
+export function signing(signer: Signer | undefined): string[] {
+  return signer ? ['-c', `gpg.format=${signer.format}`, '-c', `user.signingkey=${signer.key}`] : []
 }
 
 function labEnvironment(directory: string): NodeJS.ProcessEnv {

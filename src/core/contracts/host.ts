@@ -264,7 +264,7 @@ export interface ContainedRunOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly signal?: AbortSignal
-  readonly input?: string
+  readonly input?: string | Uint8Array
   /** How much of stdout and of stderr is kept, in bytes each; who writes more is ended. Absent: all is thrown away. */
   readonly outputLimit?: number
 }

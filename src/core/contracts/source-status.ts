@@ -9,6 +9,8 @@ export interface SourceStatus {
   /** When the repository last answered: ISO 8601; null: never. */
   readonly fetchedAt: string | null
   readonly condition: SourceCondition
+  /** What is no failure, and a person should know of: the newest commit is older than it may be. Absent: nothing. */
+  readonly warning?: string
 }
 
 export interface RevisionFacts {
@@ -22,6 +24,8 @@ export interface RevisionFacts {
   readonly committedAt: string
   /** When it came into force on this host: ISO 8601. */
   readonly since: string
+  /** Who signed it, as the host's own keys say. Absent: nobody was asked for. */
+  readonly signer?: string
 }
 
 export interface SourceCondition {

@@ -12,6 +12,32 @@ export interface GitSourceConfiguration {
   /** Between two times that the repository is asked, in milliseconds. */
   readonly interval: number
   readonly access: GitAccess
+  /** Absent: whoever can push decides. */
+  readonly verify?: VerifyConfiguration
+}
+
+/** Whose signatures commits need. */
+export interface VerifyConfiguration {
+  /**
+   * Which ones: every commit since the revision in force; those of the first-parent line, so that a merge answers for what it merges;
+   * the newest one alone; or the tag that leads to it, in place of commits.
+   */
+  readonly commits: 'every' | 'first-parent' | 'head' | 'tag'
+  readonly signers: SignerConfiguration
+  /** The commit from which on they are needed, for the first revision. Absent: from that one on. */
+  readonly start?: string
+  /** How old the newest commit may be, in milliseconds, before that is told. Absent: any age. */
+  readonly maxAge?: number
+}
+
+/** Files of keys, absolute. */
+export interface SignerConfiguration {
+  /** In the form of ssh's `allowed_signers`. */
+  readonly file?: string
+  /** SSH keys that don't count any more: public keys, or a key revocation list. */
+  readonly revoked?: string
+  /** Of OpenPGP, as gpgv reads it. */
+  readonly keyring?: string
 }
 
 /** A symlink that somebody else swaps, as git-sync does; the name of what it leads to is the revision. */

@@ -3,9 +3,9 @@
 const millisecondsPer = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
 const bytesPer = { GiB: 1_024 ** 3, MiB: 1_024 ** 2, KiB: 1_024, B: 1 }
 
-/** Milliseconds of `500ms`, `10s`, `5m` or `1h`. NaN: it is no duration. */
+/** Milliseconds of `500ms`, `10s`, `5m`, `1h` or `30d`. NaN: it is no duration. */
 export function parseDuration(text: string): number {
-  return parseQuantity(text, millisecondsPer)
+  return parseQuantity(text, { ...millisecondsPer, d: 86_400_000 })
 }
 
 /** Bytes of `512B`, `1KiB`, `10MiB` or `1GiB`. NaN: it is no size. */

@@ -17,7 +17,7 @@ type SourceSession = Pick<
 
 /**
  * The Git repository that the host configuration names; undefined if it names none, or the command line a directory. Only for those who
- * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of `auth` that isn't there, `insecure` for
+ * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of keys that isn't there, `insecure` for
  * one that others can write.
  */
 export function openSource(session: SourceSession): GitSource | undefined {
@@ -30,6 +30,7 @@ export function openSource(session: SourceSession): GitSource | undefined {
     access: found.access,
     wish: found.wish,
     path: found.path,
+    ...(found.verify && { verify: found.verify }),
     host: session.openWriteHost(),
     clock: session.clock,
     searchPath: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -60,15 +61,19 @@ function findSource({ configuration: { source }, followsSource }: SourceSession)
 }
 
 /** What speaks for this host, and what it believes, must be in nobody else's hands (S1). */
-function expectUsable({ access, wish }: GitSourceConfiguration, { manifests }: SourceSession): void {
+function expectUsable({ access, wish, verify }: GitSourceConfiguration, { manifests }: SourceSession): void {
   if (wish.kind === 'semver' && !isRange(wish.range)) {
     throw new ReeveError('invalid', `source.git.semver: expected a range of versions such as ^1.2, found ${wish.range}`)
   }
-  for (const [name, path] of Object.entries(access)) {
-    if (!isThere(path)) throw new ReeveError('not-found', `source.git.auth.${name}: there is no file ${path}`)
+  const { file: signers, revoked, keyring: gpgKeyring } = verify?.signers ?? {}
+  const keys = Object.entries({ signers, revoked, gpgKeyring }).map(([name, path]) => [`verify.${name}`, path] as const)
+  const files = Object.entries(access).map(([name, path]) => [`auth.${name}`, path] as const)
+  for (const [name, path] of [...files, ...keys]) {
+    if (path === undefined) continue
+    if (!isThere(path)) throw new ReeveError('not-found', `source.git.${name}: there is no file ${path}`)
     if (!manifests.runsAsRoot || manifests.insecurePermissions) continue
     const insecure = findInsecurePath(path, lookupIn(localFiles), 0)
-    if (insecure) throw new ReeveError('insecure', `source.git.auth.${name} is not safe: ${insecure.message}`)
+    if (insecure) throw new ReeveError('insecure', `source.git.${name} is not safe: ${insecure.message}`)
   }
 }
 

@@ -43,7 +43,7 @@ describe('durations and sizes', () => {
     expect(formatSize(bytes)).toBe(text)
   })
 
-  test.each(['', '10', 's', '-1s', '1.5s', '1 s', '1S', '1d', '1sh'])('"%s" is none', text => {
+  test.each(['', '10', 's', '-1s', '1.5s', '1 s', '1S', '1w', '1sh'])('"%s" is none', text => {
     expect(parseDuration(text)).toBeNaN()
   })
 })
