@@ -6,7 +6,7 @@ import type { Location } from '../../core/state/snapshot.ts'
 import { locationKey } from '../../core/state/snapshot.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { Refresh } from '../refresh/refresh.ts'
-import { describeDone, findUndoing, planManualAction, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { concludeAction, findUndoing, planManualAction } from './manual-action.ts'
 
 export interface ControllerControlOptions {
   readonly executor: Executor
@@ -53,13 +53,12 @@ export function createControllerControl(options: ControllerControlOptions): Omit
       const action = planManualAction(verb, { ...at, name }, observed, refresh.targets[0], wish)
       // An action that is refused doesn't suspend the facility.
       if (wish.suspend) mark ??= options.setSuspended(name, true, `reeve ${verb}`)
-      if ('outcome' in action) return withMark(name, action.outcome, mark)
+      if ('outcome' in action) return concludeAction(verb, name, action, { mark })
       // A pass may have started a lane meanwhile.
       if (!executor.submit([action]).has(name)) continue
       const error = await executor.settled(name)
       if (facility) await options.observeAgain(facility)
-      if (error) throw mark ? suspendedAllTheSame(name, error) : error
-      return withMark(name, describeDone(verb, action), mark)
+      return concludeAction(verb, name, action, { mark, error })
     }
     throw new ReeveError('failed', `${verb} ${name}: the facility is busy; try again`)
   }

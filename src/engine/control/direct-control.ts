@@ -19,7 +19,7 @@ import { openHistory } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
 import { type Mark, openSuspensions } from '../session/suspension.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
-import { describeDone, planManualAction, suspendedAllTheSame, withMark } from './manual-action.ts'
+import { concludeAction, planManualAction } from './manual-action.ts'
 import { type FollowedSource, withSource } from './source-control.ts'
 import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 
@@ -146,22 +146,14 @@ async function act(
   const at = findFacility(planRun, name, session)
   if (!at) throw notFound(name, session)
   const observed = planRun.refresh.snapshot.services.get(locationKey(at))
-  const action = planManualAction(
-    verb,
-    { name, supervisor: at.supervisor, service: at.service },
-    observed,
-    target,
-    options,
-  )
+  const action = planManualAction(verb, { ...at, name }, observed, target, options)
   // An action that is refused doesn't suspend the facility.
   const trigger = `reeve ${verb}`
   const mark = options.suspend ? setMark(session, planRun, { name, suspended: true, at, trigger }) : undefined
-  if ('outcome' in action) return withMark(name, action.outcome, mark)
+  if ('outcome' in action) return concludeAction(verb, name, action, { mark })
   // A manual action doesn't wait for dependencies.
   const [result] = await executeWork(session, planRun, [action], { trigger, listener() {} })
-  const failure = result?.error
-  if (failure) throw mark ? suspendedAllTheSame(name, failure) : failure
-  return withMark(name, describeDone(verb, action), mark)
+  return concludeAction(verb, name, action, { mark, error: result?.error })
 }
 
 async function setSuspended(session: Session, name: string, suspended: boolean): Promise<ControlOutcome> {

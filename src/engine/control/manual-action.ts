@@ -121,19 +121,23 @@ export function describeDone(verb: ControlVerb, { plan, startsJob, activation }:
   return { changed: true, message: `${name} ${PAST[verb]}${isWaiting ? waits : ''}` }
 }
 
-/** Adds that the facility was suspended as well. */
-export function withMark(name: string, outcome: ControlOutcome, mark: ControlOutcome | undefined): ControlOutcome {
+/** Outcome of an action. `mark`: that of suspending the facility with it, which lasts even if the action failed. Throws `error`. */
+export function concludeAction(
+  verb: ControlVerb,
+  name: string,
+  action: ManualAction,
+  { mark, error }: { readonly mark: ControlOutcome | undefined; readonly error?: Error | undefined },
+): ControlOutcome {
+  if (error && mark) {
+    const { code, cause } = error instanceof ReeveError ? error : { code: 'failed' as const, cause: error }
+    const message = `${error.message}; ${name} is suspended all the same, until reeve resume ${name}`
+    throw new ReeveError(code, message, { cause })
+  }
+  if (error) throw error
+  const outcome = 'outcome' in action ? action.outcome : describeDone(verb, action)
   if (!mark) return outcome
   const message = `${outcome.message}, and suspended until reeve resume ${name}`
   return { changed: outcome.changed || mark.changed, message }
-}
-
-/** Adds to the error of an action that the facility is suspended in spite of it: else the controller would act now. */
-export function suspendedAllTheSame(name: string, error: Error): ReeveError {
-  const { code, cause } = error instanceof ReeveError ? error : { code: 'failed' as const, cause: error }
-  return new ReeveError(code, `${error.message}; ${name} is suspended all the same, until reeve resume ${name}`, {
-    cause,
-  })
 }
 
 function nothing(message: string): { outcome: ControlOutcome } {

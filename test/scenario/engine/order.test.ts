@@ -158,6 +158,10 @@ test.concurrent('E14: if the new service does not come up, the old one is restor
   expect(outcome.failed).toEqual([
     { facility: 'web', message: expect.stringContaining('the move failed, and lab/web runs again') },
   ])
+  const rollback = planOf(outcome.plan, 'web')?.rollback
+  expect(rollback?.to).toEqual({ supervisor: 'lab', service: 'web' })
+  const finished = events.flatMap(event => (event.type === 'step-finished' ? [event.step] : []))
+  expect(finished.slice(-3)).toEqual(rollback?.steps)
   lab.declare('web', { process: longRun() })
   const old = await lab.observe('web')
   expect([old.state, old.enabled]).toEqual(['running', true])
