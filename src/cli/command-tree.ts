@@ -217,14 +217,14 @@ function addLooking(program: Command, run: Run): void {
 const verbs = [
   {
     name: 'start',
-    description: 'start it (no-op if already running); a job of a timer or socket: run it now',
+    description: 'start facilities (no-op if already running); run the job of a timer or socket now',
     suspend: false,
   },
-  { name: 'stop', description: 'stop it (no-op if already stopped)', suspend: true },
-  { name: 'restart', description: 'restart it, or start it if it is stopped', suspend: false },
-  { name: 'reload', description: 'reload its configuration', suspend: false },
-  { name: 'enable', description: 'start it at boot', suspend: false },
-  { name: 'disable', description: "don't start it at boot", suspend: true },
+  { name: 'stop', description: 'stop facilities (no-op if already stopped)', suspend: true },
+  { name: 'restart', description: 'restart facilities; start those that are stopped', suspend: false },
+  { name: 'reload', description: 'reload the configuration of facilities', suspend: false },
+  { name: 'enable', description: 'start facilities at boot', suspend: false },
+  { name: 'disable', description: "don't start facilities at boot", suspend: true },
 ] as const
 
 function addActing(program: Command, run: Run): void {

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs'
 import { ReeveError } from '../core/reeve-error.ts'
+import type { Session } from '../engine/session/session.ts'
+import { missingDirectory } from '../manifest/read/manifest-snapshot.ts'
 
 /** The manifests directory as a command line names it. */
 export interface NamedDirectory {
@@ -17,4 +20,15 @@ export function namedDirectory(argument: string | undefined, option: string | un
   }
   if (argument !== undefined) return { path: argument, origin: 'given as DIR' }
   return option === undefined ? undefined : { path: option, origin: 'given by --manifests' }
+}
+
+/** Throws ReeveError `not-found` where there is none. */
+export function expectDirectory({
+  directory,
+  followsSource,
+  manifests,
+}: Pick<Session, 'directory' | 'followsSource' | 'manifests'>): void {
+  // A controller fetches what a Git repository has.
+  if (followsSource || existsSync(directory)) return
+  throw new ReeveError('not-found', missingDirectory(directory, manifests.directoryOrigin))
 }

@@ -33,7 +33,9 @@ export function planText(
   if (plan.troubles !== undefined) blocks.push(troublesText(plan.troubles, colors, width()))
   for (const facility of changing) blocks.push(facilityText(facility, { colors, width }, brief))
   if (suspended.length > 0) blocks.push(`${colors.yellow(suspendedText(suspended))}\n${withheldText(plan, colors)}`)
-  blocks.push(`${colors.bold(summaryText(plan.summary, suspended.length, countIdleTroubles(plan)))}\n`)
+  const summary = summaryText(plan.summary, suspended.length, countIdleTroubles(plan))
+  const lines = wrap(summary, width() ?? Number.POSITIVE_INFINITY, 0)
+  blocks.push(lines.map(line => `${colors.bold(line)}\n`).join(''))
   return blocks.join('\n')
 }
 

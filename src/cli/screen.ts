@@ -83,3 +83,11 @@ export function wrap(text: string, width: number, indent: number): string[] {
   if (line !== '') lines.push(line)
   return lines.map(part => ' '.repeat(indent) + part)
 }
+
+/** `Note: …` in a line of its own, or in as many as the screen takes; ended. */
+export function remarkText(label: string, text: string, { colors, width }: Pick<Screen, 'colors' | 'width'>): string {
+  const [first = '', ...rest] = wrap(`${label} ${oneLine(text)}`, width() ?? Number.POSITIVE_INFINITY, 2)
+  const start = first.trimStart()
+  const painted = start.startsWith(label) ? colors.yellow(label) + start.slice(label.length) : start
+  return [painted, ...rest].map(line => `${line}\n`).join('')
+}

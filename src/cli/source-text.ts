@@ -1,7 +1,6 @@
 import type { SourceStatus } from '../core/contracts/source-status.ts'
 import { ageText } from './duration-text.ts'
-import { oneLine, type Screen } from './screen.ts'
-import { problemText } from './status-table.ts'
+import { oneLine, remarkText, type Screen } from './screen.ts'
 
 /** Reasons that are no problem: nothing else is wanted than what is in force, as far as anyone knows. */
 const calm: ReadonlySet<string> = new Set(['UpToDate', 'NotFollowed'])
@@ -22,7 +21,7 @@ export function sourceText(
       `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}${signed}, since ${age})\n`,
     )
   }
-  if (!calm.has(condition.reason)) lines.push(problemText(`${condition.reason}: ${condition.message}`, screen))
-  if (warning !== undefined) lines.push(problemText(warning, screen))
+  if (!calm.has(condition.reason)) lines.push(remarkText('!', `${condition.reason}: ${condition.message}`, screen))
+  if (warning !== undefined) lines.push(remarkText('!', warning, screen))
   return lines.join('')
 }

@@ -2,7 +2,7 @@ import type { Condition, FacilityStatus, Status } from '../core/contracts/status
 import { RUN_FAILED, STARTING } from '../core/state/readiness.ts'
 import { describeUnwritable } from '../core/state/unwritable.ts'
 import { ageText } from './duration-text.ts'
-import { type Colors, oneLine, type Screen, wrap } from './screen.ts'
+import { type Colors, oneLine, remarkText, type Screen, wrap } from './screen.ts'
 import { type Column, tableText } from './table.ts'
 
 /** Of what stands before the values of one facility, in columns. */
@@ -31,13 +31,7 @@ export function statusText(
   ]
   const table =
     status.facilities.length === 0 ? empty : tableText(status.facilities, statusColumns(screen, now), screen)
-  return all.map(problem => problemText(problem, screen)).join('') + table
-}
-
-/** `! ` and what is wrong, on as many lines as it needs. */
-export function problemText(problem: string, { colors, width }: TableScreen): string {
-  const [first = '', ...rest] = wrap(oneLine(problem), width() ?? Number.POSITIVE_INFINITY, 2)
-  return [`${colors.yellow('!')} ${first.trimStart()}`, ...rest].map(line => `${line}\n`).join('')
+  return all.map(problem => remarkText('!', problem, screen)).join('') + table
 }
 
 /** `reeve status NAME`: all there is to know of one. */

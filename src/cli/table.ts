@@ -1,4 +1,4 @@
-import { oneLine, type Screen, truncate } from './screen.ts'
+import { oneLine, type Screen, truncate, wrap } from './screen.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly flexible?: boolean
   /** Of a flexible column: other columns go before it gets less than this, if it has as much to say. Default: 24. */
   readonly atLeast?: number
+  /** Of a flexible column: what doesn't fit goes on below, as it stands nowhere else. */
+  readonly wraps?: boolean
 }
 
 const GAP = '  '
@@ -31,18 +33,23 @@ export function tableText<Row>(
   let used = 0
   const fitted = shown.map(({ column, texts, width: full }) => {
     const room = column.flexible && width !== undefined ? Math.min(full, Math.max(0, width - used)) : full
+    const at = used
     used += full + GAP.length
-    return { column, texts, room }
+    return { column, texts, room, at }
   })
   const lines: string[] = []
   lines.push(screen.colors.dim(line(fitted.map(({ column, room }) => truncate(column.title, room).padEnd(room)))))
   for (const [index, row] of rows.entries()) {
-    const cells = fitted.map(({ column, texts, room }) => {
-      const text = truncate(texts[index] ?? '', room)
+    const last: string[] = []
+    const cells = fitted.map(({ column, texts, room, at }) => {
+      const whole = texts[index] ?? ''
+      const [wrapped = '', ...below] = column.wraps && whole.length > room ? wrap(whole, room, 0) : [whole]
+      last.push(...below.map(text => ' '.repeat(at) + text))
+      const text = column.wraps ? wrapped : truncate(wrapped, room)
       const styled = column.style?.(text, row) ?? text
-      return styled + ' '.repeat(room - text.length)
+      return styled + ' '.repeat(Math.max(0, room - text.length))
     })
-    lines.push(line(cells))
+    lines.push(line(cells), ...last)
   }
   return lines.map(text => `${text}\n`).join('')
 }

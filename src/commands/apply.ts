@@ -7,7 +7,7 @@ import { listenForInterruption } from '../cli/interruption.ts'
 import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
-import { oneLine } from '../cli/screen.ts'
+import { remarkText } from '../cli/screen.ts'
 import type { Control } from '../core/contracts/control.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
@@ -64,7 +64,7 @@ export async function apply(
   const interrupted = interruption.signal.aborted
   const ok = outcomeProblems(outcome).length === 0 && !interrupted
   const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
-  if (outcome.atBoot !== undefined) err.write(`${err.colors.yellow('Warning:')} ${oneLine(outcome.atBoot)}\n`)
+  if (outcome.atBoot !== undefined) err.write(remarkText('Warning:', outcome.atBoot, err))
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1

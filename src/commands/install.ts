@@ -1,19 +1,17 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
-import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
+import { expectDirectory, type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { planText } from '../cli/plan-text.ts'
 import { startProgress } from '../cli/progress.ts'
-import { oneLine } from '../cli/screen.ts'
+import { remarkText } from '../cli/screen.ts'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 import { readPackageVersion } from '../host/package-version.ts'
-import { missingDirectory } from '../manifest/read/manifest-snapshot.ts'
 
 export interface InstallOptions {
   readonly output: OutputFormat
@@ -79,14 +77,8 @@ export async function install(
   out.write(`The controller runs (pid ${controller.pid}), and starts at boot. reeve status shows what it does.\n`)
   if (log !== undefined) out.write(`Its log: ${log}\n`)
   if (advice !== undefined) out.write(`${advice}\n`)
-  for (const problem of controller.problems) err.write(`${err.colors.yellow('It says:')} ${oneLine(problem)}\n`)
+  for (const problem of controller.problems) err.write(remarkText('It says:', problem, err))
   return 0
-}
-
-function expectDirectory({ directory, followsSource, manifests }: Session): void {
-  // A controller fetches what a Git repository has.
-  if (followsSource || existsSync(directory)) return
-  throw new ReeveError('not-found', missingDirectory(directory, manifests.directoryOrigin))
 }
 
 /** Those of `reeve run`. What stands in the host configuration is left to it, so that it can be changed there. */

@@ -6,7 +6,7 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { detailedExitCode, planText } from '../cli/plan-text.ts'
-import type { Screen } from '../cli/screen.ts'
+import { remarkText, type Screen } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
@@ -53,7 +53,7 @@ function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Scree
   const { owner, removalLimit } = session.configuration
   const owned = countOwned(refresh.snapshot, owner)
   const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
-  if (problem !== undefined) err.write(`${err.colors.yellow('reeve apply will refuse this plan:')} ${problem}\n`)
+  if (problem !== undefined) err.write(remarkText('reeve apply will refuse this plan:', problem, err))
 }
 
 /** Who isn't root and looks at a host that root's Reeve keeps sees an empty state of their own: all seems to be new. */
@@ -64,7 +64,7 @@ function tellOfOtherState(
   if (manifests.runsAsRoot || globals.stateDir !== undefined || !existsSync(rootStateDirectory)) return
   if (stateDirectory === rootStateDirectory) return
   const what = `this plan is made from your own state, ${stateDirectory}; root's Reeve keeps its in ${rootStateDirectory}`
-  err.write(`${err.colors.yellow('Note:')} ${what}. Run reeve plan as root to see what it would do\n`)
+  err.write(remarkText('Note:', `${what}. Run reeve plan as root to see what it would do`, err))
 }
 
 async function savePlan(plan: SavedPlan, path: string): Promise<void> {

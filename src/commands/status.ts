@@ -3,9 +3,9 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
-import { oneLine } from '../cli/screen.ts'
+import { remarkText } from '../cli/screen.ts'
 import { sourceText } from '../cli/source-text.ts'
-import { facilityStatusText, problemText, statusText } from '../cli/status-table.ts'
+import { facilityStatusText, statusText } from '../cli/status-table.ts'
 import type { Control } from '../core/contracts/control.ts'
 import type { Status } from '../core/contracts/status.ts'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
@@ -37,8 +37,8 @@ export async function status(
   await reportDiagnostics(diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(status))
   else context.out.write(screenText(context, answer, name, []))
-  if (status.atBoot !== undefined) {
-    context.err.write(`${context.err.colors.yellow('Warning:')} ${oneLine(status.atBoot)}\n`)
+  if (status.atBoot !== undefined && name === undefined) {
+    context.err.write(remarkText('Warning:', status.atBoot, context.err))
   }
   // Where nobody has named a directory, what is on the host is the whole answer.
   return isUnreadable && (session.hasDirectory || status.facilities.length === 0) ? 1 : 0
@@ -110,7 +110,7 @@ async function watch(
       if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
       // One that has just ended doesn't answer once. One that is stopped doesn't till somebody has it go on.
       failures += 1
-      if (failures === 2) view.complain(problemText(error.message, err))
+      if (failures === 2) view.complain(remarkText('!', error.message, err))
     }
   }
 }
@@ -146,7 +146,7 @@ function openView(
       const now = JSON.stringify([facilities, controller?.problems, problems, answer.status.source])
       if (now === last) return
       if (output === 'json') {
-        err.write(problems.map(problem => problemText(problem, err)).join(''))
+        err.write(problems.map(problem => remarkText('!', problem, err)).join(''))
         out.writeExact(`${JSON.stringify(answer.status)}\n`)
       } else out.write(`${last === undefined ? '' : '\n'}${text}`)
       last = now

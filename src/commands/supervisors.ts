@@ -1,6 +1,6 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
-import { namedDirectory } from '../cli/named-directory.ts'
+import { expectDirectory, namedDirectory } from '../cli/named-directory.ts'
 import type { Screen } from '../cli/screen.ts'
 import { type Column, tableText } from '../cli/table.ts'
 import type { SupervisorReport } from '../engine/refresh/supervisor-list.ts'
@@ -16,7 +16,9 @@ export async function supervisors(
   directory: string | undefined,
   options: SupervisorsOptions,
 ): Promise<ExitCode> {
-  const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
+  const named = namedDirectory(directory, options.manifests)
+  const session = await openCommandSession(context, named)
+  if (named !== undefined) expectDirectory(session)
   const { listSupervisors } = await import('../engine/refresh/supervisor-list.ts')
   const reports = await listSupervisors(session)
   const { out } = context
@@ -36,6 +38,6 @@ function columns({ colors }: Screen): readonly Column<SupervisorReport>[] {
     },
     { title: 'VERSION', value: report => report.version ?? '-', drop: 2 },
     { title: 'FACILITIES', value: report => String(report.facilities), drop: 3 },
-    { title: 'REASON', value: report => report.reason ?? '-', flexible: true },
+    { title: 'REASON', value: report => report.reason ?? '-', flexible: true, wraps: true },
   ]
 }

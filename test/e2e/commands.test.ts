@@ -369,3 +369,24 @@ test('E15: while another writer holds the state directory, apply fails and names
   expect((await writer.ended).exitCode).toBe(1)
   home.write('manifests/slow.yaml', sleeper('slow'))
 })
+
+test.each([
+  ['validate'],
+  ['plan'],
+  ['apply'],
+  ['status'],
+  ['status', 'web'],
+  ['start', 'web'],
+  ['suspend', 'web'],
+  ['supervisors'],
+  ['install', '--dry-run'],
+])('%s %s says which directory does not exist, who named it, and what to do', async (...args) => {
+  const home = openCliFixture()
+  const { exitCode, stderr } = await home.reeve([...args.filter(Boolean), '--manifests', 'gone'])
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringContaining(
+      `manifests directory ${home.path('gone')} (given by --manifests) does not exist; nothing was changed. Create it, or name another one with --manifests DIR`,
+    ),
+  })
+})

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
 
 // Behaviour that scripts and shells rely on: pipes, colours, completion, and that no unused module is loaded.
@@ -44,11 +44,16 @@ describe('the log of reeve run is', () => {
   ])('%s', async (_name, script, line) => {
     const home = openCliFixture()
     const running = home.startProgram('bash', ['-c', script])
+    // The shell, and what is in its pipe.
+    const { child } = running
+    const end = (): void => {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), 'SIGTERM')
+    }
+    onTestFinished(end)
     const log = (): string => (existsSync(home.path('log')) ? readFileSync(home.path('log'), 'utf8') : '')
     await until(() => log().includes('\n'), 'it logs')
     expect(log()).toMatch(new RegExp(`^${line}\n`))
-    // The shell, and what is in its pipe.
-    process.kill(-(running.child.pid ?? 0), 'SIGTERM')
+    end()
     await running.ended
   })
 })

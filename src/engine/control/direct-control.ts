@@ -7,6 +7,7 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import { readinessOf } from '../../core/state/readiness.ts'
 import { type Location, locationKey, type OwnedLocation } from '../../core/state/snapshot.ts'
+import { missingDirectory } from '../../manifest/read/manifest-snapshot.ts'
 import { applyOnce } from '../execution/apply.ts'
 import { makeDownPlan, takeDown } from '../execution/down.ts'
 import { addLastOutput, outputGroundOf } from '../execution/last-output.ts'
@@ -183,8 +184,9 @@ function setMark(session: Session, { set }: PlanRun, mark: Omit<Mark, 'byManifes
 }
 
 export function notFound(name: string, session: Session): ReeveError {
-  return new ReeveError(
-    'not-found',
-    `there is no facility ${name} in ${session.directory}, nor among what Reeve owns; reeve status shows all there are`,
-  )
+  const { directory, manifests, readHost } = session
+  const others = readHost.facts(directory)
+    ? `nor in ${directory}; reeve status shows all there are`
+    : `and ${missingDirectory(directory, manifests.directoryOrigin)}`
+  return new ReeveError('not-found', `there is no facility ${name} among what Reeve owns, ${others}`)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ageText, durationText } from '../../../src/cli/duration-text.ts'
-import { count, createScreen, oneLine, plainColors, truncate, wrap } from '../../../src/cli/screen.ts'
+import { count, createScreen, oneLine, plainColors, remarkText, truncate, wrap } from '../../../src/cli/screen.ts'
 import { type Column, tableText } from '../../../src/cli/table.ts'
 
 describe('text for the terminal', () => {
@@ -66,6 +66,14 @@ describe('screen', () => {
   })
 })
 
+test('a remark is one line, or as many as the width takes, its label coloured', () => {
+  const colors = { ...plainColors, yellow: (text: string) => `<${text}>` }
+  const remark = (width: number | undefined) =>
+    remarkText('Note:', 'this goes\non over several lines', { colors, width: () => width })
+  expect(remark(undefined)).toBe('<Note:> this goes on over several lines\n')
+  expect(remark(26)).toBe('<Note:> this goes on over\n  several lines\n')
+})
+
 describe('table', () => {
   interface Row {
     readonly name: string
@@ -91,6 +99,13 @@ describe('table', () => {
     expect(table(51)).toBe('NAME  SIZE        KIND     NOTE\nweb   1234567890  service  <a note of some length t…>\n')
     expect(table(50)).toBe('NAME  SIZE        NOTE\nweb   1234567890  <a note of some length that goes…>\n')
     expect(table(40)).toBe('NAME  NOTE\nweb   <a note of some length that goes o…>\n')
+  })
+
+  test('a cell that wraps goes on below, in its column', () => {
+    const wrapping = columns.map(column => (column.flexible ? { ...column, wraps: true } : column))
+    expect(tableText(rows, wrapping, { colors: plainColors, width: () => 40 })).toBe(
+      'NAME  NOTE\nweb   <a note of some length that goes on>\n      over two lines\n',
+    )
   })
 
   test('a fixed column is never dropped, however narrow the terminal', () => {
