@@ -8,7 +8,7 @@ type SourceForm = HostConfigurationForm['source']
 type GitForm = NonNullable<SourceForm['git']>
 
 /** What the schema can't say of `source`. */
-export function findSourceProblems({ source, manifests }: HostConfigurationForm): FieldProblem[] {
+export function findSourceProblems({ source, manifests, listen }: HostConfigurationForm): FieldProblem[] {
   const { git, link } = source
   const problems: FieldProblem[] = []
   const add = (path: readonly string[], message: string): void => {
@@ -24,6 +24,9 @@ export function findSourceProblems({ source, manifests }: HostConfigurationForm)
   const [, second] = wishes
   if (second !== undefined)
     add(['git', second], `expected one of branch, tag and semver, found ${wishes.join(' and ')}`)
+  if (git.webhook && listen === undefined) {
+    add(['git', 'webhook'], 'a webhook needs an address: say with listen where the controller listens')
+  }
   if (git.verify && git.verify.signers === undefined && git.verify.gpgKeyring === undefined) {
     add(['git', 'verify'], 'verify needs keys: name a file in signers (SSH) or gpgKeyring (OpenPGP)')
   }
@@ -41,10 +44,19 @@ export function completeSource({ git, link }: SourceForm, base: string): SourceC
   if (link !== undefined) return { type: 'link', path: link }
   const reading = git && readGitUrl(git.url)
   if (!git || !reading || 'problem' in reading) return undefined
-  const { auth, interval, path = '' } = git
+  const { auth, interval, path = '', webhook } = git
   const { url } = reading
   const text = url.text.startsWith('.') ? resolve(base, url.text) : url.text
-  return { type: 'git', url: { ...url, text }, wish: wishOf(git), path, interval, access: auth, ...verifyOf(git) }
+  return {
+    type: 'git',
+    url: { ...url, text },
+    wish: wishOf(git),
+    path,
+    interval,
+    access: auth,
+    ...verifyOf(git),
+    ...(webhook && { webhook }),
+  }
 }
 
 function verifyOf({ verify }: GitForm): Pick<GitSourceConfiguration, 'verify'> {

@@ -5,6 +5,7 @@ import { createFailure, errnoOf } from '../host/failure.ts'
 import { limitConnections, serverOptions } from './connection-limit.ts'
 import { closeServer, listen, parseTarget, type RunningServer } from './http-listening.ts'
 import type { Metrics } from './metrics.ts'
+import type { Webhook } from './webhook.ts'
 
 export interface MetricsServer extends RunningServer {
   /** The one that was given by the system, where 0 was asked for. */
@@ -21,11 +22,13 @@ export interface MetricsServerOptions {
   complaints(): readonly string[]
   /** True once a complete pass has ended. */
   isReady(): boolean
+  /** Absent: there is none. */
+  readonly webhook?: Webhook
 }
 
 /**
- * Answers over TCP for what watches a controller: /healthz, /readyz and /metrics. It only tells, and has no way to act.
- * Throws ReeveError if it can't listen.
+ * Answers over TCP for what watches a controller: /healthz, /readyz and /metrics. It only tells, and has no way to act but for the
+ * webhook, which makes the controller ask its repository. Throws ReeveError if it can't listen.
  */
 export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, port } = options.listen
@@ -65,6 +68,10 @@ interface Answer {
 }
 
 async function answer(options: MetricsServerOptions, request: IncomingMessage): Promise<Answer> {
+  if (options.webhook && parseTarget(request)?.pathname === '/webhook') {
+    const { status, text } = await options.webhook(request)
+    return plain(status, text)
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'only GET and HEAD')
   switch (parseTarget(request)?.pathname) {
     case undefined:

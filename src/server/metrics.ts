@@ -1,4 +1,5 @@
 import type { EngineListener } from '../core/contracts/engine-event.ts'
+import type { SourceStatus } from '../core/contracts/source-status.ts'
 import type { FacilityStatus } from '../core/contracts/status.ts'
 import type { Verb } from '../core/plan/verb.ts'
 import type { UnwritableReport } from '../core/state/unwritable.ts'
@@ -14,6 +15,8 @@ export interface Metrics {
   /** As they are now: replaces what was said before. */
   setFacilities(facilities: readonly FacilityStatus[]): void
   setManifestErrors(count: number): void
+  /** As it is now. Called after each question to the repository, with how that went. */
+  recordFetch(source: SourceStatus): void
   /** As they are now. */
   setUnwritable(places: readonly UnwritableReport[]): void
   /** In the text format of Prometheus. */
@@ -74,6 +77,23 @@ export async function createMetrics(): Promise<Metrics> {
     labelNames: ['supervisor', 'path'],
     registers,
   })
+  const fetches = new Counter<'reason'>({
+    name: 'reeve_source_fetches_total',
+    help: 'Questions to the Git repository, by what came of them: UpToDate, or the reason why the wanted revision is not in force.',
+    labelNames: ['reason'],
+    registers,
+  })
+  const lastFetch = new Gauge({
+    name: 'reeve_source_last_fetch_timestamp_seconds',
+    help: 'When the Git repository last answered.',
+    registers,
+  })
+  const revision = new Gauge<'commit'>({
+    name: 'reeve_revision_info',
+    help: '1 for the commit that is in force.',
+    labelNames: ['commit'],
+    registers,
+  })
   // A rate needs the zero before the first event.
   for (const result of ['done', 'failed', 'aborted']) passes.inc({ result }, 0)
 
@@ -92,6 +112,12 @@ export async function createMetrics(): Promise<Metrics> {
       for (const [condition, count] of countConditions(all)) facilities.set({ condition }, count)
     },
     setManifestErrors: count => manifestErrors.set(count),
+    recordFetch(source) {
+      fetches.inc({ reason: source.condition.reason })
+      if (source.fetchedAt !== null) lastFetch.set(Date.parse(source.fetchedAt) / 1000)
+      revision.reset()
+      if (source.revision) revision.set({ commit: source.revision.commit }, 1)
+    },
     setUnwritable(places) {
       unwritable.reset()
       for (const { supervisor = '', path, since } of places)

@@ -4,20 +4,11 @@ import type { GitUrl } from '../core/model/git-url.ts'
 import type { GitAccess } from '../core/model/source-configuration.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { type GitCommand, type GitCommandOptions, localGit, remoteGit } from './git-command.ts'
-import { classifyFailure, type SourceReason } from './git-failure.ts'
+import { classifyFailure } from './git-failure.ts'
 import { type BatchAnswer, parseBatch } from './git-object.ts'
+import { parseReferences, type RemoteReference } from './remote-reference.ts'
 import { removeTree } from './removal.ts'
-
-/** What a source could not do, for people and, by its reason, for programs. */
-export class SourceError extends Error {
-  override readonly name = 'SourceError'
-  readonly reason: SourceReason
-
-  constructor(reason: SourceReason, message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
+import { SourceError } from './source-error.ts'
 
 export interface GitRepositoryOptions {
   /** Where it is kept, absolute: only Reeve's user may change anything on the way there. */
@@ -45,13 +36,6 @@ const defaultLimits: RepositoryLimits = {
   output: 320 * 1024 * 1024,
   fetch: 10 * 60_000,
   command: 60_000,
-}
-
-export interface RemoteReference {
-  /** `refs/heads/main`, `refs/tags/v1.2.3`. */
-  readonly name: string
-  /** Of the object that it leads to: for an annotated tag, the tag's. */
-  readonly id: string
 }
 
 /**
@@ -303,20 +287,6 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
 
 function hasSha256(config: string): boolean {
   return /objectformat *= *sha256/i.test(config)
-}
-
-/** Of `git ls-remote --symref`. */
-export function parseReferences(text: string): { references: RemoteReference[]; head?: string } {
-  const references: RemoteReference[] = []
-  let head: string | undefined
-  for (const line of text.split('\n')) {
-    const [first = '', name] = line.split('\t')
-    if (name === undefined) continue
-    if (first.startsWith('ref: ')) {
-      if (name === 'HEAD') head = first.slice('ref: '.length)
-    } else if (name !== 'HEAD') references.push({ name, id: first })
-  }
-  return { references, ...(head !== undefined && { head }) }
 }
 
 function decode(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { maxSatisfying, valid, validRange } from 'semver'
 import type { ReferenceWish } from '../core/model/source-configuration.ts'
-import type { RemoteReference } from './git-repository.ts'
+import type { RemoteReference } from './remote-reference.ts'
 
 /** What to ask the server for: patterns of `git ls-remote`. */
 export function patternsOf(wish: ReferenceWish): string[] {

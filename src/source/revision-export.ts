@@ -2,8 +2,9 @@ import { dirname, join } from 'node:path'
 import type { WriteHost } from '../core/contracts/host.ts'
 import type { GitObject, TreeEntry } from './git-object.ts'
 import { type CommitFacts, parseCommit, parseTree } from './git-object.ts'
-import { type GitRepository, SourceError } from './git-repository.ts'
+import type { GitRepository } from './git-repository.ts'
 import { removeTree } from './removal.ts'
+import { SourceError } from './source-error.ts'
 import { classifyEntry, type EntryKind, findLinkProblem, treeLimits } from './tree-rules.ts'
 
 interface ExportedEntry {

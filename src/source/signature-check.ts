@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { ContainedRunResult, WriteHost } from '../core/contracts/host.ts'
 import type { SignerConfiguration } from '../core/model/source-configuration.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import { SourceError } from './git-repository.ts'
 import { findWeakness, type Signed } from './signature.ts'
+import { SourceError } from './source-error.ts'
 
 /** Who has signed, as the file of the signers, or the key ring, calls them; or why that doesn't count. */
 export type Verdict = { readonly signer: string } | { readonly problem: string }

@@ -2,8 +2,9 @@ import type { WriteHost } from '../core/contracts/host.ts'
 import type { VerifyConfiguration } from '../core/model/source-configuration.ts'
 import type { Clock } from '../host/clock.ts'
 import { sha256 } from '../host/sha256.ts'
-import { type GitRepository, SourceError } from './git-repository.ts'
+import type { GitRepository } from './git-repository.ts'
 import { checkSignature } from './signature-check.ts'
+import { SourceError } from './source-error.ts'
 import { type Candidate, expectTrusted } from './trust.ts'
 
 export interface TrustKeepingOptions {

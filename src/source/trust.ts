@@ -1,9 +1,10 @@
 import pLimit from 'p-limit'
 import type { VerifyConfiguration } from '../core/model/source-configuration.ts'
 import { type GitObject, parseCommit } from './git-object.ts'
-import { type GitRepository, SourceError } from './git-repository.ts'
+import type { GitRepository } from './git-repository.ts'
 import { type Signed, takeCommitApart, takeTagApart, type Unsigned } from './signature.ts'
 import type { Verdict } from './signature-check.ts'
+import { SourceError } from './source-error.ts'
 
 /** What is to come into force. */
 export interface Candidate {

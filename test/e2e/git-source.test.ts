@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { status as isStatusReport } from '#schemas/compiled/status.js'
 import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 import { createGitLab, type GitLab } from '../labs/git-lab.ts'
+import { findFreePort } from '../tools/free-port.ts'
 
 const web = (seconds: number): string =>
   `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: web }\nspec: { process: { command: [/bin/sleep, "${seconds}"] } }\n`
@@ -85,6 +86,31 @@ test('a rewritten history is refused in words, and accepted by its commit', asyn
   expect(wrong.stderr).toContain('expected the commit that waits to be accepted')
   await fixture.succeed([...config, 'accept', other.slice(0, 8)])
   await expect.poll(command).toBe('/bin/sleep 2000')
+})
+
+test('a push that the forge tells of comes into force, and metrics name the commit', async () => {
+  using lab = createGitLab()
+  lab.commit({ 'web.yaml': web(1000) })
+  const { fixture, command } = follow(lab)
+  const port = await findFreePort()
+  const secret = 'a secret that the forge was told'
+  fixture.write('secret', `${secret}\n`)
+  fixture.write(
+    'reeve.yaml',
+    `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nlisten: ${port}\nsource: { git: { url: "${lab.upstream}", interval: 1h, webhook: { secretFile: secret } } }\n`,
+  )
+  fixture.start([...config, 'run'])
+  await expect.poll(command).toBe('/bin/sleep 1000')
+  const second = lab.commit({ 'web.yaml': web(2000) })
+  const tell = (token: string) =>
+    fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'x-gitlab-token': token }, body: '{}' })
+  expect((await tell('guessed')).status).toBe(401)
+  expect((await tell(secret)).status).toBe(202)
+  await expect.poll(command).toBe('/bin/sleep 2000')
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  expect(metrics).toContain(`reeve_revision_info{commit="${second}"} 1`)
+  expect(metrics).toContain('reeve_source_fetches_total{reason="UpToDate"} 2')
+  expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds \d+/m)
 })
 
 test('without a controller, apply fetches and applies, and plan looks at the revision in force', async () => {

@@ -24,7 +24,12 @@ const requirements: readonly Requirement[] = [
   { what: 'openssl', isMet: () => has('openssl'), debian: 'openssl', without: 'tests of health checks over TLS' },
   { what: 'strace', isMet: () => has('strace'), debian: 'strace', without: 'proofs that looking writes nothing' },
   { what: 'git', isMet: () => has('git'), debian: 'git', without: 'tests of Git repositories as sources' },
-  { what: 'gpg', isMet: () => has('gpg') && has('gpgv'), debian: 'gnupg', without: 'tests of commits signed by OpenPGP' },
+  {
+    what: 'gpg',
+    isMet: () => has('gpg') && has('gpgv'),
+    debian: 'gnupg',
+    without: 'tests of commits signed by OpenPGP',
+  },
   {
     what: 'sshd',
     isMet: () => has('/usr/sbin/sshd'),

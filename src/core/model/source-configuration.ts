@@ -14,6 +14,8 @@ export interface GitSourceConfiguration {
   readonly access: GitAccess
   /** Absent: whoever can push decides. */
   readonly verify?: VerifyConfiguration
+  /** Where the forge tells of pushes, at `listen`. Absent: nowhere. */
+  readonly webhook?: { readonly secretFile: string }
 }
 
 /** Whose signatures commits need. */

@@ -14,7 +14,7 @@ import { createPassReport, type PassReport } from './pass-report.ts'
 import { createReconcileQueue, type Due, type ReconcileQueue } from './reconcile-queue.ts'
 import { createReconciliation, type Reconciliation } from './reconciliation.ts'
 import { openServiceOutput, type ServiceOutput } from './service-output.ts'
-import { followSource, type SourceSync } from './source-sync.ts'
+import { openSourceSync } from './source-sync.ts'
 import { openWatches, type Watches } from './watches.ts'
 
 export interface ControllerOptions {
@@ -37,9 +37,6 @@ const UNSETTLED_RESYNC = 30_000
 
 /** A pass takes seconds at most. One that takes longer than this (ms), or is overdue by it, has come to a standstill. */
 const STANDSTILL = 90_000
-
-/** So long (ms) the first pass waits for a first revision. */
-const FIRST_FETCH = 20_000
 
 /** A service that can't be reached must not hold up the end for longer than this, in milliseconds. */
 const LONGEST_END = 4_000
@@ -105,7 +102,11 @@ async function openController(
   const { listen, resync } = configuration
   const metrics = listen ? await (await import('../../server/metrics.ts')).createMetrics() : undefined
   const wake = createReconcileQueue(clock)
-  const source = await openSourceSync(session, log, () => wake.manifests())
+  const source = await openSourceSync(session, {
+    log,
+    changed: wake.manifests,
+    asked: status => metrics?.recordFetch(status),
+  })
   if (source) closing.push(() => source.end())
   const reconciliation = createReconciliation(session, {
     wake,
@@ -151,6 +152,7 @@ async function openController(
       standstill,
       complaints: () => (reconciliation.status().unwritable ?? []).map(describeUnwritable),
       isReady: report.isReady,
+      ...(source?.webhook && { webhook: source.webhook }),
     })
     closing.push(() => server.close())
     log.info(
@@ -159,18 +161,6 @@ async function openController(
     )
   }
   return controller
-}
-
-/** With no revision in force yet, the first pass waits a while for one. */
-async function openSourceSync(session: Session, log: Log, changed: () => void): Promise<SourceSync | undefined> {
-  const { clock, configuration } = session
-  if (!session.followsSource || configuration.source?.type !== 'git') return undefined
-  const { openSource } = await import('../session/source-opening.ts')
-  const source = openSource(session)
-  if (!source) return undefined
-  const sync = followSource(source, { clock, log, interval: configuration.source.interval, changed })
-  if (!source.status().revision) await Promise.race([sync.sync(), clock.sleep(FIRST_FETCH)])
-  return sync
 }
 
 async function loop(controller: Controller, session: Session, signal: AbortSignal): Promise<void> {

@@ -2,9 +2,11 @@ import pLimit from 'p-limit'
 import type { Log } from '../../core/contracts/log.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Clock } from '../../host/clock.ts'
+import type { Webhook } from '../../server/webhook.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import { nextFetch } from '../../source/schedule.ts'
 import type { FollowedSource } from '../control/source-control.ts'
+import type { Session } from '../session/session.ts'
 
 export interface SourceSyncOptions {
   readonly clock: Clock
@@ -15,11 +17,36 @@ export interface SourceSyncOptions {
   readonly random?: () => number
   /** Another revision is in force. */
   readonly changed: () => void
+  /** The repository was asked. */
+  readonly asked?: (status: SourceStatus) => void
 }
 
 export interface SourceSync extends FollowedSource {
   /** Gives up what is under way. */
   end(): Promise<void>
+}
+
+/** So long (ms) a controller without a revision waits for the first. */
+const firstFetch = 20_000
+
+/** The source of the host configuration, followed; undefined: the manifests come from a directory. */
+export async function openSourceSync(
+  session: Session,
+  ground: Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'>,
+): Promise<(SourceSync & { readonly webhook?: Webhook }) | undefined> {
+  const { clock, configuration, followsSource } = session
+  if (!followsSource || configuration.source?.type !== 'git') return undefined
+  const { openSource, readWebhookSecret } = await import('../session/source-opening.ts')
+  const source = openSource(session)
+  if (!source) return undefined
+  const { interval, webhook } = configuration.source
+  const sync = followSource(source, { clock, interval, ...ground })
+  if (!source.status().revision) await Promise.race([sync.sync(), clock.sleep(firstFetch)])
+  if (!webhook) return sync
+  const secret = (): string => readWebhookSecret(webhook.secretFile, session)
+  secret() // A bad one is told now, and not to the forge.
+  const { createWebhook } = await import('../../server/webhook.ts')
+  return { ...sync, webhook: createWebhook({ secret, sync: () => void sync.sync().catch(() => {}), clock }) }
 }
 
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
@@ -40,6 +67,7 @@ export function followSource(source: GitSource, options: SourceSyncOptions): Sou
     const status = source.status()
     failures = status.condition.reason === 'UpToDate' ? 0 : failures + 1
     tell(status, hasChanged)
+    options.asked?.(status)
     if (hasChanged) options.changed()
     timer = clock.after(nextFetch(interval, failures, random()), () => void sync().catch(() => {}))
     return status

@@ -61,14 +61,15 @@ function findSource({ configuration: { source }, followsSource }: SourceSession)
 }
 
 /** What speaks for this host, and what it believes, must be in nobody else's hands (S1). */
-function expectUsable({ access, wish, verify }: GitSourceConfiguration, { manifests }: SourceSession): void {
+function expectUsable({ access, wish, verify, webhook }: GitSourceConfiguration, { manifests }: SourceSession): void {
   if (wish.kind === 'semver' && !isRange(wish.range)) {
     throw new ReeveError('invalid', `source.git.semver: expected a range of versions such as ^1.2, found ${wish.range}`)
   }
   const { file: signers, revoked, keyring: gpgKeyring } = verify?.signers ?? {}
   const keys = Object.entries({ signers, revoked, gpgKeyring }).map(([name, path]) => [`verify.${name}`, path] as const)
   const files = Object.entries(access).map(([name, path]) => [`auth.${name}`, path] as const)
-  for (const [name, path] of [...files, ...keys]) {
+  const secret = webhook ? [['webhook.secretFile', webhook.secretFile] as const] : []
+  for (const [name, path] of [...files, ...keys, ...secret]) {
     if (path === undefined) continue
     if (!isThere(path)) throw new ReeveError('not-found', `source.git.${name}: there is no file ${path}`)
     if (!manifests.runsAsRoot || manifests.insecurePermissions) continue
@@ -84,4 +85,16 @@ function isThere(path: string): boolean {
   } catch {
     return false
   }
+}
+
+const shortestSecret = 16
+
+/** What the forge was told. Throws ReeveError `invalid` for one that could be guessed. */
+export function readWebhookSecret(path: string, { readHost }: Pick<Session, 'readHost'>): string {
+  const secret = (readHost.readText(path, 64 * 1024) ?? '').replace(/\r?\n$/, '')
+  if (secret.length >= shortestSecret) return secret
+  throw new ReeveError(
+    'invalid',
+    `source.git.webhook.secretFile: expected at least ${shortestSecret} characters in ${path}`,
+  )
 }

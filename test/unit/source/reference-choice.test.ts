@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseReferences } from '../../../src/source/git-repository.ts'
 import { chooseReference } from '../../../src/source/reference-choice.ts'
+import { parseReferences } from '../../../src/source/remote-reference.ts'
 import { nextFetch } from '../../../src/source/schedule.ts'
 
 const references = [
