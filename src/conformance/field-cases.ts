@@ -14,7 +14,8 @@ import { join } from 'node:path'
 import { createDictionary } from '../core/dictionary.ts'
 import type { PortableField } from '../core/model/facility.ts'
 import { messageOf } from '../core/reeve-error.ts'
-import { eventually, type FacilitySpec, isAlive, type Lab, readIfThere } from './lab.ts'
+import { eventually } from './eventually.ts'
+import { type FacilitySpec, isAlive, type Lab, readIfThere } from './lab.ts'
 
 /** Proof that a portable field is honoured. */
 interface FieldCase {

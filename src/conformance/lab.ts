@@ -11,7 +11,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Control } from '../core/contracts/control.ts'
 import type { ActionResult, Observer, Provider, ServiceVerb } from '../core/contracts/provider.ts'
@@ -27,6 +26,7 @@ import type { EffectListener } from '../host/effects.ts'
 import { readProcessFacts } from '../host/process-facts.ts'
 import { createReadHost } from '../host/read-host.ts'
 import { createWriteHost } from '../host/write-host.ts'
+import { eventually } from './eventually.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from './harness.ts'
 
 /** Host of one test case: a manifests directory, a state directory, and a supervisor `lab` of its own. */
@@ -259,21 +259,6 @@ function writeConfiguration(directory: string, name: string, more = ''): string 
   const file = join(directory, name)
   writeFileSync(file, `apiVersion: reeve/v1\nkind: HostConfiguration\n${more}`)
   return file
-}
-
-/** Waits for a condition; fails with `what` if it doesn't become true. */
-export async function eventually(
-  what: string | (() => string),
-  condition: () => Promise<boolean> | boolean,
-  timeout = 60_000,
-): Promise<void> {
-  const deadline = Date.now() + timeout
-  while (!(await condition())) {
-    if (Date.now() > deadline) {
-      assert.fail(`waited ${timeout} ms in vain for: ${typeof what === 'string' ? what : what()}`)
-    }
-    await sleep(20)
-  }
 }
 
 /** Everything below the directories that a write would change: inodes, sizes, modes, mtimes and ctimes. */

@@ -6,8 +6,9 @@ import type { ServiceVerb } from '../core/contracts/provider.ts'
 import type { Definition } from '../core/model/definition.ts'
 import type { Ownership } from '../core/state/observed.ts'
 import { makePlanRun } from '../engine/refresh/plan-run.ts'
+import { eventually } from './eventually.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { type Direct, eventually, isAlive, type Lab, LONG_RUN, readIfThere, withLab } from './lab.ts'
+import { type Direct, isAlive, type Lab, LONG_RUN, readIfThere, withLab } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 

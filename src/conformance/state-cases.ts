@@ -5,9 +5,10 @@ import type { ServiceVerb } from '../core/contracts/provider.ts'
 import { applyOnce, makeCurrentPlan } from '../engine/execution/apply.ts'
 import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import { openDeadline } from '../host/deadline.ts'
+import { eventually } from './eventually.ts'
 import { proveFields } from './field-cases.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { eventually, isAlive, type Lab, LONG_RUN, snapshot } from './lab.ts'
+import { isAlive, type Lab, LONG_RUN, snapshot } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 

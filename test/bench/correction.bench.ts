@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
-import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 import { type Announcements, openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
 import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
@@ -39,7 +40,7 @@ test('drift and edits with a running controller', async () => {
   const stage = { fixture, announcements }
   const names = declareMany(fixture, COUNT, name => declaration(stage, name, 0))
   const controller = fixture.start(['run'])
-  await until(() => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 'all are as declared')
+  await eventually('all are as declared', () => controller.stderr().includes(`all ${COUNT} facilities are as declared`))
 
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
   for (let round = 1; round <= SAMPLES; round += 1) {

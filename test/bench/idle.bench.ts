@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
-import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
 import { declareMany, findSupervision, plainConfiguration, runningSleeper } from './load-generator.ts'
 import { readMemory, readProcessorTime } from './process-use.ts'
@@ -60,7 +61,7 @@ async function settle(count: number): Promise<Part[]> {
 
 async function startController(fixture: CliFixture, count: number): Promise<number> {
   const { child, stderr } = fixture.start(['run'])
-  await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
+  await eventually('all are as declared', () => stderr().includes(`all ${count} facilities are as declared`), 120_000)
   if (child.pid === undefined) throw new Error('expected a controller that runs')
   return child.pid
 }

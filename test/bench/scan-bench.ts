@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
-import { openCliFixture, until } from '../labs/cli-fixture.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
 import { openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
 import { declareMany, manifest } from './load-generator.ts'
@@ -82,9 +83,9 @@ export function benchScanDirectory(contest: Contest): void {
         manifest(name, `  process: { command: ${JSON.stringify(announcements.command(name))} }`),
       )
       const controller = fixture.start(['run'])
-      await until(
-        () => controller.stderr().includes(`all ${CROWD} facilities are as declared`),
+      await eventually(
         'all are as declared',
+        () => controller.stderr().includes(`all ${CROWD} facilities are as declared`),
         300_000,
       )
       const samples: number[] = []

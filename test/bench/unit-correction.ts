@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { openCliFixture, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
 import { type Announcements, openAnnouncements } from './announcements.ts'
 import { openBenchReport } from './bench-report.ts'
 import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
@@ -39,7 +40,7 @@ export async function measureCorrection(): Promise<void> {
   const announcements = openAnnouncements(fixture)
   const names = declareMany(fixture, COUNT, name => declaration(name, announcements))
   const controller = fixture.start(['run'])
-  await until(() => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 'all run', 120_000)
+  await eventually('all run', () => controller.stderr().includes(`all ${COUNT} facilities are as declared`), 120_000)
 
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
   for (let round = 1; round <= SAMPLES; round += 1) {

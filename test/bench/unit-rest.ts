@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openCliFixture, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { openCliFixture } from '../labs/cli-fixture.ts'
 import { openBenchReport } from './bench-report.ts'
 import { declareMany, plainConfiguration } from './load-generator.ts'
 import { readMemory, readProcessorTime } from './process-use.ts'
@@ -34,7 +35,7 @@ export async function measureRest(): Promise<void> {
     await sleep(REST)
     const alone = await useOf(1)
     const { child, stderr, ended } = fixture.start(['run'])
-    await until(() => stderr().includes(`all ${count} facilities are as declared`), 'all are as declared', 120_000)
+    await eventually('all are as declared', () => stderr().includes(`all ${count} facilities are as declared`), 120_000)
     await sleep(REST)
     const pid = child.pid ?? Number.NaN
     const [own, systemd] = await Promise.all([useOf(pid), useOf(1)])

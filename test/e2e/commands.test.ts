@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { isAlive, openCliFixture, sleeper } from '../labs/cli-fixture.ts'
 
 // Every command as a user types it, on the built program: its output, on which stream, and its exit code.
 
@@ -216,7 +217,7 @@ describe('apply', () => {
     const slow = sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n')
     const home = openCliFixture({ 'slow.yaml': slow })
     const running = home.start(['apply'])
-    await until(() => running.stderr().includes('slow: waits'), 'it waits')
+    await eventually('it waits', () => running.stderr().includes('slow: waits'))
     running.child.kill('SIGINT')
     const { exitCode, stderr } = await running.ended
     expect(exitCode).toBe(1)
@@ -256,9 +257,9 @@ describe('status, history and supervisors', () => {
   test('without a terminal, status --watch writes a line of JSON for every change', async () => {
     const home = openCliFixture({ 'web.yaml': sleeper('web') })
     const running = home.start(['status', '--watch', '-o', 'json'])
-    await until(() => running.stdout().includes('\n'), 'it has looked once')
+    await eventually('it has looked once', () => running.stdout().includes('\n'))
     await home.succeed(['apply'])
-    await until(() => running.stdout().includes('"running"'), 'it has seen the change')
+    await eventually('it has seen the change', () => running.stdout().includes('"running"'))
     running.child.kill('SIGINT')
     const { exitCode, stdout } = await running.ended
     expect(exitCode).toBe(0)
@@ -360,7 +361,7 @@ describe('down', () => {
 test('E15: while another writer holds the state directory, apply fails and names it', async () => {
   const home = openCliFixture({ 'slow.yaml': sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n') })
   const writer = home.start(['apply'])
-  await until(() => writer.stderr().includes('slow: waits'), 'the first waits')
+  await eventually('the first waits', () => writer.stderr().includes('slow: waits'))
   const { exitCode, stderr } = await home.reeve(['apply'])
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/^reeve: .*reeve apply/)

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type CliFixture, openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 import { has } from '../runner/requirements.ts'
 
 // What a person gets at the Tab key in real, interactive shells: the line as it stands then, and what is shown below it.
@@ -166,16 +167,15 @@ async function openShell(shell: Shell, home: CliFixture): Promise<{ type(keys: s
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text
   })
-  await until(() => shown.includes('ready> '), `${shell.name} is ready`)
+  await eventually(`${shell.name} is ready`, () => shown.includes('ready> '))
   return {
     async type(keys) {
       const before = shown.length
       const since = (): string => stripVTControlCharacters(shown.slice(before))
       // To the start of the line and to its end: it becomes an argument.
       child.stdin.write(`${keys}\x01printf '<%s>\\n' '\x05'\r`)
-      const found = await until(
-        () => /^\r*<(.*)>\r*\n[\s\S]*ready> /m.exec(since()),
-        `${shell.name} has printed the line`,
+      const found = await eventually(`${shell.name} has printed the line`, () =>
+        /^\r*<(.*)>\r*\n[\s\S]*ready> /m.exec(since()),
       )
       return { line: found[1] ?? '', shown: since() }
     },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isAlive, openCliFixture, reevePath, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { isAlive, openCliFixture, reevePath } from '../labs/cli-fixture.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -40,14 +41,14 @@ for (const hasInit of [true, false]) {
       ]
       const command = hasInit ? ['/bin/sh', home.path('entrypoint.sh'), ...reeve] : reeve
       const container = home.startProgram('unshare', ['--pid', '--fork', '--mount-proc', '--kill-child', ...command])
-      await until(() => /all 2 facilities are as declared/.test(container.stderr()), 'all is up')
+      await eventually('all is up', () => /all 2 facilities are as declared/.test(container.stderr()))
       expect(container.stdout()).toContain('db | up db\n')
-      await until(() => container.stdout().includes('web | up web\n'), 'what web says is heard')
-      const first = await until(() => childOf(container.child.pid ?? 0), 'it has a process 1')
+      await eventually('what web says is heard', () => container.stdout().includes('web | up web\n'))
+      const first = await eventually('it has a process 1', () => childOf(container.child.pid ?? 0))
       const inside = descendantsOf(first)
       expect(inside.length).toBeGreaterThan(4)
       if (hasInit) {
-        await until(() => !descendantsOf(first).some(isZombie), 'orphans are reaped')
+        await eventually('orphans are reaped', () => !descendantsOf(first).some(isZombie))
         expect(container.stderr()).not.toContain('this is process 1')
       } else expect(container.stderr()).toContain('this is process 1')
       // A controller that is started with its container will be started again.
@@ -58,7 +59,7 @@ for (const hasInit of [true, false]) {
       expect(stdout.indexOf('web | bye')).toBeGreaterThan(0)
       expect(stdout.indexOf('db | bye')).toBeGreaterThan(stdout.indexOf('web | bye'))
       expect(stderr).toContain('2 services are stopped')
-      await until(() => !inside.some(isAlive), 'nobody is left')
+      await eventually('nobody is left', () => !inside.some(isAlive))
     },
   )
 }

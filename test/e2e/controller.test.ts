@@ -1,25 +1,26 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { isAlive, openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { isAlive, openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
 // A user's day with `reeve run`: start, edits, repairs, and the end.
 
 test('reeve run starts services, follows edits, repairs drift, refuses actions that it would revert, and leaves services running', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
-  const first = await until(async () => (await home.status('web'))?.pid, 'web runs')
+  const first = await eventually('web runs', async () => (await home.status('web'))?.pid)
   // No facility names a supervisor that this host may lack.
   const answer = await home.reeve(['status', '-o', 'json'])
   expect(JSON.parse(answer.stdout).controller.problems).toEqual([])
 
   process.kill(first, 'SIGKILL')
-  const second = await until(async () => {
+  const second = await eventually('web runs again', async () => {
     const pid = (await home.status('web'))?.pid
     return pid !== first && pid
-  }, 'web runs again')
+  })
 
   home.write('manifests/worker.yaml', sleeper('worker', '  dependsOn: [web]\n'))
-  const worker = await until(async () => (await home.status('worker'))?.pid, 'worker runs')
+  const worker = await eventually('worker runs', async () => (await home.status('worker'))?.pid)
 
   const down = await home.reeve(['down', '--yes'])
   expect(down).toMatchObject({ exitCode: 1, stdout: '' })
@@ -32,13 +33,15 @@ test('reeve run starts services, follows edits, repairs drift, refuses actions t
   expect((await home.reeve(['stop', 'worker', '--suspend'])).exitCode).toBe(0)
   expect(await home.status('worker')).toMatchObject({ state: 'stopped' })
   expect((await home.reeve(['resume', 'worker'])).exitCode).toBe(0)
-  await until(async () => (await home.status('worker'))?.state === 'running', 'worker runs again')
+  await eventually('worker runs again', async () => (await home.status('worker'))?.state === 'running')
 
   home.remove('manifests/worker.yaml')
-  await until(async () => (await home.status('worker')) === undefined, 'worker is gone')
+  await eventually('worker is gone', async () => (await home.status('worker')) === undefined)
 
   home.write('manifests/web.yaml', 'spec: [')
-  await until(async () => (await home.reeve(['status'])).stdout.includes('web.yaml'), 'status names the invalid file')
+  await eventually('status names the invalid file', async () =>
+    (await home.reeve(['status'])).stdout.includes('web.yaml'),
+  )
   expect(isAlive(second)).toBe(true)
 
   controller.child.kill('SIGTERM')
@@ -53,9 +56,12 @@ test('E9: the command in the log of a refused removal works, typed anywhere', as
   const names = ['a', 'b', 'c', 'd']
   const home = openCliFixture(Object.fromEntries(names.map(name => [`${name}.yaml`, sleeper(name)])))
   const controller = home.start(['run'])
-  await until(async () => (await home.status('d'))?.pid, 'd runs')
+  await eventually('d runs', async () => (await home.status('d'))?.pid)
   for (const name of names.slice(1)) home.remove(`manifests/${name}.yaml`)
-  const hint = await until(() => /`(reeve apply .*? --allow-removals 3)`/.exec(controller.stderr())?.[1], 'it refuses')
+  const hint = await eventually(
+    'it refuses',
+    () => /`(reeve apply .*? --allow-removals 3)`/.exec(controller.stderr())?.[1],
+  )
 
   const plain = await home.reeve(['apply'])
   expect(plain).toMatchObject({ exitCode: 1, stdout: '' })
@@ -80,10 +86,10 @@ test('E9: the command in the log of a refused removal works, typed anywhere', as
 test('an interrupted manual action is reported, and the controller completes it', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   home.start(['run'])
-  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  await eventually('web runs', async () => (await home.status('web'))?.pid)
   home.write('manifests/slow.yaml', sleeper('slow', '  health: { tcp: { port: 1 }, startupTimeout: 60s }\n'))
   const asking = home.start(['apply'])
-  await until(() => asking.stderr().includes('slow: waits'), 'it waits')
+  await eventually('it waits', () => asking.stderr().includes('slow: waits'))
   asking.child.kill('SIGINT')
   const { exitCode, stderr } = await asking.ended
   expect(exitCode).toBe(1)
@@ -95,18 +101,23 @@ test('status --watch continues when the controller ends and when another one sta
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const begin = async () => {
     const controller = home.start(['run'])
-    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    await eventually('web runs', async () => (await home.status('web'))?.state === 'running')
     return controller
   }
   const first = await begin()
   const watching = home.start(['status', '--watch', '-o', 'json'])
   const saidLast = () => watching.stdout().trimEnd().split('\n').at(-1) ?? ''
-  await until(() => saidLast().includes(`"controller":{"pid":${first.child.pid},`), 'it asks the controller')
+  await eventually('it asks the controller', () => saidLast().includes(`"controller":{"pid":${first.child.pid},`))
   first.child.kill('SIGTERM')
   await first.ended
-  await until(() => saidLast().includes('"name":"web"') && !saidLast().includes('"controller"'), 'it looks by itself')
+  await eventually(
+    'it looks by itself',
+    () => saidLast().includes('"name":"web"') && !saidLast().includes('"controller"'),
+  )
   const second = await begin()
-  await until(() => saidLast().includes(`"controller":{"pid":${second.child.pid},`), 'it asks the other controller')
+  await eventually('it asks the other controller', () =>
+    saidLast().includes(`"controller":{"pid":${second.child.pid},`),
+  )
   watching.child.kill('SIGINT')
   expect(await watching.ended).toMatchObject({ exitCode: 0, stderr: '' })
   second.child.kill('SIGTERM')
@@ -116,7 +127,7 @@ test('status --watch continues when the controller ends and when another one sta
 test('E16: a second signal ends reeve run at once', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.start(['run'])
-  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  await eventually('web runs', async () => (await home.status('web'))?.pid)
   controller.child.kill('SIGINT')
   controller.child.kill('SIGINT')
   const begun = Date.now()

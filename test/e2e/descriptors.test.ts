@@ -2,7 +2,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
 function freePort(): Promise<number> {
   return new Promise(resolve => {
@@ -30,7 +31,7 @@ test('S12: with few descriptors and 300 incomplete requests the controller conti
     controller.kill('SIGTERM')
     await ended
   })
-  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  await eventually('web runs', async () => (await home.status('web'))?.pid)
   const sockets: Socket[] = []
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
@@ -42,7 +43,7 @@ test('S12: with few descriptors and 300 incomplete requests the controller conti
     sockets.push(socket)
   }
   home.write('manifests/worker.yaml', sleeper('worker'))
-  await until(async () => (await home.status('worker'))?.pid, 'worker runs')
+  await eventually('worker runs', async () => (await home.status('worker'))?.pid)
   const began = performance.now()
   expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text()).toBe('ok\n')
   expect(performance.now() - began).toBeLessThan(1_000)
@@ -95,9 +96,9 @@ test.runIf(isRoot)(
     reeve(program, 'restart', 'web', '--config', 'reeve.yaml')
     for (const name of ['service', 'health', 'reload']) {
       const file = home.path('open', name)
-      await until(
-        () => existsSync(file) && readFileSync(file, 'utf8').includes(' 2 -> '),
+      await eventually(
         `${name} has said what it has`,
+        () => existsSync(file) && readFileSync(file, 'utf8').includes(' 2 -> '),
       )
       const open = readFileSync(file, 'utf8').trim().split('\n').slice(1)
       // The last one is that of the listing itself.

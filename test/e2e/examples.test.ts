@@ -3,7 +3,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { type CliFixture, openCliFixture, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 
 // Promises of manifests/README.md, on a copy with ports and paths of its own.
 
@@ -24,7 +25,7 @@ test('the examples run, all up to date, and everything the page suggests works',
   edit(home, 'web.yaml', 'Hello from', 'Greetings from')
   expect(await home.succeed(['plan'])).toMatch(/^~ web(.|\n)*\+\{ "greeting": "Greetings(.|\n)*reload /)
   await home.succeed(['apply'])
-  await until(async () => (await ask()).includes('Greetings'), 'the new words are served')
+  await eventually('the new words are served', async () => (await ask()).includes('Greetings'))
   expect((await home.status('web'))?.pid).toBe(web?.pid)
 
   // A changed definition: one restart.

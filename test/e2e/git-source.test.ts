@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { status as isStatusReport } from '#schemas/compiled/status.js'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
 import { createGitLab, type GitLab } from '../labs/git-lab.ts'
 import { findFreePort } from '../tools/free-port.ts'
@@ -39,15 +40,15 @@ test('a controller brings each commit that it is told of into force', async () =
   lab.commit({ 'web.yaml': web(1000) }, { message: 'Add web' })
   const { fixture, command } = follow(lab)
   const controller = fixture.start([...config, 'run'])
-  await expect.poll(command).toBe('/bin/sleep 1000')
+  await eventually('/bin/sleep 1000 to run', async () => (await command()) === '/bin/sleep 1000')
 
   const second = lab.commit({ 'web.yaml': web(2000) }, { message: 'Sleep longer' })
   expect(await fixture.succeed([...config, 'sync'])).toContain(`${second.slice(0, 12)} Sleep longer (Ada Author`)
-  await expect.poll(command).toBe('/bin/sleep 2000')
+  await eventually('/bin/sleep 2000 to run', async () => (await command()) === '/bin/sleep 2000')
 
   lab.commit({ 'web.yaml': web(3000) })
   controller.child.kill('SIGHUP')
-  await expect.poll(command).toBe('/bin/sleep 3000')
+  await eventually('/bin/sleep 3000 to run', async () => (await command()) === '/bin/sleep 3000')
 
   const fourth = lab.commit({ 'web.yaml': web(4000) }, { message: 'Sleep even longer' })
   await fixture.succeed([...config, 'apply'])
@@ -71,7 +72,7 @@ test('a rewritten history is refused in words, and accepted by its commit', asyn
   const first = lab.commit({ 'web.yaml': web(1000) })
   const { fixture, command } = follow(lab)
   fixture.start([...config, 'run'])
-  await expect.poll(command).toBe('/bin/sleep 1000')
+  await eventually('/bin/sleep 1000 to run', async () => (await command()) === '/bin/sleep 1000')
   lab.git('commit', '--quiet', '--amend', '--allow-empty', '--message', 'Another')
   const other = lab.commit({ 'web.yaml': web(2000) }, { isForced: true })
   const refused = await fixture.reeve([...config, 'apply'])
@@ -85,7 +86,7 @@ test('a rewritten history is refused in words, and accepted by its commit', asyn
   const wrong = await fixture.reeve([...config, 'accept', first])
   expect(wrong.stderr).toContain('expected the commit that waits to be accepted')
   await fixture.succeed([...config, 'accept', other.slice(0, 8)])
-  await expect.poll(command).toBe('/bin/sleep 2000')
+  await eventually('/bin/sleep 2000 to run', async () => (await command()) === '/bin/sleep 2000')
 })
 
 test('a push that the forge tells of comes into force, and metrics name the commit', async () => {

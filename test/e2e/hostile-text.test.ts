@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type CliFixture, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture, sleeper } from '../labs/cli-fixture.ts'
 
 // S10: text from manifests, processes and files, as it reaches a person in a pseudo-terminal.
 
@@ -112,14 +113,14 @@ test('S10: diagnostics with excerpts, and configuration errors, show escaped tex
 test("S10: the controller's log and status --watch show escaped text", async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
-  await until(async () => (await home.status('web'))?.pid, 'web runs')
+  await eventually('web runs', async () => (await home.status('web'))?.pid)
   mkdirSync(home.path(`dir ${hostile}`))
   home.write('manifests/app.yaml', hostileFacility(home, 'app', 'sleep 1000'))
   home.write('manifests/broken.yaml', `kind: ${written}\n`)
-  await until(async () => (await home.status('app'))?.pid, 'app runs')
-  await until(() => controller.stdout().includes('u202e'), 'the log tells of it')
+  await eventually('app runs', async () => (await home.status('app'))?.pid)
+  await eventually('the log tells of it', () => controller.stdout().includes('u202e'))
   const watching = home.startInTerminal(['status', '--watch'])
-  await until(() => watching.stdout().includes('app'), 'it is shown')
+  await eventually('it is shown', () => watching.stdout().includes('app'))
   watching.child.stdin?.write('\x03')
   const { stdout: watched } = await watching.ended
   controller.child.stdin?.write('\x03')

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { openCliFixture, sleeper } from '../labs/cli-fixture.ts'
 
 // stderr is for logs and progress: a success without anything to report leaves it empty. Not even Node prints anything.
 
@@ -54,7 +55,7 @@ describe('successful commands print nothing on stderr', () => {
   test('with a controller', { timeout: 120_000 }, async () => {
     const home = openCliFixture({ 'web.yaml': quiet })
     const controller = home.start(['run'])
-    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    await eventually('web runs', async () => (await home.status('web'))?.state === 'running')
     expect(
       await saying(
         home,

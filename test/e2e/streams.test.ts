@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openCliFixture, reevePath, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { openCliFixture, reevePath, sleeper } from '../labs/cli-fixture.ts'
 
 // Behaviour that scripts and shells rely on: pipes, colours, completion, and that no unused module is loaded.
 
@@ -51,7 +52,7 @@ describe('the log of reeve run is', () => {
     }
     onTestFinished(end)
     const log = (): string => (existsSync(home.path('log')) ? readFileSync(home.path('log'), 'utf8') : '')
-    await until(() => log().includes('\n'), 'it logs')
+    await eventually('it logs', () => log().includes('\n'))
     expect(log()).toMatch(new RegExp(`^${line}\n`))
     end()
     await running.ended

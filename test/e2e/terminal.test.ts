@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import { isAlive, openCliFixture, sleeper, until } from '../labs/cli-fixture.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { isAlive, openCliFixture, sleeper } from '../labs/cli-fixture.ts'
 
 // Output as a person sees it: the same program in a pseudo-terminal of 80 columns.
 
@@ -11,7 +12,7 @@ test('apply shows running and waiting steps, their needs and their age', async (
     'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
   })
   const running = home.startInTerminal(['apply'])
-  await until(() => / {2}web waits for db to become ready 1s/.test(running.stdout()), 'web waits for a second')
+  await eventually('web waits for a second', () => / {2}web waits for db to become ready 1s/.test(running.stdout()))
   home.write('ready', '')
   const { exitCode, stdout } = await running.ended
   expect(exitCode).toBe(0)
@@ -29,12 +30,12 @@ test('a manual action shows what it waits for and since when; without a terminal
   home.write('manifests/slow.yaml', stubborn.replace('DIRECTORY', home.directory))
   const started = async (command: string) => {
     await home.succeed([command])
-    await until(() => existsSync(home.path('ready')), 'it minds no TERM')
+    await eventually('it minds no TERM', () => existsSync(home.path('ready')))
     home.remove('ready')
   }
   await started('apply')
   const stopping = home.startInTerminal(['stop', 'slow'], { env: { NO_COLOR: '1' } })
-  await until(() => / {2}slow stopping 1s/.test(stopping.stdout()), 'it has been stopping for a second')
+  await eventually('it has been stopping for a second', () => / {2}slow stopping 1s/.test(stopping.stdout()))
   const { exitCode, stdout } = await stopping.ended
   expect(exitCode).toBe(0)
   // The line is cleared before the answer.
@@ -59,12 +60,12 @@ test('down asks, and accepts only yes', async () => {
   await home.reeve(['apply'])
   const pid = (await home.status('web'))?.pid ?? 0
   const no = home.startInTerminal(['down'])
-  await until(() => no.stdout().includes('[y/N]'), 'it asks')
+  await eventually('it asks', () => no.stdout().includes('[y/N]'))
   no.child.stdin?.write('\r')
   expect(await no.ended).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('Nothing was changed.') })
   expect(isAlive(pid)).toBe(true)
   const yes = home.startInTerminal(['down'])
-  await until(() => yes.stdout().includes('Stop and remove 1 facility? [y/N]'), 'it asks again')
+  await eventually('it asks again', () => yes.stdout().includes('Stop and remove 1 facility? [y/N]'))
   yes.child.stdin?.write('y\r')
   expect(await yes.ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('1 removed') })
   expect(isAlive(pid)).toBe(false)
@@ -73,7 +74,7 @@ test('down asks, and accepts only yes', async () => {
 test('E16: run logs readable lines, and Ctrl-C ends it while the services keep running', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const controller = home.startInTerminal(['run'])
-  const pid = await until(async () => (await home.status('web'))?.pid, 'web runs')
+  const pid = await eventually('web runs', async () => (await home.status('web'))?.pid)
   controller.child.stdin?.write('\x03')
   const { exitCode, stdout } = await controller.ended
   expect(exitCode).toBe(0)
@@ -85,9 +86,9 @@ test('E16: run logs readable lines, and Ctrl-C ends it while the services keep r
 test('status --watch redraws until Ctrl-C, in the width of the terminal', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
-  await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
+  await eventually('it shows that web is absent', () => watching.stdout().includes('absent'))
   await home.reeve(['apply'])
-  await until(() => watching.stdout().includes('running'), 'it shows that web runs')
+  await eventually('it shows that web runs', () => watching.stdout().includes('running'))
   watching.child.stdin?.write('\x03')
   const { exitCode, stdout } = await watching.ended
   expect(exitCode).toBe(0)
@@ -102,7 +103,7 @@ test('status --watch reports a missing directory like status, on as many lines a
   const [, message = ''] = /(manifests directory .* does not exist; .*)/.exec(stderr) ?? []
   expect(message).not.toBe('')
   const watching = home.startInTerminal([...args, '--watch'], { env: { NO_COLOR: '1' } })
-  await until(() => watching.stdout().includes('! '), 'it says that there is something')
+  await eventually('it says that there is something', () => watching.stdout().includes('! '))
   watching.child.stdin?.write('\x03')
   const { stdout } = await watching.ended
   const words = stripVTControlCharacters(stdout).split(/\s+/).join(' ')
@@ -120,7 +121,9 @@ test("status --watch restores the terminal's former content, and leaves its last
   const watching = home.startInTerminal(['status', '--watch'], { env: { NO_COLOR: '1' } })
   // More facilities than fit on 24 lines.
   for (let index = 0; index < 30; index += 1) home.write(`manifests/more-${index}.yaml`, sleeper(`more-${index}`))
-  await until(() => watching.stdout().includes('… and 9 more lines'), 'it says that there are more than it can show')
+  await eventually('it says that there are more than it can show', () =>
+    watching.stdout().includes('… and 9 more lines'),
+  )
   watching.child.stdin?.write('\x03')
   const { exitCode, stdout } = await watching.ended
   expect(exitCode).toBe(0)
@@ -137,7 +140,7 @@ test("status --watch restores the terminal's former content, and leaves its last
 test('status --watch leaves the alternate screen before it reports an error', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const watching = home.startInTerminal(['status', 'web', '--watch'], { env: { NO_COLOR: '1' } })
-  await until(() => watching.stdout().includes('absent'), 'it shows that web is absent')
+  await eventually('it shows that web is absent', () => watching.stdout().includes('absent'))
   home.remove('manifests/web.yaml')
   const { exitCode, stdout } = await watching.ended
   expect(exitCode).toBe(1)

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
@@ -157,23 +156,6 @@ metadata: { name: ${name} }
 spec:
   process: { command: [sleep, "1000"] }
 ${spec}`
-}
-
-type Found<T> = Exclude<T, undefined | null | false | 0 | ''>
-
-function isFound<T>(value: T): value is Found<T> {
-  return Boolean(value)
-}
-
-/** Waits until `probe` gives something true, and gives that. Fails with what it gave last. */
-export async function until<T>(probe: () => T | Promise<T>, what: string, limit: number = 20_000): Promise<Found<T>> {
-  const deadline = Date.now() + limit
-  for (;;) {
-    const value = await probe()
-    if (isFound(value)) return value
-    if (Date.now() > deadline) throw new Error(`waited ${limit} ms in vain until ${what}`)
-    await setTimeout(50)
-  }
 }
 
 /** True while a process of that id exists that isn't a zombie. */

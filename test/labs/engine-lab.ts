@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
 import type { Control } from '../../src/core/contracts/control.ts'
 import type { EngineEvent, EngineListener } from '../../src/core/contracts/engine-event.ts'

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https'
 import { connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { vi } from 'vitest'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { readGitUrl } from '../../src/core/model/git-url.ts'
 import { type Clock, createClock } from '../../src/host/clock.ts'
 import { createWriteHost, type WriteHostOptions } from '../../src/host/write-host.ts'
@@ -357,16 +357,16 @@ export async function serveByHttps(lab: GitLab): Promise<HttpsServer> {
 }
 
 async function untilListening(port: number): Promise<void> {
-  await vi.waitFor(
+  await eventually(
+    `port ${port} to listen`,
     () =>
-      new Promise<void>((resolve, reject) => {
+      new Promise<boolean>(resolve => {
         const socket = connect(port, '127.0.0.1', () => {
           socket.destroy()
-          resolve()
+          resolve(true)
         })
-        socket.once('error', reject)
+        socket.once('error', () => resolve(false))
       }),
-    { timeout: 10_000, interval: 20 },
   )
 }
 

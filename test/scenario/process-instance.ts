@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProcessProvider } from '../../providers/process/index.ts'
 import { directoryOf, type Layout, layoutOf } from '../../providers/process/shared/layout.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { WriteHost } from '../../src/core/contracts/host.ts'
 import type { ActionResult, Observer, ServiceVerb } from '../../src/core/contracts/provider.ts'
 import type { Instance, Process } from '../../src/core/model/facility.ts'
@@ -124,7 +125,7 @@ export function createInstance(
     attempt,
     observe,
     see(service, ...states) {
-      return until(`${service} is ${states.join(' or ')}`, async () => {
+      return eventually(`${service} is ${states.join(' or ')}`, async () => {
         const observed = await observe(service)
         return states.includes(observed.state) ? observed : undefined
       })
@@ -133,7 +134,7 @@ export function createInstance(
     async killSupervisor() {
       const pid = supervisor()
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
-      await until('the supervisor is gone', () => (supervisor() === undefined ? true : undefined))
+      await eventually('the supervisor is gone', () => supervisor() === undefined)
     },
     read: file => readFileSync(join(root, file), 'utf8'),
     async [Symbol.asyncDispose]() {
@@ -141,21 +142,6 @@ export function createInstance(
       rmSync(root, { recursive: true, force: true, maxRetries: 5 })
       if (options.state) rmSync(layout.directory, { recursive: true, force: true, maxRetries: 5 })
     },
-  }
-}
-
-/** Polls until there is a value; throws with the description after the timeout. */
-export async function until<T>(
-  description: string,
-  find: () => T | undefined | Promise<T | undefined>,
-  timeout = 20_000,
-): Promise<T> {
-  const deadline = Date.now() + timeout
-  for (;;) {
-    const found = await find()
-    if (found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${description}`)
-    await new Promise(resolve => setTimeout(resolve, 15))
   }
 }
 

@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { reevePath } from '../labs/cli-fixture.ts'
 import { findDoubled, readUsage, type Usage } from '../random-actions/census.ts'

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { readMarker } from '../../providers/systemd/units/marker.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
-import { eventually, isAlive } from '../../src/conformance/lab.ts'
+import { isAlive } from '../../src/conformance/lab.ts'
 import { killIfThere } from '../labs/process-lab.ts'
 
 /** The machine's system manager. There is one: further requests meanwhile get a user manager. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { FacilityStatus } from '../../src/core/contracts/status.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import { stepsOf } from '../labs/engine-lab.ts'

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { BusSignal } from '../../src/core/contracts/bus.ts'
 import { type BusConnection, openBusConnection } from '../../src/host/bus.ts'
 import { busErrorName } from '../../src/host/bus-error.ts'
@@ -85,10 +86,11 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
       connections[0]?.[Symbol.dispose]()
       expect(await bus.query(listByNames)).toHaveLength(1)
       connections[1]?.[Symbol.dispose]()
-      await expect.poll(() => told).toEqual([false, true, false, true])
+      await eventually('it to tell of four changes', () => told.length === 4)
+      expect(told).toEqual([false, true, false, true])
       await bus.query({ ...manager, member: 'Subscribe' })
       spawnSync('systemctl', ['daemon-reload'])
-      await expect.poll(() => signals).toContain('Reloading')
+      await eventually('the signal of a reload', () => signals.includes('Reloading'))
     })
 
     test(`an error of ${name} keeps its name`, async () => {
@@ -135,7 +137,8 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('D-Bus', () => {
     await expect(bus.listen("type='signal'", () => {})).rejects.toMatchObject({ code: 'unavailable' })
     symlinkSync('/run/dbus/system_bus_socket', link)
     try {
-      await expect.poll(() => told).toEqual([true])
+      await eventually('it to tell that it is connected', () => told.length > 0)
+      expect(told).toEqual([true])
       expect(await bus.query(listByNames)).toHaveLength(1)
     } finally {
       rmSync(link)

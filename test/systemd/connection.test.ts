@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
 import type { Session } from '../../src/engine/session/session.ts'
 import { openBusConnection } from '../../src/host/bus.ts'
@@ -46,7 +46,7 @@ function file(content: string): object {
 }
 
 /** The first connection has ended, and so has the job, when another one is made. */
-async function openLate(lab: SystemdLab, over: () => Promise<void>): Promise<Session> {
+async function openLate(lab: SystemdLab, over: () => Promise<unknown>): Promise<Session> {
   let count = 0
   const buses = createSharedBuses(createClock(), async (address, clock) => {
     count += 1

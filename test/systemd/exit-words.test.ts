@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { exitedWith } from '../../providers/systemd/observe/exit-words.ts'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import { longRun } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { facilityManifest, longRun, type Spec } from '../labs/engine-lab.ts'
 import { property, systemctl } from '../systemd-lab/engine.ts'
 import { type PlacedPackage, placePackage, type Spoken, type User } from '../systemd-lab/package.ts'

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import { longRun, planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
 import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { LONG_RUN } from '../../src/conformance/lab.ts'
 import { facilityManifest, longRun, planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'

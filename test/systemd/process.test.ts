@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ReadHost } from '../../src/core/contracts/host.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
 import type { Observed } from '../../src/core/state/observed.ts'

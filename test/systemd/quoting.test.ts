@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { Process } from '../../src/core/model/facility.ts'
 import { plainFacility, plainProcess } from '../tools/plain-facility.ts'
 
@@ -68,7 +69,8 @@ test.skipIf(process.env.REEVE_MACHINE === undefined)(
     })
     spawnSync('systemctl', ['daemon-reload'])
     spawnSync('systemctl', ['start', ...cases.map((_, index) => `quote${index}`)])
-    await expect.poll(() => readdirSync(out).filter(name => name.endsWith('.done')).length).toBe(cases.length)
+    const countDone = (): number => readdirSync(out).filter(name => name.endsWith('.done')).length
+    await eventually('all to have run', () => countDone() === cases.length)
     cases.forEach(({ words, variables }, index) => {
       expect(readFileSync(`${out}/${index}.arguments`, 'utf8').split('\0').slice(0, -1)).toEqual(words)
       const environment = readFileSync(`${out}/${index}.environment`, 'utf8').split('\0')

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { createSystemdLab, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'
 import { startSwapping } from '../tools/path-swapper.ts'
 

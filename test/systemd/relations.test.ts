@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { LONG_RUN } from '../../src/conformance/lab.ts'
 import { validate } from '../../src/engine/refresh/validation.ts'
 import { longRun, planOf, reasonOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, type SystemdLab, systemctl } from '../systemd-lab/engine.ts'

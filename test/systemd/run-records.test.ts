@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { systemdProvider } from '../../providers/systemd/index.ts'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { Action, ActionResult } from '../../src/core/contracts/provider.ts'
 import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { planOf, type Spec, stepsOf } from '../labs/engine-lab.ts'

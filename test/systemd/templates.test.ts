@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import { validate } from '../../src/engine/refresh/validation.ts'
 import { planOf, stepsOf } from '../labs/engine-lab.ts'

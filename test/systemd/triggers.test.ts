@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { planOf, stepsOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, systemctl } from '../systemd-lab/engine.ts'
 

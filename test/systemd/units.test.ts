@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually, LONG_RUN } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { LONG_RUN } from '../../src/conformance/lab.ts'
 import { createDirectControl } from '../../src/engine/control/direct-control.ts'
 import type { Effect } from '../../src/host/effects.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { validate } from '../../src/engine/refresh/validation.ts'
 import { longRun, planOf } from '../labs/engine-lab.ts'
 import { createSystemdLab, property, queryDirectories, systemctl } from '../systemd-lab/engine.ts'

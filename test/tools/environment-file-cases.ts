@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { eventually } from '../../src/conformance/eventually.ts'
 import type { ConformanceHarness } from '../../src/conformance/index.ts'
-import { eventually, type FacilitySpec, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
+import { type FacilitySpec, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { environmentFileLimit } from '../../src/core/model/environment-file.ts'
 
 /** How a file is spelled, and what every service finds in its environment because of it. */

@@ -2,9 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isDeepStrictEqual } from 'node:util'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { openFullScreen } from '../../../src/cli/full-screen.ts'
 import { createScreen } from '../../../src/cli/screen.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
 
@@ -43,7 +45,10 @@ function openTerminal(columns: number, rows: number, ...texts: readonly string[]
 
 async function expectShown(terminal: ReturnType<typeof openTerminal>, lines: readonly string[]): Promise<void> {
   using opened = terminal
-  await expect.poll(opened.lines, { timeout: 5_000 }).toEqual(lines)
+  await eventually(
+    () => `the screen to show ${JSON.stringify(lines)}, not ${JSON.stringify(opened.lines())}`,
+    () => isDeepStrictEqual(opened.lines(), lines),
+  )
 }
 
 describe.runIf(hasTmux)('text redrawn in place', () => {

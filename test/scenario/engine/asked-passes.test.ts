@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
 import type { PassWays } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent, EngineListener } from '../../../src/core/contracts/engine-event.ts'

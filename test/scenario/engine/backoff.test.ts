@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import { conditionOf, createEngineLab, healthyWith, longRun, reasonOf } from '../../labs/engine-lab.ts'
 import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openCliFixture, reevePath, sleeper, until } from '../../labs/cli-fixture.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { openCliFixture, reevePath, sleeper } from '../../labs/cli-fixture.ts'
 import { runitHarness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
@@ -16,7 +17,7 @@ test('apply and status report an enabled service that nothing starts at boot, wi
   expect(JSON.parse(await home.succeed(['status', '-o', 'json'])).atBoot).toContain(lost)
 
   const controller = home.start(['run', 'manifests'])
-  await until(() => controller.stderr().includes(lost), 'the controller says so')
+  await eventually('the controller says so', () => controller.stderr().includes(lost))
   const { atBoot } = JSON.parse(await home.succeed(['status', '-o', 'json']))
   expect(atBoot).toContain(lost)
   controller.child.kill('SIGTERM')
@@ -29,12 +30,12 @@ test('a controller says it once, when there is nothing left to do, of all that i
     'web.yaml': sleeper('web', '  dependsOn: [db]\n'),
   })
   const controller = home.start(['run', 'manifests'])
-  await until(() => controller.stderr().includes('web: waits for db'), 'web waits')
+  await eventually('web waits', () => controller.stderr().includes('web: waits for db'))
   expect(controller.stderr()).not.toContain('at boot')
   home.write('healthy', '')
-  await until(() => controller.stderr().includes('at boot'), 'it says so')
+  await eventually('it says so', () => controller.stderr().includes('at boot'))
   await home.succeed(['restart', 'web'])
-  await until(() => controller.stderr().includes('as declared'), 'all is as declared')
+  await eventually('all is as declared', () => controller.stderr().includes('as declared'))
   controller.child.kill('SIGTERM')
   await controller.ended
   expect(controller.stderr().split('at boot')).toHaveLength(2)

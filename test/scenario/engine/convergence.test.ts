@@ -1,5 +1,6 @@
 import { chmodSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { isAlive, snapshot } from '../../../src/conformance/lab.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
@@ -104,7 +105,8 @@ test.concurrent('E12: onChange decides whether a changed file restarts, reloads 
     })
   declare({})
   await lab.apply()
-  await expect.poll(() => lab.lines('diary')).toEqual(['start'])
+  await eventually('its start', () => lab.lines('diary').length === 1)
+  expect(lab.lines('diary')).toEqual(['start'])
   const first = await lab.observe('web')
 
   declare({ none: 'two\n' })
@@ -115,12 +117,14 @@ test.concurrent('E12: onChange decides whether a changed file restarts, reloads 
 
   declare({ none: 'two\n', reload: 'two\n' })
   await lab.apply()
-  await expect.poll(() => lab.lines('diary')).toEqual(['start', 'reload'])
+  await eventually('its reload', () => lab.lines('diary').length === 2)
+  expect(lab.lines('diary')).toEqual(['start', 'reload'])
   expect((await lab.observe('web')).pid).toBe(first.pid)
 
   declare({ none: 'two\n', reload: 'three\n', restart: 'two\n' })
   await lab.apply()
-  await expect.poll(() => lab.lines('diary')).toEqual(['start', 'reload', 'start'])
+  await eventually('its restart', () => lab.lines('diary').length === 3)
+  expect(lab.lines('diary')).toEqual(['start', 'reload', 'start'])
   expect((await lab.observe('web')).pid).not.toBe(first.pid)
   expect(stepsOf(await lab.plan())).toEqual([])
 })

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, type RunningController } from '../../labs/engine-lab.ts'
 import { mountSmallDisk } from '../../tools/small-disk.ts'
 

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Provider } from '../../../src/core/contracts/provider.ts'
 import { type Clock, createClock } from '../../../src/host/clock.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../../src/conformance/index.ts'
 import { isAlive } from '../../../src/conformance/lab.ts'
-import { type CliFixture, openCliFixture, sleeper, until } from '../../labs/cli-fixture.ts'
+import { type CliFixture, openCliFixture, sleeper } from '../../labs/cli-fixture.ts'
 import { runitHarness, s6Harness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
@@ -27,7 +28,7 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
     expect(existsSync(home.path('state'))).toBe(false)
     expect(await install('--supervisor', 'app-runit')).toContain(`Its log: ${home.path('state/controller.log')}`)
     const first = await controllerPid(home)
-    await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+    await eventually('web runs', async () => (await home.status('web'))?.state === 'running')
     const web = await home.status('web')
     expect(readFileSync(home.path('state/controller.log'), 'utf8')).toContain(`reconciling ${home.path('manifests')}`)
 
@@ -50,10 +51,10 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
     expect(down.stderr).toMatch(/^reeve: the controller would bring web back .* stop the controller/)
 
     process.kill(moved, 'SIGKILL')
-    const next = await until(async () => (await findController(home)) ?? false, 'it is started again')
+    const next = await eventually('it is started again', async () => (await findController(home)) ?? false)
     expect(next).not.toBe(moved)
     await s6.boot()
-    await until(async () => ![undefined, next].includes(await findController(home)), 'it is started at boot')
+    await eventually('it is started at boot', async () => ![undefined, next].includes(await findController(home)))
     expect((await home.status('web'))?.pid).toBe(web?.pid)
 
     expect(await home.succeed(['uninstall', '--yes'])).toContain('1 removed')

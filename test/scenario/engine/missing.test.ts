@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { conditionOf, createEngineLab, type EngineLab, reasonOf, type Spec } from '../../labs/engine-lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })

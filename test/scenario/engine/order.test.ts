@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import {
   conditionOf,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { createEngineLab, type EngineLab, reasonOf, type Spec, stepsOf, untilAtRest } from '../../labs/engine-lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })

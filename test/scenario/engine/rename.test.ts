@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import { processProvider } from '../../../providers/process/index.ts'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { readHistory } from '../../../src/engine/session/history.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../../labs/engine-lab.ts'

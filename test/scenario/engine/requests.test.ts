@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import { createEngineLab, healthyWith, longRun, reasonOf, stepsOf, untilAtRest } from '../../labs/engine-lab.ts'
 import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 

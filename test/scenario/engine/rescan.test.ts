@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createEngineLab, facilityManifest, longRun, supervisorManifest } from '../../labs/engine-lab.ts'
 

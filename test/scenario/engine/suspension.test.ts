@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Control } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import { openControl } from '../../../src/engine/control/control-access.ts'

@@ -10,7 +10,9 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { createEngineLab, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../../labs/engine-lab.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
@@ -68,10 +70,10 @@ describe('the file that was there before adoption', () => {
     const controller = await lab.run({ allowRemovals: 1 })
     await controller.ready('web')
     lab.declare('web', adopting(path, {}, { content: 'ours, again\n' }))
-    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe('ours, again\n'), { timeout: 20_000 })
+    await eventually('the file to be written again', () => readFileSync(path, 'utf8') === 'ours, again\n')
     await controller.ready('web')
     lab.declare('web', { process: longRun() })
-    await vi.waitFor(() => expect(describeFile(path)).toEqual(before), { timeout: 20_000 })
+    await eventually('the file to be as it was found', () => isDeepStrictEqual(describeFile(path), before))
     await controller.ready('web')
     await controller.stop()
     expect(stepsOf(await lab.plan())).toEqual([])

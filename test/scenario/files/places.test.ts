@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { validate } from '../../../src/engine/refresh/validation.ts'
 import { createEngineLab, diary, type EngineLab, longRun, planOf, type Spec, stepsOf } from '../../labs/engine-lab.ts'
 
@@ -92,19 +93,15 @@ describe('one file under two paths, declared by two facilities', () => {
     await controller.ready('b')
     rmSync(lab.path('two'), { recursive: true })
     symlinkSync('one', lab.path('two'))
-    await vi.waitFor(
-      async () => {
-        for (const [name, other] of [
-          ['a', 'b'],
-          ['b', 'a'],
-        ] as const) {
-          const stalled = (await controller.status(name))?.conditions.find(({ type }) => type === 'Stalled')
-          expect(stalled?.status).toBe('True')
-          expect(stalled?.message).toContain(`facility ${other}'s file`)
-        }
-      },
-      { timeout: 30_000 },
-    )
+    for (const [name, other] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      await eventually(`${name} to be stalled by ${other}`, async () => {
+        const stalled = (await controller.status(name))?.conditions.find(({ type }) => type === 'Stalled')
+        return stalled?.status === 'True' && stalled.message.includes(`facility ${other}'s file`)
+      })
+    }
     expect(readFileSync(lab.path('one', 'x'), 'utf8')).toBe('of a\n')
   })
 
@@ -216,7 +213,7 @@ test.concurrent('E24: does not run beside a facility that shares its directory b
   lab.withdraw('old')
   lab.declare('new', inDirectory('new', real('data')))
   expect((await lab.apply({ allowRemovals: 1 })).failed).toEqual([])
-  await vi.waitFor(() => expect(lab.lines('diary')).toHaveLength(3), { timeout: 20_000 })
+  await eventually('three lines in the diary', () => lab.lines('diary').length === 3)
   expect(lab.lines('diary').map(line => line.split(' ').slice(0, 2).join(' '))).toEqual([
     'start old',
     'stop old',

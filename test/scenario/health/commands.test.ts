@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { probeHealth } from '../../../src/engine/health/health-probe.ts'
 import { createClock } from '../../../src/host/clock.ts'

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Health } from '../../../src/core/model/facility.ts'
 import { probeHealth } from '../../../src/engine/health/health-probe.ts'
 import { createClock } from '../../../src/host/clock.ts'

@@ -6,6 +6,7 @@ import { createServer, type ServerOptions } from 'node:https'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { HttpCheck } from '../../../src/core/model/facility.ts'
 import { probeHealth } from '../../../src/engine/health/health-probe.ts'
 import type { ProbeResult } from '../../../src/engine/health/probe-result.ts'
@@ -179,7 +180,7 @@ test('S4: shows the secret of a header in no plan, record, log or status', async
   lab.declare('web', { process: longRun(), health: { http, interval: '1s', startupTimeout: '1s' } })
   const planned = await lab.plan()
   const controller = await lab.run()
-  await expect.poll(async () => reasonOf(await controller.status('web'), 'Ready')).toBe('Unhealthy')
+  await eventually('it to be unhealthy', async () => reasonOf(await controller.status('web'), 'Ready') === 'Unhealthy')
   const told = JSON.stringify([planned, controller.log, await controller.control.status(), lab.history()])
   expect(told).not.toContain('hush')
   const kept = spawnSync('grep', ['-rl', 'hush', lab.stateDirectory, lab.supervisorDirectory], { encoding: 'utf8' })

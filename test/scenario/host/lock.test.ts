@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { acquireLock, findHolder } from '../../../src/host/lock.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
@@ -96,7 +97,7 @@ test('E15: a zombie holds no lock', async () => {
   await once(parent.stdout, 'data')
   const pid = findHolder(directory, host)?.pid ?? 0
   process.kill(pid, 'SIGKILL')
-  await vi.waitUntil(() => host.process(pid)?.state === 'Z')
+  await eventually('it to be a zombie', () => host.process(pid)?.state === 'Z')
   expect(findHolder(directory, host)).toBeUndefined()
   using lock = await acquireLock(directory, 'reeve apply', host)
   expect(lock.holder.pid).toBe(process.pid)

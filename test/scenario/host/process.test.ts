@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Effect } from '../../../src/host/effects.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
@@ -87,7 +88,7 @@ test('run is aborted by its signal', async () => {
   const file = join(directory, 'started')
   const running = host.run(['sh', '-c', 'echo > "$0"; exec sleep 30', file], { signal: controller.signal })
   const given = expect(running).rejects.toMatchObject({ code: 'aborted', cause: 'overtaken' })
-  await vi.waitUntil(() => host.facts(file))
+  await eventually('its file', () => host.facts(file))
   controller.abort('overtaken')
   await given
   await expect(host.run(['true'], { signal: controller.signal })).rejects.toMatchObject({ code: 'aborted' })
@@ -105,7 +106,7 @@ test('a spawned process has a session of its own, the given environment, and wri
   onTestFinished(() => void host.kill(-spawned.pid, 'KILL'))
   const { group, session, parent } = host.process(spawned.pid) ?? {}
   expect([group, session, parent]).toEqual([spawned.pid, spawned.pid, process.pid])
-  await vi.waitUntil(() => host.readText(output)?.endsWith('oops\n'))
+  await eventually('its last line', () => host.readText(output)?.endsWith('oops\n'))
   const lines = readFileSync(output, 'utf8').split('\n')
   expect(lines[0]).toBe('before')
   const names = lines.slice(1, -2).map(line => line.split('=')[0] ?? '')
@@ -203,7 +204,7 @@ test('a request may be ended after its first line, or aborted while it waits', a
   const waiting = lines.next()
   controller.abort()
   await expect(waiting).rejects.toMatchObject({ code: 'aborted' })
-  await vi.waitUntil(() => closed.length === 2)
+  await eventually('both to be closed', () => closed.length === 2)
   expect(closed.sort()).toEqual(['abort', 'leave'])
   await expect(collect(host.request(socketPath, 'x', controller.signal))).rejects.toMatchObject({ code: 'aborted' })
 })

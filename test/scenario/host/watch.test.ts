@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { type OpenWatcher, watchDirectory } from '../../../src/host/watching.ts'
 
 let root = ''
@@ -22,28 +23,25 @@ function startWatch(openWatcher?: OpenWatcher): void {
 /** Repeats the change until a hint comes, as nothing tells when a watch is armed. */
 async function untilHinted(name: string): Promise<void> {
   let count = 0
-  await vi.waitFor(
-    () => {
-      count += 1
-      writeFileSync(join(directory, name), String(count))
-      expect(hints).toContain(name)
-    },
-    { timeout: 10_000, interval: 20 },
-  )
+  await eventually(`a hint of ${name}`, () => {
+    count += 1
+    writeFileSync(join(directory, name), String(count))
+    return hints.includes(name)
+  })
 }
 
 test('a file that appears in the directory causes a hint with its name', async () => {
   mkdirSync(directory)
   startWatch()
   writeFileSync(join(directory, 'web'), '')
-  await vi.waitUntil(() => hints.includes('web'))
+  await eventually('a hint of it', () => hints.includes('web'))
 })
 
 test('PITFALLS 6: a directory that is created later, with its parents, is watched from then on', async () => {
   directory = join(root, 'a', 'b', 'services')
   startWatch()
   mkdirSync(directory, { recursive: true })
-  await vi.waitUntil(() => hints.includes(undefined))
+  await eventually('a hint of all', () => hints.includes(undefined))
   await untilHinted('web')
 })
 
@@ -72,7 +70,7 @@ test('PITFALLS 4: the target of a symlink is watched, also after a swap', async 
   await untilHinted('before')
   symlinkSync('two', join(root, 'next'))
   renameSync(join(root, 'next'), directory)
-  await vi.waitUntil(() => hints.includes(undefined), { timeout: 10_000 })
+  await eventually('a hint of all', () => hints.includes(undefined))
   await untilHinted('after')
 })
 
@@ -83,9 +81,9 @@ test('PITFALLS 6: if the kernel gives no watch, changes are found by polling', a
   }
   startWatch(refuse)
   writeFileSync(join(directory, 'web'), '')
-  await vi.waitUntil(() => hints.length === 1, { timeout: 10_000 })
+  await eventually('one hint', () => hints.length === 1)
   writeFileSync(join(directory, 'web'), 'more')
-  await vi.waitUntil(() => hints.length === 2, { timeout: 10_000 })
+  await eventually('two hints', () => hints.length === 2)
 })
 
 test('a disposed watch gives no more hints', async () => {
@@ -95,6 +93,6 @@ test('a disposed watch gives no more hints', async () => {
   // Armed later: what this one notices, the other would have noticed before.
   startWatch()
   writeFileSync(join(directory, 'web'), '')
-  await vi.waitUntil(() => hints.includes('web'))
+  await eventually('a hint of it', () => hints.includes('web'))
   expect(stopped).toEqual([])
 })

@@ -8,10 +8,11 @@ import { parseDefinition } from '../../../providers/process/shared/definition.ts
 import { definitionPath, recordPath, runPath } from '../../../providers/process/shared/layout.ts'
 import { createRecord, formatRecord, type ServiceRecord } from '../../../providers/process/shared/service-record.ts'
 import { chainOf, renderShim } from '../../../providers/process/supervisor/shim-script.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { openReport } from '../../runner/report.ts'
 import { drawSample } from '../../runner/sample.ts'
 import { type BundledProgram, bundleProgram } from '../../tools/bundled-program.ts'
-import { createInstance, findProcesses, type ProcessInstance, until } from '../process-instance.ts'
+import { createInstance, findProcesses, type ProcessInstance } from '../process-instance.ts'
 
 let daemon: BundledProgram
 beforeAll(async () => {
@@ -48,7 +49,7 @@ const scenarios: Readonly<Record<string, (made: ProcessInstance) => Promise<void
       restart: { policy: 'never', delay: 100 },
     })
     await made.act('start', 'job')
-    const observed = await until('its end is known', async () => {
+    const observed = await eventually('its end is known', async () => {
       // As the engine does for a service that is unsupervised.
       if (made.supervisor() === undefined) await made.act('enable', 'job')
       const found = await made.observe('job')
@@ -139,7 +140,10 @@ async function countMoments(scenario: (made: ProcessInstance) => Promise<void>):
   await using made = createInstance({ command: [process.execPath, daemon.path, plan] })
   await scenario(made)
   // The supervisor is alive and may be writing it just now.
-  const count = await until('the moments are counted', () => Number(readFileSync(`${plan}.count`, 'utf8')) || undefined)
+  const count = await eventually(
+    'the moments are counted',
+    () => Number(readFileSync(`${plan}.count`, 'utf8')) || undefined,
+  )
   for (const file of [plan, `${plan}.count`]) rmSync(file)
   return count
 }
@@ -169,7 +173,10 @@ function planPath(moment: number): string {
 }
 
 async function expectRuns(made: ProcessInstance, service: string, count: number): Promise<void> {
-  await until('the program runs', () => (made.read('runs').length >= 4 * count && livingCopies(made) > 0) || undefined)
+  await eventually(
+    'the program runs',
+    () => (made.read('runs').length >= 4 * count && livingCopies(made) > 0) || undefined,
+  )
   const observed = await made.see(service, 'running')
   expect(made.read('runs')).toBe('run\n'.repeat(count))
   expect(livingCopies(made)).toBe(1)

@@ -1,10 +1,11 @@
 import { chmodSync, chownSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { tellingName } from '../../../providers/process/shared/telling.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Unwritable } from '../../../src/core/state/unwritable.ts'
 import { findSupervisorPid } from '../../labs/process-lab.ts'
 import { mountSmallDisk } from '../../tools/small-disk.ts'
-import { createInstance, isRunning, type ProcessInstance, until } from '../process-instance.ts'
+import { createInstance, isRunning, type ProcessInstance } from '../process-instance.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -43,13 +44,13 @@ test.runIf(isRoot)('a supervisor that starts on a full disk takes over services 
   process.kill(second, 'SIGKILL')
   const third = await another(made, 'web', first.pid, second)
   disk.free()
-  await until('all is written down', async () => (await unwritable(made)).length === 0 || undefined)
+  await eventually('all is written down', async () => (await unwritable(made)).length === 0)
   expect(await made.observe('web')).toMatchObject({ state: 'running', pid: third })
 })
 
 /** Pid of a run other than this one, observed running. */
 function another(made: ProcessInstance, service: string, ...before: readonly (number | undefined)[]): Promise<number> {
-  return until(`${service} runs anew`, async () => {
+  return eventually(`${service} runs anew`, async () => {
     const { state, pid } = await made.observe(service)
     return state === 'running' && pid !== undefined && !before.includes(pid) && isRunning(pid) ? pid : undefined
   })
@@ -102,7 +103,7 @@ for (const { what, block, clear, reason } of [
       expect(supervisorName(made)).toBe(tellingName)
       // The problem clears by itself, and nothing is restarted because of it.
       clear(disk)
-      await until('all is written down', async () => (await unwritable(made)).length === 0 || undefined)
+      await eventually('all is written down', async () => (await unwritable(made)).length === 0)
       // An output that could not be opened is reported until the next start.
       const [output] = await listUnwritable(made)
       expect(supervisorName(made)).toBe(output ? tellingName : name)

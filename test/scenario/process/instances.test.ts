@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { layoutOf } from '../../../providers/process/shared/layout.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { plainProcess } from '../../tools/plain-facility.ts'
-import { createInstance, isRunning, until } from '../process-instance.ts'
+import { createInstance, isRunning } from '../process-instance.ts'
 
 test('two instances run side by side, with services of the same name', async () => {
   await using first = createInstance()
@@ -100,11 +101,11 @@ test('a hint comes when a service changes, and when the supervisor is killed', a
   const hints: (string | undefined)[] = []
   using _watch = made.observer.watch?.(service => hints.push(service))
   process.kill((await made.observe('web')).pid ?? 0, 'SIGKILL')
-  await until('the end is hinted at', () => hints.includes('web') || undefined)
+  await eventually('the end is hinted at', () => hints.includes('web'))
   await made.see('web', 'running')
   hints.length = 0
   await made.killSupervisor()
-  await until('the death of the supervisor is hinted at', () => hints.includes(undefined) || undefined)
+  await eventually('the death of the supervisor is hinted at', () => hints.includes(undefined))
 })
 
 const hasStrace = spawnSync('strace', ['-V']).error === undefined

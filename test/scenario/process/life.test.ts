@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createInstance, findProcesses, isRunning, until } from '../process-instance.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { createInstance, findProcesses, isRunning } from '../process-instance.ts'
 
 describe('every verb is idempotent:', () => {
   test('start, start again, restart, stop, stop again, restart a stopped service', async () => {
@@ -49,7 +50,7 @@ describe('every verb is idempotent:', () => {
       expect(host.readDirectory(path)).toEqual([])
     }
     expect(await made.observe('web')).toMatchObject({ state: 'absent', enabled: false })
-    await until('the supervisor has ended', () => made.supervisor() === undefined || undefined)
+    await eventually('the supervisor has ended', () => made.supervisor() === undefined)
     expect(host.facts(layout.socket)).toBeUndefined()
   })
 
@@ -74,7 +75,7 @@ describe('every verb is idempotent:', () => {
       stop: { signal: 'TERM', timeout: 600_000 },
     })
     await made.act('start', 'slow')
-    await until('it ignores TERM', () => made.host.facts(`${made.scratch}/ready`))
+    await eventually('it ignores TERM', () => made.host.facts(`${made.scratch}/ready`))
     const giveUp = new AbortController()
     const stopping = made.attempt('stop', 'slow', giveUp.signal)
     await made.see('slow', 'stopping')
@@ -92,7 +93,7 @@ describe('restart policy', () => {
     await made.act('start', 'web')
     const { pid = 0 } = await made.observe('web')
     process.kill(pid, 'SIGKILL')
-    const again = await until('it runs anew', async () => {
+    const again = await eventually('it runs anew', async () => {
       const observed = await made.observe('web')
       return observed.state === 'running' && observed.pid !== pid ? observed : undefined
     })
@@ -123,7 +124,7 @@ describe('restart policy', () => {
     await made.act('start', 'job')
     expect(await made.see('job', 'failed')).toMatchObject({ exit: { code: 9 } })
     await made.act('start', 'job')
-    await until('it has run twice', () => made.read('runs') === 'run\nrun\n' || undefined)
+    await eventually('it has run twice', () => made.read('runs') === 'run\nrun\n')
     await made.see('job', 'failed')
   })
 
@@ -131,7 +132,7 @@ describe('restart policy', () => {
     await using made = createInstance()
     await made.install('web', { command: ['sh', '-c', 'exit 3'], restart: { policy: 'always', delay: 200 } })
     await made.act('start', 'web')
-    const observed = await until('it is in backoff after some ends', async () => {
+    const observed = await eventually('it is in backoff after some ends', async () => {
       const found = await made.observe('web')
       return found.state === 'starting' && (found.restarts ?? 0) >= 4 && found.message?.startsWith('waiting')
         ? found
@@ -159,11 +160,11 @@ describe('stop', () => {
       stop: { signal: 'INT', timeout: 300 },
     })
     await made.act('start', 'web')
-    await until(
+    await eventually(
       'both are up',
       () => (made.host.facts(`${made.scratch}/child`) && made.host.facts(`${made.scratch}/main`)) || undefined,
     )
-    await until('both sleep', () => findProcesses(mark).length >= 2 || undefined)
+    await eventually('both sleep', () => findProcesses(mark).length >= 2)
     const begun = Date.now()
     await made.act('stop', 'web')
     expect(Date.now() - begun).toBeGreaterThanOrEqual(290)
@@ -183,7 +184,7 @@ describe('stop', () => {
       stop: { signal: 'TERM', timeout: 10_000 },
     })
     await made.act('start', 'web')
-    await until('the member is up', () => made.host.facts(`${made.scratch}/up`))
+    await eventually('the member is up', () => made.host.facts(`${made.scratch}/up`))
     await made.act('stop', 'web')
     expect(made.read('bye')).toBe('clean\n')
   })
@@ -197,12 +198,12 @@ describe('stop', () => {
       restart: { policy: 'always', delay: 0 },
     })
     await made.act('start', 'web')
-    const [child] = await until('its member is up', () =>
+    const [child] = await eventually('its member is up', () =>
       findProcesses(mark).length === 1 ? findProcesses(mark) : undefined,
     )
     process.kill((await made.observe('web')).pid ?? 0, 'SIGKILL')
-    await until('it runs anew', () => made.read('runs') === 'run\nrun\n' || undefined)
-    const members = await until('its new member is up', () =>
+    await eventually('it runs anew', () => made.read('runs') === 'run\nrun\n')
+    const members = await eventually('its new member is up', () =>
       findProcesses(mark).length > 0 ? findProcesses(mark) : undefined,
     )
     expect(members).not.toContain(child)
@@ -231,7 +232,7 @@ describe('reload', () => {
       { files: [file] },
     )
     await made.act('start', 'web')
-    await until('it listens for HUP', () => made.host.readText(`${made.scratch}/log`) === 'up\n' || undefined)
+    await eventually('it listens for HUP', () => made.host.readText(`${made.scratch}/log`) === 'up\n')
     const before = await made.observe('web')
     made.host.writeFile(file, 'two', { mode: 0o644 })
     expect((await made.observe('web')).loaded).toEqual(before.loaded)
@@ -239,7 +240,7 @@ describe('reload', () => {
     const after = await made.observe('web')
     expect(after.pid).toBe(before.pid)
     expect(after.loaded?.files[file]).not.toBe(before.loaded?.files[file])
-    await until('it got the signal', () => made.read('log') === 'up\nhup\n' || undefined)
+    await eventually('it got the signal', () => made.read('log') === 'up\nhup\n')
   })
 
   test('by a command may fail; the loaded definition then stays as it was', async () => {

@@ -14,12 +14,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findTools } from '../../../providers/process/provider/tools.ts'
 import { createRotation } from '../../../providers/process/supervisor/rotation.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Log } from '../../../src/core/contracts/log.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { createClock } from '../../../src/host/clock.ts'
 import { plainProcess } from '../../tools/plain-facility.ts'
 import { createHostilePlace, type HostilePlace, root, secretText, stranger } from '../hostile-place.ts'
-import { createInstance, isRunning, type ProcessInstance, until } from '../process-instance.ts'
+import { createInstance, isRunning, type ProcessInstance } from '../process-instance.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -175,7 +176,7 @@ describe.runIf(isRoot)('S8: output', () => {
       const file = join(open(stage), 'a.log')
       const command = ['/bin/sh', '-c', 'umask; exec sleep 1000']
       const pid = await run(stage, { user: name, command, umask: 0o77, output: { file, maxSize: 10_000, keep: 1 } })
-      await until('it has written', () => readFileSync(file, 'utf8') === '0077\n' || undefined)
+      await eventually('it has written', () => readFileSync(file, 'utf8') === '0077\n')
       // Other descriptors of the shim and the wrapper are closed.
       expect(readdirSync(`/proc/${pid}/fd`).filter(fd => /^[3-9]$/.test(fd))).toEqual([])
       expect(statSync(file)).toMatchObject({ uid: user.uid, gid: user.gid, mode: 0o100640 })
@@ -248,7 +249,7 @@ describe.runIf(isRoot)('S8: output', () => {
     const { name, user } = stage
     const file = join(stage.directory('logs', root), 'a.log')
     await run(stage, { user: name, output: { file, maxSize: 10, keep: 2 }, command: ['sh', '-c', 'echo 1; sleep 99'] })
-    await until('it has written', () => statSync(file).size > 0 || undefined)
+    await eventually('it has written', () => statSync(file).size > 0)
     expect(statSync(file)).toMatchObject({ uid: user.uid, mode: 0o100640 })
     await rotate(stage, { user: name }, file)
     expect(statSync(`${file}.1`)).toMatchObject({ uid: user.uid, size: 2 })
@@ -287,7 +288,7 @@ describe.runIf(isRoot)('S8: output', () => {
     for (const user of [name, undefined]) {
       const said = stage.file(join(home, 'said'), '')
       await run(stage, { ...(user && { user }), command, output: output('/dev/null') })
-      await until('it has said', () => readFileSync(said, 'utf8') === '/dev/null\n' || undefined)
+      await eventually('it has said', () => readFileSync(said, 'utf8') === '/dev/null\n')
       await made.act('remove', 'job')
     }
     expect(statSync('/dev/null')).toMatchObject({ ino: node.ino, mode: node.mode, rdev: node.rdev })
@@ -391,7 +392,7 @@ describe.runIf(isRoot)('files of the supervisor itself', () => {
     const pid = await run(stage, { stop: { signal: 'TERM', timeout: 500 } })
     const victim = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
     try {
-      const stat = await until('it runs', () => readFileSync(`/proc/${victim.pid}/stat`, 'utf8') || undefined)
+      const stat = await eventually('it runs', () => readFileSync(`/proc/${victim.pid}/stat`, 'utf8'))
       writeFileSync(`${made.layout.runs}/job~1.pid`, stat)
       const stopped = await made.attempt('stop', 'job', AbortSignal.timeout(2_000))
       expect(stopped.ok).toBe(false)

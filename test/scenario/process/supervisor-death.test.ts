@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseTable } from '../../../providers/posix/table.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
 import { bundleProgram } from '../../tools/bundled-program.ts'
-import { createInstance, isRunning, type ProcessInstance, until } from '../process-instance.ts'
+import { createInstance, isRunning, type ProcessInstance } from '../process-instance.ts'
 
 describe('E16: services outlive their supervisor:', () => {
   test('a service keeps running while the supervisor is dead, and the next one takes it over', async () => {
@@ -18,7 +19,7 @@ describe('E16: services outlive their supervisor:', () => {
     expect(await made.observe('web')).toEqual(before)
     // It is supervised again.
     process.kill(before.pid ?? 0, 'SIGKILL')
-    await until('it runs anew', async () => {
+    await eventually('it runs anew', async () => {
       const { state, pid } = await made.observe('web')
       return (state === 'running' && pid !== before.pid) || undefined
     })
@@ -30,7 +31,7 @@ describe('E16: services outlive their supervisor:', () => {
     await made.act('start', 'web')
     const { pid = 0 } = await made.observe('web')
     process.kill(made.supervisor() ?? 0, 'SIGTERM')
-    await until('the supervisor is gone', () => made.supervisor() === undefined || undefined)
+    await eventually('the supervisor is gone', () => made.supervisor() === undefined)
     expect(isRunning(pid)).toBe(true)
     expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: false, pid })
   })
@@ -48,7 +49,7 @@ describe('E16: services outlive their supervisor:', () => {
     expect(await made.observe('web')).toMatchObject({ state: 'running', supervised: true, pid })
     expect([isRunning(before), made.supervisor()]).not.toEqual([true, before])
     await made.act('stop', 'web')
-    await until('it is gone, and none comes in its place', () => !isRunning(pid ?? 0) || undefined)
+    await eventually('it is gone, and none comes in its place', () => !isRunning(pid ?? 0))
     expect(isRunning(before)).toBe(false)
     expect(await made.observe('web')).toMatchObject({ state: 'stopped' })
   })
@@ -75,7 +76,7 @@ describe('E16: services outlive their supervisor:', () => {
     expect(failed).toMatchObject({ supervised: false, exit: { code: 7 } })
     expect(await made.see('ending', 'stopped')).toMatchObject({ supervised: false, completed: true, exit: { code: 0 } })
     await made.act('enable', 'failing')
-    expect(await until('it is settled', () => supervised(made, 'failing'))).toMatchObject({
+    expect(await eventually('it is settled', () => supervised(made, 'failing'))).toMatchObject({
       state: 'failed',
       exit: { code: 7 },
     })
@@ -103,7 +104,7 @@ describe('E16: services outlive their supervisor:', () => {
       stop: { signal: 'TERM', timeout: 1_000 },
     })
     await made.act('start', 'web')
-    await until('it ignores TERM', () => made.host.facts(`${made.scratch}/up`))
+    await eventually('it ignores TERM', () => made.host.facts(`${made.scratch}/up`))
     const stopping = made.attempt('stop', 'web')
     await made.see('web', 'stopping')
     await made.killSupervisor()
@@ -119,10 +120,10 @@ describe('E16: services outlive their supervisor:', () => {
     const shim = made.host.process(pid)?.parent ?? 0
     expect(made.host.readText(`/proc/${shim}/cmdline`)).toContain('web~1.sh')
     process.kill(shim, 'SIGKILL')
-    await until('the shim is gone', () => !isRunning(shim) || undefined)
+    await eventually('the shim is gone', () => !isRunning(shim))
     expect(await made.observe('web')).toMatchObject({ state: 'running', pid })
     process.kill(pid, 'SIGKILL')
-    const again = await until('it runs anew', async () => {
+    const again = await eventually('it runs anew', async () => {
       const observed = await made.observe('web')
       return observed.state === 'running' && observed.pid !== pid ? observed : undefined
     })
@@ -149,7 +150,7 @@ test('PITFALLS 6: a supervisor without events from the kernel does the same, onl
   await made.act('start', 'web')
   const { pid = 0 } = await made.observe('web')
   process.kill(pid, 'SIGKILL')
-  const again = await until('it runs anew', async () => {
+  const again = await eventually('it runs anew', async () => {
     const observed = await made.observe('web')
     return observed.state === 'running' && observed.pid !== pid ? observed : undefined
   })
@@ -184,7 +185,7 @@ test('a supervisor that ends or is suspended by SIGSTOP causes a hint, though th
   for (const signal of signals) {
     const before = hints
     process.kill(made.supervisor() ?? 0, signal)
-    await until(`${signal} is hinted at`, () => hints > before || undefined)
+    await eventually(`${signal} is hinted at`, () => hints > before)
   }
 })
 
@@ -195,7 +196,7 @@ describe('E7: an unreadable state is unknown, with the reason:', () => {
     await made.act('start', 'web')
     const pid = made.supervisor() ?? 0
     process.kill(pid, 'SIGSTOP')
-    const reason = await until('it is seen', async () => {
+    const reason = await eventually('it is seen', async () => {
       const probed = await made.observer.probe()
       return probed.available ? undefined : probed.reason
     })
@@ -262,7 +263,7 @@ describe('a boot', () => {
     await made.act('disable', 'off')
     expect((await made.see('on', 'running')).pid).not.toBe(before)
     await made.see('idle', 'running')
-    expect(await until('it is settled', () => supervised(made, 'off'))).toMatchObject({ state: 'stopped' })
+    expect(await eventually('it is settled', () => supervised(made, 'off'))).toMatchObject({ state: 'stopped' })
   })
 })
 
@@ -291,7 +292,7 @@ async function powerOff(made: ProcessInstance, pids: readonly number[]): Promise
     const shim = made.host.process(pid)?.parent ?? 0
     process.kill(shim, 'SIGKILL')
     process.kill(-pid, 'SIGKILL')
-    await until('they are gone', () => (!isRunning(pid) && !isRunning(shim)) || undefined)
+    await eventually('they are gone', () => !isRunning(pid) && !isRunning(shim))
   }
   for (const file of readdirSync(made.layout.state)) {
     const path = `${made.layout.state}/${file}`

@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
-import { createInstance, type ProcessInstance, until } from '../process-instance.ts'
+import { createInstance, type ProcessInstance } from '../process-instance.ts'
 
 const isRoot = process.geteuid?.() === 0
 const user = 'nobody'
@@ -163,12 +164,12 @@ describe('output', () => {
     await made.install('web', { command, output: { file, maxSize: 1_000, keep: 2 } })
     await made.act('start', 'web')
     const { pid } = await made.observe('web')
-    await until('it is rotated', () => made.read('web.log.1').startsWith('xxx') || undefined, 30_000)
-    await until('it is emptied', () => statSync(file).size < 1_000 || undefined)
+    await eventually('it is rotated', () => made.read('web.log.1').startsWith('xxx'), 30_000)
+    await eventually('it is emptied', () => statSync(file).size < 1_000)
     expect(made.read('web.log.2').startsWith('.1')).toBe(true)
     expect(made.host.facts(`${file}.3`)).toBeUndefined()
     const before = statSync(file).size
-    await until('it goes on at the new end', () => statSync(file).size > before || undefined)
+    await eventually('it goes on at the new end', () => statSync(file).size > before)
     expect(made.read('web.log')).toMatch(/^line \d+\n/)
     expect((await made.observe('web')).pid).toBe(pid)
   })
@@ -190,7 +191,7 @@ describe('output', () => {
     chownSync(file, uid, uid)
     symlinkSync(`${made.scratch}/precious`, `${file}.1`)
     symlinkSync(`${made.scratch}/precious`, `${file}.rotating`)
-    await until('it is rotated', () => statSync(file).size === 0 || undefined, 30_000)
+    await eventually('it is rotated', () => statSync(file).size === 0, 30_000)
     expect(made.read('precious')).toBe('precious')
     expect(made.host.facts(`${file}.1`)).toMatchObject({ kind: 'file', uid })
   })

@@ -2,7 +2,8 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { copyFileSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { makeDirectory, writeFiles } from '../../tools/manifest-directory.ts'
 
 const setup = fileURLToPath(new URL('../../../src/setup.mjs', import.meta.url))
@@ -110,10 +111,11 @@ describe('npm start, test and check first set up what they need:', () => {
     const { directory, start, run, commands } = makeCheckout()
     writeFileSync(join(directory, 'hold-install'), '')
     const holder = start()
-    await vi.waitFor(() => expect(commands()).toEqual(['install']), { timeout: 20_000 })
+    await eventually('the first to install', () => commands().length === 1)
     const second = run()
     holder.kill('SIGKILL')
-    await vi.waitFor(() => expect(commands()).toEqual(['install', 'install']), { timeout: 20_000 })
+    await eventually('the second to install', () => commands().length === 2)
+    expect(commands()).toEqual(['install', 'install'])
     rmSync(join(directory, 'hold-install'))
     expect(await second).toMatchObject({ code: 0 })
   })

@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, type Lab, LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { type Lab, LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
 import { runitHarness, s6Harness, scanFamilies } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 

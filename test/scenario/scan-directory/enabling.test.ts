@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { eventually, withLab } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { withLab } from '../../../src/conformance/lab.ts'
 import { createS6Harness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 

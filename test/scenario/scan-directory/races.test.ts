@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -12,32 +11,19 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, type FacilitySpec, withLab } from '../../../src/conformance/lab.ts'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { type FacilitySpec, withLab } from '../../../src/conformance/lab.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
+import { useHostUser } from '../../tools/host-user.ts'
 import { startMeddling } from '../../tools/path-swapper.ts'
 
 const isRoot = process.geteuid?.() === 0
 
 const name = `reeve-race-${process.pid}`
-const user = { uid: 0, gid: 0 }
+const user = useHostUser(name)
 const stranger = { uid: 0, gid: 0 }
-
-beforeAll(() => {
-  if (!isRoot) return
-  execFileSync('useradd', ['--user-group', '--no-create-home', '--home-dir', '/nonexistent', name])
-  user.uid = numberOf('passwd')
-  user.gid = numberOf('group')
-})
-
-afterAll(() => {
-  if (isRoot) run('userdel', name)
-})
-
-function numberOf(database: string): number {
-  return Number(execFileSync('getent', [database, name], { encoding: 'utf8' }).split(':')[2])
-}
 
 /** Duration of the path swapping under each supervisor, in ms. */
 const duration = 10_000
@@ -153,8 +139,4 @@ function describeAll(directory: string): string[] {
       const content = facts.isFile() ? readFileSync(join(directory, path), 'utf8') : ''
       return `${path} ${facts.uid} ${facts.gid} ${facts.mode.toString(8)} ${content}`
     })
-}
-
-function run(program: string, ...words: readonly string[]): void {
-  execFileSync(program, words)
 }

@@ -15,10 +15,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, type FacilitySpec, isAlive, type Lab, LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { type FacilitySpec, isAlive, type Lab, LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
 import { scanFamilies, testWhere } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
+import { useHostUser } from '../../tools/host-user.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -27,22 +29,7 @@ const health = { exec: { command: ['/bin/true'] }, startupTimeout: '5s' }
 
 /** User of this run who tries to redirect root. */
 const name = `reeve-safe-${process.pid}`
-const user = { uid: 0, gid: 0 }
-
-beforeAll(() => {
-  if (!isRoot) return
-  execFileSync('useradd', ['--user-group', '--no-create-home', '--home-dir', '/nonexistent', name])
-  user.uid = numberOf('passwd')
-  user.gid = numberOf('group')
-})
-
-afterAll(() => {
-  if (isRoot) run('userdel', name)
-})
-
-function numberOf(database: string): number {
-  return Number(execFileSync('getent', [database, name], { encoding: 'utf8' }).split(':')[2])
-}
+const user = useHostUser(name)
 
 for (const { scanner, harness } of scanFamilies) {
   const { type } = harness.provider
@@ -505,8 +492,4 @@ function startWatching(text: string): { seen(): string } & AsyncDisposable {
       child.kill('SIGKILL')
     },
   }
-}
-
-function run(program: string, ...words: readonly string[]): void {
-  execFileSync(program, words)
 }

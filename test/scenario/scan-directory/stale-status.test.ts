@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, isAlive } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { isAlive } from '../../../src/conformance/lab.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
 import type { Control } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
@@ -229,7 +230,7 @@ test('an interrupted client is told that the controller continues, and the contr
     void serve({ ...createRecorder().control, apply })
   })
   const interruption = new AbortController()
-  await expect.poll(() => existsSync(socketPath)).toBe(true)
+  await eventually('the control socket to be there', () => existsSync(socketPath))
   const ways = { signal: interruption.signal, listener: () => interruption.abort() }
   await expect((await connect()).apply({}, ways)).rejects.toMatchObject({
     code: 'aborted',

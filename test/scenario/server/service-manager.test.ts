@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Effect } from '../../../src/host/effects.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import { createServiceManager, type ServiceManager } from '../../../src/server/service-manager.ts'
@@ -68,10 +69,10 @@ test.runIf(hasNotify)(
     const { manager, warnings } = create({ NOTIFY_SOCKET: socket, WATCHDOG_USEC: '20000000' })
     await manager.tellReady('3 facilities\n1 blocked')
     using _watchdog = manager.startWatchdog(() => true)
-    await vi.waitUntil(() => received.length === 2)
+    await eventually('two messages', () => received.length === 2)
     await manager.tellStatus('reconciling')
     await manager.tellStopping()
-    await vi.waitUntil(() => received.length === 4)
+    await eventually('four messages', () => received.length === 4)
     expect(received).toEqual([
       expect.stringMatching(/READY=1.*STATUS=3 facilities 1 blocked/),
       expect.stringMatching(/WATCHDOG=1/),
@@ -109,7 +110,7 @@ test('the watchdog is notified at half its interval, while the controller is ali
   await clock.advance(60_000)
   expect(beats()).toBe(3)
   const host = createWriteHost()
-  await vi.waitUntil(() => host.readText(log)?.split('\n').length === 4)
+  await eventually('three lines of it', () => host.readText(log)?.split('\n').length === 4)
   expect(host.readText(log)).toBe(`/run/x --pid=${process.pid} WATCHDOG=1\n`.repeat(3))
 })
 

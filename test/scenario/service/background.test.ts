@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { createEngineLab, reasonOf } from '../../labs/engine-lab.ts'
 import { scanFamilies } from '../../labs/scan-lab.ts'
 import { findProcesses } from '../process-instance.ts'
@@ -39,7 +40,7 @@ test('a foreground service keeps the sessions it starts, both when it ends and w
   const script = `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exec sleep 1000`
   lab.declare('web', { process: { command: ['/bin/sh', '-c', script] }, state: 'running' })
   await lab.apply()
-  await expect.poll(() => findProcesses(mark).length).toBe(1)
+  await eventually('one process', () => findProcesses(mark).length === 1)
   lab.declare('web', { process: { command: ['/bin/sh', '-c', script] }, state: 'stopped' })
   await lab.apply()
   expect((await lab.observe('web')).state).toBe('stopped')

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually } from '../../../src/conformance/lab.ts'
+import { eventually } from '../../../src/conformance/eventually.ts'
 import { validate } from '../../../src/engine/refresh/validation.ts'
-import { openCliFixture, until } from '../../labs/cli-fixture.ts'
+import { openCliFixture } from '../../labs/cli-fixture.ts'
 import { createEngineLab } from '../../labs/engine-lab.ts'
 
 /** Prints the content of a file whenever it exists. */
@@ -61,12 +61,14 @@ test('a reader that reads nothing delays neither the controller nor a service', 
   })
   const { child } = home.start(['run', 'manifests'])
   child.stdout?.pause()
-  await until(async () => (await home.status('web'))?.state === 'running', 'web runs')
+  await eventually('web runs', async () => (await home.status('web'))?.state === 'running')
   const log = home.path('state/process/logs/web.log')
-  await until(() => spawnText('tail', ['-n', '1', log]).then(last => last.startsWith('line 19999')), 'it has said all')
+  await eventually('it has said all', () =>
+    spawnText('tail', ['-n', '1', log]).then(last => last.startsWith('line 19999')),
+  )
   expect((await home.reeve(['restart', 'web'])).exitCode).toBe(0)
   child.kill('SIGTERM')
-  await until(() => child.exitCode !== null || child.signalCode !== null, 'the controller has ended')
+  await eventually('the controller has ended', () => child.exitCode !== null || child.signalCode !== null)
 })
 
 test('another provider refuses it by name', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { watchManager } from '../../../../../providers/systemd/observe/watch.ts'
 import { layoutOf } from '../../../../../providers/systemd/units/layout.ts'
-import { eventually } from '../../../../../src/conformance/lab.ts'
+import { eventually } from '../../../../../src/conformance/eventually.ts'
 import type { Bus, BusSignal } from '../../../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../../../src/core/contracts/host.ts'
 import { createClock } from '../../../../../src/host/clock.ts'
