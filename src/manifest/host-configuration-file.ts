@@ -7,7 +7,7 @@ import type { HostConfiguration } from '../core/model/host-configuration.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { formatDiagnostics } from './diagnostics/diagnostic-text.ts'
-import { diagnoseFile, diagnoseText, type FieldProblem, formatPath, sortDiagnostics } from './diagnostics/problem.ts'
+import { diagnoseFile, diagnoseText, type FieldProblem, problemOf, sortDiagnostics } from './diagnostics/problem.ts'
 import { createSourceText } from './diagnostics/source-text.ts'
 import { decodeText, diagnoseField } from './parse/manifest-file.ts'
 import { parseYaml } from './parse/yaml-document.ts'
@@ -109,10 +109,10 @@ function parse(file: string, base: string, content: Uint8Array): HostConfigurati
   if (checkMap(value, found)) {
     const isShaped = checkSchema('host-configuration', isHostConfigurationFile, value, found)
     const faulty = new Set(found.map(({ path }) => path[0]))
-    const form = readSettings(value, base, ({ code, path, message }) => {
-      const [field = ''] = path
+    const form = readSettings(value, base, problem => {
+      const [field = ''] = problem.path
       // The schema has found nothing wrong in it.
-      if (field in value && !faulty.has(field)) found.push({ code, path, message: `${formatPath(path)} ${message}` })
+      if (field in value && !faulty.has(field)) found.push(problemOf(problem))
     })
     checkListen(value, faulty, found)
     if (isShaped && !faulty.has('source')) found.push(...findSourceProblems(form))

@@ -20,7 +20,10 @@ export function readProcess(form: Table): { readonly process: Process } | { read
   const process = readForm(processShape, form, {
     resolvePath: path => (isAbsolute(path) ? path : undefined),
     findSignal: name => (findSignalNumber(name) === undefined ? undefined : name.replace(/^SIG/, '')),
-    complain: ({ path, message }) => problems.push({ field: ['process', ...path].join('.'), message }),
+    // The bounds are those of what is declared: what has been written down is run.
+    complain({ code, path, message }) {
+      if (code !== 'out-of-bounds') problems.push({ field: ['process', ...path].join('.'), message })
+    },
   })
   if (problems.length > 0) return { problems }
   const reserved = findReservedName(process)

@@ -47,7 +47,8 @@ export interface Shape<Normal = unknown> {
 export type FormPath = readonly (string | number)[]
 
 export interface FormProblem {
-  readonly code: 'invalid-value' | 'unknown-signal'
+  /** `out-of-bounds`: of a duration or size, which is read all the same. */
+  readonly code: 'invalid-value' | 'out-of-bounds' | 'unknown-signal'
   readonly path: FormPath
   /** Continues the name of the field: `must be at least 100ms, found 1ms`. */
   readonly message: string
@@ -105,8 +106,11 @@ function readText({ form, atLeast, atMost }: Shape, text: string, path: FormPath
   const complain = (message: string): void => reader.complain({ code: 'invalid-value', path, message })
   const bound = (parse: (text: string) => number): number => {
     const amount = parse(text)
-    if (atLeast !== undefined && amount < parse(atLeast)) complain(`must be at least ${atLeast}, found ${text}`)
-    if (atMost !== undefined && amount > parse(atMost)) complain(`must be at most ${atMost}, found ${text}`)
+    const isLess = atLeast !== undefined && amount < parse(atLeast)
+    if (isLess || (atMost !== undefined && amount > parse(atMost))) {
+      const message = `must be ${isLess ? `at least ${atLeast}` : `at most ${atMost}`}, found ${text}`
+      reader.complain({ code: 'out-of-bounds', path, message })
+    }
     return amount
   }
   switch (form) {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
+import type { FormProblem } from '../../core/model/form.ts'
 import { compareText } from '../../core/text/text-order.ts'
 import type { DiagnosticCode } from './diagnostic-code.ts'
 import { printable } from './printable.ts'
@@ -17,6 +18,11 @@ export interface FieldProblem {
   /** The value would do as text, if what is written matches this regular expression. */
   readonly ifQuoted?: string
   readonly severity?: Diagnostic['severity']
+}
+
+/** Problem of a field that was read by its shape. */
+export function problemOf({ code, path, message }: FormProblem): FieldProblem {
+  return { code: code === 'out-of-bounds' ? 'invalid-value' : code, path, message: `${formatPath(path)} ${message}` }
 }
 
 /** Something wrong at an offset in a text. */

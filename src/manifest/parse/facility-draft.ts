@@ -4,7 +4,7 @@ import type { FacilityManifest } from '#schemas/compiled/types.js'
 import type { Facility, Health, ManagedFile } from '../../core/model/facility.ts'
 import { type FormProblem, readForm } from '../../core/model/form.ts'
 import { suggestionFor } from '../diagnostics/field-suggestion.ts'
-import { type FieldPath, type FieldProblem, formatPath } from '../diagnostics/problem.ts'
+import { type FieldPath, type FieldProblem, problemOf } from '../diagnostics/problem.ts'
 import { type ConfigSources, readConfigSources } from './config-source.ts'
 import type { DraftContext } from './draft-context.ts'
 import { draftHttpCheck } from './http-check-draft.ts'
@@ -54,10 +54,11 @@ function findSignal(text: string): string | undefined {
   return `SIG${name}` in constants.signals ? name : undefined
 }
 
-function describeProblem({ code, path, message, signal }: FormProblem): FieldProblem {
+function describeProblem(problem: FormProblem): FieldProblem {
+  const { signal } = problem
   const known = Object.keys(constants.signals).map(name => name.slice('SIG'.length))
   const hint = signal === undefined ? '' : suggestionFor(signal.toUpperCase().replace(/^SIG/, ''), known)
-  return { code, path, message: `${formatPath(path)} ${message}${hint}` }
+  return problemOf({ ...problem, message: problem.message + hint })
 }
 
 type FileForm = FacilityForm['spec']['files'][number]
