@@ -25,12 +25,10 @@ test('E23: no deadline uses signals that can be collected before they fire (node
 
 test('E23: timers are those of the clock', () => {
   const own = ['src/host/clock.ts', 'src/host/common-beat.ts']
-  /** Waits before it reconnects, and aborts nothing. */
-  const retries = ['providers/systemd/observe/watch.ts']
   /** Test code. */
   const suite = ['src/conformance/lab.ts', 'src/conformance/state-cases.ts']
   const found = linesWith(/\bset(Timeout|Interval)\b|timers\/promises/).map(line => line.slice(0, line.indexOf(': ')))
-  expect(new Set(found)).toEqual(new Set([...own, ...retries, ...suite]))
+  expect(new Set(found)).toEqual(new Set([...own, ...suite]))
 })
 
 test('S12: objects that are filled by key are dictionaries, except for fixed keys', () => {
