@@ -5,25 +5,25 @@ import type { PlanContext } from './plan-input.ts'
 import type { Change } from './step.ts'
 
 /**
- * What a facility came to when it was applied, part by part, kept with the record of it: so that of each part it is told whether
- * the manifest has changed or the host, also where both have, each in another part.
+ * Parts of a facility as they were last applied, kept in the record: for each part, they tell a change of the manifest from drift on the
+ * host, even if one part has changed and another has drifted.
  */
 export function partsOf({ facility, imprint, files }: ResolvedFacility): string[] {
   const own = imprint === undefined ? [] : [definitionPart(imprint)]
   return [...own, enablementPart(facility), ...files.map(filePart)]
 }
 
-/** What the planning of one facility knows of the times before. */
+/** What is known of the last applied state of a facility. */
 export interface Former {
   readonly target: ResolvedFacility
-  /** Of the whole facility: `repair` where its manifest is as it was applied. */
+  /** Change of the whole facility: `repair` if its manifest is as it was applied. */
   readonly change: Change
   readonly context: PlanContext
 }
 
 export function hasDefinitionDrifted(former: Former): boolean {
   const { imprint } = former.target
-  // Another version of Reeve may write the same otherwise.
+  // Another version of Reeve may render the same definition differently.
   return (
     former.change === 'repair' ||
     (imprint !== undefined && isInPlace(former) && wasApplied(definitionPart(imprint), former))
@@ -35,7 +35,7 @@ export function hasFileDrifted(file: ResolvedFile, former: Former): boolean {
   const { claims, snapshot } = former.context
   const claim = claims?.get(file.path)
   const found = snapshot.files.get(file.path)
-  // Written by a pass that was cut off after it.
+  // Written by a pass that was cut off afterwards.
   const wasWritten = claim?.isFulfilled === true && claim.contents.includes(file.digest)
   return wasWritten && found !== undefined && !isKnown(claim, found)
 }
@@ -44,7 +44,7 @@ export function hasEnablementDrifted(former: Former): boolean {
   return isInPlace(former) && wasApplied(enablementPart(former.target.facility), former)
 }
 
-/** Not where it has moved from: what it is like in its new place wasn't applied yet. */
+/** Whether it was last applied at this location; a facility that has moved was not. */
 function isInPlace({ target: { facility }, context }: Former): boolean {
   const before = context.applied.get(facility.name)
   return before !== undefined && locationKey(before) === locationKey(facility)

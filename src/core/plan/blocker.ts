@@ -8,7 +8,7 @@ import { findOldLocations, isOurFile, isOurs } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findReachProblem } from './reach.ts'
 
-/** Why nothing can be done about a facility, and what to do; undefined if nothing is in the way. */
+/** Blocker of a facility, with what to do about it; undefined if there is none. */
 export function findBlocker(
   target: ResolvedFacility,
   observed: Observed | undefined,
@@ -35,8 +35,8 @@ export function findBlocker(
 }
 
 /**
- * Whether a service that something is in the way of may be stopped and disabled all the same, where that is declared. What isn't
- * Reeve's by its marker, can't be seen or mustn't be touched is left alone.
+ * Whether a blocked service may still be stopped and disabled, if so declared. Services without Reeve's marker, in an unknown state, or
+ * beyond the policy are left alone.
  */
 export function mayEnd(target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
   return (
@@ -48,7 +48,7 @@ export function mayEnd(target: ResolvedFacility, observed: Observed, context: Pl
   )
 }
 
-/** E7: the old service of a move has to be known, or it might run beside the new one. The new supervisor answers. */
+/** The state of a move's old service has to be known, or it might run beside the new one (E7). */
 function findOldPlaceObstacle(target: ResolvedFacility, context: PlanContext): string | undefined {
   const { facility } = target
   const before = context.applied.get(facility.name)
@@ -70,7 +70,7 @@ function findOldPlaceObstacle(target: ResolvedFacility, context: PlanContext): s
 function findLack({ facility, definition }: ResolvedFacility, observed: Observed): string | undefined {
   const runsOne = definition ? !definition.isAddition : hasDefinition(facility)
   if (runsOne || observed.state !== 'absent') return undefined
-  // What isn't there neither runs nor starts at boot.
+  // An absent service neither runs nor starts at boot.
   if (!definition && facility.state === 'stopped' && facility.enabled === false) return undefined
   return (
     `supervisor ${facility.supervisor} has no service ${facility.service}, and the manifest doesn't say how to run one: ` +
@@ -78,7 +78,7 @@ function findLack({ facility, definition }: ResolvedFacility, observed: Observed
   )
 }
 
-/** A definition that is about to be mended may be what fixed it. */
+/** The service can be neither enabled nor disabled as declared, and no changed definition may allow it. */
 function findFixedEnablement(
   target: ResolvedFacility,
   observed: Observed,
@@ -98,7 +98,7 @@ function findFixedEnablement(
   )
 }
 
-/** E8: something of that name that isn't ours. */
+/** A service of that name that isn't Reeve's (E8). */
 function findStranger(target: ResolvedFacility, observed: Observed, context: PlanContext): string | undefined {
   const { facility } = target
   if (!target.definition || facility.adopt || isOurs(target, observed, context)) return undefined
@@ -114,7 +114,7 @@ function findStranger(target: ResolvedFacility, observed: Observed, context: Pla
   )
 }
 
-/** E8: part of the definition would be read in place of something that isn't ours, though the service itself is, or is new. */
+/** A file of the definition would hide one that isn't Reeve's, though the service is Reeve's, or is new (E8). */
 function findTakenPlace(
   { facility, definition }: ResolvedFacility,
   observed: Observed,

@@ -6,11 +6,11 @@ import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 import { endingSteps, findStart } from './step-builder.ts'
 
-/** A facility that would be started after one that can't be started in this plan waits, and says for whom. */
+/** Blocks facilities that would be started after a dependency that cannot be started in this plan, and names it. */
 export function blockDependents(plans: readonly FacilityPlan[], { targets, snapshot }: PlanContext): FacilityPlan[] {
   const byName = new Map(targets.map(target => [target.facility.name, target]))
   const result = new Map(plans.map(plan => [plan.name, plan]))
-  /** Of those that are blocked here, the one at the root of it: named once, however long the chain. */
+  /** Root cause of each facility that is blocked here: named once, however long the chain. */
   const causes = new Map<string, string>()
   for (const name of dependenciesFirst(new Map(targets.map(({ facility }) => [facility.name, facility.dependsOn])))) {
     const plan = result.get(name)
@@ -28,18 +28,18 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, snaps
   return [...result.values()]
 }
 
-/** Nothing is done about it but what ends it: neither is it renamed, nor a file let go of. */
+/** Blocks a plan: only stops and disables stay; it neither renames the facility nor releases files. */
 export function withBlocker({ name, supervisor, service, ...plan }: FacilityPlan, blocked: string): FacilityPlan {
   const steps = endingSteps(plan.steps)
   return { name, supervisor, service, change: steps.length === 0 ? 'none' : plan.change, steps, blocked }
 }
 
-/** Nothing at all is done about it. */
+/** Blocks a plan without any steps. */
 export function withHalt({ name, supervisor, service }: FacilityPlan, blocked: string): FacilityPlan {
   return { name, supervisor, service, change: 'none', steps: [], blocked }
 }
 
-/** Undefined also if the dependency isn't in this pass: the executor waits for it. */
+/** Why the dependency won't be started. Undefined also if it isn't in this pass: the executor waits for it. */
 function whyNotStarted(
   target: ResolvedFacility | undefined,
   plan: FacilityPlan | undefined,
@@ -47,7 +47,7 @@ function whyNotStarted(
 ): string | undefined {
   if (!target || !plan) return undefined
   const { facility } = target
-  // Whether it has been stopped yet or not: else a crash would decide what runs in the end (E4).
+  // Even if it still runs: else a crash would decide what runs in the end (E4).
   if (facility.state === 'stopped') return 'is declared stopped'
   if (isServing(target, snapshot)) return undefined
   if (plan.blocked !== undefined) return `is blocked: ${plan.blocked}`

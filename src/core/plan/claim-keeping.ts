@@ -7,9 +7,9 @@ import { locationKey, type OwnedLocation, type Snapshot } from '../state/snapsho
 import type { Applied } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 
-/** How claims are kept from pass to pass (E19): seen anew, noted before a plan is carried out, and forgotten. */
+/** Claims from pass to pass (E19): updated by each snapshot, announced before a plan is carried out, and forgotten. */
 
-/** The claims by what a look at the host has found. */
+/** Claims after a snapshot. */
 export function observeClaims(
   claims: FileClaims,
   snapshot: Snapshot,
@@ -30,7 +30,7 @@ export function observeClaims(
       const claim = result.get(path)
       if (digest === declaredAt(path)) {
         note(path, digest)
-        // Whether it was there before Reeve stood in a record that is lost.
+        // The lost record knew whether it was there before Reeve.
         if (!claim && adopting.has(path)) result.set(path, { ...fulfilClaim(claim, digest), found: 'lost' })
       } else if (!claim && loadedAt(path) === digest) note(path, digest)
       else if (claim && !claim.isFulfilled && isKnown(claim, found)) result.set(path, { ...claim, isFulfilled: true })
@@ -55,7 +55,7 @@ function adoptingPaths(targets: readonly ResolvedFacility[]): Set<string> {
   )
 }
 
-/** What is known of a file is known of it under every path that leads to it. */
+/** Claims of a file count for every path that leads to it. */
 function withSpellings(
   claims: FileClaims,
   snapshot: Snapshot,
@@ -77,8 +77,8 @@ function digestsOf(targets: readonly ResolvedFacility[]): Map<string, string> {
 }
 
 /**
- * The claims before these plans are carried out. They have to be on disk by then: the marker that a plan installs names files, and
- * after a crash this alone tells that they weren't written.
+ * Claims before these plans are carried out. They have to be on disk by then: markers name files before they are written, and
+ * after a crash only the claims tell that they weren't.
  */
 export function announceClaims(
   claims: FileClaims,
@@ -107,14 +107,14 @@ export function announceClaims(
       const isWritten = claim ? claim.isFulfilled || (observed !== undefined && isKnown(claim, observed)) : isOurs(path)
       if (!target || isWritten) continue
       const found = findAdopted(file, target, observed)
-      // Of what is there as it is declared, nothing else tells that Reeve did not write it.
+      // For a file that is as declared already, only this tells that Reeve did not write it.
       if (found) result.set(path, { ...(result.get(path) ?? fulfilClaim(undefined, file.digest)), found })
     }
   }
   return result
 }
 
-/** The claims that still mean something: of what a marker of ours names, or a record of what was applied. */
+/** Claims of files that a marker or the record still names. */
 export function keepClaims(
   claims: FileClaims,
   {
@@ -123,13 +123,13 @@ export function keepClaims(
     also,
   }: { readonly snapshot: Snapshot; readonly owner: string; readonly also: ReadonlySet<string> },
 ): FileClaims {
-  // There may be markers that can't be seen now.
+  // Markers may be invisible at the moment.
   if (snapshot.unavailable.size > 0) return claims
   const named = new Set(ourLocations(snapshot, owner).flatMap(({ ownership }) => ownership.files))
   return new Map([...claims].filter(([path]) => named.has(path) || also.has(path)))
 }
 
-/** True if the claims of all that the plan writes are among these, with what was found there as in `wanted`. */
+/** Whether these claims cover all files that the plan writes, with the same found content as in `wanted`. */
 export function hasAnnounced(
   claims: FileClaims,
   plan: FacilityPlan,
@@ -149,7 +149,7 @@ export function ourLocations(snapshot: Pick<Snapshot, 'owned'>, owner: string): 
   return snapshot.owned.filter(({ ownership }) => ownership.owner === owner)
 }
 
-/** Why what is found isn't overwritten now though the plan says so: it came after the plan was made. */
+/** Why a file must not be overwritten as planned: it appeared or changed after the plan was made. */
 export function findOverwriteProblem(
   { path, onRemove }: Pick<ResolvedFile, 'path' | 'onRemove'>,
   claim: FileClaim | undefined,

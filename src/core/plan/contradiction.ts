@@ -8,8 +8,8 @@ import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 
 /**
- * Nothing is done about facilities that would undo one another (E21): what runs goes on. Nor is one stopped that is declared so: the
- * other may be the same service.
+ * Blocks facilities that would undo one another (E21): running services go on. Not even a declared stop is carried out, as
+ * both may be the same service.
  */
 export function blockContradictions(
   plans: readonly FacilityPlan[],
@@ -28,7 +28,7 @@ export function blockContradictions(
   })
 }
 
-/** What is observed of it is another's service, which is about to give up the name. */
+/** Whether the observed service belongs to another facility, which is about to release the name. */
 function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
   const { name, supervisor, service } = plan
   if (isWantedAbsent(facility)) return { name, supervisor, service, change: 'none', steps: [] }
@@ -37,17 +37,17 @@ function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
 }
 
 /**
- * Facilities that are declared so that one's steps undo the other's (E21), by what their services have to do with one another.
- * The one place where that is judged:
+ * Finds facilities whose steps would undo one another's (E21), by the relations of their services. The only place where that is
+ * decided:
  *
  *   one service under two names                    → never
  *   conflicts    running, running                  → no
  *   starts       running, stopped                  → no
  *   stops-with   running, stopped                  → no
  *   enables      enabled otherwise than the other  → no
- *   all else                                       → may be had together
+ *   all else                                       → yes
  *
- * What is suspended is left alone, and undoes nothing; another facility that is the same service would act on it.
+ * Suspended facilities undo nothing, but another facility with the same service would act on it.
  */
 export function findContradictions(
   facilities: readonly Facility[],
@@ -55,7 +55,7 @@ export function findContradictions(
 ): ReadonlyMap<string, string> {
   const sorted = [...facilities].sort((a, b) => compareText(a.name, b.name))
   const holders = findHolders(sorted, ties)
-  /** By facility: what is wrong between it and each of the others, told once. */
+  /** Contradictions by facility and by the other facility. */
   const found = new Map<string, Map<string, string>>()
   const note = (facility: Facility, other: Facility, message: string): void => {
     const messages = found.get(facility.name) ?? new Map<string, string>()
@@ -81,7 +81,7 @@ export function findContradictions(
   return new Map([...found].map(([name, messages]) => [name, [...messages.values()].join('; ')]))
 }
 
-/** Which facilities a service is declared by. */
+/** Facilities by the service that they declare. */
 function findHolders(
   facilities: readonly Facility[],
   ties: ReadonlyMap<string, ServiceTies>,
@@ -121,7 +121,7 @@ function describeSame(facility: Facility, other: Facility, ties: ReadonlyMap<str
   return `it is the same service as that of facility ${other.name}${how}: declare one facility for it`
 }
 
-/** Of the facility that has the relation, and of the other one. */
+/** Messages for the facility that has the relation, and for the other one. */
 function describe(
   { kind, how }: Relation,
   { name, enabled }: Facility,

@@ -1,4 +1,4 @@
-/** For each name, those that need it: the edges of `needs` turned round. */
+/** Reverses the edges of `needs`: for each name, those that need it. */
 export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
   const dependents = new Map<string, string[]>()
   for (const [name, dependencies] of needs) {
@@ -11,11 +11,11 @@ export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map
   return dependents
 }
 
-/** The first cycle found, its first name repeated at the end: `[a, b, a]`; undefined if there is none. */
+/** First cycle, with its first name repeated at the end: `[a, b, a]`; undefined if there is none. */
 export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const settled = new Set<string>()
   for (const start of needs.keys()) {
-    // Depth first without recursion: ten thousand facilities in a row are legal.
+    // Depth first without recursion: a chain of ten thousand facilities is legal.
     const path: { name: string; next: number }[] = [{ name: start, next: 0 }]
     const onPath = new Set([start])
     for (let top = path.at(-1); top; top = path.at(-1)) {
@@ -37,7 +37,7 @@ export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string
   return undefined
 }
 
-/** Every name after all that it needs, as far as cycles allow; names in `needs` only. */
+/** Names in an order in which each follows all that it needs, as far as cycles allow; only keys of `needs`. */
 export function dependenciesFirst(needs: ReadonlyMap<string, readonly string[]>): string[] {
   const order: string[] = []
   const seen = new Set<string>()
@@ -60,7 +60,7 @@ export function dependenciesFirst(needs: ReadonlyMap<string, readonly string[]>)
   return order
 }
 
-/** The same edges but for those that close a cycle, so that nothing that waits along them waits for ever. */
+/** Removes the edges that close a cycle, so that no wait along them is endless. */
 export function withoutCycles(needs: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
   const rank = new Map(dependenciesFirst(needs).map((name, index) => [name, index]))
   const result = new Map<string, string[]>()

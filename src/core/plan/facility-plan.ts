@@ -22,15 +22,15 @@ import { createStepBuilder, keptFiles, type StepBuilder } from './step-builder.t
 import { explainSteps } from './step-detail.ts'
 
 /**
- * What leads one facility from what is observed to what is declared. The order of its steps:
+ * Plan of one facility, from its observed to its desired state. Order of its steps:
  *
  *   remove-file (dropped) → install → write-file … → enable|disable → [stop old] → start|stop|restart|reload
  *     → [remove-file (dropped with the old), remove old]
  *
- * In place of `install`, `remove` takes away what was added to somebody else's service, where nothing is added any more.
- * `install` writes the marker, and so comes before the files that it names; a dropped file goes while a marker still
- * names it. What a running process still owes (a restart, a reload) is read from what the process has loaded, never
- * from the fact that something is being written now: so it survives a crash between the two (E4).
+ * Where additions to somebody else's service are no longer declared, `remove` stands in place of `install`. `install` writes the
+ * marker, and so precedes the files that it names; dropped files are removed while a marker still names them. Whether a process needs
+ * a restart or reload follows from what it has loaded, never from what this plan writes, so that it survives a crash between
+ * the two (E4).
  */
 export function planFacility(target: ResolvedFacility, context: PlanContext): FacilityPlan {
   const { name, supervisor, service, suspend } = target.facility
@@ -89,13 +89,13 @@ function withhold({ change, steps, blocked }: FacilityPlan): Pick<FacilityPlan, 
   return steps.length > 0 ? { withheld: { change, steps } } : {}
 }
 
-/** Whether something on the host still has the facility's former name. */
+/** Whether a marker on the host still has the facility's former name. */
 function hasMarkerOf(former: string, context: PlanContext): boolean {
   const locations = context.ownedBy.get(context.newNames.get(former) ?? former) ?? []
   return locations.some(({ ownership }) => ownership.facility === former)
 }
 
-/** One facility's planning under way. */
+/** Planning of one facility under way. */
 interface Course {
   readonly target: ResolvedFacility
   readonly observed: Observed
@@ -105,7 +105,7 @@ interface Course {
   readonly chain: StepBuilder
 }
 
-/** Whether the manifest asks for something new, or what it asked for before has drifted. */
+/** Change of the manifest, or drift of the host. */
 function classify(
   target: ResolvedFacility,
   observed: Observed,
@@ -123,7 +123,7 @@ function classify(
     : 'repair'
 }
 
-/** Only where the marker is written anew: it names the file till then. */
+/** Removes dropped files before the marker is rewritten, which names them until then. */
 function planDroppedFiles({ target, observed, context, chain }: Course): void {
   if (!target.definition || !isOurs(target, observed, context)) return
   const { ownership } = observed
@@ -133,7 +133,7 @@ function planDroppedFiles({ target, observed, context, chain }: Course): void {
 function planDefinition(course: Course): void {
   const { target, observed, context, chain } = course
   if (!target.definition) return
-  // Absent though the definition is in place: its supervisor has not taken note of it yet (a crash came between).
+  // After a crash, the definition may be in place and its supervisor not have loaded it yet.
   if (!definitionDiffers(target, observed, context.snapshot) && observed.state !== 'absent') return
   const diff = target.definition.files
     .map(({ path, content, mode }) => {
@@ -205,18 +205,18 @@ function planState(course: Course): void {
   const requiredRestart = findRequiredRestart(target, observed, findWrite(chain) !== undefined, context)
   if (isUp(observed) && observed.state !== 'stopping') {
     const isIll = context.unhealthy?.has(facility.name) && facility.health?.onFailure === 'restart'
-    if (requiredRestart === 'restart') chain.add('restart', owedReason(chain))
+    if (requiredRestart === 'restart') chain.add('restart', restartReason(chain))
     else if (isIll) chain.add('restart', 'unhealthy')
     else {
       if (facility.state === 'running' && !observed.supervised) chain.add('start', 'unsupervised')
-      if (requiredRestart === 'reload') chain.add('reload', owedReason(chain))
+      if (requiredRestart === 'reload') chain.add('reload', restartReason(chain))
       else if (mayStartWaiting(facility.name, context) && facility.state === 'running' && isWaiting(observed))
         chain.add('start', 'failed')
     }
     return
   }
   if (facility.state === 'unmanaged') return
-  // A job that has done its work, here; or a failure that is final, but for a move that is tried again.
+  // A completed job; or a final failure, unless it is a move that is tried again.
   const isDone = isCompleted(facility, observed) || (observed.state === 'failed' && isForever(target) && !isMove)
   if (isDone && !requiredRestart) return
   chain.add('start', startReason(observed, change, isMove))
@@ -226,12 +226,12 @@ function mayStartWaiting(facility: string, { startsWaiting = false }: PlanContex
   return typeof startsWaiting === 'boolean' ? startsWaiting : startsWaiting.has(facility)
 }
 
-/** In its supervisor's backoff. */
+/** Whether the service waits in its supervisor's backoff. */
 function isWaiting({ state, pid, supervised, restarts = 0 }: Observed): boolean {
   return state === 'starting' && pid === undefined && supervised && restarts > 0
 }
 
-/** It said itself that a failure is final. */
+/** Whether a failure is final. */
 function isForever(target: ResolvedFacility): boolean {
   return target.facility.process?.restart.policy === 'never'
 }
@@ -242,8 +242,8 @@ function startReason(observed: Observed, change: Change, isMove: boolean): Reaso
   return observed.state === 'failed' ? 'failed' : 'stopped'
 }
 
-/** Why the process is out of date: named after what is being changed in this plan, if it is. */
-function owedReason(chain: StepBuilder): Reason {
+/** Reason of a restart or reload: that of the write in this plan, if there is one. */
+function restartReason(chain: StepBuilder): Reason {
   const cause = findWrite(chain)
   if (!cause) return 'out-of-date'
   return cause.verb !== 'write-file' || cause.reason === 'file-drift' ? cause.reason : 'file-changed'

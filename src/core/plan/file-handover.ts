@@ -6,12 +6,12 @@ import type { FacilityPlan, Step } from './step.ts'
 import { addNeeds } from './step-order.ts'
 
 /**
- * A configuration file that goes over from one facility to another stays in its place all the while. So that a crash
- * never leaves it without a marker that names it (it would count as a stranger's, E8), the giver's marker lets go of it
- * only when the taker's has it.
+ * Handover of configuration files from one facility to another, which leaves the file in its place. So that a crash never leaves it
+ * without a marker (it would no longer count as Reeve's, E8), the old facility's marker releases it only when the new one's has
+ * it.
  */
 
-/** Places of declared files that their facility can't take over in this plan: whoever has them now drops them, as any other. */
+/** Places of declared files whose facility cannot take them over in this plan: their present facility drops them as any other file. */
 export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanContext): Set<string> {
   const forsaken = new Set<string>()
   const byName = new Map(plans.map(plan => [plan.name, plan]))
@@ -28,7 +28,7 @@ export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanC
 
 export function linkHandovers(plans: readonly FacilityPlan[], context: PlanContext): FacilityPlan[] {
   const installs = new Map(plans.map(plan => [plan.name, plan.steps.find(isInstall)?.id]))
-  // Two that swap files can't both wait: there one doesn't. Nor does one wait for itself.
+  // Of two facilities that swap files, only one waits. None waits for itself.
   const order = withoutCycles(new Map(plans.map(plan => [plan.name, takersFrom(plan, context)])))
   return plans.map(plan => {
     const ids = (order.get(plan.name) ?? []).flatMap(name => installs.get(name) ?? [])
@@ -36,7 +36,7 @@ export function linkHandovers(plans: readonly FacilityPlan[], context: PlanConte
   })
 }
 
-/** Those that have, or take over, files which the markers of this facility, or of its place, name now. */
+/** Facilities that have or take over files which markers of this facility, or at its location, name now. */
 function takersFrom(plan: FacilityPlan, context: PlanContext): string[] {
   const names = new Set<string>()
   const here = context.owned.get(locationKey(plan))

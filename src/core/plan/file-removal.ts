@@ -6,8 +6,8 @@ import type { Reason } from './reason.ts'
 import type { StepBuilder } from './step-builder.ts'
 
 /**
- * Removes the configuration files that the marker at a location names and nobody declares any more, or puts back what was there
- * before they were adopted. What isn't, by its content, what Reeve wrote is kept, and the plan says so (E19).
+ * Removes configuration files that the marker at a location names and no manifest declares any more, or restores them as they were
+ * before their adoption. Files with other content than Reeve wrote are kept, and the plan says so (E19).
  */
 export function planFileRemovals(
   { ownership }: Pick<OwnedLocation, 'ownership'>,

@@ -5,15 +5,15 @@ import { asDirectory, type Placed, placeOf } from '../state/place.ts'
 type Hash = (text: string) => string
 
 /**
- * Where two services could meet, so that they must not run side by side (E24), as short keys: `dir:/srv/web`,
- * `file:/var/log/web.log`, `port:8080`, `cmd:` and a digest of the command. They stand in the marker, as it is all that is
- * known of a service whose manifest is gone. The digest tells nobody more than the definition, which holds the command
- * itself and stands beside the marker.
+ * Meeting points of a facility: what two services must not use at the same time (E24), as short keys: `dir:/srv/web`,
+ * `file:/var/log/web.log`, `port:8080`, `cmd:` with a digest of the command. They are in the marker, which is all that is
+ * known of a service whose manifest is gone. The digest reveals no more than the definition beside the marker, which has the
+ * command itself.
  */
 export function meetingPointsOf(facility: Facility, hash: Hash): string[] {
   const { process, config, health, files } = facility
   const points = new Set<string>()
-  // Whatever runs in `/` has nothing of its own there.
+  // `/` is no service's own.
   const directory = process?.workingDirectory
   if (directory !== undefined && directory !== '/') points.add(`dir:${directory}`)
   for (const { path } of files) points.add(`file:${path}`)
@@ -26,8 +26,7 @@ export function meetingPointsOf(facility: Facility, hash: Hash): string[] {
 }
 
 /**
- * By its number alone: a service that listens at all addresses meets one that is asked at a single one, and `localhost` has
- * several names.
+ * Port by its number alone: a service may listen at all addresses, and `localhost` has several names.
  */
 function portOf(check: NonNullable<Facility['health']>['check']): string | undefined {
   if (check.type === 'tcp') return String(check.port)
@@ -37,7 +36,7 @@ function portOf(check: NonNullable<Facility['health']>['check']): string | undef
   return /:(\d+)$/.exec(authority)?.[1] ?? (scheme.toLowerCase() === 'https' ? '443' : '80')
 }
 
-/** A point with its path by where it leads. */
+/** Meeting point with its path resolved. */
 export function placePoint(point: string, placed: Placed): string {
   const path = pathOf(point)
   if (path === undefined) return point
@@ -45,7 +44,7 @@ export function placePoint(point: string, placed: Placed): string {
   return `dir:${placeOf(asDirectory(path), placed).replace(/(.)\/$/, '$1')}`
 }
 
-/** The path that a point names; undefined for any other. */
+/** Path of a meeting point; undefined if it has none. */
 export function pathOf(point: string): string | undefined {
   return /^(?:dir|file):(.*)$/s.exec(point)?.[1]
 }

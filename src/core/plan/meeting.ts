@@ -11,35 +11,35 @@ import { findStepCycles, type MoreNeeds } from './step-cycle.ts'
 import { addNeeds } from './step-order.ts'
 
 /**
- * Where what a plan ends and what it starts could meet (a directory, a file, a port, a command: see `meetingPointsOf`), the
- * one is stopped before the other is started (E24). What goes is known by its marker. All others wait for nobody (E5). A
- * program that is reloaded goes from one port to another as one that is restarted does.
+ * Where services that a plan stops and starts have a meeting point in common (a directory, file, port or command: see
+ * `meetingPointsOf`), the one is stopped before the other is started (E24). Removed services are known by their markers. All others
+ * wait for nobody (E5). A reload moves a program to another port as a restart does.
  */
 
 type Hash = (text: string) => string
 
-/** Of a removed service with a marker that doesn't say: it could meet anybody. */
+/** Meeting point of removed services whose markers name none: they could meet any service. */
 const ANYWHERE = 'anywhere'
 
-/** So many needs for one point are written out one by one; where there would be more, they go through one of the stops. */
+/** Limit of pairs for one meeting point; beyond it, all starts need one stop, which needs the other stops. */
 const MOST_PAIRS = 256
 
-/** The step that ends a process, or has it read its configuration again, and the points that it leaves. */
+/** Step that ends or reloads a process, with the meeting points that it leaves. */
 interface Leaving {
   readonly facility: string
   readonly step: Step
   readonly points: readonly string[]
 }
 
-/** A facility that comes up, or reads its configuration again, and the points where it hasn't been before. */
+/** Facility that is started or reloaded, with its new meeting points. */
 interface Coming {
   readonly plan: FacilityPlan
   readonly points: readonly string[]
 }
 
 /**
- * The plans with the needs of E24. `link` adds all other needs. A restart that would wait for itself this way (two
- * facilities that swap ports) is made of its two halves; what goes round in a circle even so is left out.
+ * Adds the needs of E24. `link` adds all other needs. A restart that would wait for itself (two facilities that swap ports) is split into
+ * stop and start; needs that form a cycle even so are left out.
  */
 export function linkMeetings(
   plans: readonly FacilityPlan[],
@@ -67,7 +67,7 @@ function withNeeds(plans: readonly FacilityPlan[], needs: MoreNeeds): FacilityPl
   return plans.map(plan => addNeeds(plan, step => [...(needs.get(step.id) ?? [])]))
 }
 
-/** E4: whatever is stopped has to be started again though Reeve dies between the two. */
+/** Facilities that are started again after a crash between stop and start (E4). */
 function findStartedAgain({ targets }: PlanContext): Set<string> {
   return new Set(targets.flatMap(({ facility }) => (isStartedAgain(facility) ? facility.name : [])))
 }
@@ -87,7 +87,7 @@ function halveRestart(plan: FacilityPlan, circles: ReadonlySet<string>): Facilit
   return { ...plan, steps: renamed }
 }
 
-/** The step by which the facility comes to where it hasn't been before: of one that is reloaded, the reload. */
+/** Step by which the facility takes its meeting points: its start, or else its reload. */
 function findArrival({ steps }: FacilityPlan): Step | undefined {
   return findStart(steps) ?? steps.find(({ verb }) => verb === 'reload')
 }
@@ -138,7 +138,7 @@ function pair(
     for (const { facility, step } of before) {
       if (facility === plan.name) continue
       if (start) need(start, step)
-      if (write) need(write, step) // a program may write its file as it ends
+      if (write) need(write, step) // the stopped program may write its file as it ends
     }
   }
 }
@@ -159,14 +159,14 @@ function findLeaving(
   return plan.steps.flatMap(step => {
     if (step.verb !== 'stop' && step.verb !== 'restart' && step.verb !== 'reload') return []
     const held = heldAt(step.target ?? plan, target, context, hash)
-    // What it has again afterwards it shares on purpose with whoever has it too.
+    // Points that it keeps are shared on purpose with others that have them.
     const kept = new Set(start && target ? pointsOf(target, context, hash) : [])
     const points = held.filter(point => !kept.has(point) && (point !== ANYWHERE || !target))
     return points.length === 0 ? [] : [{ facility: plan.name, step, points }]
   })
 }
 
-/** Where the process in that place may be: as its marker says, and as it was when it was last seen to be as declared. */
+/** Meeting points of the process at a location: by its marker, and by its last applied state. */
 function heldAt(at: Location, target: ResolvedFacility | undefined, context: PlanContext, hash: Hash): string[] {
   const owned = context.owned.get(locationKey(at))
   if (owned) return heldBy(owned, context)
@@ -194,12 +194,12 @@ function comingTo(target: ResolvedFacility, context: PlanContext, hash: Hash): s
   return pointsOf(target, context, hash).filter(point => !has.has(point))
 }
 
-/** Those of what is declared, by where paths lead. */
+/** Declared meeting points, with paths resolved. */
 function pointsOf({ facility }: ResolvedFacility, { snapshot }: PlanContext, hash: Hash): string[] {
   return meetingPointsOf(facility, hash).map(point => placePoint(point, snapshot))
 }
 
-/** Where its process is by now. A marker that a crash left without its restart says where it will be (E4); the record doesn't. */
+/** Present meeting points of its process. After a crash before a restart, the marker has those to come (E4), and the record the present ones. */
 function comesFrom(facility: Facility, context: PlanContext): readonly string[] {
   const key = locationKey(facility)
   const before = context.applied.get(facility.name)
@@ -208,7 +208,7 @@ function comesFrom(facility: Facility, context: PlanContext): readonly string[] 
   return recorded?.map(point => placePoint(point, context.snapshot)) ?? (owned ? heldBy(owned, context) : [])
 }
 
-/** Facilities that would come up beside a service which can't be stopped now, though no manifest declares it, wait. */
+/** Blocks facilities that would be started beside an undeclared service that cannot be stopped now. */
 export function blockMeetings(plans: readonly FacilityPlan[], context: PlanContext, hash: Hash): FacilityPlan[] {
   const staying = findStaying(context)
   if (staying.size === 0) return [...plans]
@@ -237,7 +237,7 @@ function findStaying(context: PlanContext): Map<string, { readonly name: string;
       const why = isUnknown
         ? `its state is unknown, so it can't be stopped first (${observed?.message ?? 'the supervisor said nothing of it'})`
         : 'it is stopped first, which has to wait until all manifests are valid'
-      // From manifests that aren't complete little can be told: only a port is never shared on purpose.
+      // With incomplete manifests, only ports are certain not to be shared on purpose.
       const isCertain = (point: string): boolean => (context.prune ? point !== ANYWHERE : point.startsWith('port:'))
       for (const point of heldBy(location, context).filter(isCertain)) staying.set(point, { name, why })
     }

@@ -6,15 +6,15 @@ import { isSamePlace, placeOf } from '../state/place.ts'
 import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
 import type { PlanContext } from './plan-input.ts'
 
-/** True if the service in the facility's place is ours to change (E8). */
+/** Whether Reeve may change the service at the facility's location (E8). */
 export function isOurs(target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
   if (observed.ownership) return observed.ownership.owner === context.owner
   return isOursByRecord(target, context)
 }
 
 /**
- * True if the configuration file is ours to overwrite: a marker of ours names it, and Reeve has written it (E19). A marker goes with
- * a definition that somebody deletes; what Reeve wrote is then still known by its content.
+ * Whether Reeve may overwrite the configuration file: a marker names it, and Reeve has written it (E19). If the definition was deleted
+ * with its marker, the file is known by its content.
  */
 export function isOurFile(path: string, target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
   const found = context.snapshot.files.get(path)
@@ -31,7 +31,7 @@ function isClaimed(path: string, target: ResolvedFacility, observed: Observed, c
   return before?.files.some(isHere) === true && isOursByRecord(target, context)
 }
 
-/** Its definition was deleted, and the marker with it: then the record of what we did speaks for us. */
+/** Whether the record names this location, and its definition was deleted with the marker. */
 function isOursByRecord(target: ResolvedFacility, context: PlanContext): boolean {
   const { facility } = target
   const before = context.applied.get(facility.name)
@@ -47,7 +47,7 @@ export interface OldLocation {
   readonly observed: Observed | undefined
 }
 
-/** Where the facility's marker stands besides the place it is declared for (E14). */
+/** Locations with the facility's marker besides its declared one (E14). */
 export function findOldLocations({ facility }: ResolvedFacility, context: PlanContext): OldLocation[] {
   const found: OldLocation[] = []
   for (const location of context.ownedBy.get(facility.name) ?? []) {

@@ -8,49 +8,49 @@ import { type Location, locationKey, type OwnedLocation, type Snapshot } from '.
 import { compareText } from '../text/text-order.ts'
 import { findSharedPlaces } from './shared-place.ts'
 
-/** All that a plan is made from. The same input gives the same plan, byte for byte, in whatever order it comes. */
+/** Input of a plan. The same input, in any order, gives the same plan, byte for byte. */
 export interface PlanInput {
   readonly targets: readonly ResolvedFacility[]
-  /** Declared, and busy: something is under way for them, so that nothing is planned. */
+  /** Declared facilities with steps under way, for which nothing is planned. */
   readonly untouched?: readonly Facility[]
   readonly snapshot: Snapshot
-  /** Whose marker counts as ours. */
+  /** Owner whose markers count as Reeve's. */
   readonly owner: string
-  /** What was last brought about, by facility. Only tells drift from change; nothing depends on it otherwise. */
+  /** The last applied state, by facility. It only tells drift from change. */
   readonly applied: ReadonlyMap<string, Applied>
-  /** What Reeve is known to have written to configuration files, by path. Absent: nothing is known. */
+  /** Claims on configuration files, by path. Absent: nothing is known. */
   readonly claims?: FileClaims
-  /** Facilities whose health check fails. */
+  /** Facilities with failing health checks. */
   readonly unhealthy?: ReadonlySet<string>
   /**
-   * True: somebody is there who wants it now, and what waits in its supervisor's backoff is started at once. False: for a
-   * controller, which leaves that to the supervisor (E11), but for these: what they failed for is gone.
+   * True: services that wait in their supervisor's backoff are started at once, as a person waits. A controller leaves them to the
+   * supervisor (E11), except for the facilities given here, as the cause of their failure is gone.
    */
   readonly startsWaiting?: boolean | ReadonlySet<string>
   /** False: the manifests are incomplete, so that the absence of a facility means nothing (E9). */
   readonly prune: boolean
-  /** Facilities that a person suspended: nothing of theirs is removed, though no manifest declares them any more. */
+  /** Facilities suspended by `reeve suspend`: they aren't removed even if no manifest declares them any more. */
   readonly suspended?: ReadonlySet<string>
   readonly diagnostics?: readonly Diagnostic[]
-  /** What the host's owner allows. Absent: everything. */
+  /** Policy of the host. Absent: everything is allowed. */
   readonly policy?: Policy
 }
 
-/** Kept in the state directory when a facility is found to be as declared. */
+/** The last applied state of a facility, in the record. */
 export interface Applied extends Location {
   /** `Facility.digest`. */
   readonly digest: string
   /** Paths of its configuration files. */
   readonly files: readonly string[]
-  /** As in `Ownership`: for a marker that doesn't say, or that was written before its process ended. */
+  /** As in `Ownership`, for markers that lack them, or that were written before the process ended. */
   readonly meets?: readonly string[]
   /** See `partsOf`. Absent: a record of an earlier version. */
   readonly parts?: readonly string[]
 }
 
-/** The input, looked up as planning needs it. */
+/** Input with the indexes that planning needs. */
 export interface PlanContext extends PlanInput {
-  /** What carries a marker of ours: by `locationKey`, and by facility. */
+  /** Owned locations: by `locationKey`, and by facility. */
   readonly owned: ReadonlyMap<string, OwnedLocation>
   readonly ownedBy: ReadonlyMap<string, readonly OwnedLocation[]>
   /** Names of all declared facilities. */
@@ -59,15 +59,15 @@ export interface PlanContext extends PlanInput {
   readonly newNames: ReadonlyMap<string, string>
   /** Locations that a declared facility claims, by key. */
   readonly claimed: ReadonlySet<string>
-  /** Configuration files that are declared, by place, with the facility that declares them. */
+  /** Declaring facility of each declared configuration file, by place. */
   readonly declaredFiles: ReadonlyMap<string, string>
-  /** Places of configuration files that a marker of ours names. */
+  /** Places of configuration files that Reeve's markers name. */
   readonly ownedFiles: ReadonlySet<string>
   /** See `findSharedPlaces`. */
   readonly shared: ReadonlyMap<string, string>
   /**
-   * Where the service of a location could meet others when it was last seen to be as declared, whichever facility's it was: its
-   * marker may be that of another one by now, which takes its place.
+   * Meeting points of the last applied state at each location, of whichever facility: the marker there may already be that of
+   * another one that takes its place.
    */
   readonly meetsAt: ReadonlyMap<string, readonly string[]>
 }
@@ -110,7 +110,7 @@ function collectMeetings(applied: PlanInput['applied']): Map<string, string[]> {
   return result
 }
 
-/** Names that facilities had before, and nobody has now, with the new ones. */
+/** New names by former ones, for former names that no facility has now. */
 export function findRenames(facilities: Iterable<Pick<Facility, 'name' | 'renamedFrom'>>): Map<string, string> {
   const all = [...facilities]
   const renames = new Map<string, string>()
@@ -119,7 +119,7 @@ export function findRenames(facilities: Iterable<Pick<Facility, 'name' | 'rename
   return renames
 }
 
-/** What was applied, with what a renamed facility had under its former name as its own. */
+/** The last applied state, with that of former names under the new ones. */
 export function applyNewNames(
   applied: ReadonlyMap<string, Applied>,
   newNames: ReadonlyMap<string, string>,

@@ -14,10 +14,10 @@ import type { FacilityPlan, Plan, PlanSummary } from './step.ts'
 import { linkFacilities } from './step-order.ts'
 import { blockTakenPorts } from './taken-port.ts'
 
-/** Hexadecimal SHA-256 of a text. Given from outside: the core does no I/O and imports no platform. */
+/** Hexadecimal SHA-256 of a text; injected, as the core imports nothing of the platform. */
 export type Hash = (text: string) => string
 
-/** The plan that leads from the snapshot to the resolved facilities. Synchronous, pure, total: it has an answer to every input. */
+/** Plan from the snapshot to the resolved facilities. Synchronous, pure and total. */
 export function makePlan(input: PlanInput, hash: Hash): Plan {
   const targets = [...input.targets].sort((a, b) => compareText(a.facility.name, b.facility.name))
   const context = makeContext({ ...input, targets })
@@ -31,7 +31,7 @@ export function makePlan(input: PlanInput, hash: Hash): Plan {
   return sealPlan(linkMeetings(plans, link, settled, hash), settled, hash)
 }
 
-/** The plan that removes the named facilities, or all that is owned: `reeve down`. */
+/** Plan that removes the named facilities, or everything that is owned: `reeve down`. */
 export function makeRemovalPlan(
   names: readonly string[] | undefined,
   input: Pick<PlanInput, 'snapshot' | 'owner' | 'claims'>,
@@ -47,7 +47,7 @@ export function makeRemovalPlan(
   return sealPlan(linkFacilities(plans, collectNeeds(context)), context, hash)
 }
 
-/** What the markers of those name that stay isn't removed with the others. */
+/** Keeps files that markers of the other facilities name from being removed. */
 function withStaying(context: PlanContext, chosen: ReadonlySet<string> | undefined): PlanContext {
   if (!chosen) return context
   const declaredFiles = new Map<string, string>()
@@ -78,7 +78,7 @@ function withoutFiles(context: PlanContext, places: ReadonlySet<string>): PlanCo
   return { ...context, declaredFiles: new Map([...context.declaredFiles].filter(([place]) => !places.has(place))) }
 }
 
-/** `dependsOn` by facility: from the manifests, and for what is to go from its markers. */
+/** `dependsOn` by facility: from the manifests, and for removed facilities from their markers. */
 function collectNeeds({ newNames, ownedBy, targets }: PlanContext): Map<string, readonly string[]> {
   const needs = new Map<string, readonly string[]>()
   for (const [name, locations] of ownedBy) {
@@ -105,9 +105,9 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
     .sort((a, b) => compareText(a.name, b.name))
   const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
   const unsealed = { formatVersion: 1 as const, facilities, summary: summarise(facilities), diagnostics }
-  // Diffs are redacted, so what is declared goes into the digest by its own.
+  // Diffs are redacted, so the digest covers the digests of facilities as well.
   const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`)
-  // What nobody is going to do is no part of the work.
+  // Withheld steps are no part of the work.
   const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
   return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
 }
@@ -115,7 +115,7 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {
   const summary = { add: 0, change: 0, repair: 0, remove: 0, unchanged: 0, blocked: 0 }
   for (const facility of facilities) {
-    // One that is blocked may still be stopped or disabled, and then counts as both.
+    // A blocked facility that is stopped or disabled counts as both.
     if (facility.blocked !== undefined) summary.blocked += 1
     if (facility.change !== 'none') summary[facility.change] += 1
     else if (facility.blocked === undefined) summary.unchanged += 1

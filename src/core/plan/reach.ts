@@ -6,8 +6,7 @@ import { locationKey } from '../state/snapshot.ts'
 import type { PlanContext } from './plan-input.ts'
 
 /**
- * Why the facility may not do to services what it asks for: to its own service, and to those that its definition names beyond
- * itself. Undefined: it may.
+ * Why the facility must not affect its service, or other services that its definition names. Undefined if it may:
  *
  *   Reeve's controller                         → never, whatever the policy
  *   written by Reeve as a whole                → as the rest of the policy allows
@@ -21,7 +20,7 @@ export function findReachProblem(
 ): string | undefined {
   const { facility, definition } = target
   const touches = definition?.touches ?? []
-  // The installation of the controller is no facility of the repository.
+  // The controller itself is no facility of a manifest.
   if (isController(context.owner)) return undefined
   if (isControllersOwn(target, observed, context)) {
     return `service ${facility.service} runs Reeve's own controller, which no manifest may change: choose another serviceName, or use reeve install and reeve uninstall`
@@ -44,7 +43,7 @@ export function findReachProblem(
   return undefined
 }
 
-/** The owner in the marker of a controller's service ends so; that of a host configuration can't. */
+/** End of the owner in the marker of a controller's service; owners of host configurations cannot end so. */
 export function isController(owner: string): boolean {
   return owner.endsWith('/controller')
 }
@@ -59,13 +58,13 @@ function isControllersOwn(
   return (snapshot.controllers ?? []).some(location => locationKey(location) === key)
 }
 
-/** Whatever supervisor they are under: two supervisors of one type may well be one, as far as names go. */
+/** Under any supervisor: two instances of one type may share their names. */
 function namesOfControllers({ snapshot }: PlanContext): ReadonlySet<string> {
   const owned = snapshot.owned.filter(({ ownership }) => isController(ownership.owner))
   return new Set([...owned, ...(snapshot.controllers ?? [])].map(({ service }) => service))
 }
 
-/** As a whole: by a marker that says so, or, where nothing is of that name yet, as declared. */
+/** Whether Reeve writes the whole service: by its marker, or if no service of that name exists yet. */
 function isWrittenByReeve(service: string, { facility }: ResolvedFacility, context: PlanContext): boolean {
   const key = locationKey({ supervisor: facility.supervisor, service })
   const owned = context.owned.get(key)

@@ -2,16 +2,15 @@ import type { Snapshot } from '../state/snapshot.ts'
 import type { Plan } from './step.ts'
 
 export interface RemovalLimit {
-  /** More removals than this … */
+  /** Number of removals up to which a plan is never refused. */
   readonly count: number
-  /** … and than this part of all that is owned need a word more. */
+  /** Share of the owned facilities up to which a plan is never refused. */
   readonly fraction: number
 }
 
 /**
- * Stands between a plan and its execution (E9): a mistake in the source must not take a host down.
- * `owned` counts the facilities that Reeve owns on this host; `allowed` is what `--allow-removals` said. `command`: the one
- * that applies these manifests, wherever it is typed.
+ * Guard between a plan and its execution (E9): a mistake in the source must not take a host down. `owned`: number of owned
+ * facilities; `allowed`: value of `--allow-removals`; `command`: applies these manifests in any working directory.
  */
 export function findRemovalProblem(
   plan: Pick<Plan, 'facilities'>,
@@ -29,7 +28,7 @@ export function findRemovalProblem(
   )
 }
 
-/** How many facilities have something that is ours on this host. */
+/** Number of owned facilities on this host. */
 export function countOwned(snapshot: Pick<Snapshot, 'owned'>, owner: string): number {
   return new Set(
     snapshot.owned.filter(({ ownership }) => ownership.owner === owner).map(({ ownership }) => ownership.facility),

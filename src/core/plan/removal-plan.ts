@@ -5,7 +5,7 @@ import type { Reason } from './reason.ts'
 import type { FacilityPlan } from './step.ts'
 import { createStepBuilder, keptFiles } from './step-builder.ts'
 
-/** Owned services whose facility isn't declared any more (E9), by facility name. */
+/** Orphaned services, whose facility is no longer declared (E9), by facility name. */
 export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> {
   const orphans = new Map<string, OwnedLocation[]>()
   for (const [key, location] of context.owned) {
@@ -20,7 +20,7 @@ export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> 
   return orphans
 }
 
-/** Stops and removes all of a facility. The definition goes last: while it stands, its marker says what is ours. */
+/** Stops and removes a facility. The definition is removed last, as its marker names what else to remove. */
 export function planRemoval(
   name: string,
   locations: readonly OwnedLocation[],

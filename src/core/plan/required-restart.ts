@@ -7,9 +7,9 @@ import type { Snapshot } from '../state/snapshot.ts'
 import type { PlanContext } from './plan-input.ts'
 
 /**
- * What the process owes to what is declared: the strongest of what each difference asks for. Read from what it has
- * loaded, so that it survives a crash between a write and the restart (E4). `isChanging`: something that it reads is
- * being written in this plan.
+ * Restart or reload needed to bring the process up to date: the strongest that any difference requires. It follows from what the
+ * process has loaded, so that it survives a crash between a write and the restart (E4). `isChanging`: this plan writes something
+ * that the process reads.
  */
 export function findRequiredRestart(
   target: ResolvedFacility,
@@ -19,14 +19,14 @@ export function findRequiredRestart(
 ): 'restart' | 'reload' | undefined {
   const { facility, definition } = target
   if (!definition) {
-    // What was added to it is being taken away.
+    // Reeve's additions to the service are being removed.
     const isReleased = isChanging && observed.ownership?.isAddition === true && hasProcess(observed)
     if (!isReleased || facility.onChange === 'none') return undefined
     return facility.onChange === 'reload' && canReload(facility, observed) ? 'reload' : 'restart'
   }
   const { loaded } = observed
-  // Where no process is, none is out of date: its next start reads what is there then. A job that ended for good has no
-  // next start; under a supervisor that forgets what it had read, a change runs it again only in the plan that writes it.
+  // Without a process, nothing is out of date, as the next start reads what is there then. A completed job has no next start; if
+  // its supervisor forgets what it had loaded, a change runs it again only in the plan that writes it.
   if (!loaded && !hasProcess(observed) && !isChanging) return undefined
   const due: OnChange[] = []
   const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
@@ -38,29 +38,29 @@ export function findRequiredRestart(
     if (digest !== file.digest) due.push(file.onChange)
   }
   for (const [path, digest] of read) {
-    // Dropped from the manifest; what another facility declares is still there.
+    // Dropped from the manifest, unless another facility declares the file.
     if (digest !== 'absent' && !declaredFiles.has(placeOf(path, snapshot))) due.push(facility.onChange)
   }
   if (due.includes('restart')) return 'restart'
   if (!due.includes('reload')) return undefined
-  if (!hasProcess(observed)) return 'restart' // there is nobody to tell
+  if (!hasProcess(observed)) return 'restart' // no process to reload
   return canReload(facility, observed) ? 'reload' : 'restart'
 }
 
-/** Where nobody tells what the process has read: the digest of what is there, if it was there before the process. */
+/** If it is unknown what the process has loaded: the digest of the present file, if that is older than the process. */
 function findUntold(path: string, { startedAt }: Observed, { files }: Snapshot): string | undefined {
   const { changed, digest } = files.get(path) ?? {}
   return changed !== undefined && startedAt !== undefined && wasThere(changed, startedAt) ? digest : undefined
 }
 
-/** Of what the manifest doesn't say itself, its supervisor knows. `facility`: undefined for what isn't declared. */
+/** Whether the service can be reloaded, by its manifest, else by its supervisor. `facility`: undefined if it isn't declared. */
 export function canReload(facility: Facility | undefined, observed: Observed): boolean {
   return facility?.process ? facility.process.reload !== undefined : observed.canReload !== false
 }
 
 /**
- * A service that is being started may be one that its supervisor waits to start again, after a failure. The process of
- * one that is stopping owes nothing any more.
+ * Whether there is a process to bring up to date. A service that is starting may wait in its supervisor's backoff without one; a
+ * stopping one no longer counts.
  */
 function hasProcess({ state, pid }: Observed): boolean {
   return state === 'running' || (state === 'starting' && pid !== undefined)

@@ -4,9 +4,9 @@ import type { FacilityPlan, Rollback, Step } from './step.ts'
 import { bringsUp } from './step-builder.ts'
 
 /**
- * The rollback of a move (E14): the old service runs again, alone, also after a boot. Undefined if the plan is no move, or the
- * facility need not run. The old service may have been stopped by an earlier try that was cut off: the plan then has no
- * stop of it any more, but still its removal.
+ * Rollback of a move (E14): the old service runs again, alone, also after a boot. Undefined if the plan is no move, or the
+ * facility isn't declared running. An earlier attempt that was cut off may have stopped the old service: then the plan only has
+ * its removal.
  */
 export function planRollback(
   { name, steps }: Pick<FacilityPlan, 'name' | 'steps'>,
@@ -23,7 +23,7 @@ export function planRollback(
   return { to, from: from.id, steps: [...ended, start] }
 }
 
-/** What there is to be rolled back where this step of the plan has failed: before `from`, the old service is as it was. */
+/** Rollback if this step of the plan has failed; undefined before `from`, where the old service is untouched. */
 export function rollbackAfter({ steps, rollback }: FacilityPlan, failed: Step): Rollback | undefined {
   const begins = steps.findIndex(({ id }) => id === rollback?.from)
   return steps.indexOf(failed) < begins ? undefined : rollback

@@ -5,8 +5,8 @@ import { findOutputBeside } from '../state/output-places.ts'
 import { type Placed, placeOf } from '../state/place.ts'
 
 /**
- * Facilities that write one file, whatever paths they have for it: they would write it in turn for ever, or remove what the
- * other needs. Neither is touched till one of them lets go of it.
+ * Finds facilities that write the same file, by whatever paths: they would overwrite it in turn, or remove what the other needs.
+ * Both are blocked until one of them releases it.
  */
 
 interface ManagedUnits {
@@ -14,11 +14,11 @@ interface ManagedUnits {
   readonly path: string
   /** In words. */
   readonly what: string
-  /** Of an output: how many rotated files are kept beside it. */
+  /** Number of rotated files that are kept beside an output. */
   readonly keep?: number
 }
 
-/** Why nothing can be done about a facility, by its name. `untouched`: declared, and not looked at now. */
+/** Blockers by facility. `untouched`: declared facilities that aren't in this snapshot. */
 export function findSharedPlaces(
   targets: readonly ResolvedFacility[],
   untouched: readonly Facility[],
@@ -54,7 +54,7 @@ function writtenByTarget({ facility, definition }: ResolvedFacility): ManagedUni
 function writtenBy({ name, files, process }: Facility): ManagedUnits[] {
   const written: ManagedUnits[] = files.map(({ path }) => ({ facility: name, path, what: 'file' }))
   const output = process?.output
-  // The one device that output may go to is anybody's.
+  // The device that output may go to can be shared.
   if (output && output.file !== '/dev/null') {
     written.push({ facility: name, path: output.file, what: 'output', keep: rotationOf(output).keep })
   }

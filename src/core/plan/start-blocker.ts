@@ -5,14 +5,14 @@ import type { Step } from './step.ts'
 import { findStart } from './step-builder.ts'
 
 /**
- * Why a service that runs is left as it is, though something else is declared: what is declared is certain not to start. Its
- * definition isn't touched either, as the next crash or boot would bring it into force. Undefined: the steps may be taken.
+ * Blocker of a running service whose declared form is certain not to start. Its definition isn't changed either, as the next crash or
+ * boot would bring it into force. Undefined if the steps may be taken:
  *
- *   doesn't run, or is in a crash loop      → may: nothing can be lost, and the failure tells the rest
- *   runs, and no step leads to a new start  → may
- *   runs, and a step leads to a new start   → only if nothing is known to be in its way
+ *   doesn't run, or is in a crash loop      → yes: nothing can be lost, and the failure tells the cause
+ *   runs, and no step leads to a new start  → yes
+ *   runs, and a step leads to a new start   → only without known problems
  *
- * `others`: what runs for the facility elsewhere, and is to be stopped first.
+ * `others`: services of the facility at other locations, which are stopped first.
  */
 export function findStartBlocker(
   target: ResolvedFacility,
@@ -32,7 +32,7 @@ export function describeNoStart(problems: readonly string[]): string {
   return `what is declared could not be started: ${problems.join('; ')}. The service goes on as it is until that is put right`
 }
 
-/** It has a process that does its work, or is about to. */
+/** Whether it has a process that works, or is about to. */
 export function isServing(observed: Observed | undefined): boolean {
   if (!observed || (observed.restarts ?? 0) >= LOOPING_RESTARTS) return false
   return observed.state === 'running' || (observed.state === 'starting' && observed.pid !== undefined)
@@ -43,7 +43,7 @@ export function makesWay(step: Step, steps: readonly Step[]): boolean {
   return step.verb === 'restart' || (step.verb === 'stop' && findStart(steps) !== undefined)
 }
 
-/** Whether another process comes in the place of the present one by this step, sooner or later. */
+/** Whether this step replaces the present process, sooner or later. */
 export function leadsToStart(
   step: Step,
   steps: readonly Step[],
@@ -51,7 +51,7 @@ export function leadsToStart(
   { loaded }: Observed,
 ): boolean {
   if (makesWay(step, steps)) return true
-  // Some supervisors end what is left behind, to start it anew.
+  // Some supervisors stop an unsupervised process and start a new one.
   if (step.reason === 'unsupervised') return true
   if (step.verb !== 'install') return false
   const digest = loaded?.definition

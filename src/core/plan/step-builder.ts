@@ -3,13 +3,13 @@ import type { Reason } from './reason.ts'
 import type { KeptFile, Step } from './step.ts'
 import type { Verb } from './verb.ts'
 
-/** The steps of one facility, each needing the one before: the order that a crash at any point leaves repairable. */
+/** Builder of one facility's steps, each of which needs the one before: after a crash at any point, a new plan can go on. */
 export interface StepBuilder {
   readonly steps: readonly Step[]
-  /** Files that are let go of without being removed. */
+  /** Files that are released without being removed. */
   readonly kept: readonly KeptFile[]
   keep(file: KeptFile): void
-  /** Files that can't be put back later. */
+  /** Files that cannot be restored later. */
   readonly unkept: readonly KeptFile[]
   noteUnkept(file: KeptFile): void
   add(verb: Verb, reason: Reason, detail?: { path?: string; target?: Location; diff?: string }): void
@@ -42,19 +42,19 @@ export function createStepBuilder(facility: string): StepBuilder {
   }
 }
 
-/** Whether the service comes up by this step. One that runs and only lacks its supervisor is up already. */
+/** Whether the step starts the service. A service that runs unsupervised is up already. */
 export function bringsUp(step: Step): boolean {
   return (
     step.target === undefined && step.reason !== 'unsupervised' && (step.verb === 'start' || step.verb === 'restart')
   )
 }
 
-/** The step after which the facility's service runs with what is declared, if the plan has one. */
+/** Step that starts the service as declared, if there is one. */
 export function findStart(steps: readonly Step[]): Step | undefined {
   return steps.find(bringsUp)
 }
 
-/** For the plan, which has none where nothing is kept. */
+/** `kept` and `unkept` of a plan; absent if empty. */
 export function keptFiles({ kept, unkept }: StepBuilder): {
   readonly kept?: readonly KeptFile[]
   readonly unkept?: readonly KeptFile[]
@@ -63,12 +63,12 @@ export function keptFiles({ kept, unkept }: StepBuilder): {
 }
 
 /**
- * Of these steps, those that end the service for good or keep it from starting at boot. They are taken whatever is in the way of
- * the others: else who could put something in their way would decide what runs.
+ * Steps that stop the service for good or disable it. They are taken even if the others are blocked: else anybody who can block
+ * them would decide what runs.
  */
 export function endingSteps(steps: readonly Step[]): Step[] {
   const isEnd = findStart(steps) === undefined
-  // What is stopped to be had elsewhere isn't to end.
+  // The stop of a move isn't for good.
   const ending = steps.filter(
     ({ verb, reason }) => verb === 'disable' || (verb === 'stop' && isEnd && reason !== 'moved'),
   )

@@ -1,9 +1,9 @@
 import type { FacilityPlan } from './step.ts'
 
-/** More needs of steps, by id. */
+/** Additional needs, by step id. */
 export type MoreNeeds = ReadonlyMap<string, ReadonlySet<string>>
 
-/** The steps that would wait for themselves, one through another, or that lie between two such circles. */
+/** Steps in a cycle of needs, or between two cycles. */
 export function findStepCycles(plans: readonly FacilityPlan[], more: MoreNeeds): Set<string> {
   const needs = new Map<string, Set<string>>()
   const neededBy = new Map<string, Set<string>>()
@@ -26,7 +26,7 @@ export function findStepCycles(plans: readonly FacilityPlan[], more: MoreNeeds):
   return rest
 }
 
-/** Takes away all that can be reached from what nothing leads to. */
+/** Removes steps without incoming edges, repeatedly. */
 function trim(
   rest: Set<string>,
   incoming: ReadonlyMap<string, ReadonlySet<string>>,

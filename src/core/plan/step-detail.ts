@@ -3,8 +3,8 @@ import type { Observed } from '../state/observed.ts'
 import type { Step } from './step.ts'
 
 /**
- * The steps of one facility with what is known of their reasons beyond these: that a service goes on though its definition is
- * taken over or written anew (E20), or why it can't.
+ * Adds details to the reasons of steps: that a service keeps running while its definition is adopted or rewritten (E20), or why it
+ * cannot.
  */
 export function explainSteps(
   steps: readonly Step[],

@@ -3,9 +3,9 @@ import type { FacilityPlan, Step } from './step.ts'
 import { findStart } from './step-builder.ts'
 
 /**
- * Adds the needs between facilities (E13): a start waits for the starts of what it depends on; a stop, for the stops of
- * what depends on it, and a removal for their removals. `needs` has the `dependsOn` of each facility, of removed ones
- * from their markers; markers of several revisions may contradict each other, and then not all of it is heeded.
+ * Adds the needs between facilities (E13): starts need the starts of dependencies; stops and removals need those of dependents.
+ * `needs` has the `dependsOn` of each facility, for removed ones from their markers; where markers of several revisions form a cycle,
+ * some needs are left out.
  */
 export function linkFacilities(
   plans: readonly FacilityPlan[],
@@ -27,7 +27,7 @@ export function linkFacilities(
   })
 }
 
-/** The plan with more needs for its steps; sorted, each once. */
+/** Adds needs to the steps of a plan; sorted, without duplicates. */
 export function addNeeds(plan: FacilityPlan, moreFor: (step: Step) => readonly string[]): FacilityPlan {
   const steps = plan.steps.map(step => ({ ...step, needs: [...new Set([...step.needs, ...moreFor(step)])].sort() }))
   return { ...plan, steps }
@@ -37,7 +37,7 @@ function findLastStop(steps: readonly Step[]): Step | undefined {
   return steps.findLast(step => step.verb === 'stop')
 }
 
-/** Its own, not that of the old side of a move. */
+/** Removal of the facility itself, not of the old service of a move. */
 function findLastRemoval(steps: readonly Step[]): Step | undefined {
   return steps.findLast(step => step.verb === 'remove' && step.reason !== 'moved')
 }

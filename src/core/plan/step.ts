@@ -5,25 +5,25 @@ import type { UnwritableReport } from '../state/unwritable.ts'
 import type { Reason } from './reason.ts'
 import type { Verb } from './verb.ts'
 
-/** One action on one service (or on one file of it). Data only: it can be printed, saved and compared. */
+/** Step: one action on one service, or on one file of it. Plain data that can be printed, saved and compared. */
 export interface Step {
-  /** Unique among the steps of the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old side of a move `web/stop@runit:web`. */
+  /** Unique among the steps of the plan: `web/start`, `web/write-file:/etc/web.toml`, and for the old service of a move `web/stop@runit/web`. */
   readonly id: string
   readonly verb: Verb
   readonly reason: Reason
-  /** Why, in words, where more is known than the reason tells. */
+  /** Details in words, if more is known than the reason tells. */
   readonly detail?: string
-  /** Ids of steps that must have succeeded before; a start of another facility also has to have become ready. */
+  /** Ids of steps that must be done before; if one is the start of another facility, that has to be ready as well. */
   readonly needs: readonly string[]
-  /** Absolute, for `write-file`, `remove-file` and `restore-file`. */
+  /** Absolute path, for `write-file`, `remove-file` and `restore-file`. */
   readonly path?: string
-  /** Where it isn't the facility's own: the old side of a move. */
+  /** Location, if it isn't the facility's own: the old service of a move. */
   readonly target?: Location
-  /** Unified, secrets redacted. */
+  /** Unified diff, with secrets redacted. */
   readonly diff?: string
 }
 
-/** `to do: install, restart`: what there is to do about a facility, where nobody is doing it. Undefined: nothing. */
+/** `to do: install, restart`: steps of a facility that nobody carries out. Undefined if there are none. */
 export function describePending(
   plan: Pick<FacilityPlan, 'steps' | 'blocked' | 'withheld'> | undefined,
 ): string | undefined {
@@ -39,29 +39,29 @@ export interface FacilityPlan {
   readonly supervisor: string
   readonly service: string
   readonly change: Change
-  /** What the facility was called till now, where this plan gives it its new name. */
+  /** Former name of the facility, if this plan renames it. */
   readonly renamedFrom?: string
   readonly steps: readonly Step[]
-  /** What is done where the move fails. Absent: it is no move, or nothing would be put back. */
+  /** Rollback of a move. Absent: the plan is no move, or the facility isn't declared running. */
   readonly rollback?: Rollback
-  /** Files that Reeve lets go of without removing them (E19). */
+  /** Files that are released without being removed (E19). */
   readonly kept?: readonly KeptFile[]
-  /** Files that are taken over and can't be put back later. */
+  /** Adopted files that cannot be restored later. */
   readonly unkept?: readonly KeptFile[]
-  /** What is in its way, and what to do. Then it has no steps but those that stop and disable it. */
+  /** Blocker, with what to do about it. The only steps are then those that stop and disable the service. */
   readonly blocked?: string
-  /** Left alone, whatever it is like: by its manifest, or as a person suspended it. Then it has no steps. */
+  /** The facility is suspended, by its manifest or by `reeve suspend`, and has no steps. */
   readonly suspended?: true
-  /** What would be done if it weren't suspended. Nothing carries it out. Absent: nothing. */
+  /** What would be done without the suspension; never carried out. Absent: nothing. */
   readonly withheld?: Withheld
 }
 
 export interface Rollback {
-  /** Where the facility runs again. */
+  /** Location of the old service, which runs again. */
   readonly to: Location
-  /** Id of the step of the plan that touches the old service first: it is rolled back if this one fails, or one after it. */
+  /** Id of the first step that affects the old service: a failure of this or a later step is rolled back. */
   readonly from: string
-  /** Their ids are unique among themselves. */
+  /** Steps with ids that are unique among themselves. */
   readonly steps: readonly Step[]
 }
 
@@ -73,7 +73,7 @@ export interface Withheld {
 
 export interface KeptFile {
   readonly path: string
-  /** Why it isn't removed, or no copy of it is kept; for people. */
+  /** Why the file isn't removed, or no copy of it is kept; for people. */
   readonly why: string
 }
 
@@ -86,27 +86,27 @@ export interface PlanSummary {
   readonly blocked: number
 }
 
-/** Pure data, sorted: the same input gives the same bytes. Its JSON is `schemas/plan.schema.json`. */
+/** Plan: sorted plain data, where the same input gives the same bytes. Its JSON is described by `schemas/plan.schema.json`. */
 export interface Plan {
   readonly formatVersion: 1
-  /** SHA-256 over the rest and all that is declared, hexadecimal: equal digests mean the same work. */
+  /** Hexadecimal SHA-256 of the rest and of all declared facilities: equal digests mean the same work. */
   readonly digest: string
   readonly facilities: readonly FacilityPlan[]
   readonly summary: PlanSummary
   readonly diagnostics: readonly Diagnostic[]
   /**
-   * Facilities that are declared running and don't stay up, as they were when the plan was made: whether there are steps for
-   * them or not, they aren't as declared. No part of the digest, as it changes nothing of the work. Absent: there are none.
+   * Facilities that are declared running and didn't stay up when the plan was made: with or without steps, they aren't as declared.
+   * No part of the digest, as the work is the same. Absent: none.
    */
   readonly troubles?: readonly Trouble[]
   /**
-   * Where a supervisor couldn't write down what it does when the plan was made, as on a full disk. No part of the digest. Absent:
-   * nowhere.
+   * Places where a supervisor could not write its records when the plan was made, as on a full disk. No part of the digest. Absent:
+   * none.
    */
   readonly unwritable?: readonly UnwritableReport[]
 }
 
-/** A plan in a file, which remembers the manifests directory (absolute) that it was made from. */
+/** Plan in a file, with the absolute manifests directory that it was made from. */
 export interface SavedPlan extends Plan {
   readonly manifests?: string
 }

@@ -2,8 +2,8 @@ import { locationKey, type OwnedLocation, type Snapshot } from '../state/snapsho
 import type { FacilityPlan, Step } from './step.ts'
 
 /**
- * Stops what runs of these, each after those that depend on it. `isOrdered`: false stops all at once, whatever became of others.
- * Jobs that have ended stay as they are: a stop would have them done again.
+ * Plans that stop the running ones of these services, dependents first. `isOrdered`: false stops all at once. Completed jobs are left
+ * alone: a stop would have them run again.
  */
 export function planStops(owned: readonly OwnedLocation[], snapshot: Snapshot, isOrdered: boolean): FacilityPlan[] {
   const running = owned.filter(location => {

@@ -9,7 +9,7 @@ import type { FacilityPlan } from './step.ts'
 type Hash = (text: string) => string
 type Known = Pick<PlanContext, 'owned' | 'targets'>
 
-/** What runs isn't stopped for what is going to find its port taken. `others`: plans that may leave one, and are left as they are. */
+/** Blocks plans that would stop a running service for one whose port is taken. `others`: plans that may release a port; not changed. */
 export function blockTakenPorts(
   plans: readonly FacilityPlan[],
   others: readonly FacilityPlan[],
@@ -18,7 +18,7 @@ export function blockTakenPorts(
 ): FacilityPlan[] {
   const waiting = context.targets.filter(({ takenPort }) => takenPort?.isNeeded)
   const result = new Map(plans.map(plan => [plan.name, plan]))
-  // Who is left as it is keeps its own port, which others may have counted on.
+  // A blocked facility keeps its own port, which others may need.
   for (let before = -1, count = 0; before !== count; ) {
     before = count
     for (const target of waiting) {
@@ -39,7 +39,7 @@ function givesUp({ steps }: FacilityPlan, target: ResolvedFacility, { snapshot }
   return steps.some(step => leadsToStart(step, steps, target, observed))
 }
 
-/** Undefined: nobody has the port, or who has it leaves it first (E24). */
+/** Undefined if the port is free, or its holder releases it first (E24). */
 export function findPortProblem(
   { facility, takenPort }: ResolvedFacility,
   plans: readonly FacilityPlan[],
@@ -54,7 +54,7 @@ export function describeTakenPort({ port, pid, name }: TakenPort, facility: stri
   return `port ${port} is held by another process (pid ${pid}, ${name}), not by ${facility}`
 }
 
-/** By its marker it is known to have the port, so that who comes there waits for it. */
+/** Whether its marker names the port, so that a facility that takes it waits. */
 function isLeft({ port, holder }: TakenPort, plans: readonly FacilityPlan[], known: Known, hash: Hash): boolean {
   const point = `port:${port}`
   const owned = holder === undefined ? undefined : known.owned.get(holder)

@@ -1,7 +1,7 @@
-/** The closed set of things that Reeve does to a host. Each is idempotent. */
+/** Verbs: the closed set of Reeve's actions on a host. Each is idempotent. */
 export type Verb =
-  | 'install' // the definition is on disk and the supervisor has taken note of it
-  | 'remove' // the definition is gone, and nothing of it is left in the supervisor
+  | 'install' // the definition is on disk and loaded by the supervisor
+  | 'remove' // the definition is gone, also from the supervisor
   | 'enable'
   | 'disable'
   | 'start'
@@ -10,7 +10,7 @@ export type Verb =
   | 'reload' // a stopped service stays stopped
   | 'write-file'
   | 'remove-file'
-  | 'restore-file' // as it was before it was adopted
+  | 'restore-file' // as it was before its adoption
 
 /** As in `web to be stopped`. */
 export const participles: Readonly<Record<Verb, string>> = {
