@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plainColors } from '../../src/cli/screen.ts'
 import { tableText } from '../../src/cli/table.ts'
@@ -46,7 +46,8 @@ function formatCell(cell: Cell): string {
   return typeof cell === 'number' ? cell.toLocaleString('en') : cell
 }
 
-/** For vitest: before the tests of a run. */
+/** For vitest: before the tests of a run. What a run can be repeated from stays till the next one of its kind. */
 export function setup(): void {
-  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  for (const name of readdirSync(directory)) if (name.endsWith('.txt')) rmSync(join(directory, name))
 }

@@ -1,15 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import type { Arbitrary } from 'fast-check'
 import { ReeveError } from '../../src/core/reeve-error.ts'
+import type { Choose } from '../random-actions/chooser.ts'
+import type { RandomActions } from '../random-actions/run.ts'
+import { type Turn, turnsOf } from '../random-actions/turns.ts'
 import type { EngineWorld } from './engine-world.ts'
-
-/** What may come about while the controller runs. `at` chooses among what there is; then so many ms go by. */
-export interface Turn {
-  readonly kind: string
-  readonly at: number
-  readonly wait: number
-}
 
 /** What the manifests say. `steady` never changes, `edited` only in what it runs, `moving` in everything. */
 export interface Wanted {
@@ -18,14 +14,19 @@ export interface Wanted {
   moving: { readonly isPresent: boolean; readonly supervisor: string; readonly state: string; readonly mark: number }
 }
 
-type StoryAction = (snapshot: EngineWorld, wanted: Wanted, at: number) => unknown
+/** A world with manifests that say so. */
+export interface MisledWorld extends EngineWorld {
+  readonly wanted: Wanted
+}
+
+type StoryAction = RandomActions<MisledWorld>[string]
 
 export function command(mark: number): readonly string[] {
   return ['/bin/sleep', String(mark)]
 }
 
-export function declareAll(snapshot: EngineWorld, wanted: Wanted, isNoticed = true): void {
-  const { edited, file, moving } = wanted
+export function declareAll(snapshot: MisledWorld, isNoticed = true): void {
+  const { edited, file, moving } = snapshot.wanted
   snapshot.declare('steady', { process: { command: command(1) } }, isNoticed)
   snapshot.declare('edited', { process: { command: command(edited) } }, isNoticed)
   const files = [{ path: snapshot.path('waiting'), content: file }]
@@ -48,20 +49,21 @@ export function settleStrangers(snapshot: EngineWorld): void {
 }
 
 /** Those that anybody may meddle with. */
-function meddledKey(snapshot: EngineWorld, { moving }: Wanted, at: number): string {
+function meddledKey(snapshot: MisledWorld, choose: Choose): string {
+  const { moving } = snapshot.wanted
   const places = [
     ['alpha', 'edited'],
     ['alpha', 'waiting'],
     [moving.supervisor, 'moving'],
   ] as const
-  const [supervisor, service] = places[at % places.length] ?? places[0]
+  const [supervisor, service] = places[choose(places.length)] ?? places[0]
   return join(snapshot.directory(supervisor), service)
 }
 
 function change(part: (wanted: Wanted, at: number) => void): StoryAction {
-  return (snapshot, wanted, at) => {
-    part(wanted, at)
-    declareAll(snapshot, wanted, at % 3 !== 0)
+  return (snapshot, choose) => {
+    part(snapshot.wanted, choose(21))
+    declareAll(snapshot, choose(3) !== 0)
   }
 }
 
@@ -71,7 +73,29 @@ function changeMoving(part: (moving: Wanted['moving'], at: number) => Partial<Wa
   })
 }
 
-const storyActions: Readonly<Record<string, StoryAction>> = {
+/** What may be wrong with a supervisor; it lasts till all is over. */
+export const fewerFaults: RandomActions<EngineWorld> = {
+  'lose hints': ({ meddled }) => {
+    meddled.hints = 'lost'
+  },
+  'double hints': ({ meddled }) => {
+    meddled.hints = 'doubled'
+  },
+  'deny acting': ({ meddled }) => {
+    meddled.actions = 'denied'
+  },
+  'act late': ({ meddled, clock }, choose) => {
+    const late = choose(21) * 200
+    meddled.before = () => clock.sleep(late)
+  },
+  'not answer': ({ supervisor }) => {
+    supervisor.isAvailable = false
+  },
+  'behave for a while': snapshot => endFaults(snapshot),
+}
+
+export const misleadingActions: RandomActions<MisledWorld> = {
+  ...fewerFaults,
   'edit the command': change((wanted, at) => {
     wanted.edited = 10 + at
   }),
@@ -83,51 +107,37 @@ const storyActions: Readonly<Record<string, StoryAction>> = {
   'declare stopped': changeMoving(({ state }) => ({ state: state === 'running' ? 'stopped' : 'running' })),
   'edit what moves': changeMoving((_moving, at) => ({ mark: 40 + at })),
 
-  stop: (snapshot, wanted, at) => snapshot.supervisor.stop(meddledKey(snapshot, wanted, at), at % 2 === 0),
-  enable: (snapshot, wanted, at) => {
-    const key = meddledKey(snapshot, wanted, at)
+  stop: (snapshot, choose) => snapshot.supervisor.stop(meddledKey(snapshot, choose), choose(2) === 0),
+  enable: (snapshot, choose) => {
+    const key = meddledKey(snapshot, choose)
     const run = snapshot.supervisor.services.get(key)
     if (run) snapshot.supervisor.enable(key, !run.enabled)
   },
-  'delete a definition': (snapshot, wanted, at) => rmSync(`${meddledKey(snapshot, wanted, at)}.json`, { force: true }),
-  'edit a definition': (snapshot, wanted, at) => {
-    const path = `${meddledKey(snapshot, wanted, at)}.json`
+  'delete a definition': (snapshot, choose) => rmSync(`${meddledKey(snapshot, choose)}.json`, { force: true }),
+  'edit a definition': (snapshot, choose) => {
+    const path = `${meddledKey(snapshot, choose)}.json`
     if (existsSync(path)) writeFileSync(path, readFileSync(path, 'utf8').replace('/bin/sleep', '/bin/meddled'))
   },
   'delete the file': snapshot => rmSync(snapshot.path('waiting'), { force: true }),
 
-  'lose hints': ({ meddled }) => {
-    meddled.hints = 'lost'
-  },
-  'double hints': ({ meddled }) => {
-    meddled.hints = 'doubled'
-  },
   'reorder hints': ({ meddled }) => {
     meddled.hints = 'late'
   },
-  'serve stale reads': ({ meddled }, _wanted, at) => {
-    meddled.stale = 1 + (at % 5)
+  'serve stale reads': ({ meddled }, choose) => {
+    meddled.stale = 1 + choose(5)
   },
   'claim to act': ({ meddled }) => {
     meddled.actions = 'ignored'
   },
-  'deny acting': ({ meddled }) => {
-    meddled.actions = 'denied'
-  },
   'refuse to act': ({ meddled }) => {
     meddled.before = () => Promise.reject(new ReeveError('failed', 'not now'))
   },
-  'act late': ({ meddled, clock }, _wanted, at) => {
-    meddled.before = () => clock.sleep(at * 200)
+  'answer late': ({ meddled, clock }, choose) => {
+    const late = choose(21) * 1_000
+    meddled.look = () => clock.sleep(late)
   },
-  'answer late': ({ meddled, clock }, _wanted, at) => {
-    meddled.look = () => clock.sleep(at * 1_000)
-  },
-  'not answer': ({ supervisor }) => {
-    supervisor.isAvailable = false
-  },
-  'know nothing of a service': ({ meddled }, _wanted, at) => {
-    const service = ['steady', 'edited', 'moving'][at % 3]
+  'know nothing of a service': ({ meddled }, choose) => {
+    const service = ['steady', 'edited', 'moving'][choose(3)]
     meddled.bend = observed =>
       observed.service === service
         ? { service, state: 'unknown', enabled: 'unknown', supervised: false, message: 'no idea' }
@@ -137,7 +147,6 @@ const storyActions: Readonly<Record<string, StoryAction>> = {
     meddled.bend = ({ pid: _pid, loaded: _loaded, ...observed }) =>
       observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
   },
-  'behave for a while': snapshot => endFaults(snapshot),
 }
 
 export function endFaults({ meddled, supervisor }: EngineWorld): void {
@@ -150,16 +159,8 @@ export function endFaults({ meddled, supervisor }: EngineWorld): void {
   supervisor.isAvailable = true
 }
 
-export async function take({ kind, at, wait }: Turn, snapshot: EngineWorld, wanted: Wanted): Promise<void> {
-  await storyActions[kind]?.(snapshot, wanted, at)
-  await snapshot.clock.advance(wait)
-}
-
-export const stories: fc.Arbitrary<readonly Turn[]> = fc.array(
-  fc.record({
-    kind: fc.constantFrom(...Object.keys(storyActions)),
-    at: fc.nat({ max: 20 }),
-    wait: fc.constantFrom(0, 7, 60, 700, 3_000, 45_000),
-  }),
-  { minLength: 3, maxLength: 20 },
+export const stories: Arbitrary<readonly Turn[]> = turnsOf(
+  Object.keys(misleadingActions),
+  [0, 7, 60, 700, 3_000, 45_000],
+  20,
 )

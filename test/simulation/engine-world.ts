@@ -1,16 +1,20 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
+import type { Control } from '../../src/core/contracts/control.ts'
 import type { ContainedRunOptions, ContainedRunResult, ProcessFacts } from '../../src/core/contracts/host.ts'
 import type { Action } from '../../src/core/contracts/provider.ts'
 import type { Status } from '../../src/core/contracts/status.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
+import { type Condition, findCondition } from '../../src/core/reconcile/conditions.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createReconcileQueue } from '../../src/engine/controller/reconcile-queue.ts'
 import { createReconciliation } from '../../src/engine/controller/reconciliation.ts'
 import { createSupervisorWatch } from '../../src/engine/controller/supervisor-watch.ts'
-import { makeCurrentPlan } from '../../src/engine/execution/apply.ts'
+import { applyOnce, makeCurrentPlan } from '../../src/engine/execution/apply.ts'
 import { openSession, type Session } from '../../src/engine/session/session.ts'
+import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 import { createManualClock, type ManualClock } from '../tools/manual-clock.ts'
 import { createMeddledProvider, type Meddled } from '../tools/meddled-provider.ts'
@@ -26,6 +30,7 @@ export interface EngineWorld extends AsyncDisposable {
   readonly programs: Programs
   /** To start the one stops the other, by a hook in its script that nobody knows of: names of services. */
   readonly quarrels: Map<string, string>
+  readonly manifests: string
   /** Of the supervisors `alpha` and `beta`. */
   directory(supervisor: string): string
   path(name: string): string
@@ -36,7 +41,14 @@ export interface EngineWorld extends AsyncDisposable {
   /** `working`: those since which something has been done. */
   readonly passes: { working: number; all: number }
   plan(): Promise<Plan>
+  /** Beside no controller: see `isRunning`. */
+  apply(options?: { readonly allowRemovals?: number; readonly session?: Session }): Promise<ApplyOutcome>
+  /** Of the controller. */
+  readonly control: Control
   status(): Status
+  condition(name: string, type: Condition['type']): Condition | undefined
+  /** Of the process of a service of supervisor `alpha`. */
+  pid(service: string): number | undefined
   /** True if the last look at everything found nothing to do. */
   hasNothingToDo(): boolean
   readonly session: Session
@@ -49,13 +61,19 @@ export interface Act {
   readonly at: number
 }
 
-/** Of the controller, in ms. */
-const RESYNC = 30_000
+export interface EngineWorldOptions {
+  /** Of the controller, in ms. */
+  readonly resync?: number
+  readonly allowRemovals?: number
+  /** False: there is no controller. */
+  readonly isRunning?: boolean
+}
 
 /** Whether what is written lasts is proved elsewhere: syncing is what would take most of the time here. */
 const disk = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
-export async function createEngineWorld(pause: number = RESYNC): Promise<EngineWorld> {
+export async function createEngineWorld(options: EngineWorldOptions = {}): Promise<EngineWorld> {
+  const { resync = 30_000, allowRemovals = 1_000, isRunning = true } = options
   const root = mkdtempSync(join(disk, 'reeve-engine-world-'))
   const path = (...names: string[]): string => join(root, ...names)
   const directory = (supervisor: string): string => path('state', 'simulated', supervisor)
@@ -101,6 +119,8 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
   }
 
   function findProcess(pid: number): ProcessFacts | undefined {
+    // The writer's lock asks for its own.
+    if (pid === process.pid) return createReadHost().process(pid)
     if (!programs.isAlive(pid)) return undefined
     return { pid, parent: 1, group: pid, session: pid, hasTerminal: false, state: 'S', startTime: String(pid) }
   }
@@ -117,25 +137,27 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
   const wake = createReconcileQueue(clock)
   const passes = { working: 0, all: 0 }
   let isQuiet = false
-  const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals: 1_000, drifted() {} })
+  const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals, drifted() {} })
   const watch = createSupervisorWatch((name, service) => {
     const facility = service === undefined ? undefined : reconciliation.facilityAt(name, service)
     if (facility === undefined) wake.full()
     else wake.facility(facility)
   }, session.log)
   const ending = new AbortController()
-  const over = reconcile(ending.signal).catch(error => {
-    if (!ending.signal.aborted) throw error
-  })
+  const over = isRunning
+    ? reconcile(ending.signal).catch(error => {
+        if (!ending.signal.aborted) throw error
+      })
+    : undefined
 
   /** As the controller's own loop. */
   async function reconcile(signal: AbortSignal): Promise<void> {
     let noted = 0
-    const resync = (): void => {
+    const lookAgain = (): void => {
       wake.manifests()
-      clock.after(pause, resync)
+      clock.after(resync, lookAgain)
     }
-    resync()
+    lookAgain()
     while (!signal.aborted) {
       const due = await wake.next(signal)
       if (acts.length > noted) passes.working += 1
@@ -153,6 +175,7 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
     supervisor,
     programs,
     quarrels,
+    manifests: path('manifests'),
     directory,
     path: name => path('files', name),
     declare(name, spec, isNoticed) {
@@ -163,7 +186,15 @@ export async function createEngineWorld(pause: number = RESYNC): Promise<EngineW
     acts,
     passes,
     plan: () => makeCurrentPlan(session),
+    apply: ({ session: own = session, ...more } = {}) =>
+      clock.advanceUntil(applyOnce(own, { signal: new AbortController().signal, listener() {}, ...more })),
+    control: reconciliation.control,
     status: () => reconciliation.status(),
+    condition(name, type) {
+      const found = reconciliation.status().facilities.find(facility => facility.name === name)
+      return found && findCondition(found.conditions, type)
+    },
+    pid: service => supervisor.services.get(`${directory('alpha')}/${service}`)?.process?.pid,
     hasNothingToDo: () => isQuiet,
     session,
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import fc from 'fast-check'
-import { endFaults, type Turn } from './engine-story.ts'
+import type { Arbitrary } from 'fast-check'
+import type { RandomActions } from '../random-actions/run.ts'
+import { type Turn, turnsOf } from '../random-actions/turns.ts'
+import { fewerFaults } from './engine-story.ts'
 import type { EngineWorld } from './engine-world.ts'
 
 /** What the manifests of the services that are not well say now. */
@@ -20,7 +22,12 @@ export interface Declared {
   leftMark: number
 }
 
-type StoryAction = (snapshot: EngineWorld, declared: Declared, at: number) => unknown
+/** A world with manifests that say so. */
+export interface KindsWorld extends EngineWorld {
+  readonly declared: Declared
+}
+
+type StoryAction = RandomActions<KindsWorld>[string]
 
 export const PORT = '80'
 const sleep = (...words: readonly string[]): { command: readonly string[] } => ({ command: ['/bin/sleep', ...words] })
@@ -31,8 +38,8 @@ function healthOf(service: string, onFailure: 'restart' | 'report'): object {
   return { health: { exec: { command: ['/bin/true', service] }, ...times, onFailure } }
 }
 
-export function declareKinds(snapshot: EngineWorld, declared: Declared, isNoticed = true): void {
-  const { mark, isFaulty, content, doConflict, isRivalRunning, isNamedTwice, leftMark } = declared
+export function declareKinds(snapshot: KindsWorld, isNoticed = true): void {
+  const { mark, isFaulty, content, doConflict, isRivalRunning, isNamedTwice, leftMark } = snapshot.declared
   const file = snapshot.path('scribe')
   const specs: Record<string, object | undefined> = {
     steady: { process: sleep('1') },
@@ -62,13 +69,13 @@ export function settleOthers({ supervisor, directory }: EngineWorld): void {
 }
 
 function redeclare(part: (declared: Declared, at: number) => void): StoryAction {
-  return (snapshot, declared, at) => {
-    part(declared, at)
-    declareKinds(snapshot, declared, at % 3 !== 0)
+  return (snapshot, choose) => {
+    part(snapshot.declared, choose(21))
+    declareKinds(snapshot, choose(3) !== 0)
   }
 }
 
-const storyActions: Readonly<Record<string, StoryAction>> = {
+export const kindsActions: RandomActions<KindsWorld> = {
   'web hangs': ({ programs }) => programs.troubles.set('web', 'hangs'),
   'api hangs': ({ programs }) => programs.troubles.set('api', 'hangs'),
   'web gets stuck': ({ programs }) => programs.getStuck('web'),
@@ -100,28 +107,13 @@ const storyActions: Readonly<Record<string, StoryAction>> = {
   'declare the other name': redeclare(declared => {
     declared.isNamedTwice = !declared.isNamedTwice
   }),
-  'one is well again': ({ programs }, _declared, at) => {
-    const name = ['web', 'api', 'loop'][at % 3]
+  'one is well again': ({ programs }, choose) => {
+    const name = ['web', 'api', 'loop'][choose(3)]
     if (name !== undefined) programs.troubles.delete(name)
   },
   'port left': ({ programs }) => programs.taken.delete(PORT),
   'quarrel ends': ({ quarrels }) => quarrels.clear(),
-  'lose hints': ({ meddled }) => {
-    meddled.hints = 'lost'
-  },
-  'double hints': ({ meddled }) => {
-    meddled.hints = 'doubled'
-  },
-  'deny acting': ({ meddled }) => {
-    meddled.actions = 'denied'
-  },
-  'act late': ({ meddled, clock }, _declared, at) => {
-    meddled.before = () => clock.sleep(at * 200)
-  },
-  'not answer': ({ supervisor }) => {
-    supervisor.isAvailable = false
-  },
-  'behave for a while': snapshot => endFaults(snapshot),
+  ...fewerFaults,
 }
 
 /** What is wrong with the programs is over; what is declared stays. */
@@ -132,25 +124,18 @@ export function endTroubles({ programs, quarrels }: EngineWorld): void {
 }
 
 /** And what is declared is as it can be had. */
-export function endContradictions(snapshot: EngineWorld, declared: Declared): void {
+export function endContradictions(snapshot: KindsWorld): void {
+  const { declared } = snapshot
   declared.isFaulty = false
   declared.mark += 1
   declared.doConflict = false
   declared.isRivalRunning = true
   declared.isNamedTwice = false
-  declareKinds(snapshot, declared)
+  declareKinds(snapshot)
 }
 
-export async function takeTurn({ kind, at, wait }: Turn, snapshot: EngineWorld, declared: Declared): Promise<void> {
-  await storyActions[kind]?.(snapshot, declared, at)
-  await snapshot.clock.advance(wait)
-}
-
-export const kindStories: fc.Arbitrary<readonly Turn[]> = fc.array(
-  fc.record({
-    kind: fc.constantFrom(...Object.keys(storyActions)),
-    at: fc.nat({ max: 20 }),
-    wait: fc.constantFrom(0, 60, 700, 8_000, 90_000),
-  }),
-  { minLength: 3, maxLength: 14 },
+export const kindStories: Arbitrary<readonly Turn[]> = turnsOf(
+  Object.keys(kindsActions),
+  [0, 60, 700, 8_000, 90_000],
+  14,
 )

@@ -12,7 +12,7 @@ if (!(Number(minutes) > 0)) {
 const environment = {
   ...process.env,
   REEVE_SOAK_SECONDS: String(Number(minutes) * 60),
-  ...(seed === undefined ? {} : { REEVE_SOAK_SEED: seed }),
+  ...(seed === undefined ? {} : { REEVE_SEED: seed }),
 }
 const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
 const { status } = spawnSync(process.execPath, [vitest, 'run', 'test/scenario/soak.test.ts'], {

@@ -5,16 +5,17 @@ import { eventually } from '../../src/conformance/eventually.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { reevePath } from '../labs/cli-fixture.ts'
 import { findDoubled, readUsage, type Usage } from '../random-actions/census.ts'
-import { createBag, createChooser } from '../random-actions/chooser.ts'
 import { createDeclarations, type Declared } from '../random-actions/declarations.ts'
+import { type RandomActions, takeTurns } from '../random-actions/run.ts'
+import type { TurnLog } from '../random-actions/turns.ts'
 import { findDifferences, findSupervisorDifferences, isSaidToBeSettled } from '../random-actions/world-check.ts'
-import { diskNoises, killNoises, type Made, type Noise, noises, type Stage, type Undo } from './actions.ts'
+import { diskNoises, killNoises, noises, type SoakWorld } from './actions.ts'
 import type { SoakHost } from './soak-host.ts'
 
 export interface SoakOptions {
   /** How long there is noise. */
   readonly seconds: number
-  readonly seed: number
+  readonly log: TurnLog
   readonly facilities: number
 }
 
@@ -42,18 +43,16 @@ const LONGEST_PAUSE = 120
 const LONGEST_STRETCH = 4
 /** How often it is looked at what they take of the machine, some ms apart. */
 const AT_REST = 50
-/** How many noises later what isn't over at once is. */
-const LONGEST_NOISE = 30
 
 /**
  * The controller with many facilities under noise of all kinds, twice: first it and the supervisor are killed too, then
  * not, so that what they take of the machine can be compared. After each the noise ends, and the world has to become as
  * declared.
  */
-export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOptions): Promise<SoakOutcome> {
+export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOptions): Promise<SoakOutcome> {
   const declarations = createDeclarations(facilities, host)
   for (const declared of declarations.all) declarations.write(declared)
-  const stage: Stage = { host, declarations, choose: createChooser(seed) }
+  const world: SoakWorld = { host, declarations }
   const counts = new Map<string, number>()
   const problems = new Set<string>()
   const convergence: number[] = []
@@ -93,17 +92,27 @@ export async function soak(host: SoakHost, { seconds, seed, facilities }: SoakOp
     controller.push(least(0))
     supervisor.push(least(1))
   }
-  const stretch = async (kinds: Readonly<Record<string, Noise>>, share: number): Promise<void> => {
+  const stretch = async (actions: RandomActions<SoakWorld>, share: number): Promise<void> => {
     // What is wrong already is worth more than what comes of it.
     if (problems.size > 0) return
-    const doubled = await makeNoise(stage, kinds, seconds * share * 1_000, counts)
-    for (const one of doubled) problems.add(`doubled for a while: ${one}`)
+    const [began, duration, made] = [Date.now(), seconds * share * 1_000, new Map<string, number>()]
+    const isOver = (): boolean => {
+      const spent = Date.now() - began
+      // On a busy machine each takes its time, and yet all are to come.
+      return spent >= duration && (made.size === Object.keys(actions).length || spent >= LONGEST_STRETCH * duration)
+    }
+    const groups = [{ kinds: Object.keys(actions), weight: 1 }]
+    const turns = log.nextStretch({ groups, longestWait: LONGEST_PAUSE, isOver })
+    const findProblems = () => findDoubled(host.marker).map(one => `doubled for a while: ${one}`)
+    const found = await takeTurns({ world, actions, turns, counts: made, wait: sleep, findProblems, isRefusal })
+    for (const one of found) problems.add(one)
+    for (const [kind, times] of made) counts.set(kind, (counts.get(kind) ?? 0) + times)
     await comeToRest()
   }
 
   host.startController()
   await comeToRest()
-  const gentle: Readonly<Record<string, Noise>> = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
+  const gentle: RandomActions<SoakWorld> = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
   await stretch({ ...gentle, ...killNoises }, 0.5)
   // The first of what is done after a start takes memory that stays.
   await stretch(gentle, 0.2)
@@ -131,71 +140,9 @@ async function listDifferences(host: SoakHost, all: readonly Declared[]): Promis
   return [...lines, ...findSupervisorDifferences(host, all)]
 }
 
-/** Gives the services that ran twice at once. */
-async function makeNoise(
-  stage: Stage,
-  kinds: Readonly<Record<string, Noise>>,
-  duration: number,
-  counts: Map<string, number>,
-): Promise<Set<string>> {
-  const doubled = new Set<string>()
-  const entries = Object.entries(kinds)
-  const next = createBag(entries, stage.choose)
-  const made = new Set<string>()
-  const undoing: Undoing[] = []
-  const began = Date.now()
-  const isOver = (): boolean => {
-    const spent = Date.now() - began
-    // On a busy machine each takes its time, and yet all are to come.
-    return spent >= duration && (made.size === entries.length || spent >= LONGEST_STRETCH * duration)
-  }
-  for (let turn = 0; !isOver(); turn += 1) {
-    const [name = '', noise] = next() ?? []
-    const result = noise ? await perform(noise, stage) : 'nothing'
-    if (result !== 'nothing') {
-      made.add(name)
-      counts.set(name, (counts.get(name) ?? 0) + 1)
-    }
-    if (typeof result === 'function') undoing.push({ at: turn + 1 + stage.choose(LONGEST_NOISE), undo: result })
-    await undo(undoing, turn)
-    for (const one of findDoubled(stage.host.marker)) doubled.add(one)
-    await sleep(stage.choose(LONGEST_PAUSE))
-  }
-  // A disk that is full keeps a facility from being resumed, till there is room again.
-  await eventually('all noise to be over', async () => (await undo(undoing, Number.POSITIVE_INFINITY)) === 0, 60_000)
-  return doubled
-}
-
-interface Undoing {
-  readonly at: number
-  readonly undo: Undo
-}
-
-/** Ends what is due; what can't be ended yet is tried again at the next turn. Gives how many are left. */
-async function undo(undoing: Undoing[], turn: number): Promise<number> {
-  const [due, later] = [undoing.filter(({ at }) => at <= turn), undoing.filter(({ at }) => at > turn)]
-  undoing.splice(0, undoing.length, ...later)
-  for (const one of due) {
-    try {
-      await one.undo()
-    } catch (error) {
-      if (!(error instanceof ReeveError)) throw error
-      undoing.push(one)
-    }
-  }
-  return undoing.length
-}
-
-async function perform(noise: Noise, stage: Stage): Promise<Made> {
-  try {
-    return await noise(stage)
-  } catch (error) {
-    // What it was to be done to has gone in the same moment.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'nothing'
-    // The controller may refuse, or not be there: on a full disk nothing can be suspended, and it can't begin.
-    if (error instanceof ReeveError) return 'nothing'
-    throw error
-  }
+/** The controller may refuse, or not be there: on a full disk nothing can be suspended. Or what it was to be done to has just gone. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ReeveError || (error instanceof Error && 'code' in error && error.code === 'ENOENT')
 }
 
 /** As a person reads it. Throws if it can't be read. */

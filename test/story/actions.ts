@@ -1,31 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { isAlive } from '../../src/conformance/lab.ts'
-import { takeCensus } from '../random-actions/census.ts'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Choose } from '../random-actions/chooser.ts'
-import { type Declarations, type Declared, isNeeded } from '../random-actions/declarations.ts'
-import type { StoryHost } from './story-host.ts'
+import { type Declared, isNeeded } from '../random-actions/declarations.ts'
+import { damageFile, editFile, findProcess, isServer, signal } from '../random-actions/facility-changes.ts'
+import type { RandomActions } from '../random-actions/run.ts'
+import type { Traces } from './history-check.ts'
+import type { StoryWorld } from './ledger.ts'
 
 /** What is done to one facility, behind Reeve's back or by a new revision, and what the history has to tell of it. */
-export interface StoryAction {
+export interface FacilityAction extends Traces {
   /** Of those that are there; with `isForAbsent`, of those that aren't. Absent: all. */
-  suits?(declared: Declared, stage: Stage): boolean
+  suits?(declared: Declared, world: StoryWorld): boolean
   /** It is done when this returns. */
-  perform(declared: Declared, stage: Stage): void
-  /** The entries, as `verb reason`, each once. */
-  tells(declared: Declared): readonly string[]
-  /** Entries that there may be besides: Reeve may be quicker than a deed of several parts, or systemd quicker than Reeve. */
-  mayTell?: readonly string[]
-  /** What a step may fail by that begins in the middle of a deed of several parts. */
-  mayFailBy?: RegExp
+  perform(declared: Declared, world: StoryWorld, choose: Choose): void
   readonly isForAbsent?: boolean
-}
-
-export interface Stage {
-  readonly host: StoryHost
-  readonly declarations: Declarations
-  readonly choose: Choose
-  /** Puts a revision in place that has everything as it is declared now. */
-  publish(): void
 }
 
 const units = '/etc/systemd/system'
@@ -44,12 +31,7 @@ export function hasDropIn({ name }: Declared): boolean {
 
 const isUp = ({ isRunning }: Declared): boolean => isRunning
 
-/** One that is up, writes its file as it ends, and is asked for its health. */
-export function isServer({ port, isRunning }: Declared): boolean {
-  return port !== undefined && isRunning
-}
-
-export const storyActions: Readonly<Record<string, StoryAction>> = {
+const facilityActions: Readonly<Record<string, FacilityAction>> = {
   'service stopped': {
     suits: isUp,
     // Reeve may start it before systemctl is done with waiting, which it then says.
@@ -57,21 +39,15 @@ export const storyActions: Readonly<Record<string, StoryAction>> = {
     tells: () => ['start stopped'],
   },
   'service killed': {
-    suits: (declared, stage) => declared.isRunning && findProcess(declared, stage) !== undefined,
-    perform(declared, stage) {
-      const pid = findProcess(declared, stage)
-      if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL')
-    },
+    suits: (declared, { host }) => declared.isRunning && findProcess(declared, host) !== undefined,
+    perform: (declared, { host }) => void signal(findProcess(declared, host), 'SIGKILL'),
     // systemd starts it again by itself; while the controller is away, nobody sees it.
     tells: () => [],
     mayTell: ['start stopped', 'start failed', 'restart ended'],
   },
   'service hangs': {
-    suits: (declared, stage) => isServer(declared) && findProcess(declared, stage) !== undefined,
-    perform(declared, stage) {
-      const pid = findProcess(declared, stage)
-      if (pid !== undefined) process.kill(pid, 'SIGSTOP')
-    },
+    suits: (declared, { host }) => isServer(declared) && findProcess(declared, host) !== undefined,
+    perform: (declared, { host }) => void signal(findProcess(declared, host), 'SIGSTOP'),
     tells: () => ['restart unhealthy'],
   },
   'service disabled': {
@@ -125,11 +101,7 @@ export const storyActions: Readonly<Record<string, StoryAction>> = {
   },
   'configuration file overwritten, deleted or opened up': {
     suits: ({ file }) => file !== undefined,
-    perform({ file }, { choose }) {
-      const path = file?.path ?? ''
-      const ways = [() => writeFileSync(path, 'meddled\n'), () => rmSync(path), () => chmodSync(path, 0o666)]
-      ways[choose(ways.length)]?.()
-    },
+    perform: (declared, _world, choose) => damageFile(declared, choose),
     tells: () => ['write-file file-drift'],
   },
   'revision: edited': {
@@ -141,8 +113,8 @@ export const storyActions: Readonly<Record<string, StoryAction>> = {
   },
   'revision: configuration file edited': {
     suits: ({ file }) => file !== undefined,
-    perform: ({ file }, { declarations, publish }) => {
-      if (file) file.content = `edited ${declarations.nextMark()}\n`
+    perform(declared, { declarations, publish }) {
+      editFile(declared, declarations)
       publish()
     },
     tells: declared => [
@@ -164,6 +136,32 @@ export const storyActions: Readonly<Record<string, StoryAction>> = {
   'revision: back': { ...toggle('isPresent', true, tellsOfNew), isForAbsent: true },
 }
 
+/** To one facility that is as declared, if there is one that it can be done to. */
+export const storyActions: RandomActions<StoryWorld> = Object.fromEntries(
+  Object.entries(facilityActions).map(([name, action]) => [
+    name,
+    (world, choose) => {
+      const { isForAbsent = false, suits = () => true } = action
+      const declared = pickFree(world, choose, one => one.isPresent !== isForAbsent && suits(one, world))
+      if (!declared) return 'nothing'
+      const began = Date.now()
+      action.perform(declared, world, choose)
+      world.ledger.note(declared, name, began, action)
+      return 'done'
+    },
+  ]),
+)
+
+/** One that is as declared, as far as is known. */
+export function pickFree(
+  { declarations, ledger, broken }: StoryWorld,
+  choose: Choose,
+  suits: (declared: Declared) => boolean,
+): Declared | undefined {
+  const free = declarations.all.filter(one => !ledger.isPending(one) && !broken.has(one) && suits(one))
+  return free[choose(free.length)]
+}
+
 /** Of a facility that wasn't there before. */
 export function tellsOfNew({ isRunning, isEnabled, file }: Declared): readonly string[] {
   return [
@@ -177,8 +175,8 @@ export function tellsOfNew({ isRunning, isEnabled, file }: Declared): readonly s
 function toggle(
   field: 'isRunning' | 'isEnabled' | 'isPresent',
   value: boolean,
-  tells: StoryAction['tells'],
-): StoryAction {
+  tells: Traces['tells'],
+): FacilityAction {
   return {
     suits: (declared, { declarations }) =>
       declared[field] !== value && (value || field === 'isEnabled' || !isNeeded(declared, declarations.all)),
@@ -188,10 +186,6 @@ function toggle(
     },
     tells,
   }
-}
-
-export function findProcess({ name }: Declared, { host }: Pick<Stage, 'host'>): number | undefined {
-  return takeCensus(host.marker).find(found => found.name === name)?.pid
 }
 
 function edit(path: string, from: string, to: string): void {

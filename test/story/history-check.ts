@@ -1,21 +1,28 @@
 import type { HistoryEntry } from '../../src/engine/session/history.ts'
+import type { Declared } from '../random-actions/declarations.ts'
+
+/** What the history has to tell of an action. */
+export interface Traces {
+  /** The entries, as `verb reason`, each once. */
+  tells(declared: Declared): readonly string[]
+  /** Entries that there may be besides: Reeve may be quicker than an action of several parts, or systemd quicker than Reeve. */
+  readonly mayTell?: readonly string[]
+  /** What a step may fail by that begins in the middle of an action of several parts. */
+  readonly mayFailBy?: RegExp
+}
 
 /** What was done to a facility, for the history to be held against. */
 export interface Done {
   readonly facility: string
-  readonly deed: string
-  /** In ms since 1970: all that is told of it ended later, and before the next deed to the facility. */
+  readonly action: string
+  /** In ms since 1970: all that is told of it ended later, and before the next action to the facility. */
   readonly at: number
   readonly tells: readonly string[]
   readonly mayTell: readonly string[]
   readonly mayFailBy?: RegExp
 }
 
-export interface HistoryCheck {
-  readonly done: readonly Done[]
-}
-
-/** True if the history has told of all that has to come of the deed. */
+/** True if the history has told of all that has to come of the action. */
 export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
   const told = textsOf(
     done,
@@ -25,7 +32,7 @@ export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
 }
 
 /** Where the history doesn't tell what was done: entries that are missing, of nothing that was done, or of nobody's doing. */
-export function findUntruths({ done }: HistoryCheck, entries: readonly HistoryEntry[]): string[] {
+export function findUntruths(done: readonly Done[], entries: readonly HistoryEntry[]): string[] {
   const problems: string[] = []
   const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
   for (const entry of entries) {
@@ -38,7 +45,7 @@ export function findUntruths({ done }: HistoryCheck, entries: readonly HistoryEn
     if (entry.trigger !== doer) problems.push(`the ${doer} did it: ${describe(entry)}`)
   }
   for (const [one, own] of told) {
-    const what = `${one.deed}, ${one.facility}, ${new Date(one.at).toISOString()}`
+    const what = `${one.action}, ${one.facility}, ${new Date(one.at).toISOString()}`
     const texts = textsOf(one, own)
     for (const tell of one.tells)
       if (!texts.some(({ text }) => text === tell)) problems.push(`${what}: no entry of "${tell}"`)
@@ -54,8 +61,8 @@ export function findUntruths({ done }: HistoryCheck, entries: readonly HistoryEn
   return problems
 }
 
-/** From the deed until the first that Reeve did about it, in ms; undefined if there was nothing to do. */
-export function findLatency(one: Done, { done }: HistoryCheck, entries: readonly HistoryEntry[]): number | undefined {
+/** From the action until the first that Reeve did about it, in ms; undefined if there was nothing to do. */
+export function findLatency(one: Done, done: readonly Done[], entries: readonly HistoryEntry[]): number | undefined {
   const next = done.find(other => other.facility === one.facility && other.at > one.at)?.at ?? Number.POSITIVE_INFINITY
   const first = entries.find(entry => isAbout(entry, one) && Date.parse(entry.time) < next)
   return first && Date.parse(first.time) - one.at
@@ -65,10 +72,10 @@ function isAbout({ facility, time }: HistoryEntry, done: Done): boolean {
   return facility === done.facility && Date.parse(time) >= done.at
 }
 
-/** Of a change that was cut off, by an upheaval or a newer one, after its definition was written: what was left to do. */
+/** Of a change that was cut off, by a fault or a newer one, after its definition was written: what was left to do. */
 const leftToDo: ReadonlySet<string> = new Set(['out-of-date', 'enablement', 'enablement-drift', 'stopped'])
 
-/** What the entries about a deed tell. */
+/** What the entries about a action tell. */
 function textsOf(
   { tells }: Done,
   entries: readonly HistoryEntry[],

@@ -1,27 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { findDoubled } from '../random-actions/census.ts'
-import type { Declared } from '../random-actions/declarations.ts'
+import type { Declarations, Declared } from '../random-actions/declarations.ts'
 import { type Differences, findDifferences } from '../random-actions/world-check.ts'
-import type { StoryAction } from './actions.ts'
-import { type Done, isTold } from './history-check.ts'
+import { type Done, isTold, type Traces } from './history-check.ts'
 import type { StoryHost } from './story-host.ts'
 
-/** Within so many ms all has to be as declared again after a deed. On a machine at rest it takes one or two seconds. */
+/** Within so many ms all has to be as declared again after a action. On a machine at rest it takes one or two seconds. */
 const BOUND = 120_000
 
 /** Between two looks at everything, in ms: each costs the machine a good deal. */
 export const LOOK_EVERY = 150
 
+/** What a story is about. */
+export interface StoryWorld {
+  readonly host: StoryHost
+  readonly declarations: Declarations
+  readonly ledger: Ledger
+  /** Whose manifest is broken just now. */
+  readonly broken: Set<Declared>
+  /** Puts a revision in place that has everything as it is declared now. */
+  publish(): void
+}
+
 /** What has been done, and whether it has been put right. */
 export interface Ledger {
   readonly done: readonly Done[]
-  /** From the deed until all was as declared again, in ms. */
+  /** From the action until all was as declared again, in ms. */
   readonly settled: ReadonlyMap<Done, number>
   readonly problems: Set<string>
   /** True until what was done to it last has been put right. */
   isPending(declared: Declared): boolean
-  note(declared: Declared, deed: string, at: number, about: Pick<StoryAction, 'tells' | 'mayTell' | 'mayFailBy'>): void
+  note(declared: Declared, action: string, at: number, traces: Traces): void
   /** Sees what has been put right by now, and whether a service runs twice. */
   look(): Promise<void>
   /** Resolves when all has been put right. */
@@ -48,7 +58,7 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
         pending.delete(declared)
       } else if (began - one.at > BOUND) {
         const what = differences.get(declared.name)?.join('; ') ?? 'it is as declared, and the history does not tell'
-        problems.add(`${one.deed}, ${one.facility}: not put right within ${BOUND} ms: ${what}`)
+        problems.add(`${one.action}, ${one.facility}: not put right within ${BOUND} ms: ${what}`)
         pending.delete(declared)
       }
     }
@@ -59,10 +69,10 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
     settled,
     problems,
     isPending: declared => pending.has(declared),
-    note(declared, deed, at, { tells, mayTell = [], mayFailBy }) {
+    note(declared, action, at, { tells, mayTell = [], mayFailBy }) {
       const one: Done = {
         facility: declared.name,
-        deed,
+        action,
         at,
         tells: tells(declared),
         mayTell,

@@ -37,8 +37,8 @@ export function findLeftovers(
     if (!expected.delete(name)) problems.push(`left over: ${name}`)
   }
   for (const name of expected) problems.push(`not there: ${name}`)
-  for (const { facility, deed } of done) {
-    if (deed !== "somebody else's drop-in" || existsSync(strangerOf({ name: facility }))) continue
+  for (const { facility, action } of done) {
+    if (action !== "somebody else's drop-in" || existsSync(strangerOf({ name: facility }))) continue
     problems.push(`somebody else's drop-in of ${facility} was removed`)
   }
   return problems

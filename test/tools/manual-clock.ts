@@ -6,6 +6,8 @@ export interface ManualClock extends Clock {
   step(duration: number): void
   /** Moves on, and fires on the way what is due, in order of time; lets promises run after each. */
   advance(duration: number): Promise<void>
+  /** Moves on as far as it takes for the promise to settle. */
+  advanceUntil<T>(promise: Promise<T>): Promise<T>
   /** As `advance`, where nothing waits: no timer is fired. */
   pass(duration: number): void
   /** How many sleeps and timers are waiting. */
@@ -74,6 +76,22 @@ export function createManualClock(start = 1_700_000_000_000): ManualClock {
         await settle()
       }
       now = end
+    },
+    async advanceUntil(promise) {
+      let isSettled = false
+      const settled = promise.finally(() => {
+        isSettled = true
+      })
+      settled.catch(() => {}) // told by what is returned
+      while (!isSettled) {
+        await settle()
+        const next = isSettled ? undefined : takeDue(Number.POSITIVE_INFINITY)
+        if (next) {
+          now = next.due
+          next.fire()
+        }
+      }
+      return settled
     },
     pass(duration) {
       now += duration

@@ -3,19 +3,22 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Condition } from '../../../src/core/reconcile/conditions.ts'
 import { conditionOf } from '../../labs/engine-lab.ts'
+import { takeTurns } from '../../random-actions/run.ts'
+import type { Turn } from '../../random-actions/turns.ts'
 import { openReport } from '../../runner/report.ts'
 import { assertReportedAsync, openPropertyReport } from '../../runner/reported-property.ts'
-import { endFaults, type Turn } from '../../simulation/engine-story.ts'
+import { endFaults } from '../../simulation/engine-story.ts'
 import { createEngineWorld, type EngineWorld } from '../../simulation/engine-world.ts'
 import {
   type Declared,
   declareKinds,
   endContradictions,
   endTroubles,
+  type KindsWorld,
   kindStories,
+  kindsActions,
   PORT,
   settleOthers,
-  takeTurn,
 } from '../../simulation/kinds-story.ts'
 
 /** Simulated time, in ms. The controller isn't told of what it can't see: it resyncs at this interval. */
@@ -56,7 +59,7 @@ const met = {
 }
 
 /** Counts of kinds over all stories. */
-function count({ programs, supervisor, directory }: EngineWorld, declared: Declared, story: readonly Turn[]): void {
+function count({ programs, supervisor, directory, declared }: KindsWorld, story: readonly Turn[]): void {
   const isDown = (name: string): boolean => !supervisor.services.get(`${directory('alpha')}/${name}`)?.process
   const wasStuck = story.some(({ kind }) => kind === 'web gets stuck')
   const found: Readonly<Record<keyof typeof met, boolean>> = {
@@ -81,7 +84,6 @@ test('E11, E21: conditions of failing services are true, nothing flaps, and reso
   await assertReportedAsync(
     report,
     fc.asyncProperty(kindStories, async story => {
-      await using snapshot = await createEngineWorld(RESYNC)
       const declared: Declared = {
         mark: 100,
         isFaulty: false,
@@ -91,16 +93,18 @@ test('E11, E21: conditions of failing services are true, nothing flaps, and reso
         isNamedTwice: false,
         leftMark: 1_000,
       }
+      await using snapshot: KindsWorld = { ...(await createEngineWorld({ resync: RESYNC })), declared }
       settleOthers(snapshot)
-      declareKinds(snapshot, declared)
+      declareKinds(snapshot)
       await snapshot.clock.advance(15_000)
-      for (const turn of story) await takeTurn(turn, snapshot, declared)
+      const wait = snapshot.clock.advance
+      await takeTurns({ world: snapshot, actions: kindsActions, turns: story, wait })
       endFaults(snapshot)
       await snapshot.clock.advance(QUIET)
       const acts = snapshot.acts.length
       await snapshot.clock.advance(COUNTED)
-      count(snapshot, declared, story)
-      expectTrue(snapshot, declared)
+      count(snapshot, story)
+      expectTrue(snapshot)
       expectAtRest(snapshot, acts)
 
       // A facility that is declared anew is retried at once, together with the other.
@@ -108,14 +112,14 @@ test('E11, E21: conditions of failing services are true, nothing flaps, and reso
       if (isDeclaredAnew) declared.leftMark += 1
       const patience = snapshot.quarrels.size > 0 && !isDeclaredAnew ? PATIENCE_WITH_THOSE : PATIENCE
       endTroubles(snapshot)
-      endContradictions(snapshot, declared)
+      endContradictions(snapshot)
       let waited = 0
       do {
         await snapshot.clock.advance(LOOK_EVERY)
         waited += LOOK_EVERY
       } while (waited < patience && !isAllReady(snapshot))
       longest = Math.max(longest, waited)
-      expectTrue(snapshot, declared)
+      expectTrue(snapshot)
       expect(notReady(snapshot)).toEqual([])
       const after = snapshot.acts.length
       await snapshot.clock.advance(COUNTED)
@@ -141,8 +145,8 @@ function isAllReady(snapshot: EngineWorld): boolean {
 }
 
 /** Checks that the status of each is true. */
-function expectTrue(snapshot: EngineWorld, declared: Declared): void {
-  const { programs, supervisor, quarrels } = snapshot
+function expectTrue(snapshot: KindsWorld): void {
+  const { programs, supervisor, quarrels, declared } = snapshot
   const said = new Map(snapshot.status().facilities.map(one => [one.name, one]))
   const runs = (name: string): boolean => {
     const key = `${snapshot.directory('alpha')}/${name}`

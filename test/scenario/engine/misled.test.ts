@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { takeTurns } from '../../random-actions/run.ts'
 import { openReport } from '../../runner/report.ts'
 import { assertReportedAsync, openPropertyReport } from '../../runner/reported-property.ts'
 import {
   command,
   declareAll,
   endFaults,
+  type MisledWorld,
+  misleadingActions,
   settleStrangers,
   stories,
-  take,
   type Wanted,
 } from '../../simulation/engine-story.ts'
 import { createEngineWorld, type EngineWorld } from '../../simulation/engine-world.ts'
@@ -32,16 +34,17 @@ test('despite wrong observations, nothing is stopped or removed wrongly, and the
   await assertReportedAsync(
     report,
     fc.asyncProperty(stories, async story => {
-      await using snapshot = await createEngineWorld()
       const wanted: Wanted = {
         edited: 4,
         file: 'first\n',
         moving: { isPresent: true, supervisor: 'alpha', state: 'running', mark: 5 },
       }
+      await using snapshot: MisledWorld = { ...(await createEngineWorld()), wanted }
       settleStrangers(snapshot)
-      declareAll(snapshot, wanted)
+      declareAll(snapshot)
       await snapshot.clock.advance(1_000)
-      for (const turn of story) await take(turn, snapshot, wanted)
+      const wait = snapshot.clock.advance
+      await takeTurns({ world: snapshot, actions: misleadingActions, turns: story, wait })
       turns += story.length
 
       endFaults(snapshot)
