@@ -1,4 +1,4 @@
-import { eventually } from '../../src/conformance/lab.ts'
+import { eventually } from '../../src/conformance/eventually.ts'
 import { type Choose, createChooser } from './chooser.ts'
 import type { Turn } from './turns.ts'
 

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
-import type { Control } from '../../src/core/contracts/control.ts'
 import type { ContainedRunOptions, ContainedRunResult, ProcessFacts } from '../../src/core/contracts/host.ts'
 import type { Action } from '../../src/core/contracts/provider.ts'
 import type { Status } from '../../src/core/contracts/status.ts'
@@ -10,7 +9,7 @@ import type { Plan } from '../../src/core/plan/step.ts'
 import { type Condition, findCondition } from '../../src/core/reconcile/conditions.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createReconcileQueue } from '../../src/engine/controller/reconcile-queue.ts'
-import { createReconciliation } from '../../src/engine/controller/reconciliation.ts'
+import { createReconciliation, type Reconciliation } from '../../src/engine/controller/reconciliation.ts'
 import { createSupervisorWatch } from '../../src/engine/controller/supervisor-watch.ts'
 import { applyOnce, makeCurrentPlan } from '../../src/engine/execution/apply.ts'
 import { openSession, type Session } from '../../src/engine/session/session.ts'
@@ -44,7 +43,7 @@ export interface EngineWorld extends AsyncDisposable {
   /** Beside no controller: see `isRunning`. */
   apply(options?: { readonly allowRemovals?: number; readonly session?: Session }): Promise<ApplyOutcome>
   /** Of the controller. */
-  readonly control: Control
+  readonly control: Reconciliation['control']
   status(): Status
   condition(name: string, type: Condition['type']): Condition | undefined
   /** Of the process of a service of supervisor `alpha`. */

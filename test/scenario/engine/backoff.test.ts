@@ -3,41 +3,8 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../../src/conformance/eventually.ts'
 import { isAlive } from '../../../src/conformance/lab.ts'
 import { conditionOf, createEngineLab, healthyWith, longRun, reasonOf } from '../../labs/engine-lab.ts'
-import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 
 const quick = 'resync: 1s'
-
-test.concurrent('E11: a failing step is retried with growing delays, the facility becomes Stalled, and a new manifest resets it', async () => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
-  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'a\n', onChange: 'reload' }] })
-  lab.declare('db', { process: longRun() })
-  const controller = await lab.run()
-  await controller.ready('web')
-  await controller.ready('db')
-  const tries: number[] = []
-  meddled.before = ({ id }) => {
-    if (id !== 'web/restart') return
-    tries.push(Date.now())
-    throw new Error('no luck')
-  }
-  lab.declare('web', { process: longRun(), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
-  await eventually('the third failure', () => tries.length >= 3)
-  const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
-  expect(gaps[0]).toBeGreaterThanOrEqual(790)
-  expect(gaps[1]).toBeGreaterThanOrEqual(1_590)
-  await eventually('it to be Stalled', async () => conditionOf(await controller.status('web'), 'Stalled') === 'True')
-  const status = await controller.status('web')
-  expect(status?.conditions.find(({ type }) => type === 'Stalled')?.message).toContain('no luck')
-  expect(conditionOf(await controller.status('db'), 'Ready')).toBe('True')
-
-  meddled.before = () => {}
-  lab.declare('web', { process: longRun(3), files: [{ path: lab.path('a.conf'), content: 'b\n', onChange: 'reload' }] })
-  const began = Date.now()
-  await controller.ready('web')
-  expect(Date.now() - began).toBeLessThan(3_000)
-  expect(conditionOf(await controller.status('web'), 'Stalled')).toBe('False')
-})
 
 test.concurrent('E11: a crash-looping service is not Ready, and Reeve leaves its restarts to the supervisor', async () => {
   await using lab = createEngineLab({ configuration: quick })
@@ -55,23 +22,6 @@ test.concurrent('E11: a crash-looping service is not Ready, and Reeve leaves its
   expect(controller.steps().filter(id => id === 'web/start')).toHaveLength(1)
   lab.declare('web', { process: longRun() })
   await controller.ready('web')
-})
-
-test.concurrent('E11: a step that is due again and again is repeated with pauses', async () => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ configuration: quick, providers: [meddled.provider] })
-  lab.declare('web', { process: longRun() })
-  // The supervisor reports a start, and then a stopped service.
-  meddled.bend = observed =>
-    observed.service === 'web' && observed.state === 'running' ? { ...observed, state: 'stopped' } : observed
-  const controller = await lab.run()
-  const starts = (): number => controller.steps().filter(id => id === 'web/start').length
-  await eventually(
-    'it to be Stalled',
-    async () => conditionOf(await controller.status('web'), 'Stalled') === 'True',
-    30_000,
-  )
-  expect(starts()).toBeLessThanOrEqual(5)
 })
 
 test.concurrent('E11: a failing health check restarts the service only where the manifest says so', async () => {

@@ -1,11 +1,11 @@
-import { chmodSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { test } from 'vitest'
 import { eventually } from '../../../src/conformance/eventually.ts'
-import { isAlive, snapshot } from '../../../src/conformance/lab.ts'
+import { snapshot } from '../../../src/conformance/lab.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
 import { createClock } from '../../../src/host/clock.ts'
-import { createEngineLab, diary, longRun, planOf, stepsDone, stepsOf } from '../../labs/engine-lab.ts'
+import { createEngineLab, longRun, stepsDone, stepsOf } from '../../labs/engine-lab.ts'
 
 test.concurrent('E3: a second apply makes no step, touches no file and restarts nothing', async ({ expect }) => {
   await using lab = createEngineLab()
@@ -70,24 +70,6 @@ test.concurrent('E17: apply executes exactly the steps of the plan, and so says 
   expect(other).toBe(lab.path('supervisor-other'))
 })
 
-test.concurrent('E12: several writes cause one restart, after all of them', async ({ expect }) => {
-  await using lab = createEngineLab()
-  const log = lab.path('diary')
-  const files = (content: string) =>
-    ['a', 'b', 'c'].map(name => ({ path: lab.path(`${name}.conf`), content: `${name} ${content}\n` }))
-  lab.declare('web', { process: diary('web', log), files: files('one') })
-  await lab.apply()
-  lab.declare('web', { process: diary('web', log, { mark: 'two' }), files: files('two') })
-  const events: EngineEvent[] = []
-  await lab.apply({ listener: event => events.push(event) })
-  expect(stepsDone(events)).toEqual([
-    'web/install',
-    ...['a', 'b', 'c'].map(name => `web/write-file:${lab.path(`${name}.conf`)}`),
-    'web/restart',
-  ])
-  expect(lab.lines('diary').map(line => line.split(' ')[0])).toEqual(['start', 'stop', 'start'])
-})
-
 test.concurrent('E12: onChange decides whether a changed file restarts, reloads or does nothing', async ({
   expect,
 }) => {
@@ -127,51 +109,6 @@ test.concurrent('E12: onChange decides whether a changed file restarts, reloads 
   expect(lab.lines('diary')).toEqual(['start', 'reload', 'start'])
   expect((await lab.observe('web')).pid).not.toBe(first.pid)
   expect(stepsOf(await lab.plan())).toEqual([])
-})
-
-test.concurrent('E12: files are compared by content: neither touching nor rewriting the same content is a change', async ({
-  expect,
-}) => {
-  await using lab = createEngineLab()
-  const file = lab.path('web.conf')
-  lab.declare('web', { process: longRun(), files: [{ path: file, content: 'one\n', mode: '0640' }] })
-  await lab.apply()
-  const definition = `${lab.supervisorDirectory}/definitions/web.json`
-  for (const path of [file, definition, `${lab.manifests}/web.yaml`]) {
-    utimesSync(path, new Date(0), new Date(0))
-    expect(stepsOf(await lab.plan())).toEqual([])
-    writeFileSync(path, readFileSync(path))
-    expect(stepsOf(await lab.plan())).toEqual([])
-  }
-  chmodSync(file, 0o600)
-  const plan = await lab.plan()
-  expect(stepsOf(plan)).toEqual([`web/write-file:${file}`])
-  expect(planOf(plan, 'web')?.change).toBe('repair')
-})
-
-test.concurrent('E18: without the state directory nothing restarts, nothing is lost, and orphans are pruned', async ({
-  expect,
-}) => {
-  await using lab = createEngineLab()
-  lab.declare('db', { process: longRun() })
-  lab.declare('web', {
-    process: longRun(),
-    files: [{ path: lab.path('web.conf'), content: 'one\n' }],
-    dependsOn: ['db'],
-  })
-  await lab.apply()
-  const before = [await lab.observe('db'), await lab.observe('web')]
-  rmSync(lab.stateDirectory, { recursive: true })
-  const outcome = await lab.apply()
-  expect(stepsOf(outcome.plan)).toEqual([])
-  expect([await lab.observe('db'), await lab.observe('web')]).toEqual(before)
-
-  rmSync(lab.stateDirectory, { recursive: true })
-  lab.withdraw('web')
-  const removal = await lab.apply()
-  expect(stepsOf(removal.plan)).toEqual(['web/stop', `web/remove-file:${lab.path('web.conf')}`, 'web/remove'])
-  expect(isAlive(before[1]?.pid ?? 0)).toBe(false)
-  expect(await lab.observe('db')).toEqual(before[0])
 })
 
 test.concurrent('E18: without the state directory a change is still applied', async ({ expect }) => {

@@ -4,7 +4,6 @@ import { eventually } from '../../../src/conformance/eventually.ts'
 import { isAlive } from '../../../src/conformance/lab.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import {
-  conditionOf,
   createEngineLab,
   diary,
   type EngineLab,
@@ -133,21 +132,6 @@ test.concurrent('E14: a facility that moves to another supervisor stops there be
   expect(stepsOf(await lab.plan())).toEqual([])
 })
 
-test.concurrent('E14: another serviceName is a move within its supervisor', async () => {
-  await using lab = createEngineLab()
-  lab.declare('web', { process: longRun() })
-  await lab.apply()
-  const before = await lab.observe('web')
-  lab.declare('web', { serviceName: 'web-2', process: longRun() })
-  const outcome = await lab.apply()
-  expect(outcome.failed).toEqual([])
-  expect(isAlive(before.pid ?? 0)).toBe(false)
-  expect((await lab.observe('web')).service).toBe('web-2')
-  expect((await lab.observe('web')).state).toBe('running')
-  expect(existsSync(`${lab.supervisorDirectory}/definitions/web.json`)).toBe(false)
-  expect(stepsOf(await lab.plan())).toEqual([])
-})
-
 test.concurrent('E14: if the new service does not come up, the old one is restored and runs, alone at the next boot too', async () => {
   await using lab = createEngineLab()
   const other = lab.declareSupervisor('other')
@@ -217,16 +201,4 @@ test.concurrent('E14, E4: a move cut off after its stop, whose new service fails
   expect(outcome.failed).toHaveLength(1)
   lab.declare('web', { process: longRun() })
   expect((await lab.observe('web')).state).toBe('running')
-})
-
-test.concurrent('E13: a dependent of a facility declared stopped is blocked, whatever runs at the moment', async () => {
-  await using lab = createEngineLab()
-  lab.declare('db', { process: longRun() })
-  await lab.apply()
-  lab.declare('db', { process: longRun(), state: 'stopped' })
-  lab.declare('web', { process: longRun(), dependsOn: ['db'] })
-  const outcome = await lab.apply()
-  expect(planOf(outcome.plan, 'web')?.blocked).toContain('db, which is declared stopped')
-  expect((await lab.observe('web')).state).toBe('absent')
-  expect(conditionOf((await (await lab.run()).status('web')) ?? undefined, 'Ready')).toBe('False')
 })

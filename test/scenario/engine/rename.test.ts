@@ -105,20 +105,6 @@ describe('metadata.renamedFrom', () => {
     expect(told.at(-1)).toMatchObject({ facility: 'web', renamedFrom: 'www', verb: 'remove' })
   })
 
-  test.concurrent('with an unchanged service name does not touch the process', async () => {
-    await using lab = createEngineLab()
-    lab.declare('www', { process: longRun(), serviceName: 'site' })
-    await lab.apply()
-    const { pid } = await lab.observe('www')
-    lab.withdraw('www')
-    declareAs(lab, 'web', 'www', { process: longRun(), serviceName: 'site' })
-    expect(stepsOf(await lab.plan())).toEqual(['web/install'])
-    await lab.apply()
-    const { pid: after, ownership } = await lab.observe('web')
-    expect([after, ownership?.facility]).toEqual([pid, 'web'])
-    expect(stepsOf(await lab.plan())).toEqual([])
-  })
-
   test.concurrent('carries a suspension to the new name, where it is resumed', async () => {
     await using lab = createEngineLab()
     lab.declare('www', { process: longRun() })

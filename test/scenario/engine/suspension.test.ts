@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../../src/conformance/eventually.ts'
-import type { Control } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
 import { openControl } from '../../../src/engine/control/control-access.ts'
 import { takeDown } from '../../../src/engine/execution/down.ts'
@@ -11,12 +10,6 @@ import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 
 function marks(lab: EngineLab): string[] {
   return [...readSuspended(lab.stateDirectory, createReadHost())]
-}
-
-const ways = ['with a controller', 'without one'] as const
-
-async function controlOf(lab: EngineLab, way: (typeof ways)[number]): Promise<Control> {
-  return way === 'without one' ? openControl(await lab.open()) : (await lab.run()).control
 }
 
 test.concurrent('a suspended facility is told apart from one that is up to date, with its state', async () => {
@@ -53,80 +46,6 @@ test.concurrent('down ends the suspension of what it removes: declared again, it
   expect((await lab.observe('web')).state).toBe('running')
 })
 
-test.concurrent.for(ways)('--suspend reports the suspension, even if there is nothing else to do, %s', async way => {
-  await using lab = createEngineLab()
-  lab.declare('off', { process: longRun(), state: 'stopped' })
-  lab.declare('web', { process: longRun() })
-  await lab.apply()
-  const control = await controlOf(lab, way)
-  expect(await control.act('stop', 'off', { suspend: true })).toEqual({
-    changed: true,
-    message: 'off is stopped already, and suspended until reeve resume off',
-  })
-  const again = await control.act('stop', 'off', { suspend: true })
-  expect(again).toEqual({ changed: false, message: 'off is stopped already, and suspended until reeve resume off' })
-  const stopped = await control.act('stop', 'web', { suspend: true })
-  expect(stopped.message).toBe('web stopped, and suspended until reeve resume web')
-  expect(marks(lab)).toEqual(['off', 'web'])
-})
-
-test.concurrent.for(ways)('an impossible action suspends nothing, %s', async way => {
-  await using lab = createEngineLab()
-  lab.declare('off', { process: longRun(), state: 'stopped' })
-  await lab.apply()
-  const control = await controlOf(lab, way)
-  await expect(control.act('reload', 'off', { suspend: true })).rejects.toThrow('expected it to be running')
-  expect(marks(lab)).toEqual([])
-})
-
-test.concurrent.for(ways)('a failed action suspends all the same, and reports it, %s', async way => {
-  const meddled = createMeddledProvider()
-  await using lab = createEngineLab({ providers: [meddled.provider] })
-  lab.declare('web', { process: longRun() })
-  await lab.apply()
-  const control = await controlOf(lab, way)
-  meddled.before = ({ id }) => {
-    if (id === 'web/stop') throw new Error('no luck')
-  }
-  await expect(control.act('stop', 'web', { suspend: true })).rejects.toThrow(
-    /no luck; web is suspended all the same, until reeve resume web/,
-  )
-  expect(marks(lab)).toEqual(['web'])
-})
-
-test.concurrent.for(ways)('a facility without a manifest can be suspended while it is owned, %s', async way => {
-  await using lab = createEngineLab({ configuration: 'removalLimit: { count: 0, fraction: 0 }' })
-  for (const name of ['one', 'two']) lab.declare(name, { process: longRun() })
-  await lab.apply()
-  for (const name of ['one', 'two']) lab.withdraw(name)
-  const control = await controlOf(lab, way)
-  const outcome = await control.act('stop', 'one', { suspend: true })
-  expect(outcome.message).toBe('one stopped, and suspended until reeve resume one')
-  expect((await control.suspend('two')).changed).toBe(true)
-  expect(marks(lab)).toEqual(['one', 'two'])
-  expect(stepsOf(await lab.plan())).toEqual([])
-})
-
-test.concurrent.for(ways)('suspending and resuming is in the history, %s', async way => {
-  await using lab = createEngineLab()
-  lab.declare('web', { process: longRun() })
-  await lab.apply()
-  const control = await controlOf(lab, way)
-  const before = lab.history().length
-  await control.suspend('web')
-  await control.suspend('web')
-  await control.resume('web')
-  await control.act('stop', 'web', { suspend: true })
-  const told = lab.history().slice(before)
-  expect(told.map(({ step, trigger, reason }) => [step, trigger, reason])).toEqual([
-    ['web/suspend', 'reeve suspend', 'requested'],
-    ['web/resume', 'reeve resume', 'requested'],
-    ['web/suspend', 'reeve stop', 'requested'],
-    ['web/stop', 'reeve stop', 'requested'],
-  ])
-  expect(told[0]).toMatchObject({ facility: 'web', supervisor: 'lab', service: 'web', verb: 'suspend', result: 'done' })
-})
-
 test.concurrent('the controller logs suspensions and resumptions', async () => {
   await using lab = createEngineLab()
   lab.declare('web', { process: longRun() })
@@ -139,17 +58,6 @@ test.concurrent('the controller logs suspensions and resumptions', async () => {
     ['info', 'web', 'web: suspended (requested manually)'],
     ['info', 'web', 'web: resumed (requested manually)'],
   ])
-})
-
-test.concurrent.for(ways)('only an existing facility can be suspended and resumed, %s', async way => {
-  await using lab = createEngineLab()
-  lab.declare('web', { process: longRun() })
-  await lab.apply()
-  const control = await controlOf(lab, way)
-  for (const ask of [control.suspend, control.resume]) {
-    await expect(ask('nope')).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('nope') })
-  }
-  expect(await control.resume('web')).toEqual({ changed: false, message: 'web is not suspended' })
 })
 
 test.concurrent('a suspension can be lifted even if nothing else is known of the facility', async () => {
