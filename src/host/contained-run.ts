@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type { ContainedRunOptions, ContainedRunResult } from '../core/contracts/host.ts'
+import type { ContainedRunOptions, ContainedRunResult } from '../core/contracts/runs.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'

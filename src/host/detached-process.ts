@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { SpawnedProcess, SpawnOptions } from '../core/contracts/host.ts'
+import type { SpawnedProcess, SpawnOptions } from '../core/contracts/runs.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createStartFailure } from './execution.ts'
 import { createFailure, errnoOf } from './failure.ts'

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import type { QueryResult, RunOptions } from '../core/contracts/host.ts'
+import type { QueryResult } from '../core/contracts/host.ts'
+import type { RunOptions } from '../core/contracts/runs.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { type Deadline, openDeadline } from './deadline.ts'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { ContainedRunResult, WriteHost } from '../core/contracts/host.ts'
+import type { WriteHost } from '../core/contracts/host.ts'
+import type { ContainedRunResult } from '../core/contracts/runs.ts'
 import type { GitUrl } from '../core/model/git-url.ts'
 import type { GitAccess } from '../core/model/source-configuration.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'

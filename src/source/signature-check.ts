@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { ContainedRunResult, WriteHost } from '../core/contracts/host.ts'
+import type { WriteHost } from '../core/contracts/host.ts'
+import type { ContainedRunResult } from '../core/contracts/runs.ts'
 import type { SignerConfiguration } from '../core/model/source-configuration.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { findWeakness, type Signed } from './signature.ts'

@@ -1,4 +1,4 @@
-import type { SpawnedProcess } from '../../../src/core/contracts/host.ts'
+import type { SpawnedProcess } from '../../../src/core/contracts/runs.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { isUnwritable } from '../../../src/host/failure.ts'
 import { runPath } from '../shared/layout.ts'
