@@ -1,5 +1,5 @@
-// Checks that docs/design.md and the rest of the repository agree: every number that is cited is defined there, every rule is
-// cited by a test, and every page and file that prose names exists.
+// Checks that docs/design.md and the rest of the repository agree: every cited number is defined there, every rule is cited
+// by a test, and every page and file that prose names exists.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 

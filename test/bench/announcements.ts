@@ -3,17 +3,17 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { CliFixture } from '../labs/cli-fixture.ts'
 
-/** Services that tell themselves when they run: nobody has to be asked, and looking costs nothing. */
+/** Services that report themselves when they run: nothing has to be queried, and observing costs nothing. */
 export interface Announcements {
-  /** The command line of a service that announces its process, and sleeps. */
+  /** Command line of a service that announces its process and sleeps. */
   command(service: string): readonly string[]
-  /** Of its process that announced itself last. */
+  /** Pid of its process that announced itself last. */
   pid(service: string): number
-  /** When (ms, `performance.now`) another process than `before` is seen to have announced itself. */
+  /** Time (ms, `performance.now`) at which a process other than `before` has announced itself. */
   next(service: string, before: number): Promise<number>
 }
 
-/** So long (ms) a service may take to come back. */
+/** Time in ms that a service may take to come back. */
 const PATIENCE = 60_000
 
 /** For one test; the services write into the fixture. */

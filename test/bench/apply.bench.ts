@@ -11,10 +11,13 @@ import { supervisordContender } from './supervisord-contender.ts'
 const RUNS = 5
 const COUNT = 100
 
-/** Before each, in ms: ext4 gives out inodes again only 5 s after their files went, and is slow in looking for others. */
+/**
+ * Pause in ms before each measurement: ext4 reuses inodes only 5 s after the removal of their files, and is slow in
+ * searching for others.
+ */
 const REST = 6_000
 
-/** How often it is looked whether all processes run (ms): looking costs all contenders alike. */
+/** Interval in ms at which it is checked whether all processes run: the checks cost all contenders alike. */
 const LOOK = 10
 
 interface Samples {
@@ -43,7 +46,7 @@ test('apply of a hundred processes', async () => {
     if (lack === undefined) contenders.set(contender, { running: [], returned: [], again: [], memory: [] })
     else console.warn(`${contender.name} was left out: ${lack}`)
   }
-  // In turn, so that what else the machine does hits all of them alike.
+  // In turn, so that other load on the machine affects all of them alike.
   for (let round = 1; round <= RUNS; round += 1) {
     for (const [contender, samples] of contenders) await compete(contender, samples, round)
   }
@@ -66,7 +69,7 @@ test('apply of a hundred processes', async () => {
 })
 
 async function compete(contender: Contender, samples: Samples, round: number): Promise<void> {
-  // Its own sleepers are told by how long they sleep.
+  // Its own sleepers are identified by their duration.
   const seconds = String(80_000 + process.pid + round)
   const field = await contender.open(COUNT, seconds)
   await sleep(REST)

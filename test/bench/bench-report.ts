@@ -4,11 +4,11 @@ import { type Cell, openReport } from '../runner/report.ts'
 
 export interface BenchReport<Row extends readonly Cell[]> {
   add(...row: Row): void
-  /** Once all rows are there: to stdout, as it is in the file. */
+  /** Prints the table to stdout once all rows are there. */
   print(): void
 }
 
-/** As `openReport`, with what the machine is and does: figures mean little without. */
+/** Like `openReport`, with a description of the machine and its load: figures mean little without. */
 export function openBenchReport<const Titles extends readonly string[]>(
   name: string,
   title: string,

@@ -1,18 +1,18 @@
-/** Who brings up processes, in a directory of its own and with nothing of it running yet. */
+/** Program that starts processes, in a directory of its own with none of them running yet. */
 export interface Contender {
   readonly name: string
-  /** What it calls doing it, for the table. */
+  /** Name of its command in the table. */
   readonly commands: string
-  /** Undefined: it can be measured here. Else why not. Installs what is missing, once. */
+  /** Reason why it can't be measured here; undefined if it can. Installs what is missing, once. */
   prepare(): Promise<string | undefined>
-  /** A field for one round: so many `sleep SECONDS`. */
+  /** Field for one round: so many `sleep SECONDS`. */
   open(count: number, seconds: string): Promise<Field>
 }
 
 export interface Field {
-  /** From nothing, with the start of its daemon; in milliseconds until its command has returned. */
+  /** From nothing, including the start of its daemon; in ms until its command has returned. */
   bringUp(): Promise<number>
-  /** The same again, with nothing changed. */
+  /** The same again, without a change. */
   again(): Promise<number>
   /** Its own processes, without those it runs. */
   own(): number[]

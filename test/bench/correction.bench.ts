@@ -11,7 +11,7 @@ import { formatTime, spreadOf } from './spread.ts'
 const COUNT = 100
 const SAMPLES = 100
 
-/** Between two disturbances, in ms. Uneven, so that they don't keep step with what happens at regular times. */
+/** Pauses between two disturbances, in ms. Uneven, so that they don't coincide with periodic work. */
 const LEAST_PAUSE = 100
 const PAUSE_SPREAD = 200
 
@@ -23,13 +23,13 @@ interface Stage {
 interface Disturbance {
   readonly what: string
   readonly aim: string
-  /** Does it to a service, and gives when (ms) that was. */
+  /** Disturbs a service and returns the time (ms). */
   disturb(stage: Stage, service: string, round: number): Promise<number>
 }
 
 const disturbances: readonly Disturbance[] = [
   { what: 'service killed (SIGKILL) → runs again, by its supervisor', aim: 'p50 100 ms', disturb: kill },
-  { what: 'service stopped behind the back → runs again', aim: 'p50 100 ms', disturb: stopBehindTheBack },
+  { what: 'service stopped on the host → runs again', aim: 'p50 100 ms', disturb: stopBehindTheBack },
   { what: 'manifest edited → service replaced', aim: 'p50 250 ms', disturb: edit },
 ]
 
@@ -45,7 +45,7 @@ test('drift and edits with a running controller', async () => {
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
   for (let round = 1; round <= SAMPLES; round += 1) {
     for (const [order, disturbance] of disturbances.entries()) {
-      // Ever another service: what has to be done over and over is done more slowly (E11).
+      // A different service each time: repeated steps are delayed (E11).
       const service = names[(round + order * 33) % names.length] ?? ''
       await sleep(LEAST_PAUSE + Math.random() * PAUSE_SPREAD)
       const before = announcements.pid(service)
@@ -74,7 +74,7 @@ async function kill({ announcements }: Stage, service: string): Promise<number> 
   return began
 }
 
-/** As somebody would who talks to the supervisor without Reeve. */
+/** Stops it through the supervisor, without Reeve. */
 async function stopBehindTheBack({ fixture }: Stage, service: string): Promise<number> {
   const began = performance.now()
   const socket = connect(fixture.path('state', 'process', 'supervisor.sock'))
@@ -85,7 +85,7 @@ async function stopBehindTheBack({ fixture }: Stage, service: string): Promise<n
 
 async function edit({ fixture, announcements }: Stage, service: string, revision: number): Promise<number> {
   const text = declaration({ announcements }, service, revision)
-  // As an editor and git do it: beside, then in place.
+  // As an editor and git do it: written beside, then moved into place.
   fixture.write(`manifests/.${service}`, text)
   const began = performance.now()
   fixture.rename(`manifests/.${service}`, `manifests/${service}.yaml`)

@@ -9,10 +9,10 @@ import { formatMemory } from './spread.ts'
 
 const counts = [100, 1_000]
 
-/** What follows a start (readiness, the records of it) has come to rest after so long, in ms. */
+/** Time in ms after a start until its consequences (readiness, records) are over. */
 const REST = 15_000
 
-/** One resync long, in ms: the share of it is what it is for ever. */
+/** One resync interval in ms: its share of the load is permanent. */
 const WINDOW = 300_000
 
 test('idle', async () => {

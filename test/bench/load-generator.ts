@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import type { CliFixture } from '../labs/cli-fixture.ts'
 import { findProcesses } from './process-use.ts'
 
-/** The manifest of one of them. */
+/** Manifest of one of them. */
 export type Make = (name: string) => string
 
-/** Writes so many manifests, one a file, as people do. Gives the names. */
+/** Writes so many manifests, one per file, as people do. Returns the names. */
 export function declareMany(fixture: CliFixture, count: number, make: Make): string[] {
   const names = Array.from({ length: count }, (_, index) => `s${String(index).padStart(5, '0')}`)
   for (const name of names) fixture.write(`manifests/${name}.yaml`, make(name))
@@ -25,13 +25,13 @@ export function manifest(name: string, spec: string): string {
   return `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: ${name} }\nspec:\n${spec}\n`
 }
 
-/** The host configuration of a fixture, as it is where nobody sets anything: it is looked around every 5 minutes. */
+/** Host configuration of a fixture, with the default settings: a full refresh every 5 minutes. */
 export const plainConfiguration = `apiVersion: reeve/v1
 kind: HostConfiguration
 stateDirectory: state
 `
 
-/** The built-in supervisor's own processes: the daemon, and a shim for each service. */
+/** Processes of the built-in supervisor: the daemon, and a shim for each service. */
 export function findSupervision(fixture: CliFixture): { readonly daemon: number; readonly shims: number[] } {
   const directory = fixture.path('state', 'process')
   const [daemon, ...more] = findProcesses(words => words.at(-1) === directory && isNode(words))

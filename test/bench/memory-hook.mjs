@@ -1,5 +1,5 @@
-// `node --import memory-hook.mjs PROGRAM`: at its end, writes the most memory it has had, in bytes, to REEVE_BENCH_PEAK.
-// Not `resourceUsage().maxRSS`: that goes on from what the process was forked from.
+// `node --import memory-hook.mjs PROGRAM`: at its end, writes its peak memory, in bytes, to REEVE_BENCH_PEAK. Not
+// `resourceUsage().maxRSS`: that includes the process it was forked from.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 process.on('exit', () => {

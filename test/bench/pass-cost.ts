@@ -6,7 +6,7 @@ import { formatTime, spreadOf } from './spread.ts'
 
 const RUNS = 15
 
-/** The first passes pay for what is compiled and remembered. */
+/** The first passes pay for compiling and caching. */
 const UNCOUNTED = 5
 
 const passes: Readonly<Record<string, Due>> = {
@@ -34,7 +34,7 @@ export function openCostReport(name: string): BenchReport<CostRow> {
   )
 }
 
-/** Of what is declared in the lab, and applied already. */
+/** Cost of a pass over the lab's declared facilities, which are already applied. */
 export async function measurePasses(
   lab: EngineLab,
   report: BenchReport<CostRow>,

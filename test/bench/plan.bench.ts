@@ -8,7 +8,7 @@ import { findPeakMemory, reeve, timeRun } from './timed-run.ts'
 const RUNS = 7
 const APPLY_RUNS = 3
 
-/** Ten thousand are stopped ones only: as many running would measure the machine's memory. */
+/** Ten thousand only as stopped ones: as many running would measure the machine's memory. */
 const crowds = [
   { count: 100, state: 'running', make: runningSleeper, aim: '' },
   { count: 100, state: 'stopped', make: stoppedSleeper, aim: '' },

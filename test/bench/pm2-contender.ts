@@ -5,7 +5,7 @@ import type { Contender } from './contender.ts'
 import { type Command, timeRun } from './timed-run.ts'
 
 const { XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env
-/** Outside of the checkout: what is compared with is none of its dependencies. */
+/** Outside of the checkout: contenders are no dependencies. */
 const cache = join(XDG_CACHE_HOME, 'reeve-bench')
 const program = join(cache, 'node_modules', 'pm2', 'bin', 'pm2')
 
@@ -17,7 +17,7 @@ export const pm2Contender: Contender = {
     mkdirSync(cache, { recursive: true })
     const install = ['install', '--prefix', cache, '--no-audit', '--no-fund', 'pm2@7']
     try {
-      // The surroundings of the tester decide on registries and proxies.
+      // The tester's environment decides on registries and proxies.
       await timeRun({ program: 'npm', args: install, directory: cache, env: definedOf(process.env) })
     } catch (error) {
       return `npm could not install it: ${error instanceof Error ? error.message : String(error)}`

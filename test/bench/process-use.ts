@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 export interface MemoryUse {
-  /** Bytes of pages shared with others count in part. */
+  /** Bytes; pages shared with others count in part. */
   readonly proportional: number
-  /** They count in full. */
+  /** Bytes; shared pages count in full. */
   readonly resident: number
 }
 
-/** The kernel counts time in hundredths of a second for everybody, whatever its own clock. */
+/** The kernel counts time in hundredths of a second for all processes, whatever its own clock. */
 const TICKS = 100
 
-/** Pids of the processes of which the command line is as asked for. */
+/** Pids of processes with a matching command line. */
 export function findProcesses(isMeant: (words: readonly string[]) => boolean): number[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
@@ -21,7 +21,7 @@ export function findProcesses(isMeant: (words: readonly string[]) => boolean): n
 /** Processor time used so far by all threads, in milliseconds. */
 export function readProcessorTime(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // From the third field on: the second, in parentheses, may hold anything.
+  // From the third field on: the second, in parentheses, may contain anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS
 }

@@ -24,11 +24,11 @@ const ROUNDS = 3
 const CROWD = 100
 const SAMPLES = 60
 
-/** Between two disturbances, in ms; uneven, so that they don't keep step with what happens at regular times. */
+/** Pauses between two disturbances, in ms; uneven, so that they don't coincide with periodic work. */
 const LEAST_PAUSE = 100
 const PAUSE_SPREAD = 200
 
-/** Measures a provider of scan directories; the scanner's delay is in both, and shown apart. */
+/** Measures a provider of scan directories; both results include the scanner's delay, which is also shown separately. */
 export function benchScanDirectory(contest: Contest): void {
   const { type } = contest.harness.provider
 

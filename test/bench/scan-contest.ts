@@ -7,10 +7,10 @@ import { declareMany, manifest, plainConfiguration } from './load-generator.ts'
 import { findProcesses } from './process-use.ts'
 import { reeve, timeRun } from './timed-run.ts'
 
-/** A scanner of its own, and who brings up services under it. */
+/** Scanner of its own, and the contenders that start services under it. */
 export interface Contest {
   readonly harness: ConformanceHarness
-  /** What has the scanner look, by hand; absent: it does so by itself, every five seconds. */
+  /** Makes the scanner rescan, manually; absent: it does so by itself, every five seconds. */
   readonly announcement?: string
 }
 
@@ -18,19 +18,19 @@ export interface Contest {
 export interface Round {
   /** From nothing until all run. */
   readonly running: number
-  /** Of that: from the last link until the last of them had a supervisor. */
+  /** Part of it from the last link until the last one had a supervisor. */
   readonly scanner: number
   /** Until the command has returned. */
   readonly returned: number
-  /** The same again; absent: there is no such thing. */
+  /** The same again; absent: not applicable. */
   readonly again: number | undefined
 }
 
-/** How often it is looked whether all processes run, in ms, and how long that may take. */
+/** Interval in ms at which it is checked whether all processes run, and the timeout. */
 const look = 50
 const patience = 10 * 60_000
 
-/** The least that can be done by hand. */
+/** The least that can be done manually. */
 export async function goByHand({ harness, announcement = ':' }: Contest, count: number): Promise<Round> {
   const seconds = secondsOf('by hand', count)
   const script = `i=0
@@ -98,7 +98,7 @@ async function timeField(root: string, count: number, seconds: string, act: () =
   return { ...round, again: undefined }
 }
 
-/** Told by when directories were made and changed: nothing has to be asked meanwhile. */
+/** Measured by the times of directories: nothing has to be queried meanwhile. */
 function readScannerDelay(root: string): number {
   const linked = statSync(join(root, 'service')).mtimeMs
   const definitions = join(root, 'sv')
@@ -116,7 +116,7 @@ async function untilAllRun(count: number, seconds: string, began: number): Promi
   }
 }
 
-/** Its own sleepers are told from all others by how long they sleep. */
+/** Its own sleepers are identified by their duration. */
 function secondsOf(who: string, count: number): string {
   return String(90_000_000 + process.pid * 10_000 + count + who.length)
 }

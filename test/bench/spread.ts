@@ -1,4 +1,4 @@
-/** What is told of samples. Percentiles are samples themselves (nearest rank), so with few of them p99 is the worst. */
+/** Statistics of samples. Percentiles are samples themselves (nearest rank), so with few of them p99 is the worst. */
 export interface Spread {
   readonly count: number
   readonly best: number
@@ -15,13 +15,13 @@ export function spreadOf(samples: readonly number[]): Spread {
 
 export interface Subject {
   readonly name: string
-  /** Gives one sample. */
+  /** Returns one sample. */
   measure(): Promise<number>
 }
 
 /**
- * Measures each in turn, so many times, after a first time that isn't counted: what else the machine does meanwhile hits
- * all of them alike.
+ * Measures each in turn, so many times, after a first time that isn't counted: other load on the machine affects all of them
+ * alike.
  */
 export async function alternate(rounds: number, subjects: readonly Subject[]): Promise<Map<string, Spread>> {
   const samples = new Map<string, number[]>(subjects.map(({ name }) => [name, []]))
@@ -34,7 +34,7 @@ export async function alternate(rounds: number, subjects: readonly Subject[]): P
   return new Map([...samples].map(([name, found]) => [name, spreadOf(found)]))
 }
 
-/** Milliseconds for people, with three digits that count. */
+/** Milliseconds for people, with three significant digits. */
 export function formatTime(milliseconds: number): string {
   if (milliseconds >= 1_000) return `${(milliseconds / 1_000).toFixed(2)} s`
   return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`

@@ -24,7 +24,7 @@ test('drift with a running controller', measureCorrection)
 
 test('at rest', measureRest)
 
-// They take minutes, where the others take seconds.
+// They take minutes, the others seconds.
 test('peers', () =>
   compareBatches('systemd-peers', 'As above, with others', [
     { contenders: [shellBatch, reeveOnSystemd, puppet, ansible], count: 100, rounds: 1 },

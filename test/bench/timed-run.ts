@@ -14,7 +14,7 @@ export interface Command {
 }
 
 export interface TimedRun {
-  /** Of the whole process, as who started it sees it, in milliseconds. */
+  /** Duration of the whole process, as seen by whoever started it, in milliseconds. */
   readonly duration: number
   /** Both streams. */
   readonly output: string
@@ -29,8 +29,8 @@ export function reeve(fixture: CliFixture, ...args: readonly string[]): Command 
 }
 
 /**
- * Runs a command to its end; rejects with all it said unless that went well. It writes to a file, as a daemon that it
- * leaves behind would hold a pipe open.
+ * Runs a command to its end; rejects with all its output if it fails. It writes to a file, as a daemon that it leaves behind
+ * would keep a pipe open.
  */
 export async function timeRun({ program, args, directory, env }: Command): Promise<TimedRun> {
   const place = mkdtempSync(join(tmpdir(), 'reeve-bench-'))
@@ -55,7 +55,7 @@ export async function timeRun({ program, args, directory, env }: Command): Promi
   }
 }
 
-/** The most memory (bytes, resident) that a Node program has had at any time of its run. */
+/** Peak memory (bytes, resident) of a Node program. */
 export async function findPeakMemory(command: Command): Promise<number> {
   const place = mkdtempSync(join(tmpdir(), 'reeve-bench-'))
   try {

@@ -4,12 +4,12 @@ import { openBenchReport } from './bench-report.ts'
 import { formatTime, spreadOf } from './spread.ts'
 import type { UnitContender } from './unit-contender.ts'
 
-/** What systemd has to do after a removal is over by then, in ms. */
+/** Time in ms after a removal until systemd's work for it is over. */
 const REST = 2_000
 
-/** Contenders, in turn, so that what else the machine does hits all of them alike. */
+/** Contenders, in turn, so that other load on the machine affects all of them alike. */
 export interface Match {
-  /** What the others are measured by comes first. */
+  /** The reference comes first. */
   readonly contenders: readonly UnitContender[]
   readonly count: number
   readonly rounds: number
@@ -87,11 +87,11 @@ async function compete(contender: UnitContender, count: number, samples: Samples
   if (field.plan) samples.plan.push(await field.plan())
   samples.changed.push(await field.change(names[Math.floor(count / 2)] ?? ''))
   samples.removed.push(await field.takeDown())
-  // What failed on the way would still be known to systemd, and the next begins from nothing.
+  // systemd would still know of units that failed, and the next round begins from nothing.
   spawnSync('systemctl', ['reset-failed'])
 }
 
-/** When the last of them became active, in microseconds on the clock of `process.hrtime`. Nobody had to look meanwhile. */
+/** Time at which the last of them became active, in microseconds of `process.hrtime`. Nothing had to be polled meanwhile. */
 function lastActivation(names: readonly string[]): number {
   const query = ['show', '--value', '--property=ActiveEnterTimestampMonotonic', ...names]
   const { stdout } = spawnSync('systemctl', query, { encoding: 'utf8', maxBuffer: 2 ** 24 })

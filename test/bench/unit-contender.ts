@@ -1,31 +1,31 @@
-/** Who brings up services of systemd. All of them write the same unit, and have it started and enabled. */
+/** Program that starts services of systemd. All contenders write the same unit, and start and enable it. */
 export interface UnitContender {
   readonly name: string
-  /** What it calls doing it, for the table. */
+  /** Name of its command in the table. */
   readonly commands: string
-  /** Undefined: it can be measured here. Else why not. Installs what is missing. */
+  /** Reason why it can't be measured here; undefined if it can. Installs what is missing. */
   prepare(): string | undefined
-  /** For services of these names, of which nothing is there yet. */
+  /** For services of these names, none of which exists yet. */
   open(names: readonly string[]): UnitField
 }
 
-/** Each gives the milliseconds until its command had returned. */
+/** Each returns the milliseconds until its command had returned. */
 export interface UnitField {
   bringUp(): Promise<number>
-  /** The same again, with nothing changed. */
+  /** The same again, without a change. */
   again(): Promise<number>
-  /** Only looks, if it can. */
+  /** Only checks, if it can. */
   plan?(): Promise<number>
-  /** Changes what the service of that name runs, and nothing else. */
+  /** Changes the command of the service of that name, and nothing else. */
   change(name: string): Promise<number>
   takeDown(): Promise<number>
 }
 
-/** Seconds that a service sleeps. Changed, it is another command. */
+/** Seconds that a service sleeps. A change makes another command. */
 export const usual = 86_400
 export const changed = 86_401
 
-/** The unit as a person would write it; what Reeve renders for the same says no less. */
+/** The unit as a person would write it; Reeve's rendering has no less in it. */
 export function unitText(name: string, seconds: number): string {
   return `[Unit]
 Description=${name}

@@ -12,7 +12,7 @@ import { formatTime, spreadOf } from './spread.ts'
 const COUNT = 100
 const SAMPLES = 100
 
-/** Between two disturbances, in ms. Uneven, so that they don't keep step with what happens at regular times. */
+/** Pauses between two disturbances, in ms. Uneven, so that they don't coincide with periodic work. */
 const LEAST_PAUSE = 100
 const PAUSE_SPREAD = 200
 
@@ -22,7 +22,7 @@ const run = promisify(execFile)
 interface Disturbance {
   readonly what: string
   readonly aim: string
-  /** Does it to a service, and gives how long (ms) it was till it was put right. */
+  /** Disturbs a service and returns the time (ms) until it was repaired. */
   measure(service: string, announcements: Announcements): Promise<number>
 }
 
@@ -33,7 +33,7 @@ const disturbances: readonly Disturbance[] = [
   { what: 'unit file edited → as it was', aim: 'p50 100 ms', measure: edit },
 ]
 
-/** How long what others do to services behind the controller's back lasts. */
+/** How long drift of services lasts under a controller. */
 export async function measureCorrection(): Promise<void> {
   const fixture = openCliFixture()
   fixture.write('reeve.yaml', plainConfiguration)
@@ -45,7 +45,7 @@ export async function measureCorrection(): Promise<void> {
   const samples = new Map<Disturbance, number[]>(disturbances.map(disturbance => [disturbance, []]))
   for (let round = 1; round <= SAMPLES; round += 1) {
     for (const [order, disturbance] of disturbances.entries()) {
-      // Ever another service: what has to be done over and over is done more slowly (E11).
+      // A different service each time: repeated steps are delayed (E11).
       const service = names[(round + order * 25) % names.length] ?? ''
       await sleep(LEAST_PAUSE + Math.random() * PAUSE_SPREAD)
       samples.get(disturbance)?.push(await disturbance.measure(service, announcements))

@@ -10,13 +10,13 @@ import { sleepingUnit } from './unit-reeve.ts'
 
 const counts = [100, 1_000]
 
-/** What follows a start has come to rest after so long, in ms. */
+/** Time in ms after a start until its consequences are over. */
 const REST = 15_000
 
-/** One resync long, in ms. */
+/** One resync interval, in ms. */
 const WINDOW = 300_000
 
-/** What a controller takes while nothing happens, and what it has systemd take. */
+/** Processor time of an idle controller, and what it causes in systemd. */
 export async function measureRest(): Promise<void> {
   const title = `Nothing happens for ${WINDOW / 1_000} s, with one look around. Aim: not measurable`
   const report = openBenchReport('systemd-rest', title, [

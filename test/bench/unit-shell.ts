@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { timeRun } from './timed-run.ts'
 import { changed, type UnitContender, unitText, usual } from './unit-contender.ts'
 
-/** The least that does it. It looks at nothing, and waits for nothing but systemd's own jobs. */
+/** The minimum: it checks nothing, and waits only for systemd's own jobs. */
 export const shellBatch: UnitContender = {
   name: 'shell',
   commands: 'cat >…; daemon-reload; enable --now',

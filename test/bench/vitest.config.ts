@@ -5,13 +5,13 @@ const base = {
   testTimeout: 60 * 60_000,
   hookTimeout: 5 * 60_000,
   disableConsoleIntercept: true,
-  // Not /tmp: where much was removed just now, ext4 takes a millisecond to make a file, and memory would take none.
+  // Not /tmp: after many removals, ext4 takes a millisecond to create a file, and a memory file system would take none.
   env: { TMPDIR: '/var/tmp' },
 } as const
 
 const onSystemd = 'test/bench/systemd*.bench.ts'
 
-/** `npm run bench`: apart from the tests, since what it finds depends on the machine, and takes minutes. */
+/** `npm run bench`: separate from the tests, since the results depend on the machine, and take minutes. */
 const config: ViteUserConfig = defineConfig({
   test: {
     fileParallelism: false,

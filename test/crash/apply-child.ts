@@ -6,9 +6,9 @@ import { createWriteHost } from '../../src/host/write-host.ts'
 
 /**
  * One `reeve apply`, which kills itself at one of its effects: `CONFIG MANIFESTS STATE MOMENT all|distinct`. There are two
- * moments for each effect, before it and after it, counted from 1; at 0 it lives. `distinct`: what is left behind after one
- * effect is what there is before the next, so only those are counted after which somebody else goes on. Tells on stdout how
- * many there were, and at which effect it died.
+ * moments for each effect, before it and after it, counted from 1; at 0 it survives. `distinct`: the state after one effect
+ * equals the state before the next, so only moments after which another process continues are counted. Prints their number
+ * on stdout, and the effect at which it died.
  */
 const [config = '', directory = '', stateDir = '', moment = '', which = ''] = process.argv.slice(2)
 const setsGoing = new Set(['run', 'spawn', 'kill', 'request', 'bus-call'])

@@ -5,38 +5,38 @@ import type { Sample } from '../runner/sample.ts'
 import { bundleProgram } from '../tools/bundled-program.ts'
 import { type CrashHost, createCrashHost, type Look, type Moments, type Place, type Revision } from './crash-host.ts'
 
-/** A host that looks the same after so long (ms) is at rest; it may take so long (ms) to come to it. */
+/** A host that looks the same for so long (ms) is at rest; it may take so long (ms) to get there. */
 const REST = 3_000
 const PATIENCE = 10_000
 
-/** From one revision to the next; the steps between are what is cut off. */
+/** From one revision to the next; the steps between are interrupted. */
 export interface CrashScenario {
   readonly name: string
   before(place: Place): Revision
   after(place: Place): Revision
-  /** True: what comes after can't be had. Undisturbed too, apply says so, and the end is what it leaves. */
+  /** True: the second revision can't be applied. An undisturbed apply says so too, and its end is the reference. */
   readonly fails?: boolean
 }
 
 export interface CrashReport {
-  /** How often it could have been killed. */
+  /** Number of moments at which it could have been killed. */
   readonly moments: number
-  /** How often an apply was killed and made again. */
+  /** Number of times that an apply was killed and repeated. */
   readonly points: number
-  /** One line for each that ended otherwise than undisturbed. */
+  /** One line for each that ended differently from the undisturbed one. */
   readonly failures: readonly string[]
 }
 
-/** Default: each of all moments. */
+/** Default: every moment. */
 export interface CrashOptions extends Partial<Sample> {
-  /** So many hosts at once: a crash is mostly waiting. */
+  /** Number of hosts at once: a crash is mostly waiting. */
   readonly hosts?: number
   readonly moments?: Moments
 }
 
 /**
- * E4: kills `apply` before and after each of its effects, applies again, and compares the end with the undisturbed one.
- * For any provider: it takes its conformance harness, and nothing else.
+ * E4: kills `apply` before and after each of its effects, applies again, and compares the end with the undisturbed one. For
+ * any provider: it takes its conformance harness, and nothing else.
  */
 export async function crashEverywhere(
   harness: ConformanceHarness,
@@ -58,7 +58,7 @@ export async function crashEverywhere(
       points += 1
       if (failure === undefined) continue
       failures.push(`moment ${moment} of ${moments}: ${failure}`)
-      // What went wrong must not be found again at the next moment.
+      // A problem found once must not be reported at the next moment as well.
       await host[Symbol.asyncDispose]()
       host = undefined
     }
@@ -111,7 +111,7 @@ async function crashAt(
     if ('died' in outcome) at = outcome.died
     await host.apply(scenario.fails)
     let found = await host.look()
-    // A supervisor clears up behind a service, and may end after its last one, in its own time.
+    // A supervisor cleans up after a service, and may end after its last one, in its own time.
     for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && !isDeepStrictEqual(found, end); ) {
       await sleep(50)
       found = await host.look()

@@ -8,37 +8,39 @@ import { makePlanRun } from '../../src/engine/refresh/plan-run.ts'
 import { readRecord } from '../../src/engine/session/state-files.ts'
 import { createHarnessHost } from '../labs/harness-host.ts'
 
-/** The facilities of a revision, by name: their specs. */
+/** Specs of the facilities of a revision, by name. */
 export type Revision = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-/** `distinct`: those that leave different things behind; see apply-child.ts. */
+/** `distinct`: those that leave different states behind; see apply-child.ts. */
 export type Moments = 'all' | 'distinct'
 
-/** Where a scenario's things are on one host. */
+/** Paths of a scenario on one host. */
 export interface Place {
   /** Of a configuration file. */
   path(name: string): string
-  /** A command that runs for ever and survives HUP; each variant's processes can be told from all others. */
+  /** Command that runs endlessly and survives HUP; each variant's processes can be told from all others. */
   command(variant: number): readonly string[]
   /** The provider honours that field of `spec.process`; what it refuses is left out of the scenario. */
   honours(field: PortableField): boolean
 }
 
-/** A host of its own, with two supervisors, `lab` and `other`. */
+/** Host with two supervisors, `lab` and `other`. */
 export interface CrashHost extends AsyncDisposable {
   readonly place: Place
   declare(revision: Revision): void
   /** Applies, undisturbed; throws if anything fails, or with `fails`, if nothing does. */
   apply(fails?: boolean): Promise<void>
-  /** Applies in a process that dies at the moment: gives the effect it died at, or the number of moments if it lived. */
+  /**
+   * Applies in a process that dies at the moment: returns the effect it died at, or the number of moments if it survived.
+   */
   applyAndDie(moment: number, which: Moments): Promise<CrashOutcome>
-  /** All that a user could see of what the manifests led to. Equal looks mean equal ends. */
+  /** Everything that a user could see of the result. Equal results mean equal ends. */
   look(): Promise<Look>
 }
 
 export type CrashOutcome =
   | { readonly died: string }
-  /** It lived; `problems`: what failed, or wasn't ready. */
+  /** It survived; `problems`: failures, and facilities that weren't ready. */
   | { readonly moments: number; readonly problems?: string }
 
 export interface Look {
@@ -46,13 +48,13 @@ export interface Look {
   readonly owned: readonly unknown[]
   /** Contents of managed files and definitions. */
   readonly files: Readonly<Record<string, string>>
-  /** How many processes there are of each variant that runs. */
+  /** Number of running processes of each variant. */
   readonly processes: Readonly<Record<string, number>>
-  /** All paths of the host; what changes from run to run is left out of their names. */
+  /** All paths of the host; parts that change from run to run are left out of their names. */
   readonly paths: readonly string[]
-  /** Facilities and supervisors that the state directory tells of. */
+  /** Facilities and supervisors recorded in the state directory. */
   readonly remembered: readonly string[]
-  /** What a further apply would do. */
+  /** Steps of a further apply. */
   readonly plan: readonly string[]
 }
 
@@ -129,7 +131,7 @@ export async function createCrashHost(harness: ConformanceHarness, applyChild: s
         remembered: [...applied.keys(), ...instances.keys()].sort(),
         plan: plan.facilities.flatMap(({ steps }) => steps.map(({ id }) => id)),
       }
-      // Each host has a directory of its own, and so have digests of what names it.
+      // Each host has a directory of its own, so digests of paths differ too.
       const text = JSON.stringify(look).replaceAll(directory, 'HOST')
       return JSON.parse(text.replace(/\b(?:[0-9a-f]{64}|(?<=cmd:)[0-9a-f]{16})\b/g, 'DIGEST'))
     },
@@ -158,7 +160,7 @@ function runChild(args: readonly string[]): ReturnType<CrashHost['applyAndDie']>
   })
 }
 
-/** Of those that aren't another's child: a shell that is about to run a program looks like its parent. */
+/** Processes that aren't another's child: a shell that is about to run a program looks like its parent. */
 function countProcesses(prefix: string): Record<string, number> {
   const found = new Map<string, { readonly variant: string; readonly parent: string }>()
   for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {

@@ -10,7 +10,7 @@ export type CrashRun = (
   options: { readonly stride: number; readonly hosts: number },
 ) => Promise<CrashReport>
 
-/** `what`: the provider, and which scenarios, for the title. */
+/** `what`: the provider, and the scenarios, for the title. */
 export function openCrashRun(name: string, what: string): CrashRun {
   const title = `SIGKILL of apply at its effects, and again: provider ${what}`
   const columns = ['SCENARIO', 'POINTS', 'FAILED', 'OF', 'MOMENTS', 'FIRST', 'STRIDE'] as const

@@ -5,10 +5,10 @@ import { isThorough } from '../runner/sample.ts'
 import type { CrashScenario } from './crash-everywhere.ts'
 import { openCrashRun } from './crash-run.ts'
 
-/** Every one waits for the scanner. All three families act by the same code. */
+/** Every crash waits for the scanner. All three families run the same code. */
 const stride = 18
 
-/** One for nearly each moment, where they are few: they wait for their scanners side by side. */
+/** One for nearly each moment, if there are few: they wait for their scanners side by side. */
 const hosts = isThorough ? 3 : 8
 
 interface ScanCrash {
@@ -17,13 +17,13 @@ interface ScanCrash {
   readonly scenarios: readonly CrashScenario[]
 }
 
-/** The tests that kill `apply` over a provider of scan directories. */
+/** Tests that kill `apply` over a provider of scan directories. */
 export function testScanCrashes({ harness, scanner, scenarios }: ScanCrash): void {
   const { type } = harness.provider
   const run = openCrashRun(`crash-${type}`, type)
 
   test.skipIf(!has(scanner)).concurrent.for(scenarios)(
-    'E4: apply gets SIGKILL at its effects: $name',
+    'E4: apply killed by SIGKILL at any effect completes when run again: $name',
     { timeout: 3_600_000 },
     async scenario => {
       const { moments, failures } = await run(harness, scenario, { stride, hosts })

@@ -17,7 +17,7 @@ function twoFacilities(place: Place): Revision {
   }
 }
 
-/** What every provider has to come through. */
+/** Scenarios for every provider. */
 export const crashScenarios: readonly CrashScenario[] = [
   {
     name: 'a first installation of two facilities, one with a file, the other depending on it',
@@ -67,7 +67,7 @@ export const crashScenarios: readonly CrashScenario[] = [
     },
   },
   {
-    name: 'a move that fails and is put back',
+    name: 'a move that fails and is rolled back',
     before: place => ({ web: { process: process(place, 1) } }),
     after: ({ honours }) => {
       const restart = honours('restart.policy') && { restart: { policy: 'never' } }
@@ -77,9 +77,9 @@ export const crashScenarios: readonly CrashScenario[] = [
   },
 ]
 
-/** Where the output of a service goes to a file later, and that of another no more. */
+/** Output of one service goes to a file later, and that of another no longer does. */
 export const logScenario: CrashScenario = {
-  name: 'a log that comes, and one that goes',
+  name: 'a log that is added, and one that is removed',
   before: place => ({
     db: { process: { ...process(place, 1), output: { file: place.path('db.log') } } },
     web: { process: process(place, 2) },

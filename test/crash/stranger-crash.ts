@@ -7,18 +7,18 @@ import { type CrashHost, createCrashHost, type Revision } from './crash-host.ts'
 
 const theirs = 'theirs\n'
 
-/** What somebody else does with the file that is about to be written. */
+/** Actions of a stranger on the file that is about to be written. */
 export type Stranger =
-  /** It was there before, and the manifest adopts it; after the crash the manifest is taken back. */
+  /** It existed before, and the manifest adopts it; after the crash the manifest is withdrawn. */
   | 'was-there'
-  /** As before; the crash comes as the manifest is taken back, and what was there is put back. */
+  /** As before; the crash comes as the manifest is withdrawn, and the former file is restored. */
   | 'comes-back'
-  /** They make it after the crash, if it isn't there yet. */
+  /** Created after the crash, unless it exists. */
   | 'comes-after'
 
 /**
- * E19: kills `apply` at the moments of a first installation with a file, or of its removal, and looks whether what a stranger
- * wrote there is ever overwritten or removed, by going on or by taking the manifest back. For any provider.
+ * E19: kills `apply` at the moments of a first installation with a file, or of its removal, and checks that a stranger's
+ * file is never overwritten or removed, by a rerun or by withdrawing the manifest. For any provider.
  */
 export async function crashBesideStranger(
   harness: ConformanceHarness,

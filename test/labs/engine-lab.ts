@@ -31,18 +31,18 @@ import { powerOff } from './process-lab.ts'
 
 export type Spec = Readonly<Record<string, unknown>>
 
-/** One test's host: manifests, state, and an instance of the built-in supervisor, `lab`, in a directory of its own. */
+/** Host of one test: manifests, state, and an instance of the built-in supervisor, `lab`, in a directory of its own. */
 export interface EngineLab extends AsyncDisposable {
   readonly directory: string
   readonly manifests: string
   readonly stateDirectory: string
-  /** Of the instance `lab`. */
+  /** Directory of the instance `lab`. */
   readonly supervisorDirectory: string
   path(...names: string[]): string
   open(options?: SessionOptions): Promise<Session>
-  /** Writes `NAME.yaml` with this facility, all at once. */
+  /** Writes `NAME.yaml` with this facility, atomically. */
   declare(name: string, spec: Spec): void
-  /** Declares another instance of the built-in supervisor, in a directory of its own. Gives its directory. */
+  /** Declares another instance of the built-in supervisor, in a directory of its own. Returns its directory. */
   declareSupervisor(name: string, directory?: string): string
   /** Deletes `NAME.yaml`. */
   withdraw(name: string): void
@@ -51,9 +51,9 @@ export interface EngineLab extends AsyncDisposable {
   apply(options?: Partial<ApplyOptions> & { readonly session?: Session }): Promise<ApplyOutcome>
   observe(name: string): Promise<Observed>
   history(): HistoryEntry[]
-  /** The controller, in this process. Ends with the lab at the latest. */
+  /** Controller in this process. Ends with the lab at the latest. */
   run(options?: RunOptions): Promise<RunningController>
-  /** The lines that services have written to a file in `directory`. */
+  /** Lines that services have written to a file in `directory`. */
   lines(file: string): string[]
 }
 
@@ -70,9 +70,9 @@ export interface RunningController {
   readonly events: readonly EngineEvent[]
   readonly log: readonly LogLine[]
   status(name: string): Promise<FacilityStatus | undefined>
-  /** Waits until the facility is Ready and nothing is being done about it. */
+  /** Waits until the facility is Ready and no step of it is running. */
   ready(name: string): Promise<FacilityStatus>
-  /** Steps that were done, in order: `web/start`. */
+  /** Executed steps, in order: `web/start`. */
   steps(): string[]
   stop(): Promise<void>
 }
@@ -96,7 +96,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   const path = (...names: string[]): string => join(directory, ...names)
   const manifests = path('manifests')
   const stateDirectory = options.stateDirectory ?? path('state')
-  // Also what nobody declares.
+  // Includes undeclared services.
   const supervisorDirectories = [join(stateDirectory, 'process')]
   const running: RunningController[] = []
   mkdirSync(manifests)
@@ -233,7 +233,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
   }
 }
 
-/** In most tests it doesn't matter how long a service has to have been up, and they needn't wait for the default of 1 s. */
+/** Most tests don't depend on how long a service has been up, and needn't wait for the default of 1 s. */
 export function facilityManifest(name: string, spec: Spec): string {
   const metadata = { name }
   const patient = { readySeconds: 0.5, ...spec }
@@ -245,14 +245,12 @@ export function supervisorManifest(name: string, directory: string): string {
   return `${JSON.stringify({ apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name }, spec })}\n`
 }
 
-/** Runs till it is stopped, and ends at once at TERM. `mark` only makes it another definition. */
+/** Runs until it is stopped, and ends at once on TERM. `mark` only makes it another definition. */
 export function longRun(mark = 0): Spec {
   return { command: ['/bin/sleep', String(1_000_000 + mark)] }
 }
 
-/**
- * Appends `start NAME NANOSECONDS` and, at TERM, `stop NAME NANOSECONDS` to a file; takes `stopping` seconds to end.
- */
+/** Appends `start NAME NANOSECONDS` and, on TERM, `stop NAME NANOSECONDS` to a file; takes `stopping` seconds to end. */
 export function diary(
   name: string,
   file: string,
@@ -284,12 +282,12 @@ export function planOf(plan: Plan, name: string): FacilityPlan | undefined {
   return plan.facilities.find(facility => facility.name === name)
 }
 
-/** Healthy as soon as, and as long as, there is a file of that name. */
+/** Healthy as long as a file of that name exists. */
 export function healthyWith(lab: EngineLab, file: string, more: Spec = {}): Spec {
   return { exec: { command: ['/usr/bin/test', '-e', lab.path(file)] }, interval: '1s', timeout: '1s', ...more }
 }
 
-/** Nothing is counted any more. */
+/** Waits until the count no longer changes. */
 export async function untilAtRest(count: () => number): Promise<void> {
   await eventually('it to come to rest', async () => {
     const before = count()

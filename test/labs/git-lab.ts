@@ -15,24 +15,24 @@ import { findFreePort } from '../tools/free-port.ts'
 /** A bare repository, a working copy that pushes to it, and a directory for the source under test. */
 export interface GitLab extends Disposable {
   readonly directory: string
-  /** Of the bare repository. */
+  /** Path of the bare repository. */
   readonly upstream: string
-  /** Writes files (undefined: deletes them), commits and pushes; gives the commit. */
+  /** Writes files (undefined: deletes them), commits and pushes; returns the commit. */
   commit(files: Readonly<Record<string, string | undefined>>, options?: CommitOptions): string
   /** Runs git in the working copy. */
   git(...args: string[]): string
   /** Runs git in the bare repository. */
   upstreamGit(...args: string[]): string
   link(path: string, target: string): void
-  /** Writes an object as it is, and gives its id. */
+  /** Writes an object unchanged, and returns its id. */
   hash(type: string, content: string): string
-  /** Writes a program of the shell, and gives its path. */
+  /** Writes a shell script, and returns its path. */
   script(name: string, text: string): string
-  /** A source of it; `url` absent: by its path. */
+  /** A source of the repository; `url` absent: by its path. */
   open(options?: Partial<SourceLabOptions>): GitSource
   /** The same; undefined: it could not be opened. */
   tryOpen(options?: Partial<SourceLabOptions>): GitSource | undefined
-  /** What is in force of a file; undefined: there is none. */
+  /** Content of a file in the current revision; undefined: there is none. */
   read(path: string): string | undefined
   readonly sourceDirectory: string
 }
@@ -42,15 +42,15 @@ export interface CommitOptions {
   /** Absent: main. */
   readonly branch?: string
   readonly isForced?: boolean
-  /** Who signs it: `gpg.format` and `user.signingkey` of git. Absent: nobody. */
+  /** Signer: `gpg.format` and `user.signingkey` of git. Absent: unsigned. */
   readonly signer?: Signer
-  /** When it says that it was made: ISO 8601. Absent: now. */
+  /** Date of the commit: ISO 8601. Absent: now. */
   readonly date?: string
 }
 
 export interface Signer {
   readonly format: 'ssh' | 'openpgp'
-  /** The file of an SSH key, or the fingerprint of an OpenPGP one. */
+  /** File of an SSH key, or fingerprint of an OpenPGP one. */
   readonly key: string
 }
 
@@ -160,7 +160,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
   }
 }
 
-/** What git is told of who signs, to stand before its command. */
+/** Options of git for the signer, to stand before its command. */
 export function signing(signer: Signer | undefined): string[] {
   return signer ? ['-c', `gpg.format=${signer.format}`, '-c', `user.signingkey=${signer.key}`] : []
 }
@@ -177,7 +177,7 @@ function labEnvironment(directory: string): NodeJS.ProcessEnv {
   }
 }
 
-/** Accepts connections, and says nothing. */
+/** Accepts connections, and sends nothing. */
 export async function serveNothing(onConnection: () => void = () => {}): Promise<GitServer> {
   const server = createTcpServer(socket => {
     socket.resume()
@@ -198,7 +198,7 @@ export interface GitServer extends AsyncDisposable {
   readonly url: string
 }
 
-/** `git daemon`: anybody reads, nobody is known. */
+/** `git daemon`: anybody may read, without authentication. */
 export async function serveByDaemon(lab: GitLab): Promise<GitServer> {
   const port = await findFreePort()
   const child = spawn(
@@ -221,7 +221,7 @@ export async function serveByDaemon(lab: GitLab): Promise<GitServer> {
 export interface SshServer extends GitServer {
   readonly sshKey: string
   readonly knownHosts: string
-  /** Files of keys that the server doesn't know, and of hosts that it isn't. */
+  /** Files of keys that the server doesn't accept, and of other hosts. */
   readonly wrong: { readonly sshKey: string; readonly knownHosts: string }
 }
 
@@ -257,7 +257,7 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
     `PidFile ${join(directory, 'pid')}`,
   ]
   writeFileSync(configuration, `${settings.join('\n')}\n`)
-  // sshd wants it, and it is made by whatever starts the system's own.
+  // sshd requires it, and the init system of the host usually creates it.
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', configuration], { stdio: 'ignore', detached: true })
   await untilListening(port)
@@ -276,11 +276,11 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
 }
 
 export interface HttpsServer extends GitServer {
-  /** The certificate of its own authority. */
+  /** Certificate of its own authority. */
   readonly ca: string
-  /** What it asks for from now on; undefined: nothing. */
+  /** Credentials that it requires from now on; undefined: none. */
   setToken(token: string | undefined): void
-  /** Of all requests, what stood in Authorization. */
+  /** Authorization headers of all requests. */
   readonly seen: readonly string[]
 }
 

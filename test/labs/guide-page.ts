@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from 'node:util'
 
 /**
- * What a test does with a page for users. Its blocks of code are, by the first line of their fence:
+ * Part of a guide that a test runs. The fence of a code block gives its kind:
  *
- * - `console`: lines that begin with `$ ` are commands, and those below are what the page shows of their output, `…` for any
- *   others between. `console fails`: the commands fail.
- * - without a language: what the last command goes on to show.
- * - any other language: a file, if its first line is a comment with a path and nothing else; else an example: ```yaml OF is one of
+ * - `console`: lines that begin with `$ ` are commands, followed by their output, with `…` for omitted lines. `console fails`: the
+ *   commands fail.
+ * - without a language: further output of the last command.
+ * - any other language: a file, if its first line is a comment with only a path; else an example: ```yaml OF is an example of
  *   YAML that isn't Reeve's.
  */
 export type GuidePart =
@@ -43,7 +43,10 @@ function linesOf(block: string): string[] {
   return block.trimEnd().split('\n')
 }
 
-/** Whole documents of what a page shows in YAML: an example that begins with `spec:` or `policy:` lacks what every file begins with. */
+/**
+ * Complete documents of a page's YAML: an example that begins with `spec:` or `policy:` lacks the beginning that every file
+ * has.
+ */
 export function yamlDocuments(markdown: string): string[] {
   return parseGuide(markdown).flatMap(part => {
     if (part.type === 'file' && part.path.endsWith('.yaml')) return documentsOf(part.text)
@@ -60,7 +63,7 @@ function documentsOf(text: string): string[] {
   })
 }
 
-/** What is the same on every machine and at every time: no numbers, times, widths of columns, or names of directories. */
+/** Removes what differs between machines and times: numbers, times, widths of columns, names of directories. */
 export function sameEverywhere(line: string, home: string): string {
   return stripVTControlCharacters(line)
     .replaceAll(home, '/home/you')

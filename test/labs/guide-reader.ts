@@ -5,19 +5,19 @@ import { expect } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
 import { type GuidePart, sameEverywhere } from './guide-page.ts'
 
-/** Somebody who does what a page says. */
+/** Reader who follows a page. */
 export interface Reader {
   readonly home: string
-  /** Where they are. */
+  /** Current directory. */
   readonly directory: string
   readonly environment: NodeJS.ProcessEnv
-  /** What a command stands behind, to be run as another user. */
+  /** Prefix of commands, to run them as another user. */
   readonly as?: readonly string[]
-  /** Commands of the page that the test has done in a way of its own. */
+  /** Commands of the page that the test runs in its own way. */
   readonly done?: readonly string[]
 }
 
-/** Does what the page says, command by command, and expects what it shows. A command that doesn't end goes on till Ctrl-C. */
+/** Follows the page, command by command, and compares the output. A command that doesn't end runs until Ctrl-C. */
 export async function follow(parts: readonly GuidePart[], reader: Reader): Promise<void> {
   let controller: Controller | undefined
   try {
@@ -44,7 +44,7 @@ async function write(path: string, text: string, reader: Reader): Promise<void> 
   expect(await outcomeOf(child)).toEqual({ status: 0, output: '' })
 }
 
-/** What happens of its own accord may take a moment to show. */
+/** Asynchronous effects may take a moment to show. */
 async function expectToShow(
   { command, shown, fails }: Extract<GuidePart, { type: 'command' }>,
   reader: Reader,
@@ -71,7 +71,7 @@ async function expectToSay(
   expect(missing(shown, said(), reader), said()).toEqual([])
 }
 
-/** Lines of the page that aren't in the output, but for what differs from machine to machine. */
+/** Lines of the page that are missing from the output, ignoring what differs between machines. */
 function missing(shown: readonly string[], output: string, { home }: Reader): string[] {
   const lines = new Set(output.split('\n').map(line => sameEverywhere(line, home)))
   return shown.filter(line => !lines.has(sameEverywhere(line, home)))

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
 import { openSession, type Session } from '../../src/engine/session/session.ts'
 
-/** A host of its own, with two supervisors of a provider, `lab` and `other`: what the harnesses work on. */
+/** Host with two supervisors of a provider, `lab` and `other`, for the harnesses. */
 export interface HarnessHost extends AsyncDisposable {
   readonly directory: string
   readonly manifests: string
   readonly config: string
   readonly stateDir: string
   readonly session: Session
-  /** The manifests of the supervisors. */
+  /** Manifests of the supervisors. */
   readonly supervisors: readonly object[]
 }
 

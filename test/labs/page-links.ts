@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Links of a page in `directory` that lead to no file there, or to no heading of a page. */
+/** Links of a page in `directory` that lead to no existing file, or to no heading of a page. */
 export function deadLinks(directory: string, page: string): string[] {
   const prose = withoutCode(readFileSync(join(directory, page), 'utf8'))
   const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
@@ -19,7 +19,7 @@ function withoutCode(markdown: string): string {
   return markdown.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '')
 }
 
-/** As GitHub names them in links. */
+/** Anchors as GitHub derives them. */
 function headings(markdown: string): string[] {
   return [...markdown.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
     title

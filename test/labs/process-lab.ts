@@ -10,7 +10,7 @@ import { isAlive } from '../../src/conformance/lab.ts'
 import { findHolder } from '../../src/host/lock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 
-/** The built-in supervisor for the suites: how to look and meddle behind its back. It starts on demand. */
+/** Harness of the built-in supervisor, which starts on demand: how to observe and disturb it. */
 export const processHarness: ConformanceHarness = {
   provider: processProvider,
   async setUp(root: string): Promise<ConformanceSupervisor> {
@@ -23,7 +23,7 @@ export const processHarness: ConformanceHarness = {
       async makeUnavailable() {
         const pid = await supervisorPid(directory)
         process.kill(pid, 'SIGSTOP')
-        // On a busy machine it goes on for a moment.
+        // On a busy machine it may run on for a moment.
         await eventually('the supervisor to be stopped', () => createReadHost().process(pid)?.state === 'T')
       },
       async makeAvailable() {
@@ -37,7 +37,7 @@ export const processHarness: ConformanceHarness = {
   },
 }
 
-/** Its process, as its lock says; undefined if none runs. */
+/** Its process, by its lock; undefined if none runs. */
 export function findSupervisorPid(directory: string): number | undefined {
   return findHolder(join(directory, 'lock'), createReadHost())?.pid
 }
@@ -68,7 +68,7 @@ function listRecorded(runs: string): number[] {
   })
 }
 
-/** The shims and what they wait for, by the process table: on a full disk nothing is written down. */
+/** Shims and their children, by the process table: on a full disk there are no records. */
 function listUnrecorded(runs: string): number[] {
   const host = createReadHost()
   const pids = host.processes()
@@ -76,7 +76,7 @@ function listUnrecorded(runs: string): number[] {
   return pids.filter(pid => shims.has(pid) || shims.has(host.process(pid)?.parent ?? 0))
 }
 
-/** The kernel's boot id can't be changed, so the records are made to speak of an earlier boot. */
+/** The kernel's boot id can't be changed, so the records are changed to an earlier boot. */
 async function boot(directory: string): Promise<void> {
   await powerOff(directory)
   for (const name of listDirectory(join(directory, 'state'))) {
@@ -96,14 +96,14 @@ export function startSupervisor(directory: string): void {
   spawn(process.execPath, [program, directory], { detached: true, stdio: 'ignore' }).unref()
 }
 
-/** The shim's record is its own line of /proc/PID/stat: pid and start time have to fit. */
+/** The shim's record is its own line of /proc/PID/stat: pid and start time have to match. */
 function isOfRun(pid: number, path: string): boolean {
   const facts = createReadHost().process(pid)
   const recorded = readFileSync(path, 'utf8')
   return facts !== undefined && recorded.includes(` ${facts.startTime} `)
 }
 
-/** SIGKILL. It may have ended since it was seen. */
+/** SIGKILL. It may have ended meanwhile. */
 export function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

@@ -14,16 +14,16 @@ import { createReadHost } from '../../src/host/read-host.ts'
 
 interface ScanFamily {
   readonly provider: Provider
-  /** The scanner's command line but for the directory. */
+  /** Command line of the scanner without its directory. */
   readonly command: readonly string[]
-  /** Without: it runs as who runs the tests. */
+  /** Absent: it runs as the user of the tests. */
   readonly user?: number
 }
 
 export const nobody = 65_534
 
 const runit: ScanFamily = { provider: runitProvider, command: ['runsvdir', '-P'] }
-// By default it takes no more than 500.
+// By default it accepts at most 500.
 const s6: ScanFamily = { provider: s6Provider, command: ['s6-svscan', '-c', '2000'] }
 const daemontools: ScanFamily = { provider: daemontoolsProvider, command: ['svscan'] }
 
@@ -31,14 +31,14 @@ export const runitHarness: ConformanceHarness = createHarness(runit)
 export const s6Harness: ConformanceHarness = createHarness(s6)
 export const daemontoolsHarness: ConformanceHarness = createHarness(daemontools)
 
-/** One whose scanner is started by that command line. */
+/** Harness whose scanner is started by that command line. */
 export function createS6Harness(command: readonly string[]): ConformanceHarness {
   return createHarness({ ...s6, command })
 }
 
 /**
- * All of them, with the program that has to be here for each. The scanner of `userHarness` runs as `nobody`, that of
- * `groupHarness` as root with a further group, that of `lendingHarness` with a file open, three times, that only root can read.
+ * All harnesses, with the program that each needs. The scanner of `userHarness` runs as `nobody`, that of `groupHarness` as
+ * root with a supplementary group, that of `lendingHarness` with an open file, three times, that only root can read.
  */
 export const scanFamilies: readonly {
   readonly scanner: string
@@ -52,12 +52,12 @@ export const scanFamilies: readonly {
   { scanner: 'svscan', harness: daemontoolsHarness, ...createOthers(daemontools) },
 ]
 
-/** The command line that runs another one as that user; only root can do so. */
+/** Command line that runs another one as that user; only root can do so. */
 export function asUser(command: readonly string[], user: number = nobody): readonly string[] {
   return ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--', ...command]
 }
 
-/** A test of what only some of them can do: of the others there is none, and none that is skipped. */
+/** Test of a feature that only some of them have: for the others there is no test, not a skipped one. */
 export function testWhere(applies: boolean): (name: string, run: () => Promise<void>) => void {
   return (name, run) => {
     if (applies) test.concurrent(name, run)
@@ -127,7 +127,7 @@ async function start([program = '', ...options]: readonly string[], services: st
   return scanner
 }
 
-/** Kills everything at once: the scanner, and all that works among the definitions or was started from there. */
+/** Kills everything at once: the scanner, and all processes that work in the definitions or were started from there. */
 async function powerOff(scanner: ChildProcess, definitions: string): Promise<void> {
   scanner.kill('SIGKILL')
   await eventually('all processes to be gone', () => {
@@ -137,7 +137,7 @@ async function powerOff(scanner: ChildProcess, definitions: string): Promise<voi
   })
 }
 
-/** Those that work in a definition, those that a claim tells of, and what they have started. */
+/** Processes that work in a definition, those named by a claim, and their children. */
 function findProcesses(definitions: string): ProcessFacts[] {
   const host = createReadHost()
   const all = host.processes().flatMap(pid => host.process(pid) ?? [])

@@ -3,18 +3,21 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GitLab, Signer } from './git-lab.ts'
 
-/** Real keys, and the files that say what they may do. */
+/** Real keys, and the files with their permissions. */
 export interface SigningKeys {
   /** In the form of ssh-keygen's allowed_signers. */
   readonly signers: string
   readonly revoked: string
   /** Binary OpenPGP keys. */
   readonly keyring: string
-  /** Makes an SSH key. `options`: of its line in the file of the signers, `valid-before="20200101"`; undefined: it gets no line. */
+  /**
+   * Creates an SSH key. `options`: of its line in the file of signers, `valid-before="20200101"`; undefined: it gets no
+   * line.
+   */
   addSsh(name: string, options?: string, type?: readonly string[]): Signer
-  /** Makes an OpenPGP key, and puts it into the key ring. `expires`: `never`, or a date as gpg takes it. */
+  /** Creates an OpenPGP key, and adds it to the key ring. `expires`: `never`, or a date in gpg's format. */
   addGpg(name: string, options?: { readonly expires?: string; readonly madeAt?: string }): Signer
-  /** Writes the file of the signers anew without that one. */
+  /** Rewrites the file of signers without that one. */
   remove(name: string): void
   revoke(key: Signer): void
 }

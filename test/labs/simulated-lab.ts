@@ -9,14 +9,14 @@ import { createSimulatedSupervisor, type Processes } from '../simulation/simulat
 import { killIfThere } from './process-lab.ts'
 
 export interface SimulatedHarnessOptions {
-  /** The provider in other hands. Absent: as it is. */
+  /** Wraps the provider. Absent: it is used directly. */
   wrap?(provider: Provider): Provider
-  /** What a stop ends. Absent: all that the service has started. */
+  /** Processes that a stop ends. Absent: all that the service has started. */
   readonly ends?: 'group' | 'main process'
   readonly patience?: number
 }
 
-/** A harness with a simulated supervisor of its own, whose processes are real: the suite looks for them and kills them. */
+/** Harness with a simulated supervisor of its own, whose processes are real: the suite looks for them and kills them. */
 export function createSimulatedHarness(options: SimulatedHarnessOptions = {}): ConformanceHarness {
   const { wrap = provider => provider, ends = 'group', patience } = options
   const groups = new Set<number>()

@@ -1,6 +1,6 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-/** For Stryker: the fast tests of what is mutated, in one process, up to the first that fails. */
+/** For Stryker: the fast tests of mutated code, in one process, up to the first failure. */
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/unit/{core,engine}/**/*.test.ts', 'test/property/planning.test.ts'],

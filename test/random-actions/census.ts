@@ -4,14 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 export interface Found {
   readonly name: string
   readonly pid: number
-  /** The last argument of its program. */
+  /** Last argument of its program. */
   readonly mark: number
 }
 
-/** Of services: their shims and health checks are others. */
+/** Programs of services: their shims and health checks are others. */
 const programs: ReadonlySet<string> = new Set(['/bin/sleep', process.execPath])
 
-/** All processes of services that carry the marker, whoever their parent is. */
+/** All processes of services with the mark, whoever their parent is. */
 export function takeCensus(marker: string): Found[] {
   const found: Found[] = []
   for (const pid of listProcesses()) {
@@ -25,7 +25,7 @@ export function takeCensus(marker: string): Found[] {
   return found
 }
 
-/** Names of services that run more than once, for sure: those seen twice are looked at again. */
+/** Names of services that certainly run more than once: candidates are checked twice. */
 export function findDoubled(marker: string): string[] {
   const again = (of: readonly Found[]): Found[] => {
     const counts = new Map<string, number>()
@@ -38,23 +38,23 @@ export function findDoubled(marker: string): string[] {
   return again(living).map(({ name, pid, mark }) => `${name} (process ${pid}, mark ${mark})`)
 }
 
-/** How many processes have this text in an argument. */
+/** Number of processes with this text in an argument. */
 export function countWith(text: string): number {
   return listProcesses().filter(pid => readQuietly(pid, 'cmdline').includes(text)).length
 }
 
-/** True if it was sent SIGSTOP, and nothing since that lets it go on. */
+/** True if it is suspended by SIGSTOP. */
 export function isHalted(pid: number): boolean {
   return /^\d+ \(.*\) T /s.test(readQuietly(pid, 'stat'))
 }
 
 export interface Usage {
-  /** Resident, in bytes. */
+  /** Resident memory, in bytes. */
   readonly memory: number
   readonly descriptors: number
 }
 
-/** Undefined if the process has just ended: it may be started again. */
+/** Undefined if the process has just ended: it may be restarted. */
 export function readUsage(pid: number): Usage | undefined {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readQuietly(pid, 'status'))?.[1]
   const descriptors = countDescriptors(pid)

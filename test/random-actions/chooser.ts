@@ -8,7 +8,7 @@ export function createChooser(seed: number): Choose {
   return count => (stream?.next().value ?? 0) % Math.max(count, 1)
 }
 
-/** Gives all of them in the order of chance before it gives one again: what comes seldom comes all the same. */
+/** Returns all items in random order before it repeats one, so that rare ones occur too. */
 export function createBag<Item>(items: readonly Item[], choose: Choose): () => Item | undefined {
   let left: Item[] = []
   return () => {

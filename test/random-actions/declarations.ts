@@ -1,19 +1,19 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What one facility of the soak is declared to be now. */
+/** Current declaration of one facility of the soak. */
 export interface Declared {
   readonly name: string
-  /** False: its manifest is gone for now. */
+  /** False: its manifest is absent for now. */
   isPresent: boolean
   isRunning: boolean
   isEnabled: boolean
-  /** The argument of its program, never used twice: it tells processes of one revision from those of another. */
+  /** Argument of its program, never used twice: it distinguishes processes of different revisions. */
   mark: number
   readonly file: { readonly path: string; content: string; readonly onChange: string } | undefined
   readonly dependsOn: readonly string[]
   readonly hasHealth: boolean
-  /** It runs `fragile-server.mjs`, which listens there and is asked for its health. Absent: it sleeps. */
+  /** It runs `fragile-server.mjs`, which listens there and is probed for its health. Absent: it sleeps. */
   readonly port?: number
   /** Its program is one that fails at once. */
   isBroken: boolean
@@ -21,18 +21,18 @@ export interface Declared {
 
 export interface Declarations {
   readonly all: readonly Declared[]
-  /** Another mark: one that no process has. */
+  /** A new mark, which no process has. */
   nextMark(): number
-  /** Writes its manifest as it is now, in one step; deletes it if it isn't present. */
+  /** Writes its current manifest, in one step; deletes it if it isn't present. */
   write(declared: Declared): void
-  /** Puts this text in the place of its manifest, as editors and broken scripts do: not in one step. */
+  /** Puts this text in place of its manifest, as editors and broken scripts do: not in one step. */
   overwrite(declared: Declared, text: string): void
   textOf(declared: Declared): string
 }
 
 export interface Places {
   readonly manifests: string
-  /** Free ones: the last facilities are servers there. */
+  /** Free ports: the last facilities are servers there. */
   readonly ports?: readonly number[]
   readonly files: string
   /** In the environment of every service, so that its processes are found. */
@@ -64,7 +64,7 @@ export function createDeclarations(count: number, { manifests, files, marker, po
       isEnabled: true,
       mark: nextMark(),
       file: hasFile ? { path: join(files, name), content: 'first\n', onChange } : undefined,
-      // On one that nobody stops: see `isNeeded`.
+      // On one that is never stopped: see `isNeeded`.
       dependsOn: index % DEPENDENT === 1 ? [`f${String(index - 1).padStart(3, '0')}`] : [],
       hasHealth: index % HEALTH === 0,
       ...(port === undefined ? {} : { port }),
@@ -126,7 +126,7 @@ function healthOf({ port, hasHealth }: Declared): object {
   }
 }
 
-/** True if others depend on it: it then has to be there, and to run. */
+/** True if others depend on it: it then has to exist, and to run. */
 export function isNeeded({ name }: Declared, all: readonly Declared[]): boolean {
   return all.some(({ dependsOn }) => dependsOn.includes(name))
 }

@@ -1,5 +1,5 @@
-// A service that has everything befall it that can: `node fragile-server.mjs PORT FILE MARK`. It listens at PORT, or ends if
-// another has that; and it writes FILE back, as it was when it began, before it ends.
+// A service with all kinds of problems: `node fragile-server.mjs PORT FILE MARK`. It listens at PORT, or exits if another
+// has that; and before it ends, it writes FILE back as it was when it began.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 

@@ -1,11 +1,14 @@
 import { createServer, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** In ms: a process that was killed has the port till it is gone. */
+/** In ms: a killed process keeps the port until it is gone. */
 const PAUSE = 5
 const TRIES = 20
 
-/** Somebody who listens at a port that its service has just lost, and answers as the service would. Undefined: others were quicker. */
+/**
+ * Stranger that listens at a port that its service has just lost, and answers as the service would. Undefined: others were
+ * quicker.
+ */
 export async function takePort(port: number): Promise<Server | undefined> {
   for (let tries = TRIES; tries > 0; tries -= 1) {
     const server = await listenAt(port)

@@ -8,7 +8,7 @@ import type { SoakHost } from '../soak/soak-host.ts'
 import { countWith, isHalted, takeCensus } from './census.ts'
 import type { Declared } from './declarations.ts'
 
-/** What there is to look at. */
+/** Host to check. */
 export interface Snapshot {
   readonly marker: string
   readonly session: Session
@@ -16,12 +16,12 @@ export interface Snapshot {
   control(): Promise<Control>
 }
 
-/** What is wrong, by facility; under '' what is about none of them. */
+/** Problems by facility; those of no facility are under ''. */
 export type Differences = ReadonlyMap<string, readonly string[]>
 
 type Complain = (name: string, problem: string) => void
 
-/** In what the world differs from what is declared. Looks for itself, whatever the controller says. */
+/** Differences between the host and its declarations. Observes by itself, whatever the controller says. */
 export async function findDifferences(snapshot: Snapshot, all: readonly Declared[]): Promise<Differences> {
   const differences = new Map<string, string[]>()
   const complain: Complain = (name, problem) => {
@@ -39,7 +39,7 @@ export async function findDifferences(snapshot: Snapshot, all: readonly Declared
   return differences
 }
 
-/** True if the controller says so: that is quickly asked, while it says no. */
+/** True if the controller says so: a quick check while it says no. */
 export async function isSaidToBeSettled(snapshot: Snapshot, all: readonly Declared[]): Promise<boolean> {
   let isSettled = true
   await checkStatus(snapshot, all, () => {
@@ -69,7 +69,7 @@ function checkProcesses({ marker }: Snapshot, all: readonly Declared[], complain
       const isWanted = isPresent && isRunning && mine === mark
       if (!isWanted) complain(name, `nobody wants process ${pid} of mark ${mine}`)
       else if (index > 0) complain(name, `doubled: process ${pid}`)
-      // Its health check takes a while to say so.
+      // Its health check takes a while.
       else if (port !== undefined && isHalted(pid)) complain(name, `hangs: process ${pid} is stopped`)
     }
   }
@@ -84,7 +84,7 @@ function checkFile({ name, isPresent, file }: Declared, complain: Complain): voi
   if (!isRight) complain(name, `${file.path} is not as declared`)
 }
 
-/** What is wrong with the processes of the built-in supervisor itself. */
+/** Problems of the built-in supervisor's own processes. */
 export function findSupervisorDifferences({ supervisorDirectory }: SoakHost, all: readonly Declared[]): string[] {
   const problems: string[] = []
   const running = all.filter(({ isPresent, isRunning }) => isPresent && isRunning).length

@@ -5,12 +5,12 @@ import type { SerializedError } from 'vitest'
 import type { Reporter, TestModule } from 'vitest/node'
 
 const directory = join(import.meta.dirname, '../report')
-/** Of each error, in characters: where hundreds of lines differ, the first of them tell enough. */
+/** Limit for each error, in characters: if hundreds of lines differ, the first of them are enough. */
 const LONGEST_ERROR = 4_000
 
 /**
- * Writes `test/report/what-failed.txt`: the errors of all that failed, also those that a second try made good, which vitest
- * itself doesn't tell. `.ci/run` prints it last of all, where it is found first.
+ * Writes `test/report/what-failed.txt`: the errors of all failures, including those of tests that passed on a retry, which
+ * vitest itself doesn't report. `.ci/run` prints it last of all, where it is found first.
  */
 export class FailureReport implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {

@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { setUpBeside } from '../systemd-lab/setup.ts'
 
-/** Those that take longest, longest first: nobody is to wait at the end for one that has only just begun. */
+/** The slowest files, slowest first: nobody should wait at the end for one that has only just begun. */
 const longest = [
   'e2e/guides.test.ts',
   'service/background.test.ts',
@@ -33,7 +33,7 @@ const longest = [
   'systemd/many.test.ts',
 ]
 
-/** A fresh checkout has no record of how long files take, and would go by their size. */
+/** A fresh checkout has no record of how long files take, and would order them by size. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     await setUpBeside(files)

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { openReport, type Report } from './report.ts'
 
-/** The properties of one test file, for its table. */
+/** Properties of one test file, for its table. */
 export type PropertyReport = Report<readonly [property: string, runs: number, seed: string]>
 
 export function openPropertyReport(name: string, title: string): PropertyReport {
   return openReport(name, title, ['PROPERTY', 'RUNS', 'SEED'])
 }
 
-/** `fc.assert` of the property that the running test is about, with a row in the table. */
+/** `fc.assert` for the property of the running test, with a row in the table. */
 export function assertReported<Values>(
   report: PropertyReport,
   property: fc.IProperty<Values>,

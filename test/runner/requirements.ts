@@ -2,11 +2,11 @@ import { type SpawnSyncOptions, spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { findBootProblem } from '../systemd-lab/machine.ts'
 
-/** What some tests need of the machine. */
+/** Requirements of some tests on the machine. */
 interface Requirement {
   readonly what: string
   isMet(): boolean
-  /** The Debian package that brings it. */
+  /** Debian package that contains it. */
   readonly debian?: string
   readonly without: string
   why?(): string | undefined
@@ -75,8 +75,8 @@ const requirements: readonly Requirement[] = [
 ]
 
 /**
- * Before the tests that use the machine: as root, installs what is missing; says what is skipped without the rest. With
- * CI=true nothing is skipped: what is missing fails the run.
+ * Setup before the tests that use the machine: as root, installs what is missing; reports what is skipped without the rest.
+ * With CI=true nothing is skipped: a missing requirement fails the run.
  */
 export function setup(): void {
   const packages = requirements.flatMap(({ isMet, debian }) => (isMet() || debian === undefined ? [] : debian))

@@ -1,22 +1,22 @@
 import fc from 'fast-check'
 
-/** Which of many cases a run tries. */
+/** Sample of many cases that a run tries. */
 export interface Sample {
-  /** Every so many of them. */
+  /** Interval between tried cases. */
   readonly stride: number
   /** The first of them, from 1. */
   readonly first: number
 }
 
-/** `REEVE_SAMPLE=all`: each of the cases, and each moment of a crash, those too that leave behind what others do. */
+/** `REEVE_SAMPLE=all`: every case, and every moment of a crash, including those that leave equal states. */
 export const isThorough: boolean = process.env.REEVE_SAMPLE === 'all'
 
-/** With another first one in each run, so that many runs have tried them all. The report says which. */
+/** With a different first one in each run, so that many runs try them all. The report names it. */
 export function drawSample(stride: number): Sample {
   return isThorough ? { stride: 1, first: 1 } : { stride, first: 1 + Math.floor(Math.random() * stride) }
 }
 
-/** Those of the list that the sample has. */
+/** Items of the list that are in the sample. */
 export function sampleOf<T>(list: readonly T[], { stride, first }: Sample): T[] {
   return list.filter((_, index) => index % stride === first - 1)
 }

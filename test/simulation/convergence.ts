@@ -39,7 +39,7 @@ export function planFor(situation: Situation, targets: readonly ResolvedFacility
   return makePlan({ targets, snapshot, owner: OWNER, applied, claims, prune }, sha256)
 }
 
-/** One pass as `apply` makes it: plan, carry out, look again, and note down what is as declared. */
+/** One pass as `apply` makes it: plan, execute, observe, and record what is up to date. */
 export function pass(situation: Situation, targets: readonly ResolvedFacility[], options: PassOptions = {}): Pass {
   const plan = planFor(situation, targets, options.prune)
   const before = recordOf(situation)
@@ -67,12 +67,12 @@ function noteApplied(situation: Situation, targets: readonly ResolvedFacility[])
 }
 
 export interface Convergence extends Situation {
-  /** How many passes brought something about. */
+  /** Number of passes with steps. */
   readonly passes: number
   readonly plans: readonly Plan[]
 }
 
-/** Passes until one does nothing, or fails by all that the one before has failed by; at most `most`. */
+/** Passes until one has no steps, or fails with the same failures as the one before; at most `most`. */
 export function converge(
   situation: Situation,
   targets: readonly ResolvedFacility[],
@@ -106,8 +106,8 @@ export function stepsOf(plan: Plan, except: ReadonlySet<string> = new Set()): st
 }
 
 /**
- * The end state in a form that compares: no pids, sorted. What it has in memory is of no account, and what a process has loaded counts where `targets` say what it should
- * have: of a service that is there already nobody cares.
+ * The end state in a form that compares: no pids, sorted. Memory of the programs is left out, and loaded definitions count
+ * where `targets` declare one: for an existing service they don't.
  */
 export function describeHost(host: SimulatedHost, targets: readonly ResolvedFacility[]): unknown {
   const loading = new Set(targets.flatMap(target => (target.definition ? locationKey(target.facility) : [])))

@@ -7,10 +7,10 @@ import type { Ownership } from '../../src/core/state/observed.ts'
 import { locationKey } from '../../src/core/state/snapshot.ts'
 import { plainProcess } from '../tools/plain-facility.ts'
 
-/** Whose Reeve the tests play. */
+/** Owner of the tests' Reeve. */
 export const OWNER = 'default'
 
-/** What a manifest says, as short as a test wants it. */
+/** Content of a manifest, as short as a test wants it. */
 export interface Declaration {
   readonly name: string
   readonly renamedFrom?: string
@@ -18,7 +18,7 @@ export interface Declaration {
   readonly service?: string
   readonly state?: Facility['state']
   readonly enabled?: Facility['enabled']
-  /** Absent: `DAEMON`; null: a service that exists already. */
+  /** Absent: `DAEMON`; null: an existing service. */
   readonly command?: readonly string[] | null
   readonly restart?: 'always' | 'on-failure' | 'never'
   /** True: it has a reload signal. */
@@ -29,10 +29,10 @@ export interface Declaration {
   readonly onChange?: OnChange
   readonly dependsOn?: readonly string[]
   readonly health?: Health
-  /** Where it listens, and where its health check looks. */
+  /** Port where it listens, and where its health check asks. */
   readonly port?: number
   readonly directory?: string
-  /** A service that is stopped when this one starts, and the other way round. Of the same supervisor. */
+  /** A service that is stopped when this one starts, and vice versa. Of the same supervisor. */
   readonly conflicts?: string
   readonly adopt?: boolean
   readonly readyAfter?: number
@@ -49,11 +49,11 @@ export interface DeclaredFile {
   readonly onChange?: OnChange
 }
 
-/** The programs of the simulated world: one runs, one does its work and ends, one fails at once, … */
+/** Programs of the simulated host: one runs, one is a job that ends, one fails at once, … */
 export const DAEMON: readonly string[] = ['/bin/daemon']
 export const JOB: readonly string[] = ['/bin/job']
 export const BROKEN: readonly string[] = ['/bin/broken']
-/** … one ends some moments after each start, one runs and answers nobody, one writes its files back as it ends. */
+/** … one exits some moments after each start, one runs without answering, one writes its files back as it ends. */
 export const BRITTLE: readonly string[] = ['/bin/brittle']
 export const HUNG: readonly string[] = ['/bin/hung']
 export const SCRIBE: readonly string[] = ['/bin/scribe']
@@ -138,7 +138,7 @@ export function markerOf(facility: Facility): Ownership {
   }
 }
 
-/** What stands in the definition of a simulated service. */
+/** Content of the definition of a simulated service. */
 export interface SimulatedDefinition {
   readonly reeve?: Ownership
   readonly process: {
@@ -176,7 +176,7 @@ export function definitionText(definition: SimulatedDefinition): string {
   return `${JSON.stringify(definition, undefined, 2)}\n`
 }
 
-/** Of all but the marker. */
+/** Digest without the marker. */
 export function definitionDigest(definition: Pick<SimulatedDefinition, 'process'>): string {
   return sha256(JSON.stringify(definition.process))
 }

@@ -15,9 +15,9 @@ import { performStep } from './simulated-step.ts'
 
 export interface Execution {
   readonly host: SimulatedHost
-  /** Ids of the steps done, in their order. */
+  /** Ids of the executed steps, in their order. */
   readonly done: readonly string[]
-  /** Ids of the steps that can never be done: they wait for one another. Always a defect of the plan. */
+  /** Ids of steps that can never be executed, as they wait for one another. Always a defect of the plan. */
   readonly deadlocked: readonly string[]
   /** Facilities that did not come up, and those that wait for them. */
   readonly failed: ReadonlySet<string>
@@ -30,9 +30,9 @@ export type ExecutionEvent = 'rolled back' | 'written back'
 export interface ExecutionOptions {
   /** A crash after so many steps. Default: none. */
   readonly limit?: number
-  /** Which of so many lanes goes on next: any of them may. Default: the first. */
+  /** Chooses which of so many lanes continues next: any may. Default: the first. */
   readonly choose?: (count: number) => number
-  /** With what was found where files were adopted. */
+  /** Includes the contents found where files were adopted. */
   readonly claims?: FileClaims
 }
 
@@ -107,7 +107,7 @@ export function execute(
     const lane = open[choose(open.length)]
     const step = lane?.plan.steps[lane.next]
     if (!lane || !step) {
-      // Nothing goes on any more, so that what is still waited for won't come.
+      // Nothing continues any more, so pending needs won't be met.
       if (free.length === 0) break
       for (const waiting of free) {
         const given = waiting.plan.steps[waiting.next]
@@ -130,12 +130,12 @@ export function execute(
   return { host: current, done, deadlocked, failed: new Set(failures.map(lane => lane.plan.name)), events }
 }
 
-/** It ended at once, and nobody starts it again. */
+/** It ended at once, and isn't restarted. */
 function hasFailed(at: Location, host: SimulatedHost): boolean {
   return host.services.get(locationKey(at))?.state === 'failed'
 }
 
-/** What comes after a failed step, or needs it, fails too. */
+/** Steps after a failed step, and those that need it, fail too. */
 function failLanes(lanes: readonly Lane[], failed: Set<string>, pending: Set<string>): void {
   for (let count = -1; count !== failed.size; ) {
     count = failed.size
@@ -168,13 +168,13 @@ export function readinessIn(host: SimulatedHost, target: ResolvedFacility): Read
   return readinessOf(target.facility, observed, healthOf(target, host), NOW)
 }
 
-/** What is heard at its port, whoever answers there; of one that hangs, nothing ever. */
+/** Answer at its port, whoever gives it; a hung service gives none. */
 export function healthOf({ facility }: ResolvedFacility, host: SimulatedHost): HealthState {
   const check = facility.health?.check
   if (check?.type !== 'tcp') return 'none'
   const own = host.services.get(locationKey(facility))
   const isAnswered = [...host.services.values()].some(service => {
-    // One that was not restarted as its check was declared has listened there all along.
+    // A service that was not restarted when its check was declared has listened there all along.
     const listens = service.port === check.port || (service === own && service.port === undefined)
     return listens && isUp(service) && !hangs(service, host)
   })

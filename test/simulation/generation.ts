@@ -12,7 +12,7 @@ import {
 } from './declaration.ts'
 import { type Meddling, meddlings } from './meddling.ts'
 
-/** What may come about on one host: one revision applied, then people meddle, then another revision. */
+/** Events on one host: one revision is applied, then the host is disturbed, then another revision is applied. */
 export interface Story {
   readonly older: readonly Declaration[]
   readonly newer: readonly Declaration[]
@@ -20,7 +20,7 @@ export interface Story {
   readonly strangers: readonly Meddling[]
   /** Between the two revisions. */
   readonly meddling: readonly Meddling[]
-  /** Which of the lanes that may go on does, each time. */
+  /** Chooses which of the ready lanes continues, each time. */
   readonly choices: readonly number[]
 }
 
@@ -29,7 +29,7 @@ const names = ['a', 'b', 'c', 'd', 'e'] as const
 /** Another name of the service `packaged`. */
 export const ALIAS = 'alias'
 
-/** What a facility would like; `tidy` makes of many what manifests may say together. */
+/** Wishes of a facility; `tidy` makes of many what manifests may declare together. */
 interface Wish {
   readonly isDeclared: boolean
   readonly wantsShared: boolean
@@ -93,7 +93,7 @@ const told = {
   choices: fc.array(fc.nat({ max: 20 }), { minLength: 8, maxLength: 8 }),
 }
 
-/** Of most facilities nothing changes but files; the others come, go and change. Some get another name. */
+/** Most facilities change only their files; the others appear, vanish and change. Some are renamed. */
 export const changes: fc.Arbitrary<Story> = fc
   .record({
     ...told,
@@ -115,10 +115,13 @@ function withEditedFiles(before: Wish): Wish {
   return { ...before, declaration: { ...before.declaration, ...(files ? { files } : {}) } }
 }
 
-/** `in its place`: its service is called as before. */
+/** `in its place`: its service keeps its name. */
 type Rename = 'none' | 'in its place' | 'with its service'
 
-/** No place, no path, no port and no directory is claimed twice, no cycle of dependencies, and nobody depends on what never comes up. */
+/**
+ * No place, path, port or directory is claimed twice, there is no cycle of dependencies, and none on a facility that never
+ * comes up.
+ */
 function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declaration[] {
   const claimed = new Set<string>()
   let isSharedTaken = false
@@ -133,7 +136,7 @@ function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declara
     const wanted = renames[index] === 'with its service' ? name : (declaration.service ?? name)
     const service = claimed.has(`${supervisor}/${wanted}`) ? name : wanted
     claimed.add(`${supervisor}/${service}`)
-    // A definition of its own would take the name away.
+    // A definition of its own would replace the name.
     const command = service === ALIAS ? null : declaration.command
     const shared: DeclaredFile[] = wantsShared && !isSharedTaken ? [{ path: '/etc/shared', content: `${name}\n` }] : []
     isSharedTaken ||= shared.length > 0
@@ -157,8 +160,8 @@ function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declara
 }
 
 /**
- * With one whose state is declared too. What conflicts with a service of which nobody says whether it is to run may stop it, or
- * be stopped by it, in whatever order things are done.
+ * With one whose state is declared too. A conflict with a service of unmanaged state may stop it, or be stopped by it, in
+ * whatever order.
  */
 function isSoundConflict({ conflicts, supervisor }: Declaration, all: readonly Declaration[]): boolean {
   const other = all.find(one => one.service === conflicts && one.supervisor === supervisor)
@@ -170,10 +173,10 @@ function withoutConflict({ conflicts: _, ...declaration }: Declaration): Declara
   return declaration
 }
 
-/** Whether its program stays up, or ends well. */
+/** Whether its program stays up, or ends successfully. */
 export function comesUp({ command = DAEMON, restart, native, port }: Declaration): boolean {
   if (command === null || isProgram(command, 'daemon') || isProgram(command, 'scribe')) return true
-  if (isProgram(command, 'hung')) return port === undefined // nobody asks it
+  if (isProgram(command, 'hung')) return port === undefined // not queried
   return isProgram(command, 'job') && restart !== 'always' && !native
 }
 

@@ -11,7 +11,7 @@ import {
 } from './simulated-host.ts'
 import { settle, stop } from './simulated-process.ts'
 
-/** What somebody else does to a host. `at` chooses the service, file or place, modulo how many there are. */
+/** Actions of others on a host. `at` chooses the service, file or place, modulo their number. */
 export interface Meddling {
   readonly kind: Kind
   readonly at: number
@@ -37,7 +37,7 @@ type Kind =
 
 type StoryAction = (host: SimulatedHost, at: number) => SimulatedHost
 
-/** Where strangers settle down: where Reeve will want to, and beside it. */
+/** Places of strangers: where Reeve will write, and beside it. */
 const places = ['a', 'b', 's1', 'packaged'].flatMap(service =>
   ['alpha', 'beta'].map(supervisor => ({ supervisor, service })),
 )

@@ -8,7 +8,7 @@ import type { Observed, ObservedFile } from '../../src/core/state/observed.ts'
 import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../../src/core/state/snapshot.ts'
 import { bytesOf, type Declaration, markerOf, OWNER, resolveFacility, sha256 } from './declaration.ts'
 
-/** A facility with what is found of it on the host: one row of a table test. */
+/** A facility with its observed state: one row of a table test. */
 export interface PlanningCase {
   readonly target: ResolvedFacility
   readonly observed: Observed | undefined
@@ -16,12 +16,12 @@ export interface PlanningCase {
   readonly applied?: Applied
 }
 
-/** Installed, started and noted down as declared, but for what `found` says. */
+/** Installed, started and recorded as declared, except for `found`. */
 export function asDeclared(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
   return madeFrom(declaration, declaration, found)
 }
 
-/** The host is as an older manifest of it had it. */
+/** The host is as an older manifest declared it. */
 export function madeFrom(declaration: Declaration, older: Declaration, found: Partial<Observed> = {}): PlanningCase {
   const target = resolveFacility(declaration)
   const before = resolveFacility(older)
@@ -39,7 +39,7 @@ export function madeFrom(declaration: Declaration, older: Declaration, found: Pa
   }
 }
 
-/** Nothing of it is there yet. */
+/** Nothing of it exists yet. */
 export function notThere(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
   const target = resolveFacility(declaration)
   const { service } = target.facility
@@ -48,7 +48,7 @@ export function notThere(declaration: Declaration, found: Partial<Observed> = {}
   return { target, observed: { service, state: 'absent', enabled: false, supervised: true, ...found }, files }
 }
 
-/** Something of that name is there, and carries no marker of ours. */
+/** A service of that name exists without a marker of ours. */
 export function unowned(declaration: Declaration, found: Partial<Observed> = {}): PlanningCase {
   return notThere(declaration, { state: 'running', enabled: true, pid: 7, ...found })
 }
@@ -70,7 +70,7 @@ export function definitionPathOf(row: PlanningCase): string {
   return row.target.definition?.files[0]?.path ?? ''
 }
 
-/** The plan for these facilities together; `more` overrides or adds. */
+/** Plan for these facilities together; `more` overrides or adds. */
 export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {}): Plan {
   const services = new Map<string, Observed>()
   const owned: OwnedLocation[] = [...(more.owned ?? [])]
@@ -120,7 +120,7 @@ export function facilityIn(plan: Plan, name: string): FacilityPlan {
   return found
 }
 
-/** `start new`, `write-file file-changed`: what is done, and why. */
+/** `start new`, `write-file file-changed`: verb and reason. */
 export function acts(plan: FacilityPlan): string[] {
   return plan.steps.map(step => `${step.verb} ${step.reason}`)
 }

@@ -5,13 +5,13 @@ import type { Processes } from './simulated-supervisor.ts'
 import { wordOf } from './supervised-definition.ts'
 
 /**
- * Programs of a simulated supervisor that are not well. What a program is like stands in the words of its command:
+ * Failing programs of a simulated supervisor. Words of its command define the behaviour of a program:
  *
- *   port=80      it ends when another has that port, and has it till it ends
+ *   port=80      it exits if another has that port, and keeps the port until it ends
  *   writes=FILE  it reads FILE as it begins, and writes that back as it ends
- *   faulty       it ends a while after each start
+ *   faulty       it exits a while after each start
  *
- * and what befalls it, by the name of its service, in `troubles`.
+ * `troubles` has its problems, by the name of its service.
  */
 export interface Programs extends Processes {
   readonly troubles: Map<string, Trouble>
@@ -20,16 +20,16 @@ export interface Programs extends Processes {
   isAlive(pid: number): boolean
   /** A health check asks the service: false if it doesn't answer. */
   answers(service: string): boolean
-  /** The program of a service gets stuck, and answers nobody any more: another process of it will. */
+  /** The program of a service hangs, and answers nothing any more; a new process of it will. */
   getStuck(service: string): void
-  /** It ends by itself, as if it had crashed. */
+  /** It ends by itself, like a crash. */
   crash(service: string): void
 }
 
 export type Trouble =
   /** No process of it answers. */
   | 'hangs'
-  /** Each process of it ends a while after its start. */
+  /** Each process of it exits a while after its start. */
   | 'crashes'
 
 interface Live {
@@ -41,11 +41,11 @@ interface Live {
 
 export interface ProgramsOptions {
   readonly clock: Clock
-  /** A process of the service has begun: what a hook in its script would see to. */
+  /** A process of the service has begun: effect of a hook in its script. */
   started(key: string): void
 }
 
-/** In ms: soon, and late enough to be seen running in between. */
+/** In ms: soon, and late enough to be observed running in between. */
 const LIFETIMES = [300, 4_000] as const
 
 export function createPrograms({ clock, started }: ProgramsOptions): Programs {

@@ -4,16 +4,16 @@ import type { Relation, ServiceTies } from '../../src/core/state/relation.ts'
 import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../../src/core/state/snapshot.ts'
 import { definitionDigest, definitionPath, type SimulatedDefinition, sha256 } from './declaration.ts'
 
-/** A host with supervisors, as plain data: what a refresh would find, and what steps change. */
+/** Host with supervisors, as plain data: what a refresh would observe, and what steps change. */
 export interface SimulatedHost {
   /** By `locationKey`: what the supervisors know besides the definitions on disk. */
   readonly services: ReadonlyMap<string, SimulatedService>
   readonly files: ReadonlyMap<string, SimulatedFile>
   /** Supervisors that don't answer. */
   readonly unavailable: ReadonlyMap<string, string>
-  /** Other names of services: what each is, by `locationKey`. A definition in the place of such a name takes it away. */
+  /** Aliases of services, by `locationKey`. A definition in place of an alias removes it. */
   readonly aliases: ReadonlyMap<string, Location>
-  /** Services of which nothing can be known, by `locationKey`. */
+  /** Services whose state is unknown, by `locationKey`. */
   readonly unknown: ReadonlySet<string>
 }
 
@@ -28,9 +28,9 @@ export interface SimulatedService {
   readonly pid?: number
   readonly restarts?: number
   readonly since?: number
-  /** Where it listens. */
+  /** Port where it listens. */
   readonly port?: number
-  /** What it read as it started, and writes back as it ends. */
+  /** Content that it read as it started, and writes back as it ends. */
   readonly memory?: ReadonlyMap<string, SimulatedFile>
   /** Installed by a package: it has a definition of its own, somewhere else. */
   readonly packaged?: boolean
@@ -80,11 +80,11 @@ function parseDefinition(text: string): SimulatedDefinition {
   try {
     return JSON.parse(text)
   } catch {
-    return { process: { command: [], restart: 'always', reload: false } } // somebody wrote rubbish
+    return { process: { command: [], restart: 'always', reload: false } } // edited to rubbish
   }
 }
 
-/** What a process that starts now reads. */
+/** Content that a process reads if it starts now. */
 export function readLoaded(host: SimulatedHost, supervisor: string, service: string): Loaded {
   const definition = readDefinition(host, supervisor, service)
   const files: Record<string, string> = {}
@@ -95,7 +95,7 @@ export function readLoaded(host: SimulatedHost, supervisor: string, service: str
   return { definition: definition ? definitionDigest(definition) : 'none', files }
 }
 
-/** As a refresh: the services of the targets, all that carries a marker, and the files of the targets. */
+/** Like a refresh: the services of the facilities, all with a marker, and the files of the facilities. */
 export function refreshHost(host: SimulatedHost, targets: readonly ResolvedFacility[]): Snapshot {
   const owned = listOwned(host)
   const asked = [...targets.map(target => target.facility), ...owned]
@@ -118,12 +118,12 @@ export function refreshHost(host: SimulatedHost, targets: readonly ResolvedFacil
   return { services, owned, unavailable: host.unavailable, files, ties }
 }
 
-/** The service that is meant by a name. */
+/** Service that a name means. */
 export function resolve({ aliases, files }: SimulatedHost, at: Location): Location {
   return files.has(definitionPath(at.supervisor, at.service)) ? at : (aliases.get(locationKey(at)) ?? at)
 }
 
-/** What the service of a target has to do with others, once it is as declared. */
+/** Relations of a facility's service to others, once it is as declared. */
 function tiesOf({ facility, definition }: ResolvedFacility, host: SimulatedHost): ServiceTies {
   const { supervisor, service } = definition ? facility : resolve(host, facility)
   const [file] = definition?.files ?? []
@@ -168,7 +168,7 @@ function observeService(host: SimulatedHost, supervisor: string, service: string
   const owned = ownership ? { ownership } : {}
   if (!found) return { service, state: 'absent', enabled: false, supervised: true, ...owned }
   const isUp = found.state === 'running' || found.state === 'starting' || found.state === 'stopping'
-  // Its definition was deleted: while its process lives the supervisor still knows of it.
+  // Its definition was deleted: while its process is alive, the supervisor still knows of it.
   if (!definition && !isUp && !found.packaged)
     return { service, state: 'absent', enabled: found.enabled, supervised: found.supervised }
   const { state, enabled, supervised, completed, loaded, pid, restarts, since } = found

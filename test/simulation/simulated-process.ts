@@ -9,9 +9,9 @@ import {
   withService,
 } from './simulated-host.ts'
 
-/** What the processes of a simulated host do: each program by its kind, and two that want one port. */
+/** Behaviour of the processes of a simulated host: each program by its kind, and two that want one port. */
 
-/** Now, in ms since 1970. Time stands still: what began has begun long ago, but for what ends again and again. */
+/** Now, in ms since 1970. Time stands still: everything began long ago, except processes that exit again and again. */
 export const NOW = 1_000_000_000
 
 export function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
@@ -26,14 +26,14 @@ export function serviceAt(host: SimulatedHost, at: Location): SimulatedService {
   )
 }
 
-/** The next pid doesn't matter: what the end states are compared by has none. */
+/** The next pid doesn't matter: compared end states have none. */
 export function start(host: SimulatedHost, before: SimulatedService): SimulatedHost {
   const isUpAlready = before.state === 'running' || before.state === 'starting'
   if (isUpAlready) return withService(host, { ...before, supervised: true })
   return run(stopConflicting(host, before), before)
 }
 
-/** Whatever has a definition that says so, or that this one says so of. */
+/** Services whose definition declares the conflict, or that this one's does. */
 function stopConflicting(host: SimulatedHost, at: Location): SimulatedHost {
   const key = locationKey(at)
   const conflictOf = ({ supervisor, service }: Location): string | undefined => {
@@ -49,7 +49,7 @@ function stopConflicting(host: SimulatedHost, at: Location): SimulatedHost {
 
 function run(host: SimulatedHost, { supervisor, service, enabled, packaged, port }: SimulatedService): SimulatedHost {
   const base = { supervisor, service, enabled, supervised: true }
-  // It listens where it did; nobody declares that.
+  // It listens where it did, which is no longer declared.
   const theirs = { ...base, packaged: true, ...(port === undefined ? {} : { port }) } as const
   if (packaged) return withService(host, { ...theirs, state: 'running', loaded: readLoaded(host, supervisor, service) })
   const definition = readDefinition(host, supervisor, service)
@@ -68,7 +68,7 @@ function run(host: SimulatedHost, { supervisor, service, enabled, packaged, port
     return withService(host, { ...base, ...listens, ...read, state: 'running', loaded, pid: 100 })
   }
   if (restart === 'never') return withService(host, { ...base, state: 'failed', loaded })
-  // Seen in the moment between two ends: who looks only once takes it to be up.
+  // Observed between two ends: a single observation takes it for running.
   if (isProgram(command, 'brittle') && !isRefused) {
     return withService(host, { ...base, state: 'running', restarts: 3, since: NOW - 1, loaded, pid: 100 })
   }
@@ -87,7 +87,7 @@ function isHeld(host: SimulatedHost, port: number, except: string): boolean {
   return holdersOf(host, port).some(key => key !== except)
 }
 
-/** Those that listen there, by `locationKey`. */
+/** Services that listen there, by `locationKey`. */
 export function holdersOf(host: SimulatedHost, port: number): string[] {
   return [...host.services].flatMap(([key, service]) => (service.port === port && isUp(service) ? key : []))
 }
@@ -97,7 +97,7 @@ export function stop(host: SimulatedHost, before: SimulatedService): SimulatedHo
   const theirs = packaged ? { packaged, ...(port === undefined ? {} : { port }) } : {}
   let result = withService(host, { supervisor, service, enabled, supervised, ...theirs, state: 'stopped' })
   if (!isUp(before)) return result
-  // What it has in memory it writes back.
+  // It writes its memory back.
   for (const [path, file] of memory ?? [])
     result = withFile(result, path, { ...file, ...host.files.get(path), content: file.content })
   return result
@@ -113,7 +113,7 @@ export function reload(host: SimulatedHost, before: SimulatedService): Simulated
   return withService(host, { ...before, ...read, ...listens, loaded: readLoaded(host, supervisor, service) })
 }
 
-/** What supervisors do by themselves: they start again what ended, with the definition that is there by then. */
+/** Actions of supervisors by themselves: they restart ended services, with the current definition. */
 export function settle(host: SimulatedHost): SimulatedHost {
   let result = host
   for (const service of host.services.values()) {

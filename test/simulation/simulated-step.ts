@@ -14,7 +14,7 @@ import {
 } from './simulated-host.ts'
 import { isUp, reload, serviceAt, settle, start, stop } from './simulated-process.ts'
 
-/** A step that must never have been planned: it acts on what is not ours, or on what nobody knows. */
+/** A step that must never have been planned: it acts on a service that is not ours, or unknown. */
 export class Trespass extends Error {}
 
 /** The host after one step. `target` is absent for removals. Throws `Trespass`. */
@@ -43,7 +43,7 @@ function act(host: SimulatedHost, step: Step, at: Location, { target, claims }: 
       return { ...withoutFile(withoutService(host, locationKey(at)), pathOf(at)) }
     case 'enable':
     case 'disable':
-      // It sees to it that somebody is there to start the service at boot.
+      // Something exists that starts the service at boot.
       return withService(host, { ...serviceAt(host, at), enabled: step.verb === 'enable', supervised: true })
     case 'start':
       return start(host, serviceAt(host, at))
@@ -72,7 +72,7 @@ function refuseTrespass(host: SimulatedHost, step: Step, at: Location, target: R
   const owner = readDefinition(host, at.supervisor, at.service)?.reeve?.owner
   const isOurs = owner === OWNER
   const mayAct = isOurs || target?.facility.adopt || (target && !target.definition)
-  // Where there is no definition any more, the record of what was done spoke for us, and planning has looked at it.
+  // Without a definition, the record was the proof of ownership, and planning has checked it.
   const isTaken = service?.packaged === true || host.files.has(pathOf(at))
   if (step.verb === 'install' && isTaken && !mayAct) {
     throw new Trespass(`${step.id}: a service of that name isn't ours`)

@@ -16,7 +16,7 @@ import {
   readLoaded,
 } from './supervised-definition.ts'
 
-/** Where the simulated supervisor has its processes from: real ones for the conformance suite, numbers elsewhere. */
+/** Source of the simulated supervisor's processes: real ones for the conformance suite, numbers elsewhere. */
 export interface Processes {
   /** `ended` is called once, when it has ended by itself. `key`: `DIRECTORY/SERVICE`. */
   start(command: readonly string[], ended: () => void, key: string): SimulatedProcess
@@ -32,16 +32,16 @@ export interface SimulatedSupervisor {
   readonly provider: Provider
   /** False: it does not answer. */
   isAvailable: boolean
-  /** What it knows, by `DIRECTORY/SERVICE`. */
+  /** Its services, by `DIRECTORY/SERVICE`. */
   readonly services: ReadonlyMap<string, SimulatedRun>
-  /** What other names mean, both as `DIRECTORY/SERVICE`. */
+  /** Aliases and their services, both as `DIRECTORY/SERVICE`. */
   readonly aliases: Map<string, string>
-  /** As a reboot of the host, for the services of an instance. */
+  /** Like a reboot of the host, for the services of an instance. */
   boot(directory: string, host: ReadHost): Promise<void>
-  /** Ends the process of a service for good. It tells nobody unless `isTold`. */
+  /** Ends the process of a service for good. It reports that only with `isTold`. */
   stop(key: string, isTold: boolean): Promise<void>
   enable(key: string, isEnabled: boolean): void
-  /** Has nobody watch over the service till it is started again. */
+  /** Leaves the service unsupervised until it is started again. */
   abandon(key: string): void
 }
 
@@ -50,7 +50,7 @@ export interface SimulatedRun {
   readonly enabled: boolean
   readonly process?: SimulatedProcess
   readonly loaded?: Loaded
-  /** Of the definition that it was started with: it still says whose it is when that is deleted. */
+  /** Marker of the definition that it was started with: it still names the owner when that is deleted. */
   readonly ownership?: Ownership
   readonly since: number
   readonly restarts: number
@@ -58,7 +58,7 @@ export interface SimulatedRun {
   readonly isAbandoned?: boolean
 }
 
-/** Of a service that ends by itself, in ms: then it is started again, ever later as it ends again and again. */
+/** Run time of a service that exits by itself, in ms: then it is restarted, with growing delays. */
 const RESTART_DELAY = 500
 const LONGEST_DELAY = 300_000
 
@@ -81,7 +81,7 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
     return aliases.get(key) ?? key
   }
 
-  /** To start one of two that conflict stops the other, whichever of them says so. */
+  /** Starting one of two that conflict stops the other, whichever declares it. */
   function stopConflicting(key: string, own: Contents, host: ReadHost): void {
     for (const [other, { process }] of runs) {
       if (other === key || !process || dirname(other) !== dirname(key)) continue

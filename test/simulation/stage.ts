@@ -11,7 +11,7 @@ export const stories: { readonly seed: number; readonly numRuns: number } = {
   numRuns: Number(process.env.REEVE_PROPERTY_RUNS ?? 150),
 }
 
-/** A host with a service that has two names. */
+/** Host with a service that has two names. */
 export const aliasedHost: SimulatedHost = {
   ...emptyHost,
   aliases: new Map(
@@ -24,7 +24,7 @@ export interface Scene {
   readonly targets: readonly ResolvedFacility[]
 }
 
-/** The older revision applied among strangers, and meddled with; the newer one is to come. */
+/** The older revision, applied among strangers and disturbed; the newer one follows. */
 export function stage({ older, newer, strangers, meddling }: Story): Scene {
   const start: Situation = { host: meddle(aliasedHost, strangers), applied: new Map() }
   const applied = converge(start, older.map(resolveFacility))

@@ -2,13 +2,13 @@ import type { ReadHost } from '../../src/core/contracts/host.ts'
 import type { Ownership } from '../../src/core/state/observed.ts'
 import { sha256 } from './declaration.ts'
 
-/** What stands in a definition. */
+/** Content of a definition. */
 export interface Contents {
   readonly reeve?: Ownership
   readonly command: readonly string[]
 }
 
-/** Rubbish is a definition too, of somebody else. */
+/** Rubbish is a definition too, of a stranger. */
 export function readContents(path: string, host: ReadHost): Contents | undefined {
   const text = host.readText(path)
   return text === undefined ? undefined : parseContents(text)
@@ -39,7 +39,7 @@ export function readLoaded({ reeve }: Contents, host: ReadHost): Record<string, 
   return Object.fromEntries((reeve?.files ?? []).map(path => [path, read(path)]))
 }
 
-/** `80` of the word `port=80` in a command: how a simulated program is told what to be like. */
+/** `80` of the word `port=80` in a command, which tells a simulated program how to behave. */
 export function wordOf(command: readonly string[], name: string): string | undefined {
   const word = command.find(one => one.startsWith(`${name}=`))
   return word?.slice(name.length + 1)

@@ -1,4 +1,4 @@
-// `npm run soak -- MINUTES [SEED]`: the soak of the suites, longer. Default: ten minutes, and a seed of its own.
+// `npm run soak -- MINUTES [SEED]`: the soak of the suites, longer. Default: ten minutes, and a random seed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -11,22 +11,22 @@ import { reevePath } from '../labs/cli-fixture.ts'
 import { findSupervisorPid, powerOff } from '../labs/process-lab.ts'
 import { findFreePort } from '../tools/free-port.ts'
 
-/** The host of a soak: manifests, a state directory on a small file system of its own, and the built controller. */
+/** Host of a soak: manifests, a state directory on a small file system of its own, and the built controller. */
 export interface SoakHost extends AsyncDisposable {
   readonly directory: string
   readonly manifests: string
   readonly files: string
   readonly state: string
-  /** Of the built-in supervisor. */
+  /** Directory of the built-in supervisor. */
   readonly supervisorDirectory: string
   readonly marker: string
-  /** For those that are servers. */
+  /** Ports for the servers. */
   readonly ports: readonly number[]
-  /** False: the state directory is on the machine's own disk, which nobody may fill. */
+  /** False: the state directory is on the machine's own disk, which must not be filled. */
   readonly hasOwnDisk: boolean
   readonly session: Session
   startController(): void
-  /** How often it has ended by itself, and was started again. */
+  /** Number of times it has ended by itself, and was started again. */
   endings(): number
   controllerPid(): number
   /** SIGKILL; resolves when it is gone. */
@@ -34,7 +34,7 @@ export interface SoakHost extends AsyncDisposable {
   supervisorPid(): number | undefined
   /** Throws ReeveError `unavailable` if the controller doesn't answer now. */
   control(): Promise<Control>
-  /** The controller's wall clock goes so far ahead of the machine's, in ms. */
+  /** Offset of the controller's wall clock to the machine's, in ms. */
   stepClock(ahead: number): void
   log(): string
 }
@@ -42,7 +42,7 @@ export interface SoakHost extends AsyncDisposable {
 /** In ms. */
 const RESTART_DELAY = 200
 
-/** Of the file system that gets filled. Enough for what a hundred services leave there. */
+/** Size of the file system that gets filled: enough for the files of a hundred services. */
 const DISK_SIZE = '24m'
 
 export async function createSoakHost(): Promise<SoakHost> {
@@ -139,7 +139,7 @@ export async function createSoakHost(): Promise<SoakHost> {
   }
 }
 
-/** As root only; with CI=true it has to go well. */
+/** As root only; with CI=true it has to succeed. */
 function mountDisk(directory: string): boolean {
   if (process.geteuid?.() !== 0) return false
   const options = ['-t', 'tmpfs', '-o', `size=${DISK_SIZE},mode=0755`, 'reeve-soak', directory]

@@ -1,6 +1,6 @@
-// For `node --import`: a wall clock that can be stepped, as NTP or a person does it. The file in REEVE_SOAK_CLOCK says by
-// how many milliseconds this process is ahead of the machine. Timers are not touched: the kernel's don't follow the wall
-// clock either.
+// For `node --import`: a wall clock that can be stepped, as by NTP or a person. The file in REEVE_SOAK_CLOCK contains the
+// offset of this process to the machine in milliseconds. Timers are not affected: the kernel's don't follow the wall clock
+// either.
 import { readFileSync } from 'node:fs'
 
 const file = process.env.REEVE_SOAK_CLOCK ?? ''

@@ -5,7 +5,7 @@ import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { type FacilitySpec, type Lab, withLab } from '../../src/conformance/lab.ts'
 import { healthy, type Mistake } from './mistakes.ts'
 
-/** A service runs, and a change to it would keep it from starting: it goes on as it is, till that is put right. */
+/** A service runs, and a change would keep it from starting: it is left alone until that is corrected. */
 export async function proveLeftRunning(harness: ConformanceHarness, mistake: Mistake): Promise<void> {
   await withLab(harness, async lab => {
     const directory = openPlace(lab)
@@ -42,7 +42,9 @@ export async function proveLeftRunning(harness: ConformanceHarness, mistake: Mis
   })
 }
 
-/** A service that was never there: the plan warns, apply tries and tells why, and all is well once it is put right. */
+/**
+ * A service that never existed: the plan warns, apply tries and reports the reason, and all is well once it is corrected.
+ */
 export async function proveWarned(harness: ConformanceHarness, mistake: Mistake): Promise<void> {
   await withLab(harness, async lab => {
     const directory = openPlace(lab)
@@ -51,7 +53,7 @@ export async function proveWarned(harness: ConformanceHarness, mistake: Mistake)
     const plan = await lab.plan()
     const [facility] = plan.facilities
     const warning = plan.diagnostics.find(({ code }) => code === 'cannot-start')
-    // An output that can't be had is in the way of all.
+    // An impossible output blocks every start.
     assert.match(facility?.blocked ?? warning?.message ?? '', mistake.told)
     const { failed, notReady } = await lab.apply()
     if (facility?.blocked === undefined) {
@@ -69,8 +71,8 @@ export async function proveWarned(harness: ConformanceHarness, mistake: Mistake)
 }
 
 /**
- * Till the next start that its supervisor makes by itself: put right, the service is started by apply. A start of its supervisor's
- * that happened to be under way would leave it in its crash loop till it has run for as long as apply waits.
+ * Waits for the next start that its supervisor makes by itself: once corrected, apply starts the service. A start of its
+ * supervisor at that moment would leave it in its crash loop until it has run for as long as apply waits.
  */
 function withLongDelay(spec: FacilitySpec): FacilitySpec {
   return spec.process ? { ...spec, process: { ...spec.process, restart: { delay: '5m' } } } : spec
@@ -85,7 +87,7 @@ function openPlace({ directory }: Lab): string {
   return place
 }
 
-/** The process, and the definition that its next start would take. */
+/** The process, and the definition that its next start would use. */
 async function lookAt(lab: Lab, paths: readonly string[]): Promise<unknown> {
   const { pid, state } = await lab.observe('web')
   assert.equal(state, 'running')

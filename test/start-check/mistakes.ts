@@ -2,18 +2,18 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FacilitySpec } from '../../src/conformance/lab.ts'
 
-/** A mistake that keeps a service from starting, made and mended in a directory of the test's own, which everybody may enter. */
+/** Mistake that keeps a service from starting, made and corrected in a directory of the test, which everybody may enter. */
 export interface Mistake {
   readonly name: string
   /** The service with it. */
   make(directory: string): FacilitySpec
-  /** The service as it is to run in the end. Absent: `make`'s, of which `mend` has made a good one. */
+  /** The service as it is to run in the end. Absent: that of `make`, once `mend` has corrected it. */
   instead?(directory: string): FacilitySpec
   mend?(directory: string): void
-  /** What people are told by Reeve; its supervisor may have other words for it, in which is the `culprit`. */
+  /** Message of Reeve; the supervisor's may differ, but contains the `culprit`. */
   readonly told: RegExp
   readonly culprit: RegExp
-  /** The provider whose supervisor passes over it. */
+  /** Provider whose supervisor ignores it. */
   readonly isForgivenBy?: string
   /** Only root can make it. */
   readonly isOfUsers?: boolean
@@ -22,7 +22,7 @@ export interface Mistake {
 const seconds = '1000000'
 const user = 'nobody'
 
-/** What runs before the mistake. */
+/** The service before the mistake. */
 export const healthy: FacilitySpec = { process: { command: ['/bin/sleep', seconds], workingDirectory: '/' } }
 
 const other = { command: ['/bin/sleep', `${seconds}1`] }
@@ -166,7 +166,7 @@ const text = (lines: string): FacilitySpec => ({
   config: { systemd: { text: `[Service]\n${lines}\n[Install]\nWantedBy=multi-user.target\n` } },
 })
 
-/** In what is native to systemd. */
+/** In native configuration of systemd. */
 export const systemdMistakes: readonly Mistake[] = [
   {
     name: 'a whole unit with a program that is not there',
@@ -219,7 +219,7 @@ function inRoot(directory: string, bound: readonly string[]): FacilitySpec {
   }
 }
 
-/** In what is native to a supervisor that scans a directory. */
+/** In native configuration of a supervisor of scan directories. */
 export function listScanMistakes(type: string): readonly Mistake[] {
   const native = (first: string): FacilitySpec => ({ config: { [type]: { run: `${first}\nexec sleep 1000000\n` } } })
   return [

@@ -6,7 +6,7 @@ import type { StoryHost } from './story-host.ts'
 
 const units = '/etc/systemd/system'
 
-/** A service that is none of Reeve's business. */
+/** A service that Reeve doesn't manage. */
 export interface Bystander {
   readonly unit: string
   readonly pid: string
@@ -20,7 +20,7 @@ export function placeBystander({ systemctl }: StoryHost): Bystander {
   return { unit, pid: systemctl('show', '--value', '--property=MainPID', unit) }
 }
 
-/** What of the units shouldn't be there, and what should be and isn't. */
+/** Units that shouldn't exist, and units that are missing. */
 export function findLeftovers(
   all: readonly Declared[],
   done: readonly Done[],

@@ -9,21 +9,24 @@ import type { Snapshot } from '../random-actions/world-check.ts'
 import { type PlacedPackage, placePackage } from '../systemd-lab/package.ts'
 import { findFreePort } from '../tools/free-port.ts'
 
-/** A machine with systemd on which Reeve is to be installed, as its administrator has it. */
+/** Machine with systemd on which Reeve is to be installed, as its administrator has it. */
 export interface StoryHost extends Snapshot {
   readonly reeve: PlacedPackage['reeve']
-  /** What the controller reads: a link to the newest revision. */
+  /** Manifests of the controller: a link to the newest revision. */
   readonly manifests: string
-  /** For configuration files of services. */
+  /** Directory for configuration files of services. */
   readonly files: string
-  /** For those that are servers. */
+  /** Ports for the servers. */
   readonly ports: readonly number[]
-  /** Puts another revision in place as git-sync does: whole beside the old one, then the link at once; the old one goes. */
+  /**
+   * Puts another revision in place as git-sync does: complete beside the old one, then the link at once; the old one is
+   * removed.
+   */
   publish(texts: ReadonlyMap<string, string>): void
   history(): HistoryEntry[]
-  /** Gives what it says; throws unless it succeeds. */
+  /** Returns its output; throws unless it succeeds. */
   systemctl(...args: string[]): string
-  /** As `systemctl`, where it may fail because Reeve is quicker. */
+  /** Like `systemctl`, for commands that may fail because Reeve is quicker. */
   tell(...args: string[]): void
 }
 
@@ -32,7 +35,7 @@ const link = `${root}/current`
 const installed = '/opt/reeve'
 const configuration = '/etc/reeve/reeve.yaml'
 
-/** What a story left that ended badly. */
+/** Leftovers of a story that failed. */
 function clearAway(directories: readonly string[]): void {
   if (!existsSync(installed)) return
   for (const command of ['uninstall', 'down']) {

@@ -11,12 +11,12 @@ export interface BundledProgram extends Disposable {
 const root = join(import.meta.dirname, '../..')
 
 /**
- * Makes a file that plain Node can run, quickly, of a source file and what it imports: for tests whose subject has to be
- * several processes, or to be killed. Not what is in `dist/`, which may be older than the sources.
+ * Bundles a source file and its imports into a file that plain Node can run quickly: for tests whose subject has to be
+ * several processes, or to be killed. Not that of `dist/`, which may be older than the sources.
  */
 export async function bundleProgram(source: URL): Promise<BundledProgram> {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-program-'))
-  // What it imports is found as it is from the sources.
+  // Its imports are resolved as from the sources.
   for (const name of ['package.json', 'node_modules', 'schemas', 'dist'])
     symlinkSync(join(root, name), join(directory, name))
   const path = join(directory, 'program.mjs')

@@ -26,12 +26,12 @@ const program = `
 `
 
 export interface Holder extends AsyncDisposable {
-  /** The sessions of the processes whose stderr it has got hold of. */
+  /** Sessions of the processes whose stderr it has obtained. */
   held(): readonly number[]
 }
 
 /**
- * As a user on the host would do it, takes the stderr of every process that writes files as that user, and keeps it open. The
+ * Takes, as a user on the host would, the stderr of every process that writes files as that user, and keeps it open. The
  * kernel lets users do so with processes of their own.
  */
 export async function startHolder(user: { readonly uid: number; readonly gid: number }): Promise<Holder> {

@@ -6,7 +6,7 @@ import type { ConformanceHarness } from '../../src/conformance/index.ts'
 import { type FacilitySpec, type Lab, LONG_RUN, withLab } from '../../src/conformance/lab.ts'
 import { environmentFileLimit } from '../../src/core/model/environment-file.ts'
 
-/** How a file is spelled, and what every service finds in its environment because of it. */
+/** Text of a file, and the environment that every service gets from it. */
 const accepted: Readonly<Record<string, readonly [content: string, variables: Readonly<Record<string, string>>]>> = {
   'a byte order mark': ['\ufeffA=1\nB=2\n', { A: '1', B: '2' }],
   'no newline at the end': ['A=1\nB=2', { A: '1', B: '2' }],
@@ -25,7 +25,7 @@ const accepted: Readonly<Record<string, readonly [content: string, variables: Re
   'equal signs': ['A==\nB=c=d\n', { A: '=', B: 'c=d' }],
 }
 
-/** What is refused, and in which line. */
+/** Files that are refused, and the line at fault. */
 const refused: Readonly<Record<string, readonly [content: string | Uint8Array, line: number]>> = {
   export: ['A=1\nexport B=2\n', 2],
   'a blank before the equal sign': ['A=1\nB =2\n', 2],
@@ -43,7 +43,7 @@ const refused: Readonly<Record<string, readonly [content: string | Uint8Array, l
 const isRoot = process.geteuid?.() === 0
 const nobody = 65_534
 
-/** One meaning of environment files, whoever reads them: root or Reeve for the service, or the service's own user. */
+/** Environment files have one meaning, whoever reads them: root or Reeve for the service, or the service's own user. */
 export function testEnvironmentFiles(
   harness: ConformanceHarness,
   { isAlone = false }: { readonly isAlone?: boolean } = {},
@@ -94,7 +94,7 @@ export function testEnvironmentFiles(
   }
 }
 
-/** The file is another when the supervisor starts the service again by itself, and nobody of Reeve's looks. */
+/** The file has changed when the supervisor restarts the service by itself, unobserved by Reeve. */
 async function changeBehindReeve(
   lab: Lab,
   { name, path }: { readonly name: string; readonly path: string },
@@ -108,7 +108,7 @@ async function changeBehindReeve(
   })
 }
 
-/** In a directory that the service's user can change, or nobody else can. */
+/** In a directory that the service's user can change, or only root can. */
 function createFiles(lab: Lab, isOfUser: boolean): (name: string, content: string | Uint8Array) => string {
   const directory = join(lab.directory, 'etc')
   chmodSync(lab.directory, 0o755)
@@ -128,7 +128,7 @@ async function variablesOf(lab: Lab, name: string): Promise<Record<string, strin
   return Object.fromEntries(entries.filter(entry => /^[A-Z]=/.test(entry)).map(entry => [entry[0], entry.slice(2)]))
 }
 
-/** What Reeve says of each facility that isn't as declared: before it is started, or after it was tried. */
+/** Messages of Reeve about each facility that isn't up to date: before its start, or after the attempt. */
 async function problemsOf(lab: Lab): Promise<Map<string, string>> {
   const told = new Map<string, string>()
   await eventually('all to have been refused', async () => {

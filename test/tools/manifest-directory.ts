@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A real directory with these files (content by relative path), gone when the test has ended. */
+/** A real directory with these files (content by relative path), removed when the test has ended. */
 export function makeDirectory(files: Readonly<Record<string, string>> = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-manifests-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))

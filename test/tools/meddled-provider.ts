@@ -6,29 +6,29 @@ import type { Observed } from '../../src/core/state/observed.ts'
 import { type Clock, createClock } from '../../src/host/clock.ts'
 import { withApplier, withObserver } from './opened-provider.ts'
 
-/** How many looks are remembered. */
+/** Number of remembered observations. */
 const MOST_STALE = 5
 
-/** Late hints come up to so much later, each by so much less than the one before: in ms. */
+/** Late hints are delayed by up to so much, each by less than the one before: in ms. */
 const LATEST = 2_000
 const LATE_BY = 700
 
-/** A provider in hands that mislead: what it is asked is counted, and what it says can be bent. */
+/** Provider that misleads: its calls are counted, and its answers can be changed. */
 export interface Meddled {
   readonly provider: Provider
-  /** How often it was asked whether it is there: once for each pass and instance. */
+  /** Number of probes: one for each pass and instance. */
   probes: number
-  /** What becomes of its hints. `late`: they come in another order. */
+  /** Handling of its hints. `late`: they arrive in another order. */
   hints: 'kept' | 'lost' | 'doubled' | 'late'
-  /** What is said of a service is what was seen so many looks ago. */
+  /** Age of reported observations, in observations. */
   stale: number
-  /** What becomes of actions. `ignored`: said to be done, and isn't; `denied`: is done, and said to have failed. */
+  /** Handling of actions. `ignored`: reported as done, and isn't; `denied`: done, and reported as failed. */
   actions: 'done' | 'ignored' | 'denied'
-  /** Called before an action is handed on: a promise holds it up, a rejection fails the batch. */
+  /** Called before an action is passed on: a promise delays it, a rejection fails the batch. */
   before(action: Action): Promise<void> | void
-  /** Called before it is looked at. */
+  /** Called before an observation. */
   look(): Promise<void> | void
-  /** What is said to have been observed. */
+  /** Observation to report. */
   bend(observed: Observed): Observed
 }
 
@@ -36,7 +36,7 @@ export function createMeddledProvider(
   real: Provider = processProvider,
   clock: Pick<Clock, 'after'> = createClock(),
 ): Meddled {
-  /** What was seen of each service, the newest last. */
+  /** Observations of each service, the newest last. */
   const seen = new Map<string, Observed[]>()
 
   function recall(key: string, observed: Observed): Observed {

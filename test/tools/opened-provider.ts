@@ -6,7 +6,7 @@ import { type Clock, createClock } from '../../src/host/clock.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
 
-/** Opened as the engine does. */
+/** Opened as by the engine. */
 export function openObserver(
   provider: Provider,
   instance: Instance,
@@ -27,7 +27,7 @@ export function openApplier(
 
 type Change<Opened, Tools> = (opened: Opened, instance: Instance, tools: Tools) => Partial<Opened>
 
-/** The same provider, whose observers do something otherwise. */
+/** The same provider, with some methods of its observers replaced. */
 export function withObserver(provider: Provider, change: Change<Observer, ObserverTools>): Provider {
   return {
     ...provider,

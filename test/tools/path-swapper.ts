@@ -25,7 +25,7 @@ const program = `
 `
 
 export interface PathSwapper extends AsyncDisposable {
-  /** Ends it; gives how often it has exchanged the two. */
+  /** Ends it; returns the number of exchanges. */
   stop(): Promise<number>
 }
 
@@ -44,11 +44,11 @@ export function startSwapping(
 export interface Meddling {
   /** Paths that are exchanged. */
   readonly swaps: readonly (readonly [left: string, right: string])[]
-  /** Symlinks that are made whenever there is nothing in their place. */
+  /** Symlinks that are created whenever their path is free. */
   readonly links?: readonly (readonly [link: string, target: string])[]
 }
 
-/** As `startSwapping`, with many in turn. */
+/** Like `startSwapping`, with many in turn. */
 export async function startMeddling(
   { swaps, links = [] }: Meddling,
   user: { readonly uid: number; readonly gid: number },

@@ -1,6 +1,6 @@
 import type { Facility, Process } from '../../src/core/model/facility.ts'
 
-/** What a manifest that says nothing more comes to. */
+/** Process of a minimal manifest. */
 export const plainProcess: Omit<Process, 'command'> = {
   environment: {},
   environmentFiles: [],
@@ -9,7 +9,7 @@ export const plainProcess: Omit<Process, 'command'> = {
   stop: { signal: 'TERM', timeout: 10_000 },
 }
 
-/** The same of a facility. Its service has its name, unless another is given. */
+/** Facility of a minimal manifest. Its service has its name, unless another is given. */
 export function plainFacility(facility: Partial<Facility> & Pick<Facility, 'name' | 'supervisor'>): Facility {
   return {
     service: facility.name,

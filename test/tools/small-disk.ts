@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * A small file system of its own in memory, which can be filled up and made read-only. Needs the right to mount. To be made before
- * what uses it: its disposal fails while anybody still does.
+ * A small file system of its own in memory, which can be filled up and made read-only. Needs the right to mount. To be
+ * created before its users: its disposal fails while it is in use.
  */
 export interface SmallDisk extends Disposable {
   readonly directory: string
-  /** Till not one byte more fits. Files can still be made and removed, as on most disks that are full. */
+  /** Fills it to the last byte. Files can still be created and removed, as on most full disks. */
   fill(): void
-  /** Gives back what `fill` took. */
+  /** Frees what `fill` took. */
   free(): void
   setReadOnly(isReadOnly: boolean): void
 }
 
-/** `at`: an empty directory, or one to be made. Absent: a new one. */
+/** `at`: an empty directory, or one to be created. Absent: a new one. */
 export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-disk-'))): SmallDisk {
   mkdirSync(at, { recursive: true, mode: 0o700 })
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', at])
@@ -28,13 +28,13 @@ export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-di
     },
     free: () => rmSync(ballast, { force: true }),
     setReadOnly(isReadOnly) {
-      // The kernel refuses it to one that is written to; as after an error of the device, those who have files open keep them.
+      // The kernel refuses it to one that is written to; as after an error of the device, open files stay open.
       if (!isReadOnly) return void execFileSync('umount', ['-l', at])
       execFileSync('mount', ['--bind', at, at])
       execFileSync('mount', ['-o', 'remount,bind,ro', at])
     },
     [Symbol.dispose]() {
-      // Read-only, it is two. What has been killed may take a moment to be gone.
+      // Read-only, it is two. Killed processes may take a moment to be gone.
       const deadline = Date.now() + 10_000
       while (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)) {
         const { status, stderr } = spawnSync('umount', [at], { encoding: 'utf8' })
@@ -46,7 +46,7 @@ export function mountSmallDisk(at: string = mkdtempSync(join(tmpdir(), 'reeve-di
   }
 }
 
-/** False: there is no room. */
+/** False: there is no space. */
 function append(file: string, size: number): boolean {
   const fd = openSync(file, 'a', 0o600)
   try {

@@ -6,7 +6,7 @@ import type { Ports, Transition } from './transitions.ts'
 
 export interface TransitionReport {
   readonly transitions: readonly Transition[]
-  /** One line for each that ended otherwise than on an empty host. */
+  /** One line for each that ended differently from an empty host. */
   readonly failures: readonly string[]
 }
 
@@ -21,7 +21,7 @@ export async function transitionEverywhere(
   config: Settings['config'] = { valid: undefined, invalid: undefined },
 ): Promise<TransitionReport> {
   const settings = { config, ports: await findFreePorts() }
-  // One after the other: were one to fail beside the other, the test would end while that one's host still runs.
+  // One after the other: if one failed beside the other, the test would end while that one's host still runs.
   const old = await lookFresh(harness, settings, 'old')
   const next = await lookFresh(harness, settings, 'next')
   await using host = await createTransitionHost(harness, settings)
@@ -70,7 +70,7 @@ async function lookFresh(harness: ConformanceHarness, settings: Settings, revisi
   return await host.look()
 }
 
-/** The end on an empty host, but for those that are to be left as they were. */
+/** The end on an empty host, except for facilities that are to be left alone. */
 function leaveAsIs(fresh: Look, before: Look, transitions: readonly Transition[]): Look {
   const facilities = new Map(fresh.facilities)
   for (const transition of transitions) {
@@ -101,7 +101,7 @@ function compare(when: string, found: Look, end: Look, transitions: readonly Tra
   return differences
 }
 
-/** What has read the same has no reason to be another process. */
+/** A process that has loaded the same has no reason to be replaced. */
 function findNeedlessRestarts(before: Look, after: Look): string[] {
   return [...after.processes].flatMap(([name, { loaded, pid }]) => {
     const was = before.processes.get(name)

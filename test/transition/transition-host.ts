@@ -19,29 +19,29 @@ import { type Fragment, listTransitions, merge, type Surroundings, type Transiti
 
 export type Revision = 'old' | 'next' | 'invalid'
 
-/** A host of its own, with one facility for each transition. */
+/** Host with one facility for each transition. */
 export interface TransitionHost extends AsyncDisposable {
   readonly transitions: readonly Transition[]
-  /** Of these transitions the facilities as they are in that revision, and no others. */
+  /** The facilities of these transitions as they are in that revision, and no others. */
   declare(transitions: readonly Transition[], revision: Revision): void
   /** Throws if anything fails. */
   apply(): Promise<void>
-  /** Applies what is invalid, and gives what is wrong with it; throws if it has done anything. */
+  /** Applies an invalid revision, and returns its problems; throws if a step was executed. */
   applyInvalid(): Promise<readonly Diagnostic[]>
-  /** Ids of the steps that an apply would make. */
+  /** Ids of the steps of an apply. */
   plan(): Promise<readonly string[]>
   look(): Promise<Look>
 }
 
 export type Facts = Readonly<Record<string, unknown>>
 
-/** What a user could see. Looks of two hosts are equal if their ends are. */
+/** State that a user could see. The states of two hosts are equal if their ends are. */
 export interface Look {
   /** By the name of the transition's facility. */
   readonly facilities: ReadonlyMap<string, Facts>
-  /** Which process, and what it was started as and has read: while that is the same, so is the process. */
+  /** The process, with its definition and loaded files: while those are the same, so is the process. */
   readonly processes: ReadonlyMap<string, { readonly loaded: string; readonly pid: number | undefined }>
-  /** Definitions, markers and managed files that are there, whoever they belong to. */
+  /** Existing definitions, markers and managed files, whoever they belong to. */
   readonly owned: readonly string[]
   readonly files: readonly string[]
 }
@@ -109,7 +109,7 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
       const processes = new Map<string, Look['processes'] extends ReadonlyMap<string, infer One> ? One : never>()
       const neutral = (value: Facts): Facts => {
         const text = JSON.stringify(value).replaceAll(directory, 'HOST')
-        // Over paths of the host. That the process has the one of its definition, `isLoaded` says.
+        // Without paths of the host. `isLoaded` tells that the process has the digest of its definition.
         return JSON.parse(text.replace(/(?<=REEVE_DEFINITION=)[0-9a-f]{64}/g, 'DIGEST'))
       }
       for (const { facility, definition, files } of refresh.targets) {
@@ -147,7 +147,7 @@ export async function createTransitionHost(harness: ConformanceHarness, settings
   }
 }
 
-/** The name of its facility, but for the transition that is about the name. */
+/** Name of its facility, except in the transition about the name. */
 export function nameOf(transition: Transition, all: readonly Transition[]): string {
   if (transition.field === 'metadata.name') return 'former'
   return `${transition.field.replaceAll('*', 'any')}-${all.indexOf(transition)}`
@@ -169,10 +169,10 @@ function describeFile(path: string): string {
   return `${path} ${mode.toString(8)} ${uid} ${gid} ${readFileSync(path, 'utf8')}`
 }
 
-/** What supervisors tell a process of this very start, and of themselves. */
+/** Variables by which supervisors tell a process of this very start, and of themselves. */
 const ofThisStart = /^(?:REEVE_RUN|INVOCATION_ID|JOURNAL_STREAM|MANAGERPID|SYSTEMD_EXEC_PID)=/
 
-/** All that a manifest can make different in a process. */
+/** Everything that a manifest can change in a process. */
 function describeProcess(pid: number): Facts {
   const read = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'latin1')
   const lines = [...read('limits').split('\n'), ...read('status').split('\n')]

@@ -1,28 +1,28 @@
 import type { Capabilities } from '../../src/core/contracts/provider.ts'
 
-/** One field of a facility: as it was, as it is then, and as it can't be. */
+/** One field of a facility: its old, its next and an invalid value. */
 export interface Transition {
-  /** As `listFields` names it. */
+  /** Named as by `listFields`. */
   readonly field: string
   readonly old: Fragment
   /** Absent: no other value is valid, or not for this user. */
   readonly next?: Fragment
   readonly invalid: Fragment
-  /** With the next value the service stays as it was: on an empty host there would be none. */
+  /** With the next value the service is left alone: on an empty host there would be none. */
   readonly leavesAsIs: boolean
 }
 
-/** Parts of a manifest, to be laid over a plain one. */
+/** Parts of a manifest, to be merged into a plain one. */
 export type Fragment = Readonly<Record<string, unknown>>
 
-/** What the values refer to. */
+/** Files and services that the values refer to. */
 export interface Surroundings {
   /** Of the provider, and its own `spec.config`: valid, and not. */
   readonly type: string
   readonly config: { readonly valid: unknown; readonly invalid: unknown }
-  /** A file or directory that is there for services to use: `one`, `two`. */
+  /** An existing file or directory for services to use: `one`, `two`. */
   path(name: string): string
-  /** Free ones: two for each facility that is asked at a port, as it has to listen there itself. */
+  /** Free ports: two for each facility that is probed at a port, as it has to listen there itself. */
   readonly ports: readonly Ports[]
   /** Below the manifests: `one`, `two`. */
   source(name: string): string
@@ -33,14 +33,14 @@ export interface Surroundings {
 
 export type Ports = readonly [number, number]
 
-/** Answers to HTTP at the ports that it is given. */
+/** Answers HTTP requests at the given ports. */
 const server = `
   const { createServer } = require('node:http')
   const answer = (_, response) => response.end()
   for (const port of process.argv.slice(1)) createServer(answer).listen(Number(port), '127.0.0.1')
 `
 
-/** `undefined`: the field isn't there. */
+/** `undefined`: the field is absent. */
 type Values = readonly [old: unknown, next: unknown, invalid: unknown]
 
 const noPorts: Ports = [0, 0]
@@ -64,7 +64,7 @@ const limits: Readonly<Record<string, number>> = {
   stack: 4_000_000,
 }
 
-/** Of all fields of a facility; a new field wants a line here. */
+/** Transitions of all fields of a facility; a new field needs a line here. */
 export function listTransitions(surroundings: Surroundings): Transition[] {
   const { type, config, path, ports, source, isRoot, capabilities } = surroundings
   const vary = (field: string, [old, next, invalid]: Values, around: Fragment = {}): Transition => ({
@@ -85,7 +85,7 @@ export function listTransitions(surroundings: Surroundings): Transition[] {
   const listening = (at: Ports): Fragment => ({
     spec: { process: { command: [process.execPath, '-e', server, ...at.map(String)] } },
   })
-  /** What is stopped has no health. */
+  /** A stopped service has no health. */
   const unasked = (scheme: string): Fragment => ({
     spec: { state: 'stopped', health: { http: { url: `${scheme}://127.0.0.1/` } } },
   })
@@ -177,7 +177,7 @@ function listPortable({ spec }: Fragment): string[] {
   })
 }
 
-/** `spec.files.*.path` and a value, as a manifest has it; of `undefined` nothing. */
+/** `spec.files.*.path` and a value, as in a manifest; for `undefined` nothing. */
 function nest(field: string, value: unknown, type: string): Fragment {
   const nested = field.split('.').reduceRight<unknown>((inner, key, index, keys) => {
     if (key !== '*') return { [key]: inner }
@@ -187,7 +187,7 @@ function nest(field: string, value: unknown, type: string): Fragment {
   return value !== undefined && isTable(nested) ? nested : {}
 }
 
-/** Tables are laid over one another, and so are the items of lists; of anything else the second counts. */
+/** Merges tables, and the items of lists; of other values the second counts. */
 export function merge(under: Fragment, over: Fragment): Fragment {
   const result: Record<string, unknown> = { ...under }
   for (const [key, value] of Object.entries(over)) result[key] = mergeValues(result[key], value)
