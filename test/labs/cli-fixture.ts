@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly input?: string
 }
 
-/** A `reeve` that is still running. In a pseudo-terminal both streams are in `stdout`. */
+/** A running `reeve`. In a pseudo-terminal both streams are in `stdout`. */
 export interface Running {
   readonly child: ChildProcess
   stdout(): string
@@ -28,21 +28,21 @@ export interface Running {
   readonly ended: Promise<Outcome>
 }
 
-/** A directory with manifests and state of its own, and what Reeve runs from it. */
+/** Directory with manifests and state of its own, and programs run in it. */
 export interface CliFixture {
   readonly directory: string
   /** Runs `reeve` to its end, in `directory`. */
   reeve(args: readonly string[], options?: RunOptions): Promise<Outcome>
-  /** Runs `reeve` to its end, fails with all that it said unless that went well, and gives what is on stdout. */
+  /** Runs `reeve` to its end, fails with all its output if that fails, and returns its stdout. */
   succeed(args: readonly string[], options?: RunOptions): Promise<string>
   start(args: readonly string[], options?: RunOptions): Running
-  /** Another program, in the same surroundings. */
+  /** Another program, in the same environment. */
   startProgram(program: string, args: readonly string[]): Running
   /** In a pseudo-terminal of 80 columns and 24 lines. */
   startInTerminal(args: readonly string[], options?: RunOptions): Running
   path(...names: string[]): string
   write(name: string, text: string): void
-  /** Replaces what is there, at once. */
+  /** Replaces the file, atomically. */
   rename(from: string, to: string): void
   remove(name: string): void
   status(name: string): Promise<FacilityStatus | undefined>
@@ -65,7 +65,8 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
   mkdirSync(path('manifests'), { mode: 0o755 })
 
   function begin(command: string, args: readonly string[], options: RunOptions = {}): Running {
-    // In a session of its own: the tester's may be that of process 1, in a container, and Reeve then takes itself for its entrypoint's.
+    // In a session of its own: the tester's may be that of process 1, in a container, and Reeve would then take itself for
+    // the entrypoint's.
     const child = spawn(command, args, { cwd: directory, env: surroundings(directory, options.env), detached: true })
     running.add(child)
     let stdout = ''
@@ -84,7 +85,7 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
       })
     })
     child.stdin.on('error', (error: NodeJS.ErrnoException) => {
-      // It has ended before it read what it was given.
+      // It has ended before it read its input.
       if (error.code !== 'EPIPE') throw error
     })
     // A terminal gets its input from the test as it goes.
@@ -111,7 +112,7 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
         env: { TERM: 'xterm-256color', ...options?.env },
       })
     },
-    // Whatever the umask of the tester: what others can write is refused.
+    // Independent of the tester's umask: paths that others can write are refused.
     write: (name, text) => writeFileSync(path(name), text, { mode: 0o644 }),
     rename: (from, to) => renameSync(path(from), path(to)),
     remove: name => rmSync(path(name)),
@@ -122,7 +123,7 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
     },
   }
 
-  // Also after a test that ran out of time: nothing may be left running.
+  // Also after a test that timed out: nothing may be left running.
   onTestFinished(async () => {
     for (const child of running) child.kill('SIGKILL')
     const { exitCode, stderr } = await fixture.reeve(['down', '--yes'])
@@ -134,7 +135,7 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
   return fixture
 }
 
-/** Nothing of the tester's own surroundings decides on colours or directories. */
+/** The tester's own environment must not affect colours or directories. */
 function surroundings(directory: string, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const { PATH = '' } = process.env
   return { PATH, HOME: directory, LANG: 'C.UTF-8', ...extra }
@@ -148,7 +149,7 @@ stateDirectory: state
 resync: 1s
 `
 
-/** A service that runs until it is told to stop. `spec` is YAML in braces or a block, indented by 2. */
+/** Service that runs until it is told to stop. `spec` is YAML in braces or a block, indented by 2. */
 export function sleeper(name: string, spec: string = ''): string {
   return `apiVersion: reeve/v1
 kind: Facility
