@@ -3,22 +3,22 @@ import { join } from 'node:path'
 import { plainColors } from '../../src/cli/screen.ts'
 import { tableText } from '../../src/cli/table.ts'
 
-/** Where the tables are that harnesses leave: `.ci/run` prints them. Each run of the suites begins with none. */
+/** Directory of the tables that harnesses leave: `.ci/run` prints them. Each run of the suites begins with none. */
 const directory = join(import.meta.dirname, '../report')
 
 export type Cell = string | number
 
-/** A table of what a harness has tried: counts, seeds, figures. */
+/** Table of what a harness has tried: counts, seeds, figures. */
 export interface Report<Row extends readonly Cell[]> {
-  /** Adds a row, and writes the file: what a failing run has come to is worth reading too. */
+  /** Adds a row, and writes the file: intermediate results of a failing run are useful too. */
   add(...row: Row): void
-  /** Of the file. */
+  /** Path of the file. */
   readonly path: string
 }
 
 /**
- * The table in `test/report/NAME.txt`, written with its first row. Workers share no tables, so each test file takes names
- * of its own. `columns` has the titles, one for each cell of a row.
+ * Table in `test/report/NAME.txt`, written with its first row. Workers share no tables, so each test file uses names of its
+ * own. `columns` has the titles, one for each cell of a row.
  */
 export function openReport<const Titles extends readonly string[]>(
   name: string,

@@ -7,7 +7,7 @@ import type { RandomActions } from '../random-actions/run.ts'
 import { type Turn, turnsOf } from '../random-actions/turns.ts'
 import type { EngineWorld } from './engine-world.ts'
 
-/** What the manifests say. `steady` never changes, `edited` only in what it runs, `moving` in everything. */
+/** State of the manifests. `steady` never changes, `edited` only in its command, `moving` in everything. */
 export interface Wanted {
   edited: number
   file: string
@@ -37,7 +37,7 @@ export function declareAll(snapshot: MisledWorld, isNoticed = true): void {
     isPresent ? { supervisor, state, process: { command: command(mark) } } : undefined,
     isNoticed,
   )
-  // Somebody else's service has that name.
+  // A stranger's service has that name.
   snapshot.declare('taken', { process: { command: command(3) } }, isNoticed)
 }
 
@@ -48,7 +48,7 @@ export function settleStrangers(snapshot: EngineWorld): void {
   }
 }
 
-/** Those that anybody may meddle with. */
+/** Facilities that may be disturbed. */
 function meddledKey(snapshot: MisledWorld, choose: Choose): string {
   const { moving } = snapshot.wanted
   const places = [

@@ -22,13 +22,13 @@ import { withApplier } from '../tools/opened-provider.ts'
 import { createPrograms, type Programs } from './programs.ts'
 import { createSimulatedSupervisor, type SimulatedSupervisor } from './simulated-supervisor.ts'
 
-/** The controller's reconciliation over a simulated supervisor, on a clock in the test's hands. */
+/** The controller's reconciliation over a simulated supervisor, on a clock controlled by the test. */
 export interface EngineWorld extends AsyncDisposable {
   readonly clock: ManualClock
   readonly meddled: Meddled
   readonly supervisor: SimulatedSupervisor
   readonly programs: Programs
-  /** To start the one stops the other, by a hook in its script that nobody knows of: names of services. */
+  /** Starting the one stops the other, by a hook in its script that nobody knows of: names of services. */
   readonly quarrels: Map<string, string>
   readonly manifests: string
   /** Of the supervisors `alpha` and `beta`. */
@@ -36,9 +36,9 @@ export interface EngineWorld extends AsyncDisposable {
   path(name: string): string
   /** Writes the manifest of a facility, or deletes it; the watch may notice, or not. */
   declare(name: string, spec: object | undefined, isNoticed: boolean): void
-  /** What has been handed to the provider, as it was then. */
+  /** Actions handed to the provider, in the state of that moment. */
   readonly acts: Act[]
-  /** `working`: those since which something has been done. */
+  /** `working`: facilities with a step since then. */
   readonly passes: { working: number; all: number }
   plan(): Promise<Plan>
   /** Beside no controller: see `isRunning`. */
@@ -49,7 +49,7 @@ export interface EngineWorld extends AsyncDisposable {
   condition(name: string, type: Condition['type']): Condition | undefined
   /** Of the process of a service of supervisor `alpha`. */
   pid(service: string): number | undefined
-  /** True if the last look at everything found nothing to do. */
+  /** True if the last full refresh resulted in no step. */
   hasNothingToDo(): boolean
   readonly session: Session
 }
@@ -69,7 +69,7 @@ export interface EngineWorldOptions {
   readonly isRunning?: boolean
 }
 
-/** Whether what is written lasts is proved elsewhere: syncing is what would take most of the time here. */
+/** Durability is tested elsewhere: syncing would take most of the time here. */
 const disk = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export async function createEngineWorld(options: EngineWorldOptions = {}): Promise<EngineWorld> {
@@ -97,7 +97,7 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
   })
   const supervisor = createSimulatedSupervisor(clock, programs)
   const acts: Act[] = []
-  // It needs no options: to compile their schema takes longer than a story.
+  // It needs no options: compiling their schema takes longer than a story.
   const quick = { ...supervisor.provider, capabilities: { process: ['command'] as const } }
   const noting = withApplier(quick, ({ apply }, instance) => ({
     apply(actions, report) {
@@ -200,7 +200,7 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     async [Symbol.asyncDispose]() {
       ending.abort(new Error('the test is over'))
       const ended = Promise.all([over, reconciliation.end()])
-      // What still waits for the clock gets it.
+      // Timers that still wait for the clock fire.
       await clock.advance(10_000)
       await ended
       watch[Symbol.dispose]()

@@ -5,20 +5,20 @@ import { type Turn, turnsOf } from '../random-actions/turns.ts'
 import { fewerFaults } from './engine-story.ts'
 import type { EngineWorld } from './engine-world.ts'
 
-/** What the manifests of the services that are not well say now. */
+/** State of the manifests of the failing services. */
 export interface Declared {
-  /** The argument of a program, never used twice. */
+  /** Argument of a program, never used twice. */
   mark: number
-  /** What is declared of the one that loops is itself at fault. */
+  /** The declaration of the crash-looping service is itself at fault. */
   isFaulty: boolean
-  /** Of the file that its program writes as it ends. */
+  /** Mark of the file that its program writes as it ends. */
   content: string
-  /** The two that can't run beside each other are declared so; else nothing is said of it. */
+  /** Whether the conflict of the two is declared; else no text shows it. */
   doConflict: boolean
   isRivalRunning: boolean
   /** A second facility for the service that has two names. */
   isNamedTwice: boolean
-  /** As `mark`, of one of the two that may undo each other. */
+  /** Like `mark`, for one of the two that may undo each other. */
   leftMark: number
 }
 
@@ -32,7 +32,7 @@ type StoryAction = RandomActions<KindsWorld>[string]
 export const PORT = '80'
 const sleep = (...words: readonly string[]): { command: readonly string[] } => ({ command: ['/bin/sleep', ...words] })
 
-/** A check of the service that it is declared for; see `EngineWorld`. */
+/** Health check of the service that it is declared for; see `EngineWorld`. */
 function healthOf(service: string, onFailure: 'restart' | 'report'): object {
   const times = { interval: '30s', timeout: '5s', failureThreshold: 2, startupTimeout: '30s' }
   return { health: { exec: { command: ['/bin/true', service] }, ...times, onFailure } }
@@ -59,7 +59,7 @@ export function declareKinds(snapshot: KindsWorld, isNoticed = true): void {
   if (isNoticed) snapshot.declare('steady', specs.steady, true)
 }
 
-/** A service of a package, with another name; and one of a stranger. */
+/** A packaged service with an alias; and one of a stranger. */
 export function settleOthers({ supervisor, directory }: EngineWorld): void {
   for (const name of ['packaged', 'stranger']) {
     writeFileSync(`${directory('alpha')}/${name}.json`, JSON.stringify({ command: ['/bin/theirs'] }))
@@ -116,14 +116,14 @@ export const kindsActions: RandomActions<KindsWorld> = {
   ...fewerFaults,
 }
 
-/** What is wrong with the programs is over; what is declared stays. */
+/** The problems of the programs are over; the declarations stay. */
 export function endTroubles({ programs, quarrels }: EngineWorld): void {
   programs.troubles.clear()
   programs.taken.clear()
   quarrels.clear()
 }
 
-/** And what is declared is as it can be had. */
+/** And the declarations are compatible. */
 export function endContradictions(snapshot: KindsWorld): void {
   const { declared } = snapshot
   declared.isFaulty = false

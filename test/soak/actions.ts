@@ -24,10 +24,10 @@ export interface SoakWorld {
   readonly declarations: Declarations
 }
 
-/** In ms: of steps of the wall clock, to and fro. */
+/** In ms: steps of the wall clock, back and forth. */
 const CLOCK_STEP = 3_600_000
 
-/** What people, machines and chance do to a host, by name. */
+/** Actions of people, machines and chance on a host, by name. */
 export const noises: RandomActions<SoakWorld> = {
   'manifest edited': redeclare((declared, { nextMark }) => {
     declared.mark = nextMark()
@@ -38,7 +38,7 @@ export const noises: RandomActions<SoakWorld> = {
     (declared, { declarations }) => crash(declared, declarations, () => declarations.write(declared)),
     (one, { declarations }) => !one.isBroken && !isNeeded(one, declarations.all),
   ),
-  // It is told to end, and to go on: its supervisor does so when Reeve restarts it.
+  // SIGTERM, then SIGCONT: its supervisor sends them when Reeve restarts it.
   'service hangs': toOne((declared, { host }) => signal(findProcess(declared, host), 'SIGSTOP'), isServer),
   'port held by another for a while': toOne((declared, { host }) => {
     const pid = findProcess(declared, host)
@@ -60,7 +60,7 @@ export const noises: RandomActions<SoakWorld> = {
     const options = { directory: host.supervisorDirectory }
     const instance = { name: 'process', type: 'process', options, stateDirectory: '', owner: '' }
     const action = { id: 'stop', verb: 'stop', service: name, signal: AbortSignal.timeout(5_000) } as const
-    // Whether it works is none of a meddler's business: the supervisor may just have been killed.
+    // Whether it succeeds doesn't matter: the supervisor may just have been killed.
     using applier = openApplier(processProvider, instance)
     await applier.apply([action], () => {})
   }),
@@ -93,7 +93,7 @@ function passOverGone(error: unknown): void {
   throw error
 }
 
-/** Only where the state directory has a file system of its own. */
+/** Only if the state directory has a file system of its own. */
 export const diskNoises: RandomActions<SoakWorld> = {
   'disk full for a while'({ host }) {
     const filler = join(host.state, 'filler')
@@ -103,7 +103,7 @@ export const diskNoises: RandomActions<SoakWorld> = {
   },
 }
 
-/** What takes a process away whose memory would tell of leaks. */
+/** Actions that kill a process whose memory would show leaks. */
 export const killNoises: RandomActions<SoakWorld> = {
   async 'controller killed'({ host }) {
     await host.killController()

@@ -13,41 +13,40 @@ import { diskNoises, killNoises, noises, type SoakWorld } from './actions.ts'
 import type { SoakHost } from './soak-host.ts'
 
 export interface SoakOptions {
-  /** How long there is noise. */
+  /** Duration of the noise. */
   readonly seconds: number
   readonly log: TurnLog
   readonly facilities: number
 }
 
 export interface SoakOutcome {
-  /** How often each was done. */
+  /** Number of times that each was done. */
   readonly noises: ReadonlyMap<string, number>
   readonly leftOut: readonly string[]
-  /** Noises that chance never chose, or that never could be made. */
+  /** Actions that chance never chose, or that never had a target. */
   readonly neverMade: readonly string[]
-  /** What was wrong: nothing, one hopes. */
+  /** Problems: none, ideally. */
   readonly problems: readonly string[]
-  /** From the end of the noise until the world was as declared, in ms, after each of the two stretches. */
+  /** Time from the end of the noise until the host was as declared, in ms, after each of the two phases. */
   readonly convergence: readonly number[]
-  /** Before and after the stretch in which neither was killed. */
+  /** Before and after the phase in which neither was killed. */
   readonly usage: { readonly controller: readonly Usage[]; readonly supervisor: readonly Usage[] }
-  /** How often the controller could not go on, and was started again by its service manager. */
+  /** Number of times that the controller could not continue, and was restarted by its service manager. */
   readonly endings: number
-  /** Entries that can be read. */
+  /** Readable entries. */
   readonly history: number
 }
 
-/** Between two noises, in ms. */
+/** Pause between two actions, in ms. */
 const LONGEST_PAUSE = 120
-/** A stretch lasts so many times as long, at most, till each noise has been made. */
+/** A phase lasts at most so many times as long, until each action has been taken. */
 const LONGEST_STRETCH = 4
-/** How often it is looked at what they take of the machine, some ms apart. */
+/** Number of measurements of their resources, some ms apart. */
 const AT_REST = 50
 
 /**
- * The controller with many facilities under noise of all kinds, twice: first it and the supervisor are killed too, then
- * not, so that what they take of the machine can be compared. After each the noise ends, and the world has to become as
- * declared.
+ * The controller with many facilities under noise of all kinds, in two phases: first it and the supervisor are killed too,
+ * then not, so that their resources can be compared. After each the noise ends, and the host has to become as declared.
  */
 export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOptions): Promise<SoakOutcome> {
   const declarations = createDeclarations(facilities, host)
@@ -59,7 +58,7 @@ export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOpt
   const controller: Usage[] = []
   const supervisor: Usage[] = []
 
-  // What failed over and over is waited for longer: twice as long each time, and five minutes at most.
+  // Repeated failures are waited for longer: twice as long each time, and five minutes at most.
   const patience = Math.min(300, 2 * seconds) * 1_000 + 30_000
   async function comeToRest(): Promise<void> {
     const began = Date.now()
@@ -71,13 +70,13 @@ export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOpt
     await eventually('the world to be as declared', isAsDeclared, patience).catch(async error => {
       if (!(error instanceof AssertionError)) throw error
       const rest = await findRest()
-      // It may have come to it in this very moment, and that was too late.
+      // It may have converged at this very moment, and that was too late.
       for (const one of rest.length > 0 ? rest : [error.message]) problems.add(`${one}\n${await explain(host, one)}`)
     })
     convergence.push(Date.now() - began)
   }
   async function measure(): Promise<void> {
-    // What is being said and written just now is no growth: the least of what is seen counts.
+    // Current output and writes are no growth: the least of several measurements counts.
     const seen: (readonly [Usage, Usage])[] = []
     const isAtRest = (): boolean => {
       const [first, second] = [host.controllerPid(), host.supervisorPid()].map(pid => readUsage(pid ?? Number.NaN))
@@ -93,12 +92,12 @@ export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOpt
     supervisor.push(least(1))
   }
   const stretch = async (actions: RandomActions<SoakWorld>, share: number): Promise<void> => {
-    // What is wrong already is worth more than what comes of it.
+    // The first problem is worth more than its consequences.
     if (problems.size > 0) return
     const [began, duration, made] = [Date.now(), seconds * share * 1_000, new Map<string, number>()]
     const isOver = (): boolean => {
       const spent = Date.now() - began
-      // On a busy machine each takes its time, and yet all are to come.
+      // On a busy machine each action takes its time, and yet all are to occur.
       return spent >= duration && (made.size === Object.keys(actions).length || spent >= LONGEST_STRETCH * duration)
     }
     const groups = [{ kinds: Object.keys(actions), weight: 1 }]
@@ -114,7 +113,7 @@ export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOpt
   await comeToRest()
   const gentle: RandomActions<SoakWorld> = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
   await stretch({ ...gentle, ...killNoises }, 0.5)
-  // The first of what is done after a start takes memory that stays.
+  // The first steps after a start take memory that stays.
   await stretch(gentle, 0.2)
   await measure()
   await stretch(gentle, 0.3)
@@ -145,7 +144,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof ReeveError || (error instanceof Error && 'code' in error && error.code === 'ENOENT')
 }
 
-/** As a person reads it. Throws if it can't be read. */
+/** As a person reads it. Throws if it is unreadable. */
 function countHistory({ directory }: SoakHost): number {
   const args = [reevePath, 'history', '-o', 'json', '--config', 'reeve.yaml']
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -164,7 +163,7 @@ function tellRefusal(error: unknown): readonly string[] {
   throw error
 }
 
-/** What the controller says of the facility, and has said last. */
+/** Current and last messages of the controller about the facility. */
 async function explain(host: SoakHost, difference: string): Promise<string> {
   const [name = ''] = difference.split(':')
   const status = await host

@@ -6,9 +6,9 @@ import type { RandomActions } from '../random-actions/run.ts'
 import type { Traces } from './history-check.ts'
 import type { StoryWorld } from './ledger.ts'
 
-/** What is done to one facility, behind Reeve's back or by a new revision, and what the history has to tell of it. */
+/** Action on one facility, on the host or by a new revision, and the history entries that must follow. */
 export interface FacilityAction extends Traces {
-  /** Of those that are there; with `isForAbsent`, of those that aren't. Absent: all. */
+  /** Applies to existing facilities; with `isForAbsent`, to absent ones. Absent: all. */
   suits?(declared: Declared, world: StoryWorld): boolean
   /** It is done when this returns. */
   perform(declared: Declared, world: StoryWorld, choose: Choose): void
@@ -19,7 +19,7 @@ const units = '/etc/systemd/system'
 const unitOf = ({ name }: Declared): string => `${units}/${name}.service`
 const linkOf = ({ name }: Declared): string => `${units}/multi-user.target.wants/${name}.service`
 const dropInOf = ({ name }: Declared): string => `${units}/${name}.service.d/limits.conf`
-/** Somebody else's, which is to stay. */
+/** A stranger's, which is to stay. */
 export const strangerOf = ({ name }: Pick<Declared, 'name'>): string => `${units}/${name}.service.d/zz-theirs.conf`
 
 /** One in so many has a drop-in of its own. */
@@ -34,14 +34,14 @@ const isUp = ({ isRunning }: Declared): boolean => isRunning
 const facilityActions: Readonly<Record<string, FacilityAction>> = {
   'service stopped': {
     suits: isUp,
-    // Reeve may start it before systemctl is done with waiting, which it then says.
+    // Reeve may start it before systemctl has finished waiting, which it then reports.
     perform: ({ name }, { host }) => void host.tell('stop', name),
     tells: () => ['start stopped'],
   },
   'service killed': {
     suits: (declared, { host }) => declared.isRunning && findProcess(declared, host) !== undefined,
     perform: (declared, { host }) => void signal(findProcess(declared, host), 'SIGKILL'),
-    // systemd starts it again by itself; while the controller is away, nobody sees it.
+    // systemd restarts it by itself; while the controller is down, nobody notices.
     tells: () => [],
     mayTell: ['start stopped', 'start failed', 'restart ended'],
   },

@@ -4,7 +4,7 @@ import type { RandomActions } from '../random-actions/run.ts'
 import { pickFree } from './actions.ts'
 import type { StoryWorld } from './ledger.ts'
 
-/** What Reeve, or systemd, may have begun of a revision before the next one came, or while a service did not come up. */
+/** Steps that Reeve, or systemd, may have begun for a revision before the next one, or while a service did not come up. */
 const ofCrashes = {
   tells: () => [],
   mayTell: [
@@ -25,9 +25,9 @@ export const storyFaults: RandomActions<StoryWorld> = {
   'systemd executed anew': ({ host }) => host.systemctl('daemon-reexec'),
   'bus restarted': ({ host }) => host.systemctl('restart', 'dbus.service'),
   async 'controller killed'({ host, ledger }) {
-    // A step that was done and not written down yet would be missing. What is done next finds nobody there.
+    // An executed step that was not recorded yet would be missing. The next action finds the controller down.
     await ledger.settle()
-    // It may still be on its way up from the last time.
+    // It may still be starting from the last time.
     host.tell('kill', '--kill-whom=main', '--signal=KILL', 'reeve')
   },
   async 'reeve install again'({ host, ledger }) {

@@ -11,7 +11,7 @@ export interface Traces {
   readonly mayFailBy?: RegExp
 }
 
-/** What was done to a facility, for the history to be held against. */
+/** Action on a facility, to compare the history with. */
 export interface Done {
   readonly facility: string
   readonly action: string
@@ -31,7 +31,7 @@ export function isTold(done: Done, entries: readonly HistoryEntry[]): boolean {
   return done.tells.every(one => told.includes(one))
 }
 
-/** Where the history doesn't tell what was done: entries that are missing, of nothing that was done, or of nobody's doing. */
+/** Differences between the history and the actions: missing entries, entries without an action, or without an author. */
 export function findUntruths(done: readonly Done[], entries: readonly HistoryEntry[]): string[] {
   const problems: string[] = []
   const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
@@ -49,7 +49,7 @@ export function findUntruths(done: readonly Done[], entries: readonly HistoryEnt
     const texts = textsOf(one, own)
     for (const tell of one.tells)
       if (!texts.some(({ text }) => text === tell)) problems.push(`${what}: no entry of "${tell}"`)
-    // What failed is planned anew from its beginning.
+    // A failed step is planned again from its beginning.
     const isTriedAgain = own.some(({ result }) => result !== 'done')
     const succeeded = texts.filter(({ result }) => result === 'done').map(({ text }) => text)
     for (const [index, text] of succeeded.entries()) {

@@ -9,7 +9,7 @@ import type { StoryHost } from './story-host.ts'
 /** Within so many ms all has to be as declared again after a action. On a machine at rest it takes one or two seconds. */
 const BOUND = 120_000
 
-/** Between two looks at everything, in ms: each costs the machine a good deal. */
+/** Pause between two full checks, in ms: each is expensive. */
 export const LOOK_EVERY = 150
 
 /** What a story is about. */
@@ -23,18 +23,18 @@ export interface StoryWorld {
   publish(): void
 }
 
-/** What has been done, and whether it has been put right. */
+/** Actions taken, and whether they have been repaired. */
 export interface Ledger {
   readonly done: readonly Done[]
   /** From the action until all was as declared again, in ms. */
   readonly settled: ReadonlyMap<Done, number>
   readonly problems: Set<string>
-  /** True until what was done to it last has been put right. */
+  /** True until its last action has been repaired. */
   isPending(declared: Declared): boolean
   note(declared: Declared, action: string, at: number, traces: Traces): void
-  /** Sees what has been put right by now, and whether a service runs twice. */
+  /** Determines what has been repaired by now, and whether a service runs twice. */
   look(): Promise<void>
-  /** Resolves when all has been put right. */
+  /** Resolves when everything has been repaired. */
   settle(): Promise<void>
 }
 
@@ -47,11 +47,11 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
   async function look(): Promise<void> {
     for (const one of findDoubled(host.marker)) problems.add(`doubled for a while: ${one}`)
     const began = Date.now()
-    // First what has been told: then the controller can't be about to do more, if it says afterwards that it isn't.
+    // First the history: then the controller can't be about to do more, if it says afterwards that it isn't.
     const entries = host.history()
     const differences = await findDifferences(host, all).catch(tellRefusal)
     for (const [declared, one] of pending) {
-      if (one.at >= began) continue // it was done while we looked
+      if (one.at >= began) continue // it was done during the check
       const isRight = !differences.has('controller') && !differences.has(declared.name)
       if (isRight && isTold(one, entries)) {
         settled.set(one, Date.now() - one.at)
@@ -88,7 +88,7 @@ export function createLedger(host: StoryHost, all: readonly Declared[]): Ledger 
   }
 }
 
-/** In what the world goes on to differ from what is declared. */
+/** Lasting differences between the host and its declarations. */
 export async function findLastDifferences(host: StoryHost, all: readonly Declared[]): Promise<Differences> {
   for (const deadline = Date.now() + BOUND; ; await sleep(LOOK_EVERY)) {
     const differences = await findDifferences(host, all).catch(tellRefusal)

@@ -11,7 +11,7 @@ import { findLeftovers, placeBystander } from './leftovers.ts'
 import type { StoryHost } from './story-host.ts'
 
 export interface StoryOptions {
-  /** How long things are done behind Reeve's back. */
+  /** Duration of the actions. */
   readonly seconds: number
   readonly log: TurnLog
   readonly facilities: number
@@ -24,14 +24,14 @@ export interface StoryOutcome {
   readonly faults: ReadonlyMap<string, number>
   /** From the action until all was as declared again, in ms. */
   readonly settled: ReadonlyMap<Done, number>
-  /** What is not as it should be: nothing, one hopes. */
+  /** Problems: none, ideally. */
   readonly problems: readonly string[]
 }
 
 /** Between two actions, in ms. */
 const LONGEST_PAUSE = 100
 
-/** Reeve is installed, keeps its services as declared for as long as somebody meddles with them, and tells of it truly. */
+/** Reeve is installed, keeps its services as declared while they are disturbed, and records it truthfully. */
 export async function tellStory(host: StoryHost, { seconds, log, facilities }: StoryOptions): Promise<StoryOutcome> {
   const declarations = createDeclarations(facilities, host)
   const { all } = declarations

@@ -1,22 +1,22 @@
 import type { Clock } from '../../src/host/clock.ts'
 
-/** A clock that stands still until it is moved. */
+/** Clock that stands still until it is moved. */
 export interface ManualClock extends Clock {
-  /** Moves the wall clock only, to or fro, as NTP or a person does. */
+  /** Moves only the wall clock, back or forth, as NTP or a person does. */
   step(duration: number): void
-  /** Moves on, and fires on the way what is due, in order of time; lets promises run after each. */
+  /** Advances and fires due timers in order of time; lets promises run after each. */
   advance(duration: number): Promise<void>
   /** Moves on as far as it takes for the promise to settle. */
   advanceUntil<T>(promise: Promise<T>): Promise<T>
-  /** As `advance`, where nothing waits: no timer is fired. */
+  /** Like `advance`, but fires no timer. */
   pass(duration: number): void
-  /** How many sleeps and timers are waiting. */
+  /** Number of waiting sleeps and timers. */
   readonly pending: number
-  /** Resolves when that many wait: for code under test that gets to its timer by way of real I/O. */
+  /** Resolves when that many wait: for code under test that reaches its timer through real I/O. */
   untilPending(count: number): Promise<void>
 }
 
-/** What waits for a turn may wait for another one then. */
+/** A timer may set another one for then. */
 const TURNS = 4
 
 interface Timer {
@@ -113,7 +113,7 @@ export function createManualClock(start = 1_700_000_000_000): ManualClock {
   }
 }
 
-/** Lets everything run that waits for a promise or the next turn of the event loop, but for no timer and no I/O. */
+/** Runs everything that waits for a promise or the next turn of the event loop, but no timer and no I/O. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await new Promise(resolve => setImmediate(resolve))
 }
