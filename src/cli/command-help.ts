@@ -19,7 +19,7 @@ export function describeHelp(colors: CommandContext['out']['colors']): HelpConfi
     formatHelp,
     commandDescription: command => sentence(command.description()),
     subcommandTerm: command => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
-    // The descriptions name defaults and choices themselves, in fewer words.
+    // Option descriptions state their defaults and choices themselves.
     optionDescription: option => option.description,
     argumentDescription: argument => argument.description,
     styleTitle: text => colors.bold(text),
@@ -28,7 +28,7 @@ export function describeHelp(colors: CommandContext['out']['colors']): HelpConfi
   }
 }
 
-/** As commander has it, but the commands before the flags. */
+/** Commander's help text with the commands before the options. */
 function formatHelp(command: Command, help: Help): string {
   const text = Help.prototype.formatHelp(command, help)
   if (command.parent) return text
@@ -61,7 +61,7 @@ export function refuseCommand(program: Command, name: string): never {
   return program.error(`error: ${text}`)
 }
 
-/** Read only when it is asked for: finding package.json costs some ms. */
+/** Reads package.json only when asked, as finding it takes some ms. */
 export function printVersion(out: CommandContext['out']): never {
   out.write(`${readPackageVersion()}\n`)
   throw new CommanderError(0, 'commander.version', '')

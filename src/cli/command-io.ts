@@ -3,19 +3,19 @@ import type { SessionOptions } from '../engine/session/session.ts'
 import { type Clock, createClock } from '../host/clock.ts'
 import { closeInheritedDescriptors } from '../host/inherited-descriptors.ts'
 
-/** What a command line has to do with: streams, environment, clock and signals. Tests and harnesses bring their own. */
+/** The surroundings of a command line: streams, environment, clock and signals. Tests and harnesses bring their own. */
 export interface CommandIo {
   readonly stdin: InputStream
   readonly stdout: OutputStream
   readonly stderr: OutputStream
-  /** What stderr is, for the log. */
+  /** Kind of stderr: decides the log's format. */
   stderrKind(): StreamKind
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** The command line of this program without its arguments: Node and the script, absolute, symlinks resolved. */
   readonly program: readonly [node: string, script: string]
   readonly clock: Clock
-  /** For harnesses: the host as they make it, e.g. one that ends the process between two effects. */
+  /** Hosts of a harness, e.g. one that ends the process between two effects. */
   readonly hosts?: Pick<SessionOptions, 'createReadHost' | 'createWriteHost'>
   /** Aborted when nobody reads stdout any more (`reeve status --watch | head`). */
   readonly stdoutClosed: AbortSignal
@@ -23,13 +23,13 @@ export interface CommandIo {
   onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): Disposable
   /** Calls back at every SIGHUP until disposed. At a terminal nobody is called, and it ends the process: the terminal has gone. */
   onHangup(listener: () => void): Disposable
-  /** Closes what was open when the program was started, so that no process that it starts has it. */
+  /** Closes inherited descriptors, so that no started process has them. */
   closeInheritedDescriptors(): void
   /** Ends the process at once: only for people who can't wait for a clean end. */
   exit(code: number): void
 }
 
-/** `pipe`: whatever is none of the others. */
+/** `pipe`: everything else. */
 export type StreamKind = 'terminal' | 'journal' | 'file' | 'pipe'
 
 export interface OutputStream {
@@ -44,13 +44,13 @@ export type InputStream = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 /** 2 only with `--detailed-exitcode`: not all is as declared. */
 export type ExitCode = 0 | 1 | 2
 
-/** The real thing. A reader that goes away (`| head`) is no error. */
+/** The surroundings of this process. A reader that goes away (`| head`) is no error. */
 export function processIo(): CommandIo {
   const closed = new AbortController()
   ignoreBrokenPipe(process.stdout, () => closed.abort())
   ignoreBrokenPipe(process.stderr, () => {})
   return {
-    // Opened by being looked at, for the one command that asks.
+    // A getter, as Node opens stdin on first use, and only one command asks.
     get stdin() {
       return process.stdin
     },
@@ -71,7 +71,7 @@ export function processIo(): CommandIo {
   }
 }
 
-/** systemd says in JOURNAL_STREAM which stream is the journal: who has another stderr since then may have inherited the variable. */
+/** JOURNAL_STREAM names the journal's stream; a process with another stderr may have inherited the variable. */
 function stderrKind(): StreamKind {
   if (process.stderr.isTTY) return 'terminal'
   const facts = fstatSync(2, { bigint: true })

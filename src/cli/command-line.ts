@@ -6,7 +6,7 @@ import { errorText } from './error-text.ts'
 
 /** Runs one command line (`argv` without node and script) to its end. Doesn't throw. */
 export async function main(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
-  // Known before anything is parsed, so that help and usage errors follow it too.
+  // Found before parsing, so that help and usage errors honour it too.
   const color = !argv.includes('--no-color')
   const unparsed = createContext(io, {}, color)
   let exitCode: ExitCode = 0
@@ -24,7 +24,7 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<Exit
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
-    // Commander has written what there is to say.
+    // Commander has written the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
     unparsed.err.write(errorText(error, { colors: unparsed.err.colors, debug }))
     return 1

@@ -1,6 +1,10 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import type { Task } from './context.ts'
 
-type Examples = readonly (readonly [command: string, what: string])[]
+/** Runs a command's task with its options. */
+export type Run = (command: Command, task: Task) => Promise<void>
+
+export type Examples = readonly (readonly [command: string, what: string])[]
 
 export function add(program: Command, name: string, description: string, examples: Examples): Command {
   const width = Math.max(...examples.map(([command]) => command.length))

@@ -5,7 +5,7 @@ export interface Candidate {
   readonly description: string
 }
 
-/** What may come next; `facilities` and the like have to be looked up by the caller. */
+/** What may come next; the caller looks up `facilities` and the like. */
 export type Completion =
   | { readonly type: 'candidates'; readonly candidates: readonly Candidate[] }
   | { readonly type: 'files' | 'directories' | 'facilities' | 'fields' | 'supervisors' }
@@ -36,7 +36,7 @@ export function findCompletion(program: Command, words: readonly string[]): Comp
   return startingWith(current, completeValue(argument.argChoices, argument.name()))
 }
 
-/** `--flag=value` as `--flag` and `value`. What stands before the value is no part of the candidates then: `prefix`. */
+/** Splits `--flag=value` in two words. `prefix` is `--flag=`, which candidates lack. */
 export function splitFlag(
   program: Command,
   words: readonly string[],
@@ -57,7 +57,7 @@ export function candidatesOf(pairs: readonly (readonly [text: string, descriptio
   return { type: 'candidates', candidates: pairs.map(([text, description]) => ({ text, description })) }
 }
 
-/** By the name of the argument or option, which the command tree keeps uniform. */
+/** Candidates by the name of an argument or option, which the command tree keeps uniform. */
 function completeValue(choices: readonly string[] | undefined, name: string): Completion {
   if (choices) return candidatesOf(choices.map(choice => [choice, '']))
   if (name === 'NAME') return { type: 'facilities' }
@@ -81,7 +81,7 @@ function visibleOptions(program: Command, command: Command): readonly Option[] {
     : [...own, ...program.options.filter(option => option.long !== '--version' && !option.hidden)]
 }
 
-/** The option that the word under the cursor is the value of. */
+/** The option whose value the word under the cursor is. */
 function pendingOption(options: readonly Option[], before: readonly string[]): Option | undefined {
   const last = before.at(-1)
   return last === undefined ? undefined : options.find(option => isValueFlag(option, last))

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { CommandContext } from './context.ts'
 
-/** Only yes is a yes. Throws ReeveError `usage` with `otherwise` where nobody can be asked. */
+/** Asks for confirmation; anything but yes is no. Throws ReeveError `usage` with `otherwise` without a terminal. */
 export async function confirm(question: string, otherwise: string, { io, err }: CommandContext): Promise<boolean> {
   if (!io.stdin.isTTY || !io.stderr.isTTY)
     throw new ReeveError('usage', `no terminal to ask for confirmation; ${otherwise}`)

@@ -15,7 +15,7 @@ export interface GlobalOptions {
   readonly insecurePermissions?: boolean
 }
 
-/** What a command gets to work with. */
+/** Surroundings, screens and flags of one command. */
 export interface CommandContext {
   readonly io: CommandIo
   /** stdout: the answer. */
@@ -23,7 +23,7 @@ export interface CommandContext {
   /** stderr: all else. */
   readonly err: Screen
   readonly globals: GlobalOptions
-  /** What is disposed of when the command has ended. */
+  /** Resources to dispose of when the command has ended. */
   readonly opened: Disposable[]
 }
 
@@ -60,7 +60,7 @@ export async function openCommandSession(
   directory: NamedDirectory | undefined,
   log: Log = openLog(context, { level: 'warn' }),
 ): Promise<Session> {
-  // The commands load of the engine what they use: all of it takes longer than most commands do.
+  // Commands load only the parts of the engine that they use: loading all takes longer than most commands run.
   const { openSession } = await import('../engine/session/session.ts')
   const { globals, io } = context
   const session = await openSession({
@@ -75,7 +75,7 @@ export async function openCommandSession(
     log,
   })
   context.opened.push(session)
-  // Not sooner: a saved plan may have come by one (`--plan <(…)`).
+  // Not sooner: a saved plan may be read from an inherited descriptor (`--plan <(…)`).
   io.closeInheritedDescriptors()
   return session
 }

@@ -2,10 +2,10 @@ import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { groupBy, namesText } from './grouping.ts'
 import { count, type Screen } from './screen.ts'
 
-/** So many of those that say the same are shown in full. One mistake in what others name has all of them say so. */
+/** Diagnostics with the same message shown in full; one mistake in a supervisor can repeat for each of its facilities. */
 const mostAlike = 3
 
-/** All diagnostics, and how many there are. Says nothing if there are none. True if one of them is an error. */
+/** Writes all diagnostics and their count; nothing if there are none. True if one is an error. */
 export async function reportDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): Promise<boolean> {
   if (diagnostics.length === 0) return false
   const { formatDiagnostics } = await import('../manifest/diagnostics/diagnostic-text.ts')

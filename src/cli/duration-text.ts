@@ -3,7 +3,7 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** How long something has been so, in the two largest units: `8s`, `3m12s`, `2h5m`, `3d4h`. Milliseconds in. */
+/** Age in the two largest units: `8s`, `3m12s`, `2h5m`, `3d4h`. From milliseconds. */
 export function ageText(duration: number): string {
   const age = Math.max(0, duration)
   if (age < MINUTE) return `${Math.floor(age / SECOND)}s`
@@ -12,7 +12,7 @@ export function ageText(duration: number): string {
   return pair(age, DAY, 'd', HOUR, 'h')
 }
 
-/** How long something took: `45 ms`, `1.2 s`, `2m5s`. Milliseconds in. */
+/** Duration of an action: `45 ms`, `1.2 s`, `2m5s`. From milliseconds. */
 export function durationText(duration: number): string {
   if (duration < SECOND) return `${Math.round(duration)} ms`
   if (duration < MINUTE) return `${(duration / SECOND).toFixed(1)} s`

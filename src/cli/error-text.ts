@@ -1,7 +1,7 @@
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { Colors } from './screen.ts'
 
-/** What a person is told of an error that ended the command; each line ended. `debug` adds stacks and causes. */
+/** Message of the error that ended a command, each line ended. `debug` adds stacks and causes. */
 export function errorText(error: unknown, options: { readonly colors: Colors; readonly debug: boolean }): string {
   const { colors } = options
   const prefix = colors.red('reeve:')

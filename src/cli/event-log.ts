@@ -3,7 +3,7 @@ import type { Log } from '../core/contracts/log.ts'
 import { messageOf } from '../core/reeve-error.ts'
 import { reasonText, stepDoneText, stepOmittedText, stepText, waitingText } from './reason-text.ts'
 
-/** What the controller does, as log lines: everything in the fields for programs, and in the message for people. */
+/** Logs the controller's actions: fields for programs, the message for people. */
 export function createEventLog(log: Log): EngineListener {
   return event => {
     if (event.type === 'waiting') {

@@ -1,24 +1,24 @@
 import { type Screen, truncate } from './screen.ts'
 
-/** What is redrawn in place, on the terminal's other screen, as editors and pagers do it: what was there before isn't lost. */
+/** Text redrawn in place on the terminal's alternate screen, as editors do: the earlier contents come back afterwards. */
 export interface FullScreen extends Disposable {
-  /** `text` takes the place of what was drawn before, cut to the height of the terminal. */
+  /** Replaces what was drawn before; `text` is cut to the terminal's height. */
   draw(text: string): void
 }
 
-/** Lines that are too long are cut by the terminal. */
+/** Turns off line wrapping: the terminal cuts long lines. */
 const enter = '\x1b[?1049h\x1b[?7l'
 const leave = '\x1b[?7h\x1b[?1049l'
 const home = '\x1b[H'
 
 /**
- * Lines are erased before they are written, and what is below from the start of the next line: after a line that fills the terminal,
- * the cursor stands in its last column, which would be erased as well.
+ * Each line is erased before it is written, and the rest from the start of the next line: after a line that fills the terminal,
+ * the cursor is still in its last column, which would be erased as well.
  */
 const eraseLine = '\x1b[2K'
 const eraseBelow = '\r\n\x1b[J'
 
-/** Until it is disposed of; what was drawn last stays to be read then. The first drawing opens it. */
+/** The first drawing switches to the alternate screen; disposal switches back and leaves the last drawing there. */
 export function openFullScreen(screen: Screen): FullScreen {
   let last: string | undefined
   return {

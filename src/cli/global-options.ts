@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { logFormats, logLevels } from './logger.ts'
 
-/** What may stand on each command line, before the command or after it. */
+/** Options of every command, before the command's name or after it. */
 export function addGlobalOptions(program: Command): void {
   program
     .option(

@@ -1,7 +1,7 @@
-/** So many names are told before the rest is a number. */
+/** Names listed before the rest becomes a number. */
 const mostNames = 5
 
-/** Those of which the same is to be said, said once, in the order in which it came first. */
+/** Groups items with the same key, in the order in which the keys came first. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): (readonly [T, ...T[]])[] {
   const groups = new Map<string, [T, ...T[]]>()
   for (const item of items) {

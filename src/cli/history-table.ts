@@ -11,7 +11,7 @@ export function historyText(entries: readonly HistoryEntry[], screen: Pick<Scree
 
 function historyColumns({ colors }: Pick<Screen, 'colors'>): readonly Column<HistoryEntry>[] {
   return [
-    // To the second, in UTC as it is stored: lines of several hosts can be compared.
+    // In UTC, to the second, so that lines of several hosts can be compared.
     {
       title: 'TIME',
       value: entry => entry.time.replace(/\.\d+Z$/, 'Z'),
@@ -24,7 +24,7 @@ function historyColumns({ colors }: Pick<Screen, 'colors'>): readonly Column<His
       title: 'RESULT',
       value: entry => entry.result,
       style: (text, entry) => (entry.result === 'done' ? colors.green(text) : colors.red(text)),
-      // What failed says so in the last column too.
+      // The message of a failure stands in the last column too.
       drop: 4,
     },
     { title: 'TOOK', value: entry => durationText(entry.duration), drop: 1 },

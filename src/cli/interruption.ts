@@ -5,7 +5,7 @@ export interface Interruption extends Disposable {
   readonly signal: AbortSignal
 }
 
-/** The first SIGINT or SIGTERM asks for a clean end, and `onFirst` tells so; the second one ends the process at once. */
+/** The first SIGINT or SIGTERM asks for a clean end and calls `onFirst`; the second ends the process at once. */
 export function listenForInterruption(io: CommandIo, onFirst: (signal: string) => void): Interruption {
   const controller = new AbortController()
   const registration = io.onSignal(signal => {

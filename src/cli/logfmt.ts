@@ -1,13 +1,13 @@
 import { visibleWord } from '../core/text/visible-text.ts'
 
-/** `line`: one of pino's, a JSON object. Gives `time=… level=… facility=… msg="…"`, ended. */
+/** Turns pino's JSON line into `time=… level=… facility=… msg="…"`, ended. */
 export function logfmtLine(line: string): string {
   const { time, level, msg, ...rest }: Readonly<Record<string, unknown>> = JSON.parse(line)
   const pairs = [['time', time], ['level', level], ...Object.entries(rest), ['msg', msg]] as const
   return `${pairs.flatMap(([key, value]) => fieldTexts(String(key), value)).join(' ')}\n`
 }
 
-/** What is in an object gets a key of its own: `error.message=…`. */
+/** Fields of nested objects get dotted keys: `error.message=…`. */
 function fieldTexts(key: string, value: unknown): string[] {
   if (value === undefined) return []
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -16,7 +16,7 @@ function fieldTexts(key: string, value: unknown): string[] {
   return [`${key.replace(/[^\w.-]/g, '_')}=${valueText(typeof value === 'string' ? value : JSON.stringify(value))}`]
 }
 
-/** In quotes it is a JSON string, as the readers of logfmt take it. */
+/** A quoted value is a JSON string, which parsers of logfmt read. */
 function valueText(text: string): string {
   return /^[^\s"=\\]+$/.test(text) && visibleWord(text) === text ? text : visibleWord(JSON.stringify(text))
 }

@@ -12,16 +12,16 @@ export type LogFormat = (typeof logFormats)[number]
 
 export interface LogOptions {
   readonly level: LogLevel
-  /** Asked with the first message. */
+  /** Called with the first message. */
   readonly format: () => LogFormat
-  /** What `screen` writes on, by which times are written as they are needed there; asked with the first message. */
+  /** Kind of stream that `screen` writes to: decides how times look. Called with the first message. */
   readonly kind: () => StreamKind
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * A line for each message, whatever is in it (S10), written at once and in this process: a worker would lose the last lines
+ * Writes one line per message, whatever it contains (S10), synchronously and in this process: a worker would lose the last lines
  * at the end. pino is loaded with the first message.
  */
 export function createLog(options: LogOptions, screen: Screen): Log {
@@ -52,11 +52,11 @@ function openPino({ level, format, kind }: LogOptions, screen: Screen): Log {
   }
   const wanted = format()
   const render = wanted === 'text' ? openText(require, kind(), screen) : wanted === 'logfmt' ? logfmtLine : String
-  // In JSON, too, what steers a terminal can be written as \u009b.
+  // JSON keeps its meaning when control characters are written as \u009b.
   return pino(options, { write: line => screen.write(render(line)) })
 }
 
-/** How the text of a line begins. The journal has the times itself, and who looks at a terminal knows the day. */
+/** Time format by kind of stream. The journal has times of its own, and at a terminal the day is known. */
 const timeFormats: Readonly<Record<StreamKind, string>> = {
   terminal: 'SYS:HH:MM:ss',
   journal: '',
@@ -67,9 +67,9 @@ const timeFormats: Readonly<Record<StreamKind, string>> = {
 function openText(require: NodeJS.Require, kind: StreamKind, screen: Screen): (line: string) => string {
   const { prettyFactory }: typeof import('pino-pretty') = require('pino-pretty')
   const format = prettyFactory({
-    // Its own sequences would be taken for those of a message.
+    // The screen would escape its sequences as part of the message.
     colorize: false,
-    // People read the message, which says it all; the fields are for programs.
+    // The message is complete; the fields are for programs.
     hideObject: true,
     ignore: kind === 'journal' ? 'pid,hostname,time' : 'pid,hostname',
     messageFormat: readableMessage,
@@ -84,7 +84,7 @@ function readableMessage(fields: Fields, messageKey: string): string {
   return oneLine(typeof error === 'string' && !message.includes(error) ? `${message}: ${error}` : message)
 }
 
-/** The level is the first word, or the first after the time. */
+/** Colours the level: the first word, or the first after the time. */
 function colorLevel(line: string, { colors }: Screen): string {
   return line.replace(/^(\[[^\]]*\] )?(DEBUG|INFO|WARN|ERROR)/, (_all, time: string | undefined, level: string) => {
     const paint = { DEBUG: colors.cyan, INFO: colors.green, WARN: colors.yellow, ERROR: colors.red }[level] ?? String

@@ -22,7 +22,7 @@ export function namedDirectory(argument: string | undefined, option: string | un
   return option === undefined ? undefined : { path: option, origin: 'given by --manifests' }
 }
 
-/** Throws ReeveError `not-found` where there is none. */
+/** Throws ReeveError `not-found` if the manifests directory doesn't exist. */
 export function expectDirectory({
   directory,
   followsSource,

@@ -30,7 +30,7 @@ function undoneProblem({ steps, blocked, cause }: Undone): Pick<OutcomeProblem, 
   }
 }
 
-/** The last words of `apply` and `down`, each line ended. `command`: what to run again. */
+/** Final text of `apply` and `down`, each line ended. `command`: the one to run again. */
 export function outcomeText(
   outcome: ApplyOutcome,
   options: { readonly command: string; readonly interrupted: boolean; readonly colors: Colors },

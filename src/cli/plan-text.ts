@@ -10,12 +10,12 @@ import { reasonText, rollbackText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, type Screen, wrap } from './screen.ts'
 
 const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
-/** Longer steps (with a path) don't push the reasons of the others to the right. */
+/** Widest step that reasons are aligned to; longer ones (with a path) don't push the others' reasons right. */
 const STEP_WIDTH = 24
 
 /**
- * The plan for people, each line ended: blocked facilities, one block per facility that changes, those that are left
- * alone, the sum. What is new is shown as an addition. `brief`: no contents, but for what is taken over, which is lost.
+ * The plan for people, each line ended: blocked facilities, one block per facility that changes, suspended ones,
+ * the summary. New files are shown as additions. `brief`: only contents that an adoption would overwrite.
  */
 export function planText(
   plan: Plan,
@@ -39,7 +39,7 @@ export function planText(
   return blocks.join('\n')
 }
 
-/** What would be done about those that are suspended: a line each, as nobody is going to do it. */
+/** Pending steps of suspended facilities, a line each. */
 function withheldText({ facilities }: Plan, colors: Colors): string {
   const lines = facilities.flatMap(({ name, withheld }) => {
     if (!withheld) return []
@@ -59,7 +59,7 @@ export function suspendedText(facilities: readonly SuspendedFacility[]): string 
   return `${count(facilities.length, 'facility is', 'facilities are')} suspended: ${each.join(', ')}`
 }
 
-/** Those of which nothing else in the plan says that they aren't as declared. */
+/** Number of facilities in trouble for which the plan has no step and no blocker. */
 function countIdleTroubles({ facilities, troubles = [] }: Plan): number {
   const troubled = new Set(troubles.map(({ facility }) => facility))
   return facilities.filter(
@@ -68,7 +68,7 @@ function countIdleTroubles({ facilities, troubles = [] }: Plan): number {
 }
 
 /**
- * `Plan: 1 to add, …` or `No changes. …`. Of those that are suspended or in trouble nobody says that they are as declared.
+ * `Plan: 1 to add, …` or `No changes. …`. Suspended and troubled facilities don't count as declared.
  */
 export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): string {
   const { add, change, repair, remove, unchanged, blocked } = summary
@@ -81,13 +81,13 @@ export function summaryText(summary: PlanSummary, suspended = 0, troubled = 0): 
   return `No changes. ${count(unchanged - suspended - troubled, 'facility is', 'facilities are')} as declared${others}${more}.`
 }
 
-/** For `--detailed-exitcode`: 1 where apply would fail too, as something is blocked; 2 where not all is as declared. */
+/** For `--detailed-exitcode`: 1 if a facility is blocked, as apply would fail; 2 if not everything is as declared. */
 export function detailedExitCode({ summary, troubles = [] }: Plan): ExitCode {
   if (summary.blocked > 0) return 1
   return hasChanges(summary) || troubles.length > 0 ? 2 : 0
 }
 
-/** The one word on whether a plan does something: text and JSON readers must not disagree. */
+/** Whether a plan changes anything, for text and JSON alike. */
 export function hasChanges(summary: PlanSummary): boolean {
   return summary.add + summary.change + summary.repair + summary.remove > 0
 }
@@ -161,7 +161,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
   const width = Math.max(0, ...lengths.filter(length => length <= STEP_WIDTH))
   for (const step of facility.steps) {
     lines.push(...stepLines(stepText(step).padEnd(width), reasonText(step), screen))
-    // What is taken over is lost, and has to be seen.
+    // An adoption overwrites what was there, so it is always shown.
     if (!brief || step.reason === 'adopted') lines.push(...diffLines(step, colors))
   }
   if (facility.rollback) lines.push(...stepLines(rollbackText(facility.rollback), 'if the move fails', screen))
@@ -170,7 +170,7 @@ function facilityText(facility: FacilityPlan, screen: Pick<Screen, 'colors' | 'w
   return lines.map(line => `${line}\n`).join('')
 }
 
-/** A reason that doesn't fit beside its step stands below it. */
+/** A step and its reason; a reason that doesn't fit goes below. */
 function stepLines(step: string, reason: string, { colors, width }: Pick<Screen, 'colors' | 'width'>): string[] {
   const room = width() ?? Number.POSITIVE_INFINITY
   const line = `    ${step}  `

@@ -4,36 +4,36 @@ import { ageText, durationText } from './duration-text.ts'
 import { stepDoneText, stepOmittedText, stepText, stepUnderWayText, waitingText } from './reason-text.ts'
 import { oneLine, type Screen, truncate } from './screen.ts'
 
-/** Tells on stderr what the engine does. Why something failed stands in the command's last words, once. */
+/** Reports the engine's progress on stderr. Causes of failures are left to the command's final text. */
 export interface Progress {
   readonly listener: EngineListener
-  /** What goes on without any event: `stopping`. On a terminal a live line until the end, elsewhere nothing. */
+  /** Shows an action without events, such as `stopping`, as a live line until the end; nothing without a terminal. */
   show(facility: string, text: string): void
-  /** What else is written on the same stream (logs) goes through here, so that it doesn't mix with the live part. */
+  /** For other text on the same stream (logs), so that it doesn't mix with the live part. */
   readonly screen: Screen
   /** Clears the live part. */
   end(): void
 }
 
-/** What goes on: `text` is `starting` or `waits for db to become ready`. `since` in ms. */
+/** An action under way: `text` is `starting` or `waits for db to become ready`. `since` in ms. */
 interface UnderWay {
   readonly facility: string
   readonly text: string
   readonly since: number
-  /** Where nothing is redrawn: there is a line for it already. */
+  /** Without redrawing: it has a line already. */
   told: boolean
 }
 
-/** Shorter waits than this, in ms, aren't worth a plain line; and so often the live part is redrawn. */
+/** Shortest wait worth a plain line, and interval of redrawing the live part, in ms. */
 const TICK = 1000
 
 /**
- * On a terminal, a line for all that has ended, and below them, redrawn in place, what is under way and what waits for
+ * On a terminal, a line for each finished action, and below them, redrawn in place, what is under way and what waits for
  * what, and since when. Elsewhere plain lines only.
  */
 export function startProgress(screen: Screen, clock: Pick<Clock, 'elapsed' | 'after'>): Progress {
   const underWay = new Map<string, UnderWay>()
-  /** Facilities that something was done about, or that were waited for: of the others it isn't news that they are ready. */
+  /** Facilities that were changed or waited for; that others are ready isn't news. */
   const busy = new Set<string>()
   let drawn = 0
   let timer: Disposable | undefined
@@ -116,14 +116,14 @@ function follow(underWay: Map<string, UnderWay>, event: EngineEvent, now: number
   }
   if (event.type === 'waiting') {
     const text = waitingText(event)
-    // Said again, it hasn't begun again.
+    // A repeated event doesn't restart the time.
     if (underWay.get(waiting)?.text !== text) underWay.set(waiting, { facility, text, since: now, told: false })
     return
   }
   underWay.delete(waiting)
 }
 
-/** The line that stays, if the event is worth one here. */
+/** The lasting line of an event, if it has one. */
 function eventLine(event: EngineEvent, screen: Screen): string | undefined {
   const { colors } = screen
   const name = colors.bold(event.facility)

@@ -26,7 +26,7 @@ const words: Readonly<Record<Exclude<Reason, 'enablement' | 'enablement-drift'>,
   ended: 'its process ended by itself',
 }
 
-/** Why the step is in the plan, in words. */
+/** A step's reason in words. */
 export function reasonText(step: {
   readonly reason: Reason
   readonly verb: string
@@ -60,7 +60,7 @@ const done: Readonly<Record<Verb, string>> = { ...participles, 'write-file': 'wr
 
 type StepObject = Pick<Step, 'verb' | 'path' | 'target'>
 
-/** What the step is: `install`, `write /etc/web.toml`, `stop runit:web`. */
+/** A step in words: `install`, `write /etc/web.toml`, `stop runit:web`. */
 export function stepText(step: Step): string {
   if (step.verb === 'write-file') return withObject('write', step)
   if (step.verb === 'remove-file') return withObject('remove', step)
@@ -68,27 +68,27 @@ export function stepText(step: Step): string {
   return withObject(step.verb, step)
 }
 
-/** What is done where the move fails: `roll back to runit:web`. */
+/** The rollback of a failed move: `roll back to runit:web`. */
 export function rollbackText({ to }: Rollback): string {
   return withObject('roll back to', { target: to })
 }
 
-/** While it goes on: `starting`, `writing /etc/web.toml`. */
+/** A step under way: `starting`, `writing /etc/web.toml`. */
 export function stepUnderWayText(step: StepObject): string {
   return withObject(doing[step.verb], step)
 }
 
-/** When it is done: `started`, `wrote /etc/web.toml`. */
+/** A finished step: `started`, `wrote /etc/web.toml`. */
 export function stepDoneText(step: Step): string {
   return withObject(done[step.verb], step)
 }
 
-/** What it would have been: `not started`, `not written /etc/web.toml`. */
+/** An omitted step: `started`, `written /etc/web.toml`, to follow `not`. */
 export function stepOmittedText(step: Step): string {
   return withObject(participles[step.verb], step)
 }
 
-/** What it waits for: `waits for db to become ready`; of itself, `waits to become ready`. */
+/** A wait: `waits for db to become ready`; for itself, `waits to become ready`. */
 export function waitingText({ facility, until }: { readonly facility: string; readonly until: string }): string {
   return until.startsWith(`${facility} to `) ? `waits ${until.slice(facility.length + 1)}` : `waits for ${until}`
 }

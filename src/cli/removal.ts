@@ -14,19 +14,19 @@ export interface Removal {
   readonly output: OutputFormat
   /** `--yes`: don't ask. */
   readonly yes?: boolean
-  /** What to run again after a failure. */
+  /** The command to run again after a failure. */
   readonly command: string
-  /** What to say if there is nothing to do. */
+  /** Message if there is nothing to do. */
   readonly nothing: string
   readonly question: string
-  /** What to do where nobody can be asked. */
+  /** Advice without a terminal to ask at. */
   readonly otherwise: string
-  /** A controller does it, and goes on whoever is interrupted. */
+  /** A controller does it and goes on after an interruption here. */
   readonly isElsewhere?: boolean
   remove(ways: Pick<ApplyOptions, 'signal' | 'listener'>): Promise<ApplyOutcome>
 }
 
-/** Shows what is going to be stopped and removed, asks, does it, and says what came of it. */
+/** Shows the removals, asks, carries them out and reports the outcome. */
 export async function carryOutRemoval(
   context: CommandContext,
   progress: Progress,

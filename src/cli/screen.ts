@@ -57,12 +57,12 @@ export function wantsColor(stream: { readonly isTTY?: boolean }, wish: ColorWish
   return stream.isTTY === true && wish.env.TERM !== 'dumb'
 }
 
-/** As people see it, on one line: of what has its width measured, or is cut. What is written is escaped anyway. */
+/** Text as people see it, on one line: for measuring and cutting. Writing escapes anyway. */
 export function oneLine(text: string): string {
   return visibleLine(text)
 }
 
-/** Cuts to `width` columns, and shows that it did. */
+/** Cuts to `width` columns, ending in `…`. */
 export function truncate(text: string, width: number): string {
   if (text.length <= width) return text
   return width < 1 ? '' : `${text.slice(0, width - 1)}…`
@@ -84,7 +84,7 @@ export function wrap(text: string, width: number, indent: number): string[] {
   return lines.map(part => ' '.repeat(indent) + part)
 }
 
-/** `Note: …` in a line of its own, or in as many as the screen takes; ended. */
+/** `Note: …`, wrapped to the screen's width, each line ended. */
 export function remarkText(label: string, text: string, { colors, width }: Pick<Screen, 'colors' | 'width'>): string {
   const [first = '', ...rest] = wrap(`${label} ${oneLine(text)}`, width() ?? Number.POSITIVE_INFINITY, 2)
   const start = first.trimStart()

@@ -4,7 +4,7 @@ import { type CommandContext, jsonText, type OutputFormat } from './context.ts'
 import { errorText } from './error-text.ts'
 
 /**
- * Does something about each of the named facilities, and says what came of it. What fails for one of several doesn't keep it from the
+ * Acts on each named facility and reports the outcomes. A failure of one doesn't keep it from the
  * others; the exit code tells. As JSON, one name gives an object, several a list of those that went well.
  */
 export async function forEachName(

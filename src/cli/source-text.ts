@@ -2,10 +2,10 @@ import type { SourceStatus } from '../core/contracts/source-status.ts'
 import { ageText } from './duration-text.ts'
 import { oneLine, remarkText, type Screen } from './screen.ts'
 
-/** Reasons that are no problem: nothing else is wanted than what is in force, as far as anyone knows. */
+/** Reasons that are no problem: as far as known, the wanted revision is in force. */
 const calm: ReadonlySet<string> = new Set(['UpToDate', 'NotFollowed'])
 
-/** What stands before the table of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
+/** Head of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
 export function sourceText(
   { url, wanted, revision, condition, warning }: SourceStatus,
   screen: Pick<Screen, 'colors' | 'width'>,

@@ -5,15 +5,15 @@ import { ageText } from './duration-text.ts'
 import { type Colors, oneLine, remarkText, type Screen, wrap } from './screen.ts'
 import { type Column, tableText } from './table.ts'
 
-/** Of what stands before the values of one facility, in columns. */
+/** Width of the labels of one facility's values, in columns. */
 const LABEL_WIDTH = 15
 
 type TableScreen = Pick<Screen, 'colors' | 'width'>
 
 export interface StatusTextOptions {
-  /** Of the whole, besides those in the status. */
+  /** Problems besides those in the status. */
   readonly problems?: readonly string[]
-  /** In place of a table without a line; ended. */
+  /** Stands in place of an empty table; ended. */
   readonly empty?: string
 }
 
@@ -65,19 +65,19 @@ export function facilityStatusText(facility: FacilityStatus, screen: TableScreen
   return lines.map(line => `${line}\n`).join('')
 }
 
-/** The text stands in a column beside its label, on as many lines as it needs. */
+/** A text wrapped in a column beside its label. */
 function labelled(label: string, text: string, { width }: Pick<Screen, 'width'>): string[] {
   const [first = '', ...rest] = wrap(oneLine(text), width() ?? Number.POSITIVE_INFINITY, LABEL_WIDTH)
   return [`  ${label.padEnd(LABEL_WIDTH - 2)}${first.trimStart()}`, ...rest]
 }
 
-/** That nothing stalls it needs no reason. */
+/** `Stalled False` needs no reason. */
 function conditionSentence({ type, status, reason, message }: Condition): string {
   if (type === 'Stalled' && status === 'False') return status
   return `${status}, ${reason}${message === '' ? '' : `: ${oneLine(message)}`}`
 }
 
-/** What starts it on occasion: when it comes next, and how it went when it came last. */
+/** Activation units: the next run, and the outcome of the last one. */
 function activationLines({ activation }: FacilityStatus, screen: TableScreen, now: number): string[] {
   if (!activation) return []
   const { starts, nextRun, lastRun, failure, connections } = activation
@@ -132,7 +132,7 @@ function statusColumns({ colors }: TableScreen, now: number): readonly Column<Fa
       value: facility => conditionText(facility, now),
       style: (text, facility) => conditionColor(facility, colors)(text),
       flexible: true,
-      // What is wrong counts for more than since when it runs.
+      // The cause of a problem is worth more than the uptime.
       atLeast: 48,
     },
   ]
@@ -149,8 +149,8 @@ function enabledText(facility: FacilityStatus): string {
 }
 
 /**
- * The one condition that tells most: what stalls it, else what goes on, else whether it is ready. Beside it, what must not be
- * overlooked: that it is suspended, right after the word, where no terminal cuts it off; or what nobody is doing yet.
+ * The most telling condition: Stalled, else Reconciling, else Ready. Beside it what must not be
+ * overlooked: a suspension, right after the word, where no terminal cuts it off; or pending steps.
  */
 function conditionText(facility: FacilityStatus, now: number): string {
   const suspended = notReconciling(facility, 'Suspended') ? ', suspended' : ''
@@ -172,7 +172,7 @@ function nextRunText({ activation }: FacilityStatus, now: number): string {
   return `; next run in ${ageText(Date.parse(activation.nextRun) - now)}`
 }
 
-/** When it was: the condition itself doesn't say, as it holds no times. */
+/** When it happened, as conditions hold no times. */
 function toldWhen({ activation, state, since }: FacilityStatus, { reason }: Condition, now: number): string {
   if (reason === STARTING && state === 'starting' && since !== null) return ` (for ${ageText(now - Date.parse(since))})`
   const at = reason === RUN_FAILED ? activation?.failure?.at : undefined

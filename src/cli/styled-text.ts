@@ -4,7 +4,7 @@ import { visibleText } from '../core/text/visible-text.ts'
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'magenta' | 'cyan'
 
-/** What the screens use of colours; all of them give plain text where colour isn't wanted. */
+/** Colours of the screens; each returns plain text without colours. */
 export interface Colors extends Readonly<Record<Style, (text: string) => string>> {
   readonly isColorSupported: boolean
 }
@@ -16,8 +16,8 @@ export const plainColors: Colors = {
 }
 
 /**
- * What Reeve itself wants of a terminal, among text that may say anything (S10). Colours and control sequences are put into the
- * text between marks that nobody else can make; whoever writes the text has it rendered, and all that isn't so marked is escaped.
+ * Reeve's own colours and control sequences among untrusted text (S10). They are put into the
+ * text between marks that nobody else can make; rendering keeps what is marked and escapes everything else.
  */
 export interface StyledText {
   readonly colors: Colors
@@ -27,7 +27,7 @@ export interface StyledText {
   render(text: string): string
 }
 
-/** Of one command line: what one screen's colours have made, the other may write. */
+/** The mark of one command line, shared by its two screens. */
 export function createMark(): string {
   return randomBytes(12).toString('hex')
 }
@@ -36,7 +36,7 @@ export function createStyledText(wantsColor: boolean, mark: string = createMark(
   const marked = new RegExp(`\\u0000${mark}([^\\u0000]*)\\u0000`)
   const control = (sequence: string): string => `\0${mark}${sequence}\0`
 
-  /** Where a text inside has a colour of its own, this one goes on after it. */
+  /** The colour continues after a part of the text that has its own. */
   function styleOf(style: Style): (text: string) => string {
     const [open = '', close = ''] = picocolors.createColors(true)[style]('\0').split('\0')
     return text => control(open) + text.replaceAll(control(close), control(close) + control(open)) + control(close)
@@ -59,13 +59,13 @@ export function createStyledText(wantsColor: boolean, mark: string = createMark(
     colors,
     control,
     render(text) {
-      // Every second part is what stood between marks.
+      // Every second part stood between marks.
       const parts = text.split(marked)
       return parts.map((part, index) => (index % 2 === 0 ? visibleText(part) : shown(part))).join('')
     },
   }
 
-  /** Colours that another screen had made are dropped where this one wants none. */
+  /** Colours made by another screen are dropped if this one has none. */
   function shown(sequence: string): string {
     return wantsColor || !sequence.endsWith('m') ? sequence : ''
   }

@@ -3,25 +3,25 @@ import { oneLine, type Screen, truncate, wrap } from './screen.ts'
 export interface Column<Row> {
   readonly title: string
   value(row: Row): string
-  /** In fewer characters: for a terminal that is still too narrow when all has gone that may. */
+  /** A shorter text, if the terminal is still too narrow after all droppable columns went. */
   short?(row: Row): string
   /** Colours the text without changing its width. */
   style?(text: string, row: Row): string
-  /** On a terminal that is too narrow, columns go in this order, lowest first. Absent: it stays. */
+  /** Order in which columns go on a narrow terminal, lowest first. Absent: the column stays. */
   readonly drop?: number
-  /** On a terminal, cut to what is left of the line. For the last column. */
+  /** For the last column: cut to the rest of the line on a terminal. */
   readonly flexible?: boolean
-  /** Of a flexible column: other columns go before it gets less than this, if it has as much to say. Default: 24. */
+  /** Width of a flexible column before others are dropped, if its text needs it. Default: 24. */
   readonly atLeast?: number
-  /** Of a flexible column: what doesn't fit goes on below, as it stands nowhere else. */
+  /** A flexible column wraps instead of being cut, as its text stands nowhere else. */
   readonly wraps?: boolean
 }
 
 const GAP = '  '
-/** Below this a flexible column says too little: rather drop another column. */
+/** Default of `atLeast`. */
 const FLEXIBLE_WIDTH = 24
 
-/** A table with a title line, each line ended. On a terminal it fits the width; elsewhere nothing is left out or cut. */
+/** A table with a title line, each line ended. It fits a terminal's width; elsewhere nothing is left out or cut. */
 export function tableText<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],

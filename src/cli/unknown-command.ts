@@ -1,7 +1,7 @@
 import { createDictionary, lookUp } from '../core/dictionary.ts'
 import { suggest } from '../manifest/diagnostics/field-suggestion.ts'
 
-/** What other tools call ours. Of those that several could be meant by, the first is what most people want. */
+/** Our commands by other tools' names for them, the likeliest first. */
 export const otherVerbs: Readonly<Record<string, readonly string[]>> = {
   add: ['apply'],
   check: ['validate'],
@@ -52,7 +52,7 @@ const notes: Readonly<Record<string, string>> = createDictionary(
   ['log', 'logs', 'tail'].map(verb => [verb, 'status NAME says where the output of a facility is kept']),
 )
 
-/** `unknown command 'ps'`, and below it what was likely meant. */
+/** `unknown command 'ps'`, and below it the likely command. */
 export function unknownCommandText(name: string, commands: readonly string[]): string {
   const near = suggest(name, commands)
   const meant = lookUp(otherVerbs, name.toLowerCase()) ?? (near === undefined ? [] : [near])

@@ -36,7 +36,7 @@ export async function act(
     ...(options.suspend !== undefined && { suspend: options.suspend }),
   }
   return forEachName(context, names, options.output, name => {
-    // Whoever does it tells of its end only, and a stop may take as long as its timeout.
+    // Only the end is reported, and a stop may take as long as its timeout.
     progress.show(name, stepUnderWayText({ verb }))
     return control.act(verb, name, wish).finally(progress.end)
   })

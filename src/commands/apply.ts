@@ -34,7 +34,7 @@ export async function apply(
   const progress = startProgress(err, io.clock)
   let control: Control | undefined
   using interruption = listenForInterruption(io, () => {
-    // What a controller does goes on.
+    // A controller goes on.
     if (control?.pid === undefined) progress.screen.write('Interrupted, ending what is under way.\n')
   })
   const session = await openCommandSession(
@@ -74,7 +74,7 @@ function plannedDirectory(saved: SavedPlan | undefined): NamedDirectory | undefi
   return saved?.manifests === undefined ? undefined : { path: saved.manifests, origin: 'that of the saved plan' }
 }
 
-/** Unless it `trusts` what others can write. */
+/** Reads a saved plan. `trusts`: also one that others can write. */
 async function readPlan(path: string, trusts: boolean): Promise<SavedPlan> {
   const insecure = trusts ? undefined : findInsecurePath(path, lookupIn(localFiles), process.geteuid?.() ?? 0)
   if (insecure) throw new ReeveError('insecure', `the saved plan ${path} can't be trusted: ${insecure.message}`)
@@ -85,12 +85,12 @@ async function readPlan(path: string, trusts: boolean): Promise<SavedPlan> {
     const value: unknown = JSON.parse(text)
     if (isPlan(value)) return value
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new ReeveError('invalid', `${path} is not a plan of format version 1; save one with reeve plan --out FILE`)
 }
 
-/** Enough to tell a plan from something else. Whether it is whole and still fits, its digest says. */
+/** Tells a plan from something else. Its digest tells whether it is whole and still fits. */
 function isPlan(value: unknown): value is SavedPlan {
   return (
     typeof value === 'object' &&

@@ -14,7 +14,7 @@ export async function completion(context: CommandContext, shell: string): Promis
   return 0
 }
 
-/** What the script asks at each Tab: a line for each candidate. Never fails: a shell has no use for errors here. */
+/** Answers a completion script: a line for each candidate. Never fails, as a shell has no use for errors here. */
 export async function complete(context: CommandContext, program: Command, typed: readonly string[]): Promise<ExitCode> {
   const { words, prefix } = splitFlag(
     program,
@@ -27,7 +27,7 @@ export async function complete(context: CommandContext, program: Command, typed:
   return 0
 }
 
-/** As a shell takes the word, which may not be finished; nothing in it is evaluated. */
+/** Removes a shell's quotes and backslashes from a word, which may be unfinished. Evaluates nothing. */
 function unquote(word: string, home = '~'): string {
   const quoted = /\\(.)|'([^']*)'?|"((?:\\.|[^"\\])*)"?/gs
   return word.replace(/^~(?=\/)/, home).replace(quoted, (_all, escaped?: string, single?: string, double?: string) => {
@@ -58,7 +58,7 @@ async function lookUp(context: CommandContext, completion: Completion, words: re
   return completion
 }
 
-/** Those that can run the controller, of which alone a command asks: each declared one, and the default ones by their types. */
+/** Supervisors that can run the controller: declared ones, and default ones by their types. */
 function hostsAmong({ providers }: Session, declared: ManifestSet['supervisors']): [name: string, type: string][] {
   const types = new Map([...providers.keys()].map(type => [type, type]))
   for (const { name, type } of declared) types.set(name, type)

@@ -12,7 +12,7 @@ export interface DownOptions {
   readonly yes?: boolean
 }
 
-/** Shows what it is going to stop and remove, and asks; where nobody can be asked, only with `--yes`. */
+/** Shows what it will stop and remove, and asks; without a terminal it needs `--yes`. */
 export async function down(context: CommandContext, names: readonly string[], options: DownOptions): Promise<ExitCode> {
   const progress = startProgress(context.err, context.io.clock)
   const session = await openCommandSession(

@@ -25,7 +25,7 @@ export async function explain(
   return 0
 }
 
-/** Of the providers of this host. Where its configuration can't be used, of those that come with Reeve, and the log says so. */
+/** Schemas of this host's providers. If its configuration is unusable: of those in Reeve, with a warning in the log. */
 export async function loadNativeSchemas(context: CommandContext, log: Log): Promise<SchemasByType> {
   const { providers } = await openCommandSession(context, undefined, log).catch(async error => {
     if (!(error instanceof ReeveError)) throw error
@@ -36,7 +36,7 @@ export async function loadNativeSchemas(context: CommandContext, log: Log): Prom
   return new Map([...providers].map(([type, { capabilities }]) => [type, capabilities]))
 }
 
-/** The paths that may go on from an unfinished one, for completion. */
+/** Paths that complete an unfinished one. */
 export function fieldCandidates(unfinished: string, schemas: SchemasByType): [path: string, type: string][] {
   const end = unfinished.lastIndexOf('.')
   if (end < 0) return [...kinds.map((kind): [string, string] => [kind, '']), ...below('', schemas)]

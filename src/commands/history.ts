@@ -11,7 +11,7 @@ export interface HistoryOptions {
   readonly limit?: number
 }
 
-/** What was done, when and why: the newest last, as in a log. */
+/** Shows actions with time and reason, the newest last. */
 export async function history(
   context: CommandContext,
   name: string | undefined,
@@ -30,7 +30,7 @@ export async function history(
   return 0
 }
 
-/** Throws ReeveError `not-found`: a name that nobody ever used is a typing mistake, not an empty history. */
+/** Throws ReeveError `not-found`: a name that was never used is a typing mistake, not an empty history. */
 async function expectDeclared(session: Session, name: string): Promise<void> {
   const { loadManifests } = await import('../manifest/manifest-source.ts')
   if (loadManifests(session.manifests).facilities.some(facility => facility.name === name)) return

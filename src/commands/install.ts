@@ -22,7 +22,7 @@ export interface InstallOptions {
   readonly allowRemovals?: number
 }
 
-/** Has the controller run as a service of this host, as a facility like all others, and waits till it has made a pass. */
+/** Installs the controller as a service of this host, as any facility, and waits until it has made a pass. */
 export async function install(
   context: CommandContext,
   directory: string | undefined,
@@ -81,7 +81,7 @@ export async function install(
   return 0
 }
 
-/** Those of `reeve run`. What stands in the host configuration is left to it, so that it can be changed there. */
+/** Arguments of `reeve run`. Settings of the host configuration are left there, where they can be changed. */
 function runArguments(
   { globals, io }: CommandContext,
   { configuration, directory }: Session,
@@ -99,7 +99,7 @@ function runArguments(
   return words
 }
 
-/** By these it finds its configuration and its state, as the commands do that its user types. Root's stand elsewhere. */
+/** Variables by which a user's controller finds the same configuration and state as that user's commands. */
 function homeOf({ io }: CommandContext, { manifests }: Session): Record<string, string> {
   if (manifests.runsAsRoot) return {}
   const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME']

@@ -23,7 +23,7 @@ export interface PlanOptions {
   readonly brief?: boolean
 }
 
-/** Text, JSON, the saved file and the exit code all come from the one plan. */
+/** Text, JSON, the saved file and the exit code all come from one plan. */
 export async function plan(
   context: CommandContext,
   directory: string | undefined,
@@ -48,7 +48,7 @@ export async function plan(
   return options.detailedExitcode ? detailedExitCode(plan) : 0
 }
 
-/** E9: apply is going to refuse it, and whoever looks before has to know. */
+/** E9: warns that apply will refuse the plan. */
 function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Screen): void {
   const { owner, removalLimit } = session.configuration
   const owned = countOwned(refresh.snapshot, owner)
@@ -56,7 +56,7 @@ function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Scree
   if (problem !== undefined) err.write(remarkText('reeve apply will refuse this plan:', problem, err))
 }
 
-/** Who isn't root and looks at a host that root's Reeve keeps sees an empty state of their own: all seems to be new. */
+/** Without root, a host kept by root's Reeve looks empty: the plan is made from the user's own state. */
 function tellOfOtherState(
   { configuration: { stateDirectory }, manifests }: Session,
   { err, globals }: CommandContext,
@@ -80,7 +80,7 @@ async function savePlan(plan: SavedPlan, path: string): Promise<void> {
  * it may be another's, or have been opened by others. What is no file (/dev/stdout) is written to as it is.
  */
 async function writePrivately(path: string, text: string): Promise<void> {
-  // Whatever keeps it from being looked at keeps it from being written, which tells why.
+  // If stat fails, writing fails as well, and says why.
   const existing = await stat(path).catch(() => undefined)
   if (existing !== undefined && !existing.isFile()) return writeFile(path, text)
   const target = existing === undefined ? path : await realpath(path)

@@ -10,10 +10,10 @@ export interface RunOptions {
   readonly stopServicesOnExit?: boolean
 }
 
-/** How long what was left behind may go on, in milliseconds. */
+/** Time for abandoned actions before the process exits, in milliseconds. */
 const LEFT_BEHIND = 200
 
-/** Nobody but process 1 can do it, and Node can't. */
+/** Only process 1 can reap orphans, and Node can't. */
 const firstProcessAdvice =
   'this is process 1, which has to reap the orphaned processes of a container, and does not: put an init before it, by docker run --init, tini, or the entrypoint in docs/container.md'
 
@@ -27,7 +27,7 @@ export async function run(
   const log = openLog(context, { level: 'info', piped: 'json' })
   const { allowRemovals, stopServicesOnExit = false } = options
   const rest = stopServicesOnExit ? 'and the services with it; once more ends it at once' : 'the services go on'
-  // Never disposed: a second signal after the clean end must not make it one by a signal.
+  // Never disposed: a second signal after the clean end must not turn it into death by a signal.
   const interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, namedDirectory(directory, options.manifests), log)
@@ -42,7 +42,7 @@ export async function run(
     log,
     listener: createEventLog(log),
   })
-  // A supervisor or a health check that hangs has been left behind: it must not hold the process any longer (E16).
+  // A hanging supervisor or health check was abandoned and must not keep the process (E16).
   io.clock.after(LEFT_BEHIND, () => io.exit(0), { keepsAlive: false })
   return 0
 }

@@ -18,7 +18,7 @@ export interface StatusOptions {
   readonly watch?: boolean
 }
 
-/** Milliseconds between two looks of `--watch`. */
+/** Milliseconds between two refreshes of `--watch`. */
 const WATCH_INTERVAL = 1000
 
 export async function status(
@@ -40,7 +40,7 @@ export async function status(
   if (status.atBoot !== undefined && name === undefined) {
     context.err.write(remarkText('Warning:', status.atBoot, context.err))
   }
-  // Where nobody has named a directory, what is on the host is the whole answer.
+  // Without a named directory, what is on the host is the whole answer.
   return isUnreadable && (session.hasDirectory || status.facilities.length === 0) ? 1 : 0
 }
 
@@ -108,7 +108,7 @@ async function watch(
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
-      // One that has just ended doesn't answer once. One that is stopped doesn't till somebody has it go on.
+      // A controller that has just ended fails to answer once; a stopped one, until it is continued.
       failures += 1
       if (failures === 2) view.complain(remarkText('!', error.message, err))
     }
@@ -120,7 +120,7 @@ interface View extends Disposable {
   complain(text: string): void
 }
 
-/** `render`: the text of an answer, with its problems; JSON has no place for those. */
+/** `render`: text and problems of an answer; JSON leaves the problems to stderr. */
 function openView(
   { out, err }: CommandContext,
   { output }: StatusOptions,

@@ -10,7 +10,7 @@ export interface SupervisorsOptions {
   readonly manifests?: string
 }
 
-/** Which supervisors there are, and which of them answer. */
+/** Lists supervisors and their availability. */
 export async function supervisors(
   context: CommandContext,
   directory: string | undefined,

@@ -10,7 +10,7 @@ export interface UninstallOptions {
   readonly yes?: boolean
 }
 
-/** Removes what `install` made. The services that the controller kept go on, and are nobody's to keep from then on. */
+/** Removes what `install` made. The controller's services go on, no longer reconciled. */
 export async function uninstall(
   context: CommandContext,
   directory: string | undefined,

@@ -10,7 +10,7 @@ export interface ValidateOptions {
   readonly host?: boolean
 }
 
-/** Fails if any manifest has an error; warnings are only told. */
+/** Fails if any manifest has an error; warnings are only reported. */
 export async function validate(
   context: CommandContext,
   directory: string | undefined,

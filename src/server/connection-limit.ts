@@ -2,9 +2,9 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { readOpenFileLimit } from '../host/open-file-limit.ts'
 
-/** Of one server. All of them together must leave descriptors for what the controller is there for. */
+/** Most connections of one server. All servers together must leave descriptors for reconciling. */
 const mostConnections = 64
-/** What part of the descriptors that the process may have one server takes at most. */
+/** Largest share of the process's descriptors for one server. */
 const partOfDescriptors = 1 / 8
 const fewestConnections = 4
 
@@ -20,13 +20,13 @@ const timeouts = {
 export const serverOptions: object = { ...timeouts, maxHeaderSize: 16 * 1024 }
 
 export interface ConnectionLimit {
-  /** Until disposed of, this connection is not ended to make room: something is being done for it. */
+  /** Until disposed of, this connection is busy and not ended to make room. */
   hold(socket: Socket): Disposable
 }
 
 /**
- * Bounds the connections of a server. Where there is one too many, the oldest for which nothing is being done is ended: it is
- * of a client that doesn't send or doesn't read, as an answer takes milliseconds. Those that are slow don't keep others out.
+ * Bounds the connections of a server. If there is one too many, the oldest idle one is ended: it is
+ * of a client that doesn't send or doesn't read, as an answer takes milliseconds. So slow clients don't keep others out.
  */
 export function limitConnections(server: Server, limit: number = findConnectionLimit()): ConnectionLimit {
   /** The oldest first. */

@@ -15,19 +15,19 @@ import { readPackageVersion } from '../host/package-version.ts'
 import { decodeError, type Greeting, responseLimit } from './control-protocol.ts'
 import { readPass } from './pass-reading.ts'
 
-/** How long a controller may take to say that it is there, in ms: on a busy host it gets its turn late. */
+/** Time limit for a controller's greeting, in ms, for busy hosts. */
 const pingTimeout = 20_000
 
-/** The same for its status, of thousands of facilities on a busy host. Actions take as long as they take. */
+/** Time limit for its status, of thousands of facilities on a busy host. Actions have no limit. */
 const statusTimeout = 60_000
 
 interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
-  /** Gives the question up. Absent: it takes as long as it takes. */
+  /** Gives up the request. Absent: no time limit. */
   readonly signal?: AbortSignal
-  /** What the question fails by then. */
+  /** The error of a request given up. */
   readonly givenUp?: ReeveError
 }
 
@@ -81,7 +81,7 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
   }
 }
 
-/** A controller that was started before Reeve was upgraded doesn't know of all that can be asked. */
+/** A controller started before an upgrade of Reeve lacks newer requests. */
 function expectKnown({ pid, version, protocol }: Greeting, needed: number): void {
   if (protocol !== undefined && protocol >= needed) return
   const found = version === undefined ? 'an older Reeve' : `Reeve ${version}`
@@ -103,7 +103,7 @@ async function ask(socketPath: string, question: Question): Promise<unknown> {
   return converse(socketPath, question, async response => JSON.parse(await readText(response)))
 }
 
-/** `read`: what becomes of an answer that is no error. */
+/** `read`: reads an answer that is no error. */
 async function converse<T>(
   socketPath: string,
   question: Question,
@@ -113,7 +113,7 @@ async function converse<T>(
   expectOwn(directory)
   const { method, path, body, signal, givenUp = noAnswer() } = question
   const request = openRequest({
-    // Through the descriptor also where the path is longer than the kernel lets a socket's be.
+    // Through the directory's descriptor, as the path may be longer than a socket's may be.
     socketPath: directory.entry(basename(socketPath)),
     method,
     path,
@@ -128,7 +128,7 @@ async function converse<T>(
     if (response.statusCode === 200) return await read(response)
     throw decodeError(JSON.parse(await readText(response)))
   } catch (error) {
-    // How reading ends when the connection is closed tells nothing of who closed it.
+    // A closed connection doesn't tell which side closed it.
     throw signal?.aborted ? givenUp : toClientError(socketPath, error)
   } finally {
     signal?.removeEventListener('abort', giveUp)
@@ -140,7 +140,7 @@ function noAnswer(): ReeveError {
   return new ReeveError('unavailable', 'the controller gives no answer; see that it is not stopped')
 }
 
-/** Who could listen here in place of a controller of this user or root, would be believed. */
+/** Throws where another user could listen in place of the controller, as the answer would be believed. */
 function expectOwn({ fd, path }: OpenedDirectory): void {
   const { uid, mode } = fstatSync(fd)
   const userId = process.geteuid?.() ?? 0
@@ -185,7 +185,7 @@ function toClientError(socketPath: string, error: unknown): ReeveError {
   return createFailure(`ask the controller at ${socketPath}`, error)
 }
 
-/** What comes from the socket comes from a Reeve of this user or root: its shape is looked at, not checked in full. */
+/** Checks the outline only, as the sender is a Reeve of this user or root. */
 function toStatus(value: unknown): Status {
   if (isStatus(value)) return value
   throw new ReeveError('failed', 'expected a status, found something else; is the controller of the same version?')

@@ -18,17 +18,17 @@ import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-e
  *   POST /apply    {wish, settings}             → PassLines
  *   POST /down     {names, settings}            → PassLines
  *
- * Anything but 200 carries an ErrorBody. The answer to a pass begins with it and ends when it is over: a line for each thing that
- * happens, and a last one for what came of it. Whoever closes the connection before has gone: see `createControllerPasses`.
+ * Anything but 200 carries an ErrorBody. The answer to a pass lasts as long as the pass: a line for each event,
+ * and a last one for the outcome. A client that closes the connection sooner has left: see `createControllerPasses`.
  */
 export interface Greeting {
   readonly pid: number
-  /** Of the Reeve that the controller is of. Absent, as the next: it is older than they are. */
+  /** Version of the controller's Reeve. This field and the next are absent in older ones. */
   readonly version?: string
   readonly protocol?: number
 }
 
-/** Counts what can be asked: 1 has the passes, 2 the source. */
+/** Revision of the protocol: 1 adds passes, 2 the source. */
 export const protocol = 2
 
 /** One line of the answer to a pass, as JSON. */
@@ -57,7 +57,7 @@ export interface ErrorBody {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly position?: SourcePosition }
 }
 
-/** In bytes. */
+/** Largest body, in bytes. */
 export const requestLimit: number = 64 * 1024
 export const responseLimit: number = 64 * 1024 * 1024
 
@@ -107,7 +107,7 @@ function parseSettings(value: unknown): Settings {
   return createDictionary(entries.map(([name, setting]) => [name, String(setting)] as const))
 }
 
-/** An error has its message only. */
+/** Encodes errors by their message only. */
 export function encodeEvent(event: EngineEvent): EngineEvent {
   if (event.type !== 'step-finished' || !event.error) return event
   const { name, message } = event.error
@@ -128,7 +128,7 @@ function isVerb(value: unknown): value is ControlVerb {
   return typeof value === 'string' && verbs.includes(value)
 }
 
-/** All codes, so that one that came over the socket can be told from rubbish. */
+/** All error codes, to recognise one that came over the socket. */
 const httpStatus: Readonly<Record<ErrorCode, number>> = {
   usage: 400,
   invalid: 422,
@@ -153,7 +153,7 @@ export function encodeError(error: unknown): { readonly status: number; readonly
   return { status: httpStatus[code], body: { error: { code, message, ...(position && { position }) } } }
 }
 
-/** The ReeveError that was encoded. */
+/** Decodes a ReeveError. */
 export function decodeError(body: unknown): ReeveError {
   const { error } = parseObject(body)
   const { code, message, position } = parseObject(error)

@@ -25,7 +25,7 @@ import {
 } from './control-protocol.ts'
 import { closeServer, listen, parseTarget, type RunningServer } from './http-listening.ts'
 
-/** Of sockets that are not in their place yet; a crash may leave one behind. */
+/** Prefix of sockets not yet renamed into place; a crash may leave one behind. */
 const temporaryPrefix = '.control-'
 
 /**
@@ -40,7 +40,7 @@ export async function serveControl(control: Control, socketPath: string, clock: 
   const limit = limitConnections(server)
   try {
     await removeStale(directory, name, socketPath)
-    // Through the descriptor also where the path is longer than the kernel lets a socket's be.
+    // Through the directory's descriptor, as the path may be longer than a socket's may be.
     const temporary = directory.entry(`${temporaryPrefix}${randomBytes(6).toString('hex')}`)
     await listen(server, { path: temporary })
     chmodSync(temporary, 0o600)
@@ -59,7 +59,7 @@ export async function serveControl(control: Control, socketPath: string, clock: 
   }
 }
 
-/** Made if missing. Only its owner may enter it, which is this user. */
+/** Makes the directory if it is missing. Only its owner, this user, may enter it. */
 function openPrivateDirectory(path: string): OpenedDirectory {
   const directory = openDirectory(path, {
     create: (anchored, here) => mkdirSync(anchored, { mode: here === path ? 0o700 : 0o755 }),
@@ -116,7 +116,7 @@ async function respond(
 ): Promise<void> {
   try {
     const body = request.method === 'POST' ? await readBody(request) : undefined
-    // An answer may take as long as a service takes to become ready.
+    // Answers may take as long as a service takes to become ready.
     using _held = limit.hold(request.socket)
     const pass = findPass(control, request, body)
     if (pass) await tellPass(response, pass)
@@ -148,7 +148,7 @@ async function tellPass(response: ServerResponse, pass: Pass): Promise<void> {
   const gone = new AbortController()
   response.on('close', () => gone.abort(new ReeveError('aborted', 'whoever asked for it has gone')))
   const write = (line: PassLine): void => {
-    // What happens goes on being told after the answer is over, to nobody.
+    // Events after the end of the answer go nowhere.
     if (!response.writableEnded && !response.destroyed) response.write(`${JSON.stringify(line)}\n`)
   }
   response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' })

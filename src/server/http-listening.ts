@@ -6,7 +6,7 @@ export interface RunningServer extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** How long answers under way may still take when the server closes, in ms: the whole shutdown has 5 s (E16). */
+/** Time for answers under way when the server closes, in ms: the whole shutdown has 5 s (E16). */
 const closingTime = 1_000
 
 export function listen(
@@ -27,14 +27,14 @@ export function closeServer(server: Server, clock: Clock): Promise<void> {
     const timer = clock.after(closingTime, () => server.closeAllConnections())
     server.close(() => {
       timer[Symbol.dispose]()
-      // Also when it never listened: nothing is left open, and that is all that was asked for.
+      // Closing a server that never listened is no error.
       resolve()
     })
     server.closeIdleConnections()
   })
 }
 
-/** What is asked for; undefined if that can't be read: a client may send `GET http://[`. */
+/** The requested path; undefined for an invalid one, such as `GET http://[`. */
 export function parseTarget(request: IncomingMessage): URL | undefined {
   try {
     return new URL(request.url ?? '/', 'http://reeve')

@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.ts'
 import type { Webhook } from './webhook.ts'
 
 export interface MetricsServer extends RunningServer {
-  /** The one that was given by the system, where 0 was asked for. */
+  /** The port that the system chose, if 0 was asked for. */
   readonly port: number
 }
 
@@ -16,9 +16,9 @@ export interface MetricsServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly metrics: Metrics
   readonly clock: Clock
-  /** Why the controller is taken to be stuck, in words; undefined: it isn't. */
+  /** Why the controller seems stuck, in words; undefined: it doesn't. */
   standstill(): string | undefined
-  /** What is wrong though the controller works: a restart of it would mend nothing. */
+  /** Problems that a restart of the controller wouldn't fix. */
   complaints(): readonly string[]
   /** True once a complete pass has ended. */
   isReady(): boolean
@@ -27,8 +27,8 @@ export interface MetricsServerOptions {
 }
 
 /**
- * Answers over TCP for what watches a controller: /healthz, /readyz and /metrics. It only tells, and has no way to act but for the
- * webhook, which makes the controller ask its repository. Throws ReeveError if it can't listen.
+ * Serves /healthz, /readyz and /metrics over TCP. Read-only, but for the webhook, which makes the controller ask its repository.
+ * Throws ReeveError if it can't listen.
  */
 export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, port } = options.listen

@@ -10,14 +10,14 @@ export interface Metrics {
   readonly listener: EngineListener
   /** `duration` in milliseconds, `at` in milliseconds since 1970. */
   recordPass(result: 'done' | 'failed' | 'aborted', duration: number, at: number): void
-  /** So many facilities had drifted, and are as declared again. */
+  /** Counts facilities whose drift was corrected. */
   recordDriftCorrected(count: number): void
-  /** As they are now: replaces what was said before. */
+  /** Replaces the facilities' numbers. */
   setFacilities(facilities: readonly FacilityStatus[]): void
   setManifestErrors(count: number): void
-  /** As it is now. Called after each question to the repository, with how that went. */
+  /** Counts a question to the repository by its outcome, and replaces the source's state. */
   recordFetch(source: SourceStatus): void
-  /** As they are now. */
+  /** Replaces the current value. */
   setUnwritable(places: readonly UnwritableReport[]): void
   /** In the text format of Prometheus. */
   text(): Promise<string>
@@ -27,7 +27,7 @@ export interface Metrics {
 /** Seconds: from a quiet pass to one that waits for slow starts. */
 const durationBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300]
 
-/** Counts from zero, in a registry of its own. */
+/** Makes counters from zero, in their own registry. */
 export async function createMetrics(): Promise<Metrics> {
   const { Counter, Gauge, Histogram, Registry } = await import('prom-client')
   const registry = new Registry()

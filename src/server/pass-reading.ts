@@ -6,8 +6,8 @@ import { errnoOf } from '../host/failure.ts'
 import { decodeError, responseLimit } from './control-protocol.ts'
 
 /**
- * Reads the answer to a pass to its end: tells of what happens, and gives the outcome. Throws the ReeveError that the controller
- * failed by, or `unavailable` where it ended before the pass was over.
+ * Reads the answer to a pass to its end, reports its events and returns the outcome. Throws the ReeveError that the controller
+ * failed with, or `unavailable` if it ended before the pass was over.
  */
 export async function readPass(response: IncomingMessage, listener: EngineListener): Promise<ApplyOutcome> {
   for await (const line of readLines(response)) {
@@ -34,12 +34,12 @@ async function* readLines(response: IncomingMessage): AsyncGenerator<string> {
       yield* lines
     }
   } catch (error) {
-    // A connection that was cut off ends the answer too.
+    // A cut connection ends the answer too.
     if (errnoOf(error) !== 'ECONNRESET') throw error
   }
 }
 
-/** What comes from the socket comes from a Reeve of this user or root: its shape is looked at, not checked in full. */
+/** Checks the outline only, as the sender is a Reeve of this user or root. */
 function toEvent(value: unknown): EngineEvent {
   if (isEvent(value)) return value
   throw unexpected('an event')

@@ -3,28 +3,28 @@ import { messageOf } from '../core/reeve-error.ts'
 import { visibleLine } from '../core/text/visible-text.ts'
 import type { Clock } from '../host/clock.ts'
 
-/** Whoever started the controller as a service, where that is systemd or one that speaks as it does (sd_notify). */
+/** The service manager that started the controller: systemd, or another that understands sd_notify. */
 export interface ServiceManager {
   /** The first pass is done. */
   tellReady(status: string): Promise<void>
   /** One line for `systemctl status`. */
   tellStatus(status: string): Promise<void>
   tellStopping(): Promise<void>
-  /** Says that the controller lives, at half of the interval asked for, as long as `isAlive` does. */
+  /** Feeds the watchdog at half its interval as long as `isAlive`. */
   startWatchdog(isAlive: () => boolean): Disposable
 }
 
 export interface ServiceManagerOptions {
-  /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are looked at. */
+  /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are used. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly host: WriteHost
   readonly clock: Clock
   readonly warn: (message: string) => void
-  /** Of the controller. */
+  /** The controller's process id. */
   readonly pid: number
 }
 
-/** How long one notice may take, in ms. */
+/** Time limit of one notification, in ms. */
 const noticeTimeout = 5_000
 
 /**
@@ -74,7 +74,7 @@ export function createServiceManager(options: ServiceManagerOptions): ServiceMan
   }
 }
 
-/** In ms. Undefined if no watchdog is asked for, or it is meant for another process. */
+/** The watchdog's interval in ms. Undefined if there is none, or for another process. */
 function findWatchdogInterval(environment: ServiceManagerOptions['environment'], pid: number): number | undefined {
   const { WATCHDOG_USEC: interval, WATCHDOG_PID: meant } = environment
   if (interval === undefined || !/^[1-9]\d*$/.test(interval)) return undefined
