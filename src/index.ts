@@ -2,7 +2,10 @@
  * What outside providers and other programs may build on. Everything else is Reeve's own affair.
  */
 
+export { readOwnership } from '../providers/posix/marker.ts'
+export { quoteWord, quoteWords } from '../providers/posix/shell-quoting.ts'
 export { abortionOf, failureOf } from './authoring/action-report.ts'
+export { coalesce } from './authoring/coalesce.ts'
 export {
   type Act,
   type EachActionOptions,
@@ -30,17 +33,8 @@ export type { Reason } from './core/plan/reason.ts'
 export type { Change, FacilityPlan, Plan, PlanSummary, Step } from './core/plan/step.ts'
 export type { Verb } from './core/plan/verb.ts'
 export { type ErrorCode, ReeveError, type SourcePosition } from './core/reeve-error.ts'
-export type {
-  Activation,
-  Exit,
-  Failure,
-  Loaded,
-  Observed,
-  OwnedService,
-  Ownership,
-  Run,
-  ServiceState,
-} from './core/state/observed.ts'
+export type * from './core/state/observed.ts'
+export { unknownService } from './core/state/observed.ts'
 export type { BesideOutput } from './core/state/output-places.ts'
 export type { Relation, RelationKind, ServiceTies } from './core/state/relation.ts'
 export type { Unwritable } from './core/state/unwritable.ts'

@@ -25,6 +25,9 @@ import { watchDirectory } from './watching.ts'
 /** How long a query may take, in ms, where the caller doesn't say. */
 const queryTimeout = 10_000
 
+/** How often a query is sent to a socket whose server hangs up before it has answered anything. */
+const queryTries = 3
+
 export interface ReadHostOptions extends ProviderQueries {
   /** Of deadlines; absent: that of the machine. */
   readonly clock?: Clock
@@ -82,7 +85,7 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       const { method = 'GET', path, headers = {}, body = '' } = request
       checkQuestion({ method, path, headers, body }, options)
       const { requestSocket } = await import('./socket-request.ts') // not needed by most
-      return requestSocket(socket, request, clock)
+      return requestSocket(socket, request, clock, queryTries)
     },
     openBus: target => buses.openReader(target, call => checkBusCall(call, options)),
     hear: hearLines,

@@ -4,6 +4,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { abortable } from './abortable.ts'
 import type { Clock } from './clock.ts'
 import { openDeadline } from './deadline.ts'
+import { errnoOf } from './failure.ts'
 import { checkSocketPath, toRequestError } from './line-request.ts'
 
 /** How long an answer may take, in ms, where the caller doesn't say. */
@@ -14,15 +15,31 @@ const answerLimit = 8 * 1024 * 1024
 
 /**
  * Makes one HTTP request over a connection of its own, which costs next to nothing on a unix socket and can't be stale. See
- * `ReadHost.querySocket`.
+ * `ReadHost.querySocket`. `tries`: how often it may be sent, if nothing is answered: what changes nothing can be asked again of a
+ * server that hung up before it had read anything, as those do that wait for a busy client only briefly.
  */
-export async function requestSocket(path: string, request: SocketRequest, clock: Clock): Promise<SocketResponse> {
+export async function requestSocket(
+  path: string,
+  request: SocketRequest,
+  clock: Clock,
+  tries = 1,
+): Promise<SocketResponse> {
   checkSocketPath(path)
   const { timeout = answerTimeout, signal } = request
   using deadline = openDeadline(clock, timeout, signal ? [signal] : [])
+  let answers = 0
+  const onAnswer = (): void => {
+    answers += 1
+  }
   try {
-    // Also what Node forgets to end.
-    return await abortable(exchange(path, request, deadline.signal), deadline.signal)
+    for (let left = tries; ; left -= 1) {
+      try {
+        // Also what Node forgets to end.
+        return await abortable(exchange(path, request, deadline.signal, onAnswer), deadline.signal)
+      } catch (error) {
+        if (left <= 1 || answers > 0 || !['EPIPE', 'ECONNRESET'].includes(errnoOf(error) ?? '')) throw error
+      }
+    }
   } catch (error) {
     const asked = `${request.method ?? 'GET'} ${request.path}`
     if (deadline.isOver()) {
@@ -36,13 +53,19 @@ export async function requestSocket(path: string, request: SocketRequest, clock:
   }
 }
 
-function exchange(socketPath: string, request: SocketRequest, signal: AbortSignal): Promise<SocketResponse> {
+function exchange(
+  socketPath: string,
+  request: SocketRequest,
+  signal: AbortSignal,
+  onAnswer: () => void,
+): Promise<SocketResponse> {
   const { method = 'GET', path, body, limit = answerLimit } = request
   const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
   return new Promise((resolve, reject) => {
     const sent = sendRequest(
       { socketPath, method, path, headers: { ...request.headers, ...length }, agent: false, signal },
       async response => {
+        onAnswer()
         try {
           const chunks: Buffer[] = []
           let size = 0

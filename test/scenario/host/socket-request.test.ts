@@ -96,6 +96,19 @@ test('acting code makes any request, which is an effect', async () => {
   await expect(acting.querySocket(path, { path: '/' })).rejects.toMatchObject({ code: 'internal' })
 })
 
+test('a query is asked again where the server hangs up before it answers, and a request is not', async () => {
+  let count = 0
+  const path = await serveBytes(socket => {
+    count += 1
+    if (count % 3 !== 0) socket.destroy()
+    else socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  })
+  expect(await host.querySocket(path, { path: '/' })).toEqual({ status: 200, body: 'ok' })
+  expect(count).toBe(3)
+  await expect(createWriteHost().requestSocket(path, { path: '/' })).rejects.toMatchObject({ code: 'failed' })
+  expect(count).toBe(4)
+})
+
 describe('what nobody answers', () => {
   test('is unavailable where nobody listens', async () => {
     const path = makePath()
