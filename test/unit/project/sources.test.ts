@@ -26,7 +26,7 @@ test('E23: no deadline uses signals that can be collected before they fire (node
 test('E23: timers are those of the clock', () => {
   const own = ['src/host/clock.ts', 'src/host/common-beat.ts']
   /** Test code. */
-  const suite = ['src/conformance/lab.ts', 'src/conformance/state-cases.ts']
+  const suite = ['src/conformance/eventually.ts', 'src/conformance/state-cases.ts']
   const found = linesWith(/\bset(Timeout|Interval)\b|timers\/promises/).map(line => line.slice(0, line.indexOf(': ')))
   expect(new Set(found)).toEqual(new Set([...own, ...suite]))
 })
