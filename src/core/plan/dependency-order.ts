@@ -11,32 +11,6 @@ export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map
   return dependents
 }
 
-/** First cycle, with its first name repeated at the end: `[a, b, a]`; undefined if there is none. */
-export function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
-  const settled = new Set<string>()
-  for (const start of needs.keys()) {
-    // Depth first without recursion: a chain of ten thousand facilities is legal.
-    const path: { name: string; next: number }[] = [{ name: start, next: 0 }]
-    const onPath = new Set([start])
-    for (let top = path.at(-1); top; top = path.at(-1)) {
-      const dependency = needs.get(top.name)?.[top.next]
-      top.next += 1
-      if (dependency === undefined) {
-        settled.add(top.name)
-        onPath.delete(top.name)
-        path.pop()
-      } else if (onPath.has(dependency)) {
-        const names = path.map(entry => entry.name)
-        return [...names.slice(names.indexOf(dependency)), dependency]
-      } else if (!settled.has(dependency)) {
-        onPath.add(dependency)
-        path.push({ name: dependency, next: 0 })
-      }
-    }
-  }
-  return undefined
-}
-
 /** Names in an order in which each follows all that it needs, as far as cycles allow; only keys of `needs`. */
 export function dependenciesFirst(needs: ReadonlyMap<string, readonly string[]>): string[] {
   const order: string[] = []

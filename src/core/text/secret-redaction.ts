@@ -36,10 +36,6 @@ export function redactLines(lines: readonly string[]): string[] {
   })
 }
 
-export function redactSecrets(text: string): string {
-  return redactLines(text.split('\n')).join('\n')
-}
-
 /** What the lines after this one belong to. */
 type Inside =
   | { readonly kind: 'nothing' }

@@ -17,8 +17,6 @@ export interface Claim extends Place<unknown> {
 }
 
 export interface Claims<T extends Claim> {
-  /** The first claim of a key. */
-  get(key: string): T | undefined
   /** True: it is the first of this key. Else it is reported at both places; `what` says what both claim. */
   add(key: string, claim: T, what: (first: T) => string): boolean
   /** Reports a claim at its own place and at that of the first of another key, with which it can't be had. */
@@ -43,7 +41,6 @@ export function createClaims<T extends Claim>(code: DiagnosticCode, report: Repo
   }
 
   return {
-    get: key => claims.get(key)?.claim,
     add(key, claim, what) {
       const first = claims.get(key)
       if (first === undefined) {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { redactSecrets } from '../../../../src/core/text/secret-redaction.ts'
+import { redactLines } from '../../../../src/core/text/secret-redaction.ts'
+
+function redactSecrets(text: string): string {
+  return redactLines(text.split('\n')).join('\n')
+}
 
 /** Part of every secret in these examples. */
 const hidden = 'hunter2'
