@@ -50,7 +50,7 @@ export function loadHostConfiguration(options: HostConfigurationOptions): HostCo
   return complete(form, base, options)
 }
 
-/** Where it is, or would be. */
+/** Path of the host configuration, whether or not it exists. */
 export function findHostConfigurationFile(options: HostConfigurationOptions): string {
   return options.file ?? defaultFile(options)
 }
@@ -63,7 +63,7 @@ function defaultStateDirectory({ env, userId }: HostConfigurationOptions): strin
   return userId === 0 ? rootStateDirectory : join(xdgHome(env, 'XDG_STATE_HOME', '.local/state'), 'reeve')
 }
 
-/** The XDG rules: a relative path in the variable is to be ignored. */
+/** Value of an XDG variable; a relative path in it is ignored, as the XDG rules want. */
 function xdgHome(env: HostConfigurationOptions['env'], variable: string, fallback: string): string {
   const home = env[variable]
   return home?.startsWith('/') ? home : join(env.HOME ?? '/', fallback)

@@ -7,7 +7,7 @@ import type { SourcePlaces } from './parse/config-source.ts'
 import type { ParseCache } from './parse/parse-cache.ts'
 import type { ManifestFiles } from './read/manifest-files.ts'
 
-/** What a provider says of its native configuration, JSON Schemas, and of outputs; see `Capabilities`. */
+/** A provider's JSON Schemas, and what it says of outputs; see `Capabilities`. */
 export interface NativeSchemas extends SourcePlaces {
   /** Of `spec.config.<type>`. Absent: the type takes no native configuration. */
   readonly configSchema?: object | undefined
@@ -17,32 +17,32 @@ export interface NativeSchemas extends SourcePlaces {
 }
 
 export interface ManifestOptions {
-  /** As the user gave it: diagnostics name files by it, and its symlinks are resolved anew at every reading. */
+  /** Directory as the user gave it: diagnostics name files by it, and each reading resolves its symlinks again. */
   readonly directory: string
-  /** Who says that it is this one, for the message that it doesn't exist. */
+  /** What named the directory, for the message that it doesn't exist. */
   readonly directoryOrigin?: string | undefined
-  /** What to say where the directory doesn't exist. Absent: that, who named it, and what to do. */
+  /** Message for a directory that doesn't exist. Absent: made from `directoryOrigin`. */
   readonly missing?: string | undefined
-  /** The known provider types. Each is also the name of its default instance. */
+  /** Known provider types. Each is also the name of its default instance. */
   readonly types: readonly string[]
-  /** Of facilities that name none. Default `process`. */
+  /** Supervisor of facilities that name none. Default `process`. */
   readonly defaultSupervisor?: string | undefined
-  /** Asked only for types that are used. Undefined: the schemas can't be had, and nothing is checked by them. */
+  /** Schemas of a type; called only for types that are used. Undefined: nothing is checked against a schema. */
   readonly schemaOf?: ((type: string) => NativeSchemas | undefined) | undefined
-  /** What its provider says it is (`Identity.place`), whatever its name. Undefined: nobody else can be it. */
+  /** Place of a supervisor (`Identity.place`), whatever its name. Undefined: it is a supervisor of its own. */
   readonly placeOf?: ((supervisor: SupervisorManifest, finder: PlaceFinder) => string | undefined) | undefined
-  /** For each look at all manifests: where paths lead. Default: where they say. */
+  /** Creates what resolves paths, once for each reading. Default: paths lead where they say. */
   readonly createPlaceFinder?: (() => PlaceFinder) | undefined
-  /** Where its provider keeps what Reeve writes for it (`Provider.directories`). Undefined: nobody knows. */
+  /** Directories that Reeve writes for a supervisor (`Provider.directories`). Undefined: unknown. */
   readonly directoriesOf?: ((supervisor: SupervisorManifest) => readonly string[]) | undefined
   readonly policy?: Policy | undefined
-  /** What the policy is about besides what it names. Default: the directory of the manifests. */
+  /** Places that the policy protects besides those it names. Default: the directory of the manifests. */
   readonly places?: PolicyPlaces | undefined
-  /** Then nothing that others can write is trusted (S1), and a facility that names no user runs as root (S3). Default false. */
+  /** True: nothing that others can write is trusted (S1), and a facility that names no user runs as root (S3). Default false. */
   readonly runsAsRoot?: boolean | undefined
   /** Trust what others can write (`--insecure-permissions`). Default false. */
   readonly insecurePermissions?: boolean | undefined
-  /** Of earlier readings. Default: none. */
+  /** Parse cache of earlier readings. Default: none. */
   readonly parseCache?: ParseCache | undefined
   /** Default: the local file system. */
   readonly files?: ManifestFiles | undefined

@@ -8,9 +8,9 @@ export interface SupervisorManifest {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** What one reading of the manifests directory gives. */
+/** Result of one reading of the manifests directory. */
 export interface ManifestSet {
-  /** Of all valid files, sorted by name; with a `ManifestSource` also the last good ones of files that are invalid now. */
+  /** Facilities of all valid files, sorted by name; a `ManifestSource` adds the last good ones of files that are invalid now. */
   readonly facilities: readonly Facility[]
   readonly supervisors: readonly SupervisorManifest[]
   readonly diagnostics: readonly Diagnostic[]
@@ -19,6 +19,6 @@ export interface ManifestSet {
    * of a facility mean anything.
    */
   readonly complete: boolean
-  /** What the directory resolves to: with git-sync its base name is the commit. */
+  /** Resolved path of the directory: with git-sync its base name is the commit. */
   readonly revision: string
 }

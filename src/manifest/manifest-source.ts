@@ -21,7 +21,7 @@ import { isInside, missingDirectory } from './read/manifest-snapshot.ts'
  * (E10), and a file is parsed once per content.
  */
 export interface ManifestSource {
-  /** Never throws for what stands in the directory: that is in `diagnostics`. */
+  /** Reads the directory. Mistakes in it are in `diagnostics`; none of them throws. */
   read(): ManifestSet
 }
 
@@ -36,7 +36,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),
   })
   const resolver = createFacilityResolver(options)
-  /** What each file declared when it was last valid. */
+  /** Last good declarations of each file. */
   const good = new Map<string, Contribution>()
 
   return {
@@ -102,12 +102,12 @@ function namesOf(manifests: readonly ParsedManifest[]): string[] {
   return manifests.flatMap(({ facilities }) => facilities.map(({ value }) => value.name))
 }
 
-/** One reading: only the facilities of valid files. */
+/** Reads the directory once and returns only the facilities of valid files. */
 export function loadManifests(options: ManifestOptions): ManifestSet {
   return createManifestSource(options).read()
 }
 
-/** A file is deleted only if its absence was seen for certain. */
+/** True if the file is certainly gone. */
 function forgetDeleted(good: Map<string, Contribution>, reading: DirectoryReading): void {
   if (!reading.isStable) return
   const present = new Set(reading.manifests.map(manifest => manifest.file))
@@ -122,7 +122,7 @@ function fallbacksFor(manifests: readonly ParsedManifest[], good: ReadonlyMap<st
   return [...good].filter(([file]) => !valid.has(file)).map(([, contribution]) => contribution)
 }
 
-/** What is valid now wins over what was valid once, where the two claim the same. */
+/** Where both claim the same, the valid declaration wins over a last good one. */
 function merge(
   current: readonly Contribution[],
   fallbacks: readonly Contribution[],
@@ -160,7 +160,7 @@ function claimsOf(facility: Facility): string[] {
   return [`name ${name}`, `service ${supervisor} ${service}`, ...paths]
 }
 
-/** States that were good at different times can depend on each other in a circle. */
+/** Last good states from different times can form a dependency cycle. */
 function withoutCycles(kept: readonly Facility[], current: readonly Facility[]): Facility[] {
   const graph = new Map([...current, ...kept].map(facility => [facility.name, facility.dependsOn]))
   const onCycle = new Set(findCycles(graph).flatMap(({ members }) => members))

@@ -7,7 +7,7 @@ import type { FieldProblem } from './diagnostics/problem.ts'
 type SourceForm = HostConfigurationForm['source']
 type GitForm = NonNullable<SourceForm['git']>
 
-/** What the schema can't say of `source`. */
+/** Checks of `source` that the schema can't express. */
 export function findSourceProblems({ source, manifests, listen }: HostConfigurationForm): FieldProblem[] {
   const { git, link } = source
   const problems: FieldProblem[] = []
@@ -39,7 +39,7 @@ export function findSourceProblems({ source, manifests, listen }: HostConfigurat
   return problems
 }
 
-/** Undefined: there is none, or its URL can't be read. `base`: the directory that a relative one is relative to. */
+/** Source in normal form. Undefined: there is none, or its URL is invalid. `base`: directory that a relative URL is relative to. */
 export function completeSource({ git, link }: SourceForm, base: string): SourceConfiguration | undefined {
   if (link !== undefined) return { type: 'link', path: link }
   const reading = git && readGitUrl(git.url)

@@ -11,20 +11,20 @@ export interface Place<T> {
 
 export type ReportProblem = (place: Place<unknown>, problem: FieldProblem) => void
 
-/** A field that claims something of which there is one only. */
+/** A field that claims something only one may have. */
 export interface Claim extends Place<unknown> {
   readonly path: FieldPath
 }
 
 export interface Claims<T extends Claim> {
-  /** True: it is the first of this key. Else it is reported at both places; `what` says what both claim. */
+  /** Returns true for the first claim of a key. A second one is reported at both places; `what` names the thing claimed. */
   add(key: string, claim: T, what: (first: T) => string): boolean
-  /** Reports a claim at its own place and at that of the first of another key, with which it can't be had. */
+  /** Reports a conflict between this claim and the first claim of another key, at both places. */
   oppose(key: string, claim: Claim, what: string): void
 }
 
 export function createClaims<T extends Claim>(code: DiagnosticCode, report: ReportProblem): Claims<T> {
-  /** `isReported`: that others claim the same stands in the diagnostics of its file. */
+  /** `isReported`: a conflict is already in the diagnostics of its file. */
   const claims = new Map<string, { readonly claim: T; readonly isReported: boolean }>()
 
   function reportBoth(first: { readonly claim: T; readonly isReported: boolean }, second: Claim, what: string): void {
@@ -36,7 +36,7 @@ export function createClaims<T extends Claim>(code: DiagnosticCode, report: Repo
     }
     const [there, here] = [describe(first.claim), describe(second)]
     say(second, there)
-    // Of thousands that claim the same, the first names one.
+    // Of thousands of claims, the first one names only one other.
     if (!first.isReported) say(first.claim, here)
   }
 

@@ -9,29 +9,29 @@ import { checkDependencies } from './dependency-check.ts'
 import type { FacilityResolver } from './facility-resolver.ts'
 import { checkWrittenFiles, type FacilityPlace } from './written-file-check.ts'
 
-/** What a file contributes to the set. */
+/** Declarations that a file adds to the set. */
 export interface Contribution {
   readonly facilities: readonly Facility[]
   readonly supervisors: readonly SupervisorManifest[]
 }
 
 export interface CrossCheckInput {
-  /** Sorted by file. Of those with problems of their own, only the documents that have none are compared. */
+  /** Manifests, sorted by file. Documents with problems of their own aren't compared. */
   readonly manifests: readonly ParsedManifest[]
-  /** What stands in for files that are invalid now. */
+  /** Last good declarations of files that are invalid now. */
   readonly fallbacks: readonly Contribution[]
-  /** Facilities that files declare which were taken out. */
+  /** Names of facilities in files that were taken out. */
   readonly invalidNames: ReadonlySet<string>
-  /** Supervisors that do. */
+  /** Names of supervisors in such files. */
   readonly invalidSupervisors: ReadonlySet<string>
   readonly resolver: FacilityResolver
   readonly maximumFacilities: number
 }
 
 export interface CrossCheckOutcome {
-  /** Of each file without an error that shows here. */
+  /** Contributions of files in which this check found no error. */
   readonly contributions: ReadonlyMap<string, Contribution>
-  /** Errors, by the file that they are shown in. */
+  /** Errors by the file that they are shown in. */
   readonly diagnostics: ReadonlyMap<string, readonly Diagnostic[]>
   /** Files with an error, or with a part in one that is shown in another file. */
   readonly invalidFiles: ReadonlySet<string>
@@ -40,7 +40,7 @@ export interface CrossCheckOutcome {
 
 const namePath: FieldPath = ['metadata', 'name']
 
-/** What can be told only by looking at all files together (PITFALLS 23). */
+/** Checks that need all files together (PITFALLS 23). */
 export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   const { manifests, fallbacks, resolver } = input
   resolver.begin()
@@ -100,7 +100,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
   return { contributions, diagnostics, invalidFiles, warnings }
 }
 
-/** What the provider refuses in documents that have problems of their own. The policy judges only what is whole. */
+/** Provider checks of documents that have other problems. The policy judges only complete documents. */
 function checkFaulty(
   places: readonly Place<FacilityDraft>[],
   { resolver, invalidSupervisors }: CrossCheckInput,
@@ -128,12 +128,12 @@ function checkSupervisors(
     for (const problem of problems) report(place, problem)
     const isNew = names.add(value.name, claim, () => `supervisor "${value.name}"`)
     const where = isNew && problems.length === 0 ? resolver.placeOf(value) : undefined
-    // Each of the two would find the other's services, declared for it by nobody.
+    // Each of the two would take the other's services for orphans.
     if (where !== undefined) located.add(where, claim, () => `${where}, which can have one name only,`)
   }
 }
 
-/** Of all facilities, also of those whose documents are invalid. Gives the ones whose name another has before them. */
+/** Checks the names of all facilities, valid or not. Returns those whose name an earlier one has. */
 function checkNames(manifests: readonly ParsedManifest[], report: ReportProblem): ReadonlySet<Declared<unknown>> {
   const doubled = new Set<Declared<unknown>>()
   const claims = createClaims('duplicate-facility', report)
@@ -150,7 +150,7 @@ function checkNames(manifests: readonly ParsedManifest[], report: ReportProblem)
   return doubled
 }
 
-/** A former name is nobody's name now, and one facility's former name only. */
+/** A former name must not be declared any more, and belongs to one facility only. */
 function checkRenames(places: readonly Place<FacilityDraft>[], input: CrossCheckInput, report: ReportProblem): void {
   const declared = new Set(input.invalidNames)
   for (const { facilities } of input.fallbacks) for (const { name } of facilities) declared.add(name)
@@ -171,7 +171,7 @@ function checkRenames(places: readonly Place<FacilityDraft>[], input: CrossCheck
   }
 }
 
-/** No two facilities of different names may be one service. */
+/** Two facilities of different names must not be one service. */
 function checkServices(
   places: readonly FacilityPlace[],
   doubled: ReadonlySet<Declared<unknown>>,

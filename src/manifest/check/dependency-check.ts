@@ -6,16 +6,16 @@ import type { Place, ReportProblem } from './claim.ts'
 import { cycleText, findCycles } from './dependency-cycle.ts'
 import type { FacilityPlace } from './written-file-check.ts'
 
-/** So many unknown names are compared with all others, to find what was meant: it takes milliseconds each. */
+/** Number of unknown names that get a suggestion: each takes milliseconds to find. */
 const mostHints = 20
 
-/** What counts as declared besides the facilities that are looked at. */
+/** Declarations besides the facilities that are checked. */
 interface DeclaredElsewhere {
   readonly fallbacks: readonly { readonly facilities: readonly Facility[] }[]
   readonly invalidNames: ReadonlySet<string>
 }
 
-/** Facilities depend on others that are declared, and not on themselves by a detour. */
+/** Every dependency must be declared, and none may lead back to its facility. */
 export function checkDependencies(
   places: readonly FacilityPlace[],
   faulty: readonly Place<FacilityDraft>[],
@@ -47,7 +47,7 @@ export function checkDependencies(
   for (const cycle of findCycles(graph)) {
     const places = cycle.members.flatMap(name => byName.get(name) ?? [])
     for (const { manifest } of places) invalidFiles.add(manifest.file)
-    // One error for all of them, where the circle that it shows begins.
+    // One error for the whole cycle, at the facility that the message starts with.
     const at = cycle.shown.findIndex(name => byName.has(name))
     const place = byName.get(cycle.shown[at] ?? '') ?? places[0]
     if (place === undefined) continue
@@ -58,7 +58,7 @@ export function checkDependencies(
   }
 }
 
-/** In a file that is invalid anyhow: what is wrong with the dependency is all there is to mend. */
+/** True if this file is invalid anyway and the errors of the dependency are reported. */
 function isToldAlready(manifest: ParsedManifest, dependency: string, { invalidNames }: DeclaredElsewhere): boolean {
   return manifest.diagnostics.length > 0 && invalidNames.has(dependency)
 }

@@ -1,15 +1,15 @@
-/** Names that all depend on each other, directly or by way of others. */
+/** Cycle: names that depend on each other, directly or through others. */
 export interface DependencyCycle {
   /** All of them, sorted. */
   readonly members: readonly string[]
-  /** A shortest way from the smallest of them back to it, without the return. */
+  /** A shortest path from the smallest name back to it, without the return. */
   readonly shown: readonly string[]
 }
 
-/** Of a long cycle, so many names from its beginning and from its end are shown. */
+/** Number of names shown from each end of a long cycle. */
 const shownAtEnds = 5
 
-/** The groups of names that depend on each other, by their smallest name. Who depends on itself alone is none. Linear. */
+/** Cycles, ordered by their smallest name. A name that depends only on itself is none. Takes linear time. */
 export function findCycles(dependencies: ReadonlyMap<string, readonly string[]>): DependencyCycle[] {
   return findGroups(dependencies)
     .filter(group => group.length > 1)
@@ -78,7 +78,7 @@ function findGroups(dependencies: ReadonlyMap<string, readonly string[]>): strin
 
 interface Visit {
   readonly name: string
-  /** In the order of visits; and the smallest that it leads back to. */
+  /** Index in the order of visits, and the smallest index reachable from it. */
   readonly index: number
   lowest: number
   /** True: its group is not complete yet. */

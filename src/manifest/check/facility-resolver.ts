@@ -15,9 +15,9 @@ import { localFiles, type ManifestFiles } from '../read/manifest-files.ts'
 import { createNativeCheck } from '../schema/native-check.ts'
 import { digestOf } from './digest.ts'
 
-/** Fills in what a facility's document alone can't say: its supervisor's type, and what depends on that. */
+/** Resolver: completes a draft with its supervisor's type and all that depends on it. */
 export interface FacilityResolver {
-  /** Another look at all manifests begins: from here on, links are followed anew. */
+  /** Starts a new reading: links are followed again. */
   begin(): void
   /**
    * `supervisors` gives the type of each declared one; `invalidSupervisors`: the names of those that aren't valid. Without a
@@ -29,9 +29,9 @@ export interface FacilityResolver {
     invalidSupervisors: ReadonlySet<string>,
   ): FacilityResolution
   checkSupervisor(supervisor: SupervisorManifest): readonly FieldProblem[]
-  /** Which supervisor a declared one without problems is, in words; undefined: one of its own. */
+  /** Place of a valid supervisor, in words. Undefined: no other supervisor can be the same. */
   placeOf(supervisor: SupervisorManifest): string | undefined
-  /** Where a file that a facility writes stands. */
+  /** Resolved place of a file that a facility writes. */
   placeOfFile(path: string): string
 }
 
@@ -44,7 +44,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   const { types, policy, places = { own: [resolve(options.directory)], definitions: [] } } = options
   const runsAsRoot = options.runsAsRoot === true
   const native = createNativeCheck(options.schemaOf)
-  // A digest per facility and pass would be a good part of a pass with nothing to do.
+  // Computing a digest per facility would be a large part of a pass without changes.
   const known = new WeakMap<FacilityDraft, { readonly type: string; readonly resolved: FacilityResolution }>()
 
   let follow = followEnds(options.files ?? localFiles)
@@ -86,7 +86,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
     return placed.config
   }
 
-  /** Asked each time: where paths lead may have changed. Whether others could change it is asked before a plan. */
+  /** Checks the policy at each reading, as links may have changed. Whether others could change them is checked before a plan. */
   function withPolicy({ facility, problems }: FacilityResolution, type: string): FacilityResolution {
     if (facility === undefined || policy === undefined) return { problems, ...(facility && { facility }) }
     const besideOutput = options.schemaOf?.(type)?.besideOutput
@@ -139,7 +139,7 @@ export function createFacilityResolver(options: ManifestOptions): FacilityResolv
   }
 }
 
-/** Where paths lead; whether others can change that is for those to ask who plan. */
+/** Follows paths to their ends. Whether others can change them is checked before a plan. */
 function followEnds(files: ManifestFiles): FollowPath {
   const follow = createPathFollower(lookupIn(files), 0)
   return path => {
@@ -158,7 +158,7 @@ const mostCompared = 100
 
 function unknownSupervisor(name: string, known: readonly string[]): string {
   const start = `there is no supervisor "${name}": it is neither declared by a manifest nor a provider's type`
-  // To compare thousands of names with thousands would take minutes.
+  // Comparing thousands of names with each other would take minutes.
   return known.length > mostCompared ? start : start + (suggestionFor(name, known) || knownOf(known))
 }
 

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import type { ParsedManifest } from '../parse/manifest-file.ts'
 
 export interface LostDependencies {
-  /** What is left of the files. */
+  /** Files that remain. */
   readonly manifests: readonly ParsedManifest[]
   readonly diagnostics: readonly Diagnostic[]
 }

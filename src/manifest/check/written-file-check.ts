@@ -70,7 +70,7 @@ export function writtenPaths(facility: Facility): WrittenPath[] {
     path: ['spec', 'files', index, 'path'],
   }))
   const output = facility.process?.output
-  // The one device that output may go to is anybody's.
+  // /dev/null may be shared.
   if (output !== undefined && output.file !== '/dev/null')
     written.push({ target: output.file, path: ['spec', 'process', 'output', 'file'] })
   return written

@@ -1,4 +1,4 @@
-/** Every `Diagnostic.code`, explained in README.md. A new one is a new line in both. */
+/** All values of `Diagnostic.code`, explained in README.md. */
 export const diagnosticCodes = [
   'alias-expansion',
   'cannot-start',

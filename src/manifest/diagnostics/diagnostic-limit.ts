@@ -1,10 +1,10 @@
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import { diagnoseFile } from './problem.ts'
 
-/** Of one code, in all files together: as many as anyone reads. */
+/** Most diagnostics of one code that are shown. */
 const mostOfOneCode = 200
 
-/** One mistake can have thousands of facilities say the same: the first of each kind, and how many more there are. */
+/** Limits repeated diagnostics: the first ones of each code, and a count of the rest. */
 export function limitDiagnostics(diagnostics: readonly Diagnostic[], directory: string): Diagnostic[] {
   const counts = new Map<string, number>()
   const kept = diagnostics.filter(({ code, severity }) => {

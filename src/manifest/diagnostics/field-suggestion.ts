@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import { lookUp } from '../../core/dictionary.ts'
 
-/** The one of `known` that was likely meant by `found`, if any is close. */
+/** The known name that `found` likely means, if one is close. */
 export function suggest(found: string, known: readonly string[]): string | undefined {
   if (found === '' || known.length === 0) return undefined
   const simplified = simplify(found)
@@ -15,7 +15,7 @@ export function suggest(found: string, known: readonly string[]): string | undef
   return distance(found, nearest) <= allowed ? nearest : abbreviated(simplified, known)
 }
 
-/** What other tools call a field of ours, simplified. */
+/** Names of fields in other tools, simplified, and our field for each. */
 const otherNames: Readonly<Record<string, string>> = {
   args: 'command',
   after: 'dependsOn',
@@ -44,7 +44,7 @@ const otherNames: Readonly<Record<string, string>> = {
   target: 'path',
 }
 
-/** As `suggest`, for the name of a field, which may be that of another tool. */
+/** As `suggest`, for a field name, which may be another tool's. */
 export function suggestField(found: string, known: readonly string[]): string | undefined {
   const other = lookUp(otherNames, simplify(found))
   return suggest(found, known) ?? (other !== undefined && known.includes(other) ? other : undefined)

@@ -1,6 +1,6 @@
 import { visibleWord } from '../../core/text/visible-text.ts'
 
-/** Manifests are not to be trusted with the terminal: control characters and the like become visible, tabs a space. */
+/** Makes control characters visible and tabs a space, as text of a manifest must not control the terminal. */
 export function printable(text: string): string {
   return visibleWord(text.replaceAll('\t', ' '))
 }

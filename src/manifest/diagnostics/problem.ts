@@ -8,14 +8,14 @@ import type { SourceText } from './source-text.ts'
 /** Keys and indices that lead to a value in a document. */
 export type FieldPath = readonly (string | number)[]
 
-/** Something wrong with a value in a document. */
+/** Problem with a value in a document. */
 export interface FieldProblem {
   readonly code: DiagnosticCode
   readonly message: string
   readonly path: FieldPath
   /** Point at the key rather than at its value. */
   readonly atKey?: boolean
-  /** The value would do as text, if what is written matches this regular expression. */
+  /** Pattern: the value would be valid as quoted text if it matches. */
   readonly ifQuoted?: string
   readonly severity?: Diagnostic['severity']
 }
@@ -25,12 +25,12 @@ export function problemOf({ code, path, message }: FormProblem): FieldProblem {
   return { code: code === 'out-of-bounds' ? 'invalid-value' : code, path, message: `${formatPath(path)} ${message}` }
 }
 
-/** Something wrong at an offset in a text. */
+/** Problem at an offset in a text. */
 export interface TextProblem {
   readonly code: DiagnosticCode
   readonly message: string
   readonly offset: number
-  /** Where the same thing stands first: its line and column are put after the message. */
+  /** Offset of the first occurrence, whose line and column follow the message. */
   readonly first?: number
   readonly severity?: Diagnostic['severity']
 }
@@ -60,7 +60,7 @@ export function diagnoseText(file: string, source: SourceText, problem: TextProb
   }
 }
 
-/** A problem of a file or directory as a whole. */
+/** Diagnostic of a whole file or directory. */
 export function diagnoseFile(file: string, code: DiagnosticCode, message: string): Diagnostic {
   return { file, line: 0, column: 0, severity: 'error', code, message: printable(message) }
 }

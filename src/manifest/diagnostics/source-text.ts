@@ -1,4 +1,4 @@
-/** A file's text, for saying where in it something stands. */
+/** Text of a file, which finds lines, columns and excerpts. */
 import { printable } from './printable.ts'
 export interface SourceText {
   readonly text: string

@@ -5,17 +5,17 @@ import { type FieldProblem, formatPath } from '../diagnostics/problem.ts'
 /** The content of a `source` file, or why it can't be had. */
 export type SourceReading = Uint8Array | { readonly code: DiagnosticCode; readonly message: string }
 
-/** What may be a file that is named in native configuration. */
+/** A file that native configuration may name. */
 export interface ConfigSource {
-  /** The keys below `spec.config.TYPE` that lead to the table it stands in. */
+  /** Keys below `spec.config.TYPE` that lead to its table. */
   readonly at: readonly string[]
   readonly reading: SourceReading
 }
 
-/** All that are named `source` in `spec.config.TYPE`, by type. Which of them are files only the provider knows. */
+/** All values named `source` in `spec.config.TYPE`, by type. Only the provider knows which of them are files. */
 export type ConfigSources = Readonly<Record<string, readonly ConfigSource[]>>
 
-/** How far down in native configuration a file can be named: `dropIns.limits`. */
+/** Deepest level of native configuration that can name a file: `dropIns.limits`. */
 const DEPTH = 2
 
 export function readConfigSources(
@@ -37,13 +37,13 @@ export function readConfigSources(
   )
 }
 
-/** Where a provider takes files; see `Capabilities`. */
+/** Places where a provider accepts files; see `Capabilities`. */
 export interface SourcePlaces {
   readonly configSource?: string | undefined
   readonly configSourceIn?: readonly string[] | undefined
 }
 
-/** Native configuration in which the texts of the files stand for the provider's own key, in the place of `source`. */
+/** Native configuration with the text of each file under the provider's key, in place of `source`. */
 export function placeSources(
   type: string,
   { configSource: key, configSourceIn = [] }: SourcePlaces,

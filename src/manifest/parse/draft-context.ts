@@ -1,7 +1,7 @@
 import type { SourcePosition } from '../../core/reeve-error.ts'
 import type { SourceReading } from './config-source.ts'
 
-/** What a document doesn't say itself. */
+/** Context of a document that its text doesn't contain. */
 export interface DraftContext {
   readonly position: SourcePosition
   /** Makes a path of the manifest absolute: relative ones are relative to the manifest file's directory. */

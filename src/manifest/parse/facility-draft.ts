@@ -9,7 +9,7 @@ import { type ConfigSources, readConfigSources } from './config-source.ts'
 import type { DraftContext } from './draft-context.ts'
 import { draftHttpCheck } from './http-check-draft.ts'
 
-/** A facility as its own document says it. What depends on other documents is still to be filled in. */
+/** Draft: a facility as its own document declares it, without what depends on other documents. */
 export interface FacilityDraft extends Omit<Facility, 'supervisor' | 'config' | 'digest'> {
   /** Absent: the default one. */
   readonly supervisor?: string
@@ -73,7 +73,7 @@ function draftFile(file: FileForm, path: FieldPath, context: DraftContext, probl
     ...(group !== undefined && { group }),
     mode,
     onChange,
-    // Only where it says something: a facility's digest stays what it was.
+    // Left out where it is the default, so that digests of earlier versions stay valid.
     ...(onRemove === 'delete' && { onRemove }),
   }
 }

@@ -5,7 +5,7 @@ import type { FieldProblem } from '../diagnostics/problem.ts'
 type HttpForm = Extract<NonNullable<FacilityForm['spec']['health']>, { readonly http: unknown }>['http']
 type StatusForm = Extract<HttpForm['status'], readonly unknown[]>[number]
 
-/** They say how the request is sent, which is not for a manifest to say. */
+/** Headers that control how the request is sent, which Reeve sets itself. */
 const ownHeaders: ReadonlySet<string> = new Set([
   'connection',
   'content-length',

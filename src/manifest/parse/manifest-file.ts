@@ -14,20 +14,20 @@ import { draftFacility, type FacilityDraft } from './facility-draft.ts'
 import type { ParseCache } from './parse-cache.ts'
 import { parseYaml, type YamlDocument } from './yaml-document.ts'
 
-/** What one file declares. */
+/** Declarations of one file. */
 export interface ParsedManifest {
   readonly file: string
   readonly facilities: readonly Declared<FacilityDraft>[]
   readonly supervisors: readonly Declared<SupervisorManifest>[]
   /** Names of facilities that it declares but whose documents have problems of their own. */
   readonly invalid: readonly Declared<string>[]
-  /** What those say besides their problems: to be checked, and never to be carried out. */
+  /** Drafts of those documents without their faulty parts: checked, never applied. */
   readonly faulty: readonly Declared<FacilityDraft>[]
   /** Names of supervisors whose documents are invalid. */
   readonly invalidSupervisors: readonly string[]
-  /** Empty: the file is valid as far as it can be told from the file alone. */
+  /** Empty: the file is valid on its own. */
   readonly diagnostics: readonly Diagnostic[]
-  /** Says where in the file a problem is that was found later. */
+  /** Locates a problem in this file that was found later. */
   diagnose(declared: Declared<unknown>, problem: FieldProblem): Diagnostic
 }
 
@@ -43,7 +43,7 @@ export interface FileContext extends Omit<DraftContext, 'position'> {
   readonly parse?: ParseCache['parse'] | undefined
 }
 
-/** Of one file; as many as anyone reads. */
+/** Most diagnostics shown for one file. */
 const maximumDiagnostics = 100
 
 /** Reads the documents of one file: `file` is the name that diagnostics give. Never throws. */
@@ -96,7 +96,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
     diagnostics.push(diagnoseFile(file, 'more-problems', `${more} more problems are not shown`))
   }
 
-  // Problems that show only beside other files are rare; keeping all documents for them would cost much memory.
+  // Such problems are rare, so documents are parsed again for them instead of kept in memory.
   let again: readonly YamlDocument[] | undefined
   return {
     file,
@@ -116,7 +116,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
   }
 }
 
-/** A file of which nothing can be used. */
+/** Result for a file that can't be used at all. */
 export function invalidManifest(diagnostic: Diagnostic): ParsedManifest {
   return {
     file: diagnostic.file,
@@ -150,7 +150,7 @@ export function diagnoseField(file: string, source: SourceText, yaml: YamlDocume
   return diagnoseText(file, source, { ...problem, message: problem.message + hint, offset })
 }
 
-/** Nothing at all is what a file holds between being opened for writing and being written. */
+/** Diagnostic for an empty file, which may be one that is just being written. */
 function emptyFile(file: string): Diagnostic {
   return diagnoseFile(file, 'empty-file', 'the file is empty: remove it, or write a manifest (or a # comment) into it')
 }

@@ -13,17 +13,17 @@ import type { DiagnosticCode } from '../diagnostics/diagnostic-code.ts'
 import type { FieldPath, TextProblem } from '../diagnostics/problem.ts'
 import { exceedsDepth } from './yaml-depth.ts'
 
-/** One document of a file, as plain data. */
+/** YAML document as plain data. */
 export interface YamlDocument {
   readonly value: unknown
-  /** Where the value at `path` stands, or its key, or the nearest that there is above it. */
+  /** Position of the value at `path`, of its key, or of the nearest parent that exists. */
   locate(path: FieldPath, atKey?: boolean): Located
 }
 
 export interface Located {
   /** In UTF-16 units, from 0. */
   readonly offset: number
-  /** As written, of a plain scalar: `0644` where the value is 644. */
+  /** Source text of a plain scalar: `0644` where the value is 644. */
   readonly source?: string
 }
 
@@ -93,7 +93,7 @@ export function parseYaml(text: string): ParsedText {
   return { documents, problems }
 }
 
-/** Says what is often behind an error, where that can be told. */
+/** Hint at the usual cause of a syntax error, if one is known. */
 function explainSyntaxError(text: string, error: YAMLParseError): TextProblem {
   const conflict = /^(<{7}|={7}|>{7})(?= |$)/m.exec(text)
   if (conflict !== null) {
@@ -108,18 +108,18 @@ function explainSyntaxError(text: string, error: YAMLParseError): TextProblem {
 interface PlainReader {
   read(node: ParsedNode): unknown
   readonly problems: TextProblem[]
-  /** What each alias stands for. */
+  /** Anchors by name. */
   readonly targets: Map<Alias.Parsed, ParsedNode>
 }
 
-/** What an anchor stands for, once it has been read. */
+/** Value of an anchor. */
 interface Anchored {
   readonly node: ParsedNode
-  /** Undefined while it is being read: an alias to it from within has no end. */
+  /** Undefined while the anchor is being read, as an alias within it would never end. */
   done?: { readonly value: unknown; readonly weight: number }
 }
 
-/** Turns nodes into plain data. The parser's own way looks through all anchors for each alias. */
+/** Converts nodes to plain data in linear time; the parser's own conversion searches all anchors for each alias. */
 function createPlainReader(root: ParsedNode): PlainReader {
   const problems: TextProblem[] = []
   const targets = new Map<Alias.Parsed, ParsedNode>()
@@ -213,7 +213,7 @@ function locate(
       if (pair === undefined) return at
       const isEmpty = pair.value === null || (isScalar(pair.value) && pair.value.source === '')
       if (pair.value === null || isEmpty || (atKey && index === path.length - 1)) return { offset: pair.key.range[0] }
-      // Where something is missing inside, the key says better what is meant than the first thing in it.
+      // For a missing field, the key is a clearer position than the first child.
       node = pair.value
       at = { offset: pair.key.range[0] }
     } else if (isSeq(collection) && typeof part === 'number') {

@@ -2,22 +2,22 @@ import type { DiagnosticCode } from '../diagnostics/diagnostic-code.ts'
 import type { SourceReading } from '../parse/config-source.ts'
 import type { ParsedManifest } from '../parse/manifest-file.ts'
 
-/** Bytes of all manifests of a host and what their facilities write, whether it stands in them or in a source (S12). */
+/** Most bytes of all manifests and the files that they declare, inline or by `source` (S12). */
 const maximumContent = 128 * 1024 * 1024
 
-/** A small file can be named as the source of thousands: each counts, as each is held, compared and shown. */
+/** A file named as `source` many times counts each time, as each copy is held and compared. */
 export const tooMuchContent: { readonly code: DiagnosticCode; readonly message: string } = {
   code: 'too-much-content',
   message:
     'the manifests and the files that they have written come to more than 128 MiB: write less, or to fewer places',
 }
 
-/** Counts what is read, file by file. */
+/** Content limit: counts bytes as files are read. */
 export interface ContentLimit {
-  /** Whether so many more bytes may be kept. */
+  /** True if this many more bytes fit. */
   fits(bytes: number): boolean
   keep(bytes: number): void
-  /** Reads sources of one manifest of so many bytes, till there is no room for another. */
+  /** Wraps the reading of sources of a manifest of this size; refuses those that no longer fit. */
   limitSources(bytes: number, readSource: (path: string) => SourceReading): (path: string) => SourceReading
 }
 
@@ -42,7 +42,7 @@ export function createContentLimit(): ContentLimit {
   }
 }
 
-/** Of one manifest, with what its facilities write. */
+/** Size of a manifest with the files that it declares, in bytes. */
 export function sizeOf(content: Uint8Array, { facilities }: ParsedManifest): number {
   let size = content.byteLength
   for (const { value } of facilities) {

@@ -12,12 +12,12 @@ import {
 } from 'node:fs'
 import type { PathFacts, ThrowingLookup } from '../../core/paths/path-permissions.ts'
 
-/** What the loader needs of a file system. All of it throws as node:fs does. */
+/** File system of the loader. All methods throw as node:fs does. */
 export interface ManifestFiles extends ThrowingLookup {
   readDirectory(path: string): readonly DirectoryEntry[]
   /** Undefined if it is larger than `limit` bytes. Throws for anything but a regular file. Follows no symlink. */
   readFile(path: string, limit: number): FileReading
-  /** Of the path itself, not of what a symlink leads to. */
+  /** Facts of the path itself; symlinks aren't followed. */
   facts(path: string): SignedFacts
   realPath(path: string): string
 }
@@ -55,7 +55,7 @@ export const localFiles: ManifestFiles = {
   },
 }
 
-/** Without O_NONBLOCK a named pipe would hold us up for ever. */
+/** Opening a named pipe without O_NONBLOCK would block for ever. */
 const readFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
 
 function readRegularFile(path: string, limit: number): FileReading {
@@ -72,7 +72,7 @@ function readRegularFile(path: string, limit: number): FileReading {
   }
 }
 
-/** Undefined if there is more than `limit`, which a file that grows meanwhile can have whatever its size was. */
+/** Content, undefined if larger than `limit`: the file may have grown since its size was read. */
 function readUpTo(descriptor: number, limit: number, expected: number): Uint8Array | undefined {
   let buffer = Buffer.allocUnsafe(expected + 1)
   let length = 0

@@ -19,29 +19,29 @@ import {
 
 export interface ManifestReaderOptions {
   readonly directory: string
-  /** What to say where the directory doesn't exist. */
+  /** Message for a directory that doesn't exist. */
   readonly missing: string
   readonly files: ManifestFiles
-  /** Absent: trust whatever can be read. */
+  /** Only files of this user and root are trusted. Absent: all are. */
   readonly trustedUser?: number
   readonly parseCache?: ParseCache | undefined
 }
 
-/** The directory as it was read: nothing has been compared between files yet. */
+/** Result of reading the directory, before files are checked against each other. */
 export interface DirectoryReading {
-  /** What the directory resolves to. */
+  /** Resolved path of the directory. */
   readonly root: string
-  /** Every file that could be read, sorted; those with diagnostics are invalid. */
+  /** All files that could be read, sorted; those with diagnostics are invalid. */
   readonly manifests: readonly ParsedManifest[]
-  /** Of the directory, and of files that couldn't be read. */
+  /** Diagnostics of the directory and of files that couldn't be read. */
   readonly diagnostics: readonly Diagnostic[]
-  /** Absolute paths of files and directories of which it isn't known what they hold now. */
+  /** Absolute paths of files and directories whose content is unknown. */
   readonly unknown: readonly string[]
-  /** False: it changed every time while it was read. */
+  /** False: the directory changed during every attempt. */
   readonly isStable: boolean
 }
 
-/** Reads the directory; remembers what each file holds, by its content. */
+/** Creates a reader of the directory, which parses each content once. */
 export type ManifestReader = () => DirectoryReading
 
 const maximumSize = 1024 * 1024
@@ -123,7 +123,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
   }
 }
 
-/** A missing directory isn't stable either: between two swaps of a link there may be none for a moment. */
+/** A missing directory is read again too: while a link is swapped there may be none for a moment. */
 function unreadable(
   directory: string,
   code: DiagnosticCode,
@@ -134,7 +134,7 @@ function unreadable(
   return { root, manifests: [], diagnostics, unknown: [resolve(directory)], isStable: code === 'insecure-path' }
 }
 
-/** Asked of a directory by itself, a sticky one is insecure too: others can add to it. */
+/** A sticky directory is insecure here too, as others can add files to it. */
 type InsecurityCheck = (path: string) => InsecurePath | undefined
 
 function createInsecurityCheck({ files, trustedUser }: ManifestReaderOptions): InsecurityCheck {

@@ -14,12 +14,12 @@ export interface ManifestTree {
   readonly root: string
   /** Sorted by path. */
   readonly files: readonly ListedFile[]
-  /** Resolved paths of all directories that were looked into. */
+  /** Resolved paths of all directories that were searched. */
   readonly directories: readonly string[]
   readonly problems: readonly ListingProblem[]
   /** Takes a resolved path. Throws as node:fs does. */
   readFile(path: string, limit: number): FileReading
-  /** Whether what has been read so far is still what is there. */
+  /** True if nothing that was read has changed since. */
   isUnchanged(): boolean
 }
 
@@ -41,10 +41,10 @@ export interface MissingRoot {
   readonly message: string
 }
 
-/** As many entries as anyone has. */
+/** Most entries of a directory tree. */
 const maximumFiles = 20_000
 
-/** Says which directory is meant, who named it, and what to do. */
+/** Message for a missing directory: which one, what named it, what to do. */
 export function missingDirectory(directory: string, origin: string | undefined): string {
   const from = origin === undefined ? '' : ` (${origin})`
   return `manifests directory ${resolve(directory)}${from} does not exist; nothing was changed. Create it, or name another one with --manifests DIR`
@@ -109,7 +109,7 @@ interface Visit {
   readonly realPath: string
 }
 
-/** Each directory once, the real ones before those that are reached through links: so no link leads in circles. */
+/** Visits each directory once, real ones before linked ones, so links can't form a cycle. */
 function list(root: string, files: ManifestFiles): Listing {
   const found: ListedFile[] = []
   const problems: ListingProblem[] = []
@@ -154,7 +154,7 @@ interface ResolvedFacility {
   readonly realPath: string
 }
 
-/** What an entry is, through any symlinks. Undefined: nothing for us. */
+/** Kind of an entry, through symlinks. Undefined: neither file nor directory. */
 function follow(
   path: string,
   entryPath: string,
@@ -196,7 +196,7 @@ export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && Reflect.get(error, 'code') === code
 }
 
-/** Why the file system refused, without the path, which the diagnostic has anyway. */
+/** Error text of the file system without the path, which the diagnostic has. */
 export function reasonOf(error: unknown): string {
   if (hasCode(error, 'ENOENT')) return 'there is no such file'
   if (hasCode(error, 'EACCES')) return 'permission denied'

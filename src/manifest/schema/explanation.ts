@@ -5,7 +5,7 @@ import type { NativeSchemas } from '../manifest-options.ts'
 import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue } from './schema-node.ts'
 import { resolveReferences } from './schema-reference.ts'
 
-/** What `reeve explain` says of a field: all from the schemas. */
+/** Explanation of a field for `reeve explain`, made from the schemas. */
 export interface Explanation {
   /** `Facility.spec.process.restart`. */
   readonly path: string
@@ -14,7 +14,7 @@ export interface Explanation {
   readonly required: boolean
   readonly description: string
   readonly default?: string
-  /** The values that it can have, where they are few. */
+  /** Possible values, if they are few. */
   readonly enum?: readonly string[]
   /** Of a map: its fields. Of a list: those of its items. */
   readonly children: readonly FieldSummary[]
@@ -35,7 +35,7 @@ const schemaNames: Readonly<Record<string, SchemaName>> = {
   HostConfiguration: 'host-configuration',
 }
 
-/** The schemas of the known providers, by type. */
+/** Schemas of the known providers, by type. */
 export type SchemasByType = ReadonlyMap<string, NativeSchemas>
 
 /**
@@ -79,7 +79,7 @@ export function explainField(path: string, schemas: SchemasByType): Explanation 
   }
 }
 
-/** Where the fields of a kind that providers bring stand, and which of their schemas says what they are. */
+/** For each kind: where fields of providers are, and which of their schemas documents them. */
 const nativeFields: Partial<
   Record<SchemaName, { readonly below: readonly string[]; readonly which: keyof NativeSchemas }>
 > = {
@@ -108,7 +108,7 @@ function withFieldsAt(
   return { ...node, properties: { ...properties, [part]: below } }
 }
 
-/** `facility` and `FACILITY` are understood as well. */
+/** Kind at the start of a path, in any case; Facility if there is none. */
 function kindOf(parts: string[]): string {
   const [first = ''] = parts
   const kind = Object.keys(schemaNames).find(name => name.toLowerCase() === first.toLowerCase())
@@ -122,7 +122,7 @@ interface Field {
   readonly isRequired: boolean
 }
 
-/** The fields that a path can go on into: of the node itself, of a list's items, or of any way to write it. */
+/** Fields below a node: its own, those of list items, and those of alternatives. */
 function fieldsOf(node: SchemaNode): Field[] {
   const { properties = {}, required = [] } = node
   const own = Object.entries(properties).map(([name, child]) => ({
@@ -134,12 +134,12 @@ function fieldsOf(node: SchemaNode): Field[] {
   return [...new Map([...others, ...own].map(field => [field.name, field])).values()]
 }
 
-/** The other nodes that a value, or an item of it, may fit. */
+/** Schemas of list items and alternatives. */
 function waysOf({ items, anyOf = [], oneOf = [] }: SchemaNode): readonly SchemaNode[] {
   return [...(items === undefined ? [] : [items]), ...anyOf, ...oneOf]
 }
 
-/** Of a map with free keys: what each value is. */
+/** Schema of the values of a map with free keys. */
 function entrySchema(node: SchemaNode): SchemaNode | undefined {
   const { additionalProperties } = node
   if (additionalProperties === true) return {}
@@ -159,7 +159,7 @@ function childrenOf(node: SchemaNode): FieldSummary[] {
   }))
 }
 
-/** That of the schema, or what its description says of one that depends on other things. */
+/** Default of the schema, or the one in its description if it depends on something else. */
 function defaultOf({ default: value, description = '' }: SchemaNode): { readonly default?: string } {
   if (value !== undefined) return { default: showValue(value) }
   const [, told] = /\bDefault: (.+?)\.(?:\s|$)/.exec(description) ?? []
@@ -175,7 +175,7 @@ function typeOf(node: SchemaNode): string {
     return value === undefined || Object.keys(value).length === 0 ? 'map' : `map of ${asItem(typeOf(value))}`
   }
   const ways = [...(node.anyOf ?? []), ...(node.oneOf ?? [])]
-  // A choice of keys is a map all the same.
+  // A choice of keys is still a map.
   if (node.type === undefined && ways.length > 0) return [...new Set(ways.map(typeOf))].join(' | ')
   return [node.type ?? 'anything']
     .flat()
@@ -183,7 +183,7 @@ function typeOf(node: SchemaNode): string {
     .join(' | ')
 }
 
-/** So that it is seen where the choice begins. */
+/** Puts alternatives in parentheses. */
 function asItem(type: string): string {
   return type.includes(' | ') ? `(${type})` : type
 }

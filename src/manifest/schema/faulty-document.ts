@@ -3,9 +3,9 @@ import type { FieldPath, FieldProblem } from '../diagnostics/problem.ts'
 import { checkSchema } from './schema-check.ts'
 import type { SchemaName } from './schema-node.ts'
 
-/** With more mistakes than these, a reader has enough to mend. */
+/** Most schema errors for which the rest of a document is checked. */
 const mostProblems = 20
-/** What is left out can leave something else incomplete, as often as levels lie above it. */
+/** Removing a part can make its parent incomplete, once per level. */
 const mostRounds = 5
 
 /**
@@ -23,7 +23,7 @@ export function withoutFaults<T>(
   for (let round = 0; round < mostRounds && found.length <= mostProblems; round++) {
     for (const problem of found) {
       const path = faultyPart(problem)
-      // Without its name or kind, nobody knows what a document is.
+      // A document without name or kind can't be checked.
       if (path.length < 2 || path[0] !== 'spec') return undefined
       rest = without(rest, path)
     }
@@ -34,7 +34,7 @@ export function withoutFaults<T>(
   return undefined
 }
 
-/** Of a list the whole: without one item, the others would stand at other places. */
+/** A faulty list is left out whole, as removing one item would move the others. */
 function faultyPart({ path }: FieldProblem): FieldPath {
   return path.slice(0, path.findLastIndex(part => typeof part === 'string') + 1)
 }

@@ -11,7 +11,7 @@ import { explainSchemaErrors } from './schema-check.ts'
  * ajv is loaded for others, and to say what is wrong.
  */
 export interface NativeCheck {
-  /** `path` is where the value stands; `which` schema of the type it has to fit. */
+  /** Checks the value at `path` against one of the type's schemas (`which`). */
   check(type: string, which: Schema, value: unknown, path: FieldPath): FieldProblem[]
 }
 

@@ -10,7 +10,7 @@ interface ErrorFinder {
   readonly errors?: readonly SchemaError[] | null
 }
 
-/** Runs a compiled validator; where it says no, another one, which is loaded only then, finds out all that is wrong. */
+/** Runs a compiled validator. For an invalid value it loads a second one, which finds all errors. */
 export function checkSchema<T>(
   name: SchemaName,
   isValid: (value: unknown) => value is T,
@@ -24,9 +24,9 @@ export function checkSchema<T>(
   return false
 }
 
-/** As many as anyone reads. */
+/** Most problems reported for one document. */
 const maximumProblems = 100
-/** Of what a validator finds, which has some errors for one mistake. To compare each with each takes time. */
+/** Most errors of a validator that are examined: they are compared with each other. */
 const maximumErrors = 2_000
 
 /**
@@ -63,7 +63,7 @@ function place(error: SchemaError, root: unknown): PlacedError {
   return { ...error, path, value }
 }
 
-/** Drops what a reader would not call a mistake of its own. */
+/** Drops errors that only follow from another one. */
 function withoutConsequences(errors: readonly PlacedError[], schema: SchemaNode): PlacedError[] {
   const unions = errors.filter(error => error.keyword === 'anyOf' || error.keyword === 'oneOf')
   const dropped = new Set<PlacedError>()
@@ -82,7 +82,7 @@ function withoutConsequences(errors: readonly PlacedError[], schema: SchemaNode)
   })
 }
 
-/** Of a union, either the union itself remains or the errors of the one branch that fits but for details. */
+/** Errors of a union to drop: all branches, or, where one branch fits by type, all but its errors. */
 function branchesNotMeant(union: PlacedError, inside: readonly PlacedError[]): PlacedError[] {
   const branches = new Map<string, PlacedError[]>()
   for (const error of inside) {
@@ -103,7 +103,7 @@ function missingFields(error: PlacedError, schema: SchemaNode): string[] {
   return error.keyword === 'oneOf' ? choiceOfKeys(error, schema) : []
 }
 
-/** `path\nfield` for each field that some unknown field is likely a misspelling of. */
+/** `path\nfield` of each field that an unknown field likely misspells. */
 function meantByUnknownFields(errors: readonly PlacedError[], schema: SchemaNode): Set<string> {
   const meant = new Set<string>()
   for (const error of errors) {

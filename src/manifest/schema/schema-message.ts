@@ -18,7 +18,7 @@ export interface PlacedError extends SchemaError {
   readonly value: unknown
 }
 
-/** The schema that holds the keyword that failed. */
+/** Schema that contains the failed keyword. */
 function parentOf(error: SchemaError, schema: SchemaNode): SchemaNode {
   const parent = schemaAt(schema, error.schemaPath.replace(/\/[^/]*$/, ''))
   return typeof parent === 'object' && parent !== null ? parent : {}
@@ -28,7 +28,7 @@ export function knownFields(error: SchemaError, schema: SchemaNode): string[] {
   return Object.keys(parentOf(error, schema).properties ?? {})
 }
 
-/** The keys of "exactly one of these", if that is what this oneOf says. */
+/** Keys of a oneOf that requires exactly one of them. */
 export function choiceOfKeys(error: SchemaError, schema: SchemaNode): string[] {
   return (parentOf(error, schema).oneOf ?? []).flatMap(branch => branch.required ?? [])
 }
@@ -109,7 +109,7 @@ function unknownField(field: string, name: string, parent: SchemaNode, schema: S
   return known.length === 0 || known.length > 20 ? start : `${start}; known: ${known.join(', ')}`
 }
 
-/** Each field that the schema has at any depth, and where it is: people forget a level. Of many places, the one nearest to the top. */
+/** Fields at any depth and their nearest place to the top, as people forget a level. */
 function fieldsOf(schema: SchemaNode): Map<string, string> {
   const places = new Map<string, string>()
   let level: (readonly [node: SchemaNode, path: string])[] = [[schema, '']]
@@ -143,7 +143,7 @@ function wrongType(name: string, error: PlacedError, wanted: SchemaNode, schema:
   return { code: 'wrong-type', message: message + hint, path }
 }
 
-/** Of an entry of a map with free keys: what the map holds. Its own schema has no name for it. */
+/** Hint for an entry of a map with free keys: the map's description. */
 function entryHint(name: string, { schemaPath, value }: PlacedError, schema: SchemaNode): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return ''
   const owner = /^(.*)\/additionalProperties(?:\/(?:anyOf|oneOf)\/\d+)*\/[^/]+$/.exec(schemaPath)?.[1]
@@ -152,7 +152,7 @@ function entryHint(name: string, { schemaPath, value }: PlacedError, schema: Sch
   return sentence === '' ? '' : `; ${name.replace(/\.[^.]*$/, '')} is for: ${sentence}`
 }
 
-/** For a text that would do if it were none: `"true"`, `"80"`. */
+/** Hint for quoted values that would be valid without quotes: `"true"`, `"80"`. */
 function unquotedHint(text: string, wanted: SchemaNode): string {
   const branches = [wanted, ...(wanted.anyOf ?? [])]
   const types = branches.flatMap(branch => branch.type ?? [])

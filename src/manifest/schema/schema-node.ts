@@ -23,12 +23,12 @@ export interface SchemaNode {
 
 export type SchemaName = 'facility' | 'supervisor' | 'host-configuration' | 'plan' | 'status'
 
-/** A schema of ours with every $ref resolved. Read only when something has to be said about a field. */
+/** Reads one of our schemas with every $ref resolved; needed only for messages and explanations. */
 export function readSchema(name: SchemaName): SchemaNode {
   return createRequire(import.meta.url)(`#schemas/compiled/${name}.schema.json`)
 }
 
-/** What `pointer` (`#/properties/spec/required`) leads to in a schema. */
+/** Value at a JSON pointer (`#/properties/spec/required`) in a schema. */
 export function schemaAt(root: SchemaNode, pointer: string): unknown {
   let node: unknown = root
   for (const part of pointerParts(pointer.replace(/^[^#]*#/, ''))) {
@@ -56,7 +56,7 @@ function decodeFragment(part: string): string {
   }
 }
 
-/** `a list`, `text`, …: what a schema wants, for a sentence. */
+/** Expected value in words for a message: `a list`, `text`, … */
 export function expectation(node: SchemaNode): string {
   const wanted = [...new Set(expectationsOf(node))]
   return wanted.length === 0 ? 'something else' : listOf(wanted, 'or')
@@ -82,17 +82,17 @@ const typeWords: Readonly<Record<string, string>> = {
   null: 'null',
 }
 
-/** Of a description. No sentence ends with "e.g." or "i.e.". */
+/** First sentence of a description. "e.g." and "i.e." end no sentence. */
 export function firstSentence(description: string = ''): string {
   return description.split(/(?<=\.)(?<!\b(?:e\.g|i\.e)\.)\s/, 1)[0] ?? ''
 }
 
-/** A value of a schema, as one would write it. */
+/** Value of a schema as it is written in YAML. */
 export function showValue(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** A value of a manifest, for a sentence: `the text "x"`, `a list`. */
+/** Value of a manifest in words for a message: `the text "x"`, `a list`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'

@@ -277,15 +277,13 @@ describe('dependency order', () => {
   test('of many paths to one name costs no more than one', () => {
     const names = Array.from({ length: 40 }, (_, i) => `f${i}`)
     const layers = names.flatMap((name, i) => [`${name}a`, `${name}b`].map(one => [one, [`f${i + 1}a`, `f${i + 1}b`]]))
-    expect(findCycle(graph(Object.fromEntries(layers)))).toBeUndefined()
+    expect(dependenciesFirst(graph(Object.fromEntries(layers)))).toHaveLength(80)
   })
 
   test('of a chain of 10,000 does not overflow the stack', () => {
     const chain = new Map(Array.from({ length: 10_000 }, (_, i) => [`f${i}`, i === 9_999 ? [] : [`f${i + 1}`]]))
-    expect(findCycle(chain)).toBeUndefined()
     expect(dependenciesFirst(chain)[0]).toBe('f9999')
     chain.set('f9999', ['f0'])
-    expect(findCycle(chain)).toHaveLength(10_001)
     expect(dependenciesFirst(chain)).toHaveLength(10_000)
   })
 })
