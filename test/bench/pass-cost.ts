@@ -42,8 +42,8 @@ export async function measurePasses(
   count: number,
 ): Promise<void> {
   const session = await lab.open()
-  const wake = createReconcileQueue(session.clock)
-  const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals: 0, drifted() {} })
+  const queue = createReconcileQueue(session.clock)
+  const reconciliation = createReconciliation(session, { queue, listener() {}, allowRemovals: 0, drifted() {} })
   for (const [what, due] of Object.entries(passes)) {
     const used: number[] = []
     const elapsed: number[] = []

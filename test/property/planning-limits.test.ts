@@ -74,7 +74,7 @@ const target = fc
 
 const input: fc.Arbitrary<PlanInput> = fc.record({
   targets: fc.array(target, { maxLength: 5 }),
-  untouched: fc.array(target, { maxLength: 1 }).map(list => list.map(({ facility }) => facility)),
+  busy: fc.array(target, { maxLength: 1 }).map(list => list.map(({ facility }) => facility)),
   snapshot: fc.record({
     services: fc.dictionary(fc.constantFrom('alpha/a', 'alpha/b', 'beta/a', 'beta/c'), observed).map(toMap),
     owned: fc.array(fc.record({ supervisor, service: name, ownership }), { maxLength: 4 }),

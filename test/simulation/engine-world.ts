@@ -134,14 +134,14 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     createWriteHost: options => ({ ...createWriteHost(options), runContained: ask, process: findProcess }),
     clock,
   })
-  const wake = createReconcileQueue(clock)
+  const queue = createReconcileQueue(clock)
   const passes = { working: 0, all: 0 }
   let isQuiet = false
-  const reconciliation = createReconciliation(session, { wake, listener() {}, allowRemovals, drifted() {} })
+  const reconciliation = createReconciliation(session, { queue, listener() {}, allowRemovals, drifted() {} })
   const watch = createSupervisorWatch((name, service) => {
     const facility = service === undefined ? undefined : reconciliation.facilityAt(name, service)
-    if (facility === undefined) wake.full()
-    else wake.facility(facility)
+    if (facility === undefined) queue.full()
+    else queue.facility(facility)
   }, session.log)
   const ending = new AbortController()
   const over = isRunning
@@ -154,12 +154,12 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
   async function reconcile(signal: AbortSignal): Promise<void> {
     let noted = 0
     const lookAgain = (): void => {
-      wake.manifests()
+      queue.manifests()
       clock.after(resync, lookAgain)
     }
     lookAgain()
     while (!signal.aborted) {
-      const due = await wake.next(signal)
+      const due = await queue.next(signal)
       if (acts.length > noted) passes.working += 1
       noted = acts.length
       const { plan } = await reconciliation.pass(due)
@@ -181,7 +181,7 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     declare(name, spec, isNoticed) {
       if (spec) write(name, { kind: 'Facility', metadata: { name }, spec })
       else rmSync(path('manifests', `${name}.yaml`), { force: true })
-      if (isNoticed) wake.manifests()
+      if (isNoticed) queue.manifests()
     },
     acts,
     passes,

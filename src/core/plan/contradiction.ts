@@ -13,10 +13,10 @@ import type { FacilityPlan } from './step.ts'
  */
 export function blockContradictions(
   plans: readonly FacilityPlan[],
-  { targets, untouched = [], snapshot: { ties } }: PlanContext,
+  { targets, busy = [], snapshot: { ties } }: PlanContext,
 ): readonly FacilityPlan[] {
   if (!ties) return plans
-  const facilities = new Map([...targets.map(({ facility }) => facility), ...untouched].map(one => [one.name, one]))
+  const facilities = new Map([...targets.map(({ facility }) => facility), ...busy].map(one => [one.name, one]))
   const found = findContradictions([...facilities.values()], ties)
   return plans.map(plan => {
     const why = found.get(plan.name)

@@ -12,7 +12,7 @@ import { findSharedPlaces } from './shared-place.ts'
 export interface PlanInput {
   readonly targets: readonly ResolvedFacility[]
   /** Declared facilities with steps under way, for which nothing is planned. */
-  readonly untouched?: readonly Facility[]
+  readonly busy?: readonly Facility[]
   readonly snapshot: Snapshot
   /** Owner whose markers count as Reeve's. */
   readonly owner: string
@@ -77,7 +77,7 @@ export function makeContext(input: PlanInput): PlanContext {
   const ownedBy = new Map<string, OwnedLocation[]>()
   const ownedFiles = new Set<string>()
   const declared = new Set<string>()
-  const facilities = [...input.targets.map(target => target.facility), ...(input.untouched ?? [])]
+  const facilities = [...input.targets.map(target => target.facility), ...(input.busy ?? [])]
   for (const { name } of facilities) declared.add(name)
   const newNames = findRenames(facilities)
   for (const location of [...input.snapshot.owned].sort((a, b) => compareText(locationKey(a), locationKey(b)))) {
@@ -97,7 +97,7 @@ export function makeContext(input: PlanInput): PlanContext {
     for (const { path } of facility.files) declaredFiles.set(placeOf(path, input.snapshot), facility.name)
   }
   const applied = applyNewNames(input.applied, newNames)
-  const shared = findSharedPlaces(input.targets, input.untouched ?? [], input.snapshot)
+  const shared = findSharedPlaces(input.targets, input.busy ?? [], input.snapshot)
   const meetsAt = collectMeetings(input.applied)
   return { ...input, applied, owned, ownedBy, ownedFiles, meetsAt, declared, newNames, claimed, declaredFiles, shared }
 }

@@ -72,5 +72,5 @@ function isWrittenByReeve(service: string, { facility }: ResolvedFacility, conte
   if (context.snapshot.services.get(key)?.state !== 'absent') return false
   const isWhole = (declared: Facility): boolean =>
     locationKey(declared) === key && declared.process !== undefined && !declared.adopt
-  return context.targets.some(target => isWhole(target.facility)) || (context.untouched ?? []).some(isWhole)
+  return context.targets.some(target => isWhole(target.facility)) || (context.busy ?? []).some(isWhole)
 }

@@ -18,13 +18,13 @@ interface ManagedUnits {
   readonly keep?: number
 }
 
-/** Blockers by facility. `untouched`: declared facilities that aren't in this snapshot. */
+/** Blockers by facility. `busy`: declared facilities with steps under way. */
 export function findSharedPlaces(
   targets: readonly ResolvedFacility[],
-  untouched: readonly Facility[],
+  busy: readonly Facility[],
   placed: Placed,
 ): ReadonlyMap<string, string> {
-  const written = [...targets.flatMap(writtenByTarget), ...untouched.flatMap(writtenBy)]
+  const written = [...targets.flatMap(writtenByTarget), ...busy.flatMap(writtenBy)]
   const problems = new Map<string, string>()
   const byPlace = new Map<string, ManagedUnits>()
   for (const one of written) {

@@ -3,29 +3,27 @@ import { type BackoffRule, backoffDelay, RETRY, STALLED_AFTER, UNDONE_RETRY } fr
 import type { Clock } from '../../host/clock.ts'
 
 /**
- * Who failed how often, and when to try again (E11). Per facility; a new manifest begins anew, and a failure never ends
- * the trying. What has to be done over and over counts as failing too, though each time it succeeds.
+ * Counts the failures of each facility and says when to try it again (E11). A new manifest starts from zero, and no failure is
+ * final. Steps that succeed and have to be repeated count as failures too.
  */
 export interface BackoffTracker {
-  /** `digest` is the facility's; `''` where it is to be removed. */
+  /** `digest`: the facility's; `''` for a removal. */
   failed(facility: string, digest: string, message: string, rule?: BackoffRule): void
-  /** The steps were carried out. */
+  /** All steps were carried out. */
   done(facility: string, digest: string, steps: readonly Step[]): void
-  /** What it failed for is gone: it is as if it had never been tried. */
+  /** The cause of its failures is gone: they no longer count. */
   forget(facility: string): void
-  /** Seen to be as declared, or not. */
+  /** Whether the facility was found as declared. */
   seen(facility: string, asDeclared: boolean): void
-  /**
-   * These undo one another: all are held, and tried again rarely. They are over it together, when all are as declared for a while.
-   */
+  /** Facilities that undo one another: all are held and retried rarely, until all have been as declared for a while. */
   undone(circle: readonly string[], digestOf: (facility: string) => string, message: string): void
-  /** One of those is declared anew, or not any more: the others needn't be held because of it. */
+  /** The facility was declared anew or withdrawn: those of its circle are no longer held. */
   release(facility: string): void
-  /** By `Clock.elapsed`; undefined: it may be tried now, as any digest may but the one that failed. */
+  /** By `Clock.elapsed`. Undefined: it may be tried now, as may any digest but the one that failed. */
   heldUntil(facility: string, digest: string): number | undefined
-  /** What is seen to be as declared has no step that failed, whatever the last try came to; it may still not have lasted. */
+  /** Failures that count. A failed step doesn't once the facility was found as declared; a state that did not last still does. */
   failures(facility: string, digest: string): Failures
-  /** Facilities other than these are forgotten. */
+  /** Forgets all other facilities. */
   keep(facilities: ReadonlySet<string>): void
   [Symbol.dispose](): void
 }
@@ -33,20 +31,20 @@ export interface BackoffTracker {
 export interface Failures {
   readonly count: number
   readonly message: string | undefined
-  /** Other facilities undo its steps, and it theirs. */
+  /** It and other facilities undo each other's steps. */
   readonly isUndone?: true
 }
 
 interface Entry {
   readonly digest: string
   readonly count: number
-  /** By which the wait gets longer. */
+  /** Tries so far, which set the next delay. */
   readonly tries: number
   readonly message: string
   readonly notBefore: number
-  /** Its steps succeed, and what they bring about doesn't last. */
+  /** Its steps succeed, but the state they reach does not last. */
   readonly isFleeting: boolean
-  /** It and those that it undoes and is undone by. */
+  /** Facilities that undo one another, itself included. */
   readonly circle: readonly string[] | undefined
   timer: Disposable
   asDeclaredSince: number | undefined
@@ -60,7 +58,7 @@ interface FailOptions {
 
 const UNDONE = { rule: UNDONE_RETRY, isFleeting: true } as const
 
-/** As declared for so long (ms), the failures before don't count any more. */
+/** Time in ms that a facility has to be as declared before its failures no longer count. */
 const LASTS_AFTER = 10_000
 
 export function createBackoffTracker(
@@ -97,7 +95,7 @@ export function createBackoffTracker(
     })
   }
 
-  /** One of a circle was tried once more: whatever that came to, it lasts till all of them are as declared. */
+  /** Counts another try of a facility in a circle: whatever its result, the circle ends only when all of them are as declared. */
   function stillUndone(facility: string, digest: string): boolean {
     const entry = entries.get(facility)
     if (!entry?.circle || entry.digest !== digest) return false

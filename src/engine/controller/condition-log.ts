@@ -5,36 +5,36 @@ import { RUN_FAILED } from '../../core/state/readiness.ts'
 import type { Clock } from '../../host/clock.ts'
 
 /**
- * What goes wrong with a facility without a step that fails, as log lines: when it comes, again now and then while it
- * lasts, and when it is over (PITFALLS 15).
+ * Logs conditions that no failing step reports: once when one begins, again every hour while it lasts, and once when it is over
+ * (PITFALLS 15).
  */
 export interface ConditionLog {
-  /** All facilities, as they are now. `digestOf`: of their manifests; what is told of an older one is told anew. */
+  /** Status of all facilities. `digestOf` a manifest: with a new one, conditions are logged anew. */
   note(facilities: readonly FacilityStatus[], digestOf: (facility: string) => string | undefined): void
-  /** How many facilities are in trouble now, those among them that seem well but haven't been for long. */
+  /** Number of facilities with a logged condition, those that recovered only a moment ago included. */
   readonly size: number
   [Symbol.dispose](): void
 }
 
 interface Trouble {
   readonly digest: string | undefined
-  /** Told since it began: what comes and goes is not told each time. */
+  /** Reasons logged since it began: one that comes and goes is logged once. */
   readonly told: Set<string>
   toldAt: number
-  /** Runs while the facility is well, till that counts as the end of it. */
+  /** Timer that runs while the facility is well, until the condition counts as over. */
   end: Disposable | undefined
 }
 
-/** In milliseconds. */
+/** Time in ms until a lasting condition is logged again. */
 const REMINDER = 3_600_000
 
-/** A facility that has been well for so long (ms) is over it; a crash loop has moments in which it runs. */
+/** Time in ms that a facility has to be well before its condition is over: in a crash loop it runs for moments. */
 export const OVER_AFTER = 10_000
 
-/** Those that no waiting mends. The others are on the way of every start and stop. */
+/** Reasons that don't pass by waiting. Every start and stop goes through the others. */
 const LASTING_REASONS: ReadonlySet<string> = new Set(['Unhealthy', 'Failed', RUN_FAILED])
 
-/** Of which the service itself may have written why. */
+/** Reasons that the output of the service may explain. */
 const TOLD_BY_OUTPUT: ReadonlySet<string> = new Set([...LASTING_REASONS, 'CrashLooping', 'FailedForGood'])
 
 export function createConditionLog(clock: Clock, log: Log): ConditionLog {
@@ -48,7 +48,7 @@ export function createConditionLog(clock: Clock, log: Log): ConditionLog {
     else if (trouble) trouble.end ??= clock.after(OVER_AFTER, () => end(name))
     if (!found) return
     if (trouble?.digest !== digest) {
-      // The newer manifest is about to be brought about: what is seen is still of the older one.
+      // While the newer manifest is being applied, the status is still that of the older one.
       if (trouble && isUnderWay(status)) return
       trouble = { digest, told: new Set(), toldAt: clock.elapsed(), end: undefined }
       troubles.set(name, trouble)

@@ -19,28 +19,28 @@ import type { Refresh } from '../refresh/refresh.ts'
 import type { Session } from '../session/session.ts'
 import { expectSameSettings } from '../session/settings.ts'
 
-/** What a pass has seen. */
+/** What a pass found and planned. */
 export interface PassView {
   readonly plan: Plan
   readonly refresh: Refresh
   readonly set: ManifestSet
 }
 
-/** A full pass that somebody asks for, on which what is held back otherwise (backoff, removals that may settle) has no bearing. */
+/** A full pass that somebody requested: neither a backoff nor the prune delay holds it back. */
 export interface AskedPass {
   /** For the history. */
   readonly trigger: string
-  /** Removes these, or all that is owned; absent: brings about what is declared. */
+  /** Removes the named facilities, or all that are owned. Absent: applies the manifests. */
   readonly removal?: readonly string[]
   readonly listener: EngineListener
-  /** Whether the plan is to be carried out. Throws what keeps it from that: then nothing is begun. */
+  /** Whether to carry out the plan. Throws what forbids it: then no lane begins. */
   admit(view: PassView): boolean
 }
 
 export interface AskedResult extends PassView {
-  /** The lanes that were begun, by facility, each with what it failed by in the end. */
+  /** Lanes that began, by facility, each with the error it ends with. */
   readonly lanes: ReadonlyMap<string, Promise<Error | undefined>>
-  /** Of the others that are busy now. */
+  /** Plans of the other facilities that are busy now. */
   readonly underWay: readonly FacilityPlan[]
 }
 
@@ -51,20 +51,20 @@ export interface PassGround {
   /** Aborted when the controller ends. */
   readonly ending: AbortSignal
   begun(): Promise<void>
-  /** Until it is disposed of, the controller's own passes begin nothing. */
+  /** Keeps the controller's own passes from beginning lanes until it is disposed of. */
   holdBack(): Disposable
-  /** Gives up what the controller's own passes have begun, and names the facilities. */
+  /** Aborts the lanes of the controller's own passes, and names their facilities. */
   giveUp(): readonly string[]
   pass(asked: AskedPass): Promise<AskedResult>
   isDeclared(facility: string): boolean
   outputGround(): OutputGround
-  /** The controller goes on with a pass of its own. */
+  /** Has the controller make a pass of its own. */
   wake(): void
 }
 
 /**
- * Whole passes that people ask a running controller for: what `reeve apply` and `reeve down` would do without it, with the
- * same outcome. One after another. Who has gone before a step was begun gets nothing done; what was begun goes on.
+ * Passes that clients request from a running controller, one after another: they do what `reeve apply` and `reeve down` do without
+ * one, with the same outcome. A request whose client disconnects before the first step is dropped; steps that began continue.
  */
 export function createControllerPasses(ground: PassGround): Pick<Control, 'apply' | 'planDown' | 'down'> {
   const { session, executor, tracker } = ground
@@ -80,7 +80,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
     return abortable(abortable(inTurn(run), ways.signal), ground.ending)
   }
 
-  /** Nothing is under way when it looks, so that it is planned as if no controller ran. */
+  /** Waits until nothing is under way, so that the plan is the one that would be made without a controller. */
   async function carryOut(asked: AskedPass, { signal, listener }: PassWays): Promise<AskedResult> {
     using _held = ground.holdBack()
     for (const facility of ground.giveUp()) {
@@ -128,7 +128,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
     }
   }
 
-  /** Throws ReeveError `refused` for what the controller would bring back. */
+  /** Throws ReeveError `refused` if the controller would restore one of them. */
   function expectUndeclared({ plan }: PassView): void {
     const declared = plan.facilities.flatMap(({ name }) => (ground.isDeclared(name) ? name : []))
     if (declared.length === 0) return

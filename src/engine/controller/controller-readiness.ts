@@ -4,12 +4,12 @@ import type { Clock } from '../../host/clock.ts'
 import { connectControl } from '../../server/control-client.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 
-/** In ms: a first pass over ten thousand facilities takes some seconds. */
+/** Time in ms to wait: a first pass over ten thousand facilities takes some seconds. */
 const LIMIT = 60_000
 const PAUSE = 100
 
 /**
- * Resolves when the controller of this state directory answers and has made a pass, with what it says of itself. Throws
+ * Resolves when the controller of this state directory answers and has made a pass, with its own status. Throws
  * ReeveError: `not-ready` after a minute, `aborted` by the signal.
  */
 export async function whenControllerAnswers(
@@ -30,7 +30,7 @@ export async function whenControllerAnswers(
   }
 }
 
-/** One that is just starting, or ending, doesn't answer. */
+/** A controller that is starting or ending does not answer. */
 async function askController(socket: string, clock: Clock): Promise<Status['controller']> {
   try {
     const control = await connectControl(socket, clock)

@@ -18,32 +18,32 @@ import { openSourceSync } from './source-sync.ts'
 import { openWatches, type Watches } from './watches.ts'
 
 export interface ControllerOptions {
-  /** Ends it: cleanly, within 5 s, and without touching the services (E16). */
+  /** Ends the controller cleanly, within 5 s, without touching the services (E16). */
   readonly signal: AbortSignal
   /** Calls back when somebody wants everything read anew, and the repository asked. Absent: nobody does. */
   readonly onHangup?: (listener: () => void) => Disposable
   readonly log: Log
   readonly listener?: EngineListener
-  /** So many removals in one pass are meant. */
+  /** Number of removals that one pass may make. */
   readonly allowRemovals?: number
-  /** True: what runs under supervisors that only a controller starts ends with it. */
+  /** True: the controller's end stops the services of supervisors that only a controller starts. */
   readonly stopServices?: boolean
-  /** Takes what services with `output: stdout` write. Absent: nobody does. */
+  /** Receives the output of services with `output: stdout`. Absent: it is not relayed. */
   readonly writeOutput?: WriteOut
 }
 
-/** As long as something isn't as declared, or can't be watched, everything is looked at again after this, in milliseconds. */
+/** Longest time in ms between full snapshots while something is not as declared, or cannot be watched. */
 const UNSETTLED_RESYNC = 30_000
 
-/** A pass takes seconds at most. One that takes longer than this (ms), or is overdue by it, has come to a standstill. */
+/** Time in ms after which a pass that runs, or is overdue, counts as a standstill: a pass takes seconds at most. */
 const STANDSTILL = 90_000
 
-/** A service that can't be reached must not hold up the end for longer than this, in milliseconds. */
+/** Longest time in ms that closing may take. */
 const LONGEST_END = 4_000
 
 /**
- * Reconciles for ever. Resolves after a clean stop. Fails with ReeveError if it can't begin: `locked`, or a socket or
- * port can't be had; once it runs, no failure ends it.
+ * Reconciles until the signal. Resolves after a clean end. Rejects with ReeveError if it cannot begin: `locked`, or a socket or
+ * port is not available. Once it runs, no failure ends it.
  */
 export async function runController(session: Session, options: ControllerOptions): Promise<void> {
   const { configuration, clock } = session
@@ -69,7 +69,7 @@ export async function runController(session: Session, options: ControllerOptions
   log.info({}, options.stopServices ? 'the controller has ended' : 'the controller has ended; the services go on')
 }
 
-/** All side by side, and not for ever: what doesn't end in time is left behind with the process. */
+/** Closes everything at the same time. What doesn't end within `LONGEST_END` is abandoned with the process. */
 function closeAll(closing: readonly (() => unknown)[], clock: Clock): Promise<void> {
   return new Promise(resolve => {
     const limit = clock.after(LONGEST_END, resolve)
@@ -82,13 +82,13 @@ function closeAll(closing: readonly (() => unknown)[], clock: Clock): Promise<vo
 
 interface Controller {
   readonly reconciliation: Reconciliation
-  readonly wake: ReconcileQueue
+  readonly queue: ReconcileQueue
   readonly watches: Watches
   readonly report: PassReport
   readonly manager: ServiceManager
-  /** When the pass that is under way began. */
+  /** Begin of the pass that is under way, by `Clock.elapsed`. */
   passBegan: number | undefined
-  /** When the last one ended; before the first, when the controller began. */
+  /** End of the last pass; before the first, the begin of the controller. */
   passEnded: number
 }
 
@@ -101,15 +101,15 @@ async function openController(
   const { configuration, clock } = session
   const { listen, resync } = configuration
   const metrics = listen ? await (await import('../../server/metrics.ts')).createMetrics() : undefined
-  const wake = createReconcileQueue(clock)
+  const queue = createReconcileQueue(clock)
   const source = await openSourceSync(session, {
     log,
-    changed: wake.manifests,
+    changed: queue.manifests,
     asked: status => metrics?.recordFetch(status),
   })
   if (source) closing.push(() => source.end())
   const reconciliation = createReconciliation(session, {
-    wake,
+    queue,
     allowRemovals,
     ...(source && { source: source.status }),
     drifted: () => metrics?.recordDriftCorrected(1),
@@ -123,7 +123,7 @@ async function openController(
   const control = await serveControl(asked, controlSocketPath(configuration), clock)
   closing.push(() => control.close())
   const hangup = onHangup?.(() => {
-    wake.manifests()
+    queue.manifests()
     void source?.sync().catch(() => {})
   })
   closing.push(() => hangup?.[Symbol.dispose]())
@@ -134,12 +134,12 @@ async function openController(
     warn: message => log.warn({}, message),
     pid: process.pid,
   })
-  const watches = await openWatches(session, reconciliation, wake, log)
+  const watches = await openWatches(session, reconciliation, queue, log)
   closing.push(() => watches.close())
   const report = createPassReport(session, { reconciliation, metrics, manager, output, log })
   closing.push(() => report[Symbol.dispose]())
   const passEnded = clock.elapsed()
-  const controller: Controller = { reconciliation, wake, watches, report, manager, passBegan: undefined, passEnded }
+  const controller: Controller = { reconciliation, queue, watches, report, manager, passBegan: undefined, passEnded }
   const standstill = (): string | undefined => findStandstill(controller, resync, clock.elapsed())
   const watchdog = manager.startWatchdog(() => standstill() === undefined)
   closing.push(() => watchdog[Symbol.dispose]())
@@ -164,28 +164,28 @@ async function openController(
 }
 
 async function loop(controller: Controller, session: Session, signal: AbortSignal): Promise<void> {
-  const { report, wake, watches } = controller
+  const { report, queue, watches } = controller
   const { clock, configuration } = session
-  wake.manifests()
+  queue.manifests()
   let resync: Disposable | undefined
   let looked = clock.elapsed()
   while (!signal.aborted) {
-    // The guarantee behind all hints: at the latest then, everything is read and looked at again.
+    // The guarantee behind all hints: by then at the latest, the manifests are read and everything is observed again.
     resync?.[Symbol.dispose]()
     const isQuiet = report.isAtRest() && watches.isComplete()
     const time = isQuiet ? configuration.resync : Math.min(configuration.resync, UNSETTLED_RESYNC)
     resync = clock.after(Math.max(0, looked + time - clock.elapsed()), () => {
       looked = clock.elapsed()
-      wake.manifests()
+      queue.manifests()
     })
-    const due = await unlessAborted(wake.next(signal), signal)
+    const due = await unlessAborted(queue.next(signal), signal)
     // A supervisor that hangs must not hold up the end (E16).
     if (due) await unlessAborted(makePass(controller, session, due, signal), signal)
   }
   resync?.[Symbol.dispose]()
 }
 
-/** In words; undefined: it goes on. */
+/** Describes the standstill. Undefined: there is none. */
 function findStandstill({ passBegan, passEnded }: Controller, resync: number, now: number): string | undefined {
   const [lasting, silence] = [now - (passBegan ?? now), now - passEnded]
   if (lasting > STANDSTILL) return `a pass has been under way for ${Math.round(lasting / 1_000)} s`
@@ -193,7 +193,7 @@ function findStandstill({ passBegan, passEnded }: Controller, resync: number, no
   return `no pass for ${Math.round(silence / 1_000)} s; one is due every ${resync / 1_000} s`
 }
 
-/** Undefined when the signal came first. */
+/** Resolves with undefined if the signal comes first. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   try {
     return await abortable(promise, signal)

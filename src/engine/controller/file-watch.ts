@@ -3,35 +3,35 @@ import type { ReadHost } from '../../core/contracts/host.ts'
 import type { Log } from '../../core/contracts/log.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 
-/** Files, by the facility that has to do with them. */
+/** A facility and the files that concern it. */
 interface WatchedFiles {
   readonly name: string
   readonly files: readonly { readonly path: string }[]
 }
 
-/** Hints that somebody has edited, removed or made anew a file that a facility has to do with. */
+/** Hints that a file of a facility was edited, removed or created. */
 export interface FileWatch {
-  /** Watches the files of these from now on, and no others. */
+  /** Watches the files of these facilities, and no others. */
   follow(facilities: Iterable<WatchedFiles>): void
-  /** False: not all of them can be watched. */
+  /** False: a directory cannot be watched. */
   isComplete(): boolean
   [Symbol.dispose](): void
 }
 
 interface Watched {
-  /** Whose the files in it are, by their names. */
+  /** Facilities by the names of their files in the directory. */
   owners: ReadonlyMap<string, readonly string[]>
-  /** Absent: it can't be watched. */
+  /** Absent: the directory cannot be watched. */
   readonly watch: Disposable | undefined
 }
 
-/** `hint`: with the name of the facility. */
+/** `hint` gets the name of the facility. */
 export function createFileWatch(host: ReadHost, log: Log, hint: (facility: string) => void): FileWatch {
   const watched = new Map<string, Watched>()
 
   function notice(directory: string, name: string | undefined): void {
     const owners = watched.get(directory)?.owners ?? new Map<string, readonly string[]>()
-    // Unknown is what has become of the whole directory.
+    // Without a name, the whole directory may have changed.
     const hinted = name === undefined ? [...owners.values()].flat() : (owners.get(name) ?? [])
     for (const facility of new Set(hinted)) hint(facility)
   }
@@ -59,7 +59,7 @@ export function createFileWatch(host: ReadHost, log: Log, hint: (facility: strin
         if (known) known.owners = owners
         else {
           watched.set(directory, { owners, watch: tryWatch(directory) })
-          notice(directory, undefined) // what changed between the look and the watch would be missed
+          notice(directory, undefined) // changes between the refresh and the watch would be missed
         }
       }
     },

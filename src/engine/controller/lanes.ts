@@ -20,27 +20,27 @@ import type { RestartWatch } from './restart-watch.ts'
 import type { StateKeeping } from './state-keeping.ts'
 import { createUndoingGuard, type UndoingGuard } from './undoing.ts'
 
-/** What the controller has under way: what of a plan begins, what is written down before, and what becomes of its end. */
+/** Begins lanes for plans, records what they are about to write, and handles their ends. */
 export interface Lanes extends Disposable {
   readonly execution: Execution
   readonly undoings: UndoingGuard
-  /** What of it may begin now. `refresh`: with those only that the plan may begin for. */
+  /** Begins lanes for the plans that may begin now. */
   begin(plan: Plan, refresh: Refresh, basis: PassBasis): void
-  /** What somebody asks for, whatever holds it back otherwise. Gives what has begun, each with what it fails by in the end. */
+  /** Begins lanes for a requested plan, whatever would hold it back otherwise. Gives them by facility, each with the error it ends with. */
   beginAsked(plan: Plan, refresh: Refresh, asked: AskedPass): ReadonlyMap<string, Promise<Error | undefined>>
-  /** Aborts what the manifests overtake (E6). */
+  /** Aborts lanes that newer manifests supersede (E6). */
   abortOvertaken(suspended: ReadonlySet<string>): void
-  /** Aborts all that passes have begun, and names the facilities. */
+  /** Aborts all lanes that passes began, and names their facilities. */
   giveUp(): string[]
 }
 
-/** What the plan of a pass stands on. */
+/** What the plan of a pass was made from. */
 export interface PassBasis {
-  /** The manifests were read for it. */
+  /** The manifests were read for this pass. */
   readonly hasRead: boolean
-  /** All manifests are known. */
+  /** All manifests are valid and known. */
   readonly isComplete: boolean
-  /** Facilities that had a lane when the look began. */
+  /** Facilities that had a lane when the refresh began. */
   readonly wasBusy: ReadonlySet<string>
 }
 
@@ -49,23 +49,23 @@ export interface LanesGround {
   readonly keeping: StateKeeping
   readonly retries: BackoffTracker
   readonly restarts: RestartWatch
-  readonly wake: ReconcileQueue
+  readonly queue: ReconcileQueue
   readonly listener: EngineListener
   readonly allowRemovals: number
   save(record: StateRecord): void
-  /** A facility had drifted and is as declared again. */
+  /** Drift of a facility was corrected. */
   drifted(): void
-  /** What there is to say of the facility may be different now. */
+  /** The status of the facility may have changed. */
   changed(facility: string): void
 }
 
 export function openLanes(session: Session, ground: LanesGround): Lanes {
   const { clock, configuration, log } = session
-  const { keeping, restarts, retries, store, wake } = ground
+  const { keeping, restarts, retries, store, queue } = ground
   const { state } = store
   const { owner, removalLimit } = configuration
-  // By then the manifests have to be read again: it is their newest state that says what is gone.
-  const removals = createPruneDelay(clock, () => wake.manifests())
+  // The manifests are read again, as their newest state says what is gone.
+  const removals = createPruneDelay(clock, () => queue.manifests())
   const execution = openExecution(session, {
     instances: () => state.instances,
     claims: () => state.record.claims,
@@ -82,7 +82,7 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     settled,
     changed(name) {
       ground.changed(name)
-      wake.facility(name)
+      queue.facility(name)
     },
   })
   const { executor } = execution
@@ -97,10 +97,10 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     if (begun && lane.result === 'failed') noteFailure(lane, begun.digest)
     else if (begun && lane.result === 'done') noteSuccess(lane, begun.digest, begun.isEncouraged)
     ground.changed(name)
-    // What it left behind is seen by looking, whatever the lane said of itself. Moves and removals concern more than one.
-    if (state.hasDeferred) wake.manifests()
-    else if (target && state.facilities.has(name) && !plan.steps.some(step => step.target)) wake.facility(name)
-    else wake.full()
+    // A finished lane is observed again, never trusted. Moves and removals concern more than one service.
+    if (state.hasDeferred) queue.manifests()
+    else if (target && state.facilities.has(name) && !plan.steps.some(step => step.target)) queue.facility(name)
+    else queue.full()
   }
 
   function noteFailure({ plan: { name, steps }, error }: LaneResult, digest: string): void {
@@ -113,7 +113,7 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     const { name, change, steps } = plan
     if (wasEncouraged) retries.forget(name)
     else retries.done(name, digest, steps)
-    // Written down by the pass that sees it.
+    // The next pass writes it to disk.
     if (target && plan.blocked === undefined) store.recorded(noteDone(state.record, target))
     if (change === 'repair') ground.drifted()
     if (change === 'remove') store.removed(name)
@@ -143,7 +143,7 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     return begun
   }
 
-  /** Writes down what these are about to write. Gives those for which that could not be done. */
+  /** Records what these plans are about to write. Gives the names of those for which that failed. */
   function announce(plans: readonly FacilityPlan[], refresh: Refresh): Set<string> {
     if (plans.length === 0) return new Set()
     ground.save(announcePlans(state.record, plans, { instances: state.instances, refresh, owner }))

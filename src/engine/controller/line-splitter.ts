@@ -1,14 +1,14 @@
-/** Makes whole lines of pieces, each after the same words. */
+/** Joins pieces of output into whole lines, each with the same prefix. */
 export interface LineSplitter {
-  /** The lines that are at their end by now. */
+  /** Gives the lines that this piece completes. */
   push(piece: Uint8Array): Uint8Array
-  /** How many bytes wait for the end of their line. */
+  /** Number of bytes of the incomplete line. */
   pending(): number
-  /** What waits, as a line. */
+  /** Gives the incomplete line as a line. */
   end(): Uint8Array
 }
 
-/** A line that has no end within so many bytes is cut there. */
+/** Longest line in bytes; a longer one is cut. */
 export const longestLine: number = 16 * 1024
 
 const lineEnd = 0x0a

@@ -5,22 +5,21 @@ import { messageOf } from '../../core/reeve-error.ts'
 import type { Clock } from '../../host/clock.ts'
 import { resolveSymlinks } from '../refresh/symlink-resolution.ts'
 
-/** So long after the last event (ms) a write counts as finished; so long after the first it is read all the same. */
+/** Times in ms: a write counts as finished `QUIET` after the last event, and `AT_MOST` after the first. */
 const QUIET = 40
 const AT_MOST = 400
 
 export interface ManifestWatch {
-  /** To be called after each reading: where the path leads elsewhere now, the watch moves along. */
+  /** Called after each reading: moves the watch to where the path leads now. */
   follow(): void
-  /** False: not all of them can be watched. */
+  /** False: some manifests cannot be watched. */
   isComplete(): boolean
   close(): Promise<void>
 }
 
 /**
- * Hints that manifests may have changed. A watch is bound to the inode that the path led to when it was set, can lose
- * events, and can run out (ENOSPC): so it is renewed when the path leads elsewhere, and the controller's rescan is the
- * guarantee.
+ * Hints that manifests may have changed. A watch is bound to an inode, can lose events, and can run out (ENOSPC): so it is
+ * renewed when the path leads elsewhere, and the controller's resync is the guarantee.
  */
 export async function watchManifests(
   directory: string,
@@ -31,7 +30,7 @@ export async function watchManifests(
   let watcher: FSWatcher | undefined
   let turns: Disposable[] = []
   let target: string | undefined
-  /** Something happened to the path itself: it may lead to another inode, of the same name, and even number. */
+  /** The path itself has changed: it may lead to another inode, even one of the same number. */
   let isStale = false
   let quiet: Disposable | undefined
   let firstEvent: number | undefined
@@ -76,7 +75,7 @@ export async function watchManifests(
   }
 
   function watchTree(root: string): FSWatcher {
-    // Links inside are not followed: what may be read of what they lead to lies inside as well.
+    // Links inside are not followed: what may be read of their targets lies inside as well.
     const tree = watch(root, {
       followSymlinks: false,
       ignoreInitial: true,
@@ -84,7 +83,7 @@ export async function watchManifests(
       ignored: isGit,
     })
     tree.on('all', onEvent)
-    // What came before it saw everything has made no event.
+    // Changes before the watch was complete have made no event.
     tree.on('ready', onEvent)
     tree.on('error', onError)
     return tree
@@ -102,7 +101,7 @@ export async function watchManifests(
     follow() {
       if (isClosed || (!isStale && resolveSymlinks(directory, host).target === target)) return
       arm()
-      onEvent() // what changed between the reading and the new watch would be missed
+      onEvent() // changes between the reading and the new watch would be missed
     },
     isComplete: () => !hasFailed,
     async close() {
@@ -115,7 +114,7 @@ export async function watchManifests(
   }
 }
 
-/** A checkout's own files: many, always changing, and never read. */
+/** Files of a Git checkout's own: many, always changing, and never read. */
 function isGit(path: string): boolean {
   return path.endsWith('/.git') || path.includes('/.git/')
 }

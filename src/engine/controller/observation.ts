@@ -11,26 +11,26 @@ import type { Due } from './reconcile-queue.ts'
 import type { ReconcileState } from './reconcile-store.ts'
 import { type RestartWatch, tellRestart } from './restart-watch.ts'
 
-/** Observes the host, and has those told who follow how each facility is. */
+/** Refreshes the host's snapshot, and passes on how each facility is. */
 export interface Observation {
-  /** Of all that is declared, for a pass. */
-  look(due: Due): Promise<Look>
-  /** Of these facilities and services only, with all else as it was observed last. */
-  lookAgain(facilities: readonly Facility[], also?: readonly Location[]): Promise<Refresh>
-  /** So that the status of the facility is the present one. */
+  /** Observes what is due, for a pass. */
+  refresh(due: Due): Promise<PassRefresh>
+  /** Observes these facilities and services only, and patches the last snapshot. */
+  refreshSome(facilities: readonly Facility[], also?: readonly Location[]): Promise<Refresh>
+  /** Observes the facility, so that its status is the present one. */
   observeAgain(facility: Facility): Promise<void>
 }
 
-export interface Look {
-  /** The whole host, as far as it is known. Its targets are all facilities that aren't busy: from these a plan is made. */
+export interface PassRefresh {
+  /** Snapshot of the whole host, with all facilities that aren't busy as targets: a plan is made from it. */
   readonly refresh: Refresh
-  /** Of the targets, those that were observed and resolved just now. */
+  /** Targets that were observed and resolved just now. */
   readonly fresh: readonly ResolvedFacility[]
-  /** Declared facilities without a target: they are busy. */
-  readonly untouched: readonly Facility[]
-  /** When it began, by `Clock.elapsed`. */
+  /** Declared facilities without a target, as they are busy. */
+  readonly busy: readonly Facility[]
+  /** Begin of the refresh, by `Clock.elapsed`. */
   readonly began: number
-  /** Facilities that had a lane when it began. */
+  /** Facilities that had a lane when the refresh began. */
   readonly wasBusy: ReadonlySet<string>
 }
 
@@ -47,7 +47,7 @@ export function createObservation(session: Session, { state, execution, restarts
 
   const isFree = ({ name }: Facility): boolean => !executor.isBusy(name)
 
-  function refresh(
+  function observe(
     facilities: readonly Facility[],
     also: readonly Location[],
     base: ReconcileState['seen'],
@@ -58,7 +58,7 @@ export function createObservation(session: Session, { state, execution, restarts
     return refreshFor(session, { instances, facilities, declared, also: [...places, ...also], base, hanging })
   }
 
-  /** The snapshot that a pass can patch: what is due is under supervisors that it knows. Undefined: all is to be observed. */
+  /** Snapshot that a pass can patch. Undefined: everything is to be observed, also because a supervisor that is due was unavailable. */
   function findBase(due: Due): ReconcileState['seen'] {
     const { facilities, seen } = state
     if (due.full || !seen) return undefined
@@ -69,7 +69,7 @@ export function createObservation(session: Session, { state, execution, restarts
     return [...due.facilities].every(isKnown) ? seen : undefined
   }
 
-  /** As they are declared now: since they were resolved, somebody may have suspended one. */
+  /** Targets of a plan, with facilities as declared now: one may have been suspended since it was resolved. */
   function targetsOf(fresh: readonly ResolvedFacility[]): ResolvedFacility[] {
     const found = new Map([...state.resolved, ...fresh.map(target => [target.facility.name, target] as const)])
     return [...state.facilities.values()].filter(isFree).flatMap(facility => {
@@ -78,8 +78,8 @@ export function createObservation(session: Session, { state, execution, restarts
     })
   }
 
-  function note(looked: readonly Facility[], { snapshot }: Refresh, lookedAt: number): void {
-    for (const facility of looked) {
+  function note(facilities: readonly Facility[], { snapshot }: Refresh, lookedAt: number): void {
+    for (const facility of facilities) {
       const reason = snapshot.unavailable.get(facility.supervisor)
       const observed = snapshot.services.get(locationKey(facility))
       if (observed) noteObserved(facility, observed, lookedAt)
@@ -95,10 +95,10 @@ export function createObservation(session: Session, { state, execution, restarts
     if (restart) tellRestart(facility, restart, { clock, log, history })
   }
 
-  const lookAgain: Observation['lookAgain'] = (facilities, also = []) => refresh(facilities, also, state.seen)
+  const refreshSome: Observation['refreshSome'] = (facilities, also = []) => observe(facilities, also, state.seen)
 
   return {
-    async look(due) {
+    async refresh(due) {
       const [lookedAt, began] = [clock.now(), clock.elapsed()]
       const wasBusy = new Set(state.lanes.keys())
       const base = findBase(due)
@@ -106,21 +106,21 @@ export function createObservation(session: Session, { state, execution, restarts
       const all = [...state.facilities.values()]
       const free = all.filter(isFree).filter(facility => isDue(facility) || !state.resolved.has(facility.name))
       // Busy facilities are observed for status only.
-      const busy = all.filter(facility => !isFree(facility) && isDue(facility))
-      const found = await refresh(free, busy, base)
+      const waiting = all.filter(facility => !isFree(facility) && isDue(facility))
+      const found = await observe(free, waiting, base)
       await execution.keepRuns(free, found.snapshot)
       // A manual action may have begun meanwhile.
       const fresh = found.targets.filter(({ facility }) => isFree(facility))
-      note([...fresh.map(({ facility }) => facility), ...busy], found, lookedAt)
+      note([...fresh.map(({ facility }) => facility), ...waiting], found, lookedAt)
       const targets = targetsOf(fresh)
       const planned = new Set(targets.map(({ facility }) => facility.name))
-      const untouched = all.filter(({ name }) => !planned.has(name))
-      return { refresh: { ...found, targets }, fresh, untouched, began, wasBusy }
+      const busy = all.filter(({ name }) => !planned.has(name))
+      return { refresh: { ...found, targets }, fresh, busy, began, wasBusy }
     },
-    lookAgain,
+    refreshSome,
     async observeAgain(facility) {
       const lookedAt = clock.now()
-      note([facility], await lookAgain([facility]), lookedAt)
+      note([facility], await refreshSome([facility]), lookedAt)
     },
   }
 }

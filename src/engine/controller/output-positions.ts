@@ -5,7 +5,7 @@ import type { OutputPosition } from './output-relay.ts'
 
 const fileName = 'output-positions.json'
 
-/** None where they can't be had: then a little is passed on twice. */
+/** Empty if they cannot be read: then a little output is relayed twice. */
 export function readPositions(stateDirectory: string, host: ReadHost): ReadonlyMap<string, OutputPosition> {
   const positions = new Map<string, OutputPosition>()
   const path = join(stateDirectory, fileName)

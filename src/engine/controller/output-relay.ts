@@ -5,7 +5,7 @@ import { messageOf } from '../../core/reeve-error.ts'
 import type { WriteOut } from '../../host/patient-output.ts'
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts'
 
-/** How far the output of a service has been passed on. */
+/** Position up to which the output of a service was relayed. */
 export interface OutputPosition {
   readonly inode: number
   readonly offset: number
@@ -13,20 +13,20 @@ export interface OutputPosition {
 
 export interface RelayedOutput {
   readonly facility: string
-  /** The file that its supervisor has it in. */
+  /** File in which the supervisor keeps the output. */
   readonly file: string
 }
 
 /**
- * Passes on what services write (`output: stdout`), each line after the name of its facility. They write to files of their
- * supervisor's, and never wait for whoever reads this; what is read late is read from the file.
+ * Relays the output of services (`output: stdout`), each line after the name of its facility. Services write to files of their
+ * supervisor and never wait for the reader; late output is read from the file.
  */
 export interface OutputRelay {
-  /** These from now on, and no others. */
+  /** Relays these, and no others. */
   follow(outputs: readonly RelayedOutput[]): void
-  /** Of each file: where the next controller goes on. */
+  /** Position in each file, where the next controller continues. */
   positions(): ReadonlyMap<string, OutputPosition>
-  /** Resolves when all that is there now is passed on, with lines that are not at their end yet; or can't be. */
+  /** Resolves when all output so far was relayed, incomplete lines included, or cannot be. */
   drain(): Promise<void>
   [Symbol.dispose](): void
 }
@@ -38,7 +38,7 @@ export interface OutputRelayOptions {
   readonly known: ReadonlyMap<string, OutputPosition>
 }
 
-/** In bytes: how much of a file is read at once, and how much of what was there before is passed on at first. */
+/** Sizes in bytes: of one read, and of the earlier output that is relayed at first. */
 const CHUNK = 64 * 1024
 
 interface Followed {
@@ -71,7 +71,7 @@ export function createOutputRelay({ host, log, write, known }: OutputRelayOption
       try {
         const content = readMore(one)
         if (content === undefined) continue
-        // A Set goes on to what is added to it meanwhile: the others have their turn first.
+        // A Set iterates over what is added meanwhile: the others have their turn first.
         due.add(file)
         await write(one.lines.push(content))
       } catch (error) {
@@ -81,7 +81,7 @@ export function createOutputRelay({ host, log, write, known }: OutputRelayOption
     }
   }
 
-  /** Undefined: there is no more now. */
+  /** Undefined: there is no more output now. */
   function readMore(one: Followed): Uint8Array | undefined {
     const part = host.readPart(one.file, one.offset, CHUNK)
     if (!part) return undefined
@@ -90,7 +90,7 @@ export function createOutputRelay({ host, log, write, known }: OutputRelayOption
       one.offset += part.content.length
       return part.content.length === 0 ? undefined : part.content
     }
-    // It was rotated: the rest of what was there is in the copy.
+    // The file was rotated: the rest of the output is in the copy.
     const rest = host.readPart(`${one.file}.1`, one.offset, CHUNK)?.content ?? new Uint8Array()
     one.offset = rest.length === CHUNK ? one.offset + CHUNK : 0
     one.inode = part.facts.inode

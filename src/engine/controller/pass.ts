@@ -16,7 +16,7 @@ import type { Suspensions } from '../session/suspension.ts'
 import type { BackoffTracker } from './backoff-tracker.ts'
 import type { AskedPass, AskedResult, PassView } from './controller-passes.ts'
 import type { Lanes } from './lanes.ts'
-import type { Look, Observation } from './observation.ts'
+import type { Observation, PassRefresh } from './observation.ts'
 import type { Due } from './reconcile-queue.ts'
 import { hasNothingToDo, isSettled, type ReconcileStore } from './reconcile-store.ts'
 import type { RestartWatch } from './restart-watch.ts'
@@ -24,16 +24,16 @@ import type { RestartWatch } from './restart-watch.ts'
 export interface PassResult {
   readonly plan: Plan
   readonly set: ManifestSet
-  /** All manifests are known, and by them there is nothing to do: nothing is planned, under way, blocked, refused or held back. */
+  /** All manifests are known, and nothing is planned, under way, blocked, refused or held back. */
   readonly isSettled: boolean
 }
 
-/** From manifests and host to lanes: read, look, plan, begin, remember. One after another. */
+/** Passes lead from manifests and host to lanes: read, observe, plan, begin, remember. One after another. */
 export interface Passes {
   pass(due: Due): Promise<PassResult>
-  /** At everything, for who asks for it. */
+  /** Makes a full pass for a client. */
   passAsked(asked: AskedPass): Promise<AskedResult>
-  /** As `set` and what people have suspended say; what that overtakes is aborted. */
+  /** Takes over the manifests and suspensions, and aborts the lanes that they supersede. */
   declare(set: ManifestSet): void
 }
 
@@ -45,7 +45,7 @@ export interface PassesGround {
   readonly restarts: RestartWatch
   readonly suspensions: Suspensions
   readonly boot: BootCheck
-  /** Aborted when the controller ends: nothing begins from then on. */
+  /** Aborted when the controller ends: no lane begins from then on. */
   readonly ending: AbortSignal
   save(record: StateRecord): void
   noteConditions(facility: string): void
@@ -100,45 +100,45 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
     const hasRead = due.manifests || !state.set
     const set = due.manifests || !state.set ? readManifests() : state.set
     declare(set)
-    const look = await observation.look(due)
-    const { refresh, untouched } = look
-    for (const target of look.fresh) if (store.hindranceSeen(target)) retries.forget(target.facility.name)
-    // Of a check that fails only the controller knows.
+    const found = await observation.refresh(due)
+    const { refresh, busy } = found
+    for (const target of found.fresh) if (store.hindranceSeen(target)) retries.forget(target.facility.name)
+    // Only the controller knows of failing health checks.
     const own = { isShown: false, startsWaiting: state.encouraged, unhealthy: tracker.unhealthy() }
-    const plan = planIt(set, refresh, { ...(asked ? SHOWN : own), untouched })
+    const plan = planWith(set, refresh, { ...(asked ? SHOWN : own), busy })
     const view: PassView = { plan, refresh, set }
     if (ending.aborted) return { ...view, isSettled: false, ...nothingBegun }
     const isAdmitted = asked?.admit(view)
     store.planned(plan, hasRead)
-    noteProgress(plan, look)
-    if (!asked) lanes.begin(plan, refresh, { hasRead, isComplete: set.complete, wasBusy: look.wasBusy })
+    noteProgress(plan, found)
+    if (!asked) lanes.begin(plan, refresh, { hasRead, isComplete: set.complete, wasBusy: found.wasBusy })
     const begun = asked && isAdmitted ? lanes.beginAsked(plan, refresh, asked) : nothingBegun.lanes
-    remember(plan, look)
+    remember(plan, found)
     const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !begun.has(name))
     const settled = isSettled(state)
-    ground.boot.looked({ refresh, instances: state.instances }, state.facilities.values(), settled)
+    ground.boot.refreshed({ refresh, instances: state.instances }, state.facilities.values(), settled)
     return { ...view, isSettled: settled, lanes: begun, underWay }
   }
 
-  /** What is asked to go, whoever declares it. */
+  /** Removes the facilities, whether they are declared or not. */
   async function removeAsked(asked: AskedPass, removal: readonly string[]): Promise<AskedResult> {
     const set = readManifests()
     declare(set)
-    const refresh = { ...(await observation.look(everything)).refresh, targets: [] }
-    const plan = planIt(set, refresh, { removal })
+    const refresh = { ...(await observation.refresh(everything)).refresh, targets: [] }
+    const plan = planWith(set, refresh, { removal })
     const view: PassView = { plan, refresh, set }
     if (ending.aborted || !asked.admit(view)) return { ...view, ...nothingBegun }
     ground.suspensions.forget(plan.facilities.map(({ name }) => name))
     return { ...view, ...nothingBegun, lanes: lanes.beginAsked(plan, refresh, asked) }
   }
 
-  function planIt(set: ManifestSet, refresh: Refresh, purpose: Purpose): Plan {
+  function planWith(set: ManifestSet, refresh: Refresh, purpose: Purpose): Plan {
     const { plan, claims } = planFor(session, { set, record: state.record, suspended }, refresh, purpose)
     store.recorded({ ...state.record, claims })
     return plan
   }
 
-  function noteProgress(plan: Plan, { refresh: { snapshot }, fresh, began }: Look): void {
+  function noteProgress(plan: Plan, { refresh: { snapshot }, fresh, began }: PassRefresh): void {
     const ready = new Set(fresh.map(({ facility }) => facility.name).filter(name => tracker.readiness(name).ready))
     for (const { facility } of fresh) {
       const { name } = facility
@@ -148,12 +148,12 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
     for (const name of ready) store.ready(name)
   }
 
-  function remember(plan: Plan, { refresh, untouched }: Look): void {
-    store.looked(refresh, new Date(clock.now()).toISOString())
+  function remember(plan: Plan, { refresh, busy }: PassRefresh): void {
+    store.refreshed(refresh, new Date(clock.now()).toISOString())
     const { facilities, instances, record } = state
     restarts.keep(new Set(facilities.keys()))
     retries.keep(new Set([...facilities.keys(), ...refresh.snapshot.owned.map(({ ownership }) => ownership.facility)]))
-    ground.save(nextRecord({ record, instances, refresh, plan, owner, untouched }))
+    ground.save(nextRecord({ record, instances, refresh, plan, owner, busy }))
     for (const name of facilities.keys()) ground.noteConditions(name)
   }
 

@@ -1,11 +1,11 @@
 import { REMOVAL_SETTLING } from '../../core/reconcile/decide.ts'
 import type { Clock } from '../../host/clock.ts'
 
-/** Since when manifests have been gone (E9). It says when their removal is certain, so that it is decided upon then. */
+/** Remembers since when facilities have had no manifest, and wakes the controller when they may be pruned (E9). */
 export interface PruneDelay {
-  /** By `Clock.elapsed`: those that have been missing in every look since. */
+  /** Time by `Clock.elapsed` since which every reading has missed the facility. */
   readonly missingSince: ReadonlyMap<string, number>
-  /** The facilities missing in this look; the others are there. */
+  /** Facilities that this reading misses; all others are there. */
   note(missing: ReadonlySet<string>): void
   [Symbol.dispose](): void
 }

@@ -1,18 +1,18 @@
 import type { Clock } from '../../host/clock.ts'
 
-/** What the next pass has to look at. */
+/** What the next pass has to read and observe. */
 export interface Due {
   /** Read the manifests again. */
   readonly manifests: boolean
-  /** Look at everything. */
+  /** Observe everything. */
   readonly full: boolean
-  /** Else at these facilities only. */
+  /** Otherwise, observe these facilities only. */
   readonly facilities: ReadonlySet<string>
 }
 
 /**
- * Where all hints end up: lost, doubled or reordered ones do no harm, for a hint only says that a pass is due, and the
- * pass looks for itself (E1).
+ * Queue of hints, of which several make one pass. Lost, doubled or reordered hints do no harm: a hint only says that a pass is due,
+ * and the pass observes for itself (E1).
  */
 export interface ReconcileQueue {
   manifests(): void
@@ -22,7 +22,7 @@ export interface ReconcileQueue {
   next(signal: AbortSignal): Promise<Due>
 }
 
-/** Hints that come this close together (ms) make one pass. */
+/** Time in ms for which hints are collected into one pass. */
 const GATHERING = 5
 
 export function createReconcileQueue(clock: Clock): ReconcileQueue {

@@ -10,65 +10,65 @@ import type { StateRecord } from '../session/state-files.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 import type { AskedPass } from './controller-passes.ts'
 
-/** All that passes remember from one to the next. Nothing is owed to it (E4): the next look would find it again. */
+/** State that passes keep from one to the next. Nothing depends on it (E4): the next full snapshot would find it again. */
 export interface ReconcileState {
-  /** As they were read last; undefined before the first time. */
+  /** Manifests as last read. Undefined before the first reading. */
   readonly set: ManifestSet | undefined
   readonly facilities: ReadonlyMap<string, Facility>
-  /** Facilities by `locationKey`. */
+  /** Names of facilities by `locationKey`. */
   readonly byLocation: ReadonlyMap<string, string>
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly record: StateRecord
   /** The last full snapshot, with what was observed since in its place. */
   readonly seen: Pick<Refresh, 'snapshot' | 'availability'> | undefined
-  /** Facilities as they were resolved when they were looked at last. Those that were acted on since aren't in here. */
+  /** Facilities as last observed and resolved, without those whose lane has ended since. */
   readonly resolved: ReadonlyMap<string, ResolvedFacility>
   readonly plans: ReadonlyMap<string, FacilityPlan>
-  /** When it ended, ISO 8601. */
+  /** End of the last pass, ISO 8601. */
   readonly lastPass: string | null
-  /** Why nothing is removed. */
+  /** Why the removal guard refuses the removals. */
   readonly guardProblem: string | undefined
-  /** No manifest declares them any more, and they haven't been removed yet: as of the last look at the manifests. */
+  /** Facilities to be removed, by the last reading of the manifests. */
   readonly leaving: ReadonlySet<string>
-  /** Facilities that were certain not to start when they were looked at last. */
+  /** Facilities that were certain not to start when they were last resolved. */
   readonly hindered: ReadonlySet<string>
-  /** Facilities of which what they failed for is gone, till that was tried. */
+  /** Facilities whose cause of failure is gone, until they are tried again. */
   readonly encouraged: ReadonlySet<string>
   readonly conditions: ReadonlyMap<string, readonly Condition[]>
-  /** What passes have begun. What somebody asked for by hand isn't here. */
+  /** Lanes that passes began. Those of manual actions aren't here. */
   readonly lanes: ReadonlyMap<string, LaneFacts>
   /** Some plans wait for others' lanes: see `findOvertaking`. */
   readonly hasDeferred: boolean
-  /** Somebody wants no pass but theirs to begin anything now. */
+  /** A requested pass keeps all others from beginning lanes. */
   readonly isHeldBack: boolean
 }
 
 export interface LaneFacts {
-  /** Of the manifest that it was made for; `''` for a removal. */
+  /** Digest of the facility that the lane was made for; `''` for a removal. */
   readonly digest: string
-  /** Whom to tell of it, where somebody asked for it. */
+  /** The requested pass that began it. */
   readonly asked?: AskedPass
-  /** It tries what had failed, as the cause is gone. */
+  /** The lane retries a failure whose cause is gone. */
   readonly isEncouraged: boolean
 }
 
-/** The only place where that changes. */
+/** The only place where the state changes. */
 export interface ReconcileStore {
   readonly state: ReconcileState
   manifestsRead(set: ManifestSet): void
   declared(facilities: readonly Facility[], instances: ReadonlyMap<string, BoundInstance>): void
   recorded(record: StateRecord): void
   planned(plan: Plan, hasRead: boolean): void
-  /** What a refresh has found. `at`: when the pass ended, ISO 8601. */
-  looked(found: Refresh, at: string): void
-  /** Whether something of the host is in the way. True: it was till now, and is no more. */
+  /** Result of a pass's refresh. `at`: end of the pass, ISO 8601. */
+  refreshed(found: Refresh, at: string): void
+  /** Notes whether the host lacks what a start needs. True: it did until now, and no longer does. */
   hindranceSeen(target: ResolvedFacility): boolean
-  /** It is ready, so that nothing is left to be tried. */
+  /** The facility is ready: nothing is left to retry. */
   ready(facility: string): void
   removalsJudged(problem: string | undefined): void
   deferred(waiting: readonly Waiting[]): void
   laneBegins(facility: string, digest: string, asked?: AskedPass): void
-  /** Also of one that did not begin after all. What it was looked at before says nothing any more. Undefined where no pass has begun it. */
+  /** The lane ended, or did not begin after all: earlier observations no longer count. Undefined if no pass began it. */
   laneEnded(facility: string): LaneFacts | undefined
   removed(facility: string): void
   conditionsSeen(facility: string, conditions: readonly Condition[]): void
@@ -141,7 +141,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
       leaving.clear()
       for (const { name } of plan.facilities) if (!state.facilities.has(name)) leaving.add(name)
     },
-    looked({ targets, ...seen }, at) {
+    refreshed({ targets, ...seen }, at) {
       state.seen = seen
       state.lastPass = at
       for (const target of targets) resolved.set(target.facility.name, target)
@@ -182,10 +182,10 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
   }
 }
 
-/** All manifests are known, and by them there is nothing to do: nothing is planned, under way, blocked, refused or held back. */
+/** All manifests are known, and nothing is planned, under way, blocked, refused or held back. */
 export function isSettled({ set, facilities, plans, guardProblem, leaving, lanes }: ReconcileState): boolean {
   if (!set?.complete || guardProblem !== undefined) return false
-  // What is removed is gone from the host a moment before its lane ends.
+  // A removed service is gone from the host a moment before its lane ends.
   if (leaving.size > 0 || lanes.size > 0) return false
   return [...facilities.keys()].every(name => hasNothingToDo(plans.get(name)))
 }

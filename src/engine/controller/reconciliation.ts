@@ -26,46 +26,46 @@ import { openStateKeeping } from './state-keeping.ts'
 import { type StatusGround, viewConditions, viewStatus } from './status-view.ts'
 
 /**
- * The controller's one contract: `pass` compares the whole of what is declared with what is there now, and sets going
- * what leads from one to the other. It may be called at any time, for any reason or none, and as often as one likes:
- * called when nothing is due, it does nothing. It doesn't wait for what it sets going: a later pass sees how it ended.
+ * The controller's one contract: `pass` compares all that is declared with the host as it is now, and begins the changes needed to
+ * close the gap. It may be called at any time, for any reason or none, and as often as one likes: called when nothing is due, it
+ * does nothing. It doesn't wait for what it begins: a later pass observes the result.
  */
 export interface Reconciliation {
   pass(due: Due): Promise<PassResult>
   readonly control: Omit<Control, 'sync' | 'accept'>
-  /** Those that exist now; they change with the manifests. */
+  /** Present instances; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
   facilities(): Iterable<Facility>
-  /** Those that something of the host is in the way of, with the paths where it may be put right. */
+  /** Facilities that the host keeps from starting, with the paths whose change may help. */
   hindered(): Iterable<{ readonly name: string; readonly files: readonly { readonly path: string }[] }>
-  /** The facilities of that service, for hints. */
+  /** Name of the facility at that service, for hints. */
   facilityAt(supervisor: string, service: string): string | undefined
   status(): Status
-  /** Of what is declared. */
+  /** Digest of a declared facility. */
   digestOf(facility: string): string | undefined
-  /** Gives up waiting, and resolves when nothing is under way any more. */
+  /** Aborts all lanes, and resolves when none is left. */
   end(): Promise<void>
 }
 
 export interface ReconciliationOptions {
-  readonly wake: ReconcileQueue
+  readonly queue: ReconcileQueue
   readonly listener: EngineListener
   readonly allowRemovals: number
   /** Absent: the manifests come from a directory. */
   readonly source?: () => SourceStatus
-  /** A facility had drifted and is as declared again. */
+  /** Drift of a facility was corrected. */
   drifted(): void
 }
 
 export function createReconciliation(session: Session, options: ReconciliationOptions): Reconciliation {
   const { clock, configuration, log, readHost } = session
   const { owner, stateDirectory } = configuration
-  const { wake } = options
+  const { queue } = options
   const since = new Date(clock.now()).toISOString()
   const store = createReconcileStore(readRecord(stateDirectory, readHost))
   const { state } = store
   const retries = createBackoffTracker(clock, name =>
-    state.facilities.has(name) ? wake.facility(name) : wake.manifests(),
+    state.facilities.has(name) ? queue.facility(name) : queue.manifests(),
   )
   const keeping = openStateKeeping({
     stateDirectory,
@@ -73,7 +73,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     host: session.openWriteHost(),
     clock,
     log,
-    changed: () => wake.full(),
+    changed: () => queue.full(),
   })
   const restarts = createRestartWatch()
   const lanes = openLanes(session, { ...options, store, keeping, retries, restarts, save, changed: noteConditions })
@@ -143,8 +143,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const outcome = suspensions.change({ name, suspended: value, at, byManifest, trigger })
     if (set) passes.declare(set)
     noteConditions(name)
-    // Of one that no manifest declares any more, they say whether it goes now.
-    wake.manifests()
+    // For an undeclared facility, the manifests decide whether it is removed now.
+    queue.manifests()
     return outcome
   }
 
@@ -153,7 +153,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     return {
       [Symbol.dispose]() {
         store.releasedAgain()
-        wake.full()
+        queue.full()
       },
     }
   }
@@ -165,7 +165,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     addLastOutput: statuses => addLastOutput(statuses, outputGround()),
     facility: name => state.facilities.get(name),
     ownedAt,
-    look: observation.lookAgain,
+    look: observation.refreshSome,
     observeAgain: observation.observeAgain,
     setSuspended,
     notFound: name => notFound(name, session),
@@ -180,7 +180,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
       giveUp: lanes.giveUp,
       pass: passes.passAsked,
       isDeclared: name => state.facilities.has(name),
-      wake: () => wake.manifests(),
+      wake: () => queue.manifests(),
     }),
   })
 

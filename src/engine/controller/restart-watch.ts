@@ -7,23 +7,23 @@ import type { Clock } from '../../host/clock.ts'
 import type { History } from '../session/history.ts'
 
 /**
- * Sees that a service runs anew though Reeve took no step: its supervisor has started it again, or somebody else has. Each
- * is told once; of a row of failures the first, as the rest is a crash loop, which has its own condition.
+ * Detects restarts that no step of Reeve's made: by the supervisor, or by somebody else. Each is reported once; of a row of failures
+ * only the first, as the rest is a crash loop, which has its own condition.
  */
 export interface RestartWatch {
-  /** Reeve has acted on it: what a look that began before `at` (ms since 1970) has seen is of no use. */
+  /** Reeve acted on the facility: observations that began before `at` (ms since 1970) are ignored. */
   acted(facility: string, at: number): void
-  /** What a look that began at `lookedAt` has found. Gives what there is to tell. */
+  /** Takes an observation that began at `lookedAt` (ms since 1970). Gives the restart to report. */
   seen(facility: string, observed: Observed, lookedAt: number): Restart | undefined
-  /** Facilities other than these are forgotten. */
+  /** Forgets all other facilities. */
   keep(facilities: ReadonlySet<string>): void
 }
 
 export interface Restart {
   readonly by: 'supervisor' | 'others'
-  /** How the process ended, where its supervisor has started it again. */
+  /** How the process ended, if its supervisor restarted it. */
   readonly cause?: string
-  /** The whole, for people. */
+  /** Description for people. */
   readonly message: string
 }
 
@@ -44,20 +44,20 @@ export function createRestartWatch(): RestartWatch {
       const actedAt = touched.get(facility)
       if (actedAt !== undefined && lookedAt < actedAt) return undefined
       const { state, pid, restarts = 0, activation } = observed
-      // What starts it on occasion has done so.
+      // Its activation unit starts it on occasion.
       if (activation) return undefined
       const isWaiting = state === 'starting' && pid === undefined && restarts > 0
-      // Of a run to come nothing is known yet, and of what can't be seen nothing at all.
+      // Nothing is known of a run to come, or of an unobservable one.
       if (!isWaiting && (state !== 'running' || pid === undefined)) return undefined
       const before = last.get(facility)
       const isOurs = touched.delete(facility)
       const isSameRun = !isWaiting && pid === before?.pid
-      // Of a run that has been up for long some supervisors don't say it again.
+      // Some supervisors forget the count once a run has lasted.
       const total = observed.totalRestarts ?? (isSameRun ? before?.total : undefined)
       last.set(facility, { pid: pid ?? before?.pid, total })
       if (isSameRun || (!before && !isOurs)) return undefined
       if (total === undefined || total === 0) return isOurs || isWaiting ? undefined : startedByOthers
-      // It counts since somebody last asked for a start, so this run is of the supervisor's own accord.
+      // The count starts at the last requested start, so the supervisor made this run of its own accord.
       const isTold = total === before?.total || restarts > 1
       return isTold ? undefined : describeRestart(observed)
     },
@@ -76,7 +76,7 @@ function describeRestart({ state, exit }: Observed): Restart {
   return { by: 'supervisor', cause, message: `${cause}${what}` }
 }
 
-/** In the log, and what its supervisor did in the history too. It was nobody's step, and yet it was done to the service. */
+/** Logs the restart, and one by the supervisor is added to the history too. */
 export function tellRestart(
   { name: facility, supervisor, service }: Pick<Facility, 'name' | 'supervisor' | 'service'>,
   { by, cause, message }: Restart,

@@ -7,18 +7,18 @@ import type { Session } from '../session/session.ts'
 import { readPositions, writePositions } from './output-positions.ts'
 import { createOutputRelay, type OutputRelay } from './output-relay.ts'
 
-/** What services with `output: stdout` write, on the stdout of the controller. */
+/** Relays the output of services with `output: stdout` to the stdout of the controller. */
 export interface ServiceOutput extends Disposable {
-  /** All that is declared, and what was seen of it. */
+  /** Takes all declared facilities and their status. */
   follow(facilities: Iterable<Facility>, seen: readonly FacilityStatus[]): void
-  /** What has been written till now comes out, as long as somebody reads it. */
+  /** Relays all output so far, as long as somebody reads it. */
   end(): Promise<void>
 }
 
-/** How often it is written down how far it is, in milliseconds: a controller that is killed has the next one say a little again. */
+/** Interval in ms at which positions are recorded: after a kill, the next controller repeats at most that much. */
 const POSITIONS_INTERVAL = 5_000
 
-/** A reader that reads nothing must not hold up the end for longer than this, in milliseconds. */
+/** Longest time in ms that a reader may delay the end. */
 const LONGEST_DRAIN = 2_000
 
 export function openServiceOutput(session: Session, log: Log, write: WriteOut): ServiceOutput {

@@ -9,31 +9,31 @@ import { type History, type HistoryEntry, openHistory } from '../session/history
 import { type StateRecord, writeRecord } from '../session/state-files.ts'
 
 /**
- * What the controller writes down of its work. A full disk must not keep services from being repaired: what can't be written is
- * kept in memory, told, and written when there is room again.
+ * Writes the controller's record and history. A full disk must not keep services from being repaired: what cannot be written is
+ * kept in memory, reported, and written when there is room again.
  */
 export interface StateKeeping extends Disposable {
   save(record: StateRecord): void
-  /** What is on disk. */
+  /** The record on disk. */
   written(): StateRecord
   readonly history: History
   unwritable(): readonly Unwritable[]
 }
 
-/** How often it is tried again, in milliseconds. */
+/** Interval of retries, in ms. */
 const RETRY_INTERVAL = 5_000
 
-/** Of the entries of the history that wait for room, the newest so many are kept. */
+/** Number of history entries that are kept while there is no room; older ones are dropped. */
 const MOST_WAITING = 1_000
 
 export interface StateKeepingOptions {
   readonly stateDirectory: string
-  /** As it is on disk. */
+  /** The record on disk. */
   readonly record: StateRecord
   readonly host: WriteHost
   readonly clock: Clock
   readonly log: Log
-  /** There is, or there is no longer, something that can't be written. */
+  /** Writing began to fail, or works again. */
   changed(): void
 }
 
@@ -62,7 +62,7 @@ export function openStateKeeping({
     places.worked(stateDirectory)
   }
 
-  /** Throws what isn't for want of room. */
+  /** Throws errors other than a lack of room. */
   function attempt(): void {
     retry?.[Symbol.dispose]()
     retry = undefined

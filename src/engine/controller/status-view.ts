@@ -12,7 +12,7 @@ import type { BackoffTracker } from './backoff-tracker.ts'
 import type { ReconcileState } from './reconcile-store.ts'
 import type { UndoingGuard } from './undoing.ts'
 
-/** What a controller's status is made of. */
+/** What the status of facilities is made from. */
 export interface StatusGround {
   readonly state: ReconcileState
   readonly executor: Pick<Executor, 'activity'>
@@ -21,18 +21,18 @@ export interface StatusGround {
   readonly undoings: Pick<UndoingGuard, 'undoneByOthers'>
 }
 
-/** Of the controller as a whole. */
+/** Facts about the controller as a whole. */
 export interface ControllerFacts {
   readonly owner: string
   readonly suspended: ReadonlySet<string>
   readonly unwritable: readonly Unwritable[]
   readonly atBoot: string | undefined
   readonly pid: number
-  /** ISO 8601. */
+  /** Start of the controller, ISO 8601. */
   readonly since: string
 }
 
-/** Looks at nothing and changes nothing: conditions last from when the store was told of them. `now` in ms since 1970. */
+/** Status from the present state, which it doesn't change: a condition lasts from when the store learned of it. `now` in ms since 1970. */
 export function viewStatus(ground: StatusGround, facts: ControllerFacts, now: number): Status {
   const { state } = ground
   const { seen } = state
@@ -51,7 +51,7 @@ export function viewStatus(ground: StatusGround, facts: ControllerFacts, now: nu
   }
 }
 
-/** How it is now, with since when. */
+/** Conditions of the facility, each with the time since when it holds. */
 export function viewConditions(facility: Facility, ground: StatusGround, now: number): Condition[] {
   const before = ground.state.conditions.get(facility.name) ?? []
   return conditionsOf(findFacts(facility, ground), before, new Date(now).toISOString())
@@ -73,7 +73,7 @@ function findFacts({ name, supervisor, service, digest, suspend }: Facility, gro
   const undone = undoings.undoneByOthers(name)
   const activity = executor.activity(name)
   const { blocked, withheld } = state.plans.get(name) ?? {}
-  // Of others, what there is to do is under way, or waits for its next try.
+  // Other steps are under way, or wait for their next try.
   const pending = withheld && describePending({ steps: [], withheld })
   return {
     name,
@@ -104,7 +104,7 @@ function findProblems(state: ReconcileState): string[] {
   ]
 }
 
-/** A supervisor that this host doesn't have, and nobody asks for, is no problem. */
+/** Supervisors that are declared, named by facilities, or hold something. Others may be missing from this host. */
 function namesOfWanted({ facilities, record, set }: ReconcileState): Set<string> {
   const used = [...facilities.values()].map(facility => facility.supervisor)
   return new Set([...used, ...(set?.supervisors ?? []).map(({ name }) => name), ...record.instances.keys()])

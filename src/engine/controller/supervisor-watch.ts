@@ -4,14 +4,14 @@ import { instanceKey } from '../session/observers.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 export interface SupervisorWatch {
-  /** Watches these from now on, and no others. Those that are watched already stay so. */
+  /** Watches these instances, and no others. Present watches are kept. */
   follow(instances: ReadonlyMap<string, BoundInstance>): void
-  /** False: it has no events, or they can't be had. */
+  /** False: the supervisor has no events, or watching it failed. */
   isWatched(supervisor: string): boolean
   [Symbol.dispose](): void
 }
 
-/** The supervisors' own events, where they have any. Without a service, the hint is about the whole supervisor. */
+/** Turns the events of supervisors into hints. A hint without a service is about the whole supervisor. */
 export function createSupervisorWatch(
   hint: (supervisor: string, service: string | undefined) => void,
   log: Log,
@@ -23,7 +23,7 @@ export function createSupervisorWatch(
     watched.delete(name)
   }
 
-  /** Without its events, the regular looks still find everything. */
+  /** Without events, the resync still finds everything. */
   function tryWatch(supervisor: string, watch: () => Disposable | undefined): Disposable | undefined {
     try {
       return watch()
@@ -42,7 +42,7 @@ export function createSupervisorWatch(
         drop(name)
         const report = (service?: string): void => hint(name, service)
         watched.set(name, { key, watch: tryWatch(name, () => observer.watch?.(report)) })
-        report() // what changed between the look and the watch would be missed
+        report() // changes between the refresh and the watch would be missed
       }
       for (const name of [...watched.keys()]) if (!instances.has(name)) drop(name)
     },

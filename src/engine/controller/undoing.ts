@@ -20,15 +20,15 @@ import type { History } from '../session/history.ts'
 import type { BackoffTracker } from './backoff-tracker.ts'
 
 /**
- * What becomes of what is undone over and over (E21). Facilities that undo one another are held, all of them, and tried again
- * rarely. What others undo is drift: it is repaired each time, and told.
+ * Handles steps that are undone again and again (E21). Facilities that undo one another are all held and retried rarely. What others
+ * undo is drift: it is repaired each time and reported.
  */
 export interface UndoingGuard extends Pick<UndoingWatch, 'noted' | 'settled'> {
-  /** What a look has found that there is to do, before any of it is set going. `began`: when it began, by `Clock.elapsed`. */
+  /** Takes plans before any of them begins. `began`: begin of their refresh, by `Clock.elapsed`. */
   looked(plans: readonly FacilityPlan[], refresh: Pick<Refresh, 'targets' | 'snapshot'>, began: number): void
-  /** All that is declared now. */
+  /** Takes all declared facilities. */
   declared(facilities: ReadonlyMap<string, Facility>): void
-  /** For its conditions: how others undo it over and over. */
+  /** Describes how others undo the facility again and again, for its conditions. */
   undoneByOthers(facility: string): string | undefined
 }
 
@@ -42,7 +42,7 @@ export interface UndoingOptions {
 export function createUndoingGuard({ clock, log, history, retries }: UndoingOptions): UndoingGuard {
   const watch = createUndoingWatch(clock)
   let known: ReadonlyMap<string, Facility> = new Map()
-  /** What has been told of already. */
+  /** What was reported already. */
   const told = new Map<string, 'circle' | 'others'>()
 
   const digestOf = (name: string): string => known.get(name)?.digest ?? ''
@@ -83,7 +83,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
   }
 
   function judge({ facility: { name, digest } }: ResolvedFacility, { steps }: FacilityPlan, sighting: Sighting): void {
-    // What they have undone before they came to rest doesn't count for what is undone later.
+    // What a circle undid before it came to rest doesn't count afterwards.
     if (told.get(name) === 'circle' && !retries.failures(name, digest).isUndone) forget(name)
     const undone = watch.seen(name, digest, steps, sighting)
     const often = watch.often(name)
@@ -122,7 +122,7 @@ export function createUndoingGuard({ clock, log, history, retries }: UndoingOpti
   }
 }
 
-/** The same words for all of them: they are told together. */
+/** Same text for all of them, as they are reported together. */
 function describeCircle(circle: readonly string[], watch: UndoingWatch): string {
   const names = [circle.slice(0, -1).join(', '), circle.at(-1)].join(' and ')
   const what = circle.flatMap(name => {

@@ -18,17 +18,17 @@ export interface Watches {
 export async function openWatches(
   { clock, directory, readHost: host }: Session,
   reconciliation: Reconciliation,
-  wake: ReconcileQueue,
+  queue: ReconcileQueue,
   log: Log,
 ): Promise<Watches> {
-  const manifests = await watchManifests(directory, { host, clock, log }, wake.manifests)
+  const manifests = await watchManifests(directory, { host, clock, log }, queue.manifests)
   const supervisors = createSupervisorWatch((supervisor, service) => {
     const facility = service === undefined ? undefined : reconciliation.facilityAt(supervisor, service)
-    if (facility === undefined) wake.full()
-    else wake.facility(facility)
+    if (facility === undefined) queue.full()
+    else queue.facility(facility)
   }, log)
-  const files = createFileWatch(host, log, wake.facility)
-  const startPaths = createFileWatch(host, log, wake.facility)
+  const files = createFileWatch(host, log, queue.facility)
+  const startPaths = createFileWatch(host, log, queue.facility)
 
   return {
     follow() {

@@ -18,7 +18,7 @@ export interface RecordInput {
   readonly plan: Plan
   readonly owner: string
   /** Declared facilities that are busy, and that the refresh left out. */
-  readonly untouched?: readonly Facility[]
+  readonly busy?: readonly Facility[]
 }
 
 /**
@@ -28,14 +28,14 @@ export interface RecordInput {
 export function nextRecord(input: RecordInput): StateRecord {
   const { record, refresh, owner } = input
   const ours = refresh.snapshot.owned.filter(({ ownership }) => ownership.owner === owner)
-  const declared = [...refresh.targets.map(({ facility }) => facility), ...(input.untouched ?? [])]
+  const declared = [...refresh.targets.map(({ facility }) => facility), ...(input.busy ?? [])]
   const known = new Set([...declared.map(({ name }) => name), ...ours.map(({ ownership }) => ownership.facility)])
   const before = applyNewNames(record.applied, findRenames(declared))
   const kept = [...before].filter(
     ([name, { supervisor }]) => known.has(name) || refresh.snapshot.unavailable.has(supervisor),
   )
   const holding = new Set(ours.map(({ supervisor }) => supervisor))
-  const working = [...(input.untouched ?? []), ...input.plan.facilities.filter(({ steps }) => steps.length > 0)]
+  const working = [...(input.busy ?? []), ...input.plan.facilities.filter(({ steps }) => steps.length > 0)]
   const mayHold = new Set([...working.map(({ supervisor }) => supervisor), ...refresh.snapshot.unavailable.keys()])
   const recorded = [...record.instances]
   const instances = new Map<string, InstanceRecord>()

@@ -7,8 +7,8 @@ import type { BoundInstance } from '../session/supervisor-instances.ts'
 import { withinSurvey } from './refresh-limit.ts'
 
 /**
- * Looks once more at services that aren't ours and are to become so, or to be added to: with what is to be written in mind, their
- * provider can tell whether what runs may go on (E20). Puts what it says in the place of what was observed.
+ * Observes services to be adopted or added to once more, with the definition to be written: by it, the provider can tell whether the
+ * running process may continue (E20). Replaces their earlier observations in `services`.
  */
 export async function observeAdoptables(
   targets: readonly ResolvedFacility[],

@@ -15,8 +15,8 @@ export interface BootQuestion {
 }
 
 /**
- * Why what is enabled doesn't start after a boot, and what to do, in one line; undefined where it does, or nothing can be known.
- * `enabled` under the built-in supervisor means that it starts as that one comes up, and only a controller has it come up.
+ * Says in one line why enabled services won't start at boot, and what to do. Undefined if they will, or it can't be known. Enabled
+ * services of the built-in supervisor start when it starts, and only a controller starts it.
  */
 export async function findBootProblem(
   session: Session,
@@ -28,11 +28,11 @@ export async function findBootProblem(
   return describe(lost, await findWay(session, question))
 }
 
-/** As `findBootProblem`, for passes: supervisors are asked only when the answer may be another, and not waited for. */
+/** `findBootProblem` for passes: asks supervisors only when the answer may have changed, and doesn't wait for them. */
 export interface BootCheck {
-  /** `settled`: there was nothing to do; from the first such pass on, the log has what is found, once. */
-  looked(question: BootQuestion, facilities: Iterable<Facility>, settled: boolean): void
-  /** By the last pass, as soon as all supervisors have answered or were given up. */
+  /** `settled`: the pass found nothing to do. From the first such pass on, a problem is logged, once. */
+  refreshed(question: BootQuestion, facilities: Iterable<Facility>, settled: boolean): void
+  /** Problem by the last pass, once all supervisors have answered or timed out. */
   problem(): string | undefined
 }
 
@@ -59,7 +59,7 @@ export function createBootCheck(session: Session): BootCheck {
   }
 
   return {
-    looked(question, facilities, settled) {
+    refreshed(question, facilities, settled) {
       isSettled ||= settled
       const lost = findLost(question, facilities)
       const key = lost.join(' ')
@@ -77,7 +77,7 @@ export function createBootCheck(session: Session): BootCheck {
   }
 }
 
-/** Those on the host that are to start at boot, and need a controller for it; sorted. */
+/** Installed facilities that are to start at boot and need a controller for it, sorted. */
 function findLost({ refresh, instances }: BootQuestion, facilities: Iterable<Facility>): string[] {
   const isLost = (facility: Facility): boolean =>
     facility.enabled === true &&
@@ -105,18 +105,15 @@ function isStartedAtBoot(session: Session, { refresh, instances }: BootQuestion)
   })
 }
 
-/**
- * Started with the host, or with the container, and so it will be again: whoever isn't part of what pid 1 began with has a session
- * of its own.
- */
+/** Whether the process was started with the host or container, and so will be again: others have a session of their own. */
 function isOfFirstSession(pid: number, host: ReadHost): boolean {
   const first = host.process(1)
   return pid === 1 || (first !== undefined && host.process(pid)?.session === first.session)
 }
 
 /**
- * An `apply` that ends at once is run again by an entrypoint only, and not by the shell that somebody types at in a container, which is
- * pid 1 as well: on a terminal that one makes a process group for each command line.
+ * Whether an entrypoint runs this process, and so will again. The interactive shell of a container may be pid 1 as well, but on a
+ * terminal it makes a process group for each command line.
  */
 function isRunByEntrypoint(pid: number, host: ReadHost): boolean {
   if (!isOfFirstSession(pid, host)) return false
@@ -125,13 +122,13 @@ function isRunByEntrypoint(pid: number, host: ReadHost): boolean {
 }
 
 async function findWay({ clock }: Session, { refresh, instances }: BootQuestion): Promise<string> {
-  // Who has just been looked at isn't asked again: the look has not waited for one that hangs, and nor must this.
+  // Supervisors that the refresh has asked aren't asked again: it did not wait for one that hangs, and neither must this.
   const others = new Map([...instances].filter(([name]) => !refresh.availability.has(name)))
   const availability = new Map([...refresh.availability, ...(await probeAll(others, clock))])
   const able = [...instances].filter(
     ([name, { provider }]) => availability.get(name)?.available === true && findHostingRefusal(provider) === undefined,
   )
-  // One that is declared has to be named.
+  // A declared supervisor has to be named.
   const [name, bound] = able.find(([name, { instance }]) => name === instance.type) ?? able[0] ?? []
   if (name === undefined) {
     return 'no supervisor here can run the controller; in a container, make reeve run DIR its entrypoint'

@@ -4,14 +4,14 @@ import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 export interface DefinitionCheckOptions {
   readonly instances: ReadonlyMap<string, BoundInstance>
-  /** Whether the definition is about to be written. What is in place as it is costs nothing. */
+  /** Whether the definition is about to be written. Others aren't checked. */
   isChanged(target: ResolvedFacility): boolean
   limited<T>(asked: Promise<T>): Promise<T>
 }
 
 type Checked = ResolvedFacility & { readonly definition: Definition }
 
-/** The same, with what their supervisors find in definitions that are about to be written, all of one supervisor's at once. */
+/** Adds the problems that supervisors find in definitions about to be written. Each supervisor is asked once, for all of its own. */
 export async function checkDefinitions(
   targets: readonly ResolvedFacility[],
   { instances, isChanged, limited }: DefinitionCheckOptions,
@@ -40,7 +40,7 @@ function isChecked(target: ResolvedFacility): target is Checked {
   return target.definition !== undefined && target.problems.length === 0
 }
 
-/** Undefined where it can't be asked: whoever installs asks again. */
+/** Undefined if the supervisor can't be asked: the installation asks again. */
 async function ask(
   bound: BoundInstance | undefined,
   checked: readonly Checked[],

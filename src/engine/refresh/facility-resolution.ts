@@ -24,17 +24,17 @@ export interface ResolutionOptions {
   readonly owner: string
   /** Portable fields that the instance can't honour on this host, with the reason. */
   readonly lacks?: Readonly<Partial<Record<string, string>>>
-  /** What the host's policy says of it now. Absent: it allows everything. */
+  /** Asks the host's policy. Absent: it allows everything. */
   readonly checkPolicy?: PolicyCheck
-  /** True: the manifests may be meant for another host, so that what is missing here says nothing. */
+  /** True: the manifests may be meant for another host, so nothing is checked against this one. */
   readonly isElsewhere?: boolean
-  /** What is there in its place now. */
+  /** Present observation of the service. */
   readonly observed?: Observed | undefined
-  /** All that is declared. Absent: the facility stands by itself. */
+  /** All declared facilities. Absent: this one only. */
   readonly declared?: Declared
 }
 
-/** What a facility comes to on this host: its definition rendered, its owners looked up, and what can't be had. */
+/** Resolves a facility for this host: renders its definition, looks up users and groups, and collects problems. */
 export function resolveFacility(facility: Facility, options: ResolutionOptions): ResolvedFacility {
   const problems: string[] = []
   const definitions = renderDefinitions(facility, options, problems)
@@ -44,7 +44,7 @@ export function resolveFacility(facility: Facility, options: ResolutionOptions):
   return { facility, files, problems, ...definitions, ...(startProblems.length > 0 && { startProblems }) }
 }
 
-/** Of one that could not even be rendered, there is nothing more to say. */
+/** Problems of a start. A facility that couldn't be rendered has none besides. */
 function judgeStartOf(
   facility: Facility,
   definition: Definition | undefined,
@@ -144,7 +144,7 @@ function makeOwnership(facility: Facility, owner: string): Ownership {
 
 type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>
 
-/** The same definition as an earlier version, or under the facility's former name, would have written it. */
+/** Definition as an earlier version, or the facility under its former name, would have written it. */
 function renderOlder(
   facility: Facility,
   { observed, owner }: ResolutionOptions,
@@ -165,7 +165,7 @@ function definitionOf(rendered: ReturnType<Render>): Definition | undefined {
   return 'definition' in rendered ? rendered.definition : undefined
 }
 
-/** A provider that fails over one facility blocks that one, and no other. */
+/** A provider's failure blocks only the facility it was asked about. */
 function attempt<T>(
   what: string,
   facility: Facility,
@@ -183,7 +183,7 @@ function attempt<T>(
   }
 }
 
-/** Native configuration can say otherwise than `process`: then only the provider knows what the paths come to. */
+/** Native configuration may override `process`: then only the provider can resolve the paths. */
 function checkPaths(
   facility: Facility,
   definition: Definition | undefined,
@@ -192,7 +192,7 @@ function checkPaths(
 ): void {
   const process = definition?.process ?? (facility.config === undefined ? facility.process : undefined)
   if (!process) return
-  // The controller's own log is in the state directory or above it, which are made when first something is done.
+  // The controller's own log is in or above the state directory, which is created by the first step.
   const directory = process.output && dirname(process.output.file)
   const isMadeLater = directory !== undefined && `${bound?.instance.stateDirectory}/`.startsWith(`${directory}/`)
   const output = findOutputProblem(process, host, { isTentative: isElsewhere || isMadeLater })
@@ -227,7 +227,7 @@ function resolveFile(
   return actAs ? { ...base, actAs } : base
 }
 
-/** What stands in the way is told where the file is looked at. */
+/** Problems of the directory are reported where the file is observed. */
 function tryFindWriter(
   file: ManagedFile,
   facility: Pick<Facility, 'process'>,
@@ -241,8 +241,8 @@ function tryFindWriter(
 }
 
 /**
- * Where others than root can change the directory: the declared owner of the file, else the user of the service. Root, or a user
- * who doesn't exist, is no answer: `findTargetProblem` then says why the file can't be managed.
+ * User to write the file as, where others than root can change its directory: the declared owner of the file, otherwise the user of
+ * the service. Undefined for root or a missing user: then `findTargetProblem` says why the file can't be managed.
  */
 function findWriter(
   { path, owner }: ManagedFile,

@@ -10,19 +10,19 @@ import { findRemover, findUnsafeDirectory } from '../../host/file-actor.ts'
 import { sha256 } from '../../host/sha256.ts'
 import { findMountProblem, findTargetProblem } from '../../host/target-path.ts'
 
-/** What is known already of services: definitions that are there, and configuration files that markers of ours name. */
+/** Observed services, and the locations that carry our marker. */
 export interface KnownServices {
   readonly services: ReadonlyMap<string, Observed>
   readonly owned: readonly OwnedLocation[]
 }
 
-/** One look at files. */
+/** What all observations of one refresh share. */
 interface FileLook {
   readonly host: ReadHost
   readonly mountPoints: ReadonlySet<string>
 }
 
-/** Definitions and configuration files, by path: of the targets, and what a marker of ours names besides. */
+/** Observes definitions and configuration files of the targets, and files that our markers name besides. By path. */
 export function observeFiles(
   targets: readonly ResolvedFacility[],
   { services, owned }: KnownServices,
@@ -54,13 +54,13 @@ function observeDeclared(file: ResolvedFile, look: FileLook): ObservedFile {
   return withProblem(withDigest(known), judge(file, look))
 }
 
-/** A file that root alone may read in a directory such as /tmp: what is declared shows nobody what they don't know. */
+/** Content of a file that may not be shown, if it is the declared one: that reveals nothing new. */
 function recognise(file: ResolvedFile, look: FileLook): ObservedFile | undefined {
   const found = inspect(file.path, look, () => undefined)
   return found.content && bytesEqual(found.content, file.content) ? found : undefined
 }
 
-/** What can't be looked at is a problem of its own facility only. */
+/** A path that can't be observed is a problem of its own facility only. */
 function judge({ path, actAs }: ResolvedFile, { host, mountPoints }: FileLook): string | undefined {
   try {
     return findTargetProblem(path, host, { actAs, mountPoints })
@@ -69,7 +69,7 @@ function judge({ path, actAs }: ResolvedFile, { host, mountPoints }: FileLook): 
   }
 }
 
-/** A file that nobody declares any more: it is compared, and never shown. */
+/** A file that is no longer declared: its digest is compared, and its content never shown. */
 function observeForgotten(path: string, look: FileLook): ObservedFile {
   const { content: _content, ...found } = withDigest(inspect(path, look, () => undefined))
   if (found.kind !== 'file') return found
@@ -115,8 +115,8 @@ function inspect(
 }
 
 /**
- * Why a file isn't looked into: others can put any file of that directory's file system in its place, also one that only root may
- * read, and a plan would show them what is in it (S8). Undefined if whoever uses the file may read it anyway.
+ * Why a file isn't read: others can put any file of the file system in its place, also one that only root may read, and a plan would
+ * show them its content (S8). Undefined if the user of the file may read it anyway.
  */
 function findReadProblem(
   path: string,
@@ -138,7 +138,7 @@ function withDigest(found: ObservedFile): ObservedFile {
   return found.content ? { ...found, digest: sha256(found.content) } : found
 }
 
-/** What stands in the way of managing the path says more than what is there. */
+/** A problem of the path replaces one of the file. */
 function withProblem(found: ObservedFile, problem: string | undefined): ObservedFile {
   return problem === undefined ? found : { ...found, problem }
 }

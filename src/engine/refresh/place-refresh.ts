@@ -6,7 +6,7 @@ import { createPlaceFinder } from '../../host/path-place.ts'
 import { sha256 } from '../../host/sha256.ts'
 import type { KnownServices } from './file-refresh.ts'
 
-/** Where all stands that is compared by its path: what is declared, and what markers and processes name. */
+/** Finds the places of all paths that planning compares: declared ones, and those that markers and processes name. */
 export function findPlaces(
   targets: readonly ResolvedFacility[],
   { services, owned }: KnownServices,

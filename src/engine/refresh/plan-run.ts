@@ -30,7 +30,7 @@ export interface PlanRun extends PlanBasis, MadePlan {
   readonly elapsedAt: number
 }
 
-/** What is declared, and what is remembered. */
+/** Manifests, record and suspensions that a plan is made from. */
 export interface PlanBasis {
   readonly set: ManifestSet
   readonly record: StateRecord
@@ -38,28 +38,28 @@ export interface PlanBasis {
   readonly suspended: ReadonlySet<string>
 }
 
-/** What there is to plan. The plan of what is removed has no diagnostics, and nothing else is planned. */
+/** What to plan: what is declared, or only removals. */
 export type Purpose =
-  | { readonly removal: readonly string[] } // of these facilities, or of all that is owned
-  | ({ readonly isShown: boolean } & Pick<PlanInput, 'untouched' | 'unhealthy' | 'startsWaiting'>)
+  | { readonly removal: readonly string[] } // of the named facilities, or of all owned ones
+  | ({ readonly isShown: boolean } & Pick<PlanInput, 'busy' | 'unhealthy' | 'startsWaiting'>)
 
-/** What a person is shown: what waits in a supervisor's backoff is started, and the plan has all that can be said of it. */
+/** Plan for a person: services in their supervisor's backoff are started, and warnings and troubles are included. */
 export const SHOWN: Purpose = { isShown: true, startsWaiting: true }
 
 export interface MadePlan {
   readonly plan: Plan
-  /** Those of the record, by what was found. */
+  /** Claims of the record, updated by the snapshot. */
   readonly claims: FileClaims
 }
 
 export interface PlanRunOptions {
-  /** Absent: it is read. */
+  /** Absent: the manifests are read. */
   readonly set?: ManifestSet | undefined
-  /** Plans the removal of the named facilities, or of all that is owned. Absent: plans what is declared. */
+  /** Plans the removal of the named facilities, or of all owned ones. Absent: plans what is declared. */
   readonly removal?: readonly string[]
 }
 
-/** Reads and looks, and writes nothing: there is no handle here that could (E2). */
+/** Reads and observes, and writes nothing: there is no handle here that could (E2). */
 export async function makePlanRun(session: Session, options: PlanRunOptions = {}): Promise<PlanRun> {
   const { clock, configuration, readHost } = session
   const { set = loadManifests(session.manifests), removal } = options
@@ -76,7 +76,7 @@ export async function makePlanRun(session: Session, options: PlanRunOptions = {}
   return { ...basis, ...made, instances, refresh, lookedAt, elapsedAt }
 }
 
-/** A snapshot of the session's host, by its policy. */
+/** Refreshes the session's host under its policy. */
 export function refreshFor(
   session: Session,
   options: Omit<RefreshOptions, 'owner' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
@@ -86,7 +86,7 @@ export function refreshFor(
   return refreshHost({ ...options, owner: configuration.owner, host, clock, checkPolicy, controller })
 }
 
-/** The plan that leads from the snapshot to what is declared, or to its removal. */
+/** Makes the plan from a snapshot. */
 export function planFor(
   { clock, configuration: { owner, policy } }: Session,
   { set, record, suspended }: PlanBasis,
@@ -103,13 +103,13 @@ export function planFor(
   const { isShown, ...ways } = purpose
   const { applied } = record
   const { diagnostics } = set
-  // Also where nothing is removed now: what comes up waits for what goes (E24).
+  // Also where nothing is pruned now: starts wait for what is to go (E24).
   const prune = set.complete
   const plan = makePlan({ ...common, ...ways, targets, applied, prune, suspended, diagnostics, policy }, sha256)
   return { plan: isShown ? withAdvice(plan, refresh, clock.now()) : plan, claims }
 }
 
-/** What changes nothing of the work is no part of the digest. `now` in ms since 1970. */
+/** Adds warnings and troubles, which are no part of the digest. `now` in ms since 1970. */
 function withAdvice(plan: Plan, refresh: Refresh, now: number): Plan {
   const troubles = findTroubles(refresh.targets, refresh.snapshot, now)
   const unwritable = findUnwritable(refresh.availability)
@@ -121,7 +121,7 @@ function withAdvice(plan: Plan, refresh: Refresh, now: number): Plan {
   }
 }
 
-/** Sorted by name. No part of the plan, which holds only what it can act on. */
+/** Suspended facilities, sorted by name. They are no part of the plan, which holds only what it can act on. */
 export function findSuspended({ refresh: { targets, snapshot } }: Pick<PlanRun, 'refresh'>): SuspendedFacility[] {
   return targets
     .flatMap(({ facility }): SuspendedFacility[] => {

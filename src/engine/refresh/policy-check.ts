@@ -6,13 +6,12 @@ import { checkPolicy, checkSupervisorPolicy, isRestricted, usualPlaces } from '.
 import type { Session } from '../session/session.ts'
 
 /**
- * What the host's policy (S3) has against a facility on this host as it is now, in words for people. The manifests were held
- * against it when they were read; here it is also asked whether others could change where a path leads. Every step that brings
- * something about asks again.
+ * Says why the host's policy (S3) refuses a facility on this host as it is now. The manifests were checked when they were read; this
+ * also checks whether others could change where a path leads. Every step that changes something asks again.
  */
 export type PolicyCheck = (facility: Facility, instance: Instance, provider: Provider) => readonly string[]
 
-/** For one look, or one step: what paths were found to be is remembered. */
+/** Check for one refresh or one step: it remembers what paths were found to be. */
 export function createPolicyCheck(session: Pick<Session, 'configuration' | 'manifests' | 'readHost'>): PolicyCheck {
   const { policy } = session.configuration
   if (!isRestricted(policy)) return () => []
@@ -38,7 +37,7 @@ export function createPolicyCheck(session: Pick<Session, 'configuration' | 'mani
   }
 }
 
-/** What can't be looked at is as good as missing: nothing of it is used then. */
+/** A path that can't be read counts as missing: it isn't used then. */
 function lenient(host: ReadHost): Pick<ReadHost, 'facts' | 'readLink'> {
   const ifAllowed = <T>(look: () => T): T | undefined => {
     try {

@@ -1,7 +1,7 @@
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Clock } from '../../host/clock.ts'
 
-/** How long a supervisor may take to tell of all its services, in milliseconds. */
+/** Longest time in ms that a supervisor may take to observe all its services. */
 const LIMIT = 10_000
 
 export function withinSurvey<T>(look: Promise<T>, clock: Clock): Promise<T> {

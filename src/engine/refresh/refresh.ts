@@ -26,12 +26,12 @@ import { rememberPaths } from './remembering-host.ts'
 import { patchSnapshot } from './snapshot-patch.ts'
 import { withHindrance } from './start-problems.ts'
 
-/** What handles that can't write have found on the host. */
+/** Result of observing the host, by handles that can't write. */
 export interface Refresh {
   readonly snapshot: Snapshot
-  /** The facilities that were asked for, as this host is to have them. */
+  /** Requested facilities, resolved for this host. */
   readonly targets: readonly ResolvedFacility[]
-  /** Of the supervisors that facilities name, or that hold something. */
+  /** Availability of the supervisors that facilities name, or that hold something. */
   readonly availability: ReadonlyMap<string, Availability>
 }
 
@@ -40,21 +40,21 @@ export interface RefreshOptions {
   readonly facilities: readonly Facility[]
   readonly owner: string
   readonly host: ReadHost
-  /** All that is declared, if that is more than `facilities`: what one needs may be among the files of another. */
+  /** All declared facilities, if these are more than `facilities`: what one needs may be a file of another. */
   readonly declared?: readonly Facility[]
   /**
-   * The snapshot to patch: only `facilities` and `also` are observed, and all else is as it was then. Absent: all that is
-   * owned is observed too, under every supervisor.
+   * Snapshot to patch: only `facilities` and `also` are observed, and everything else is taken from it. Absent: all owned services
+   * are observed too, under every supervisor.
    */
   readonly base?: Pick<Refresh, 'snapshot' | 'availability'> | undefined
   /** Services to observe besides those of the facilities. */
   readonly also?: readonly Location[]
   readonly clock: Clock
-  /** What the host's policy says of facilities. Absent: it allows everything. */
+  /** Asks the host's policy. Absent: it allows everything. */
   readonly checkPolicy?: PolicyCheck
-  /** The process of the controller that works on this state directory, if there is one. */
+  /** Process of the running controller of this state directory, if there is one. */
   readonly controller?: number | undefined
-  /** Instances that still owe the answer to an earlier look. For those who look again and again: it is not asked twice. */
+  /** Instances that haven't answered an earlier refresh yet, and aren't asked again until then. For repeated refreshes. */
   readonly hanging?: Set<string>
 }
 
@@ -73,7 +73,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
   }
 
   async function refreshInstance(name: string, { provider, observer }: BoundInstance): Promise<void> {
-    // Most hosts have one supervisor of those that Reeve knows: who has nothing to do with it isn't asked for more.
+    // Most hosts have one of the supervisors that Reeve knows: one that holds nothing isn't asked for more.
     const first = named.has(name) ? undefined : await observer.list()
     if (first?.length === 0) return
     const found = await observer.probe()
@@ -96,7 +96,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     availability.set(name, { available: false, reason })
   }
 
-  /** One supervisor that can't be read, or hangs, must not blind Reeve to the others: it counts as unavailable. */
+  /** A supervisor that fails or hangs counts as unavailable, and doesn't keep Reeve from the others. */
   async function tryRefreshInstance(name: string, bound: BoundInstance): Promise<void> {
     if (options.hanging?.has(name)) return markUnavailable(name, 'it has not answered yet')
     let isOver = false
@@ -114,7 +114,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
 
   const asked = [...instances].filter(([name]) => !base || named.has(name))
   await Promise.all(asked.map(([name, bound]) => tryRefreshInstance(name, bound)))
-  // In the order of the instances, whichever answered first.
+  // In the order of the instances, whichever answers first.
   const listed = asked.flatMap(([name]) => (listings.get(name) ?? []).map(entry => ownedLocation(name, entry)))
   if (base) {
     for (const [key, { ownership, service }] of services) {
@@ -148,7 +148,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
     if (one) services.set(key, withHindrance(one, facility, problems))
   }
-  // Between two whole snapshots, the manifests are the same, and so is what they declare.
+  // Between two full snapshots, the manifests are the same, and so are the relations they declare.
   const ties = base
     ? undefined
     : await relateServices({
@@ -182,7 +182,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
   }
 }
 
-/** Where supervisors can't write down what they do. */
+/** Places that supervisors cannot write to. */
 export function findUnwritable(availability: Refresh['availability']): UnwritableReport[] {
   return [...availability]
     .flatMap(([name, found]) => (found.available ? reportUnwritable(found.unwritable ?? [], name) : []))

@@ -9,23 +9,23 @@ import type { BoundInstance } from '../session/supervisor-instances.ts'
 export interface RelationOptions extends RelateOptions {
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly targets: readonly ResolvedFacility[]
-  /** As observed, by `locationKey`. */
+  /** Observed services, by `locationKey`. */
   readonly services: ReadonlyMap<string, Observed>
-  /** Supervisors that can't be asked. */
+  /** Unavailable supervisors. */
   readonly unavailable: ReadonlyMap<string, string>
-  /** Waits for a provider no longer than for the rest of the look. */
+  /** Limits the time that a provider may take. */
   limited<T>(asked: Promise<T>): Promise<T>
-  /** The provider failed: nothing is known of what is under that supervisor. */
+  /** The provider failed: nothing is known of that supervisor's services. */
   failed(supervisor: string, reason: string): void
 }
 
-/** What the services of all facilities have to do with one another, by `locationKey`: as their providers tell it. */
+/** Relations between the services of all facilities, as their providers report them. By `locationKey`. */
 export async function relateServices(options: RelationOptions): Promise<Map<string, ServiceTies>> {
   const ties = new Map<string, ServiceTies>()
   const asked = new Map<string, DeclaredService[]>()
   for (const target of options.targets) {
     const { supervisor } = target.facility
-    // Of what can't be had on this host nothing will ever be done.
+    // No step is ever planned for a facility with problems.
     if (options.unavailable.has(supervisor) || target.problems.length > 0) continue
     const declared = asked.get(supervisor)
     const one = declaredService(target, options.services)
@@ -54,7 +54,7 @@ function declaredService(
 ): DeclaredService {
   const { service, enabled } = facility
   const { definitionFiles, ownership } = services.get(locationKey(facility)) ?? {}
-  // Without a definition, only what was added to somebody else's service goes.
+  // Without a definition, only additions to somebody else's service are removed.
   const isRenewed = definition !== undefined || ownership?.isAddition === true
   return {
     service,

@@ -1,10 +1,7 @@
 import type { ReadHost } from '../../core/contracts/host.ts'
 import type { UnsafePart } from '../../core/paths/path-safety.ts'
 
-/**
- * The host for one look at it: the way to a directory is walked once, however many files are in it. An answer may be as old as
- * the look; whoever acts asks anew.
- */
+/** Host for one refresh, which checks the way to each directory once. Answers may be as old as the refresh: steps check again. */
 export function rememberPaths(host: ReadHost): ReadHost {
   const known = new Map<string, UnsafePart | undefined>()
   return {

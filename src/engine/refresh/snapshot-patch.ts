@@ -2,7 +2,7 @@ import type { Facility } from '../../core/model/facility.ts'
 import { type Applied, findRenames } from '../../core/plan/plan-input.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 
-/** The snapshot with what has been observed since in its place. `asked`: the supervisors that were. */
+/** Puts new observations into an earlier snapshot. `asked`: the supervisors that were asked. */
 export function patchSnapshot(before: Snapshot, now: Snapshot, asked: ReadonlyMap<string, unknown>): Snapshot {
   const isObserved = (location: Location): boolean =>
     now.services.has(locationKey(location)) || now.unavailable.has(location.supervisor)
@@ -19,7 +19,7 @@ export function patchSnapshot(before: Snapshot, now: Snapshot, asked: ReadonlyMa
   }
 }
 
-/** Where these facilities may be besides the place they are declared for: the old side of a move (E14). */
+/** Locations of facilities besides the declared ones: the old side of a move (E14). */
 export function findOtherPlaces(
   facilities: readonly Facility[],
   snapshot: Snapshot,

@@ -10,17 +10,17 @@ import type { Observed } from '../../core/state/observed.ts'
 import { isCompleted } from '../../core/state/readiness.ts'
 import { findStartProblems } from '../../host/start-check.ts'
 
-/** All that is declared, by name: what a facility needs may be among the files of others. */
+/** All declared facilities, by name: what one needs may be a file of another. */
 export type Declared = ReadonlyMap<string, Pick<Facility, 'name' | 'files' | 'dependsOn' | 'suspend' | 'process'>>
 
 export interface StartOutlook {
   readonly host: ReadHost
   readonly declared: Declared
-  /** What a file comes to on this host. */
+  /** Resolves a file for this host. */
   resolve(file: Facility['files'][number], facility: Pick<Facility, 'process'>): Omit<ResolvedFile, 'digest'>
 }
 
-/** What the definition needs of the host to be started; undefined where nobody can say. */
+/** What a start of the definition needs of the host. Undefined if unknown. */
 export function findStartNeeds(
   facility: Facility,
   definition: Definition | undefined,
@@ -33,8 +33,8 @@ export function findStartNeeds(
 }
 
 /**
- * Why a start is certain to fail, as the host is going to be when it comes to it: with the facility's own files, and with those of
- * the facilities that it waits for. What another one brings may come too late.
+ * Says why a start is certain to fail on the host as it will be then: with the files of the facility, and of those that it depends
+ * on. Files of other facilities may come too late.
  */
 export function judgeStart(needs: StartNeeds, facility: Facility, planRun: StartOutlook): readonly string[] {
   const { declared, host } = planRun
@@ -51,10 +51,10 @@ export function judgeStart(needs: StartNeeds, facility: Facility, planRun: Start
 
 type Bringer = Pick<Facility, 'name' | 'files' | 'dependsOn' | 'suspend' | 'process'>
 
-/** Itself, and what it depends on, through others too. What is suspended brings nothing. */
+/** The facility and its dependencies, indirect ones too. Suspended ones write no files. */
 function findEarlier(facility: Facility, declared: Declared): readonly Bringer[] {
   const found = new Map<string, Bringer>([[facility.name, facility]])
-  // A Map goes on to what is added to it meanwhile.
+  // A Map iterates over what is added meanwhile.
   for (const { dependsOn } of found.values()) {
     for (const name of dependsOn) {
       const needed = declared.get(name)
@@ -64,7 +64,7 @@ function findEarlier(facility: Facility, declared: Declared): readonly Bringer[]
   return [...found.values()]
 }
 
-/** The host as it is when these have written their files. */
+/** The host with the files of these facilities written. */
 function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: StartOutlook): ReadHost {
   if (bringers.every(({ files }) => files.length === 0)) return host
   const files = new Map(bringers.flatMap(one => one.files.map(file => [file.path, { file, one }] as const)))
@@ -98,7 +98,7 @@ function withFiles(host: ReadHost, bringers: readonly Bringer[], { resolve }: St
   }
 }
 
-/** The paths that decide whether it can be started: when one of them changes, it is worth another look. */
+/** Paths that decide whether the facility can start: a change of one is worth another refresh. */
 export function listStartPaths({ process }: Facility): string[] {
   if (!process) return []
   const { program, workingDirectory, output, secrets, environmentFiles } = startNeedsOf(process)
@@ -107,7 +107,7 @@ export function listStartPaths({ process }: Facility): string[] {
   return [...own.flatMap(path => path ?? []), ...secrets.map(({ path }) => path), ...environmentFiles, ...accounts]
 }
 
-/** With what is in the way of a start, where the service should run and doesn't. */
+/** Adds the hindrance of a start to a service that should run and doesn't. */
 export function withHindrance(observed: Observed, facility: Facility, problems: readonly string[] = []): Observed {
   const isWanted = facility.state === 'running' && !isServing(observed) && !isCompleted(facility, observed)
   return isWanted && problems.length > 0 ? { ...observed, hindrance: problems.join('; ') } : observed

@@ -8,7 +8,7 @@ import { locationKey } from '../../core/state/snapshot.ts'
 import { sha256 } from '../../host/sha256.ts'
 import type { Refresh } from './refresh.ts'
 
-/** Of facilities that are to run, and don't: what keeps them from it on this host. Of blocked ones the plan says more. */
+/** Warns of what keeps facilities from running on this host. Blocked ones are left out, as the plan says more. */
 export function warnOfStarts({ facilities }: Plan, { targets, snapshot }: Refresh): Diagnostic[] {
   const owned = new Map(snapshot.owned.map(location => [locationKey(location), location]))
   const blocked = new Set(facilities.flatMap(({ name, blocked }) => (blocked === undefined ? [] : name)))
@@ -25,7 +25,7 @@ export function warnOfStarts({ facilities }: Plan, { targets, snapshot }: Refres
   })
 }
 
-/** Of one that is certain not to start. */
+/** Warns of a start that is certain to fail. */
 export function startWarning(facility: Facility, problems: readonly string[]): Diagnostic {
   return warning(facility, `facility ${facility.name} cannot start on this host: ${problems.join('; ')}`)
 }

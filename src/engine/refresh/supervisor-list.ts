@@ -12,13 +12,13 @@ export interface SupervisorReport {
   readonly type: string
   readonly available: boolean
   readonly version?: string
-  /** Why it isn't available. */
+  /** Reason why it is unavailable. */
   readonly reason?: string
-  /** How many declared facilities name it. */
+  /** Number of declared facilities that name it. */
   readonly facilities: number
 }
 
-/** Every supervisor that Reeve knows of on this host, asked whether it answers. */
+/** Lists all supervisors that Reeve knows of on this host, with whether they answer. */
 export async function listSupervisors(session: Session): Promise<SupervisorReport[]> {
   const set = loadManifests(session.manifests)
   const instances = bindAll(session, set, readRecord(session.configuration.stateDirectory, session.readHost))
@@ -32,7 +32,7 @@ export async function listSupervisors(session: Session): Promise<SupervisorRepor
   return reports.sort((left, right) => (left.name < right.name ? -1 : 1))
 }
 
-/** By name, all side by side. */
+/** Asks all supervisors at the same time. By name. */
 export async function probeAll(
   instances: ReadonlyMap<string, BoundInstance>,
   clock: Clock,
@@ -41,7 +41,7 @@ export async function probeAll(
   return new Map(await Promise.all(probing))
 }
 
-/** One provider that fails or hangs must not hide what the others say. */
+/** A provider that fails or hangs makes its supervisor unavailable, and doesn't affect the others. */
 async function tryProbe({ observer }: BoundInstance, clock: Clock): Promise<Availability> {
   try {
     return await withinSurvey(observer.probe(), clock)

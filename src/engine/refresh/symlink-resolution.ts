@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import type { ReadHost } from '../../core/contracts/host.ts'
 
 export interface SymlinkResolution {
-  /** What the path leads to; undefined if there is nothing. */
+  /** Target of the path. Undefined if there is none. */
   readonly target: string | undefined
-  /** Entries of directories that say where the path leads: its last component, and every symlink on the way. */
+  /** Directory entries that decide where the path leads: its last component, and every symlink on the way. */
   readonly turns: readonly Turn[]
 }
 
@@ -13,10 +13,10 @@ export interface Turn {
   readonly name: string
 }
 
-/** As many symlinks as the kernel follows in one path. */
+/** Most symlinks that the kernel follows in one path. */
 const MOST_LINKS = 40
 
-/** Where a path could come to lead elsewhere: git-sync and ConfigMaps swap a link there. `path` is absolute. */
+/** Finds where a path leads, and where that can change: git-sync and ConfigMaps swap a link there. `path` is absolute. */
 export function resolveSymlinks(path: string, host: Pick<ReadHost, 'facts' | 'readLink'>): SymlinkResolution {
   const turns: Turn[] = []
   const rest = parts(path)
@@ -48,7 +48,7 @@ function kindOf(path: string, host: Pick<ReadHost, 'facts'>): string | undefined
   try {
     return host.facts(path)?.kind
   } catch {
-    return undefined // it can't be looked at: reading the manifests will say why
+    return undefined // unreadable: reading the manifests will say why
   }
 }
 

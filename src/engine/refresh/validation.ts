@@ -16,13 +16,13 @@ import { relateServices } from './relations.ts'
 import { startWarning } from './start-warning.ts'
 
 export interface ValidationOptions {
-  /** True: the manifests are for this host, and what a start would lack on it is told as well. */
+  /** True: the manifests are for this host, and warnings say what a start would lack on it. */
   readonly onHost?: boolean
 }
 
 /**
- * All that can be said of the manifests without asking a supervisor and without root: their own diagnostics, what
- * providers can't honour, and which facilities would undo one another.
+ * Checks manifests without asking a supervisor and without root: adds to their own diagnostics what providers can't honour, and
+ * which facilities would undo one another.
  */
 export async function validate(session: Session, { onHost = false }: ValidationOptions = {}): Promise<ManifestSet> {
   const set = loadManifests(session.manifests)
@@ -35,7 +35,7 @@ export async function validate(session: Session, { onHost = false }: ValidationO
   return { ...set, diagnostics, complete: set.complete && errors.length === 0 }
 }
 
-/** Undefined for one of an unknown supervisor, which has its own diagnostic. */
+/** Undefined for a facility of an unknown supervisor, which has its own diagnostic. */
 function makeOwnTarget(
   facility: Facility,
   instances: ReadonlyMap<string, BoundInstance>,
@@ -43,7 +43,7 @@ function makeOwnTarget(
 ): ResolvedFacility | undefined {
   const bound = instances.get(facility.supervisor)
   if (!bound) return undefined
-  // Whether users exist is the host's affair, and manifests may be checked on another.
+  // Users aren't checked: the manifests may be meant for another host.
   const options = { bound, host: readHost, owner: configuration.owner, isElsewhere: true }
   return resolveFacility({ ...facility, files: [] }, options)
 }
@@ -81,7 +81,7 @@ async function findContradicting(
   return found
 }
 
-/** What starts would lack on this host, of facilities in which nothing else is wrong. */
+/** Warns of what starts would lack on this host, for facilities without errors. */
 async function findLacking(
   { facilities }: ManifestSet,
   targets: readonly ResolvedFacility[],
@@ -110,7 +110,7 @@ function isInPlace({ files }: Definition, host: ReadHost): boolean {
   try {
     return files.every(({ path, content }) => host.readText(path) === content)
   } catch {
-    return false // what can't be read is told by whoever plans
+    return false // planning reports what can't be read
   }
 }
 

@@ -101,7 +101,7 @@ test.concurrent('a supervisor that cannot be watched is polled every 30 s', asyn
 })
 
 test('E1: a hint has only its facility observed, and what is blocked because of it is planned anew', async () => {
-  await using world = await createEngineWorld(10_000_000)
+  await using world = await createEngineWorld({ resync: 10_000_000 })
   const { clock, meddled, supervisor } = world
   const key = (service: string): string => `${world.directory('alpha')}/${service}`
   const stateOf = (service: string) => supervisor.services.get(key(service))?.state

@@ -66,7 +66,7 @@ describe('a file that passes to another facility', () => {
   })
 
   test('counts as taken by a facility that is under way', () => {
-    const plan = planCases([giver], { untouched: [makeFacility(taker)] })
+    const plan = planCases([giver], { busy: [makeFacility(taker)] })
     expect(acts(facilityIn(plan, 'giver'))).toEqual(['install definition-changed'])
     expect(needsOf(plan, 'giver/install')).toEqual([])
   })

@@ -169,7 +169,7 @@ describe('E9: prune', () => {
   })
 
   test('a declared facility that this pass does not observe is not pruned', () => {
-    expect(planCases([], { ...present, untouched: [makeFacility({ name: 'old' })] }).facilities).toEqual([])
+    expect(planCases([], { ...present, busy: [makeFacility({ name: 'old' })] }).facilities).toEqual([])
   })
 
   test('a service claimed by another facility passes to that one', () => {

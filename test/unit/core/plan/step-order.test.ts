@@ -239,7 +239,7 @@ describe('a facility that cannot start blocks its dependents', () => {
   })
 
   test('but not if this pass does not observe it', () => {
-    const plan = planCases([notThere(web)], { untouched: [makeFacility(db)] })
+    const plan = planCases([notThere(web)], { busy: [makeFacility(db)] })
     expect(acts(facilityIn(plan, 'web'))).toContain('start new')
   })
 

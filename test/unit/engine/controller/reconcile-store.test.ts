@@ -91,14 +91,14 @@ test('plans of facilities that are no longer declared are kept until the next lo
   store.planned(planOf({ name: 'web' }, { name: 'db' }), true)
   store.declared([web], new Map())
   expect([...store.state.plans.keys()]).toEqual(['web', 'db'])
-  store.looked(refreshOf(), '2026-01-01T00:00:01.000Z')
+  store.refreshed(refreshOf(), '2026-01-01T00:00:01.000Z')
   expect([[...store.state.plans.keys()], store.state.lastPass]).toEqual([['web'], '2026-01-01T00:00:01.000Z'])
 })
 
 test('E1: a facility has to be looked at again once its lane has ended or its manifest has changed', () => {
   const store = createBench()
   const resolved = () => [...store.state.resolved.keys()]
-  store.looked(refreshOf(resolveFacility({ name: 'web' }), resolveFacility({ name: 'db' })), '')
+  store.refreshed(refreshOf(resolveFacility({ name: 'web' }), resolveFacility({ name: 'db' })), '')
   expect(resolved()).toEqual(['web', 'db'])
   store.laneBegins('web', web.digest)
   store.laneEnded('web')

@@ -107,8 +107,8 @@ test('an instance is remembered while it holds something, is unreadable, or has 
   expect(names(next({ instances }, { unavailable: new Map([['lab', 'it is away']]) }))).toEqual(['lab'])
   expect(names(next({}, { unavailable: new Map([['lab', 'it is away']]) }))).toEqual([])
   expect(names(next({ instances }, {}, { plan: planOf(installing('web', 'lab')) }))).toEqual(['lab'])
-  const untouched = [makeFacility({ name: 'web', supervisor: 'lab' })]
-  expect(names(next({ instances }, {}, { untouched }))).toEqual(['lab'])
+  const busy = [makeFacility({ name: 'web', supervisor: 'lab' })]
+  expect(names(next({ instances }, {}, { busy }))).toEqual(['lab'])
 })
 
 test('a former place that is unreadable now is not forgotten', () => {
