@@ -65,6 +65,9 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('reeve install', { time
     expect(statSync('/var/lib/reeve').mode & 0o777).toBe(0o700)
     await eventually('web to run', () => property('web', 'ActiveState') === 'active')
     const controller = property('reeve', 'MainPID')
+    spawnSync('journalctl', ['--sync'])
+    const journal = spawnSync('journalctl', ['--no-pager', '-o', 'cat', `_PID=${controller}`], { encoding: 'utf8' })
+    expect(journal.stdout.trim().split('\n')).toContain(`INFO: reconciling ${manifests}`)
 
     // E3. And none of it is in the controller's plans, though no manifest declares it.
     const again = await install()

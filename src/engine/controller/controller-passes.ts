@@ -92,7 +92,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
 
   async function apply(wish: PassWish, ways: PassWays): Promise<ApplyOutcome> {
     const { allowRemovals } = wish
-    session.log.info({ allowRemovals }, 'apply was asked for over the control socket')
+    session.log.info({ allowRemovals }, 'apply requested over the control socket')
     const counted = countSteps(ways.listener)
     const asked: AskedPass = {
       trigger: 'apply',
@@ -147,7 +147,7 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
   }
 
   async function down(names: readonly string[], ways: PassWays): Promise<ApplyOutcome> {
-    session.log.info({ facilities: names }, 'down was asked for over the control socket')
+    session.log.info({ facilities: names }, 'down requested over the control socket')
     const counted = countSteps(ways.listener)
     const asked: AskedPass = {
       trigger: 'down',
