@@ -20,20 +20,20 @@ export const harness = {
     mkdirSync(directory)
     return {
       options: { directory },
-      // Whatever is written in there while somebody only looks is a fault.
+      // Observing must write nothing in here.
       watched: [root],
-      // A definition (the first of `files`) as somebody's editor would leave it: another text that still is one, with its marker.
+      // A definition (the first of `files`) as edited by a person: a different text that is still valid, with its marker.
       meddle: definition => definition.replace('1000000', '1000099'),
       async boot() {
         await powerOff(directory)
-        // As Reeve's controller would. A supervisor that starts them itself is only started here.
+        // As Reeve's controller would. A supervisor that starts services itself is only started here.
         const enabled = readdirSync(directory).filter(name => name.endsWith('.enabled'))
         const services = enabled.map(name => name.slice(0, -'.enabled'.length))
         await startServices(provider, { directory }, services)
       },
       makeUnavailable: async () => renameSync(directory, away),
       makeAvailable: async () => renameSync(away, directory),
-      // Leave it out if nothing watches over a service that can be killed alone.
+      // Leave it out if no supervising process of a service can be killed alone.
       abandon: async service => kill(readRun(join(directory, `${service}.run`)).keeper),
       tearDown: () => powerOff(directory),
     }
@@ -62,7 +62,7 @@ function kill(pid) {
   }
 }
 
-/** A zombie has ended. @param {number} pid */
+/** A zombie counts as dead. @param {number} pid */
 function isAlive(pid) {
   try {
     return pid > 0 && !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))

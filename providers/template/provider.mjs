@@ -64,7 +64,7 @@ export default function createProvider() {
   }
 }
 
-/** In ms: a run that lasted so long was a good one, and a service that is told to stop may take so long. */
+/** In ms: how long a run must last to count as good, and how long a stop may take. */
 const GOOD_RUN = 10_000
 const PATIENCE = 10_000
 
@@ -97,7 +97,7 @@ function observe(service, instance, host) {
   const path = paths(instance, service)
   const definition = readJson(host, path.definition)
   const run = readRun(host, path)
-  // While the process lives, it says whose it is, though its definition is gone.
+  // While the process is alive, it shows its owner, even if its definition is gone.
   const ownership = definition?.reeve ?? run?.read.reeve
   const isKnown = host.facts(path.definition) !== undefined || run !== undefined
   return {
@@ -147,7 +147,7 @@ function verbsOf(instance, host, clock) {
       if (run && clock.elapsed() > end) host.kill(-run.group, 'SIGKILL')
       return !run
     })
-    // What it started, and left behind.
+    // Its leftover process.
     if (group !== undefined) host.kill(-group, 'SIGKILL')
     host.removeFile(path.run)
   }
@@ -162,21 +162,21 @@ function verbsOf(instance, host, clock) {
     async start(task) {
       const path = paths(instance, task.service)
       if (readRun(host, path)?.pid) return
-      // It may wait to start again what keeps failing.
+      // It may be waiting to restart a failing service.
       await stop(task)
       const { reeve, ...runs } = readJson(host, path.definition)
       const digests = reeve.files.map((/** @type {string} */ file) => [file, digest(host.readFile(file))])
       const loaded = { definition: digest(JSON.stringify(runs)), files: Object.fromEntries(digests) }
       const read = JSON.stringify({ reeve, boot: host.bootId(), loaded })
       const keeper = ['/bin/sh', '-c', KEEPER, 'sh', path.run, read, ...runs.command]
-      // Who started it and was killed before it had noted anything has the lock.
+      // A starter that was killed before it recorded anything has the lock.
       host.spawn(['/usr/bin/flock', '--nonblock', '--close', path.lock, ...keeper], {
         environment: { PATH: '/usr/bin:/bin', ...runs.environment },
         directory: runs.workingDirectory ?? '/',
       })
       await task.waitUntil(() => readRun(host, path) !== undefined, { deadline: PATIENCE, interval: 10 })
     },
-    // The definition goes last: without its marker, nobody would come for what else is left after a crash.
+    // The definition goes last: without its marker, leftovers of a crash would never be removed.
     async remove(task) {
       await stop(task)
       const { definition, ...others } = paths(instance, task.service)
@@ -185,7 +185,10 @@ function verbsOf(instance, host, clock) {
   }
 }
 
-/** A default instance has no options: `{}`. It is asked too, of supervisors that no manifest names. @param {Instance} instance */
+/**
+ * A default instance has no options: `{}`. It is opened too, for supervisors that no manifest names. @param {Instance}
+ * instance
+ */
 function directoryOf({ options, stateDirectory, name }) {
   return String(options.directory ?? join(stateDirectory, 'pidfile', name))
 }

@@ -7,7 +7,7 @@ function isFound<T>(value: T): value is Found<T> {
   return Boolean(value)
 }
 
-/** Waits until `probe` gives something true, and gives that; fails with `what` if it doesn't. */
+/** Waits until `probe` returns a truthy value, and returns it; fails with `what` otherwise. */
 export async function eventually<T>(
   what: string | (() => string),
   probe: () => T | Promise<T>,

@@ -3,7 +3,10 @@ import type { Provider } from '../core/contracts/provider.ts'
 import { createClock } from '../host/clock.ts'
 import { createWriteHost } from '../host/write-host.ts'
 
-/** Starts services of an instance as Reeve's controller does after a boot: for harnesses of supervisors that nothing else brings up. */
+/**
+ * Starts services of an instance as Reeve's controller does after a boot: for harnesses of supervisors that nothing else
+ * starts.
+ */
 export async function startServices(
   provider: Provider,
   options: Readonly<Record<string, unknown>>,

@@ -11,7 +11,7 @@ function declareMany(lab: EngineLab, count: number, spec: Spec): void {
   for (let index = 0; index < count; index += 1) lab.declare(`s${String(index).padStart(5, '0')}`, spec)
 }
 
-test('a pass in which nothing has changed', async () => {
+test('a pass without any change', async () => {
   const report = openCostReport('pass')
   for (const [count, what, spec] of [
     [1_000, 'running', { process: longRun() }],

@@ -3,7 +3,7 @@ import { longRun } from '../labs/engine-lab.ts'
 import { createSystemdLab } from '../systemd-lab/engine.ts'
 import { measurePasses, openCostReport } from './pass-cost.ts'
 
-test('a pass in which nothing has changed', async () => {
+test('a pass without any change', async () => {
   expect(process.env.REEVE_MACHINE, 'this bench needs root and the right to make namespaces').toBeDefined()
   const report = openCostReport('systemd-pass')
   await using lab = await createSystemdLab()

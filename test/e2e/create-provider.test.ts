@@ -14,7 +14,7 @@ interface Outcome {
 }
 
 function run(program: string, args: readonly string[], cwd: string): Outcome {
-  // What the test runner sets is nothing of a user's, and has Node's runner think that it is its child.
+  // Variables of the test runner are not a user's, and would make Node's runner take itself for its child.
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
   return spawnSync(program, args, { cwd, env, encoding: 'utf8' })
 }
@@ -28,7 +28,7 @@ function makeDirectory(): string {
 const create = (cwd: string, ...args: readonly string[]): Outcome =>
   run(process.execPath, [reeve, 'create-provider', ...args], cwd)
 
-test('a created provider passes its suite, and plans and applies, as it is', { timeout: 300_000 }, () => {
+test('a created provider passes its suite, and plans and applies, unmodified', { timeout: 300_000 }, () => {
   const parent = makeDirectory()
   const { status, stdout, stderr } = create(parent, 'reeve-provider-finit')
   const directory = join(parent, 'reeve-provider-finit')
@@ -61,7 +61,7 @@ test('a created provider passes its suite, and plans and applies, as it is', { t
 })
 
 describe('create-provider refuses', () => {
-  test('a directory that is not empty, and leaves it as it is', () => {
+  test('a directory that is not empty, which it leaves alone', () => {
     const directory = makeDirectory()
     writeFileSync(join(directory, 'mine.txt'), 'mine')
     const { status, stderr } = create(directory, '.', '--type', 'finit')
@@ -72,7 +72,7 @@ describe('create-provider refuses', () => {
     expect(file).toMatchObject({ status: 1, stderr: expect.stringContaining('mine.txt is no directory') })
   })
 
-  test('a type that no manifest could name, or that Reeve has', () => {
+  test('a type that no manifest can name, or that Reeve has already', () => {
     const parent = makeDirectory()
     expect(create(parent, 'My.Provider').stderr).toContain('found "My.Provider"; name one with --type')
     expect(create(parent, 'mine', '--type', '../x')).toMatchObject({ status: 1 })

@@ -11,11 +11,11 @@ const web = (seconds: number): string =>
 
 interface Place {
   readonly fixture: CliFixture
-  /** Of the running service; empty: none runs. */
+  /** Pid of the running service; empty: none runs. */
   command(): Promise<string>
 }
 
-/** A fixture whose host configuration follows the repository; the hour between two questions is longer than any test. */
+/** Fixture whose host configuration follows the repository; the interval of an hour is longer than any test. */
 function follow(lab: GitLab): Place {
   const fixture = openCliFixture()
   fixture.write(
@@ -35,7 +35,7 @@ function follow(lab: GitLab): Place {
 
 const config = ['--config', 'reeve.yaml']
 
-test('a controller brings each commit that it is told of into force', async () => {
+test('a controller applies each commit that it is notified of', async () => {
   using lab = createGitLab()
   lab.commit({ 'web.yaml': web(1000) }, { message: 'Add web' })
   const { fixture, command } = follow(lab)
@@ -67,7 +67,7 @@ test('a controller brings each commit that it is told of into force', async () =
   )
 })
 
-test('a rewritten history is refused in words, and accepted by its commit', async () => {
+test('a rewritten history is refused with a message, and accepted by its commit', async () => {
   using lab = createGitLab()
   const first = lab.commit({ 'web.yaml': web(1000) })
   const { fixture, command } = follow(lab)
@@ -89,7 +89,7 @@ test('a rewritten history is refused in words, and accepted by its commit', asyn
   await eventually('/bin/sleep 2000 to run', async () => (await command()) === '/bin/sleep 2000')
 })
 
-test('a push that the forge tells of comes into force, and metrics name the commit', async () => {
+test('a push reported by the forge is applied, and metrics name the commit', async () => {
   using lab = createGitLab()
   lab.commit({ 'web.yaml': web(1000) })
   const { fixture, command } = follow(lab)
@@ -114,7 +114,7 @@ test('a push that the forge tells of comes into force, and metrics name the comm
   expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds \d+/m)
 })
 
-test('without a controller, apply fetches and applies, and plan looks at the revision in force', async () => {
+test('without a controller, apply fetches and applies, and plan uses the current revision', async () => {
   using lab = createGitLab()
   lab.commit({ 'web.yaml': web(1000) })
   const { fixture, command } = follow(lab)
@@ -131,7 +131,7 @@ test('without a controller, apply fetches and applies, and plan looks at the rev
   expect(await fixture.succeed([...config, 'plan'])).toContain('1 to change')
 })
 
-test('sync says what to do where no repository is configured', async () => {
+test('sync without a configured repository says what to do', async () => {
   const fixture = openCliFixture()
   const { exitCode, stderr } = await fixture.reeve(['sync'])
   expect(exitCode).toBe(1)

@@ -6,7 +6,7 @@ import type { Declarations, Declared } from './declarations.ts'
 import { takePort } from './port-stranger.ts'
 import type { Made, Undo } from './run.ts'
 
-/** It is up, writes its file as it ends, and is asked for its health. */
+/** Facility that is up, writes its file as it ends, and is probed for its health. */
 export function isServer({ port, isBroken, isRunning }: Declared): boolean {
   return port !== undefined && !isBroken && isRunning
 }
@@ -32,7 +32,7 @@ export function damageFile({ file }: Declared, choose: Choose): void {
   ways[choose(ways.length)]?.()
 }
 
-/** Its program is one that ends at once, till the change is undone. `declare` brings about what is declared now. */
+/** Replaces its program by one that exits at once, until the change is undone. `declare` applies the current declaration. */
 export function crash(declared: Declared, { nextMark }: Declarations, declare: () => void): Undo {
   const put = (isBroken: boolean): void => {
     declared.isBroken = isBroken
@@ -43,7 +43,7 @@ export function crash(declared: Declared, { nextMark }: Declarations, declare: (
   return () => put(false)
 }
 
-/** Kills its process and takes its port, if its supervisor isn't quicker. */
+/** Kills its process and takes its port, unless its supervisor is quicker. */
 export async function usurpPort({ port = 0 }: Declared, pid: number): Promise<Made> {
   signal(pid, 'SIGKILL')
   const stranger = await takePort(port)

@@ -2,45 +2,45 @@ import { eventually } from '../../src/conformance/eventually.ts'
 import { type Choose, createChooser } from './chooser.ts'
 import type { Turn } from './turns.ts'
 
-/** What is done to a world. Gives (or promises) `Made`; anything else means done. */
+/** Action on a world. Returns (or promises) `Made`; any other value means done. */
 export type RandomAction<World> = (world: World, choose: Choose) => unknown
 
-/** `nothing`: there was nothing to do it to. A function ends what lasts for some turns. */
+/** `nothing`: it had no target. A function ends an action that lasts for some turns. */
 export type Made = Undo | 'done' | 'nothing'
 export type Undo = () => unknown
 
 export type RandomActions<World> = Readonly<Record<string, RandomAction<World>>>
 
-/** A world, what may be done to it, and what has to hold of it meanwhile. */
+/** World, with its possible actions and its invariants. */
 export interface RandomRun<World> {
   readonly world: World
   readonly actions: RandomActions<World>
   readonly turns: Iterable<Turn>
-  /** How often each kind was done: added to. */
+  /** Number of times that each kind was done: counted up. */
   readonly counts?: Map<string, number>
   wait(milliseconds: number): Promise<unknown>
-  /** After each turn: what is wrong, a line each. It ends the run: what is wrong already is worth more than what comes of it. */
+  /** Problems after each turn, a line each. They end the run: the first problem is worth more than its consequences. */
   findProblems?(): readonly string[]
-  /** True: before such an action, all that lasts ends. */
+  /** True: all lasting actions end before such an action. */
   isAlone?(kind: string): boolean
-  /** The world's own way to say no: nothing was done. An end that it refuses is tried again at the next turn. */
+  /** Error by which the world refuses: nothing was done. A refused end is retried at the next turn. */
   isRefusal?(error: unknown): boolean
 }
 
-/** How many turns an action lasts at most that isn't over at once. */
+/** Largest number of turns that a lasting action takes. */
 const LONGEST_ACTION = 30
 
-/** In ms: for the end of all that lasts. */
+/** Timeout in ms for the end of all lasting actions. */
 const PATIENCE = 60_000
 
-/** Takes the turns, and ends whatever they have begun. Gives what was wrong. */
+/** Takes the turns, and ends whatever they have begun. Returns the problems. */
 export async function takeTurns<World>(run: RandomRun<World>): Promise<readonly string[]> {
   const { world, actions, turns, counts, findProblems = () => [], isAlone = () => false, isRefusal = () => false } = run
   let lasting: { readonly until: number; readonly undo: Undo }[] = []
   let problems: readonly string[] = []
   let count = 0
 
-  /** Gives how many are left. */
+  /** Returns how many are left. */
   async function endDue(turn: number): Promise<number> {
     const due = lasting.filter(({ until }) => until <= turn)
     lasting = lasting.filter(({ until }) => until > turn)

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { createBag, createChooser } from './chooser.ts'
 
-/** One action on a world: whatever it chooses, it chooses by `at`. Then so many ms go by. */
+/** One action on a world: `at` decides all its choices. Then so many ms pass. */
 export interface Turn {
   readonly kind: string
   readonly at: number
   readonly wait: number
 }
 
-/** For properties, which make a story that fails shorter. */
+/** For properties, which shrink a failing story. */
 export function turnsOf(
   kinds: readonly string[],
   waits: readonly number[],
@@ -21,21 +21,21 @@ export function turnsOf(
 }
 
 export interface StretchOptions {
-  /** Each kind of a group comes before one of them comes again. Groups come in proportion to their weights. */
+  /** Each kind of a group occurs before one of them is repeated. Groups occur in proportion to their weights. */
   readonly groups: readonly { readonly kinds: readonly string[]; readonly weight: number }[]
   readonly longestWait: number
-  /** Asked before each turn. */
+  /** Called before each turn. */
   isOver(): boolean
 }
 
-/** The turns of a run: drawn from its seed and written down, or taken again from what an earlier run wrote. */
+/** Turns of a run: drawn from its seed and recorded, or replayed from the record of an earlier run. */
 export interface TurnLog {
   readonly seed: number
   /** The turns are those of an earlier run. */
   readonly isReplay: boolean
-  /** How to see the run again, for a message. */
+  /** Message on how to repeat the run. */
   readonly hint: string
-  /** Those of the next stretch of the run. */
+  /** Turns of the next phase of the run. */
   nextStretch(options: StretchOptions): Iterable<Turn>
 }
 

@@ -13,7 +13,7 @@ test('every field that an outside provider honours, changed and changed back, en
   expect(failures).toEqual([])
   const fields = transitions.map(({ field }) => field)
   expect(fields).toContain('spec.process.environment.*')
-  // It refuses these, by their names.
+  // It refuses these fields by name.
   for (const refused of ['spec.process.umask', 'spec.process.output.file', 'spec.config.*']) {
     expect(fields).not.toContain(refused)
   }

@@ -8,7 +8,7 @@ const secret = 'a secret that the forge was told'
 
 interface Lab {
   readonly clock: ManualClock
-  /** How often the repository was asked. */
+  /** Number of fetches. */
   syncs(): number
   send(
     headers: Readonly<Record<string, string>>,
@@ -56,19 +56,19 @@ async function openLab(readSecret: () => string = () => secret): Promise<Lab> {
 const push = Buffer.from('{"ref":"refs/heads/main"}')
 const hmac = (body: Buffer = push, key = secret): string => createHmac('sha256', key).update(body).digest('hex')
 
-describe('a webhook asks the repository', () => {
+describe('a webhook triggers a fetch', () => {
   test.each([
     ['GitHub', () => ({ 'x-hub-signature-256': `sha256=${hmac()}`, 'x-github-delivery': '1' })],
     ['Gitea', () => ({ 'x-gitea-signature': hmac(), 'x-gitea-delivery': '1' })],
     ['Forgejo', () => ({ 'x-forgejo-signature': hmac(), 'x-forgejo-delivery': '1' })],
     ['GitLab', () => ({ 'x-gitlab-token': secret, 'x-gitlab-event-uuid': '1' })],
-  ])('called by %s', async (_forge, headers) => {
+  ])('when called by %s', async (_forge, headers) => {
     const lab = await openLab()
     expect(await lab.send(headers())).toEqual({ status: 202, text: 'the repository is asked' })
     expect(lab.syncs()).toBe(1)
   })
 
-  test('at most once a second, and once more for what came meanwhile', async () => {
+  test('at most once a second, and once more for calls in between', async () => {
     const lab = await openLab()
     for (let count = 0; count < 20; count += 1) await lab.send({ 'x-gitea-signature': hmac() })
     expect(lab.syncs()).toBe(1)
@@ -80,7 +80,7 @@ describe('a webhook asks the repository', () => {
     expect(lab.syncs()).toBe(3)
   })
 
-  test('with the secret as it is now', async () => {
+  test('with the current content of the secret', async () => {
     let now = secret
     const lab = await openLab(() => now)
     now = 'another secret of the forge'
@@ -104,7 +104,7 @@ describe('a webhook does nothing', () => {
     expect(lab.syncs()).toBe(0)
   })
 
-  test('for a delivery that comes again', async () => {
+  test('for a repeated delivery', async () => {
     const lab = await openLab()
     const headers = { 'x-hub-signature-256': `sha256=${hmac()}`, 'x-github-delivery': 'abc' }
     expect((await lab.send(headers)).status).toBe(202)
@@ -121,7 +121,7 @@ describe('a webhook does nothing', () => {
     expect(lab.syncs()).toBe(0)
   })
 
-  test('when the secret cannot be read, and doesn’t say more than that', async () => {
+  test('if the secret cannot be read, with no more details', async () => {
     const lab = await openLab(() => {
       throw new Error('EACCES: /etc/reeve/secret')
     })

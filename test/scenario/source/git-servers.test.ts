@@ -7,7 +7,7 @@ import { createGitLab, noSignal, serveByDaemon, serveByHttps, serveBySsh } from 
 const conditionOf = (source: GitSource): { reason: string; message: string } => source.status().condition
 
 describe('git daemon', () => {
-  test('gives a repository, and its next commits', async () => {
+  test('serves a repository, and its next commits', async () => {
     using lab = createGitLab()
     const first = lab.commit({ 'web.yaml': 'a' })
     await using server = await serveByDaemon(lab)
@@ -20,7 +20,7 @@ describe('git daemon', () => {
     expect(lab.read('web.yaml')).toBe('b')
   })
 
-  test('a server that is gone is told, and the revision in force goes on', async () => {
+  test('that is down is reported, and the current revision stays in force', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     const server = await serveByDaemon(lab)
@@ -39,7 +39,7 @@ describe('git daemon', () => {
 })
 
 describe.runIf(existsSync('/usr/sbin/sshd'))('ssh', () => {
-  test('gives a repository to the deploy key, and to no other', async () => {
+  test('serves a repository to the deploy key, and to no other', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveBySsh(lab)
@@ -57,7 +57,7 @@ describe.runIf(existsSync('/usr/sbin/sshd'))('ssh', () => {
     })
   })
 
-  test('a copy that was lost is made anew from a server that gives only what a reference leads to', async () => {
+  test('restores a lost local copy from a server that serves only what a reference leads to', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveBySsh(lab)
@@ -77,7 +77,7 @@ describe.runIf(existsSync('/usr/sbin/sshd'))('ssh', () => {
     expect(conditionOf(again)).toMatchObject({ reason: 'NotFastForward' })
   })
 
-  test('a host with another key, and one without a known key, are refused', async () => {
+  test('with another host key, or without a known key, is refused', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveBySsh(lab)
@@ -92,7 +92,7 @@ describe.runIf(existsSync('/usr/sbin/sshd'))('ssh', () => {
     }
   })
 
-  test('a key that others can read is refused by ssh, in words', async () => {
+  test('refuses a key that others can read, with a message', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveBySsh(lab)
@@ -104,7 +104,7 @@ describe.runIf(existsSync('/usr/sbin/sshd'))('ssh', () => {
 })
 
 describe('https', () => {
-  test('gives a repository to the token, which stands on no command line', async () => {
+  test('serves a repository to the token, which is on no command line', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveByHttps(lab)
@@ -131,7 +131,7 @@ describe('https', () => {
     expect(await source.sync(noSignal)).toBe(true)
   })
 
-  test('a token file may name the user', async () => {
+  test('accepts a token file that names the user', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveByHttps(lab)
@@ -143,7 +143,7 @@ describe('https', () => {
     expect(conditionOf(source)).toEqual(expect.objectContaining({ reason: 'UpToDate' }))
   })
 
-  test('a certificate of an unknown authority is refused', async () => {
+  test('with a certificate of an unknown authority is refused', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveByHttps(lab)
@@ -152,7 +152,7 @@ describe('https', () => {
     expect(conditionOf(source)).toMatchObject({ reason: 'CertificateRejected' })
   })
 
-  test('a repository that is not there is told', async () => {
+  test('without the repository is reported', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': 'a' })
     await using server = await serveByHttps(lab)

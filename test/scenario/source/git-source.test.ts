@@ -21,7 +21,7 @@ const manifest = (name: string): string => `apiVersion: reeve/v1\nkind: Facility
 const conditionOf = (source: GitSource): string => source.status().condition.reason
 
 describe('a Git source', () => {
-  test('puts the newest commit of a branch into force', async () => {
+  test('applies the newest commit of a branch', async () => {
     using lab = createGitLab()
     const first = lab.commit({ 'web.yaml': manifest('web') }, { message: 'Add web\n\nBecause it is wanted.' })
     const source = lab.open()
@@ -47,7 +47,7 @@ describe('a Git source', () => {
     expect(source.status().revision?.commit).toBe(second)
   })
 
-  test('does nothing when the repository has nothing new', async () => {
+  test('does nothing if the repository has nothing new', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const runs: string[] = []
@@ -60,7 +60,7 @@ describe('a Git source', () => {
     expect(runs).toEqual([expect.stringMatching(/^run .* ls-remote /)])
   })
 
-  test('exports the named directory only, and fetches no files besides', async () => {
+  test('exports only the named directory, and fetches no other files', async () => {
     using lab = createGitLab()
     lab.upstreamGit('config', 'uploadpack.allowAnySHA1InWant', 'true')
     lab.commit({ 'hosts/web/web.yaml': manifest('web'), 'big/blob': 'x'.repeat(300_000) + Math.random() })
@@ -74,7 +74,7 @@ describe('a Git source', () => {
     expect(() => lab.git('--git-dir', repository, 'cat-file', '-e', big)).toThrow()
   })
 
-  test('says which directory the commit lacks', async () => {
+  test('names the directory that the commit lacks', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const source = lab.open({ path: 'hosts/web' })
@@ -96,7 +96,7 @@ describe('a Git source', () => {
     expect(await source.sync(noSignal)).toBe(true)
   })
 
-  test('keeps the five revisions before the one in force', async () => {
+  test('keeps the five revisions before the current one', async () => {
     using lab = createGitLab()
     const source = lab.open()
     const commits: string[] = []
@@ -108,8 +108,8 @@ describe('a Git source', () => {
   })
 })
 
-describe('which revision is wanted', () => {
-  test('the default branch is followed when it is renamed', async () => {
+describe('the wanted revision', () => {
+  test('follows the default branch when it is renamed', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const source = lab.open({ wish: { kind: 'default-branch' } })
@@ -122,7 +122,7 @@ describe('which revision is wanted', () => {
     expect(source.status().revision?.reference).toBe('refs/heads/trunk')
   })
 
-  test('the newest tag in a range is taken, with or without v', async () => {
+  test('is the newest tag in a range, with or without v', async () => {
     using lab = createGitLab()
     for (const tag of ['v1.2.0', '1.10.0', 'v1.9.9', 'v2.0.0', 'v1.11.0-rc.1', 'nightly']) {
       lab.commit({ 'web.yaml': manifest(`web-${tag}`) })
@@ -139,7 +139,7 @@ describe('which revision is wanted', () => {
     expect(lab.read('web.yaml')).toBe(manifest('newest'))
   })
 
-  test('a tag that is moved is refused until a person accepts its commit', async () => {
+  test('is not a moved tag until a person accepts its commit', async () => {
     using lab = createGitLab()
     const first = lab.commit({ 'web.yaml': manifest('web') })
     lab.git('tag', 'live')
@@ -155,7 +155,7 @@ describe('which revision is wanted', () => {
     expect(await source.sync(noSignal)).toBe(true)
   })
 
-  test('a branch that is missing is told, and followed when it comes back', async () => {
+  test('of a missing branch is reported, and followed when it is back', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const source = lab.open()
@@ -173,8 +173,8 @@ describe('which revision is wanted', () => {
   })
 })
 
-describe('a history that was rewritten', () => {
-  test('is refused until a person accepts its commit, and the revision in force goes on', async () => {
+describe('a rewritten history', () => {
+  test('is refused until a person accepts its commit, and the current revision stays in force', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const second = lab.commit({ 'web.yaml': manifest('api') })
@@ -196,7 +196,7 @@ describe('a history that was rewritten', () => {
     expect(lab.read('web.yaml')).toBe(manifest('other'))
   })
 
-  test('is refused where the branch was only set back', async () => {
+  test('is refused even if the branch was only reset to an ancestor', async () => {
     using lab = createGitLab()
     const first = lab.commit({ 'web.yaml': manifest('web') })
     lab.commit({ 'web.yaml': manifest('api') })
@@ -207,7 +207,7 @@ describe('a history that was rewritten', () => {
     expect(conditionOf(source)).toBe('NotFastForward')
   })
 
-  test('is told from a later commit also after the local copy was lost', async () => {
+  test('is distinguished from a later commit, even if the local copy was lost', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     const source = lab.open()
@@ -227,16 +227,16 @@ describe('a history that was rewritten', () => {
   })
 })
 
-describe('what isn’t exported', () => {
+describe('an entry is exported or refused:', () => {
   test.each([
     [
-      'leads out by its directory',
+      'leads outside by its directory',
       'a/link.yaml',
       '../../etc/passwd',
       'leads out of the exported tree, to ../../etc/passwd',
     ],
     ['is absolute', 'link.yaml', '/etc/passwd', 'leads out of the exported tree, to /etc/passwd'],
-    ['leads up behind a name', 'link.yaml', 'a/../b', 'leads out of the exported tree, to a/../b'],
+    ['leads up after a name', 'link.yaml', 'a/../b', 'leads out of the exported tree, to a/../b'],
   ])('a symlink that %s', async (_title, path, target, message) => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
@@ -252,7 +252,7 @@ describe('what isn’t exported', () => {
     expect(lab.read('web.yaml')).toBe(manifest('web'))
   })
 
-  test('a symlink that stays inside is exported as it is', async () => {
+  test('a symlink that stays inside is exported unchanged', async () => {
     using lab = createGitLab()
     lab.link('a/link.yaml', '../web.yaml')
     lab.commit({ 'web.yaml': manifest('web') })
@@ -275,7 +275,7 @@ describe('what isn’t exported', () => {
     })
   })
 
-  test('attributes, filters and line ends change nothing of a file', async () => {
+  test('attributes, filters and line ends change no file', async () => {
     using lab = createGitLab()
     const content = 'a: 1\r\n# $Id$\r\n# $Format:%H$\r\n'
     lab.commit({ '.gitattributes': '*.yaml text eol=lf ident export-subst\nsecret.yaml export-ignore\n' })
@@ -307,7 +307,7 @@ describe('what isn’t exported', () => {
 })
 
 describe('the local copy', () => {
-  test('is made anew where it is corrupt', async () => {
+  test('is restored if it is corrupt', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     await lab.open().sync(noSignal)
@@ -348,7 +348,7 @@ describe('the local copy', () => {
     expect(existsSync(join(repository, 'objects/pack/tmp_pack_abc'))).toBe(false)
   })
 
-  test('its configuration is as Reeve writes it, whatever stands in it', async () => {
+  test('has the configuration that Reeve writes, whatever was in it', async () => {
     using lab = createGitLab()
     lab.commit({ 'web.yaml': manifest('web') })
     await lab.open().sync(noSignal)
@@ -363,7 +363,7 @@ describe('the local copy', () => {
     expect(lab.read('web.yaml')).toBe(manifest('api'))
   })
 
-  test('a revision whose symlink a crash kept from being switched is switched to', async () => {
+  test('switches to a revision whose symlink was not switched because of a crash', async () => {
     using lab = createGitLab()
     const first = lab.commit({ 'web.yaml': manifest('web') })
     await lab.open().sync(noSignal)
@@ -383,7 +383,7 @@ describe('the local copy', () => {
 })
 
 describe('limits', () => {
-  test('a pack that is too large is refused', async () => {
+  test('refuse a pack that is too large', async () => {
     using lab = createGitLab()
     const noise = Array.from({ length: 40_000 }, () => Math.random().toString(36)).join('')
     lab.commit({ 'web.yaml': manifest('web'), 'noise.bin': noise })
@@ -392,7 +392,7 @@ describe('limits', () => {
     expect(conditionOf(source)).toBe('TooLarge')
   })
 
-  test('a server that never answers is given up', async () => {
+  test('abort a server that never answers', async () => {
     using lab = createGitLab()
     await using server = await serveNothing()
     const source = lab.open({ url: server.url, limits: { command: 500 } })
@@ -400,7 +400,7 @@ describe('limits', () => {
     expect(source.status().condition).toMatchObject({ reason: 'TimedOut', message: 'git did not end within 0.5 s' })
   })
 
-  test('an abort ends git with all that it has started', async () => {
+  test('abort git with all its children', async () => {
     using lab = createGitLab()
     const abort = new AbortController()
     await using server = await serveNothing(() => abort.abort(new Error('ending')))
@@ -410,31 +410,28 @@ describe('limits', () => {
 })
 
 describe('a full disk', () => {
-  test.runIf(process.geteuid?.() === 0)(
-    'is told, and the revision comes into force when there is room again',
-    async () => {
-      using lab = createGitLab()
-      lab.commit({ 'web.yaml': manifest('web') })
-      using disk = mountSmallDisk(lab.sourceDirectory)
-      const source = lab.open()
-      await source.sync(noSignal)
-      expect(lab.read('web.yaml')).toBe(manifest('web'))
-      lab.commit({ 'web.yaml': manifest('api'), 'noise.yaml': '#'.repeat(10_000) })
-      disk.fill()
-      await source.sync(noSignal)
-      expect(source.status().condition).toMatchObject({ reason: 'DiskFull' })
-      expect(lab.read('web.yaml')).toBe(manifest('web'))
-      disk.free()
-      expect(await source.sync(noSignal)).toBe(true)
-      expect(lab.read('web.yaml')).toBe(manifest('api'))
-    },
-  )
+  test.runIf(process.geteuid?.() === 0)('is reported, and the revision is applied once there is space', async () => {
+    using lab = createGitLab()
+    lab.commit({ 'web.yaml': manifest('web') })
+    using disk = mountSmallDisk(lab.sourceDirectory)
+    const source = lab.open()
+    await source.sync(noSignal)
+    expect(lab.read('web.yaml')).toBe(manifest('web'))
+    lab.commit({ 'web.yaml': manifest('api'), 'noise.yaml': '#'.repeat(10_000) })
+    disk.fill()
+    await source.sync(noSignal)
+    expect(source.status().condition).toMatchObject({ reason: 'DiskFull' })
+    expect(lab.read('web.yaml')).toBe(manifest('web'))
+    disk.free()
+    expect(await source.sync(noSignal)).toBe(true)
+    expect(lab.read('web.yaml')).toBe(manifest('api'))
+  })
 })
 
 /** From here on nothing is done any more, as after SIGKILL. */
 class Cut extends Error {}
 
-test('E4: a sync that is cut off at any effect completes when it is made again', { timeout: 300_000 }, async () => {
+test('E4: a sync interrupted at any effect completes when repeated', { timeout: 300_000 }, async () => {
   using lab = createGitLab()
   lab.commit({ 'web.yaml': manifest('web'), 'a/b.yaml': manifest('b') })
   lab.link('a/link.yaml', '../web.yaml')

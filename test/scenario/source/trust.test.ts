@@ -29,7 +29,7 @@ async function conditionAfter(source: GitSource): Promise<{ reason: string; mess
   return source.status().condition
 }
 
-describe('a commit comes into force', () => {
+describe('a commit is applied', () => {
   test.each(['ssh', 'openpgp'] as const)('signed by %s with a key of the host', async format => {
     using trust = createTrustLab()
     const { lab, keys } = trust
@@ -44,7 +44,7 @@ describe('a commit comes into force', () => {
     expect(lab.read('web.yaml')).toBe('c')
   })
 
-  test('of a repository with SHA-256', async () => {
+  test('in a repository with SHA-256', async () => {
     using lab = createGitLab({ format: 'sha256' })
     const keys = createSigningKeys(lab)
     lab.commit({ 'web.yaml': 'a' }, { signer: keys.addSsh('ada') })
@@ -66,12 +66,12 @@ describe('a commit is not applied', () => {
       ({ keys }) => ({ signer: keys.addSsh('eve', 'unknown') }),
     ],
     [
-      'signed with a key that has expired',
+      'signed with an expired key',
       'its key has expired',
       ({ keys }) => ({ signer: keys.addSsh('old', 'valid-before="20200101"') }),
     ],
     [
-      'signed with an expired key, and backdated to when that was valid',
+      'signed with an expired key, and backdated to its validity',
       'its key has expired',
       ({ keys }) => ({ signer: keys.addSsh('old', 'valid-before="20200101"'), date: '2019-06-01T00:00:00Z' }),
     ],
@@ -81,7 +81,7 @@ describe('a commit is not applied', () => {
       ({ keys }) => ({ signer: keys.addSsh('new', 'valid-after="20990101"'), date: '2099-06-01T00:00:00Z' }),
     ],
     [
-      'signed with a key that was revoked',
+      'signed with a revoked key',
       'its key has been revoked',
       ({ keys }) => {
         const signer = keys.addSsh('bob')
@@ -95,12 +95,12 @@ describe('a commit is not applied', () => {
       ({ keys }) => ({ signer: keys.addSsh('weak', '', ['-t', 'rsa', '-b', '1024']) }),
     ],
     [
-      'signed with a key for other things than git',
+      'signed with a key for other purposes than git',
       'its signer may not sign commits',
       ({ keys }) => ({ signer: keys.addSsh('mail', 'namespaces="email"') }),
     ],
     [
-      'signed with an OpenPGP key that has expired',
+      'signed with an expired OpenPGP key',
       'its key has expired',
       ({ keys }) => ({ signer: keys.addGpg('old', { expires: '1d', madeAt: '20200101T000000' }) }),
     ],
@@ -114,7 +114,7 @@ describe('a commit is not applied', () => {
     const source = trust.open()
     expect(await conditionAfter(source)).toMatchObject({ reason: 'UpToDate' })
     const options = sign(trust)
-    // gpg refuses to sign with a key that has expired, as it should: its clock is put back.
+    // gpg refuses to sign with an expired key, as it should: its clock is set back.
     const bad =
       options?.signer?.format === 'openpgp'
         ? commitInThePast(lab, options.signer.key)
@@ -123,7 +123,7 @@ describe('a commit is not applied', () => {
       reason: 'Untrusted',
       message: `commit ${bad.slice(0, 12)} (Bad, by Ada Author <ada@example.org>) is not trusted: ${problem}`,
     })
-    // Not even below one that is signed.
+    // Not even below a signed one.
     lab.commit({ 'web.yaml': 'c' }, { signer: ada })
     expect((await conditionAfter(source)).message).toContain(`commit ${bad.slice(0, 12)}`)
     expect(lab.read('web.yaml')).toBe('a')
@@ -142,7 +142,7 @@ describe('a commit is not applied', () => {
     expect((await conditionAfter(trust.open())).message).toContain('it has two signatures')
   })
 
-  test('whose signature is of another content', async () => {
+  test('with a signature of other content', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     lab.commit({ 'web.yaml': 'a' }, { signer: keys.addSsh('ada'), message: 'Good' })
@@ -153,8 +153,8 @@ describe('a commit is not applied', () => {
   })
 })
 
-describe('which commits are verified', () => {
-  test('only those since the revision in force, with the keys of now: a key may be rotated', async () => {
+describe('verification covers', () => {
+  test('only commits since the current revision, with the current keys: a key may be rotated', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const old = keys.addSsh('old')
@@ -170,7 +170,7 @@ describe('which commits are verified', () => {
     expect(lab.read('web.yaml')).toBe('c')
   })
 
-  test('on a first-parent line, a merge answers for what it merges', async () => {
+  test('on a first-parent line the merge, which answers for its content', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const signer = keys.addSsh('ada')
@@ -187,7 +187,7 @@ describe('which commits are verified', () => {
     expect(lab.read('api.yaml')).toBe('x')
   })
 
-  test('a merge that a forge has made needs the forge’s key', async () => {
+  test('a merge of a forge by the forge’s key', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const signer = keys.addSsh('ada')
@@ -202,7 +202,7 @@ describe('which commits are verified', () => {
     expect((await conditionAfter(without)).message).toContain('it is signed with OpenPGP, and no key ring is named')
   })
 
-  test('the newest alone, where that is asked for', async () => {
+  test('only the newest commit, if configured', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const signer = keys.addSsh('ada')
@@ -215,7 +215,7 @@ describe('which commits are verified', () => {
     expect(await conditionAfter(source)).toMatchObject({ reason: 'UpToDate' })
   })
 
-  test('from the named one on, for the first revision', async () => {
+  test('all commits since the named one, for the first revision', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const signer = keys.addSsh('ada')
@@ -238,7 +238,7 @@ describe('a tag', () => {
   }
   const wanted = { wish: { kind: 'semver', range: '*' } } as const
 
-  test('that is signed brings an unsigned commit into force', async () => {
+  test('with a signature brings an unsigned commit into force', async () => {
     using trust = createTrustLab()
     const signer = trust.keys.addSsh('ada')
     trust.lab.commit({ 'web.yaml': 'a' })
@@ -248,7 +248,7 @@ describe('a tag', () => {
     expect(source.status().revision?.signer).toBe('ada@example.org')
   })
 
-  test('that is not signed, or is no annotated one, is refused', async () => {
+  test('without a signature, or not annotated, is refused', async () => {
     using trust = createTrustLab()
     const commit = trust.lab.commit({ 'web.yaml': 'a' })
     tag(trust, 'v1.0.0')
@@ -261,7 +261,7 @@ describe('a tag', () => {
     )
   })
 
-  test('that was moved to another name is refused', async () => {
+  test('that was renamed is refused', async () => {
     using trust = createTrustLab()
     const signer = trust.keys.addSsh('ada')
     trust.lab.commit({ 'web.yaml': 'a' })
@@ -273,8 +273,8 @@ describe('a tag', () => {
   })
 })
 
-describe('trust in the revision in force', () => {
-  test('is asked again when keys change, and its loss is told', async () => {
+describe('trust in the current revision', () => {
+  test('is checked again when keys change, and its loss is reported', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const signer = keys.addSsh('ada')
@@ -291,7 +291,7 @@ describe('trust in the revision in force', () => {
     expect(lab.read('web.yaml')).toBe('a')
   })
 
-  test('is asked again at start, and after an hour, as keys expire', async () => {
+  test('is checked again at start, and after an hour, as keys expire', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     const clock = createManualClock(Date.now())
@@ -304,7 +304,7 @@ describe('trust in the revision in force', () => {
     expect((await conditionAfter(trust.open({}, { clock }))).message).toContain('its key has expired')
   })
 
-  test('an old newest commit is warned of', async () => {
+  test('includes a warning if the newest commit is old', async () => {
     using trust = createTrustLab()
     const { lab, keys } = trust
     lab.commit(
@@ -323,7 +323,7 @@ function stamp(time: number): string {
   return new Date(time).toISOString().slice(0, 19).replace(/[-T:]/g, '')
 }
 
-/** By a gpg that believes it is 2020, noon. */
+/** By a gpg whose clock says 2020, noon. */
 function commitInThePast(lab: GitLab, key: string): string {
   const program = lab.script('gpg-in-2020', 'exec gpg --faked-system-time 20200101T120000 "$@"')
   lab.git(

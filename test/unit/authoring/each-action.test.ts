@@ -10,7 +10,7 @@ function start(service: string, signal: AbortSignal = wanted, verb: ServiceVerb 
   return { id: `${service}/${verb}`, verb, service, signal }
 }
 
-/** What was reported so far, in order: the service, and what went wrong. */
+/** Reports so far, in order: the service, and its error. */
 function createReport(): { report(result: ActionResult): void; told: string[]; errors: Error[] } {
   const told: string[] = []
   const errors: Error[] = []
@@ -24,7 +24,7 @@ function createReport(): { report(result: ActionResult): void; told: string[]; e
   }
 }
 
-/** A function that waits to be told to go on, for each service. */
+/** Functions that wait until they are released, one for each service. */
 function createGates(): { act: Act; begun: string[]; open(service: string): void } {
   const begun: string[] = []
   const gates = new Map<string, () => void>()
@@ -41,13 +41,13 @@ function createGates(): { act: Act; begun: string[]; open(service: string): void
 const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 describe('each action of a batch', () => {
-  test('is reported once, as soon as it ends, and a fault of one stops no other', async () => {
+  test('is reported once, as soon as it ends, and a failure of one stops no other', async () => {
     const { report, told, errors } = createReport()
     const { act, open } = createGates()
     const clock = createManualClock()
     const faulty: Act = task => {
       if (task.service === 'thrower') throw new Error('broken')
-      // What is thrown in JavaScript can be anything.
+      // JavaScript can throw anything.
       if (task.service === 'rejecter') return Promise.reject('no error at all')
       return act(task)
     }
@@ -66,7 +66,7 @@ describe('each action of a batch', () => {
     expect(errors.every(error => error instanceof Error)).toBe(true)
   })
 
-  test('waits for its turn where many are under way, over all batches, and has it in order', async () => {
+  test('waits for its turn if many are running, across batches, and gets it in order', async () => {
     const { report, told } = createReport()
     const { act, begun, open } = createGates()
     const apply = eachAction(act, { clock: createManualClock(), atOnce: 2 })
@@ -84,7 +84,7 @@ describe('each action of a batch', () => {
     expect(told).toEqual(['b/start', 'a/start', 'c/start', 'd/start'])
   })
 
-  test('that is not wanted any more does not begin, and waits for no turn', async () => {
+  test('that is already aborted does not begin, and waits for no turn', async () => {
     const { report, told, errors } = createReport()
     const { act, begun, open } = createGates()
     const controller = new AbortController()
@@ -99,13 +99,13 @@ describe('each action of a batch', () => {
     open('a')
     await applied
     expect(begun).toEqual(['a'])
-    // Nobody's turn was lost or won by that.
+    // No turn was lost or gained by that.
     void apply([start('d'), start('e')], report)
     await settle()
     expect(begun).toEqual(['a', 'd'])
   })
 
-  test('does what its verb says; a restart is a stop and a start where nothing else is said, and a reload fails', async () => {
+  test('calls the function of its verb; restart defaults to stop and start, and reload fails by default', async () => {
     const done: string[] = []
     const note = (what: string) => (): void => void done.push(what)
     const acts = {
@@ -128,7 +128,7 @@ describe('each action of a batch', () => {
     expect(done.slice(2)).toEqual(['again', 'reread'])
   })
 
-  test('is reported exactly once, whatever it does and whenever it is aborted, and never more than so many work', async () => {
+  test('is reported exactly once, whatever it does and whenever it is aborted, within the concurrency limit', async () => {
     const kinds = fc.constantFrom('ends', 'throws', 'waits', 'waits in vain')
     const one = fc.record({ kind: kinds, duration: fc.nat(20), abortsAt: fc.option(fc.nat(20), { nil: undefined }) })
     let [aborted, crowded] = [0, 0]
@@ -181,7 +181,7 @@ describe('waiting for a condition', () => {
     return { clock, told, errors, applied: eachAction(act, { clock })([start('web', signal)], report) }
   }
 
-  test('ends as soon as it is seen to hold', async () => {
+  test('ends as soon as it holds', async () => {
     let looks = 0
     const { clock, told, applied } = wait(async () => ++looks === 4, { interval: 10 })
     await clock.advance(29)
@@ -189,13 +189,13 @@ describe('waiting for a condition', () => {
     await clock.advance(1)
     await applied
     expect([looks, told]).toEqual([4, ['web/start']])
-    // Without a timer where it holds at once.
+    // Without a timer if it holds at once.
     const held = wait(() => true, {})
     await held.applied
     expect([held.told, held.clock.pending]).toEqual([['web/start'], 0])
   })
 
-  test('fails at the deadline, after a last look', async () => {
+  test('fails at the deadline, after a last check', async () => {
     const late = wait(() => false, { deadline: 1_500, interval: 1_000, what: 'a pid' })
     await late.clock.advance(1_499)
     expect(late.told).toEqual([])
@@ -210,7 +210,7 @@ describe('waiting for a condition', () => {
     expect(unnamed.told).toEqual(['web/start: waited 0 s in vain for the start of web'])
   })
 
-  test('ends at once when it is not wanted any more, and tells what has been reached', async () => {
+  test('ends at once on an abort, and reports its progress', async () => {
     for (const isReached of [false, true]) {
       const controller = new AbortController()
       let looks = 0
@@ -226,7 +226,7 @@ describe('waiting for a condition', () => {
     }
   })
 
-  test('keeps no other action from its turn, and goes on in its own', async () => {
+  test('delays no other action, and continues in its own turn', async () => {
     const clock = createManualClock()
     const { report, told } = createReport()
     const { act, begun, open } = createGates()

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { CommandRule, SocketQuestion, SocketRule } from '../../../src/core/contracts/query-rules.ts'
 import { checkCommand, checkQuestion } from '../../../src/host/query-check.ts'
 
-describe('E2: a command line that a provider asks for', () => {
+describe('E2: a command line from a provider', () => {
   const looksAt =
     (...files: readonly string[]) =>
     (command: readonly string[]): boolean =>
@@ -24,7 +24,7 @@ describe('E2: a command line that a provider asks for', () => {
       'monit',
       false,
     ],
-    // What is no boolean, as JavaScript may give it.
+    // Values that are no booleans, as JavaScript may give them.
     [() => JSON.parse('"yes"'), 'monit', false],
   ])('%o: %s: %s', (rule, command, isAllowed) => {
     const check = (): void => checkCommand(command.split(' '), { queries: [['never', 'this'], rule] })
@@ -32,7 +32,7 @@ describe('E2: a command line that a provider asks for', () => {
     else expect(check).toThrow(expect.objectContaining({ code: 'internal' }))
   })
 
-  test('is refused with the provider, what it declares, and what it asked for', () => {
+  test('is refused with the provider, its declaration, and the request', () => {
     const queries = [['monit', '-V'], (): boolean => false] as const
     expect(() => checkCommand(['monit', '-c', '/etc/monitrc', 'stop', 'web'], { provider: 'monit', queries })).toThrow(
       'expected a query that provider monit declares in capabilities.queries (monit -V, what a function says), ' +
@@ -42,7 +42,7 @@ describe('E2: a command line that a provider asks for', () => {
   })
 })
 
-describe('E2: a request to a socket that a provider asks for', () => {
+describe('E2: a socket request from a provider', () => {
   const lists: SocketRule = ({ body }) => body.includes('<methodName>supervisor.getAllProcessInfo</methodName>')
   const ask = (path: string, body = '', method = body === '' ? 'GET' : 'POST'): SocketQuestion => {
     return { method, path, headers: {}, body }
@@ -66,14 +66,14 @@ describe('E2: a request to a socket that a provider asks for', () => {
     else expect(check).toThrow(expect.objectContaining({ code: 'internal' }))
   })
 
-  test('is refused with the provider, what it declares, and what it asked for', () => {
+  test('is refused with the provider, its declaration, and the request', () => {
     const socketQueries = [{ method: 'GET', path: '/status' }, lists] as const
     expect(() => checkQuestion(ask('/stop', 'now'), { provider: 'finit', socketQueries })).toThrow(
       'provider finit declares in capabilities.socketQueries (GET /status, what a function says), found: POST /stop',
     )
   })
 
-  test('leads nowhere but below the path that is declared, however it is written', () => {
+  test('stays below the declared path, however it is written', () => {
     const part = fc.constantFrom('status', 'stop', '.', '..', '', '%2e%2e', '%2e.', '..%2f', '\\', ';x', '#', '?', '%')
     const rule = { method: 'GET', path: '/status' }
     let allowed = 0
@@ -86,7 +86,7 @@ describe('E2: a request to a socket that a provider asks for', () => {
           return
         }
         allowed += 1
-        // As a server reads it that decodes, twice.
+        // As a server reads it that decodes twice.
         const read = new URL(decodeURIComponent(decodeURIComponent(path.split('?')[0] ?? '')), 'http://host').pathname
         expect(read === '/status' || read.startsWith('/status/')).toBe(true)
       }),

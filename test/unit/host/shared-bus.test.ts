@@ -16,7 +16,7 @@ function refusal(name: string): ReeveError {
   return new ReeveError('failed', 'Reload was refused', { cause })
 }
 
-/** Connections that refuse so many calls before they answer, and end when a test says so: a real systemd can't be told to. */
+/** Connections that refuse so many calls before they answer, and end when a test says so, unlike a real systemd. */
 function openBench(refusals: readonly ReeveError[] = []) {
   const clock = createManualClock()
   const opened: (BusConnection & { readonly rules: Set<string>; say(signal: BusSignal): void; isKept: boolean })[] = []
@@ -94,7 +94,7 @@ test('a call that systemd itself refuses is not repeated', async () => {
   expect(bench.asked).toBe(1)
 })
 
-test('a reader asks once more over a new connection, and waits for none', async () => {
+test('a query is repeated over a new connection without a delay', async () => {
   const { bench, opened, clock, openReader } = openBench()
   using bus = openReader()
   await bus.query(call)
@@ -124,7 +124,7 @@ test('handles share a connection, which ends with the last of them', async () =>
   expect(opened).toHaveLength(2)
 })
 
-test('a rule is told to each connection, and taken back with the last handle that wants it', async () => {
+test('a match rule is added to each connection, and removed with the last handle that uses it', async () => {
   const { opened, clock, openReader } = openBench()
   using one = openReader()
   const other = openReader()
@@ -144,7 +144,7 @@ test('a rule is told to each connection, and taken back with the last handle tha
   expect([...(opened[1]?.rules ?? [])]).toEqual(['rule'])
 })
 
-test('who listens where nobody is yet is connected as soon as somebody is', async () => {
+test('a listener without a bus is connected as soon as there is one', async () => {
   const { bench, opened, clock, openReader } = openBench()
   bench.isThere = false
   using bus = openReader()
@@ -155,7 +155,7 @@ test('who listens where nobody is yet is connected as soon as somebody is', asyn
   expect(opened.map(({ rules }) => [...rules])).toEqual([['rule']])
 })
 
-test('what acts is over when systemd has been away for 10 s, and not before', async () => {
+test('an action fails when systemd has been away for 10 s, and not before', async () => {
   const { bench, opened, clock, openWriter } = openBench()
   using bus = openWriter()
   await bus.listen('rule', () => {})
@@ -175,7 +175,7 @@ test('what acts is over when systemd has been away for 10 s, and not before', as
   expect(isOver).toBe(true)
 })
 
-test('a call on a connection that ends is made again over the next one', async () => {
+test('a call on a connection that ends is repeated over the next one', async () => {
   const { bench, opened, openWriter } = openBench()
   using bus = openWriter()
   await bus.listen('rule', () => {})

@@ -29,12 +29,12 @@ const schemas: [string, Schema][] = [
 ]
 const tables = schemas.map(([title, schema]) => [title, listBounds(schema)] as const)
 
-describe('S11: the schemas say what bounds every field:', () => {
+describe('S11: the schemas declare what restricts every field:', () => {
   test.each(tables)('%s', (_, bounds) => {
     expect([...bounds].filter(([, bound]) => bound === undefined).map(([field]) => field)).toEqual([])
   })
 
-  test('every key of the policy bounds some field, and nothing else is named as a bound', () => {
+  test('every key of the policy restricts some field, and no other key is named', () => {
     const { properties } = readSchema('host-configuration')
     const keys = Object.keys(properties?.policy?.properties ?? {}).sort()
     const bounds = tables.flatMap(([, table]) => [...table.values()])

@@ -11,7 +11,7 @@ export function renderPolicyPage(
   return `${introduction}\n${sections.join('\n')}`
 }
 
-/** In columns, as the formatter would have it. */
+/** Table aligned in columns as the formatter does it. */
 function renderTable(rows: readonly (readonly [string, string])[]): string {
   const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { classifyFailure } from '../../../src/source/git-failure.ts'
 
-describe('what git says of a failure', () => {
+describe('an error message of git', () => {
   test.each([
     ["fatal: unable to access 'https://x/': Could not resolve host: x", 'Unreachable'],
     [
@@ -31,7 +31,7 @@ describe('what git says of a failure', () => {
     expect(failure.message).toMatch(/^[^\r\n]+$/)
   })
 
-  test('the cause stands first, and what to do behind it', () => {
+  test('is preceded by its cause, and followed by what to do', () => {
     expect(classifyFailure('git@x: Permission denied (publickey).\r\nfatal: Could not read').message).toBe(
       'git@x: Permission denied (publickey); check that the key or token in auth is right, has not expired, and may read the repository',
     )

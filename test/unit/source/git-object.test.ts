@@ -17,7 +17,7 @@ function answer(type: GitObject['type'], content: Uint8Array): Buffer {
 const missing = 'deadbeef'.repeat(5)
 
 describe('the output of git cat-file --batch', () => {
-  test('gives back whatever contents stand in it, in that order', () => {
+  test('gives the contents unchanged, in that order', () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.uint8Array({ maxLength: 200 }), { nil: undefined })), contents => {
         const output = contents.map(content =>
@@ -31,7 +31,7 @@ describe('the output of git cat-file --batch', () => {
     )
   })
 
-  test('is refused when any byte of a content is another', () => {
+  test('is refused if any byte of a content differs', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 50 }),
@@ -56,7 +56,7 @@ describe('a tree', () => {
   const entry = (mode: string, name: Uint8Array): Buffer =>
     Buffer.concat([Buffer.from(`${mode} `), name, Buffer.from([0]), Buffer.from(missing, 'hex')])
 
-  test('gives its entries, and no name for what is no UTF-8', () => {
+  test('gives its entries, and no name for invalid UTF-8', () => {
     const content = Buffer.concat([entry('100644', Buffer.from('wéb.yaml')), entry('40000', Buffer.from([0xff, 0xfe]))])
     expect(parseTree({ id: idOf('tree', content), type: 'tree', content })).toEqual([
       { mode: '100644', name: 'wéb.yaml', id: missing },

@@ -13,7 +13,7 @@ const references = [
   'refs/tags/nightly',
 ].map((name, index) => ({ name, id: String(index) }))
 
-describe('which reference is chosen', () => {
+describe('the chosen reference', () => {
   test.each([
     [{ kind: 'default-branch' }, 'refs/heads/next'],
     [{ kind: 'branch', name: 'main' }, 'refs/heads/main'],
@@ -23,7 +23,7 @@ describe('which reference is chosen', () => {
     [{ kind: 'semver', range: '~1.2' }, 'refs/tags/v1.2.3'],
     [{ kind: 'semver', range: '^2' }, undefined],
     [{ kind: 'semver', range: '>=2.0.0-rc' }, 'refs/tags/v2.0.0-rc.1'],
-  ] as const)('%j is %s', (wish, name) => {
+  ] as const)('of %j is %s', (wish, name) => {
     expect(chooseReference(wish, { references, head: 'refs/heads/next' })?.name).toBe(name)
   })
 
@@ -41,12 +41,12 @@ describe('which reference is chosen', () => {
   })
 })
 
-describe('when the repository is asked again', () => {
-  test('after the interval, a tenth more or less', () => {
+describe('the next fetch', () => {
+  test('follows after the interval, plus or minus a tenth', () => {
     expect([0, 0.5, 1].map(random => nextFetch(60_000, 0, random))).toEqual([54_000, 60_000, 66_000])
   })
 
-  test('ever later while it fails, but within ten minutes or the interval', () => {
+  test('is delayed further with each failure, up to ten minutes or the interval', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1000, max: 3_600_000 }), fc.nat(1000), (interval, failures) => {
         const next = nextFetch(interval, failures, 0.5)

@@ -15,7 +15,7 @@ describe('an entry of a tree', () => {
     expect(classifyEntry({ mode, name: 'web.yaml', id: '' }, 'a')).toEqual({ kind })
   })
 
-  test.each(['', '.', '..', '.git', '.GIT', 'a/b', 'x'.repeat(256), undefined])('called %j is refused', name => {
+  test.each(['', '.', '..', '.git', '.GIT', 'a/b', 'x'.repeat(256), undefined])('named %j is refused', name => {
     expect(classifyEntry({ mode: '100644', name, id: '' }, 'a')).toHaveProperty('problem')
   })
 
@@ -24,7 +24,7 @@ describe('an entry of a tree', () => {
   })
 })
 
-test('symlinks that are let through lead nowhere but into the tree, whatever other links stand there', () => {
+test('that is an accepted symlink leads only into the tree, whatever other links it contains', () => {
   const part = fc.constantFrom('a', 'b', 'c', '..', '.', '')
   const target = fc.array(part, { minLength: 1, maxLength: 5 }).map(parts => parts.join('/'))
   const links = fc.dictionary(

@@ -7,7 +7,7 @@ import { usedFields } from '../../../../src/core/model/portable-fields.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../../../src/core/text/quantity.ts'
 import { listTransitions, merge, type Surroundings } from '../../../transition/transitions.ts'
 
-/** What is read, and the complaints: the path of each, and what follows it in a sentence. */
+/** The parsed value, and the complaints: the path of each, and the rest of the sentence. */
 function read<Normal>(shape: Shape<Normal>, value: unknown): { normal: Normal; complaints: string[] } {
   const complaints: string[] = []
   const normal = readForm(shape, value, {
@@ -43,7 +43,7 @@ describe('durations and sizes', () => {
     expect(formatSize(bytes)).toBe(text)
   })
 
-  test.each(['', '10', 's', '-1s', '1.5s', '1 s', '1S', '1w', '1sh'])('"%s" is none', text => {
+  test.each(['', '10', 's', '-1s', '1.5s', '1 s', '1S', '1w', '1sh'])('"%s" is invalid', text => {
     expect(parseDuration(text)).toBeNaN()
   })
 })
@@ -100,7 +100,7 @@ describe('a process in normal form', () => {
     ],
     [{ command: ['a'], output: { file: '/a', maxSize: '1B' } }, ['output.maxSize must be at least 4KiB, found 1B']],
     [{ command: ['a'], output: { file: '/a', keep: 1_001 } }, ['output.keep must be a number from 0 to 1000']],
-  ])('%j is complained of', (value, complaints) => {
+  ])('%j is reported', (value, complaints) => {
     expect(readProcess(value).complaints).toEqual(complaints)
   })
 })
@@ -131,7 +131,7 @@ test.each(changes)('$field reaches the model', ({ old, next }) => {
   expect(next).not.toEqual(old)
 })
 
-test.each(ofProcess)('what $field makes of a process reads back as the same', ({ next }) => {
+test.each(ofProcess)('$field of a process reads back as written', ({ next }) => {
   const { process } = next.spec
   const { toStdout: _, ...kept } = process ?? { command: [] }
   expect(process && readProcess(presentForm(processShape, process)).normal).toEqual(kept)
@@ -145,7 +145,7 @@ test.each(ofProcess)('$field is known to be used', change => {
   expect(change.next.spec.process && usedFields(change.next.spec.process)).toContain(portable)
 })
 
-test('a field that is as it would be without being declared is not used', () => {
+test('a field equal to its default does not count as used', () => {
   const { normal } = read(processShape, {
     command: ['/bin/x'],
     environment: {},

@@ -13,7 +13,7 @@ describe('the URL of a repository', () => {
     ['/srv/git/hosts.git', 'file', undefined],
     ['../hosts.git', 'file', undefined],
     ['file:///srv/git/hosts.git', 'file', undefined],
-  ])('%s is read by %s', (text, transport, host) => {
+  ])('%s is accessed by %s', (text, transport, host) => {
     expect(readGitUrl(text)).toEqual({ url: { text, transport, ...(host !== undefined && { host }) } })
   })
 

@@ -11,12 +11,12 @@ const run = (mark = 1): object => ({ process: { command: ['/bin/sleep', String(m
 const ways = ['with a controller', 'without one'] as const
 
 interface Ground extends EngineWorld {
-  /** Its answers come with the clock. */
+  /** Its answers come as the clock advances. */
   readonly asked: Pick<Control, 'act' | 'suspend' | 'resume'>
   marks(): string[]
 }
 
-/** A host on which these are as declared. */
+/** Host on which these are applied. */
 async function openGround(way: (typeof ways)[number], specs: Readonly<Record<string, object>>): Promise<Ground> {
   const isRunning = way === 'with a controller'
   const world = await createEngineWorld({ isRunning })

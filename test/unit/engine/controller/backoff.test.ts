@@ -19,7 +19,7 @@ test('E11: a failing step is retried with growing delays, the facility becomes S
   const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
   expect(gaps.length).toBeGreaterThan(3)
   for (const [index, gap] of gaps.entries()) {
-    // A second, then twice as long each time, give or take a fifth.
+    // A second, then twice as long each time, plus or minus a fifth.
     expect(gap).toBeGreaterThanOrEqual(800 * 2 ** index)
     expect(gap).toBeLessThanOrEqual(1_300 * 2 ** index)
   }

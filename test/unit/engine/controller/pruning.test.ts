@@ -8,10 +8,10 @@ const run = (mark = 1): object => ({ process: { command: ['/bin/sleep', String(m
 
 /** In ms: more than the prune delay. */
 const SETTLED = REMOVAL_SETTLING + 1_500
-/** In ms: the manifests are read again within it, also if nobody notices that they changed. */
+/** In ms: the manifests are read again within this time, even if no change was reported. */
 const RESYNC = 1_000
 
-/** A controller that has brought these up. */
+/** Controller that has started these. */
 async function openWorld(names: readonly string[], allowRemovals = 1_000): Promise<EngineWorld> {
   const world = await createEngineWorld({ resync: RESYNC, allowRemovals })
   for (const name of names) world.declare(name, run(), true)
@@ -36,7 +36,7 @@ test('E9: a controller refuses more removals than the limit, reports it, and doe
   expect(problemsOf(world)).toMatch(/3 of the 4 owned facilities .*--allow-removals 3/)
 })
 
-test('E9: a controller that is allowed to removes them', async () => {
+test('E9: a controller with permission removes them', async () => {
   const names = ['a', 'b', 'c', 'd']
   await using world = await openWorld(names, 3)
   for (const name of ['a', 'b', 'c']) world.declare(name, undefined, true)

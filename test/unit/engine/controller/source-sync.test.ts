@@ -8,11 +8,11 @@ interface Lab {
   readonly clock: ManualClock
   readonly sync: SourceSync
   readonly lines: readonly string[]
-  /** How often the repository was asked. */
+  /** Number of fetches. */
   asked(): number
-  /** How often another revision came into force. */
+  /** Number of changes of the current revision. */
   changes(): number
-  /** What it answers from now on. */
+  /** Its answer from now on. */
   answer(next: Answer): void
 }
 
@@ -22,7 +22,7 @@ interface Answer {
   readonly commit?: string
 }
 
-/** A source that answers what the test wants; `hold`: not before it is resolved. */
+/** Source with the answers that the test wants; `hold`: delayed until it resolves. */
 function openLab(first: Answer, hold?: Promise<void>): Lab {
   const clock = createManualClock()
   const lines: string[] = []
@@ -85,7 +85,7 @@ function openLab(first: Answer, hold?: Promise<void>): Lab {
 const good = (commit: string): Answer => ({ reason: 'UpToDate', message: `${commit} is in force`, commit })
 const unreachable: Answer = { reason: 'Unreachable', message: 'Connection refused' }
 
-test('a repository is asked at once, then at each interval', async () => {
+test('a repository is fetched at once, then at each interval', async () => {
   const lab = openLab(good('a'.repeat(40)))
   await lab.clock.advance(0)
   expect([lab.asked(), lab.changes()]).toEqual([1, 1])
@@ -102,7 +102,7 @@ test('a repository is asked at once, then at each interval', async () => {
   ])
 })
 
-test('a failure is logged once, asked about ever more rarely, and its end is logged', async () => {
+test('a failure is logged once, retried ever more rarely, and its end is logged', async () => {
   const lab = openLab(good('a'.repeat(40)))
   await lab.clock.advance(0)
   lab.answer(unreachable)
@@ -122,7 +122,7 @@ test('a failure is logged once, asked about ever more rarely, and its end is log
   ])
 })
 
-test('whoever asks while one sync is under way waits for one that begins after it', async () => {
+test('a request during a sync waits for one that begins after it', async () => {
   let release = (): void => {}
   const lab = openLab(
     good('a'.repeat(40)),
@@ -140,7 +140,7 @@ test('whoever asks while one sync is under way waits for one that begins after i
   expect(one.revision?.commit).toBe('b'.repeat(40))
 })
 
-test('the end gives up what is under way, and nothing is asked any more', async () => {
+test('the end aborts a running sync, and no other begins', async () => {
   let release = (): void => {}
   const lab = openLab(
     good('a'.repeat(40)),

@@ -10,7 +10,7 @@ function stepsOf({ facilities }: Plan): string[] {
   return facilities.flatMap(({ steps }) => steps.map(({ id }) => id))
 }
 
-/** A host without a controller, on which these have been applied. */
+/** Host without a controller, on which these are applied. */
 async function openWorld(specs: Readonly<Record<string, object>>): Promise<EngineWorld> {
   const world = await createEngineWorld({ isRunning: false })
   for (const [name, spec] of Object.entries(specs)) world.declare(name, spec, false)
@@ -18,7 +18,7 @@ async function openWorld(specs: Readonly<Record<string, object>>): Promise<Engin
   return world
 }
 
-/** Content and time of all files, but for the claims of the writer's lock. */
+/** Content and time of all files, except the claims of the writer's lock. */
 function filesOf(world: EngineWorld): Map<string, string> {
   const root = join(world.manifests, '..')
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(name => !/^state\/lock/.test(name))

@@ -29,7 +29,7 @@ test('E14: a facility may be where its marker stands, and where it was last appl
   ])
 })
 
-test('a patch replaces what was observed anew and keeps the rest', () => {
+test('a patch replaces what it observed and keeps the rest', () => {
   const before = {
     services: new Map([
       ['alpha/web', observed('web')],

@@ -99,13 +99,13 @@ test('if the second Reloading signal never comes, the watch resumes when systemd
   expect(manager.hints).toContain('web')
 })
 
-test('systemd is asked for its signals until it agrees', async () => {
+test('the subscription to signals is repeated until systemd accepts it', async () => {
   using manager = watchTold({ failing: 1 })
   await looked(manager)
   expect(manager.subscribed).toBe(2)
 })
 
-test('the end of the connection is a hint, and so is the next one, which is asked for its signals', async () => {
+test('the end of the connection is a hint, and so is the next one, which subscribes again', async () => {
   using manager = watchTold()
   await looked(manager)
   manager.hints.length = 0
