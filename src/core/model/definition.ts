@@ -18,7 +18,7 @@ export interface Definition {
    * owner decides whether it may (S3). What it is only ordered after or before isn't touched.
    */
   readonly touches?: readonly string[]
-  /** What is run, where native configuration is laid over `spec.process`: the paths in it are checked before a plan is made. */
+  /** Process with native configuration laid over `spec.process`: its paths are checked before a plan is made. */
   readonly process?: Process
 }
 

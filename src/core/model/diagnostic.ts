@@ -1,4 +1,4 @@
-/** Something wrong with a manifest, for people and programs. */
+/** Diagnostic: a problem of a manifest, for people and programs. */
 export interface Diagnostic {
   readonly file: string
   /** From 1; 0 where the whole file is meant. */

@@ -1,7 +1,7 @@
 import { createDictionary } from '../dictionary.ts'
 import { ReeveError } from '../reeve-error.ts'
 
-/** In bytes. What a shell hands over in one variable can't be much larger. */
+/** Largest environment file in bytes. A shell can't pass much more in one variable. */
 export const environmentFileLimit = 120_000
 
 /**

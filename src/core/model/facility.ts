@@ -61,7 +61,7 @@ export interface Health {
 
 export interface Facility {
   readonly name: string
-  /** What it was called before: what is there under that name is its own. */
+  /** Former name: the service and files under that name belong to this facility. */
   readonly renamedFrom?: string
   readonly labels: Readonly<Record<string, string>>
   /** The name of a supervisor instance. */
@@ -76,7 +76,7 @@ export interface Facility {
   readonly onChange: OnChange
   readonly dependsOn: readonly string[]
   readonly health?: Health
-  /** How long (ms) the same run has to have been up before the facility counts as ready. */
+  /** Uptime in ms that a run needs before the facility counts as ready. */
   readonly readyAfter: number
   readonly adopt: boolean
   readonly prune: boolean
@@ -94,7 +94,7 @@ export interface Instance {
   readonly options: Readonly<Record<string, unknown>>
   /** Reeve's state directory, absolute: an instance that has no place of its own lives under it. */
   readonly stateDirectory: string
-  /** Whose Reeve this is; see `Ownership.owner`. */
+  /** Owner; see `Ownership.owner`. */
   readonly owner: string
 }
 

@@ -7,11 +7,11 @@ import { formatDuration, formatSize, parseDuration, parseSize } from '../text/qu
  * normal form (`Normal`): defaults filled in, durations in milliseconds, sizes in bytes, modes as numbers, signals without SIG.
  */
 export interface Shape<Normal = unknown> {
-  /** Never there: ties a shape to the type of what is read by it. */
+  /** Never present: ties a shape to the type of its normal form. */
   readonly normal?: Normal
-  /** What it must be, for a message. */
+  /** Expected value in words, for a message. */
   readonly title?: string
-  /** How a text is written that means something else, and what is asked of it besides. */
+  /** Meaning of a text, which is converted or checked accordingly. */
   readonly form?: 'command' | 'duration' | 'file' | 'octal' | 'path' | 'signal' | 'size' | 'source'
   readonly type?: string | readonly string[]
   readonly const?: unknown
@@ -21,25 +21,25 @@ export interface Shape<Normal = unknown> {
   readonly minimum?: number
   readonly maximum?: number
   readonly minItems?: number
-  /** Of a duration or size, as people write it. */
+  /** Bounds of a duration or size, as text. */
   readonly atLeast?: string
   readonly atMost?: string
-  /** As a document has it. */
+  /** Default as a document would write it. */
   readonly default?: unknown
-  /** What is absent stays absent: the default depends on who reads it. */
+  /** True: no default is filled in, as it depends on the reader. */
   readonly optional?: true
   readonly anyOf?: readonly Shape[]
-  /** Of one way to write a field: it is a field of its own in normal form, which is then `true`. */
+  /** Field of the normal form that is `true` where a document has this constant. */
   readonly flag?: string
   readonly items?: Shape
   readonly properties?: Readonly<Record<string, Shape>>
   readonly required?: readonly string[]
-  /** The keys of which exactly one has to be there. */
+  /** Keys of which exactly one is required. */
   readonly oneOf?: readonly string[]
-  /** Of a map with free keys: its keys and values. */
+  /** Keys and values of a map with free keys. */
   readonly names?: Shape
   readonly entries?: Shape
-  /** All below it is one portable field. */
+  /** True: all fields below count as one portable field. */
   readonly whole?: true
 }
 
@@ -47,24 +47,24 @@ export interface Shape<Normal = unknown> {
 export type FormPath = readonly (string | number)[]
 
 export interface FormProblem {
-  /** `out-of-bounds`: of a duration or size, which is read all the same. */
+  /** `out-of-bounds`: a duration or size that was read nevertheless. */
   readonly code: 'invalid-value' | 'out-of-bounds' | 'unknown-signal'
   readonly path: FormPath
   /** Continues the name of the field: `must be at least 100ms, found 1ms`. */
   readonly message: string
-  /** The name of a signal that there isn't. */
+  /** The unknown signal. */
   readonly signal?: string
 }
 
 export interface FormReader {
-  /** Makes a path absolute. Undefined: there is nothing that it could be relative to. */
+  /** Makes a path absolute. Undefined: it is relative to nothing. */
   resolvePath(path: string): string | undefined
   /** The name of a signal without SIG. Undefined: this system has no such signal. */
   findSignal(text: string): string | undefined
   complain(problem: FormProblem): void
 }
 
-/** Reads a value of any shape, trusting nothing. What it complains of is missing or wrong in what it gives. */
+/** Reads an untrusted value into normal form. Every problem is passed to `complain`; the result is then incomplete. */
 export function readForm<Normal>(shape: Shape<Normal>, value: unknown, reader: FormReader): Normal {
   // The type is made from the same schema as the shape.
   return read(shape, value, [], reader) as Normal
@@ -81,7 +81,7 @@ function read(shape: Shape, value: unknown, path: FormPath, reader: FormReader):
   return typeof value === 'string' && shape.form !== undefined ? readText(shape, value, path, reader) : value
 }
 
-/** The shape itself, or the one of its alternatives that the value has the type of. */
+/** The shape, or its first alternative, that fits the value's type. */
 function wayOf(shape: Shape, value: unknown): Shape | undefined {
   if (shape.anyOf !== undefined) return shape.anyOf.find(way => wayOf(way, value) !== undefined)
   if (shape.const !== undefined) return value === shape.const ? shape : undefined
@@ -138,7 +138,7 @@ function readText({ form, atLeast, atMost }: Shape, text: string, path: FormPath
   }
 }
 
-/** What Reeve writes must say plainly where it goes. */
+/** True if a path names a file without detours. */
 function namesFile(path: string): boolean {
   const parts = path.split('/').slice(1)
   return parts.every(part => part !== '' && part !== '.' && part !== '..')
@@ -181,7 +181,7 @@ function readTable(
   return normal
 }
 
-/** What is in normal form as a document has it, which reads back as the same. Keys of maps are sorted: the same value, the same text. */
+/** Converts normal form to a document that reads back equal. Keys of maps are sorted, so equal values give equal text. */
 export function presentForm<Normal>(shape: Shape<Normal>, value: Normal): unknown {
   return present(shape, value)
 }
@@ -236,5 +236,5 @@ function isDefault(shape: Shape, value: unknown): boolean {
   return shape.default !== undefined && !shape.optional && value === read(shape, shape.default, [], plainReader)
 }
 
-/** Of defaults, which are as they should be. */
+/** Reader of defaults, which need no checks. */
 const plainReader: FormReader = { resolvePath: path => path, findSignal: name => name, complain: () => {} }

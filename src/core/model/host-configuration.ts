@@ -16,7 +16,7 @@ export interface HostConfiguration {
   readonly concurrency: number
   /** The supervisor of facilities that name none. Default `process`. */
   readonly defaultSupervisor: string
-  /** Removals in one pass need a word more when they are over `count` and over `fraction` of what is owned. */
+  /** Removals in one pass need confirmation above both `count` and `fraction` of the owned services. */
   readonly removalLimit: { readonly count: number; readonly fraction: number }
   readonly policy: Policy
   /** Module paths (absolute) or package names of outside providers. */

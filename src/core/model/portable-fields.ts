@@ -3,7 +3,7 @@ import { parseSize } from '../text/quantity.ts'
 import type { PortableField, Process } from './facility.ts'
 import { listUses } from './form.ts'
 
-/** The fields of `spec.process` that the facility makes use of; a default that changes nothing isn't a use. */
+/** Fields of `spec.process` that the facility uses; a field at its default isn't used. */
 export function usedFields(process: Process): PortableField[] {
   const used = listUses(processShape, process)
   return portableFields.filter(field => used.has(field))
@@ -16,7 +16,7 @@ export interface Rotation {
   readonly keep: number
 }
 
-/** How an output file is rotated under a supervisor that rotates. */
+/** Rotation of an output file under a supervisor that rotates, defaults filled in. */
 export function rotationOf({ maxSize, keep }: NonNullable<Process['output']>): Rotation {
   return {
     maxSize: maxSize ?? parseSize(optionalDefaults['output.maxSize']),

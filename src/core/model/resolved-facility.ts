@@ -2,29 +2,29 @@ import type { Definition } from './definition.ts'
 import type { Facility, OnChange } from './facility.ts'
 import type { UserIdentity } from './user-identity.ts'
 
-/** A facility as this host is to have it: its definition rendered, names of owners looked up. What plans are made of. */
+/** Resolved facility: with its definition rendered and owners looked up for this host. Plans are made of these. */
 export interface ResolvedFacility {
   readonly facility: Facility
   /** Absent: Reeve writes no definition for it. */
   readonly definition?: Definition
-  /** Of all that its definition has on disk, the marker included, which `Definition.digest` leaves out: hexadecimal SHA-256. */
+  /** Hexadecimal SHA-256 of the definition's files with the marker, which `Definition.digest` leaves out. */
   readonly imprint?: string
   /**
    * The same with the marker of an earlier version, where such a one is on the host: that is as declared too, and is
    * brought up to date when something else is installed.
    */
   readonly earlier?: Definition
-  /** Of the definition under the facility's former name: a process that was started with it owes nothing for its name. */
+  /** Digest of the definition under the former name: a process started with it needs no restart. */
   readonly formerDigest?: string
   readonly files: readonly ResolvedFile[]
-  /** Why it can't be had on this host as declared; then nothing is done about it. */
+  /** Problems that block the facility on this host; then no step is planned. */
   readonly problems: readonly string[]
   /**
    * Why a start is certain to fail on this host as it is, with all that the facility and those it depends on bring. It is tried
    * where nothing can be lost by that. Absent: nothing is known to be in its way.
    */
   readonly startProblems?: readonly string[]
-  /** Absent: nobody else has the port where its health check looks, as far as can be told. */
+  /** Port of the health check that another process holds. Absent: none is known to. */
   readonly takenPort?: TakenPort
 }
 
@@ -33,9 +33,9 @@ export interface TakenPort {
   readonly port: number
   readonly pid: number
   readonly name: string
-  /** The service that the process is of, by `locationKey`. Absent: none that is known. */
+  /** Service of that process, by `locationKey`. Absent: unknown. */
   readonly holder?: string
-  /** True: the service listens by itself where its check looks, so that it can't do without. Else a proxy may answer for it. */
+  /** True: the service needs this port itself. Else a proxy may answer the check. */
   readonly isNeeded: boolean
 }
 
@@ -49,6 +49,6 @@ export interface ResolvedFile {
   readonly gid: number
   readonly onChange: OnChange
   readonly onRemove?: 'delete'
-  /** Whose rights it is written with, as root doesn't work in its directory: others can write there (S8). Absent: Reeve's own. */
+  /** User whose rights it is written with, as others can write its directory (S8). Absent: Reeve's own. */
   readonly actAs?: UserIdentity
 }

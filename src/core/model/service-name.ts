@@ -6,24 +6,24 @@ export interface ServiceNames {
   readonly words: string
 }
 
-/** What is asked of those who know which names their supervisor takes; see `Provider`. */
+/** Part of a provider that knows its supervisor's names; see `Provider`. */
 interface NameRules {
   readonly serviceNames?: ServiceNames
   findNameProblem?(service: string): string | undefined
 }
 
-/** Of a provider that says nothing else: the names that facilities may have. */
+/** Default: the names that facilities may have. */
 const usual: ServiceNames = {
   pattern: '[A-Za-z0-9][A-Za-z0-9_.@:-]{0,199}',
   words: 'letters, digits and _ . @ : -, beginning with a letter or digit, at most 200 characters',
 }
 
-/** Whether the supervisor can be asked of a service of that name at all. */
+/** True if the supervisor accepts the name. */
 export function takesName({ serviceNames = usual }: Pick<NameRules, 'serviceNames'>, service: string): boolean {
   return new RegExp(`^(?:${serviceNames.pattern})$`, 'u').test(service)
 }
 
-/** Why no facility's service can be called so, for people; undefined: it can. */
+/** Why this service name is invalid here, for people; undefined: it is valid. */
 export function findServiceNameProblem(rules: NameRules, service: string): string | undefined {
   const { words } = rules.serviceNames ?? usual
   if (!takesName(rules, service)) return `expected a name of ${words}, found ${service}`

@@ -11,18 +11,18 @@ export interface StartNeeds {
   readonly searchPath?: readonly string[]
   /** The first line of the script that is run, where it stands in the definition. */
   readonly firstLine?: string
-  /** Absent: whoever runs Reeve. */
+  /** User that runs it. Absent: Reeve's user. */
   readonly user?: string
   readonly group?: string
-  /** Names of groups besides those that the user has. */
+  /** Groups besides those of the user. */
   readonly moreGroups?: readonly string[]
   readonly workingDirectory?: string
   readonly output?: string
   /** Files that hold the values of variables. */
   readonly secrets: readonly { readonly variable: string; readonly path: string }[]
-  /** With lines of `KEY=value`: others make the start fail. */
+  /** Files of `KEY=value` lines: any other line makes the start fail. */
   readonly environmentFiles: readonly string[]
-  /** Other files that have to be there, whatever is in them. `what`: `environment file`. `remedy`: what to do where there is none. */
+  /** Other files that must exist. `what`: `environment file`. `remedy`: what to do if one is missing. */
   readonly files?: readonly { readonly what: string; readonly path: string; readonly remedy?: string }[]
 }
 

@@ -3,9 +3,9 @@ import type { FollowPath, PathEnd } from './path-rule.ts'
 /** A component of a path that others can change. */
 export interface InsecurePath {
   readonly component: string
-  /** Who can change it, and what to do about that. */
+  /** Who can change it, and the remedy. */
   readonly problem: string
-  /** The same, with the way around it for manifests and the like. */
+  /** The same, with the option that skips the check. */
   readonly message: string
 }
 
@@ -16,19 +16,19 @@ export interface PathFacts {
   readonly uid: number
 }
 
-/** What is asked of the file system; `undefined` stands for what isn't there. */
+/** Lookup in the file system; `undefined`: it doesn't exist. */
 export interface PathLookup {
   facts(path: string): PathFacts | undefined
   readLink(path: string): string | undefined
 }
 
-/** The same, of what throws as node:fs does. */
+/** The same, made of functions that throw as node:fs does. */
 export interface ThrowingLookup {
   facts(path: string): PathFacts
   readLink(path: string): string
 }
 
-/** What has been found out about directories already, by resolved path. */
+/** Known facts of directories, by resolved path. */
 export type CheckedPaths = Map<string, InsecurePath | undefined>
 
 const maximumLinks = 40
@@ -122,14 +122,14 @@ function followPath(path: string, lookup: PathLookup, trusted: readonly number[]
       continue
     }
     const component = `${directory}/${part}`
-    // What is below leads each process elsewhere: /proc/self/cwd, and by way of it /dev/fd.
+    // Paths below lead each process elsewhere: /proc/self/cwd, and /dev/fd through it.
     if (component.startsWith('/proc/')) return undefined
     const isLast = rest.length === 0
-    // What the path itself ends with, and not a link further on.
+    // The path's own last component, not that of a link on the way.
     if (isLast) entry ??= component
     const found = lookup.facts(component)
     if (found === undefined) {
-      // Whoever can add to the directory can make it lead anywhere; and nobody knows what is above what isn't there.
+      // Who can add to the directory can make the path lead anywhere; above a missing directory nothing is known.
       if (rest.includes('..')) return undefined
       const above = lookup.facts(directory === '' ? '/' : directory)
       change ??= above && findProblem(directory === '' ? '/' : directory, above, trusted, true)?.problem

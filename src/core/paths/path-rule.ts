@@ -7,16 +7,16 @@ export interface PathEnd {
   readonly entry: string
   /** With all links resolved. */
   readonly end: string
-  /** A directory or link on the way that others can change, so that it may lead elsewhere tomorrow. For people. */
+  /** Directory or link on the way that others can change, for people. */
   readonly changeable?: string
   /** The end itself can be written by others. For people. */
   readonly writable?: string
 }
 
-/** Asks the host. `user` may change the path too: it only harms itself. Undefined: where it leads can't be known. */
+/** Follows a path on the host. `user` may change it too, as that harms only itself. Undefined: its end is unknown. */
 export type FollowPath = (path: string, user?: string) => PathEnd | undefined
 
-/** For paths as they are written, where there is no host to ask. */
+/** Follows no links, for use without a host. */
 export const followWords: FollowPath = path => {
   if (!path.startsWith('/')) return undefined
   const parts = path.split('/').filter(part => part !== '' && part !== '.')
@@ -30,7 +30,7 @@ export function isBelow(path: string, directory: string): boolean {
   return directory === '/' || path === directory || path.startsWith(`${directory}/`)
 }
 
-/** Where an entry of the policy stands, and where it leads. */
+/** Place and end of a policy entry. */
 function placesOf(entry: string, follow: FollowPath): readonly string[] {
   const found = follow(entry) ?? followWords(entry)
   return found === undefined ? [] : [found.entry, found.end]
@@ -45,7 +45,7 @@ export function isAllowedPath(found: PathEnd, allowed: readonly string[], follow
   return [found.entry, found.end].every(path => places.some(place => isBelow(path, place)))
 }
 
-/** Whether the path is one of these or below one, by its place or by its end. */
+/** True if the path is one of these or below one, by place or end. */
 export function isAmong(found: PathEnd, directories: readonly string[], follow: FollowPath): boolean {
   const places = directories.flatMap(entry => placesOf(entry, follow))
   return [found.entry, found.end].some(path => places.some(place => isBelow(path, place)))

@@ -34,7 +34,7 @@ export function isOwnedBy(uid: number, userId: number): boolean {
   return uid === 0 || uid === userId
 }
 
-/** Which part it is, whose, and who can change it; then what to do. For people. */
+/** Which part others can change, and the remedy, for people. */
 export function describeUnsafePart({ path, uid, gid, mode }: UnsafePart): string {
   const bits = (mode & 0o7777).toString(8).padStart(4, '0')
   const found = `${path} (owner ${uid}, group ${gid}, mode ${bits})`

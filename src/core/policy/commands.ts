@@ -29,7 +29,7 @@ export function checkCommands(facility: Facility, policy: Policy, { follow }: Po
 interface PlacedCommand {
   readonly command: readonly string[]
   readonly path: readonly string[]
-  /** Whoever can change the program's place harms only itself. */
+  /** The service's user may change the program's place, as that harms only itself. */
   readonly user?: string
 }
 
@@ -60,7 +60,7 @@ export function checkEnvironment(facility: Facility, policy: Policy): PolicyProb
   })
 }
 
-/** One can hold any variable, so it has to be one that the host's owner has written, and the repository can't have. */
+/** Environment files can set any variable, so only files that the repository can't write are allowed. */
 export function checkEnvironmentFiles(
   facility: Facility,
   policy: Policy,

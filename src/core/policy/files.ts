@@ -19,7 +19,7 @@ export function checkFiles(facility: Facility, policy: Policy, context: PolicyCo
   return problems
 }
 
-/** Of the file itself, else of the first place beside it that is written to. */
+/** Refusal of the file, or of the first place beside it that is written. */
 function findOutputRefusal(
   facility: Facility,
   output: NonNullable<Process['output']>,
@@ -29,7 +29,7 @@ function findOutputRefusal(
   const { file } = output
   const refused = findWriteRefusal(facility, file, true, policy, context)
   if (refused !== undefined || context.besideOutput === undefined) return refused
-  // What leads each process elsewhere is no file, and is never rotated.
+  // A path that leads each process elsewhere is no file and never rotated.
   if (context.follow(file) === undefined) return undefined
   for (const place of placesBeside(output, context.besideOutput)) {
     const message = findWriteRefusal(facility, place, true, policy, context)
@@ -39,10 +39,10 @@ function findOutputRefusal(
   return undefined
 }
 
-/** They lead each process to what it was started with. */
+/** Paths that lead each process to its own descriptors. */
 const ownStreams: readonly string[] = ['/dev/stdout', '/dev/stderr']
 
-/** `isProgram`: it can be run, or its owner can make it so. */
+/** `isProgram`: the file is executable, or its owner can make it so. */
 function findWriteRefusal(
   facility: Facility,
   path: string,
@@ -62,7 +62,7 @@ function findWriteRefusal(
     return `facility ${facility.name} may not write ${path}: where it leads can't be known`
   }
   const forbid = (why: string): string => `facility ${facility.name} may not write ${path}: ${why}`
-  // What the repository can write satisfies no rule of the host's owner.
+  // Files that the repository can write satisfy no rule.
   if (isAmong(found, places.own, follow)) return forbid('Reeve itself reads or keeps it')
   const definitions = [...places.definitions, ...(policy.supervisorDirectories ?? [])]
   const named = (files ?? []).filter(entry => definitions.some(place => isBelow(entry, place)))
@@ -80,7 +80,7 @@ function findWriteRefusal(
   return undefined
 }
 
-/** A file can be given to somebody, who can then be made to trust it. Root and its group have it anyhow, unless another is named. */
+/** Owners are bounded, as programs trust files of their own user. Root and its group own files by default. */
 export function checkFileOwners(facility: Facility, policy: Policy, { runsAsRoot }: PolicyContext): PolicyProblem[] {
   const { users } = policy
   const groups = policy.groups ?? users
@@ -100,7 +100,7 @@ export function checkFileOwners(facility: Facility, policy: Policy, { runsAsRoot
   return problems
 }
 
-/** They are read with Reeve's rights, and end up in the hands of the service, or of whoever is asked for its health. */
+/** Files that Reeve reads for a service or its health check are bounded. */
 export function checkReads(facility: Facility, policy: Policy, { follow }: PolicyContext): PolicyProblem[] {
   const { process, health } = facility
   if (policy.reads === undefined) return []
@@ -120,7 +120,7 @@ export function checkReads(facility: Facility, policy: Policy, { follow }: Polic
   return problems
 }
 
-/** Those that a health check reads each time. */
+/** Files that a health check reads each time. */
 export function filesOfCheck(
   check: NonNullable<Facility['health']>['check'] | undefined,
 ): { readonly file: string; readonly field: readonly string[] }[] {

@@ -15,23 +15,23 @@ export interface SupervisorDeclaration {
 
 export interface SupervisorContext {
   readonly follow: FollowPath
-  /** Where its provider keeps things of this supervisor, in whatever words its options say so; see `Provider.directories`. */
+  /** Directories that the provider writes for this supervisor; see `Provider.directories`. */
   readonly directories: readonly string[]
-  /** Where it may be without a word of the owner, as long as its options don't name it. */
+  /** Default places, allowed while its options don't name them. */
   readonly usual: readonly string[]
 }
 
-/** Where a supervisor may be without a word of the owner, as long as its options don't name the place. */
+/** Default places of supervisors, allowed while options don't name them. */
 export function usualPlaces({ definitions, state }: PolicyPlaces): readonly string[] {
   return state === undefined ? definitions : [...definitions, state]
 }
 
-/** True: the host's owner bounds something. Then what is bounded by nothing else gets the narrow default. */
+/** True if the policy has any key. Then keys that are absent get their narrow default. */
 export function isRestricted(policy: Policy): boolean {
   return Object.values(policy).some(list => list !== undefined)
 }
 
-/** What of a facility the host's policy (S3) forbids. Of what it reaches beyond itself, `findReachProblem` tells. */
+/** Violations of the host's policy (S3) by a facility. `findReachProblem` checks what it reaches beyond itself. */
 export function checkPolicy(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
   if (!isRestricted(policy)) return []
   return [
@@ -74,7 +74,7 @@ export function checkSupervisorPolicy(
   return problems
 }
 
-/** Why the facility may not have to do with that service, which Reeve doesn't write all by itself; undefined: it may. */
+/** Why the policy forbids a service whose definition Reeve doesn't write alone; undefined: it is allowed. */
 export function findServiceRefusal(
   facility: Facility,
   what: string,
@@ -90,7 +90,7 @@ interface PlacedText {
   readonly path: PolicyProblem['path']
 }
 
-/** Relative ones too: nobody knows what they are relative to. */
+/** Texts that may be paths, relative ones too, as their base is unknown. */
 function pathsOf(value: unknown, path: PolicyProblem['path']): PlacedText[] {
   if (typeof value === 'string') return value.includes('/') ? [{ value, path }] : []
   if (Array.isArray(value)) return value.flatMap((item, index) => pathsOf(item, [...path, index]))
@@ -98,7 +98,7 @@ function pathsOf(value: unknown, path: PolicyProblem['path']): PlacedText[] {
   return Object.entries(value).flatMap(([key, item]) => pathsOf(item, [...path, key]))
 }
 
-/** By its type: a name is what the repository gives it. Its places are checked where it is declared. */
+/** Supervisors are bounded by type, as the repository chooses names. Their places are checked where they are declared. */
 function checkSupervisor(facility: Facility, policy: Policy, { type }: PolicyContext): PolicyProblem[] {
   const { supervisors } = policy
   if (supervisors === undefined || supervisors.includes(type)) return []
@@ -142,7 +142,7 @@ function checkUser(facility: Facility, policy: Policy, context: PolicyContext): 
   return [{ code: 'policy-user', message, path: ['spec', 'process'] }]
 }
 
-/** A group can give as much as a user. Where only users are listed, each of them may have the group of its own name. */
+/** Groups are bounded as users are. Where only users are listed, the group of the same name is allowed. */
 function checkGroup(facility: Facility, policy: Policy): PolicyProblem[] {
   const group = facility.process?.group
   const allowed = policy.groups ?? policy.users
@@ -151,7 +151,7 @@ function checkGroup(facility: Facility, policy: Policy): PolicyProblem[] {
   return [{ code: 'policy-group', message, path: ['spec', 'process', 'group'] }]
 }
 
-/** Native configuration can name any user and any command, so it would be a way around the lists of these. */
+/** Native configuration is bounded, as it can name any user and command. */
 function checkConfig(facility: Facility, policy: Policy, context: PolicyContext): PolicyProblem[] {
   if (facility.config === undefined) return []
   const isBounded = policy.users !== undefined || policy.commands !== undefined

@@ -3,7 +3,7 @@ import type { Policy } from '../model/host-configuration.ts'
 import { type FollowPath, isAllowedPath, type PathEnd } from '../paths/path-rule.ts'
 import type { BesideOutput } from '../state/output-places.ts'
 
-/** Something that a facility asks for and the host's owner doesn't allow. */
+/** Violation of the policy. */
 export interface PolicyProblem {
   readonly code:
     | 'policy-supervisor'
@@ -31,9 +31,9 @@ export interface PolicyContext {
   readonly places: PolicyPlaces
 }
 
-/** What of the host the rules are about, besides what the policy names. Absolute paths. */
+/** Places that the rules protect besides those in the policy. Absolute paths. */
 export interface PolicyPlaces {
-  /** What Reeve itself reads and believes: its configuration, state, providers, the manifests. */
+  /** Files that Reeve trusts: its configuration, state, providers, the manifests. */
   readonly own: readonly string[]
   /** Where supervisors have their definitions by default. */
   readonly definitions: readonly string[]
@@ -42,7 +42,7 @@ export interface PolicyPlaces {
 }
 
 interface PathQuestion {
-  /** Who asks for it: `facility web`. */
+  /** What names the path: `facility web`. */
   readonly who: string
   readonly verb: string
   readonly path: string
@@ -50,18 +50,18 @@ interface PathQuestion {
   readonly list: Extract<keyof Policy, 'reads' | 'commands' | 'files' | 'supervisorDirectories'>
   readonly policy: Policy
   readonly follow: FollowPath
-  /** Also what is at its end must not be others' to write. */
+  /** True: the file at its end must not be writable by others either. */
   readonly isRead?: boolean
 }
 
-/** Why the path may not be used so: it is judged by where it leads, and that has to stay so. Undefined: it may be. */
+/** Why the policy forbids a path: it is checked where it leads, and others must not change that. Undefined: allowed. */
 export function findPathRefusal(question: PathQuestion): string | undefined {
   const { who, verb, path, list, policy, follow, isRead = false } = question
   const allowed = policy[list]
   const refuse = (more = ''): string => refusalOf(who, `${verb} ${path}${more}`, list, policy)
   if (!path.startsWith('/')) return refuse()
   const found = follow(path)
-  // But in the owner's own words: /dev/stdout, say, which leads each process elsewhere.
+  // Only if the policy names it literally: /dev/stdout leads each process elsewhere.
   if (found === undefined) return allowed?.includes(path) ? undefined : refuse(', and where that leads cannot be known')
   if (!isAllowedPath(found, allowed ?? [], follow)) return refuse(describeEnd(path, found))
   const change = found.changeable ?? (isRead ? found.writable : undefined)
@@ -74,7 +74,7 @@ function describeEnd(path: string, { entry, end }: PathEnd): string {
   return `, which is ${end}`
 }
 
-/** `policy`: all of it, as what an absent list allows depends on the others. */
+/** `policy`: the whole, as the default of an absent list depends on the others. */
 export function refusal(facility: Facility, what: string, list: keyof Policy, policy: Policy): string {
   return refusalOf(`facility ${facility.name}`, what, list, policy)
 }
@@ -83,7 +83,7 @@ export function refusalOf(who: string, what: string, list: keyof Policy, policy:
   return `${who} may not ${what}: not allowed by policy.${list} of the host configuration (${describeList(list, policy)})`
 }
 
-/** The lists that narrow an absent one. Those that aren't here allow everything where they are absent. */
+/** For each list, the others that narrow its default. A list that isn't here allows everything by default. */
 const narrowedBy: Readonly<Partial<Record<keyof Policy, readonly (keyof Policy)[] | 'any'>>> = {
   services: 'any',
   groups: ['users'],
@@ -92,7 +92,7 @@ const narrowedBy: Readonly<Partial<Record<keyof Policy, readonly (keyof Policy)[
   config: ['users', 'commands'],
 }
 
-/** What nobody has written isn't said to be empty: it is absent, and allows little because of what was written. */
+/** An absent list is called absent, with the list that narrows it. */
 function describeList(list: keyof Policy, policy: Policy): string {
   const allowed = policy[list]
   if (allowed !== undefined) return allowed.length === 0 ? 'it is empty' : `it has ${allowed.join(', ')}`

@@ -146,7 +146,7 @@ const steering: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** They begin alike and load nothing; services have them often. */
+/** Common variables with such a prefix that load no code. */
 const harmless: readonly string[] = [
   'PYTHONUNBUFFERED',
   'PYTHONDONTWRITEBYTECODE',
@@ -156,7 +156,7 @@ const harmless: readonly string[] = [
   'PYTHONFAULTHANDLER',
 ]
 
-/** Why the variable decides what code runs, for people; undefined: it is none that is known to. */
+/** Why the variable decides what code runs, for people; undefined: it isn't known to. */
 export function findSteering(name: string): string | undefined {
   if (harmless.includes(name)) return undefined
   return Object.entries(steering).find(([, patterns]) => fitsAny(name, patterns))?.[0]

@@ -1,20 +1,20 @@
-/** How a failing facility is tried again. All times in milliseconds. */
+/** Backoff of a failing facility. All times in milliseconds. */
 export interface BackoffRule {
   readonly first: number
   readonly most: number
-  /** How much of the wait is left to chance, 0 to 1, so that many don't try at once. */
+  /** Random share of the wait, 0 to 1, so that many don't retry at once. */
   readonly jitter: number
 }
 
 export const RETRY: BackoffRule = { first: 1_000, most: 300_000, jitter: 0.2 }
 
-/** For a move that was put back: each try costs the service that runs an outage. */
+/** Backoff of a move that was rolled back: each try interrupts the running service. */
 export const MOVE_RETRY: BackoffRule = { first: 600_000, most: 3_600_000, jitter: 0.2 }
 
-/** For facilities that undo one another: each try costs what runs an outage. */
+/** Backoff of facilities that undo each other's steps: each try interrupts a running service. */
 export const UNDONE_RETRY: BackoffRule = { first: 300_000, most: 3_600_000, jitter: 0.2 }
 
-/** Failures in a row after which a facility counts as stalled; it is tried again all the same. */
+/** Failures in a row after which a facility counts as stalled; it is still retried. */
 export const STALLED_AFTER = 3
 
 /** The wait after the n-th failure in a row (from 1). `random` is in [0, 1). */

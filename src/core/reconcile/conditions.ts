@@ -21,16 +21,16 @@ export interface ConditionInput {
   readonly readiness: Readiness
   readonly blocked?: string
   readonly suspended: boolean
-  /** What is being done or waited for, in words. */
+  /** Current activity, in words. */
   readonly underWay?: string
-  /** What there is to do, where nobody is doing it. */
+  /** Planned work that isn't under way. */
   readonly pending?: string
   /** Failures in a row of Reeve's own steps, and the last error's message. */
   readonly failures: number
   readonly lastError?: string
-  /** Those failures are steps that other facilities undo, and the other way round. */
+  /** True: the failures are steps that facilities undo for each other. */
   readonly isUndone?: boolean
-  /** How what was brought about is undone over and over, by others. */
+  /** How others keep undoing the applied state. */
   readonly undone?: string
 }
 
@@ -80,7 +80,7 @@ function reconciling(input: ConditionInput): Undated {
     return { type: 'Reconciling', status: 'False', reason: 'OutOfSync', message: input.pending }
   }
   const { ready, reason } = input.readiness
-  // Nothing is to be done about it, and it isn't as declared all the same: never let the two look alike.
+  // Nothing is planned, yet the state differs from the declared one: these must not look alike.
   if (!ready) return { type: 'Reconciling', status: 'False', reason, message: idleText(reason) }
   return { type: 'Reconciling', status: 'False', reason: 'AsDeclared', message: 'nothing to do' }
 }

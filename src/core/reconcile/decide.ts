@@ -10,27 +10,27 @@ import { findOvertaking } from './overtaking.ts'
  */
 export const REMOVAL_SETTLING = 2_000
 
-/** What a controller knows besides the plan. All times in ms, by a clock that is never stepped. */
+/** Controller state besides the plan. All times in ms of a monotonic clock. */
 export interface Known {
   readonly now: number
   /** Facilities with a lane now. */
   readonly busy: ReadonlySet<string>
-  /** Those that had one when the look began that the plan was made from. */
+  /** Facilities that had a lane when the refresh of this plan began. */
   readonly wasBusy: ReadonlySet<string>
-  /** Until when those that failed, as they are declared now, are not tried again. */
+  /** Retry times of facilities that failed as they are declared now. */
   readonly heldUntil: ReadonlyMap<string, number>
-  /** What they failed for is gone: they are tried at once. */
+  /** Facilities whose cause of failure is gone: retried at once. */
   readonly encouraged: ReadonlySet<string>
-  /** `agreed`: somebody asks for what the plan says, removals and all. */
+  /** `agreed`: a person confirmed the plan with its removals. */
   readonly pruning: Pruning | 'agreed'
   /** A pass that somebody asks for comes first. */
   readonly isHeldBack: boolean
-  /** Facilities of which it could not be written down what they are about to write (E19). */
+  /** Facilities whose file claims could not be saved (E19). */
   readonly unwritten: ReadonlySet<string>
 }
 
 export interface Pruning {
-  /** The plan was made from manifests that were read for it: only what is missing in them now is gone. */
+  /** True: the manifests were read for this plan, so what they lack is gone. */
   readonly hasRead: boolean
   /** All manifests are known. */
   readonly isComplete: boolean
@@ -39,7 +39,7 @@ export interface Pruning {
   readonly owned: number
   readonly removalLimit: RemovalLimit
   readonly allowRemovals: number
-  /** That allows what is refused. */
+  /** Command that allows the removals. */
   readonly command: string
 }
 
@@ -52,9 +52,9 @@ export interface Decision {
 }
 
 export interface RemovalJudgement {
-  /** To be removed, and nothing is done about them yet. */
+  /** Services to be removed that wait. */
   readonly missing: ReadonlySet<string>
-  /** Why none of them is. */
+  /** Why they wait. */
   readonly problem?: string
 }
 
@@ -90,7 +90,7 @@ const occasions: Readonly<Record<Occurrence, Occasion>> = {
   overtaking: 'lane-ended',
 }
 
-/** What of a plan begins now, and what waits for what. */
+/** Decision: what of a plan begins now, and what waits for what. */
 export function decide(plan: Pick<Plan, 'facilities'>, known: Known): Decision {
   const facilities = plan.facilities.toSorted((left, right) => compareText(left.name, right.name))
   const removals = judgeRemovals(facilities, known)
@@ -130,7 +130,7 @@ function judgeRemovals(facilities: readonly FacilityPlan[], known: Known): Remov
   const { pruning, busy, isHeldBack } = known
   if (isHeldBack || pruning === 'agreed' || !pruning.hasRead) return undefined
   if (!pruning.isComplete) return { missing: new Set() }
-  // What is on its way out was allowed.
+  // Removals under way were allowed already.
   const removals = facilities.filter(({ name, change }) => change === 'remove' && !busy.has(name))
   const { owned, removalLimit, command, allowRemovals } = pruning
   const problem = findRemovalProblem({ facilities: removals }, owned, removalLimit, command, allowRemovals)

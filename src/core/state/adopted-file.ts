@@ -13,16 +13,16 @@ export interface FoundFile {
   readonly gid: number
   /** False: it is too large for a copy. */
   readonly isKept: boolean
-  /** Till the copy is on disk. */
+  /** Content of the copy until it is on disk. */
   readonly content?: Uint8Array
 }
 
-/** In bytes: of larger files no copy is kept. */
+/** Largest file in bytes of which a copy is kept. */
 const copyLimit = 1024 * 1024
 
 export const tooLargeToKeep = 'it is larger than 1 MiB, so that it cannot be put back when it is no longer declared'
 
-/** What an adoption finds; undefined where nothing is, or nothing is to be put back. It has been told already that the file isn't ours. */
+/** File as an adoption found it; undefined if there was none, or none is to be restored. */
 export function findAdopted(
   file: ResolvedFile,
   { facility }: ResolvedFacility,

@@ -4,7 +4,7 @@ import { bytesEqual, bytesOf } from '../text/bytes.ts'
 import type { Observed, ObservedFile } from './observed.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** What on disk differs from what is declared. Content, mode and owner count; times don't (E12). */
+/** Differences between disk and declared state. Content, mode and owner count; times don't (E12). */
 
 export function definitionDiffers(target: ResolvedFacility, observed: Observed, snapshot: Snapshot): boolean {
   const { definition, earlier } = target
@@ -20,19 +20,19 @@ function isOnDisk({ files }: Definition, snapshot: Snapshot): boolean {
   })
 }
 
-/** What is there of an older definition, and in the declared one no more. */
+/** Files of an older definition that the declared one lacks. */
 export function findSurplus({ definition }: ResolvedFacility, observed: Observed): readonly string[] {
   if (!definition) return []
   const declared = new Set(definition.files.map(({ path }) => path))
   return (observed.definitionFiles ?? []).filter(path => !declared.has(path))
 }
 
-/** True if there is a definition in its place, whoever wrote it. */
+/** True if a definition exists, whoever wrote it. */
 export function definitionExists({ definition }: ResolvedFacility, snapshot: Snapshot): boolean {
   return (definition?.files ?? []).some(({ path }) => isThere(snapshot.files.get(path)))
 }
 
-/** True if there is one in its place that Reeve would write otherwise. */
+/** True if the existing definition differs from the declared one. */
 export function otherDefinitionExists(definition: Definition, snapshot: Snapshot): boolean {
   return definition.files.some(({ path, content }) => {
     const found = snapshot.files.get(path)

@@ -18,7 +18,7 @@ export interface FileClaim {
   readonly isFulfilled: boolean
   /** Hexadecimal SHA-256 of what it wrote last, and of what it has been about to write since. */
   readonly contents: readonly string[]
-  /** What was there when the file was adopted; `lost`: nobody knows any more. Absent: nothing, or nothing is to be put back. */
+  /** File as it was found at adoption; `lost`: unknown by now. Absent: there was none, or none is to be restored. */
   readonly found?: FoundFile | 'lost'
   /** True: what was found isn't put back, as the manifest says. */
   readonly deletes?: true
@@ -27,7 +27,7 @@ export interface FileClaim {
 /** By path. */
 export type FileClaims = ReadonlyMap<string, FileClaim>
 
-/** So many contents are remembered of writes that failed one after another. */
+/** Most contents kept of writes that failed in a row. */
 const mostContents = 8
 
 /** Whether a file that a marker names may be overwritten though the manifest doesn't adopt it: Reeve wrote it before. */
@@ -50,7 +50,7 @@ export type FileRemoval =
   | { readonly kind: 'restore' }
   | { readonly kind: 'keep'; readonly why: string }
 
-/** What becomes of a file that no manifest declares any more. */
+/** Removal of a file that no manifest declares any more: deleted, restored or kept. */
 export function decideRemoval(claim: FileClaim | undefined, observed: ObservedFile | undefined): FileRemoval {
   const found = claim?.deletes ? undefined : claim?.found
   const isThere = observed !== undefined && observed.kind !== 'absent'

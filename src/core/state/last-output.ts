@@ -1,16 +1,16 @@
 import { redactLines } from '../text/secret-redaction.ts'
 
-/** How many of the last lines that a service has written are told of one that doesn't stay up. */
+/** Number of last output lines shown for a service that doesn't stay up. */
 export const LAST_LINES = 8
 
-/** In characters: what is longer is cut. */
+/** Longest line in characters; longer ones are cut. */
 const LONGEST_LINE = 500
 
 /** The last lines of a text, without what looks like a secret (S4). `isCut`: its first line lacks its beginning. */
 export function lastLinesOf(text: string, { isCut = false }: { readonly isCut?: boolean } = {}): string[] {
   const lines = text.split('\n').map(line => line.replace(/\r$/, ''))
   const whole = isCut && lines.length > 1 ? lines.slice(1) : lines
-  // Before they are cut: what follows a name that stands further up is secret too.
+  // Secrets are taken out before lines are cut, as a name further up marks those that follow.
   return redactLines(whole)
     .filter(line => line.trim() !== '')
     .slice(-LAST_LINES)

@@ -6,7 +6,7 @@ export type ServiceState = 'running' | 'starting' | 'stopping' | 'stopped' | 'fa
 
 /** Reeve's marker, as it stands on a managed definition. It is all that says what may be changed or removed. */
 export interface Ownership {
-  /** Which Reeve: `owner` of the host configuration. Another's is as good as unowned. */
+  /** Owner: `owner` of the host configuration. A marker of another owner counts as none. */
   readonly owner: string
   /** The facility that the definition was made for. */
   readonly facility: string
@@ -36,10 +36,10 @@ export interface Loaded {
   readonly files: Readonly<Record<string, string>>
 }
 
-/** How a run ended. Both absent: nobody saw how. */
+/** End of a run. Both absent: unknown. */
 export interface Exit {
   readonly code?: number
-  /** What its supervisor means by the code, by name and in words: `EXEC: the program could not be executed`. */
+  /** Supervisor's meaning of the code: `EXEC: the program could not be executed`. */
   readonly meaning?: string
   /** Its name without SIG: `KILL`. */
   readonly signal?: string
@@ -53,7 +53,7 @@ export interface Observed {
    * change it (systemd's static units).
    */
   readonly enabled: boolean | 'partly' | 'unknown' | 'fixed'
-  /** False: nobody watches over the service now (its supervisor is dead), though it may run. */
+  /** False: the service's supervisor is dead, though the service may run. */
   readonly supervised: boolean
   /** The service ended by itself, as its restart policy allows, and is not to be started again for that. */
   readonly completed?: boolean
@@ -68,7 +68,7 @@ export interface Observed {
    * read as it is if it is older. Absent: no process, or the supervisor can't tell.
    */
   readonly startedAt?: number
-  /** Of what is to be adopted: why it can't go on as it is, for people. Absent: it can, or nothing runs. */
+  /** Why an adopted service needs a restart, for people. Absent: it doesn't, or nothing runs. */
   readonly stale?: string
   /** True: its definition is one that an earlier version of Reeve has written; it means the same. */
   readonly isEarlierForm?: true
@@ -91,9 +91,9 @@ export interface Observed {
    * somebody last asked for a start or restart. Good runs don't reset it. Absent: the supervisor can't tell, or not cheaply.
    */
   readonly totalRestarts?: number
-  /** Of what runs only when something starts it. Absent: its supervisor starts it by itself. */
+  /** Activation of a service that a timer, socket or path starts. Absent: its supervisor starts it. */
   readonly activation?: Activation
-  /** Where what it writes can be read: a path, or a command. */
+  /** Output: a path, or a command that shows it. */
   readonly output?: string
   /**
    * Files of the definition that is there, whatever is declared: those that the declared one has no more are taken away
@@ -102,7 +102,7 @@ export interface Observed {
   readonly definitionFiles?: readonly string[]
   /** Files of others that change how it is run, laid over its definition: systemd's drop-ins. */
   readonly overrides?: readonly string[]
-  /** What a file of a definition would take the place of. Absent: nothing, or only what stands at its very path. */
+  /** Definition of others that ours would override. Absent: none but a file at the same path. */
   readonly others?: readonly OtherDefinition[]
   /** For people: why its runs end, where the supervisor knows more than how; the same while it waits and while it runs. */
   readonly cause?: string
@@ -123,7 +123,7 @@ export interface Activation {
   readonly nextRun?: number
   /** Absent: it has never been started, as far as the supervisor knows. */
   readonly lastRun?: Run
-  /** Why the last run that is over failed. One that is under way hasn't shown yet whether it goes better. */
+  /** Why the last finished run failed. */
   readonly failure?: Failure
   /** Of a socket that has a process for each connection: how many there have been, and are now. */
   readonly connections?: { readonly accepted: number; readonly open: number }
@@ -133,7 +133,7 @@ export interface Run {
   /** Milliseconds since 1970. Absent: the supervisor can't tell. */
   readonly began?: number
   readonly ended?: number
-  /** `skipped`: it was not to run, as a condition of its own says. `unknown`: nobody remembers how it went. */
+  /** `skipped`: a condition of its own kept it from running. `unknown`: its result isn't recorded. */
   readonly outcome: 'running' | 'succeeded' | 'failed' | 'skipped' | 'unknown'
   /** How it ended, in words. */
   readonly message?: string
@@ -156,7 +156,7 @@ export interface OtherDefinition {
   readonly owner?: string
 }
 
-/** What is known of a service whose supervisor can't be asked. */
+/** Observed state of a service whose supervisor doesn't answer. */
 export function unknownService(service: string, message: string): Observed {
   return { service, state: 'unknown', enabled: 'unknown', supervised: false, message }
 }
@@ -178,8 +178,8 @@ export interface ObservedFile {
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
-  /** Why it can't be managed: it is a symlink, a directory, unreadable. */
+  /** Why the file can't be managed: it is a symlink, a directory, unreadable. */
   readonly problem?: string
-  /** Why it can't be removed: something is mounted there, nobody may remove it safely. */
+  /** Why the file can't be removed: something is mounted there, or no removal is safe. */
   readonly keep?: string
 }

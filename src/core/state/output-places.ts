@@ -1,7 +1,7 @@
 import type { Process } from '../model/facility.ts'
 import { rotationOf } from '../model/portable-fields.ts'
 
-/** Where who keeps an output writes besides its file: to `FILE.1`, `FILE.2` …, or into the directory `FILE.d`. */
+/** Places that rotation writes beside an output: `FILE.1`, `FILE.2` …, or the directory `FILE.d`. */
 export type BesideOutput = 'rotated' | 'directory'
 
 export function placesBeside(output: NonNullable<Process['output']>, beside: BesideOutput): string[] {

@@ -5,7 +5,7 @@
  */
 export type Places = ReadonlyMap<string, string>
 
-/** What was looked up with a `Snapshot`. */
+/** Resolved places of a `Snapshot`. */
 export interface Placed {
   readonly places?: Places
 }
@@ -23,7 +23,7 @@ export function isSamePlace(one: string, other: string, placed: Placed): boolean
   return placeOf(one, placed) === placeOf(other, placed)
 }
 
-/** Looks up what is kept under a path, whichever way it is spelled there; under the same spelling before all. */
+/** Looks up a value by where its path leads; an entry of the same spelling wins. */
 export function lookUpByPlace<T>(values: ReadonlyMap<string, T>, placed: Placed): (path: string) => T | undefined {
   let byPlace: Map<string, T> | undefined
   return path => {
@@ -45,5 +45,5 @@ export interface PlaceFinder {
   directory(path: string): string
 }
 
-/** Where there is no host to ask. */
+/** For use without a host: paths lead where they say. */
 export const asWritten: PlaceFinder = { entry: path => path, directory: path => path }

@@ -7,10 +7,10 @@ export const STARTUP_TIMEOUT = 10_000
 /** A run of this length (ms) counts as a success: failures before it are forgotten. */
 export const GOOD_RUN = 10_000
 
-/** So many failures in a row are a crash loop. A single one may be an accident. */
+/** Failures in a row that make a crash loop. A single one may be an accident. */
 export const LOOPING_RESTARTS = 2
 
-/** `none`: no health check is declared. `unknown`: nobody has looked. */
+/** `none`: no health check is declared. `unknown`: not checked yet. */
 export type HealthState = 'healthy' | 'unhealthy' | 'starting' | 'none' | 'unknown'
 
 export interface Readiness {
@@ -20,16 +20,16 @@ export interface Readiness {
   readonly message: string
 }
 
-/** Reasons that no waiting mends: the service should run, and doesn't, and nobody is about to change that. */
+/** Reasons for which waiting is pointless: the service should run, doesn't, and won't by itself. */
 export const LASTING_TROUBLE: ReadonlySet<string> = new Set(['CrashLooping', 'FailedForGood'])
 
-/** What a timer, socket or path started last has failed: the next time it may go well, whenever that is. */
+/** The last run that a timer, socket or path started failed; the next may succeed. */
 export const RUN_FAILED = 'RunFailed'
 
-/** It isn't up yet, or hasn't been for long enough. */
+/** The service isn't up yet, or not for long enough. */
 export const STARTING = 'Starting'
 
-/** Is the facility as declared, and able to serve those who depend on it? `now` in milliseconds since 1970. */
+/** Readiness: whether the facility is as declared and can serve its dependents. `now` in milliseconds since 1970. */
 export function readinessOf(
   facility: Facility,
   observed: Observed | undefined,
@@ -59,14 +59,14 @@ export function readinessOf(
   if (health === 'starting' || health === 'unknown') {
     return no('HealthPending', 'running, and its health check has not passed yet')
   }
-  // What waits to start it doesn't crash.
+  // A service that waits for its trigger doesn't crash.
   if (!observed.activation && !hasRunFor(facility.readyAfter, observed, now)) {
     return no(STARTING, `started less than ${facility.readyAfter / 1_000} s ago`)
   }
   return health === 'none' ? yes('Running', 'running') : yes('Healthy', 'running, and its health check passes')
 }
 
-/** It has done its work, as its restart policy allows. One that is to run always never has, whoever gave up on it. */
+/** The service completed, as its restart policy allows. One with policy `always` never completes. */
 export function isCompleted({ process, config }: Facility, { completed }: Observed): boolean {
   const runsAlways = process?.restart.policy === 'always' && config === undefined
   return completed === true && !runsAlways
@@ -77,13 +77,13 @@ export function isWantedAbsent(facility: Facility): boolean {
   return !hasDefinition(facility) && facility.state === 'stopped' && facility.enabled === false
 }
 
-/** The service ends again and again, and its supervisor starts it again and again. It runs for moments between two ends. */
+/** Crash loop: the service keeps ending and its supervisor keeps restarting it. It runs for moments in between. */
 export function isCrashLooping(observed: Observed, now: number): boolean {
   if ((observed.restarts ?? 0) < LOOPING_RESTARTS) return false
   return observed.state === 'starting' || (observed.state === 'running' && !hasRunFor(GOOD_RUN, observed, now))
 }
 
-/** Its restart policy says that a failure is final, so that nobody starts it again but a person or a change. */
+/** The restart policy makes this failure final: only a person or a change starts it again. */
 function hasFailedForGood(facility: Facility, observed: Observed): boolean {
   return observed.state === 'failed' && facility.process?.restart.policy === 'never'
 }
@@ -100,7 +100,7 @@ export function describeExit({ code, meaning, signal }: Exit): string {
   return `exited with code ${code}${meaning === undefined ? '' : `/${meaning}`}`
 }
 
-/** The same words while it waits and while it runs: what alternates between two would be told again and again. */
+/** The same words while it waits and while it runs, so that a crash loop isn't reported anew each time. */
 function describeCrashLoop(observed: Observed): string {
   const { cause, exit, message } = observed
   const why = cause ?? (exit === undefined ? message : `it ${describeExit(exit)}`)

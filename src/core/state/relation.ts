@@ -18,7 +18,7 @@ export interface Relation {
   readonly how: string
 }
 
-/** A service among others, as it will be once what is declared for it is in place. */
+/** Service with its relations, as they will be once its declared definition is in place. */
 export interface ServiceTies {
   /**
    * What it is, whatever it is called and whichever supervisor it is asked for from. Two services that share one of these are one:
@@ -30,7 +30,7 @@ export interface ServiceTies {
    * observed of it is still the other's.
    */
   readonly leaving?: string
-  /** Why it isn't simply what its name says, for people. Absent: it is. */
+  /** Why the name means another service, for people. Absent: it means itself. */
   readonly alias?: string
   readonly relations: readonly Relation[]
 }

@@ -2,11 +2,11 @@ import type { Observed, ObservedFile, OwnedService, Ownership } from './observed
 import type { Placed } from './place.ts'
 import type { ServiceTies } from './relation.ts'
 
-/** What a refresh found on the host. Everything that a plan depends on besides what is declared. */
+/** Snapshot of the host: everything that a plan depends on besides the declared state. */
 export interface Snapshot extends Placed {
-  /** By `locationKey`. A service that isn't here wasn't asked about. */
+  /** Observed services, by `locationKey`. A service that isn't here wasn't observed. */
   readonly services: ReadonlyMap<string, Observed>
-  /** All that carries a Reeve's marker, under every supervisor that answered. */
+  /** All services with a Reeve's marker, of every supervisor that answered. */
   readonly owned: readonly OwnedLocation[]
   /** Supervisors that don't answer, with the reason. */
   readonly unavailable: ReadonlyMap<string, string>
@@ -17,7 +17,7 @@ export interface Snapshot extends Placed {
    * install` leaves.
    */
   readonly controllers?: readonly Location[]
-  /** What declared services have to do with one another, by `locationKey`, as of the last look at everything. Absent: nothing. */
+  /** Relations of declared services, by `locationKey`, as of the last refresh. Absent: none. */
   readonly ties?: ReadonlyMap<string, ServiceTies>
 }
 

@@ -15,7 +15,7 @@ export interface Trouble {
   readonly message: string
 }
 
-/** Sorted by name. Of what is suspended nobody expects otherwise. `now` in milliseconds since 1970. */
+/** Finds facilities in trouble, sorted by name, without suspended ones. `now` in milliseconds since 1970. */
 export function findTroubles(targets: readonly ResolvedFacility[], snapshot: Snapshot, now: number): Trouble[] {
   return targets
     .flatMap(({ facility }): Trouble[] => {
@@ -29,7 +29,7 @@ export function findTroubles(targets: readonly ResolvedFacility[], snapshot: Sna
     .sort((left, right) => compareText(left.facility, right.facility))
 }
 
-/** Unlike a condition, a plan is made once: a time makes no other of it. */
+/** Time to append to a message. A plan is made once, so unlike a condition it may hold times. */
 function timeOf(reason: string, observed: Observed | undefined): string {
   if (reason === STARTING) return told('since', observed?.since)
   return reason === RUN_FAILED ? told('at', observed?.activation?.failure?.at) : ''

@@ -1,4 +1,4 @@
-/** A place where nothing can be written down now, as its disk is full, read-only or broken. */
+/** Place that can't be written now, as its disk is full, read-only or broken. */
 export interface Unwritable {
   /** The directory, absolute. */
   readonly path: string
@@ -10,7 +10,7 @@ export interface Unwritable {
 
 /** As plans and the status have it. */
 export interface UnwritableReport {
-  /** Whose place it is; absent: the controller's. */
+  /** Supervisor of the place; absent: the controller's. */
   readonly supervisor?: string
   readonly path: string
   readonly message: string

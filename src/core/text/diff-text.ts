@@ -10,7 +10,7 @@ export interface DiffSide {
   readonly gid?: number | undefined
 }
 
-/** More lines than this that differ are counted, not shown: nobody reads them, and finding them takes long. */
+/** Most differing lines that are shown; more are only counted, as finding them takes long. */
 const MOST_EDITS = 1_000
 
 /**
@@ -42,7 +42,7 @@ function contentDiff(path: string, before: DiffSide, after: DiffSide): string {
   return `${names}${countLines(old)} lines → ${countLines(now)} lines, too many that differ to be shown\n`
 }
 
-/** One of the two is empty: there is nothing to find out. Undefined: too many lines. */
+/** Diff with an empty text. Undefined: too many lines. */
 function wholeEdit(old: string, now: string): string | undefined {
   const [sign, text] = old === '' ? ['+', now] : ['-', old]
   const count = countLines(text)
@@ -74,7 +74,7 @@ function lineEdits(path: string, old: string, now: string): string | undefined {
   return text
 }
 
-/** A line that both have may belong to a secret in one of them only. */
+/** A common line may belong to a secret in one of the texts only. */
 function stricter(old: string, now: string): string {
   return old.includes(REDACTED) ? old : now
 }

@@ -7,7 +7,7 @@
 
 export const REDACTED = '(redacted)'
 
-/** The lines of a text, as many as it has, without what looks like a secret. */
+/** Redacts likely secrets in lines; their number stays. */
 export function redactLines(lines: readonly string[]): string[] {
   let inside: Inside = { kind: 'nothing' }
   let isSecretSection = false
@@ -36,7 +36,7 @@ export function redactLines(lines: readonly string[]): string[] {
   })
 }
 
-/** What the lines after this one belong to. */
+/** Context of the lines that follow. */
 type Inside =
   | { readonly kind: 'nothing' }
   /** The block under a key in this column: all that is indented deeper, and a list right below it. */
@@ -68,7 +68,7 @@ function indentOf(line: string): number {
   return line.length - line.trimStart().length
 }
 
-/** Where the key of the line stands: in YAML, what is indented no deeper is no part of its value. */
+/** Column of the key: in YAML, lines indented no deeper don't belong to its value. */
 function keyColumnOf(line: string): number {
   return /^\s*(?:-\s+)*/.exec(line)?.[0].length ?? 0
 }
@@ -131,7 +131,7 @@ function afterValue(value: string, column: number): Inside {
   return value.endsWith('\\') ? { kind: 'next' } : { kind: 'block', column }
 }
 
-/** Opens a block, and says nothing itself. */
+/** Value that only opens a block. */
 const OPENING = /^(?:[|>][-+\d]*|[{[(])$/
 const SWITCH = /^["']?(?:true|false|yes|no|on|off|null|none|~|\{\}|\[\])?["']?[,;]?$/i
 
@@ -149,7 +149,7 @@ function redactCredentials(line: string): string {
 const SECRET_WORD =
   /(?:password|passwd|passphrase|passcode|secret|token|credential|apikey|accesskey|privatekey)s?$|^(?:pass|pw|pwd|psk|auth|authorization|cookie)$|^(?:requirepass|masterauth|sshpass|rootpw|bindpw)$/
 const SECRET_PAIR = /(?:api|access|private|secret|signing|encryption|master|shared|license|account|session)key/
-/** Part of every name that the two above take for a secret's: most lines hold none, and are done with at once. */
+/** Quick test: a part of every secret's name. Most lines fail it. */
 const HINT = /pass|pw|psk|secret|token|credential|key|auth|cookie/i
 const PLACE_WORDS = new Set(['file', 'path', 'dir', 'directory'])
 

@@ -62,7 +62,7 @@ function isJoined(before: string, character: string): boolean {
   return takesJoiners.test(before) || (before === '\ufe0f' && character === '\u200d')
 }
 
-/** A whole code point; ASCII is none that takes a joiner, and passes for itself. */
+/** Code point that ends at an offset. */
 function characterBefore(text: string, at: number): string {
   return [...text.slice(Math.max(0, at - 2), at)].at(-1) ?? ''
 }
