@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path'
+import { eachAction } from '../../src/authoring/each-action.ts'
 import type { ReadHost, WriteHost } from '../../src/core/contracts/host.ts'
 import type { Action, Applier, DeclaredService, Observer, Provider } from '../../src/core/contracts/provider.ts'
 import type { Instance } from '../../src/core/model/facility.ts'
@@ -215,16 +216,8 @@ export function createSimulatedSupervisor(clock: Clock, processes: Processes): S
 
   function openApplier(directory: string, host: WriteHost): Applier {
     return {
-      async apply(actions, report) {
-        for (const action of actions) {
-          try {
-            await act(action, directory, host)
-            report({ id: action.id, ok: true })
-          } catch (error) {
-            report({ id: action.id, ok: false, error: error instanceof Error ? error : new Error(String(error)) })
-          }
-        }
-      },
+      // One after the other, so that a story can be told again.
+      apply: eachAction(action => act(action, directory, host), { clock, atOnce: 1 }),
       [Symbol.dispose]() {},
     }
   }
