@@ -83,9 +83,10 @@ export async function createMetrics(): Promise<Metrics> {
     labelNames: ['reason'],
     registers,
   })
-  const lastFetch = new Gauge({
+  const lastFetch = new Gauge<'url'>({
     name: 'reeve_source_last_fetch_timestamp_seconds',
-    help: 'When the Git repository last answered.',
+    help: 'When the Git repository last answered. No sample: it has not yet, or none is followed.',
+    labelNames: ['url'],
     registers,
   })
   const revision = new Gauge<'commit'>({
@@ -114,7 +115,7 @@ export async function createMetrics(): Promise<Metrics> {
     setManifestErrors: count => manifestErrors.set(count),
     recordFetch(source) {
       fetches.inc({ reason: source.condition.reason })
-      if (source.fetchedAt !== null) lastFetch.set(Date.parse(source.fetchedAt) / 1000)
+      if (source.fetchedAt !== null) lastFetch.set({ url: source.url }, Date.parse(source.fetchedAt) / 1000)
       revision.reset()
       if (source.revision) revision.set({ commit: source.revision.commit }, 1)
     },

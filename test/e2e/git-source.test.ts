@@ -111,7 +111,7 @@ test('a push reported by the forge is applied, and metrics name the commit', asy
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   expect(metrics).toContain(`reeve_revision_info{commit="${second}"} 1`)
   expect(metrics).toContain('reeve_source_fetches_total{reason="UpToDate"} 2')
-  expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds \d+/m)
+  expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds\{url="[^"]+"\} \d+/m)
 })
 
 test('without a controller, apply fetches and applies, and plan uses the current revision', async () => {
