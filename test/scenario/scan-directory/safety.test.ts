@@ -55,7 +55,7 @@ for (const { scanner, harness } of scanFamilies) {
         for (const [key, place] of Object.entries(places)) {
           const file = join(place, 'a.log')
           await eventually(`${key} to be logged`, () => existsSync(file) && readFileSync(file, 'utf8') === 'hello\n')
-          const owner = key === 'closed' ? { uid: 0, gid: 0 } : user
+          const owner = key === 'closed' ? { uid: 0, gid: 0 } : { uid: user.uid, gid: user.gid }
           for (const path of [`${file}.d`, `${file}.d/current`]) {
             const { uid, gid } = lstatSync(path)
             expect({ path, uid, gid }).toEqual({ path, ...owner })
