@@ -21,16 +21,16 @@ test('idle', async () => {
     `Nothing happens for ${WINDOW / 1_000} s. Aims: controller under 1 % of a core and 120 MB at 1,000; built-in supervisor under 60 MB at 100`,
     ['facilities', 'what', 'processes', 'of a core', 'PSS', 'RSS'],
   )
-  const crowds: { readonly count: number; readonly parts: readonly Part[] }[] = []
-  for (const count of counts) crowds.push({ count, parts: await settle(count) })
+  const loads: { readonly count: number; readonly parts: readonly Part[] }[] = []
+  for (const count of counts) loads.push({ count, parts: await settle(count) })
   await sleep(REST)
-  const parts = crowds.flatMap(crowd => crowd.parts)
+  const parts = loads.flatMap(load => load.parts)
   const before = parts.map(usedBy)
   const began = performance.now()
   await sleep(WINDOW)
   const duration = performance.now() - began
   const shares = new Map(parts.map((part, index) => [part, (usedBy(part) - (before[index] ?? 0)) / duration]))
-  for (const { count, parts } of crowds) {
+  for (const { count, parts } of loads) {
     for (const part of parts) {
       const { proportional, resident } = readMemory(part.pids)
       const share = `${((shares.get(part) ?? Number.NaN) * 100).toFixed(2)} %`

@@ -9,7 +9,7 @@ const RUNS = 7
 const APPLY_RUNS = 3
 
 /** Ten thousand only as stopped ones: as many running would measure the machine's memory. */
-const crowds = [
+const loads = [
   { count: 100, state: 'running', make: runningSleeper, aim: '' },
   { count: 100, state: 'stopped', make: stoppedSleeper, aim: '' },
   { count: 1_000, state: 'running', make: runningSleeper, aim: '1 s' },
@@ -30,8 +30,8 @@ test('plan with nothing to do', async () => {
     'peak memory',
     'apply again, p50',
   ])
-  const fixtures = new Map<(typeof crowds)[number], CliFixture>()
-  for (const crowd of crowds) fixtures.set(crowd, await settle(crowd.count, crowd.make))
+  const fixtures = new Map<(typeof loads)[number], CliFixture>()
+  for (const load of loads) fixtures.set(load, await settle(load.count, load.make))
   const found = await alternate(
     RUNS,
     [...fixtures].map(([{ count, state }, fixture]) => ({

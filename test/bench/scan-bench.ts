@@ -21,7 +21,7 @@ import { formatTime, spreadOf } from './spread.ts'
 const COUNTS = [100, 500]
 const ROUNDS = 3
 
-const CROWD = 100
+const FACILITIES = 100
 const SAMPLES = 60
 
 /** Pauses between two disturbances, in ms; uneven, so that they don't coincide with periodic work. */
@@ -79,13 +79,13 @@ export function benchScanDirectory(contest: Contest): void {
       fixture.write('reeve.yaml', configurationFor(contest.harness))
       fixture.write('manifests/supervisor.yaml', supervisorManifest(contest.harness, supervisor))
       const announcements = openAnnouncements(fixture)
-      const names = declareMany(fixture, CROWD, name =>
+      const names = declareMany(fixture, FACILITIES, name =>
         manifest(name, `  process: { command: ${JSON.stringify(announcements.command(name))} }`),
       )
       const controller = fixture.start(['run'])
       await eventually(
         'all are as declared',
-        () => controller.stderr().includes(`all ${CROWD} facilities are as declared`),
+        () => controller.stderr().includes(`all ${FACILITIES} facilities are as declared`),
         300_000,
       )
       const samples: number[] = []
@@ -100,7 +100,7 @@ export function benchScanDirectory(contest: Contest): void {
       controller.child.kill('SIGTERM')
       await controller.ended
       await fixture.succeed(['down', '--yes'])
-      const title = `A running controller with ${type} and ${CROWD} facilities: stopped by hand, until it has announced itself again`
+      const title = `A running controller with ${type} and ${FACILITIES} facilities: stopped by hand, until it has announced itself again`
       const report = openBenchReport(`${type}-correction`, title, ['runs', 'best', 'p50', 'p99', 'aim'])
       const { count, best, p50, p99 } = spreadOf(samples)
       report.add(count, formatTime(best), formatTime(p50), formatTime(p99), 'p50 100 ms')

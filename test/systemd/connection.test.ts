@@ -61,7 +61,7 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
     for (const path of [go, '/tmp/web.conf']) rmSync(path, { force: true })
   })
 
-  const upheavals: Readonly<Record<string, () => void>> = {
+  const faults: Readonly<Record<string, () => void>> = {
     'the bus restarted': () => systemctl('restart', 'dbus.service'),
     'systemd executed anew': () => systemctl('daemon-reexec'),
   }
@@ -80,10 +80,10 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('a connection that ends
   }
 
   for (const what of Object.keys(slow)) {
-    for (const [upheaval, act] of Object.entries(upheavals)) {
+    for (const [fault, act] of Object.entries(faults)) {
       for (const way of ['a bus', 'the private socket']) {
-        if (way !== 'a bus' && upheaval === 'the bus restarted') continue
-        test(`${what}, ${upheaval}, over ${way}: the job is followed to its end`, async () => {
+        if (way !== 'a bus' && fault === 'the bus restarted') continue
+        test(`${what}, ${fault}, over ${way}: the job is followed to its end`, async () => {
           await using lab = await createSystemdLab()
           if (way !== 'a bus') systemctl('stop', 'dbus.socket', 'dbus.service')
           try {

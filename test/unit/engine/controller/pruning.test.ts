@@ -47,18 +47,18 @@ test('E9: a controller with permission removes them', async () => {
   expect(problemsOf(world)).toBe('')
 })
 
-test.each<[name: string, make: (path: string) => void]>([
-  ['that is missing', () => {}],
-  ['that is a file', path => writeFileSync(path, '')],
-  ['that is a dangling link', path => symlinkSync('/nowhere', path)],
-])('E9: a manifests directory %s removes nothing', async (_name, make) => {
+test.each<[name: string, make: (path: string) => void, problem: string]>([
+  ['that is missing', () => {}, 'does not exist'],
+  ['that is a file', path => writeFileSync(path, ''), 'not a directory'],
+  ['that is a dangling link', path => symlinkSync('/nowhere', path), 'does not exist'],
+])('E9: a manifests directory %s removes nothing', async (_name, make, problem) => {
   await using world = await openWorld(['web'])
   const pid = world.pid('web')
   const aside = `${world.manifests}-aside`
   renameSync(world.manifests, aside)
   make(world.manifests)
   await world.clock.advance(SETTLED)
-  expect(world.status().controller?.problems).toHaveLength(1)
+  expect(world.status().controller?.problems).toEqual([expect.stringContaining(problem)])
   expect(world.pid('web')).toBe(pid)
   rmSync(world.manifests, { force: true })
   renameSync(aside, world.manifests)

@@ -375,6 +375,6 @@ test('S3: PITFALLS 24: a file that the policy forbids by then is not written aga
   })
   bench.executor.submit([{ plan, target: configured }])
   await settle()
-  expect(bench.storyActions.filter(deed => deed.startsWith('write'))).toEqual([])
+  expect(bench.storyActions.filter(action => action.startsWith('write'))).toEqual([])
   expect(bench.results[0]?.error?.message).toContain('the policy forbids it')
 })
