@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { processProvider } from '../../../../providers/process/index.ts'
+import { silentLog } from '../../../../src/core/contracts/log.ts'
 import { createAppliers } from '../../../../src/engine/execution/appliers.ts'
 import { createWriteHost } from '../../../../src/host/write-host.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
-import { silentLog, withApplier } from '../../../tools/opened-provider.ts'
+import { withApplier } from '../../../tools/opened-provider.ts'
 
 /** Appliers that note in `life` when they are opened and disposed of. */
 function openBench() {

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { processProvider } from '../../../../providers/process/index.ts'
+import { silentLog } from '../../../../src/core/contracts/log.ts'
 import type { Provider } from '../../../../src/core/contracts/provider.ts'
 import type { Instance } from '../../../../src/core/model/facility.ts'
 import { createObservers } from '../../../../src/engine/session/observers.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
-import { silentLog, withObserver } from '../../../tools/opened-provider.ts'
+import { withObserver } from '../../../tools/opened-provider.ts'
 
 function instanceAt(directory: string): Instance {
   return { name: 'lab', type: 'process', options: { directory }, stateDirectory: '/state', owner: 'test' }
