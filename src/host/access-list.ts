@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process'
 import type { UserIdentity } from '../core/model/user-identity.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
-/** In ms: the path may lead to a file system that hangs. */
+/** Time limit in ms, as the path may lead to a file system that hangs. */
 const timeout = 5_000
 
-/** What neither setpriv nor a shell ends with. */
+/** Exit code that neither setpriv nor a shell uses. */
 const denied = 99
 
 /**

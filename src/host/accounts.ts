@@ -17,7 +17,7 @@ export interface Accounts {
   findGroupsOf(user: UserIdentity): ReadonlySet<number>
 }
 
-/** What `getent` said is believed for this long, in ms: a name asked for a thousand times in a pass costs one process. */
+/** Time in ms that an answer of `getent` is cached, as each costs a process. */
 const answerLifetime = 10_000
 
 /**
@@ -35,7 +35,7 @@ export function createAccounts(now: () => number): Accounts {
   }
 }
 
-/** Believes an answer for a while, as it costs a process. */
+/** Caches an answer for a while, as it costs a process. */
 function remember<Question, Answer>(
   find: (question: Question) => Answer,
   keyOf: (question: Question) => string,
@@ -52,7 +52,7 @@ function remember<Question, Answer>(
   }
 }
 
-/** Asked seldom: of files in directories that a service's user can write. */
+/** Runs a process, which is rare: only for files in directories that a service's user can write. */
 function findUserById(uid: number): UserIdentity | undefined {
   const line = /^\d+$/.test(String(uid)) ? ask('getent', ['passwd', String(uid)]) : undefined
   const [name, user] = (line === undefined ? undefined : parsePasswdLine(line)) ?? []
@@ -64,7 +64,7 @@ function findGroupsOf({ name, gid }: UserIdentity): ReadonlySet<number> {
   return new Set([gid, ...(answer ?? '').split(' ').filter(isId).map(Number)])
 }
 
-/** The first line that the program says; undefined if it fails. */
+/** First line of the program's output; undefined if it fails. */
 function ask(program: string, args: readonly string[]): string | undefined {
   const answer = spawnSync(program, args, { encoding: 'utf8', timeout: 5_000, env: toolEnvironment(process.env) })
   return answer.status === 0 ? answer.stdout.split('\n')[0] : undefined

@@ -116,7 +116,7 @@ export function removeLeftovers(directory: OpenedDirectory, perform: Perform): v
   }
 }
 
-/** Whether that is another live process, which may be in the middle of its write. */
+/** True if it is another live process, which may still be writing. */
 function isOther(pid: number): boolean {
   return pid !== process.pid && readProcessFacts(pid) !== undefined
 }
@@ -125,6 +125,6 @@ export function removeQuietly(path: string): void {
   try {
     unlinkSync(path)
   } catch {
-    // Another took it away, or it can't be: the caller's own error says more.
+    // Already removed, or can't be: the caller's own error says more.
   }
 }

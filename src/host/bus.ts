@@ -10,7 +10,7 @@ import type { Clock } from './clock.ts'
 import { createFailure, errnoOf } from './failure.ts'
 import { checkSocketPath } from './line-request.ts'
 
-/** How long the other side may take to let us in, and to answer a query, in ms. */
+/** Time limit in ms for authentication, and for the answer to a query. */
 const admissionTimeout = 3_000
 const queryTimeout = 8_000
 
@@ -48,20 +48,20 @@ interface Message {
   readonly replySerial?: number
 }
 
-/** One connection, over which several may ask and listen. It keeps the process alive while an answer is awaited. */
+/** Connection to a bus, shared by several callers and listeners. It keeps the process alive while an answer is awaited. */
 export interface BusConnection extends Disposable {
   /** Throws ReeveError: `unavailable` if no answer comes within 8 s, `failed` if it is an error. */
   query(call: BusCall): Promise<readonly unknown[]>
   /** As `query`, however long the answer takes. */
   call(call: BusCall): Promise<readonly unknown[]>
   onSignal(listener: (signal: BusSignal) => void): void
-  /** Has signals sent that match the rule: once for each rule. A peer sends all that it has. */
+  /** Subscribes to signals that match the rule, once per rule. A peer sends all its signals. */
   match(rule: string): Promise<void>
   unmatch(rule: string): void
   keepAlive(isKept: boolean): void
-  /** A query has got no answer, nothing has been heard since, and no `call` is under way. */
+  /** True: a query got no answer, nothing came since, and no `call` is under way. */
   isSilent(): boolean
-  /** Resolves when the connection is over, from whichever side. */
+  /** Resolves when either side has ended the connection. */
   readonly ended: Promise<void>
 }
 
@@ -113,7 +113,7 @@ export async function openBusConnection(
 
   function send(call: BusCall, timeout?: number): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      // Not sooner: who hears of it has to find the connection ended, and can open another.
+      // Told only now, so that listeners find the connection ended and can open another.
       if (stream.destroyed) return void ended.then(() => reject(toBusError(socket, failure)))
       serial += 1
       const own = serial
@@ -185,7 +185,7 @@ export async function openBusConnection(
     },
     unmatch(rule) {
       if (!rules.delete(rule)) return
-      // Too much is heard without it, and no more.
+      // If it fails, needless signals go on arriving, which does no harm.
       send({ ...busName, member: 'RemoveMatch', signature: 's', body: [rule] }, queryTimeout).catch(() => {})
     },
     keepAlive(kept) {
@@ -200,7 +200,7 @@ export async function openBusConnection(
   }
 }
 
-/** Connects, and says who we are. */
+/** Connects and authenticates. */
 async function admit(stream: Socket, socket: string, clock: Clock): Promise<Wire> {
   const timer = clock.after(admissionTimeout, () =>
     stream.destroy(new Error(`authentication timed out after ${admissionTimeout} ms`)),

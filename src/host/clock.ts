@@ -27,7 +27,7 @@ export function createClock(): Clock {
   }
 }
 
-/** Not early by a part of a millisecond, as Node's timers can be: what was due then would find that it isn't yet. */
+/** Rounded up, as Node's timers can fire a fraction of a millisecond early. */
 function after(duration: number, act: () => void, { keepsAlive = true }: TimerOptions = {}): Disposable {
   const due = performance.now() + duration
   let timer: NodeJS.Timeout | undefined

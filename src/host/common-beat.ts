@@ -8,7 +8,7 @@ export function beat(interval: number, act: () => void): Disposable {
 
   function arm(): void {
     const now = performance.now()
-    // The nearest beat is the one that has just come, if a bit early; so the next is the one after.
+    // The nearest beat may be the one that just fired, a bit early; then the next one counts.
     const next = (Math.round(now / interval) + 1) * interval
     timer = setTimeout(() => {
       arm()

@@ -7,10 +7,10 @@ import type { Clock } from './clock.ts'
 import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'
 import { endLeftovers } from './leftover-processes.ts'
 
-/** How long a command that is told to end (TERM) may take, and the kernel after KILL, in ms. */
+/** Time in ms that a command may take after TERM, and the kernel after KILL. */
 const grace = 1_000
 
-/** By its value, which nobody can guess, what a command leaves behind is known in whatever session it is. */
+/** Variable with an unguessable value that marks all processes of a command, in any session. */
 const markVariable = 'REEVE_RUN'
 
 /**
@@ -39,7 +39,7 @@ export async function runContained(
   const ended = followEnd(child)
   const { pid } = child
   if (pid === undefined) throw createStartFailure(command, directory, (await ended).error)
-  // It may end without having read anything.
+  // The command may end without reading its input.
   child.stdin?.on('error', () => {})
   child.stdin?.end(input)
   const stdout = keepOutput(child.stdout)
@@ -72,7 +72,7 @@ export async function runContained(
     const { exitCode } = await ended
     endLeftovers(pid, mark)
     using _rest = clock.after(grace, () => {
-      // Somebody has got away, and has them open.
+      // A process left the group and holds them open.
       child.stdout?.destroy()
       child.stderr?.destroy()
     })
@@ -97,7 +97,7 @@ function outputs(limit: number | undefined): ['ignore' | 'pipe', 'ignore' | 'pip
 }
 
 interface KeptOutput {
-  /** Is told how many bytes there are, whenever some come. */
+  /** Called with the number of bytes whenever some arrive. */
   watch(listener: (kept: number) => void): void
   readonly ended: Promise<void>
   content(): Uint8Array
@@ -121,7 +121,7 @@ function keepOutput(stream: Readable | null): KeptOutput {
 
 interface End {
   readonly exitCode: number
-  /** It could not be started. */
+  /** Error of a command that could not be started. */
   readonly error?: unknown
 }
 
@@ -136,7 +136,7 @@ function followEnd(child: ChildProcess): Promise<End> {
   })
 }
 
-/** The leader lives, or is a zombie that Node hasn't reaped yet: its group can be nobody else's. */
+/** The leader lives or is an unreaped zombie, so the group's number can't be reused yet. */
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)

@@ -1,9 +1,9 @@
-/** What the package's own types leave out: the protocol alone, over a socket of ours. */
+/** Types of the package's protocol module, which it lacks. */
 
 declare module '@homebridge/dbus-native/lib/message.js' {
   const message: {
     marshall(message: object): Uint8Array
-    /** Calls back for each that arrives. */
+    /** Calls back for each message. */
     unmarshalMessages(stream: import('node:net').Socket, onMessage: (message: never) => void, options: object): void
   }
   export default message

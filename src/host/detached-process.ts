@@ -36,7 +36,7 @@ function follow(child: ChildProcess, command: readonly string[], options: SpawnO
   return { pid: child.pid, exited }
 }
 
-/** Node gives no errno with the missing pid: look for what stands in the way. */
+/** Node gives no errno with the missing pid, so the cause is looked up. */
 function guessCause(command: readonly string[], options: SpawnOptions): unknown {
   const [program = ''] = command
   const directories = program.includes('/') ? [''] : (options.environment.PATH ?? '/usr/bin:/bin').split(':')

@@ -27,7 +27,7 @@ export interface Effect {
 /** `after` only comes when it has been done, not when it failed. */
 export type EffectListener = (effect: Effect, phase: 'before' | 'after') => void
 
-/** Does the thing between the two words of it. */
+/** Runs an effect between its `before` and `after`. */
 export type Perform = <T>(kind: EffectKind, target: string, act: () => T) => T
 
 export function createPerform(listener: EffectListener | undefined): Perform {
@@ -35,7 +35,7 @@ export function createPerform(listener: EffectListener | undefined): Perform {
   return (kind, target, act) => {
     listener({ kind, target }, 'before')
     const result = act()
-    // Of a promise, `after` has to wait: then the caller's promise is the one that has told it.
+    // For a promise, `after` waits for it; the caller gets the promise that has reported it.
     if (!(result instanceof Promise)) {
       listener({ kind, target }, 'after')
       return result

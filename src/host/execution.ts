@@ -8,10 +8,10 @@ import { type Deadline, openDeadline } from './deadline.ts'
 import { createFailure, errnoOf } from './failure.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
-/** How long a program that has ended may leave its output open to a child of its own, in ms. */
+/** Time in ms that a child may hold the output of an ended program open. */
 const outputGrace = 200
 
-/** Of a program's output, in bytes; one that says more is ended. */
+/** Largest output of a program in bytes; one that writes more is ended. */
 const outputLimit = 8 * 1024 * 1024
 
 /**
@@ -63,7 +63,7 @@ function openLimit(clock: Clock, { timeout, signal }: RunOptions): Deadline | un
   return signal && { signal, isOver: () => false, [Symbol.dispose]() {} }
 }
 
-/** Of a program that could not be started at all. */
+/** Exit code of a program that could not be started. */
 export function createStartFailure(
   command: readonly string[],
   directory: string | undefined,
@@ -74,7 +74,7 @@ export function createStartFailure(
     return new ReeveError('failed', `cannot ${task}: there is no working directory ${directory}; create it`, { cause })
   }
   const code = errnoOf(cause)
-  // Of running a program, it means other things than of writing a file, to root too.
+  // EACCES of a program has other causes than of a file, for root too.
   if (code === 'EACCES') {
     const entered = directory === undefined ? '' : `, or its working directory ${directory} can't be entered`
     const forbidden = `permission denied (EACCES): ${command[0]}, or what its first line asks for, can't be executed${entered}`
@@ -86,7 +86,7 @@ export function createStartFailure(
   return new ReeveError('unavailable', `cannot ${task}: ${missing}`, { cause })
 }
 
-/** As a shell gives it: 128 and the signal's number. */
+/** Exit code as a shell reports it: 128 and the signal's number. */
 export function exitCodeOfSignal(signal: NodeJS.Signals | undefined): number | undefined {
   return signal === undefined ? undefined : 128 + (constants.signals[signal] ?? 0)
 }
@@ -95,7 +95,7 @@ export function createAbortion(command: readonly string[], signal: AbortSignal):
   return new ReeveError('aborted', `${describeCommand(command)} was given up`, { cause: signal.reason })
 }
 
-/** The first words, which say what it was; the rest may be long. */
+/** First words of a command line, as the rest may be long. */
 export function describeCommand(command: readonly string[]): string {
   const text = command.slice(0, 3).join(' ')
   return command.length > 3 ? `${text} …` : text

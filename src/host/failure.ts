@@ -3,7 +3,7 @@ import { lookUp } from '../core/dictionary.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { findMount } from './mount-points.ts'
 
-/** What the usual errnos mean, and what to do about them: the two halves of a message. */
+/** Meaning of the usual errnos, and their remedy: the two halves of a message. */
 const meanings: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {
   EACCES: ['permission denied', 'run Reeve as a user who may do this, or change the permissions'],
   EBUSY: ['it is in use', 'see what holds it, e.g. a mount'],
@@ -27,7 +27,7 @@ const meanings: Readonly<Record<string, readonly [meaning: string, remedy: strin
   EXDEV: ['it lies on another file system', 'choose a path on the same one'],
 }
 
-/** What keeps even root from something, where the usual words would send people to be root. */
+/** Causes that stop even root, where the usual remedy would be to be root. */
 const rootMeanings: typeof meanings = {
   EACCES: [
     'permission denied, even to root',
@@ -39,13 +39,13 @@ const rootMeanings: typeof meanings = {
   ],
 }
 
-/** Where it was tried, and as which user; absent: unknown, and as this process's. */
+/** Path and user of the attempt; absent: unknown, and this process's user. */
 export interface Attempted {
   readonly path?: string
   readonly user?: string
 }
 
-/** Where nobody can write now, what is wrong with the file system that it lies on. */
+/** Problem of the file system of a path that can't be written. */
 const diskMeanings: Readonly<Record<string, (attempted: Attempted) => (typeof meanings)[string]>> = {
   EDQUOT: ({ path, user = ownName() }) => [
     `the disk quota of user ${user} is used up`,
@@ -65,7 +65,7 @@ const diskMeanings: Readonly<Record<string, (attempted: Attempted) => (typeof me
   ],
 }
 
-/** As the system says it, for what comes from tools and shells: GNU's words, and those of musl where they are others. */
+/** Errors as tools and shells print them: GNU's words, and those of musl where they differ. */
 const systemWords: readonly (readonly [RegExp, keyof typeof diskMeanings])[] = [
   [/(disk )?quota exceeded/i, 'EDQUOT'],
   [/input\/output error|i\/o error/i, 'EIO'],
@@ -119,7 +119,7 @@ export function createFailure(task: string, error: unknown, attempted: Attempted
   )
 }
 
-/** What it means, and what to do; undefined of what isn't known here. */
+/** Meaning and remedy of an errno; undefined if unknown. */
 export function explainErrno(code: string, attempted: Attempted = {}): string | undefined {
   const isRoot = process.geteuid?.() === 0
   const words =

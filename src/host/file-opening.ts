@@ -50,7 +50,7 @@ export function openNamedFile(named: number): number {
   return openSync(`/proc/self/fd/${named}`, readFlags)
 }
 
-/** Only root can be had for a fool; and what the kernel itself shows is nobody's. */
+/** True if no check is needed: only root could be redirected, and not in files of the kernel. */
 function trustsAll(path: string): boolean {
   return process.geteuid?.() !== 0 || path.startsWith('/proc/') || !isAbsolute(path)
 }

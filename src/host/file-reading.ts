@@ -21,7 +21,7 @@ export function readFileBytes(
     }
     return readAll(fd, path, facts.size, limit)
   } catch (error) {
-    // ESRCH is /proc's word for a process that has just ended.
+    // /proc says ESRCH for a process that has just ended.
     if (isAbsence(error) || errnoOf(error) === 'ESRCH') return undefined
     throw createFailure(`read ${path}`, error, { path })
   } finally {
@@ -44,7 +44,7 @@ export function readFilePart(path: string, offset: number, length: number): File
   }
 }
 
-/** So many from an offset on, or what there is of them. */
+/** Reads up to this many bytes from an offset. */
 function readBytes(fd: number, offset: number, length: number): Uint8Array {
   const content = Buffer.alloc(length)
   return content.subarray(0, readSync(fd, content, 0, length, offset))
@@ -59,7 +59,7 @@ function readAll(fd: number, path: string, size: number, limit: number): Uint8Ar
     const count = readSync(fd, buffer, length, room, null)
     length += count
     if (length > limit) throw tooLarge(path, limit, size)
-    // Less than asked for is the end, but for what the kernel makes up as it is read.
+    // A short read is the end, except in files that the kernel generates.
     if (count === 0 || (size > 0 && count < room)) return buffer.subarray(0, length)
     if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)])
   }

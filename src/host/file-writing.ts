@@ -62,7 +62,7 @@ function attempt(task: string, path: string, act: () => void): void {
   }
 }
 
-/** Looks for leftovers once in each directory: they come from other processes, this one removes its own. */
+/** Searches each directory once for leftovers of other processes; this one removes its own. */
 function createTidy(perform: Perform): (directory: OpenedDirectory) => void {
   const tidied = new Set<string>()
   return directory => {
@@ -108,7 +108,7 @@ function makeEntry(path: string, mode: number, isParent: boolean): void {
     // The process's umask has taken its part of the mode; for parents that is as wanted.
     if (!isParent) chmodSync(path, mode)
   } catch (error) {
-    // Another was quicker.
+    // Another process created it first.
     if (errnoOf(error) !== 'EEXIST') throw error
   }
 }
@@ -129,7 +129,7 @@ function removeLeftoversIn(path: string, perform: Perform): void {
   removeLeftovers(directory, perform)
 }
 
-/** What isn't there is removed: of that, a file system which is read-only says that it is read-only. */
+/** A missing file counts as removed; a read-only file system reports EROFS even then. */
 function removeEntry(entry: string, remove: (entry: string) => void): void {
   try {
     remove(entry)

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { listProcesses, readProcessFacts } from './process-facts.ts'
 import { isLiving } from './process-identity.ts'
 
-/** Of pids given out since, more than this are not tried one by one: what is there is listed. */
+/** Most pids that are probed one by one; above this, /proc is listed. */
 const triedOneByOne = 512
 
-/** A process that is being killed may still make another one: so often it is looked again. */
+/** Rounds of searching, as a process that is being killed may still fork. */
 const mostRounds = 50
 
 /**
@@ -29,10 +29,10 @@ function findLeftovers(leader: number, mark: string): number[] {
   })
 }
 
-/** The pids that may have been given out since the leader's, and its own. The kernel gives them out in rising order. */
+/** Pids that may have been assigned since the leader's, with its own. The kernel assigns them in rising order. */
 function youngerThan(leader: number): number[] {
   const last = readLastPid()
-  // They begin anew when the highest is given out.
+  // Pids start over after the highest.
   if (last === undefined || last < leader) return listProcesses()
   if (last - leader > triedOneByOne) return listProcesses().filter(pid => pid >= leader)
   return Array.from({ length: last - leader + 1 }, (_, index) => leader + index)

@@ -7,7 +7,7 @@ import { createFailure, errnoOf } from './failure.ts'
 /** The kernel's: `sun_path` of 108 bytes with its closing zero. */
 const pathLimit = 107
 
-/** Of one line that comes back, in bytes. */
+/** Longest line of an answer in bytes. */
 const lineLimit = 4 * 1024 * 1024
 
 /** Throws ReeveError if the kernel can't take the path as that of a unix socket. */
@@ -69,7 +69,7 @@ async function* exchangeLines(
   }
 }
 
-/** A line without an end would be kept whole. */
+/** Without a limit, an endless line would fill the memory. */
 function limitLines(socket: Socket, path: string): void {
   let length = 0
   socket.on('data', (chunk: Buffer) => {
@@ -99,7 +99,7 @@ function createAbortion(path: string, signal: AbortSignal): ReeveError {
   return new ReeveError('aborted', `the request to ${path} was given up`, { cause: signal.reason })
 }
 
-/** Of a request that failed: `unavailable` if nobody listens there. */
+/** Error of a failed request: `unavailable` if nothing listens there. */
 export function toRequestError(path: string, error: unknown): ReeveError {
   const code = errnoOf(error)
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { ReadHost } from '../core/contracts/host.ts'
 import { groupsOf } from './local-addresses.ts'
 
-/** What the kernel says of sockets that listen, in the network namespace of this process: proc_net(5). */
+/** Listening sockets in the network namespace of this process: proc_net(5). */
 export interface ListeningSockets {
   /** Inodes of those that answer at these addresses of the host; of a narrower address before those of all addresses. */
   at(addresses: readonly string[], port: number): ReadonlySet<string>

@@ -25,7 +25,7 @@ export function readLocalAddresses(
   }
 
   function findAddress(address: string): readonly string[] {
-    // To connect to all addresses is to connect to oneself.
+    // Connecting to the wildcard address connects to the host itself.
     if (address === '0.0.0.0') return ['127.0.0.1']
     if (address === '::') return ['::1']
     return address === '::1' || address.startsWith('127.') || ours.has(address) ? [address] : []

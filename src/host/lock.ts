@@ -22,13 +22,13 @@ import { readTrusted } from './trusted-reading.ts'
  */
 export interface Lock extends Disposable {
   readonly holder: Holder
-  /** Fine when released already. */
+  /** Releases the lock; may be called again. */
   release(): void
 }
 
 export interface Holder {
   readonly pid: number
-  /** What it does, as its user would say it: `reeve run`. */
+  /** Command of the holder: `reeve run`. */
   readonly command: string
   /** ISO 8601. */
   readonly since: string
@@ -39,10 +39,10 @@ interface Claim extends Holder {
   readonly held: boolean
 }
 
-/** How long others may be about to take the lock before we give up, in ms. */
+/** Time in ms to wait for others that are about to take the lock. */
 const patience = 5_000
 
-/** Between two looks, in ms; each is stretched by a random factor of 1 to 2, so that two don't keep colliding. */
+/** Time between two tries in ms, times a random factor of 1 to 2, so that two processes don't keep colliding. */
 const pause = 15
 
 const claimPattern = /^(\d+)-(\d+)-([0-9a-f]{8})\.json$/
@@ -65,7 +65,7 @@ export async function acquireLock(
       host.writeFile(path, `${JSON.stringify({ ...holder, held })}\n`, { mode: 0o644, isFleeting: true })
     } catch (error) {
       if (!isUnwritable(error)) throw error
-      // What is no claim counts as one that is held, and takes no room: on a full disk services are still to be seen to.
+      // Content that isn't a claim counts as a held one and takes no space: services are managed on a full disk too.
       const before = readClaim(directory, name, host)
       if (!before?.held) host.appendFile(path, before ? '-' : '', { mode: 0o644 })
     }
@@ -106,7 +106,7 @@ export function expectFree(directory: string, host: ReadHost): void {
   if (holder) throw createRefusal(directory, holder)
 }
 
-/** Who holds the lock, if anybody does. */
+/** Holder of the lock, if any. */
 export function findHolder(directory: string, host: ReadHost): Holder | undefined {
   const claim = listLiveClaims(directory, host).find(candidate => candidate.held)
   return claim && { pid: claim.pid, command: claim.command, since: claim.since }

@@ -32,7 +32,7 @@ export function parseMounts(text: string): Mount[] {
   })
 }
 
-/** What the path lies on, or would; undefined where that can't be told. Of two that are mounted on one point, the last one counts. */
+/** Mount of a path, existing or not; undefined if unknown. Of two mounts on one point, the last one counts. */
 export function findMount(path: string | undefined): Mount | undefined {
   const real = path === undefined ? undefined : resolveExisting(path)
   if (real === undefined) return undefined

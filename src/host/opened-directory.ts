@@ -41,7 +41,7 @@ export function openDirectory(path: string, options: OpenOptions = {}): OpenedDi
     path: wanted,
     entry: name => `/proc/self/fd/${fd}/${name}`,
     [Symbol.dispose]() {
-      // Closed twice, the number may by then be another's.
+      // A second close could close another file with the same number.
       if (open) closeSync(fd)
       open = false
     },

@@ -56,7 +56,7 @@ export function createPlaceFinder(host: Lookup): PlaceFinder {
   return { entry, directory }
 }
 
-/** What can't be looked at is taken by its name. */
+/** A directory that can't be inspected is compared by its name. */
 function tryTo<T>(look: () => T): T | undefined {
   try {
     return look()

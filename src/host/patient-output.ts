@@ -2,10 +2,10 @@ import { constants, openSync, writeSync } from 'node:fs'
 import type { Clock } from './clock.ts'
 import { errnoOf } from './failure.ts'
 
-/** Writes all of it, however long its reader takes; throws when there is no reader any more. */
+/** Writes everything, however slow the reader; throws when the reader is gone. */
 export type WriteOut = (content: Uint8Array) => Promise<void>
 
-/** How long after a try at a pipe that is full the next one is made, in milliseconds. */
+/** Time between two tries at a full pipe, in milliseconds. */
 const RETRY_INTERVAL = 50
 
 /**

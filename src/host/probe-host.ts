@@ -2,7 +2,7 @@ import type { ProbeHost, ReadHost } from '../core/contracts/host.ts'
 import type { Clock } from './clock.ts'
 import { runContained } from './contained-run.ts'
 
-/** The host for those who only ask services how they are. */
+/** Host for probing services. */
 export function createProbeHost(host: ReadHost, clock: Clock): ProbeHost {
   return Object.freeze<ProbeHost>({
     ...host,

@@ -7,12 +7,12 @@ export interface ProcessIdentity {
   readonly startTime: string
 }
 
-/** False of what has ended and is only still in the table, waiting for its parent. */
+/** False for a zombie. */
 export function isLiving(facts: ProcessFacts | undefined): facts is ProcessFacts {
   return facts !== undefined && facts.state !== 'Z' && facts.state !== 'X'
 }
 
-/** Whether it lives, and no other has got its number. */
+/** True if the process lives and its pid wasn't reused. */
 export function isAlive({ pid, startTime }: ProcessIdentity, host: Pick<ReadHost, 'process'>): boolean {
   const facts = host.process(pid)
   return isLiving(facts) && facts.startTime === startTime

@@ -3,7 +3,7 @@ import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
 import { findElfLoader } from './elf-loader.ts'
 import { describeFacts, findClosedDirectory, may, type RightsOf } from './user-rights.ts'
 
-/** Where programs are looked for by their names. */
+/** Default search path of programs. */
 export const usualSearchPath: readonly string[] = [
   '/usr/local/sbin',
   '/usr/local/bin',
@@ -16,13 +16,13 @@ export const usualSearchPath: readonly string[] = [
 /** Of the first line of a script the kernel reads so much, in bytes; the headers of a binary are in it too. */
 const headLength = 4_096
 
-/** So many scripts may interpret one another. */
+/** Longest chain of script interpreters. */
 const mostInterpreters = 4
 
 export interface ProgramCheck {
   readonly user: RightsOf
   readonly host: ReadHost
-  /** Undefined: it can't be known where names are looked for. */
+  /** Search path. Undefined: unknown. */
   readonly searchPath: readonly string[] | undefined
   readonly workingDirectory: string
 }
@@ -99,7 +99,7 @@ function describeMissing(path: string, host: ReadHost): string {
     : `there is no program ${path}: it is a symlink to ${target}, which does not exist`
 }
 
-/** Shown of a file is only what its user may read anyway, and only what a first line asks for. */
+/** Problem of a file's content. It is read only if the service's user may read it, and only a first line is shown. */
 function findContentProblem(path: string, facts: FileFacts, check: ProgramCheck, depth: number): string | undefined {
   if (!may(path, facts, check.user, ['r'], check.host)) return undefined
   const head = tryReadHead(path, check.host)

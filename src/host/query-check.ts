@@ -41,7 +41,7 @@ function allowsQuestion(rule: SocketRule, question: SocketQuestion): boolean {
   return isPlain(path) && (path === rule.path || path.startsWith(rule.path.replace(/\/?$/, '/')))
 }
 
-/** No server can take it for another path: neither by dots nor by what is encoded. */
+/** True if no server can read the path differently: no dot segments, no encoding. */
 function isPlain(path: string): boolean {
   return !/[%\\#;]/.test(path) && path.split('/').every(part => part !== '.' && part !== '..')
 }

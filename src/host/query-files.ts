@@ -35,7 +35,7 @@ function openDirectory(): string {
   }
 }
 
-/** What a process left that was killed meanwhile. */
+/** Leftover of a process that was killed. */
 function clearAway(base: string): void {
   for (const name of readdirSync(base)) {
     const [, pid] = /^reeve-query-(\d+)-/.exec(name) ?? []

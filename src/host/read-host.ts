@@ -22,10 +22,10 @@ import { checkBusCall, checkCommand, checkQuestion, type ProviderQueries } from 
 import { createSharedBuses, type SharedBuses } from './shared-bus.ts'
 import { watchDirectory } from './watching.ts'
 
-/** How long a query may take, in ms, where the caller doesn't say. */
+/** Default time limit of a query in ms. */
 const queryTimeout = 10_000
 
-/** How often a query is sent to a socket whose server hangs up before it has answered anything. */
+/** Tries of a query whose server hangs up before it answers. */
 const queryTries = 3
 
 export interface ReadHostOptions extends ProviderQueries {

@@ -47,7 +47,7 @@ function isUnsafe(path: string, host: ReadHost): boolean {
   }
 }
 
-/** What is wrong with a path in a process, as this host is now. */
+/** Problem of a path of a process on this host. */
 export interface PathProblem {
   readonly field: 'output.file' | 'environment.fromFile' | 'environmentFiles'
   readonly message: string
@@ -112,7 +112,7 @@ export function describeNobody(path: string, unsafe: UnsafePart): string {
   return `root cannot use ${path} for a service that runs as root: ${describeUnsafePart(unsafe)}, or give the service a user of its own`
 }
 
-/** What can't be looked at from here is found out by whoever acts. */
+/** What can't be inspected from here shows when it is used. */
 function attempt(find: () => string | undefined): string | undefined {
   try {
     return find()

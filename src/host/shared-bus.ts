@@ -20,7 +20,7 @@ const absences: ReadonlySet<string> = new Set([
   'org.freedesktop.DBus.Error.Spawn.ChildExited',
 ])
 
-/** The connections that handles share. */
+/** Shared bus connections of all handles. */
 export interface SharedBuses {
   /** For who only looks: there is no way from it to a call that isn't checked. */
   openReader(target: BusTarget, check: (call: BusCall) => void): Bus
@@ -88,7 +88,7 @@ interface Client {
   use(isWriter: boolean): Use
 }
 
-/** One for all handles on a target. It ends with the last of them, and says so. */
+/** Shared connection of all handles on a target. Ends with the last of them. */
 function createClient({ name, addresses }: BusTarget, clock: Clock, open: Open, over: () => void): Client {
   const users = new Set<User>()
   let current: Promise<BusConnection> | undefined
@@ -189,7 +189,7 @@ function createClient({ name, addresses }: BusTarget, clock: Clock, open: Open, 
         if (asked && (isSilent || absences.has(busErrorName(error) ?? ''))) lose(asked)
         const mayCome = asked === undefined || asked !== bus
         if (!mayCome || isSilent) throw error
-        // That a connection has ended which was there already says nothing of the next one.
+        // The end of an older connection says nothing about the next one.
         const isStale = isFirst && asked !== undefined
         if (!isStale && !(user.isWriter && isPatient())) throw error
         if (!isStale) await clock.sleep(PAUSE)

@@ -7,10 +7,10 @@ import { openDeadline } from './deadline.ts'
 import { errnoOf } from './failure.ts'
 import { checkSocketPath, toRequestError } from './line-request.ts'
 
-/** How long an answer may take, in ms, where the caller doesn't say. */
+/** Default time limit of an answer in ms. */
 const answerTimeout = 10_000
 
-/** Of an answer, in bytes, where the caller doesn't say. */
+/** Default size limit of an answer in bytes. */
 const answerLimit = 8 * 1024 * 1024
 
 /**

@@ -17,7 +17,7 @@ export function findStartProblems(needs: StartNeeds, host: ReadHost): readonly s
       const problem = find()
       if (problem !== undefined) problems.push(problem)
     } catch {
-      // What can't be looked at from here is found out by whoever acts.
+      // What can't be inspected from here shows when it is used.
     }
   }
   look(() => findAccountProblem(needs, host))
@@ -132,7 +132,7 @@ function readVariables(
   }
 }
 
-/** Where others can lead root elsewhere, it reads only what the service's user may read anyway. */
+/** Where others can redirect root, it reads only what the service's user may read. */
 function readAs(path: string, user: RightsOf, host: ReadHost): Uint8Array | undefined {
   try {
     if (chooseActor(path, user.uid, host).as === 'self') return host.readFile(path, environmentFileLimit)

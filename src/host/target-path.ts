@@ -4,7 +4,7 @@ import type { UserIdentity } from '../core/model/user-identity.ts'
 import { type DirectoryFacts, describeUnsafePart, isOwnedBy, keepsEntries } from '../core/paths/path-safety.ts'
 import { findUnsafeDirectory, findWriteProblem } from './file-actor.ts'
 
-/** As many symlinks in one path as the kernel follows. */
+/** Most symlinks in a path, as the kernel has it. */
 export const linkLimit = 40
 
 /**

@@ -15,7 +15,7 @@ const passedOn = [
 
 /** The environment of a program that Reeve runs for itself, but for what the caller adds. */
 export function toolEnvironment(inherited: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  // Messages are for logs and for comparison: not in the language of whoever runs Reeve.
+  // Messages are compared and logged, so they must not depend on the user's language.
   const environment: Record<string, string> = { LC_ALL: 'C' }
   for (const name of passedOn) {
     const value = inherited[name]

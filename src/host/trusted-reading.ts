@@ -14,7 +14,7 @@ export function readTrusted(path: string, host: ReadHost, limit?: number): strin
   return host.readText(path, limit)
 }
 
-/** Why what is there isn't to be believed, and what to do; undefined if it is. */
+/** Why a file isn't trusted, and the remedy; undefined if it is. */
 export function findDistrust(
   path: string,
   { kind, uid, mode }: Pick<FileFacts, 'kind' | 'uid' | 'mode'>,

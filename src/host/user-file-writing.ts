@@ -21,13 +21,13 @@ export interface UserFileWriting {
   removeFileAs(user: UserIdentity, path: string): Promise<void>
 }
 
-/** How long it may take, in ms: the user may have mounted something there that never answers. */
+/** Time limit in ms, as the user may have mounted a file system that hangs. */
 const timeout = 30_000
 
-/** How long after its end what it said may take to come, in ms. */
+/** Time in ms to wait for output after a script's end. */
 const complaintGrace = 200
 
-/** Of what a script says, in bytes. */
+/** Most output of a script in bytes. */
 const outputLimit = 4_096
 
 /**
@@ -149,7 +149,7 @@ function runAs(
   const [program, words, rights] = asUser(user)
   const child = spawn(program, [...words, '-c', script, 'sh', ...args], {
     cwd: '/',
-    // Nothing of whoever started Reeve.
+    // The caller's environment isn't passed on.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     stdio: ['pipe', 'ignore', 'pipe'],
     // In root's session the user, who may trace it, could open root's terminal by it.
@@ -184,7 +184,7 @@ function runAs(
     child.once('error', error => end(createFailure(task, error)))
     // Not `close`, which comes when nobody has its stderr open any more: its user can take hold of that.
     child.once('exit', (code, signal) => {
-      // Its group may be another's by then.
+      // Its group's number may be reused by then.
       deadline[Symbol.dispose]()
       if (code === 0) end()
       else clock.after(complaintGrace, () => fail(signal))
@@ -195,7 +195,7 @@ function runAs(
   })
 }
 
-/** The leader lives, or is a zombie that Node hasn't reaped yet: its group can be nobody else's. */
+/** The leader lives or is an unreaped zombie, so the group's number can't be reused yet. */
 function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')

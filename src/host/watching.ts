@@ -2,7 +2,7 @@ import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { beat } from './common-beat.ts'
 
-/** How often a watched directory is looked at again for what inotify doesn't tell, in ms. */
+/** Polling interval in ms for changes that inotify doesn't report. */
 const checkInterval = 2_000
 
 /** `watch` of node:fs. */

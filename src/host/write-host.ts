@@ -14,11 +14,11 @@ import { sendSignal } from './signals.ts'
 import { createUserFileWriting } from './user-file-writing.ts'
 
 export interface WriteHostOptions extends ReadHostOptions {
-  /** Told before and after each thing done to the host. */
+  /** Listener, called before and after each effect on the host. */
   readonly onEffect?: EffectListener
 }
 
-/** The host as acting code gets it: all that Reeve does to the host goes through here. */
+/** Write host: every effect of Reeve on the host goes through it. */
 export function createWriteHost(options: WriteHostOptions = {}): WriteHost {
   const perform = createPerform(options.onEffect)
   const { clock = createClock(), buses = createSharedBuses(clock) } = options
