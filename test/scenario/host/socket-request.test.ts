@@ -29,7 +29,7 @@ async function serve(answer: RequestListener): Promise<string> {
   return path
 }
 
-/** As no HTTP server would. */
+/** Answers that no HTTP server would give. */
 async function serveBytes(answer: (socket: Socket) => void): Promise<string> {
   const path = makePath()
   const sockets: Socket[] = []
@@ -45,7 +45,7 @@ async function serveBytes(answer: (socket: Socket) => void): Promise<string> {
   return path
 }
 
-test('a request comes with its method, path, headers and body, and its answer with status and text', async () => {
+test('a request has its method, path, headers and body, and its answer has status and text', async () => {
   const path = await serve(async (request, response) => {
     const body = (await request.toArray()).join('')
     const { method, url, headers } = request
@@ -60,7 +60,7 @@ test('a request comes with its method, path, headers and body, and its answer wi
   expect((await host.querySocket(path, { path: '/status' })).body).toBe('GET /status undefined undefined ')
 })
 
-test('a status that is an error is a result, and a redirect is not followed', async () => {
+test('an error status is a result, and a redirect is not followed', async () => {
   let asked = 0
   const path = await serve((request, response) => {
     asked += 1
@@ -71,7 +71,7 @@ test('a status that is an error is a result, and a redirect is not followed', as
   expect(asked).toBe(2)
 })
 
-test('E2: a request that is not declared is never sent', async () => {
+test('E2: an undeclared request is never sent', async () => {
   let asked = 0
   const path = await serve((_, response) => {
     asked += 1
@@ -86,7 +86,7 @@ test('E2: a request that is not declared is never sent', async () => {
   expect(asked).toBe(1)
 })
 
-test('acting code makes any request, which is an effect', async () => {
+test('acting code may make any request, which is an effect', async () => {
   const path = await serve((request, response) => response.end(request.method))
   const effects: string[] = []
   const onEffect = ({ kind, target }: Effect, phase: string): number => effects.push(`${phase} ${kind} ${target}`)
@@ -109,8 +109,8 @@ test('a query is asked again where the server hangs up before it answers, and a 
   expect(count).toBe(4)
 })
 
-describe('what nobody answers', () => {
-  test('is unavailable where nobody listens', async () => {
+describe('a socket without an answer', () => {
+  test('is unavailable if nothing listens', async () => {
     const path = makePath()
     await expect(host.querySocket(path, { path: '/' })).rejects.toMatchObject({
       code: 'unavailable',
@@ -122,11 +122,11 @@ describe('what nobody answers', () => {
   })
 
   test.each<[string, (socket: Socket) => void]>([
-    ['one that is silent', () => {}],
-    ['one that begins only', socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab')],
-    ['one without an end', socket => socket.write('HTTP/1.1 200 OK\r\n\r\nfor ever')],
-    ['one that only asks to go on', socket => socket.write('HTTP/1.1 100 Continue\r\n\r\n')],
-  ])('is unavailable when its time is over: %s', async (_, answer) => {
+    ['silent', () => {}],
+    ['with only a beginning', socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab')],
+    ['endless', socket => socket.write('HTTP/1.1 200 OK\r\n\r\nfor ever')],
+    ['with endless 100 Continue', socket => socket.write('HTTP/1.1 100 Continue\r\n\r\n')],
+  ])('is unavailable at the timeout: %s', async (_, answer) => {
     const clock = createManualClock()
     let hear = (): void => {}
     const heard = new Promise<void>(resolve => {
@@ -154,12 +154,12 @@ describe('what nobody answers', () => {
     ['another protocol', '220 smtp ready\r\n'],
     ['a change of protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'],
     ['a header without an end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`],
-  ])('fails when it is cut off or no HTTP: %s', async (_, bytes) => {
+  ])('fails if the answer is truncated or no HTTP: %s', async (_, bytes) => {
     const path = await serveBytes(socket => socket.once('data', () => socket.end(bytes)))
     await expect(host.querySocket(path, { path: '/' })).rejects.toMatchObject({ code: 'failed' })
   })
 
-  test('fails when it is larger than asked for, however it comes', async () => {
+  test('fails if the answer exceeds the limit, in whatever form', async () => {
     const path = await serve((_, response) => {
       const write = (): boolean => response.write('x'.repeat(1_000))
       response.on('drain', write)
@@ -171,7 +171,7 @@ describe('what nobody answers', () => {
     })
   })
 
-  test('is given up by the signal, before and meanwhile', async () => {
+  test('is aborted by the signal, before and meanwhile', async () => {
     const controller = new AbortController()
     const path = await serve(() => controller.abort(new Error('not wanted')))
     const { signal } = controller
