@@ -82,12 +82,17 @@ const PATIENCE = 20_000
 /** Runs until it is stopped; ends at once on TERM. */
 export const LONG_RUN: readonly string[] = ['/bin/sleep', '1000000']
 
-export async function withLab(harness: ConformanceHarness, body: (lab: Lab) => Promise<void>): Promise<void> {
+/** `owner`: of the lab's Reeve. Two that may meet on one supervisor need two, or each removes what the other has. */
+export async function withLab(
+  harness: ConformanceHarness,
+  body: (lab: Lab) => Promise<void>,
+  owner = 'default',
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-conformance-'))
   const supervisorDirectory = join(directory, 'supervisor')
   mkdirSync(supervisorDirectory)
   const supervisor = await harness.setUp(supervisorDirectory)
-  const lab = await openLab(harness, supervisor, directory)
+  const lab = await openLab(harness, supervisor, { directory, owner })
   try {
     await body(lab)
   } finally {
@@ -101,7 +106,7 @@ export async function withLab(harness: ConformanceHarness, body: (lab: Lab) => P
 async function openLab(
   harness: ConformanceHarness,
   supervisor: ConformanceSupervisor,
-  directory: string,
+  { directory, owner }: { readonly directory: string; readonly owner: string },
 ): Promise<Lab> {
   const manifests = join(directory, 'manifests')
   mkdirSync(manifests)
@@ -115,7 +120,7 @@ async function openLab(
       insecurePermissions: true,
       extraProviders: [harness.provider],
     })
-  const session = await open('state', writeConfiguration(directory, 'reeve.yaml'))
+  const session = await open('state', writeConfiguration(directory, 'reeve.yaml', `owner: ${owner}\n`))
   const opened: Disposable[] = [session]
   const controller = new AbortController()
 

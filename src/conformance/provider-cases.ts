@@ -171,18 +171,22 @@ export const providerCases: Readonly<Record<string, Body>> = {
     lab.declare({ web: service })
     await lab.converge()
     const own = await lab.ask('web')
-    await withLab(harness, async other => {
-      other.declare({ web: { ...service, state: 'stopped' } })
-      await other.converge()
-      const theirs = await other.ask('web')
-      const states = await Promise.all([own.observe(), theirs.observe()])
-      assert.deepEqual(
-        states.map(({ state }) => state),
-        ['running', 'stopped'],
-      )
-      theirs.observer[Symbol.dispose]()
-      assert.equal((await own.observe()).state, 'running')
-    })
+    await withLab(
+      harness,
+      async other => {
+        other.declare({ web: { ...service, state: 'stopped' } })
+        await other.converge()
+        const theirs = await other.ask('web')
+        const states = await Promise.all([own.observe(), theirs.observe()])
+        assert.deepEqual(
+          states.map(({ state }) => state),
+          ['running', 'stopped'],
+        )
+        theirs.observer[Symbol.dispose]()
+        assert.equal((await own.observe()).state, 'running')
+      },
+      'other',
+    )
     const result = await own.act('stop')
     assert.ok(result.ok)
     assert.equal((await own.observe()).state, 'stopped')

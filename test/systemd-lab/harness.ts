@@ -21,10 +21,16 @@ export const systemHarness: ConformanceHarness = {
       meddle,
       boot: bootSystem,
       async makeUnavailable() {
+        const { stdout } = spawnSync('systemctl', ['show', '--property=MainPID', '--value', 'dbus'], {
+          encoding: 'utf8',
+        })
         for (const socket of systemSockets) renameSync(socket, `${socket}.away`)
+        // Connections that are open don't need the sockets.
+        killIfThere(Number(stdout))
       },
       async makeAvailable() {
         for (const socket of systemSockets) renameSync(`${socket}.away`, socket)
+        systemctl('restart', 'dbus')
       },
       async tearDown() {
         const names = readdirSync(systemUnits).filter(name => !before.has(name))
