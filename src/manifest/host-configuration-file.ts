@@ -2,7 +2,7 @@ import { dirname, join, resolve } from 'node:path'
 import { hostConfiguration as isHostConfigurationFile } from '#schemas/compiled/host-configuration.js'
 import { type HostConfigurationForm, hostConfigurationShape } from '#schemas/compiled/host-configuration.shape.js'
 import type { Diagnostic } from '../core/model/diagnostic.ts'
-import { type FormProblem, readForm } from '../core/model/form.ts'
+import { createForm, type FormProblem } from '../core/model/form.ts'
 import type { HostConfiguration } from '../core/model/host-configuration.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
@@ -16,6 +16,8 @@ import { hasCode } from './read/manifest-snapshot.ts'
 import { checkSchema } from './schema/schema-check.ts'
 import { describeValue } from './schema/schema-node.ts'
 import { completeSource, findSourceProblems } from './source-settings.ts'
+
+const hostConfigurationForm = createForm(hostConfigurationShape)
 
 export interface HostConfigurationOptions {
   /** `--config`; must exist. Absent: /etc/reeve/reeve.yaml for root, else $XDG_CONFIG_HOME/reeve/reeve.yaml, if there is one. */
@@ -128,7 +130,7 @@ function checkMap(value: unknown, problems: FieldProblem[]): value is object {
 }
 
 function readSettings(value: object, base: string, complain: (problem: FormProblem) => void): HostConfigurationForm {
-  return readForm(hostConfigurationShape, value, {
+  return hostConfigurationForm.read(value, {
     resolvePath: path => resolve(base, path),
     findSignal: name => name,
     complain,

@@ -2,11 +2,13 @@ import { isAbsolute } from 'node:path'
 import { processShape } from '#schemas/compiled/process.js'
 import { createDictionary, lookUp } from '../../../src/core/dictionary.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
-import { presentForm, readForm } from '../../../src/core/model/form.ts'
+import { createForm, presentForm } from '../../../src/core/model/form.ts'
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
 import { findSignalNumber } from '../../../src/host/signals.ts'
 import { findReservedName } from '../../posix/environment-names.ts'
 import { isTable, type Table } from '../../posix/table.ts'
+
+const processForm = createForm(processShape)
 
 export interface Problem {
   /** As a path in the manifest: `process.umask`. */
@@ -17,7 +19,7 @@ export interface Problem {
 /** Reads the form that `presentProcess` gives, trusting nothing: a person may have edited it. */
 export function readProcess(form: Table): { readonly process: Process } | { readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
-  const process = readForm(processShape, form, {
+  const process = processForm.read(form, {
     resolvePath: path => (isAbsolute(path) ? path : undefined),
     findSignal: name => (findSignalNumber(name) === undefined ? undefined : name.replace(/^SIG/, '')),
     // The bounds are those of what is declared: what has been written down is run.

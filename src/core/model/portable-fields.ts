@@ -1,11 +1,13 @@
 import { optionalDefaults, portableFields, processShape } from '#schemas/compiled/process.js'
 import { parseSize } from '../text/quantity.ts'
 import type { PortableField, Process } from './facility.ts'
-import { listUses } from './form.ts'
+import { createForm } from './form.ts'
+
+const processForm = createForm(processShape)
 
 /** Fields of `spec.process` that the facility uses; a field at its default isn't used. */
 export function usedFields(process: Process): PortableField[] {
-  const used = listUses(processShape, process)
+  const used = processForm.listUses(process)
   return portableFields.filter(field => used.has(field))
 }
 

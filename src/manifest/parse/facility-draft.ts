@@ -2,12 +2,14 @@ import { constants } from 'node:os'
 import { type FacilityForm, facilityShape } from '#schemas/compiled/facility.shape.js'
 import type { FacilityManifest } from '#schemas/compiled/types.js'
 import type { Facility, Health, ManagedFile } from '../../core/model/facility.ts'
-import { type FormProblem, readForm } from '../../core/model/form.ts'
+import { createForm, type FormProblem } from '../../core/model/form.ts'
 import { suggestionFor } from '../diagnostics/field-suggestion.ts'
 import { type FieldPath, type FieldProblem, problemOf } from '../diagnostics/problem.ts'
 import { type ConfigSources, readConfigSources } from './config-source.ts'
 import type { DraftContext } from './draft-context.ts'
 import { draftHttpCheck } from './http-check-draft.ts'
+
+const facilityForm = createForm(facilityShape)
 
 /** Draft: a facility as its own document declares it, without what depends on other documents. */
 export interface FacilityDraft extends Omit<Facility, 'supervisor' | 'config' | 'digest'> {
@@ -24,7 +26,7 @@ export function draftFacility(
   context: DraftContext,
 ): { readonly draft: FacilityDraft; readonly problems: readonly FieldProblem[] } {
   const problems: FieldProblem[] = []
-  const { metadata, spec } = readForm(facilityShape, manifest, {
+  const { metadata, spec } = facilityForm.read(manifest, {
     resolvePath: context.resolvePath,
     findSignal,
     complain: problem => problems.push(describeProblem(problem)),

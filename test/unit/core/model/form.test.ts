@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type FacilityForm, facilityShape } from '#schemas/compiled/facility.shape.js'
 import { processShape } from '#schemas/compiled/process.js'
 import { processProvider } from '../../../../providers/process/index.ts'
-import { type FormProblem, presentForm, readForm, type Shape } from '../../../../src/core/model/form.ts'
+import { createForm, type FormProblem, presentForm, type Shape } from '../../../../src/core/model/form.ts'
 import { usedFields } from '../../../../src/core/model/portable-fields.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../../../src/core/text/quantity.ts'
 import { listTransitions, merge, type Surroundings } from '../../../transition/transitions.ts'
@@ -10,7 +10,7 @@ import { listTransitions, merge, type Surroundings } from '../../../transition/t
 /** The parsed value, and the complaints: the path of each, and the rest of the sentence. */
 function read<Normal>(shape: Shape<Normal>, value: unknown): { normal: Normal; complaints: string[] } {
   const complaints: string[] = []
-  const normal = readForm(shape, value, {
+  const normal = createForm(shape).read(value, {
     resolvePath: path => (path.startsWith('/') ? path : undefined),
     findSignal: name => (name === 'NOPE' ? undefined : name.replace(/^SIG/, '')),
     complain: ({ path, message }: FormProblem) => complaints.push(`${path.join('.')} ${message}`),
