@@ -30,9 +30,12 @@ export function isPlainVariable(name: string): boolean {
   return isVariableName(name) && !steering.test(name)
 }
 
-/** A variable of the service that can't be had, as names that begin with `__reeve` are those of the scripts in between; undefined: none. */
-export function findReservedName({ environment }: Process): { field: string; message: string } | undefined {
-  const name = Object.keys(environment).find(each => each.startsWith('__reeve'))
-  if (name === undefined) return undefined
-  return { field: `process.environment.${name}`, message: 'names that begin with __reeve are those of its scripts' }
+/** A variable that a service can't have; undefined: there is none. */
+export function findVariableProblem({ environment }: Process): { field: string; message: string } | undefined {
+  for (const name of Object.keys(environment)) {
+    const field = `process.environment.${name}`
+    if (name.startsWith('__reeve')) return { field, message: 'names that begin with __reeve are those of its scripts' }
+    if (!isVariableName(name)) return { field, message: 'not the name of a variable' }
+  }
+  return undefined
 }

@@ -5,7 +5,7 @@ import type { Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
 import { isTable, parseTable, type Table } from '../../posix/table.ts'
 import { definitionPath, directoryOf, layoutOf } from './layout.ts'
-import { mergeForm, type Problem, presentProcess, readProcess } from './process-form.ts'
+import { checkProcess, mergeForm, type Problem, presentProcess, readProcess } from './process-form.ts'
 
 /** Content of definitions/NAME.json. */
 export type ServiceDefinition =
@@ -25,13 +25,18 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   if (config !== undefined && !isTable(config)) {
     return { problems: [{ field: 'config.process', message: 'expected a part of spec.process' }] }
   }
-  const base = facility.process === undefined ? {} : presentProcess(facility.process)
-  const read = readProcess(mergeForm(base, config ?? {}))
+  const read = readDeclared(facility.process, config)
   if ('problems' in read) return { problems: read.problems.map(problem => locate(problem, config ?? {})) }
   const form = presentProcess(read.process)
   const content = `${JSON.stringify({ reeve: ownership, process: form }, undefined, 2)}\n`
   const path = definitionPath(layoutOf(directoryOf(instance)), facility.service)
   return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form), process: read.process } }
+}
+
+/** The process of a manifest, with `config.process` over it. */
+function readDeclared(process: Process | undefined, config: Table | undefined): ReturnType<typeof readProcess> {
+  if (process !== undefined && config === undefined) return checkProcess(process)
+  return readProcess(mergeForm(process === undefined ? {} : presentProcess(process), config ?? {}))
 }
 
 /** Reports mistakes with the path `config.process.…`. */

@@ -5,7 +5,7 @@ import type { Process } from '../../../src/core/model/facility.ts'
 import { createForm, presentForm } from '../../../src/core/model/form.ts'
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
 import { findSignalNumber } from '../../../src/host/signals.ts'
-import { findReservedName } from '../../posix/environment-names.ts'
+import { findVariableProblem } from '../../posix/environment-names.ts'
 import { isTable, type Table } from '../../posix/table.ts'
 
 const processForm = createForm(processShape)
@@ -27,9 +27,20 @@ export function readProcess(form: Table): { readonly process: Process } | { read
       if (code !== 'out-of-bounds') problems.push({ field: ['process', ...path].join('.'), message })
     },
   })
-  if (problems.length > 0) return { problems }
-  const reserved = findReservedName(process)
-  return reserved === undefined ? { process } : { problems: [reserved] }
+  return problems.length > 0 ? { problems } : checkProcess(process)
+}
+
+/** The same of a process in normal form, such as a manifest declares. */
+export function checkProcess(
+  process: Process,
+): { readonly process: Process } | { readonly problems: readonly Problem[] } {
+  const reserved = findVariableProblem(process)
+  return reserved === undefined ? { process: withRotation(process) } : { problems: [reserved] }
+}
+
+function withRotation(process: Process): Process {
+  const { output } = process
+  return output === undefined ? process : { ...process, output: { ...output, ...rotationOf(output) } }
 }
 
 /**
@@ -38,8 +49,7 @@ export function readProcess(form: Table): { readonly process: Process } | { read
  * same bytes.
  */
 export function presentProcess(process: Process): Table {
-  const output = process.output && { ...process.output, ...rotationOf(process.output) }
-  const form = presentForm(processShape, output === undefined ? process : { ...process, output })
+  const form = presentForm(processShape, withRotation(process))
   return isTable(form) ? form : {}
 }
 

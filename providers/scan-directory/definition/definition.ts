@@ -5,7 +5,7 @@ import type { Facility, Instance, Process } from '../../../src/core/model/facili
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
-import { findReservedName } from '../../posix/environment-names.ts'
+import { findVariableProblem } from '../../posix/environment-names.ts'
 import { isTable } from '../../posix/table.ts'
 import type { Family } from '../family.ts'
 import { layoutOf, type Place, placeOf } from '../layout.ts'
@@ -76,7 +76,7 @@ function findProblems(
     const message = `${family.supervisor} waits for at least ${leastDelay} ms between two starts`
     problems.push({ field: 'process.restart.delay', message })
   }
-  const environment = findReservedName(process)
+  const environment = findVariableProblem(process)
   if (environment) problems.push(environment)
   if (process.output && hasLogger(process.output)) {
     const message = family.scripts.findRotationProblem(rotationOf(process.output))
