@@ -28,8 +28,17 @@ function follow(lab: GitLab): Place {
       const { stdout } = await fixture.reeve(['--config', 'reeve.yaml', 'status', '-o', 'json'])
       const { facilities } = JSON.parse(stdout)
       const pid = facilities.find(({ name }: { name: string }) => name === 'web')?.pid
-      return pid ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() : ''
+      return pid ? commandOf(pid) : ''
     },
+  }
+}
+
+/** Empty: it has ended meanwhile. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return ''
   }
 }
 
