@@ -26,7 +26,8 @@ function follow(lab: GitLab): Place {
     fixture,
     async command() {
       const { stdout } = await fixture.reeve(['--config', 'reeve.yaml', 'status', '-o', 'json'])
-      const { facilities } = JSON.parse(stdout)
+      // While the controller starts, it may not answer.
+      const { facilities = [] } = stdout === '' ? {} : JSON.parse(stdout)
       const pid = facilities.find(({ name }: { name: string }) => name === 'web')?.pid
       return pid ? commandOf(pid) : ''
     },
