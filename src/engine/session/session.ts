@@ -129,6 +129,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
           configFile,
           packageDirectory(),
           ...outsideFiles(configuration),
+          ...sourceFiles(configuration),
         ],
         definitions: [...providers.keys()]
           .flatMap(type => directoriesOf({ name: type, type, options: {} }))
@@ -207,6 +208,13 @@ function originOf(
   return manifests === undefined
     ? `the default, as neither the command line nor ${configFile} names one`
     : `\`manifests\` in ${configFile}`
+}
+
+/** Files that say which commits are trusted, and what speaks for this host to the repository's server. */
+function sourceFiles({ source }: HostConfiguration): string[] {
+  if (source?.type !== 'git') return []
+  const { access, verify, webhook } = source
+  return [...Object.values(access), ...Object.values(verify?.signers ?? {}), ...(webhook ? [webhook.secretFile] : [])]
 }
 
 function outsideFiles({ providers }: HostConfiguration): string[] {
