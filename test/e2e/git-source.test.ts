@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { status as isStatusReport } from '#schemas/compiled/status.js'
 import { eventually } from '../../src/conformance/eventually.ts'
 import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
-import { createGitLab, type GitLab } from '../labs/git-lab.ts'
+import { createGitLab, type GitLab, serveNothing } from '../labs/git-lab.ts'
 import { findFreePort } from '../tools/free-port.ts'
 
 const web = (seconds: number): string =>
@@ -146,4 +146,39 @@ test('sync without a configured repository says what to do', async () => {
   const { exitCode, stderr } = await fixture.reeve(['sync'])
   expect(exitCode).toBe(1)
   expect(stderr).toContain('name one with source.git in the host configuration')
+})
+
+test('E16: a controller ends at once while the server of its repository says nothing', async () => {
+  let isConnected = false
+  await using server = await serveNothing(() => {
+    isConnected = true
+  })
+  const fixture = openCliFixture()
+  fixture.write(
+    'reeve.yaml',
+    `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nsource: { git: { url: "${server.url}" } }\n`,
+  )
+  const controller = fixture.start([...config, 'run'])
+  await eventually('git to connect', () => isConnected)
+  const began = performance.now()
+  controller.child.kill('SIGTERM')
+  expect((await controller.ended).exitCode).toBe(0)
+  expect(performance.now() - began).toBeLessThan(5_000)
+})
+
+test('S11: a repository cannot write the keys that say whom to trust, whatever policy.files allows', async () => {
+  const fixture = openCliFixture()
+  fixture.write('signers', '')
+  const git = '{ url: /nowhere, verify: { signers: signers } }'
+  fixture.write(
+    'reeve.yaml',
+    `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\npolicy: { files: [/] }\nsource: { git: ${git} }\n`,
+  )
+  const files = `[{ path: ${fixture.path('signers')}, content: x }]`
+  fixture.write(
+    'manifests/web.yaml',
+    `apiVersion: reeve/v1\nkind: Facility\nmetadata: { name: web }\nspec: { process: { command: [/bin/sleep, "1000"] }, adopt: true, files: ${files} }\n`,
+  )
+  const { stdout, stderr } = await fixture.reeve([...config, 'plan', '--manifests', 'manifests'])
+  expect(stdout + stderr).toMatch(/Reeve itself reads or keeps it/)
 })

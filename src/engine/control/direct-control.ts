@@ -46,17 +46,23 @@ export function createDirectControl(session: Session): Control {
     planDown: names => makeDownPlan(session, names),
     down: (names, ways) => takeDown(session, names, ways),
   }
-  return withSource(control, session, ask => (session.followsSource ? askSource(session, ask) : undefined))
+  return withSource(control, session, (ask, signal) =>
+    session.followsSource ? askSource(session, ask, signal) : undefined,
+  )
 }
 
 /** Under the writer's lock, as it fetches. */
-async function askSource<T>(session: Session, ask: (source: FollowedSource) => Promise<T>): Promise<T> {
+async function askSource<T>(
+  session: Session,
+  ask: (source: FollowedSource) => Promise<T>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<T> {
   using _lock = await takeWriterLock(session, 'reeve sync')
   const { openSource } = await import('../session/source-opening.ts')
   const source = openSource(session)
   if (!source) throw new ReeveError('internal', 'there is no source')
   const sync = async (): Promise<SourceStatus> => {
-    await source.sync(new AbortController().signal)
+    await source.sync(signal)
     return source.status()
   }
   return ask({

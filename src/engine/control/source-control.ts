@@ -1,6 +1,7 @@
 import type { Control } from '../../core/contracts/control.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
+import { abortable } from '../../host/abortable.ts'
 import type { Session } from '../session/session.ts'
 
 /** A Git repository that is being followed. */
@@ -16,7 +17,7 @@ export interface FollowedSource {
 export function withSource(
   control: Omit<Control, 'sync' | 'accept'>,
   session: Session,
-  follow: <T>(ask: (source: FollowedSource) => Promise<T>) => Promise<T> | undefined,
+  follow: <T>(ask: (source: FollowedSource) => Promise<T>, signal?: AbortSignal) => Promise<T> | undefined,
 ): Control {
   async function ask<T>(question: (source: FollowedSource) => Promise<T>): Promise<T> {
     const answer = follow(question)
@@ -30,7 +31,8 @@ export function withSource(
     ...control,
     async apply(wish, ways) {
       // A saved plan is of the revision that was in force when it was made.
-      if (wish.fetch !== false && !wish.saved) await follow(expectFetched)
+      const fetched = wish.fetch !== false && !wish.saved ? follow(expectFetched, ways.signal) : undefined
+      if (fetched) await abortable(fetched, ways.signal)
       return control.apply(wish, ways)
     },
     sync: () => ask(source => source.sync()),

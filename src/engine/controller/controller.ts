@@ -94,7 +94,7 @@ interface Controller {
 
 async function openController(
   session: Session,
-  { log, listener, onHangup, allowRemovals = 0 }: ControllerOptions,
+  { log, listener, onHangup, signal, allowRemovals = 0 }: ControllerOptions,
   output: ServiceOutput | undefined,
   closing: (() => unknown)[],
 ): Promise<Controller> {
@@ -106,6 +106,7 @@ async function openController(
     log,
     changed: queue.manifests,
     asked: status => metrics?.recordFetch(status),
+    signal,
   })
   if (source) closing.push(() => source.end())
   const reconciliation = createReconciliation(session, {
@@ -124,7 +125,7 @@ async function openController(
   closing.push(() => control.close())
   const hangup = onHangup?.(() => {
     queue.manifests()
-    void source?.sync().catch(() => {})
+    source?.request()
   })
   closing.push(() => hangup?.[Symbol.dispose]())
   const manager = createServiceManager({

@@ -1,7 +1,10 @@
 import pLimit from 'p-limit'
 import type { Log } from '../../core/contracts/log.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
+import { messageOf } from '../../core/reeve-error.ts'
+import { abortable } from '../../host/abortable.ts'
 import type { Clock } from '../../host/clock.ts'
+import { openDeadline } from '../../host/deadline.ts'
 import type { Webhook } from '../../server/webhook.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import { nextFetch } from '../../source/schedule.ts'
@@ -22,6 +25,8 @@ export interface SourceSyncOptions {
 }
 
 export interface SourceSync extends FollowedSource {
+  /** Has the repository asked soon; what comes of it is in the log and the status. */
+  request(): void
   /** Gives up what is under way. */
   end(): Promise<void>
 }
@@ -32,7 +37,7 @@ const firstFetch = 20_000
 /** The source of the host configuration, followed; undefined: the manifests come from a directory. */
 export async function openSourceSync(
   session: Session,
-  ground: Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'>,
+  { signal, ...ground }: Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'> & { readonly signal: AbortSignal },
 ): Promise<(SourceSync & { readonly webhook?: Webhook }) | undefined> {
   const { clock, configuration, followsSource } = session
   if (!followsSource || configuration.source?.type !== 'git') return undefined
@@ -41,12 +46,16 @@ export async function openSourceSync(
   if (!source) return undefined
   const { interval, webhook } = configuration.source
   const sync = followSource(source, { clock, interval, ...ground })
-  if (!source.status().revision) await Promise.race([sync.sync(), clock.sleep(firstFetch)])
+  if (!source.status().revision) {
+    using limit = openDeadline(clock, firstFetch, [signal])
+    // How it went is in the status.
+    await abortable(sync.sync(), limit.signal).catch(() => {})
+  }
   if (!webhook) return sync
   const secret = (): string => readWebhookSecret(webhook.secretFile, session)
   secret() // A bad one is told now, and not to the forge.
   const { createWebhook } = await import('../../server/webhook.ts')
-  return { ...sync, webhook: createWebhook({ secret, sync: () => void sync.sync().catch(() => {}), clock }) }
+  return { ...sync, webhook: createWebhook({ secret, sync: sync.request, clock }) }
 }
 
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
@@ -63,14 +72,24 @@ export function followSource(source: GitSource, options: SourceSyncOptions): Sou
   async function syncOnce(): Promise<SourceStatus> {
     waiting = undefined
     timer?.[Symbol.dispose]()
-    const hasChanged = await source.sync(stop.signal)
-    const status = source.status()
-    failures = status.condition.reason === 'UpToDate' ? 0 : failures + 1
-    tell(status, hasChanged)
-    options.asked?.(status)
-    if (hasChanged) options.changed()
-    timer = clock.after(nextFetch(interval, failures, random()), () => void sync().catch(() => {}))
-    return status
+    try {
+      const hasChanged = await source.sync(stop.signal)
+      const status = source.status()
+      failures = status.condition.reason === 'UpToDate' ? 0 : failures + 1
+      tell(status, hasChanged)
+      options.asked?.(status)
+      if (hasChanged) options.changed()
+      return status
+    } finally {
+      // Whatever fails, it is asked again.
+      if (!stop.signal.aborted) timer = clock.after(nextFetch(interval, failures, random()), request)
+    }
+  }
+
+  function request(): void {
+    sync().catch((error: unknown) => {
+      if (!stop.signal.aborted) log.error({}, `cannot follow ${source.status().url}: ${messageOf(error)}`)
+    })
   }
 
   function sync(): Promise<SourceStatus> {
@@ -93,10 +112,11 @@ export function followSource(source: GitSource, options: SourceSyncOptions): Sou
     } else if (hadFailed && !hasChanged) log.info({}, `${url} is followed again`)
   }
 
-  void sync().catch(() => {})
+  request()
   return {
     status: () => source.status(),
     sync,
+    request,
     async accept(commit) {
       await sync()
       source.accept(commit)
