@@ -29,12 +29,16 @@ export const RUN_FAILED = 'RunFailed'
 /** The service isn't up yet, or not for long enough. */
 export const STARTING = 'Starting'
 
-/** Readiness: whether the facility is as declared and can serve its dependents. `now` in milliseconds since 1970. */
+/**
+ * Readiness: whether the facility is as declared and can serve its dependents. `now` in milliseconds since 1970. `probeError`: why the
+ * last health probe failed, if it did.
+ */
 export function readinessOf(
   facility: Facility,
   observed: Observed | undefined,
   health: HealthState,
   now: number,
+  probeError?: string,
 ): Readiness {
   if (!observed || observed.state === 'unknown') {
     return no('Unknown', observed?.message ?? 'the supervisor has not been asked yet')
@@ -55,9 +59,10 @@ export function readinessOf(
   if (observed.state !== 'running') return no(stateReasons[observed.state], describe(observed))
   const failure = observed.activation?.failure
   if (failure) return no(RUN_FAILED, `its last run failed: ${failure.message}`)
-  if (health === 'unhealthy') return no('Unhealthy', 'running, but its health check fails')
+  const cause = probeError === undefined ? '' : `: ${probeError}`
+  if (health === 'unhealthy') return no('Unhealthy', `running, but its health check fails${cause}`)
   if (health === 'starting' || health === 'unknown') {
-    return no('HealthPending', 'running, and its health check has not passed yet')
+    return no('HealthPending', `running, and its health check has not passed yet${cause}`)
   }
   // A service that waits for its trigger doesn't crash.
   if (!observed.activation && !hasRunFor(facility.readyAfter, observed, now)) {

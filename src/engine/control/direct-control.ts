@@ -5,7 +5,7 @@ import { findRenames } from '../../core/plan/plan-input.ts'
 import { describePending } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
-import { readinessOf } from '../../core/state/readiness.ts'
+import { type HealthState, readinessOf } from '../../core/state/readiness.ts'
 import { type Location, locationKey, type OwnedLocation } from '../../core/state/snapshot.ts'
 import { missingDirectory } from '../../manifest/read/manifest-snapshot.ts'
 import { applyOnce } from '../execution/apply.ts'
@@ -96,14 +96,19 @@ async function reportStatus(
       const facilityPlan = plans.get(facility.name)
       const { blocked } = facilityPlan ?? {}
       // Health checks that the policy forbids aren't run.
-      const found = await askHealth(session, facility, problems.length === 0 ? observed : undefined, trust)
+      const { health, probeError } = await askHealth(
+        session,
+        facility,
+        problems.length === 0 ? observed : undefined,
+        trust,
+      )
       const pending = describePending(facilityPlan)
       return {
         ...facility,
         observed,
         elsewhere: elsewhere(facility),
-        health: found,
-        readiness: readinessOf(facility, observed, found, now),
+        health,
+        readiness: readinessOf(facility, observed, health, now, probeError),
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
@@ -132,13 +137,13 @@ async function askHealth(
   facility: PlanRun['refresh']['targets'][number]['facility'],
   observed: Observed | undefined,
   trust: ProbeTrust,
-) {
-  if (!facility.health) return 'none'
-  if (observed?.state !== 'running') return 'unknown'
+): Promise<{ readonly health: HealthState; readonly probeError?: string }> {
+  if (!facility.health) return { health: 'none' }
+  if (observed?.state !== 'running') return { health: 'unknown' }
   const signal = new AbortController().signal
   const ask = () => probeHealth(facility, session.probeHost, session.clock, signal)
   const result = await trust.check(facility, observed, ask)
-  return result.healthy ? 'healthy' : 'unhealthy'
+  return result.healthy ? { health: 'healthy' } : { health: 'unhealthy', probeError: result.message }
 }
 
 async function act(

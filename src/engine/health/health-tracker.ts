@@ -206,9 +206,7 @@ export function createHealthTracker(options: HealthTrackerOptions): HealthTracke
     const entry = tracks.get(name)
     if (!entry) return { ready: false, reason: 'Unknown', message: 'no such facility' }
     // On a busy host, the observation may be old: what counts is how long the process had been up by then.
-    const found = readinessOf(entry.facility, sinceSeen(entry), entry.health, entry.lookedAt)
-    if (found.ready || entry.healthMessage === undefined || entry.observed?.state !== 'running') return found
-    return { ...found, message: `${found.message}: ${entry.healthMessage}` }
+    return readinessOf(entry.facility, sinceSeen(entry), entry.health, entry.lookedAt, entry.healthMessage)
   }
 
   return {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { eventually } from '../../../src/conformance/eventually.ts'
+import { findCondition } from '../../../src/core/reconcile/conditions.ts'
 import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
 import { probeHealth } from '../../../src/engine/health/health-probe.ts'
 import { createClock } from '../../../src/host/clock.ts'
@@ -59,4 +61,19 @@ test('E2: status runs health commands through a host that cannot write', async (
   })
   const { facilities } = await createDirectControl(session).status()
   expect(facilities).toMatchObject([{ name: 'web', health: 'healthy' }])
+})
+
+test('status without a controller tells why the health check fails, as one with a controller does', async () => {
+  await using lab = createEngineLab()
+  const health = { exec: { command: ['/bin/sh', '-c', 'exit 3'] }, startupTimeout: '1ms' }
+  lab.declare('web', { process: { command: ['/bin/sleep', '600'] }, health })
+  await lab.apply()
+  const direct = await createDirectControl(await lab.open()).status('web')
+  const message = 'running, but its health check fails: the health command exited 3'
+  expect(findCondition(direct.facilities[0]?.conditions ?? [], 'Ready')).toMatchObject({ reason: 'Unhealthy', message })
+  const controller = await lab.run()
+  await eventually('the controller to say the same', async () => {
+    const { conditions = [] } = (await controller.status('web')) ?? {}
+    return findCondition(conditions, 'Ready')?.message === message
+  })
 })
