@@ -6,7 +6,6 @@ import type { Instance } from '../../src/core/model/facility.ts'
 import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { realPlace } from '../posix/real-place.ts'
 import { listOwned, observeServices } from './provider/observation.ts'
-import { findLacks, findTools } from './provider/tools.ts'
 import { configSchema, optionsSchema } from './shared/configuration-schema.ts'
 import { renderDefinition } from './shared/definition.ts'
 import { createDefinitionReader } from './shared/definition-file.ts'
@@ -14,6 +13,7 @@ import { directoryOf, type Layout, layoutOf, serviceOfJson } from './shared/layo
 import { watchLiveness } from './shared/liveness.ts'
 import { findProblem, findSupervisor } from './shared/supervisor-process.ts'
 import { followTelling, hearSupervisor } from './shared/telling.ts'
+import { findLacks, findTools } from './shared/tools.ts'
 
 /** Heap limit of the supervisor, which runs permanently: a thousand services need a few megabytes. */
 const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=128', '--no-warnings']

@@ -5,10 +5,10 @@ import { findInsecurePath } from '../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../src/core/reeve-error.ts'
 import { createConnections } from './apply/connection.ts'
 import { hosting } from './apply/hosting.ts'
-import { findAliases, findServiceOf } from './bus/identity.ts'
 import { busQueries, readVersion } from './bus/manager.ts'
 import { observeAdoptable } from './observe/adoption.ts'
 import { journalQuery, readJournal } from './observe/failure-report.ts'
+import { findAliases, findServiceOf } from './observe/identity.ts'
 import { createLastRunReader } from './observe/last-run.ts'
 import { listOwned, observeServices } from './observe/observation.ts'
 import { relateUnits } from './observe/relations.ts'
@@ -122,7 +122,7 @@ function openApplier(instance: Instance, { host, clock }: ApplierTools, verifier
       return applyActions(actions, layout, host, { connections, verifier }, report)
     },
     async keepRuns(services) {
-      const { keepRuns } = await import('./observe/run-keeping.ts') // not needed for observing
+      const { keepRuns } = await import('./apply/run-keeping.ts') // not needed for observing
       return keepRuns(services, layout, host)
     },
     [Symbol.dispose]() {},

@@ -2,7 +2,7 @@ import type { ProcessFacts, ReadHost, WriteHost } from '../../../src/core/contra
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 import { findHolder } from '../../../src/host/lock.ts'
-import { findDirectoryProblem } from '../provider/directory-check.ts'
+import { findDirectoryProblem } from './directory-check.ts'
 import type { Layout } from './layout.ts'
 
 /** Time in ms that a supervisor may take to answer after its start. */

@@ -6,8 +6,9 @@ import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import type { ExecWrapper } from '../../posix/exec-wrapper.ts'
 import type { ServiceDefinition } from '../shared/definition.ts'
+import type { Tools } from '../shared/tools.ts'
 import { buildEnvironment } from './environment.ts'
-import type { Identity, Tools } from './shim-script.ts'
+import type { Identity } from './shim-script.ts'
 
 /** Everything needed to start a service, read anew for each start. */
 export interface Launch {

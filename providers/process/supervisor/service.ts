@@ -7,8 +7,8 @@ import type { UnwritablePlaces } from '../../../src/host/unwritable-places.ts'
 import type { ServiceDefinition } from '../shared/definition.ts'
 import { type Layout, recordPath, temporaryRecordPath } from '../shared/layout.ts'
 import { formatRecord, type ServiceRecord } from '../shared/service-record.ts'
+import type { Tools } from '../shared/tools.ts'
 import type { KnownRun } from './run-facts.ts'
-import type { Tools } from './shim-script.ts'
 
 /** Dependencies of all parts of the supervisor. */
 export interface Context {

@@ -2,6 +2,7 @@ import type { Process } from '../../../src/core/model/facility.ts'
 import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { quoteWord, quoteWords } from '../../posix/shell-quoting.ts'
 import { type Layout, type RunPart, runPath } from '../shared/layout.ts'
+import type { Tools } from '../shared/tools.ts'
 
 /**
  * Process between the supervisor and a service: the service outlives the supervisor, and its exit status isn't lost while
@@ -42,13 +43,6 @@ export function shimCommand(script: string, text?: string): readonly string[] {
 
 /** Descriptor of NAME~N.said, for the exec wrapper, which closes it. */
 export const saidDescriptor = 4
-
-/** Paths of the programs that prepare a service; absent if the host lacks them. */
-export interface Tools {
-  readonly setsid?: string
-  readonly prlimit?: string
-  readonly setpriv?: string
-}
 
 /** Numeric ids to run as. `groups`: take the user's supplementary groups too. */
 export interface Identity {

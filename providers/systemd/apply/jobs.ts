@@ -1,14 +1,16 @@
 import type { Bus, BusCall, BusSignal, WriteBus } from '../../../src/core/contracts/bus.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { busErrorName } from '../../../src/host/bus-error.ts'
-import { managerInterface, propertiesInterface, readProperty, subscribe, unitInterface } from '../bus/manager.ts'
+import {
+  type JobResult,
+  lost,
+  managerInterface,
+  propertiesInterface,
+  readProperty,
+  subscribe,
+  unitInterface,
+} from '../bus/manager.ts'
 import { pathOfUnit, unitOfPath } from '../units/unit-name.ts'
-
-/** systemd's result of a job: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
-type JobResult = string
-
-/** The connection to systemd ended meanwhile, and so did the job: its result can only be derived from the unit. */
-export const lost: JobResult = 'lost'
 
 export interface JobOutcome {
   readonly result: JobResult

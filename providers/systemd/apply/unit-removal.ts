@@ -4,11 +4,11 @@ import type { WriteBus } from '../../../src/core/contracts/bus.ts'
 import type { WriteHost } from '../../../src/core/contracts/host.ts'
 import type { Action, Report } from '../../../src/core/contracts/provider.ts'
 import { managerCall } from '../bus/manager.ts'
+import { forgetCompletion } from '../observe/completion.ts'
 import { unitsAmong } from '../observe/managed-units.ts'
 import { forgetRecord } from '../observe/records.ts'
 import type { Layout } from '../units/layout.ts'
 import { unitOf } from '../units/unit-name.ts'
-import { forgetCompletion } from './completion.ts'
 
 /** An action whose units have been stopped. */
 export interface Going {

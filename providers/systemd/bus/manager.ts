@@ -17,6 +17,12 @@ export const busQueries: readonly string[] = [
   `${propertiesInterface}.Get`,
 ]
 
+/** systemd's result of a job: `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …; or `lost`. */
+export type JobResult = string
+
+/** The connection to systemd ended meanwhile, and so did the job: its result can only be derived from the unit. */
+export const lost: JobResult = 'lost'
+
 /** A unit that the manager has loaded. */
 export interface LoadedUnit {
   readonly name: string

@@ -6,8 +6,9 @@ import type { Loaded } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import { type LoadedUnit, readNumber, readProperty, readTexts } from '../bus/manager.ts'
 import type { Layout } from '../units/layout.ts'
+import { definitionVariable } from '../units/marker.ts'
 import type { ManagedUnits } from './managed-units.ts'
-import { definitionVariable, hasRecord, type LoadRecord, readRecord, unknownDigest } from './records.ts'
+import { hasRecord, type LoadRecord, readRecord, unknownDigest } from './records.ts'
 
 export interface LoadedQuery {
   readonly bus: Bus

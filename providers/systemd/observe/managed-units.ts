@@ -3,10 +3,10 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { triggerNames } from '../units/activation-trigger.ts'
 import type { Layout } from '../units/layout.ts'
-import { readMarker } from '../units/marker.ts'
+import { definitionVariable, readMarker } from '../units/marker.ts'
 import { unitOf } from '../units/unit-name.ts'
 import type { UnitFile, UnitSearchPath } from '../units/unit-search-path.ts'
-import { definitionVariable, isOfEarlierVersion } from './records.ts'
+import { isOfEarlierVersion } from './records.ts'
 
 /** Files that Reeve has written for a unit: the unit itself, or drop-ins for somebody else's. */
 export interface ManagedUnits {

@@ -23,9 +23,6 @@ export interface LoadRecord extends Loaded {
   readonly changed?: number
 }
 
-/** Variable with `Definition.digest` of the definition that the process was started with. */
-export const definitionVariable = 'REEVE_DEFINITION'
-
 export const unknownDigest = 'unknown'
 
 /** Units of earlier versions had this as their `RuntimeDirectory=`, and wrote their records there by themselves. */

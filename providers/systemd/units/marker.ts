@@ -7,6 +7,9 @@ import { readSections, type Sections } from './unit-file.ts'
 const section = 'X-Reeve'
 const title = /^[^\S\n]*\[X-Reeve\]\s*$/gm
 
+/** Variable with `Definition.digest` of the definition that the process was started with. */
+export const definitionVariable = 'REEVE_DEFINITION'
+
 export function markerSections(ownership: Ownership): Sections {
   return { [section]: { Marker: [JSON.stringify(ownership)] } }
 }

@@ -1,4 +1,4 @@
-import { definitionVariable } from '../observe/records.ts'
+import { definitionVariable } from './marker.ts'
 import { joinContinued } from './unit-file.ts'
 
 /** True if two unit files mean the same, whatever their comments, blanks and order, and whatever Reeve adds. */

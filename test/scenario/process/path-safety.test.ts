@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { findTools } from '../../../providers/process/provider/tools.ts'
+import { findTools } from '../../../providers/process/shared/tools.ts'
 import { createRotation } from '../../../providers/process/supervisor/rotation.ts'
 import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Log } from '../../../src/core/contracts/log.ts'

@@ -3,11 +3,11 @@ import type { ReadHost, WriteHost } from '../../../src/core/contracts/host.ts'
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
-import { digestOf } from '../observe/loaded-definition.ts'
-import type { ManagedUnits } from '../observe/managed-units.ts'
 import type { Layout } from '../units/layout.ts'
 import { isYes, mergeSections, readSections } from '../units/unit-file.ts'
 import type { UnitSearchPath } from '../units/unit-search-path.ts'
+import { digestOf } from './loaded-definition.ts'
+import type { ManagedUnits } from './managed-units.ts'
 
 /**
  * systemd forgets a oneshot that has ended, unless something refers to it: afterwards it can't tell whether it has run. So

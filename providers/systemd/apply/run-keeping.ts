@@ -4,15 +4,9 @@ import type { Action } from '../../../src/core/contracts/provider.ts'
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import type { Definition } from '../../../src/core/model/definition.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
-import type { Application } from '../apply/batch.ts'
-import { isForgotten, noteCompletion } from '../apply/completion.ts'
 import { findUnits, type LoadedUnit, readNumber, readUnitPath } from '../bus/manager.ts'
-import { unitsOf } from '../units/activation-trigger.ts'
-import type { Layout } from '../units/layout.ts'
-import { readMarker } from '../units/marker.ts'
-import { unitOf } from '../units/unit-name.ts'
-import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-path.ts'
-import { declaredTriggers, findStale, listRunning } from './adoption.ts'
+import { declaredTriggers, findStale, listRunning } from '../observe/adoption.ts'
+import { isForgotten, noteCompletion } from '../observe/completion.ts'
 import {
   findLoaded,
   findLoadedTrigger,
@@ -20,9 +14,15 @@ import {
   readOlder,
   readStart,
   readStateChange,
-} from './loaded-definition.ts'
-import { findManagedUnits } from './managed-units.ts'
-import { noteRecord } from './records.ts'
+} from '../observe/loaded-definition.ts'
+import { findManagedUnits } from '../observe/managed-units.ts'
+import { noteRecord } from '../observe/records.ts'
+import { unitsOf } from '../units/activation-trigger.ts'
+import type { Layout } from '../units/layout.ts'
+import { readMarker } from '../units/marker.ts'
+import { unitOf } from '../units/unit-name.ts'
+import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-path.ts'
+import type { Application } from './batch.ts'
 
 /**
  * Keeps what is known of running processes when their units are replaced, including units of others that are adopted.

@@ -1,7 +1,7 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { describeUnsafePart } from '../../../src/core/paths/path-safety.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
-import type { Layout } from '../shared/layout.ts'
+import type { Layout } from './layout.ts'
 
 /** Kernel limit for the path of a unix socket, in bytes. */
 const socketPathLimit = 107

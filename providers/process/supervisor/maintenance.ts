@@ -2,9 +2,9 @@ import type { Log } from '../../../src/core/contracts/log.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
 import { isAlive } from '../../../src/host/process-identity.ts'
 import { hasRun } from '../shared/service-record.ts'
-import { isTooLarge, outputOf } from '../supervisor/output-file.ts'
-import { createRotation } from '../supervisor/rotation.ts'
-import type { Context, Service } from '../supervisor/service.ts'
+import { isTooLarge, outputOf } from './output-file.ts'
+import { createRotation } from './rotation.ts'
+import type { Context, Service } from './service.ts'
 
 /** Interval in ms at which processes are checked for an unreported end; for many services, this long for each. */
 const sweepInterval = 1_000

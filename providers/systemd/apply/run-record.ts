@@ -1,11 +1,11 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { createDictionary } from '../../../src/core/dictionary.ts'
 import { wasThere } from '../../../src/core/state/file-age.ts'
-import type { JobContext } from '../apply/batch.ts'
 import { findUnits } from '../bus/manager.ts'
-import { digestOf, readInvocation, readStart, readStateChange } from './loaded-definition.ts'
-import { findManagedUnits } from './managed-units.ts'
-import { noteRecord } from './records.ts'
+import { digestOf, readInvocation, readStart, readStateChange } from '../observe/loaded-definition.ts'
+import { findManagedUnits } from '../observe/managed-units.ts'
+import { noteRecord } from '../observe/records.ts'
+import type { JobContext } from './batch.ts'
 
 /**
  * Has a unit load its files by `act`, and records what it has loaded; see records.ts. The service's sandbox doesn't matter:

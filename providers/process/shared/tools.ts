@@ -1,7 +1,13 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { PortableField } from '../../../src/core/model/facility.ts'
 import { findTool } from '../../posix/tools.ts'
-import type { Tools } from '../supervisor/shim-script.ts'
+
+/** Paths of the programs that prepare a service; absent if the host lacks them. */
+export interface Tools {
+  readonly setsid?: string
+  readonly prlimit?: string
+  readonly setpriv?: string
+}
 
 /** Programs of util-linux with which a service is started, if the host has them. */
 export function findTools(host: ReadHost): Tools {

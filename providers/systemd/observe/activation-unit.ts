@@ -2,8 +2,8 @@ import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Activation, Run } from '../../../src/core/state/observed.ts'
 import { findUnits, type LoadedUnit, readNumber, readProperty, readTexts } from '../bus/manager.ts'
-import type { LastRun, LastRunReader } from '../observe/last-run.ts'
-import type { Layout } from './layout.ts'
+import type { Layout } from '../units/layout.ts'
+import type { LastRun, LastRunReader } from './last-run.ts'
 
 interface Look {
   readonly bus: Bus
