@@ -1,16 +1,18 @@
 import { join } from 'node:path'
-import type { RevisionFacts, SourceCondition, SourceStatus } from '../core/contracts/source-status.ts'
+import type { SourceCondition, SourceStatus, WaitingRevision } from '../core/contracts/source-status.ts'
 import type { ReferenceWish, VerifyConfiguration } from '../core/model/source-configuration.ts'
-import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import type { SourceReason } from './git-failure.ts'
 import { createGitRepository, type GitRepositoryOptions } from './git-repository.ts'
 import { chooseReference, describeWish, patternsOf } from './reference-choice.ts'
+import type { RemoteReference } from './remote-reference.ts'
 import { removeTree } from './removal.ts'
 import { exportRevision, readCommit } from './revision-export.ts'
 import { SourceError } from './source-error.ts'
 import { manifestsLink } from './source-place.ts'
-import { readSourceState, type SourceState, writeSourceState } from './source-state.ts'
+import { causeOf, factsOf, findWarning, inForce } from './source-report.ts'
+import { type Revision, readSourceState, type SourceState, writeSourceState } from './source-state.ts'
 import { openTrust } from './trust-keeping.ts'
 
 /** How many revisions besides the one in force are kept on the disk. */
@@ -25,21 +27,39 @@ export interface GitSourceOptions extends Omit<GitRepositoryOptions, 'directory'
   /** Absent: whoever can push decides. */
   readonly verify?: VerifyConfiguration
   readonly clock: Clock
+  /** Absent: everything is admitted. */
+  readonly admission?: Admission
+}
+
+/** Decides which revisions come into force. */
+export interface Admission {
+  /** Why the revision, which has been exported, isn't to come into force now. Undefined: it is. */
+  admit(revision: Revision): string | undefined
+  /** Commits whose exports are needed besides. */
+  kept(): readonly string[]
 }
 
 /** A Git repository of which one revision is in force on this host. */
 export interface GitSource {
   status(): SourceStatus
+  /** The revision in force. Undefined: none has been fetched yet. */
+  revision(): Revision | undefined
   /**
-   * Asks the repository, and puts the wanted revision into force. What can't be had is told by the status, and the revision in force
-   * stays. Rejects only when the signal is aborted.
+   * Asks the repository, and puts the wanted revision into force, if it is admitted. What can't be had is told by the status, and the
+   * revision in force stays. Rejects only when the signal is aborted.
    *
    * @returns true: another revision is in force now
    */
   sync(signal: AbortSignal): Promise<boolean>
+  /** Puts a former revision into force. Throws SourceError if it can't be exported, or isn't trusted any more. */
+  enforce(revision: Revision, signal: AbortSignal): Promise<void>
+  /** Why the repository can't be asked. Undefined: it can. */
+  findUnreachable(signal: AbortSignal): Promise<string | undefined>
+  /** Directory of the exported revision. */
+  directoryOf(commit: string): string
   /**
-   * Lets the commit that was refused last, as it doesn't descend from the one in force, come into force at the next sync. Throws ReeveError
-   * `refused` if that is another one. `commit`: at least its first seven digits.
+   * Lets the commit that was refused last, as it doesn't descend from the newest accepted one, come into force at the next sync. Throws
+   * ReeveError `refused` if that is another one. `commit`: at least its first seven digits.
    */
   accept(commit: string): void
 }
@@ -66,6 +86,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     : { reason: 'Pending', message: 'no revision has been fetched yet', since: timeOf(clock) }
   let fetchedAt: string | null = null
   let refused: string | undefined
+  let waiting: WaitingRevision | undefined
   if (state.revision && isExported(state.revision.commit)) switchTo(state.revision.commit)
 
   function isExported(commit: string): boolean {
@@ -80,46 +101,65 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       throw new SourceError('ReferenceNotFound', `${url.text} has no ${describeWish(wish).replace(/^the /, '')}`)
     }
     refused = undefined
-    const before = state.revision
-    const isSame = before?.reference === reference.name && state.referenceId === reference.id
-    if (before && isSame && isExported(before.commit)) {
-      await trust?.expectStill({ commit: before.commit, reference: reference.name, referenceId: reference.id }, signal)
-      return false
-    }
-    const commit = await repository.fetch(reference.name, before?.commit ?? options.verify?.start, signal)
-    if (before && before.commit !== commit) await expectSuccessor(before, commit, reference.name, signal)
-    const candidate = {
-      commit,
-      reference: reference.name,
-      referenceId: reference.id,
-      ...(before && { after: before.commit }),
-    }
+    const { head } = state
+    const isSame = head?.reference === reference.name && head.referenceId === reference.id
+    if (!head || !isSame || !isExported(head.commit)) return putForward(await take(reference, signal))
+    await trust?.expectStill(head, signal)
+    return head.commit === state.revision?.commit ? false : putForward(head)
+  }
+
+  /** Fetches, verifies and exports what the reference leads to, and has it as the newest accepted. */
+  async function take({ name, id }: RemoteReference, signal: AbortSignal): Promise<Revision> {
+    const { head } = state
+    const commit = await repository.fetch(name, head?.commit ?? options.verify?.start, signal)
+    if (head && head.commit !== commit) await expectSuccessor(head, commit, name, signal)
+    const candidate = { commit, reference: name, referenceId: id, ...(head && { after: head.commit }) }
     const signer = await trust?.expect(candidate, signal)
-    const facts = await readCommit(repository, commit, signal)
-    if (!isExported(commit)) {
-      host.makeDirectory(revisions, { mode: 0o700 })
-      await exportRevision(repository, { commit, path: options.path, directory: join(revisions, commit) }, host, signal)
-    }
-    const revision: RevisionFacts = {
+    const { facts, tree } = await readCommit(repository, { commit, path: options.path }, signal)
+    if (!isExported(commit)) await exportTo(commit, tree, signal)
+    await repository.keep(commit, signal)
+    const revision: Revision = {
       commit,
-      reference: reference.name,
+      tree,
+      reference: name,
+      referenceId: id,
       subject: facts.subject,
       author: facts.author,
       committedAt: new Date(facts.time).toISOString(),
-      since: before?.commit === commit ? before.since : timeOf(clock),
+      since: head?.commit === commit ? head.since : timeOf(clock),
       ...(signer !== undefined && { signer }),
     }
-    await repository.keep(commit, signal)
-    // First the mark, then the switch: a crash between the two is mended when the source is opened.
-    keep({ key, revision, referenceId: reference.id })
-    switchTo(commit)
-    sweep(commit)
-    return before?.commit !== commit
+    const { accepted: _, ...rest } = state
+    keep({ ...rest, head: revision })
+    return revision
+  }
+
+  async function exportTo(commit: string, tree: string, signal: AbortSignal): Promise<void> {
+    host.makeDirectory(revisions, { mode: 0o700 })
+    await exportRevision(repository, { tree, directory: join(revisions, commit) }, host, signal)
+  }
+
+  /** Puts the newest accepted revision into force, unless something is against it. */
+  function putForward(head: Revision): boolean {
+    const { revision } = state
+    const isInForce = revision?.commit === head.commit
+    const refusal = isInForce ? undefined : options.admission?.admit(head)
+    waiting = refusal === undefined ? undefined : { commit: head.commit, subject: head.subject, message: refusal }
+    if (refusal !== undefined) return false
+    putInForce(isInForce ? { ...head, since: revision.since } : { ...head, since: timeOf(clock) })
+    return !isInForce
+  }
+
+  /** First the mark, then the switch: a crash between the two is mended when the source is opened. */
+  function putInForce(revision: Revision): void {
+    if (JSON.stringify(revision) !== JSON.stringify(state.revision)) keep({ ...state, revision })
+    switchTo(revision.commit)
+    sweep(new Set([revision.commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
   }
 
   /** A branch whose history was rewritten, and a tag that was moved, need a person's word. */
   async function expectSuccessor(
-    before: RevisionFacts,
+    before: Revision,
     commit: string,
     reference: string,
     signal: AbortSignal,
@@ -132,7 +172,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     const [old, next] = [before.commit.slice(0, 12), commit.slice(0, 12)]
     const what = isTag
       ? `${describeWish(wish)} was moved from ${old} to ${next}`
-      : `${reference.replace(/^refs\/heads\//, 'branch ')} leads to ${next}, which does not descend from ${old}, the revision in force`
+      : `${reference.replace(/^refs\/heads\//, 'branch ')} leads to ${next}, which does not descend from ${old}, the newest accepted revision`
     throw new SourceError('NotFastForward', `${what}; if that is meant, run reeve accept ${next}`)
   }
 
@@ -152,8 +192,8 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   }
 
   /** Of the others, the oldest go. What is no revision was left behind by a crash. */
-  function sweep(inForce: string): void {
-    const found = (host.readDirectory(revisions) ?? []).filter(name => name !== inForce)
+  function sweep(needed: ReadonlySet<string>): void {
+    const found = (host.readDirectory(revisions) ?? []).filter(name => !needed.has(name))
     const age = (name: string): number => host.facts(join(revisions, name))?.changed ?? 0
     const kept = found
       .filter(name => /^[0-9a-f]+$/.test(name))
@@ -182,11 +222,29 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     status: () => ({
       url: url.text,
       wanted: describeWish(wish),
-      ...(state.revision && { revision: state.revision }),
+      ...(state.revision && { revision: factsOf(state.revision) }),
       fetchedAt,
       condition,
-      ...findWarning(state.revision, options.verify?.maxAge, clock.now()),
+      ...(waiting && { waiting }),
+      ...findWarning(state.head, options.verify?.maxAge, clock.now()),
     }),
+    revision: () => state.revision,
+    directoryOf: commit => join(revisions, commit),
+    async enforce(revision, signal) {
+      const { commit, tree } = revision
+      await trust?.expect({ ...revision, after: commit }, signal)
+      if (!isExported(commit)) await exportTo(commit, tree, signal)
+      putInForce({ ...revision, since: timeOf(clock) })
+    },
+    async findUnreachable(signal) {
+      try {
+        await repository.list([], signal)
+        return undefined
+      } catch (error) {
+        if (signal.aborted) throw error
+        return causeOf(error)[1]
+      }
+    },
     async sync(signal) {
       try {
         const hasChanged = await trySync(signal)
@@ -208,30 +266,6 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       throw new ReeveError('refused', `expected the commit that waits to be accepted: ${found}, found ${commit}`)
     },
   }
-}
-
-/** That an old head is served for ever is seen by its age alone: whoever does so, signs nothing. */
-function findWarning(
-  revision: RevisionFacts | undefined,
-  maxAge: number | undefined,
-  now: number,
-): { readonly warning?: string } {
-  if (!revision || maxAge === undefined) return {}
-  const days = (now - Date.parse(revision.committedAt)) / 86_400_000
-  if (days * 86_400_000 <= maxAge) return {}
-  const age = `the newest commit is ${Math.floor(days)} days old, more than verify.maxAge allows`
-  return { warning: `${age}: if there are newer ones, somebody keeps them from this host` }
-}
-
-function causeOf(error: unknown): [SourceReason, string] {
-  if (error instanceof SourceError) return [error.reason, error.message]
-  const message = messageOf(error)
-  if (/ENOSPC|EDQUOT|EROFS|no space left|is full/i.test(message)) return ['DiskFull', message]
-  return ['FetchFailed', error instanceof ReeveError ? message : `Reeve failed: ${message}`]
-}
-
-function inForce({ commit, subject }: RevisionFacts): string {
-  return `${commit.slice(0, 12)} is in force: ${subject}`
 }
 
 function timeOf(clock: Clock): string {

@@ -14,26 +14,36 @@ interface ExportedEntry {
   readonly id: string
 }
 
-/** Gives the facts of a commit. */
-export async function readCommit(repository: GitRepository, commit: string, signal: AbortSignal): Promise<CommitFacts> {
-  return parseCommit(await readObject(repository, commit, 'commit', signal))
+/** A commit, and the directory of its manifests. */
+export interface CommitReading {
+  readonly facts: CommitFacts
+  /** Id of the tree at the path: equal content has equal ids. */
+  readonly tree: string
+}
+
+/** Reads a commit. Throws SourceError `ReferenceNotFound` where it has no directory `path`. */
+export async function readCommit(
+  repository: GitRepository,
+  { commit, path }: { readonly commit: string; readonly path: string },
+  signal: AbortSignal,
+): Promise<CommitReading> {
+  const facts = parseCommit(await readObject(repository, commit, 'commit', signal))
+  return { facts, tree: await findDirectory(repository, { commit, path, tree: facts.tree }, signal) }
 }
 
 /**
- * Writes what a commit has below `path` into a directory of that name, byte for byte, through no worktree, attribute or filter. The
+ * Writes the directory of a commit's manifests into a directory of that name, byte for byte, through no worktree, attribute or filter. The
  * directory appears under its name when it is whole. Every object is checked against its id, from the commit down.
  *
- * Throws SourceError: `ReferenceNotFound` where the commit has no such directory, `TreeRefused` for what isn't exported, `TooLarge`.
+ * Throws SourceError: `TreeRefused` for what isn't exported, `TooLarge`.
  */
 export async function exportRevision(
   repository: GitRepository,
-  { commit, path, directory }: { readonly commit: string; readonly path: string; readonly directory: string },
+  { tree, directory }: { readonly tree: string; readonly directory: string },
   host: WriteHost,
   signal: AbortSignal,
 ): Promise<void> {
-  const facts = await readCommit(repository, commit, signal)
-  const root = await findDirectory(repository, { commit, path, tree: facts.tree }, signal)
-  const entries = await listEntries(repository, root, signal)
+  const entries = await listEntries(repository, tree, signal)
   const contents = await readContents(repository, entries, signal)
   const partial = `${directory}.partial`
   removeTree(partial, host)

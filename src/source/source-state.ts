@@ -4,13 +4,22 @@ import type { RevisionFacts } from '../core/contracts/source-status.ts'
 import { isObject } from '../core/outside-value.ts'
 import { readTrusted } from '../host/trusted-reading.ts'
 
+/** A commit that was fetched, verified and exported. */
+export interface Revision extends RevisionFacts {
+  /** Id of the tree at the path of the manifests: equal content has equal ids. */
+  readonly tree: string
+  /** The id that the reference had on the server when it was fetched: a tag's own, for an annotated one. */
+  readonly referenceId: string
+}
+
 /** What is remembered of a source. Lost, it is fetched again; then a history that was rewritten meanwhile goes unnoticed. */
 export interface SourceState {
   /** The URL and the wish that it is about: with others, it says nothing. */
   readonly key: string
-  readonly revision?: RevisionFacts
-  /** The id that the reference had on the server when the revision was fetched: a tag's own, for an annotated one. */
-  readonly referenceId?: string
+  /** The newest that was accepted, whether or not it is in force: what comes next has to descend from it. */
+  readonly head?: Revision
+  /** The one in force. */
+  readonly revision?: Revision
   /** The commit that a person said may take the place of one that it doesn't descend from. */
   readonly accepted?: string
 }
@@ -21,11 +30,11 @@ export function readSourceState(directory: string, key: string, host: ReadHost):
   const text = readTrusted(join(directory, file), host)
   const value = text === undefined ? undefined : parse(text)
   if (!isObject(value) || value.key !== key) return { key }
-  const { revision, referenceId, accepted } = value
+  const { head, revision, accepted } = value
   return {
     key,
+    ...(isRevision(head) && { head }),
     ...(isRevision(revision) && { revision }),
-    ...(typeof referenceId === 'string' && { referenceId }),
     ...(typeof accepted === 'string' && { accepted }),
   }
 }
@@ -34,10 +43,11 @@ export function writeSourceState(directory: string, state: SourceState, host: Wr
   host.writeFile(join(directory, file), `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
 }
 
-function isRevision(value: unknown): value is RevisionFacts {
+export function isRevision(value: unknown): value is Revision {
   if (!isObject(value)) return false
-  const { commit, reference, subject, author, committedAt, since } = value
-  const isWhole = [reference, subject, author, committedAt, since].every(word => typeof word === 'string')
+  const { commit, reference, referenceId, tree, subject, author, committedAt, since } = value
+  const words = [reference, referenceId, tree, subject, author, committedAt, since]
+  const isWhole = words.every(word => typeof word === 'string')
   return isWhole && typeof commit === 'string' && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(commit)
 }
 

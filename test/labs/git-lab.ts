@@ -54,7 +54,8 @@ export interface Signer {
   readonly key: string
 }
 
-export interface SourceLabOptions extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits' | 'verify'> {
+export interface SourceLabOptions
+  extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits' | 'verify' | 'admission'> {
   readonly url: string
   readonly clock: Clock
   readonly onEffect: WriteHostOptions['onEffect']
@@ -91,7 +92,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
     const reading = readGitUrl(url)
     if ('problem' in reading) throw new Error(reading.problem)
     const host = createWriteHost(rest.onEffect ? { onEffect: rest.onEffect } : {})
-    const { limits, verify, clock = createClock() } = rest
+    const { admission, limits, verify, clock = createClock() } = rest
     return openGitSource({
       directory: sourceDirectory,
       url: reading.url,
@@ -103,6 +104,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
       searchPath: process.env.PATH ?? '/usr/bin:/bin',
       ...(limits && { limits }),
       ...(verify && { verify }),
+      ...(admission && { admission }),
     })
   }
 

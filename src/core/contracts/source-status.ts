@@ -9,6 +9,8 @@ export interface SourceStatus {
   /** When the repository last answered: ISO 8601; null: never. */
   readonly fetchedAt: string | null
   readonly condition: SourceCondition
+  /** The newest revision of the repository, where it isn't the one in force. Absent: it is. */
+  readonly waiting?: WaitingRevision
   /** What is no failure, and a person should know of: the newest commit is older than it may be. Absent: nothing. */
   readonly warning?: string
 }
@@ -26,6 +28,13 @@ export interface RevisionFacts {
   readonly since: string
   /** Who signed it, as the host's own keys say. Absent: nobody was asked for. */
   readonly signer?: string
+}
+
+export interface WaitingRevision {
+  readonly commit: string
+  readonly subject: string
+  /** Why it isn't in force. */
+  readonly message: string
 }
 
 export interface SourceCondition {

@@ -59,7 +59,10 @@ export async function openSourceSync(
 }
 
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
-export function followSource(source: GitSource, options: SourceSyncOptions): SourceSync {
+export function followSource(
+  source: Pick<GitSource, 'status' | 'sync' | 'accept'>,
+  options: SourceSyncOptions,
+): SourceSync {
   const { clock, interval, log, random = Math.random } = options
   const inTurn = pLimit(1)
   const stop = new AbortController()

@@ -3,9 +3,10 @@ import type { GitSourceConfiguration } from '../../core/model/source-configurati
 import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { localFiles } from '../../manifest/read/manifest-files.ts'
-import { type GitSource, keyOf, openGitSource } from '../../source/git-source.ts'
+import { type Admission, type GitSource, keyOf, openGitSource } from '../../source/git-source.ts'
 import { describeWish, isRange } from '../../source/reference-choice.ts'
 import { sourceDirectory } from '../../source/source-place.ts'
+import { factsOf } from '../../source/source-report.ts'
 import { readSourceState } from '../../source/source-state.ts'
 import type { Session } from './session.ts'
 
@@ -20,7 +21,7 @@ type SourceSession = Pick<
  * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of keys that isn't there, `insecure` for
  * one that others can write.
  */
-export function openSource(session: SourceSession): GitSource | undefined {
+export function openSource(session: SourceSession, admission?: Admission): GitSource | undefined {
   const found = findSource(session)
   if (!found) return undefined
   expectUsable(found, session)
@@ -31,6 +32,7 @@ export function openSource(session: SourceSession): GitSource | undefined {
     wish: found.wish,
     path: found.path,
     ...(found.verify && { verify: found.verify }),
+    ...(admission && { admission }),
     host: session.openWriteHost(),
     clock: session.clock,
     searchPath: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -46,7 +48,7 @@ export function readSource(session: SourceSession): SourceStatus | undefined {
   return {
     url: found.url.text,
     wanted: describeWish(found.wish),
-    ...(revision && { revision }),
+    ...(revision && { revision: factsOf(revision) }),
     fetchedAt: null,
     condition: {
       reason: 'NotFollowed',

@@ -82,7 +82,7 @@ describe('a rewritten history', () => {
       revision: { commit: second },
       condition: {
         reason: 'NotFastForward',
-        message: `branch main leads to ${other.slice(0, 12)}, which does not descend from ${second.slice(0, 12)}, the revision in force; if that is meant, run reeve accept ${other.slice(0, 12)}`,
+        message: `branch main leads to ${other.slice(0, 12)}, which does not descend from ${second.slice(0, 12)}, the newest accepted revision; if that is meant, run reeve accept ${other.slice(0, 12)}`,
       },
     })
     expect(lab.read('web.yaml')).toBe('api')

@@ -47,7 +47,7 @@ function openLab(first: Answer, hold?: Promise<void>): Lab {
       },
     }),
   })
-  const source: GitSource = {
+  const source: Pick<GitSource, 'status' | 'sync' | 'accept'> = {
     status,
     async sync(signal) {
       asked += 1
