@@ -84,12 +84,12 @@ export async function install(
 /** Arguments of `reeve run`. Settings of the host configuration are left there, where they can be changed. */
 function runArguments(
   { globals, io }: CommandContext,
-  { configuration, directory }: Session,
+  { directory, hasDirectory }: Session,
   given: NamedDirectory | undefined,
   { allowRemovals }: InstallOptions,
 ): string[] {
   const words: string[] = []
-  if (given !== undefined || configuration.manifests === undefined) words.push(directory)
+  if (given !== undefined || !hasDirectory) words.push(directory)
   if (globals.config !== undefined) words.push('--config', resolve(io.cwd, globals.config))
   if (globals.stateDir !== undefined) words.push('--state-dir', resolve(io.cwd, globals.stateDir))
   if (globals.logLevel !== undefined) words.push('--log-level', globals.logLevel)

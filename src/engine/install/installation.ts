@@ -166,8 +166,12 @@ function declareController(
     process: {
       command: [...options.program, 'run', ...options.arguments],
       workingDirectory: '/',
-      // A program that is replaced at the same path restarts the controller too.
-      environment: { ...options.environment, REEVE_VERSION: options.version },
+      // A program that is replaced at the same path restarts the controller too, as does an edited host configuration.
+      environment: {
+        ...options.environment,
+        REEVE_VERSION: options.version,
+        REEVE_CONFIGURATION: digestOf(configuration).slice(0, 12),
+      },
       environmentFiles: [],
       limits: {},
       restart: { policy: 'always', delay: 1_000 },

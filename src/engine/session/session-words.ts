@@ -1,5 +1,3 @@
-import type { HostConfiguration } from '../../core/model/host-configuration.ts'
-
 /** Options of a command line that decide the session. */
 export interface CommandLineSettings {
   /** `--config FILE`. */
@@ -13,14 +11,15 @@ export interface CommandLineSettings {
 
 /**
  * Options that give a command line the same settings in any working directory: a printed hint must work as it is.
+ * `hasDirectory`: an option or the host configuration says where the manifests are.
  */
 export function sessionWords(
   options: CommandLineSettings,
-  { manifests }: Pick<HostConfiguration, 'manifests'>,
+  hasDirectory: boolean,
   places: { readonly directory: string; readonly config: string; readonly stateDirectory: string },
 ): string {
   const words: string[] = []
-  if (options.directory !== undefined || manifests === undefined) words.push(places.directory)
+  if (options.directory !== undefined || !hasDirectory) words.push(places.directory)
   if (options.config !== undefined) words.push('--config', places.config)
   if (options.stateDir !== undefined) words.push('--state-dir', places.stateDirectory)
   if (options.insecurePermissions) words.push('--insecure-permissions')

@@ -86,7 +86,8 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const loaded = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
   for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
   const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
-  const directory = resolve(cwd, options.directory ?? manifestsOf(configuration) ?? 'manifests')
+  const named = options.directory ?? manifestsOf(configuration)
+  const directory = resolve(cwd, named ?? 'manifests')
   const directoryOrigin = originOf(options, configuration, configFile)
   const followsSource = options.directory === undefined && configuration.source?.type === 'git'
   const buses = createSharedBuses(clock)
@@ -102,9 +103,9 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   return {
     configuration,
     directory,
-    hasDirectory: (options.directory ?? manifestsOf(configuration)) !== undefined,
+    hasDirectory: named !== undefined,
     followsSource,
-    words: sessionWords(options, configuration, { directory, config: configFile, stateDirectory }),
+    words: sessionWords(options, named !== undefined, { directory, config: configFile, stateDirectory }),
     manifests: {
       directory: displayPath(directory, cwd),
       directoryOrigin,

@@ -5,6 +5,7 @@ import { eventually } from '../../../src/conformance/eventually.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../../src/conformance/index.ts'
 import { isAlive } from '../../../src/conformance/lab.ts'
 import { type CliFixture, openCliFixture, sleeper } from '../../labs/cli-fixture.ts'
+import { createGitLab } from '../../labs/git-lab.ts'
 import { runitHarness, s6Harness } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
@@ -61,6 +62,41 @@ test.skipIf(!has('runsvdir') || !has('s6-svscan'))(
     expect([await findController(home), s6.services()]).toEqual([undefined, []])
     expect((await home.status('web'))?.pid).toBe(web?.pid)
     expect(await home.succeed(['uninstall', '--yes'])).toBe('The controller is not installed.\n')
+  },
+)
+
+test.skipIf(!has('runsvdir') || !has('git'))(
+  'an installed controller follows the repository of the host configuration, and is restarted once that is edited',
+  { timeout: 180_000 },
+  async () => {
+    const home = openCliFixture()
+    await declareSupervisor(home, 'app-runit', runitHarness)
+    using lab = createGitLab()
+    lab.commit({
+      'web.yaml': sleeper('web'),
+      'runit.yaml': readFileSync(home.path('manifests/app-runit.yaml'), 'utf8'),
+    })
+    const configure = (interval: string): void =>
+      home.write(
+        'reeve.yaml',
+        `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nsource: { git: { url: "${lab.upstream}", interval: ${interval} } }\n`,
+      )
+    configure('1h')
+    await home.succeed(['sync'])
+    const install = (): Promise<string> =>
+      home.succeed(['install', '--insecure-permissions', '--supervisor', 'app-runit'])
+    onTestFinished(async () => void (await home.succeed(['uninstall', '--yes'])))
+    await install()
+    const first = await controllerPid(home)
+    lab.commit({ 'worker.yaml': sleeper('worker') })
+    expect(await home.succeed(['sync'])).toContain('Change manifests')
+    await eventually('worker runs', async () => (await home.status('worker'))?.state === 'running')
+
+    expect(await install()).toContain('No changes.')
+    expect(await controllerPid(home)).toBe(first)
+    configure('2h')
+    expect(await install()).toContain('1 changed')
+    expect(await controllerPid(home)).not.toBe(first)
   },
 )
 
