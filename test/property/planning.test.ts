@@ -6,6 +6,7 @@ import { assertReported, openPropertyReport } from '../runner/reported-property.
 import { drawSample, sampled } from '../runner/sample.ts'
 import { converge, describeHost, type Pass, pass, planFor, stepsOf } from '../simulation/convergence.ts'
 import { bytesOf, type Declaration, OWNER, resolveFacility, sha256 } from '../simulation/declaration.ts'
+import { readinessIn } from '../simulation/execution.ts'
 import { changes, comesUp, type Story } from '../simulation/generation.ts'
 import { meddle } from '../simulation/meddling.ts'
 import { refreshHost, type SimulatedHost, withFile } from '../simulation/simulated-host.ts'
@@ -37,18 +38,26 @@ function check(property: (story: Story, staging: Staging) => void): void {
   )
 }
 
-/** Without disturbance a facility fails only because its program never comes up, or because of another that it waits for. */
-function whyFailed(name: string, { plan, failed, host }: Pass, { newer }: Story): string {
+/** Without disturbance a facility fails only by its own program, or because of another that it waits for. */
+function whyFailed(name: string, { plan, failed, host, events }: Pass, { newer }: Story): string {
   const declaration = newer.find(other => other.name === name)
   if (declaration && !comesUp(declaration)) return 'its program never comes up'
   if (declaration && isPortTaken(declaration, host)) return 'its port is taken'
   // Existing services may be in any state.
   if (declaration?.command === null) return 'the service that is there never comes up'
+  // A restart is made of stop and start only if the start is sure to follow: see `isStartedAgain`.
+  const isLeftToOthers = declaration?.state === 'unmanaged'
+  if (isLeftToOthers && events.has('written back')) return 'its program wrote its files as it ended'
   const needs = plan.facilities.find(facility => facility.name === name)?.steps.flatMap(step => step.needs) ?? []
-  const others = [...needs.map(id => id.split('/')[0] ?? ''), ...(declaration?.dependsOn ?? [])]
-  const isTaken = (other: string): boolean => newer.some(one => one.name === other && isPortTaken(one, host))
-  const waits = others.some(other => other !== name && (failed.has(other) || isTaken(other)))
-  return waits ? 'it waits for another' : 'for no reason'
+  const others = needs.map(id => id.split('/')[0]).filter(other => other !== name)
+  if (others.some(other => other !== undefined && failed.has(other))) return 'it needs a step that failed'
+  return declaration?.dependsOn?.some(other => !isReady(other, host, newer)) ? 'it waits for another' : 'for no reason'
+}
+
+/** A blocked dependency fails at nothing; what runs in its place may not answer at its port. */
+function isReady(name: string, host: SimulatedHost, declared: readonly Declaration[]): boolean {
+  const found = declared.find(one => one.name === name)
+  return found === undefined || readinessIn(host, resolveFacility(found)).ready
 }
 
 function isPortTaken({ port, supervisor = 'alpha', service, name }: Declaration, host: SimulatedHost): boolean {

@@ -88,7 +88,8 @@ export function execute(
   }
   /** False if they can't be kept as declared. */
   const keepFiles = (lane: Lane, ended: Step): boolean => {
-    const staysStopped = isLastStop(lane.plan, ended)
+    // Files of a blocked facility aren't touched, even if it is stopped.
+    const staysStopped = lane.plan.blocked === undefined && isLastStop(lane.plan, ended)
     const files = ended.verb === 'restart' || staysStopped ? overwritten(lane) : []
     if (!lane.target || files.length === 0) return true
     events.add('written back')
