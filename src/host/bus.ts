@@ -8,7 +8,7 @@ import type { BusAddress, BusCall, BusSignal } from '../core/contracts/bus.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { createFailure, errnoOf } from './failure.ts'
-import { checkSocketPath } from './line-request.ts'
+import { checkSocketPath } from './socket-lines.ts'
 
 /** Time limit in ms for authentication, and for the answer to a query. */
 const admissionTimeout = 3_000

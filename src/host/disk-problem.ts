@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs'
 import { explainErrno } from './failure.ts'
 import { findMount, resolveExisting } from './mount-points.ts'
 
-/** See `ReadHost.findDiskProblem`. */
+/** Why nothing can be written to the directory now, whoever tries: its file system is full or read-only. Undefined: nothing is known. */
 export function findDiskProblem(directory: string): string | undefined {
   const code = findMount(directory)?.isReadOnly ? 'EROFS' : isFull(directory) ? 'ENOSPC' : undefined
   return code && `cannot write to ${directory}: ${explainErrno(code, { path: directory })}`

@@ -2,7 +2,6 @@ import type { ReadHost } from '../core/contracts/host.ts'
 import { isGranted } from './access-list.ts'
 import { createAccounts } from './accounts.ts'
 import { type Clock, createClock } from './clock.ts'
-import { findDiskProblem } from './disk-problem.ts'
 import { execute } from './execution.ts'
 import {
   inspectFile,
@@ -13,9 +12,7 @@ import {
   readLinkTarget,
   resolveRealPath,
 } from './file-reading.ts'
-import { hearLines } from './line-request.ts'
 import { readMountPoints } from './mount-points.ts'
-import { isPipeRead } from './named-pipe.ts'
 import { findUnsafePart } from './opened-directory.ts'
 import { listProcesses, readBootId, readProcessFacts } from './process-facts.ts'
 import { checkBusCall, checkCommand, checkQuestion, type ProviderQueries } from './query-check.ts'
@@ -58,10 +55,8 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
     facts: readFileFacts,
     inspectFile,
     mountPoints: readMountPoints,
-    findDiskProblem,
     readLink: readLinkTarget,
     realPath: resolveRealPath,
-    isRead: isPipeRead,
     process: readProcessFacts,
     processes: listProcesses,
     bootId() {
@@ -88,7 +83,6 @@ export function createReadHost(options: ReadHostOptions = {}): ReadHost {
       return requestSocket(socket, request, clock, queryTries)
     },
     openBus: target => buses.openReader(target, call => checkBusCall(call, options)),
-    hear: hearLines,
     watch: (directory, hint) => watchDirectory(directory, hint),
   })
 }

@@ -5,7 +5,7 @@ import { abortable } from './abortable.ts'
 import type { Clock } from './clock.ts'
 import { openDeadline } from './deadline.ts'
 import { errnoOf } from './failure.ts'
-import { checkSocketPath, toRequestError } from './line-request.ts'
+import { checkSocketPath, toRequestError } from './socket-lines.ts'
 
 /** Default time limit of an answer in ms. */
 const answerTimeout = 10_000

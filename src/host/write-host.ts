@@ -10,7 +10,7 @@ import { writePipe } from './named-pipe.ts'
 import { checkBusCall } from './query-check.ts'
 import { createReadHost, type ReadHostOptions } from './read-host.ts'
 import { createSharedBuses } from './shared-bus.ts'
-import { sendSignal } from './signals.ts'
+import { sendSignal } from './signal-sending.ts'
 import { createUserFileWriting } from './user-file-writing.ts'
 
 export interface WriteHostOptions extends ReadHostOptions {

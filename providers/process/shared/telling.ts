@@ -3,6 +3,7 @@ import type { Unwritable } from '../../../src/core/state/unwritable.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 import { beat } from '../../../src/host/common-beat.ts'
 import { openDeadline } from '../../../src/host/deadline.ts'
+import { hearLines } from '../../../src/host/socket-lines.ts'
 import { isTable, parseTable } from '../../posix/table.ts'
 import type { Layout } from './layout.ts'
 import { parseRecord, type ServiceRecord } from './service-record.ts'
@@ -55,7 +56,7 @@ export async function hearSupervisor(layout: Layout, host: ReadHost, clock: Cloc
   if (!hasToTell(layout, host)) return nothing
   using deadline = openDeadline(clock, hearingTimeout)
   try {
-    for await (const line of host.hear(layout.telling, deadline.signal)) return parseTelling(line)
+    for await (const line of hearLines(layout.telling, deadline.signal)) return parseTelling(line)
   } catch {
     // It is dead, hangs, or ends: only the recorded state is known.
   }
@@ -83,7 +84,7 @@ export function followTelling(layout: Layout, host: ReadHost, hint: () => void):
   async function hear(): Promise<void> {
     isHeard = true
     try {
-      for await (const _line of host.hear(layout.telling, ending.signal)) hint()
+      for await (const _line of hearLines(layout.telling, ending.signal)) hint()
     } catch {
       // The supervisor isn't there, or no longer.
     }

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { messageOf } from '../../../src/core/reeve-error.ts'
-import { checkSocketPath } from '../../../src/host/line-request.ts'
+import { checkSocketPath } from '../../../src/host/socket-lines.ts'
 import { parseRequest, type RequestedAction, type Response } from '../shared/request.ts'
 
 export interface Server extends Disposable {

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net'
-import { checkSocketPath } from '../../../src/host/line-request.ts'
+import { checkSocketPath } from '../../../src/host/socket-lines.ts'
 
 export interface TellingServer extends Disposable {
   /** Called when the report may have changed. */

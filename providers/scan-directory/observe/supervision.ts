@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
+import { isPipeRead } from '../../../src/host/pipe-reader.ts'
 import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { isWrapped } from '../../posix/exec-wrapper.ts'
 import { readStart } from '../../posix/process-age.ts'
@@ -80,7 +81,7 @@ export function isSupervisorAlive(
   host: ReadHost,
   proofs: Evidence = createEvidence(family, host),
 ): boolean {
-  if (isUnforged(family, place.supervise, host)) return host.isRead(join(place.supervise, family.livenessPipe))
+  if (isUnforged(family, place.supervise, host)) return isPipeRead(join(place.supervise, family.livenessPipe))
   return proofs.findSupervisor(host.realPath(place.directory) ?? '') !== undefined
 }
 
@@ -180,7 +181,7 @@ function readStatus(family: Family, place: Place, host: ReadHost): SupervisionSt
 
 /** True if the supervisor of the log is alive. */
 export function isLogSupervised(family: Family, place: Place, host: ReadHost): boolean {
-  const isRead = host.isRead(join(place.logSupervise, family.livenessPipe))
+  const isRead = isPipeRead(join(place.logSupervise, family.livenessPipe))
   if (!isRead || isUnforged(family, place.logSupervise, host)) return isRead
   const directory = family.supervisesLog ? place.directory : join(place.directory, 'log')
   return createEvidence(family, host).findSupervisor(host.realPath(directory) ?? '') !== undefined

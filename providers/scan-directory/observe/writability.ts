@@ -1,5 +1,6 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Unwritable } from '../../../src/core/state/unwritable.ts'
+import { findDiskProblem } from '../../../src/host/disk-problem.ts'
 import type { Layout } from '../layout.ts'
 
 /** Directories of an instance on a disk that is full or read-only, and since when that has been observed. */
@@ -7,7 +8,7 @@ export function createDiskLook({ services, definitions }: Layout, host: ReadHost
   const seen = new Map<string, Unwritable>()
   return () =>
     [definitions, services].flatMap(path => {
-      const message = host.findDiskProblem(path)
+      const message = findDiskProblem(path)
       const since = message === undefined ? undefined : (seen.get(path)?.since ?? host.now())
       if (message === undefined || since === undefined) {
         seen.delete(path)

@@ -131,13 +131,9 @@ export interface ReadHost {
   ): InspectedFile | undefined
   /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>
-  /** Why nothing can be written to the directory now, whoever tries: its file system is full or read-only. Undefined: nothing is known. */
-  findDiskProblem(directory: string): string | undefined
   readLink(path: string): string | undefined
   /** All symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined
-  /** True if somebody has the named pipe open for reading; false too if there is none. Supervisors show so that they live. */
-  isRead(pipe: string): boolean
   process(pid: number): ProcessFacts | undefined
   /** Of all processes that can be seen. */
   processes(): number[]
@@ -176,11 +172,6 @@ export interface ReadHost {
   querySocket(socket: string, request: SocketRequest): Promise<SocketResponse>
   /** A handle on D-Bus, which connects when it is first asked; to be disposed of. */
   openBus(target: BusTarget): Bus
-  /**
-   * What a process tells of itself, line by line, to whoever connects to its unix socket: nothing is sent to it. Ends when it
-   * hangs up. Throws ReeveError: `unavailable` if nobody listens there, `aborted` by the signal.
-   */
-  hear(socket: string, signal: AbortSignal): AsyncIterable<string>
   /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }

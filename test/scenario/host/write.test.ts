@@ -22,6 +22,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Effect } from '../../../src/host/effects.ts'
+import { isPipeRead } from '../../../src/host/pipe-reader.ts'
 import { findTargetProblem } from '../../../src/host/target-path.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 
@@ -316,11 +317,11 @@ test('a link is created once, and never over an existing path', () => {
 test('text goes into a pipe with a reader, and nowhere else', () => {
   const pipe = join(directory, 'pipe')
   execFileSync('mkfifo', [pipe])
-  expect([host.isRead(pipe), host.writePipe(pipe, 'u')]).toEqual([false, false])
-  expect(host.isRead(join(directory, 'none'))).toBe(false)
+  expect([isPipeRead(pipe), host.writePipe(pipe, 'u')]).toEqual([false, false])
+  expect(isPipeRead(join(directory, 'none'))).toBe(false)
   const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    expect([host.isRead(pipe), host.writePipe(pipe, 'du')]).toEqual([true, true])
+    expect([isPipeRead(pipe), host.writePipe(pipe, 'du')]).toEqual([true, true])
     expect(readSync(reader, Buffer.alloc(9))).toBe(2)
   } finally {
     closeSync(reader)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { findSignalName, findSignalNumber, sendSignal } from '../../../src/host/signals.ts'
+import { sendSignal } from '../../../src/host/signal-sending.ts'
+import { findSignalName, findSignalNumber } from '../../../src/host/signals.ts'
 
 test.each([
   ['TERM', 15],

@@ -38,3 +38,15 @@ test('S12: objects that are filled by key are dictionaries, except for fixed key
   const found = linesWith(/Record<string,.*> = \{( \.\.\.|\})|Object\.fromEntries/)
   expect(new Set(found.map(line => line.slice(0, line.indexOf(': '))))).toEqual(new Set([...ourOwn, ...guarded]))
 })
+
+test('E2: what providers import of the host can only look', () => {
+  const looking =
+    `bus-error clock common-beat deadline disk-problem failure file-safety lock package-version pipe-reader process-identity
+    process-sign program-check service-paths sha256 signals socket-lines unwritable-places`.split(/\s+/)
+  const found = linesWith(/from '.*\/src\/host\/([\w-]+)\.ts'/).filter(line => line.startsWith('providers/'))
+  expect(found.length).toBeGreaterThan(20)
+  const isLooking = (line: string): boolean => looking.includes(/host\/([\w-]+)\.ts/.exec(line)?.[1] ?? '')
+  /** The built-in supervisor is a program of its own, which makes its host. */
+  const own = 'providers/process/provider/supervisor-start.ts'
+  expect(found.filter(line => !isLooking(line) && !line.startsWith(own))).toEqual([])
+})
