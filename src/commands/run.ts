@@ -26,16 +26,19 @@ export async function run(
   const { io } = context
   const log = openLog(context, { level: 'info', piped: 'json' })
   const { allowRemovals, stopServicesOnExit = false } = options
-  const rest = stopServicesOnExit ? 'and the services with it; once more ends it at once' : 'the services go on'
+  let stopServices = stopServicesOnExit
+  const rest = (): string =>
+    stopServices ? 'and the services with it; once more ends it at once' : 'the services go on'
   // Never disposed: a second signal after the clean end must not turn it into death by a signal.
-  const interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest}`))
+  const interruption = listenForInterruption(io, signal => log.info({ signal }, `stopping; ${rest()}`))
   if (process.pid === 1) log.warn({}, firstProcessAdvice)
   const session = await openCommandSession(context, namedDirectory(directory, options.manifests), log)
+  if (session.configuration.mode === 'report') stopServices = false
   const { runController } = await import('../engine/controller/controller.ts')
   const { openPatientOutput } = await import('../host/patient-output.ts')
   await runController(session, {
     ...(allowRemovals !== undefined && { allowRemovals }),
-    stopServices: stopServicesOnExit,
+    stopServices,
     writeOutput: openPatientOutput(1, io.clock),
     signal: interruption.signal,
     onHangup: io.onHangup,

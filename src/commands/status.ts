@@ -67,11 +67,12 @@ function screenText(
   name: string | undefined,
   problems: readonly string[],
 ): string {
+  const mode = status.mode ? remarkText('Report mode:', 'nothing is changed on this host.', out) : ''
   const [only] = status.facilities
-  if (name !== undefined && only) return facilityStatusText(only, out, io.clock.now())
+  if (name !== undefined && only) return mode + facilityStatusText(only, out, io.clock.now())
   const empty = isUnreadable ? '' : 'No facilities.\n'
   const source = status.source ? `${sourceText(status.source, out, io.clock.now())}\n` : ''
-  return source + statusText(status, out, io.clock.now(), { problems, empty })
+  return mode + source + statusText(status, out, io.clock.now(), { problems, empty })
 }
 
 /**
@@ -141,9 +142,9 @@ function openView(
   let last: string | undefined
   return {
     show(answer) {
-      const { facilities, controller } = answer.status
+      const { facilities, controller, mode, source } = answer.status
       const { problems, text } = render(answer)
-      const now = JSON.stringify([facilities, controller?.problems, problems, answer.status.source])
+      const now = JSON.stringify([facilities, controller?.problems, problems, source, mode])
       if (now === last) return
       if (output === 'json') {
         err.write(problems.map(problem => remarkText('!', problem, err)).join(''))

@@ -31,6 +31,7 @@ async function tell(
   if (options.output === 'json') out.writeExact(jsonText(status))
   else out.write(sourceText(status, out, io.clock.now()))
   if (status.condition.reason !== 'UpToDate') return 1
-  if (control.pid === undefined) err.write('No controller runs: run reeve apply to apply it.\n')
+  const isReconciled = session.configuration.mode === 'reconcile'
+  if (control.pid === undefined && isReconciled) err.write('No controller runs: run reeve apply to apply it.\n')
   return 0
 }

@@ -163,7 +163,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
       })
     await eventually(
       'the controller to run',
-      () => isOver || log.some(({ message }) => message.startsWith('reconciling')),
+      () => isOver || log.some(({ message }) => /^(?:reconciling|report mode:) /.test(message)),
     )
     if (failure) throw failure
     const control = await connectControl(controlSocketPath(session.configuration), session.clock)

@@ -84,6 +84,7 @@ const known: fc.Arbitrary<Known> = fc.record({
   pruning: fc.oneof(pruning, fc.constant('agreed' as const)),
   // While held back, nothing else matters.
   isHeldBack: fc.constantFrom(false, false, false, true),
+  isReporting: fc.constantFrom(false, false, false, true),
   unwritten: some,
 })
 
@@ -116,6 +117,10 @@ test('nothing starts before its time, unless the cause of its failure is gone', 
 
 test('nothing starts during a requested pass', () => {
   holds(({ start }, _, { isHeldBack }) => !isHeldBack || start.length === 0)
+})
+
+test('nothing starts in report mode', () => {
+  holds(({ start }, _, { isReporting }) => !isReporting || start.length === 0)
 })
 
 test('a removal starts only with freshly read, complete manifests, after the prune delay, and if the guard permits', () => {

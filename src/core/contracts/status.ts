@@ -8,6 +8,8 @@ export type { Condition, HealthState }
 
 /** `reeve status -o json` and `GET /status` of the control socket: `schemas/status.schema.json`. */
 export interface Status {
+  /** The host is in report mode: nothing is done about what differs. Absent: it is reconciled. */
+  readonly mode?: 'report'
   readonly facilities: readonly FacilityStatus[]
   /** Where the controller, or a supervisor, can't write down what it does, as on a full disk. Absent: nowhere. */
   readonly unwritable?: readonly UnwritableReport[]

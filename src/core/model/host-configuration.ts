@@ -6,6 +6,8 @@ export interface HostConfiguration {
   readonly manifests?: string
   /** Where the manifests come from, where that isn't a directory. Absent: `manifests` says. */
   readonly source?: SourceConfiguration
+  /** `report`: nothing on the host is changed but Reeve's own state. Default `reconcile`. */
+  readonly mode: 'reconcile' | 'report'
   /** Absolute. */
   readonly stateDirectory: string
   /** Absolute; where the control socket lives. Default: the state directory. */

@@ -25,6 +25,8 @@ export interface Known {
   readonly pruning: Pruning | 'agreed'
   /** A pass that somebody asks for comes first. */
   readonly isHeldBack: boolean
+  /** The host is in report mode: nothing begins. */
+  readonly isReporting: boolean
   /** Facilities whose file claims could not be saved (E19). */
   readonly unwritten: ReadonlySet<string>
 }
@@ -65,11 +67,18 @@ export interface Waiting {
   readonly until: number | Occasion
 }
 
-export type Occasion = 'asked-pass-ended' | 'lane-ended' | 'next-look' | 'manifests-read' | 'state-written'
+export type Occasion =
+  | 'asked-pass-ended'
+  | 'lane-ended'
+  | 'next-look'
+  | 'manifests-read'
+  | 'mode-changed'
+  | 'state-written'
 
 export type WaitReason = Occurrence | 'backoff' | 'settling'
 
 type Occurrence =
+  | 'reporting' // the host is in report mode, whoever asks
   | 'held-back' // a pass that somebody asked for is under way
   | 'busy'
   | 'just-ended' // its removal was under way when it was looked at, and may have succeeded since
@@ -80,6 +89,7 @@ type Occurrence =
   | 'overtaking' // it needs steps of a facility that waits itself
 
 const occasions: Readonly<Record<Occurrence, Occasion>> = {
+  reporting: 'mode-changed',
   'held-back': 'asked-pass-ended',
   busy: 'lane-ended',
   'just-ended': 'next-look',
@@ -140,6 +150,7 @@ function judgeRemovals(facilities: readonly FacilityPlan[], known: Known): Remov
 function findWait(plan: FacilityPlan, known: Known, removals: RemovalJudgement | undefined): Waiting | undefined {
   const { name, renamedFrom = name, change } = plan
   const { busy, now, unwritten } = known
+  if (known.isReporting) return waitFor(name, 'reporting')
   if (known.isHeldBack) return waitFor(name, 'held-back')
   if (busy.has(name) || busy.has(renamedFrom)) return waitFor(name, 'busy')
   const removalWait = change === 'remove' ? findRemovalWait(name, known, removals) : undefined

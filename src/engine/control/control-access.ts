@@ -1,6 +1,7 @@
 import type { Control } from '../../core/contracts/control.ts'
 import { connectControl } from '../../server/control-client.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
+import { withMode } from './report-mode.ts'
 
 /** Control by the running controller of this state directory; without one, by this process. */
 export function openControl(session: Session): Promise<Control> {
@@ -12,9 +13,9 @@ export function createControlFinder(session: Session): () => Promise<Control> {
   let direct: Control | undefined
   return async () => {
     const controller = await connectControl(controlSocketPath(session.configuration), session.clock)
-    if (controller) return controller
+    if (controller) return withMode(controller, session)
     const { createDirectControl } = await import('./direct-control.ts')
-    direct ??= createDirectControl(session)
+    direct ??= withMode(createDirectControl(session), session)
     return direct
   }
 }

@@ -2,7 +2,6 @@ import type { Control, ControlOptions, ControlOutcome, ControlVerb } from '../..
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Condition, Status } from '../../core/contracts/status.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
-import { describePending } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import { type HealthState, readinessOf } from '../../core/state/readiness.ts'
@@ -21,8 +20,9 @@ import type { Session } from '../session/session.ts'
 import { type Mark, openSuspensions } from '../session/suspension.ts'
 import { takeWriterLock } from '../session/writer-lock.ts'
 import { concludeAction, planManualAction } from './manual-action.ts'
+import { modeOf } from './report-mode.ts'
 import { type FollowedSource, withSource } from './source-control.ts'
-import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
+import { createElsewhere, findPending, findUndeclared, makeFacilityStatus, type StatusFacts } from './status-report.ts'
 
 /**
  * Control without a controller: this process observes, and acts under the writer's lock. Conditions keep their transition times
@@ -102,7 +102,6 @@ async function reportStatus(
         problems.length === 0 ? observed : undefined,
         trust,
       )
-      const pending = describePending(facilityPlan)
       return {
         ...facility,
         observed,
@@ -112,18 +111,20 @@ async function reportStatus(
         suspended: facility.suspend,
         failures: 0,
         ...(blocked === undefined ? {} : { blocked }),
-        ...(pending === undefined ? {} : { pending }),
+        ...findPending(facilityPlan),
       }
     }),
   )
   const declared = refresh.targets.map(target => target.facility)
-  const all = [...facts, ...findUndeclared(refresh.snapshot, session.configuration.owner, declared, planRun.suspended)]
+  const rest = findUndeclared(refresh.snapshot, session.configuration.owner, declared, planRun.suspended)
+  const all = [...facts, ...rest.map(undeclared => ({ ...undeclared, ...findPending(plans.get(undeclared.name)) }))]
   const facilities = all
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   const atBoot = await findBootProblem(session, planRun, declared)
   const source = session.followsSource ? (await import('../session/source-opening.ts')).readSource(session) : undefined
   const status = {
+    ...modeOf(session),
     facilities,
     ...(source && { source }),
     ...(plan.unwritable && { unwritable: plan.unwritable }),

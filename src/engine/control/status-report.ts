@@ -1,6 +1,7 @@
 import type { ActivationStatus, FacilityStatus, LastExit, OtherPlace } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
+import { describePending, type FacilityPlan } from '../../core/plan/step.ts'
 import { type Condition, conditionsOf } from '../../core/reconcile/conditions.ts'
 import type { Activation, Exit, Observed } from '../../core/state/observed.ts'
 import { describeExit, type HealthState, type Readiness } from '../../core/state/readiness.ts'
@@ -72,6 +73,12 @@ function isoTime(time: number | undefined): string | null {
 function describeLastExit(exit: Exit): LastExit {
   const { meaning: _, ...found } = exit
   return { ...found, message: describeExit(exit) }
+}
+
+/** Steps of the plan that nobody carries out, for the facts. */
+export function findPending(plan: FacilityPlan | undefined): Pick<StatusFacts, 'pending'> {
+  const pending = describePending(plan)
+  return pending === undefined ? {} : { pending }
 }
 
 /** Finds where a declared facility is owned besides its declared location. */

@@ -83,7 +83,7 @@ export function createConditionLog(clock: Clock, log: Log): ConditionLog {
     note(facilities, digestOf) {
       const kept = new Set<string>()
       for (const status of facilities) {
-        if (isUndeclared(status)) continue
+        if (isUndeclared(status) && status.pending === undefined) continue
         kept.add(status.name)
         noteOne(status, digestOf(status.name))
       }
@@ -105,7 +105,9 @@ function stopEnding(trouble: Trouble | undefined): void {
 
 function findTrouble(status: FacilityStatus): Pick<Condition, 'reason' | 'message'> | undefined {
   const { conditions, pending } = status
-  if (isSuspended(status) && pending !== undefined) return { reason: 'Drifted', message: `suspended; ${pending}` }
+  if (pending !== undefined) {
+    return { reason: 'Drifted', message: `${isSuspended(status) ? 'suspended' : 'report mode'}; ${pending}` }
+  }
   const stalled = findCondition(conditions, 'Stalled')
   if (stalled?.status === 'True') return stalled
   const ready = findCondition(conditions, 'Ready')

@@ -6,6 +6,7 @@ import type { Clock } from '../../host/clock.ts'
 import type { WriteOut } from '../../host/patient-output.ts'
 import { serveControl } from '../../server/control-server.ts'
 import { createServiceManager, type ServiceManager } from '../../server/service-manager.ts'
+import { withMode } from '../control/report-mode.ts'
 import { withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
@@ -53,9 +54,12 @@ export async function runController(session: Session, options: ControllerOptions
   const closing: (() => unknown)[] = []
   try {
     const controller = await openController(session, options, output, closing)
+    const { mode, resync } = configuration
     log.info(
-      { manifests: session.directory, pid: process.pid, resync: configuration.resync },
-      `reconciling ${session.directory}`,
+      { manifests: session.directory, pid: process.pid, resync, mode },
+      mode === 'report'
+        ? `report mode: observing ${session.directory}, and changing nothing`
+        : `reconciling ${session.directory}`,
     )
     await loop(controller, session, signal)
     await controller.manager.tellStopping()
@@ -120,7 +124,10 @@ async function openController(
     },
   })
   closing.push(() => reconciliation.end())
-  const asked = withSource(reconciliation.control, session, ask => source && ask(source))
+  const asked = withMode(
+    withSource(reconciliation.control, session, ask => source && ask(source)),
+    session,
+  )
   const control = await serveControl(asked, controlSocketPath(configuration), clock)
   closing.push(() => control.close())
   const hangup = onHangup?.(() => {

@@ -162,7 +162,8 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     const names = facilities.flatMap(({ name, renamedFrom = name }) => [name, renamedFrom])
     const busy = new Set(names.filter(executor.isBusy))
     const { encouraged, isHeldBack } = state
-    return { now: clock.elapsed(), busy, wasBusy, heldUntil, encouraged, isHeldBack, unwritten: new Set() }
+    const isReporting = configuration.mode === 'report'
+    return { now: clock.elapsed(), busy, wasBusy, heldUntil, encouraged, isHeldBack, isReporting, unwritten: new Set() }
   }
 
   function pruningOf({ snapshot }: Refresh, { hasRead, isComplete }: PassBasis): Pruning {

@@ -1,5 +1,5 @@
 import type { Log } from '../../core/contracts/log.ts'
-import { type FacilityStatus, isLeftAlone } from '../../core/contracts/status.ts'
+import { type FacilityStatus, isLeftAlone, type Status } from '../../core/contracts/status.ts'
 import { findCondition } from '../../core/reconcile/conditions.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { count } from '../../core/text/count-text.ts'
@@ -57,9 +57,9 @@ export function createPassReport({ clock }: Pick<Session, 'clock'>, options: Pas
   }
 
   /** One line for `systemctl status`: says nothing that comes and goes. */
-  async function tellManager(facilities: readonly FacilityStatus[]): Promise<void> {
+  async function tellManager({ facilities, mode }: Pick<Status, 'facilities' | 'mode'>): Promise<void> {
     const { size } = troubles
-    const status = `${count(facilities.length, 'facility', 'facilities')}${size === 0 ? '' : `, ${size} not as declared`}`
+    const status = `${mode ? 'report mode: ' : ''}${count(facilities.length, 'facility', 'facilities')}${size === 0 ? '' : `, ${size} not as declared`}`
     if (told === status) return
     told = status
     if (isReady) return manager.tellStatus(status)
@@ -69,7 +69,8 @@ export function createPassReport({ clock }: Pick<Session, 'clock'>, options: Pas
 
   return {
     async done({ isSettled, set }, began) {
-      const { facilities, unwritable = [] } = reconciliation.status()
+      const status = reconciliation.status()
+      const { facilities, unwritable = [] } = status
       metrics?.setFacilities(facilities)
       metrics?.setUnwritable(unwritable)
       logUnwritable(unwritable)
@@ -78,7 +79,7 @@ export function createPassReport({ clock }: Pick<Session, 'clock'>, options: Pas
       announce(facilities, isSettled)
       metrics?.setManifestErrors(set.diagnostics.filter(({ severity }) => severity === 'error').length)
       metrics?.recordPass('done', clock.elapsed() - began, clock.now())
-      await tellManager(facilities)
+      await tellManager(status)
     },
     failed(error, began) {
       isAtRest = false

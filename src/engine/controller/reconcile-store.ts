@@ -28,8 +28,8 @@ export interface ReconcileState {
   readonly lastPass: string | null
   /** Why the removal guard refuses the removals. */
   readonly guardProblem: string | undefined
-  /** Facilities to be removed, by the last reading of the manifests. */
-  readonly leaving: ReadonlySet<string>
+  /** Plans of facilities to be removed, by the last reading of the manifests. */
+  readonly leaving: ReadonlyMap<string, FacilityPlan>
   /** Facilities that were certain not to start when they were last resolved. */
   readonly hindered: ReadonlySet<string>
   /** Facilities whose cause of failure is gone, until they are tried again. */
@@ -80,7 +80,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 export function createReconcileStore(record: StateRecord): ReconcileStore {
   const plans = new Map<string, FacilityPlan>()
-  const leaving = new Set<string>()
+  const leaving = new Map<string, FacilityPlan>()
   const hindered = new Set<string>()
   const encouraged = new Set<string>()
   const conditions = new Map<string, readonly Condition[]>()
@@ -139,7 +139,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
       for (const facility of plan.facilities) plans.set(facility.name, facility)
       if (!hasRead) return
       leaving.clear()
-      for (const { name } of plan.facilities) if (!state.facilities.has(name)) leaving.add(name)
+      for (const gone of plan.facilities) if (!state.facilities.has(gone.name)) leaving.set(gone.name, gone)
     },
     refreshed({ targets, ...seen }, at) {
       state.seen = seen

@@ -7,6 +7,7 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import { type Location, locationKey } from '../../core/state/snapshot.ts'
 import { createControllerControl } from '../control/controller-control.ts'
 import { notFound } from '../control/direct-control.ts'
+import { modeOf } from '../control/report-mode.ts'
 import { addLastOutput, type OutputGround } from '../execution/last-output.ts'
 import { createBootCheck } from '../refresh/boot-start.ts'
 import { listStartPaths } from '../refresh/start-problems.ts'
@@ -83,7 +84,8 @@ export function createReconciliation(session: Session, options: ReconciliationOp
   const suspensions = openSuspensions(session, execution.host, execution.history)
   const suspended = suspensions.marks
   const boot = createBootCheck(session)
-  const statusGround: StatusGround = { state, executor, tracker, retries, undoings }
+  const isReporting = configuration.mode === 'report'
+  const statusGround: StatusGround = { state, executor, tracker, retries, undoings, isReporting }
   const ending = new AbortController()
   const passes = createPasses(session, {
     store,
@@ -124,7 +126,7 @@ export function createReconciliation(session: Session, options: ReconciliationOp
     const unwritable = keeping.unwritable()
     const facts = { owner, suspended, unwritable, atBoot: boot.problem(), pid: process.pid, since }
     const source = options.source?.()
-    return { ...viewStatus(statusGround, facts, clock.now()), ...(source && { source }) }
+    return { ...modeOf(session), ...viewStatus(statusGround, facts, clock.now()), ...(source && { source }) }
   }
 
   function outputGround(): OutputGround {

@@ -1,10 +1,15 @@
 import type { FacilityStatus, OtherPlace, Status } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
-import { describePending } from '../../core/plan/step.ts'
 import { type Condition, conditionsOf } from '../../core/reconcile/conditions.ts'
 import { reportUnwritable, type Unwritable } from '../../core/state/unwritable.ts'
 import { diagnosticLine } from '../../manifest/diagnostics/diagnostic-text.ts'
-import { createElsewhere, findUndeclared, makeFacilityStatus, type StatusFacts } from '../control/status-report.ts'
+import {
+  createElsewhere,
+  findPending,
+  findUndeclared,
+  makeFacilityStatus,
+  type StatusFacts,
+} from '../control/status-report.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { HealthTracker } from '../health/health-tracker.ts'
 import { findUnwritable } from '../refresh/refresh.ts'
@@ -19,6 +24,8 @@ export interface StatusGround {
   readonly tracker: Pick<HealthTracker, 'observed' | 'health' | 'readiness'>
   readonly retries: Pick<BackoffTracker, 'failures'>
   readonly undoings: Pick<UndoingGuard, 'undoneByOthers'>
+  /** The host is in report mode: no planned step is carried out. */
+  readonly isReporting: boolean
 }
 
 /** Facts about the controller as a whole. */
@@ -34,14 +41,15 @@ export interface ControllerFacts {
 
 /** Status from the present state, which it doesn't change: a condition lasts from when the store learned of it. `now` in ms since 1970. */
 export function viewStatus(ground: StatusGround, facts: ControllerFacts, now: number): Status {
-  const { state } = ground
+  const { isReporting, state } = ground
   const { seen } = state
   const { owner, suspended, atBoot, pid, since } = facts
   const facilities = [...state.facilities.values()]
   const elsewhere = seen ? createElsewhere(seen.snapshot, owner) : () => []
   const declared = facilities.map(facility => viewFacility(facility, ground, elsewhere(facility), now))
   const rest = seen ? findUndeclared(seen.snapshot, owner, facilities, suspended) : []
-  const all = [...declared, ...rest.map(undeclared => makeFacilityStatus(undeclared, [], now))]
+  const undeclared = isReporting ? rest.map(one => ({ ...one, ...findPending(state.leaving.get(one.name)) })) : rest
+  const all = [...declared, ...undeclared.map(one => makeFacilityStatus(one, [], now))]
   const unwritable = [...reportUnwritable(facts.unwritable), ...findUnwritable(seen?.availability ?? new Map())]
   return {
     facilities: all.sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -68,13 +76,12 @@ function viewFacility(
 }
 
 function findFacts({ name, supervisor, service, digest, suspend }: Facility, ground: StatusGround): StatusFacts {
-  const { executor, retries, state, tracker, undoings } = ground
+  const { executor, isReporting, retries, state, tracker, undoings } = ground
   const { count: failures, message, isUndone } = retries.failures(name, digest)
   const undone = undoings.undoneByOthers(name)
   const activity = executor.activity(name)
-  const { blocked, withheld } = state.plans.get(name) ?? {}
-  // Other steps are under way, or wait for their next try.
-  const pending = withheld && describePending({ steps: [], withheld })
+  const plan = state.plans.get(name)
+  const { blocked, withheld } = plan ?? {}
   return {
     name,
     supervisor,
@@ -86,7 +93,8 @@ function findFacts({ name, supervisor, service, digest, suspend }: Facility, gro
     failures,
     ...(blocked === undefined ? {} : { blocked }),
     ...(activity === undefined ? {} : { underWay: activity }),
-    ...(pending === undefined ? {} : { pending }),
+    // Other steps are under way, or wait for their next try.
+    ...((withheld || isReporting) && findPending(plan)),
     ...(message === undefined ? {} : { lastError: message }),
     ...(isUndone && { isUndone }),
     ...(undone === undefined ? {} : { undone }),

@@ -18,11 +18,12 @@ import { createPolicyCheck } from '../refresh/policy-check.ts'
 import { findStartNeeds } from '../refresh/start-problems.ts'
 import { readCopy } from '../session/adopted-copies.ts'
 import { type History, openHistory } from '../session/history.ts'
+import { refuseInReportMode } from '../session/report-mode.ts'
 import type { Session } from '../session/session.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 import { createAppliers } from './appliers.ts'
 import { createExecutor, type Executor, type ExecutorOptions } from './executor.ts'
-import type { LaneResult } from './lane.ts'
+import type { LaneResult, Work } from './lane.ts'
 import { holdsContent, removeManagedFile, restoreManagedFile, writeManagedFile } from './managed-file.ts'
 import { createRunKeeping, type KeepRuns } from './run-keeping.ts'
 
@@ -200,15 +201,22 @@ export function openExecution(session: Session, options: ExecutionOptions): Exec
     },
     settled: result => options.settled?.(result),
   }
+  const isReporting = configuration.mode === 'report'
+  const executor = createExecutor(executorOptions)
   return {
-    executor: createExecutor(executorOptions),
+    executor: isReporting ? { ...executor, submit: refuseWork } : executor,
     tracker,
     history,
     host,
-    keepRuns: createRunKeeping(session, { find, appliers }),
+    keepRuns: isReporting ? async () => {} : createRunKeeping(session, { find, appliers }),
     [Symbol.dispose]() {
       tracker[Symbol.dispose]()
       appliers[Symbol.dispose]()
     },
   }
+}
+
+/** In report mode, no lane begins and no applier is opened, whoever asks: nothing else here has an effect outside Reeve's own state. */
+function refuseWork(work: readonly Work[]): ReadonlySet<string> {
+  return work.length === 0 ? new Set() : refuseInReportMode('carrying out a plan')
 }

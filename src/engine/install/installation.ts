@@ -127,8 +127,9 @@ function createInstallerSession(session: Session): Session {
       ...configuration,
       // Owners in host configurations cannot contain a slash.
       owner: `${configuration.owner}/controller`,
-      // Whoever installs may do anything on this host.
+      // Whoever installs may do anything on this host, and report mode is about what the manifests declare.
       policy: {},
+      mode: 'reconcile',
       stateDirectory: join(configuration.stateDirectory, 'installation'),
     },
   }

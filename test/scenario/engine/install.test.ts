@@ -100,6 +100,24 @@ test.skipIf(!has('runsvdir') || !has('git'))(
   },
 )
 
+test.skipIf(!has('runsvdir'))('the controller of a host in report mode is installed and uninstalled', async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
+  const runit = await declareSupervisor(home, 'app-runit', runitHarness)
+  const configuration = readFileSync(home.path('reeve.yaml'), 'utf8')
+  home.write('reeve.yaml', `${configuration}mode: report\n`)
+  await home.succeed(['install', 'manifests', '--supervisor', 'app-runit'])
+  const { mode, controller, facilities } = JSON.parse(await home.succeed(['status', '-o', 'json']))
+  expect({ mode, services: runit.services(), pending: facilities[0].pending }).toEqual({
+    mode: 'report',
+    services: ['reeve'],
+    pending: 'to do: install, enable, start',
+  })
+  expect(controller.pid).toBeGreaterThan(0)
+  expect(await home.succeed(['uninstall', '--yes'])).toContain('1 removed')
+  expect(runit.services()).toEqual([])
+  home.write('reeve.yaml', configuration)
+})
+
 test('install under the built-in supervisor is refused, with the reason and what to do', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   const { exitCode, stdout, stderr } = await home.reeve(['install', '--supervisor', 'process'])

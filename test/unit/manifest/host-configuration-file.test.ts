@@ -11,6 +11,7 @@ const userId = process.geteuid?.() ?? 0
 
 test('without a file every setting has its default', () => {
   expect(loadHostConfiguration({ env: { HOME: '/nowhere' }, userId: 1000 })).toEqual({
+    mode: 'reconcile',
     stateDirectory: '/nowhere/.local/state/reeve',
     runtimeDirectory: '/nowhere/.local/state/reeve',
     resync: 300_000,
@@ -25,6 +26,7 @@ test('without a file every setting has its default', () => {
 
 test('a file sets every setting, with paths relative to itself', () => {
   const { directory, read } = makeFile(`${header}manifests: ./manifests
+mode: report
 stateDirectory: state
 runtimeDirectory: /run/reeve
 resync: 1m
@@ -38,6 +40,7 @@ owner: blue
 `)
   expect(read()).toEqual({
     manifests: join(directory, 'manifests'),
+    mode: 'report',
     stateDirectory: join(directory, 'state'),
     runtimeDirectory: '/run/reeve',
     resync: 60_000,

@@ -29,6 +29,7 @@ const idle: Known = {
   encouraged: new Set(),
   pruning,
   isHeldBack: false,
+  isReporting: false,
   unwritten: new Set(),
 }
 
@@ -55,6 +56,13 @@ describe('a plan is started or deferred:', () => {
   const rows: [string, FacilityPlan, Partial<Known>, (string | number)[] | 'begins'][] = [
     ['no obstacle', web, {}, 'begins'],
     ['a manually requested pass goes first', web, { isHeldBack: true }, ['held-back', 'asked-pass-ended']],
+    ['the host is in report mode', web, { isReporting: true }, ['reporting', 'mode-changed']],
+    [
+      'the host is in report mode, and a person asks',
+      gone,
+      { isReporting: true, pruning: 'agreed' },
+      ['reporting', 'mode-changed'],
+    ],
     ['the facility is busy', web, { busy: new Set(['web']) }, ['busy', 'lane-ended']],
     [
       'the facility was busy when the plan was made, and is still declared',

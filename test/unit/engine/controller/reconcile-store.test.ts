@@ -43,7 +43,7 @@ test('the host is settled when no declared facility has steps and nothing is bei
   store.planned(planOf({ name: 'web', blocked: 'by something' }), false)
   expect(isSettled(store.state)).toBe(false)
   store.planned(planOf({ name: 'web' }, { name: 'db' }, { name: 'gone', change: 'remove' }), true)
-  expect([isSettled(store.state), [...store.state.leaving]]).toEqual([false, ['gone']])
+  expect([isSettled(store.state), [...store.state.leaving.keys()]]).toEqual([false, ['gone']])
   store.removed('gone')
   store.removalsJudged('too many')
   expect(isSettled(store.state)).toBe(false)
@@ -122,6 +122,7 @@ test('status is read-only: a condition lasts from when the controller saw it', (
     },
     retries: { failures: () => ({ count: 0, message: undefined }) },
     undoings: { undoneByOthers: () => undefined },
+    isReporting: false,
   }
   const facts = { owner: 'default', suspended: new Set<string>(), unwritable: [], atBoot: undefined, pid: 1, since: '' }
   const sinceOf = ({ facilities }: Status) => facilities.map(({ conditions }) => conditions[0]?.since)
