@@ -20,6 +20,7 @@ export function addReconciling(program: Command, run: Run): void {
     ['reeve plan --brief', 'without the contents of definitions and files'],
     ['reeve plan --detailed-exitcode', 'exit 2 if there are changes, 1 if apply would fail'],
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
+    ['reeve plan --revision fix-web', 'what this branch of the Git repository would do here'],
   ])
     .addArgument(directory())
     .addOption(manifests())
@@ -30,6 +31,11 @@ export function addReconciling(program: Command, run: Run): void {
     )
     .option('--brief', 'steps and reasons only, without the contents of definitions and files')
     .option('--out <FILE>', 'save the plan as JSON')
+    .option(
+      '--revision <REV>',
+      'plan this commit, branch or tag of the Git repository that the host follows, or of the checkout that DIR is in',
+    )
+    .option('--source <URL#REF[:PATH]>', 'plan this commit, branch or tag of any Git repository')
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/plan.ts')).plan(context, dir, options)),
     )

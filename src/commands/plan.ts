@@ -6,6 +6,7 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { detailedExitCode, planText } from '../cli/plan-text.ts'
+import { checkRevisionOptions, readPlannedRevision } from '../cli/planned-revision.ts'
 import { remarkText, type Screen } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
@@ -21,6 +22,8 @@ export interface PlanOptions {
   readonly detailedExitcode?: boolean
   readonly out?: string
   readonly brief?: boolean
+  readonly revision?: string
+  readonly source?: string
 }
 
 /** Text, JSON, the saved file and the exit code all come from one plan. */
@@ -29,9 +32,11 @@ export async function plan(
   directory: string | undefined,
   options: PlanOptions,
 ): Promise<ExitCode> {
+  checkRevisionOptions(directory, options)
   const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
   const { findSuspended, makePlanRun } = await import('../engine/refresh/plan-run.ts')
-  const planRun = await makePlanRun(session)
+  const revision = await readPlannedRevision(context, session, options)
+  const planRun = await makePlanRun(session, { set: revision?.set })
   const { plan } = planRun
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(plan))
@@ -41,8 +46,8 @@ export async function plan(
   }
   warnOfRemovals(planRun, session, context.err)
   tellOfOtherState(session, context)
-  // An invalid set can't be applied, so neither can a plan made from it.
-  if (invalid) return 1
+  // An invalid set can't be applied, so neither can a plan made from it; nor a commit that isn't trusted.
+  if (invalid || revision?.untrusted !== undefined) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
   return options.detailedExitcode ? detailedExitCode(plan) : 0

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { GitUrl } from '../core/model/git-url.ts'
 import type { GitAccess } from '../core/model/source-configuration.ts'
 
@@ -16,6 +16,8 @@ export interface GitCommandOptions {
   readonly searchPath: string
   /** Largest file that git may write, in bytes: a pack is one. */
   readonly fileLimit: number
+  /** Git directory of another repository, absolute: its objects are read, and none is written there. */
+  readonly alternate?: string
 }
 
 /** Settings that no configuration file, attribute or repository can change. */
@@ -64,7 +66,7 @@ export function remoteGit(
 }
 
 function build(args: readonly string[], own: readonly string[], options: GitCommandOptions): GitCommand {
-  const { repository, home, searchPath, fileLimit } = options
+  const { repository, home, searchPath, fileLimit, alternate } = options
   // In blocks of 512 bytes: a larger file ends its writer.
   const limit = `ulimit -f ${Math.ceil(fileLimit / 512)} && exec "$@"`
   const place = repository === undefined ? [] : [`--git-dir=${repository}`]
@@ -83,8 +85,14 @@ function build(args: readonly string[], own: readonly string[], options: GitComm
       GIT_TERMINAL_PROMPT: '0',
       GIT_NO_REPLACE_OBJECTS: '1',
       GIT_OPTIONAL_LOCKS: '0',
+      ...(alternate !== undefined && { GIT_ALTERNATE_OBJECT_DIRECTORIES: quotePath(join(alternate, 'objects')) }),
     },
   }
+}
+
+/** In a list of paths, a colon would end one. */
+function quotePath(path: string): string {
+  return `"${path.replace(/["\\]/g, '\\$&')}"`
 }
 
 function sshCommand({ sshKey, knownHosts = '/dev/null' }: GitAccess): string {

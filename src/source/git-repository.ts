@@ -1,42 +1,28 @@
 import { join } from 'node:path'
-import type { WriteHost } from '../core/contracts/host.ts'
 import type { ContainedRunResult } from '../core/contracts/runs.ts'
 import type { GitUrl } from '../core/model/git-url.ts'
 import type { GitAccess } from '../core/model/source-configuration.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import type { ScratchHost } from '../host/scratch.ts'
 import { type GitCommand, type GitCommandOptions, localGit, remoteGit } from './git-command.ts'
 import { classifyFailure } from './git-failure.ts'
 import { type BatchAnswer, parseBatch } from './git-object.ts'
 import { parseReferences, type RemoteReference } from './remote-reference.ts'
-import { removeTree } from './removal.ts'
+import { removeLocks, removeTree } from './removal.ts'
+import { defaultLimits, type RepositoryLimits } from './repository-limits.ts'
 import { SourceError } from './source-error.ts'
+import { copyRepository } from './source-place.ts'
 
 export interface GitRepositoryOptions {
   /** Where it is kept, absolute: only Reeve's user may change anything on the way there. */
   readonly directory: string
   readonly url: GitUrl
   readonly access: GitAccess
-  readonly host: WriteHost
+  readonly host: ScratchHost
   readonly searchPath: string
+  /** Git directory of another copy, absolute, whose objects are read too. Nothing is written there. */
+  readonly alternate?: string
   readonly limits?: Partial<RepositoryLimits>
-}
-
-export interface RepositoryLimits {
-  /** Of one pack, in bytes. */
-  readonly pack: number
-  /** Of what one revision's export holds, in bytes. */
-  readonly output: number
-  /** How long a fetch may take, in ms. */
-  readonly fetch: number
-  /** How long anything else may take, in ms. */
-  readonly command: number
-}
-
-const defaultLimits: RepositoryLimits = {
-  pack: 2 * 1024 ** 3,
-  output: 320 * 1024 * 1024,
-  fetch: 10 * 60_000,
-  command: 60_000,
 }
 
 /**
@@ -54,8 +40,12 @@ export interface GitRepository {
    * only that commit.
    */
   fetch(reference: string, base: string | undefined, signal: AbortSignal): Promise<string>
+  /** Fetches the history of all branches and tags. */
+  fetchAll(signal: AbortSignal): Promise<void>
   /** Fetches files by their ids; from a server that doesn't give single ones, all of the reference that was fetched last. */
   fetchFiles(ids: readonly string[], signal: AbortSignal): Promise<void>
+  /** The commit with this id, or with an id that begins so. Undefined: it isn't here, or there are several. */
+  find(id: string, signal: AbortSignal): Promise<string | undefined>
   /** What is there of these, in that order, each checked against its id. */
   read(ids: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
   /** Those that lead from one commit to another, the oldest first; `isLine`: by first parents only. */
@@ -74,18 +64,22 @@ const candidate = 'refs/reeve/candidate'
 const current = 'refs/reeve/current'
 
 export function createGitRepository(options: GitRepositoryOptions): GitRepository {
-  const { directory, host, url, access } = options
+  const { directory, host, url, access, alternate } = options
   const limits = { ...defaultLimits, ...options.limits }
   const home = join(directory, 'home')
-  const repository = join(directory, 'repository.git')
-  const command: GitCommandOptions = { repository, home, searchPath: options.searchPath, fileLimit: limits.pack }
+  const repository = copyRepository(directory)
+  const { searchPath } = options
+  const command: GitCommandOptions = {
+    ...{ repository, home, searchPath, fileLimit: limits.pack },
+    ...(alternate !== undefined && { alternate }),
+  }
   let isPrepared = false
   /** Nothing has been kept in it yet. */
   let isFresh = false
   /** True: commits are fetched without files, which come when they are asked for. */
   let isPartial = true
   let lastReference = 'HEAD'
-  let isSha256 = false
+  let isSha256 = alternate !== undefined && hasSha256(host.readText(join(alternate, 'config')) ?? '')
 
   async function run(
     { command, environment }: GitCommand,
@@ -131,12 +125,15 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     if (isPrepared && host.facts(join(repository, 'HEAD'))) return
     makeHome()
     if (host.facts(join(repository, 'HEAD'))) {
-      removeLocks(repository)
+      removeLocks(repository, host)
     } else {
       removeTree(repository, host)
       const format = isSha256 ? ['--object-format=sha256'] : []
       await expectDone(localGit(['init', '--quiet', '--bare', '--template=', ...format], command), signal)
       isFresh = true
+      // Where the history of the other copy begins.
+      const shallow = alternate === undefined ? undefined : host.readText(join(alternate, 'shallow'))
+      if (shallow !== undefined) host.writeFile(join(repository, 'shallow'), shallow, { mode: 0o600 })
     }
     writeConfig()
     isPrepared = true
@@ -170,14 +167,6 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     const found = host.readText(path) ?? ''
     const wanted = `[core]\n\trepositoryformatversion = ${isSha256 ? 1 : 0}\n\tbare = true\n${isSha256 ? '[extensions]\n\tobjectformat = sha256\n' : ''}`
     if (found !== wanted) host.writeFile(path, wanted, { mode: 0o600 })
-  }
-
-  function removeLocks(path: string): void {
-    for (const name of host.readDirectory(path) ?? []) {
-      const entry = join(path, name)
-      if (host.facts(entry)?.kind === 'directory') removeLocks(entry)
-      else if (name.endsWith('.lock') || name.startsWith('tmp_') || name.startsWith('.tmp-')) host.removeFile(entry)
-    }
   }
 
   async function resolve(name: string, signal: AbortSignal): Promise<string | undefined> {
@@ -234,6 +223,16 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
       const commit = await resolve(candidate, signal)
       if (commit !== undefined) return commit
       throw new SourceError('ReferenceNotFound', `${url.text}: ${reference} leads to no commit`)
+    },
+
+    async fetchAll(signal) {
+      await prepare(signal)
+      await expectFetched(['origin', '+refs/heads/*:refs/reeve/heads/*', '+refs/tags/*:refs/reeve/tags/*'], signal)
+    },
+
+    async find(id, signal) {
+      await prepare(signal)
+      return resolve(id, signal)
     },
 
     async fetchFiles(ids, signal) {

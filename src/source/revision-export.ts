@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { WriteHost } from '../core/contracts/host.ts'
+import type { ScratchHost } from '../host/scratch.ts'
 import type { GitObject, TreeEntry } from './git-object.ts'
 import { type CommitFacts, parseCommit, parseTree } from './git-object.ts'
 import type { GitRepository } from './git-repository.ts'
@@ -40,7 +40,7 @@ export async function readCommit(
 export async function exportRevision(
   repository: GitRepository,
   { tree, directory }: { readonly tree: string; readonly directory: string },
-  host: WriteHost,
+  host: ScratchHost,
   signal: AbortSignal,
 ): Promise<void> {
   const entries = await listEntries(repository, tree, signal)
@@ -160,7 +160,7 @@ async function writeContents(
   root: string,
   entries: readonly ExportedEntry[],
   contents: ReadonlyMap<string, GitObject>,
-  host: WriteHost,
+  host: ScratchHost,
 ): Promise<void> {
   const byDirectory = new Map<string, { path: string; content: Uint8Array; mode: number }[]>()
   const links: { readonly path: string; readonly target: string }[] = []

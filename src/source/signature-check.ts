@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { WriteHost } from '../core/contracts/host.ts'
 import type { ContainedRunResult } from '../core/contracts/runs.ts'
 import type { SignerConfiguration } from '../core/model/source-configuration.ts'
 import { messageOf } from '../core/reeve-error.ts'
+import type { ScratchHost } from '../host/scratch.ts'
 import { findWeakness, type Signed } from './signature.ts'
 import { SourceError } from './source-error.ts'
 
@@ -14,7 +14,7 @@ export interface SignatureCheckOptions {
   readonly signers: SignerConfiguration
   /** A directory of Reeve's own, for signatures while they are looked at. */
   readonly directory: string
-  readonly host: WriteHost
+  readonly host: ScratchHost
   readonly searchPath: string
   /** Milliseconds since 1970: at which time keys have to be valid, whenever it was signed. */
   now(): number

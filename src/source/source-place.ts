@@ -9,3 +9,13 @@ export function sourceDirectory(stateDirectory: string): string {
 export function manifestsLink(directory: string): string {
   return join(directory, 'current')
 }
+
+/** The bare copy of the repository, with what Reeve needs beside it. */
+export function copyDirectory(directory: string): string {
+  return join(directory, 'git')
+}
+
+/** The bare copy itself. */
+export function copyRepository(copy: string): string {
+  return join(copy, 'repository.git')
+}

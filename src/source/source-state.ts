@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
+import type { ReadHost } from '../core/contracts/host.ts'
 import type { RevisionFacts } from '../core/contracts/source-status.ts'
 import { isObject } from '../core/outside-value.ts'
+import type { ScratchHost } from '../host/scratch.ts'
 import { readTrusted } from '../host/trusted-reading.ts'
 
 /** A commit that was fetched, verified and exported. */
@@ -39,7 +40,7 @@ export function readSourceState(directory: string, key: string, host: ReadHost):
   }
 }
 
-export function writeSourceState(directory: string, state: SourceState, host: WriteHost): void {
+export function writeSourceState(directory: string, state: SourceState, host: ScratchHost): void {
   host.writeFile(join(directory, file), `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
 }
 

@@ -1,6 +1,6 @@
-import type { WriteHost } from '../core/contracts/host.ts'
 import type { VerifyConfiguration } from '../core/model/source-configuration.ts'
 import type { Clock } from '../host/clock.ts'
+import type { ScratchHost } from '../host/scratch.ts'
 import { sha256 } from '../host/sha256.ts'
 import type { GitRepository } from './git-repository.ts'
 import { checkSignature } from './signature-check.ts'
@@ -11,7 +11,7 @@ export interface TrustKeepingOptions {
   readonly repository: GitRepository
   /** Of Reeve's own, for signatures while they are looked at. */
   readonly directory: string
-  readonly host: WriteHost
+  readonly host: ScratchHost
   readonly searchPath: string
   readonly clock: Clock
 }

@@ -25,7 +25,7 @@ const pages: readonly (readonly [page: string, commands: number])[] = [
   ['README.md', 9],
   ['docs/container.md', 2],
   ['docs/from-pm2.md', 6],
-  ['docs/git.md', 8],
+  ['docs/git.md', 12],
   ['docs/manifests.md', 3],
   ['docs/native.md', 4],
 ]

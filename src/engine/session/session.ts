@@ -60,7 +60,7 @@ export interface Session extends Disposable {
   readonly observers: Observers
   /** For health probes, which change nothing. */
   readonly probeHost: ProbeHost
-  /** Only for the holder of the writer's lock. */
+  /** Only for the holder of the writer's lock, and for the temporary directory of `readRevision`. */
   openWriteHost(provider?: Provider): WriteHost
 }
 

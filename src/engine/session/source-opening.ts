@@ -11,7 +11,7 @@ import { readSourceState } from '../../source/source-state.ts'
 import type { Session } from './session.ts'
 
 /** What a session needs to follow its source. */
-type SourceSession = Pick<
+export type SourceSession = Pick<
   Session,
   'configuration' | 'followsSource' | 'readHost' | 'openWriteHost' | 'clock' | 'manifests'
 >
@@ -35,7 +35,7 @@ export function openSource(session: SourceSession, admission?: Admission): GitSo
     ...(admission && { admission }),
     host: session.openWriteHost(),
     clock: session.clock,
-    searchPath: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    searchPath: toolPath(),
   })
 }
 
@@ -58,12 +58,18 @@ export function readSource(session: SourceSession): SourceStatus | undefined {
   }
 }
 
-function findSource({ configuration: { source }, followsSource }: SourceSession): GitSourceConfiguration | undefined {
+export function findSource({
+  configuration: { source },
+  followsSource,
+}: SourceSession): GitSourceConfiguration | undefined {
   return followsSource && source?.type === 'git' ? source : undefined
 }
 
 /** What speaks for this host, and what it believes, must be in nobody else's hands (S1). */
-function expectUsable({ access, wish, verify, webhook }: GitSourceConfiguration, { manifests }: SourceSession): void {
+export function expectUsable(
+  { access, wish, verify, webhook }: GitSourceConfiguration,
+  { manifests }: SourceSession,
+): void {
   if (wish.kind === 'semver' && !isRange(wish.range)) {
     throw new ReeveError('invalid', `source.git.semver: expected a range of versions such as ^1.2, found ${wish.range}`)
   }
@@ -78,6 +84,11 @@ function expectUsable({ access, wish, verify, webhook }: GitSourceConfiguration,
     const insecure = findInsecurePath(path, lookupIn(localFiles), 0)
     if (insecure) throw new ReeveError('insecure', `source.git.${name} is not safe: ${insecure.message}`)
   }
+}
+
+/** Where git, ssh-keygen and gpgv are looked for. */
+export function toolPath(): string {
+  return process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'
 }
 
 function isThere(path: string): boolean {

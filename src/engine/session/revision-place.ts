@@ -1,0 +1,110 @@
+import { homedir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import type { ReadHost } from '../../core/contracts/host.ts'
+import { type GitUrl, readGitUrl } from '../../core/model/git-url.ts'
+import type { GitAccess, VerifyConfiguration } from '../../core/model/source-configuration.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import { type Checkout, findCheckout } from '../../source/checkout.ts'
+import { keyOf } from '../../source/git-source.ts'
+import { copyDirectory, copyRepository, sourceDirectory } from '../../source/source-place.ts'
+import { readSourceState } from '../../source/source-state.ts'
+import type { Session } from './session.ts'
+import { expectUsable, findSource, type SourceSession } from './source-opening.ts'
+
+/** Repository in which revisions are looked up, and the directory of the manifests in it. */
+export interface RevisionPlace {
+  readonly url: GitUrl
+  readonly access: GitAccess
+  /** Below the repository's top. Empty: the top. */
+  readonly path: string
+  /** Git directory of a copy on this host, whose objects are read before the server is asked. */
+  readonly alternate?: string
+  /** A working tree of this host, whose names count. Absent: names are those of the server. */
+  readonly checkout?: Checkout
+  /** Whose signatures this host asks for. Absent: nobody's. */
+  readonly verify?: VerifyConfiguration
+  /** The newest commit that this host has accepted. */
+  readonly accepted?: string
+}
+
+/** `URL#REF:PATH` of `--source`, taken apart. No revision: the default branch. */
+export interface NamedSource {
+  readonly url: string
+  readonly revision: string
+  readonly path: string
+}
+
+/** URLs of repositories hold no `#`, and names of branches and tags no colon. */
+export function readNamedSource(text: string): NamedSource {
+  const [, url = '', revision = '', path = ''] = /^([^#]*)(?:#([^:]*)(?::(.*))?)?$/s.exec(text) ?? []
+  if (path.split('/').includes('..')) {
+    throw new ReeveError('usage', `--source: the path must stay below the repository's top, without .., found ${path}`)
+  }
+  return { url, revision: revision === '' ? 'HEAD' : revision, path }
+}
+
+/** The repository of `--source`. It is asked with the host's own key or token where it is on the same server as the host's source. */
+export function placeOfSource({ url: text, path }: NamedSource, session: Session, cwd: string): RevisionPlace {
+  const reading = readGitUrl(text)
+  if ('problem' in reading) throw new ReeveError('usage', `--source: ${reading.problem}`)
+  const url = text.startsWith('.') ? { ...reading.url, text: resolve(cwd, text) } : reading.url
+  return { url, path, access: accessTo(url, session) }
+}
+
+/** The repository that this host follows; where it follows none, or a directory is named, that of the directory's checkout. */
+export function placeOfSession(session: Session): RevisionPlace {
+  return placeOfConfiguration(session) ?? placeOfCheckout(session)
+}
+
+function placeOfConfiguration(session: SourceSession): RevisionPlace | undefined {
+  const source = findSource(session)
+  if (!source) return undefined
+  expectUsable(source, session)
+  const { configuration, readHost } = session
+  const directory = sourceDirectory(configuration.stateDirectory)
+  const copy = copyRepository(copyDirectory(directory))
+  const { head } = readSourceState(directory, keyOf(source), readHost)
+  return {
+    url: source.url,
+    access: source.access,
+    path: source.path,
+    ...(readHost.facts(join(copy, 'HEAD')) && { alternate: copy }),
+    ...(source.verify && { verify: source.verify }),
+    ...(head && { accepted: head.commit }),
+  }
+}
+
+function placeOfCheckout({ directory, readHost }: Pick<Session, 'directory' | 'readHost'>): RevisionPlace {
+  const real = resolveExisting(directory, readHost)
+  const checkout = findCheckout(real, readHost)
+  if (!checkout) {
+    throw new ReeveError(
+      'usage',
+      `there is no repository to look up a revision in: ${directory} is in no checkout, and the host configuration names no source.git; name one with --source URL#REF`,
+    )
+  }
+  return {
+    url: { text: checkout.commonDirectory, transport: 'file' },
+    access: {},
+    path: relative(checkout.top, real),
+    alternate: checkout.commonDirectory,
+    checkout,
+  }
+}
+
+/** A directory of another revision need not exist in the working tree. */
+function resolveExisting(path: string, host: Pick<ReadHost, 'realPath'>): string {
+  const real = host.realPath(path)
+  if (real !== undefined || path === '/') return real ?? path
+  return join(resolveExisting(resolve(path, '..'), host), path.slice(path.lastIndexOf('/') + 1))
+}
+
+function accessTo(url: GitUrl, { configuration: { source } }: Session): GitAccess {
+  if (source?.type === 'git' && url.host !== undefined && serverOf(url) === serverOf(source.url)) return source.access
+  // A person's own keys are where ssh looks for them by itself.
+  return url.transport === 'ssh' ? { knownHosts: join(homedir(), '.ssh/known_hosts') } : {}
+}
+
+function serverOf({ text, transport, host = '' }: GitUrl): string {
+  return `${transport}://${text.includes('://') ? new URL(text).host : host}`
+}

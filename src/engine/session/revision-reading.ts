@@ -1,0 +1,147 @@
+import { join } from 'node:path'
+import type { Diagnostic } from '../../core/model/diagnostic.ts'
+import { ReeveError } from '../../core/reeve-error.ts'
+import { openScratch, type Scratch } from '../../host/scratch.ts'
+import type { ManifestSet } from '../../manifest/manifest-set.ts'
+import { loadManifests } from '../../manifest/manifest-source.ts'
+import { createCheckoutFinder } from '../../source/checkout.ts'
+import { createGitRepository, type GitRepository } from '../../source/git-repository.ts'
+import { exportRevision, readCommit } from '../../source/revision-export.ts'
+import { createRemoteFinder, type RevisionFinder } from '../../source/revision-finder.ts'
+import { SourceError } from '../../source/source-error.ts'
+import type { Candidate } from '../../source/trust.ts'
+import { openTrust } from '../../source/trust-keeping.ts'
+import type { RevisionPlace } from './revision-place.ts'
+import type { Session } from './session.ts'
+import { toolPath } from './source-opening.ts'
+
+/** Manifests of one commit. */
+export interface RevisionSet {
+  readonly commit: string
+  readonly set: ManifestSet
+  /** Why this host would not apply the commit. Absent: it would. */
+  readonly untrusted?: string
+}
+
+export interface RevisionWish {
+  readonly revision: string
+  /** True: a commit without the directory declares nothing. */
+  readonly mayLack?: boolean
+}
+
+/**
+ * Reads the manifests of a commit through a temporary copy, which is gone at the end: nothing else is written. They are exported and
+ * checked as those of a revision that comes into force. Throws ReeveError.
+ */
+export async function readRevision(
+  session: Session,
+  place: RevisionPlace,
+  wish: RevisionWish,
+  signal: AbortSignal,
+): Promise<RevisionSet> {
+  try {
+    return await readFrom(session, place, wish, signal)
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error
+    // A sync may have renewed the copy on this host meanwhile.
+    if (error.reason === 'Corrupt' && place.alternate !== undefined && !place.checkout) {
+      const { alternate: _, ...remote } = place
+      return readRevision(session, remote, wish, signal)
+    }
+    throw new ReeveError('failed', `revision ${wish.revision}: ${error.message}`, { cause: error })
+  }
+}
+
+async function readFrom(
+  session: Session,
+  place: RevisionPlace,
+  { revision, mayLack = false }: RevisionWish,
+  signal: AbortSignal,
+): Promise<RevisionSet> {
+  const { url, access, path, alternate, verify, accepted } = place
+  using scratch = openScratch(session.openWriteHost())
+  const { host } = scratch
+  const directory = join(scratch.directory, 'git')
+  const repository = createGitRepository({
+    ...{ directory, url, access, host, searchPath: toolPath() },
+    ...(alternate !== undefined && { alternate }),
+  })
+  if (accepted !== undefined && alternate !== undefined) await repository.keep(accepted, signal)
+  const find = finderOf(place, repository, scratch)
+  const found = await find(revision, accepted ?? verify?.start, signal)
+  const untrusted = await findDistrust(session, place, { repository, scratch, found }, signal)
+  const exported = join(scratch.directory, 'manifests')
+  try {
+    const { tree } = await readCommit(repository, { commit: found.commit, path }, signal)
+    await exportRevision(repository, { tree, directory: exported }, host, signal)
+  } catch (error) {
+    const lacks = error instanceof SourceError && error.reason === 'ReferenceNotFound'
+    if (!lacks || !mayLack) throw error
+    host.makeDirectory(exported, { mode: 0o700 })
+  }
+  const set = loadManifests({ ...session.manifests, directory: exported })
+  const labelled = relabel(set, exported, path)
+  const warning = untrusted === undefined ? [] : [warnOf(untrusted, found.commit)]
+  return {
+    commit: found.commit,
+    set: { ...labelled, diagnostics: [...labelled.diagnostics, ...warning] },
+    ...(untrusted !== undefined && { untrusted }),
+  }
+}
+
+function finderOf(
+  { checkout, url }: RevisionPlace,
+  repository: GitRepository,
+  { directory, host }: Scratch,
+): RevisionFinder {
+  if (!checkout) return createRemoteFinder(repository, url)
+  return createCheckoutFinder(checkout, { host, home: directory, searchPath: toolPath() })
+}
+
+/** Why the host's own keys don't vouch for the commit; what is no successor of the newest accepted commit is judged as a first revision is. */
+async function findDistrust(
+  { clock }: Session,
+  { verify, accepted }: RevisionPlace,
+  {
+    repository,
+    scratch,
+    found,
+  }: { readonly repository: GitRepository; readonly scratch: Scratch; readonly found: Candidate },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!verify) return undefined
+  const { host } = scratch
+  const trust = openTrust(verify, {
+    ...{ repository, host, clock, searchPath: toolPath() },
+    directory: join(scratch.directory, 'keys'),
+  })
+  const isSuccessor = accepted !== undefined && (await repository.isAncestor(accepted, found.commit, signal))
+  try {
+    await trust.expect({ ...found, ...(isSuccessor && { after: accepted }) }, signal)
+    return undefined
+  } catch (error) {
+    if (error instanceof SourceError && error.reason === 'Untrusted') return error.message
+    throw error
+  }
+}
+
+function warnOf(untrusted: string, commit: string): Diagnostic {
+  return {
+    ...{ file: `commit ${commit.slice(0, 12)}`, line: 0, column: 0, severity: 'warning', code: 'untrusted' },
+    message: `${untrusted}; this host would not apply it`,
+  }
+}
+
+/** Names files as the repository does, in place of the temporary directory. */
+function relabel(set: ManifestSet, directory: string, path: string): ManifestSet {
+  const name = (text: string): string =>
+    text.replaceAll(`${directory}/`, path === '' ? '' : `${path}/`).replaceAll(directory, path === '' ? '.' : path)
+  return {
+    ...set,
+    facilities: set.facilities.map(facility => ({
+      ...facility,
+      position: { ...facility.position, file: name(facility.position.file) },
+    })),
+    diagnostics: set.diagnostics.map(each => ({ ...each, file: name(each.file), message: name(each.message) })),
+  }
+}
