@@ -35,7 +35,12 @@ program.loaded = true
 /** Most commands use few of the modules of Node that all of them together need, and some take milliseconds to load. */
 function requireAsUsed(name) {
   if (!slowModules.has(name)) return require(name)
-  return new Proxy({}, { get: (_, key) => require(name)[key] })
+  let used
+  const get = (_, key) => {
+    used ??= require(name)
+    return used[key]
+  }
+  return new Proxy({}, { get })
 }
 
 function importModule(specifier) {

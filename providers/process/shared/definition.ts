@@ -15,8 +15,6 @@ export type ServiceDefinition =
   | {
       readonly kind: 'valid'
       readonly process: Process
-      /** Digest without the marker; see `Definition.digest`. */
-      readonly digest: string
       readonly ownership: Ownership | undefined
     }
 
@@ -30,7 +28,7 @@ export function renderDefinition(facility: Facility, instance: Instance, ownersh
   const form = presentProcess(read.process)
   const content = `${JSON.stringify({ reeve: ownership, process: form }, undefined, 2)}\n`
   const path = definitionPath(layoutOf(directoryOf(instance)), facility.service)
-  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestOf(form), process: read.process } }
+  return { definition: { files: [{ path, content, mode: 0o600 }], digest: digestForm(form), process: read.process } }
 }
 
 /** The process of a manifest, with `config.process` over it. */
@@ -53,13 +51,16 @@ export function parseDefinition(text: string | undefined): ServiceDefinition {
     return { kind: 'invalid', problem: 'expected JSON with a map "process"', ownership }
   }
   const read = readProcess(table.process)
-  if ('process' in read) {
-    return { kind: 'valid', process: read.process, digest: digestOf(presentProcess(read.process)), ownership }
-  }
+  if ('process' in read) return { kind: 'valid', process: read.process, ownership }
   const problem = read.problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
   return { kind: 'invalid', problem, ownership }
 }
 
-function digestOf(form: Table): string {
+/** Digest without the marker; see `Definition.digest`. */
+export function digestProcess(process: Process): string {
+  return digestForm(presentProcess(process))
+}
+
+function digestForm(form: Table): string {
   return hash('sha256', JSON.stringify(form))
 }

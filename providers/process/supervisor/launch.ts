@@ -5,7 +5,7 @@ import type { Process } from '../../../src/core/model/facility.ts'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import type { ExecWrapper } from '../../posix/exec-wrapper.ts'
-import type { ServiceDefinition } from '../shared/definition.ts'
+import { digestProcess, type ServiceDefinition } from '../shared/definition.ts'
 import type { Tools } from '../shared/tools.ts'
 import { buildEnvironment } from './environment.ts'
 import type { Identity } from './shim-script.ts'
@@ -71,7 +71,7 @@ export function findIdentity(process: Process, host: ReadHost): Identity | undef
 export function readLoaded(definition: ServiceDefinition & { readonly kind: 'valid' }, host: ReadHost): Loaded {
   const files = createDictionary<string>()
   for (const path of definition.ownership?.files ?? []) files[path] = digestFile(path, host)
-  return { definition: definition.digest, files }
+  return { definition: digestProcess(definition.process), files }
 }
 
 function digestFile(path: string, host: ReadHost): string {

@@ -76,39 +76,38 @@ export interface Form<Normal> {
 }
 
 export function createForm<Normal>(shape: Shape<Normal>): Form<Normal> {
-  const defaults = new Map<Shape, unknown>()
-  collectDefaults(shape, defaults)
+  const usual: Reading['usual'] = new Map()
   return {
     // The type is made from the same schema as the shape.
-    read: (value, reader) => read(shape, value, undefined, { ...reader, defaults }) as Normal,
-    listUses: value => listUses(shape, value, defaults),
+    read: (value, reader) => read(shape, value, undefined, { ...reader, usual }) as Normal,
+    listUses: value => listUses(shape, value, usual),
   }
 }
 
-/** With the defaults in normal form, of fields below the shape that have one for every reader: most documents have most of them. */
+type Fields = Readonly<Record<string, unknown>>
+
+/** With the fields that a document may leave out, as they are then, by the shape of their table: most documents leave out most. */
 interface Reading extends FormReader {
-  readonly defaults: ReadonlyMap<Shape, unknown>
+  readonly usual: Map<Shape, Fields>
 }
 
-function collectDefaults(shape: Shape, defaults: Map<Shape, unknown>): void {
-  const { anyOf = [], entries, items, properties = {} } = shape
-  const below = [...anyOf, ...Object.values(properties), ...(entries ? [entries] : []), ...(items ? [items] : [])]
-  for (const child of below) collectDefaults(child, defaults)
-  const isFlag = anyOf.some(way => way.flag !== undefined && way.const === shape.default)
-  if (shape.default === undefined || shape.optional || isFlag || defaults.has(shape)) return
-  let isForAll = true
-  const forAll = (text: string): string => {
-    isForAll = false
-    return text
+function usualOf(shape: Shape, usual: Reading['usual']): Fields {
+  const known = usual.get(shape)
+  if (known !== undefined) return known
+  // Schemas write the paths and signals of their defaults as in normal form.
+  const reading: Reading = { resolvePath: path => path, findSignal: name => name, complain() {}, usual }
+  const fields: Record<string, unknown> = {}
+  for (const [key, child] of Object.entries(shape.properties ?? {})) {
+    if (child.default !== undefined && !child.optional) readField(fields, key, child, child.default, undefined, reading)
   }
-  const reading = { resolvePath: forAll, findSignal: forAll, complain: () => {}, defaults }
-  const normal = read(shape, shape.default, undefined, reading)
-  if (isForAll) defaults.set(shape, freezeAll(normal))
+  freezeAll(fields)
+  usual.set(shape, fields)
+  return fields
 }
 
-function freezeAll<T>(value: T): T {
+function freezeAll(value: unknown): void {
   if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) freezeAll(part)
-  return Object.freeze(value)
+  Object.freeze(value)
 }
 
 /** The place of a value below another one; undefined: the top. Most are never told of, so that none is written out for them. */
@@ -131,7 +130,7 @@ function read(shape: Shape, value: unknown, place: Place | undefined, reader: Re
   return isObject(value) ? readTable(shape, value, place, reader) : value
 }
 
-function refuse(message: string, place: Place | undefined, reader: Reading, ...below: string[]): undefined {
+function refuse(message: string, place: Place | undefined, reader: Reading, ...below: FormPath): undefined {
   reader.complain({ code: 'invalid-value', path: [...pathOf(place), ...below], message })
 }
 
@@ -178,13 +177,7 @@ function readText({ form, atLeast, atMost }: Shape, text: string, place: Place |
     case 'path':
       return reader.resolvePath(text) ?? refuse(`must be an absolute path, found ${text}`, place, reader)
     case 'file':
-      if (!namesFile(text)) {
-        refuse(
-          `must name a file without "." or "..", empty parts or a slash at the end, found "${text}"`,
-          place,
-          reader,
-        )
-      }
+      if (!namesFile(text)) refuse(`must name a file ${withoutDetours}, found "${text}"`, place, reader)
       return text
     case 'signal': {
       const name = reader.findSignal(text)
@@ -198,55 +191,52 @@ function readText({ form, atLeast, atMost }: Shape, text: string, place: Place |
   }
 }
 
-/** True if a path names a file without detours. */
+const withoutDetours = 'without "." or "..", empty parts or a slash at the end'
+
 function namesFile(path: string): boolean {
   const parts = path.split('/').slice(1)
   return parts.every(part => part !== '' && part !== '.' && part !== '..')
 }
 
 function readList(shape: Shape, list: readonly unknown[], place: Place | undefined, reader: Reading): unknown[] {
-  if (shape.form === 'command' && list[0] === '') {
-    reader.complain({
-      code: 'invalid-value',
-      path: [...pathOf(place), 0],
-      message: 'must name a program, found an empty text',
-    })
-  }
+  if (shape.form === 'command' && list[0] === '') refuse('must name a program, found an empty text', place, reader, 0)
   return list.map((item, index) => read(shape.items ?? {}, item, { above: place, key: index }, reader))
 }
 
-function readTable(
-  shape: Shape,
-  table: Readonly<Record<string, unknown>>,
-  place: Place | undefined,
-  reader: Reading,
-): Readonly<Record<string, unknown>> {
+function readTable(shape: Shape, table: Fields, place: Place | undefined, reader: Reading): Fields {
   const { properties = {}, required = [], oneOf = [], names = {}, entries } = shape
-  const normal: Record<string, unknown> = entries === undefined ? {} : createDictionary()
-  for (const [key, value] of Object.entries(table)) {
-    if (Object.hasOwn(properties, key)) continue
-    if (entries === undefined) refuse('is no known field', place, reader, key)
+  const normal: Record<string, unknown> =
+    entries === undefined ? { ...usualOf(shape, reader.usual) } : createDictionary()
+  for (const key of Object.keys(table)) {
+    const value = table[key]
+    const child = lookUp(properties, key)
+    if (child !== undefined) {
+      if (value !== undefined) readField(normal, key, child, value, place, reader)
+    } else if (entries === undefined) refuse('is no known field', place, reader, key)
     else if (!isWithin(names, key)) refuse(`is not ${names.title}`, place, reader, key)
     else normal[key] = read(entries, value, { above: place, key }, reader)
+  }
+  for (const key of required) {
+    if (lookUp(table, key) !== undefined) continue
+    refuse(`must be ${lookUp(properties, key)?.title}, found nothing`, place, reader, key)
   }
   if (oneOf.length > 0 && oneOf.filter(key => lookUp(table, key) !== undefined).length !== 1) {
     refuse(`must have exactly one of ${oneOf.join(' and ')}`, place, reader)
   }
-  for (const key in properties) {
-    const child = properties[key]
-    if (child === undefined) continue
-    const isGiven = Object.hasOwn(table, key) && table[key] !== undefined
-    if (!isGiven && reader.defaults.has(child)) {
-      normal[key] = reader.defaults.get(child)
-      continue
-    }
-    const value = isGiven || child.optional ? table[key] : child.default
-    const flag = child.anyOf?.find(way => way.flag !== undefined && way.const === value)?.flag
-    if (flag !== undefined) normal[flag] = true
-    else if (value !== undefined) normal[key] = read(child, value, { above: place, key }, reader)
-    else if (required.includes(key)) refuse(`must be ${child.title}, found nothing`, place, reader, key)
-  }
   return normal
+}
+
+function readField(
+  normal: Record<string, unknown>,
+  key: string,
+  child: Shape,
+  value: unknown,
+  place: Place | undefined,
+  reader: Reading,
+): void {
+  const flag = child.anyOf?.find(way => way.flag !== undefined && way.const === value)?.flag
+  if (flag === undefined) normal[key] = read(child, value, { above: place, key }, reader)
+  else normal[flag] = true
 }
 
 /** Converts normal form to a document that reads back equal. Keys of maps are sorted, so equal values give equal text. */
@@ -271,20 +261,24 @@ function present(shape: Shape, value: unknown): unknown {
   return form === 'octal' ? value.toString(8).padStart(4, '0') : value
 }
 
-function listUses(shape: Shape, value: unknown, defaults: ReadonlyMap<Shape, unknown>): ReadonlySet<string> {
+function listUses(shape: Shape, value: unknown, usual: Reading['usual']): ReadonlySet<string> {
   const used = new Set<string>()
   visit(shape, value, '')
   return used
 
   function visit(node: Shape, part: unknown, path: string): void {
-    const { properties = {}, entries, whole } = node.anyOf === undefined ? node : (wayOf(node, part) ?? {})
-    if (!isObject(part) || whole) {
-      if (!isDefault(node, part, defaults)) used.add(path)
+    const way = node.anyOf === undefined ? node : (wayOf(node, part) ?? {})
+    if (!isObject(part) || way.whole) {
+      if (!isEmpty(part)) used.add(path)
       return
     }
+    const { properties = {}, entries } = way
+    const ordinary = usualOf(way, usual)
     const below = path === '' ? '' : `${path}.`
-    for (const [key, child] of Object.entries(properties)) {
-      if (part[key] !== undefined) visit(child, part[key], `${below}${key}`)
+    for (const key in properties) {
+      const child = properties[key]
+      if (child === undefined) continue
+      if (part[key] !== undefined && part[key] !== ordinary[key]) visit(child, part[key], `${below}${key}`)
       for (const { flag, const: word } of child.anyOf ?? []) {
         if (flag !== undefined && part[flag] === true) used.add(`${below}${key}.${word}`)
       }
@@ -293,8 +287,7 @@ function listUses(shape: Shape, value: unknown, defaults: ReadonlyMap<Shape, unk
   }
 }
 
-function isDefault(shape: Shape, value: unknown, defaults: ReadonlyMap<Shape, unknown>): boolean {
-  if (isObject(value)) return Object.keys(value).length === 0
+function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0
-  return shape.default !== undefined && !shape.optional && value === (defaults.get(shape) ?? shape.default)
+  return isObject(value) && Object.keys(value).length === 0
 }

@@ -91,9 +91,9 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
   problems.push(...(options.checkPolicy?.(facility, instance, provider) ?? []))
   if (!hasDefinition(facility) && facility.files.length === 0) return {}
   if (facility.process) {
-    const honoured = new Set(provider.capabilities.process)
+    const honoured = provider.capabilities.process
     for (const field of usedFields(facility.process)) {
-      const why = honoured.has(field) ? options.lacks?.[field] : refusalOf(field, provider)
+      const why = honoured.includes(field) ? options.lacks?.[field] : refusalOf(field, provider)
       if (why === undefined) continue
       problems.push(
         `supervisor ${facility.supervisor} can't honour spec.process.${field} of facility ${facility.name}: ${why}`,
@@ -104,7 +104,8 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
   const definitions = attempt('render', facility, provider, problems, () => {
     const servicePaths = facility.process && findServicePaths(facility.process, options.host)
     const render: Render = (named, ownership) => provider.render(named, instance, ownership, servicePaths)
-    const rendered = render(facility, makeOwnership(facility, options.owner))
+    const ownership = makeOwnership(facility, options.owner)
+    const rendered = render(facility, ownership)
     if ('definition' in rendered) {
       const { definition } = rendered
       const found = bound.observer.findHostProblems?.(facility, definition) ?? []
@@ -113,7 +114,7 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
       return {
         definition,
         imprint: sha256(JSON.stringify(definition.files)),
-        ...renderOlder(facility, options, render),
+        ...renderOlder(facility, ownership, options.observed, render),
       }
     }
     for (const { field, message } of rendered.problems) {
@@ -147,13 +148,13 @@ type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider[
 /** Definition as an earlier version, or the facility under its former name, would have written it. */
 function renderOlder(
   facility: Facility,
-  { observed, owner }: ResolutionOptions,
+  ownership: Ownership,
+  observed: Observed | undefined,
   render: Render,
 ): Omit<Definitions, 'definition' | 'imprint'> {
-  const ownership = makeOwnership(facility, owner)
   const found = observed?.ownership
   const { meets: _, ...withoutMeets } = ownership
-  const isEarlier = found?.owner === owner && found.meets === undefined
+  const isEarlier = found?.owner === ownership.owner && found.meets === undefined
   const earlier = isEarlier ? definitionOf(render(facility, withoutMeets)) : undefined
   const { renamedFrom } = facility
   const former =

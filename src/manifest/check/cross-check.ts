@@ -75,7 +75,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
     for (const problem of problems) report(place, problem)
     if (facility === undefined) continue
     resolved.set(place.declared, facility)
-    places.push({ ...place, facility })
+    places.push({ facility, ...place })
   }
   const doubled = checkNames(manifests, report)
   checkRenames(drafts, input, report)
@@ -181,7 +181,7 @@ function checkServices(
   for (const place of places) {
     if (doubled.has(place.declared)) continue
     const { service, supervisor } = place.facility
-    const claim = { ...place, path: ['spec', 'serviceName'] }
+    const claim = { path: ['spec', 'serviceName'], ...place }
     services.add(`${supervisor}\n${service}`, claim, () => `service "${service}" of supervisor ${supervisor}`)
   }
 }

@@ -149,9 +149,9 @@ function followEnds(files: ManifestFiles): FollowPath {
 }
 
 function finish(draft: FacilityDraft, supervisor: string, config: unknown): Facility {
-  const { config: _, configSources: __, position, ...rest } = draft
-  const content = { ...rest, supervisor, ...(config !== undefined && { config }) }
-  return { ...content, position, digest: digestOf(content) }
+  const { supervisor: _, config: __, configSources: ___, position, ...rest } = draft
+  const content = { supervisor, ...(config !== undefined && { config }), ...rest }
+  return { position, digest: digestOf(content), ...content }
 }
 
 const mostCompared = 100

@@ -27,7 +27,7 @@ export function checkWrittenFiles(
     const { facility } = place
     for (const { target, path } of writtenPaths(facility)) {
       const at = placeOf(target)
-      claims.add(at, { ...place, path, target }, first =>
+      claims.add(at, { path, target, ...place }, first =>
         first.target === target
           ? `path "${target}"`
           : `file ${at}, to which "${target}" of facility ${facility.name} and "${first.target}" of facility ${first.facility.name} lead,`,

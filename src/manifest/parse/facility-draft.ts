@@ -32,15 +32,16 @@ export function draftFacility(
     complain: problem => problems.push(describeProblem(problem)),
   })
   const { serviceName = metadata.name, files, health, readySeconds, ...rest } = spec
+  // Spread last: V8 is many times slower to add fields to a copy.
   const draft: FacilityDraft = {
-    ...metadata,
-    ...rest,
     service: serviceName,
     configSources: readConfigSources(spec.config, context.readSource),
     files: files.map((file, index) => draftFile(file, ['spec', 'files', index], context, problems)),
     ...(health !== undefined && { health: draftHealth(health, problems) }),
     readyAfter: Math.round(readySeconds * 1_000),
     position: context.position,
+    ...metadata,
+    ...rest,
   }
   for (const [type, config] of Object.entries(draft.config)) {
     if (config !== null) continue

@@ -71,7 +71,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
       if (rest !== undefined) {
         const { offset } = yaml.locate(['metadata', 'name'])
         const position = { file, ...source.positionAt(offset) }
-        const { draft, problems: further } = draftFacility(rest, { ...context, position })
+        const { draft, problems: further } = draftFacility(rest, { position, ...context })
         problems.push(...further)
         const drafts = problems.length === 0 ? facilities : faulty
         drafts.push({ value: draft, document })

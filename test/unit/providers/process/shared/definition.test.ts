@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseDefinition, renderDefinition } from '../../../../../providers/process/shared/definition.ts'
+import { digestProcess, parseDefinition, renderDefinition } from '../../../../../providers/process/shared/definition.ts'
 import { directoryOf, layoutOf, runOfFile, serviceOfJson } from '../../../../../providers/process/shared/layout.ts'
 import type { Facility, Instance, Process } from '../../../../../src/core/model/facility.ts'
 import type { Ownership } from '../../../../../src/core/state/observed.ts'
@@ -116,7 +116,8 @@ test('a definition is one readable JSON file that contains the marker', () => {
 
 test('a rendered definition reads back as the same process, marker and digest', () => {
   const { content, digest } = render(whole)
-  expect(parseDefinition(content)).toEqual({ kind: 'valid', process: whole, digest, ownership })
+  expect(parseDefinition(content)).toEqual({ kind: 'valid', process: whole, ownership })
+  expect(digestProcess(whole)).toBe(digest)
 })
 
 test('the digest covers the process alone, not the marker nor the order of maps', () => {
