@@ -5,6 +5,7 @@ import type { Applied, PlanInput } from '../../src/core/plan/plan-input.ts'
 import { makePlan } from '../../src/core/plan/planning.ts'
 import type { FacilityPlan, Plan } from '../../src/core/plan/step.ts'
 import type { Observed, ObservedFile } from '../../src/core/state/observed.ts'
+import type { ServiceTies } from '../../src/core/state/relation.ts'
 import { type Location, locationKey, type OwnedLocation, type Snapshot } from '../../src/core/state/snapshot.ts'
 import { bytesOf, type Declaration, markerOf, OWNER, resolveFacility, sha256 } from './declaration.ts'
 
@@ -84,10 +85,11 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
     if (before) applied.set(name, before)
   }
   for (const [key, observed] of Object.entries(more.services ?? {})) services.set(key, observed)
-  const { owned: _owned, services: _services, unavailable, controllers = [], ...input } = more
+  const { owned: _owned, services: _services, unavailable, controllers = [], ties = {}, ...input } = more
   const targets = rows.map(row => row.target)
   const gone = new Map(Object.entries(unavailable ?? {}))
-  const snapshot: Snapshot = { services, owned, unavailable: gone, files, controllers }
+  const related = new Map(Object.entries(ties))
+  const snapshot: Snapshot = { services, owned, unavailable: gone, files, controllers, ties: related }
   return makePlan(
     {
       targets,
@@ -108,6 +110,8 @@ export interface PlanOptions extends Partial<Omit<PlanInput, 'snapshot' | 'targe
   readonly services?: Readonly<Record<string, Observed>>
   readonly unavailable?: Readonly<Record<string, string>>
   readonly controllers?: readonly Location[]
+  /** By `locationKey`. */
+  readonly ties?: Readonly<Record<string, ServiceTies>>
 }
 
 export function planOne(row: PlanningCase, more: PlanOptions = {}): FacilityPlan {

@@ -114,7 +114,11 @@ export function refreshHost(host: SimulatedHost, targets: readonly ResolvedFacil
     const file = host.files.get(path)
     files.set(path, file ? { kind: 'file', digest: sha256(file.content), ...file } : { kind: 'absent' })
   }
-  const ties = new Map(targets.map(target => [locationKey(target.facility), tiesOf(target, host)]))
+  const leaving = owned.map((one): [string, ServiceTies] => [locationKey(one), tiesOf({ facility: one }, host)])
+  const ties = new Map([
+    ...leaving,
+    ...targets.map(target => [locationKey(target.facility), tiesOf(target, host)] as const),
+  ])
   return { services, owned, unavailable: host.unavailable, files, ties }
 }
 
@@ -123,8 +127,11 @@ export function resolve({ aliases, files }: SimulatedHost, at: Location): Locati
   return files.has(definitionPath(at.supervisor, at.service)) ? at : (aliases.get(locationKey(at)) ?? at)
 }
 
-/** Relations of a facility's service to others, once it is as declared. */
-function tiesOf({ facility, definition }: ResolvedFacility, host: SimulatedHost): ServiceTies {
+/** Relations of a service to others, once it is as declared, if it is. */
+function tiesOf(
+  { facility, definition }: { readonly facility: Location } & Pick<ResolvedFacility, 'definition'>,
+  host: SimulatedHost,
+): ServiceTies {
   const { supervisor, service } = definition ? facility : resolve(host, facility)
   const [file] = definition?.files ?? []
   const { process } = file ? parseDefinition(file.content) : (readDefinition(host, supervisor, service) ?? {})

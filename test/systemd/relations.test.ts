@@ -75,6 +75,26 @@ describe.skipIf(process.env.REEVE_MACHINE === undefined)('E21: units that undo o
     await expectBlocked(lab, ['agent', 'nick'], /nick\.service is another name of agent\.service/)
   })
 
+  test('an alias of a unit that its facility moves away from, or that nobody declares any more', async () => {
+    await using lab = await createSystemdLab()
+    lab.declareUnit('agent', { process: longRun() })
+    await lab.apply()
+    symlinkSync(`${units}/agent.service`, `${units}/nick.service`)
+    systemctl('daemon-reload')
+    lab.declareUnit('nick', { enabled: 'unmanaged' })
+    const about = /agent\.service.*which is about to be removed/
+    lab.declareUnit('agent', { serviceName: 'agent2', process: longRun() })
+    expect(await blockersOf(lab, 'agent', 'nick')).toEqual([undefined, expect.stringMatching(about)])
+    lab.declareUnit('agent', { serviceName: 'nick', enabled: 'unmanaged' })
+    lab.withdraw('nick')
+    expect(await blockersOf(lab, 'agent')).toEqual([expect.stringContaining('declare serviceName: agent')])
+    lab.withdraw('agent')
+    lab.declareUnit('nick', { enabled: 'unmanaged' })
+    expect(await blockersOf(lab, 'nick')).toEqual([expect.stringMatching(about)])
+    expect((await lab.apply()).failed).toEqual([])
+    expect(await blockersOf(lab, 'nick')).toEqual([expect.stringContaining('has no service nick')])
+  })
+
   test('Conflicts= of two that are declared running, until one is stopped', async () => {
     await using lab = await createSystemdLab()
     lab.declareUnit('one', { process: longRun() })

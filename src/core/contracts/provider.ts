@@ -203,7 +203,7 @@ export type Rendered =
   | { readonly definition: Definition }
   | { readonly problems: readonly { readonly field: string; readonly message: string }[] }
 
-/** A service as a facility declares it. */
+/** A service as a facility declares it; or, without a definition, one of Reeve's that no facility declares any more. */
 export interface DeclaredService {
   readonly service: string
   readonly enabled: Facility['enabled']

@@ -1,7 +1,7 @@
 import type { Facility } from '../model/facility.ts'
 import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
-import { locationKey } from '../state/snapshot.ts'
+import { type Location, locationKey } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { withHalt } from './blocking.ts'
 import type { PlanContext } from './plan-input.ts'
@@ -79,6 +79,22 @@ export function findContradictions(
     }
   }
   return new Map([...found].map(([name, messages]) => [name, [...messages.values()].join('; ')]))
+}
+
+/** Facility declared running beside which the service at this location can't run, for a service that no facility declares. */
+export function findRival(
+  location: Location,
+  facilities: readonly Facility[],
+  ties: ReadonlyMap<string, ServiceTies>,
+): Facility | undefined {
+  const here = ties.get(locationKey(location))
+  const conflictsWith = (one: ServiceTies | undefined, other: ServiceTies | undefined): boolean =>
+    one?.relations.some(({ kind, to }) => kind === 'conflicts' && other?.identities.includes(to)) === true
+  return facilities.find(facility => {
+    const there = ties.get(locationKey(facility))
+    const isUp = facility.state === 'running' && !facility.suspend
+    return isUp && (conflictsWith(here, there) || conflictsWith(there, here))
+  })
 }
 
 /** Facilities by the service that they declare. */

@@ -3,14 +3,15 @@ import { placeOf } from '../state/place.ts'
 import type { OwnedLocation } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { blockDependents } from './blocking.ts'
-import { blockContradictions } from './contradiction.ts'
+import { blockContradictions, findRival } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
+import { blockLeavingNames } from './leaving-name.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
 import { makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
 import { planRollback } from './rollback.ts'
-import type { FacilityPlan, Plan, PlanSummary } from './step.ts'
+import type { FacilityPlan, Plan, PlanSummary, Rollback } from './step.ts'
 import { linkFacilities } from './step-order.ts'
 import { blockTakenPorts } from './taken-port.ts'
 
@@ -65,7 +66,7 @@ function planTargets(context: PlanContext, hash: Hash, removals: readonly Facili
     context.targets.map(target => planFacility(target, context)),
     context,
   )
-  const apart = blockMeetings(plans, context, hash)
+  const apart = blockMeetings(blockLeavingNames(plans, context), context, hash)
   return blockDependents(blockTakenPorts(apart, removals, context, hash), context)
 }
 
@@ -100,7 +101,7 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   const facilities = plans
     .map(plan => {
       const rollback = planRollback(plan, targets.get(plan.name))
-      return rollback ? { ...plan, rollback } : plan
+      return rollback && mayRunAgain(plan.name, rollback, input) ? { ...plan, rollback } : plan
     })
     .sort((a, b) => compareText(a.name, b.name))
   const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
@@ -110,6 +111,13 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   // Withheld steps are no part of the work.
   const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
   return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
+}
+
+/** An old service that would stop another facility isn't started again: each pass would have the two stop one another (E21). */
+function mayRunAgain(name: string, { to }: Rollback, { targets, busy = [], snapshot: { ties } }: PlanInput): boolean {
+  if (!ties) return true
+  const others = [...targets.map(({ facility }) => facility), ...busy].filter(other => other.name !== name)
+  return findRival(to, others, ties) === undefined
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

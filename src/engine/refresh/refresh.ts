@@ -7,7 +7,13 @@ import { describeTakenPort } from '../../core/plan/taken-port.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { definitionDiffers } from '../../core/state/comparison.ts'
 import type { Observed, OwnedService } from '../../core/state/observed.ts'
-import { type Location, locationKey, ownedLocation, type Snapshot } from '../../core/state/snapshot.ts'
+import {
+  type Location,
+  locationKey,
+  type OwnedLocation,
+  ownedLocation,
+  type Snapshot,
+} from '../../core/state/snapshot.ts'
 import { reportUnwritable, type UnwritableReport } from '../../core/state/unwritable.ts'
 import { compareText } from '../../core/text/text-order.ts'
 import type { Clock } from '../../host/clock.ts'
@@ -154,6 +160,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     : await relateServices({
         instances,
         targets,
+        leaving: findLeaving(listed, options),
         services,
         unavailable,
         limited: asked => withinSurvey(asked, options.clock),
@@ -180,6 +187,16 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     targets: checked,
     availability: new Map([...base.availability, ...availability]),
   }
+}
+
+/** Owned services that no facility declares. None if nothing is declared: then nobody can mean them. */
+function findLeaving(
+  listed: readonly OwnedLocation[],
+  { facilities, declared = facilities, owner }: RefreshOptions,
+): OwnedLocation[] {
+  if (declared.length === 0) return []
+  const claimed = new Set(declared.map(locationKey))
+  return listed.filter(location => location.ownership.owner === owner && !claimed.has(locationKey(location)))
 }
 
 /** Places that supervisors cannot write to. */

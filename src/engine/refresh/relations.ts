@@ -3,12 +3,14 @@ import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import type { ServiceTies } from '../../core/state/relation.ts'
-import { locationKey } from '../../core/state/snapshot.ts'
+import { type Location, locationKey } from '../../core/state/snapshot.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 export interface RelationOptions extends RelateOptions {
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly targets: readonly ResolvedFacility[]
+  /** Owned services that no facility declares: they are about to be removed. */
+  readonly leaving?: readonly Location[]
   /** Observed services, by `locationKey`. */
   readonly services: ReadonlyMap<string, Observed>
   /** Unavailable supervisors. */
@@ -19,22 +21,23 @@ export interface RelationOptions extends RelateOptions {
   failed(supervisor: string, reason: string): void
 }
 
-/** Relations between the services of all facilities, as their providers report them. By `locationKey`. */
+/** Relations between the services of all facilities, and those about to be removed, as their providers report them. By `locationKey`. */
 export async function relateServices(options: RelationOptions): Promise<Map<string, ServiceTies>> {
   const ties = new Map<string, ServiceTies>()
   const asked = new Map<string, DeclaredService[]>()
   for (const target of options.targets) {
-    const { supervisor } = target.facility
     // No step is ever planned for a facility with problems.
-    if (options.unavailable.has(supervisor) || target.problems.length > 0) continue
-    const declared = asked.get(supervisor)
-    const one = declaredService(target, options.services)
-    if (declared) declared.push(one)
-    else asked.set(supervisor, [one])
+    if (target.problems.length === 0)
+      addTo(asked, target.facility.supervisor, declaredService(target, options.services))
+  }
+  // By themselves, as what they are now has no say in what the others will be.
+  const leaving = new Map<string, DeclaredService[]>()
+  for (const { supervisor, service } of options.leaving ?? []) {
+    addTo(leaving, supervisor, { service, enabled: 'unmanaged' })
   }
   const relate = async (supervisor: string, declared: readonly DeclaredService[]): Promise<void> => {
     const bound = options.instances.get(supervisor)
-    if (!bound) return
+    if (!bound || options.unavailable.has(supervisor)) return
     const { isElsewhere = false } = options
     try {
       const answer = bound.observer.relate?.(declared, { isElsewhere })
@@ -44,8 +47,14 @@ export async function relateServices(options: RelationOptions): Promise<Map<stri
       options.failed(supervisor, messageOf(error))
     }
   }
-  await Promise.all([...asked].map(([supervisor, declared]) => relate(supervisor, declared)))
+  await Promise.all([...asked, ...leaving].map(([supervisor, declared]) => relate(supervisor, declared)))
   return ties
+}
+
+function addTo(lists: Map<string, DeclaredService[]>, supervisor: string, service: DeclaredService): void {
+  const list = lists.get(supervisor)
+  if (list) list.push(service)
+  else lists.set(supervisor, [service])
 }
 
 function declaredService(

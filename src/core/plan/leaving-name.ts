@@ -1,0 +1,72 @@
+import type { Facility } from '../model/facility.ts'
+import { isWantedAbsent } from '../state/readiness.ts'
+import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
+import { withHalt } from './blocking.ts'
+import { findOldLocations } from './ownership.ts'
+import type { PlanContext } from './plan-input.ts'
+import { findOrphans } from './removal-plan.ts'
+import type { FacilityPlan } from './step.ts'
+
+/** Owned service that is about to be removed. */
+interface Leaving {
+  readonly location: OwnedLocation
+  /** Facility that moves elsewhere. Absent: no manifest declares its facility any more. */
+  readonly mover?: string
+}
+
+/**
+ * Blocks facilities whose service is another name of one that is about to be removed (E21): what they start, stop or enable would be
+ * gone with it, and with it what they left for it.
+ */
+export function blockLeavingNames(plans: readonly FacilityPlan[], context: PlanContext): readonly FacilityPlan[] {
+  const { ties } = context.snapshot
+  const leaving = ties ? findLeaving(context) : new Map<string, Leaving>()
+  if (!ties || leaving.size === 0) return plans
+  const targets = new Map(context.targets.map(target => [target.facility.name, target]))
+  return plans.map(plan => {
+    const facility = targets.get(plan.name)?.facility
+    const own = facility && ties.get(locationKey(facility))
+    if (!facility || facility.suspend || own?.alias === undefined) return plan
+    const identity = own.identities.find(one => leaving.has(one))
+    const found = identity === undefined ? undefined : leaving.get(identity)
+    if (!found) return plan
+    if (isWantedAbsent(facility)) {
+      const { name, supervisor, service } = plan
+      return { name, supervisor, service, change: 'none', steps: [] }
+    }
+    return withHalt(plan, plan.blocked ?? describe(facility, own.alias, found))
+  })
+}
+
+/** By identity: old locations of facilities that move, and orphaned services. */
+function findLeaving(context: PlanContext): Map<string, Leaving> {
+  const found: Leaving[] = [...findOrphans(context).values()].flat().map(location => ({ location }))
+  for (const target of context.targets) {
+    const mover = target.facility.name
+    for (const { location } of findOldLocations(target, context)) found.push({ location, mover })
+  }
+  const leaving = new Map<string, Leaving>()
+  for (const one of found) {
+    for (const identity of context.snapshot.ties?.get(locationKey(one.location))?.identities ?? []) {
+      leaving.set(identity, one)
+    }
+  }
+  return leaving
+}
+
+function describe({ name, service }: Facility, alias: string, { location, mover }: Leaving): string {
+  const { facility } = location.ownership
+  const key = locationKey(location)
+  if (mover === name) {
+    return (
+      `service ${service} is the one that it has now, ${key} (${alias}), which a move would remove: ` +
+      `declare serviceName: ${location.service}, or the name of another service`
+    )
+  }
+  const why =
+    mover === undefined ? `no manifest declares facility ${facility} any more` : `facility ${mover} moves elsewhere`
+  return (
+    `service ${service} is ${key} (${alias}), which is about to be removed, as ${why}: ` +
+    'declare the name of another service, or spec.process'
+  )
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import type { ServiceTies } from '../../../../src/core/state/relation.ts'
+import type { Declaration } from '../../../simulation/declaration.ts'
+import {
+  asDeclared,
+  facilityIn,
+  notThere,
+  ownedAt,
+  type PlanOptions,
+  planCases,
+  unowned,
+} from '../../../simulation/planning-case.ts'
+
+const plain = (key: string): ServiceTies => ({ identities: [key], relations: [] })
+
+/** `alpha/queue` has Reeve's marker, and `nickname` is another name of it. */
+const nickname: ServiceTies = { identities: ['alpha/queue'], relations: [], alias: 'nickname is another name of queue' }
+const ties = { 'alpha/queue': plain('alpha/queue'), 'beta/queue': plain('beta/queue'), 'alpha/nickname': nickname }
+
+function queueAt(facility: string): PlanOptions {
+  const { location, key, observed } = ownedAt({ name: facility, service: 'queue' })
+  return { owned: [location], services: { [key]: observed }, ties }
+}
+
+const existing: Declaration = { name: 'other', service: 'nickname', command: null, enabled: false }
+
+describe('E21: a service that is another name of one that is about to be removed', () => {
+  test('is blocked while the facility that has it moves, which is not', () => {
+    const plan = planCases([notThere({ name: 'queue', supervisor: 'beta' }), unowned(existing)], queueAt('queue'))
+    expect(facilityIn(plan, 'other')).toMatchObject({
+      steps: [],
+      blocked: expect.stringContaining('facility queue moves'),
+    })
+    expect(facilityIn(plan, 'queue').steps.map(({ id }) => id)).toContain('queue/remove@alpha/queue')
+  })
+
+  test('is blocked while its orphan is removed, or has to wait for complete manifests', () => {
+    for (const prune of [true, false]) {
+      const plan = planCases([unowned(existing)], { ...queueAt('gone'), prune })
+      expect(facilityIn(plan, 'other').steps).toEqual([])
+      expect(facilityIn(plan, 'other').blocked).toContain('no manifest declares facility gone any more')
+    }
+  })
+
+  test('does not cost a facility its own service', () => {
+    const plan = planCases([unowned({ ...existing, name: 'queue' })], queueAt('queue'))
+    expect(facilityIn(plan, 'queue').steps).toEqual([])
+    expect(facilityIn(plan, 'queue').blocked).toContain('declare serviceName: queue')
+  })
+
+  test('leaves nothing to do if it is to be neither running nor enabled', () => {
+    const plan = planCases([unowned({ ...existing, state: 'stopped' })], queueAt('gone'))
+    expect(facilityIn(plan, 'other')).toMatchObject({ steps: [], change: 'none' })
+    expect(facilityIn(plan, 'other').blocked).toBeUndefined()
+  })
+
+  test('is had if it stays, as its marker says', () => {
+    const { location, key, observed } = ownedAt({ name: 'gone', service: 'queue', prune: false })
+    const plan = planCases([unowned(existing)], { owned: [location], services: { [key]: observed }, ties })
+    expect(facilityIn(plan, 'other').steps.map(({ id }) => id)).toEqual(['other/disable'])
+  })
+})
+
+describe('E21, E14: a move whose old service stops another facility when it starts', () => {
+  const conflictBetween = (own: string, to: string): ServiceTies => ({
+    identities: [own],
+    relations: [{ kind: 'conflicts', to, how: `${own} conflicts with ${to}` }],
+  })
+  const conflict = conflictBetween('alpha/queue', 'alpha/web')
+  const moving = notThere({ name: 'queue', supervisor: 'beta' })
+  const rollbackBeside = (web: Declaration, more: Readonly<Record<string, ServiceTies>>) => {
+    const plan = planCases([moving, asDeclared(web)], { ...queueAt('queue'), ties: { ...ties, ...more } })
+    expect(facilityIn(plan, 'queue').steps.map(({ verb }) => verb)).toContain('remove')
+    return facilityIn(plan, 'queue').rollback
+  }
+
+  test('has no rollback, whichever of the two declares the conflict', () => {
+    expect(
+      rollbackBeside({ name: 'web' }, { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }),
+    ).toBeUndefined()
+    expect(
+      rollbackBeside({ name: 'web' }, { 'alpha/web': conflictBetween('alpha/web', 'alpha/queue') }),
+    ).toBeUndefined()
+  })
+
+  test('has one if the other is not declared running', () => {
+    const known = { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }
+    expect(rollbackBeside({ name: 'web', state: 'stopped' }, known)).toBeDefined()
+    expect(rollbackBeside({ name: 'web', suspend: true }, known)).toBeDefined()
+  })
+})
