@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'vitest'
 import { daemontoolsProvider } from '../../providers/daemontools/index.ts'
 import { runitProvider } from '../../providers/runit/index.ts'
@@ -14,6 +14,9 @@ import { createReadHost } from '../../src/host/read-host.ts'
 
 interface ScanFamily {
   readonly provider: Provider
+  readonly scanner: string
+  /** Whether its scanner takes commands by now. Absent: it takes none. */
+  readonly listens?: (services: string) => boolean
   /** Command line of the scanner without its directory. */
   readonly command: readonly string[]
   /** Absent: it runs as the user of the tests. */
@@ -22,10 +25,15 @@ interface ScanFamily {
 
 export const nobody = 65_534
 
-const runit: ScanFamily = { provider: runitProvider, command: ['runsvdir', '-P'] }
+const runit: ScanFamily = { provider: runitProvider, scanner: 'runsvdir', command: ['runsvdir', '-P'] }
 // By default it accepts at most 500.
-const s6: ScanFamily = { provider: s6Provider, command: ['s6-svscan', '-c', '2000'] }
-const daemontools: ScanFamily = { provider: daemontoolsProvider, command: ['svscan'] }
+const s6: ScanFamily = {
+  provider: s6Provider,
+  scanner: 's6-svscan',
+  listens: services => spawnSync('s6-svscanctl', ['-a', services]).status === 0,
+  command: ['s6-svscan', '-c', '2000'],
+}
+const daemontools: ScanFamily = { provider: daemontoolsProvider, scanner: 'svscan', command: ['svscan'] }
 
 export const runitHarness: ConformanceHarness = createHarness(runit)
 export const s6Harness: ConformanceHarness = createHarness(s6)
@@ -47,9 +55,9 @@ export const scanFamilies: readonly {
   readonly groupHarness: ConformanceHarness
   readonly lendingHarness: ConformanceHarness
 }[] = [
-  { scanner: 'runsvdir', harness: runitHarness, ...createOthers(runit) },
-  { scanner: 's6-svscan', harness: s6Harness, ...createOthers(s6) },
-  { scanner: 'svscan', harness: daemontoolsHarness, ...createOthers(daemontools) },
+  { scanner: runit.scanner, harness: runitHarness, ...createOthers(runit) },
+  { scanner: s6.scanner, harness: s6Harness, ...createOthers(s6) },
+  { scanner: daemontools.scanner, harness: daemontoolsHarness, ...createOthers(daemontools) },
 ]
 
 /** Command line that runs another one as that user; only root can do so. */
@@ -78,7 +86,8 @@ function createOthers(family: ScanFamily): {
   }
 }
 
-function createHarness({ provider, command: plain, user }: ScanFamily): ConformanceHarness {
+function createHarness({ command: plain, ...family }: ScanFamily): ConformanceHarness {
+  const { provider, user } = family
   const command = user === undefined ? plain : asUser(plain, user)
   return {
     provider,
@@ -89,7 +98,7 @@ function createHarness({ provider, command: plain, user }: ScanFamily): Conforma
         mkdirSync(directory)
         if (user !== undefined) chownSync(directory, user, user)
       }
-      let scanner = await start(command, services)
+      let scanner = await start({ ...family, command }, services)
       return {
         options: { serviceDirectory: services, definitionDirectory: definitions },
         watched: [services, definitions],
@@ -102,7 +111,7 @@ function createHarness({ provider, command: plain, user }: ScanFamily): Conforma
               rmSync(join(definitions, service, path), { recursive: true, force: true })
             }
           }
-          scanner = await start(command, services)
+          scanner = await start({ ...family, command }, services)
         },
         async makeUnavailable() {
           scanner.kill('SIGSTOP')
@@ -117,14 +126,15 @@ function createHarness({ provider, command: plain, user }: ScanFamily): Conforma
   }
 }
 
-async function start([program = '', ...options]: readonly string[], services: string): Promise<ChildProcess> {
-  const scanner = spawn(program, [...options, services], { stdio: 'ignore', detached: true })
-  await eventually('the scanner to run', () => {
-    if (scanner.pid === undefined || !isAlive(scanner.pid)) return false
-    // The shell that opens files for it is not the scanner yet.
-    return !readQuietly(`/proc/${scanner.pid}/cmdline`).startsWith('/bin/bash')
+async function start({ command, scanner, listens }: ScanFamily, services: string): Promise<ChildProcess> {
+  const [program = '', ...options] = command
+  const running = spawn(program, [...options, services], { stdio: 'ignore', detached: true })
+  await eventually(`${scanner} to run and listen`, () => {
+    // Programs that run it, such as setpriv and strace, have its process first.
+    const [now = ''] = readQuietly(`/proc/${running.pid}/cmdline`).split('\0')
+    return basename(now) === scanner && (listens?.(services) ?? true)
   })
-  return scanner
+  return running
 }
 
 /** Kills everything at once: the scanner, and all processes that work in the definitions or were started from there. */

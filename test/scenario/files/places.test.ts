@@ -210,6 +210,7 @@ test.concurrent('E24: does not run beside a facility that shares its directory b
   })
   lab.declare('old', inDirectory('old', link('data')))
   await lab.apply()
+  await eventually('it to have started', () => lab.lines('diary').length === 1)
   lab.withdraw('old')
   lab.declare('new', inDirectory('new', real('data')))
   expect((await lab.apply({ allowRemovals: 1 })).failed).toEqual([])

@@ -190,10 +190,11 @@ for (const { scanner, harness, groupHarness } of scanFamilies) {
         const first = await lab.observe('web')
         expect(first).toMatchObject({ state: 'running', supervised: true, enabled: true })
         expect((await lab.plan()).summary.unchanged).toBe(1)
+        await eventually('it to have run', () => existsSync(seen) && readFileSync(seen, 'utf8') === 'one\n')
         lab.declare({ web: { config: { [type]: { run: run('two') } } } })
         await lab.converge()
         expect((await lab.observe('web')).pid).not.toBe(first.pid)
-        expect(readFileSync(seen, 'utf8')).toBe('one\ntwo\n')
+        await eventually('the new one to have run', () => readFileSync(seen, 'utf8') === 'one\ntwo\n')
       })
     })
 
