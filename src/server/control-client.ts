@@ -21,6 +21,10 @@ const pingTimeout = 20_000
 /** Time limit for its status, of thousands of facilities on a busy host. Actions have no limit. */
 const statusTimeout = 60_000
 
+/** The HTTP status with which Node ends a connection whose request isn't whole in time. */
+const requestTimeout = 408
+const mostAttempts = 3
+
 interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -100,7 +104,7 @@ function interrupted({ pid }: Greeting): ReeveError {
 }
 
 async function ask(socketPath: string, question: Question): Promise<unknown> {
-  return converse(socketPath, question, async response => JSON.parse(await readText(response)))
+  return converse(socketPath, question, readJson)
 }
 
 /** `read`: reads an answer that is no error. */
@@ -109,6 +113,22 @@ async function converse<T>(
   question: Question,
   read: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
+  for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+    const answer = await converseOnce(socketPath, question, read)
+    if (answer !== 'unread') return answer.value
+  }
+  throw new ReeveError(
+    'unavailable',
+    `the controller did not read the request in time, ${mostAttempts} times in a row: the host is too busy; try again later`,
+  )
+}
+
+/** `unread`: the request came too slowly, as on a busy host, and nothing of it was done. */
+async function converseOnce<T>(
+  socketPath: string,
+  question: Question,
+  read: (response: IncomingMessage) => Promise<T>,
+): Promise<{ readonly value: T } | 'unread'> {
   using directory = openDirectory(dirname(socketPath))
   expectOwn(directory)
   const { method, path, body, signal, givenUp = noAnswer() } = question
@@ -125,8 +145,9 @@ async function converse<T>(
   if (signal?.aborted) giveUp()
   try {
     const response = await exchange(request, body)
-    if (response.statusCode === 200) return await read(response)
-    throw decodeError(JSON.parse(await readText(response)))
+    if (response.statusCode === 200) return { value: await read(response) }
+    if (response.statusCode === requestTimeout) return 'unread'
+    throw decodeError(await readJson(response))
   } catch (error) {
     // A closed connection doesn't tell which side closed it.
     throw signal?.aborted ? givenUp : toClientError(socketPath, error)
@@ -158,6 +179,25 @@ function exchange(request: ClientRequest, body: unknown): Promise<IncomingMessag
     request.on('error', reject)
     request.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  const text = await readText(response)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new ReeveError(
+      'failed',
+      `expected an answer in JSON, found ${describe(text)} (HTTP ${response.statusCode})`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function describe(text: string): string {
+  return text === '' ? 'an empty one' : JSON.stringify(text.slice(0, 100))
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

@@ -353,6 +353,47 @@ test('a listener that gives no answer is not taken for an absent controller', as
   await expect(connectControl(socketPath, createClock())).rejects.toMatchObject({ code: 'failed' })
 })
 
+/** Listens as a controller that ends so many connections as Node's server does if the request is slow to come, and then answers. */
+async function serveSlowly(unread: number): Promise<string[]> {
+  const seen: string[] = []
+  mkdirSync(join(root, 'run'), { mode: 0o700 })
+  const server = createServer(socket => {
+    socket.on('data', data => {
+      seen.push(String(data).split(' ')[1] ?? '')
+      const body = JSON.stringify({ pid: 7 })
+      if (seen.length > unread) socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+      else socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n')
+    })
+  })
+  await new Promise<void>(resolve => server.listen(socketPath, resolve))
+  onTestFinished(() => void server.close())
+  return seen
+}
+
+test('a request that was too slow to be read, as on a busy host, is sent again, and not endlessly', async () => {
+  const seen = await serveSlowly(2)
+  expect(await connectControl(socketPath, createClock())).toMatchObject({ pid: 7 })
+  expect(seen).toEqual(['/ping', '/ping', '/ping'])
+  rmSync(join(root, 'run'), { recursive: true })
+  const never = await serveSlowly(Number.POSITIVE_INFINITY)
+  await expect(connectControl(socketPath, createClock())).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/did not read the request in time.*too busy; try again/),
+  })
+  expect(never).toHaveLength(3)
+})
+
+test('an answer that is no JSON is told with what it is', async () => {
+  mkdirSync(join(root, 'run'), { mode: 0o700 })
+  const other = createHttpServer((_request, response) => response.writeHead(502).end())
+  await new Promise<void>(resolve => other.listen(socketPath, resolve))
+  onTestFinished(() => void other.close())
+  await expect(connectControl(socketPath, createClock())).rejects.toMatchObject({
+    code: 'failed',
+    message: expect.stringContaining('expected an answer in JSON, found an empty one (HTTP 502)'),
+  })
+})
+
 function post(path: string, body: string): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
     const sending = request({ socketPath, method: 'POST', path }, response => {
